@@ -1,0 +1,73 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: ISC
+# contrib/quickstart check: every build and every test, with totals. Sourced by quickstart after common.sh.
+# shellcheck disable=SC2154
+
+passed=0 failed=0
+
+# tally STATUS LOG...: adds up what the logs report (pytest, check, our lint), or one for a step that counts nothing.
+tally()
+{
+	result=$1
+	shift
+	counts=$(cat "$@" 2>/dev/null | awk -v result="$result" '
+		function number(word,   at) { return match($0, "[0-9]+ " word) ? substr($0, RSTART, RLENGTH) + 0 : 0 }
+		/Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
+			gsub(/[^0-9 ]/, ""); n = split($0, a, " ")
+			p += a[n - 2] - a[n - 1] - a[n]; f += a[n - 1] + a[n]; next }
+		/[0-9]+ (passed|failed|errors?).* in [0-9.]+s/ || /^[a-z]*:? ?[0-9]+ passed, [0-9]+ failed/ {
+			p += number("passed"); f += number("failed") + number("error") }
+		END { if (p + f == 0) p = (result == 0); if (result != 0 && f == 0) f = 1; print p + 0, f + 0 }')
+	passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
+	say "      ${counts% *} passed, ${counts#* } failed"
+}
+
+# count "what" name command... : a step whose log and further logs (in $also) are tallied.
+count()
+{
+	what=$1 log=$logs/$2.log result=0
+	shift 2
+	step "$what" "$log" "$@" || result=1
+	# shellcheck disable=SC2086  # a list of paths without blanks
+	tally "$result" "$log" $also
+	return "$result"
+}
+
+do_check()
+{
+	dir=${PARLOUR_CHECK_DIR:-$PWD/.parlour/check}
+	mkdir -p "$dir"
+	dir=$(cd "$dir" && pwd -P) logs=$dir/log also=
+	check_path "$src$dir"
+	mkdir -p "$logs"
+	started=$(date +%s)
+	say "Checking Parlour in $dir"
+	# shellcheck disable=SC2086  # lists of words
+	need_packages $build_packages postgresql $check_packages
+	bootstrap_if_old
+	gcc=$dir/gcc
+	if configure_in "$gcc" -gcc --enable-werror CC=gcc &&
+		count "build with gcc, warnings are errors" build-gcc make -C "$gcc" -j "$jobs"; then
+		also="$gcc/unit.log $gcc/tests/lint/run.sh.log $gcc/tests/fuzz/corpora.sh.log"
+		count "unit tests, lint, fuzz corpora" check make -C "$gcc" -j "$jobs" check || :
+		also=
+		count "end-to-end tests (ledger: ${LEDGER_SECONDS:-60} s)" e2e make -C "$gcc" check-e2e || :
+		asan=$gcc/build-asan
+		also="$asan/unit.log $asan/tests/lint/run.sh.log $asan/tests/fuzz/corpora.sh.log"
+		count "the same with AddressSanitizer (part of end-to-end)" asan env PARLOUR_TEST_SLOW=3 LEDGER_SECONDS=15 \
+			make -C "$gcc" -j "$jobs" check-asan "PYTEST_ARGS=-k 'accounts or rooms or test_ws or ledger'" || :
+		also=
+		count "release archive: builds, checks, installs, uninstalls" distcheck make -C "$gcc" -j "$jobs" distcheck || :
+	elif [ "$failed" -eq 0 ]; then
+		failed=1
+	fi
+	if configure_in "$dir/clang" -clang --enable-werror CC=clang; then
+		count "build with clang, warnings are errors" build-clang make -C "$dir/clang" -j "$jobs" || :
+	else
+		failed=$((failed + 1))
+	fi
+	say ""
+	say "Logs: $logs; time: $((($(date +%s) - started) / 60)) min $((($(date +%s) - started) % 60)) s"
+	say "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ]
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Digests, compare in constant time, and secrets that are wiped with their pool. OpenSSL does the arithmetic.
+ */
+#include "leaf.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+/* Fetched once per process: a fetch costs more than the digest of a short text. */
+static void digest(EVP_MD **md, const char *name, const void *data, size_t bytes, unsigned char *out)
+{
+	if (*md == NULL)
+		*md = EVP_MD_fetch(NULL, name, NULL);
+	PL_BUG(*md == NULL);
+	PL_BUG(EVP_Digest(data, bytes, out, NULL, *md, NULL) != 1);
+}
+
+void pl_sha256(const void *data, size_t bytes, unsigned char out[32])
+{
+	static EVP_MD *md;
+
+	digest(&md, "SHA256", data, bytes, out);
+}
+
+void pl_sha1(const void *data, size_t bytes, unsigned char out[20])
+{
+	static EVP_MD *md;
+
+	digest(&md, "SHA1", data, bytes, out);
+}
+
+bool pl_ct_eq(const void *a, size_t a_bytes, const void *b, size_t b_bytes)
+{
+	return a_bytes == b_bytes && CRYPTO_memcmp(a, b, a_bytes) == 0;
+}
+
+void pl_wipe(void *data, size_t bytes)
+{
+	if (bytes > 0)
+		OPENSSL_cleanse(data, bytes);
+}
+
+static void wipe_secret(void *arg)
+{
+	struct pl_secret *secret = arg;
+
+	pl_wipe(secret->ptr, secret->len);
+}
+
+struct pl_secret pl_secret_copy(struct pl_pool *pool, const void *data, size_t bytes)
+{
+	struct pl_secret *secret = pl_alloc(pool, sizeof(*secret));
+
+	*secret = (struct pl_secret){ .ptr = pl_alloc(pool, bytes + 1), .len = bytes };
+	if (bytes > 0)
+		memcpy(secret->ptr, data, bytes);
+	pl_pool_cleanup(pool, wipe_secret, secret);
+	return *secret;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Argon2id by libargon2; the parameters of a stored hash are read here first, because verifying takes as much memory
+ * as the hash says.
+ */
+#include "passwd.h"
+
+#include <argon2.h>
+
+#include "leaf.h"
+
+enum {
+	SALT_BYTES = 16,
+	HASH_BYTES = 32,
+	/* What a stored hash may ask for; an imported one beyond this counts as unreadable. */
+	PASSES_MAX = 64,
+	MEMORY_MAX_KIB = 1024 * 1024,
+	LANES_MAX = 16
+};
+
+bool pl_passwd_hash(struct pl_str password, struct pl_passwd_cost cost, char out[PL_PASSWD_HASH_MAX])
+{
+	unsigned char salt[SALT_BYTES];
+
+	if (password.ptr == NULL || password.len > PL_PASSWD_MAX)
+		return false;
+	pl_random(salt, sizeof(salt));
+	return argon2id_hash_encoded(cost.passes, cost.memory_kib, cost.lanes, password.ptr, password.len, salt,
+	    sizeof(salt), HASH_BYTES, out, PL_PASSWD_HASH_MAX) == ARGON2_OK;
+}
+
+/* "m=19456" with the wanted letter. */
+static bool cost_part(struct pl_str *rest, const char *letter, int64_t max, uint32_t *value_r)
+{
+	struct pl_str part;
+	int64_t value;
+
+	if (!pl_str_cut(rest, ',', &part) || !pl_str_starts(part, letter))
+		return false;
+	if (!pl_str_i64(pl_strn(part.ptr + 2, part.len - 2), 1, max, &value))
+		return false;
+	*value_r = (uint32_t)value;
+	return true;
+}
+
+/* Reads the cost out of "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". */
+static bool cost_read(struct pl_str encoded, struct pl_passwd_cost *cost_r)
+{
+	static const char *const fixed[] = { "", "argon2id", "v=19" };
+	struct pl_str rest = encoded, part;
+
+	for (size_t i = 0; i < PL_COUNT(fixed); i++) {
+		if (!pl_str_cut(&rest, '$', &part) || !pl_str_is(part, fixed[i]))
+			return false;
+	}
+	if (!pl_str_cut(&rest, '$', &part) || rest.ptr == NULL)
+		return false;
+	return cost_part(&part, "m=", MEMORY_MAX_KIB, &cost_r->memory_kib) &&
+	    cost_part(&part, "t=", PASSES_MAX, &cost_r->passes) && cost_part(&part, "p=", LANES_MAX, &cost_r->lanes) &&
+	    part.ptr == NULL;
+}
+
+/* The same work as a real check, so that a stranger cannot tell by the clock which users exist. */
+static void burn(struct pl_str password, struct pl_passwd_cost cost)
+{
+	static const unsigned char salt[SALT_BYTES] = { 1 };
+	unsigned char hash[HASH_BYTES];
+	size_t len = password.len <= PL_PASSWD_MAX ? password.len : PL_PASSWD_MAX;
+
+	/* Its outcome does not matter; the caller says false anyway. */
+	PL_UNUSED(argon2id_hash_raw(cost.passes, cost.memory_kib, cost.lanes, password.ptr != NULL ? password.ptr : "",
+	    password.ptr != NULL ? len : 0, salt, sizeof(salt), hash, sizeof(hash)));
+	pl_wipe(hash, sizeof(hash));
+}
+
+bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_passwd_cost cost, bool *rehash_r)
+{
+	struct pl_passwd_cost had;
+	char text[PL_PASSWD_HASH_MAX];
+
+	*rehash_r = false;
+	if (password.ptr == NULL || password.len > PL_PASSWD_MAX || encoded.ptr == NULL ||
+	    encoded.len >= sizeof(text) || memchr(encoded.ptr, '\0', encoded.len) != NULL ||
+	    !cost_read(encoded, &had)) {
+		burn(password, cost);
+		return false;
+	}
+	memcpy(text, encoded.ptr, encoded.len);
+	text[encoded.len] = '\0';
+	switch (argon2id_verify(text, password.ptr, password.len)) {
+	case ARGON2_OK:
+		*rehash_r = had.passes != cost.passes || had.memory_kib != cost.memory_kib || had.lanes != cost.lanes;
+		return true;
+	case ARGON2_VERIFY_MISMATCH:
+		return false;
+	default:
+		/* Salt or hash could not be decoded: no work was done yet. */
+		burn(password, cost);
+		return false;
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Work that outlives a call: a request, a socket's send, a generation, a timer's job.
+ *
+ * db, net/httpc, llm and svc take a task, never an HTTP request. A task is counted: an operation in flight holds it
+ * (pl_task_hold) and releases it after its completion ran; the pool dies with the last release. Every asynchronous
+ * operation completes exactly once, never before the starting call returned - also when the task was cancelled and on
+ * shutdown; a cancelled task's completion gets PL_E_CANCELLED or the result that came anyway.
+ */
+#ifndef PL_TASK_H
+#define PL_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pool.h"
+#include "str.h"
+
+#define PL_REQUEST_ID_LEN 32
+
+/* Who is asking. user_id 0 = nobody (yet). */
+struct pl_caller {
+	int64_t user_id;
+	int64_t login_id;	/* login session (table login_sessions) */
+	int access;		/* enum: 0 user, 1 analyst, 2 operator, 3 admin */
+	char name[33];		/* user name */
+	char addr[46];		/* text address of the client behind trusted proxies; "unix" for unix sockets */
+};
+
+struct pl_task {
+	struct pl_pool *pool;
+	int64_t deadline_ns;		/* pl_now_ns() time; INT64_MAX = none */
+	int64_t started_ns;
+	bool cancelled;
+	int holds;
+	char request_id[PL_REQUEST_ID_LEN + 1];
+	struct pl_caller who;
+	int64_t sql_ns;			/* time spent waiting for PostgreSQL, for traces */
+	struct pl_cancel *cancels;	/* run by pl_task_cancel() */
+	void *owner;			/* of whoever made it (struct req, struct ws_conn ...); opaque to others */
+};
+
+/* A hook that pl_task_cancel() calls once; embed it in the operation's struct; unhook when the operation is done. */
+struct pl_cancel {
+	void (*fn)(void *arg);
+	void *arg;
+	struct pl_cancel *next;
+};
+
+/* A new task with one hold and a fresh random request id (32 hex digits). deadline_ns absolute. */
+struct pl_task *pl_task_new(int64_t deadline_ns);
+struct pl_task *pl_task_hold(struct pl_task *task);
+/* Clears *task; the last one frees the pool, the task included. */
+void pl_task_release(struct pl_task **task);
+/* Sets cancelled, runs and removes the hooks. A second call does nothing. */
+void pl_task_cancel(struct pl_task *task);
+void pl_task_on_cancel(struct pl_task *task, struct pl_cancel *hook, void (*fn)(void *arg), void *arg);
+void pl_task_unhook(struct pl_task *task, struct pl_cancel *hook);
+bool pl_task_late(const struct pl_task *task);	/* the deadline has passed */
+
+#endif

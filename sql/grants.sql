@@ -1,0 +1,24 @@
+-- SPDX-License-Identifier: ISC
+-- Rights of the roles that `parlourctl initdb` makes. Applied again after every migration; a role that does not exist is
+-- left out, so that a database without them (a developer's) works too.
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
+
+DO $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'parlour_app') THEN
+		GRANT USAGE ON SCHEMA public TO parlour_app;
+		GRANT SELECT, INSERT, UPDATE, DELETE ON users, names, login_sessions, roles, rooms, members, room_roles, messages,
+			room_changes, generations, idempotency_keys, limit_hits TO parlour_app;
+		REVOKE DELETE ON users, roles FROM parlour_app;
+		GRANT SELECT, INSERT ON audit TO parlour_app;
+		GRANT SELECT ON schema_migrations, message_rows, log_rows TO parlour_app;
+		GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO parlour_app;
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO parlour_app;
+	END IF;
+	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'parlour_report') THEN
+		GRANT USAGE ON SCHEMA public TO parlour_report;
+		GRANT SELECT ON v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_generations, v_unanswered
+			TO parlour_report;
+	END IF;
+END $$;

@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: ISC
+-- Views for people. Applied again after every migration, so they may change freely. They call no functions of ours:
+-- a view's tables are read with its owner's rights, its functions run with the reader's.
+
+SET LOCAL client_min_messages = warning;
+DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations;
+
+CREATE VIEW v_rooms AS
+	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
+		r.last_seq, r.last_at, (SELECT count(*) FROM members m WHERE m.room_id = r.id) AS members,
+		(SELECT string_agg(x.name, ', ' ORDER BY x.name) FROM room_roles rr JOIN roles x ON x.id = rr.role_id
+			WHERE rr.room_id = r.id) AS roles, r.created_at
+	FROM rooms r LEFT JOIN users o ON o.id = r.owner_id;
+COMMENT ON VIEW v_rooms IS 'Rooms with owner, members, roles and last activity';
+
+CREATE VIEW v_messages AS
+	SELECT m.room_id, r.name AS room, m.seq, m.created_at, m.author_kind,
+		CASE m.author_kind WHEN 'user' THEN (SELECT u.username FROM users u WHERE u.id = m.author_id)
+			WHEN 'role' THEN (SELECT x.name FROM roles x WHERE x.id = m.author_id) ELSE 'system' END AS author,
+		CASE WHEN m.deleted_at IS NOT NULL THEN '(deleted)' ELSE m.content END AS content, m.reply_to, m.edited_at,
+		m.meta ->> 'model' AS model
+	FROM messages m JOIN rooms r ON r.id = m.room_id;
+COMMENT ON VIEW v_messages IS 'Messages with names; add WHERE room_id = .. ORDER BY seq';
+
+CREATE VIEW v_room_activity AS
+	SELECT m.room_id, r.name AS room, date_trunc('day', m.created_at) AS day, count(*) AS messages,
+		count(*) FILTER (WHERE m.author_kind = 'role') AS by_roles,
+		count(DISTINCT m.author_id) FILTER (WHERE m.author_kind = 'user') AS people
+	FROM messages m JOIN rooms r ON r.id = m.room_id GROUP BY 1, 2, 3;
+COMMENT ON VIEW v_room_activity IS 'Messages and people per room and day';
+
+CREATE VIEW v_limits_hit AS
+	SELECT h.class, u.username, h.address, sum(h.count) AS refused, min(h.first_at) AS first_at, max(h.last_at) AS last_at
+	FROM limit_hits h LEFT JOIN users u ON u.id = h.user_id
+	WHERE h.last_at > now() - interval '24 hours' GROUP BY 1, 2, 3;
+COMMENT ON VIEW v_limits_hit IS 'Who ran into which rate limit in the last 24 hours';
+
+CREATE VIEW v_logins AS
+	SELECT l.id, u.username, l.address, l.user_agent, l.created_at, l.last_used_at, l.expires_at,
+		CASE WHEN l.ended_at IS NOT NULL THEN l.end_reason WHEN l.expires_at < now() THEN 'expired' ELSE 'alive' END AS state,
+		l.ended_at
+	FROM login_sessions l JOIN users u ON u.id = l.user_id;
+COMMENT ON VIEW v_logins IS 'Login sessions with user names and state';
+
+CREATE VIEW v_generations AS
+	SELECT g.id, g.room_id, r.name AS room, x.name AS role, u.username AS asker, g.state, g.upstream, g.model, g.error_code,
+		g.prompt_tokens, g.completion_tokens, g.first_text_at - g.started_at AS first_text, g.ended_at - g.started_at AS took,
+		g.created_at
+	FROM generations g JOIN rooms r ON r.id = g.room_id JOIN roles x ON x.id = g.role_id
+	LEFT JOIN users u ON u.id = g.asker_id;
+COMMENT ON VIEW v_generations IS 'Answers of models with names, tokens and times';
+
+CREATE VIEW v_unanswered AS
+	SELECT g.room_id, r.name AS room, g.reply_to_seq AS seq, u.username AS asker, x.name AS role, g.state, g.error_code,
+		g.created_at
+	FROM generations g JOIN rooms r ON r.id = g.room_id JOIN roles x ON x.id = g.role_id
+	LEFT JOIN users u ON u.id = g.asker_id
+	WHERE g.state IN ('failed', 'interrupted') AND g.answer_seq IS NULL
+		AND NOT EXISTS (SELECT FROM generations n WHERE n.room_id = g.room_id AND n.role_id = g.role_id
+			AND n.created_at > g.created_at AND n.state = 'done');
+COMMENT ON VIEW v_unanswered IS 'Questions to models that got no answer, and none after them did';

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Routes of rooms: make, list, look, join, leave, and the roles in them.
+ */
+#include "api/call.h"
+#include "api/room_shape.h"
+#include "db/repo_role.h"
+#include "svc/hub.h"
+
+static void reply_room(struct call *call, const struct room *room)
+{
+	struct room_out out;
+
+	room_shape(&out, room, call->req->task->pool);
+	if (call->route->status == 201)
+		call_location(call, "/api/rooms/%lld", (long long)room->id);
+	call_reply(call, &shape_room_out, &out);
+}
+
+static void on_room(void *arg, const struct room *room, const struct pl_err *err)
+{
+	if (err != NULL)
+		call_fail(arg, err);
+	else
+		reply_room(arg, room);
+}
+
+/* The room after a change; everybody in it is told. */
+static void on_changed(void *arg, const struct room_result *result, const struct pl_err *err)
+{
+	struct call *call = arg;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	hub_publish_change(call->svc->hub, &result->change);
+	if (call->route->status == 204)
+		call_reply_empty(call);
+	else
+		reply_room(call, &result->room);
+}
+
+void api_room_create(struct call *call)
+{
+	const struct room_in *in = call->in;
+	struct room_new room = { .name = in->name, .role_ids = in->role_ids.items, .role_count = in->role_ids.count,
+		.visibility = pl_str_is(in->visibility, "private") ? ROOM_PRIVATE : ROOM_PUBLIC, .reply_policy = REPLY_DEFAULT,
+		.max_per_owner = call->req->config->s.rooms_per_user };
+
+	if (pl_str_is(in->reply_policy, "off"))
+		room.reply_policy = REPLY_OFF;
+	else if (pl_str_is(in->reply_policy, "mention"))
+		room.reply_policy = REPLY_MENTION;
+	else if (pl_str_is(in->reply_policy, "all"))
+		room.reply_policy = REPLY_ALL;
+	repo_room_create(call->svc->db, call->req->task, call->req->task->who.user_id, &room, on_changed, call);
+}
+
+void api_room_get(struct call *call)
+{
+	int64_t id;
+
+	if (call_id(call, 0, &id))
+		repo_room_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, call_is_admin(call), on_room, call);
+}
+
+static struct room_out *rooms_shape(struct call *call, const struct room_list *list)
+{
+	struct room_out *items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+
+	for (int i = 0; i < list->count; i++)
+		room_shape(&items[i], &list->rows[i], call->req->task->pool);
+	return items;
+}
+
+static void on_rooms(void *arg, const struct room_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	if (list->more)
+		call_link_next(call, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
+	req_header_addf(call->req, "X-Total-Count", "%lld", (long long)list->total);
+	call_reply_list(call, &shape_room_out, rooms_shape(call, list), list->count);
+}
+
+static void on_rooms_page(void *arg, const struct room_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+	const struct rooms_query *q = call->query;
+	struct pl_pool *pool = call->req->task->pool;
+	int64_t page = q->page == SHAPE_NONE ? 1 : q->page, size = q->page_size == SHAPE_NONE ? 50 : q->page_size;
+	struct rooms_page_out out;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	out = (struct rooms_page_out){ .items = { rooms_shape(call, list), list->count }, .total = list->total, .page = page,
+		.page_size = size };
+	if (page * size < list->total)
+		out.next = pl_str(pl_sprintf(pool, "/api/rooms?page=%lld&page_size=%lld", (long long)page + 1, (long long)size));
+	call_reply(call, &shape_rooms_page_out, &out);
+}
+
+void api_room_list(struct call *call)
+{
+	const struct rooms_query *q = call->query;
+	int64_t user = call->req->task->who.user_id;
+
+	if (q->page != SHAPE_NONE || q->page_size != SHAPE_NONE)
+		repo_room_list_page(call->svc->db, call->req->task, user, q->page == SHAPE_NONE ? 1 : q->page,
+		    q->page_size == SHAPE_NONE ? 50 : (int)q->page_size, on_rooms_page, call);
+	else
+		repo_room_list(call->svc->db, call->req->task, user, q->after == SHAPE_NONE ? 0 : q->after,
+		    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_rooms, call);
+}
+
+void api_room_join(struct call *call)
+{
+	int64_t id;
+
+	if (call_id(call, 0, &id))
+		repo_room_join(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_changed, call);
+}
+
+void api_room_leave(struct call *call)
+{
+	int64_t id;
+
+	if (call_id(call, 0, &id))
+		repo_room_leave(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_changed, call);
+}
+
+static void room_role(struct call *call, bool attach)
+{
+	int64_t room, role;
+
+	if (call_id(call, 0, &room) && call_id(call, 1, &role))
+		repo_room_role(call->svc->db, call->req->task, room, call->req->task->who.user_id, call_is_admin(call), role, attach,
+		    on_changed, call);
+}
+
+void api_room_role_put(struct call *call)
+{
+	room_role(call, true);
+}
+
+void api_room_role_del(struct call *call)
+{
+	room_role(call, false);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Routes about the server itself: what it is, how it is, its pages and descriptions.
+ */
+#include "api/call.h"
+#include "api/www.h"
+
+#define PAGE_POLICY "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self'; " \
+	"script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+static void send_file(struct call *call, const struct www_file *file)
+{
+	struct pl_str have = req_header(call->req, "If-None-Match");
+
+	if (file == NULL) {
+		call_fail_code(call, PL_E_NO_ROUTE);
+		return;
+	}
+	req_header_add(call->req, "Content-Security-Policy", PAGE_POLICY);
+	req_header_add(call->req, "Cache-Control", "no-cache");
+	req_header_add(call->req, "ETag", file->etag);
+	if (have.ptr != NULL && pl_str_is(have, file->etag))
+		req_reply_empty(call->req, 304);
+	else
+		req_reply(call->req, 200, file->type, file->body);
+}
+
+void api_root(struct call *call)
+{
+	struct pl_str accept = req_header(call->req, "Accept");
+	const struct settings *s = &call->req->config->s;
+	const struct www_file *page = www_find(PL_STR("index.html"));
+	struct info_out out = { .name = pl_str(s->server_name), .version = PL_STR(PARLOUR_VERSION), .docs = PL_STR("/docs"),
+		.openapi = PL_STR("/openapi.json"), .health = PL_STR("/health"), .websocket = PL_STR("/ws") };
+
+	req_header_add(call->req, "Vary", "Accept");
+	if (s->console && page != NULL && accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", 9) != NULL)
+		send_file(call, page);
+	else
+		call_reply(call, &shape_info_out, &out);
+}
+
+void api_static(struct call *call)
+{
+	send_file(call, www_find(call->param[0]));
+}
+
+void api_docs(struct call *call)
+{
+	send_file(call, www_find(PL_STR("docs.html")));
+}
+
+void api_openapi(struct call *call)
+{
+	struct pl_buf buf = PL_BUF(call->req->task->pool);
+
+	openapi_write(&buf, call->req->config->s.server_name, call->req->config->s.public_url);
+	req_header_add(call->req, "Cache-Control", "no-cache");
+	req_reply(call->req, 200, "application/json", pl_buf_str(&buf));
+}
+
+void api_metrics_text(struct call *call)
+{
+	struct pl_buf buf = PL_BUF(call->req->task->pool);
+
+	metrics_write(&buf, call->svc->shm);
+	req_reply(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", pl_buf_str(&buf));
+}
+
+void api_health(struct call *call)
+{
+	const struct settings *s = &call->req->config->s;
+	bool db = db_up(call->svc->db);
+	bool llm = strcmp(s->llm_default, LLM_LOCAL) == 0 ||
+	    shm_breaker_get(call->svc->shm, pl_str(s->llm_default)) != SHM_OPEN;
+	struct services_out services = { .database = db ? PL_STR("up") : PL_STR("down"),
+		.llm = llm ? PL_STR("up") : PL_STR("down"), .mail = PL_STR("off"), .knowledge = PL_STR("off") };
+	struct health_out out = { .status = db && llm ? PL_STR("healthy") : PL_STR("degraded"), .services = &services,
+		.version = PL_STR(PARLOUR_VERSION) };
+
+	call_reply_status(call, db ? 200 : 503, &shape_health_out, &out);
+}
+
+void api_livez(struct call *call)
+{
+	struct ready_out out = { .status = PL_STR("ready") };
+
+	call_reply(call, &shape_ready_out, &out);
+}
+
+void api_readyz(struct call *call)
+{
+	struct ready_out out = { .status = PL_STR("ready") };
+	bool ready = false;
+
+	if (call->svc->worker->draining)
+		out.reason = PL_STR("the server is stopping");
+	else if (!db_up(call->svc->db))
+		out.reason = PL_STR("the database does not answer");
+	else
+		ready = true;
+	if (!ready) {
+		out.status = PL_STR("not_ready");
+		req_header_add(call->req, "Retry-After", "2");
+	}
+	call_reply_status(call, ready ? 200 : 503, &shape_ready_out, &out);
+}

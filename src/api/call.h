@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One call of a route: what a handler gets, and how it answers.
+ *
+ * By the time a handler runs, the dispatcher has matched the row of routes.def, checked token and limits, and read query
+ * and body by their shapes. A handler starts one flow and answers in one place.
+ */
+#ifndef API_CALL_H
+#define API_CALL_H
+
+#include "api/shape.h"
+#include "net/req.h"
+#include "svc/auth.h"
+#include "svc/limits.h"
+#include "svc/svc.h"
+
+enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
+enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16 };
+
+struct call;
+typedef void (route_fn)(struct call *call);
+
+struct route {
+	enum req_method method;
+	const char *path;
+	route_fn *handler;
+	enum route_who who;
+	enum limit_class klass;
+	size_t body_bytes;
+	int64_t deadline_ms;
+	const struct shape *query, *in, *out;
+	int status;
+	unsigned flags;
+	const char *summary;
+	const char *name;		/* of the handler: operationId */
+};
+extern const struct route routes[];
+extern const int routes_count;
+
+struct ws_route { const char *path; void (*open)(struct call *call); enum route_who who; const char *summary; };
+extern const struct ws_route ws_routes[];
+extern const int ws_routes_count;
+
+#define CALL_PARAMS 3
+
+struct call {
+	struct req *req;
+	struct svc *svc;
+	const struct route *route;	/* NULL for sockets */
+	const struct ws_route *ws;
+	const void *query, *in;		/* structs of the route's shapes; NULL for shape none */
+	struct pl_str param[CALL_PARAMS]; /* {..} of the path, in order */
+	int params;
+	struct auth_who who;		/* token, when one was given and good */
+	struct idem *idem;		/* the reply is kept under an Idempotency-Key */
+	void *flow;			/* the handler's own */
+	int64_t id;			/* first path parameter as an id, see call_id() */
+};
+
+/* Path parameter as a positive id: 404 was sent and false when it is none (nothing with that id can exist). */
+bool call_id(struct call *call, int index, int64_t *id_r) PL_MUSTCHECK;
+bool call_uuid(struct call *call, int index, struct pl_str *id_r) PL_MUSTCHECK;
+bool call_is_admin(const struct call *call);
+
+/* Answers. All of them go through here, so that Idempotency-Key, Location and limits are in one place. */
+void call_reply(struct call *call, const struct shape *shape, const void *values);
+void call_reply_status(struct call *call, int status, const struct shape *shape, const void *values);
+void call_reply_list(struct call *call, const struct shape *shape, const void *items, int count);
+void call_reply_empty(struct call *call);
+void call_fail(struct call *call, const struct pl_err *err);
+void call_fail_code(struct call *call, enum pl_code code);
+/* Location of what a POST made. */
+void call_location(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
+/* Link: <path?query>; rel="next" */
+void call_link_next(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
+
+/* The dispatcher: net's hooks call these. */
+void dispatch_request(void *svc, struct req *req);
+void dispatch_finished(void *svc, struct req *req);
+
+/* idempotency.c */
+/* Takes the key; true: go on with the handler now or later through `go`; it has replied otherwise. */
+void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *call));
+void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str location);
+void idem_forget(struct call *call);
+
+/* route.c: the tree, built once before fork. Ambiguous rows are PL_BUG. */
+void route_init(void);
+/* NULL and the methods that exist there (bit set of enum req_method; 0: no such path) when there is no such row. */
+const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r, unsigned *methods_r);
+const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r);
+
+#define ROUTE(method, path, handler, ...) route_fn handler;
+#define WSROUTE(path, open, ...) void open(struct call *call);
+#include "api/routes.def"
+#undef ROUTE
+#undef WSROUTE
+
+#endif

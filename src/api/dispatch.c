@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From a request to its handler:
+ * route -> token -> [PostgreSQL's word on the token] -> rate class -> query and body by shape -> [Idempotency-Key] -> handler.
+ */
+#include <stdio.h>
+
+#include "api/call.h"
+#include "clock.h"
+#include "log.h"
+
+static void checked(struct call *call);
+
+static void fail_method(struct req *req, unsigned methods)
+{
+	static const struct { enum req_method method; const char *name; } names[] = {
+		{ REQ_GET, "GET, HEAD" }, { REQ_POST, "POST" }, { REQ_PUT, "PUT" }, { REQ_PATCH, "PATCH" }, { REQ_DELETE, "DELETE" },
+	};
+	struct pl_buf allow = PL_BUF(req->task->pool);
+
+	for (size_t i = 0; i < PL_COUNT(names); i++)
+		if (methods & names[i].method)
+			pl_buf_addf(&allow, "%s%s", allow.len > 0 ? ", " : "", names[i].name);
+	pl_buf_adds(&allow, allow.len > 0 ? ", OPTIONS" : "OPTIONS");
+	req_header_add(req, "Allow", allow.ptr);
+	req_fail_code(req, PL_E_BAD_METHOD);
+}
+
+/* ---- token ---- */
+
+static void token_on_confirmed(void *arg, const bool *alive, const struct pl_err *err)
+{
+	struct call *call = arg;
+
+	if (err != NULL)
+		call_fail(call, err);
+	else
+		checked(call);
+}
+
+/* True: go on now. Otherwise it has failed, or goes on later. */
+static bool check_token(struct call *call, enum route_who who)
+{
+	struct pl_str header = req_header(call->req, "Authorization"), token;
+	struct pl_err err = { 0 };
+
+	if (who == WHO_ANY)
+		return true;
+	if (header.ptr == NULL && who == WHO_OPT)
+		return true;
+	if (header.ptr == NULL || !pl_str_istarts(header, "bearer ")) {
+		call_fail_code(call, PL_E_UNAUTHORIZED);
+		return false;
+	}
+	token = pl_str_trim(pl_strn(header.ptr + 7, header.len - 7));
+	if (!auth_check(call->svc, call->req->config, token, &call->who, &err)) {
+		call_fail(call, &err);
+		return false;
+	}
+	auth_caller(&call->who, &call->req->task->who);
+	if (!call->who.ask)
+		return true;
+	req_defer(call->req);
+	auth_confirm(call->svc, call->req->task, &call->who, token_on_confirmed, call);
+	return false;
+}
+
+/* ---- limits ---- */
+
+static bool check_limits(struct call *call, enum limit_class klass)
+{
+	struct limit_result result;
+	struct pl_err err = { 0 };
+	char limit[96], policy[96];
+	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, PL_STR_NONE, &result, &err);
+
+	if (result.tightest != LIMIT_NONE) {
+		limits_headers(&result, limit, policy);
+		req_header_add(call->req, "RateLimit", limit);
+		req_header_add(call->req, "RateLimit-Policy", policy);
+		snprintf(call->req->classes, sizeof(call->req->classes), "%s %lld/%lld", limit_name(result.tightest),
+		    (long long)result.state.remaining, (long long)result.rate.burst);
+	}
+	if (!ok)
+		call_fail(call, &err);
+	return ok;
+}
+
+/* ---- body ---- */
+
+static struct pl_str get_query(void *arg, const char *name, bool *bad)
+{
+	return req_query(arg, name, bad);
+}
+
+static struct pl_str get_form(void *arg, const char *name, bool *bad)
+{
+	return req_form(arg, name, bad);
+}
+
+static bool read_body(struct call *call)
+{
+	struct req *req = call->req;
+	const struct route *route = call->route;
+	const char *type = req_content_type(req);
+	const struct pl_jval *json = NULL;
+	struct pl_err err = { 0 };
+
+	if (req->body.len > route->body_bytes && route->in != &shape_none) {
+		pl_err_set(&err, PL_E_BODY_TOO_LARGE, "The body may have at most %zu bytes here.", route->body_bytes);
+		call_fail(call, &err);
+		return false;
+	}
+	if ((route->flags & ROUTE_FORM) && strcmp(type, "application/x-www-form-urlencoded") == 0) {
+		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_form, req, &err);
+	} else {
+		if (req->body.len > 0 && strcmp(type, "application/json") != 0) {
+			call_fail_code(call, PL_E_BAD_TYPE);
+			return false;
+		}
+		if (req->body.len > 0 && (json = pl_json_parse(req->task->pool, req->body, &err)) == NULL) {
+			call_fail(call, &err);
+			return false;
+		}
+		call->in = shape_read_json(route->in, req->task->pool, json, &err);
+	}
+	if (call->in == NULL)
+		call_fail(call, &err);
+	return call->in != NULL;
+}
+
+static bool read_input(struct call *call)
+{
+	struct pl_err err = { 0 };
+
+	if (call->route->query != &shape_none) {
+		call->query = shape_read_pairs(call->route->query, call->req->task->pool, "query", get_query, call->req, &err);
+		if (call->query == NULL) {
+			call_fail(call, &err);
+			return false;
+		}
+	}
+	if (call->req->method == REQ_GET || call->req->method == REQ_HEAD || call->req->method == REQ_DELETE)
+		return true;
+	return read_body(call);
+}
+
+/* ---- the rest ---- */
+
+static void run_handler(struct call *call)
+{
+	call->route->handler(call);
+	if (!call->req->replied)
+		req_defer(call->req);
+}
+
+/* Who asks is known. */
+static void checked(struct call *call)
+{
+	struct pl_str key;
+
+	if (call->ws != NULL) {
+		if (check_limits(call, LIMIT_READ))
+			call->ws->open(call);
+		return;
+	}
+	if (!check_limits(call, call->route->klass) || !read_input(call))
+		return;
+	if (call->route->flags & ROUTE_IDEM) {
+		key = req_header(call->req, "Idempotency-Key");
+		if (key.ptr != NULL) {
+			idem_begin(call, key, run_handler);
+			return;
+		}
+	}
+	run_handler(call);
+}
+
+static struct call *call_new(struct svc *svc, struct req *req)
+{
+	struct call *call = pl_alloc(req->task->pool, sizeof(*call));
+
+	call->req = req;
+	call->svc = svc;
+	return call;
+}
+
+static void dispatch_socket(struct call *call)
+{
+	struct req *req = call->req;
+
+	call->ws = ws_route_find(req, call->param, &call->params);
+	if (call->ws == NULL) {
+		req_fail_code(req, PL_E_NO_ROUTE);
+		return;
+	}
+	req->route = call->ws->path;
+	req->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
+	if (req->origin_sent ? !req->origin_ok : !req->config->s.ws_no_origin)
+		req_fail_code(req, PL_E_BAD_ORIGIN);
+	else if (check_token(call, call->ws->who))
+		checked(call);
+}
+
+void dispatch_request(void *arg, struct req *req)
+{
+	struct call *call = call_new(arg, req);
+	unsigned methods = 0;
+
+	call->route = route_find(req, call->param, &call->params, &methods);
+	if (req->operator_side) {
+		if (call->route == NULL || strcmp(call->route->path, "/metrics") != 0)
+			req_fail_code(req, PL_E_NO_ROUTE);
+		else
+			call->route->handler(call);
+		return;
+	}
+	if (req->is_upgrade) {
+		dispatch_socket(call);
+		return;
+	}
+	if (call->route == NULL && methods == 0 && ws_route_find(req, call->param, &call->params) != NULL) {
+		req_header_add(req, "Upgrade", "websocket");
+		req_header_add(req, "Sec-WebSocket-Version", "13");
+		req_fail_code(req, PL_E_UPGRADE);
+		return;
+	}
+	if (call->route == NULL && methods == 0) {
+		req_fail_code(req, PL_E_NO_ROUTE);
+		return;
+	}
+	if (call->route == NULL) {
+		fail_method(req, methods);
+		return;
+	}
+	req->route = call->route->path;
+	req->task->deadline_ns = pl_now_ns() + call->route->deadline_ms * PL_NS_PER_MS;
+	if (!(call->route->flags & ROUTE_DOWN) && !db_up(call->svc->db)) {
+		struct pl_err away = { 0 };
+
+		pl_err_set(&away, PL_E_DB_AWAY, NULL);
+		away.retry_after_s = 2;
+		req_fail(req, &away);
+		return;
+	}
+	if (strcmp(call->route->path, "/metrics") == 0) {
+		req_fail_code(req, PL_E_NO_ROUTE); /* the operator's listener only */
+		return;
+	}
+	if (check_token(call, call->route->who))
+		checked(call);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rows of rooms and messages as shapes.
+ */
+#include "api/room_shape.h"
+
+struct pl_str kind_word(int author_kind)
+{
+	return author_kind == AUTHOR_USER ? PL_STR("user") : author_kind == AUTHOR_ROLE ? PL_STR("role") : PL_STR("system");
+}
+
+struct pl_str level_word(int level)
+{
+	static const char *const words[] = { NULL, "member", "moderator", "owner" };
+
+	return pl_str(words[level >= 0 && level <= LEVEL_OWNER ? level : 0]);
+}
+
+/* meta = {"model":..,"usage":{..}}, written by us */
+static void meta_shape(struct message_out *out, struct pl_str meta, struct pl_pool *pool)
+{
+	struct pl_err err = { 0 };
+	const struct pl_jval *v = pl_json_parse(pool, meta, &err), *usage = v != NULL ? pl_json_get(v, "usage") : NULL;
+
+	if (v == NULL)
+		return;
+	out->model = pl_json_str(pl_json_get(v, "model"));
+	if (usage != NULL)
+		out->usage = usage->raw;
+}
+
+void message_shape(struct message_out *out, const struct message *m, struct pl_pool *pool)
+{
+	struct author_out *author = pl_alloc(pool, sizeof(*author));
+	char *id = pl_alloc(pool, 48), *end = id + 48, *p = end;
+	int64_t parts[2] = { m->seq, m->room_id };
+
+	/* "room.seq", written backwards: this is the hot path of history pages */
+	for (int i = 0; i < 2; i++) {
+		int64_t n = parts[i];
+
+		do
+			*--p = (char)('0' + n % 10);
+		while ((n /= 10) > 0);
+		if (i == 0)
+			*--p = '.';
+	}
+	*author = (struct author_out){ .kind = kind_word(m->author_kind), .id = m->author_id, .name = m->author_name };
+	*out = (struct message_out){ .id = pl_strn(p, (size_t)(end - p)), .room_id = m->room_id, .seq = m->seq,
+		.author = author, .content = m->content, .created_at = m->created_us,
+		.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .client_id = m->client_id,
+		.generation_id = m->generation_id, .duplicate = -1 };
+	if (m->meta.ptr != NULL)
+		meta_shape(out, m->meta, pool);
+}
+
+static struct pl_str policy_word(const struct room *room)
+{
+	int policy = room->reply_policy;
+
+	if (policy == REPLY_DEFAULT)
+		policy = room->role_count == 1 ? REPLY_ALL : REPLY_MENTION;
+	return policy == REPLY_OFF ? PL_STR("off") : policy == REPLY_ALL ? PL_STR("all") : PL_STR("mention");
+}
+
+void room_shape(struct room_out *out, const struct room *r, struct pl_pool *pool)
+{
+	struct room_role_out *roles = pl_alloc(pool, ((size_t)r->role_count + 1) * sizeof(*roles));
+
+	for (int i = 0; i < r->role_count; i++)
+		roles[i] = (struct room_role_out){ .id = r->role_ids[i], .name = r->role_names[i] };
+	*out = (struct room_out){ .id = r->id, .name = r->name,
+		.visibility = r->visibility == ROOM_PUBLIC ? PL_STR("public") : PL_STR("private"), .reply_policy = policy_word(r),
+		.owner_id = r->owner_id > 0 ? r->owner_id : SHAPE_NONE, .archived = r->archived, .last_seq = r->last_seq,
+		.epoch = r->epoch, .members = r->member_count, .level = level_word(r->level),
+		.roles = { roles, r->role_count }, .created_at = r->created_us,
+		.last_at = r->last_us > 0 ? r->last_us : SHAPE_NONE };
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A client on a WebSocket: who it is, what it listens to, which dialect it speaks.
+ *
+ * Life: made at the handshake, counted; the socket holds it once, and so does every operation in flight. When the socket
+ * closes, `conn` becomes NULL and what completes later finds nobody to answer.
+ */
+#ifndef API_WS_CLIENT_H
+#define API_WS_CLIENT_H
+
+#include "api/call.h"
+#include "net/ws.h"
+#include "svc/hub.h"
+
+struct ws_client;
+
+/* What a path does with its frames. */
+struct ws_dialect {
+	enum hub_dialect render;
+	/* Authenticated for the first time: by the handshake, or by an auth frame. */
+	void (*ready)(struct ws_client *client, bool by_handshake);
+	void (*frame)(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame);
+	void (*error)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+};
+extern const struct ws_dialect ws_native, ws_room_compat;
+
+struct ws_client {
+	struct svc *svc;
+	struct ws_conn *conn;			/* NULL: closed */
+	const struct ws_dialect *dialect;
+	struct ws_client *prev, *next;		/* all of this worker */
+	struct hub_sub *subs;			/* through owner_next */
+	int holds;
+	uint16_t subs_count;
+	bool authed;
+	int64_t room_id;			/* of the path, compatible room sockets */
+	int64_t expires_us;			/* wall time of the token's end */
+	int64_t typing_ns;			/* last typing frame that was passed on */
+	struct pl_caller who;
+};
+
+/* The server of this worker's sockets; set once by app.c. */
+extern struct ws_server *ws_sockets;
+
+struct ws_client *ws_client_hold(struct ws_client *client);
+void ws_client_release(struct ws_client **client);
+/* A task for one frame: the client's caller, 10 s. */
+struct pl_task *ws_client_task(struct ws_client *client);
+/* Takes the identity of a checked token and arms its expiry; the first time calls dialect->ready. */
+void ws_client_login(struct ws_client *client, const struct auth_who *who);
+/* Closes with the code of errors.def; nothing when it is closed already. */
+void ws_client_close(struct ws_client *client, enum pl_code code);
+void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+/* Sends what was written into buf. */
+void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
+/* svc->on_revoked: closes this worker's sockets of a login session with 4410. */
+void ws_revoked(int64_t login_id);
+/* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */
+void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id);
+/* Checks an `auth` frame's token; `done` runs at once or later with the client held. */
+void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_str token,
+    void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err), struct pl_str id);
+
+/* ws_subs.c: what it listens to */
+struct hub_sub *ws_subs_find(struct ws_client *client, int64_t room_id);
+void ws_subs_add(struct ws_client *client, struct hub_sub *sub);
+void ws_subs_remove(struct ws_client *client, struct hub_sub *sub);	/* only unlinks */
+void ws_subs_drop(struct ws_client *client, struct hub_sub *sub);	/* unlinks and unsubscribes */
+void ws_subs_drop_all(struct ws_client *client);
+extern const struct hub_sub_ops ws_sub_ops;
+
+/* ws_render.c: an event as a frame of a dialect; NULL when that dialect has none for it. Kept in the event. */
+struct ws_buf *ws_render(struct hub_event *event, enum hub_dialect dialect);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /ws/chat/{room_id} without parlour.v1: the compatible room socket. It speaks whole messages only, and errors as
+ * {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
+ */
+#include "api/ws_client.h"
+#include "svc/chat.h"
+
+struct posting { struct ws_client *client; struct pl_task *task; };
+
+static void room_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "type", "error");
+	pl_jw_kcstr(&w, "message", pl_err_text(err));
+	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
+static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subscribed *result, const struct pl_err *err)
+{
+	struct ws_client *client = arg;
+
+	if (err != NULL) {
+		ws_subs_remove(client, sub);
+		ws_client_close(client, err->code);
+	}
+}
+
+/* The path is the subscription. */
+static void room_ready(struct ws_client *client, bool by_handshake)
+{
+	struct pl_task *task = ws_client_task(client);
+
+	ws_subs_add(client, hub_subscribe(client->svc->hub, task, client->room_id, -1, 0, &ws_sub_ops, client, on_subscribed, client));
+	pl_task_release(&task);
+}
+
+static void on_auth(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	/* a good token is answered by nothing, a bad one by 4401 */
+	if (err != NULL)
+		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
+}
+
+static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)
+{
+	struct posting *p = arg;
+	struct ws_client *client = p->client;
+	struct pl_task *task = p->task;
+
+	if (err != NULL)
+		ws_client_error(client, PL_STR_NONE, err);
+	ws_client_release(&client);
+	pl_task_release(&task);
+}
+
+static void post(struct ws_client *client, struct pl_task *task, struct pl_str content)
+{
+	const struct config *config = svc_config(client->svc);
+	struct posting *p = pl_alloc(task->pool, sizeof(*p));
+	struct chat_send send = { .room_id = client->room_id, .content = content };
+	struct pl_err err = { 0 };
+
+	if (content.len == 0)
+		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
+	else if ((int64_t)content.len > config->s.max_content)
+		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes", (long long)config->s.max_content);
+	else if (limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
+		*p = (struct posting){ .client = ws_client_hold(client), .task = pl_task_hold(task) };
+		chat_send(client->svc, config, task, &send, on_sent, p);
+		return;
+	}
+	ws_client_error(client, PL_STR_NONE, &err);
+}
+
+static void room_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+{
+	const struct pl_jval *type_value = pl_json_get(frame, "type");
+	struct pl_str type = pl_json_str(type_value), bare = pl_json_str(pl_json_get(frame, "message"));
+	struct pl_err err = { 0 };
+
+	if (pl_str_is(type, "auth")) {
+		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
+		return;
+	}
+	if (!client->authed)
+		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
+	else if (pl_str_is(type, "message")) {
+		struct pl_str content = pl_json_str(pl_json_get(frame, "content"));
+
+		post(client, task, content.ptr != NULL ? content : bare);
+		return;
+	} else if (type_value == NULL && bare.ptr != NULL) {
+		post(client, task, bare);
+		return;
+	} else if (type_value == NULL) {
+		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"message\": \"text\"}.");
+	} else {
+		pl_err_set(&err, PL_E_UNKNOWN_TYPE, NULL);
+	}
+	ws_client_error(client, PL_STR_NONE, &err);
+}
+
+const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .ready = room_ready, .frame = room_frame,
+	.error = room_error };
+
+void ws_open_room(struct call *call)
+{
+	int64_t room;
+
+	/* a name instead of a number belongs to another kind of socket; no room has it */
+	if (pl_str_i64(call->param[0], 1, INT64_MAX, &room))
+		ws_open_client(call, &ws_room_compat, room);
+	else
+		call_fail_code(call, PL_E_NOT_FOUND);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a client listens to, and events on their way to its socket.
+ */
+#include "api/ws_client.h"
+
+struct hub_sub *ws_subs_find(struct ws_client *client, int64_t room_id)
+{
+	struct hub_sub *s = client->subs;
+
+	while (s != NULL && hub_sub_room(s) != room_id)
+		s = s->owner_next;
+	return s;
+}
+
+void ws_subs_add(struct ws_client *client, struct hub_sub *sub)
+{
+	sub->owner_next = client->subs;
+	client->subs = sub;
+	client->subs_count++;
+	shm_count(client->svc->shm, SHM_M_subscriptions, 1);
+}
+
+void ws_subs_remove(struct ws_client *client, struct hub_sub *sub)
+{
+	for (struct hub_sub **at = &client->subs; *at != NULL; at = &(*at)->owner_next)
+		if (*at == sub) {
+			*at = sub->owner_next;
+			client->subs_count--;
+			shm_count(client->svc->shm, SHM_M_subscriptions, -1);
+			return;
+		}
+}
+
+void ws_subs_drop(struct ws_client *client, struct hub_sub *sub)
+{
+	ws_subs_remove(client, sub);
+	hub_unsubscribe(client->svc->hub, &sub);
+}
+
+void ws_subs_drop_all(struct ws_client *client)
+{
+	while (client->subs != NULL)
+		ws_subs_drop(client, client->subs);
+}
+
+static void on_event(struct hub_sub *sub, struct hub_event *event)
+{
+	struct ws_client *client = sub->owner;
+	struct ws_buf *buf;
+
+	/* whoever types knows it */
+	if (client->conn == NULL || (event->kind == HUB_TYPING && event->user_id == client->who.user_id))
+		return;
+	buf = ws_render(event, client->dialect->render);
+	if (buf != NULL)
+		(void)ws_send(client->conn, buf);
+}
+
+const struct hub_sub_ops ws_sub_ops = { .event = on_event };

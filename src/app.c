@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Puts the layers together in a worker and in the clerk, and takes them apart again. The only file that knows all of them.
+ */
+#include <stdio.h>
+
+#include "api/call.h"
+#include "api/ws_client.h"
+#include "api/www.h"
+#include "clock.h"
+#include "core/app.h"
+#include "db/migrate.h"
+#include "log.h"
+#include "svc/agent.h"
+#include "svc/clerk.h"
+#include "svc/hub.h"
+
+#define STOP_TIME_NS (2 * PL_NS_PER_S)
+#define DRAIN_SPREAD_MS 1000
+
+static struct svc svc;
+static struct http_server *http;
+static struct http_hooks http_hooks;
+static struct event *retry;
+
+static void turn(void *arg)
+{
+	agents_turn(svc.agents);
+	hub_turn(svc.hub);
+	db_turn(svc.db);
+	ws_server_flush(ws_sockets);
+	shm_ring_kick(svc.shm); /* what the flush's closed sockets posted */
+}
+
+static void listen_all(struct worker *worker)
+{
+	for (int i = 0; i < worker->listeners_count && !worker->draining; i++) {
+		const struct listener *l = &worker->listeners[i];
+
+		if (!http_server_listen(http, l->fd, l->is_unix, l->operator_side))
+			pl_log(PL_LOG_ERROR, NULL, "cannot accept", "addr=%s", l->name);
+	}
+}
+
+/* ---- revocation must be known before the first request ---- */
+
+static void load_revoked(evutil_socket_t fd, short what, void *arg);
+
+static void on_revoked_loaded(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct pl_task *task = arg;
+	struct timeval again = { 0, 200000 };
+
+	if (err == NULL) {
+		atomic_store(&svc.shm->head->revoked_loaded, 1);
+		if (!svc.worker->draining)
+			listen_all(svc.worker);
+	} else if (!svc.worker->draining) {
+		evtimer_add(retry, &again); /* nothing is accepted before: an ended login must not come back to life */
+	}
+	pl_task_release(&task);
+}
+
+static void load_revoked(evutil_socket_t fd, short what, void *arg)
+{
+	struct pl_task *task = pl_task_new(pl_now_ns() + 5 * PL_NS_PER_S);
+
+	auth_load_revoked(&svc, task, on_revoked_loaded, task);
+}
+
+/* ---- worker ---- */
+
+static bool worker_start(struct worker *worker, char why[512])
+{
+	svc = (struct svc){ .worker = worker, .shm = worker->shm, .on_revoked = ws_revoked };
+	route_init();
+	www_load(PARLOUR_WWWDIR);
+	svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);
+	svc.httpc = httpc_new(worker->base);
+	svc.llm = llm_new(worker->base, svc.httpc, worker->shm);
+	svc.tokens = auth_cache_new();
+	svc.hub = hub_new(&svc);
+	svc.agents = agents_new(&svc);
+	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
+	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
+	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
+	retry = evtimer_new(worker->base, load_revoked, NULL);
+	if (svc.db == NULL || retry == NULL) {
+		snprintf(why, 512, "cannot set up the worker");
+		return false;
+	}
+	worker_on_turn(worker, turn, NULL);
+	agents_adopt(svc.agents);
+	if (atomic_load(&svc.shm->head->revoked_loaded) != 0)
+		listen_all(worker);
+	else
+		load_revoked(-1, 0, NULL);
+	return true;
+}
+
+static void worker_reload(struct worker *worker)
+{
+	db_config(svc.db, worker->config);
+	http_server_config(http, worker->config);
+	ws_server_config(ws_sockets, worker->config);
+}
+
+static void worker_drain(struct worker *worker, int ws_close_code, bool cut)
+{
+	http_server_drain(http);
+	ws_server_drain(ws_sockets, ws_close_code, ws_close_code == 1001 ? "stopping" : "restarting", DRAIN_SPREAD_MS);
+	if (cut)
+		agents_cut(svc.agents);
+}
+
+static bool worker_idle(struct worker *worker)
+{
+	return http_server_pending(http) == 0 && ws_server_count(ws_sockets) == 0 && agents_running(svc.agents) == 0 &&
+	    db_idle(svc.db);
+}
+
+/* The last chance of running answers: their text is stored and marked interrupted. */
+static void finish_answers(struct worker *worker)
+{
+	int64_t until_ns = pl_now_ns() + STOP_TIME_NS;
+	struct timeval tick = { 0, 20000 };
+
+	agents_cut(svc.agents);
+	while (agents_running(svc.agents) > 0 && pl_now_ns() < until_ns) {
+		event_base_loopexit(worker->base, &tick);
+		event_base_dispatch(worker->base);
+		turn(NULL);
+	}
+}
+
+static void worker_stop(struct worker *worker)
+{
+	finish_answers(worker);
+	event_free(retry);
+	http_server_free(&http);
+	ws_server_free(&ws_sockets);
+	hub_free(&svc.hub);
+	llm_free(&svc.llm);
+	httpc_free(&svc.httpc);
+	db_free(&svc.db);
+	agents_free(&svc.agents);
+	auth_cache_free(&svc.tokens);
+}
+
+static void worker_wake(struct worker *worker, int dead_slot)
+{
+	hub_wake(svc.hub, dead_slot);
+	if (dead_slot >= 0)
+		agents_adopt(svc.agents);
+	else if (dead_slot == -2)
+		http_server_balance(http);
+}
+
+const struct app_hooks app_worker_hooks = { .start = worker_start, .reload = worker_reload, .drain = worker_drain,
+	.idle = worker_idle, .stop = worker_stop, .wake = worker_wake };
+
+/* ---- clerk ---- */
+
+static struct clerk *clerk;
+
+static void clerk_turn(void *arg)
+{
+	db_turn(svc.db);
+}
+
+static bool clerk_start(struct worker *worker, char why[512])
+{
+	if (!worker->single) {
+		svc = (struct svc){ .worker = worker, .shm = worker->shm };
+		svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);
+		worker_on_turn(worker, clerk_turn, NULL);
+	}
+	clerk = clerk_new(&svc);
+	return true;
+}
+
+static void clerk_reload(struct worker *worker)
+{
+	if (!worker->single)
+		db_config(svc.db, worker->config);
+}
+
+static void clerk_drain(struct worker *worker, int ws_close_code, bool cut)
+{
+	clerk_last_round(clerk);
+}
+
+static bool clerk_is_idle(struct worker *worker)
+{
+	return db_idle(svc.db);
+}
+
+static void clerk_stop(struct worker *worker)
+{
+	clerk_free(&clerk);
+	if (!worker->single)
+		db_free(&svc.db);
+}
+
+const struct app_hooks app_clerk_hooks = { .start = clerk_start, .reload = clerk_reload, .drain = clerk_drain,
+	.idle = clerk_is_idle, .stop = clerk_stop };
+
+int app_preflight(const struct config *config, char why[512])
+{
+	return (int)migrate_check(config, why);
+}

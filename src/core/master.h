@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The master: reads the configuration, opens sockets, makes the shared segment, forks, supervises. It touches no request.
+ */
+#ifndef CORE_MASTER_H
+#define CORE_MASTER_H
+
+#include "core/worker.h"
+
+struct master_opts {
+	const char *config_path;
+	const char *const *overrides;
+	int overrides_count;
+	bool foreground;		/* -f */
+	bool single;			/* -1 */
+	/* Called in the master before forking: is the database usable (schema version, fsync, connection budget)? */
+	int (*preflight)(const struct config *config, char why[512]); /* 0, or an exit status such as 78 or 69 */
+	/* The text of `parlourctl why` and of /metrics, made in the master from the shared segment. */
+	void (*render)(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out);
+	struct app_hooks worker, clerk;
+};
+
+/* Exit statuses (sysexits.h): 0, 64 usage, 69 database away, 71 system, 73 cannot create, 77 permission, 78 configuration. */
+int master_run(const struct master_opts *opts);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The table of settings as data, and the life of a configuration: read, counted, compared at a reload.
+ */
+#include "core/settings.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/settings_check.h"
+
+static const char *const words_log_level[] = { "error", "warn", "info", "debug", NULL };
+static const char *const words_log_format[] = { "kv", "json", NULL };
+static const char *const words_registration[] = { "open", "closed", NULL };
+static const char *const words_dialect[] = { "openai", NULL };
+static const char *const words_max_tokens[] = { "max_tokens", "max_completion_tokens", NULL };
+
+#define ROW(owner, field, kind, preset, low, high, what, when, list, part, help) \
+	{ .name = #field, .type = PL_SET_##kind, .def = preset, .min = low, .max = high, .unit = what, \
+	  .flags = PL_SET_##when, .words = list, .section = part, .text = help, \
+	  .offset = offsetof(struct owner, field) },
+
+static const struct pl_setting settings_rows[] = {
+#define SETTING(...) ROW(settings, __VA_ARGS__)
+#define UPSTREAM(...)
+#include "core/settings.def"
+#undef SETTING
+#undef UPSTREAM
+};
+
+static const struct pl_setting upstream_rows[] = {
+#define SETTING(...)
+#define UPSTREAM(...) ROW(upstream_settings, __VA_ARGS__)
+#include "core/settings.def"
+#undef SETTING
+#undef UPSTREAM
+};
+
+const struct pl_schema settings_schema = {
+	.settings = settings_rows,
+	.count = PL_COUNT(settings_rows),
+	.group = "llm",
+	.group_settings = upstream_rows,
+	.group_count = PL_COUNT(upstream_rows),
+	.group_bytes = sizeof(struct upstream_settings),
+};
+
+static void wipe_text(const struct pl_setting *row, const char *text)
+{
+	if (text != NULL && text != row->def)
+		pl_wipe((char *)text, strlen(text));
+}
+
+/* Secrets do not stay behind in freed memory. */
+static void config_wipe(void *arg)
+{
+	struct config *config = arg;
+
+	for (size_t i = 0; i < settings_schema.count; i++) {
+		const struct pl_setting *row = &settings_rows[i];
+
+		if (row->type != PL_SET_SECRET)
+			continue;
+		if (config->cfg.texts != NULL)
+			wipe_text(row, config->cfg.texts[i]);
+		wipe_text(row, *(const char **)((char *)&config->s + row->offset));
+	}
+}
+
+struct config *config_make(void)
+{
+	struct pl_pool *pool = pl_pool_new(16384);
+	struct config *config = pl_alloc(pool, sizeof(*config));
+
+	config->pool = pool;
+	config->holds = 1;
+	config->cfg.pool = pool;
+	config->cfg.schema = &settings_schema;
+	config->cfg.values = &config->s;
+	pl_pool_cleanup(pool, config_wipe, config);
+	return config;
+}
+
+struct config *config_read(const char *path, const char *const *overrides, int overrides_count, char why[512])
+{
+	struct config *config = config_make();
+
+	if (!pl_cfg_read(&config->cfg, path, overrides, overrides_count)) {
+		snprintf(why, 512, "%s", config->cfg.why);
+		config_release(&config);
+		return NULL;
+	}
+	config->upstreams = config->cfg.groups;
+	config->upstreams_count = config->cfg.groups_count;
+	for (int i = 0; i < config->upstreams_count; i++)
+		config->upstreams[i].name = config->cfg.group_names[i];
+	if (!config_check(config, why))
+		config_release(&config);
+	return config;
+}
+
+struct config *config_hold(const struct config *config)
+{
+	struct config *mine = (struct config *)config;
+
+	mine->holds++;
+	return mine;
+}
+
+void config_release(struct config **config)
+{
+	struct config *gone = *config;
+	struct pl_pool *pool;
+
+	*config = NULL;
+	if (gone == NULL || --gone->holds > 0)
+		return;
+	pool = gone->pool;	/* the struct itself lies in there */
+	pl_pool_free(&pool);
+}
+
+const struct upstream_settings *config_upstream(const struct config *config, struct pl_str name)
+{
+	for (int i = 0; i < config->upstreams_count; i++)
+		if (pl_str_is(name, config->upstreams[i].name))
+			return &config->upstreams[i];
+	return NULL;
+}
+
+static bool list_same(const struct pl_list *a, const struct pl_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (int i = 0; i < a->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool value_same(enum pl_setting_type type, const void *a, const void *b)
+{
+	switch (type) {
+	case PL_SET_BOOL:
+		return *(const bool *)a == *(const bool *)b;
+	case PL_SET_ENUM:
+		return *(const int *)a == *(const int *)b;
+	case PL_SET_STR:
+	case PL_SET_SECRET:
+		return strcmp(*(const char *const *)a, *(const char *const *)b) == 0;
+	case PL_SET_RATE:
+		return memcmp(a, b, sizeof(struct pl_rate)) == 0;
+	case PL_SET_LIST:
+		return list_same(a, b);
+	case PL_SET_INT:
+	case PL_SET_SIZE:
+	case PL_SET_TIME:
+	case PL_SET_MODE:
+		break;
+	}
+	return *(const int64_t *)a == *(const int64_t *)b;
+}
+
+static void list_copy(struct pl_pool *pool, struct pl_list *to, const struct pl_list *from)
+{
+	const char **items = pl_alloc(pool, ((size_t)from->count + 1) * sizeof(*items));
+
+	for (int i = 0; i < from->count; i++)
+		items[i] = pl_strdup(pool, from->items[i]);
+	to->items = items;
+	to->count = from->count;
+}
+
+static void value_copy(struct pl_pool *pool, enum pl_setting_type type, void *to, const void *from)
+{
+	switch (type) {
+	case PL_SET_BOOL:
+		*(bool *)to = *(const bool *)from;
+		return;
+	case PL_SET_ENUM:
+		*(int *)to = *(const int *)from;
+		return;
+	case PL_SET_STR:
+	case PL_SET_SECRET:
+		*(const char **)to = pl_strdup(pool, *(const char *const *)from);
+		return;
+	case PL_SET_RATE:
+		*(struct pl_rate *)to = *(const struct pl_rate *)from;
+		return;
+	case PL_SET_LIST:
+		list_copy(pool, to, from);
+		return;
+	case PL_SET_INT:
+	case PL_SET_SIZE:
+	case PL_SET_TIME:
+	case PL_SET_MODE:
+		*(int64_t *)to = *(const int64_t *)from;
+		return;
+	}
+}
+
+static const char *text_copy(struct pl_pool *pool, const char *text)
+{
+	return text != NULL ? pl_strdup(pool, text) : NULL;
+}
+
+/* The texts behind the values: what -t and the status show stays true. */
+static void origin_copy(struct config *fresh, const struct config *old, size_t i)
+{
+	if (fresh->cfg.texts != NULL && old->cfg.texts != NULL)
+		fresh->cfg.texts[i] = text_copy(fresh->pool, old->cfg.texts[i]);
+	if (fresh->cfg.origins != NULL && old->cfg.origins != NULL)
+		fresh->cfg.origins[i] = text_copy(fresh->pool, old->cfg.origins[i]);
+}
+
+/* The same file name with another key in it: sessions signed with the old one must stay good until a restart. */
+static bool keep_token_key(struct config *fresh, const struct config *old)
+{
+	const struct pl_secret *was = &old->token_key.secret, *now = &fresh->token_key.secret;
+	bool loaded = now->ptr != NULL;
+
+	if (was->ptr == NULL || (loaded && pl_ct_eq(was->ptr, was->len, now->ptr, now->len)))
+		return false;
+	fresh->token_key.secret = pl_secret_copy(fresh->pool, was->ptr, was->len);
+	memcpy(fresh->token_key.kid, old->token_key.kid, sizeof(fresh->token_key.kid));
+	return loaded;
+}
+
+void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
+    void *arg)
+{
+	bool key_changed = keep_token_key(fresh, old);
+
+	for (size_t i = 0; i < settings_schema.count; i++) {
+		const struct pl_setting *row = &settings_rows[i];
+		char *mine = (char *)&fresh->s + row->offset;
+		const char *theirs = (const char *)&old->s + row->offset;
+		bool same = value_same(row->type, mine, theirs);
+
+		if (row->flags != PL_SET_RESTART || (same && !(key_changed && strcmp(row->name, "key_file") == 0)))
+			continue;
+		value_copy(fresh->pool, row->type, mine, theirs);
+		origin_copy(fresh, old, i);
+		fn(arg, row->name);
+	}
+}

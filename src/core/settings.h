@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The settings of settings.def as a struct, and the configuration that holds them.
+ *
+ * A configuration is immutable and counted: a reload makes a new one and swaps the pointer; running work keeps the one
+ * it started with.
+ */
+#ifndef CORE_SETTINGS_H
+#define CORE_SETTINGS_H
+
+#include "cfg.h"
+#include "token.h"
+
+#define SETTING_C_BOOL bool
+#define SETTING_C_INT int64_t
+#define SETTING_C_SIZE int64_t
+#define SETTING_C_TIME int64_t
+#define SETTING_C_MODE int64_t
+#define SETTING_C_STR const char *
+#define SETTING_C_SECRET const char *
+#define SETTING_C_ENUM int
+#define SETTING_C_RATE struct pl_rate
+#define SETTING_C_LIST struct pl_list
+
+struct settings {
+#define SETTING(field, type, ...) SETTING_C_##type field;
+#define UPSTREAM(...)
+#include "core/settings.def"
+#undef SETTING
+#undef UPSTREAM
+};
+
+struct upstream_settings {
+	const char *name;
+#define SETTING(...)
+#define UPSTREAM(field, type, ...) SETTING_C_##type field;
+#include "core/settings.def"
+#undef SETTING
+#undef UPSTREAM
+};
+
+enum { REGISTRATION_OPEN, REGISTRATION_CLOSED };
+enum { DIALECT_OPENAI };
+enum { MAX_TOKENS_OLD, MAX_TOKENS_NEW };
+
+struct config {
+	struct pl_pool *pool;
+	int holds;
+	struct settings s;
+	struct upstream_settings *upstreams;
+	int upstreams_count;
+	struct pl_token_key token_key;	/* loaded by config_secrets() */
+	struct pl_cfg cfg;		/* texts and origins, for -t and reload */
+};
+
+extern const struct pl_schema settings_schema;
+
+/*
+ * Reads and checks a whole configuration, cross-field rules included (workers <= max_workers, powers of two, db budget,
+ * llm_default exists, upstream url given). path NULL: defaults and overrides only. Errors: NULL and why[] with
+ * "file:line: key: rule".
+ */
+struct config *config_read(const char *path, const char *const *overrides, int overrides_count, char why[512]) PL_MUSTCHECK;
+/* Loads what only the master may read: the token key and upstream key files. */
+bool config_secrets(struct config *config, char why[512]) PL_MUSTCHECK;
+struct config *config_hold(const struct config *config);
+void config_release(struct config **config);	/* clears *config; the last one frees */
+/*
+ * What differs from `old` and needs a restart, one "name" per call of fn; those values are carried over from `old`
+ * into `fresh` so that what runs and what is shown agree.
+ */
+void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name), void *arg);
+/*
+ * The configuration as bytes for a child process (secrets included) and back; the bytes are wiped by the caller.
+ */
+void config_pack(const struct config *config, struct pl_buf *out);
+struct config *config_unpack(struct pl_str bytes, char why[512]) PL_MUSTCHECK;
+/* An [llm NAME] section by name, NULL if there is none. */
+const struct upstream_settings *config_upstream(const struct config *config, struct pl_str name);
+
+#endif

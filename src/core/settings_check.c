@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rules between settings, and the secrets that lie in files.
+ */
+#include "core/settings_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/addr.h"
+
+#define KEY_FILE_MAX_BYTES 1024
+#define RING_MIN_BYTES 262144	/* what shm_new() asks for */
+#define LISTEN_MAX 31		/* and one for metrics_listen */
+
+static const char *origin_of(const struct config *config, const char *key)
+{
+	for (size_t i = 0; i < settings_schema.count; i++)
+		if (strcmp(settings_schema.settings[i].name, key) == 0 && config->cfg.origins != NULL &&
+		    config->cfg.origins[i] != NULL)
+			return config->cfg.origins[i];
+	return "default";
+}
+
+static bool refuse(const struct config *config, const char *key, char why[512], const char *fmt, ...) PL_PRINTF(4, 5);
+
+static bool refuse(const struct config *config, const char *key, char why[512], const char *fmt, ...)
+{
+	int at = snprintf(why, 512, "%s: %s: ", origin_of(config, key), key);
+	va_list args;
+
+	if (at < 0 || at >= 512)
+		return false;
+	va_start(args, fmt);
+	vsnprintf(why + at, (size_t)(512 - at), fmt, args);
+	va_end(args);
+	return false;
+}
+
+static bool power_of_two(int64_t n)
+{
+	return n > 0 && (n & (n - 1)) == 0;
+}
+
+static bool check_processes(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+	int64_t held = 2 * s->workers + 1;
+
+	if (s->workers > s->max_workers)
+		return refuse(config, "workers", why, "%lld is above max_workers (%lld)", (long long)s->workers,
+		    (long long)s->max_workers);
+	if (held > s->db_connections)
+		return refuse(config, "db_connections", why,
+		    "%lld is too few for %lld workers: each holds 2 and the clerk 1, that is %lld",
+		    (long long)s->db_connections, (long long)s->workers, (long long)held);
+	if (!power_of_two(s->rate_slots))
+		return refuse(config, "rate_slots", why, "%lld is not a power of two", (long long)s->rate_slots);
+	if (!power_of_two(s->ring_size))
+		return refuse(config, "ring_size", why, "%lld bytes is not a power of two", (long long)s->ring_size);
+	if (s->ring_size < RING_MIN_BYTES)
+		return refuse(config, "ring_size", why,
+		    "%lld bytes cannot hold a few of the largest events: 256k at least",
+		    (long long)s->ring_size);
+	return true;
+}
+
+static bool check_addresses(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+	struct addr first, second;
+	char rule[128];
+
+	if (s->listen.count == 0 || s->listen.count > LISTEN_MAX)
+		return refuse(config, "listen", why, "1 to %d addresses are needed", LISTEN_MAX);
+	for (int i = 0; i < s->listen.count; i++) {
+		if (!addr_parse(s->listen.items[i], &first, rule))
+			return refuse(config, "listen", why, "%s: %s", s->listen.items[i], rule);
+		for (int j = 0; j < i; j++)
+			if (addr_parse(s->listen.items[j], &second, rule) && addr_same(&first, &second))
+				return refuse(config, "listen", why, "%s is listed twice", s->listen.items[i]);
+	}
+	if (s->metrics_listen[0] != '\0' && !addr_parse(s->metrics_listen, &first, rule))
+		return refuse(config, "metrics_listen", why, "%s: %s", s->metrics_listen, rule);
+	if (s->listen_unix_mode & ~(int64_t)0777)
+		return refuse(config, "listen_unix_mode", why, "only the nine permission bits can be set");
+	return true;
+}
+
+static bool check_sizes(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+
+	if (s->max_content > s->max_body)
+		return refuse(config, "max_body", why, "is below max_content (%lld bytes)", (long long)s->max_content);
+	if (s->max_content > s->ws_max_frame)
+		return refuse(config, "ws_max_frame", why, "is below max_content (%lld bytes)",
+		    (long long)s->max_content);
+	if (s->access_token_life > s->refresh_token_life)
+		return refuse(config, "access_token_life", why, "is longer than refresh_token_life");
+	return true;
+}
+
+static bool web_address(const char *text)
+{
+	return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+}
+
+static bool check_upstream(const struct upstream_settings *up, char why[512])
+{
+	const char *rule = NULL;
+
+	if (strcmp(up->name, "local") == 0)
+		rule = "this name belongs to the built-in answerer";
+	else if (up->url[0] == '\0')
+		rule = "url: is needed";
+	else if (!web_address(up->url) || strpbrk(up->url, " \t\"<>\\^`{|}") != NULL)
+		rule = "url: is no http:// or https:// address";
+	else if (up->key[0] != '\0' && up->key_file[0] != '\0')
+		rule = "key: give either key or key_file";
+	if (rule != NULL)
+		snprintf(why, 512, "[llm %s]: %s", up->name, rule);
+	return rule == NULL;
+}
+
+bool config_check(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+
+	if (!check_processes(config, why) || !check_addresses(config, why) || !check_sizes(config, why))
+		return false;
+	if (s->public_url[0] != '\0' && !web_address(s->public_url))
+		return refuse(config, "public_url", why, "%s is no http:// or https:// address", s->public_url);
+	for (int i = 0; i < config->upstreams_count; i++)
+		if (!check_upstream(&config->upstreams[i], why))
+			return false;
+	if (strcmp(s->llm_default, "local") != 0 && config_upstream(config, pl_str(s->llm_default)) == NULL)
+		return refuse(config, "llm_default", why, "there is no section [llm %s]", s->llm_default);
+	return true;
+}
+
+/* Opens a file that holds a secret: a regular file that strangers can neither read nor change. -1 and why[]. */
+static int secret_open(const char *path, char why[256])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0) {
+		snprintf(why, 256, "%s", strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH | S_IROTH)) == 0)
+		return fd;
+	snprintf(why, 256, "must be a regular file that others cannot read or change: chmod 0600");
+	close(fd);
+	return -1;
+}
+
+/* The key without the line's end; NULL and why[]. */
+static const char *secret_read(struct pl_pool *pool, const char *path, char why[256])
+{
+	char *key = pl_alloc(pool, KEY_FILE_MAX_BYTES + 2);
+	int fd = secret_open(path, why);
+	size_t len;
+	ssize_t got;
+
+	if (fd < 0)
+		return NULL;
+	got = read(fd, key, KEY_FILE_MAX_BYTES + 1);
+	close(fd);
+	len = got > 0 ? (size_t)got : 0;
+	while (len > 0 && (key[len - 1] == '\n' || key[len - 1] == '\r' || key[len - 1] == ' '))
+		len--;
+	key[len] = '\0';
+	for (size_t i = 0; i < len; i++) {
+		if (key[i] > ' ' && key[i] < 0x7f)
+			continue;
+		snprintf(why, 256, "holds something else than one key (byte %zu)", i + 1);
+		return NULL;
+	}
+	if (len > 0 && len <= KEY_FILE_MAX_BYTES)
+		return key;
+	snprintf(why, 256, "%s", len == 0 ? "is empty" : "is too long for a key");
+	return NULL;
+}
+
+static void key_wipe(void *arg)
+{
+	pl_wipe(arg, strlen(arg));
+}
+
+bool config_secrets(struct config *config, char why[512])
+{
+	char rule[256];
+
+	if (config->s.key_file[0] == '\0')
+		return refuse(config, "key_file", why, "is not set: make one with 'parlourctl key FILE' or "
+		    "'head -c 48 /dev/urandom | base64 > FILE; chmod 600 FILE' and name it here");
+	if (!pl_token_key_load(config->pool, config->s.key_file, &config->token_key, rule))
+		return refuse(config, "key_file", why, "%s", rule);
+	for (int i = 0; i < config->upstreams_count; i++) {
+		struct upstream_settings *up = &config->upstreams[i];
+		const char *key;
+
+		if (up->key_file[0] == '\0')
+			continue;
+		key = secret_read(config->pool, up->key_file, rule);
+		if (key == NULL) {
+			snprintf(why, 512, "[llm %s]: key_file: %s: %s", up->name, up->key_file, rule);
+			return false;
+		}
+		up->key = key;
+		pl_pool_cleanup(config->pool, key_wipe, (char *)key);
+	}
+	return true;
+}

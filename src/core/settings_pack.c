@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A configuration as bytes and back, for the way from the master to a running child.
+ *
+ * Both ends are the same program, forked from each other, so numbers travel as they lie in memory; a check word over
+ * the shapes refuses anything else. Which fields there are is said by the schema alone.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/settings_check.h"
+
+#define PACK_MAGIC 0x30676663706c3150ULL
+
+struct unpack {
+	const char *at;
+	size_t left;
+	struct pl_pool *pool;
+	bool bad;
+};
+
+static uint64_t shape_word(void)
+{
+	return PACK_MAGIC ^ (uint64_t)sizeof(struct settings) << 40 ^ (uint64_t)sizeof(struct upstream_settings) << 20 ^
+	    settings_schema.count << 8 ^ settings_schema.group_count;
+}
+
+static void put_u64(struct pl_buf *out, uint64_t value)
+{
+	pl_buf_add(out, &value, sizeof(value));
+}
+
+static void put_text(struct pl_buf *out, const char *text)
+{
+	size_t len = text != NULL ? strlen(text) : 0;
+
+	put_u64(out, len);
+	pl_buf_add(out, text != NULL ? text : "", len);
+}
+
+static void put_value(struct pl_buf *out, enum pl_setting_type type, const void *value)
+{
+	const struct pl_list *list = value;
+
+	switch (type) {
+	case PL_SET_BOOL:
+		put_u64(out, *(const bool *)value);
+		return;
+	case PL_SET_ENUM:
+		put_u64(out, (uint64_t)*(const int *)value);
+		return;
+	case PL_SET_STR:
+	case PL_SET_SECRET:
+		put_text(out, *(const char *const *)value);
+		return;
+	case PL_SET_RATE:
+		pl_buf_add(out, value, sizeof(struct pl_rate));
+		return;
+	case PL_SET_LIST:
+		put_u64(out, (uint64_t)list->count);
+		for (int i = 0; i < list->count; i++)
+			put_text(out, list->items[i]);
+		return;
+	case PL_SET_INT:
+	case PL_SET_SIZE:
+	case PL_SET_TIME:
+	case PL_SET_MODE:
+		put_u64(out, (uint64_t)*(const int64_t *)value);
+		return;
+	}
+}
+
+static void put_rows(struct pl_buf *out, const struct pl_setting *rows, size_t count, const void *values)
+{
+	for (size_t i = 0; i < count; i++)
+		put_value(out, rows[i].type, (const char *)values + rows[i].offset);
+}
+
+void config_pack(const struct config *config, struct pl_buf *out)
+{
+	const struct pl_secret *secret = &config->token_key.secret;
+
+	pl_buf_room(out, 32768);	/* one block: growing would leave secrets behind in freed memory */
+	put_u64(out, shape_word());
+	put_rows(out, settings_schema.settings, settings_schema.count, &config->s);
+	put_u64(out, (uint64_t)config->upstreams_count);
+	for (int i = 0; i < config->upstreams_count; i++) {
+		put_text(out, config->upstreams[i].name);
+		put_rows(out, settings_schema.group_settings, settings_schema.group_count, &config->upstreams[i]);
+	}
+	put_text(out, config->token_key.kid);
+	put_u64(out, secret->len);
+	pl_buf_add(out, secret->ptr != NULL ? (const char *)secret->ptr : "", secret->len);
+}
+
+static const char *get_bytes(struct unpack *in, size_t len)
+{
+	const char *at = in->at;
+
+	if (in->bad || len > in->left) {
+		in->bad = true;
+		return NULL;
+	}
+	in->at += len;
+	in->left -= len;
+	return at;
+}
+
+static uint64_t get_u64(struct unpack *in)
+{
+	const char *at = get_bytes(in, sizeof(uint64_t));
+	uint64_t value = 0;
+
+	if (at != NULL)
+		memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static const char *get_text(struct unpack *in)
+{
+	size_t len = get_u64(in);
+	const char *at = get_bytes(in, len);
+
+	return at != NULL ? pl_strndup(in->pool, at, len) : "";
+}
+
+/* How many of something follow, each at least `bytes` long. */
+static int get_count(struct unpack *in, size_t bytes)
+{
+	uint64_t count = get_u64(in);
+
+	if (count > in->left / bytes)
+		in->bad = true;
+	return in->bad ? 0 : (int)count;
+}
+
+static void get_list(struct unpack *in, struct pl_list *list)
+{
+	int count = get_count(in, sizeof(uint64_t));
+	const char **items = pl_alloc(in->pool, ((size_t)count + 1) * sizeof(*items));
+
+	for (int i = 0; i < count; i++)
+		items[i] = get_text(in);
+	list->items = items;
+	list->count = count;
+}
+
+static void get_value(struct unpack *in, enum pl_setting_type type, void *value)
+{
+	const char *at;
+
+	switch (type) {
+	case PL_SET_BOOL:
+		*(bool *)value = get_u64(in) != 0;
+		return;
+	case PL_SET_ENUM:
+		*(int *)value = (int)get_u64(in);
+		return;
+	case PL_SET_STR:
+	case PL_SET_SECRET:
+		*(const char **)value = get_text(in);
+		return;
+	case PL_SET_RATE:
+		at = get_bytes(in, sizeof(struct pl_rate));
+		if (at != NULL)
+			memcpy(value, at, sizeof(struct pl_rate));
+		return;
+	case PL_SET_LIST:
+		get_list(in, value);
+		return;
+	case PL_SET_INT:
+	case PL_SET_SIZE:
+	case PL_SET_TIME:
+	case PL_SET_MODE:
+		*(int64_t *)value = (int64_t)get_u64(in);
+		return;
+	}
+}
+
+static void get_rows(struct unpack *in, const struct pl_setting *rows, size_t count, void *values)
+{
+	for (size_t i = 0; i < count; i++)
+		get_value(in, rows[i].type, (char *)values + rows[i].offset);
+}
+
+static void get_upstreams(struct unpack *in, struct config *config)
+{
+	int count = get_count(in, sizeof(uint64_t) * settings_schema.group_count);
+
+	config->upstreams = pl_alloc(in->pool, ((size_t)count + 1) * sizeof(*config->upstreams));
+	config->upstreams_count = count;
+	for (int i = 0; i < count; i++) {
+		config->upstreams[i].name = get_text(in);
+		get_rows(in, settings_schema.group_settings, settings_schema.group_count, &config->upstreams[i]);
+	}
+}
+
+static void get_key(struct unpack *in, struct pl_token_key *key)
+{
+	const char *at;
+	size_t len;
+
+	snprintf(key->kid, sizeof(key->kid), "%s", get_text(in));
+	len = get_u64(in);
+	at = get_bytes(in, len);
+	if (at != NULL && len > 0)
+		key->secret = pl_secret_copy(in->pool, at, len);
+}
+
+struct config *config_unpack(struct pl_str bytes, char why[512])
+{
+	struct config *config = config_make();
+	struct unpack in = { .at = bytes.ptr, .left = bytes.len, .pool = config->pool };
+
+	if (get_u64(&in) == shape_word()) {
+		get_rows(&in, settings_schema.settings, settings_schema.count, &config->s);
+		get_upstreams(&in, config);
+		get_key(&in, &config->token_key);
+		if (!in.bad && in.left == 0)
+			return config;
+	}
+	snprintf(why, 512, "the packed configuration (%zu bytes) is damaged", bytes.len);
+	config_release(&config);
+	return NULL;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Making the shared segment; taking and clearing its slots.
+ */
+#include "core/shm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "core/shm_layout.h"
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
+
+static const enum metric_kind metric_kinds[SHM_M_COUNT] = {
+#define METRIC(field, kind, ...) [SHM_M_##field] = METRIC_##kind,
+#include "core/metrics.def"
+#undef METRIC
+};
+
+static bool is_power_of_two(uint64_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+static size_t page_round(size_t bytes)
+{
+	return (bytes + SHM_PAGE - 1) & ~(size_t)(SHM_PAGE - 1);
+}
+
+static bool sizes_check(const struct shm_sizes *s, char why[256])
+{
+	const char *rule = NULL;
+
+	if (s->workers_max < 1 || s->slots != 2 * (s->workers_max + 1) || s->slots > SHM_SLOTS_MAX)
+		rule = "2 x (workers + 1) slots, at most 130";
+	else if (!is_power_of_two(s->rate_pairs) || !is_power_of_two(s->revoked_pairs))
+		rule = "a power of two of rate and revocation entries";
+	else if (!is_power_of_two(s->ring_bytes) || s->ring_bytes < SHM_RING_MIN_BYTES)
+		rule = "a power of two of ring bytes, at least 262144";
+	else if (s->generations < 1 || s->generations > 65536)
+		rule = "1 to 65536 generations";
+	if (rule != NULL)
+		snprintf(why, 256, "shared memory needs %s", rule);
+	return rule == NULL;
+}
+
+/* Places one part behind the others; every part begins on a page. */
+static size_t part_place(size_t *end, size_t bytes)
+{
+	size_t at = *end;
+
+	*end = page_round(at + bytes);
+	return at;
+}
+
+struct places { size_t scores, rate, revoked, rings, presence, gens, breakers, traces, refusals, end; };
+
+static struct places places_make(struct shm *shm, const struct shm_sizes *s)
+{
+	struct places p = { .end = page_round(sizeof(struct shm_header)) };
+
+	shm->ring_stride = page_round(sizeof(struct shm_ring) + s->ring_bytes);
+	shm->presence_stride = page_round(sizeof(struct shm_presence));
+	shm->gen_stride = sizeof(struct shm_gen);
+	shm->trace_stride = page_round(sizeof(struct shm_trace));
+	shm->refusal_stride = page_round(sizeof(struct shm_refusals));
+	p.scores = part_place(&p.end, s->slots * sizeof(struct shm_score));
+	p.rate = part_place(&p.end, s->rate_pairs * sizeof(struct pl_pair));
+	/* twice: ended login sessions, then used tickets, so that many of one kind cannot fill up the other */
+	p.revoked = part_place(&p.end, 2 * (size_t)s->revoked_pairs * sizeof(struct pl_pair));
+	p.rings = part_place(&p.end, s->slots * shm->ring_stride);
+	p.presence = part_place(&p.end, s->slots * shm->presence_stride);
+	p.gens = part_place(&p.end,
+	    page_round(s->generations * shm->gen_stride) + (size_t)s->generations * SHM_GEN_TEXT);
+	p.breakers = part_place(&p.end, SHM_BREAKERS * sizeof(struct shm_breaker));
+	p.traces = part_place(&p.end, s->slots * shm->trace_stride);
+	p.refusals = part_place(&p.end, s->slots * shm->refusal_stride);
+	return p;
+}
+
+static uint32_t layout_hash(const struct shm_sizes *sizes, const struct places *places)
+{
+	static const struct pl_sipkey key = { { SHM_MAGIC, SHM_VERSION } };
+	struct { struct places places; struct shm_sizes sizes; uint64_t score; } all = {
+		.score = sizeof(struct shm_score),
+	};
+
+	all.places = *places;
+	all.sizes = *sizes;
+	return (uint32_t)pl_siphash(&key, &all, sizeof(all));
+}
+
+static void parts_map(struct shm *shm, char *base, const struct places *p)
+{
+	shm->head = (struct shm_header *)(void *)base;
+	shm->scores = (struct shm_score *)(void *)(base + p->scores);
+	shm->rate = (struct pl_pair *)(void *)(base + p->rate);
+	shm->revoked = (struct pl_pair *)(void *)(base + p->revoked);
+	shm->rings = base + p->rings;
+	shm->presence = base + p->presence;
+	shm->gens = base + p->gens;
+	shm->breakers = base + p->breakers;
+	shm->traces = base + p->traces;
+	shm->refusals = base + p->refusals;
+}
+
+static bool eventfds_make(struct shm *shm, int slots, char why[256])
+{
+	for (int i = 0; i < slots; i++) {
+		shm->wake_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (shm->wake_fd[i] < 0) {
+			snprintf(why, 256, "eventfd %d of %d: %s", i + 1, slots, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+struct shm *shm_new(const struct shm_sizes *sizes, char why[256])
+{
+	struct shm *shm;
+	struct places places;
+	void *base;
+
+	if (!sizes_check(sizes, why))
+		return NULL;
+	shm = pl_new(sizeof(*shm));
+	shm->slot = -1;
+	shm->fd = -1;
+	for (int i = 0; i < SHM_SLOTS_MAX; i++)
+		shm->wake_fd[i] = -1;
+	places = places_make(shm, sizes);
+	shm->bytes = places.end;
+	base = pl_shm_make("parlour", shm->bytes, &shm->fd);
+	if (base == NULL) {
+		snprintf(why, 256, "shared memory of %zu bytes: %s", shm->bytes, strerror(errno));
+		goto fail;
+	}
+	parts_map(shm, base, &places);
+	if (!eventfds_make(shm, (int)sizes->slots, why))
+		goto fail;
+	shm->head->version = SHM_VERSION;
+	shm->head->layout = layout_hash(sizes, &places);
+	shm->head->bytes = shm->bytes;
+	shm->head->sizes = *sizes;
+	pl_random(&shm->head->boot_key, sizeof(shm->head->boot_key));
+	shm->head->magic = SHM_MAGIC;
+	return shm;
+fail:
+	shm_free(&shm);
+	return NULL;
+}
+
+void shm_free(struct shm **shm)
+{
+	struct shm *old = *shm;
+
+	*shm = NULL;
+	if (old == NULL)
+		return;
+	for (int i = 0; i < SHM_SLOTS_MAX; i++) {
+		if (old->wake_fd[i] >= 0)
+			close(old->wake_fd[i]);
+	}
+	if (old->head != NULL)
+		munmap(old->head, old->bytes);
+	if (old->fd >= 0)
+		close(old->fd);
+	pl_free(old);
+}
+
+/* A successor carries on counters, but gauges tell of what this process holds. */
+static void score_take(struct shm *shm, struct shm_score *score, int slot)
+{
+	int64_t now_ns = pl_now_ns();
+	uint32_t per_binary = shm->head->sizes.workers_max + 1;
+
+	for (int m = 0; m < SHM_M_COUNT; m++) {
+		if (metric_kinds[m] == METRIC_GAUGE)
+			atomic_store_explicit(&score->metric[m], 0, memory_order_relaxed);
+	}
+	atomic_store(&score->sockets, 0);
+	atomic_store(&score->started_ns, now_ns);
+	atomic_store(&score->last_turn_ns, now_ns);
+	atomic_store(&score->is_clerk, (uint32_t)slot % per_binary == per_binary - 1);
+	atomic_store(&score->pid, getpid());
+}
+
+void shm_take_slot(struct shm *shm, int slot)
+{
+	struct shm_score *score;
+	struct shm_ring *ring;
+	uint32_t generation;
+
+	PL_BUG(slot < 0 || (uint32_t)slot >= shm->head->sizes.slots);
+	score = &shm->scores[slot];
+	ring = shm_ring_at(shm, slot);
+	shm->slot = slot;
+	if (atomic_load(&ring->owned) != 0)
+		shm_slot_died(shm, slot);	/* nobody declared the predecessor dead */
+	/* The master counts before it forks; where nobody did (one process without a master) it is counted here. */
+	generation = atomic_load(&score->generation);
+	if (generation == atomic_load(&ring->taken)) {
+		generation = generation + 1 != 0 ? generation + 1 : 1;
+		atomic_store(&score->generation, generation);
+	}
+	atomic_store(&ring->owned, 1);
+	atomic_store(&ring->taken, generation);
+	score_take(shm, score, slot);
+	shm_ring_take(shm, slot);
+	atomic_store(&shm_presence_at(shm, slot)->generation, generation);
+	atomic_fetch_and(&shm_refusals_at(shm, slot)->inside, ~1u);
+	atomic_store(&score->state, SHM_STARTING);
+}
+
+void shm_slot_died(struct shm *shm, int slot)
+{
+	struct shm_score *score;
+
+	PL_BUG(slot < 0 || (uint32_t)slot >= shm->head->sizes.slots);
+	score = &shm->scores[slot];
+	atomic_store(&score->pid, 0);
+	atomic_store(&score->state, SHM_FREE);
+	if (atomic_load(&shm_ring_at(shm, slot)->owned) == 0)
+		return;				/* it died before it took anything */
+	shm_gen_disown(shm, slot);
+	shm_presence_clear(shm, slot);
+	shm_ring_died(shm, slot);
+	/* A worker killed between post and kick woke nobody; and all have to compare positions now. */
+	for (int i = 0; i < (int)shm->head->sizes.slots; i++) {
+		if (shm_slot_live(shm, i))
+			shm_wake(shm, i);
+	}
+}
+
+bool shm_slot_live(const struct shm *shm, int slot)
+{
+	return atomic_load_explicit(&shm->scores[slot].state, memory_order_acquire) != SHM_FREE;
+}
+
+int64_t shm_sum(const struct shm *shm, enum shm_metric m)
+{
+	int64_t sum = 0;
+
+	for (int i = 0; i < (int)shm->head->sizes.slots; i++) {
+		if (metric_kinds[m] == METRIC_COUNTER || shm_slot_live(shm, i))
+			sum += atomic_load_explicit(&shm->scores[i].metric[m], memory_order_relaxed);
+	}
+	return sum;
+}
+
+void shm_latency(struct shm *shm, int64_t us)
+{
+	_Atomic int64_t *at;
+	int bucket = 0;
+
+	while (bucket < SHM_LATENCY_BUCKETS - 1 && us > (int64_t)64 << bucket)
+		bucket++;
+	at = &shm->scores[shm->slot].latency[bucket];
+	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+uint64_t shm_tag(const struct shm *shm, const void *key, size_t bytes)
+{
+	uint64_t tag = pl_siphash(&shm->head->boot_key, key, bytes);
+
+	return tag != 0 ? tag : 1;
+}
+
+void shm_wake(const struct shm *shm, int slot)
+{
+	uint64_t one = 1;
+
+	/* EAGAIN: the counter is full, so the reader is woken anyway. */
+	while (write(shm->wake_fd[slot], &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The shared segment: its layout and the scoreboard. One memfd, mapped by the master before the first fork.
+ *
+ * Rules: fixed sizes, no pointers inside, no lock that a dead process could hold. The master creates it and afterwards
+ * only clears what a dead slot left. Slots: 0 .. workers_max-1 are workers, workers_max is the clerk, and the same again
+ * for the second generation of a binary upgrade.
+ */
+#ifndef CORE_SHM_H
+#define CORE_SHM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "leaf.h"
+#include "shmseg.h"
+
+#define SHM_MAGIC 0x31726c7261504c31ULL
+#define SHM_VERSION 1u
+#define SHM_SLOTS_MAX 130	/* 2 x (64 workers + 1 clerk) */
+
+enum shm_state { SHM_FREE, SHM_STARTING, SHM_RUNNING, SHM_DRAINING };
+enum shm_metric {
+#define METRIC(field, ...) SHM_M_##field,
+#include "core/metrics.def"
+#undef METRIC
+	SHM_M_COUNT
+};
+#define SHM_LATENCY_BUCKETS 16	/* upper bounds 64 us << n; the last is +Inf */
+
+/* One process. Written by that process alone (counters) and by the master (pid, generation, state at death). */
+struct shm_score {
+	_Alignas(64) _Atomic int32_t pid;
+	_Atomic uint32_t generation;		/* +1 at every start in this slot; never 0 for a slot that lived */
+	_Atomic int32_t state;			/* enum shm_state */
+	_Atomic int32_t is_clerk;
+	_Atomic int64_t started_ns, last_turn_ns;
+	_Atomic int64_t sockets;		/* http + ws, for accept balancing */
+	_Atomic int64_t metric[SHM_M_COUNT];
+	_Atomic int64_t latency[SHM_LATENCY_BUCKETS];
+};
+
+struct shm_sizes {
+	uint32_t workers_max, slots;		/* slots = 2 x (workers_max + 1) */
+	uint32_t rate_pairs, revoked_pairs;	/* powers of two */
+	uint32_t ring_bytes;			/* power of two */
+	uint32_t generations;
+};
+
+struct shm_header {
+	uint64_t magic;
+	uint32_t version, layout;		/* layout: hash of all sizes and offsets */
+	uint64_t bytes;
+	struct shm_sizes sizes;
+	struct pl_sipkey boot_key;		/* keys every tag in the segment */
+	_Atomic int64_t revoked_full;		/* a revocation found no place: ask PostgreSQL until this wall second */
+	_Atomic int32_t revoked_loaded;		/* the revocation table was filled from PostgreSQL */
+	_Atomic uint64_t config_version;
+};
+
+struct shm_ring;
+struct shm_presence;
+struct shm_gen;
+struct shm_breaker;
+struct shm_trace;
+struct shm_refusals;
+
+/* One process's view: where the parts are mapped. */
+struct shm {
+	int fd;
+	size_t bytes;
+	struct shm_header *head;
+	struct shm_score *scores;		/* [slots] */
+	struct pl_pair *rate, *revoked;
+	char *rings, *presence, *gens, *breakers, *traces, *refusals;	/* parts; each shm_*.c knows its element */
+	size_t ring_stride, presence_stride, gen_stride, trace_stride, refusal_stride;
+	int slot;				/* of this process; -1 in the master */
+	int wake_fd[SHM_SLOTS_MAX];		/* eventfd of each slot's reader; made by the master before fork */
+};
+
+/* Creates and lays out a segment and its eventfds. NULL and why[] on failure (memory, limits). */
+struct shm *shm_new(const struct shm_sizes *sizes, char why[256]) PL_MUSTCHECK;
+void shm_free(struct shm **shm);
+/* Called in the child after fork: takes the slot, state STARTING, generation + 1 (done by the master before fork). */
+void shm_take_slot(struct shm *shm, int slot);
+/* The master, after a child is gone: clears presence, routing, generations' owner and marks the slot free. */
+void shm_slot_died(struct shm *shm, int slot);
+bool shm_slot_live(const struct shm *shm, int slot);
+
+static inline void shm_count(struct shm *shm, enum shm_metric m, int64_t n)
+{
+	/* single writer: a plain add is enough, and cheaper than a locked one */
+	_Atomic int64_t *at = &shm->scores[shm->slot].metric[m];
+
+	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* Sum over slots; gauges count live ones only. */
+int64_t shm_sum(const struct shm *shm, enum shm_metric m);
+void shm_latency(struct shm *shm, int64_t us);
+/* Tag of a key: SipHash of "class:key" with the boot key, never 0. */
+uint64_t shm_tag(const struct shm *shm, const void *key, size_t bytes);
+
+#endif

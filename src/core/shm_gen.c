@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Running answers: who owns them, their text so far, asking them to stop.
+ *
+ * An entry changes hands by a CAS of its word. `life` counts the takings: a copy is good when the entry was in use and
+ * in the same life before and after it. Text is only ever appended, `length` moves behind it.
+ */
+#include "core/shm_layout.h"
+
+/* The word: state 0-7, slot of the owner 8-23, state before the sweep 24-31, generation of the owner 32-63. */
+#define WORD(state, slot, generation) ((uint64_t)(state) | (uint64_t)(slot) << 8 | (uint64_t)(generation) << 32)
+#define WORD_STATE(word) ((int)((word) & 0xff))
+#define WORD_SLOT(word) ((int)((word) >> 8 & 0xffff))
+#define WORD_BEFORE(word) ((int)((word) >> 24 & 0xff))
+#define WORD_GENERATION(word) ((uint32_t)((word) >> 32))
+#define SLOT_NOBODY 0xffff
+#define SLOT_MASTER 0xfffe
+
+/* States that only this file sees, behind enum shm_gen_state. */
+enum { GEN_TAKING = SHM_GEN_ENDED + 1, GEN_SWEEPING };
+
+static struct shm_gen *gen_at(const struct shm *shm, int index)
+{
+	PL_BUG(index < 0 || (uint32_t)index >= shm->head->sizes.generations);
+	return (struct shm_gen *)(void *)(shm->gens + (size_t)index * shm->gen_stride);
+}
+
+static char *gen_text(const struct shm *shm, int index)
+{
+	size_t heads = shm->head->sizes.generations * shm->gen_stride;
+
+	return shm->gens + ((heads + SHM_PAGE - 1) & ~(size_t)(SHM_PAGE - 1)) + (size_t)index * SHM_GEN_TEXT;
+}
+
+/* The word of an entry that this process holds. */
+static uint64_t own_word(const struct shm *shm, int state)
+{
+	if (shm->slot < 0)
+		return WORD(state, SLOT_MASTER, 0);
+	return WORD(state, shm->slot, atomic_load(&shm->scores[shm->slot].generation));
+}
+
+static bool word_owned(const struct shm *shm, uint64_t word)
+{
+	return (word | 0xff) == (own_word(shm, 0) | 0xff);
+}
+
+static bool word_orphaned(const struct shm *shm, uint64_t word)
+{
+	int slot = WORD_SLOT(word);
+
+	if (WORD_STATE(word) == SHM_GEN_FREE || slot == SLOT_MASTER)
+		return false;
+	return slot == SLOT_NOBODY || !shm_slot_live(shm, slot) ||
+	    atomic_load(&shm->scores[slot].generation) != WORD_GENERATION(word);
+}
+
+static bool state_visible(int state)
+{
+	return state >= SHM_GEN_QUEUED && state <= SHM_GEN_ENDED;
+}
+
+int shm_gen_take(struct shm *shm, const struct shm_gen_info *info)
+{
+	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
+		struct shm_gen *gen = gen_at(shm, i);
+		uint64_t word = atomic_load_explicit(&gen->word, memory_order_relaxed);
+
+		if (WORD_STATE(word) != SHM_GEN_FREE ||
+		    !atomic_compare_exchange_strong(&gen->word, &word, own_word(shm, GEN_TAKING)))
+			continue;
+		atomic_store(&gen->life, atomic_load(&gen->life) + 1);
+		atomic_thread_fence(memory_order_release);	/* the new life is seen before any of its contents */
+		atomic_store_explicit(&gen->length, 0, memory_order_relaxed);
+		gen->slot = shm->slot;
+		gen->room_id = info->room_id;
+		gen->role_id = info->role_id;
+		gen->asker_id = info->asker_id;
+		gen->reply_to_seq = info->reply_to_seq;
+		memcpy(gen->id, info->id, sizeof(gen->id));
+		gen->id[PL_UUID_LEN] = '\0';
+		atomic_store(&gen->word,
+		    own_word(shm, info->state == SHM_GEN_RUNNING ? SHM_GEN_RUNNING : SHM_GEN_QUEUED));
+		return i;
+	}
+	return -1;
+}
+
+void shm_gen_state(struct shm *shm, int index, enum shm_gen_state state)
+{
+	struct shm_gen *gen = gen_at(shm, index);
+
+	PL_BUG(!word_owned(shm, atomic_load(&gen->word)) || !state_visible(state));
+	atomic_store(&gen->word, own_word(shm, state));
+}
+
+uint32_t shm_gen_append(struct shm *shm, int index, const char *text, uint32_t bytes)
+{
+	struct shm_gen *gen = gen_at(shm, index);
+	uint32_t length = atomic_load_explicit(&gen->length, memory_order_relaxed);
+
+	PL_BUG(!word_owned(shm, atomic_load_explicit(&gen->word, memory_order_relaxed)));
+	if (bytes > SHM_GEN_TEXT - length)
+		bytes = (uint32_t)pl_utf8_cut(text, bytes, SHM_GEN_TEXT - length);
+	memcpy(gen_text(shm, index) + length, text, bytes);
+	atomic_store_explicit(&gen->length, length + bytes, memory_order_release);
+	return bytes;
+}
+
+void shm_gen_free(struct shm *shm, int index)
+{
+	struct shm_gen *gen = gen_at(shm, index);
+
+	PL_BUG(!word_owned(shm, atomic_load(&gen->word)));
+	atomic_store(&gen->word, SHM_GEN_FREE);
+}
+
+static void info_copy(const struct shm_gen *gen, uint64_t word, struct shm_gen_info *info_r)
+{
+	*info_r = (struct shm_gen_info){
+		.room_id = gen->room_id, .role_id = gen->role_id, .asker_id = gen->asker_id,
+		.reply_to_seq = gen->reply_to_seq, .state = WORD_STATE(word), .owner_slot = gen->slot,
+		.length = atomic_load_explicit(&gen->length, memory_order_acquire),
+	};
+	memcpy(info_r->id, gen->id, sizeof(info_r->id));
+	info_r->id[PL_UUID_LEN] = '\0';
+	if (info_r->length > SHM_GEN_TEXT)
+		info_r->length = SHM_GEN_TEXT;
+}
+
+static bool life_same(const struct shm_gen *gen, uint64_t life)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&gen->life, memory_order_acquire) == life &&
+	    state_visible(WORD_STATE(atomic_load_explicit(&gen->word, memory_order_acquire)));
+}
+
+/* A consistent copy of an entry in use. */
+static bool info_read(const struct shm_gen *gen, struct shm_gen_info *info_r, uint64_t *life_r)
+{
+	uint64_t word;
+
+	*life_r = atomic_load_explicit(&gen->life, memory_order_acquire);
+	word = atomic_load_explicit(&gen->word, memory_order_acquire);
+	if (!state_visible(WORD_STATE(word)))
+		return false;
+	info_copy(gen, word, info_r);
+	return life_same(gen, *life_r);
+}
+
+int shm_gen_find(const struct shm *shm, struct pl_str id, struct shm_gen_info *info_r)
+{
+	uint64_t life;
+
+	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
+		if (info_read(gen_at(shm, i), info_r, &life) && pl_str_is(id, info_r->id))
+			return i;
+	}
+	return -1;
+}
+
+int shm_gen_next(const struct shm *shm, int64_t room, int from, struct shm_gen_info *info_r)
+{
+	uint64_t life;
+
+	for (int i = from > 0 ? from : 0; i < (int)shm->head->sizes.generations; i++) {
+		if (info_read(gen_at(shm, i), info_r, &life) && info_r->room_id == room &&
+		    info_r->state != SHM_GEN_ENDED)
+			return i;
+	}
+	return -1;
+}
+
+int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offset, char *out)
+{
+	const struct shm_gen *gen = gen_at(shm, index);
+	struct shm_gen_info info;
+	uint32_t bytes;
+	uint64_t life;
+
+	if (!info_read(gen, &info, &life) || strcmp(info.id, id) != 0)
+		return -1;
+	bytes = offset < info.length ? info.length - offset : 0;
+	if (bytes > 0)
+		memcpy(out, gen_text(shm, index) + offset, bytes);
+	return life_same(gen, life) ? (int)bytes : -1;
+}
+
+bool shm_gen_cancel(struct shm *shm, int index, const char *id)
+{
+	struct shm_gen *gen = gen_at(shm, index);
+	struct shm_gen_info info;
+	uint64_t life, old;
+
+	if (!info_read(gen, &info, &life) || strcmp(info.id, id) != 0 || info.state == SHM_GEN_ENDED)
+		return false;
+	old = atomic_load(&gen->cancel);
+	while (old < life && !atomic_compare_exchange_weak(&gen->cancel, &old, life))
+		;
+	if (info.owner_slot >= 0 && info.owner_slot < (int)shm->head->sizes.slots)
+		shm_wake(shm, info.owner_slot);
+	return true;
+}
+
+bool shm_gen_cancelled(const struct shm *shm, int index)
+{
+	const struct shm_gen *gen = gen_at(shm, index);
+
+	return atomic_load(&gen->cancel) == atomic_load(&gen->life);
+}
+
+void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text),
+    void *arg)
+{
+	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
+		struct shm_gen *gen = gen_at(shm, i);
+		uint64_t word = atomic_load(&gen->word);
+		int before = WORD_STATE(word) == GEN_SWEEPING ? WORD_BEFORE(word) : WORD_STATE(word);
+		struct shm_gen_info info;
+
+		if (!word_orphaned(shm, word))
+			continue;
+		if (before == GEN_TAKING) {	/* nothing in it yet */
+			atomic_compare_exchange_strong(&gen->word, &word, SHM_GEN_FREE);
+			continue;
+		}
+		/* A sweeper that is killed in fn leaves an orphan again: fn is called at least once for each. */
+		if (!atomic_compare_exchange_strong(&gen->word, &word,
+		    own_word(shm, GEN_SWEEPING) | (uint64_t)before << 24))
+			continue;
+		info_copy(gen, (uint64_t)before, &info);
+		fn(arg, &info, pl_strn(gen_text(shm, i), info.length));
+		atomic_store(&gen->word, SHM_GEN_FREE);
+	}
+}
+
+void shm_gen_disown(struct shm *shm, int slot)
+{
+	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
+		struct shm_gen *gen = gen_at(shm, i);
+		uint64_t word = atomic_load(&gen->word);
+
+		if (WORD_STATE(word) != SHM_GEN_FREE && WORD_SLOT(word) == slot)
+			atomic_compare_exchange_strong(&gen->word, &word, word | (uint64_t)SLOT_NOBODY << 8);
+	}
+}

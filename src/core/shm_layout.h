@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Elements of the shared segment's parts; for shm*.c alone.
+ *
+ * One writer per element (the slot's process), or one CAS. `_Atomic` members are what other processes read while they
+ * change; texts beside them are guarded by a sequence that the reader checks on both sides of its copy.
+ */
+#ifndef CORE_SHM_LAYOUT_H
+#define CORE_SHM_LAYOUT_H
+
+#include "core/shm_parts.h"
+#include "core/shm_work.h"
+
+#define SHM_PAGE 4096u
+/* ---- ring; ring_bytes of data follow the struct ---- */
+struct shm_ring {
+	_Alignas(64) _Atomic uint64_t reserve;	/* bytes below reserve - ring_bytes may be overwritten */
+	_Atomic uint64_t commit;		/* bytes below are complete; never falls */
+	_Atomic uint64_t floor;			/* bytes below were damaged by a writer that died */
+	_Atomic uint64_t wake[3];		/* slots to wake at the next kick; owner only */
+	_Alignas(64) _Atomic uint32_t sleep;	/* of this slot's reader: odd while it sleeps; only grows */
+	_Alignas(64) _Atomic uint32_t lives;	/* how many owners are gone: readers compare */
+	_Atomic uint32_t owned;			/* a process took the slot and was not declared dead */
+	_Atomic uint32_t taken;			/* generation of the last one that took it */
+};
+struct shm_event { uint32_t bytes, kind; struct shm_mask mask; };
+#define SHM_RING_ALIGN 32u
+_Static_assert(sizeof(struct shm_event) == SHM_RING_ALIGN, "an event's header never wraps");
+_Static_assert(sizeof(struct shm_ring) % SHM_RING_ALIGN == 0, "ring data are aligned");
+#define SHM_RING_MIN_BYTES (4u * SHM_EVENT_MAX)
+
+/* ---- presence and routing ---- */
+#define SHM_ROUTES 32768u
+#define SHM_ROOM_BUCKETS 4096u
+#define SHM_PAIR_BUCKETS 16384u
+struct shm_bucket { _Atomic uint32_t seq; _Atomic uint16_t first; uint16_t unused; };
+/* Links are index + 1; 0 ends a chain. */
+struct shm_present {
+	_Atomic int64_t room, user;
+	_Atomic uint32_t count;
+	_Atomic uint16_t room_next, room_prev, pair_next;
+};
+struct shm_presence {
+	_Alignas(64) _Atomic uint32_t generation;	/* of the owner */
+	uint32_t used, free;				/* owner only: entries ever used; free list (index + 1) */
+	_Alignas(64) _Atomic uint16_t routes[SHM_ROUTES];
+	struct shm_bucket rooms[SHM_ROOM_BUCKETS], pairs[SHM_PAIR_BUCKETS];
+	struct shm_present entries[SHM_PRESENCE_MAX];
+};
+
+/* ---- generations: [generations] of these, then as many texts of SHM_GEN_TEXT bytes ---- */
+struct shm_gen {
+	_Alignas(64) _Atomic uint64_t word;	/* state, owner's slot and generation: see shm_gen.c */
+	_Atomic uint64_t life;			/* +1 at every taking; a reader's copy is good when it did not change */
+	_Atomic uint64_t cancel;		/* the life that shall stop */
+	_Atomic uint32_t length;
+	int32_t slot;				/* as taken; `word` may name a sweeper */
+	int64_t room_id, role_id, asker_id, reply_to_seq;
+	char id[PL_UUID_LEN + 1];
+};
+
+/* ---- breakers: names are never removed ---- */
+#define SHM_BREAKERS 256u
+struct shm_breaker { _Atomic uint64_t tag, word; };	/* word: state, failures, time in ms: see shm_breaker.c */
+
+/* ---- traces ---- */
+struct shm_trace {
+	_Alignas(64) _Atomic uint64_t next;
+	struct { _Atomic uint64_t seq; struct shm_trace_rec rec; } cells[SHM_TRACES];
+};
+
+/* ---- refusals: the owner fills one table while the other is drained ---- */
+#define SHM_REFUSAL_CELLS 1024u
+struct shm_refusal_table {
+	_Atomic uint32_t used;
+	struct shm_refusal cells[SHM_REFUSAL_CELLS];	/* hashed; count 0: free */
+};
+struct shm_refusals {
+	_Alignas(64) _Atomic uint32_t inside;		/* odd while the owner is in a note */
+	_Atomic uint32_t active;			/* 0 or 1; flipped by the drainer */
+	_Atomic uint32_t pending;			/* the other table is not drained yet */
+	struct shm_refusal_table tables[2];
+};
+
+static inline struct shm_ring *shm_ring_at(const struct shm *shm, int slot)
+{
+	return (struct shm_ring *)(void *)(shm->rings + (size_t)slot * shm->ring_stride);
+}
+
+static inline struct shm_presence *shm_presence_at(const struct shm *shm, int slot)
+{
+	return (struct shm_presence *)(void *)(shm->presence + (size_t)slot * shm->presence_stride);
+}
+
+static inline struct shm_refusals *shm_refusals_at(const struct shm *shm, int slot)
+{
+	return (struct shm_refusals *)(void *)(shm->refusals + (size_t)slot * shm->refusal_stride);
+}
+
+/* Ends a sleep of a reader. A failed exchange means a writer did; adding without looking could begin another one. */
+static inline void shm_sleep_end(struct shm_ring *ring)
+{
+	uint32_t seen = atomic_load(&ring->sleep);
+
+	if (seen % 2 == 1)
+		atomic_compare_exchange_strong(&ring->sleep, &seen, seen + 1);
+}
+
+/* Another live pair of `tag` near `mine`: two processes whose clocks differ took different free pairs at once. */
+struct pl_pair *shm_pair_twin(struct pl_pair *table, size_t count, const struct pl_pair *mine, uint64_t tag,
+    uint64_t now);
+/* Writes the eventfd of a slot's reader. */
+void shm_wake(const struct shm *shm, int slot);
+/* What a new owner of the slot, or the master after its death, does with each part. */
+void shm_ring_take(struct shm *shm, int slot);
+void shm_ring_died(struct shm *shm, int slot);
+void shm_presence_clear(struct shm *shm, int slot);
+void shm_gen_disown(struct shm *shm, int slot);
+
+#endif

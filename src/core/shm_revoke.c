@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Ended login sessions and used tickets: pairs {tag, wall second until which it is kept}.
+ */
+#include "clock.h"
+#include "core/shm_layout.h"
+
+/* A used ticket is kept a little longer than it lives, for processes that read the clock a moment before. */
+#define ONCE_SLACK_S 5
+
+static uint64_t login_tag(const struct shm *shm, int64_t login_id)
+{
+	struct { char class[8]; int64_t id; } key = { "login", login_id };
+
+	return shm_tag(shm, &key, sizeof(key));
+}
+
+static void revoked_full_note(struct shm *shm, int64_t until_s)
+{
+	int64_t old = atomic_load(&shm->head->revoked_full);
+
+	while (old < until_s && !atomic_compare_exchange_weak(&shm->head->revoked_full, &old, until_s))
+		;
+}
+
+bool shm_revoke(struct shm *shm, int64_t login_id, int64_t until_s)
+{
+	uint64_t tag = login_tag(shm, login_id);
+	int64_t now_s = pl_wall_us() / PL_US_PER_S;
+	struct pl_pair seen, *pair;
+	bool found;
+
+	if (until_s <= now_s)
+		return true;
+	do {
+		pair = pl_pair_find(shm->revoked, shm->head->sizes.revoked_pairs, tag, (uint64_t)now_s, &seen, &found);
+		if (pair == NULL) {
+			revoked_full_note(shm, until_s);
+			return false;
+		}
+		if (found && (int64_t)seen.value >= until_s)
+			return true;
+	} while (!pl_pair_cas(pair, seen, (struct pl_pair){ tag, (uint64_t)until_s }));
+	return true;
+}
+
+bool shm_revoked(const struct shm *shm, int64_t login_id, int64_t now_s)
+{
+	uint64_t tag = login_tag(shm, login_id);
+	struct pl_pair seen, *pair;
+	bool found;
+
+	pair = pl_pair_find(shm->revoked, shm->head->sizes.revoked_pairs, tag, (uint64_t)now_s, &seen, &found);
+	if (pair == NULL || found)
+		return pair != NULL;
+	/* Revoked by two processes at once it may stand twice, and only the shorter one is over. */
+	return seen.tag == tag &&
+	    shm_pair_twin(shm->revoked, shm->head->sizes.revoked_pairs, pair, tag, (uint64_t)now_s) != NULL;
+}
+
+bool shm_revoked_unsure(const struct shm *shm, int64_t now_s)
+{
+	return atomic_load_explicit(&shm->head->revoked_full, memory_order_acquire) > now_s;
+}
+
+bool shm_once(struct shm *shm, uint64_t tag, int64_t until_s, int64_t now_s)
+{
+	size_t count = shm->head->sizes.revoked_pairs;
+	struct pl_pair *used = shm->revoked + count;
+	struct pl_pair seen, *pair;
+	bool found;
+
+	if (until_s <= now_s)
+		return false;
+	do {
+		pair = pl_pair_find(used, count, tag, (uint64_t)now_s, &seen, &found);
+		if (pair == NULL || found)
+			return false;
+	} while (!pl_pair_cas(pair, seen, (struct pl_pair){ tag, (uint64_t)(until_s + ONCE_SLACK_S) }));
+	/* Entered at two places in the same instant: at most one may win, so both lose if they see each other. */
+	return shm_pair_twin(used, count, pair, tag, (uint64_t)now_s) == NULL;
+}

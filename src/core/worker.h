@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One worker process: its event base, its turn hooks, its life.
+ *
+ * core knows nothing of HTTP or SQL; what a worker does beyond living is given by main.c as struct app_hooks. The loop
+ * runs one turn at a time: events, then the turn hooks in order of registration (flush writes, flush sockets, wake
+ * readers), then the scoreboard.
+ */
+#ifndef CORE_WORKER_H
+#define CORE_WORKER_H
+
+#include <event2/event.h>
+
+#include "core/settings.h"
+#include "core/shm.h"
+
+struct listener { int fd; bool is_unix, operator_side; char name[112]; };
+
+enum proc_kind { PROC_MASTER, PROC_WORKER, PROC_HASHER, PROC_CLERK };
+
+struct worker {
+	enum proc_kind kind;		/* PROC_WORKER or PROC_CLERK */
+	int slot;
+	uint32_t generation;
+	bool single;			/* -f -1: no master, no hasher, no clerk process: this one does it all */
+	struct event_base *base;
+	struct shm *shm;
+	const struct config *config;	/* the newest; swapped by a reload */
+	const struct listener *listeners;
+	int listeners_count;
+	struct hasher_client *hasher;	/* NULL in the clerk */
+	bool draining;
+	int64_t drain_deadline_ns;
+};
+
+struct app_hooks {
+	/* Build everything above core in this process. false and why[]: the process exits 71 and the master backs off. */
+	bool (*start)(struct worker *worker, char why[512]);
+	void (*reload)(struct worker *worker);		/* worker->config is new */
+	/* Stop accepting; finish before drain_deadline_ns. ws_close_code 1001 or 1012. cut: also cut running answers. */
+	void (*drain)(struct worker *worker, int ws_close_code, bool cut);
+	bool (*idle)(struct worker *worker);		/* nothing is pending any more: the process may end */
+	void (*stop)(struct worker *worker);		/* last call: store what must be stored, close, free */
+	/* The ring's reader woke up, or a slot died (slot >= 0), or once a second (slot -2). */
+	void (*wake)(struct worker *worker, int dead_slot);
+};
+
+extern struct worker *worker_this;	/* of this process; NULL in master and hasher */
+
+/* Calls fn(arg) at the end of every loop turn. */
+void worker_on_turn(struct worker *worker, void (*fn)(void *arg), void *arg);
+/* Makes the loop turn again at once (there is more to do than fits into one turn). */
+void worker_again(struct worker *worker);
+/* The loop itself; returns the exit status. Called by the master's child after fork, or by main for -f -1. */
+int worker_run(struct worker *worker, const struct app_hooks *hooks, int channel_fd);
+
+#endif

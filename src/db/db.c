@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The database side of one process: makes and ends its connections, looks at deadlines, runs deferred completions.
+ */
+#include "db/db.h"
+
+#include <unistd.h>
+
+#include "clock.h"
+#include "db/db_int.h"
+#include "leaf.h"
+
+enum { SWEEP_MS = 25 };
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct db *db = arg;
+	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct pgcall *call;
+
+	TAILQ_CONCAT(&calls, &db->failed, link);
+	while ((call = TAILQ_FIRST(&calls)) != NULL) {
+		TAILQ_REMOVE(&calls, call, link);
+		pgcall_finish(call, NULL, &call->fail);
+		pgcall_free(&call);
+	}
+	wgroup_again(db->wgroup);
+}
+
+void db_again(struct db *db)
+{
+	struct timeval now = {0, 0};
+
+	if (!event_pending(db->ev_again, EV_TIMEOUT, NULL))
+		event_add(db->ev_again, &now);
+}
+
+void db_arm_sweep(struct db *db)
+{
+	struct timeval tv = {0, SWEEP_MS * 1000};
+
+	if (db->sweeping)
+		return;
+	db->sweeping = true;
+	event_add(db->ev_sweep, &tv);
+}
+
+/* A call whose time is over is told so now; one that was sent stays until its result comes and is dropped. */
+static void sweep_call(struct pgcall *call, int64_t now_ns, bool up)
+{
+	bool late = call->task != NULL && now_ns >= call->task->deadline_ns;
+	bool stop = call->task != NULL && call->task->cancelled;
+	enum pl_code code = late ? PL_E_DEADLINE : PL_E_CANCELLED;
+	struct pgcall_list *queue = call->queue;
+
+	if ((!late && !stop) || queue == &call->db->failed)
+		return;
+	if (call->sent && call->stmt->class == STMT_PLAIN) {
+		if (!late)
+			return; /* a write under way: the outcome is worth waiting for */
+		code = PL_E_WRITE_UNKNOWN;
+	} else if (late && !up) {
+		code = PL_E_DB_AWAY;
+	}
+	if (queue != NULL)
+		TAILQ_REMOVE(queue, call, link);
+	pgcall_fail(call, code, code == PL_E_DB_AWAY ? DB_RETRY_AFTER_S : 0);
+	if (queue != NULL)
+		pgcall_free(&call);
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct db *db = arg;
+	int64_t now_ns = pl_now_ns();
+	bool up = db_up(db);
+	struct pgcall *call = TAILQ_FIRST(&db->active), *next;
+
+	db->sweeping = false;
+	for (; call != NULL; call = next) {
+		next = TAILQ_NEXT(call, active);
+		sweep_call(call, now_ns, up);
+	}
+	wgroup_sweep(db->wgroup, now_ns);
+	if (!TAILQ_EMPTY(&db->active) || !wgroup_idle(db->wgroup))
+		db_arm_sweep(db);
+}
+
+static void on_trim(evutil_socket_t fd, short what, void *arg)
+{
+	struct db *db = arg;
+
+	pgplain_trim(db->plain);
+}
+
+/* What is left of db_connections for this process's plain connections (2 per worker and 1 for the clerk are held). */
+static int plain_budget(const struct db *db)
+{
+	int64_t workers = db->config->s.workers;
+	int64_t budget = (db->config->s.db_connections - 2 * workers - 1) / workers;
+
+	if (db->clerk || budget < 1)
+		return 1;
+	return (int)budget;
+}
+
+static void identify(struct db *db)
+{
+	struct shm *shm = db->shm;
+
+	if (gethostname(db->host, sizeof(db->host) - 1) != 0)
+		memcpy(db->host, "?", 2);
+	if (shm == NULL) {
+		db->boot = (int64_t)(pl_random_u64() >> 1);
+		return;
+	}
+	db->boot = (int64_t)(shm_tag(shm, "boot", 4) >> 1);
+	db->slot_generation = atomic_load(&shm->scores[shm->slot].generation);
+	db->clerk = (uint32_t)db->slot % (shm->head->sizes.workers_max + 1) == shm->head->sizes.workers_max;
+}
+
+struct db *db_new(struct event_base *base, struct shm *shm, const struct config *config, int slot)
+{
+	static const struct timeval second = {1, 0};
+	struct db *db = pl_new(sizeof(*db));
+
+	*db = (struct db){.base = base, .shm = shm, .config = config_hold(config), .slot = slot};
+	TAILQ_INIT(&db->active);
+	TAILQ_INIT(&db->failed);
+	identify(db);
+	db->ev_again = evtimer_new(base, on_again, db);
+	db->ev_sweep = evtimer_new(base, on_sweep, db);
+	db->ev_trim = event_new(base, -1, EV_PERSIST, on_trim, db);
+	event_add(db->ev_trim, &second);
+	if (!db->clerk)
+		db->read = pgread_new(db);
+	db->plain = pgplain_new(db, plain_budget(db));
+	db->wgroup = wgroup_new(db, !db->clerk);
+	return db;
+}
+
+void db_turn(void *arg)
+{
+	struct db *db = arg;
+
+	if (db->read != NULL)
+		pgread_turn(db->read);
+	wgroup_turn(db->wgroup);
+	if (db->shm != NULL)
+		atomic_store_explicit(
+		    &db->shm->scores[db->shm->slot].metric[SHM_M_db_up], db_up(db), memory_order_relaxed);
+}
+
+bool db_up(const struct db *db)
+{
+	if (db->clerk)
+		return pgplain_up(db->plain);
+	return pgread_up(db->read) && wgroup_up(db->wgroup);
+}
+
+bool db_idle(const struct db *db)
+{
+	return TAILQ_EMPTY(&db->active) && wgroup_idle(db->wgroup) && pgplain_idle(db->plain) &&
+	    (db->read == NULL || pgread_idle(db->read));
+}
+
+void db_config(struct db *db, const struct config *config)
+{
+	struct config *old = (struct config *)(uintptr_t)db->config;
+
+	db->config = config_hold(config);
+	config_release(&old);
+}
+
+static void stop_calls(struct pgcall_list *calls)
+{
+	struct pgcall *call;
+
+	while ((call = TAILQ_FIRST(calls)) != NULL) {
+		TAILQ_REMOVE(calls, call, link);
+		if (call->sent && call->stmt->class != STMT_READ)
+			pgcall_fail(call, PL_E_WRITE_UNKNOWN, 0);
+		else
+			pgcall_fail(call, PL_E_STOPPING, 0);
+		pgcall_free(&call);
+	}
+}
+
+void db_free(struct db **dbp)
+{
+	struct db *db = *dbp;
+	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct config *config = (struct config *)(uintptr_t)db->config;
+
+	*dbp = NULL;
+	db->stopping = true;
+	if (db->read != NULL)
+		pgread_free(&db->read, &calls);
+	pgplain_free(&db->plain, &calls);
+	TAILQ_CONCAT(&calls, &db->failed, link);
+	stop_calls(&calls);
+	wgroup_free(&db->wgroup);
+	PL_BUG(!TAILQ_EMPTY(&db->active));
+	event_free(db->ev_again);
+	event_free(db->ev_sweep);
+	event_free(db->ev_trim);
+	config_release(&config);
+	pl_free(db);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One process's way to PostgreSQL: a pipelined connection for reads, one for write groups, and a few plain ones.
+ *
+ * Everything is asynchronous. A repo_* function takes the task that asks, holds it, and calls `done(arg, result, err)`
+ * exactly once, never before it returned: result in task->pool and err NULL, or result NULL and err. The deadline is the
+ * task's. Errors that every repo_* function can give, beside those its comment names:
+ *
+ *   PL_E_DB_AWAY        no database now, nothing was done; retry_after_s is set
+ *   PL_E_DEADLINE       the task's deadline (or statement_timeout) passed; a read, or a write that did not happen
+ *   PL_E_WRITE_UNKNOWN  a write was sent and its outcome never came
+ *   PL_E_BUSY           too much is waiting, or a row stayed locked; nothing was done
+ *   PL_E_CANCELLED      the task was cancelled while this was waiting
+ *   PL_E_STOPPING       db_free() came first
+ *   PL_E_DB             the database refused the statement; logged here with statement name and SQLSTATE
+ *
+ * Texts handed in must be valid UTF-8 without U+0000, UUIDs well-formed (PL_BUG otherwise: callers validate input). They
+ * are copied before the call returns. Times are microseconds since 1970 UTC; 0 = none. `done` may be NULL.
+ */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include <event2/event.h>
+
+#include "core/settings.h"
+#include "core/shm.h"
+#include "task.h"
+
+struct db;
+
+/*
+ * Starts connecting at once (workers) or at the first use (the clerk's slot, which has one plain connection only).
+ * config is held. shm may be NULL (tools and tests): no metrics, no boot key.
+ */
+struct db *db_new(struct event_base *base, struct shm *shm, const struct config *config, int slot);
+/* End-of-turn hook, for worker_on_turn(): one Sync for this turn's reads, the next write group when none is in flight. */
+void db_turn(void *db);
+/* Both standing connections work (the clerk: the last attempt worked). */
+bool db_up(const struct db *db);
+/* Nothing is in flight or waiting. */
+bool db_idle(const struct db *db);
+/* After a reload. What needs a restart stays as it was. */
+void db_config(struct db *db, const struct config *config);
+/* Completes what waits with PL_E_STOPPING (writes that were sent: PL_E_WRITE_UNKNOWN), closes, frees, clears *db. */
+void db_free(struct db **db);
+
+/* A write or check that gives nothing but its success: *result is true. */
+typedef void(db_done_fn)(void *arg, const bool *result, const struct pl_err *err);
+/* How many rows were touched. */
+typedef void(db_count_fn)(void *arg, const int64_t *result, const struct pl_err *err);
+
+/* One trivial query; measures that the database answers. */
+void repo_ping(struct db *db, struct pl_task *task, db_done_fn *done, void *arg);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the files of src/db share and nobody else sees.
+ */
+#ifndef DB_DB_INT_H
+#define DB_DB_INT_H
+
+#include "db/db.h"
+#include "db/pgcall.h"
+#include "db/pgplain.h"
+#include "db/pgread.h"
+#include "db/wgroup.h"
+
+#define DB_RETRY_AFTER_S 2 /* Retry-After while the database is away */
+#define DB_TRIES_MAX 3     /* sends of one read, or of one statement that was rolled back by a deadlock */
+#define DB_QUEUE_MAX 8192  /* calls waiting for one connection */
+
+struct db {
+	struct event_base *base;
+	struct shm *shm;             /* may be NULL */
+	const struct config *config; /* held */
+	int slot;
+	uint32_t slot_generation;
+	bool clerk, stopping;
+	int64_t boot; /* random per start of the daemon, from the segment */
+	char host[65];
+	struct pgread *read; /* NULL in the clerk */
+	struct pgplain *plain;
+	struct wgroup *wgroup;
+	struct pgcall_list active; /* started, not finished */
+	struct pgcall_list failed; /* to be told so by the next turn */
+	struct event *ev_again, *ev_sweep, *ev_trim;
+	bool sweeping;
+};
+
+/* The deferred completions run in a later turn. */
+void db_again(struct db *db);
+/* Deadlines are looked at every 25 ms while anything is waiting. */
+void db_arm_sweep(struct db *db);
+
+static inline void db_count(struct db *db, enum shm_metric m, int64_t n)
+{
+	if (db->shm != NULL)
+		shm_count(db->shm, m, n);
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Plain connections, opened when they are needed and closed after 60 s without use: one statement at a time on each.
+ *
+ * One statement is one transaction; its caller is told after the commit. A connection lost meanwhile: harmless statements
+ * are repeated, others are PL_E_WRITE_UNKNOWN.
+ */
+#ifndef DB_PGPLAIN_H
+#define DB_PGPLAIN_H
+
+#include "db/pgcall.h"
+
+struct pgplain;
+
+struct pgplain *pgplain_new(struct db *db, int budget);
+void pgplain_free(struct pgplain **plain, struct pgcall_list *calls);
+void pgplain_start(struct pgplain *plain, struct pgcall *call);
+/* The last attempt to connect did not fail. */
+bool pgplain_up(const struct pgplain *plain);
+bool pgplain_idle(const struct pgplain *plain);
+/* Closes what was idle for long; called by the sweep about once a second. */
+void pgplain_trim(struct pgplain *plain);
+
+#endif

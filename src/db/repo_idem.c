@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Idempotency keys: statements, parameters, row reader.
+ */
+#include "db/repo_idem.h"
+
+#include "db/repo_int.h"
+
+static void add_key(struct pgcall *call, const struct idem_key *key)
+{
+	pgcall_i64(call, key->user_id);
+	pgcall_text(call, key->route);
+	pgcall_text(call, key->key);
+}
+
+static void on_begun(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct idem_begun begun = {.fresh = false};
+	struct pl_err bad;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+		struct pl_str status = pgrow_text(&row);
+
+		begun.fresh = pl_str_is(status, "fresh");
+		if (pl_str_is(status, "conflict")) {
+			pl_err_set(&bad, PL_E_CONFLICT, "This Idempotency-Key was used with another body.");
+			err = &bad;
+		} else if (!begun.fresh && !pl_str_is(status, "replay") && !repo_status_err(status, &bad)) {
+			err = &bad;
+		}
+		begun.status = pgrow_i32(&row);
+		begun.body = pgrow_text(&row);
+		begun.location = pgrow_text(&row);
+	}
+	if (call->done != NULL)
+		DONE(repo_idem_fn, call)(call->arg, err == NULL ? &begun : NULL, err);
+}
+
+void repo_idem_begin(struct db *db, struct pl_task *task, const struct idem_key *key,
+    const unsigned char body_sha256[32], repo_idem_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_IDEM_BEGIN, on_begun, (pgcall_done_fn *)done, arg);
+
+	add_key(call, key);
+	pgcall_bytes(call, body_sha256, 32);
+	pgcall_start(call);
+}
+
+void repo_idem_finish(struct db *db, struct pl_task *task, const struct idem_key *key, int status, struct pl_str body,
+    struct pl_str location, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_IDEM_FINISH, repo_on_done, (pgcall_done_fn *)done, arg);
+
+	add_key(call, key);
+	pgcall_i32(call, status);
+	pgcall_text(call, body);
+	pgcall_text(call, location);
+	pgcall_start(call);
+}
+
+void repo_idem_forget(struct db *db, struct pl_task *task, const struct idem_key *key, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_IDEM_FORGET, repo_on_done, (pgcall_done_fn *)done, arg);
+
+	add_key(call, key);
+	pgcall_start(call);
+}

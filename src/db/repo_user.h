@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Accounts (tables users, names).
+ */
+#ifndef DB_REPO_USER_H
+#define DB_REPO_USER_H
+
+#include "db/db.h"
+
+enum access { ACCESS_USER, ACCESS_ANALYST, ACCESS_OPERATOR, ACCESS_ADMIN };
+
+struct user {
+	int64_t id;
+	struct pl_str username, email, name; /* email, name: absent when not given */
+	struct pl_str password_hash;         /* only from repo_user_by_login(); absent: no password login */
+	int access;                          /* enum access */
+	bool disabled;
+	int64_t created_us, updated_us;
+};
+struct user_list {
+	const struct user *rows;
+	int count;
+	bool more;
+	int64_t total;
+};
+/* Login sessions that a call ended: to be revoked in shared memory and their sockets closed. */
+struct ended_list {
+	const int64_t *login_ids;
+	int count;
+};
+
+typedef void(repo_user_fn)(void *arg, const struct user *user, const struct pl_err *err);
+typedef void(repo_user_list_fn)(void *arg, const struct user_list *list, const struct pl_err *err);
+typedef void(repo_ended_fn)(void *arg, const struct ended_list *ended, const struct pl_err *err);
+
+struct user_new {
+	struct pl_str username;                   /* passes name_fault() */
+	struct pl_str email, name, password_hash; /* each may be absent */
+	int access;
+};
+/* PL_E_TAKEN; err->detail says whether it is the user name or the e-mail address (both case-insensitive). */
+void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_fn *done, void *arg);
+/* By user name or e-mail address, case-insensitive; with the hash; disabled ones too. PL_E_NOT_FOUND. */
+void repo_user_by_login(struct db *db, struct pl_task *task, struct pl_str login, repo_user_fn *done, void *arg);
+/* PL_E_NOT_FOUND */
+void repo_user_get(struct db *db, struct pl_task *task, int64_t user_id, repo_user_fn *done, void *arg);
+/* Absent = unchanged; email or name "" = none. PL_E_NOT_FOUND, PL_E_TAKEN (email). */
+void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str email, struct pl_str name,
+    repo_user_fn *done, void *arg);
+/* New hash; ends all login sessions but `keep_login_id` (0: all). PL_E_NOT_FOUND. */
+void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str password_hash,
+    int64_t keep_login_id, repo_ended_fn *done, void *arg);
+/* Transparent re-hash at login: only if the stored hash is still `old_hash`. Nothing is ended. */
+void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str old_hash,
+    struct pl_str new_hash, db_done_fn *done, void *arg);
+/* Admin: access -1 and disabled -1 = unchanged. Disabling ends all login sessions. PL_E_NOT_FOUND. */
+void repo_user_admin(
+    struct db *db, struct pl_task *task, int64_t user_id, int access, int disabled, repo_ended_fn *done, void *arg);
+/* Ascending by id, ids > after; `match` absent or a part of user name, e-mail or name. limit 1..200. */
+void repo_user_list(struct db *db, struct pl_task *task, struct pl_str match, int64_t after, int limit,
+    repo_user_list_fn *done, void *arg);
+
+#endif

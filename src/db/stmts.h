@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The statements of stmts.def: numbers, classes, texts.
+ */
+#ifndef DB_STMTS_H
+#define DB_STMTS_H
+
+enum stmt_class {
+	STMT_READ,  /* cannot fail ordinarily: shares the pipelined read connection, may be repeated */
+	STMT_WRITE, /* room_append(): the write groups */
+	STMT_PLAIN, /* locks or writes: a plain connection, never repeated blindly */
+	STMT_SAFE   /* a plain connection too, but harmless to repeat: idempotent, or a slow read */
+};
+
+enum stmt_id {
+#define STMT(name, ...) S_##name,
+#include "db/stmts.def"
+#undef STMT
+	S_COUNT
+};
+
+struct stmt {
+	const char *name, *args, *sql; /* args: one letter per parameter, see pgcall.h */
+	enum stmt_class class;
+};
+
+extern const struct stmt stmts[S_COUNT];
+
+#endif

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Documents made from the tables, at build time:
+ *
+ *   gendoc conf          the sample parlour.conf, from settings.def
+ *   gendoc man FILE.in   a manual page (mdoc) with its @TABLES@ filled in
+ *   gendoc openapi       openapi.json, from routes.def and shapes.def
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/call.h"
+#include "api/www.h"
+#include "cfg_value.h"
+#include "core/settings.h"
+
+#define STATUS_USAGE 64
+#define STATUS_NOINPUT 66
+#define STATUS_DATA 65
+#define PAGE_DATE "November 21, 2026"
+#define CONF_COLUMNS 110
+#define LINE_MAX_BYTES 4096
+
+/* ---- words that both forms share ---- */
+
+/* What may stand behind the equals sign: "number, 1 to 64 processes". */
+static void add_type(struct pl_buf *out, const struct pl_setting *row)
+{
+	static const char *const words[] = { [PL_SET_BOOL] = "on | off", [PL_SET_INT] = "number", [PL_SET_SIZE] = "size",
+		[PL_SET_TIME] = "time", [PL_SET_STR] = "text", [PL_SET_SECRET] = "text, never printed", [PL_SET_RATE] = "rate",
+		[PL_SET_LIST] = "list", [PL_SET_MODE] = "octal mode" };
+	char low[PL_CFG_NUMBER_LEN], high[PL_CFG_NUMBER_LEN];
+
+	if (row->type == PL_SET_ENUM) {
+		for (int i = 0; row->words[i] != NULL; i++)
+			pl_buf_addf(out, "%s%s", i > 0 ? " | " : "", row->words[i]);
+		return;
+	}
+	pl_buf_adds(out, words[row->type]);
+	if (row->type != PL_SET_INT && row->type != PL_SET_SIZE && row->type != PL_SET_TIME)
+		return;
+	pl_cfg_number_text(row->type, row->min, low);
+	pl_cfg_number_text(row->type, row->max, high);
+	pl_buf_addf(out, ", %s to %s", low, high);
+	if (row->type == PL_SET_INT && row->unit[0] != '\0')
+		pl_buf_addf(out, " %s", row->unit);
+}
+
+static const char *when_of(const struct pl_setting *row)
+{
+	return row->flags == PL_SET_RESTART ? "restart" : "reload";
+}
+
+/* ---- parlour.conf ---- */
+
+/* Wrapped between words, every line behind `lead`. */
+static void conf_text(struct pl_buf *out, const char *lead, struct pl_str text)
+{
+	size_t column = 0;
+	struct pl_str word;
+
+	while (pl_str_cut(&text, ' ', &word)) {
+		if (column > 0 && column + 1 + word.len > CONF_COLUMNS) {
+			pl_buf_addc(out, '\n');
+			column = 0;
+		}
+		pl_buf_adds(out, column == 0 ? lead : " ");
+		column += (column == 0 ? strlen(lead) : 1) + word.len;
+		pl_buf_addstr(out, word);
+	}
+	pl_buf_addc(out, '\n');
+}
+
+static void conf_setting(struct pl_buf *out, const struct pl_setting *row, const char *mark)
+{
+	struct pl_buf text = PL_BUF(out->pool);
+
+	pl_buf_addf(&text, "%s (", row->text);
+	add_type(&text, row);
+	pl_buf_addf(&text, "; %s)", when_of(row));
+	pl_buf_addc(out, '\n');
+	conf_text(out, "## ", pl_buf_str(&text));
+	pl_buf_addf(out, "%s%s = %s\n", mark, row->name, row->def);
+}
+
+static void conf_rows(struct pl_buf *out, const struct pl_setting *rows, size_t count, const char *mark)
+{
+	const char *section = "";
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(section, rows[i].section) != 0)
+			pl_buf_addf(out, "\n## ---- %s ----\n", section = rows[i].section);
+		conf_setting(out, &rows[i], mark);
+	}
+}
+
+static void conf_write(struct pl_buf *out)
+{
+	conf_text(out, "## ", PL_STR("Configuration of parlourd " PARLOUR_VERSION ": every setting with its default. Remove the "
+	    "\"# \" before a setting to change it. Lines that start with ## explain the setting below them."));
+	pl_buf_adds(out, "##\n");
+	conf_text(out, "## ", PL_STR("In brackets: what may be written, and whether a reload (parlourctl reload) is enough or a "
+	    "restart is needed. Sizes: 512, 64k, 4M, 1G. Times: 500ms, 5s, 10min, 24h, 7d. Rates: 5/min, 10/s burst 50, off. "
+	    "Lists: separated by commas or blanks. Comments stand on lines of their own."));
+	pl_buf_adds(out, "##\n");
+	conf_text(out, "## ", PL_STR("Check it: parlourd -t. The manual: parlour.conf(5)."));
+	conf_rows(out, settings_schema.settings, settings_schema.count, "# ");
+	pl_buf_adds(out, "\n\n");
+	conf_text(out, "## ", PL_STR("Servers of models: any number of sections, each with a NAME of its own, below all other "
+	    "settings. The built-in upstream `local` needs none. An example; key_file, url and model are what it takes:"));
+	pl_buf_adds(out, "##\n#[llm openai]\n");
+	conf_rows(out, settings_schema.group_settings, settings_schema.group_count, "#");
+}
+
+/* ---- mdoc ---- */
+
+/* Running text as lines of their own; a new sentence gets a new line. */
+static void mdoc_text(struct pl_buf *out, struct pl_str text)
+{
+	bool start = true;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		bool ends = c == '.' && i + 2 < text.len && text.ptr[i + 1] == ' ' && text.ptr[i + 2] >= 'A' && text.ptr[i + 2] <= 'Z';
+
+		pl_buf_adds(out, start && (c == '.' || c == '\'') ? "\\&" : "");
+		pl_buf_adds(out, c == '\\' ? "\\e" : (char[]){ c, '\0' });
+		start = ends;
+		if (ends) {
+			pl_buf_addc(out, '\n');
+			i++;
+		}
+	}
+	pl_buf_addc(out, '\n');
+}
+
+/* An argument of a macro: quoted, and never taken for a macro or a delimiter. */
+static void mdoc_arg(struct pl_buf *out, const char *text)
+{
+	pl_buf_adds(out, "\"\\&");
+	for (; *text != '\0'; text++)
+		pl_buf_adds(out, *text == '"' ? "\\(dq" : *text == '\\' ? "\\e" : (char[]){ *text, '\0' });
+	pl_buf_adds(out, "\"");
+}
+
+static void man_setting(struct pl_buf *out, const struct pl_setting *row)
+{
+	struct pl_buf type = PL_BUF(out->pool);
+
+	add_type(&type, row);
+	pl_buf_addf(out, ".It Cm %s Pq ", row->name);
+	mdoc_arg(out, pl_buf_str(&type).ptr);
+	pl_buf_addc(out, '\n');
+	mdoc_text(out, pl_str(row->text));
+	pl_buf_adds(out, "Default:\n");
+	if (row->def[0] != '\0') {
+		pl_buf_adds(out, ".Ql ");
+		mdoc_arg(out, row->def);
+		pl_buf_addf(out, " ;\n%s.\n", when_of(row));
+	} else {
+		pl_buf_addf(out, "empty; %s.\n", when_of(row));
+	}
+}
+
+static void man_rows(struct pl_buf *out, const struct pl_setting *rows, size_t count, bool headings)
+{
+	const char *section = "";
+
+	if (!headings)
+		pl_buf_adds(out, ".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < count; i++) {
+		if (headings && strcmp(section, rows[i].section) != 0)
+			pl_buf_addf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", i > 0 ? ".El\n" : "", section = rows[i].section);
+		man_setting(out, &rows[i]);
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
+static void man_settings(struct pl_buf *out)
+{
+	man_rows(out, settings_schema.settings, settings_schema.count, true);
+}
+
+static void man_upstream_settings(struct pl_buf *out)
+{
+	man_rows(out, settings_schema.group_settings, settings_schema.group_count, false);
+}
+
+/* ---- routes ---- */
+
+static const char *group_of(const char *path)
+{
+	static const struct { const char *prefix, *group; } groups[] = {
+		{ "/api/auth", "Accounts" }, { "/auth", "Accounts" }, { "/api/roles", "Roles" }, { "/api/rooms", "Rooms and messages" },
+		{ "/api/", "Models and their answers" }, { "/", "The server" },
+	};
+
+	for (size_t i = 0; i < PL_COUNT(groups); i++)
+		if (strncmp(path, groups[i].prefix, strlen(groups[i].prefix)) == 0)
+			return groups[i].group;
+	return "";
+}
+
+static void man_query(struct pl_buf *out, const struct shape *query)
+{
+	pl_buf_adds(out, "Query:\n");
+	for (int i = 0; i < query->count; i++)
+		pl_buf_addf(out, ".Va %s%s\n", query->fields[i].name, i + 1 < query->count ? " ," : " .");
+}
+
+static void man_answers(struct pl_buf *out, const struct route *r)
+{
+	pl_buf_addf(out, "Answers %d", r->status);
+	if (r->out != &shape_none)
+		pl_buf_addf(out, " with%s\n.Vt %s", (r->flags & ROUTE_OUT_LIST) ? " an array of" : "", r->out->name);
+	pl_buf_addf(out, "%s\nErrors:\n", r->out != &shape_none ? " ." : ".");
+	if (r->who != WHO_ANY)
+		pl_buf_adds(out, "401,\n");
+	if (strchr(r->path, '{') != NULL)
+		pl_buf_adds(out, "404,\n");
+	if (r->flags & ROUTE_IDEM)
+		pl_buf_adds(out, "409,\n");
+	if (r->in != &shape_none)
+		pl_buf_adds(out, "413, 415,\n");
+	if (r->in != &shape_none || r->query != &shape_none)
+		pl_buf_adds(out, "422,\n");
+	if (r->klass != LIMIT_NONE)
+		pl_buf_adds(out, "429,\n");
+	pl_buf_adds(out, "503.\n");
+}
+
+static void man_route(struct pl_buf *out, const struct route *r)
+{
+	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
+	static const char *const who[] = { [WHO_ANY] = "No token is looked at", [WHO_OPT] = "A token counts if there is one",
+		[WHO_USER] = "Needs a token" };
+
+	pl_buf_addf(out, ".It Cm %s Pa %s\n", methods[__builtin_ctz(r->method)], r->path);
+	mdoc_text(out, pl_str(pl_sprintf(out->pool, "%s.", r->summary)));
+	pl_buf_addf(out, "%s; ", who[r->who]);
+	if (r->klass == LIMIT_NONE)
+		pl_buf_adds(out, "no limit.\n");
+	else
+		pl_buf_addf(out, "limit\n.Cm %s .\n", limit_name(r->klass));
+	if (r->in != &shape_none)
+		pl_buf_addf(out, "Body:\n.Vt %s ,\nat most %zu bytes%s.\n", r->in->name, r->body_bytes,
+		    (r->flags & ROUTE_FORM) ? ", JSON or form" : "");
+	if (r->query != &shape_none)
+		man_query(out, r->query);
+	if (r->flags & ROUTE_IDEM)
+		pl_buf_adds(out, "Takes\n.Cm Idempotency-Key .\n");
+	man_answers(out, r);
+}
+
+static void man_routes(struct pl_buf *out)
+{
+	const char *group = "";
+
+	for (int i = 0; i < routes_count; i++) {
+		if (routes[i].flags & ROUTE_HIDE)
+			continue;
+		if (strcmp(group, group_of(routes[i].path)) != 0) {
+			pl_buf_addf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", group[0] != '\0' ? ".El\n" : "", group_of(routes[i].path));
+			group = group_of(routes[i].path);
+		}
+		man_route(out, &routes[i]);
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
+static void man_ws_routes(struct pl_buf *out)
+{
+	pl_buf_adds(out, ".Bl -tag -width Ds\n");
+	for (int i = 0; i < ws_routes_count; i++) {
+		pl_buf_addf(out, ".It Pa %s\n", ws_routes[i].path);
+		mdoc_text(out, pl_str(pl_sprintf(out->pool, "%s.", ws_routes[i].summary)));
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
+/* ---- shapes ---- */
+
+static const char *range_of(struct pl_pool *pool, const struct shape_field *f, const char *what)
+{
+	if (f->max >= 9e15)
+		return f->min > 0 ? pl_sprintf(pool, "%s, at least %.0f", what, f->min) : what;
+	if (f->max > 0)
+		return pl_sprintf(pool, "%s, %.0f to %.0f", what, f->min, f->max);
+	return what;
+}
+
+static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
+{
+	static const char *const plain[] = { [T_STR] = "text", [T_NAME] = "name", [T_EMAIL] = "address", [T_PASSWORD] = "text",
+		[T_CONTENT] = "text", [T_ID] = "id", [T_I64] = "number", [T_F64] = "number", [T_BOOL] = "boolean",
+		[T_TIME] = "time", [T_UUID] = "UUID", [T_IDS] = "array of ids", [T_JSON] = "JSON" };
+
+	switch (f->type) {
+	case T_ENUM:
+		return f->words;
+	case T_OBJ:
+		return f->other->name;
+	case T_LIST:
+		return pl_sprintf(pool, "array of %s", f->other->name);
+	case T_PASSWORD:
+	case T_CONTENT:
+		return pl_sprintf(pool, "%s bytes", range_of(pool, f, plain[f->type]));
+	case T_STR:
+	case T_NAME:
+		return f->max > 0 ? pl_sprintf(pool, "%s characters", range_of(pool, f, plain[f->type])) : plain[f->type];
+	default:
+		return range_of(pool, f, plain[f->type]);
+	}
+}
+
+static void man_shape(struct pl_buf *out, const struct shape *s)
+{
+	static const char *const presence[] = { [P_R] = "", [P_O] = "; optional", [P_N] = "; or null" };
+
+	pl_buf_addf(out, ".It Vt %s\n", s->name);
+	mdoc_text(out, pl_str(s->text));
+	pl_buf_adds(out, ".Bl -tag -width Ds -compact\n");
+	for (int i = 0; i < s->count; i++) {
+		const struct shape_field *f = &s->fields[i];
+
+		pl_buf_addf(out, ".It Va %s Pq ", f->name);
+		mdoc_arg(out, pl_sprintf(out->pool, "%s%s", field_type(out->pool, f), presence[f->presence]));
+		pl_buf_addc(out, '\n');
+		mdoc_text(out, pl_str(f->text));
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
+static void man_shapes(struct pl_buf *out)
+{
+	pl_buf_adds(out, ".Bl -tag -width Ds\n");
+	for (int i = 0; shape_all[i] != NULL; i++)
+		man_shape(out, shape_all[i]);
+	pl_buf_adds(out, ".El\n");
+}
+
+/* ---- errors, limits, metrics ---- */
+
+static void man_errors(struct pl_buf *out)
+{
+	pl_buf_adds(out, ".Bl -column \"unsupported_grant_type\" \"HTTP\" \"close\" \"again\" \"text\"\n"
+	    ".It Sy code Ta Sy HTTP Ta Sy close Ta Sy again Ta Sy text\n");
+	for (int i = 0; i < PL_E_COUNT; i++) {
+		const struct pl_err_info *e = pl_err_info(i);
+
+		if (i == PL_E_OK)
+			continue;
+		pl_buf_addf(out, ".It Er %s Ta %d Ta ", e->code, e->http_status);
+		if (e->ws_close != 0)
+			pl_buf_addi(out, e->ws_close);
+		else
+			pl_buf_adds(out, "\\(en");
+		pl_buf_addf(out, " Ta %s Ta ", e->temporary ? "yes" : "\\&no");
+		mdoc_arg(out, e->text);
+		pl_buf_addc(out, '\n');
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
+/* A class's setting: rate_ask_session for "ask-session". */
+static const struct pl_setting *limit_setting(struct pl_pool *pool, enum limit_class klass)
+{
+	char *name = pl_sprintf(pool, "rate_%s", limit_name(klass));
+
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
+	return pl_cfg_find(&settings_schema, name);
+}
+
+static void man_limits(struct pl_buf *out)
+{
+	pl_buf_adds(out, ".Bl -column \"ask-session\" \"10/s burst 50\" \"user, else address\" \"rate_ask_session\"\n"
+	    ".It Sy class Ta Sy default Ta Sy counts by Ta Sy setting\n");
+	for (int i = LIMIT_NONE + 1; i < LIMIT_COUNT; i++) {
+		const struct pl_setting *row = limit_setting(out->pool, i);
+
+		PL_BUG(row == NULL);
+		pl_buf_addf(out, ".It Cm %s Ta ", limit_name(i));
+		mdoc_arg(out, row->def);
+		pl_buf_adds(out, " Ta ");
+		mdoc_arg(out, limit_counts_by(i));
+		pl_buf_addf(out, " Ta Cm %s\n", row->name);
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
+static void man_metrics(struct pl_buf *out)
+{
+	static const struct { const char *kind, *name, *help; } rows[] = {
+#define COUNTER "counter"
+#define GAUGE "gauge"
+#define METRIC(field, kind_, name_, labels, help_) { kind_, name_, help_ },
+#include "core/metrics.def"
+#undef METRIC
+#undef COUNTER
+#undef GAUGE
+	};
+
+	pl_buf_adds(out, ".Bl -tag -width Ds -compact\n");
+	for (size_t i = 0; i < PL_COUNT(rows); i++) {
+		if (i > 0 && strcmp(rows[i].name, rows[i - 1].name) == 0)
+			continue;
+		pl_buf_addf(out, ".It Cm %s Pq %s\n", rows[i].name, rows[i].kind);
+		mdoc_text(out, pl_str(rows[i].help));
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
+/* ---- pages ---- */
+
+static const struct { const char *name; void (*write)(struct pl_buf *out); } tables[] = {
+	{ "@SETTINGS@\n", man_settings }, { "@UPSTREAM_SETTINGS@\n", man_upstream_settings }, { "@ROUTES@\n", man_routes },
+	{ "@WSROUTES@\n", man_ws_routes }, { "@SHAPES@\n", man_shapes }, { "@ERRORS@\n", man_errors },
+	{ "@LIMITS@\n", man_limits }, { "@METRICS@\n", man_metrics },
+};
+
+/* A line that is no table, with its @VERSION@ and @DATE@ filled in. false: there is an unknown @WORD@. */
+static bool man_line(struct pl_buf *out, const char *line)
+{
+	while (*line != '\0') {
+		if (strncmp(line, "@VERSION@", 9) == 0) {
+			pl_buf_adds(out, PARLOUR_VERSION);
+			line += 9;
+		} else if (strncmp(line, "@DATE@", 6) == 0) {
+			pl_buf_adds(out, PAGE_DATE);
+			line += 6;
+		} else if (line[0] == '@' && line[1] >= 'A' && line[1] <= 'Z' && line[2] >= 'A' && line[2] <= 'Z') {
+			return false;
+		} else {
+			pl_buf_addc(out, *line++);
+		}
+	}
+	return true;
+}
+
+static bool man_any(struct pl_buf *out, const char *line)
+{
+	for (size_t i = 0; i < PL_COUNT(tables); i++)
+		if (strcmp(line, tables[i].name) == 0) {
+			tables[i].write(out);
+			return true;
+		}
+	return man_line(out, line);
+}
+
+static int man_write(struct pl_buf *out, const char *path)
+{
+	char line[LINE_MAX_BYTES];
+	FILE *in = fopen(path, "r");
+	int number = 0, status = 0;
+
+	if (in == NULL) {
+		perror(path);
+		return STATUS_NOINPUT;
+	}
+	while (status == 0 && fgets(line, sizeof(line), in) != NULL) {
+		number++;
+		if (!man_any(out, line)) {
+			fprintf(stderr, "%s:%d: unknown table: %s", path, number, line);
+			status = STATUS_DATA;
+		}
+	}
+	fclose(in);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf out = PL_BUF(pool);
+	int status = 0;
+
+	if (argc == 2 && strcmp(argv[1], "conf") == 0)
+		conf_write(&out);
+	else if (argc == 2 && strcmp(argv[1], "openapi") == 0)
+		openapi_write(&out, "parlour", "");
+	else if (argc == 3 && strcmp(argv[1], "man") == 0)
+		status = man_write(&out, argv[2]);
+	else
+		status = STATUS_USAGE;
+	if (status == STATUS_USAGE)
+		fprintf(stderr, "usage: gendoc conf | man FILE.in | openapi\n");
+	if (status == 0 && (fwrite(out.ptr, 1, out.len, stdout) != out.len || fflush(stdout) != 0)) {
+		perror("gendoc");
+		status = EXIT_FAILURE;
+	}
+	pl_pool_free(&pool);
+	return status;
+}

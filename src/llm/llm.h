@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Models, provider-neutral: ask, stream, cancel, list. One struct llm per process.
+ *
+ * The built-in `local` responder needs no network; others are [llm NAME] sections. Retries, the circuit breaker and the
+ * time bounds of the section are applied here.
+ */
+#ifndef LLM_LLM_H
+#define LLM_LLM_H
+
+#include <event2/event.h>
+
+#include "core/settings.h"
+#include "core/shm.h"
+#include "err.h"
+#include "net/httpc.h"
+#include "task.h"
+
+#define LLM_LOCAL "local"		/* name of the built-in upstream */
+#define LLM_LOCAL_MODEL "local-1"
+
+struct llm;
+struct llm_call;
+
+enum llm_from { LLM_USER, LLM_ASSISTANT };
+enum llm_stop { LLM_STOP_END, LLM_STOP_LENGTH, LLM_STOP_FILTER, LLM_STOP_OTHER };
+
+/* name: who wrote it; a user's text goes out as "name: text" when it is given. Other roles' messages are LLM_USER with
+ * their name; LLM_ASSISTANT is what the answering role itself said. Texts are valid UTF-8 without NUL. */
+struct llm_message { enum llm_from from; struct pl_str name, text; };
+
+/* Borrowed until llm_ask() returned. */
+struct llm_request {
+	const struct config *config;		/* that `upstream` belongs to; held until done. NULL with local */
+	const struct upstream_settings *upstream;	/* NULL: local */
+	struct pl_str model;			/* absent or empty: the upstream's own default */
+	struct pl_str system;			/* absent or empty: none */
+	const struct llm_message *messages;	/* oldest first */
+	int messages_count;
+	double temperature;			/* NAN: the upstream's default */
+	int64_t max_tokens;			/* 0: the upstream's default */
+};
+
+/* Always given, also with an error (then for what was produced so far). */
+struct llm_result {
+	enum llm_stop stop;
+	struct pl_str model;			/* as the upstream names it, else as asked; never absent */
+	int64_t prompt_tokens, completion_tokens;	/* -1 unknown */
+	bool estimated;				/* the counts are words, not tokens */
+	int64_t text_bytes;			/* handed to delta */
+	int64_t upstream_us;			/* from the ask to the end, retries included */
+	int64_t first_us;			/* from the ask to the first text; -1: there was none */
+	int tries;
+};
+
+/* The next piece of the answer: never empty, valid UTF-8, whole characters, no NUL. May call llm_cancel(). */
+typedef void (llm_delta_fn)(void *arg, struct pl_str text);
+/* err NULL: the answer is whole. Borrowed during the call; the llm_call is gone when this returns. */
+typedef void (llm_done_fn)(void *arg, const struct llm_result *result, const struct pl_err *err);
+
+struct llm *llm_new(struct event_base *base, struct httpc *httpc, struct shm *shm);
+/* Completes what still runs with PL_E_STOPPING and clears *llm; before httpc_free(). Not from a callback. */
+void llm_free(struct llm **llm);
+
+/*
+ * Asks for one streamed answer; holds `task` until done ran.
+ *   errors:  PL_E_UNAVAILABLE (breaker open; retry_after_s), PL_E_UPSTREAM (refused, overloaded, broken reply; a 429
+ *            with its retry_after_s), PL_E_UPSTREAM_AUTH (401, 403), PL_E_UPSTREAM_SLOW, PL_E_UPSTREAM_CUT (broke off),
+ *            PL_E_DEADLINE, PL_E_CANCELLED, PL_E_STOPPING
+ *   retries: up to 2 before the first text: connection errors, 408, 409, 429, 5xx; never after a time-out
+ *   async:   done once, never before return; no delta before return nor after done; pl_task_cancel() cancels
+ *   source:  OpenAI API reference, "Create chat completion", streaming
+ */
+struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request, llm_delta_fn *delta,
+    llm_done_fn *done, void *arg);
+/* Closes the upstream's connection at once; no more deltas; done comes with PL_E_CANCELLED from a later turn. */
+void llm_cancel(struct llm_call *call);
+/* Answers and lists that have not completed. */
+int llm_running(const struct llm *llm);
+
+const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, content_filter, other */
+
+/* models: sorted as configured or as the upstream lists them; borrowed during the call. count 0 with an error. */
+typedef void (llm_models_fn)(void *arg, const struct pl_str *models, int count, const struct pl_err *err);
+/*
+ * The models of one upstream (NULL: local): the configured list, else GET {url}/models, kept 10 minutes per process.
+ *   errors:  as llm_ask(); at most 1000 models, names of at most 128 bytes
+ *   async:   done once, never before return
+ */
+void llm_models(struct llm *llm, struct pl_task *task, const struct config *config,
+    const struct upstream_settings *upstream, llm_models_fn *done, void *arg);
+
+#endif

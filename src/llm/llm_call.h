@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inside of llm: a running answer, and what a dialect gives. Only src/llm/ includes this.
+ */
+#ifndef LLM_LLM_CALL_H
+#define LLM_LLM_CALL_H
+
+#include <sys/queue.h>
+
+#include "llm/llm.h"
+#include "llm/llm_dialect.h"
+
+TAILQ_HEAD(llm_calls, llm_call);
+
+struct llm {
+	struct event_base *base;
+	struct httpc *httpc;
+	struct shm *shm;
+	struct llm_calls calls;
+	struct llm_lists *lists;	/* llm_models.c */
+	int running;
+	bool stopping;
+};
+
+struct llm_call {
+	TAILQ_ENTRY(llm_call) link;
+	struct llm *llm;
+	struct pl_pool *pool;		/* the call itself, the encoded request, the local answer */
+	struct pl_task *task;
+	struct pl_cancel hook;
+	struct event *timer;		/* start, next local word, first-text bound, pause before a retry, grace */
+	struct config *config;		/* held; NULL with local */
+	const struct upstream_settings *upstream;	/* NULL: local */
+	struct pl_str model;		/* as asked */
+	struct llm_result result;
+	llm_delta_fn *on_delta;
+	llm_done_fn *on_done;
+	void *arg;
+	bool stopped;			/* by cancel, a bound or shutdown; `err` says which */
+	struct pl_err err;
+	int64_t start_ns;
+
+	/* llm_local.c */
+	struct pl_str answer;		/* what is still to be said */
+	bool answer_ready;
+
+	/* llm_try.c */
+	struct pl_str body, auth;	/* auth: the Authorization value, wiped with the pool */
+	struct httpc_call *http;
+	struct llm_decoder dec;
+	struct pl_buf refusal;		/* body of a reply that is not 2xx; heap */
+	bool dec_open, in_grace;
+	int64_t try_ns;
+};
+
+/* llm.c: ends the call from inside: the connection closes, `done` comes from a later turn. */
+void llm_call_stop(struct llm_call *call, enum pl_code code, const char *text);
+/* llm.c: the completion; from the event loop only. err NULL = whole answer. The call is gone afterwards. */
+void llm_call_finish(struct llm_call *call, const struct pl_err *err);
+/* llm.c: hands text on; false: the call was stopped meanwhile. */
+bool llm_call_text(struct llm_call *call, struct pl_str text);
+void llm_call_wait(struct llm_call *call, int64_t ms);	/* sets the timer */
+
+/* llm_try.c: prepares a call to an upstream; begins an attempt; the timer fired. */
+void llm_try_prepare(struct llm_call *call, const struct llm_request *request);
+void llm_try_timer(struct llm_call *call);
+void llm_try_fini(struct llm_call *call);
+
+/* llm_local.c: the same for the built-in responder. */
+void llm_local_prepare(struct llm_call *call, const struct llm_request *request);
+void llm_local_timer(struct llm_call *call);
+
+/* llm_models.c */
+void llm_lists_init(struct llm *llm);
+void llm_lists_fini(struct llm *llm);
+void llm_lists_stop(struct llm *llm);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The built-in responder's answers as a stream: a word every 15 ms, so that viewers, stop and reconnects behave as with
+ * a real model. The answers themselves are in llm_local_answer.c.
+ */
+#include "clock.h"
+#include "llm/llm_call.h"
+
+enum { WORD_MS = 15, PIECE_MAX_BYTES = 64 };
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t';
+}
+
+size_t llm_local_piece(struct pl_str rest)
+{
+	size_t n = 0;
+
+	while (n < rest.len && is_blank(rest.ptr[n]))
+		n++;
+	while (n < rest.len && !is_blank(rest.ptr[n]))
+		n++;
+	while (n < rest.len && is_blank(rest.ptr[n]))
+		n++;
+	return n <= PIECE_MAX_BYTES ? n : pl_utf8_cut(rest.ptr, rest.len, PIECE_MAX_BYTES);
+}
+
+int64_t llm_local_words(struct pl_str text)
+{
+	int64_t words = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		words += !is_blank(text.ptr[i]) && (i == 0 || is_blank(text.ptr[i - 1]));
+	return words;
+}
+
+static int64_t prompt_words(const struct llm_request *request)
+{
+	int64_t words = llm_local_words(request->system);
+
+	for (int i = 0; i < request->messages_count; i++)
+		words += llm_local_words(request->messages[i].text);
+	return words;
+}
+
+/* Length of the first `words` words. */
+static size_t length_of_words(struct pl_str text, int64_t words)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (is_blank(text.ptr[i]) && i > 0 && !is_blank(text.ptr[i - 1]) && --words == 0)
+			return i;
+	}
+	return text.len;
+}
+
+void llm_local_prepare(struct llm_call *call, const struct llm_request *request)
+{
+	struct pl_buf answer = PL_BUF(call->pool);
+
+	llm_local_answer(request, &answer);
+	call->model = PL_STR(LLM_LOCAL_MODEL);
+	call->answer = pl_buf_str(&answer);
+	call->result.stop = LLM_STOP_END;
+	if (request->max_tokens > 0 && request->max_tokens < llm_local_words(call->answer)) {
+		call->answer.len = length_of_words(call->answer, request->max_tokens);
+		call->result.stop = LLM_STOP_LENGTH;
+	}
+	call->result.tries = 1;
+	call->result.estimated = true;
+	call->result.prompt_tokens = prompt_words(request);
+	call->result.completion_tokens = 0;
+}
+
+void llm_local_timer(struct llm_call *call)
+{
+	struct pl_str piece = { call->answer.ptr, llm_local_piece(call->answer) };
+
+	if (pl_task_late(call->task)) {
+		llm_call_stop(call, PL_E_DEADLINE, NULL);
+		return;
+	}
+	if (piece.len == 0) {
+		llm_call_finish(call, NULL);
+		return;
+	}
+	call->answer = pl_strn(piece.ptr + piece.len, call->answer.len - piece.len);
+	call->result.completion_tokens += llm_local_words(piece);
+	if (llm_call_text(call, piece))
+		llm_call_wait(call, call->answer.len > 0 ? WORD_MS : 0);
+}

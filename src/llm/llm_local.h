@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inside of the built-in responder: the conversation as its rules see it, and the rules' helpers.
+ */
+#ifndef LLM_LLM_LOCAL_H
+#define LLM_LLM_LOCAL_H
+
+#include "llm/llm_dialect.h"
+
+struct llm_talk {
+	const struct llm_request *request;
+	bool found;			/* there is a user's message */
+	struct pl_str last, name;	/* the newest user's message without the mention, and who wrote it */
+	const struct llm_message *before;	/* the same user's message before that, or NULL */
+	const char *plain;		/* `last` in lower case: words between single blanks, framed by blanks */
+	int own_turns;			/* answers given so far */
+};
+
+/* Does the message hold these words, as whole words, next to each other? */
+bool llm_local_has(const struct llm_talk *talk, const char *phrase);
+
+enum llm_sum { LLM_SUM_NONE, LLM_SUM_UNDEFINED, LLM_SUM_VALUE };
+/*
+ * The first sum in a text: numbers, + - * / and brackets, with at least one operator; at most 32 brackets deep, in
+ * the first 1024 bytes. sum_r is the part of `text` that holds it. LLM_SUM_UNDEFINED: division by zero or too large.
+ */
+enum llm_sum llm_local_sum(struct pl_str text, struct pl_str *sum_r, double *value_r);
+
+/* "12 messages: alice 5, bob 4, me 3. ..." */
+void llm_local_summary(const struct llm_request *request, struct pl_buf *out);
+/* The words of a question that carry its meaning. */
+void llm_local_topic(const struct llm_talk *talk, struct pl_buf *out);
+
+#endif

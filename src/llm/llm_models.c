@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which models an upstream offers: what the configuration lists, else what the upstream says, kept for ten minutes.
+ *
+ * A list in progress has its own pool, with the names in it; a fetched one stays as the cache's entry of its upstream.
+ */
+#include "clock.h"
+#include "leaf.h"
+#include "llm/llm_call.h"
+
+enum {
+	KEEP_S = 600,
+	MODELS_MAX = 1000,
+	REPLY_MAX_BYTES = 8 * 1024 * 1024,	/* OpenRouter's list is nearly 1 MB */
+	LIST_TIMEOUT_MS = 10000,
+	LIST_POOL_BYTES = 4096
+};
+
+TAILQ_HEAD(list_head, llm_list);
+
+struct llm_lists { struct list_head running, kept; };
+
+struct llm_list {
+	TAILQ_ENTRY(llm_list) link;
+	struct llm *llm;
+	struct pl_pool *pool;
+	struct pl_task *task;		/* NULL once it is kept */
+	struct pl_cancel hook;
+	struct event *timer;
+	struct config *config;
+	struct httpc_call *http;
+	struct llm_decoder dec;		/* for what an error means */
+	struct pl_buf body;		/* heap */
+	bool fetched, failed;
+	struct pl_err err;
+	const char *upstream, *url;	/* key of the cache */
+	struct pl_str *names;
+	int count;
+	int64_t kept_ns;
+	llm_models_fn *on_done;
+	void *arg;
+};
+
+void llm_lists_init(struct llm *llm)
+{
+	llm->lists = pl_new(sizeof(*llm->lists));
+	TAILQ_INIT(&llm->lists->running);
+	TAILQ_INIT(&llm->lists->kept);
+}
+
+/* ---- the cache ---- */
+
+static void kept_remove(struct llm_lists *lists, struct llm_list *list)
+{
+	struct pl_pool *pool = list->pool;
+
+	TAILQ_REMOVE(&lists->kept, list, link);
+	pl_pool_free(&pool);
+}
+
+static struct llm_list *kept_find(struct llm_lists *lists, const struct upstream_settings *upstream)
+{
+	struct llm_list *list;
+
+	TAILQ_FOREACH(list, &lists->kept, link) {
+		if (strcmp(list->upstream, upstream->name) == 0 && strcmp(list->url, upstream->url) == 0)
+			return list;
+	}
+	return NULL;
+}
+
+/* Takes `list` over. One entry per upstream: a reload that changes the url replaces it. */
+static void kept_add(struct llm_lists *lists, struct llm_list *list)
+{
+	struct llm_list *old;
+
+	TAILQ_FOREACH(old, &lists->kept, link) {
+		if (strcmp(old->upstream, list->upstream) == 0) {
+			kept_remove(lists, old);
+			break;
+		}
+	}
+	list->kept_ns = pl_now_ns();
+	TAILQ_INSERT_TAIL(&lists->kept, list, link);
+}
+
+/* ---- the end ---- */
+
+static void list_finish(struct llm_list *list)
+{
+	struct llm *llm = list->llm;
+	struct pl_task *task = list->task;
+	struct pl_pool *pool = list->pool;
+
+	event_free(list->timer);
+	pl_task_unhook(task, &list->hook);
+	TAILQ_REMOVE(&llm->lists->running, list, link);
+	llm->running--;
+	list->on_done(list->arg, list->names, list->failed ? 0 : list->count, list->failed ? &list->err : NULL);
+	pl_buf_fini(&list->body);
+	llm_openai_fini(&list->dec);
+	if (list->config != NULL)
+		config_release(&list->config);
+	list->task = NULL;
+	if (list->fetched && !list->failed)
+		kept_add(llm->lists, list);
+	else
+		pl_pool_free(&pool);
+	pl_task_release(&task);
+}
+
+static void list_fail(struct llm_list *list, const struct pl_err *err)
+{
+	if (!list->failed)
+		list->err = *err;
+	list->failed = true;
+}
+
+static void list_stop(struct llm_list *list, enum pl_code code)
+{
+	struct timeval now = { 0 };
+	struct pl_err err = { 0 };
+
+	pl_err_set(&err, code, NULL);
+	list_fail(list, &err);
+	if (list->http != NULL)
+		httpc_cancel(list->http);
+	else
+		evtimer_add(list->timer, &now);
+}
+
+static void on_task_cancelled(void *arg)
+{
+	list_stop(arg, PL_E_CANCELLED);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	PL_UNUSED(fd);
+	PL_UNUSED(what);
+	list_finish(arg);
+}
+
+/* ---- asking the upstream ---- */
+
+static bool on_body(void *arg, const struct httpc_head *head, const char *data, size_t len)
+{
+	struct llm_list *list = arg;
+
+	PL_UNUSED(head);
+	pl_buf_add(&list->body, data, len);
+	return true;
+}
+
+static void on_reply(void *arg, const struct httpc_result *reply, const struct pl_err *err)
+{
+	struct llm_list *list = arg;
+	struct pl_err no_list = { 0 };
+
+	list->http = NULL;
+	if (err != NULL) {
+		list_fail(list, err);
+	} else if (reply->head.status != 200) {
+		llm_openai_refused(&list->dec, reply->head.status, pl_buf_str(&list->body));
+		list_fail(list, &list->dec.err);
+	} else {
+		list->names = pl_alloc(list->pool, MODELS_MAX * sizeof(*list->names));
+		list->count = llm_openai_models(list->pool, pl_buf_str(&list->body), list->names, MODELS_MAX);
+		list->fetched = true;
+		if (list->count < 0) {
+			pl_err_set(&no_list, PL_E_UPSTREAM, "The upstream's answer is no list of models.");
+			list_fail(list, &no_list);
+		}
+	}
+	list_finish(list);
+}
+
+static void list_fetch(struct llm_list *list, const struct upstream_settings *upstream)
+{
+	struct pl_buf auth = PL_BUF(NULL);
+	struct httpc_header headers[2] = { { "Accept", PL_STR("application/json") }, { "Authorization", PL_STR_NONE } };
+	size_t base_len = strlen(upstream->url);
+	struct httpc_request request = {
+		.method = "GET",
+		.headers = headers,
+		.headers_count = PL_COUNT(headers),
+		.connect_ms = upstream->connect_timeout,
+		.total_ms = LIST_TIMEOUT_MS,
+		.max_body_bytes = REPLY_MAX_BYTES,
+	};
+
+	while (base_len > 0 && upstream->url[base_len - 1] == '/')
+		base_len--;
+	request.url = pl_sprintf(list->pool, "%.*s/models", (int)base_len, upstream->url);
+	if (upstream->key[0] != '\0') {
+		pl_buf_room(&auth, sizeof("Bearer ") + strlen(upstream->key));
+		pl_buf_adds(&auth, "Bearer ");
+		pl_buf_adds(&auth, upstream->key);
+		headers[1].value = pl_buf_str(&auth);
+	}
+	list->dec.secret = pl_str(upstream->key);
+	list->http = httpc_start(list->llm->httpc, list->task, &request, on_body, on_reply, list);
+	if (auth.ptr != NULL)
+		pl_wipe(auth.ptr, auth.len);
+	pl_buf_fini(&auth);
+}
+
+/* ---- start ---- */
+
+static void names_copy(struct llm_list *list, const struct pl_str *names, int count)
+{
+	list->names = pl_alloc(list->pool, (size_t)(count > 0 ? count : 1) * sizeof(*list->names));
+	list->count = count;
+	for (int i = 0; i < count; i++)
+		list->names[i] = pl_str_dup(list->pool, names[i]);
+}
+
+/* What needs no network. false: the upstream has to be asked. */
+static bool names_known(struct llm_list *list, const struct upstream_settings *upstream)
+{
+	static const struct pl_str local = { LLM_LOCAL_MODEL, sizeof(LLM_LOCAL_MODEL) - 1 };
+	const struct llm_list *kept;
+
+	if (upstream == NULL) {
+		names_copy(list, &local, 1);
+		return true;
+	}
+	if (upstream->models.count > 0) {
+		list->count = upstream->models.count;
+		list->names = pl_alloc(list->pool, (size_t)list->count * sizeof(*list->names));
+		for (int i = 0; i < list->count; i++)
+			list->names[i] = pl_str_dup(list->pool, pl_str(upstream->models.items[i]));
+		return true;
+	}
+	kept = kept_find(list->llm->lists, upstream);
+	if (kept == NULL || pl_now_ns() - kept->kept_ns > KEEP_S * PL_NS_PER_S)
+		return false;
+	names_copy(list, kept->names, kept->count);
+	return true;
+}
+
+/* Whether asking has to be left alone; list->err says why. */
+static bool list_refused(struct llm_list *list)
+{
+	struct pl_err err = { 0 };
+
+	if (list->llm->stopping)
+		pl_err_set(&err, PL_E_STOPPING, NULL);
+	else if (list->task->cancelled)
+		pl_err_set(&err, PL_E_CANCELLED, NULL);
+	else
+		return false;
+	list_fail(list, &err);
+	return true;
+}
+
+void llm_models(struct llm *llm, struct pl_task *task, const struct config *config,
+    const struct upstream_settings *upstream, llm_models_fn *done, void *arg)
+{
+	struct pl_pool *pool = pl_pool_new(LIST_POOL_BYTES);
+	struct llm_list *list = pl_alloc(pool, sizeof(*list));
+	struct timeval now = { 0 };
+
+	list->llm = llm;
+	list->pool = pool;
+	list->task = pl_task_hold(task);
+	list->on_done = done;
+	list->arg = arg;
+	llm_openai_init(&list->dec, PL_STR_NONE, NULL, NULL);
+	if (upstream != NULL) {
+		list->config = config != NULL ? config_hold(config) : NULL;
+		list->upstream = pl_strdup(pool, upstream->name);
+		list->url = pl_strdup(pool, upstream->url);
+	}
+	list->timer = evtimer_new(llm->base, on_timer, list);
+	PL_BUG(list->timer == NULL);
+	pl_task_on_cancel(task, &list->hook, on_task_cancelled, list);
+	TAILQ_INSERT_TAIL(&llm->lists->running, list, link);
+	llm->running++;
+	if (names_known(list, upstream) || list_refused(list))
+		evtimer_add(list->timer, &now);
+	else
+		list_fetch(list, upstream);
+}
+
+/* ---- shutdown ---- */
+
+void llm_lists_stop(struct llm *llm)
+{
+	struct llm_list *list, *next;
+
+	for (list = TAILQ_FIRST(&llm->lists->running); list != NULL; list = next) {
+		next = TAILQ_NEXT(list, link);
+		if (list->http != NULL)
+			list_stop(list, PL_E_STOPPING);
+		else
+			list_finish(list);
+	}
+}
+
+void llm_lists_fini(struct llm *llm)
+{
+	struct llm_list *list;
+
+	while ((list = TAILQ_FIRST(&llm->lists->kept)) != NULL)
+		kept_remove(llm->lists, list);
+	pl_free(llm->lists);
+	llm->lists = NULL;
+}

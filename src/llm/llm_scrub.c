@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Foreign JSON texts cleaned of what our parser and PostgreSQL refuse. Only characters inside strings can be affected
+ * in valid JSON, so replacing them before parsing changes no structure.
+ */
+#include "llm/llm_dialect.h"
+
+#define REPLACEMENT "\xef\xbf\xbd"
+#define REPLACEMENT_ESCAPE "\\ufffd"
+
+enum { ESCAPE_LEN = 6 };	/* \uXXXX */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* The code unit of a \uXXXX at `at`, or -1. */
+static int escape_unit(const char *at, const char *end)
+{
+	int unit = 0;
+
+	if (end - at < ESCAPE_LEN || at[0] != '\\' || at[1] != 'u')
+		return -1;
+	for (int i = 2; i < ESCAPE_LEN; i++) {
+		int digit = hex_digit(at[i]);
+
+		if (digit < 0)
+			return -1;
+		unit = unit << 4 | digit;
+	}
+	return unit;
+}
+
+/* `at` is a backslash; returns the bytes it consumed. */
+static size_t scrub_escape(const char *at, const char *end, struct pl_buf *out)
+{
+	int unit = escape_unit(at, end), low;
+
+	if (unit < 0) {
+		size_t len = end - at >= 2 && (unsigned char)at[1] < 0x80 && at[1] != '\0' ? 2 : 1;
+
+		pl_buf_add(out, at, len);
+		return len;
+	}
+	if (unit >= 0xd800 && unit <= 0xdbff) {
+		low = escape_unit(at + ESCAPE_LEN, end);
+		if (low >= 0xdc00 && low <= 0xdfff) {
+			pl_buf_add(out, at, 2 * (size_t)ESCAPE_LEN);
+			return 2 * (size_t)ESCAPE_LEN;
+		}
+	}
+	if (unit == 0 || (unit >= 0xd800 && unit <= 0xdfff))
+		pl_buf_adds(out, REPLACEMENT_ESCAPE);
+	else
+		pl_buf_add(out, at, ESCAPE_LEN);
+	return ESCAPE_LEN;
+}
+
+/* One character, or the longest beginning of one as U+FFFD (Unicode 15, section 3.9); returns the bytes it consumed. */
+static size_t scrub_char(const char *at, const char *end, struct pl_buf *out)
+{
+	uint32_t state = 0;
+	size_t len = 0;
+
+	while (at + len < end && pl_utf8_feed(&state, at + len, 1)) {
+		len++;
+		if (state == 0) {
+			pl_buf_add(out, at, len);
+			return len;
+		}
+	}
+	pl_buf_adds(out, REPLACEMENT);
+	return len > 0 ? len : 1;
+}
+
+struct pl_str llm_scrub(struct pl_str json, struct pl_buf *out)
+{
+	const char *at = json.ptr, *end = json.ptr + json.len;
+
+	if (pl_utf8_ok(json.ptr, json.len) && memmem(json.ptr, json.len, "\\u", 2) == NULL)
+		return json;
+	pl_buf_reset(out);
+	while (at < end)
+		at += *at == '\\' ? scrub_escape(at, end, out) : scrub_char(at, end, out);
+	return pl_buf_str(out);
+}

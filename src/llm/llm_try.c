@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An answer from an upstream: attempts, the breaker, what is tried again and what is not.
+ *
+ *   try_start -> on_body (decoder -> text) -> on_reply -> finish, or a pause -> try_start
+ *
+ * Retries follow the official SDKs (2, with 0.5 s doubling to 8 s, less up to a quarter; Retry-After up to 20 s), but
+ * only before the first text, and not after a time-out: the asker has waited long enough.
+ */
+#include "clock.h"
+#include "core/shm_work.h"
+#include "leaf.h"
+#include "llm/llm_call.h"
+#include "log.h"
+
+enum {
+	RETRIES_MAX = 2,
+	RETRY_FIRST_MS = 500,
+	RETRY_MAX_MS = 8000,
+	RETRY_AFTER_MAX_MS = 20000,
+	GRACE_MS = 1000,		/* after the end marker, for the end of the body: keeps the connection usable */
+	REFUSAL_MAX_BYTES = 16384
+};
+
+void llm_try_prepare(struct llm_call *call, const struct llm_request *request)
+{
+	const struct upstream_settings *upstream = call->upstream;
+	struct pl_buf body = PL_BUF(call->pool), auth = PL_BUF(NULL);
+	struct pl_secret secret;
+
+	call->model = pl_str_dup(call->pool, request->model.len > 0 ? request->model : pl_str(upstream->model));
+	llm_openai_encode(request, &body);
+	call->body = pl_buf_str(&body);
+	if (upstream->key[0] == '\0')
+		return;
+	pl_buf_room(&auth, sizeof("Bearer ") + strlen(upstream->key));
+	pl_buf_adds(&auth, "Bearer ");
+	pl_buf_adds(&auth, upstream->key);
+	secret = pl_secret_copy(call->pool, auth.ptr, auth.len);
+	pl_wipe(auth.ptr, auth.len);
+	pl_buf_fini(&auth);
+	call->auth = pl_strn((const char *)secret.ptr, secret.len);
+}
+
+/* ---- breaker ---- */
+
+/* What an attempt says about the upstream's health. A refusal with reason (4xx) comes from a healthy one. */
+enum health { HEALTH_UNKNOWN, HEALTH_GOOD, HEALTH_BAD };
+
+static void breaker_report(struct llm_call *call, enum health health)
+{
+	const struct upstream_settings *upstream = call->upstream;
+	struct pl_str name = pl_str(upstream->name);
+	enum shm_breaker_state before = shm_breaker_get(call->llm->shm, name);
+
+	if (health == HEALTH_UNKNOWN) {
+		if (before != SHM_HALF_OPEN)
+			return;
+		health = HEALTH_BAD;	/* the trial must end one way or the other */
+	}
+	shm_breaker_report(call->llm->shm, name, health == HEALTH_GOOD, upstream->breaker_failures,
+	    upstream->breaker_cooldown, pl_now_ns());
+	if (before != SHM_OPEN && shm_breaker_get(call->llm->shm, name) == SHM_OPEN)
+		pl_log(PL_LOG_WARN, call->task, "upstream is left alone for a while", "upstream=%s cooldown_ms=%lld",
+		    upstream->name, (long long)upstream->breaker_cooldown);
+}
+
+static bool is_our_stop(enum pl_code code)
+{
+	return code == PL_E_CANCELLED || code == PL_E_STOPPING || code == PL_E_DEADLINE;
+}
+
+/* status: of the reply or of the error inside it; 0 none. */
+static enum health health_of(int status, bool got_head, const struct pl_err *err)
+{
+	if (err->code == PL_E_OK)
+		return HEALTH_GOOD;
+	if (is_our_stop(err->code))
+		return got_head ? HEALTH_GOOD : HEALTH_UNKNOWN;
+	return status >= 300 && status < 500 && status != 408 ? HEALTH_GOOD : HEALTH_BAD;
+}
+
+/* ---- one attempt ---- */
+
+static bool on_text(void *arg, struct pl_str text)
+{
+	return llm_call_text(arg, text);
+}
+
+static bool is_success(int status)
+{
+	return status >= 200 && status < 300;
+}
+
+static bool on_body(void *arg, const struct httpc_head *head, const char *data, size_t len)
+{
+	struct llm_call *call = arg;
+	bool more;
+
+	if (!is_success(head->status)) {
+		size_t room = REFUSAL_MAX_BYTES - call->refusal.len;
+
+		pl_buf_add(&call->refusal, data, len < room ? len : room);
+		return len < room;
+	}
+	more = llm_openai_feed(&call->dec, data, len);
+	if (call->dec.alive && !call->in_grace)
+		evtimer_del(call->timer);
+	if (call->dec.closed && !call->in_grace) {
+		call->in_grace = true;
+		llm_call_wait(call, GRACE_MS);
+	}
+	return more;
+}
+
+/* What the attempt came to; err_r->code PL_E_OK is a whole answer. Returns the status that counts. */
+static int outcome(struct llm_call *call, const struct httpc_result *reply, const struct pl_err *err,
+    struct pl_err *err_r)
+{
+	struct llm_decoder *dec = &call->dec;
+	int status = reply->head.status;
+
+	*err_r = (struct pl_err){ .code = PL_E_OK };
+	if (dec->closed && !dec->failed)
+		return status;
+	if (call->stopped) {
+		*err_r = call->err;
+	} else if (dec->failed) {
+		*err_r = dec->err;
+		status = dec->error_status > 0 ? dec->error_status : status;
+	} else if (status != 0 && !is_success(status) && (err == NULL || !is_our_stop(err->code) ||
+	    call->refusal.len == REFUSAL_MAX_BYTES)) {
+		llm_openai_refused(dec, status, pl_buf_str(&call->refusal));
+		*err_r = dec->err;
+	} else if (err != NULL) {
+		*err_r = *err;
+	} else {
+		llm_openai_end(dec);
+		if (dec->failed) {
+			*err_r = dec->err;
+			status = dec->error_status > 0 ? dec->error_status : status;
+		}
+	}
+	return status;
+}
+
+static bool is_worth_retry(const struct llm_call *call, const struct httpc_head *head, const struct pl_err *err)
+{
+	if (call->stopped || call->result.text_bytes > 0 || call->result.tries > RETRIES_MAX)
+		return false;
+	if (is_our_stop(err->code) || err->code == PL_E_UPSTREAM_SLOW)
+		return false;
+	if (head->should_retry >= 0)
+		return head->should_retry == 1;
+	return !call->dec.permanent;
+}
+
+/* Milliseconds until the next attempt, or -1: there is none. */
+static int64_t retry_pause_ms(const struct llm_call *call, const struct httpc_head *head, const struct pl_err *err)
+{
+	int64_t pause_ms = RETRY_FIRST_MS << (call->result.tries - 1);
+
+	if (!is_worth_retry(call, head, err))
+		return -1;
+	if (pause_ms > RETRY_MAX_MS)
+		pause_ms = RETRY_MAX_MS;
+	pause_ms -= pl_jitter((uint32_t)pause_ms / 4);
+	if (head->retry_after_ms > RETRY_AFTER_MAX_MS)
+		return -1;
+	if (head->retry_after_ms >= 0)
+		pause_ms = head->retry_after_ms;
+	if (call->task->deadline_ns - pl_now_ns() <= pause_ms * PL_NS_PER_MS)
+		return -1;
+	return pause_ms;
+}
+
+static void take_result(struct llm_call *call)
+{
+	const struct llm_decoder *dec = &call->dec;
+
+	call->result.stop = dec->stop;
+	call->result.prompt_tokens = dec->prompt_tokens;
+	call->result.completion_tokens = dec->completion_tokens;
+	if (dec->model[0] != '\0')
+		call->result.model = pl_str_dup(call->pool, pl_str(dec->model));
+}
+
+static void on_reply(void *arg, const struct httpc_result *reply, const struct pl_err *http_err)
+{
+	struct llm_call *call = arg;
+	struct pl_err err;
+	int64_t pause_ms;
+	int status;
+
+	call->http = NULL;
+	evtimer_del(call->timer);
+	status = outcome(call, reply, http_err, &err);
+	breaker_report(call, health_of(status, reply->head.status != 0, &err));
+	take_result(call);
+	if (err.code == PL_E_OK) {
+		llm_call_finish(call, NULL);
+		return;
+	}
+	if ((status == 429 || status == 503) && reply->head.retry_after_ms >= 0)
+		err.retry_after_s = (int)((reply->head.retry_after_ms + 999) / 1000);
+	pause_ms = retry_pause_ms(call, &reply->head, &err);
+	if (pause_ms < 0) {
+		llm_call_finish(call, &err);
+		return;
+	}
+	pl_log(PL_LOG_INFO, call->task, "upstream is asked again",
+	    "upstream=%s tries=%d status=%d pause_ms=%lld why=%s", call->upstream->name,
+	    call->result.tries, status, (long long)pause_ms, pl_err_text(&err));
+	call->err = err;
+	llm_try_fini(call);
+	llm_call_wait(call, pause_ms);
+}
+
+static void try_send(struct llm_call *call)
+{
+	const struct upstream_settings *upstream = call->upstream;
+	size_t base_len = strlen(upstream->url);
+	const struct httpc_header headers[] = {
+		{ "Content-Type", PL_STR("application/json") },
+		{ "Accept", PL_STR("text/event-stream") },
+		{ "Authorization", call->auth },
+	};
+	struct httpc_request request = {
+		.method = "POST",
+		.headers = headers,
+		.headers_count = PL_COUNT(headers),
+		.body = call->body,
+		.connect_ms = upstream->connect_timeout,
+		.first_ms = upstream->first_timeout,
+		.idle_ms = upstream->idle_timeout,
+		.total_ms = upstream->total_timeout,
+	};
+
+	while (base_len > 0 && upstream->url[base_len - 1] == '/')
+		base_len--;
+	request.url = pl_sprintf(call->pool, "%.*s/chat/completions", (int)base_len, upstream->url);
+	llm_openai_init(&call->dec, pl_str(upstream->key), on_text, call);
+	call->dec_open = true;
+	call->in_grace = false;
+	call->result.tries++;
+	/* Comments and pings keep the connection from being idle, but they are no text: that bound is kept here. */
+	llm_call_wait(call, upstream->first_timeout);
+	call->http = httpc_start(call->llm->httpc, call->task, &request, on_body, on_reply, call);
+}
+
+static void try_start(struct llm_call *call)
+{
+	const struct upstream_settings *upstream = call->upstream;
+	struct pl_err err = call->err;		/* of the attempt before */
+
+	if (shm_breaker_allow(call->llm->shm, pl_str(upstream->name), upstream->breaker_cooldown, pl_now_ns())) {
+		try_send(call);
+		return;
+	}
+	if (call->result.tries == 0) {
+		pl_err_set(&err, PL_E_UNAVAILABLE, "The model's server failed too often; it is left alone for now.");
+		err.retry_after_s = (int)((upstream->breaker_cooldown + 999) / 1000);
+	}
+	llm_call_finish(call, &err);
+}
+
+void llm_try_timer(struct llm_call *call)
+{
+	if (call->http == NULL)
+		try_start(call);
+	else if (call->in_grace)
+		httpc_cancel(call->http);
+	else
+		llm_call_stop(call, PL_E_UPSTREAM_SLOW, "The model did not begin its answer in time.");
+}
+
+void llm_try_fini(struct llm_call *call)
+{
+	if (call->dec_open)
+		llm_openai_fini(&call->dec);
+	call->dec_open = false;
+	pl_buf_fini(&call->refusal);
+	call->refusal = PL_BUF(NULL);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * parlourd: options, then the master.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/app.h"
+#include "core/proc.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unreleased"
+#endif
+#ifndef PARLOUR_CONFIG
+#define PARLOUR_CONFIG "/etc/parlour/parlour.conf"
+#endif
+
+#define STATUS_USAGE 64
+#define STATUS_CONFIG 78
+#define OVERRIDES_MAX 256
+
+struct options {
+	struct pl_pool *pool;
+	const char *config_path;
+	const char *overrides[OVERRIDES_MAX];
+	int overrides_count;
+	bool foreground, single, test, version, help;
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+	    "usage: parlourd [-f] [-1] [-t] [-V] [-h] [-c FILE] [-o key=value]...\n"
+	    "  -c FILE       configuration (default %s, if it exists)\n"
+	    "  -o key=value  one setting, stronger than the file; again and again; in a section: llm.NAME.key=value\n"
+	    "  -f            stay in the foreground\n"
+	    "  -1            one process that does it all (with -f; for debuggers)\n"
+	    "  -t            check the configuration, print what is in effect, and exit (0, or 78)\n"
+	    "  -V            version\n"
+	    "  -h            this text\n"
+	    "signals of the master: TERM INT stop, QUIT drain, HUP reload, USR1 reopen logs,\n"
+	    "                       TTIN TTOU one worker more or less\n",
+	    PARLOUR_CONFIG);
+}
+
+/* Copies: the argv area is written over with the names of the processes. */
+static bool options_read(struct options *o, int argc, char **argv)
+{
+	int letter;
+
+	while ((letter = getopt(argc, argv, "f1tVhc:o:")) != -1) {
+		if (letter == 'f')
+			o->foreground = true;
+		else if (letter == '1')
+			o->single = true;
+		else if (letter == 't')
+			o->test = true;
+		else if (letter == 'V')
+			o->version = true;
+		else if (letter == 'h')
+			o->help = true;
+		else if (letter == 'c')
+			o->config_path = pl_strdup(o->pool, optarg);
+		else if (letter == 'o' && o->overrides_count < OVERRIDES_MAX)
+			o->overrides[o->overrides_count++] = pl_strdup(o->pool, optarg);
+		else
+			return false;
+	}
+	if (optind < argc)
+		fprintf(stderr, "parlourd: what is %s?\n", argv[optind]);
+	if (o->single && !o->foreground)
+		fprintf(stderr, "parlourd: -1 goes with -f\n");
+	return optind == argc && (!o->single || o->foreground);
+}
+
+static int test_config(const struct options *o)
+{
+	char why[512];
+	struct config *config = config_read(o->config_path, o->overrides, o->overrides_count, why);
+	int status;
+
+	if (config == NULL || !config_secrets(config, why)) {
+		fprintf(stderr, "parlourd: %s\n", why);
+		config_release(&config);
+		return STATUS_CONFIG;
+	}
+	status = app_test(config, stdout);
+	config_release(&config);
+	return status;
+}
+
+static int run(const struct options *o)
+{
+	struct master_opts opts = {
+		.config_path = o->config_path,
+		.overrides = o->overrides,
+		.overrides_count = o->overrides_count,
+		.foreground = o->foreground,
+		.single = o->single,
+		.preflight = app_preflight,
+		.render = app_render,
+		.worker = app_worker_hooks,
+		.clerk = app_clerk_hooks,
+	};
+
+	return master_run(&opts);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .pool = pl_pool_new(0) };
+	int status = 0;
+
+	if (!options_read(&options, argc, argv)) {
+		usage(stderr);
+		pl_pool_free(&options.pool);
+		return STATUS_USAGE;
+	}
+	proc_title_init(argc, argv);
+	if (options.config_path == NULL && access(PARLOUR_CONFIG, F_OK) == 0)
+		options.config_path = PARLOUR_CONFIG;
+	if (options.help)
+		usage(stdout);
+	else if (options.version)
+		printf("parlourd %s\n", PACKAGE_VERSION);
+	else
+		status = options.test ? test_config(&options) : run(&options);
+	pl_pool_free(&options.pool);
+	return status;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Connections of the front: from evhttp's wish for a bufferevent to its close callback, with the guard in between.
+ */
+#include "net/http_int.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "leaf.h"
+#include "log.h"
+
+enum { LINGER_MS = 2000, LINGER_BYTES = 1 << 20 };
+
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg);
+
+static void sockets_add(struct http_server *server, int64_t n)
+{
+	_Atomic int64_t *sockets = &server->shm->scores[server->shm->slot].sockets;
+
+	atomic_store_explicit(sockets, atomic_load_explicit(sockets, memory_order_relaxed) + n, memory_order_relaxed);
+	server->conns_count += (int)n;
+	shm_count(server->shm, SHM_M_http_conns, n);
+}
+
+struct bufferevent *http_conn_new(struct http_listener *listener)
+{
+	struct http_server *server = listener->server;
+	struct http_conn *conn = pl_new(sizeof(*conn));
+
+	conn->server = server;
+	conn->listener = listener;
+	conn->fd = -1;
+	conn->bev = bufferevent_socket_new(server->base, -1, 0);
+	PL_BUG(conn->bev == NULL);
+	conn->watch = evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn);
+	PL_BUG(conn->watch == NULL);
+	conn->next = server->conns;
+	conn->at = &server->conns;
+	if (conn->next != NULL)
+		conn->next->at = &conn->next;
+	server->conns = conn;
+	sockets_add(server, 1);
+	event_active(server->bind_event, EV_TIMEOUT, 0);
+	if (atomic_load_explicit(&server->shm->scores[server->shm->slot].sockets, memory_order_relaxed) >= server->conns_max)
+		http_listeners_pause(server, false, 1);
+	return conn->bev;
+}
+
+void http_conn_free(struct http_conn *conn)
+{
+	struct http_server *server = conn->server;
+
+	wheel_remove(&conn->wheel);
+	if (conn->watch != NULL)
+		evbuffer_remove_cb_entry(bufferevent_get_input(conn->bev), conn->watch);
+	*conn->at = conn->next;
+	if (conn->next != NULL)
+		conn->next->at = conn->at;
+	if (conn->fd >= 0 && conn->fd < server->by_fd_count && server->by_fd[conn->fd] == conn)
+		server->by_fd[conn->fd] = NULL;
+	sockets_add(server, -1);
+	pl_free(conn);
+}
+
+/* evhttp is about to free its part: the client left, the reply asked for it, or we did. */
+static void on_closed(struct evhttp_connection *evcon, void *arg)
+{
+	struct http_conn *conn = arg;
+	struct evhttp_request *ev = conn->ev;
+
+	evhttp_connection_set_closecb(evcon, NULL, NULL);
+	if (conn->stealing)
+		http_steal_lost(conn);
+	if (conn->req != NULL) {
+		conn->req->gone = true;
+		http_request_over(conn);
+	}
+	conn->ev = NULL;
+	if (ev != NULL && evhttp_request_get_connection(ev) == NULL)
+		evhttp_request_free(ev);	/* evhttp has let go of it */
+	http_conn_free(conn);
+}
+
+void http_conn_close(struct http_conn *conn)
+{
+	evhttp_connection_free(conn->evcon);	/* calls on_closed() */
+}
+
+static void conn_table(struct http_conn *conn)
+{
+	struct http_server *server = conn->server;
+	int count = server->by_fd_count;
+
+	while (conn->fd >= count)
+		count *= 2;
+	if (count > server->by_fd_count) {
+		server->by_fd = pl_realloc(server->by_fd, sizeof(*server->by_fd) * (size_t)count);
+		memset(server->by_fd + server->by_fd_count, 0,
+		    sizeof(*server->by_fd) * (size_t)(count - server->by_fd_count));
+		server->by_fd_count = count;
+	}
+	server->by_fd[conn->fd] = conn;
+}
+
+static void conn_bind(struct http_conn *conn)
+{
+	bufferevent_data_cb read_cb, write_cb;
+	bufferevent_event_cb event_cb;
+	void *ctx = NULL;
+	char *address = NULL;
+	ev_uint16_t port = 0;
+	int on = 1;
+
+	bufferevent_getcb(conn->bev, &read_cb, &write_cb, &event_cb, &ctx);
+	conn->evcon = ctx;
+	conn->fd = bufferevent_getfd(conn->bev);
+	PL_BUG(conn->evcon == NULL || conn->fd < 0);
+	evhttp_connection_set_closecb(conn->evcon, on_closed, conn);
+	conn_table(conn);
+	if (conn->listener->is_unix) {
+		memcpy(conn->addr, "unix", sizeof("unix"));
+	} else {
+		evhttp_connection_get_peer(conn->evcon, &address, &port);
+		conn->has_ip = address != NULL && http_ip_parse(pl_str(address), &conn->ip);
+		if (conn->has_ip)
+			http_ip_text(&conn->ip, conn->addr);
+		(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	}
+	http_conn_arm(conn);
+}
+
+/* New ones are at the head of the list. */
+void http_conns_bind(struct http_server *server)
+{
+	for (struct http_conn *conn = server->conns; conn != NULL && conn->evcon == NULL; conn = conn->next)
+		conn_bind(conn);
+}
+
+struct http_conn *http_conn_of(struct http_server *server, struct evhttp_request *ev)
+{
+	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(ev)));
+
+	PL_BUG(fd < 0 || fd >= server->by_fd_count || server->by_fd[fd] == NULL);
+	return server->by_fd[fd];
+}
+
+bool http_conn_doomed(const struct http_conn *conn)
+{
+	return conn->guard.phase == GUARD_REFUSED && conn->delivered == conn->guard.messages;
+}
+
+static void input_drop(struct http_conn *conn)
+{
+	struct evbuffer *input = bufferevent_get_input(conn->bev);
+
+	evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+void http_conn_linger(struct http_conn *conn)
+{
+	bufferevent_data_cb read_cb, write_cb;
+	bufferevent_event_cb event_cb;
+	void *ctx;
+
+	conn->lingering = true;
+	bufferevent_getcb(conn->bev, &read_cb, &write_cb, &event_cb, &ctx);
+	bufferevent_setcb(conn->bev, NULL, NULL, event_cb, ctx);
+	bufferevent_disable(conn->bev, EV_WRITE);
+	shutdown(conn->fd, SHUT_WR);
+	input_drop(conn);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, 0);
+	bufferevent_enable(conn->bev, EV_READ);
+	wheel_set_ms(&conn->server->wheel, &conn->wheel, LINGER_MS);
+}
+
+/* The guard's own reply, written without evhttp. */
+static void conn_refuse(struct http_conn *conn, int status, enum pl_code code, const char *detail)
+{
+	unsigned char random[PL_REQUEST_ID_LEN / 2];
+	char id[PL_REQUEST_ID_LEN + 1], body[512], text[1024];
+	int body_len, len;
+
+	pl_random(random, sizeof(random));
+	pl_hex(random, sizeof(random), id);
+	body_len = snprintf(body, sizeof(body), "{\"detail\":\"%s\",\"code\":\"%s\",\"temporary\":%s,\"request_id\":\"%s\"}",
+	    detail, pl_err_info(code)->code, pl_err_info(code)->temporary ? "true" : "false", id);
+	len = snprintf(text, sizeof(text), "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+	    "Connection: close\r\nX-Request-Id: %s\r\n\r\n%s", status, http_status_text(status), body_len, id, body);
+	PL_BUG(body_len >= (int)sizeof(body) || len >= (int)sizeof(text));
+	shm_count(conn->server->shm, SHM_M_http_guard, 1);
+	pl_log(PL_LOG_DEBUG, NULL, "request refused", "request_id=%s addr=%s status=%d detail=%s", id, conn->addr, status,
+	    detail);
+	(void)!send(conn->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	http_conn_linger(conn);
+}
+
+void http_conn_arm(struct http_conn *conn)
+{
+	struct wheel *wheel = &conn->server->wheel;
+	const struct settings *s = &conn->server->config->s;
+
+	if (conn->lingering)
+		return;
+	if (conn->ev != NULL) {
+		conn->out_before = evbuffer_get_length(bufferevent_get_output(conn->bev));
+		wheel_set_ms(wheel, &conn->wheel, conn->out_before > 0 ? s->write_timeout : -1);
+	} else if (conn->guard.phase == GUARD_HEADER || conn->guard.phase == GUARD_BODY) {
+		wheel_set(wheel, &conn->wheel, conn->phase_due);
+	} else {
+		wheel_set_ms(wheel, &conn->wheel, s->keepalive_timeout);
+	}
+}
+
+void http_conn_expired(void *arg, struct wheel_node *node)
+{
+	struct http_conn *conn = (struct http_conn *)node;
+	size_t out;
+
+	PL_UNUSED(arg);
+	if (conn->lingering) {
+		http_conn_close(conn);
+	} else if (conn->ev != NULL) {
+		out = evbuffer_get_length(bufferevent_get_output(conn->bev));
+		if (out > 0 && out >= conn->out_before)
+			http_conn_close(conn);
+		else
+			http_conn_arm(conn);
+	} else if (conn->guard.phase == GUARD_HEADER || conn->guard.phase == GUARD_BODY) {
+		conn_refuse(conn, 408, PL_E_TIMEOUT, pl_err_info(PL_E_TIMEOUT)->text);
+	} else {
+		http_conn_close(conn);
+	}
+}
+
+void http_conn_skip_crlf(struct http_conn *conn)
+{
+	struct evbuffer *input = bufferevent_get_input(conn->bev);
+	char two[2];
+
+	while (evbuffer_copyout(input, two, 2) == 2 && two[0] == '\r' && two[1] == '\n')
+		evbuffer_drain(input, 2);
+}
+
+/* Shows the bytes that were added last to the guard. */
+static bool guard_new_bytes(struct http_conn *conn, struct evbuffer *input, const struct evbuffer_cb_info *info)
+{
+	const struct settings *s = &conn->server->config->s;
+	const struct guard_limits limits = { .header_bytes = (uint32_t)s->max_header, .body_bytes = s->max_body };
+	struct evbuffer_ptr from;
+	struct evbuffer_iovec parts[8];
+	size_t at = info->orig_size, end = info->orig_size + info->n_added;
+	bool good = true;
+
+	while (good && at < end) {
+		int count;
+
+		PL_BUG(evbuffer_ptr_set(input, &from, at, EVBUFFER_PTR_SET) != 0);
+		count = evbuffer_peek(input, (ev_ssize_t)(end - at), &from, parts, (int)PL_COUNT(parts));
+		PL_BUG(count <= 0);
+		for (int i = 0; good && i < count && i < (int)PL_COUNT(parts); i++) {
+			good = guard_feed(&conn->guard, &limits, parts[i].iov_base, parts[i].iov_len);
+			at += parts[i].iov_len;
+		}
+	}
+	return good;
+}
+
+/* A phase began with these bytes: its deadline is absolute. */
+static void phase_begin(struct http_conn *conn)
+{
+	const struct settings *s = &conn->server->config->s;
+
+	if (conn->guard.phase == GUARD_HEADER)
+		conn->phase_due = wheel_tick_in(&conn->server->wheel, s->header_timeout);
+	else if (conn->guard.phase == GUARD_BODY)
+		conn->phase_due = wheel_tick_in(&conn->server->wheel, s->body_timeout);
+	http_conn_arm(conn);
+}
+
+static void on_refused(struct http_conn *conn)
+{
+	struct guard *guard = &conn->guard;
+
+	if (conn->delivered != guard->messages) {
+		bufferevent_disable(conn->bev, EV_READ);	/* good requests come first; the last one's reply ends it */
+	} else if (conn->ev != NULL || evbuffer_get_length(bufferevent_get_output(conn->bev)) > 0) {
+		input_drop(conn);
+	} else {
+		conn_refuse(conn, guard->status, guard->code, guard->detail);
+	}
+}
+
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct http_conn *conn = arg;
+	struct guard *guard = &conn->guard;
+	uint8_t phase = guard->phase;
+	uint32_t messages = guard->messages;
+
+	if (info->n_added == 0)
+		return;
+	if (conn->evcon == NULL)
+		http_conns_bind(conn->server);
+	if (conn->lingering) {
+		conn->dropped += (uint32_t)info->n_added;
+		evbuffer_drain(input, evbuffer_get_length(input));
+		if (conn->dropped > LINGER_BYTES)
+			bufferevent_disable(conn->bev, EV_READ);
+		return;
+	}
+	if (phase == GUARD_RAW || phase == GUARD_REFUSED) {
+		if (http_conn_doomed(conn))
+			evbuffer_drain(input, evbuffer_get_length(input));
+		return;
+	}
+	if (!guard_new_bytes(conn, input, info)) {
+		on_refused(conn);
+		return;
+	}
+	if (phase == GUARD_START && conn->ev == NULL && conn->delivered == messages)
+		http_conn_skip_crlf(conn);
+	if (guard->phase != phase || guard->messages != messages)
+		phase_begin(conn);
+}

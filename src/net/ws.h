@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * WebSocket connections: the handshake, the stolen socket, output queues, pings, closing.
+ *
+ * A connection is freed in here, at the end of the loop turn in which it closed, after ops->closed. It costs a few
+ * hundred bytes while idle. Text only: binary messages are refused with 1003.
+ */
+#ifndef NET_WS_H
+#define NET_WS_H
+
+#include "net/http.h"
+#include "wsframe.h"
+
+struct ws_conn;
+struct ws_server;
+
+/* A frame ready to be written, shared by all who get it. Counted. */
+struct ws_buf;
+struct ws_buf *ws_buf_new(enum pl_ws_op op, struct pl_str payload);
+struct ws_buf *ws_buf_hold(struct ws_buf *buf);
+void ws_buf_release(struct ws_buf **buf);
+
+struct ws_ops {
+	void (*opened)(struct ws_conn *conn);			/* after 101 went out, before any message */
+	void (*message)(struct ws_conn *conn, struct pl_str text); /* valid UTF-8, may hold NUL escapes as JSON only */
+	/* Once, for whatever reason; code as sent or received, 1006 when the socket just died. `conn` is freed after. */
+	void (*closed)(struct ws_conn *conn, int code);
+};
+
+struct ws_server *ws_server_new(struct event_base *base, struct shm *shm, const struct config *config);
+void ws_server_config(struct ws_server *server, const struct config *config);
+/* End of the loop turn: one writev per socket with output, deferred frees. Called by the worker. */
+void ws_server_flush(struct ws_server *server);
+int ws_server_count(const struct ws_server *server);
+/* Closes all with `code`, spread over `spread_ms`; counted down through ws_server_count(). */
+void ws_server_drain(struct ws_server *server, int code, const char *reason, int64_t spread_ms);
+void ws_server_free(struct ws_server **server);
+
+/*
+ * Checks the handshake (RFC 6455 4.2.1: version 13 else 426, key, GET) and takes the socket over. On refusal it has
+ * replied and returns false. `subprotocol` (NULL: none) is echoed. `user` is the caller's data (ws_conn_user()).
+ * Origin, host, rate and token were checked by the caller. The request's task ends with the take-over.
+ */
+bool ws_accept(struct ws_server *server, struct req *req, const struct ws_ops *ops, const char *subprotocol, void *user)
+    PL_MUSTCHECK;
+
+void *ws_conn_user(const struct ws_conn *conn);
+const char *ws_conn_addr(const struct ws_conn *conn);	/* client address */
+uint64_t ws_conn_id(const struct ws_conn *conn);	/* unique in this worker's life */
+/* Queues; written at the end of the turn. Over ws_queue bytes: the connection is closed with 1013 and false returned. */
+bool ws_send(struct ws_conn *conn, struct ws_buf *buf);
+bool ws_send_text(struct ws_conn *conn, struct pl_str text);
+/* Sends what is queued, then the close frame; waits up to 5 s for the peer's. Further messages are ignored. */
+void ws_close(struct ws_conn *conn, int code, const char *reason);
+bool ws_closing(const struct ws_conn *conn);
+/* One timer per connection (token expiry, auth time-out): at `at_ns` (0 = off) fn(conn) is called, within 250 ms. */
+void ws_timer(struct ws_conn *conn, int64_t at_ns, void (*fn)(struct ws_conn *conn));
+
+#endif

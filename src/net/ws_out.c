@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Output of WebSockets: shared frames on a ring per connection, written together at the end of the loop's turn.
+ */
+#include "net/ws_int.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum { PARTS_MAX = 64 };
+
+struct ws_buf *ws_buf_raw(const void *bytes, size_t len)
+{
+	struct ws_buf *buf;
+
+	PL_BUG(len > UINT32_MAX / 2);
+	buf = pl_new(sizeof(*buf) + len);
+	buf->holds = 1;
+	buf->len = (uint32_t)len;
+	memcpy(buf->bytes, bytes, len);
+	return buf;
+}
+
+struct ws_buf *ws_buf_new(enum pl_ws_op op, struct pl_str payload)
+{
+	char header[PL_WS_HEADER_MAX];
+	size_t header_len = pl_ws_header(header, op, payload.len);
+	struct ws_buf *buf;
+
+	PL_BUG(payload.len > UINT32_MAX / 2);
+	buf = pl_new(sizeof(*buf) + header_len + payload.len);
+	buf->holds = 1;
+	buf->len = (uint32_t)(header_len + payload.len);
+	memcpy(buf->bytes, header, header_len);
+	if (payload.len > 0)
+		memcpy(buf->bytes + header_len, payload.ptr, payload.len);
+	return buf;
+}
+
+struct ws_buf *ws_buf_hold(struct ws_buf *buf)
+{
+	PL_BUG(buf->holds == 0);
+	buf->holds++;
+	return buf;
+}
+
+void ws_buf_release(struct ws_buf **bufp)
+{
+	struct ws_buf *buf = *bufp;
+
+	*bufp = NULL;
+	if (buf == NULL)
+		return;
+	PL_BUG(buf->holds == 0);
+	if (--buf->holds == 0)
+		pl_free(buf);
+}
+
+void ws_conn_dirty(struct ws_conn *conn)
+{
+	if (conn->dirty)
+		return;
+	conn->dirty = true;
+	conn->next_dirty = conn->server->dirty;
+	conn->server->dirty = conn;
+}
+
+static void queue_grow(struct ws_conn *conn)
+{
+	struct ws_buf **bigger = pl_new(sizeof(struct ws_buf *) * conn->cap * 2);
+
+	for (uint32_t i = 0; i < conn->count; i++)
+		bigger[i] = conn->queue[(conn->head + i) & (conn->cap - 1)];
+	if (conn->queue != conn->few)
+		pl_free(conn->queue);
+	conn->queue = bigger;
+	conn->cap *= 2;
+	conn->head = 0;
+}
+
+void ws_queue_push(struct ws_conn *conn, struct ws_buf *buf)
+{
+	if (conn->count == conn->cap)
+		queue_grow(conn);
+	conn->queue[(conn->head + conn->count) & (conn->cap - 1)] = buf;
+	conn->count++;
+	conn->queued_bytes += buf->len;
+	ws_conn_dirty(conn);
+}
+
+/* An idle connection keeps no ring. */
+static void queue_shrink(struct ws_conn *conn)
+{
+	if (conn->count > 0 || conn->queue == conn->few)
+		return;
+	pl_free(conn->queue);
+	conn->queue = conn->few;
+	conn->cap = PL_COUNT(conn->few);
+	conn->head = 0;
+}
+
+void ws_queue_drop(struct ws_conn *conn, bool all)
+{
+	uint32_t keep = !all && conn->sent > 0 && conn->count > 0 ? 1 : 0;
+
+	while (conn->count > keep) {
+		struct ws_buf **last = &conn->queue[(conn->head + conn->count - 1) & (conn->cap - 1)];
+
+		conn->queued_bytes -= (*last)->len;
+		ws_buf_release(last);
+		conn->count--;
+	}
+	queue_shrink(conn);
+}
+
+bool ws_send(struct ws_conn *conn, struct ws_buf *buf)
+{
+	if (conn->state != WS_OPEN)
+		return false;
+	if ((int64_t)buf->len > conn->server->config->s.ws_queue - (conn->queued_bytes - conn->sent)) {
+		shm_count(conn->server->shm, SHM_M_ws_slow, 1);
+		ws_queue_drop(conn, false);
+		ws_conn_fail(conn, 1013, "This connection does not read fast enough.");
+		return false;
+	}
+	shm_count(conn->server->shm, SHM_M_ws_out, 1);
+	ws_queue_push(conn, ws_buf_hold(buf));
+	return true;
+}
+
+bool ws_send_text(struct ws_conn *conn, struct pl_str text)
+{
+	struct ws_buf *buf = ws_buf_new(PL_WS_TEXT, text);
+	bool sent = ws_send(conn, buf);
+
+	ws_buf_release(&buf);
+	return sent;
+}
+
+void ws_conn_watch(struct ws_conn *conn, bool writing)
+{
+	if (conn->writing == writing)
+		return;
+	event_del(&conn->ev);
+	event_assign(&conn->ev, conn->server->base, conn->fd, (short)(EV_READ | EV_PERSIST | (writing ? EV_WRITE : 0)),
+	    ws_on_event, conn);
+	PL_BUG(event_add(&conn->ev, NULL) != 0);
+	conn->writing = writing;
+}
+
+static int gather(const struct ws_conn *conn, struct iovec parts[PARTS_MAX])
+{
+	int count = conn->count < PARTS_MAX ? (int)conn->count : PARTS_MAX;
+
+	for (int i = 0; i < count; i++) {
+		struct ws_buf *buf = conn->queue[(conn->head + (uint32_t)i) & (conn->cap - 1)];
+		size_t skip = i == 0 ? conn->sent : 0;
+
+		parts[i] = (struct iovec){ buf->bytes + skip, buf->len - skip };
+	}
+	return count;
+}
+
+static void queue_sent(struct ws_conn *conn, size_t bytes)
+{
+	while (conn->count > 0) {
+		struct ws_buf **first = &conn->queue[conn->head];
+		size_t left = (*first)->len - conn->sent;
+
+		if (bytes < left) {
+			conn->sent += (uint32_t)bytes;
+			return;
+		}
+		bytes -= left;
+		conn->sent = 0;
+		conn->queued_bytes -= (*first)->len;
+		ws_buf_release(first);
+		conn->head = (conn->head + 1) & (conn->cap - 1);
+		conn->count--;
+	}
+}
+
+/* Everything is out: an ending connection goes on to its end. */
+static void on_drained(struct ws_conn *conn)
+{
+	queue_shrink(conn);
+	ws_conn_watch(conn, false);
+	if (conn->state != WS_ENDING)
+		return;
+	if (conn->peer_closed) {
+		ws_conn_die(conn, conn->code);
+	} else if (!conn->shut) {	/* closing now could destroy the close frame on its way */
+		conn->shut = true;
+		shutdown(conn->fd, SHUT_WR);
+		conn->close_tick = wheel_tick_in(&conn->server->wheel, WS_LINGER_MS);
+		ws_conn_arm(conn);
+	}
+}
+
+void ws_conn_write(struct ws_conn *conn)
+{
+	struct iovec parts[PARTS_MAX];
+	ssize_t sent;
+
+	if (conn->state == WS_OPENING || (conn->writing && !conn->writable))
+		return;
+	conn->writable = false;
+	while (conn->count > 0) {
+		struct msghdr message = { .msg_iov = parts };
+
+		message.msg_iovlen = (size_t)gather(conn, parts);
+		sent = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent >= 0) {
+			queue_sent(conn, (size_t)sent);
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+			ws_conn_watch(conn, true);
+			return;
+		} else if (errno != EINTR) {
+			ws_conn_die(conn, 1006);
+			return;
+		}
+	}
+	on_drained(conn);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * parlourctl: the operator's tool. Verbs about the running daemon go to its control socket; verbs about the database
+ * connect to PostgreSQL themselves.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/control.h"
+#include "core/settings.h"
+#include "db/db_admin.h"
+#include "leaf.h"
+#include "passwd.h"
+
+#define USAGE 64
+#define CANNOT_CREATE 73
+#define BAD_CONFIG 78
+#define OVERRIDES_MAX 64
+
+struct ctl {
+	const char *config_path;
+	const char *overrides[OVERRIDES_MAX];
+	int overrides_count;
+	const char *dsn, *database;
+	bool dry_run, print;
+	int argc;			/* what stands behind the verb */
+	char **argv;
+	struct config *config;		/* read when first needed */
+};
+
+struct verb { const char *name; int (*run)(struct ctl *ctl); int args; const char *usage, *text; };
+
+static int usage(FILE *out);
+
+static int complain(const char *why, int status)
+{
+	fprintf(stderr, "parlourctl: %s\n", why);
+	return status;
+}
+
+static bool need_config(struct ctl *ctl)
+{
+	char why[512];
+
+	if (ctl->config == NULL)
+		ctl->config = config_read(ctl->config_path, ctl->overrides, ctl->overrides_count, why);
+	if (ctl->config == NULL)
+		complain(why, 0);
+	return ctl->config != NULL;
+}
+
+/* ---- the running daemon ---- */
+
+static int ask(struct ctl *ctl, const char *line)
+{
+	struct pl_buf reply = { 0 };
+	char why[512];
+	int status = 0;
+
+	if (!need_config(ctl))
+		return BAD_CONFIG;
+	if (control_ask(ctl->config->s.control_socket, line, &reply, why))
+		fwrite(reply.ptr != NULL ? reply.ptr : "", 1, reply.len, stdout);
+	else
+		status = complain(why, 1);
+	pl_buf_fini(&reply);
+	return status;
+}
+
+static int run_status(struct ctl *ctl)
+{
+	return ask(ctl, "status");
+}
+
+static int run_reload(struct ctl *ctl)
+{
+	return ask(ctl, "reload");
+}
+
+static int run_stop(struct ctl *ctl)
+{
+	return ask(ctl, "stop");
+}
+
+static int run_metrics(struct ctl *ctl)
+{
+	return ask(ctl, "metrics");
+}
+
+static int run_why(struct ctl *ctl)
+{
+	char line[CONTROL_LINE_MAX];
+
+	if (strlen(ctl->argv[0]) > 64 || strpbrk(ctl->argv[0], " \r\n") != NULL)
+		return complain("a request id is what X-Request-Id and error bodies show: 32 hex digits", USAGE);
+	snprintf(line, sizeof(line), "why %s", ctl->argv[0]);
+	return ask(ctl, line);
+}
+
+/* ---- the database ---- */
+
+/* --dsn, else the setting `db`. */
+static const char *need_dsn(struct ctl *ctl)
+{
+	if (ctl->dsn != NULL)
+		return ctl->dsn;
+	if (!need_config(ctl))
+		return NULL;
+	if (ctl->config->s.db[0] == '\0')
+		complain("no database: give --dsn, or set `db` in the configuration", 0);
+	return ctl->config->s.db[0] != '\0' ? ctl->config->s.db : NULL;
+}
+
+static int run_migrate(struct ctl *ctl)
+{
+	const char *dsn = need_dsn(ctl);
+	char why[512];
+	enum migrate_result result;
+
+	if (dsn == NULL)
+		return BAD_CONFIG;
+	result = migrate_run(dsn, migrate_dir(PARLOUR_SQLDIR), ctl->dry_run, stdout, why);
+	return result == MIGRATE_OK ? 0 : complain(why, (int)result);
+}
+
+static int run_check(struct ctl *ctl)
+{
+	char why[512], where[256];
+	enum migrate_result result;
+
+	if (!need_config(ctl))
+		return BAD_CONFIG;
+	printf("configuration  good\n");
+	if (!config_secrets(ctl->config, why))
+		return complain(why, BAD_CONFIG);
+	printf("keys           good\n");
+	fflush(stdout);
+	result = migrate_check(ctl->config, why);
+	if (result != MIGRATE_OK)
+		return complain(why, (int)result);
+	db_admin_where(ctl->config->s.db, where);
+	printf("database       good (%s, schema version %d)\n", where, MIGRATE_VERSION);
+	return 0;
+}
+
+static int run_seed_demo(struct ctl *ctl)
+{
+	const char *dsn = need_dsn(ctl);
+	struct pl_passwd_cost cost = { 2, 19456, 1 };
+	char hash[PL_PASSWD_HASH_MAX], why[512];
+	enum migrate_result result;
+
+	if (dsn == NULL)
+		return BAD_CONFIG;
+	if (!pl_passwd_hash(PL_STR("demo"), cost, hash))
+		return complain("cannot hash a password: not enough memory", 71);
+	result = db_admin_seed_demo(dsn, "cfo", hash, stdout, why);
+	return result == MIGRATE_OK ? 0 : complain(why, (int)result);
+}
+
+static int run_initdb(struct ctl *ctl)
+{
+	struct initdb_opts opts = { .dsn = ctl->dsn, .database = ctl->database, .print_only = ctl->print,
+		.app_password = getenv("PARLOUR_APP_PASSWORD"), .report_password = getenv("PARLOUR_REPORT_PASSWORD") };
+	enum migrate_result result;
+	char why[512];
+
+	if (ctl->dsn == NULL && !ctl->print)
+		return complain("initdb needs --dsn: a connection string of a superuser, e.g. --dsn 'host=/run/postgresql "
+		    "user=postgres dbname=postgres'; --print only shows the statements", USAGE);
+	result = db_admin_init(&opts, stdout, why);
+	return result == MIGRATE_OK ? 0 : complain(why, (int)result);
+}
+
+/* ---- keys ---- */
+
+static int run_genkey(struct ctl *ctl)
+{
+	unsigned char random[32];
+	char text[2 * sizeof(random) + 2], why[512];
+	int fd = open(ctl->argv[0], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool good;
+
+	if (fd < 0) {
+		snprintf(why, sizeof(why), "cannot create %s: %s%s", ctl->argv[0], strerror(errno),
+		    errno == EEXIST ? " (a new key would end all logins; move the old one away first if you want that)" : "");
+		return complain(why, CANNOT_CREATE);
+	}
+	pl_random(random, sizeof(random));
+	pl_hex(random, sizeof(random), text);
+	text[2 * sizeof(random)] = '\n';
+	good = write(fd, text, 2 * sizeof(random) + 1) == 2 * sizeof(random) + 1 && fsync(fd) == 0;
+	pl_wipe(random, sizeof(random));
+	pl_wipe(text, sizeof(text));
+	close(fd);
+	if (!good) {
+		unlink(ctl->argv[0]);
+		return complain("cannot write the key file", CANNOT_CREATE);
+	}
+	printf("key written to %s (mode 0600)\n", ctl->argv[0]);
+	return 0;
+}
+
+static int run_version(struct ctl *ctl)
+{
+	printf("parlourctl %s (schema version %d)\n", PARLOUR_VERSION, MIGRATE_VERSION);
+	return 0;
+}
+
+static int run_help(struct ctl *ctl)
+{
+	return usage(stdout) * 0;
+}
+
+static const struct verb verbs[] = {
+	{ "status", run_status, 0, "", "the master and a line per process" },
+	{ "reload", run_reload, 0, "", "read the configuration again; says file:line when it is refused" },
+	{ "stop", run_stop, 0, "", "stop the daemon in good order" },
+	{ "why", run_why, 1, "REQUEST_ID", "what became of one request" },
+	{ "metrics", run_metrics, 0, "", "Prometheus text" },
+	{ "check", run_check, 0, "", "configuration, keys and database: would the daemon start?" },
+	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
+	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
+	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN]", "account cfo/demo, room lobby, role assistant" },
+	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
+	{ "version", run_version, 0, "", "" },
+	{ "help", run_help, 0, "", "" },
+};
+
+static int usage(FILE *out)
+{
+	fprintf(out, "usage: parlourctl [-c FILE] [-o key=value]... VERB [ARGUMENTS]\n");
+	for (size_t i = 0; i < PL_COUNT(verbs); i++)
+		fprintf(out, "  %-10s %-38s %s\n", verbs[i].name, verbs[i].usage, verbs[i].text);
+	fprintf(out, "See parlourctl(8).\n");
+	return USAGE;
+}
+
+static bool read_options(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' }, { "print", 0, NULL, 'p' },
+		{ "database", 1, NULL, 'b' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "c:o:h", longs, NULL)) != -1) {
+		if (letter == 'c')
+			ctl->config_path = optarg;
+		else if (letter == 'o' && ctl->overrides_count < OVERRIDES_MAX)
+			ctl->overrides[ctl->overrides_count++] = optarg;
+		else if (letter == 'd')
+			ctl->dsn = optarg;
+		else if (letter == 'b')
+			ctl->database = optarg;
+		else if (letter == 'n')
+			ctl->dry_run = true;
+		else if (letter == 'p')
+			ctl->print = true;
+		else
+			return false;
+	}
+	return optind < argc;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = { .database = "parlour" };
+	int status = -1;
+
+	if (!read_options(&ctl, argc, argv))
+		return usage(stderr);
+	if (ctl.config_path == NULL && access(PARLOUR_CONFIG, F_OK) == 0)
+		ctl.config_path = PARLOUR_CONFIG;
+	ctl.argc = argc - optind - 1;
+	ctl.argv = argv + optind + 1;
+	for (size_t i = 0; i < PL_COUNT(verbs); i++)
+		if (strcmp(verbs[i].name, argv[optind]) == 0)
+			status = ctl.argc == verbs[i].args ? verbs[i].run(&ctl) : usage(stderr);
+	if (status < 0) {
+		fprintf(stderr, "parlourctl: %s is no verb\n", argv[optind]);
+		status = usage(stderr);
+	}
+	if (ctl.config != NULL)
+		config_release(&ctl.config);
+	return status;
+}

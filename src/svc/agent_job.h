@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One running answer, shared by agent*.c only.
+ */
+#ifndef SVC_AGENT_JOB_H
+#define SVC_AGENT_JOB_H
+
+#include <event2/event.h>
+
+#include "db/repo_role.h"
+#include "svc/agent.h"
+#include "svc/hub.h"
+
+struct agents {
+	struct svc *svc;
+	struct agent_job *jobs;
+	int running;
+};
+
+/* What is asked of whom. Texts live in the job's pool. */
+struct agent_question {
+	int64_t room_id, seq, asker_id;
+	struct pl_str asker_name, room_name;
+};
+
+struct agent_job {
+	struct agents *agents;
+	const struct config *config;		/* held */
+	struct pl_task *task;			/* its own; the asker may be long gone */
+	struct agent_job *prev, *next;
+	struct agent_question question;
+	struct role role;
+	char id[PL_UUID_LEN + 1];
+	char client_id[PL_UUID_LEN + 5];	/* "gen:" id: at most one answer per generation */
+	int index;				/* in shared memory; -1: none */
+	struct pl_buf text;			/* heap */
+	struct event *timer;			/* gathers deltas, later waits before the place is given back */
+	bool timer_armed, over, full;
+	struct llm_call *call;
+	enum { AGENT_GOES_ON, AGENT_STOPPED, AGENT_CUT } ending;
+	enum gen_state outcome;
+	struct generation_end end;
+};
+
+/* Starts the answer of one role; takes copies. */
+void agent_start(struct agents *agents, const struct config *config, const struct agent_question *question,
+    const struct role *role, const char *asker_addr);
+/* The model's last word: stores the text, ends the row, frees the job. */
+void agent_finish(struct agent_job *job, const struct llm_result *result, const struct pl_err *err);
+/* Tells viewers. */
+void agent_tell(struct agent_job *job, int state, enum pl_code error);
+void agent_job_free(struct agent_job *job);
+/* The follow-up that was noted while the role was busy. */
+void agent_follow_up(struct agents *agents, const struct config *config, const struct generation_ended *ended);
+/* {"model":..,"usage":{..}} */
+struct pl_str agent_meta(struct pl_pool *pool, struct pl_str model, int64_t prompt_tokens, int64_t completion_tokens,
+    const char *stop);
+
+#endif

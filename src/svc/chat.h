@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sending a message into a room: the one way, for REST and all socket dialects.
+ */
+#ifndef SVC_CHAT_H
+#define SVC_CHAT_H
+
+#include "db/repo_message.h"
+#include "svc/svc.h"
+
+struct chat_send {
+	int64_t room_id, reply_to;
+	struct pl_str client_id;		/* absent: one is made */
+	struct pl_str content;
+};
+struct chat_sent { struct message message; bool duplicate; };	/* texts borrowed from the task's pool */
+typedef void (chat_sent_fn)(void *arg, const struct chat_sent *sent, const struct pl_err *err);
+
+/*
+ * Joins a public room if need be, appends, acknowledges (done), tells everybody (own sockets after their ack), and lets
+ * AI roles answer. Rate limits were taken by the caller. Errors: PL_E_NOT_FOUND (also for strangers of private rooms),
+ * PL_E_CONFLICT (client_id with other content), PL_E_ARCHIVED, PL_E_TOO_LARGE, database's.
+ */
+void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,
+    chat_sent_fn *done, void *arg);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Timers of the clerk process.
+ */
+#include <event2/event.h>
+
+#include "clock.h"
+#include "db/repo_admin.h"
+#include "log.h"
+#include "svc/clerk.h"
+
+#define HITS_EVERY_S 10
+#define PURGE_EVERY_S 3600
+#define PURGE_FIRST_S 60
+#define PURGE_ROWS 1000
+#define HITS_MAX 1024
+
+struct clerk {
+	struct svc *svc;
+	struct event *hits, *purge;
+};
+
+static void arm(struct event *timer, int seconds)
+{
+	struct timeval tv = { seconds, 0 };
+
+	if (evtimer_add(timer, &tv) != 0)
+		pl_log(PL_LOG_ERROR, NULL, "timer not armed", "seconds=%d", seconds);
+}
+
+/* ---- refusals ---- */
+
+struct hits { struct pl_task *task; struct shm_refusal *rows; int count; };
+
+static void gather(void *arg, const struct shm_refusal *refusal)
+{
+	struct hits *h = arg;
+
+	if (h->count < HITS_MAX)
+		h->rows[h->count++] = *refusal;
+}
+
+static void on_stored(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct hits *h = arg;
+	struct pl_task *task = h->task;
+
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, task, "refusals by limits not stored", "rows=%d error=%s", h->count, pl_err_info(err->code)->code);
+	pl_task_release(&task);
+}
+
+static void store_hits(struct clerk *clerk)
+{
+	struct pl_task *task = pl_task_new(pl_now_ns() + 5 * PL_NS_PER_S);
+	struct hits *h = pl_alloc(task->pool, sizeof(*h));
+
+	h->task = task;
+	h->rows = pl_alloc(task->pool, HITS_MAX * sizeof(*h->rows));
+	shm_refusal_drain(clerk->svc->shm, gather, h);
+	if (h->count > 0)
+		repo_limit_hits_add(clerk->svc->db, task, h->rows, h->count, on_stored, h);
+	else
+		pl_task_release(&task);
+}
+
+static void on_hits(evutil_socket_t fd, short what, void *arg)
+{
+	struct clerk *clerk = arg;
+
+	store_hits(clerk);
+	arm(clerk->hits, HITS_EVERY_S);
+}
+
+void clerk_last_round(struct clerk *clerk)
+{
+	store_hits(clerk);
+}
+
+/* ---- old rows ---- */
+
+struct purge { struct clerk *clerk; struct pl_task *task; };
+
+static void on_purged(void *arg, const int64_t *rows, const struct pl_err *err)
+{
+	struct purge *p = arg;
+	struct pl_task *task = p->task;
+
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, task, "old rows not thrown away", "error=%s", pl_err_info(err->code)->code);
+	arm(p->clerk->purge, err == NULL && *rows > 0 ? 1 : PURGE_EVERY_S);
+	pl_task_release(&task);
+}
+
+static void on_purge(evutil_socket_t fd, short what, void *arg)
+{
+	struct pl_task *task = pl_task_new(pl_now_ns() + 30 * PL_NS_PER_S);
+	struct purge *p = pl_alloc(task->pool, sizeof(*p));
+
+	*p = (struct purge){ .clerk = arg, .task = task };
+	repo_purge(p->clerk->svc->db, task, PURGE_ROWS, on_purged, p);
+}
+
+struct clerk *clerk_new(struct svc *svc)
+{
+	struct clerk *c = pl_new(sizeof(*c));
+
+	c->svc = svc;
+	c->hits = evtimer_new(svc->worker->base, on_hits, c);
+	c->purge = evtimer_new(svc->worker->base, on_purge, c);
+	PL_BUG(c->hits == NULL || c->purge == NULL);
+	arm(c->hits, HITS_EVERY_S);
+	arm(c->purge, PURGE_FIRST_S);
+	return c;
+}
+
+void clerk_free(struct clerk **clerk)
+{
+	if (*clerk == NULL)
+		return;
+	event_free((*clerk)->hits);
+	event_free((*clerk)->purge);
+	pl_free(*clerk);
+	*clerk = NULL;
+}

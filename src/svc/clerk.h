@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The clerk's rounds: what needs one owner. Refusals go to limit_hits every 10 s, old rows are thrown away every hour.
+ */
+#ifndef SVC_CLERK_H
+#define SVC_CLERK_H
+
+#include "svc/svc.h"
+
+struct clerk;
+struct clerk *clerk_new(struct svc *svc);
+void clerk_free(struct clerk **clerk);
+/* The process will end: stores what was gathered so far. */
+void clerk_last_round(struct clerk *clerk);
+
+#endif

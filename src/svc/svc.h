@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the use cases of one process stand on. Made once per worker (and clerk) by app.c; no evhttp, no SQL, no statuses.
+ */
+#ifndef SVC_SVC_H
+#define SVC_SVC_H
+
+#include "core/shm_parts.h"
+#include "core/shm_work.h"
+#include "core/worker.h"
+#include "db/db.h"
+#include "llm/llm.h"
+
+struct hub;
+struct auth_cache;
+struct agents;
+struct hub_event;
+
+/* Kinds of events in the rings. */
+enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
+	RING_REVOKED };
+
+struct svc {
+	struct worker *worker;
+	struct shm *shm;
+	struct db *db;
+	struct httpc *httpc;
+	struct llm *llm;
+	struct auth_cache *tokens;
+	struct hub *hub;
+	struct agents *agents;
+	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
+	void (*on_revoked)(int64_t login_id);
+};
+
+/* The newest configuration of this process. */
+static inline const struct config *svc_config(const struct svc *svc)
+{
+	return svc->worker->config;
+}
+
+#endif

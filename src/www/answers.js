@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: ISC
+/*
+ * Answers of AI roles while they are written: frames `generation`, one element each at the end of the messages, with Stop.
+ *
+ * The server counts bytes of UTF-8: a delta whose offset is what we have is appended, offset 0 replaces (text so far), one
+ * that lies ahead means something is missing, and the text is read by HTTP. The final message replaces the element.
+ */
+import { call } from "./api.js";
+import { $, el } from "./dom.js";
+import { markdown } from "./markdown.js";
+import { messageNode } from "./timeline.js";
+
+const encoder = new TextEncoder(), decoder = new TextDecoder();
+const OVER = new Set(["done", "failed", "cancelled", "interrupted"]);
+const GRACE_MS = 2000; /* after reconnecting: how long the server's own word about an answer is awaited */
+
+export class Answers {
+	/** hooks: { timeline, roleName(id), isName(name), stop(id), onchange() } */
+	constructor(hooks) {
+		Object.assign(this, hooks, { running: new Map(), over: new Set() });
+	}
+
+	clear() {
+		for (const answer of this.running.values())
+			answer.node.remove();
+		this.running.clear();
+		this.over.clear();
+		clearTimeout(this.timer);
+	}
+
+	frame(frame) {
+		const id = frame.generation_id;
+		let answer = this.running.get(id);
+		if (answer)
+			answer.stale = false;
+		if (OVER.has(frame.state)) {
+			this.ended(id, answer, frame);
+			return;
+		}
+		if (this.over.has(id) || this.timeline.hasGeneration(id))
+			return;
+		answer ??= this.begin(frame);
+		if (frame.state === "delta")
+			this.delta(answer, frame);
+		this.paint(answer, frame.state);
+	}
+
+	begin(frame) {
+		const name = frame.role ?? this.roleName(frame.role_id);
+		const answer = { id: frame.generation_id, name, role: frame.role_id, text: "", bytes: 0, stale: false };
+		answer.stop = el("button", { type: "button", class: "small stop", on: { click: () => this.stopped(answer) } }, "Stop");
+		answer.node = messageNode({ author: { kind: "role", id: frame.role_id, name }, content: "" }, { tools: [answer.stop] });
+		answer.node.classList.add("running");
+		answer.node.setAttribute("aria-busy", "true");
+		answer.body = answer.node.querySelector(".text");
+		$("tail").append(answer.node);
+		$("empty").hidden = true;
+		this.running.set(answer.id, answer);
+		this.onchange();
+		return answer;
+	}
+
+	async stopped(answer) {
+		answer.stop.disabled = true;
+		answer.stop.textContent = "Stopping…";
+		if (!await this.stop(answer.id)) {
+			answer.stop.disabled = false;
+			answer.stop.textContent = "Stop";
+		}
+	}
+
+	delta(answer, { offset, delta }) {
+		if (offset > answer.bytes) {
+			this.reload(answer);
+			return;
+		}
+		if (offset < answer.bytes)
+			answer.text = decoder.decode(encoder.encode(answer.text).subarray(0, offset));
+		answer.text += delta;
+		answer.bytes = offset + encoder.encode(delta).length;
+	}
+
+	/* At most one painting per screen frame, however fast the words come. */
+	paint(answer, state) {
+		answer.node.classList.toggle("waiting", answer.text === "");
+		answer.node.dataset.state = state;
+		if (answer.painting)
+			return;
+		answer.painting = true;
+		requestAnimationFrame(() => {
+			answer.painting = false;
+			answer.body.replaceChildren(...answer.text === "" ?
+				[el("p", { class: "note" }, answer.node.dataset.state === "queued" ? "waits for its turn" : "thinks")] :
+				markdown(answer.text, this.isName));
+		});
+	}
+
+	/* Text and state by HTTP: when a delta is missing, or after a reconnect. */
+	async reload(answer) {
+		let now;
+		try {
+			now = await call("GET", `/api/generations/${answer.id}`);
+		} catch {
+			return; /* the next frame or reconnect tries again */
+		}
+		if (this.running.get(answer.id) !== answer)
+			return;
+		if (OVER.has(now.state)) {
+			this.ended(answer.id, answer, { state: now.state, error: now.error && { detail: "The model's server failed." } });
+		} else if (now.text) {
+			answer.text = now.text;
+			answer.bytes = encoder.encode(now.text).length;
+			this.paint(answer, "delta");
+		}
+	}
+
+	/** The final message is here: it takes the place of its element. */
+	message(message) {
+		const answer = this.running.get(message.generation_id);
+		if (message.generation_id)
+			this.over.add(message.generation_id);
+		if (answer)
+			this.remove(answer);
+	}
+
+	ended(id, answer, { state, error }) {
+		this.over.add(id);
+		if (this.timeline.hasGeneration(id)) {
+			if (answer)
+				this.remove(answer);
+			return;
+		}
+		if (!answer)
+			return;
+		if (state === "done") {
+			answer.node.classList.remove("running"); /* its message is on the way */
+			answer.stop.remove();
+			return;
+		}
+		const what = { failed: "could not answer", cancelled: "was stopped", interrupted: "was interrupted" }[state];
+		this.remove(answer);
+		this.timeline.addLine(this.timeline.last + 0.001, `${answer.name} ${what}${error?.detail ? ": " + error.detail : "."}`,
+			state === "failed");
+	}
+
+	remove(answer) {
+		answer.node.remove();
+		this.running.delete(answer.id);
+		this.onchange();
+	}
+
+	/** Subscribed again: answers that the server does not speak of any more have ended meanwhile. */
+	resubscribed() {
+		for (const answer of this.running.values())
+			answer.stale = true;
+		clearTimeout(this.timer);
+		this.timer = setTimeout(() => {
+			for (const answer of this.running.values())
+				if (answer.stale)
+					this.reload(answer);
+		}, GRACE_MS);
+	}
+}

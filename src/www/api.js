@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: ISC
+/*
+ * Requests with the session's token.
+ *
+ * The session {access, refresh, user} lives in sessionStorage (this tab), or in localStorage (all tabs, "keep me logged
+ * in"). On 401 it is refreshed once, by one request at a time, also among tabs; when that is refused the session is over
+ * and `events` says "ended".
+ */
+import { uuid } from "./dom.js";
+
+const KEY = "parlour.session";
+
+export const events = new EventTarget();
+
+/** What went wrong: `sentence` for people, `code` and `status` for programs. status 0: no answer at all. */
+export class Failure extends Error {
+	constructor(sentence, { status = 0, code = "", temporary = false, retryAfter = 0 } = {}) {
+		super(sentence);
+		Object.assign(this, { sentence, status, code, temporary, retryAfter });
+	}
+}
+
+/* ---- the session ---- */
+
+function place() {
+	return localStorage.getItem(KEY) !== null ? localStorage : sessionStorage;
+}
+
+export function session() {
+	try {
+		return JSON.parse(place().getItem(KEY));
+	} catch {
+		return null;
+	}
+}
+
+function keepTokens(tokens, storage) {
+	const now = { access: tokens.access_token, refresh: tokens.refresh_token, user: tokens.user };
+	storage.setItem(KEY, JSON.stringify(now));
+	return now;
+}
+
+export function forget() {
+	localStorage.removeItem(KEY);
+	sessionStorage.removeItem(KEY);
+}
+
+/** The session is over: `text` says why, for the log-in page. */
+export function endSession(text = "") {
+	if (session() === null && text === "")
+		return;
+	forget();
+	events.dispatchEvent(new CustomEvent("ended", { detail: text }));
+}
+
+addEventListener("storage", (event) => {
+	if (event.key === KEY && event.newValue === null && sessionStorage.getItem(KEY) === null)
+		events.dispatchEvent(new CustomEvent("ended", { detail: "" }));
+});
+
+/* ---- errors as sentences ---- */
+
+function fieldSentence({ loc, msg }) {
+	const name = String(loc?.length > 1 ? loc[loc.length - 1] : "The request").replaceAll("_", " ");
+	const text = `${name.charAt(0).toUpperCase()}${name.slice(1)} ${msg ?? "is not right"}`;
+	return /[.!?]$/.test(text) ? text : text + ".";
+}
+
+function sentenceOf(status, body, retryAfter) {
+	if (Array.isArray(body?.detail) && body.detail.length)
+		return body.detail.map(fieldSentence).join(" ");
+	if (status === 429)
+		return `Too fast. Try again in ${retryAfter || 1} s.`;
+	if (typeof body?.detail === "string" && body.detail !== "")
+		return body.detail;
+	return status >= 500 ? "The server has a problem. Try again." : "The server refused this request.";
+}
+
+export async function failureOf(response) {
+	const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+	let body = null;
+	try {
+		body = await response.json();
+	} catch {
+		/* a proxy's page, or nothing */
+	}
+	return new Failure(sentenceOf(response.status, body, retryAfter), { status: response.status, code: body?.code ?? "",
+		temporary: Boolean(body?.temporary), retryAfter });
+}
+
+/* ---- requests ---- */
+
+async function ask(method, path, body, headers) {
+	const init = { method, headers: { Accept: "application/json", ...headers }, cache: "no-store" };
+	if (body !== undefined) {
+		init.headers["Content-Type"] = "application/json";
+		init.body = JSON.stringify(body);
+	}
+	try {
+		return await fetch(path, init);
+	} catch {
+		throw new Failure("The server cannot be reached.", { temporary: true });
+	}
+}
+
+async function jsonOf(response) {
+	if (!response.ok)
+		throw await failureOf(response);
+	return response.status === 204 ? null : response.json();
+}
+
+async function refreshNow(used) {
+	const now = session();
+	if (now === null)
+		throw new Failure("You are logged out.", { status: 401 });
+	if (used !== undefined && now.access !== used)
+		return now; /* another tab was faster */
+	const storage = place();
+	const response = await ask("POST", "/api/auth/refresh", { refresh_token: now.refresh });
+	if (response.ok)
+		return keepTokens(await response.json(), storage);
+	const why = await failureOf(response);
+	if (why.status === 401 || why.status === 403 || why.status === 422) {
+		endSession("Your session is over. Log in again.");
+		why.status = 401;
+	}
+	throw why;
+}
+
+let refreshing = null;
+
+/** New tokens. `used`: the access token that was refused; if it is not the newest any more, nothing is asked. */
+export function refresh(used) {
+	const run = () => refreshNow(used);
+	refreshing ??= (navigator.locks ? navigator.locks.request(KEY, run) : run()).finally(() => {
+		refreshing = null;
+	});
+	return refreshing;
+}
+
+/** One request as the user; the JSON of the answer, or a Failure. With `once` a repetition never creates twice. */
+export async function call(method, path, body, { once = false } = {}) {
+	let now = session();
+	if (now === null)
+		throw new Failure("You are logged out.", { status: 401 });
+	const headers = once ? { "Idempotency-Key": uuid() } : {};
+	let response = await ask(method, path, body, { ...headers, Authorization: "Bearer " + now.access });
+	if (response.status === 401) {
+		now = await refresh(now.access);
+		response = await ask(method, path, body, { ...headers, Authorization: "Bearer " + now.access });
+		if (response.status === 401)
+			endSession("Your session is over. Log in again.");
+	}
+	return jsonOf(response);
+}
+
+/** All pages of a list that goes on by `after`. */
+export async function callAll(path, key, limit, most = 1000) {
+	const items = [];
+	for (;;) {
+		const after = items.length ? `&after=${items[items.length - 1][key]}` : "";
+		const page = await call("GET", `${path}?limit=${limit}${after}`);
+		items.push(...page);
+		if (page.length < limit || items.length >= most)
+			return items;
+	}
+}
+
+/* ---- log in, log out ---- */
+
+export async function enter(path, body, keep) {
+	const tokens = await jsonOf(await ask("POST", path, body));
+	forget();
+	return keepTokens(tokens, keep ? localStorage : sessionStorage);
+}
+
+export async function leave() {
+	try {
+		await call("POST", "/api/auth/logout", {});
+	} catch {
+		/* the tokens are forgotten here in any case */
+	}
+	forget();
+}

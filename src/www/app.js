@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: ISC
+/*
+ * The chat page: the door (register, log in), then rooms on the left, the open room in the middle, people on the right.
+ * The open room is in the address, #/room/7.
+ */
+import { endSession, enter, events, leave, session } from "./api.js";
+import { $, attempt, paintAvatar } from "./dom.js";
+import { Roles } from "./roles.js";
+import { RoomView } from "./room.js";
+import { Rooms } from "./rooms.js";
+import { openSocket } from "./socket.js";
+
+let view = null, rooms = null, roles = null;
+
+/* ---- the door ---- */
+
+let registering = false;
+
+function chooseDoor(toRegister) {
+	registering = toRegister;
+	$("door-login").setAttribute("aria-pressed", String(!toRegister));
+	$("door-register").setAttribute("aria-pressed", String(toRegister));
+	for (const node of document.querySelectorAll(".register-only"))
+		node.hidden = !toRegister;
+	for (const node of document.querySelectorAll(".login-only"))
+		node.hidden = toRegister;
+	$("door-email").required = toRegister;
+	$("door-password").autocomplete = toRegister ? "new-password" : "current-password";
+	$("door-go").textContent = toRegister ? "Register" : "Log in";
+	$("door-error").textContent = "";
+}
+
+function showDoor(text = "") {
+	$("chat").hidden = true;
+	$("door").hidden = false;
+	chooseDoor(false);
+	$("door-error").textContent = text;
+	$("door-name").focus();
+	document.title = "Parlour";
+}
+
+async function goIn(event) {
+	event.preventDefault();
+	const credentials = { username: $("door-name").value.trim(), password: $("door-password").value };
+	$("door-go").disabled = true;
+	await attempt(async () => {
+		if (registering)
+			await enter("/api/auth/register", { ...credentials, email: $("door-email").value.trim() }, $("door-keep").checked);
+		else
+			await enter("/api/auth/login", credentials, $("door-keep").checked);
+		$("door-password").value = "";
+		location.reload(); /* a fresh page: nothing of another user's can be left over */
+	}, $("door-error"));
+	$("door-go").disabled = false;
+}
+
+/* ---- connection ---- */
+
+let counting = 0;
+
+function showLink({ state, at }) {
+	clearInterval(counting);
+	const node = $("link");
+	node.dataset.state = state;
+	const paint = () => {
+		const seconds = Math.max(0, Math.ceil((at - Date.now()) / 1000));
+		$("link-text").textContent = { live: "Live", connecting: "Connecting…", closed: "Closed",
+			waiting: seconds > 1 ? `Offline, again in ${seconds} s` : "Offline" }[state];
+	};
+	paint();
+	if (state === "waiting")
+		counting = setInterval(paint, 1000);
+}
+
+/* ---- panes of a narrow screen ---- */
+
+function showPane(id) {
+	for (const [pane, toggle] of [["rooms-pane", "rooms-toggle"], ["people-pane", "people-toggle"]]) {
+		const open = pane === id && !$(pane).classList.contains("open");
+		$(pane).classList.toggle("open", open);
+		$(toggle).setAttribute("aria-expanded", String(open));
+	}
+	$("shade").hidden = !document.querySelector(".pane.open");
+}
+
+/* ---- the chat ---- */
+
+function route() {
+	const id = Number(/^#\/room\/(\d+)$/.exec(location.hash)?.[1] ?? 0);
+	showPane(null);
+	rooms.choose(id);
+	if (id)
+		view.open(id);
+	else
+		view.close();
+}
+
+let unseen = 0;
+
+function paintTitle() {
+	document.title = `${unseen ? `(${unseen}) ` : ""}${view.room ? view.room.name + " · " : ""}Parlour`;
+}
+
+async function startChat({ user }) {
+	$("door").hidden = true;
+	$("chat").hidden = false;
+	paintAvatar($("me-avatar"), user.username);
+	$("me-name").textContent = user.username;
+	$("me-number").textContent = `user ${user.id}`;
+	const socket = openSocket(showLink);
+	rooms = new Rooms({ me: user, listRoles: () => roles.list(), onopen: (id) => {
+		location.hash = `#/room/${id}`;
+	} });
+	view = new RoomView({ me: user, socket, onread: (room, seq) => rooms.read(room, seq), onchanged: (room) => rooms.changed(room),
+		onleft: () => {
+			location.hash = "#/";
+			rooms.load().catch(() => {});
+		},
+		onunseen: () => {
+			unseen++;
+			paintTitle();
+		} });
+	roles = new Roles({ me: user, room: () => view.room, mayChange: () => view.room !== null && view.people.mayChange,
+		onchanged: async () => view.room && view.refreshRoom() });
+	addEventListener("hashchange", route);
+	document.addEventListener("visibilitychange", () => {
+		unseen = 0;
+		paintTitle();
+	});
+	new MutationObserver(paintTitle).observe($("room-title"), { childList: true });
+	await attempt(() => rooms.load());
+	if (!location.hash.startsWith("#/room/")) {
+		const home = rooms.sorted().find((room) => room.name === "lobby") ?? rooms.sorted()[0];
+		if (home)
+			history.replaceState(null, "", `#/room/${home.id}`);
+	}
+	route();
+}
+
+$("door-form").addEventListener("submit", goIn);
+$("door-login").addEventListener("click", () => chooseDoor(false));
+$("door-register").addEventListener("click", () => chooseDoor(true));
+$("rooms-toggle").addEventListener("click", () => showPane("rooms-pane"));
+$("people-toggle").addEventListener("click", () => showPane("people-pane"));
+$("shade").addEventListener("click", () => showPane(null));
+$("log-out").addEventListener("click", async () => {
+	await leave();
+	history.replaceState(null, "", location.pathname);
+	location.reload();
+});
+addEventListener("keydown", (event) => {
+	if (event.key === "Escape" && !$("shade").hidden)
+		showPane(null);
+});
+events.addEventListener("ended", ({ detail }) => {
+	rooms?.stop();
+	if (detail)
+		sessionStorage.setItem("parlour.why", detail);
+	location.reload();
+});
+
+const now = session();
+if (now?.user) {
+	startChat(now);
+} else {
+	if (now)
+		endSession();
+	showDoor(sessionStorage.getItem("parlour.why") ?? "");
+	sessionStorage.removeItem("parlour.why");
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: ISC
+/*
+ * Writing and sending. A message is shown at once and has a client_id from the start: it can be sent again after a lost
+ * connection as often as need be and is still written once.
+ */
+import { $, el, uuid } from "./dom.js";
+import { messageNode } from "./timeline.js";
+
+const CONTENT_BYTES = 16384, TYPING_EVERY_MS = 3000;
+const encoder = new TextEncoder();
+
+export class Composer {
+	/** hooks: { me, isName(name), send(topic, pending) -> promise of the ack, typing(), onsent(message), timeline } */
+	constructor(hooks) {
+		Object.assign(this, hooks, { room: null, pending: new Map(), replyTo: null, typedAt: 0, drafts: new Map() });
+		this.text = $("text");
+		$("composer").addEventListener("submit", (event) => {
+			event.preventDefault();
+			this.submit();
+		});
+		this.text.addEventListener("keydown", (event) => this.key(event));
+		this.text.addEventListener("input", () => this.changed());
+		$("reply-cancel").addEventListener("click", () => this.reply(null));
+	}
+
+	open(room) {
+		if (this.room)
+			this.drafts.set(this.room.id, this.text.value);
+		for (const pending of this.pending.values())
+			pending.node.remove();
+		this.room = room;
+		this.reply(null);
+		$("composer").hidden = !room || room.archived;
+		if (!room)
+			return;
+		for (const pending of this.pending.values())
+			if (pending.room === room.id)
+				$("tail").append(pending.node);
+		this.text.value = this.drafts.get(room.id) ?? "";
+		this.changed(false);
+		this.hint();
+		if (matchMedia("(pointer: fine)").matches)
+			this.text.focus();
+	}
+
+	/** What one can do here, as the placeholder. */
+	hint() {
+		const { roles, reply_policy: policy, name } = this.room;
+		const who = roles.length === 1 ? roles[0].name : "the roles";
+		this.text.placeholder = roles.length === 0 || policy === "off" ? `Write to ${name}` :
+			policy === "all" ? `Write to ${name}; ${who} will answer` : `Write to ${name}; @${roles[0].name} asks the AI`;
+	}
+
+	reset() {
+		for (const pending of this.pending.values())
+			pending.node.remove();
+		this.pending.clear();
+		this.drafts.clear();
+		this.room = null;
+		this.text.value = "";
+	}
+
+	/* ---- writing ---- */
+
+	key(event) {
+		if (event.key === "Escape" && this.replyTo)
+			this.reply(null);
+		if (event.key !== "Enter" || event.shiftKey || event.isComposing || !matchMedia("(pointer: fine)").matches)
+			return;
+		event.preventDefault();
+		this.submit();
+	}
+
+	changed(isTyping = true) {
+		const bytes = encoder.encode(this.text.value).length;
+		this.text.style.height = "auto";
+		this.text.style.height = `${Math.min(this.text.scrollHeight + 2, 200)}px`;
+		$("send").disabled = this.text.value.trim() === "" || bytes > CONTENT_BYTES;
+		$("text-size").textContent = bytes > CONTENT_BYTES * 0.9 ? `${bytes} of ${CONTENT_BYTES} bytes` : "";
+		$("text-size").classList.toggle("error", bytes > CONTENT_BYTES);
+		if (isTyping && this.text.value !== "" && Date.now() - this.typedAt > TYPING_EVERY_MS) {
+			this.typedAt = Date.now();
+			this.typing();
+		}
+	}
+
+	mention(name) {
+		const text = this.text.value;
+		this.text.value = `${text}${text === "" || /\s$/.test(text) ? "" : " "}@${name} `;
+		this.changed(false);
+		this.text.focus();
+	}
+
+	reply(message) {
+		this.replyTo = message;
+		$("reply-bar").hidden = message === null;
+		$("reply-text").textContent = message ? `Reply to ${message.author.name}: ${message.content.slice(0, 100)}` : "";
+		if (message)
+			this.text.focus();
+	}
+
+	/* ---- sending ---- */
+
+	submit() {
+		const content = this.text.value.trim();
+		if ($("send").disabled || !this.room)
+			return;
+		const pending = { id: uuid(), room: this.room.id, content, replyTo: this.replyTo?.seq };
+		this.text.value = "";
+		this.reply(null);
+		this.changed(false);
+		this.typedAt = 0;
+		pending.note = el("p", { class: "note", role: "status" });
+		pending.node = messageNode({ author: { kind: "user", name: this.me.username }, content }, { mine: true, isName: this.isName });
+		pending.node.querySelector(".body").append(pending.note);
+		pending.node.classList.add("pending");
+		$("tail").append(pending.node);
+		$("empty").hidden = true;
+		this.pending.set(pending.id, pending);
+		this.timeline.toEnd();
+		this.deliver(pending);
+	}
+
+	async deliver(pending) {
+		pending.flying = true;
+		pending.node.classList.remove("failed");
+		pending.note.textContent = "Sending…";
+		try {
+			const ack = await this.send(pending);
+			this.pending.delete(pending.id);
+			pending.node.remove();
+			if (this.room?.id === pending.room)
+				this.onsent({ id: `${pending.room}.${ack.seq}`, room_id: pending.room, seq: ack.seq, content: pending.content,
+					author: { kind: "user", id: this.me.id, name: this.me.username }, created_at: ack.created_at,
+					reply_to: pending.replyTo ?? null, client_id: pending.id });
+		} catch (why) {
+			pending.flying = false;
+			if (why.code === "lost")
+				pending.note.textContent = "Will be sent when the connection is back.";
+			else
+				this.failed(pending, why);
+		}
+	}
+
+	failed(pending, why) {
+		pending.refused = true;
+		pending.node.classList.add("failed");
+		pending.note.replaceChildren(`Not sent: ${why.sentence} `,
+			el("button", { type: "button", class: "small", on: { click: () => this.deliver(pending) } }, "Try again"), " ",
+			el("button", { type: "button", class: "small", on: { click: () => this.discard(pending) } }, "Discard"));
+	}
+
+	discard(pending) {
+		this.pending.delete(pending.id);
+		pending.node.remove();
+		if (this.text.value === "" && this.room?.id === pending.room) {
+			this.text.value = pending.content;
+			this.changed(false);
+		}
+	}
+
+	/** The connection is back. */
+	resume() {
+		for (const pending of this.pending.values())
+			if (!pending.flying && !pending.refused)
+				this.deliver(pending);
+	}
+
+	/** The message came before its ack, or by another way: it is no longer pending. */
+	arrived(clientId) {
+		const pending = this.pending.get(clientId);
+		if (pending) {
+			this.pending.delete(clientId);
+			pending.node.remove();
+		}
+	}
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: ISC
+/*
+ * Who is here, who is a member, which roles take part, who types. Presence frames carry numbers of users; their names come
+ * from the list of members, which is read again when a number is new.
+ */
+import { call, callAll } from "./api.js";
+import { $, attempt, avatar, el } from "./dom.js";
+
+const TYPING_MS = 6000, RELOAD_MS = 300;
+
+function entry(name, { isRole = false, about = "", online = false, button = null } = {}) {
+	return el("li", { class: online ? "online" : "" }, avatar(name, isRole),
+		el("span", { class: "who" }, el("span", {}, name), about && el("small", {}, about)), button);
+}
+
+export class People {
+	/** hooks: { me, onmention(name) } */
+	constructor(hooks) {
+		Object.assign(this, hooks, { members: new Map(), here: new Set(), count: 0, typing: new Map(), room: null });
+		$("member-add").addEventListener("submit", (event) => this.addMember(event));
+	}
+
+	open(room) {
+		clearTimeout(this.timer);
+		this.room = room;
+		this.members.clear();
+		this.here.clear();
+		this.count = 0;
+		for (const { timer } of this.typing.values())
+			clearTimeout(timer);
+		this.typing.clear();
+		this.paintTyping();
+		this.paint();
+		if (room)
+			this.load();
+	}
+
+	get mayChange() {
+		return ["owner", "moderator"].includes(this.room?.level) || this.me.access === "admin";
+	}
+
+	nameOf(id) {
+		return this.members.get(id)?.username ?? (id === this.me.id ? this.me.username : `user ${id}`);
+	}
+
+	isName(name) {
+		const lower = name.toLowerCase();
+		return Boolean(this.room?.roles.some((role) => role.name.toLowerCase() === lower) ||
+			[...this.members.values()].some((member) => member.username.toLowerCase() === lower));
+	}
+
+	async load() {
+		const { room } = this;
+		let list;
+		try {
+			list = await callAll(`/api/rooms/${room.id}/members`, "user_id", 200);
+		} catch {
+			return; /* names are missing, nothing else; the next change tries again */
+		}
+		if (room !== this.room)
+			return;
+		this.members = new Map(list.map((member) => [member.user_id, member]));
+		this.paint();
+	}
+
+	loadSoon() {
+		clearTimeout(this.timer);
+		this.timer = setTimeout(() => this.room && this.load(), RELOAD_MS);
+	}
+
+	/* ---- frames ---- */
+
+	presence({ count, users, joined = [], left = [] }) {
+		if (users)
+			this.here = new Set(users);
+		for (const id of joined)
+			this.here.add(id);
+		for (const id of left)
+			this.here.delete(id);
+		this.count = count ?? this.here.size;
+		if (this.count > this.here.size && !users && !joined.length)
+			this.here.clear(); /* too many to list: only the number is told */
+		if ([...this.here].some((id) => !this.members.has(id)))
+			this.loadSoon();
+		this.paint();
+	}
+
+	types({ user }) {
+		clearTimeout(this.typing.get(user.id)?.timer);
+		this.typing.set(user.id, { name: user.name, timer: setTimeout(() => this.typesNot(user.id), TYPING_MS) });
+		this.paintTyping();
+	}
+
+	typesNot(id) {
+		clearTimeout(this.typing.get(id)?.timer);
+		if (this.typing.delete(id))
+			this.paintTyping();
+	}
+
+	/* ---- painting ---- */
+
+	paintTyping() {
+		const names = [...this.typing.values()].map(({ name }) => name);
+		$("typing").textContent = names.length === 0 ? "" : names.length === 1 ? `${names[0]} is typing…` :
+			names.length === 2 ? `${names[0]} and ${names[1]} are typing…` : `${names.length} people are typing…`;
+	}
+
+	paint() {
+		const { room } = this;
+		const byName = (a, b) => a.localeCompare(b);
+		const here = [...this.here].map((id) => [this.nameOf(id), id]).sort(([a], [b]) => byName(a, b));
+		$("people-count").textContent = $("here-count").textContent = this.count;
+		$("here-list").replaceChildren(...here.map(([name, id]) =>
+			entry(name, { online: true, about: id === this.me.id ? "you" : "" })));
+		if (here.length === 0 && this.count > 0)
+			$("here-list").append(el("li", { class: "note" }, `${this.count} people: too many to list`));
+		$("room-roles").replaceChildren(...(room?.roles ?? []).map((role) => entry(role.name, { isRole: true, button:
+			el("button", { type: "button", class: "small", title: `Write to ${role.name}`,
+				on: { click: () => this.onmention(role.name) } }, "@") })));
+		if (!room?.roles.length)
+			$("room-roles").append(el("li", { class: "note" }, "none"));
+		const members = [...this.members.values()].sort((a, b) => byName(a.username, b.username));
+		$("member-count").textContent = this.members.size || "";
+		$("member-list").replaceChildren(...members.map((member) => entry(member.username, {
+			online: this.here.has(member.user_id), about: member.level === "member" ? "" : member.level,
+			button: this.removeButton(member) })));
+		$("member-add").hidden = !(room && this.mayChange && room.visibility === "private");
+		$("room-roles-change").hidden = !(room && this.mayChange);
+		$("room-leave").hidden = !room?.level;
+	}
+
+	removeButton(member) {
+		if (!this.mayChange || member.user_id === this.me.id || member.level === "owner" || this.room.visibility !== "private")
+			return null;
+		const remove = () => attempt(async () => {
+			await call("DELETE", `/api/rooms/${this.room.id}/members/${member.user_id}`);
+			this.loadSoon();
+		});
+		return el("button", { type: "button", class: "icon", "aria-label": `Remove ${member.username}`, on: { click: remove } }, "×");
+	}
+
+	addMember(event) {
+		event.preventDefault();
+		attempt(async () => {
+			await call("POST", `/api/rooms/${this.room.id}/members`, { user_id: Number($("member-number").value) }, { once: true });
+			$("member-number").value = "";
+			this.loadSoon();
+		});
+	}
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: ISC
+/*
+ * The open room: position first, then the newest page of history, then a subscription from that position; so nothing is
+ * missed between them. Everything with a seq is shown once, whichever way it came.
+ */
+import { Answers } from "./answers.js";
+import { call } from "./api.js";
+import { Composer } from "./composer.js";
+import { $, attempt, notice } from "./dom.js";
+import { People } from "./people.js";
+import { Timeline } from "./timeline.js";
+
+const PAGE = 50;
+
+export class RoomView {
+	/** hooks: { me, socket, onread(room, seq), onchanged(room), onleft(room) } */
+	constructor(hooks) {
+		Object.assign(this, hooks, { room: null, turn: 0, atStart: false, loading: false });
+		const isName = (name) => this.people.isName(name);
+		this.timeline = new Timeline({ me: this.me, isName, onreply: (message) => this.composer.reply(message),
+			onolder: () => this.older() });
+		this.people = new People({ me: this.me, onmention: (name) => this.composer.mention(name) });
+		this.answers = new Answers({ timeline: this.timeline, isName, stop: (id) => this.stop(id), onchange: () => {},
+			roleName: (id) => this.room.roles.find((role) => role.id === id)?.name ?? `role ${id}` });
+		this.composer = new Composer({ me: this.me, isName, timeline: this.timeline, onsent: (message) => this.show(message),
+			typing: () => this.socket.send({ type: "typing", topic: this.topic }),
+			send: (pending) => this.socket.request({ type: "send", id: pending.id, topic: `room:${pending.room}`,
+				client_id: pending.id, content: pending.content, reply_to: pending.replyTo }) });
+		$("room-leave").addEventListener("click", () => this.leave());
+	}
+
+	get topic() {
+		return `room:${this.room.id}`;
+	}
+
+	/* ---- opening ---- */
+
+	close() {
+		this.turn++;
+		if (this.room)
+			this.socket.unsubscribe(this.topic);
+		this.room = null;
+		this.answers.clear();
+		this.timeline.clear();
+		this.composer.open(null);
+		this.people.open(null);
+		this.paintHead();
+		$("older").hidden = true;
+		$("empty").hidden = false;
+		$("empty").textContent = "Choose a room, or make one.";
+	}
+
+	async open(id) {
+		this.close();
+		const turn = this.turn;
+		$("empty").textContent = "Loading…";
+		const done = await attempt(async () => {
+			const room = await call("GET", `/api/rooms/${id}`);
+			if (turn !== this.turn)
+				return true;
+			this.room = room;
+			this.paintHead();
+			this.people.open(room);
+			this.composer.open(room);
+			if (!await this.newestPage(turn))
+				return true;
+			this.socket.subscribe(this.topic, { since: room.last_seq, epoch: room.epoch }, (frame) => this.frame(frame),
+				(why) => this.gone(why.sentence));
+			this.onread(room, Math.max(room.last_seq, this.timeline.last));
+			return true;
+		});
+		if (!done && turn === this.turn) {
+			this.close();
+			$("empty").textContent = "This room cannot be opened.";
+		}
+	}
+
+	async newestPage(turn) {
+		const messages = await call("GET", `/api/rooms/${this.room.id}/messages?limit=${PAGE}`);
+		if (turn !== this.turn)
+			return false;
+		this.atStart = messages.length < PAGE;
+		for (const message of messages)
+			this.show(message);
+		$("empty").textContent = "No messages yet. Write the first one.";
+		$("empty").hidden = this.timeline.items.length > 0;
+		this.timeline.toEnd();
+		return true;
+	}
+
+	async older() {
+		const { first } = this.timeline, { turn } = this;
+		if (this.loading || this.atStart || !this.room || first === undefined)
+			return;
+		this.loading = true;
+		$("older").hidden = false;
+		await attempt(async () => {
+			const messages = await call("GET", `/api/rooms/${this.room.id}/messages?before=${first}&limit=${PAGE}`);
+			if (turn !== this.turn)
+				return;
+			this.atStart = messages.length < PAGE;
+			$("older").hidden = true;
+			this.timeline.addOlder(messages);
+		});
+		$("older").hidden = true;
+		this.loading = false;
+	}
+
+	/* ---- frames ---- */
+
+	frame(frame) {
+		const handler = { subscribed: this.subscribed, unsubscribed: () => this.gone("You are no longer in this room."),
+			message: (f) => this.show(f.message, true), presence: (f) => this.people.presence(f), typing: (f) => this.people.types(f),
+			generation: (f) => this.answers.frame(f), joined: this.member, left: this.member, member_level: this.member,
+			role_attached: this.changed, role_detached: this.changed, room_changed: this.changed,
+			edited: (f) => this.timeline.change(f.target_seq, { content: f.body?.content ?? "" }),
+			deleted: (f) => this.timeline.change(f.target_seq, { content: "*deleted*" }) }[frame.type];
+		handler?.call(this, frame);
+		if (this.room && Number.isInteger(frame.seq) && frame.type !== "read")
+			this.onread(this.room, frame.seq);
+	}
+
+	/* recovered: what was missed follows as frames. Otherwise the newest page is read anew; live messages go on meanwhile. */
+	subscribed({ was_recovering: wasRecovering, recovered, epoch, seq }) {
+		this.answers.resubscribed();
+		this.composer.resume();
+		this.room.epoch = epoch;
+		if (!this.room.level)
+			this.refreshRoom(); /* subscribing has joined */
+		if (!wasRecovering || recovered || seq === 0)
+			return;
+		this.timeline.clear();
+		const { turn } = this;
+		attempt(() => this.newestPage(turn));
+	}
+
+	show(message, isLive = false) {
+		if (message.client_id && message.author.id === this.me.id)
+			this.composer.arrived(message.client_id);
+		this.answers.message(message);
+		this.timeline.add(message);
+		if (message.author.kind === "user")
+			this.people.typesNot(message.author.id);
+		if (isLive && message.author.id !== this.me.id && document.hidden)
+			this.onunseen?.(this.room, message);
+	}
+
+	member(frame) {
+		const { type, seq, actor, body } = frame;
+		const name = body?.username ?? actor?.name ?? "Somebody";
+		const by = actor && actor.id !== body?.user_id ? ` by ${actor.name}` : "";
+		this.timeline.addLine(seq, { joined: by ? `${name} was added${by}` : `${name} joined`, left: by ? `${name} was removed${by}` :
+			`${name} left`, member_level: `${name} is now ${body?.level}` }[type]);
+		if (type === "left" && body?.user_id === this.me.id)
+			this.gone("You are no longer in this room.");
+		else
+			this.people.loadSoon();
+	}
+
+	changed({ type, seq, actor, body }) {
+		const text = { role_attached: `${body?.name ?? "A role"} takes part now`, role_detached: `${body?.name ?? "A role"} was taken out`,
+			room_changed: `${actor?.name ?? "Somebody"} changed the room` }[type];
+		this.timeline.addLine(seq, text);
+		this.refreshRoom();
+	}
+
+	async refreshRoom() {
+		const { turn } = this;
+		const room = await attempt(() => call("GET", `/api/rooms/${this.room.id}`));
+		if (!room || turn !== this.turn)
+			return;
+		Object.assign(this.room, room);
+		this.paintHead();
+		this.people.paint();
+		this.composer.hint();
+		$("composer").hidden = room.archived;
+		this.onchanged(this.room);
+	}
+
+	/* ---- acts ---- */
+
+	async stop(id) {
+		const stopped = await attempt(() => call("POST", `/api/generations/${id}/cancel`, {}));
+		return stopped !== undefined;
+	}
+
+	async leave() {
+		if (!confirm(`Leave ${this.room.name}?`))
+			return;
+		const { room } = this;
+		await attempt(async () => {
+			this.socket.unsubscribe(this.topic);
+			await call("POST", `/api/rooms/${room.id}/leave`, {});
+			this.gone("");
+		});
+	}
+
+	gone(text) {
+		const { room } = this;
+		if (!room)
+			return;
+		this.close();
+		if (text)
+			notice(text);
+		this.onleft(room);
+	}
+
+	/* ---- head ---- */
+
+	paintHead() {
+		const { room } = this;
+		$("room-title").textContent = room?.name ?? "Parlour";
+		$("people-toggle").hidden = !room;
+		$("people-pane").hidden = !room;
+		const policy = { off: "roles do not answer", mention: "roles answer when mentioned", all: "roles answer everything" };
+		$("room-about").textContent = room ? [room.visibility === "private" ? "private" : "public", room.archived && "archived",
+			room.roles.length > 0 && `${room.roles.map((r) => r.name).join(", ")}: ${policy[room.reply_policy].replace(/^roles /,
+				room.roles.length === 1 ? "" : "")}`].filter(Boolean).join(" · ") : "";
+	}
+}

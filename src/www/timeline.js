@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: ISC
+/*
+ * The messages of the open room, ordered by seq, each once. Keeps the reader's place: at the end it follows new messages,
+ * further up it stands still.
+ */
+import { $, avatar, dayOf, dayText, el, timeNode } from "./dom.js";
+import { markdown } from "./markdown.js";
+
+const NEAR_END_PX = 60, TOGETHER_MS = 5 * 60000;
+const STOPS = { cancelled: "stopped", interrupted: "interrupted", failed: "broke off", length: "cut at the length limit" };
+
+/** A message as an element. options: { mine, isName(name), quote: node, tools: [nodes] } */
+export function messageNode(message, { mine = false, isName, quote = null, tools = [] } = {}) {
+	const { kind, name } = message.author;
+	const label = name ?? (kind === "system" ? "Parlour" : "somebody");
+	const stop = STOPS[message.usage?.stop];
+	const about = [message.model, message.usage?.total_tokens && `${message.usage.total_tokens} tokens`].filter(Boolean).join(", ");
+	return el("li", { class: `message ${kind}${mine ? " mine" : ""}` },
+		el("div", { class: "day", hidden: true }),
+		avatar(label, kind === "role"),
+		el("div", { class: "body" },
+			el("header", {}, el("strong", {}, label), kind === "role" && el("span", { class: "badge", title: about }, "AI"),
+				message.created_at && timeNode(message.created_at)),
+			quote,
+			el("div", { class: "text" }, ...markdown(message.content, isName)),
+			stop && el("p", { class: "note" }, `The answer was ${stop}.`.replace("was broke", "broke"))),
+		el("div", { class: "tools" }, ...tools));
+}
+
+export class Timeline {
+	/** hooks: { me, isName(name), onreply(message), onolder() } */
+	constructor(hooks) {
+		Object.assign(this, hooks, { items: [], bySeq: new Map(), follows: true, unseen: 0 });
+		this.scroller = $("scroller");
+		this.list = $("log");
+		this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
+		$("newest").addEventListener("click", () => this.toEnd());
+		const observer = new ResizeObserver(() => this.settle());
+		for (const id of ["scroller", "log", "tail"])
+			observer.observe($(id));
+	}
+
+	clear() {
+		this.items = [];
+		this.bySeq.clear();
+		this.list.replaceChildren();
+		this.toEnd();
+	}
+
+	get first() {
+		return this.items.find((item) => item.message)?.seq;
+	}
+
+	get last() {
+		return this.items.length ? this.items[this.items.length - 1].seq : 0;
+	}
+
+	has(seq) {
+		return this.bySeq.has(seq);
+	}
+
+	hasGeneration(id) {
+		return this.items.some((item) => item.message?.generation_id === id);
+	}
+
+	/* ---- content ---- */
+
+	/** One message; the same seq again replaces it. */
+	add(message) {
+		const old = this.bySeq.get(message.seq);
+		const item = { seq: message.seq, message };
+		item.node = this.render(message);
+		if (old) {
+			old.node.replaceWith(item.node);
+			this.items[this.items.indexOf(old)] = item;
+			this.bySeq.set(item.seq, item);
+			this.decorate(this.items.indexOf(item));
+			return;
+		}
+		this.bySeq.set(item.seq, item);
+		this.insert(item);
+		if (!this.follows && item === this.items[this.items.length - 1]) {
+			this.unseen++;
+			this.showNewest();
+		}
+	}
+
+	/** A line that is no message, such as "ann joined", at its place in the log. */
+	addLine(seq, text, isError = false) {
+		const item = { seq, node: el("li", { class: isError ? "line bad" : "line" }, text) };
+		if (Number.isInteger(seq)) {
+			if (this.bySeq.has(seq))
+				return;
+			this.bySeq.set(seq, item);
+		}
+		this.insert(item);
+	}
+
+	/** A page of older messages; what is being read does not move. */
+	addOlder(messages) {
+		const before = this.scroller.scrollHeight - this.scroller.scrollTop;
+		for (const message of messages.toReversed?.() ?? [...messages].reverse())
+			if (!this.bySeq.has(message.seq))
+				this.add(message);
+		if (!this.follows)
+			this.scroller.scrollTop = this.scroller.scrollHeight - before;
+	}
+
+	change(seq, fields) {
+		const item = this.bySeq.get(seq);
+		if (item?.message)
+			this.add({ ...item.message, ...fields });
+	}
+
+	insert(item) {
+		let at = this.items.length;
+		while (at > 0 && this.items[at - 1].seq > item.seq)
+			at--;
+		this.list.insertBefore(item.node, this.items[at]?.node ?? null);
+		this.items.splice(at, 0, item);
+		this.decorate(at);
+		if (at + 1 < this.items.length)
+			this.decorate(at + 1);
+		$("empty").hidden = true;
+	}
+
+	render(message) {
+		const mine = message.author.kind === "user" && message.author.id === this.me.id;
+		const reply = el("button", { type: "button", class: "small", on: { click: () => this.onreply(message) } }, "Reply");
+		const node = messageNode(message, { mine, isName: this.isName, quote: this.quote(message), tools: [reply] });
+		node.dataset.seq = message.seq;
+		return node;
+	}
+
+	/* What a message answers, unless it stands right above. */
+	quote(message) {
+		if (!message.reply_to || message.reply_to === message.seq - 1)
+			return null;
+		const target = this.bySeq.get(message.reply_to)?.message;
+		const text = target ? `${target.author.name}: ${target.content.slice(0, 120)}` : "an earlier message";
+		return el("button", { type: "button", class: "quote", on: { click: () => this.show(message.reply_to) } }, text);
+	}
+
+	show(seq) {
+		const node = this.bySeq.get(seq)?.node;
+		if (!node)
+			return;
+		node.scrollIntoView({ block: "center" });
+		node.classList.add("shown");
+		setTimeout(() => node.classList.remove("shown"), 1500);
+	}
+
+	dayBefore(at) {
+		while (--at >= 0)
+			if (this.items[at].message)
+				return dayOf(this.items[at].message.created_at);
+		return "";
+	}
+
+	/* Day above the first message of a day; no name above messages that follow each other closely. */
+	decorate(at) {
+		const { message, node } = this.items[at];
+		if (!message)
+			return;
+		const before = this.items[at - 1]?.message;
+		const newDay = this.dayBefore(at) !== dayOf(message.created_at);
+		const label = node.querySelector(".day");
+		label.hidden = !newDay;
+		label.textContent = newDay ? dayText(message.created_at) : "";
+		node.classList.toggle("grouped", !newDay && !node.querySelector(".quote") && before !== undefined &&
+			before.author.kind === message.author.kind && before.author.id === message.author.id &&
+			Date.parse(message.created_at) - Date.parse(before.created_at) < TOGETHER_MS);
+	}
+
+	/* ---- place ---- */
+
+	scrolled() {
+		const s = this.scroller;
+		this.follows = s.scrollHeight - s.scrollTop - s.clientHeight < NEAR_END_PX;
+		if (this.follows)
+			this.unseen = 0;
+		this.showNewest();
+		if (s.scrollTop < 400)
+			this.onolder();
+	}
+
+	settle() {
+		if (this.follows)
+			this.scroller.scrollTop = this.scroller.scrollHeight;
+		else
+			this.showNewest();
+	}
+
+	toEnd() {
+		this.follows = true;
+		this.unseen = 0;
+		this.settle();
+		this.showNewest();
+	}
+
+	showNewest() {
+		$("newest").hidden = this.follows;
+		$("newest").textContent = this.unseen ? `${this.unseen} new ↓` : "Newest messages ↓";
+	}
+}

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: ISC
+"""A private PostgreSQL: own directory, unix socket only, fsync on, never the system's cluster.
+
+PostgreSQL refuses to run as root, so as root everything runs as an unprivileged user through setpriv(1). The directory
+is short and below /tmp because the path of a unix socket has 107 bytes and because home directories may be closed.
+"""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import psycopg
+
+OWNER = "postgres"
+
+
+def unprivileged():
+    """The user that servers run as when the tests run as root; None otherwise."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("neither postgres nor nobody exists here")
+
+
+def as_user(argv):
+    """argv so that it runs without root's rights."""
+    user = unprivileged()
+    if user is None:
+        return list(argv)
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--", *argv]
+
+
+def give(path):
+    """Hands a file or directory to the user that servers run as."""
+    user = unprivileged()
+    if user is not None:
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def bindir():
+    """Where PostgreSQL's server programs are: PG_BINDIR, Debian's newest version, or pg_config's answer."""
+    if os.environ.get("PG_BINDIR"):
+        return os.environ["PG_BINDIR"]
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda p: float(p.split("/")[4]))
+    if found:
+        return os.path.dirname(found[-1])
+    return subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+class Cluster:
+    """One PostgreSQL server. stop() and start() again are part of its life: tests take the database away."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="pl-pg-", dir="/tmp")
+        os.chmod(self.dir, 0o711)
+        self.sockets, self.data = self.dir + "/s", self.dir + "/data"
+        for path in (self.sockets, self.data):
+            os.mkdir(path, 0o700)
+            give(path)
+        os.chmod(self.sockets, 0o711)
+        self.bin, self.process, self.count = bindir(), None, 0
+        self._run("initdb", "-D", self.data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        with open(self.data + "/postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.sockets}'\n"
+                       "unix_socket_permissions = 0777\nfsync = on\nsynchronous_commit = on\nmax_connections = 200\n"
+                       "shared_buffers = 64MB\nautovacuum_naptime = 10s\nlog_min_messages = warning\n")
+
+    def _run(self, program, *args):
+        done = subprocess.run(as_user([f"{self.bin}/{program}", *args]), cwd="/", stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed:\n{done.stdout}")
+
+    def start(self):
+        with open(self.dir + "/log", "ab") as log:
+            self.process = subprocess.Popen(as_user([self.bin + "/postgres", "-D", self.data]), cwd="/", stderr=log,
+                                            stdin=subprocess.DEVNULL, stdout=log, start_new_session=True)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                psycopg.connect(self.dsn("postgres", OWNER), connect_timeout=5).close()
+                return
+            except psycopg.OperationalError as why:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"PostgreSQL does not start: {why}\n{self.log_tail()}") from why
+                time.sleep(0.02)
+
+    def stop(self, how="fast"):
+        """how: smart, fast or immediate (as after a crash)."""
+        if self.process is None:
+            return
+        self.process.send_signal({"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how])
+        self.process.wait(30)
+        self.process = None
+
+    def remove(self):
+        self.stop("immediate")
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def log_tail(self):
+        with open(self.dir + "/log", encoding="utf-8", errors="replace") as log:
+            return "".join(log.readlines()[-30:])
+
+    def dsn(self, database, user="parlour_app"):
+        return f"host={self.sockets} dbname={database} user={user}"
+
+    def admin(self, sql, database="postgres"):
+        """Runs one statement as the superuser, outside a transaction."""
+        with psycopg.connect(self.dsn(database, OWNER), autocommit=True) as conn:
+            cursor = conn.execute(sql)
+            return cursor.fetchall() if cursor.description else None
+
+    def clone(self, template):
+        """A fresh database with the template's content; returns its name."""
+        self.count += 1
+        name = f"t{self.count}"
+        self.admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop(self, name):
+        self.admin(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

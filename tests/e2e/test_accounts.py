@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: ISC
+"""Accounts, login, refresh, logout, login sessions: what a user and an attacker see."""
+
+import json
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import wire
+from parlour import claims, wait_for
+
+
+def refresh(api, token):
+    return api.post("/api/auth/refresh", {"refresh_token": token})
+
+
+def alive(api, access):
+    return api.get("/api/auth/me", headers={"Authorization": "Bearer " + access}).status_code
+
+
+# ---- register and log in ----
+
+def test_register_answers_with_tokens(shared):
+    answer = shared.post("/api/auth/register", {"username": "Ann.Able", "email": "ann@example.org",
+                                                "password": "correct horse 9", "name": "Ann Ä"})
+    assert answer.status_code == 201
+    assert answer.headers["Cache-Control"] == "no-store"
+    body = answer.json()
+    assert body["token_type"].lower() == "bearer" and body["expires_in"] == 25 * 60
+    assert body["user"]["username"] == "Ann.Able" and body["user"]["name"] == "Ann Ä"
+    assert body["user"]["access"] == "user" and body["user"]["email"] == "ann@example.org"
+    claim = claims(body["access_token"])
+    assert claim["sub"] == str(body["user"]["id"]) and claim["iss"] and claim["aud"] and claim["exp"] > claim["iat"]
+    me = shared.get("/api/auth/me", headers={"Authorization": "Bearer " + body["access_token"]})
+    assert me.status_code == 200 and me.json() == body["user"]
+    assert "password" not in json.dumps(me.json())
+
+
+@pytest.mark.parametrize("path", ["/api/auth/login", "/api/auth/token", "/auth/token"])
+def test_login_by_json_and_form(shared, path):
+    user = shared.register()
+    by_json = shared.http.post(path, json={"username": user.name, "password": user.password})
+    by_form = shared.http.post(path, data={"username": user.name, "password": user.password, "grant_type": "password"})
+    for answer in (by_json, by_form):
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()) >= {"access_token", "refresh_token", "token_type", "expires_in"}
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_routes_by_their_other_names(shared):
+    user = shared.register()
+    assert shared.post("/auth/token", {"username": user.name, "password": user.password}).status_code == 200
+    assert shared.post("/api/auth/token", {"username": user.name, "password": user.password}).status_code == 200
+    assert shared.post("/auth/refresh", {"refresh_token": user.refresh}).status_code == 200
+
+
+def test_login_by_name_or_address_regardless_of_case(shared):
+    user = shared.register("Bea-Baker")
+    for login in ("Bea-Baker", "bea-baker", "BEA-BAKER", "Bea-Baker@example.org", "bea-baker@EXAMPLE.org"):
+        answer = shared.post("/api/auth/login", {"username": login, "password": user.password})
+        assert answer.status_code == 200, login
+        assert answer.json()["user"]["id"] == user.id
+
+
+def test_names_and_addresses_are_unique_regardless_of_case(shared):
+    shared.register("Carl")
+    for name, email in (("carl", "other1@example.org"), ("CARL", "other2@example.org"), ("carl2", "CARL@example.org")):
+        answer = shared.post("/api/auth/register", {"username": name, "email": email, "password": "correct horse 9"})
+        assert answer.status_code == 409, answer.text
+        assert answer.json()["code"] == "taken"
+
+
+def test_a_role_takes_the_name_too(shared):
+    user = shared.register()
+    role = user.role("Sherlock_H")
+    answer = shared.post("/api/auth/register", {"username": role["name"].lower(), "email": "sh@example.org",
+                                                "password": "correct horse 9"})
+    assert answer.status_code == 409
+    taken = user.post("/api/roles", {"name": user.name.upper()})
+    assert taken.status_code == 409
+
+
+def test_failed_login_says_nothing_about_accounts(shared):
+    """Unknown name, wrong password, address instead of name: equal in status, headers and body."""
+    user = shared.register()
+    answers = [shared.post("/api/auth/login", {"username": name, "password": "not the password"})
+               for name in (user.name, user.name + "@example.org", "nobody-here", "nobody@example.org", "ü@", "1")]
+    for answer in answers:
+        body = answer.json()
+        assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert body["detail"] == "Incorrect username or password" and body["error"] == "invalid_grant"
+        assert body["temporary"] is False and body.pop("request_id") == answer.headers["X-Request-Id"]
+        assert body == {k: v for k, v in answers[0].json().items() if k != "request_id"}
+        assert sorted(answer.headers) == sorted(answers[0].headers)
+
+
+def test_grant_types(shared):
+    user = shared.register()
+    good = shared.http.post("/api/auth/token", data={"grant_type": "refresh_token", "refresh_token": user.refresh})
+    assert good.status_code == 200 and claims(good.json()["refresh_token"])["rc"] == claims(user.refresh)["rc"] + 1
+    bad = shared.http.post("/api/auth/token", data={"grant_type": "client_credentials", "username": "x", "password": "y"})
+    assert bad.status_code == 400 and bad.json()["code"] == "unsupported_grant_type"
+
+
+def test_registration_can_be_closed(parlour):
+    daemon = parlour(registration="closed")
+    answer = daemon.post("/api/auth/register", {"username": "x1", "email": "x1@example.org", "password": "correct horse 9"})
+    assert answer.status_code == 403
+
+
+def test_mass_assignment(shared):
+    """Fields that are not in the shape are ignored, never assigned."""
+    user = shared.register(access="admin", is_admin=True, id=1, role="admin", disabled=False, email_verified=True,
+                           created_at="2001-01-01T00:00:00Z", password_hash="x")
+    me = user.get("/api/auth/me").json()
+    assert me["access"] == "user" and me["id"] == user.id and not me["created_at"].startswith("2001")
+
+
+NAMES = ["", " ", "a b", "a/b", "a\nb", "é", "x" * 33, "12345", "0", "chat", "Signaling", "METRICS", "sessions",
+         "echo", "me", "123e4567-e89b-12d3-a456-426614174000", "@ann", "a'b", "a\"b", "<b>", "..%2f", 5, None, True, [], {}]
+MAILS = ["", "x", "@", "a@", "@b", "a b@example.org", "a@b\r\nBcc: c@d.e", "x" * 250 + "@e.org", 5, None, [], {}]
+PASSWORDS = ["", "short77", "x" * 1025, 5, None, True, [], {}]
+
+
+@pytest.mark.parametrize("field,values", [("username", NAMES), ("email", MAILS), ("password", PASSWORDS)])
+def test_register_names_the_field(shared, field, values):
+    good = {"username": "fresh-name", "email": "fresh@example.org", "password": "correct horse 9"}
+    for value in values:
+        answer = shared.post("/api/auth/register", {**good, field: value})
+        assert answer.status_code == 422, (value, answer.text)
+        body = answer.json()
+        assert body["code"] == "validation_error" and body["request_id"]
+        assert [d["loc"] for d in body["detail"]] == [["body", field]], (value, body)
+        assert all(d["msg"] and d["type"] for d in body["detail"])
+    missing = {k: v for k, v in good.items() if k != field}
+    answer = shared.post("/api/auth/register", missing)
+    assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", field]
+
+
+def test_all_wrong_fields_are_named_at_once(shared):
+    answer = shared.post("/api/auth/register", {"username": 5, "email": [], "password": 7})
+    assert {d["loc"][1] for d in answer.json()["detail"]} == {"username", "email", "password"}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"5", b'"x"', b"{", b'{"username":}', b"\xff\xfe", b"{}x",
+                                  b'{"username":"\xc0\x80"}', b"[" * 100_000, b'{"a":"\\ud800"}', b'{"username":"a\\u0000b"}'])
+def test_bodies_that_are_no_object(shared, body):
+    for path in ("/api/auth/login", "/api/auth/register", "/api/auth/refresh"):
+        answer = shared.http.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 413, 422), (path, answer.status_code)
+        assert answer.json()["code"] and answer.json()["request_id"]
+
+
+def test_other_content_types(shared):
+    for kind in ("text/plain", "application/xml", "multipart/form-data; boundary=x", "application/jsonx"):
+        answer = shared.http.post("/api/auth/register", content=b"{}", headers={"Content-Type": kind})
+        assert answer.status_code == 415, kind
+    form = shared.http.post("/api/auth/register", data={"username": "f1", "email": "f1@e.org", "password": "correct horse 9"})
+    assert form.status_code == 415
+
+
+def test_problem_json(shared):
+    want = {"Accept": "application/problem+json"}
+    missing = shared.get("/api/nothing", headers=want)
+    assert missing.status_code == 404 and missing.headers["Content-Type"].startswith("application/problem+json")
+    body = missing.json()
+    assert body["status"] == 404 and isinstance(body["detail"], str) and body["title"] and body["type"]
+    invalid = shared.http.post("/api/auth/register", json={"username": 5}, headers=want).json()
+    assert isinstance(invalid["detail"], str) and invalid["errors"]
+
+
+# ---- refresh ----
+
+def test_refresh_rotates(shared):
+    user = shared.register()
+    first = refresh(shared, user.refresh)
+    assert first.status_code == 200
+    new = first.json()
+    assert new["refresh_token"] != user.refresh
+    assert claims(new["refresh_token"])["rc"] == claims(user.refresh)["rc"] + 1
+    assert claims(new["access_token"])["sid"] == user.login_session
+    assert alive(shared, new["access_token"]) == 200
+
+
+def test_tabs_that_refresh_at_once(shared):
+    """Eight tabs with the same token: all get tokens, of the same counter, and stay logged in."""
+    user = shared.register()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: shared.once("POST", "/api/auth/refresh", json={"refresh_token": user.refresh}),
+                                range(8)))
+    assert [a.status_code for a in answers] == [200] * 8
+    counters = {claims(a.json()["refresh_token"])["rc"] for a in answers}
+    assert counters == {claims(user.refresh)["rc"] + 1}
+    for answer in answers:
+        assert alive(shared, answer.json()["access_token"]) == 200
+    assert refresh(shared, answers[3].json()["refresh_token"]).status_code == 200
+
+
+def test_a_lost_answer_is_given_again(shared):
+    user = shared.register()
+    lost = refresh(shared, user.refresh).json()
+    again = refresh(shared, user.refresh)
+    assert again.status_code == 200
+    assert claims(again.json()["refresh_token"])["rc"] == claims(lost["refresh_token"])["rc"]
+
+
+def test_use_of_the_new_token_ends_the_grace(parlour):
+    """Once the client has shown that it saved the new tokens, the old refresh token is a stolen one: all is over."""
+    daemon = parlour(workers=4, watchdog="10min")
+    user = daemon.register()
+    new = refresh(daemon, user.refresh).json()
+    with daemon.only_worker(1):
+        me = daemon.once("GET", "/api/auth/me", headers={"Authorization": "Bearer " + new["access_token"]})
+        assert me.status_code == 200
+    with daemon.only_worker(2):
+        assert daemon.once("POST", "/api/auth/refresh", json={"refresh_token": user.refresh}).status_code == 401
+    for slot in range(4):
+        with daemon.only_worker(slot):
+            me = daemon.once("GET", "/api/auth/me", headers={"Authorization": "Bearer " + new["access_token"]})
+            assert me.status_code == 401 and me.json()["code"] == "revoked"
+    assert refresh(daemon, new["refresh_token"]).status_code == 401
+
+
+def test_reuse_after_the_window_kills_the_session(parlour):
+    daemon = parlour(refresh_reuse="0s")
+    user = daemon.register()
+    new = refresh(daemon, user.refresh).json()
+    assert refresh(daemon, user.refresh).status_code == 401
+    assert refresh(daemon, new["refresh_token"]).status_code == 401
+    assert alive(daemon, new["access_token"]) == 401 and alive(daemon, user.access) == 401
+    assert daemon.login(user.name).get("/api/auth/me").status_code == 200
+
+
+def test_a_token_two_generations_old_kills_the_session(shared):
+    user = shared.register()
+    second = refresh(shared, user.refresh).json()
+    third = refresh(shared, second["refresh_token"]).json()
+    assert refresh(shared, user.refresh).status_code == 401
+    assert refresh(shared, third["refresh_token"]).status_code == 401
+
+
+def test_without_rotation(parlour):
+    daemon = parlour(refresh_rotation="off")
+    user = daemon.register()
+    for _ in range(3):
+        answer = refresh(daemon, user.refresh)
+        assert answer.status_code == 200 and claims(answer.json()["refresh_token"])["rc"] == claims(user.refresh)["rc"]
+        assert alive(daemon, answer.json()["access_token"]) == 200
+
+
+# ---- logout, login sessions ----
+
+def test_logout_is_known_everywhere_at_once(parlour):
+    """The next request in every worker is refused, although each had the token in its cache; also after a crash."""
+    daemon = parlour(workers=4, watchdog="10min")
+    user, other = daemon.register(), daemon.register()
+    head = {"headers": user.auth}
+    for slot in range(4):
+        with daemon.only_worker(slot):
+            assert daemon.once("GET", "/api/auth/me", **head).status_code == 200
+    with daemon.only_worker(0):
+        assert daemon.once("POST", "/api/auth/logout", **head).status_code == 204
+    for slot in range(4):
+        with daemon.only_worker(slot):
+            answer = daemon.once("GET", "/api/auth/me", **head)
+            assert answer.status_code == 401 and answer.json()["code"] == "revoked"
+            assert daemon.once("GET", "/api/auth/me", headers=other.auth).status_code == 200
+    assert refresh(daemon, user.refresh).status_code == 401
+    daemon.kill_all()
+    daemon.start()
+    assert alive(daemon, user.access) == 401, "a revoked token came back to life"
+    assert alive(daemon, other.access) == 200
+    with pytest.raises(wire.Refused) as refused:
+        daemon.ws("/ws", token=user.access)
+    assert refused.value.status == 401
+
+
+def test_logout_closes_sockets(shared):
+    user = shared.register()
+    sockets = [user.ws() for _ in range(6)]
+    other = shared.login(user.name).ws()
+    assert user.post("/api/auth/logout").status_code == 204
+    assert [s.wait_closed() for s in sockets] == [4410] * 6
+    other.ping_pong()
+    other.close()
+
+
+def test_logout_scopes(shared):
+    user = shared.register()
+    second, third = shared.login(user.name), shared.login(user.name)
+    assert user.post("/api/auth/logout", {"scope": "others"}).status_code == 204
+    assert [alive(shared, u.access) for u in (user, second, third)] == [200, 401, 401]
+    fourth = shared.login(user.name)
+    assert user.post("/api/auth/logout", {"scope": "global"}).status_code == 204
+    assert [alive(shared, u.access) for u in (user, fourth)] == [401, 401]
+    assert shared.login(user.name).post("/api/auth/logout", {"scope": "rubbish"}).status_code == 422
+
+
+def test_login_sessions_list_and_end(shared):
+    user = shared.register()
+    second = shared.login(user.name)
+    listed = user.get("/api/auth/sessions").json()
+    assert len(listed) == 2
+    assert [s["current"] for s in listed if s["id"] == user.login_session] == [True]
+    assert [s["current"] for s in listed if s["id"] == second.login_session] == [False]
+    assert all(s["address"] == "127.0.0.1" and "httpx" in s["user_agent"] for s in listed)
+    assert user.delete(f"/api/auth/sessions/{second.login_session}").status_code == 204
+    assert alive(shared, second.access) == 401
+    assert [s["id"] for s in user.get("/api/auth/sessions").json()] == [user.login_session]
+    assert user.delete(f"/api/auth/sessions/{second.login_session}").status_code == 404
+
+
+def test_login_sessions_of_others_do_not_exist(shared):
+    user, other = shared.register(), shared.register()
+    foreign = user.delete(f"/api/auth/sessions/{other.login_session}")
+    absent = user.delete("/api/auth/sessions/999999999")
+    assert foreign.status_code == absent.status_code == 404
+    assert foreign.json()["detail"] == absent.json()["detail"] and foreign.json()["code"] == absent.json()["code"]
+    assert alive(shared, other.access) == 200
+    for odd in ("x", "-1", "0", "99999999999999999999", "1%00", "1;drop", "%2e%2e"):
+        assert user.delete("/api/auth/sessions/" + odd).status_code == 404, odd
+
+
+def test_a_restart_keeps_sessions(parlour):
+    daemon = parlour()
+    user = daemon.register()
+    assert daemon.stop(signal.SIGTERM) == 0
+    daemon.start()
+    assert alive(daemon, user.access) == 200
+    assert refresh(daemon, user.refresh).status_code == 200
+
+
+# ---- tickets ----
+
+def test_a_ticket_opens_one_socket_in_any_worker(parlour):
+    daemon = parlour(workers=4, watchdog="10min")
+    user = daemon.register()
+    made = [user.post("/api/auth/ws-ticket") for _ in range(4)]
+    assert all(m.status_code == 201 and m.json()["expires_in"] == 30 for m in made)
+    for slot, answer in enumerate(made):
+        ticket = answer.json()["ticket"]
+        with daemon.only_worker(slot):
+            with daemon.ws("/ws?ticket=" + ticket) as sock:
+                authed = sock.expect("authed")
+                assert authed["worker"] == slot
+                assert authed["user"]["id"] == user.id
+        for again in (slot, (slot + 1) % 4):
+            with daemon.only_worker(again), pytest.raises(wire.Refused) as refused:
+                daemon.ws("/ws?ticket=" + ticket)
+            assert refused.value.status == 401
+
+
+def test_parallel_use_of_one_ticket(parlour):
+    daemon = parlour(workers=4)
+    user = daemon.register()
+    for _ in range(5):
+        ticket = user.post("/api/auth/ws-ticket").json()["ticket"]
+
+        def attempt(_, ticket=ticket):
+            try:
+                daemon.ws("/ws?ticket=" + ticket).drop()
+                return 101
+            except wire.Refused as why:
+                return why.status
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sorted(pool.map(attempt, range(8))) == [101] + [401] * 7
+
+
+def test_tickets_expire_and_die_with_the_session(parlour):
+    daemon = parlour(ws_ticket_life="1s")
+    user = daemon.register()
+
+    def status(ticket):
+        try:
+            daemon.ws("/ws?ticket=" + ticket).drop()
+            return 101
+        except wire.Refused as why:
+            return why.status
+
+    old = user.post("/api/auth/ws-ticket").json()
+    assert old["expires_in"] == 1
+    for odd in ("", "x", old["ticket"][:-1], old["ticket"] + "A", "A" * 2000):
+        assert status(odd) == 401, odd
+    tickets = [user.post("/api/auth/ws-ticket").json()["ticket"] for _ in range(60)]
+    assert status(tickets.pop()) == 101
+    wait_for(lambda: status(tickets.pop()) == 401, 6, "tickets are no longer good")
+    assert status(tickets.pop()) == 401
+    fresh = user.post("/api/auth/ws-ticket").json()["ticket"]
+    assert user.post("/api/auth/logout").status_code == 204
+    assert status(fresh) == 401

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: ISC
+"""The files of etc/ do what they say: nginx in front, the unit's hardening."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+import httpx
+import pytest
+
+import cluster
+import wire
+from parlour import HERE, wait_for
+
+SOURCE = os.environ.get("PARLOUR_SRC", os.path.dirname(os.path.dirname(HERE)))
+BUILD = os.environ.get("PARLOUR_BUILD", SOURCE)
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+
+def made(name):
+    with open(f"{BUILD}/etc/{name}", encoding="utf-8") as file:
+        text = file.read()
+    assert not re.findall(r"@\w+@", text), "a placeholder was left"
+    return text
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@pytest.fixture
+def nginx(parlour, workdir):
+    """(daemon, port of nginx with our site in front of it)."""
+    if NGINX is None:
+        pytest.skip("nginx is not installed")
+    daemon, port = parlour(), free_port()
+    site = made("nginx-site.conf")
+    site = site.replace("server 127.0.0.1:8000;", f"server 127.0.0.1:{daemon.port};")
+    first, second = site.split("server {", 2)[1:]
+    assert "return 301" in first
+    second = re.sub(r"^\s*(listen|ssl_\w+) [^\n]*\n", "", second, flags=re.M)
+    head = site.split("server {", 1)[0]
+    folder = f"{workdir}/nginx-{port}"
+    os.mkdir(folder, 0o755)
+    cluster.give(folder)
+    temp = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    with open(folder + "/nginx.conf", "w", encoding="utf-8") as conf:
+        conf.write(f"pid {folder}/pid; error_log {folder}/error; daemon off; worker_processes 1; events {{}}\n"
+                   f"http {{ access_log off; {temp}\n{head}\nserver {{ listen 127.0.0.1:{port};\n{second}\n}}\n")
+    process = subprocess.Popen(cluster.as_user([NGINX, "-e", folder + "/error", "-c", folder + "/nginx.conf", "-p", folder]),
+                               stdin=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/livez", trust_env=False).status_code == 200, 10, "nginx answers")
+        yield daemon, port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_nginx_in_front(nginx):
+    daemon, port = nginx
+    user = daemon.register()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        me = client.get("/api/auth/me", headers=user.auth)
+        assert me.status_code == 200 and me.json()["id"] == user.id
+        client.post("/api/auth/login", json={"username": user.name, "password": user.password},
+                    headers={"X-Forwarded-For": "198.51.100.1"})
+    addresses = {s["address"] for s in user.get("/api/auth/sessions").json()}
+    assert addresses == {"127.0.0.1"}, "what a client writes into X-Forwarded-For does not get through"
+    room = user.room()["id"]
+    with wire.WS(("127.0.0.1", port), "/ws", token=user.access, host=f"127.0.0.1:{port}") as sock:
+        sock.expect("authed")
+        sock.send("subscribe", topic=f"room:{room}")
+        sock.expect("subscribed")
+        seq = user.say(room, "through nginx").json()["seq"]
+        assert sock.expect("message", seq=seq)
+        assert sock.close() == 1000
+
+
+def test_the_unit_is_hardened(tmp_path):
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "parlour.service"
+    unit.write_text(re.sub(r"^(Exec\w+)=\S+", r"\1=/bin/true", made("parlour.service"), flags=re.M), encoding="utf-8")
+    done = subprocess.run([analyze, "security", "--offline=true", str(unit)], capture_output=True, text=True, check=False)
+    found = re.search(r"Overall exposure level[^:]*: ([0-9.]+)", done.stdout + done.stderr)
+    if found is None:
+        pytest.skip("this systemd-analyze cannot look at files")
+    assert float(found.group(1)) < 2.0, done.stdout
+
+
+def test_other_files_are_whole():
+    for name in ("parlour.socket", "parlour.sysusers", "parlour.tmpfiles", "parlour.logrotate"):
+        assert made(name).strip()
+
+
+def test_the_sample_configuration_is_good(parlour):
+    daemon = parlour(start=False)
+    text = made("parlour.conf")
+    assert "listen" in text and "[llm" in text
+    daemon.write_config(text)
+    done = subprocess.run(cluster.as_user([daemon.binaries["parlourd"], "-t", "-c", daemon.config, "-o", f"db={daemon.dsn}",
+                                           "-o", "key_file=" + daemon.settings["key_file"]]), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: ISC
+"""The HTTP front and the WebSocket server against hostile and unlucky clients, byte by byte."""
+
+import json
+import os
+import random
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from http_cases import CASES, EVIL, chunked, get, post
+from probe import WS_GET, Probe, Reader, Socket, binary, frame, wait_for
+
+pytestmark = pytest.mark.skipif(not os.access(binary(), os.X_OK), reason="net_probe is not built")
+SEED = int(os.environ.get("PARLOUR_TEST_SEED", "20261121"))
+
+
+@pytest.fixture(scope="module")
+def probe():
+    with Probe("max_header=16k", "max_body=1M", "cors_origins=https://app.example.org", "trusted_hosts=front.test *.front.test 192.0.2.1 [2001:db8::1]",
+               "keepalive_timeout=20s") as server:
+        yield server
+
+
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+# ---- raw requests
+
+def send_pieces(sock, raw, size):
+    try:
+        for at in range(0, len(raw), size):
+            sock.sendall(raw[at:at + size])
+    except ConnectionError:
+        pass    # refused before everything was sent
+
+
+@pytest.mark.parametrize("pieces", [1 << 30, 7], ids=["whole", "pieces"])
+@pytest.mark.parametrize("name,raw,statuses,closes,runs", CASES, ids=[c[0] for c in CASES])
+def test_case(probe, name, raw, statuses, closes, runs, pieces):
+    if pieces == 7 and len(raw) > 4000:
+        pytest.skip("too long for small pieces")
+    probe.log()
+    with probe.connect(5) as sock:
+        reader = Reader(sock)
+        send_pieces(sock, raw, pieces)
+        if not statuses:
+            sock.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                reader.more()
+        else:
+            status, headers, body = reader.reply()
+            assert status in statuses, (status, body)
+            assert "x-request-id" in headers
+            if status >= 400 and not runs:
+                assert json.loads(body)["request_id"] == headers["x-request-id"]
+            for _ in range(runs - 1):
+                status, headers, _ = reader.reply()
+                assert status == 200
+            if closes:
+                assert headers.get("connection") == "close"
+                assert reader.at_end(), reader.data
+            else:
+                sock.sendall(get(target=b"/probe/log"))
+                status, headers, body = reader.reply()
+                assert status == 200 and len(json.loads(body)["seen"]) == runs, body
+                runs = 0
+    seen = probe.log()["seen"]
+    assert not any("/evil" in line for line in seen), seen
+    assert len(seen) == runs, seen
+
+
+def test_trailers_are_dropped_and_extensions_ignored(probe):
+    with probe.connect() as sock:
+        sock.sendall(chunked(b"3;a=b\r\nabc\r\n2;c\r\nde\r\n0;x\r\nX-Trailer: 1\r\nAuthorization: Bearer x\r\n\r\n"))
+        what = json.loads(Reader(sock).reply()[2])
+    assert what["body"] == "abcde" and what["trailer"] is None and what["auth"] is None
+
+
+def test_head_has_no_body_and_the_same_length(probe):
+    status, headers, body = probe.get(b"/hello", method=b"HEAD")
+    assert (status, body) == (200, b"") and int(headers["content-length"]) == len(probe.get(b"/hello")[2])
+
+
+def test_no_content_has_no_length(probe):
+    status, headers, _ = probe.get(b"/empty")
+    assert status == 204 and "content-length" not in headers and "content-type" not in headers
+
+
+@pytest.mark.parametrize("target,segments", [(b"/", 0), (b"/a/b", 2), (b"/a/b/", 2), (b"/a//b", 3), (b"/../a", -1), (b"/a/%2e%2e/b", -1),
+                                             (b"/a/.", -1), (b"/a%2fb", -1), (b"/a%5cb", -1), (b"/a%00", -1), (b"/%c0%af", -1), (b"/%zz", -1),
+                                             (b"/%e4", -1), (b"/%c3%a4", 1), (b"/" + b"x/" * 13, -1)])
+def test_path_segments(probe, target, segments):
+    assert json.loads(probe.get(target)[2])["segments"] == segments
+
+
+def test_query_parameters(probe):
+    assert json.loads(probe.get(b"/?x=1&q=a+b%21&q=2")[2])["q"] == "a b!"
+    broken = json.loads(probe.get(b"/?q=%ff")[2])
+    assert broken["q"] is None and broken["bad"]
+    assert json.loads(probe.get(b"/?token=secret&x=1")[2])["target"] == "/?token=(hidden)&x=1"
+
+
+# ---- what every reply carries
+
+def test_headers_of_every_reply(probe):
+    origin = b"Origin: https://app.example.org\r\n"
+    for target in (b"/hello", b"/missing", b"/fail", b"/empty"):
+        _, headers, _ = probe.get(target, origin)
+        assert headers["access-control-allow-origin"] == "https://app.example.org"
+        assert "Retry-After" in headers["access-control-expose-headers"] and headers["access-control-allow-credentials"] == "true"
+        assert "Origin" in headers["vary"] and headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff" and headers["x-frame-options"] == "DENY"
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["referrer-policy"] == "no-referrer" and len(headers["x-request-id"]) == 32 and "date" in headers
+    assert "content-security-policy" not in probe.get(b"/html")[1]
+    assert probe.get(b"/fail")[1]["retry-after"] == "12"
+
+
+def test_foreign_origin_gets_no_cors_headers(probe):
+    for origin in (b"https://evil.example", b"null", b"https://app.example.org.evil", b"https://xapp.example.org", b"http://app.example.org"):
+        status, headers, _ = probe.get(b"/hello", b"Origin: " + origin + b"\r\n")
+        assert status == 200 and "access-control-allow-origin" not in headers and "Origin" in headers["vary"]
+
+
+def test_preflight(probe):
+    ask = b"Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: authorization, x-own\r\n"
+    status, headers, _ = probe.get(b"/x", b"Origin: https://app.example.org\r\n" + ask, b"OPTIONS")
+    assert status == 204 and "PUT" in headers["access-control-allow-methods"]
+    assert headers["access-control-allow-headers"] == "authorization, x-own" and headers["access-control-max-age"] == "600"
+    status, _, body = probe.get(b"/x", b"Origin: https://evil.example\r\n" + ask, b"OPTIONS")
+    assert status == 403 and json.loads(body)["code"] == "bad_origin"
+
+
+def test_own_origin(probe):
+    assert json.loads(probe.get(b"/x", b"Origin: http://front.test\r\n")[2])["origin_ok"]
+
+
+def test_host_is_checked(probe):
+    for host, status in ((b"front.test:99", 200), (b"a.front.test", 200), (b"evil.test", 400), (b"xfront.test", 400), (b"FRONT.TEST.", 200)):
+        with probe.connect() as sock:
+            sock.sendall(get(host=b"Host: " + host + b"\r\n", target=b"/hello"))
+            assert Reader(sock).reply()[0] == status, host
+
+
+def test_forwarded_headers_of_a_trusted_proxy(probe):
+    what = json.loads(probe.get(b"/x", b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 198.51.100.7, 127.0.0.1\r\n"
+                                       b"X-Forwarded-Proto: https\r\nX-Request-Id: from-the-proxy.1\r\n")[2])
+    assert what["addr"] == "198.51.100.7" and what["tls"] and what["id"] == "from-the-proxy.1"
+
+
+def test_forwarded_headers_of_anybody_else():
+    with Probe("trusted_proxies=10.0.0.1") as server:
+        what = json.loads(server.get(b"/x", b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\nX-Request-Id: chosen-by-me\r\n")[2])
+        assert what["addr"] == "127.0.0.1" and not what["tls"] and what["id"] != "chosen-by-me"
+
+
+# ---- pending replies
+
+def test_pipelining_while_a_reply_is_pending(probe):
+    with probe.connect() as sock:
+        reader = Reader(sock)
+        sock.sendall(get(target=b"/later?ms=200"))
+        for i in range(20):
+            sock.sendall(get(target=b"/%d" % i))
+            time.sleep(0.005)
+        assert b"later" in reader.reply()[2]
+        for i in range(20):
+            assert json.loads(reader.reply()[2])["target"] == f"/{i}"
+
+
+def test_garbage_while_a_reply_is_pending(probe):
+    with probe.connect() as sock:
+        reader = Reader(sock)
+        sock.sendall(get(target=b"/later?ms=200"))
+        time.sleep(0.05)
+        sock.sendall(b"\x00\x01garbage\r\n\r\n" + EVIL)
+        status, headers, _ = reader.reply()
+        assert status == 200 and headers["connection"] == "close" and reader.at_end()
+    assert not any("/evil" in line for line in probe.log()["seen"])
+
+
+def test_flood_while_a_reply_is_pending(probe):
+    with probe.connect() as sock:
+        sock.sendall(get(target=b"/later?ms=300"))
+        sock.setblocking(False)
+        sent, end = 0, time.monotonic() + 0.2
+        while time.monotonic() < end and sent < 20 << 20:
+            try:
+                sent += sock.send(get(target=b"/hello") * 500)
+            except BlockingIOError:
+                time.sleep(0.005)
+        sock.settimeout(5)
+        assert b"later" in Reader(sock).reply()[2]
+    wait_for(lambda: probe.log()["conns"] == 1)
+
+
+def test_leaving_while_a_reply_is_pending(probe):
+    gone = probe.log()["gone"]
+    for leave in (socket.socket.close, reset):
+        sock = probe.connect()
+        sock.sendall(get(target=b"/later?ms=5000"))
+        time.sleep(0.05)
+        leave(sock)
+    wait_for(lambda: probe.log()["gone"] == gone + 2)
+
+
+def test_leaving_a_stream(probe):
+    gone = probe.log()["gone"]
+    for _ in range(5):
+        sock = probe.connect()
+        sock.sendall(get(target=b"/stream?n=1000&ms=20"))
+        assert sock.recv(10)
+        sock.close()
+    wait_for(lambda: probe.log()["gone"] == gone + 5)
+
+
+def test_stream_then_next_request(probe):
+    with probe.connect() as sock:
+        reader = Reader(sock)
+        sock.sendall(get(target=b"/stream?n=5&ms=5") + get(target=b"/hello"))
+        assert reader.reply()[2] == b"s" * 50 and reader.reply()[0] == 200
+
+
+def test_stream_to_http10_ends_with_the_connection(probe):
+    with probe.connect() as sock:
+        sock.sendall(get(target=b"/stream?n=5&ms=5", version=b"HTTP/1.0"))
+        _, headers, body = Reader(sock).reply()
+        assert body == b"s" * 50 and "transfer-encoding" not in headers
+
+
+def test_large_reply_to_a_slow_reader(probe):
+    with probe.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader = Reader(sock)
+        sock.sendall(get(target=b"/big?bytes=6000000") + get(target=b"/hello"))
+        time.sleep(0.2)
+        body = reader.reply()[2]
+        assert len(body) == 6000000 and body[26000:26026] == b"abcdefghijklmnopqrstuvwxyz"
+        assert reader.reply()[0] == 200
+
+
+def test_expect_continue(probe):
+    with probe.connect() as sock:
+        sock.sendall(post(b"Expect: 100-continue\r\nContent-Length: 5\r\n"))
+        assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(b"hello")
+        assert json.loads(Reader(sock).reply()[2])["body"] == "hello"
+
+
+# ---- WebSockets
+
+def upgrade_cases():
+    two, half = frame(b"one") + frame(b"two"), frame(b"half a frame")
+    return {"echo": (b"", [frame(b"one")], [b"one"]),
+            "early-frames": (two, [], [b"one", b"two"]),
+            "early-half": (half[:5], [half[5:]], [b"half a frame"]),
+            "early-half-then-more": (two + half[:3], [half[3:], frame(b"three")], [b"one", b"two", b"half a frame", b"three"]),
+            "bytes": (b"", [bytes([b]) for b in two], [b"one", b"two"])}
+
+
+@pytest.mark.parametrize("name", sorted(upgrade_cases()))
+def test_upgrade(probe, name):
+    early, later, answers = upgrade_cases()[name]
+    with Socket(probe, early=early) as ws:
+        for part in later:
+            ws.sock.sendall(part)
+        for answer in answers:
+            assert ws.recv() == (1, answer)
+        ws.send(struct.pack(">H", 1000) + b"bye", 8)
+        assert ws.close_code() == 1000
+
+
+def test_upgrade_byte_by_byte(probe):
+    with probe.connect() as sock:
+        for byte in WS_GET % b"/ws" + frame(b"slow"):
+            sock.sendall(bytes([byte]))
+        reader = Reader(sock)
+        assert reader.reply()[0] == 101 and reader.exactly(6) == b"\x81\x04slow"
+
+
+def test_upgrade_after_keep_alive_requests(probe):
+    with probe.connect() as sock:
+        reader = Reader(sock)
+        sock.sendall(get(target=b"/hello"))
+        assert reader.reply()[0] == 200
+        sock.sendall(get(target=b"/hello") + get(target=b"/later?ms=20") + WS_GET % b"/ws" + frame(b"after"))
+        assert reader.reply()[0] == 200 and reader.reply()[0] == 200
+        assert reader.reply()[0] == 101 and reader.exactly(7) == b"\x81\x05after"
+
+
+def test_server_speaks_first(probe):
+    with Socket(probe, b"/ws/hello") as ws:
+        assert ws.recv() == (1, b"hello")
+
+
+def test_requests_after_the_upgrade_are_frames(probe):
+    with Socket(probe) as ws:
+        ws.sock.sendall(EVIL)
+        assert ws.close_code() == 1002
+    assert not any("/evil" in line for line in probe.log()["seen"])
+
+
+@pytest.mark.parametrize("data,code", [(frame(b"x", 2), 1003), (frame(b"\xff"), 1007), (b"\x81\x01x", 1002), (frame(b"x", 3), 1002),
+                                       (b"\xc1" + frame(b"x")[1:], 1002), (frame(b"x", 0), 1002), (frame(b"x" * 126, 9), 1002),
+                                       (frame(b"x" * 200000), 1009), (frame(b"close"), 4401), (frame(b"\x03", 8), 1002)])
+def test_close_codes(probe, data, code):
+    with Socket(probe) as ws:
+        ws.sock.sendall(data)
+        assert ws.close_code() == code
+    wait_for(lambda: probe.log()["ws"] == 0)
+
+
+def test_ping_is_answered(probe):
+    with Socket(probe) as ws:
+        ws.send(b"are you there", 9)
+        assert ws.recv() == (10, b"are you there")
+
+
+def test_slow_websocket_reader_is_closed_alone():
+    with Probe("ws_queue=64k") as server, Socket(server) as other:
+        with Socket(server) as ws:
+            ws.send(b"flood " + b"x" * 10000)
+            time.sleep(0.5)
+            other.send(b"still here")
+            assert other.recv() == (1, b"still here")
+            assert ws.close_code() == 1013
+        wait_for(lambda: server.log()["ws"] == 1)
+
+
+def test_silent_websocket_is_pinged_then_closed():
+    with Probe("ws_ping=500ms", "ws_pong=500ms", "keepalive_timeout=300ms") as server, Socket(server) as ws:
+        assert ws.recv() == (9, b"")
+        ws.send(b"", 10)
+        assert ws.recv() == (9, b"")
+        assert ws.close_code() == 1006
+        assert server.log()["ws_code"] == 1006
+
+
+def test_sixty_disconnects_at_random_places(probe):
+    print("seed", SEED)
+    rand = random.Random(SEED)
+    stream = WS_GET % b"/ws" + frame(b"hello") + frame(b"x" * 300) + frame(b"", 9)
+    for i in range(60):
+        sock = probe.connect()
+        sock.sendall(stream[:rand.randrange(1, len(stream) + 1)])
+        if rand.random() < 0.5:
+            time.sleep(rand.random() * 0.005)
+        (reset if i % 2 else socket.socket.close)(sock)
+    wait_for(lambda: (lambda log: log["ws"] == 0 and log["conns"] == 1 and log["pending"] == 0)(probe.log()))
+
+
+def test_epoll_knows_exactly_the_open_sockets():
+    with Probe(files=4096) as server:
+        base = server.sockets()
+        sockets = [Socket(server) for _ in range(1000)]
+        opened, watched = server.sockets()
+        assert opened - base[0] == 1000 and watched - base[1] == 1000, (base, opened, watched)
+        for ws in sockets[::2]:
+            ws.send(b"alive")
+            assert ws.recv() == (1, b"alive")
+        for ws in sockets:
+            ws.sock.close()
+        wait_for(lambda: server.log()["ws"] == 0)
+        assert wait_for(lambda: server.sockets() == base)
+
+
+# ---- time
+
+@pytest.mark.parametrize("first,setting,least", [(b"GET /a HTTP/1.1\r\nX: ", "header_timeout", 0.5),
+                                                 (post(b"Content-Length: 1000\r\n"), "body_timeout", 0.5),
+                                                 (chunked(b"ff\r\n"), "body_timeout", 0.5)], ids=["header", "body", "chunked"])
+def test_slow_sender_is_cut_absolutely(first, setting, least):
+    with Probe(f"{setting}=700ms") as server, server.connect() as sock:
+        start, reader = time.monotonic(), Reader(sock)
+        sock.sendall(first)
+        sock.settimeout(0.1)
+        while time.monotonic() - start < 5:
+            try:
+                sock.sendall(b"x")
+                if reader.more():
+                    break
+            except TimeoutError:
+                continue
+        took = time.monotonic() - start
+        sock.settimeout(5)
+        status, _, body = reader.reply()
+        assert status == 408 and json.loads(body)["temporary"] and least < took < 2
+
+
+def test_idle_connection_is_closed():
+    with Probe("keepalive_timeout=500ms") as server, server.connect() as sock:
+        reader = Reader(sock)
+        sock.sendall(get(target=b"/hello"))
+        assert reader.reply()[0] == 200
+        start = time.monotonic()
+        assert reader.at_end() and 0.3 < time.monotonic() - start < 2
+        with server.connect() as silent:
+            assert Reader(silent).at_end()
+
+
+def test_reader_that_stops_is_given_up():
+    with Probe("write_timeout=500ms") as server, server.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(get(target=b"/big?bytes=30000000"))
+        wait_for(lambda: server.log()["gone"] == 1)
+
+
+# ---- resources and ends
+
+def test_no_descriptors_left_does_not_spin():
+    with Probe("max_connections=1000", files=64) as server:
+        socks = [server.connect() for _ in range(100)]
+        time.sleep(0.3)
+        before = server.cpu_s()
+        time.sleep(2)
+        assert server.cpu_s() - before < 0.2
+        for sock in socks:
+            sock.close()
+        wait_for(lambda: server.log()["conns"] == 1)
+    assert server.err.count(b"accepting pauses") < 40
+
+
+def test_connections_are_capped():
+    with Probe("max_connections=20") as server:
+        socks = [server.connect() for _ in range(40)]
+        time.sleep(0.5)
+        assert server.sockets()[0] < 30
+        for sock in socks:
+            sock.close()
+        wait_for(lambda: server.log()["conns"] == 1)
+
+
+def test_drain():
+    with Probe() as server:
+        idle, busy, ws = server.connect(), server.connect(), Socket(server)
+        idle.sendall(get(target=b"/hello"))
+        assert Reader(idle).reply()[0] == 200
+        busy.sendall(get(target=b"/later?ms=300"))
+        time.sleep(0.1)
+        assert server.get(b"/drain")[0] == 204
+        assert Reader(idle).at_end()
+        assert ws.close_code() == 1012
+        reader = Reader(busy)
+        _, headers, body = reader.reply()
+        assert b"later" in body and headers["connection"] == "close" and reader.at_end()
+
+
+def test_stop_in_every_state():
+    with Probe() as server:
+        socks = [server.connect() for _ in range(8)]
+        for sock, raw in zip(socks, (b"", b"GET /", post(b"Content-Length: 5\r\n", b"ab"), get(target=b"/later?ms=60000"),
+                                     get(target=b"/stream?n=9999&ms=10"), get(target=b"/big?bytes=30000000"), WS_GET % b"/ws",
+                                     WS_GET % b"/ws" + frame(b"x" * 500)[:100])):
+            sock.sendall(raw)
+        time.sleep(0.2)
+
+
+def test_unix_socket_with_a_long_name(tmp_path):
+    path = str(tmp_path / "front.sock")
+    with Probe(unix=path) as server:
+        for name in (None, "\0abstract" + "x" * 90, str(tmp_path / "client.sock")):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                if name:
+                    sock.bind(name)
+                sock.settimeout(5)
+                sock.connect(path)
+                sock.sendall(get(target=b"/x"))
+                assert json.loads(Reader(sock).reply()[2])["addr"] == "unix"
+
+
+def test_many_clients_at_once(probe):
+    def work(seed):
+        rand = random.Random(seed)
+        for _ in range(30):
+            with probe.connect() as sock:
+                reader, count = Reader(sock), rand.randrange(1, 6)
+                sock.sendall(b"".join(get(target=rand.choice((b"/hello", b"/later?ms=1", b"/big?bytes=70000", b"/stream?n=2&ms=1")))
+                                      for _ in range(count)))
+                for _ in range(count):
+                    assert reader.reply()[0] == 200
+                done.append(count)
+
+    done = []
+    threads = [threading.Thread(target=work, args=(SEED + i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 240

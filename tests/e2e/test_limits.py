@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: ISC
+"""Rate limits: exact over all workers, told to the client, counted against the right one."""
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import wire
+from parlour import wait_for
+
+
+def hammer(daemon, count, threads=12, **how):
+    """count requests on connections of their own; (statuses, seconds from before the first to after the last)."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(threads) as pool:
+        answers = list(pool.map(lambda _: daemon.once("GET", "/api/auth/me", **how), range(count)))
+    return [a.status_code for a in answers], time.monotonic() - began
+
+
+def login(daemon, address=None, name="nobody", **headers):
+    if address:
+        headers["X-Forwarded-For"] = address
+    return daemon.post("/api/auth/login", {"username": name, "password": "wrong password"}, headers=headers)
+
+
+# ---- exactness ----
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_exact_over_all_workers(parlour, workers):
+    """admitted = burst + floor(elapsed / interval) under saturating demand, whoever answers."""
+    daemon = parlour(workers=workers, rate_read="20/min burst 50")
+    user = daemon.register()
+    statuses, elapsed = hammer(daemon, 200, headers=user.auth)
+    admitted = statuses.count(200)
+    assert set(statuses) == {200, 429}
+    assert 50 <= admitted <= 50 + math.floor(elapsed / 3.0), (admitted, elapsed)
+
+
+def test_exact_over_time(parlour):
+    """At 20/s for about two seconds: not one more than the rule, and not less than demand allows."""
+    daemon = parlour(workers=4, rate_read="20/s burst 5")
+    user = daemon.register()
+    began, admitted, last_good = time.monotonic(), 0, 0.0
+    with ThreadPoolExecutor(6) as pool:
+        while time.monotonic() - began < 2.0:
+            for answer in pool.map(lambda _: daemon.once("GET", "/api/auth/me", headers=user.auth), range(12)):
+                admitted += answer.status_code == 200
+            last_good = time.monotonic() - began
+    assert admitted <= 5 + math.floor(last_good * 20)
+    assert admitted >= 5 + math.floor((last_good - 0.5) * 20), "saturating demand gets what the rule gives"
+
+
+def test_limits_outlive_a_worker(parlour):
+    daemon = parlour(workers=2, rate_read="2/min burst 10")
+    user = daemon.register()
+    statuses, _ = hammer(daemon, 20, headers=user.auth)
+    assert statuses.count(200) == 10
+    for pid in daemon.workers().values():
+        daemon.kill_child(pid)
+    wait_for(lambda: daemon.once("GET", "/livez").status_code == 200)
+    assert hammer(daemon, 5, headers=user.auth)[0] == [429] * 5
+
+
+def test_off_is_off(parlour):
+    daemon = parlour(rate_read="off")
+    user = daemon.register()
+    assert set(hammer(daemon, 60, headers=user.auth)[0]) == {200}
+    assert "RateLimit" not in user.get("/api/auth/me").headers
+
+
+# ---- what clients are told ----
+
+def test_headers_of_the_limit(parlour):
+    daemon = parlour(rate_read="60/min burst 4")
+    user = daemon.register()
+    answers = [user.get("/api/auth/me") for _ in range(6)]
+    assert [a.status_code for a in answers] == [200] * 4 + [429] * 2
+    for answer in answers:
+        assert answer.headers["RateLimit"] and answer.headers["RateLimit-Policy"]
+    refused = answers[-1]
+    body = refused.json()
+    assert body["code"] == "rate_limited" and body["temporary"] is True
+    assert body["error"] == "Rate limit exceeded: 60 per 1 minute"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 2
+    assert wait_for(lambda: user.get("/api/auth/me").status_code == 200, 4), "after Retry-After it goes on"
+
+
+def test_probes_are_exempt(parlour):
+    daemon = parlour(rate_read="1/min")
+    for path in ("/livez", "/readyz", "/health"):
+        answers = [daemon.get(path) for _ in range(10)]
+        assert {a.status_code for a in answers} == {200}
+        assert not any("RateLimit" in a.headers for a in answers)
+
+
+def test_five_logins_a_minute(parlour):
+    """The default of the class login, and its words."""
+    daemon = parlour(rate_login="5/min")
+    answers = [login(daemon) for _ in range(7)]
+    assert [a.status_code for a in answers] == [401] * 5 + [429] * 2
+    assert answers[-1].json()["error"] == "Rate limit exceeded: 5 per 1 minute"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 12
+    refused = daemon.post("/api/auth/register", {"username": "x9", "email": "x9@example.org", "password": "correct horse 9"})
+    assert refused.status_code == 429, "registration counts in the same class"
+    assert daemon.get("/openapi.json").status_code == 200
+
+
+def test_refused_requests_cost_nothing(parlour):
+    """Hammering while refused does not push the end of the wait away."""
+    daemon = parlour(rate_read="60/min burst 2")
+    user = daemon.register()
+    for _ in range(40):
+        user.get("/api/auth/me")
+    wait_for(lambda: user.get("/api/auth/me").status_code == 200, 2.5, "one a second is still let through")
+
+
+# ---- whom they count against ----
+
+def test_users_have_their_own(parlour):
+    daemon = parlour(rate_read="2/min burst 6")
+    one, two = daemon.register(), daemon.register()
+    assert hammer(daemon, 10, headers=one.auth)[0].count(200) == 6
+    assert two.get("/api/auth/me").status_code == 200
+    assert daemon.login(one.name).get("/api/auth/me").status_code == 429, "another login session is the same user"
+
+
+def test_addresses_behind_a_trusted_proxy(parlour):
+    daemon = parlour(rate_login="2/min")
+    assert [login(daemon, "203.0.113.7").status_code for _ in range(3)] == [401, 401, 429]
+    assert login(daemon, "203.0.113.8").status_code == 401
+    forged = [login(daemon, f"198.51.100.{i}, 203.0.113.7").status_code for i in range(3)]
+    assert forged == [429] * 3, "what the client wrote itself, left of the proxy's word, does not count"
+    assert [login(daemon, f"2001:db8:1:2::{i:x}").status_code for i in range(1, 4)] == [401, 401, 429], "one /64"
+    assert login(daemon, "2001:db8:1:3::1").status_code == 401
+    for odd in ("", "garbage", "1.2.3.4.5", ", ,", "203.0.113.9:8080", "[2001:db8::1]:80", "unknown", "x" * 3000):
+        assert login(daemon, odd).status_code in (400, 401, 429), odd
+
+
+def test_xff_of_strangers_is_ignored(parlour):
+    daemon = parlour(rate_login="3/min", trusted_proxies="10.0.0.0/8")
+    codes = [login(daemon, f"203.0.113.{i}").status_code for i in range(6)]
+    assert codes == [401] * 3 + [429] * 3
+    wait_for(lambda: "warn" in [r.get("level") for r in daemon.records() if "orwarded" in str(r)], 5, "a warning")
+
+
+def test_sends_are_counted_on_every_way_in(parlour):
+    """REST, the native and the compatible socket share the class send of their user."""
+    daemon = parlour(rate_send="6/min burst 6")
+    user = daemon.register()
+    room = user.room()["id"]
+    with user.ws() as native, user.ws(f"/ws/chat/{room}", native=False) as compat:
+        for i in range(2):
+            native.send("send", topic=f"room:{room}", content=str(i), id=str(i))
+            native.expect("ack", id=str(i))
+            compat.send_text('{"message":"c"}')
+            compat.expect("message", content="c")
+            assert user.say(room, "r").status_code == 201
+        native.send("send", topic=f"room:{room}", content="over", id="over")
+        error = native.expect("error", id="over")
+        assert error["code"] == "rate_limited" and error["temporary"] is True and error["retry_after"] >= 1
+        compat.send_text('{"message":"over"}')
+        assert compat.expect("error")["code"] == "rate_limited"
+        assert user.say(room, "over").status_code == 429
+        native.ping_pong()
+
+
+def test_handshakes_are_counted(parlour):
+    daemon = parlour(rate_read="2/min burst 5")
+    user = daemon.register()
+    codes = []
+    for _ in range(7):
+        try:
+            daemon.ws("/ws", token=user.access).drop()
+            codes.append(101)
+        except wire.Refused as why:
+            codes.append(why.status)
+            assert why.headers["retry-after"]
+    assert codes[:4] == [101] * 4 and codes[-1] == 429
+
+
+def test_a_reload_changes_limits(parlour):
+    daemon = parlour(workers=4, rate_read="off")
+    user = daemon.register()
+    assert set(hammer(daemon, 20, headers=user.auth)[0]) == {200}
+    daemon.configure(rate_read="2/min burst 3")
+    daemon.reload()
+    wait_for(lambda: set(hammer(daemon, 8, headers=user.auth)[0]) == {429}, 10, "the new limit in every worker")
+
+
+def test_refusals_reach_the_operator(parlour, rows):
+    """The clerk writes refusals to limit_hits: who, what, how often."""
+    daemon = parlour(rate_read="2/min burst 2")
+    user = daemon.register()
+    for _ in range(9):
+        user.get("/api/auth/me")
+    found = wait_for(lambda: rows(f"SELECT class, sum(count) FROM limit_hits WHERE user_id = {user.id} GROUP BY 1"), 20)
+    assert found[0][0] == "read" and found[0][1] >= 7
+    assert "rate_refused" in daemon.ctl("metrics").stdout

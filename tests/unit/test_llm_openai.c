@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * OpenAI dialect: streams as servers send them, cut at every byte; whole completions; errors; requests; model lists.
+ *
+ * In the tables ' stands for ", so that JSON can be read.
+ */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "llm/llm_dialect.h"
+
+#define FFFD "\xef\xbf\xbd"
+#define SMILE "\xf0\x9f\x98\x80"
+
+static char *with_quotes(const char *text)
+{
+	size_t len = strlen(text);
+	char *copy = memcpy(pl_new(len + 1), text, len);
+
+	for (size_t i = 0; i < len; i++) {
+		if (copy[i] == '\'')
+			copy[i] = '"';
+	}
+	return copy;
+}
+
+struct heard { struct pl_buf text; int pieces, stop_after; };
+
+static bool on_text(void *arg, struct pl_str text)
+{
+	struct heard *heard = arg;
+
+	ck_assert_uint_gt(text.len, 0);
+	ck_assert(pl_utf8_ok(text.ptr, text.len));
+	pl_buf_addstr(&heard->text, text);
+	heard->pieces++;
+	return heard->stop_after == 0 || heard->pieces < heard->stop_after;
+}
+
+/* What is not given: a whole answer, no text, reason stop, no usage, no model. */
+struct stream_case {
+	const char *what, *bytes, *text, *model;
+	enum llm_stop stop;
+	enum pl_code code;
+	bool no_reason, permanent;
+	int64_t prompt, completion;	/* -1 unknown; 0 0 in the table means that as well */
+	int error_status;
+};
+
+#define EVENT(json) "data: " json "\n\n"
+#define CHUNK(delta, finish) \
+	EVENT("{'model':'m','choices':[{'index':0,'delta':" delta ",'finish_reason':" finish "}],'usage':null}")
+#define SAY(text) CHUNK("{'content':'" text "'}", "null")
+#define STOP(word) CHUNK("{}", "'" word "'")
+#define USAGE(total) "'usage':{'prompt_tokens':9,'completion_tokens':2,'total_tokens':" total "}"
+#define DONE "data: [DONE]\n\n"
+
+static const struct stream_case streams[] = {
+	{ .what = "plain",
+	  .bytes = CHUNK("{'role':'assistant','content':''}", "null") SAY("Hi") SAY(" you") STOP("stop")
+	    EVENT("{'choices':[]," USAGE("11") "}") DONE,
+	  .text = "Hi you", .model = "m", .prompt = 9, .completion = 2 },
+	{ .what = "CRLF, comments, byte order mark", .bytes = "\xef\xbb\xbf: OPENROUTER PROCESSING\r\n\r\n"
+	    "data: {'choices':[{'delta':{'content':'\xc3\xa9" SMILE "'},'finish_reason':'length'}]}\r\n\r\n"
+	    "data:[DONE]\r\n\r\n",
+	  .text = "\xc3\xa9" SMILE, .stop = LLM_STOP_LENGTH },
+	{ .what = "CR only, data in two lines",
+	  .bytes = "data: {'choices':[{'delta':{'content':'a'},\rdata: 'finish_reason':'stop'}]}\r\rdata: [DONE]\r\r",
+	  .text = "a" },
+	{ .what = "no end marker but a reason", .bytes = SAY("a") STOP("content_filter"),
+	  .text = "a", .model = "m", .stop = LLM_STOP_FILTER },
+	{ .what = "end marker but no reason", .bytes = SAY("a") DONE,
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true },
+	{ .what = "neither", .bytes = SAY("a"),
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM_CUT },
+	{ .what = "cut inside an event", .bytes = SAY("a") "data: {'choices':[{'del",
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM_CUT },
+	{ .what = "unknown reason, then null again", .bytes = SAY("a") STOP("tool_calls") CHUNK("{}", "null") DONE,
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER },
+	{ .what = "usage next to choices",
+	  .bytes = EVENT("{'choices':[{'delta':{'content':'a'},'finish_reason':'stop'}]," USAGE("11") "}") DONE,
+	  .text = "a", .prompt = 9, .completion = 2 },
+	{ .what = "x_groq usage", .bytes = SAY("a") STOP("stop") EVENT("{'x_groq':{" USAGE("11") "}}") DONE,
+	  .text = "a", .model = "m", .prompt = 9, .completion = 2 },
+	{ .what = "xAI: reasoning only in the total",
+	  .bytes = STOP("stop") EVENT("{'choices':[]," USAGE("351") "}") DONE,
+	  .model = "m", .prompt = 9, .completion = 342 },
+	{ .what = "list of parts",
+	  .bytes = CHUNK("{'content':[{'type':'thinking','thinking':[{'type':'text','text':'no'}]},"
+	    "{'type':'text','text':'a'},{'type':'text','text':'b'}]}", "'stop'") DONE, .text = "ab", .model = "m" },
+	{ .what = "reasoning is no text",
+	  .bytes = CHUNK("{'reasoning_content':'hm'}", "null") SAY("a") STOP("stop") DONE,
+	  .text = "a", .model = "m" },
+	{ .what = "another choice",
+	  .bytes = EVENT("{'choices':[{'index':1,'delta':{'content':'b'},'finish_reason':'length'},"
+	    "{'index':0,'delta':{'content':'a'},'finish_reason':'stop'}]}") DONE, .text = "a" },
+	{ .what = "empty first chunk (Azure)",
+	  .bytes = EVENT("{'id':'','model':'','choices':[],'prompt_filter_results':[]}") SAY("a") STOP("stop") DONE,
+	  .text = "a", .model = "m" },
+	{ .what = "refusal", .bytes = CHUNK("{'refusal':'I will not.'}", "'stop'") DONE,
+	  .text = "I will not.", .model = "m" },
+	{ .what = "NUL, surrogates", .bytes = SAY("a\\u0000\\ud83d\\ude00\\ud83dx\\ude00\\\\u0000") STOP("stop") DONE,
+	  .text = "a" FFFD SMILE FFFD "x" FFFD "\\u0000", .model = "m" },
+	{ .what = "broken UTF-8", .bytes = SAY("a\xff\xc3(\xe2\x82") STOP("stop") DONE,
+	  .text = "a" FFFD FFFD "(" FFFD, .model = "m" },
+	{ .what = "error next to choices", .bytes = SAY("a")
+	    EVENT("{'error':{'code':502,'message':'gone'},'choices':[{'delta':{'content':'no'}}],'usage':{}}") DONE,
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM,
+	  .error_status = 502 },
+	{ .what = "error as a word", .bytes = EVENT("{'error':'overloaded'}"),
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+	{ .what = "flat error", .bytes = EVENT("{'object':'error','message':'no','code':400}"),
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .error_status = 400, .permanent = true },
+	{ .what = "error null is none",
+	  .bytes = EVENT("{'error':null,'choices':[{'delta':{'content':'a'},'finish_reason':'stop'}]}") DONE,
+	  .text = "a" },
+	{ .what = "finish_reason error", .bytes = CHUNK("{'content':'a'}", "'error'") DONE,
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+	{ .what = "no credit", .bytes = EVENT("{'error':{'message':'m','type':'insufficient_quota','code':null}}"),
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .permanent = true },
+	{ .what = "broken JSON", .bytes = SAY("a") EVENT("{'choices':"),
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+	{ .what = "JSON, but no object", .bytes = EVENT("17"),
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+	{ .what = "after the end marker", .bytes = SAY("a") STOP("stop") DONE EVENT("rubbish"),
+	  .text = "a", .model = "m" },
+	{ .what = "web page", .bytes = "\n <html>",
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .permanent = true },
+	{ .what = "something", .bytes = "Bad Gateway",
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .permanent = true },
+	{ .what = "nothing", .bytes = "", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM_CUT },
+	{ .what = "whole completion",
+	  .bytes = "{'model':'m-2','choices':[{'index':0,'message':{'role':'assistant','content':'Hi','refusal':null},"
+	    "'finish_reason':'stop'}]," USAGE("11") "}", .text = "Hi", .model = "m-2", .prompt = 9, .completion = 2 },
+	{ .what = "whole completion, cut", .bytes = "{'model':'m-2','choices':[{'index':0",
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+	{ .what = "error with status 200", .bytes = "{'error':{'message':'no','code':'rate_limit'}}",
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+};
+
+static void check_outcome(const struct stream_case *c, const struct llm_decoder *dec, const struct heard *heard,
+    size_t at)
+{
+	enum pl_code code = dec->failed ? dec->err.code : PL_E_OK;
+	int64_t prompt = c->completion > 0 ? c->prompt : -1, completion = c->completion > 0 ? c->completion : -1;
+	const char *text = c->text != NULL ? c->text : "", *model = c->model != NULL ? c->model : "";
+
+	ck_assert_msg(code == c->code, "%s, cut at %zu: code %d (%s)", c->what, at, (int)code, dec->err.detail);
+	ck_assert_msg(pl_str_is(pl_buf_str(&heard->text), text), "%s, cut at %zu: %s", c->what, at, heard->text.ptr);
+	ck_assert_msg(dec->stop == c->stop && dec->finished == !c->no_reason, "%s, cut at %zu: stop", c->what, at);
+	ck_assert_msg(dec->prompt_tokens == prompt && dec->completion_tokens == completion, "%s: usage", c->what);
+	ck_assert_msg(strcmp(dec->model, model) == 0, "%s: model %s", c->what, dec->model);
+	ck_assert_msg(dec->error_status == c->error_status, "%s: status %d", c->what, dec->error_status);
+	ck_assert_msg(dec->permanent == c->permanent, "%s: permanent", c->what);
+}
+
+/* Feeds `step` bytes at a time after the first `at`. */
+static void run_stream(const struct stream_case *c, const char *bytes, size_t at, size_t step)
+{
+	struct heard heard = { .pieces = 0 };
+	struct llm_decoder dec;
+	size_t len = strlen(bytes), first = at;
+	bool more;
+
+	llm_openai_init(&dec, PL_STR_NONE, on_text, &heard);
+	more = llm_openai_feed(&dec, bytes, at);
+	for (; more && at < len; at += step)
+		more = llm_openai_feed(&dec, bytes + at, step < len - at ? step : len - at);
+	llm_openai_end(&dec);
+	check_outcome(c, &dec, &heard, first);
+	llm_openai_fini(&dec);
+	pl_buf_fini(&heard.text);
+}
+
+START_TEST(test_stream)
+{
+	const struct stream_case *c = &streams[_i];
+	char *bytes = with_quotes(c->bytes);
+	size_t len = strlen(bytes);
+
+	for (size_t at = 0; at <= len; at++)
+		run_stream(c, bytes, at, len + 1);
+	run_stream(c, bytes, 0, 1);
+	run_stream(c, bytes, 0, 7);
+	pl_free(bytes);
+}
+END_TEST
+
+START_TEST(test_stop_by_reader)
+{
+	struct heard heard = { .stop_after = 1 };
+	struct llm_decoder dec;
+	char *bytes = with_quotes(SAY("a") SAY("b"));
+
+	llm_openai_init(&dec, PL_STR_NONE, on_text, &heard);
+	ck_assert(!llm_openai_feed(&dec, bytes, strlen(bytes)));
+	ck_assert(!dec.failed);
+	ck_assert_int_eq(heard.pieces, 1);
+	llm_openai_fini(&dec);
+	pl_buf_fini(&heard.text);
+	pl_free(bytes);
+}
+END_TEST
+
+/* A line without end, and a whole reply without end: both stop at 1 MiB, whatever the slices. */
+START_TEST(test_caps)
+{
+	static const char *const starts[] = { "data: {\"x\":\"", "{\"x\":\"" };
+	char slice[4096];
+	struct llm_decoder dec;
+	size_t fed = 0;
+
+	memset(slice, 'a', sizeof(slice));
+	llm_openai_init(&dec, PL_STR_NONE, on_text, NULL);
+	ck_assert(llm_openai_feed(&dec, starts[_i], strlen(starts[_i])));
+	while (fed < 2 * LLM_EVENT_MAX && llm_openai_feed(&dec, slice, sizeof(slice)))
+		fed += sizeof(slice);
+	ck_assert(dec.failed && dec.permanent);
+	ck_assert_int_eq(dec.err.code, PL_E_UPSTREAM);
+	ck_assert_uint_le(fed, LLM_EVENT_MAX);
+	llm_openai_fini(&dec);
+}
+END_TEST
+
+static const struct refusal_case {
+	int status;
+	const char *body, *says, *hides;
+	bool again;
+} refusals[] = {
+	{ 401, "{'error':{'message':'Incorrect API key provided: sk-1'}}", "refused our key", "sk-1", false },
+	{ 403, "", "refused our key", NULL, false },
+	{ 400, "{'error':{'message':'too long\\nby far','code':null}}", "400: too long by far", NULL, false },
+	{ 400, "{'error':{'message':'your key sk-key is odd'}}", "status 400.", "sk-key", false },
+	{ 402, "{'error':{'message':'pay'}}", "402: pay", NULL, false },
+	{ 404, "<html>", "status 404.", "html", false },
+	{ 408, "", "408", NULL, true },
+	{ 409, "", "409", NULL, true },
+	{ 429, "{'error':{'message':'slow down','type':'tokens'}}", "429): slow down", NULL, true },
+	{ 429, "{'error':{'message':'m','code':'insufficient_quota'}}", "429", NULL, false },
+	{ 500, "{'error':'oops'}", "500: oops", NULL, true },
+	{ 503, "{'object':'error','message':'Loading model'}", "503: Loading model", NULL, true },
+	{ 302, "", "not followed", NULL, false },
+	{ 500, "[1", "500", NULL, true },
+};
+
+START_TEST(test_refusal)
+{
+	const struct refusal_case *c = &refusals[_i];
+	bool is_auth = c->status == 401 || c->status == 403;
+	char *body = with_quotes(c->body);
+	struct llm_decoder dec;
+
+	llm_openai_init(&dec, PL_STR("sk-key"), on_text, NULL);
+	llm_openai_refused(&dec, c->status, pl_str(body));
+	ck_assert(dec.failed);
+	ck_assert_int_eq(dec.err.code, is_auth ? PL_E_UPSTREAM_AUTH : PL_E_UPSTREAM);
+	ck_assert_int_eq(dec.error_status, c->status);
+	ck_assert_int_eq(dec.permanent, !c->again);
+	ck_assert_msg(strstr(pl_err_text(&dec.err), c->says) != NULL, "%s", pl_err_text(&dec.err));
+	ck_assert_msg(c->hides == NULL || strstr(pl_err_text(&dec.err), c->hides) == NULL, "%s", pl_err_text(&dec.err));
+	llm_openai_fini(&dec);
+	pl_free(body);
+}
+END_TEST
+
+static void check_encoding(const struct llm_request *request, const char *want)
+{
+	struct pl_buf body = PL_BUF(NULL);
+	char *text = with_quotes(want);
+
+	llm_openai_encode(request, &body);
+	ck_assert_str_eq(body.ptr, text);
+	pl_buf_fini(&body);
+	pl_free(text);
+}
+
+START_TEST(test_encode)
+{
+	const struct upstream_settings plain = { .model = "m-1" };
+	const struct upstream_settings full = { .model = "m-1", .include_usage = true,
+		.max_tokens_field = MAX_TOKENS_NEW };
+	const struct llm_message messages[] = {
+		{ LLM_USER, PL_STR("alice"), PL_STR("Hi \"you\"\n") },
+		{ LLM_ASSISTANT, PL_STR("guide"), PL_STR("Yes?") },
+		{ LLM_USER, PL_STR_NONE, PL_STR(SMILE) },
+	};
+	struct llm_request request = { .upstream = &plain, .temperature = NAN };
+
+	check_encoding(&request, "{'model':'m-1','messages':[],'stream':true}");
+	request = (struct llm_request){ .upstream = &full, .model = PL_STR("m-2"), .system = PL_STR("Be kind."),
+		.messages = messages, .messages_count = PL_COUNT(messages), .temperature = 0.5, .max_tokens = 64 };
+	check_encoding(&request, "{'model':'m-2','messages':[{'role':'system','content':'Be kind.'},"
+	    "{'role':'user','content':'alice: Hi \\'you\\'\\n'},{'role':'assistant','content':'Yes?'},"
+	    "{'role':'user','content':'" SMILE "'}],'temperature':0.5,'max_completion_tokens':64,'stream':true,"
+	    "'stream_options':{'include_usage':true}}");
+}
+END_TEST
+
+static const struct models_case { const char *body, *names; int count; } model_lists[] = {
+	{ "{'object':'list','data':[{'id':'a','object':'model'},{'id':'b/c'}]}", "a b/c", 2 },
+	{ "{'models':[{'id':'x'}],'meta':{'data':[{'id':'y'}]},'data' : [ {'id':'a','data':[{'id':'z'}]} ]}", "a", 1 },
+	{ "{'data':[{'name':']}\\'','id':'a'},{'no':1},{'id':7},{'id':''},['d'],5,{'id':'b'}]}", "a b", 2 },
+	{ "{'data':[]}", "", 0 },
+	{ "{'data':[{'id':'a'},{'id':'b'", "", -1 },
+	{ "{'data':'text'}", "", -1 },
+	{ "{'key':'data','list':[1]}", "", -1 },
+	{ "<html>", "", -1 },
+	{ "", "", -1 },
+	{ "{'data':[{'id':'1'},{'id':'2'},{'id':'3'},{'id':'4'},{'id':'5'},{'id':'6'}]}", "1 2 3 4 5", 5 },
+};
+
+START_TEST(test_models)
+{
+	const struct models_case *c = &model_lists[_i];
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf joined = PL_BUF(pool);
+	struct pl_str names[5];
+	char *body = with_quotes(c->body);
+	int count = llm_openai_models(pool, pl_str(body), names, PL_COUNT(names));
+
+	ck_assert_int_eq(count, c->count);
+	for (int i = 0; i < count; i++) {
+		pl_buf_adds(&joined, i > 0 ? " " : "");
+		pl_buf_addstr(&joined, names[i]);
+	}
+	ck_assert(pl_str_is(pl_buf_str(&joined), c->names));
+	pl_free(body);
+	pl_pool_free(&pool);
+}
+END_TEST
+
+Suite *suite_llm_openai(void);
+
+Suite *suite_llm_openai(void)
+{
+	Suite *suite = suite_create("llm_openai");
+	TCase *tc = tcase_create("all");
+
+	tcase_add_loop_test(tc, test_stream, 0, PL_COUNT(streams));
+	tcase_add_test(tc, test_stop_by_reader);
+	tcase_add_loop_test(tc, test_caps, 0, 2);
+	tcase_add_loop_test(tc, test_refusal, 0, PL_COUNT(refusals));
+	tcase_add_test(tc, test_encode);
+	tcase_add_loop_test(tc, test_models, 0, PL_COUNT(model_lists));
+	suite_add_tcase(suite, tc);
+	return suite;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Argon2id at the least cost the library takes, so that the suite stays fast.
+ */
+#include <check.h>
+#include <stdlib.h>
+
+#include "passwd.h"
+
+Suite *suite_passwd(void);
+
+static const struct pl_passwd_cost cheap = { .passes = 1, .memory_kib = 64, .lanes = 1 };
+static const struct pl_passwd_cost dearer = { .passes = 2, .memory_kib = 64, .lanes = 1 };
+
+START_TEST(round_trip)
+{
+	struct pl_str password = PL_STR("correct horse b\xc3\xa4ttery");
+	char one[PL_PASSWD_HASH_MAX], two[PL_PASSWD_HASH_MAX];
+	bool rehash = true;
+
+	ck_assert(pl_passwd_hash(password, cheap, one));
+	ck_assert(pl_passwd_hash(password, cheap, two));
+	ck_assert_str_ne(one, two);	/* salted */
+	ck_assert(strncmp(one, "$argon2id$v=19$m=64,t=1,p=1$", 28) == 0);
+	ck_assert(pl_passwd_verify(password, pl_str(one), cheap, &rehash));
+	ck_assert(!rehash);
+	ck_assert(pl_passwd_verify(password, pl_str(two), dearer, &rehash));
+	ck_assert(rehash);
+	ck_assert(!pl_passwd_verify(PL_STR("correct horse"), pl_str(one), cheap, &rehash));
+	ck_assert(!rehash);
+	ck_assert(!pl_passwd_verify(PL_STR(""), pl_str(one), cheap, &rehash));
+}
+END_TEST
+
+/* A stored hash stays good: password "password", salt "saltsaltsaltsalt", 1 pass, 64 KiB, 1 lane. */
+START_TEST(known)
+{
+	bool rehash;
+
+	ck_assert(pl_passwd_verify(PL_STR("password"), PL_STR("$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
+	    "Wb9DOLKUgwlL5fjad9tfCPU0SBAo0PEY/evJRhwtUR0"), cheap, &rehash));
+	ck_assert(!rehash);
+}
+END_TEST
+
+START_TEST(bytes)
+{
+	char hash[PL_PASSWD_HASH_MAX], big[PL_PASSWD_MAX + 1];
+	bool rehash;
+
+	/* A NUL inside counts; length at both sides of the limit; the empty password. */
+	ck_assert(pl_passwd_hash(pl_strn("a\0b", 3), cheap, hash));
+	ck_assert(pl_passwd_verify(pl_strn("a\0b", 3), pl_str(hash), cheap, &rehash));
+	ck_assert(!pl_passwd_verify(pl_strn("a\0c", 3), pl_str(hash), cheap, &rehash));
+	memset(big, 'p', sizeof(big));
+	ck_assert(pl_passwd_hash(pl_strn(big, PL_PASSWD_MAX), cheap, hash));
+	ck_assert(pl_passwd_verify(pl_strn(big, PL_PASSWD_MAX), pl_str(hash), cheap, &rehash));
+	ck_assert(!pl_passwd_verify(pl_strn(big, PL_PASSWD_MAX + 1), pl_str(hash), cheap, &rehash));
+	ck_assert(!pl_passwd_hash(pl_strn(big, PL_PASSWD_MAX + 1), cheap, hash));
+	ck_assert(!pl_passwd_hash(PL_STR_NONE, cheap, hash));
+	ck_assert(pl_passwd_hash(PL_STR(""), cheap, hash));
+	ck_assert(pl_passwd_verify(PL_STR(""), pl_str(hash), cheap, &rehash));
+}
+END_TEST
+
+START_TEST(unreadable)
+{
+	static const char *const hashes[] = {
+		"", "x", "$", "$argon2id$", "$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAA",
+		"$argon2id$v=16$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAA", "$argon2id$v=19$m=64,t=1,p=1",
+		"$argon2id$v=19$m=64,t=1,p=1$$", "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$",
+		"$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$!!!!", "$argon2id$v=19$m=64,t=1$c2FsdA$AAAA",
+		/* more memory, time or lanes than anybody asked for */
+		"$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"$argon2id$v=19$m=64,t=100000,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"$argon2id$v=19$m=65536,t=1,p=4000$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+		"$argon2id$v=19$m=64,t=1,p=1,x=1$c2FsdHNhbHRzYWx0c2FsdA$AAAA",
+	};
+	char nul[] = "$argon2id$v=19$m=64,t=1,p=1$c2FsdA\0c2FsdA$AAAA";
+	bool rehash = true;
+
+	for (size_t i = 0; i < PL_COUNT(hashes); i++) {
+		ck_assert_msg(!pl_passwd_verify(PL_STR("x"), pl_str(hashes[i]), cheap, &rehash), "%s", hashes[i]);
+		ck_assert(!rehash);
+	}
+	ck_assert(!pl_passwd_verify(PL_STR("x"), PL_STR_NONE, cheap, &rehash));
+	ck_assert(!pl_passwd_verify(PL_STR("x"), pl_strn(nul, sizeof(nul) - 1), cheap, &rehash));
+}
+END_TEST
+
+Suite *suite_passwd(void)
+{
+	Suite *suite = suite_create("passwd");
+	TCase *tc = tcase_create("passwd");
+
+	tcase_add_test(tc, round_trip);
+	tcase_add_test(tc, known);
+	tcase_add_test(tc, bytes);
+	tcase_add_test(tc, unreadable);
+	suite_add_tcase(suite, tc);
+	return suite;
+}

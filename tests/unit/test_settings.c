@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The configuration: its defaults, the rules between settings, the way to a child and back, and what a reload keeps.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/settings.h"
+
+Suite *suite_settings(void);
+
+#define OVERRIDES_MAX 8
+
+static struct config *read_with(const char *const *overrides, char why[512])
+{
+	int count = 0;
+
+	while (count < OVERRIDES_MAX && overrides[count] != NULL)
+		count++;
+	why[0] = '\0';
+	return config_read(NULL, overrides, count, why);
+}
+
+static struct config *must_read(const char *const *overrides)
+{
+	char why[512];
+	struct config *config = read_with(overrides, why);
+
+	ck_assert_msg(config != NULL, "%s", why);
+	return config;
+}
+
+/* A file that lives in memory; its name goes through /proc. */
+static int memory_file(const char *text, mode_t mode, char path_r[64])
+{
+	int fd = memfd_create("settings", 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(fchmod(fd, mode), 0);
+	snprintf(path_r, 64, "/proc/%d/fd/%d", (int)getpid(), fd);
+	return fd;
+}
+
+START_TEST(test_defaults)
+{
+	const char *none[OVERRIDES_MAX] = { NULL };
+	struct config *config = must_read(none);
+
+	ck_assert_int_eq(config->s.workers, 2);
+	ck_assert_int_eq(config->s.stop_timeout, 10000);
+	ck_assert_int_eq(config->s.listen_unix_mode, 0660);
+	ck_assert_int_eq(config->s.log_level, 2);
+	ck_assert_int_eq(config->s.registration, REGISTRATION_OPEN);
+	ck_assert_int_eq(config->s.argon2_memory, 19 << 20);
+	ck_assert_int_eq(config->s.rate_send.burst, 50);
+	ck_assert_int_eq(config->s.trusted_proxies.count, 3);
+	ck_assert_str_eq(config->s.llm_default, "local");
+	ck_assert_int_eq(config->upstreams_count, 0);
+	ck_assert_ptr_null(config_upstream(config, PL_STR("local")));
+	config_release(&config);
+	ck_assert_ptr_null(config);
+}
+END_TEST
+
+START_TEST(test_table_is_sound)
+{
+	for (size_t i = 0; i < settings_schema.count; i++) {
+		const struct pl_setting *row = &settings_schema.settings[i];
+
+		ck_assert_msg(row->text[0] != '\0' && row->section[0] != '\0', "%s has no text", row->name);
+		ck_assert_msg((row->type == PL_SET_ENUM) == (row->words != NULL), "%s: words", row->name);
+		ck_assert_msg(row->max >= row->min, "%s: bounds", row->name);
+		ck_assert_ptr_eq(pl_cfg_find(&settings_schema, row->name), row);
+	}
+}
+END_TEST
+
+static const struct { const char *overrides[OVERRIDES_MAX], *why; } rules[] = {
+	{ { "workers=17" }, "-o: workers: 17 is above max_workers (16)" },
+	{ { "max_workers=1" }, "default: workers: 2 is above max_workers (1)" },
+	{ { "workers=10" }, "default: db_connections: 20 is too few for 10 workers" },
+	{ { "workers=10", "db_connections=21" }, NULL },
+	{ { "rate_slots=262143" }, "-o: rate_slots: 262143 is not a power of two" },
+	{ { "ring_size=3M" }, "-o: ring_size: 3145728 bytes is not a power of two" },
+	{ { "ring_size=128k" }, "256k at least" },
+	{ { "listen=" }, "-o: listen: 1 to 31 addresses" },
+	{ { "listen=example.org:80" }, "-o: listen: example.org:80: has no numeric host" },
+	{ { "listen=127.0.0.1:80 127.0.0.1:80" }, "listed twice" },
+	{ { "listen=127.0.0.1:0 127.0.0.1:0" }, NULL },
+	{ { "metrics_listen=9464" }, "-o: metrics_listen: 9464: is not HOST:PORT" },
+	{ { "metrics_listen=" }, NULL },
+	{ { "max_content=32k", "max_body=16k" }, "-o: max_body: is below max_content" },
+	{ { "max_content=64k", "ws_max_frame=32k" }, "-o: ws_max_frame: is below max_content" },
+	{ { "access_token_life=2h", "refresh_token_life=1h" }, "-o: access_token_life: is longer" },
+	{ { "public_url=chat.example.org" }, "-o: public_url: chat.example.org is no http://" },
+	{ { "llm_default=openai" }, "-o: llm_default: there is no section [llm openai]" },
+	{ { "llm_default=x", "llm.x.url=https://x.test/v1" }, NULL },
+	{ { "llm.x.model=m" }, "[llm x]: url: is needed" },
+	{ { "llm.x.url=ftp://x.test/" }, "[llm x]: url: is no http:// or https:// address" },
+	{ { "llm.x.url=http://x y/v1" }, "[llm x]: url: is no http:// or https:// address" },
+	{ { "llm.local.url=http://x.test/" }, "[llm local]: this name belongs to" },
+	{ { "llm.x.url=http://x.test/", "llm.x.key=a", "llm.x.key_file=/b" }, "[llm x]: key: give either" },
+	{ { "no_such=1" }, "-o: no_such: unknown setting" },
+};
+
+START_TEST(test_rules)
+{
+	char why[512];
+	struct config *config = read_with(rules[_i].overrides, why);
+
+	if (rules[_i].why == NULL)
+		ck_assert_msg(config != NULL, "refused: %s", why);
+	else
+		ck_assert_msg(config == NULL && strstr(why, rules[_i].why) != NULL, "said: %s", why);
+	config_release(&config);
+}
+END_TEST
+
+START_TEST(test_file_and_line)
+{
+	char path[64], why[512], want[128];
+	int fd = memory_file("# one\nmax_workers = 4\nworkers = 5\n", 0600, path);
+
+	snprintf(want, sizeof(want), "%s:3: workers: 5 is above max_workers (4)", path);
+	ck_assert_ptr_null(config_read(path, NULL, 0, why));
+	ck_assert_str_eq(why, want);
+	close(fd);
+}
+END_TEST
+
+static const char *const rich[OVERRIDES_MAX] = {
+	"db=host=/run/postgresql password=hunter2", "listen=127.0.0.1:1 [::1]:2 unix:/tmp/x", "rate_send=3/min burst 9",
+	"llm.one.url=https://one.test/v1", "llm.one.models=a b c", "llm.two.url=http://two.test", "llm.two.key=sk-2",
+	    NULL,
+};
+
+START_TEST(test_pack_and_unpack)
+{
+	struct config *config = must_read(rich), *back;
+	struct pl_buf bytes = PL_BUF(NULL), again = PL_BUF(NULL);
+	char why[512];
+
+	config->token_key.secret = pl_secret_copy(config->pool, "0123456789abcdef0123456789abcdef", 32);
+	memcpy(config->token_key.kid, "0011223344556677", 17);
+	config_pack(config, &bytes);
+	back = config_unpack(pl_buf_str(&bytes), why);
+	ck_assert_msg(back != NULL, "%s", why);
+	config_release(&config);
+	ck_assert_str_eq(back->s.db, "host=/run/postgresql password=hunter2");
+	ck_assert_int_eq(back->s.listen.count, 3);
+	ck_assert_str_eq(back->s.listen.items[2], "unix:/tmp/x");
+	ck_assert_int_eq(back->s.rate_send.burst, 9);
+	ck_assert_int_eq(back->upstreams_count, 2);
+	ck_assert_str_eq(config_upstream(back, PL_STR("one"))->models.items[1], "b");
+	ck_assert_str_eq(config_upstream(back, PL_STR("two"))->key, "sk-2");
+	ck_assert_int_eq(config_upstream(back, PL_STR("two"))->include_usage, true);
+	ck_assert_str_eq(back->token_key.kid, "0011223344556677");
+	ck_assert_uint_eq(back->token_key.secret.len, 32);
+	config_pack(back, &again);
+	ck_assert_uint_eq(bytes.len, again.len);
+	ck_assert_mem_eq(bytes.ptr, again.ptr, bytes.len);
+	config_release(&back);
+	pl_buf_fini(&bytes);
+	pl_buf_fini(&again);
+}
+END_TEST
+
+/* Cut anywhere, or with a wrong number anywhere: an error or a configuration, never a step beyond the bytes. */
+START_TEST(test_unpack_damaged)
+{
+	struct config *config = must_read(rich), *back;
+	struct pl_buf bytes = PL_BUF(NULL);
+	char why[512];
+
+	config_pack(config, &bytes);
+	config_release(&config);
+	for (size_t len = 0; len < bytes.len; len++)
+		ck_assert_ptr_null(config_unpack(pl_strn(bytes.ptr, len), why));
+	for (size_t at = 0; at < bytes.len; at += 3) {
+		char old = bytes.ptr[at];
+
+		bytes.ptr[at] = (char)0xff;
+		back = config_unpack(pl_buf_str(&bytes), why);
+		config_release(&back);
+		bytes.ptr[at] = old;
+	}
+	pl_buf_fini(&bytes);
+}
+END_TEST
+
+static void gather(void *arg, const char *name)
+{
+	pl_buf_addf(arg, "%s ", name);
+}
+
+START_TEST(test_reload_keeps)
+{
+	const char *before[OVERRIDES_MAX] = { "workers=3", "db=dbname=a", "listen=127.0.0.1:1", "server_name=old",
+	    NULL };
+	const char *after[OVERRIDES_MAX] = { "workers=4", "db=dbname=b", "listen=127.0.0.1:1 127.0.0.1:2",
+	    "server_name=new",
+	    "rate_send=1/s", NULL };
+	struct config *old = must_read(before), *fresh = must_read(after);
+	struct pl_buf names = PL_BUF(NULL);
+
+	config_keep_restart_only(fresh, old, gather, &names);
+	config_release(&old);
+	ck_assert_str_eq(names.ptr, "listen workers db ");
+	ck_assert_int_eq(fresh->s.workers, 3);
+	ck_assert_str_eq(fresh->s.db, "dbname=a");
+	ck_assert_int_eq(fresh->s.listen.count, 1);
+	ck_assert_str_eq(fresh->s.server_name, "new");
+	ck_assert_int_eq(fresh->s.rate_send.count, 1);
+	config_release(&fresh);
+	pl_buf_fini(&names);
+}
+END_TEST
+
+START_TEST(test_reload_keeps_token_key)
+{
+	const char *none[OVERRIDES_MAX] = { NULL };
+	struct config *old = must_read(none), *fresh = must_read(none);
+	struct pl_buf names = PL_BUF(NULL);
+
+	old->token_key.secret = pl_secret_copy(old->pool, "one", 3);
+	fresh->token_key.secret = pl_secret_copy(fresh->pool, "two", 3);
+	config_keep_restart_only(fresh, old, gather, &names);
+	config_release(&old);
+	ck_assert_str_eq(names.ptr, "key_file ");
+	ck_assert_mem_eq(fresh->token_key.secret.ptr, "one", 3);
+	config_release(&fresh);
+	pl_buf_fini(&names);
+}
+END_TEST
+
+START_TEST(test_holds)
+{
+	const char *none[OVERRIDES_MAX] = { NULL };
+	struct config *config = must_read(none), *task = config_hold(config);
+
+	config_release(&config);
+	ck_assert_int_eq(task->s.workers, 2);
+	config_release(&task);
+}
+END_TEST
+
+static const struct { const char *text; mode_t mode; const char *key, *why; } key_files[] = {
+	{ "sk-test-1\n", 0600, "sk-test-1", NULL },
+	{ "sk-test-2", 0440, "sk-test-2", NULL },
+	{ "sk-test-3\r\n\n", 0400, "sk-test-3", NULL },
+	{ "sk-test-4\n", 0644, NULL, "chmod 0600" },
+	{ "sk-test-5\n", 0620, NULL, "chmod 0600" },
+	{ "\n", 0600, NULL, "is empty" },
+	{ "two words\n", 0600, NULL, "holds something else" },
+};
+
+START_TEST(test_key_files)
+{
+	char key_path[64], up_path[64], key[96], up[96], why[512];
+	int key_fd = memory_file("Zm9yIHVuaXQgdGVzdHMgb25seSwgNDggYnl0ZXMgbG9uZyE=\n", 0600, key_path);
+	int up_fd = memory_file(key_files[_i].text, key_files[_i].mode, up_path);
+	const char *overrides[OVERRIDES_MAX] = { key, "llm.x.url=http://x.test/", up, NULL };
+	struct config *config;
+	bool good;
+
+	snprintf(key, sizeof(key), "key_file=%s", key_path);
+	snprintf(up, sizeof(up), "llm.x.key_file=%s", up_path);
+	config = must_read(overrides);
+	good = config_secrets(config, why);
+	if (key_files[_i].key != NULL) {
+		ck_assert_msg(good, "%s", why);
+		ck_assert_str_eq(config->upstreams[0].key, key_files[_i].key);
+		ck_assert_uint_ge(config->token_key.secret.len, 32);
+	} else {
+		ck_assert_msg(!good && strstr(why, key_files[_i].why) != NULL, "said: %s", why);
+	}
+	config_release(&config);
+	close(key_fd);
+	close(up_fd);
+}
+END_TEST
+
+START_TEST(test_no_key_file)
+{
+	const char *none[OVERRIDES_MAX] = { NULL };
+	struct config *config = must_read(none);
+	char why[512];
+
+	ck_assert(!config_secrets(config, why));
+	ck_assert_msg(strstr(why, "default: key_file: is not set") != NULL, "said: %s", why);
+	config_release(&config);
+}
+END_TEST
+
+Suite *suite_settings(void)
+{
+	Suite *suite = suite_create("settings");
+	TCase *tcase = tcase_create("settings");
+
+	tcase_add_test(tcase, test_defaults);
+	tcase_add_test(tcase, test_table_is_sound);
+	tcase_add_loop_test(tcase, test_rules, 0, (int)PL_COUNT(rules));
+	tcase_add_test(tcase, test_file_and_line);
+	tcase_add_test(tcase, test_pack_and_unpack);
+	tcase_add_test(tcase, test_unpack_damaged);
+	tcase_add_test(tcase, test_reload_keeps);
+	tcase_add_test(tcase, test_reload_keeps_token_key);
+	tcase_add_test(tcase, test_holds);
+	tcase_add_loop_test(tcase, test_key_files, 0, (int)PL_COUNT(key_files));
+	tcase_add_test(tcase, test_no_key_file);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
