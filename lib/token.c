@@ -106,7 +106,7 @@ static bool claim_int(jwt_t *jwt, const char *name, int64_t min, int64_t *value_
 static bool header_ok(jwt_t *jwt, const struct pl_token_key *key)
 {
 	/* The token named its algorithm itself: HS512 or HS384 under the same secret would have passed so far. */
-	if (jwt_get_alg(jwt) != JWT_ALG_HS256)
+	if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !pl_str_is(pl_str(jwt_get_header(jwt, "alg")), "HS256"))
 		return false;
 	if (!pl_str_is(pl_str(jwt_get_header(jwt, "kid")), key->kid))
 		return false;

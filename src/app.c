@@ -107,7 +107,7 @@ static void worker_reload(struct worker *worker)
 
 static void worker_drain(struct worker *worker, int ws_close_code, bool cut)
 {
-	http_server_drain(http);
+	http_server_drain(http, !cut);
 	ws_server_drain(ws_sockets, ws_close_code, ws_close_code == 1001 ? "stopping" : "restarting", DRAIN_SPREAD_MS);
 	if (cut)
 		agents_cut(svc.agents);

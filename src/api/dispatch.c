@@ -11,7 +11,8 @@
 
 static void checked(struct call *call);
 
-static void fail_method(struct req *req, unsigned methods)
+/* 405, or the answer to OPTIONS. */
+static void tell_methods(struct req *req, unsigned methods)
 {
 	static const struct { enum req_method method; const char *name; } names[] = {
 		{ REQ_GET, "GET, HEAD" }, { REQ_POST, "POST" }, { REQ_PUT, "PUT" }, { REQ_PATCH, "PATCH" }, { REQ_DELETE, "DELETE" },
@@ -23,7 +24,10 @@ static void fail_method(struct req *req, unsigned methods)
 			pl_buf_addf(&allow, "%s%s", allow.len > 0 ? ", " : "", names[i].name);
 	pl_buf_adds(&allow, allow.len > 0 ? ", OPTIONS" : "OPTIONS");
 	req_header_add(req, "Allow", allow.ptr);
-	req_fail_code(req, PL_E_BAD_METHOD);
+	if (req->method == REQ_OPTIONS)
+		req_reply_empty(req, 204);
+	else
+		req_fail_code(req, PL_E_BAD_METHOD);
 }
 
 /* ---- token ---- */
@@ -230,7 +234,11 @@ void dispatch_request(void *arg, struct req *req)
 		return;
 	}
 	if (call->route == NULL) {
-		fail_method(req, methods);
+		tell_methods(req, methods);
+		return;
+	}
+	if (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) {
+		req_fail_code(req, PL_E_BAD_ORIGIN); /* another site's page may read what is public, but change nothing */
 		return;
 	}
 	req->route = call->route->path;

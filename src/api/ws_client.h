@@ -21,6 +21,8 @@ struct ws_dialect {
 	void (*ready)(struct ws_client *client, bool by_handshake);
 	void (*frame)(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame);
 	void (*error)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+	/* The client was taken out of the room. */
+	void (*ended)(struct ws_client *client, int64_t room_id);
 };
 extern const struct ws_dialect ws_native, ws_room_compat;
 

@@ -394,7 +394,21 @@ static void native_error(struct ws_client *client, struct pl_str id, const struc
 	pl_pool_free(&pool);
 }
 
-const struct ws_dialect ws_native = { .render = HUB_NATIVE, .ready = native_ready, .frame = native_frame, .error = native_error };
+static void native_ended(struct ws_client *client, int64_t room_id)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = begin(&buf, "unsubscribed", PL_STR_NONE);
+
+	write_topic(&w, room_id);
+	pl_jw_kcstr(&w, "code", pl_err_info(PL_E_NOT_FOUND)->code);
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
+const struct ws_dialect ws_native = { .render = HUB_NATIVE, .ready = native_ready, .frame = native_frame,
+	.error = native_error, .ended = native_ended };
 
 void ws_open_native(struct call *call)
 {

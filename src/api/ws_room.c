@@ -108,8 +108,13 @@ static void room_frame(struct ws_client *client, struct pl_task *task, const str
 	ws_client_error(client, PL_STR_NONE, &err);
 }
 
+static void room_ended(struct ws_client *client, int64_t room_id)
+{
+	ws_client_close(client, PL_E_NOT_FOUND);
+}
+
 const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .ready = room_ready, .frame = room_frame,
-	.error = room_error };
+	.error = room_error, .ended = room_ended };
 
 void ws_open_room(struct call *call)
 {

@@ -57,4 +57,13 @@ static void on_event(struct hub_sub *sub, struct hub_event *event)
 		(void)ws_send(client->conn, buf);
 }
 
-const struct hub_sub_ops ws_sub_ops = { .event = on_event };
+static void on_ended(struct hub_sub *sub)
+{
+	struct ws_client *client = sub->owner;
+	int64_t room_id = hub_sub_room(sub);
+
+	ws_subs_drop(client, sub);
+	client->dialect->ended(client, room_id);
+}
+
+const struct hub_sub_ops ws_sub_ops = { .event = on_event, .ended = on_ended };

@@ -15,7 +15,6 @@
 #include "core/addr.h"
 
 #define KEY_FILE_MAX_BYTES 1024
-#define RING_MIN_BYTES 262144	/* what shm_new() asks for */
 #define LISTEN_MAX 31		/* and one for metrics_listen */
 
 static const char *origin_of(const struct config *config, const char *key)
@@ -63,10 +62,6 @@ static bool check_processes(const struct config *config, char why[512])
 		return refuse(config, "rate_slots", why, "%lld is not a power of two", (long long)s->rate_slots);
 	if (!power_of_two(s->ring_size))
 		return refuse(config, "ring_size", why, "%lld bytes is not a power of two", (long long)s->ring_size);
-	if (s->ring_size < RING_MIN_BYTES)
-		return refuse(config, "ring_size", why,
-		    "%lld bytes cannot hold a few of the largest events: 256k at least",
-		    (long long)s->ring_size);
 	return true;
 }
 

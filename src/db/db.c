@@ -29,15 +29,30 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 
 void db_again(struct db *db)
 {
-	struct timeval now = {0, 0};
+	struct timeval now = { 0, 0 };
 
 	if (!event_pending(db->ev_again, EV_TIMEOUT, NULL))
 		event_add(db->ev_again, &now);
 }
 
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	db_turn(arg);
+}
+
+void db_want_turn(struct db *db)
+{
+	struct timeval now = { 0, 0 };
+
+	if (db->turn_wanted)
+		return;
+	db->turn_wanted = true;
+	event_add(db->ev_turn, &now);
+}
+
 void db_arm_sweep(struct db *db)
 {
-	struct timeval tv = {0, SWEEP_MS * 1000};
+	struct timeval tv = { 0, SWEEP_MS * 1000 };
 
 	if (db->sweeping)
 		return;
@@ -57,7 +72,7 @@ static void sweep_call(struct pgcall *call, int64_t now_ns, bool up)
 		return;
 	if (call->sent && call->stmt->class == STMT_PLAIN) {
 		if (!late)
-			return; /* a write under way: the outcome is worth waiting for */
+			return;		/* a write under way: the outcome is worth waiting for */
 		code = PL_E_WRITE_UNKNOWN;
 	} else if (late && !up) {
 		code = PL_E_DB_AWAY;
@@ -121,15 +136,16 @@ static void identify(struct db *db)
 
 struct db *db_new(struct event_base *base, struct shm *shm, const struct config *config, int slot)
 {
-	static const struct timeval second = {1, 0};
+	static const struct timeval second = { 1, 0 };
 	struct db *db = pl_new(sizeof(*db));
 
-	*db = (struct db){.base = base, .shm = shm, .config = config_hold(config), .slot = slot};
+	*db = (struct db){ .base = base, .shm = shm, .config = config_hold(config), .slot = slot };
 	TAILQ_INIT(&db->active);
 	TAILQ_INIT(&db->failed);
 	identify(db);
 	db->ev_again = evtimer_new(base, on_again, db);
 	db->ev_sweep = evtimer_new(base, on_sweep, db);
+	db->ev_turn = evtimer_new(base, on_turn, db);
 	db->ev_trim = event_new(base, -1, EV_PERSIST, on_trim, db);
 	event_add(db->ev_trim, &second);
 	if (!db->clerk)
@@ -143,6 +159,10 @@ void db_turn(void *arg)
 {
 	struct db *db = arg;
 
+	if (db->turn_wanted) {
+		db->turn_wanted = false;
+		event_del(db->ev_turn);
+	}
 	if (db->read != NULL)
 		pgread_turn(db->read);
 	wgroup_turn(db->wgroup);
@@ -204,6 +224,7 @@ void db_free(struct db **dbp)
 	event_free(db->ev_again);
 	event_free(db->ev_sweep);
 	event_free(db->ev_trim);
+	event_free(db->ev_turn);
 	config_release(&config);
 	pl_free(db);
 }

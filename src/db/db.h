@@ -3,8 +3,8 @@
  * One process's way to PostgreSQL: a pipelined connection for reads, one for write groups, and a few plain ones.
  *
  * Everything is asynchronous. A repo_* function takes the task that asks, holds it, and calls `done(arg, result, err)`
- * exactly once, never before it returned: result in task->pool and err NULL, or result NULL and err. The deadline is the
- * task's. Errors that every repo_* function can give, beside those its comment names:
+ * exactly once, never before it returned: result in task->pool and err NULL, or result NULL and err. The deadline is
+ * the task's. Errors that every repo_* function can give, beside those its comment names:
  *
  *   PL_E_DB_AWAY        no database now, nothing was done; retry_after_s is set
  *   PL_E_DEADLINE       the task's deadline (or statement_timeout) passed; a read, or a write that did not happen
@@ -14,8 +14,8 @@
  *   PL_E_STOPPING       db_free() came first
  *   PL_E_DB             the database refused the statement; logged here with statement name and SQLSTATE
  *
- * Texts handed in must be valid UTF-8 without U+0000, UUIDs well-formed (PL_BUG otherwise: callers validate input). They
- * are copied before the call returns. Times are microseconds since 1970 UTC; 0 = none. `done` may be NULL.
+ * Texts handed in must be valid UTF-8 without U+0000, UUIDs well-formed (PL_BUG otherwise: callers validate input).
+ * They are copied before the call returns. Times are microseconds since 1970 UTC; 0 = none. `done` may be NULL.
  */
 #ifndef DB_DB_H
 #define DB_DB_H
@@ -33,7 +33,9 @@ struct db;
  * config is held. shm may be NULL (tools and tests): no metrics, no boot key.
  */
 struct db *db_new(struct event_base *base, struct shm *shm, const struct config *config, int slot);
-/* End-of-turn hook, for worker_on_turn(): one Sync for this turn's reads, the next write group when none is in flight. */
+/*
+ * End-of-turn hook, for worker_on_turn(): one Sync for this turn's reads, the next write group when none is in flight.
+ */
 void db_turn(void *db);
 /* Both standing connections work (the clerk: the last attempt worked). */
 bool db_up(const struct db *db);
@@ -45,9 +47,9 @@ void db_config(struct db *db, const struct config *config);
 void db_free(struct db **db);
 
 /* A write or check that gives nothing but its success: *result is true. */
-typedef void(db_done_fn)(void *arg, const bool *result, const struct pl_err *err);
+typedef void (db_done_fn)(void *arg, const bool *result, const struct pl_err *err);
 /* How many rows were touched. */
-typedef void(db_count_fn)(void *arg, const int64_t *result, const struct pl_err *err);
+typedef void (db_count_fn)(void *arg, const int64_t *result, const struct pl_err *err);
 
 /* One trivial query; measures that the database answers. */
 void repo_ping(struct db *db, struct pl_task *task, db_done_fn *done, void *arg);

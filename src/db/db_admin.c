@@ -30,7 +30,7 @@ void db_admin_where(const char *dsn, char out[256])
 }
 
 struct init {
-	PGconn *pg; /* NULL when only printing without a server */
+	PGconn *pg;			/* NULL when only printing without a server */
 	struct pl_pool *pool;
 	const struct initdb_opts *opts;
 	FILE *out;
@@ -120,7 +120,7 @@ static bool everything(struct init *init)
 
 enum migrate_result db_admin_init(const struct initdb_opts *opts, FILE *out, char why[512])
 {
-	struct init init = {.opts = opts, .out = out, .why = why};
+	struct init init = { .opts = opts, .out = out, .why = why };
 	bool good;
 
 	if (!name_plain(opts->database)) {
@@ -157,7 +157,7 @@ static const char *ask(
 /* Each step looks first; the functions are the ones the daemon uses, so logs and names are right. */
 static bool seed(PGconn *pg, struct pl_pool *pool, const char *username, const char *hash, FILE *out, char why[512])
 {
-	const char *params[4] = {username, hash};
+	const char *params[4] = { username, hash };
 	const char *user, *role_id, *room;
 
 	if (ask(pg, pool, "SELECT status FROM user_create($1, NULL, 'Demo account', $2, 'user')", 2, params, why) ==
@@ -190,8 +190,8 @@ static bool seed(PGconn *pg, struct pl_pool *pool, const char *username, const c
 	return true;
 }
 
-enum migrate_result db_admin_seed_demo(
-    const char *dsn, const char *username, const char *password_hash, FILE *out, char why[512])
+enum migrate_result db_admin_seed_demo(const char *dsn, const char *username, const char *password_hash, FILE *out,
+    char why[512])
 {
 	PGconn *pg = migrate_connect(dsn, "parlourctl seed-demo", why);
 	struct pl_pool *pool;

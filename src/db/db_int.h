@@ -11,30 +11,33 @@
 #include "db/pgread.h"
 #include "db/wgroup.h"
 
-#define DB_RETRY_AFTER_S 2 /* Retry-After while the database is away */
-#define DB_TRIES_MAX 3     /* sends of one read, or of one statement that was rolled back by a deadlock */
-#define DB_QUEUE_MAX 8192  /* calls waiting for one connection */
+#define DB_RETRY_AFTER_S 2	/* Retry-After while the database is away */
+#define DB_TRIES_MAX 3		/* sends of one read, or of one statement that was rolled back by a deadlock */
+#define DB_QUEUE_MAX 8192	/* calls, or sends, that may be under way in this process */
 
 struct db {
 	struct event_base *base;
-	struct shm *shm;             /* may be NULL */
-	const struct config *config; /* held */
+	struct shm *shm;		/* may be NULL */
+	const struct config *config;	/* held */
 	int slot;
 	uint32_t slot_generation;
 	bool clerk, stopping;
-	int64_t boot; /* random per start of the daemon, from the segment */
+	int64_t boot;			/* random per start of the daemon, from the segment */
 	char host[65];
-	struct pgread *read; /* NULL in the clerk */
+	struct pgread *read;		/* NULL in the clerk */
 	struct pgplain *plain;
 	struct wgroup *wgroup;
-	struct pgcall_list active; /* started, not finished */
-	struct pgcall_list failed; /* to be told so by the next turn */
-	struct event *ev_again, *ev_sweep, *ev_trim;
-	bool sweeping;
+	struct pgcall_list active;	/* started, not finished */
+	struct pgcall_list failed;	/* to be told so by the next turn */
+	struct event *ev_again, *ev_sweep, *ev_trim, *ev_turn;
+	bool sweeping, turn_wanted;
+	int active_count;
 };
 
 /* The deferred completions run in a later turn. */
 void db_again(struct db *db);
+/* Something waits for db_turn(): the loop turns once more if the hook of this turn ran already. */
+void db_want_turn(struct db *db);
 /* Deadlines are looked at every 25 ms while anything is waiting. */
 void db_arm_sweep(struct db *db);
 

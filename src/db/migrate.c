@@ -55,7 +55,7 @@ static bool apply(struct run *run, const struct migrate_file *file)
 	const char *sql = file->sql;
 	bool good;
 
-	if (file->version > 0) /* in the same transaction; names and sums hold no quotes */
+	if (file->version > 0)		/* in the same transaction; names and sums hold no quotes */
 		sql = pl_sprintf(run->pool,
 		    "%s;\nINSERT INTO schema_migrations (version, name, checksum) VALUES (%d, '%s', '%s')", file->sql,
 		    file->version, file->name, file->checksum);
@@ -131,7 +131,7 @@ enum migrate_result migrate_run(const char *dsn, const char *sql_dir, bool dry_r
 	enum migrate_result result = MIGRATE_SCHEMA;
 	char where[256];
 
-	*run = (struct run){.pool = pool, .dry_run = dry_run, .out = out, .why = why};
+	*run = (struct run){ .pool = pool, .dry_run = dry_run, .out = out, .why = why };
 	run->count = migrate_files(pool, sql_dir, run->files, why);
 	if (run->count > 0) {
 		run->pg = migrate_connect(dsn, "parlourctl migrate", why);

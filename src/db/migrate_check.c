@@ -78,10 +78,8 @@ static bool connections_fit(PGconn *pg, struct pl_pool *pool, int64_t wanted, ch
 	most = strtol(text, NULL, 10);
 	if (wanted <= most)
 		return true;
-	snprintf(why, 512,
-	    "db_connections = %lld, but PostgreSQL has %ld for ordinary roles (max_connections less "
-	    "superuser_reserved_connections): lower the one or raise the other",
-	    (long long)wanted, most);
+	snprintf(why, 512, "db_connections = %lld, but PostgreSQL has %ld for ordinary roles (max_connections less "
+	    "superuser_reserved_connections): lower the one or raise the other", (long long)wanted, most);
 	return false;
 }
 

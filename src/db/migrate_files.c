@@ -28,13 +28,13 @@ static void ignore_notice(void *arg, const PGresult *res)
 
 PGconn *migrate_connect(const char *dsn, const char *name, char why[512])
 {
-	const char *keys[] = {"dbname", "application_name", "client_encoding", "connect_timeout", NULL};
-	const char *values[] = {dsn, name, "UTF8", "10", NULL};
+	const char *keys[] = { "dbname", "application_name", "client_encoding", "connect_timeout", NULL };
+	const char *values[] = { dsn, name, "UTF8", "10", NULL };
 	PQconninfoOption *options = PQconninfoParse(dsn, NULL);
 	char text[256];
 	PGconn *pg;
 
-	if (options == NULL) { /* libpq's own message would quote a piece of it, perhaps the password */
+	if (options == NULL) {		/* libpq's own message would quote a piece of it, perhaps the password */
 		snprintf(
 		    why, 512, "the database connection string cannot be read (key=value pairs, or postgresql://...)");
 		return NULL;
@@ -64,7 +64,7 @@ static void say_failure(const PGresult *res, const char *sql, const char *what, 
 		snprintf(why, 512, "%s: %s", what, text);
 		return;
 	}
-	for (long i = 1; i < strtol(at, NULL, 10) && *sql != '\0'; sql++) { /* counted in characters */
+	for (long i = 1; i < strtol(at, NULL, 10) && *sql != '\0'; sql++) {	/* counted in characters */
 		line += *sql == '\n';
 		i += ((unsigned char)sql[1] & 0xc0) != 0x80;
 	}
@@ -83,8 +83,8 @@ bool migrate_exec(PGconn *pg, const char *sql, const char *what, char why[512])
 	return good;
 }
 
-const char *migrate_value(
-    PGconn *pg, struct pl_pool *pool, const char *sql, int count, const char *const *params, char why[512])
+const char *migrate_value(PGconn *pg, struct pl_pool *pool, const char *sql, int count, const char *const *params,
+    char why[512])
 {
 	PGresult *res = PQexecParams(pg, sql, count, NULL, params, NULL, NULL, 0);
 	const char *value = NULL;
@@ -176,7 +176,7 @@ static int scan(struct pl_pool *pool, const char *dir, struct migrate_file *file
 
 int migrate_files(struct pl_pool *pool, const char *dir, struct migrate_file *files, char why[512])
 {
-	static const char *const always[] = {"views.sql", "grants.sql"};
+	static const char *const always[] = { "views.sql", "grants.sql" };
 	int count = scan(pool, dir, files, why);
 
 	if (count < 0)

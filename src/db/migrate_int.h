@@ -12,10 +12,10 @@
 #define MIGRATE_FILES_MAX 1000
 
 struct migrate_file {
-	int version;      /* 0: applied again every time */
-	const char *name; /* "001_schema.sql" */
+	int version;			/* 0: applied again every time */
+	const char *name;		/* "001_schema.sql" */
 	const char *sql;
-	char checksum[65]; /* SHA-256, hex */
+	char checksum[65];		/* SHA-256, hex */
 };
 
 /* Connects; NULL and why[] without passwords. `name`: application_name. */

@@ -11,7 +11,7 @@
 
 /* Type numbers of PostgreSQL's catalog (pg_type.dat), needed inside binary arrays. */
 enum { OID_INT8 = 20, OID_TEXT = 25 };
-#define PG_EPOCH_US 946684800000000LL /* 2000-01-01 UTC */
+#define PG_EPOCH_US 946684800000000LL	/* 2000-01-01 UTC */
 
 struct pgcall *pgcall_new(
     struct db *db, struct pl_task *task, enum stmt_id stmt, pgcall_fn *finish, pgcall_done_fn *done, void *arg)
@@ -19,13 +19,8 @@ struct pgcall *pgcall_new(
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pgcall *call = pl_alloc(pool, sizeof(*call));
 
-	*call = (struct pgcall){.db = db,
-	    .pool = pool,
-	    .stmt = &stmts[stmt],
-	    .finish = finish,
-	    .done = done,
-	    .arg = arg,
-	    .started_ns = pl_now_ns()};
+	*call = (struct pgcall){ .db = db, .pool = pool, .stmt = &stmts[stmt], .finish = finish, .done = done,
+		.arg = arg, .started_ns = pl_now_ns() };
 	if (task != NULL)
 		call->task = pl_task_hold(task);
 	return call;
@@ -140,7 +135,7 @@ static void put_i32(struct pl_buf *buf, int32_t value)
 static void put_array(struct pl_buf *buf, int oid, int count)
 {
 	put_i32(buf, count > 0 ? 1 : 0);
-	put_i32(buf, 1); /* may hold NULLs */
+	put_i32(buf, 1);	/* may hold NULLs */
 	put_i32(buf, oid);
 	if (count > 0) {
 		put_i32(buf, count);
@@ -194,9 +189,12 @@ void pgcall_start(struct pgcall *call)
 
 	PL_BUG(call->stmt->args[call->count] != '\0');
 	TAILQ_INSERT_TAIL(&db->active, call, active);
+	db->active_count++;
 	db_arm_sweep(db);
 	if (call->task != NULL && call->task->cancelled)
 		pgcall_fail_later(call, PL_E_CANCELLED, 0);
+	else if (db->active_count > DB_QUEUE_MAX)
+		pgcall_fail_later(call, PL_E_BUSY, 1);
 	else if (call->stmt->class == STMT_READ && db->read != NULL)
 		pgread_start(db->read, call);
 	else
@@ -209,6 +207,7 @@ void pgcall_finish(struct pgcall *call, const PGresult *res, const struct pl_err
 		return;
 	call->finished = true;
 	TAILQ_REMOVE(&call->db->active, call, active);
+	call->db->active_count--;
 	if (call->task != NULL)
 		call->task->sql_ns += pl_now_ns() - call->started_ns;
 	call->finish(call, res, err);

@@ -13,7 +13,11 @@
 #include "leaf.h"
 #include "log.h"
 
-enum { RETRY_FIRST_MS = 20, RETRY_MAX_MS = 1000, CONNECT_TIMEOUT_S = 5 };
+enum {
+	RETRY_FIRST_MS = 20,
+	RETRY_MAX_MS = 1000,
+	CONNECT_TIMEOUT_S = 5
+};
 
 enum state { WAITING, CONNECTING, SETUP, READY };
 
@@ -25,13 +29,13 @@ struct pgconn {
 	unsigned classes;
 	enum state state;
 	PGconn *pg;
-	struct event *ev_read, *ev_write, *ev_timer; /* timer: next attempt, or the attempt's time limit */
-	struct event *ev_broken;                     /* a send failed: lose it from the loop */
-	int fd;                                      /* that ev_read and ev_write are for */
-	int failures;                                /* attempts in a row */
-	bool logged;                                 /* that it is away */
-	bool broken;                                 /* ev_broken is on its way */
-	bool lived;                                  /* was ready once */
+	struct event *ev_read, *ev_write, *ev_timer;	/* timer: next attempt, or the attempt's time limit */
+	struct event *ev_broken;	/* a send failed: lose it from the loop */
+	int fd;				/* that ev_read and ev_write are for */
+	int failures;			/* attempts in a row */
+	bool logged;			/* that it is away */
+	bool broken;			/* ev_broken is on its way */
+	bool lived;			/* was ready once */
 	bool write_on, in_results;
 	struct pgcall_list sent;
 	int sent_count;
@@ -48,7 +52,7 @@ static void break_soon(struct pgconn *conn)
 
 static void timer(struct pgconn *conn, int64_t ms)
 {
-	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 
 	event_add(conn->ev_timer, &tv);
 }
@@ -140,16 +144,15 @@ static bool setup_send(struct pgconn *conn)
 {
 	const struct settings *s = &conn->db->config->s;
 	char statement[24], lock[24];
-	const char *values[] = {statement, lock};
+	const char *values[] = { statement, lock };
 
 	snprintf(statement, sizeof(statement), "%lld", (long long)s->db_statement_timeout);
 	snprintf(lock, sizeof(lock), "%lld", (long long)s->db_lock_timeout);
 	if (PQsetnonblocking(conn->pg, 1) != 0 || PQenterPipelineMode(conn->pg) != 1 ||
 	    PQsendQueryParams(conn->pg,
 		"SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), "
-		"set_config('client_min_messages', 'warning', false), set_config('plan_cache_mode', "
-		"'force_generic_plan', false), "
-		"set_config('jit', 'off', false)",
+		"set_config('client_min_messages', 'warning', false), set_config("
+		"'plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)",
 		2, NULL, values, NULL, NULL, 0) != 1)
 		return false;
 	for (int i = 0; i < S_COUNT; i++) {
@@ -188,7 +191,7 @@ static void on_connecting(evutil_socket_t fd, short what, void *arg)
 {
 	struct pgconn *conn = arg;
 
-	events_drop(conn); /* before libpq closes that socket */
+	events_drop(conn);	/* before libpq closes that socket */
 	switch (PQconnectPoll(conn->pg)) {
 	case PGRES_POLLING_READING:
 		connect_wait(conn, EV_READ);
@@ -211,8 +214,8 @@ static void ignore_notice(void *arg, const PGresult *res)
 static void connect_start(struct pgconn *conn)
 {
 	char name[64];
-	const char *keys[] = {"dbname", "application_name", "client_encoding", NULL};
-	const char *values[] = {conn->db->config->s.db, name, "UTF8", NULL};
+	const char *keys[] = { "dbname", "application_name", "client_encoding", NULL };
+	const char *values[] = { conn->db->config->s.db, name, "UTF8", NULL };
 
 	snprintf(name, sizeof(name), "parlourd/%s%d/%s", conn->db->clerk ? "clerk" : "w", conn->db->slot, conn->label);
 	conn->state = CONNECTING;
@@ -282,7 +285,7 @@ static void one_result(struct pgconn *conn, PGresult *res)
 	if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
 		const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
-		if (pgerr_kind(sqlstate) == PGERR_LOST) { /* outcome unknown: the loss will say so */
+		if (pgerr_kind(sqlstate) == PGERR_LOST) {	/* outcome unknown: the loss will say so */
 			PQclear(res);
 			break_soon(conn);
 			return;
@@ -328,7 +331,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	bool good = PQconsumeInput(conn->pg) == 1;
 
 	conn->in_results = true;
-	read_results(conn); /* what came before a loss still counts */
+	read_results(conn);	/* what came before a loss still counts */
 	conn->in_results = false;
 	if (conn->pg == NULL)
 		return;
@@ -342,12 +345,12 @@ struct pgconn *pgconn_new(struct db *db, const char *label, unsigned classes, co
 {
 	struct pgconn *conn = pl_new(sizeof(*conn));
 
-	*conn = (struct pgconn){.db = db, .ops = ops, .arg = arg, .label = label, .classes = classes, .fd = -1};
+	*conn = (struct pgconn){ .db = db, .ops = ops, .arg = arg, .label = label, .classes = classes, .fd = -1 };
 	TAILQ_INIT(&conn->sent);
 	conn->ev_timer = evtimer_new(db->base, on_timer, conn);
 	conn->ev_broken = evtimer_new(db->base, on_broken, conn);
 	conn->state = WAITING;
-	timer(conn, 0); /* not from here: the owner is not complete yet */
+	timer(conn, 0);		/* not from here: the owner is not complete yet */
 	return conn;
 }
 
@@ -378,11 +381,13 @@ bool pgconn_away(const struct pgconn *conn)
 
 bool pgconn_send(struct pgconn *conn, struct pgcall *call)
 {
-	static const int formats[PGCALL_ARGS_MAX] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+	static const int formats[PGCALL_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	bool good;
 
 	PL_BUG(conn->state != READY);
-	if (PQsendQueryPrepared(conn->pg, call->stmt->name, call->count, call->values, call->lengths, formats, 1) !=
-	    1) {
+	good = PQsendQueryPrepared(conn->pg, call->stmt->name, call->count, call->values, call->lengths, formats,
+	    1) == 1;
+	if (!good) {
 		break_soon(conn);
 		return false;
 	}

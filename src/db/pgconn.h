@@ -2,8 +2,8 @@
 /*
  * One libpq connection as events, always in pipeline mode: connect, prepare, send, sync, results in order, reconnect.
  *
- * It knows calls, not what they mean: the owner (pgread, pgplain, wgroup) decides what a result, an abort or a loss does.
- * Life: pgconn_new() ... pgconn_free(); in between it reconnects by itself, unless it was closed.
+ * It knows calls, not what they mean: the owner (pgread, pgplain, wgroup) decides what a result, an abort or a loss
+ * does. Life: pgconn_new() ... pgconn_free(); in between it reconnects by itself, unless it was closed.
  */
 #ifndef DB_PGCONN_H
 #define DB_PGCONN_H
@@ -21,11 +21,17 @@ struct pgconn_ops {
 	 */
 	bool (*result)(void *arg, struct pgcall *call, PGresult *res);
 	void (*synced)(void *arg);
-	/* Lost, or an attempt to connect failed (was_ready false). in_flight: the owner's again, in the order they were sent. */
+	/*
+	 * Lost, or an attempt to connect failed (was_ready false). in_flight: the owner's again, in the order they
+	 * were sent.
+	 */
 	void (*lost)(void *arg, bool was_ready, struct pgcall_list *in_flight);
 };
 
-/* label: "read", "write", "plain"; classes: bit mask (1 << enum stmt_class) of the statements to prepare. Opens at once. */
+/*
+ * label: "read", "write", "plain"; classes: bit mask (1 << enum stmt_class) of the statements to prepare. Opens at
+ * once.
+ */
 struct pgconn *pgconn_new(struct db *db, const char *label, unsigned classes, const struct pgconn_ops *ops, void *arg);
 /* Closes without telling anybody; the calls in flight are moved to *in_flight. */
 void pgconn_free(struct pgconn **conn, struct pgcall_list *in_flight);

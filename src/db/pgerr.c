@@ -10,24 +10,21 @@
 #include "log.h"
 #include "str.h"
 
-static const struct {
-	const char *prefix;
-	enum pgerr_kind kind;
-} kinds[] = {
-    {"57P", PGERR_LOST},
-    {"08", PGERR_LOST},
-    {"40001", PGERR_RETRY},
-    {"40P01", PGERR_RETRY},
-    {"55P03", PGERR_LOCK},
-    {"57014", PGERR_LOCK},
-    {"25006", PGERR_AWAY},
-    {"53", PGERR_AWAY},
+static const struct { const char *prefix; enum pgerr_kind kind; } kinds[] = {
+	{ "57P", PGERR_LOST },
+	{ "08", PGERR_LOST },
+	{ "40001", PGERR_RETRY },
+	{ "40P01", PGERR_RETRY },
+	{ "55P03", PGERR_LOCK },
+	{ "57014", PGERR_LOCK },
+	{ "25006", PGERR_AWAY },
+	{ "53", PGERR_AWAY },
 };
 
 enum pgerr_kind pgerr_kind(const char *sqlstate)
 {
 	if (sqlstate == NULL)
-		return PGERR_LOST; /* made by libpq itself: the connection broke */
+		return PGERR_LOST;	/* made by libpq itself: the connection broke */
 	for (size_t i = 0; i < PL_COUNT(kinds); i++) {
 		if (strncmp(sqlstate, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
 			return kinds[i].kind;

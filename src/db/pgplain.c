@@ -13,9 +13,9 @@ enum { IDLE_CLOSE_S = 60 };
 
 struct slot {
 	struct pgplain *plain;
-	struct pgconn *conn; /* NULL: not open */
-	struct pgcall *call; /* until its Sync; it may also be in the connection's list */
-	PGresult *res;       /* what will be told after the Sync */
+	struct pgconn *conn;	/* NULL: not open */
+	struct pgcall *call;	/* until its Sync; it may also be in the connection's list */
+	PGresult *res;		/* what will be told after the Sync */
 	int64_t used_ns;
 };
 
@@ -80,17 +80,15 @@ static void grow(struct pgplain *plain)
 		else if (!pgconn_ready(slot->conn))
 			opening++;
 	}
-	TAILQ_FOREACH(call, &plain->waiting, link)
-	{
+	TAILQ_FOREACH(call, &plain->waiting, link) {
 		if (++waiting > opening)
 			break;
 	}
 	if (spare == NULL || waiting <= opening)
 		return;
 	spare->used_ns = pl_now_ns();
-	spare->conn = pgconn_new(plain->db, "plain",
-	    1u << STMT_PLAIN | 1u << STMT_SAFE | 1u << STMT_WRITE | (plain->db->clerk ? 1u << STMT_READ : 0), &ops,
-	    spare);
+	spare->conn = pgconn_new(plain->db, "plain", 1u << STMT_PLAIN | 1u << STMT_SAFE | 1u << STMT_WRITE |
+	    (plain->db->clerk ? 1u << STMT_READ : 0), &ops, spare);
 }
 
 void pgplain_start(struct pgplain *plain, struct pgcall *call)
@@ -121,7 +119,7 @@ static bool on_result(void *arg, struct pgcall *call, PGresult *res)
 
 	if (slot->call == NULL)
 		return false;
-	PQclear(slot->res); /* a failed commit replaces the statement's own result */
+	PQclear(slot->res);	/* a failed commit replaces the statement's own result */
 	slot->res = res;
 	return true;
 }
@@ -185,7 +183,7 @@ static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
 	struct pgplain *plain = slot->plain;
 	struct pgcall *call = slot->call;
 
-	TAILQ_INIT(in_flight); /* at most slot->call, which is ours anyway */
+	TAILQ_INIT(in_flight);	/* at most slot->call, which is ours anyway */
 	PQclear(slot->res);
 	slot->res = NULL;
 	slot->call = NULL;
@@ -204,13 +202,13 @@ static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
 	}
 }
 
-static const struct pgconn_ops ops = {.ready = on_ready, .result = on_result, .synced = on_synced, .lost = on_lost};
+static const struct pgconn_ops ops = { .ready = on_ready, .result = on_result, .synced = on_synced, .lost = on_lost };
 
 struct pgplain *pgplain_new(struct db *db, int budget)
 {
 	struct pgplain *plain = pl_new(sizeof(*plain) + (size_t)budget * sizeof(plain->slots[0]));
 
-	*plain = (struct pgplain){.db = db, .budget = budget};
+	*plain = (struct pgplain){ .db = db, .budget = budget };
 	TAILQ_INIT(&plain->waiting);
 	for (int i = 0; i < budget; i++)
 		plain->slots[i].plain = plain;

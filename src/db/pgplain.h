@@ -2,8 +2,8 @@
 /*
  * Plain connections, opened when they are needed and closed after 60 s without use: one statement at a time on each.
  *
- * One statement is one transaction; its caller is told after the commit. A connection lost meanwhile: harmless statements
- * are repeated, others are PL_E_WRITE_UNKNOWN.
+ * One statement is one transaction; its caller is told after the commit. A connection lost meanwhile: harmless
+ * statements are repeated, others are PL_E_WRITE_UNKNOWN.
  */
 #ifndef DB_PGPLAIN_H
 #define DB_PGPLAIN_H

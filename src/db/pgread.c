@@ -32,7 +32,7 @@ static void wait(struct pgread *read, struct pgcall *call)
 
 static void send_call(struct pgread *read, struct pgcall *call)
 {
-	if (call->finished) { /* nobody waits for it any more */
+	if (call->finished) {		/* nobody waits for it any more */
 		pgcall_free(&call);
 		return;
 	}
@@ -41,7 +41,8 @@ static void send_call(struct pgread *read, struct pgcall *call)
 		wait(read, call);
 		return;
 	}
-	read->unsynced++;
+	if (read->unsynced++ == 0)
+		db_want_turn(read->db);
 	if (call->solo || read->unsynced >= SYNC_AFTER)
 		sync_now(read);
 }
@@ -162,7 +163,7 @@ struct pgread *pgread_new(struct db *db)
 	    .ready = on_ready, .result = on_result, .synced = on_synced, .lost = on_lost};
 	struct pgread *read = pl_new(sizeof(*read));
 
-	*read = (struct pgread){.db = db};
+	*read = (struct pgread){ .db = db };
 	TAILQ_INIT(&read->waiting);
 	read->conn = pgconn_new(db, "read", 1u << STMT_READ, &ops, read);
 	return read;

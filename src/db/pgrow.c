@@ -6,7 +6,7 @@
 
 #include <endian.h>
 
-#define PG_EPOCH_US 946684800000000LL /* 2000-01-01 UTC */
+#define PG_EPOCH_US 946684800000000LL	/* 2000-01-01 UTC */
 
 bool pgrow_null(const struct pgrow *row)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Typed readers of binary result columns, left to right: each call takes the next column. NULL gives 0, false or absent.
+ * Typed readers of binary result columns, left to right: each call takes the next column. NULL gives 0, false or
+ * absent.
  */
 #ifndef DB_PGROW_H
 #define DB_PGROW_H
@@ -13,13 +14,13 @@
 
 struct pgrow {
 	const PGresult *res;
-	struct pl_pool *pool; /* texts are copied into it */
+	struct pl_pool *pool;	/* texts are copied into it */
 	int row, col;
 };
 
 static inline struct pgrow pgrow_at(const PGresult *res, int row, struct pl_pool *pool)
 {
-	return (struct pgrow){.res = res, .pool = pool, .row = row};
+	return (struct pgrow){ .res = res, .pool = pool, .row = row };
 }
 
 /* Is the column that comes next NULL? Takes nothing. */
@@ -31,7 +32,7 @@ int32_t pgrow_i32(struct pgrow *row);
 double pgrow_f64_or(struct pgrow *row, double null);
 bool pgrow_bool(struct pgrow *row);
 struct pl_str pgrow_text(struct pgrow *row);
-int64_t pgrow_time(struct pgrow *row); /* us since 1970 UTC */
+int64_t pgrow_time(struct pgrow *row);				/* us since 1970 UTC */
 /* Index in a NULL-terminated list of words; NULL gives `null`. A word that is not there is PL_BUG: CHECKs hold them. */
 int pgrow_word(struct pgrow *row, const char *const *words, int null);
 /* text[] without NULLs; copied. */

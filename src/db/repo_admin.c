@@ -11,8 +11,8 @@ void repo_ping(struct db *db, struct pl_task *task, db_done_fn *done, void *arg)
 	pgcall_start(pgcall_new(db, task, S_PING, repo_on_done, (pgcall_done_fn *)done, arg));
 }
 
-void repo_limit_hits_add(
-    struct db *db, struct pl_task *task, const struct shm_refusal *refusals, int count, db_done_fn *done, void *arg)
+void repo_limit_hits_add(struct db *db, struct pl_task *task, const struct shm_refusal *refusals, int count,
+    db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_LIMIT_HITS_ADD, repo_on_done, (pgcall_done_fn *)done, arg);
 	struct pl_str *texts = pl_alloc(call->pool, (size_t)count * sizeof(*texts));
@@ -41,7 +41,7 @@ void repo_limit_hits_add(
 
 static void on_hits(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct limit_hit_list list = {.count = 0};
+	struct limit_hit_list list = { .count = 0 };
 
 	if (err == NULL) {
 		struct limit_hit *hits;
@@ -65,8 +65,8 @@ static void on_hits(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_limit_hit_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_limit_hit_list(
-    struct db *db, struct pl_task *task, int64_t since_us, int limit, repo_limit_hit_list_fn *done, void *arg)
+void repo_limit_hit_list(struct db *db, struct pl_task *task, int64_t since_us, int limit,
+    repo_limit_hit_list_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_LIMIT_HIT_LIST, on_hits, (pgcall_done_fn *)done, arg);
 
@@ -90,7 +90,7 @@ void repo_audit_add(struct db *db, struct pl_task *task, const struct audit_row 
 
 static void on_audit(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct audit_list list = {.count = 0};
+	struct audit_list list = { .count = 0 };
 
 	if (err == NULL) {
 		struct audit_row *rows;

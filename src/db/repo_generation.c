@@ -7,7 +7,7 @@
 #include "db/repo_int.h"
 #include "leaf.h"
 
-static const char *const state_words[] = {"queued", "running", "done", "failed", "cancelled", "interrupted", NULL};
+static const char *const state_words[] = { "queued", "running", "done", "failed", "cancelled", "interrupted", NULL };
 
 static void read_generation(struct pgrow *row, struct generation *gen)
 {
@@ -38,7 +38,7 @@ static void add_id(struct pgcall *call, struct pl_str id)
 
 static void on_begun(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct generation_begun begun = {.busy = false};
+	struct generation_begun begun = { .busy = false };
 	struct pl_err bad;
 
 	if (err == NULL) {
@@ -53,8 +53,8 @@ static void on_begun(struct pgcall *call, const PGresult *res, const struct pl_e
 		DONE(repo_generation_begin_fn, call)(call->arg, err == NULL ? &begun : NULL, err);
 }
 
-void repo_generation_begin(
-    struct db *db, struct pl_task *task, const struct generation_new *in, repo_generation_begin_fn *done, void *arg)
+void repo_generation_begin(struct db *db, struct pl_task *task, const struct generation_new *in,
+    repo_generation_begin_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_GEN_BEGIN, on_begun, (pgcall_done_fn *)done, arg);
 
@@ -74,7 +74,7 @@ void repo_generation_begin(
 
 static void on_ended(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct generation_ended ended = {.ended = false};
+	struct generation_ended ended = { .ended = false };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -92,8 +92,8 @@ static void on_ended(struct pgcall *call, const PGresult *res, const struct pl_e
 		DONE(repo_generation_end_fn, call)(call->arg, err == NULL ? &ended : NULL, err);
 }
 
-void repo_generation_end(
-    struct db *db, struct pl_task *task, const struct generation_end *in, repo_generation_end_fn *done, void *arg)
+void repo_generation_end(struct db *db, struct pl_task *task, const struct generation_end *in,
+    repo_generation_end_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_GEN_END, on_ended, (pgcall_done_fn *)done, arg);
 
@@ -114,7 +114,7 @@ void repo_generation_end(
 /* One generation; S_GEN_STOPPABLE adds whether the caller may stop it. */
 static void on_generation(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct generation gen = {.room_id = 0};
+	struct generation gen = { .room_id = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -132,8 +132,8 @@ static void on_generation(struct pgcall *call, const PGresult *res, const struct
 		DONE(repo_generation_fn, call)(call->arg, err == NULL ? &gen : NULL, err);
 }
 
-void repo_generation_get(
-    struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, repo_generation_fn *done, void *arg)
+void repo_generation_get(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
+    repo_generation_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_GEN_GET, on_generation, (pgcall_done_fn *)done, arg);
 
@@ -155,7 +155,7 @@ void repo_generation_stoppable(struct db *db, struct pl_task *task, struct pl_st
 
 static void on_interrupted(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct generation_list list = {.count = 0};
+	struct generation_list list = { .count = 0 };
 
 	if (err == NULL) {
 		struct generation *rows;

@@ -10,61 +10,53 @@
 enum gen_state { GEN_QUEUED, GEN_RUNNING, GEN_DONE, GEN_FAILED, GEN_CANCELLED, GEN_INTERRUPTED };
 
 struct generation {
-	struct pl_str id; /* UUID */
+	struct pl_str id;			/* UUID */
 	int64_t room_id, role_id, asker_id, reply_to;
 	int state;
-	struct pl_str upstream, model, error_code, partial; /* absent when none */
-	int64_t prompt_tokens, completion_tokens;           /* -1: unknown */
-	int64_t answer_seq;                                 /* 0: none */
+	struct pl_str upstream, model, error_code, partial;	/* absent when none */
+	int64_t prompt_tokens, completion_tokens;		/* -1: unknown */
+	int64_t answer_seq;			/* 0: none */
 	int64_t created_us, started_us, first_text_us, ended_us;
 };
-struct generation_list {
-	const struct generation *rows;
-	int count;
-};
-typedef void(repo_generation_fn)(void *arg, const struct generation *generation, const struct pl_err *err);
-typedef void(repo_generation_list_fn)(void *arg, const struct generation_list *list, const struct pl_err *err);
+struct generation_list { const struct generation *rows; int count; };
+typedef void (repo_generation_fn)(void *arg, const struct generation *generation, const struct pl_err *err);
+typedef void (repo_generation_list_fn)(void *arg, const struct generation_list *list, const struct pl_err *err);
 
 struct generation_new {
 	struct pl_str id;
 	int64_t room_id, role_id, asker_id, reply_to;
 	struct pl_str upstream, model;
 };
-struct generation_begun {
-	bool busy;
-}; /* busy: one runs already; this trigger was noted as its follow-up */
-typedef void(repo_generation_begin_fn)(void *arg, const struct generation_begun *begun, const struct pl_err *err);
+struct generation_begun { bool busy; };		/* busy: one runs already; this trigger was noted as its follow-up */
+typedef void (repo_generation_begin_fn)(void *arg, const struct generation_begun *begun, const struct pl_err *err);
 /*
  * Takes the (room, role) place as `running` for this process's slot and generation. busy: nothing was made; the newest
  * noted trigger comes back from repo_generation_end() of the running one. PL_E_NOT_FOUND: the role is not attached.
  */
-void repo_generation_begin(
-    struct db *db, struct pl_task *task, const struct generation_new *in, repo_generation_begin_fn *done, void *arg);
+void repo_generation_begin(struct db *db, struct pl_task *task, const struct generation_new *in,
+    repo_generation_begin_fn *done, void *arg);
 
 struct generation_end {
 	struct pl_str id;
-	enum gen_state state;          /* GEN_DONE and beyond */
-	struct pl_str error_code;      /* absent unless failed */
-	struct pl_str partial;         /* text so far when there is no answer message; absent: none */
-	struct pl_str upstream, model; /* what really answered; absent: unchanged */
-	int64_t prompt_tokens, completion_tokens, answer_seq, first_text_us; /* -1, -1, 0, 0 when unknown */
+	enum gen_state state;			/* GEN_DONE and beyond */
+	struct pl_str error_code;		/* absent unless failed */
+	struct pl_str partial;			/* text so far when there is no answer message; absent: none */
+	struct pl_str upstream, model;		/* what really answered; absent: unchanged */
+	int64_t prompt_tokens, completion_tokens, answer_seq, first_text_us;	/* -1, -1, 0, 0 when unknown */
 };
 /* follow_up_seq > 0: answer that message next (asked by follow_up_asker). ended false: somebody ended it before. */
-struct generation_ended {
-	bool ended;
-	int64_t room_id, role_id, follow_up_seq, follow_up_asker;
-};
-typedef void(repo_generation_end_fn)(void *arg, const struct generation_ended *ended, const struct pl_err *err);
+struct generation_ended { bool ended; int64_t room_id, role_id, follow_up_seq, follow_up_asker; };
+typedef void (repo_generation_end_fn)(void *arg, const struct generation_ended *ended, const struct pl_err *err);
 /* Repeatable. PL_E_NOT_FOUND. */
-void repo_generation_end(
-    struct db *db, struct pl_task *task, const struct generation_end *in, repo_generation_end_fn *done, void *arg);
+void repo_generation_end(struct db *db, struct pl_task *task, const struct generation_end *in,
+    repo_generation_end_fn *done, void *arg);
 
 /* PL_E_NOT_FOUND: absent, or in a room that user_id (0 = no check) may not read. */
 void repo_generation_get(
     struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, repo_generation_fn *done, void *arg);
 /*
- * May user_id stop it (asker, moderator, owner of the room)? The row, or PL_E_NOT_FOUND, PL_E_FORBIDDEN. It changes nothing:
- * the stop itself goes through shared memory.
+ * May user_id stop it (asker, moderator, owner of the room)? The row, or PL_E_NOT_FOUND, PL_E_FORBIDDEN. It changes
+ * nothing: the stop itself goes through shared memory.
  */
 void repo_generation_stoppable(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool admin,
     repo_generation_fn *done, void *arg);

@@ -15,7 +15,7 @@ static void add_key(struct pgcall *call, const struct idem_key *key)
 
 static void on_begun(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct idem_begun begun = {.fresh = false};
+	struct idem_begun begun = { .fresh = false };
 	struct pl_err bad;
 
 	if (err == NULL) {

@@ -8,20 +8,16 @@
 #include "db/db.h"
 
 struct idem_key {
-	int64_t user_id;          /* 0: nobody; then `key` should carry the address */
-	struct pl_str route, key; /* "POST /api/rooms"; 1..255 bytes */
+	int64_t user_id;		/* 0: nobody; then `key` should carry the address */
+	struct pl_str route, key;	/* "POST /api/rooms"; 1..255 bytes */
 };
 /* fresh: do the work, then finish or forget. Otherwise the stored reply. */
-struct idem_begun {
-	bool fresh;
-	int status;
-	struct pl_str body, location;
-};
-typedef void(repo_idem_fn)(void *arg, const struct idem_begun *begun, const struct pl_err *err);
+struct idem_begun { bool fresh; int status; struct pl_str body, location; };
+typedef void (repo_idem_fn)(void *arg, const struct idem_begun *begun, const struct pl_err *err);
 
 /*
- * Takes the key. PL_E_CONFLICT: it was used with another body (body_sha256 differs); PL_E_IN_PROGRESS: the first request
- * still runs (a claim older than 60 s without reply counts as dead and is taken over).
+ * Takes the key. PL_E_CONFLICT: it was used with another body (body_sha256 differs); PL_E_IN_PROGRESS: the first
+ * request still runs (a claim older than 60 s without reply counts as dead and is taken over).
  */
 void repo_idem_begin(struct db *db, struct pl_task *task, const struct idem_key *key,
     const unsigned char body_sha256[32], repo_idem_fn *done, void *arg);

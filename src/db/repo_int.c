@@ -4,26 +4,22 @@
  */
 #include "db/repo_int.h"
 
-const char *const author_kind_words[] = {"user", "role", "system", NULL};
-const char *const access_words[] = {"user", "analyst", "operator", "admin", NULL};
+const char *const author_kind_words[] = { "user", "role", "system", NULL };
+const char *const access_words[] = { "user", "analyst", "operator", "admin", NULL };
 
-static const struct {
-	const char *status;
-	enum pl_code code;
-	const char *text;
-} statuses[] = {
-    {"ok", PL_E_OK, NULL},
-    {"joined", PL_E_OK, NULL},
-    {"already", PL_E_OK, NULL},
-    {"not_found", PL_E_NOT_FOUND, NULL},
-    {"forbidden", PL_E_FORBIDDEN, NULL},
-    {"archived", PL_E_ARCHIVED, NULL},
-    {"conflict", PL_E_CONFLICT, NULL},
-    {"in_progress", PL_E_IN_PROGRESS, NULL},
-    {"taken_name", PL_E_TAKEN, "This name is already in use."},
-    {"taken_email", PL_E_TAKEN, "This e-mail address is already in use."},
-    {"limit", PL_E_CONFLICT, "You have as many of these as are allowed."},
-    {"no_role", PL_E_INVALID, "One of the roles does not exist."},
+static const struct { const char *status; enum pl_code code; const char *text; } statuses[] = {
+	{ "ok", PL_E_OK, NULL },
+	{ "joined", PL_E_OK, NULL },
+	{ "already", PL_E_OK, NULL },
+	{ "not_found", PL_E_NOT_FOUND, NULL },
+	{ "forbidden", PL_E_FORBIDDEN, NULL },
+	{ "archived", PL_E_ARCHIVED, NULL },
+	{ "conflict", PL_E_CONFLICT, NULL },
+	{ "in_progress", PL_E_IN_PROGRESS, NULL },
+	{ "taken_name", PL_E_TAKEN, "This name is already in use." },
+	{ "taken_email", PL_E_TAKEN, "This e-mail address is already in use." },
+	{ "limit", PL_E_CONFLICT, "You have as many of these as are allowed." },
+	{ "no_role", PL_E_INVALID, "One of the roles does not exist." },
 };
 
 bool repo_status_err(struct pl_str status, struct pl_err *err)
@@ -102,7 +98,7 @@ void repo_read_event(struct pgrow *row, struct room_event *event)
 	    .actor_name = m->author_name,
 	    .body = m->meta,
 	    .created_us = m->created_us};
-	*m = (struct message){.seq = 0};
+	*m = (struct message){ .seq = 0 };
 }
 
 void repo_keep_limit(struct pgcall *call, int limit)

@@ -22,7 +22,7 @@ static void read_login(struct pgrow *row, struct login *login)
 
 static void on_login(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct login login = {.id = 0};
+	struct login login = { .id = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -50,8 +50,8 @@ void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int
 
 static void on_refresh(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	static const char *const words[] = {"rotated", "current", "reused", "gone", NULL};
-	struct refresh refresh = {.login_id = 0};
+	static const char *const words[] = { "rotated", "current", "reused", "gone", NULL };
+	struct refresh refresh = { .login_id = 0 };
 
 	if (err == NULL) {
 		struct pgrow row = pgrow_at(res, 0, call->task->pool);
@@ -95,7 +95,7 @@ void repo_login_seen(
 
 static void on_logins(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct login_list list = {.count = 0};
+	struct login_list list = { .count = 0 };
 
 	if (err == NULL) {
 		struct login *logins;

@@ -12,38 +12,37 @@
 
 struct login {
 	int64_t id, user_id;
-	int64_t refresh_counter;                       /* starts at 1 */
-	struct pl_str user_agent, address, end_reason; /* absent when none */
+	int64_t refresh_counter;		/* starts at 1 */
+	struct pl_str user_agent, address, end_reason;	/* absent when none */
 	int64_t created_us, last_used_us, expires_us, ended_us;
 };
-struct login_list {
-	const struct login *rows;
-	int count;
-};
-typedef void(repo_login_fn)(void *arg, const struct login *login, const struct pl_err *err);
-typedef void(repo_login_list_fn)(void *arg, const struct login_list *list, const struct pl_err *err);
+struct login_list { const struct login *rows; int count; };
+typedef void (repo_login_fn)(void *arg, const struct login *login, const struct pl_err *err);
+typedef void (repo_login_list_fn)(void *arg, const struct login_list *list, const struct pl_err *err);
 
 /* life_us: until the refresh token expires for good. PL_E_NOT_FOUND: no such user or disabled. */
 void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int64_t life_us, struct pl_str user_agent,
     struct pl_str address, repo_login_fn *done, void *arg);
 
 enum refresh_status {
-	REFRESH_ROTATED, /* counter is a new one: sign new tokens with it */
-	REFRESH_CURRENT, /* allowed reuse, or rotation is off: sign tokens with the current counter */
-	REFRESH_REUSED,  /* an old token came back: the login session was ended just now; revoke it */
-	REFRESH_GONE     /* ended, expired, unknown, or its user is disabled */
+	REFRESH_ROTATED,	/* counter is a new one: sign new tokens with it */
+	REFRESH_CURRENT,	/* allowed reuse, or rotation is off: sign tokens with the current counter */
+	REFRESH_REUSED,		/* an old token came back: the login session was ended just now; revoke it */
+	REFRESH_GONE		/* ended, expired, unknown, or its user is disabled */
 };
 struct refresh {
 	enum refresh_status status;
-	int64_t login_id, user_id, counter, expires_us; /* user_id 0 when the login session is unknown */
+	int64_t login_id, user_id, counter, expires_us;	/* user_id 0 when the login session is unknown */
 	int access;
 	struct pl_str username;
 };
-typedef void(repo_refresh_fn)(void *arg, const struct refresh *refresh, const struct pl_err *err);
+typedef void (repo_refresh_fn)(void *arg, const struct refresh *refresh, const struct pl_err *err);
 /* One atomic step. reuse_ms: window after a rotation in which the previous counter is answered with the current one. */
 void repo_login_refresh(struct db *db, struct pl_task *task, int64_t login_id, int64_t counter, int64_t reuse_ms,
     bool rotate, repo_refresh_fn *done, void *arg);
-/* An access token of this counter was used: ends the grace for older ones. Call once per (login, counter) and worker. */
+/*
+ * An access token of this counter was used: ends the grace for older ones. Call once per (login, counter) and worker.
+ */
 void repo_login_seen(
     struct db *db, struct pl_task *task, int64_t login_id, int64_t counter, db_done_fn *done, void *arg);
 

@@ -14,7 +14,7 @@
 static void on_page(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
 	bool backwards = call->stmt == &stmts[S_PAGE_BEFORE];
-	struct message_list list = {.count = 0};
+	struct message_list list = { .count = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -43,8 +43,8 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
     int64_t before, int limit, repo_message_list_fn *done, void *arg)
 {
 	bool backwards = before > 0 || after < 0;
-	struct pgcall *call =
-	    pgcall_new(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page,
+	    (pgcall_done_fn *)done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, room_id);
@@ -59,7 +59,7 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
 
 static void on_message(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct message message = {.seq = 0};
+	struct message message = { .seq = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -86,7 +86,7 @@ void repo_message_get(struct db *db, struct pl_task *task, int64_t room_id, int6
 
 static void on_log(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct room_log list = {.count = 0};
+	struct room_log list = { .count = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -140,12 +140,12 @@ void repo_message_append(
 /* Status, then the message and the log entry (if one was written) as log rows. */
 static void on_changed(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct message_changed result = {.message = {.seq = 0}};
+	struct message_changed result = { .message = { .seq = 0 } };
 	struct pl_err bad;
 
 	for (int i = 0; err == NULL && i < PQntuples(res); i++) {
 		struct pgrow row = pgrow_at(res, i, call->task->pool);
-		struct room_event event = {.is_message = false};
+		struct room_event event = { .is_message = false };
 
 		if (!repo_status_err(pgrow_text(&row), &bad)) {
 			err = &bad;

@@ -12,47 +12,35 @@ enum author_kind { AUTHOR_USER, AUTHOR_ROLE, AUTHOR_SYSTEM };
 struct message {
 	int64_t room_id, seq;
 	int author_kind;
-	int64_t author_id;                             /* 0 for the system */
-	struct pl_str author_name, client_id, content; /* content "" when deleted */
-	int64_t reply_to;                              /* seq, 0 = none */
-	struct pl_str generation_id, meta;             /* UUID text and JSON text; absent when none */
+	int64_t author_id;			/* 0 for the system */
+	struct pl_str author_name, client_id, content;	/* content "" when deleted */
+	int64_t reply_to;			/* seq, 0 = none */
+	struct pl_str generation_id, meta;	/* UUID text and JSON text; absent when none */
 	int64_t created_us, edited_us, deleted_us;
 };
-/* Anything in the log that is no message; body = JSON object text, its shape depends on kind (see parlour-schema(7)). */
+/*
+ * Anything in the log that is no message; body = JSON object text, its shape depends on kind (see parlour-schema(7)).
+ */
 struct room_change {
-	int64_t room_id, seq, target_seq; /* target 0 = none */
+	int64_t room_id, seq, target_seq;	/* target 0 = none */
 	struct pl_str kind; /* joined left member_level role_attached role_detached room_changed edited deleted */
 	int actor_kind;
 	int64_t actor_id;
 	struct pl_str actor_name, body;
 	int64_t created_us;
 };
-struct room_event {
-	bool is_message;
-	struct message message;
-	struct room_change change;
-};
+struct room_event { bool is_message; struct message message; struct room_change change; };
 
-struct message_list {
-	const struct message *rows;
-	int count;
-	bool more;
-	int64_t last_seq, epoch;
-};
-struct room_log {
-	const struct room_event *rows;
-	int count;
-	bool more;
-	int64_t last_seq, epoch;
-};
-typedef void(repo_message_fn)(void *arg, const struct message *message, const struct pl_err *err);
-typedef void(repo_message_list_fn)(void *arg, const struct message_list *list, const struct pl_err *err);
-typedef void(repo_room_log_fn)(void *arg, const struct room_log *log, const struct pl_err *err);
+struct message_list { const struct message *rows; int count; bool more; int64_t last_seq, epoch; };
+struct room_log { const struct room_event *rows; int count; bool more; int64_t last_seq, epoch; };
+typedef void (repo_message_fn)(void *arg, const struct message *message, const struct pl_err *err);
+typedef void (repo_message_list_fn)(void *arg, const struct message_list *list, const struct pl_err *err);
+typedef void (repo_room_log_fn)(void *arg, const struct room_log *log, const struct pl_err *err);
 
 /*
- * One page, always oldest first. before > 0: the last `limit` with seq < before; else after >= 0: the first `limit` with
- * seq > after; else (after -1): the newest. `more`: there are others beyond, in that direction. user_id 0: no access check
- * (the daemon's own use). PL_E_NOT_FOUND: absent or hidden. limit 1..1000.
+ * One page, always oldest first. before > 0: the last `limit` with seq < before; else after >= 0: the first `limit`
+ * with seq > after; else (after -1): the newest. `more`: there are others beyond, in that direction. user_id 0: no
+ * access check (the daemon's own use). PL_E_NOT_FOUND: absent or hidden. limit 1..1000.
  */
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,
     int64_t before, int limit, repo_message_list_fn *done, void *arg);
@@ -65,23 +53,19 @@ void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t
 struct message_new {
 	int64_t room_id;
 	int author_kind;
-	int64_t author_id, reply_to; /* a reply_to that is no message of the room is stored as none */
-	struct pl_str client_id;     /* absent: one is made here, before the first try */
+	int64_t author_id, reply_to;		/* a reply_to that is no message of the room is stored as none */
+	struct pl_str client_id;		/* absent: one is made here, before the first try */
 	struct pl_str content;
-	struct pl_str generation_id, meta; /* absent when none */
+	struct pl_str generation_id, meta;	/* absent when none */
 };
-struct appended {
-	bool duplicate;
-	int64_t seq, created_us;
-	struct pl_str client_id;
-};
-typedef void(repo_append_fn)(void *arg, const struct appended *result, const struct pl_err *err);
+struct appended { bool duplicate; int64_t seq, created_us; struct pl_str client_id; };
+typedef void (repo_append_fn)(void *arg, const struct appended *result, const struct pl_err *err);
 /*
  * Sends one message through the write groups; `done` after its commit, in order of the calls per room. duplicate: the
  * same (author, client_id, content) was stored before; seq and created_us are the first one's. Errors: PL_E_CONFLICT
- * (same client_id, other content), PL_E_FORBIDDEN (the author is no member, or the role is not attached), PL_E_ARCHIVED,
- * PL_E_NOT_FOUND (no room), PL_E_WRITE_UNKNOWN (sent, no outcome in time; the same send will be repeated here anyway),
- * PL_E_DB_AWAY (never sent).
+ * (same client_id, other content), PL_E_FORBIDDEN (the author is no member, or the role is not attached),
+ * PL_E_ARCHIVED, PL_E_NOT_FOUND (no room), PL_E_WRITE_UNKNOWN (sent, no outcome in time; the same send will be repeated
+ * here anyway), PL_E_DB_AWAY (never sent).
  */
 void repo_message_append(
     struct db *db, struct pl_task *task, const struct message_new *in, repo_append_fn *done, void *arg);
@@ -90,11 +74,8 @@ void repo_message_append(
  * Edit and delete keep the slot and write `edited` / `deleted`. Author only; delete also moderators, owners, `admin`.
  * PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_ARCHIVED. The same content again, or deleting twice: change.seq 0.
  */
-struct message_changed {
-	struct message message;
-	struct room_change change;
-};
-typedef void(repo_message_changed_fn)(void *arg, const struct message_changed *result, const struct pl_err *err);
+struct message_changed { struct message message; struct room_change change; };
+typedef void (repo_message_changed_fn)(void *arg, const struct message_changed *result, const struct pl_err *err);
 void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
     struct pl_str content, repo_message_changed_fn *done, void *arg);
 void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id, bool admin,

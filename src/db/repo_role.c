@@ -23,7 +23,7 @@ static void read_role(struct pgrow *row, struct role *role)
 /* A role, behind a status when a function made it. */
 static void on_role(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct role role = {.id = 0};
+	struct role role = { .id = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -40,8 +40,8 @@ static void on_role(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_role_fn, call)(call->arg, err == NULL ? &role : NULL, err);
 }
 
-void repo_role_create(
-    struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner, repo_role_fn *done, void *arg)
+void repo_role_create(struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner,
+    repo_role_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_ROLE_CREATE, on_role, (pgcall_done_fn *)done, arg);
 
@@ -75,8 +75,8 @@ void repo_role_patch(struct db *db, struct pl_task *task, int64_t role_id, int64
 	pgcall_start(call);
 }
 
-void repo_role_delete(
-    struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin, db_done_fn *done, void *arg)
+void repo_role_delete(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
+    db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_ROLE_DELETE, repo_on_status, (pgcall_done_fn *)done, arg);
 
@@ -96,7 +96,7 @@ void repo_role_get(struct db *db, struct pl_task *task, int64_t role_id, repo_ro
 
 static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct role_list list = {.count = 0};
+	struct role_list list = { .count = 0 };
 
 	if (err == NULL) {
 		struct role *roles;
@@ -114,8 +114,8 @@ static void on_list(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_role_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_role_list(
-    struct db *db, struct pl_task *task, int64_t owner_id, int64_t after, int limit, repo_role_list_fn *done, void *arg)
+void repo_role_list(struct db *db, struct pl_task *task, int64_t owner_id, int64_t after, int limit,
+    repo_role_list_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_ROLE_LIST, on_list, (pgcall_done_fn *)done, arg);
 

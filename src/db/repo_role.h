@@ -8,37 +8,33 @@
 #include "db/db.h"
 
 struct role {
-	int64_t id, owner_id; /* owner 0: the system's */
+	int64_t id, owner_id;			/* owner 0: the system's */
 	struct pl_str name, instructions;
-	struct pl_str upstream, model; /* absent: the daemon's defaults */
-	double temperature;            /* < 0: not set */
-	int max_tokens;                /* 0: not set */
+	struct pl_str upstream, model;		/* absent: the daemon's defaults */
+	double temperature;			/* < 0: not set */
+	int max_tokens;				/* 0: not set */
 	int64_t created_us, updated_us;
 };
-struct role_list {
-	const struct role *rows;
-	int count;
-	bool more;
-};
-typedef void(repo_role_fn)(void *arg, const struct role *role, const struct pl_err *err);
-typedef void(repo_role_list_fn)(void *arg, const struct role_list *list, const struct pl_err *err);
+struct role_list { const struct role *rows; int count; bool more; };
+typedef void (repo_role_fn)(void *arg, const struct role *role, const struct pl_err *err);
+typedef void (repo_role_list_fn)(void *arg, const struct role_list *list, const struct pl_err *err);
 
 /* in->name passes name_fault(); `max_per_owner` from settings. PL_E_TAKEN (name), PL_E_CONFLICT (too many). */
-void repo_role_create(
-    struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner, repo_role_fn *done, void *arg);
+void repo_role_create(struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner,
+    repo_role_fn *done, void *arg);
 
 struct role_patch {
-	struct pl_str name, instructions, upstream, model; /* absent = unchanged; upstream, model "" = default */
+	struct pl_str name, instructions, upstream, model;	/* absent = unchanged; upstream, model "" = default */
 	bool set_temperature, set_max_tokens;
-	double temperature; /* < 0 = not set */
-	int max_tokens;     /* 0 = not set */
+	double temperature;					/* < 0 = not set */
+	int max_tokens;						/* 0 = not set */
 };
 /* Owner, or anybody with `admin`. PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_TAKEN. */
 void repo_role_patch(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
     const struct role_patch *patch, repo_role_fn *done, void *arg);
 /* Hides it, frees its name, detaches it from all rooms (a change in each room's log). Errors as above. */
-void repo_role_delete(
-    struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin, db_done_fn *done, void *arg);
+void repo_role_delete(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
+    db_done_fn *done, void *arg);
 /* PL_E_NOT_FOUND also for deleted ones. */
 void repo_role_get(struct db *db, struct pl_task *task, int64_t role_id, repo_role_fn *done, void *arg);
 /* All that are not deleted, ascending, ids > after; owner_id 0 = of anybody. limit 1..200. */

@@ -7,9 +7,9 @@
 #include "db/repo_int.h"
 #include "db/repo_room_int.h"
 
-const char *const visibility_words[] = {"public", "private", NULL};
-const char *const policy_words[] = {"", "off", "mention", "all", NULL};
-const char *const level_words[] = {"", "member", "moderator", "owner", NULL};
+const char *const visibility_words[] = { "public", "private", NULL };
+const char *const policy_words[] = { "", "off", "mention", "all", NULL };
+const char *const level_words[] = { "", "member", "moderator", "owner", NULL };
 
 void repo_read_room(struct pgrow *row, struct room *room)
 {
@@ -47,7 +47,7 @@ static void read_result(struct pgrow *row, struct room_result *result)
 
 static void on_result(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct room_result result = {.room = {.id = 0}};
+	struct room_result result = { .room = { .id = 0 } };
 	struct pl_err bad;
 
 	if (err == NULL) {
@@ -98,8 +98,8 @@ void repo_room_patch(struct db *db, struct pl_task *task, int64_t room_id, int64
 	pgcall_start(call);
 }
 
-void repo_room_delete(
-    struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, db_done_fn *done, void *arg)
+void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_ROOM_DELETE, repo_on_status, (pgcall_done_fn *)done, arg);
 
@@ -109,8 +109,8 @@ void repo_room_delete(
 	pgcall_start(call);
 }
 
-void repo_room_join(
-    struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_result_fn *done, void *arg)
+void repo_room_join(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    repo_room_result_fn *done, void *arg)
 {
 	struct pgcall *call = change_new(db, task, S_ROOM_JOIN, done, arg);
 
@@ -119,8 +119,8 @@ void repo_room_join(
 	pgcall_start(call);
 }
 
-void repo_room_leave(
-    struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_result_fn *done, void *arg)
+void repo_room_leave(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    repo_room_result_fn *done, void *arg)
 {
 	struct pgcall *call = change_new(db, task, S_ROOM_LEAVE, done, arg);
 

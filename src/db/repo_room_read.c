@@ -7,7 +7,7 @@
 
 static void on_room(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct room room = {.id = 0};
+	struct room room = { .id = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -21,8 +21,8 @@ static void on_room(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_room_fn, call)(call->arg, err == NULL ? &room : NULL, err);
 }
 
-void repo_room_get(
-    struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, repo_room_fn *done, void *arg)
+void repo_room_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    repo_room_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_ROOM_GET, on_room, (pgcall_done_fn *)done, arg);
 
@@ -34,7 +34,7 @@ void repo_room_get(
 
 static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct room_list list = {.count = 0};
+	struct room_list list = { .count = 0 };
 
 	if (err == NULL) {
 		struct room *rooms;
@@ -53,8 +53,8 @@ static void on_list(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_room_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_room_list(
-    struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit, repo_room_list_fn *done, void *arg)
+void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
+    repo_room_list_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_ROOM_LIST, on_list, (pgcall_done_fn *)done, arg);
 
@@ -80,7 +80,7 @@ void repo_room_list_page(struct db *db, struct pl_task *task, int64_t user_id, i
 /* No row: no such room, or hidden. A row of NULLs: a room without (more) members. */
 static void on_members(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct member_list list = {.count = 0};
+	struct member_list list = { .count = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -123,7 +123,7 @@ void repo_member_list(struct db *db, struct pl_task *task, int64_t room_id, int6
 
 static void on_head(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct room_head head = {.can_read = false};
+	struct room_head head = { .can_read = false };
 
 	if (err == NULL) {
 		head.room_id = *(int64_t *)call->extra;
@@ -142,8 +142,8 @@ static void on_head(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_room_head_fn, call)(call->arg, err == NULL ? &head : NULL, err);
 }
 
-void repo_room_head(
-    struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_head_fn *done, void *arg)
+void repo_room_head(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    repo_room_head_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_ROOM_HEAD, on_head, (pgcall_done_fn *)done, arg);
 	int64_t *kept = pl_alloc(call->pool, sizeof(*kept));
@@ -157,7 +157,7 @@ void repo_room_head(
 
 static void on_heads(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct room_head_list list = {.count = 0};
+	struct room_head_list list = { .count = 0 };
 
 	if (err == NULL) {
 		struct room_head *heads;
@@ -178,8 +178,8 @@ static void on_heads(struct pgcall *call, const PGresult *res, const struct pl_e
 		DONE(repo_room_head_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_room_heads(
-    struct db *db, struct pl_task *task, const int64_t *room_ids, int count, repo_room_head_list_fn *done, void *arg)
+void repo_room_heads(struct db *db, struct pl_task *task, const int64_t *room_ids, int count,
+    repo_room_head_list_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_ROOM_HEADS, on_heads, (pgcall_done_fn *)done, arg);
 

@@ -19,7 +19,7 @@ static void read_user(struct pgrow *row, struct user *user)
 /* First column a status, then a user. */
 static void on_created(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct user user = {.id = 0};
+	struct user user = { .id = 0 };
 	struct pl_err bad;
 
 	if (err == NULL) {
@@ -48,7 +48,7 @@ void repo_user_create(struct db *db, struct pl_task *task, const struct user_new
 
 static void on_user(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct user user = {.id = 0};
+	struct user user = { .id = 0 };
 	struct pl_err bad;
 
 	if (err == NULL && PQntuples(res) == 0)
@@ -94,7 +94,7 @@ void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struc
 /* Status and the ids of the login sessions that were ended. */
 static void on_ended(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct ended_list ended = {.count = 0};
+	struct ended_list ended = { .count = 0 };
 	struct pl_err bad;
 
 	if (err == NULL) {
@@ -131,8 +131,8 @@ void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, stru
 	pgcall_start(call);
 }
 
-void repo_user_admin(
-    struct db *db, struct pl_task *task, int64_t user_id, int access, int disabled, repo_ended_fn *done, void *arg)
+void repo_user_admin(struct db *db, struct pl_task *task, int64_t user_id, int access, int disabled,
+    repo_ended_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_USER_ADMIN, on_ended, (pgcall_done_fn *)done, arg);
 
@@ -145,7 +145,7 @@ void repo_user_admin(
 void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_t login_id, enum logout_scope scope,
     const char *reason, repo_ended_fn *done, void *arg)
 {
-	static const char *const scopes[] = {"this", "others", "all"};
+	static const char *const scopes[] = { "this", "others", "all" };
 	struct pgcall *call = pgcall_new(db, task, S_LOGINS_END, on_ended, (pgcall_done_fn *)done, arg);
 
 	pgcall_i64(call, user_id);
@@ -158,7 +158,7 @@ void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_
 /* One row more than asked for says that there are more. */
 static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct user_list list = {.count = 0};
+	struct user_list list = { .count = 0 };
 
 	if (err == NULL) {
 		struct user *users;

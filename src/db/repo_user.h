@@ -11,30 +11,22 @@ enum access { ACCESS_USER, ACCESS_ANALYST, ACCESS_OPERATOR, ACCESS_ADMIN };
 
 struct user {
 	int64_t id;
-	struct pl_str username, email, name; /* email, name: absent when not given */
-	struct pl_str password_hash;         /* only from repo_user_by_login(); absent: no password login */
-	int access;                          /* enum access */
+	struct pl_str username, email, name;	/* email, name: absent when not given */
+	struct pl_str password_hash;		/* only from repo_user_by_login(); absent: no password login */
+	int access;				/* enum access */
 	bool disabled;
 	int64_t created_us, updated_us;
 };
-struct user_list {
-	const struct user *rows;
-	int count;
-	bool more;
-	int64_t total;
-};
+struct user_list { const struct user *rows; int count; bool more; int64_t total; };
 /* Login sessions that a call ended: to be revoked in shared memory and their sockets closed. */
-struct ended_list {
-	const int64_t *login_ids;
-	int count;
-};
+struct ended_list { const int64_t *login_ids; int count; };
 
-typedef void(repo_user_fn)(void *arg, const struct user *user, const struct pl_err *err);
-typedef void(repo_user_list_fn)(void *arg, const struct user_list *list, const struct pl_err *err);
-typedef void(repo_ended_fn)(void *arg, const struct ended_list *ended, const struct pl_err *err);
+typedef void (repo_user_fn)(void *arg, const struct user *user, const struct pl_err *err);
+typedef void (repo_user_list_fn)(void *arg, const struct user_list *list, const struct pl_err *err);
+typedef void (repo_ended_fn)(void *arg, const struct ended_list *ended, const struct pl_err *err);
 
 struct user_new {
-	struct pl_str username;                   /* passes name_fault() */
+	struct pl_str username;			/* passes name_fault() */
 	struct pl_str email, name, password_hash; /* each may be absent */
 	int access;
 };
@@ -54,8 +46,8 @@ void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, st
 void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str old_hash,
     struct pl_str new_hash, db_done_fn *done, void *arg);
 /* Admin: access -1 and disabled -1 = unchanged. Disabling ends all login sessions. PL_E_NOT_FOUND. */
-void repo_user_admin(
-    struct db *db, struct pl_task *task, int64_t user_id, int access, int disabled, repo_ended_fn *done, void *arg);
+void repo_user_admin(struct db *db, struct pl_task *task, int64_t user_id, int access, int disabled,
+    repo_ended_fn *done, void *arg);
 /* Ascending by id, ids > after; `match` absent or a part of user name, e-mail or name. limit 1..200. */
 void repo_user_list(struct db *db, struct pl_task *task, struct pl_str match, int64_t after, int limit,
     repo_user_list_fn *done, void *arg);

@@ -6,10 +6,10 @@
 #define DB_STMTS_H
 
 enum stmt_class {
-	STMT_READ,  /* cannot fail ordinarily: shares the pipelined read connection, may be repeated */
-	STMT_WRITE, /* room_append(): the write groups */
-	STMT_PLAIN, /* locks or writes: a plain connection, never repeated blindly */
-	STMT_SAFE   /* a plain connection too, but harmless to repeat: idempotent, or a slow read */
+	STMT_READ,	/* cannot fail ordinarily: shares the pipelined read connection, may be repeated */
+	STMT_WRITE,	/* room_append(): the write groups */
+	STMT_PLAIN,	/* locks or writes: a plain connection, never repeated blindly */
+	STMT_SAFE	/* a plain connection too, but harmless to repeat: idempotent, or a slow read */
 };
 
 enum stmt_id {
@@ -20,7 +20,7 @@ enum stmt_id {
 };
 
 struct stmt {
-	const char *name, *args, *sql; /* args: one letter per parameter, see pgcall.h */
+	const char *name, *args, *sql;	/* args: one letter per parameter, see pgcall.h */
 	enum stmt_class class;
 };
 

@@ -13,14 +13,14 @@
 
 struct wgroup {
 	struct db *db;
-	struct pgconn *conn; /* NULL: all rooms are parked */
+	struct pgconn *conn;		/* NULL: all rooms are parked */
 	struct wparks *parks;
 	struct wsend_list waiting;
-	struct wsend_list failed; /* to be told by a later turn that the database is away */
+	struct wsend_list failed;	/* to be told by a later turn that the database is away */
 	int waiting_count;
-	struct wroom_list flight; /* the group: sent, or to be sent again (resend) */
-	bool resend;              /* it must go again, first */
-	struct wroom *bad;        /* its statement failed and pulled the group down */
+	struct wroom_list flight;	/* the group: sent, or to be sent again (resend) */
+	bool resend;			/* it must go again, first */
+	struct wroom *bad;		/* its statement failed and pulled the group down */
 	enum pgerr_kind bad_kind;
 	bool commit_failed;
 };
@@ -74,8 +74,7 @@ static void transmit(struct wgroup *group)
 	group->resend = false;
 	group->bad = NULL;
 	group->commit_failed = false;
-	TAILQ_FOREACH(room, &group->flight, link)
-	{
+	TAILQ_FOREACH(room, &group->flight, link) {
 		drop_call(room);
 		room->call = wroom_call(room, group->db, NULL, NULL);
 		if (!pgconn_send(group->conn, room->call))
@@ -90,7 +89,7 @@ static void settle_group(struct wgroup *group)
 	struct wroom_list rooms = TAILQ_HEAD_INITIALIZER(rooms);
 	struct wroom *room;
 
-	TAILQ_CONCAT(&rooms, &group->flight, link); /* a caller may send again from its completion */
+	TAILQ_CONCAT(&rooms, &group->flight, link);	/* a caller may send again from its completion */
 	while ((room = TAILQ_FIRST(&rooms)) != NULL) {
 		TAILQ_REMOVE(&rooms, room, link);
 		drop_call(room);
@@ -103,8 +102,7 @@ static void forget_results(struct wgroup *group)
 {
 	struct wroom *room;
 
-	TAILQ_FOREACH(room, &group->flight, link)
-	{
+	TAILQ_FOREACH(room, &group->flight, link) {
 		PQclear(room->res);
 		room->res = NULL;
 		drop_call(room);
@@ -121,8 +119,7 @@ static bool on_result(void *arg, struct pgcall *call, PGresult *res)
 		group->commit_failed = true;
 		return false;
 	}
-	TAILQ_FOREACH(room, &group->flight, link)
-	{
+	TAILQ_FOREACH(room, &group->flight, link) {
 		if (room->call == call)
 			break;
 	}
@@ -181,10 +178,10 @@ static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
 	struct wgroup *group = arg;
 	struct wroom *room;
 
-	TAILQ_INIT(in_flight); /* all of them belong to rooms of the flight */
+	TAILQ_INIT(in_flight);		/* all of them belong to rooms of the flight */
 	if (!TAILQ_EMPTY(&group->flight)) {
 		TAILQ_FOREACH(room, &group->flight, link)
-		room->unknown = room->unknown || room->call != NULL;
+			room->unknown = room->unknown || room->call != NULL;
 		forget_results(group);
 		group->resend = true;
 	}
@@ -213,8 +210,10 @@ void wgroup_add(
 	struct wsend *send = wsend_new(group->db, task, in, done, arg);
 
 	db_arm_sweep(group->db);
-	if (wparks_add(group->parks, send, group->conn == NULL))
+	if (wparks_add(group->parks, send, group->conn == NULL)) {
+		db_want_turn(group->db);
 		return;
+	}
 	if (pgconn_away(group->conn) || group->waiting_count >= DB_QUEUE_MAX) {
 		TAILQ_INSERT_TAIL(&group->failed, send, link);
 		db_again(group->db);
@@ -222,6 +221,7 @@ void wgroup_add(
 	}
 	TAILQ_INSERT_TAIL(&group->waiting, send, link);
 	group->waiting_count++;
+	db_want_turn(group->db);
 }
 
 void wgroup_again(struct wgroup *group)
@@ -239,7 +239,7 @@ static void recount(struct wgroup *group)
 
 	group->waiting_count = 0;
 	TAILQ_FOREACH(send, &group->waiting, link)
-	group->waiting_count++;
+		group->waiting_count++;
 }
 
 void wgroup_sweep(struct wgroup *group, int64_t now_ns)
@@ -252,7 +252,7 @@ void wgroup_sweep(struct wgroup *group, int64_t now_ns)
 		recount(group);
 	}
 	TAILQ_FOREACH(room, &group->flight, link)
-	wsend_sweep(&room->sends, now_ns, away);
+		wsend_sweep(&room->sends, now_ns, away);
 	wparks_sweep(group->parks, now_ns, away);
 	wparks_turn(group->parks);
 }
@@ -274,7 +274,7 @@ struct wgroup *wgroup_new(struct db *db, bool conn)
 	    .ready = on_ready, .result = on_result, .synced = on_synced, .lost = on_lost};
 	struct wgroup *group = pl_new(sizeof(*group));
 
-	*group = (struct wgroup){.db = db, .parks = wparks_new(db)};
+	*group = (struct wgroup){ .db = db, .parks = wparks_new(db) };
 	TAILQ_INIT(&group->waiting);
 	TAILQ_INIT(&group->failed);
 	TAILQ_INIT(&group->flight);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * park -> statement alone -> told; a failing statement of several sends is cut into single ones, so that only the one at
- * fault fails; an unknown outcome is repeated until it is known.
+ * park -> statement alone -> told; a failing statement of several sends is cut into single ones, so that only the one
+ * at fault fails; an unknown outcome is repeated until it is known.
  */
 #include "db/wpark.h"
 
@@ -14,9 +14,9 @@ struct wpark {
 	TAILQ_ENTRY(wpark) link;
 	struct wparks *parks;
 	int64_t room_id;
-	struct wroom *running;     /* at the plain pool */
-	struct wroom_list next;    /* formed, in order */
-	struct wsend_list waiting; /* not formed yet */
+	struct wroom *running;		/* at the plain pool */
+	struct wroom_list next;		/* formed, in order */
+	struct wsend_list waiting;	/* not formed yet */
 	int64_t not_before_ns;
 };
 
@@ -38,8 +38,7 @@ static struct wpark *park_find(struct wparks *parks, int64_t room_id, bool make)
 {
 	struct wpark *park;
 
-	TAILQ_FOREACH(park, &parks->list, link)
-	{
+	TAILQ_FOREACH(park, &parks->list, link) {
 		if (park->room_id == room_id)
 			return park;
 	}
@@ -92,7 +91,7 @@ static void fail_room(struct wroom *room, const struct pl_err *err)
 	struct wsend *send;
 
 	TAILQ_FOREACH(send, &room->sends, link)
-	wsend_finish(send, NULL, err);
+		wsend_finish(send, NULL, err);
 	wroom_free(&room);
 }
 
@@ -108,7 +107,7 @@ static void on_done(struct pgcall *call, const PGresult *res, const struct pl_er
 	} else if (call->db->stopping) {
 		wsend_fail_list(&room->sends, PL_E_STOPPING, 0, true);
 		wroom_free(&room);
-	} else if (err->code == PL_E_WRITE_UNKNOWN || (room->unknown && err->code == PL_E_DB_AWAY)) {
+	} else if (err->code == PL_E_WRITE_UNKNOWN || (room->unknown && err->code != PL_E_DB)) {
 		room->unknown = true;
 		park->not_before_ns = pl_now_ns() + AGAIN_MS * PL_NS_PER_MS;
 		TAILQ_INSERT_HEAD(&park->next, room, link);
@@ -163,12 +162,11 @@ void wparks_sweep(struct wparks *parks, int64_t now_ns, bool away)
 	struct wpark *park;
 	struct wroom *room;
 
-	TAILQ_FOREACH(park, &parks->list, link)
-	{
+	TAILQ_FOREACH(park, &parks->list, link) {
 		if (park->running != NULL)
 			wsend_sweep(&park->running->sends, now_ns, away);
 		TAILQ_FOREACH(room, &park->next, link)
-		wsend_sweep(&room->sends, now_ns, away);
+			wsend_sweep(&room->sends, now_ns, away);
 		wsend_sweep(&park->waiting, now_ns, away);
 	}
 }

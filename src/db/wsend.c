@@ -16,13 +16,8 @@ struct wsend *wsend_new(
 	struct pl_pool *pool = pl_pool_new(0);
 	struct wsend *send = pl_alloc(pool, sizeof(*send));
 
-	*send = (struct wsend){.pool = pool,
-	    .db = db,
-	    .task = pl_task_hold(task),
-	    .in = *in,
-	    .done = done,
-	    .arg = arg,
-	    .started_ns = pl_now_ns()};
+	*send = (struct wsend){ .pool = pool, .db = db, .task = pl_task_hold(task), .in = *in, .done = done, .arg = arg,
+		.started_ns = pl_now_ns() };
 	send->in.client_id = pl_str_dup(pool, in->client_id);
 	send->in.content = pl_str_dup(pool, in->content);
 	send->in.generation_id = pl_str_dup(pool, in->generation_id);
@@ -125,7 +120,7 @@ static void add_texts(struct pgcall *call, struct pl_str *texts, const struct wr
 	int i = 0;
 
 	TAILQ_FOREACH(send, &room->sends, link)
-	memcpy(&texts[i++], (const char *)send + offset, sizeof(texts[0]));
+		memcpy(&texts[i++], (const char *)send + offset, sizeof(texts[0]));
 	pgcall_texts(call, texts, room->count);
 }
 
@@ -138,21 +133,20 @@ struct pgcall *wroom_call(struct wroom *room, struct db *db, pgcall_fn *finish, 
 	int i = 0;
 
 	pgcall_i64(call, room->room_id);
-	TAILQ_FOREACH(send, &room->sends, link)
-	{
+	TAILQ_FOREACH(send, &room->sends, link) {
 		send->sent = true;
 		texts[i++] = pl_str(author_kind_words[send->in.author_kind]);
 	}
 	pgcall_texts(call, texts, room->count);
 	i = 0;
 	TAILQ_FOREACH(send, &room->sends, link)
-	numbers[i++] = send->in.author_id;
+		numbers[i++] = send->in.author_id;
 	pgcall_i64s(call, numbers, room->count, false);
 	add_texts(call, texts, room, offsetof(struct wsend, in.client_id));
 	add_texts(call, texts, room, offsetof(struct wsend, in.content));
 	i = 0;
 	TAILQ_FOREACH(send, &room->sends, link)
-	numbers[i++] = send->in.reply_to;
+		numbers[i++] = send->in.reply_to;
 	pgcall_i64s(call, numbers, room->count, true);
 	add_texts(call, texts, room, offsetof(struct wsend, in.generation_id));
 	add_texts(call, texts, room, offsetof(struct wsend, in.meta));
@@ -162,7 +156,7 @@ struct pgcall *wroom_call(struct wroom *room, struct db *db, pgcall_fn *finish, 
 
 static void settle_one(struct wsend *send, struct pgrow *row, bool unknown, struct db *db)
 {
-	struct appended result = {.client_id = PL_STR_NONE};
+	struct appended result = { .client_id = PL_STR_NONE };
 	struct pl_err err;
 	struct pl_str status = pgrow_text(row);
 

@@ -7,19 +7,19 @@
 
 #include "db/db_int.h"
 
-#define WGROUP_MAX 256 /* sends in one group, or in one parked statement */
+#define WGROUP_MAX 256		/* sends in one group, or in one parked statement */
 
 struct wsend {
 	TAILQ_ENTRY(wsend) link;
-	struct pl_pool *pool; /* the send lives in it */
+	struct pl_pool *pool;		/* the send lives in it */
 	struct db *db;
-	struct pl_task *task;  /* held until its completion; NULL after it */
-	struct message_new in; /* copied into pool; client_id is never absent */
+	struct pl_task *task;		/* held until its completion; NULL after it */
+	struct message_new in;		/* copied into pool; client_id is never absent */
 	repo_append_fn *done;
 	void *arg;
 	int64_t started_ns;
-	int order; /* place among the sends of its group */
-	bool sent; /* was part of a statement that went out */
+	int order;			/* place among the sends of its group */
+	bool sent;			/* was part of a statement that went out */
 };
 TAILQ_HEAD(wsend_list, wsend);
 
@@ -30,8 +30,8 @@ struct wroom {
 	int count;
 	bool unknown; /* was sent before and its outcome is not known: `duplicate` then means stored */
 	int tries;
-	struct pgcall *call; /* in flight */
-	PGresult *res;       /* its rows, to be told after the commit */
+	struct pgcall *call;		/* in flight */
+	PGresult *res;			/* its rows, to be told after the commit */
 };
 TAILQ_HEAD(wroom_list, wroom);
 
@@ -52,6 +52,6 @@ void wroom_add(struct wroom *room, struct wsend *send);
 struct pgcall *wroom_call(struct wroom *room, struct db *db, pgcall_fn *finish, void *arg);
 /* Tells each send its row. Frees the sends; the room stays. */
 void wroom_settle(struct wroom *room, const PGresult *res, struct db *db);
-void wroom_free(struct wroom **room); /* with the sends that are left, which must be finished */
+void wroom_free(struct wroom **room);	/* with the sends that are left, which must be finished */
 
 #endif

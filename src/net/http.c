@@ -12,6 +12,8 @@
 #include "clock.h"
 #include "log.h"
 
+#define DRAIN_IDLE_MS 1000
+
 enum { FDS_KEPT_BACK = 64, BY_FD_FIRST = 256 };
 
 static int64_t conns_max(const struct config *config)
@@ -77,7 +79,7 @@ struct http_server *http_server_new(struct event_base *base, struct shm *shm, co
 
 int http_server_pending(const struct http_server *server)
 {
-	return server->pending;
+	return server->draining && server->gentle ? server->conns_count : server->pending;
 }
 
 void http_server_balance(struct http_server *server)
@@ -99,19 +101,27 @@ void http_server_balance(struct http_server *server)
 		http_listeners_pause(server, false, 1);
 }
 
-/* Closes idle connections; the others end with their reply (req_reply.c asks server->draining). */
-void http_server_drain(struct http_server *server)
+/*
+ * Idle connections end now or, gently, when nothing came for DRAIN_IDLE_MS: a client may be sending its request just
+ * now, on a connection that was accepted a moment ago. The others end with their reply (req_reply.c asks draining).
+ */
+void http_server_drain(struct http_server *server, bool gentle)
 {
 	struct http_conn *conn, *next;
 
 	server->draining = true;
+	server->gentle = gentle;
 	http_listeners_stop(server);
 	http_conns_bind(server);
 	for (conn = server->conns; conn != NULL; conn = next) {
 		next = conn->next;
 		if (conn->ev == NULL && conn->guard.phase == GUARD_START && conn->delivered == conn->guard.messages &&
-		    !conn->lingering)
-			http_conn_close(conn);
+		    !conn->lingering) {
+			if (gentle)
+				wheel_set_ms(&server->wheel, &conn->wheel, DRAIN_IDLE_MS);
+			else
+				http_conn_close(conn);
+		}
 	}
 }
 
@@ -131,8 +141,7 @@ void http_server_free(struct http_server **serverp)
 		http_conn_close(server->conns);
 	while ((listener = server->listeners) != NULL) {
 		server->listeners = listener->next;
-		evhttp_free(listener->http);	/* frees the evconnlistener too; the socket stays its owner's */
-		pl_free(listener);
+		http_listener_free(listener);
 	}
 	wheel_fini(&server->wheel);
 	event_free(server->bind_event);

@@ -37,8 +37,11 @@ bool http_server_listen(struct http_server *server, int fd, bool is_unix, bool o
 void http_server_config(struct http_server *server, const struct config *config);
 /* Lets others accept while this worker has far more sockets than the average (called by a timer of the worker). */
 void http_server_balance(struct http_server *server);
-/* Stops accepting for good; keep-alive connections get Connection: close with their next reply, idle ones are closed now. */
-void http_server_drain(struct http_server *server);
+/*
+ * Stops accepting for good; keep-alive connections get Connection: close with their next reply, idle ones are closed now
+ * or, gently, after a second without a request; until they are gone they count as pending.
+ */
+void http_server_drain(struct http_server *server, bool gentle);
 /* Requests whose reply is pending. */
 int http_server_pending(const struct http_server *server);
 /* Closes everything. Pending requests are told they are gone. */

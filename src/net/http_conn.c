@@ -49,10 +49,30 @@ struct bufferevent *http_conn_new(struct http_listener *listener)
 	return conn->bev;
 }
 
+/* Only when evhttp refuses what the guard let through. */
+static void on_held(evutil_socket_t fd, short what, void *arg)
+{
+	PL_UNUSED(fd);
+	PL_UNUSED(what);
+	http_conn_hold_read(arg, false);
+}
+
+void http_conn_hold_read(struct http_conn *conn, bool hold)
+{
+	if (conn->held == hold)
+		return;
+	conn->held = hold;
+	if (hold)
+		event_add(&conn->hold_read, NULL);
+	else
+		event_del(&conn->hold_read);
+}
+
 void http_conn_free(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
 
+	http_conn_hold_read(conn, false);
 	wheel_remove(&conn->wheel);
 	if (conn->watch != NULL)
 		evbuffer_remove_cb_entry(bufferevent_get_input(conn->bev), conn->watch);
@@ -119,6 +139,7 @@ static void conn_bind(struct http_conn *conn)
 	conn->fd = bufferevent_getfd(conn->bev);
 	PL_BUG(conn->evcon == NULL || conn->fd < 0);
 	evhttp_connection_set_closecb(conn->evcon, on_closed, conn);
+	event_assign(&conn->hold_read, conn->server->base, conn->fd, EV_READ, on_held, conn);
 	conn_table(conn);
 	if (conn->listener->is_unix) {
 		memcpy(conn->addr, "unix", sizeof("unix"));
@@ -166,6 +187,7 @@ void http_conn_linger(struct http_conn *conn)
 	void *ctx;
 
 	conn->lingering = true;
+	http_conn_hold_read(conn, false);
 	bufferevent_getcb(conn->bev, &read_cb, &write_cb, &event_cb, &ctx);
 	bufferevent_setcb(conn->bev, NULL, NULL, event_cb, ctx);
 	bufferevent_disable(conn->bev, EV_WRITE);
@@ -320,8 +342,11 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 		on_refused(conn);
 		return;
 	}
-	if (phase == GUARD_START && conn->ev == NULL && conn->delivered == messages)
-		http_conn_skip_crlf(conn);
+	if (conn->ev == NULL && conn->delivered == messages) {
+		if (phase == GUARD_START)
+			http_conn_skip_crlf(conn);
+		http_conn_hold_read(conn, guard->messages != messages && guard->phase == GUARD_START);
+	}
 	if (guard->phase != phase || guard->messages != messages)
 		phase_begin(conn);
 }

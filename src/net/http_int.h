@@ -12,6 +12,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event_struct.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/listener.h>
@@ -25,7 +26,7 @@
 
 struct http_listener {
 	struct http_server *server;
-	struct http_listener *next;
+	struct http_listener *next, *next_of_all;
 	struct evhttp *http;
 	struct evconnlistener *accept;
 	bool is_unix, operator_side, paused;
@@ -39,6 +40,7 @@ struct http_conn {
 	struct http_conn *next, **at;	/* all of the server */
 	struct bufferevent *bev;
 	struct evbuffer_cb_entry *watch;
+	struct event hold_read;		/* see http_conn_hold_read() */
 	struct evhttp_connection *evcon;	/* NULL until bound */
 	struct evhttp_request *ev;	/* handed over by evhttp and not finished */
 	struct req *req;		/* made of ev; NULL when it is over */
@@ -49,7 +51,7 @@ struct http_conn {
 	bool broken;			/* writing failed */
 	bool streaming, chunked, slow, limited;
 	bool keep, is_http10;		/* the request allows another one after it; HTTP/1.0 */
-	bool stealing;
+	bool stealing, held;
 	uint32_t dropped;
 	size_t out_before;		/* output bytes at the last look for progress */
 	bool has_ip;
@@ -73,7 +75,7 @@ struct http_server {
 	struct event *bind_event;	/* runs once after a turn's accepts */
 	struct http_steal *steals;
 	int by_fd_count, conns_count, pending, spare_fd;
-	bool draining, freeing;
+	bool draining, gentle, freeing;
 	int64_t conns_max, forwarded_warned_ns;
 	char date[30];
 	struct pl_buf head;		/* scratch for reply headers */

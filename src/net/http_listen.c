@@ -17,6 +17,8 @@
 #define EVHTTP_BODY_MAX (128 << 20)
 enum { PAUSE_TICKS = 2 };
 
+static struct http_listener *listeners_all;	/* of this process */
+
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
 	PL_UNUSED(base);
@@ -30,12 +32,16 @@ static void listener_pause(struct http_listener *listener, int64_t ticks)
 	listener->resume_tick = listener->server->wheel.tick + ticks;
 }
 
+/* The error callback's argument belongs to evhttp, so the listener is looked for. */
 static void on_accept_error(struct evconnlistener *accept, void *arg)
 {
-	struct http_listener *listener = arg;
+	struct http_listener *listener = listeners_all;
 	int error = EVUTIL_SOCKET_ERROR();
 
-	PL_UNUSED(accept);
+	PL_UNUSED(arg);
+	while (listener != NULL && listener->accept != accept)
+		listener = listener->next_of_all;
+	PL_BUG(listener == NULL);
 	if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
 		shm_count(listener->server->shm, SHM_M_accept_pauses, 1);
 		pl_log(PL_LOG_WARN, NULL, "accepting pauses", "error=%s", strerror(error));
@@ -70,7 +76,20 @@ bool http_server_listen(struct http_server *server, int fd, bool is_unix, bool o
 	    EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS);
 	listener->next = server->listeners;
 	server->listeners = listener;
+	listener->next_of_all = listeners_all;
+	listeners_all = listener;
 	return true;
+}
+
+void http_listener_free(struct http_listener *listener)
+{
+	struct http_listener **at = &listeners_all;
+
+	while (*at != listener)
+		at = &(*at)->next_of_all;
+	*at = listener->next_of_all;
+	evhttp_free(listener->http);	/* frees the evconnlistener too; the socket stays its owner's */
+	pl_free(listener);
 }
 
 void http_listeners_pause(struct http_server *server, bool all, int64_t ticks)

@@ -24,6 +24,7 @@ struct wheel_node;
 void http_listeners_tick(struct http_server *server);
 void http_listeners_pause(struct http_server *server, bool all, int64_t ticks);
 void http_listeners_stop(struct http_server *server);
+void http_listener_free(struct http_listener *listener);
 
 /* http_conn.c */
 struct bufferevent *http_conn_new(struct http_listener *listener);
@@ -41,6 +42,11 @@ void http_conn_close(struct http_conn *conn);
 void http_conn_linger(struct http_conn *conn);
 /* Forgets the connection without touching evhttp's part. */
 void http_conn_free(struct http_conn *conn);
+/*
+ * evhttp turns reading off and on around each request, which costs an epoll_ctl() even when it comes to nothing. While
+ * an event of our own wants to read too, libevent has nothing to tell epoll. Never left on when the loop polls.
+ */
+void http_conn_hold_read(struct http_conn *conn, bool hold);
 /* Empty lines between requests (evhttp takes them for requests). */
 void http_conn_skip_crlf(struct http_conn *conn);
 

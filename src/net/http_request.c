@@ -276,8 +276,10 @@ void http_request_start(struct evhttp_request *ev, void *arg)
 		req_fail_code(req, PL_E_BAD_HOST);
 	else if (!options_answered(req))
 		server->hooks.request(server->hooks.arg, req);
-	if (!req->replied && !req->gone)
+	if (!req->replied && !req->gone) {
+		http_conn_hold_read(conn, false);
 		req_defer(req);
+	}
 	pl_task_release(&task);
 }
 

@@ -98,6 +98,7 @@ void http_steal(struct req *req, void (*done)(void *arg, int fd, struct pl_str e
 	req->replied = true;
 	conn->stealing = true;
 	wheel_set(&server->wheel, &conn->wheel, WHEEL_NEVER);
+	http_conn_hold_read(conn, false);
 	bufferevent_disable(conn->bev, EV_READ | EV_WRITE);
 	evtimer_assign(&steal->timer, server->base, on_phase2, steal);
 	PL_BUG(evtimer_add(&steal->timer, &now) != 0);

@@ -108,5 +108,9 @@ void http_conn_finish(struct http_conn *conn, bool close)
 	conn->ev->chunked = 0;	/* it was the request's; at the end of a reply it would add a last chunk */
 	if (!flushed)
 		http_conn_arm(conn);
+	if (!flushed || close)
+		http_conn_hold_read(conn, false);
 	evhttp_send_reply_end(conn->ev);
+	if (flushed && !close)
+		http_conn_hold_read(conn, false);
 }

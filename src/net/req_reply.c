@@ -165,6 +165,7 @@ void req_stream_start(struct req *req, int status, const char *type)
 	conn->chunked = !conn->is_http10 && has_body(req, status);
 	part = (struct iovec){ conn->server->head.ptr, conn->server->head.len };
 	req->reply_bytes = part.iov_len;
+	http_conn_hold_read(conn, false);
 	http_conn_write(conn, &part, 1, NULL);
 	req_defer(req);
 }

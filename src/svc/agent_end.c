@@ -60,6 +60,8 @@ static void end_on_ended(void *arg, const struct generation_ended *ended, const 
 		    pl_err_info(err->code)->code);
 	else if (ended->follow_up_seq > 0 && job->ending != AGENT_CUT)
 		agent_follow_up(a, job->config, ended);
+	/* only now: whoever is told "done" finds the row done */
+	agent_tell(job, told_state(job->outcome), job->code);
 	shm_gen_state(a->svc->shm, job->index, SHM_GEN_ENDED);
 	job->over = true;
 	a->running--;
@@ -77,7 +79,7 @@ static void end_row(struct agent_job *job)
 		if (pl_str_is(job->end.error_code, pl_err_info(c)->code))
 			code = c;
 	shm_count(job->agents->svc->shm, counter, 1);
-	agent_tell(job, told_state(job->outcome), code);
+	job->code = code;
 	job->end.id = pl_str(job->id);
 	job->end.state = job->outcome;
 	job->task->deadline_ns = pl_now_ns() + 30 * PL_NS_PER_S;

@@ -39,6 +39,7 @@ struct agent_job {
 	struct llm_call *call;
 	enum { AGENT_GOES_ON, AGENT_STOPPED, AGENT_CUT } ending;
 	enum gen_state outcome;
+	enum pl_code code;			/* of the error that ended it */
 	struct generation_end end;
 };
 

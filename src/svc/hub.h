@@ -51,6 +51,8 @@ struct hub_sub;
 struct hub_sub_ops {
 	/* One event, live or replayed; log events come in order without gaps or repeats. */
 	void (*event)(struct hub_sub *sub, struct hub_event *event);
+	/* Its user is no member any more: must call hub_unsubscribe(). */
+	void (*ended)(struct hub_sub *sub);
 };
 
 /* One listener of one room; embedded in nothing, freed by hub_unsubscribe(). */

@@ -5,6 +5,7 @@
  */
 #include "clock.h"
 #include "db/repo_room.h"
+#include "json.h"
 #include "log.h"
 #include "svc/hub_rooms.h"
 
@@ -64,6 +65,28 @@ void hub_log_room_fini(struct hub_room *room)
 		drop_first_held(room);
 }
 
+/* Who left or was removed must not hear what is said next. */
+static void look_at_change(struct hub *hub, struct hub_room *room, const struct hub_event *event)
+{
+	const struct room_change *c = &event->log.change;
+	struct pl_err err = { 0 };
+	const struct pl_jval *body;
+	int64_t user;
+
+	if (event->log.is_message || !pl_str_is(c->kind, "left") || c->body.ptr == NULL)
+		return;
+	body = pl_json_parse(event->pool, c->body, &err);
+	if (body != NULL && pl_json_i64(pl_json_get(body, "user_id"), 1, INT64_MAX, &user))
+		hub_room_evict(hub, room, user);
+}
+
+static void deliver_next(struct hub *hub, struct hub_room *room, struct hub_event *event)
+{
+	room->last_seq = event->seq;
+	hub_room_deliver(hub, room, event);
+	look_at_change(hub, room, event);
+}
+
 /* Delivers what is held and now fits; busy keeps the room. */
 static void drain_held(struct hub *hub, struct hub_room *room)
 {
@@ -74,8 +97,7 @@ static void drain_held(struct hub *hub, struct hub_room *room)
 
 		drop_first_held(room);
 		if (seq == room->last_seq + 1) {
-			room->last_seq = seq;
-			hub_room_deliver(hub, room, event);
+			deliver_next(hub, room, event);
 		}
 		hub_event_release(&event);
 	}
@@ -89,8 +111,7 @@ static void arrived(struct hub *hub, struct hub_room *room, struct hub_event *ev
 	if (room->last_seq >= 0 && event->seq <= room->last_seq)
 		return;
 	if (room->last_seq >= 0 && event->seq == room->last_seq + 1) {
-		room->last_seq = event->seq;
-		hub_room_deliver(hub, room, event);
+		deliver_next(hub, room, event);
 		if (room->held != NULL)
 			drain_held(hub, room);
 	} else {

@@ -52,6 +52,9 @@ void hub_room_each(struct hub *hub, void (*fn)(struct hub *hub, struct hub_room 
 /* To all live listeners of the room, in whatever order they stand; for log events only those behind it. */
 void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *event);
 
+/* hub_subscribe.c: ends what a user listens to in a room */
+void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user);
+
 /* hub_event.c */
 struct hub_event *hub_event_new(enum hub_kind kind, int64_t room_id);
 struct hub_event *hub_event_from_log(const struct room_event *row);

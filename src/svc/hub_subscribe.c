@@ -123,9 +123,7 @@ static void replay_on_head(void *arg, const struct room_head *head, const struct
 	struct hub_replay *r = arg;
 	struct pl_err hidden = { 0 };
 
-	if (r->sub == NULL) {
-		replay_end(r);
-	} else if (err != NULL) {
+	if (err != NULL) {
 		replay_fail(r, err);
 	} else if (!head->can_read) {
 		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);
@@ -133,6 +131,8 @@ static void replay_on_head(void *arg, const struct room_head *head, const struct
 	} else if (!head->is_member && !r->joined && !head->archived) {
 		r->joined = true; /* once: somebody may remove the user again meanwhile */
 		repo_room_join(r->hub->svc->db, r->task, r->room_id, r->task->who.user_id, replay_on_joined, r);
+	} else if (r->sub == NULL) {
+		replay_end(r); /* it left, but it did open the room */
 	} else {
 		replay_answer(r, head);
 	}
@@ -181,6 +181,15 @@ void hub_unsubscribe(struct hub *hub, struct hub_sub **sub_at)
 		hub_presence_leave(hub, room, sub->user_id);
 	pl_free(sub);
 	hub_room_drop_if_empty(hub, room);
+}
+
+void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user)
+{
+	for (struct hub_sub *s = room->subs, *next; s != NULL; s = next) {
+		next = s->next;
+		if (s->user_id == user)
+			s->ops->ended(s); /* takes itself out */
+	}
 }
 
 int64_t hub_sub_room(const struct hub_sub *sub)

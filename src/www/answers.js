@@ -12,10 +12,11 @@ import { messageNode } from "./timeline.js";
 
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 const OVER = new Set(["done", "failed", "cancelled", "interrupted"]);
+const LONG_TEXT = 8000, LONG_EVERY_MS = 200;
 const GRACE_MS = 2000; /* after reconnecting: how long the server's own word about an answer is awaited */
 
 export class Answers {
-	/** hooks: { timeline, roleName(id), isName(name), stop(id), onchange() } */
+	/** hooks: { timeline, roleName(id), isName(name), mayStop(reply_to), stop(id) } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { running: new Map(), over: new Set() });
 	}
@@ -48,7 +49,8 @@ export class Answers {
 	begin(frame) {
 		const name = frame.role ?? this.roleName(frame.role_id);
 		const answer = { id: frame.generation_id, name, role: frame.role_id, text: "", bytes: 0, stale: false };
-		answer.stop = el("button", { type: "button", class: "small stop", on: { click: () => this.stopped(answer) } }, "Stop");
+		answer.stop = el("button", { type: "button", class: "small stop", hidden: !this.mayStop(frame.reply_to),
+			on: { click: () => this.askStop(answer) } }, "Stop");
 		answer.node = messageNode({ author: { kind: "role", id: frame.role_id, name }, content: "" }, { tools: [answer.stop] });
 		answer.node.classList.add("running");
 		answer.node.setAttribute("aria-busy", "true");
@@ -56,14 +58,19 @@ export class Answers {
 		$("tail").append(answer.node);
 		$("empty").hidden = true;
 		this.running.set(answer.id, answer);
-		this.onchange();
 		return answer;
 	}
 
-	async stopped(answer) {
+	askStop(answer) {
 		answer.stop.disabled = true;
 		answer.stop.textContent = "Stopping…";
-		if (!await this.stop(answer.id)) {
+		this.stop(answer.id);
+	}
+
+	/** The server did not stop it. */
+	notStopped(id) {
+		const answer = this.running.get(id);
+		if (answer) {
 			answer.stop.disabled = false;
 			answer.stop.textContent = "Stop";
 		}
@@ -80,19 +87,23 @@ export class Answers {
 		answer.bytes = offset + encoder.encode(delta).length;
 	}
 
-	/* At most one painting per screen frame, however fast the words come. */
+	/* At most one painting per screen frame, however fast the words come; a long text is painted less often. */
 	paint(answer, state) {
 		answer.node.classList.toggle("waiting", answer.text === "");
 		answer.node.dataset.state = state;
 		if (answer.painting)
 			return;
 		answer.painting = true;
-		requestAnimationFrame(() => {
+		setTimeout(() => requestAnimationFrame(() => {
 			answer.painting = false;
-			answer.body.replaceChildren(...answer.text === "" ?
-				[el("p", { class: "note" }, answer.node.dataset.state === "queued" ? "waits for its turn" : "thinks")] :
-				markdown(answer.text, this.isName));
-		});
+			answer.body.replaceChildren(...this.content(answer));
+		}), answer.text.length > LONG_TEXT ? LONG_EVERY_MS : 0);
+	}
+
+	content({ text, node }) {
+		if (text !== "")
+			return markdown(text, this.isName);
+		return [el("p", { class: "note" }, node.dataset.state === "queued" ? "waits for its turn" : "thinks")];
 	}
 
 	/* Text and state by HTTP: when a delta is missing, or after a reconnect. */
@@ -146,7 +157,6 @@ export class Answers {
 	remove(answer) {
 		answer.node.remove();
 		this.running.delete(answer.id);
-		this.onchange();
 	}
 
 	/** Subscribed again: answers that the server does not speak of any more have ended meanwhile. */

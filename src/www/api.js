@@ -58,6 +58,17 @@ addEventListener("storage", (event) => {
 		events.dispatchEvent(new CustomEvent("ended", { detail: "" }));
 });
 
+/*
+ * A tab that was duplicated has its own copy of the same refresh token. Who refreshes tells the others, or the second
+ * use of the old token would look like theft to the server and end the session.
+ */
+const others = new BroadcastChannel(KEY);
+
+others.addEventListener("message", ({ data }) => {
+	if (session()?.refresh === data.old)
+		place().setItem(KEY, JSON.stringify(data.now));
+});
+
 /* ---- errors as sentences ---- */
 
 function fieldSentence({ loc, msg }) {
@@ -117,8 +128,11 @@ async function refreshNow(used) {
 		return now; /* another tab was faster */
 	const storage = place();
 	const response = await ask("POST", "/api/auth/refresh", { refresh_token: now.refresh });
-	if (response.ok)
-		return keepTokens(await response.json(), storage);
+	if (response.ok) {
+		const renewed = keepTokens(await response.json(), storage);
+		others.postMessage({ old: now.refresh, now: renewed });
+		return renewed;
+	}
 	const why = await failureOf(response);
 	if (why.status === 401 || why.status === 403 || why.status === 422) {
 		endSession("Your session is over. Log in again.");

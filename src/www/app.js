@@ -3,14 +3,14 @@
  * The chat page: the door (register, log in), then rooms on the left, the open room in the middle, people on the right.
  * The open room is in the address, #/room/7.
  */
-import { endSession, enter, events, leave, session } from "./api.js";
+import { enter, events, forget, leave, session } from "./api.js";
 import { $, attempt, paintAvatar } from "./dom.js";
 import { Roles } from "./roles.js";
 import { RoomView } from "./room.js";
 import { Rooms } from "./rooms.js";
 import { openSocket } from "./socket.js";
 
-let view = null, rooms = null, roles = null;
+let view = null, rooms = null, roles = null, socket = null;
 
 /* ---- the door ---- */
 
@@ -79,6 +79,8 @@ function showPane(id) {
 		const open = pane === id && !$(pane).classList.contains("open");
 		$(pane).classList.toggle("open", open);
 		$(toggle).setAttribute("aria-expanded", String(open));
+		if (open)
+			$(pane).querySelector("button, a")?.focus();
 	}
 	$("shade").hidden = !document.querySelector(".pane.open");
 }
@@ -107,7 +109,7 @@ async function startChat({ user }) {
 	paintAvatar($("me-avatar"), user.username);
 	$("me-name").textContent = user.username;
 	$("me-number").textContent = `user ${user.id}`;
-	const socket = openSocket(showLink);
+	socket = openSocket(showLink);
 	rooms = new Rooms({ me: user, listRoles: () => roles.list(), onopen: (id) => {
 		location.hash = `#/room/${id}`;
 	} });
@@ -142,8 +144,10 @@ $("door-login").addEventListener("click", () => chooseDoor(false));
 $("door-register").addEventListener("click", () => chooseDoor(true));
 $("rooms-toggle").addEventListener("click", () => showPane("rooms-pane"));
 $("people-toggle").addEventListener("click", () => showPane("people-pane"));
+$("link").addEventListener("click", () => socket.hurry());
 $("shade").addEventListener("click", () => showPane(null));
 $("log-out").addEventListener("click", async () => {
+	socket.stop(); /* before the server ends it */
 	await leave();
 	history.replaceState(null, "", location.pathname);
 	location.reload();
@@ -163,8 +167,7 @@ const now = session();
 if (now?.user) {
 	startChat(now);
 } else {
-	if (now)
-		endSession();
+	forget();
 	showDoor(sessionStorage.getItem("parlour.why") ?? "");
 	sessionStorage.removeItem("parlour.why");
 }

@@ -6,8 +6,11 @@
 import { $, el, uuid } from "./dom.js";
 import { messageNode } from "./timeline.js";
 
-const CONTENT_BYTES = 16384, TYPING_EVERY_MS = 3000;
+const CONTENT_BYTES = 16384, TYPING_EVERY_MS = 3000, RETRIES = 3;
 const encoder = new TextEncoder();
+
+/* There Enter is the only way to a new line, and focus would raise the keyboard. */
+const hasTouchKeyboard = () => matchMedia("(pointer: coarse)").matches;
 
 export class Composer {
 	/** hooks: { me, isName(name), send(topic, pending) -> promise of the ack, typing(), onsent(message), timeline } */
@@ -39,7 +42,7 @@ export class Composer {
 		this.text.value = this.drafts.get(room.id) ?? "";
 		this.changed(false);
 		this.hint();
-		if (matchMedia("(pointer: fine)").matches)
+		if (!hasTouchKeyboard())
 			this.text.focus();
 	}
 
@@ -51,21 +54,12 @@ export class Composer {
 			policy === "all" ? `Write to ${name}; ${who} will answer` : `Write to ${name}; @${roles[0].name} asks the AI`;
 	}
 
-	reset() {
-		for (const pending of this.pending.values())
-			pending.node.remove();
-		this.pending.clear();
-		this.drafts.clear();
-		this.room = null;
-		this.text.value = "";
-	}
-
 	/* ---- writing ---- */
 
 	key(event) {
 		if (event.key === "Escape" && this.replyTo)
 			this.reply(null);
-		if (event.key !== "Enter" || event.shiftKey || event.isComposing || !matchMedia("(pointer: fine)").matches)
+		if (event.key !== "Enter" || event.shiftKey || event.isComposing || hasTouchKeyboard())
 			return;
 		event.preventDefault();
 		this.submit();
@@ -123,6 +117,7 @@ export class Composer {
 
 	async deliver(pending) {
 		pending.flying = true;
+		pending.refused = false;
 		pending.node.classList.remove("failed");
 		pending.note.textContent = "Sending…";
 		try {
@@ -135,10 +130,14 @@ export class Composer {
 					reply_to: pending.replyTo ?? null, client_id: pending.id });
 		} catch (why) {
 			pending.flying = false;
-			if (why.code === "lost")
-				pending.note.textContent = "Will be sent when the connection is back.";
-			else
+			pending.tries = (pending.tries ?? 0) + 1;
+			if (why.code !== "lost" && !(why.temporary && pending.tries <= RETRIES)) {
 				this.failed(pending, why);
+				return;
+			}
+			pending.note.textContent = why.code === "lost" ? "Will be sent when the connection is back." : "Trying again…";
+			clearTimeout(this.timer);
+			this.timer = setTimeout(() => this.resume(), (why.retryAfter || 3) * 1000);
 		}
 	}
 

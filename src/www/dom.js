@@ -25,8 +25,8 @@ export function el(tag, attributes = {}, ...children) {
 function hue(name) {
 	let hash = 7;
 	for (const c of name)
-		hash = (hash * 31 + c.codePointAt(0)) % 360;
-	return hash;
+		hash = (hash * 31 + c.codePointAt(0)) % 1000003;
+	return hash * 137 % 360;
 }
 
 export function paintAvatar(node, name, isRole) {

@@ -20,12 +20,13 @@ export class RoomView {
 		this.timeline = new Timeline({ me: this.me, isName, onreply: (message) => this.composer.reply(message),
 			onolder: () => this.older() });
 		this.people = new People({ me: this.me, onmention: (name) => this.composer.mention(name) });
-		this.answers = new Answers({ timeline: this.timeline, isName, stop: (id) => this.stop(id), onchange: () => {},
-			roleName: (id) => this.room.roles.find((role) => role.id === id)?.name ?? `role ${id}` });
+		this.answers = new Answers({ timeline: this.timeline, isName, stop: (id) => this.stop(id),
+			mayStop: (seq) => this.mayStop(seq), roleName: (id) => this.room.roles.find((role) => role.id === id)?.name ?? `role ${id}` });
 		this.composer = new Composer({ me: this.me, isName, timeline: this.timeline, onsent: (message) => this.show(message),
 			typing: () => this.socket.send({ type: "typing", topic: this.topic }),
 			send: (pending) => this.socket.request({ type: "send", id: pending.id, topic: `room:${pending.room}`,
 				client_id: pending.id, content: pending.content, reply_to: pending.replyTo }) });
+		this.socket.onrefused = (frame) => this.refused(frame);
 		$("room-leave").addEventListener("click", () => this.leave());
 	}
 
@@ -179,9 +180,24 @@ export class RoomView {
 
 	/* ---- acts ---- */
 
-	async stop(id) {
-		const stopped = await attempt(() => call("POST", `/api/generations/${id}/cancel`, {}));
-		return stopped !== undefined;
+	/* Its asker, moderators, the owner; whoever cannot be told apart here may try. */
+	mayStop(seq) {
+		const author = this.timeline.get(seq)?.author;
+		return this.people.mayChange || author?.kind !== "user" || author.id === this.me.id;
+	}
+
+	/* Success shows as the answer's own end; a refusal is an error frame with this id. */
+	stop(id) {
+		if (!this.socket.send({ type: "stop", id: `stop:${id}`, generation_id: id })) {
+			notice("There is no connection.", true);
+			this.answers.notStopped(id);
+		}
+	}
+
+	refused({ id, detail }) {
+		notice(detail, true);
+		if (id.startsWith("stop:"))
+			this.answers.notStopped(id.slice(5));
 	}
 
 	async leave() {
@@ -207,14 +223,18 @@ export class RoomView {
 
 	/* ---- head ---- */
 
+	policyText() {
+		const names = this.room.roles.map((role) => role.name), one = names.length === 1;
+		const what = { off: one ? "does not answer" : "do not answer", mention: one ? "answers when mentioned" : "answer when mentioned",
+			all: one ? "answers everything" : "answer everything" }[this.room.reply_policy];
+		return names.length ? `${names.join(", ")} ${what}` : "";
+	}
+
 	paintHead() {
 		const { room } = this;
 		$("room-title").textContent = room?.name ?? "Parlour";
 		$("people-toggle").hidden = !room;
 		$("people-pane").hidden = !room;
-		const policy = { off: "roles do not answer", mention: "roles answer when mentioned", all: "roles answer everything" };
-		$("room-about").textContent = room ? [room.visibility === "private" ? "private" : "public", room.archived && "archived",
-			room.roles.length > 0 && `${room.roles.map((r) => r.name).join(", ")}: ${policy[room.reply_policy].replace(/^roles /,
-				room.roles.length === 1 ? "" : "")}`].filter(Boolean).join(" · ") : "";
+		$("room-about").textContent = room ? [room.visibility, room.archived && "archived", this.policyText()].filter(Boolean).join(" · ") : "";
 	}
 }

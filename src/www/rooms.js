@@ -76,7 +76,8 @@ export class Rooms {
 		const unread = room.level && room.id !== this.current && room.last_seq > (this.seen[room.id] ?? 0);
 		return el("li", {},
 			el("a", { href: `#/room/${room.id}`, class: unread ? "unread" : "", "aria-current": room.id === this.current ? "page" : null },
-				el("span", { class: "mark", "aria-hidden": "true" }, room.visibility === "private" ? "🔒" : "#"),
+				room.visibility === "private" ? el("span", { class: "mark", role: "img", "aria-label": "private" }, el("span", { class: "lock" })) :
+					el("span", { class: "mark", "aria-hidden": "true" }, "#"),
 				el("span", { class: "name" }, room.name),
 				room.roles.length > 0 && el("span", { class: "badge", title: room.roles.map((r) => r.name).join(", ") }, "AI"),
 				unread && el("span", { class: "dot", role: "img", "aria-label": "unread" })));

@@ -5,6 +5,7 @@
  *
  *   socket.onstate({ state: "connecting"|"live"|"waiting"|"closed", at })    at: time of the next attempt
  *   socket.subscribe(topic, { since, epoch }, onframe)                        onframe gets every frame of the topic
+ *   socket.onrefused(frame)      an error for a frame with an id that nobody waits for: `stop` has no answer when it is good
  *   socket.request(frame) -> promise of the direct answer                     rejected with a Failure
  */
 import { call, endSession, events, Failure, refresh } from "./api.js";
@@ -165,6 +166,8 @@ export class Socket {
 					frame.detail, { code: frame.code, temporary: frame.temporary, retryAfter: frame.retry_after ?? 0, status: 1 }));
 			else
 				answer.resolve(frame);
+		} else if (frame.type === "error" && frame.id !== undefined) {
+			this.onrefused?.(frame);
 		}
 		this.deliver(frame);
 	}

@@ -7,7 +7,7 @@ import { $, avatar, dayOf, dayText, el, timeNode } from "./dom.js";
 import { markdown } from "./markdown.js";
 
 const NEAR_END_PX = 60, TOGETHER_MS = 5 * 60000;
-const STOPS = { cancelled: "stopped", interrupted: "interrupted", failed: "broke off", length: "cut at the length limit" };
+const STOPS = { cancelled: "Stopped.", interrupted: "Interrupted.", failed: "Broke off.", length: "Cut at the length limit." };
 
 /** A message as an element. options: { mine, isName(name), quote: node, tools: [nodes] } */
 export function messageNode(message, { mine = false, isName, quote = null, tools = [] } = {}) {
@@ -23,7 +23,7 @@ export function messageNode(message, { mine = false, isName, quote = null, tools
 				message.created_at && timeNode(message.created_at)),
 			quote,
 			el("div", { class: "text" }, ...markdown(message.content, isName)),
-			stop && el("p", { class: "note" }, `The answer was ${stop}.`.replace("was broke", "broke"))),
+			stop && el("p", { class: "note" }, stop)),
 		el("div", { class: "tools" }, ...tools));
 }
 
@@ -55,8 +55,9 @@ export class Timeline {
 		return this.items.length ? this.items[this.items.length - 1].seq : 0;
 	}
 
-	has(seq) {
-		return this.bySeq.has(seq);
+	/** The message at a position, if it is loaded. */
+	get(seq) {
+		return this.bySeq.get(seq)?.message;
 	}
 
 	hasGeneration(id) {
@@ -99,7 +100,7 @@ export class Timeline {
 	/** A page of older messages; what is being read does not move. */
 	addOlder(messages) {
 		const before = this.scroller.scrollHeight - this.scroller.scrollTop;
-		for (const message of messages.toReversed?.() ?? [...messages].reverse())
+		for (const message of [...messages].reverse())
 			if (!this.bySeq.has(message.seq))
 				this.add(message);
 		if (!this.follows)
@@ -136,7 +137,7 @@ export class Timeline {
 	quote(message) {
 		if (!message.reply_to || message.reply_to === message.seq - 1)
 			return null;
-		const target = this.bySeq.get(message.reply_to)?.message;
+		const target = this.get(message.reply_to);
 		const text = target ? `${target.author.name}: ${target.content.slice(0, 120)}` : "an earlier message";
 		return el("button", { type: "button", class: "quote", on: { click: () => this.show(message.reply_to) } }, text);
 	}

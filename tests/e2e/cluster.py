@@ -123,7 +123,7 @@ class Cluster:
         """A fresh database with the template's content; returns its name."""
         self.count += 1
         name = f"t{self.count}"
-        self.admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self.admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER parlour_owner')
         return name
 
     def drop(self, name):

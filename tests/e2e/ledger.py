@@ -37,6 +37,9 @@ class Client(threading.Thread):
                     self.lose()
         except Exception as why:  # pylint: disable=broad-except
             self.trouble = f"{self.name}: {type(why).__name__}: {why}"
+        finally:
+            if self.sock is not None:
+                self.sock.drop()
 
     def connect(self):
         sock = self.ledger.daemon.ws("/ws", token=self.user.access, timeout=10 * SLOW)
@@ -166,8 +169,8 @@ class Ledger:
         self.daemon, self.pg, self.rows, self.seed = daemon, pg, rows, seed
         self.random = random.Random(seed)
         self.closing, self.over, self.faults = threading.Event(), threading.Event(), []
-        owner = daemon.register()
-        self.rooms = [owner.room()["id"] for _ in range(rooms)]
+        self.owner = daemon.register()
+        self.rooms = [self.owner.room()["id"] for _ in range(rooms)]
         self.senders, self.members = [], []
         for room in self.rooms:
             for _ in range(senders):
@@ -218,10 +221,18 @@ class Ledger:
         heads = dict(self.rows("SELECT id, last_seq FROM rooms"))
         try:
             wait_for(lambda: all(m.last == heads[m.room] or m.trouble for m in self.members), 60, "all members are at the head")
+            for room in self.rooms:
+                here = {m.user.id for m in self.members if m.room == room}
+                wait_for(lambda r=room, h=here: self.present(r) == h, 30, "presence shows the members whose sockets are open")
         finally:
             self.over.set()
             for client in self.members + self.senders:
                 client.join(15 * SLOW)
+
+    def present(self, room):
+        """Users that the room's list of members shows as online."""
+        listed = self.owner.get(f"/api/rooms/{room}/members")
+        return {m["user_id"] for m in listed.json() if m["online"]} if listed.status_code == 200 else None
 
     # ---- the comparison ----
 

@@ -26,6 +26,8 @@ import wire
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Sanitizers and loaded machines are slow: every deadline is multiplied by this.
 SLOW = float(os.environ.get("PARLOUR_TEST_SLOW", "1"))
+# No proxies, and no certificates: loading those for each client takes longer than the request.
+PLAIN = {"trust_env": False, "verify": False}
 FIELD = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\S*)')
 # Fast hashes and no limits: what a test is about, it sets itself.
 DEFAULTS = {
@@ -111,7 +113,7 @@ class Api:
     host, port = "127.0.0.1", 0
 
     def open_http(self):
-        self.http = httpx.Client(base_url=self.url, timeout=20.0 * SLOW, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, timeout=20.0 * SLOW, **PLAIN)
 
     @property
     def url(self):
@@ -132,7 +134,7 @@ class Api:
 
     def once(self, method, path, **how):
         """One request on a connection of its own."""
-        with httpx.Client(base_url=self.url, timeout=20.0 * SLOW, trust_env=False) as client:
+        with httpx.Client(base_url=self.url, timeout=20.0 * SLOW, **PLAIN) as client:
             return client.request(method, path, **how)
 
     def ws(self, path="/ws", **how):
@@ -218,7 +220,7 @@ class Daemon(Api):
         return self
 
     def is_ready(self):
-        return httpx.get(self.url + "/readyz", trust_env=False).status_code == 200
+        return httpx.get(self.url + "/readyz", **PLAIN).status_code == 200
 
     def running(self):
         """True, or the failure with what the log says."""
@@ -313,6 +315,8 @@ class Daemon(Api):
     # ---- its log ----
 
     def log_text(self, offset=0):
+        if not os.path.exists(self.log_path):
+            return ""
         with open(self.log_path, "rb") as log:
             log.seek(offset)
             return log.read().decode("utf-8", "replace")

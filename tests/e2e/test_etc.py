@@ -12,7 +12,7 @@ import pytest
 
 import cluster
 import wire
-from parlour import HERE, wait_for
+from parlour import HERE, PLAIN, wait_for
 
 SOURCE = os.environ.get("PARLOUR_SRC", os.path.dirname(os.path.dirname(HERE)))
 BUILD = os.environ.get("PARLOUR_BUILD", SOURCE)
@@ -54,7 +54,7 @@ def nginx(parlour, workdir):
     process = subprocess.Popen(cluster.as_user([NGINX, "-e", folder + "/error", "-c", folder + "/nginx.conf", "-p", folder]),
                                stdin=subprocess.DEVNULL)
     try:
-        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/livez", trust_env=False).status_code == 200, 10, "nginx answers")
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/livez", **PLAIN).status_code == 200, 10, "nginx answers")
         yield daemon, port
     finally:
         process.terminate()
@@ -64,7 +64,7 @@ def nginx(parlour, workdir):
 def test_nginx_in_front(nginx):
     daemon, port = nginx
     user = daemon.register()
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", **PLAIN) as client:
         me = client.get("/api/auth/me", headers=user.auth)
         assert me.status_code == 200 and me.json()["id"] == user.id
         client.post("/api/auth/login", json={"username": user.name, "password": user.password},

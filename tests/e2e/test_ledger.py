@@ -26,13 +26,5 @@ def test_ledger(parlour, pg, rows, capsys):
     assert not violations, "\n".join(violations[:20])
     assert all(len(s.acked) > seconds / 4 for s in ledger.senders), "every sender got on"
     assert "kill" in [f[0] for f in ledger.faults]
-    presence = [m["online"] for room in ledger.rooms
-                for m in wait_for(lambda r=room: self_clear(ledger, r), 30, "nobody is present any more")]
-    assert not any(presence)
-
-
-def self_clear(ledger, room):
-    """The members of a room once none of them is online."""
-    owner = ledger.senders[0].user
-    listed = owner.get(f"/api/rooms/{room}/members").json()
-    return listed if not any(m["online"] for m in listed) else None
+    for room in ledger.rooms:
+        wait_for(lambda r=room: ledger.present(r) == set(), 30, "nobody is present any more")

@@ -59,7 +59,7 @@ def test_limits_outlive_a_worker(parlour):
     assert statuses.count(200) == 10
     for pid in daemon.workers().values():
         daemon.kill_child(pid)
-    wait_for(lambda: daemon.once("GET", "/livez").status_code == 200)
+    wait_for(lambda: daemon.workers() and all(daemon.once("GET", "/readyz").status_code == 200 for _ in range(6)))
     assert hammer(daemon, 5, headers=user.auth)[0] == [429] * 5
 
 

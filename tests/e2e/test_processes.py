@@ -112,10 +112,11 @@ def test_presence_of_a_dead_worker_is_cleared(parlour):
 def test_a_stopped_worker_delays_nobody(parlour):
     """One of four workers stands still; of 1,000 new connections none takes longer than half a second."""
     daemon = parlour(workers=4, watchdog="10min")
+    request = f"GET /livez HTTP/1.1\r\nHost: {daemon.host}:{daemon.port}\r\nConnection: close\r\n\r\n".encode()
 
     def ask(_):
         began = time.monotonic()
-        assert daemon.once("GET", "/livez").status_code == 200
+        assert daemon.raw(request)[0] == 200
         return time.monotonic() - began
 
     with daemon.stopped(daemon.workers()[2]), ThreadPoolExecutor(8) as pool:
@@ -220,9 +221,11 @@ def test_reloads_under_load(parlour):
     sockets, before = [user.ws() for _ in range(4)], daemon.workers()
     with Load(user) as load:
         for i in range(20):
+            before_reload = load.good
             daemon.configure(server_name=f"name{i}")
             daemon.reload()
-    assert load.good > 20 and not load.bad, load.bad[:5]
+            wait_for(lambda n=before_reload: load.good > n + 5)
+    assert not load.bad, load.bad[:5]
     for sock in sockets:
         sock.ping_pong()
     assert daemon.workers() == before
@@ -280,6 +283,8 @@ def test_term_lets_requests_finish(parlour):
     """A login that is being hashed gets its answer; then the daemon ends with 0."""
     daemon = parlour(argon2_memory="64M", argon2_passes="10", workers=1)
     user = daemon.register()
+    daemon.http.close()
+    wait_for(lambda: "http_connections 0" in daemon.ctl("metrics").stdout, 5)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(daemon.once, "POST", "/api/auth/login", json={"username": user.name, "password": user.password})
         wait_for(lambda: "http_connections 0" not in daemon.ctl("metrics").stdout, 5)
@@ -315,15 +320,14 @@ def test_stop_under_load_is_clean(parlour):
     assert not cut, cut[:5]
 
 
-def test_logs_are_opened_again(parlour, workdir):
-    path = f"{workdir}/access-{os.getpid()}.log"
-    daemon = parlour(access_log=path)
+def test_logs_are_opened_again(parlour):
+    daemon = parlour(start=False)
+    path = daemon.dir + "/access.log"
+    daemon.configure(access_log=path)
+    daemon.start()
     daemon.once("GET", "/livez")
     wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0)
     os.rename(path, path + ".1")
-    if os.geteuid() == 0:
-        with open(path, "w", encoding="ascii"):
-            cluster.give(path)
     daemon.send_signal(signal.SIGUSR1)
     daemon.wait_log("opened again")
     wait_for(lambda: daemon.once("GET", "/livez") and os.path.exists(path) and os.path.getsize(path) > 0, 5, "lines in the new file")
@@ -429,7 +433,7 @@ def test_control_verbs(parlour):
     answer = user.get("/api/auth/me")
     why = daemon.ctl("why", answer.headers["X-Request-Id"]).stdout
     assert "/api/auth/me" in why and "200" in why and user.access.split(".")[2] not in why
-    assert daemon.ctl("why", "no-such-request", check=False).returncode != 0
+    assert "no such request" in daemon.ctl("why", "no-such-request", check=False).stdout
     daemon.configure(server_name="by-ctl")
     daemon.ctl("reload")
     wait_for(lambda: daemon.once("GET", "/").json()["name"] == "by-ctl")

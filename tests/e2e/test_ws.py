@@ -117,7 +117,8 @@ def test_handshakes_that_are_refused(shared, ann, headers, status):
     assert refused.value.status == status or (status is None and refused.value.status in (400, 426))
     if status == 426:
         assert refused.value.headers["sec-websocket-version"] == "13"
-    assert refused.value.headers.get("connection", "").lower() == "close"
+    if "Upgrade" not in headers:
+        assert refused.value.headers["connection"].lower() == "close"
 
 
 def test_origins(parlour):
@@ -445,13 +446,19 @@ def test_presence(ann, bob):
 def test_pings(parlour):
     daemon = parlour(ws_ping="300ms", ws_pong="500ms")
     user = daemon.register()
-    good, mute = user.ws(), user.ws(auto_pong=False)
-    assert mute.wait_closed(5) in (1006, 1008, 1001, 4408), "a socket that answers no ping is closed"
+    mute = user.ws(auto_pong=False)
+    assert mute.wait_closed(5) in (1001, 1006, 1008), "a socket that answers no ping is closed"
     assert len(mute.pings) >= 1
-    good.ping_pong()
-    good.send_frame(wire.PING, b"hello")
-    wait_for(lambda: good.ping_pong() and b"hello" in good.pongs, 5)
-    good.close()
+    with user.ws() as good:
+        frames = []
+        while len(good.pings) < 4:
+            try:
+                frames.append(good.message(1))
+            except wire.Timeout:
+                continue
+        good.send_frame(wire.PING, b"hello")
+        good.ping_pong()
+        assert good.pongs == [b"hello"] and not frames, "pings keep a silent socket alive"
 
 
 def test_a_slow_reader_is_cut_alone(parlour):

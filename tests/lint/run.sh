@@ -31,5 +31,6 @@ lint sh "$here/manpages.sh" "$src" "$build"
 lint sh "$here/symbols.sh" "$src" "$build"
 lint sh "$here/shell.sh" "$src"
 lint sh "$here/words.sh" "$src"
+lint sh "$src/contrib/sources" --check
 echo "lint: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

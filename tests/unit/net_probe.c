@@ -229,7 +229,7 @@ static void on_request(void *arg, struct req *req)
 		err.retry_after_s = 12;
 		req_fail(req, &err);
 	} else if (path_is(req, "/drain")) {
-		http_server_drain(probe.http);
+		http_server_drain(probe.http, false);
 		ws_server_drain(probe.ws, 1012, "restarting", 0);
 		req_reply_empty(req, 204);
 	} else if (path_is(req, "/missing")) {

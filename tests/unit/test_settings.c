@@ -87,7 +87,7 @@ static const struct { const char *overrides[OVERRIDES_MAX], *why; } rules[] = {
 	{ { "workers=10", "db_connections=21" }, NULL },
 	{ { "rate_slots=262143" }, "-o: rate_slots: 262143 is not a power of two" },
 	{ { "ring_size=3M" }, "-o: ring_size: 3145728 bytes is not a power of two" },
-	{ { "ring_size=128k" }, "256k at least" },
+	{ { "ring_size=128k" }, "ring_size: 128k is below 256k" },
 	{ { "listen=" }, "-o: listen: 1 to 31 addresses" },
 	{ { "listen=example.org:80" }, "-o: listen: example.org:80: has no numeric host" },
 	{ { "listen=127.0.0.1:80 127.0.0.1:80" }, "listed twice" },

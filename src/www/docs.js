@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: ISC
+/*
+ * The API reference: /openapi.json as a page, routes by tag, schemas as tables with what they refer to inside them.
+ */
+import { $, el } from "./dom.js";
+import { tryForm, wireLogin } from "./try.js";
+
+const METHODS = ["get", "post", "put", "patch", "delete", "head", "options"];
+
+let api = null;
+
+export function resolve(schema) {
+	return schema?.$ref ? api.components.schemas[schema.$ref.split("/").pop()] ?? {} : schema ?? {};
+}
+
+const nameOf = (schema) => schema?.$ref?.split("/").pop();
+
+/* "integer or null, 1 to 200" */
+function typeText(schema) {
+	const name = nameOf(schema);
+	if (name)
+		return name;
+	const types = [schema.type ?? "any"].flat().map((type) => type === "array" ? `array of ${typeText(schema.items ?? {})}` : type);
+	const text = types.join(" or ") + (schema.format && schema.format !== "int64" && schema.format !== "double" ? ` (${schema.format})` : "");
+	const range = [schema.minimum ?? schema.minLength, schema.maximum ?? schema.maxLength];
+	const unit = schema.minLength !== undefined || schema.maxLength !== undefined ? " long" : "";
+	if (range[0] !== undefined && range[1] !== undefined)
+		return `${text}, ${range[0]} to ${range[1]}${unit}`;
+	return range[0] !== undefined ? `${text}, from ${range[0]}${unit}` : range[1] !== undefined ? `${text}, up to ${range[1]}${unit}` : text;
+}
+
+function words(schema) {
+	const list = (schema.enum ?? []).filter((word) => word !== null);
+	return list.length ? el("div", { class: "words" }, ...list.flatMap((word) => [el("code", {}, String(word)), " "])) : null;
+}
+
+/* One member; a schema it refers to can be opened in place. `seen`: the schemas around it, so that none is inside itself. */
+function member(name, schema, isRequired, seen) {
+	const inner = nameOf(schema) ?? nameOf(schema.items);
+	return el("tr", {},
+		el("th", { scope: "row" }, el("code", {}, name), isRequired && el("span", { class: "required", title: "required" }, " *")),
+		el("td", { class: "type" }, typeText(schema)),
+		el("td", {}, schema.description ?? "", words(schema), inner && !seen.includes(inner) &&
+			el("details", {}, el("summary", {}, inner), table(resolve({ $ref: "/" + inner }), [...seen, inner]))));
+}
+
+function table(schema, seen) {
+	const rows = Object.entries(schema.properties ?? {});
+	if (rows.length === 0)
+		return el("p", { class: "dim" }, "Any JSON value.");
+	return el("table", {}, el("tbody", {}, ...rows.map(([name, value]) =>
+		member(name, value, schema.required?.includes(name), seen))));
+}
+
+/** A schema with its name above it. */
+function schemaBlock(schema) {
+	const isList = schema.type === "array", inner = isList ? schema.items : schema, name = nameOf(inner);
+	return el("div", { class: "schema" }, el("p", { class: "dim" }, isList ? "array of " : "", el("a", { href: `#schema-${name}` }, name ?? "")),
+		table(resolve(inner), name ? [name] : []));
+}
+
+function params(operation) {
+	const list = operation.parameters ?? [];
+	if (list.length === 0)
+		return null;
+	return el("div", {}, el("h4", {}, "Parameters"), el("table", {}, el("tbody", {}, ...list.map((param) =>
+		el("tr", {}, el("th", { scope: "row" }, el("code", {}, param.name), param.required && el("span", { class: "required" }, " *")),
+			el("td", { class: "type" }, `${param.in}, ${typeText(param.schema ?? { type: "string" })}`),
+			el("td", {}, param.description ?? param.schema?.description ?? "", words(param.schema ?? {})))))));
+}
+
+function body(operation) {
+	const content = operation.requestBody?.content;
+	if (!content)
+		return null;
+	return el("div", {}, el("h4", {}, "Body ", el("span", { class: "dim" }, Object.keys(content).join(", "))),
+		schemaBlock(Object.values(content)[0].schema));
+}
+
+function answer([status, response]) {
+	const schema = Object.values(response.content ?? {})[0]?.schema;
+	const head = [el("code", { class: status.startsWith("2") ? "good" : "" }, status), ` ${response.description}`];
+	if (!schema || Object.keys(schema).length === 0)
+		return el("p", { class: "answer" }, ...head);
+	return el("details", { class: "answer", open: status.startsWith("2") }, el("summary", {}, ...head), schemaBlock(schema));
+}
+
+function route({ method, path, operation }) {
+	const node = el("details", { class: "route", id: operation.operationId },
+		el("summary", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), " ", el("code", { class: "path" }, path), " ",
+			el("span", { class: "dim" }, operation.summary ?? ""),
+			operation.security?.length > 0 && el("span", { class: "lock", role: "img", title: "needs a token", "aria-label": "needs a token" })));
+	/* What is inside is made when it is opened: the page stays light with many routes. */
+	node.addEventListener("toggle", () => {
+		if (node.open && node.childElementCount === 1)
+			node.append(el("div", { class: "inside" }, ...[operation.description && el("p", {}, operation.description), params(operation),
+				body(operation), el("h4", {}, "Answers"), ...Object.entries(operation.responses ?? {}).map(answer),
+				tryForm({ method, path, operation, resolve, base: api.servers?.[0]?.url ?? "/" })].filter(Boolean)));
+	});
+	return node;
+}
+
+function allRoutes() {
+	return Object.entries(api.paths).flatMap(([path, item]) => METHODS.filter((method) => item[method]).map((method) =>
+		({ method, path, operation: item[method], tag: item[method].tags?.[0] ?? "other" })));
+}
+
+function indexLink({ method, path, operation }) {
+	return el("a", { href: `#${operation.operationId}`, "data-find": `${method} ${path} ${operation.summary}`.toLowerCase() },
+		el("span", { class: `method ${method}` }, method.toUpperCase()), " ", path);
+}
+
+function render() {
+	const routes = allRoutes();
+	const tags = [...(api.tags ?? []), ...[...new Set(routes.map((r) => r.tag))].filter((tag) => !api.tags?.some((t) => t.name === tag))
+		.map((name) => ({ name }))];
+	$("name").textContent = document.title = $("title").textContent = `${api.info.title} API`;
+	$("version").textContent = `OpenAPI ${api.openapi}, version ${api.info.version}`;
+	$("about").textContent = api.info.description ?? "";
+	const used = tags.filter((tag) => routes.some((r) => r.tag === tag.name));
+	$("index").replaceChildren(...used.map((tag) => el("section", {}, el("h2", {}, tag.name),
+		...routes.filter((r) => r.tag === tag.name).map(indexLink))));
+	$("routes").replaceChildren(...used.map((tag) => el("section", {}, el("h2", {}, tag.name, " ",
+		el("small", { class: "dim" }, tag.description ?? "")), ...routes.filter((r) => r.tag === tag.name).map(route))));
+	$("schemas").replaceChildren(...Object.entries(api.components?.schemas ?? {}).map(([name, schema]) =>
+		el("details", { class: "route", id: `schema-${name}` }, el("summary", {}, el("code", {}, name), " ",
+			el("span", { class: "dim" }, schema.description ?? "")), el("div", { class: "inside" }, table(schema, [name])))));
+}
+
+/* The address names a route or a schema: open it. */
+function openNamed() {
+	const node = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+	if (node?.tagName === "DETAILS") {
+		node.open = true;
+		node.scrollIntoView();
+	}
+}
+
+function filter() {
+	const text = $("filter").value.trim().toLowerCase();
+	for (const link of document.querySelectorAll("#index a")) {
+		link.hidden = !link.dataset.find.includes(text);
+		document.querySelector(link.getAttribute("href")).hidden = link.hidden;
+	}
+	for (const section of document.querySelectorAll("#index section"))
+		section.hidden = !section.querySelector("a:not([hidden])");
+}
+
+async function start() {
+	wireLogin();
+	try {
+		const response = await fetch("/openapi.json");
+		if (!response.ok)
+			throw new Error(String(response.status));
+		api = await response.json();
+	} catch {
+		$("routes").replaceChildren();
+		$("problem").textContent = "The description of the API could not be loaded.";
+		return;
+	}
+	render();
+	openNamed();
+	addEventListener("hashchange", openNamed);
+	$("filter").addEventListener("input", filter);
+}
+
+start();

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: ISC
+"""What processes cost: CPU seconds and memory of a process and all that descend from it, from /proc."""
+
+import os
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rsplit(")", 1)[1].split()
+
+
+def tree(pid):
+    """pid and its living descendants."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                parents.setdefault(int(_stat(entry)[1]), []).append(int(entry))
+            except OSError:
+                continue
+    found, todo = [], [pid]
+    while todo:
+        found.append(todo.pop())
+        todo += parents.get(found[-1], [])
+    return found
+
+
+def cpu_seconds(pid):
+    """User and system time of the tree, that of its dead members included."""
+    ticks = 0
+    for member in tree(pid):
+        try:
+            ticks += sum(int(field) for field in _stat(member)[11:15])
+        except OSError:
+            continue
+    return ticks / TICK
+
+
+def memory_bytes(pid):
+    """(RSS, PSS, private) of one process."""
+    found = {}
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
+        for line in file:
+            words = line.split()
+            if words[-1] == "kB":
+                found[words[0]] = int(words[1]) * 1024
+    return found["Rss:"], found["Pss:"], found["Private_Dirty:"] + found["Private_Clean:"]
+
+
+class Meter:
+    """CPU used by named trees while the block ran: meter["daemon"]."""
+
+    def __init__(self, **pids):
+        self.pids, self.used = pids, {}
+
+    def __enter__(self):
+        self.begin = {name: cpu_seconds(pid) for name, pid in self.pids.items()}
+        return self
+
+    def __exit__(self, *_):
+        self.used = {name: cpu_seconds(pid) - self.begin[name] for name, pid in self.pids.items()}
+
+    def __getitem__(self, name):
+        return self.used[name]

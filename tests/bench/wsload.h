@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wsload: a load generator for WebSocket and HTTP servers, plain POSIX and epoll, so that the generator is not what is
+ * measured. wsload.c options and modes; wsload_conn.c connections and what they carry; wsload_run.c the load itself;
+ * wsload_probe.c one-message-at-a-time probes.
+ */
+#ifndef WSLOAD_H
+#define WSLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All options are key=value words; a text may hold {room}, {n} (a number never used before), {i} and {token}. */
+struct options {
+	const char *host, *dir;			/* dir: where the probe's fdatasync() file goes */
+	int port;
+	int subs, pubs;				/* sockets that listen, connections that send */
+	double seconds;
+	int count, inflight;			/* probes: how many, how many at once */
+	bool once;				/* every sender sends one message only */
+	bool marks;				/* look for "T=<monotonic ns>;" in what listeners get */
+	bool stream;				/* listeners are HTTP requests (sub, hello = body) with a streamed reply */
+	bool native;				/* sockets speak parlour.v1: the first frame is "authed" */
+	bool pub_ws;				/* senders use sockets, else HTTP POST */
+	const char *sub, *hello, *hello_ok;	/* path, first text, part of the frame that says it worked */
+	const char *pub, *body;			/* path, body or frame of senders */
+	const char *deliver;			/* part of a frame that counts as delivered; NULL: any text frame */
+	const char **tokens, **rooms;
+	int token_count, room_count;
+};
+
+enum stage { ST_HANDSHAKE, ST_AUTHED, ST_HELLO, ST_READY, ST_CLOSED };
+
+struct conn {
+	int fd, index;
+	bool is_pub, is_ws;
+	enum stage stage;
+	char *kept;				/* bytes of a frame or reply that is not complete */
+	size_t kept_bytes;
+	int64_t sent_ns, last_mark;
+	int worker;				/* from the authed frame; -1 */
+};
+
+/* Times in ns, kept for percentiles. */
+struct samples {
+	int64_t *ns;
+	size_t count, room;
+};
+
+struct totals {
+	int64_t delivered, bytes, published, errors, closed;
+	struct samples latency, marks;
+};
+
+extern struct options opt;
+extern struct totals totals;
+
+int64_t now_ns(void);
+void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void samples_add(struct samples *samples, int64_t ns);
+/* "NAME_p50_us": .., "NAME_p99_us": .., "NAME_max_us": .., "NAME_count": .. */
+void samples_print(const char *name, struct samples *samples);
+
+/* A connected socket, not blocking; dies when it cannot. */
+int conn_connect(void);
+/* Replaces the placeholders; out must have room for the result, which is cut there. Returns its length. */
+size_t conn_expand(const struct conn *conn, const char *text, char *out, size_t room);
+void conn_send(struct conn *conn, const char *data, size_t bytes);
+/* A masked text frame. */
+void conn_send_text(struct conn *conn, const char *text, size_t bytes);
+void conn_upgrade(struct conn *conn, const char *path);
+void conn_post(struct conn *conn, const char *path, const char *body);
+/* Reads what is there and calls the mode's functions for what is complete; false: closed. */
+bool conn_read(struct conn *conn);
+
+/* What the mode does with what arrives: a text frame (empty: the handshake is over), a reply, a stamp. */
+struct mode {
+	void (*frame)(struct conn *conn, const char *text, size_t bytes);
+	void (*reply)(struct conn *conn, int status);
+	void (*mark)(struct conn *conn, int64_t stamp_ns, int64_t seen_ns);
+};
+extern struct mode mode;
+
+int run_load(void);
+int run_pair(void);
+int run_connect(void);
+
+#endif
