@@ -15,6 +15,7 @@
 #include "svc/clerk.h"
 #include "svc/hub.h"
 
+#define START_TIME_NS (3 * PL_NS_PER_S)
 #define STOP_TIME_NS (2 * PL_NS_PER_S)
 #define DRAIN_SPREAD_MS 1000
 
@@ -22,6 +23,7 @@ static struct svc svc;
 static struct http_server *http;
 static struct http_hooks http_hooks;
 static struct event *retry;
+static int64_t wait_until_ns;
 
 static void turn(void *arg)
 {
@@ -46,25 +48,43 @@ static void listen_all(struct worker *worker)
 
 static void load_revoked(evutil_socket_t fd, short what, void *arg);
 
+/*
+ * Accepts once the table is filled and the database connections stand. A worker that starts while the database is away
+ * waits for it START_TIME_NS and then accepts all the same, so that /health can say so - unless nobody has ever filled
+ * the table: an ended login must not come back to life.
+ */
+static void accept_if_ready(void)
+{
+	struct timeval again = { 0, 20000 };
+	bool loaded = atomic_load(&svc.shm->head->revoked_loaded) != 0;
+
+	if (svc.worker->draining)
+		return;
+	if (loaded && (db_up(svc.db) || pl_now_ns() >= wait_until_ns))
+		listen_all(svc.worker);
+	else
+		evtimer_add(retry, &again);
+}
+
 static void on_revoked_loaded(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct pl_task *task = arg;
-	struct timeval again = { 0, 200000 };
 
-	if (err == NULL) {
+	if (err == NULL)
 		atomic_store(&svc.shm->head->revoked_loaded, 1);
-		if (!svc.worker->draining)
-			listen_all(svc.worker);
-	} else if (!svc.worker->draining) {
-		evtimer_add(retry, &again); /* nothing is accepted before: an ended login must not come back to life */
-	}
+	accept_if_ready();
 	pl_task_release(&task);
 }
 
 static void load_revoked(evutil_socket_t fd, short what, void *arg)
 {
-	struct pl_task *task = pl_task_new(pl_now_ns() + 5 * PL_NS_PER_S);
+	struct pl_task *task;
 
+	if (atomic_load(&svc.shm->head->revoked_loaded) != 0) {
+		accept_if_ready();
+		return;
+	}
+	task = pl_task_new(pl_now_ns() + 5 * PL_NS_PER_S);
 	auth_load_revoked(&svc, task, on_revoked_loaded, task);
 }
 
@@ -91,10 +111,8 @@ static bool worker_start(struct worker *worker, char why[512])
 	}
 	worker_on_turn(worker, turn, NULL);
 	agents_adopt(svc.agents);
-	if (atomic_load(&svc.shm->head->revoked_loaded) != 0)
-		listen_all(worker);
-	else
-		load_revoked(-1, 0, NULL);
+	wait_until_ns = pl_now_ns() + START_TIME_NS;
+	load_revoked(-1, 0, NULL);
 	return true;
 }
 

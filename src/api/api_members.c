@@ -5,6 +5,7 @@
 #include "api/call.h"
 #include "api/room_shape.h"
 #include "db/repo_user.h"
+#include "svc/audit.h"
 #include "svc/hub.h"
 
 static void on_members(void *arg, const struct member_list *list, const struct pl_err *err)
@@ -93,6 +94,7 @@ static void on_removed(void *arg, const struct room_result *result, const struct
 		return;
 	}
 	hub_publish_change(call->svc->hub, &result->change);
+	audit_note(call->svc, call->req->task, "member removed", "room:%lld", (long long)call->id);
 	call_reply_empty(call);
 }
 

@@ -6,6 +6,7 @@
 #include "db/name.h"
 #include "db/repo_role.h"
 #include "llm/llm.h"
+#include "svc/audit.h"
 
 static void role_shape(struct role_out *out, const struct role *r)
 {
@@ -84,10 +85,12 @@ static void reply_deleted(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct call *call = arg;
 
-	if (err != NULL)
+	if (err != NULL) {
 		call_fail(call, err);
-	else
-		call_reply_empty(call);
+		return;
+	}
+	audit_note(call->svc, call->req->task, "role deleted", "role:%.*s", PL_FMT(call->param[0]));
+	call_reply_empty(call);
 }
 
 void api_role_delete(struct call *call)

@@ -194,7 +194,7 @@ bool config_secrets(struct config *config, char why[512])
 	char rule[256];
 
 	if (config->s.key_file[0] == '\0')
-		return refuse(config, "key_file", why, "is not set: make one with 'parlourctl key FILE' or "
+		return refuse(config, "key_file", why, "is not set: make one with 'parlourctl genkey FILE' or "
 		    "'head -c 48 /dev/urandom | base64 > FILE; chmod 600 FILE' and name it here");
 	if (!pl_token_key_load(config->pool, config->s.key_file, &config->token_key, rule))
 		return refuse(config, "key_file", why, "%s", rule);

@@ -64,7 +64,7 @@ static bool on_start(struct guard *guard, char c)
 	}
 	if (c == '\r') {	/* RFC 9112 2.2: an empty line before a request is ignored */
 		guard->state = G_START_LF;
-		return ++guard->crlfs <= CRLFS_MAX || guard_refuse(guard, 400, "There are empty lines before the request.");
+		return ++guard->crlfs <= CRLFS_MAX || guard_refuse(guard, 400, "Empty lines stand before the request.");
 	}
 	message_start(guard);
 	if (!guard_is(c, C_TOKEN))
@@ -97,7 +97,7 @@ static size_t on_target(struct guard *guard, const char *bytes, size_t len)
 	if (n == len)
 		return n;
 	if (bytes[n] != ' ') {
-		guard_refuse(guard, 400, "The request target holds a byte that must be escaped, or there is no version.");
+		guard_refuse(guard, 400, "The target holds a byte that must be escaped, or there is no version.");
 		return n + 1;
 	}
 	if (guard_check_target(guard)) {

@@ -47,8 +47,9 @@ bool guard_host_ok(struct pl_str host)
 	if (host.len == 0 || host.len > 261)
 		return false;
 	if (host.ptr[0] == '[') {
-		for (n = 1; n < host.len && (guard_is(host.ptr[n], C_HEX) || host.ptr[n] == ':' || host.ptr[n] == '.'); n++)
-			;
+		n = 1;
+		while (n < host.len && (guard_is(host.ptr[n], C_HEX) || host.ptr[n] == ':' || host.ptr[n] == '.'))
+			n++;
 		if (n < 3 || n >= host.len || host.ptr[n] != ']')
 			return false;
 		n++;
@@ -72,7 +73,8 @@ static bool authority_ok(const struct guard *guard, size_t from, bool port_allow
 	if (end == text.len && guard->text_len > GUARD_TEXT_MAX)
 		return false;
 	host = pl_strn(text.ptr + from, end - from);
-	if (!port_allowed)	/* "//x/y" is a path to us, but evhttp reads an authority: nothing it could stumble over */
+	/* "//x/y" is a path to us, but evhttp reads an authority: nothing it could stumble over */
+	if (!port_allowed)
 		return host.len == 0 || (guard_host_ok(host) && memchr(host.ptr, ':', host.len) == NULL);
 	return guard_host_ok(host);
 }
@@ -183,13 +185,14 @@ bool guard_check_field(struct guard *guard)
 	struct pl_str value = pl_str_trim(guard_text(guard));
 
 	if (guard->text_len > GUARD_TEXT_MAX)
-		return guard_refuse(guard, 400, "The value of a header field that frames the message is too long.");
+		return guard_refuse(guard, 400, "The value of a framing header field is too long.");
 	if (guard->tab_first)
-		return guard_refuse(guard, 400, "A tab stands before the value of a header field that frames the message.");
+		return guard_refuse(guard, 400, "A tab stands before the value of a framing header field.");
 	switch ((enum guard_field)guard->field) {
 	case F_HOST:
 		if (guard->host_seen || !guard_host_ok(value)) {
-			guard_refuse(guard, 400, guard->host_seen ? "There is more than one Host." : "The Host header is malformed.");
+			guard_refuse(guard, 400, guard->host_seen ? "There is more than one Host." :
+			    "The Host header is malformed.");
 			guard->code = PL_E_BAD_HOST;
 			return false;
 		}

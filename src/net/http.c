@@ -24,7 +24,8 @@ static int64_t conns_max(const struct config *config)
 		return config->s.max_connections;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
 		return INT32_MAX;
-	return limit.rlim_cur > 2 * FDS_KEPT_BACK ? (int64_t)limit.rlim_cur - FDS_KEPT_BACK : (int64_t)limit.rlim_cur / 2;
+	return limit.rlim_cur > 2 * FDS_KEPT_BACK ? (int64_t)limit.rlim_cur - FDS_KEPT_BACK :
+	    (int64_t)limit.rlim_cur / 2;
 }
 
 void http_server_config(struct http_server *server, const struct config *config)

@@ -28,7 +28,8 @@ static bool port_ok(struct pl_str text)
 {
 	int64_t port;
 
-	return text.len == 0 || (text.ptr[0] == ':' && pl_str_i64(pl_strn(text.ptr + 1, text.len - 1), 0, 65535, &port));
+	return text.len == 0 ||
+	    (text.ptr[0] == ':' && pl_str_i64(pl_strn(text.ptr + 1, text.len - 1), 0, 65535, &port));
 }
 
 bool http_ip_parse(struct pl_str text, struct http_ip *ip_r)

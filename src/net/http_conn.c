@@ -44,7 +44,8 @@ struct bufferevent *http_conn_new(struct http_listener *listener)
 	server->conns = conn;
 	sockets_add(server, 1);
 	event_active(server->bind_event, EV_TIMEOUT, 0);
-	if (atomic_load_explicit(&server->shm->scores[server->shm->slot].sockets, memory_order_relaxed) >= server->conns_max)
+	if (atomic_load_explicit(&server->shm->scores[server->shm->slot].sockets, memory_order_relaxed) >=
+	    server->conns_max)
 		http_listeners_pause(server, false, 1);
 	return conn->bev;
 }
@@ -207,14 +208,15 @@ static void conn_refuse(struct http_conn *conn, int status, enum pl_code code, c
 
 	pl_random(random, sizeof(random));
 	pl_hex(random, sizeof(random), id);
-	body_len = snprintf(body, sizeof(body), "{\"detail\":\"%s\",\"code\":\"%s\",\"temporary\":%s,\"request_id\":\"%s\"}",
+	body_len = snprintf(body, sizeof(body),
+	    "{\"detail\":\"%s\",\"code\":\"%s\",\"temporary\":%s,\"request_id\":\"%s\"}",
 	    detail, pl_err_info(code)->code, pl_err_info(code)->temporary ? "true" : "false", id);
 	len = snprintf(text, sizeof(text), "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
 	    "Connection: close\r\nX-Request-Id: %s\r\n\r\n%s", status, http_status_text(status), body_len, id, body);
 	PL_BUG(body_len >= (int)sizeof(body) || len >= (int)sizeof(text));
 	shm_count(conn->server->shm, SHM_M_http_guard, 1);
-	pl_log(PL_LOG_DEBUG, NULL, "request refused", "request_id=%s addr=%s status=%d detail=%s", id, conn->addr, status,
-	    detail);
+	pl_log(PL_LOG_DEBUG, NULL, "request refused", "request_id=%s addr=%s status=%d detail=%s", id, conn->addr,
+	    status, detail);
 	(void)!send(conn->fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	http_conn_linger(conn);
 }
@@ -307,7 +309,8 @@ static void on_refused(struct http_conn *conn)
 	struct guard *guard = &conn->guard;
 
 	if (conn->delivered != guard->messages) {
-		bufferevent_disable(conn->bev, EV_READ);	/* good requests come first; the last one's reply ends it */
+		/* good requests come first; the last one's reply ends it */
+		bufferevent_disable(conn->bev, EV_READ);
 	} else if (conn->ev != NULL || evbuffer_get_length(bufferevent_get_output(conn->bev)) > 0) {
 		input_drop(conn);
 	} else {

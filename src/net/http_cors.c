@@ -34,8 +34,8 @@ static bool is_own(const struct settings *s, struct pl_str origin, struct pl_str
 	return pl_str_ieq(rest, host);
 }
 
-struct http_cors http_cors_decide(const struct settings *s, struct pl_pool *pool, struct pl_str origin, struct pl_str host,
-    bool tls)
+struct http_cors http_cors_decide(const struct settings *s, struct pl_pool *pool, struct pl_str origin,
+    struct pl_str host, bool tls)
 {
 	struct http_cors cors = { .sent = origin.ptr != NULL };
 	bool any = false;
@@ -63,8 +63,8 @@ struct http_cors http_cors_decide(const struct settings *s, struct pl_pool *pool
 
 void http_cors_headers(const struct http_cors *cors, const struct settings *s, struct pl_buf *out)
 {
-	static const char expose[] = "Access-Control-Expose-Headers: RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, "
-	    "Link, ETag, Location, X-Total-Count\r\n";
+	static const char expose[] = "Access-Control-Expose-Headers: RateLimit, RateLimit-Policy, Retry-After, "
+	    "X-Request-Id, Link, ETag, Location, X-Total-Count\r\n";
 
 	if (!cors->sent)
 		return;

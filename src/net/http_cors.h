@@ -19,8 +19,8 @@ struct http_cors {
  * Decides about an Origin. Our own is always allowed: that of public_url, or http(s)://HOST as the client named it.
  * `null` is an origin like any other: allowed only when it is listed, and never by "*" with credentials.
  */
-struct http_cors http_cors_decide(const struct settings *s, struct pl_pool *pool, struct pl_str origin, struct pl_str host,
-    bool tls);
+struct http_cors http_cors_decide(const struct settings *s, struct pl_pool *pool, struct pl_str origin,
+    struct pl_str host, bool tls);
 /* Appends the headers that every reply carries. */
 void http_cors_headers(const struct http_cors *cors, const struct settings *s, struct pl_buf *out);
 /* Is the value of Access-Control-Request-Headers fit to be sent back (names, commas and blanks)? */

@@ -79,7 +79,7 @@ static void heads_take(struct heads *heads, struct pl_pool *pool, const char *ke
 			heads->request_id = value;
 		else if (pl_str_ieq(name, PL_STR("x-forwarded-proto")))
 			heads->proto = value;
-		else if (pl_str_ieq(name, PL_STR("x-forwarded-for")))	/* a proxy may add a line behind the client's own */
+		else if (pl_str_ieq(name, PL_STR("x-forwarded-for")))	/* a proxy may add a line of its own */
 			heads->forwarded = heads->forwarded.ptr == NULL ? value :
 			    pl_str(pl_sprintf(pool, "%.*s,%.*s", PL_FMT(heads->forwarded), PL_FMT(value)));
 		break;
@@ -104,8 +104,8 @@ static bool request_id_ok(struct pl_str id)
 	for (size_t i = 0; i < id.len; i++) {
 		char c = id.ptr[i];
 
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' ||
-		    c == '-'))
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    c == '_' || c == '.' || c == '-'))
 			return false;
 	}
 	return true;
@@ -126,7 +126,8 @@ static void client_find(struct http_conn *conn, struct req *req, const struct he
 	if (!trusted) {
 		if (heads->forwarded.ptr != NULL && pl_now_ns() - server->forwarded_warned_ns > 60 * PL_NS_PER_S) {
 			server->forwarded_warned_ns = pl_now_ns();
-			pl_log(PL_LOG_WARN, req->task, "X-Forwarded-For ignored: not from a trusted proxy", "addr=%s", addr);
+			pl_log(PL_LOG_WARN, req->task, "X-Forwarded-For ignored: not from a trusted proxy",
+			    "addr=%s", addr);
 		}
 		return;
 	}

@@ -28,7 +28,8 @@ static void write_later(struct http_conn *conn, const struct iovec *part, struct
 	struct evbuffer *output = bufferevent_get_output(conn->bev);
 
 	if (holder != NULL && part->iov_len >= REFERENCE_MIN)
-		PL_BUG(evbuffer_add_reference(output, part->iov_base, part->iov_len, on_written, pl_task_hold(holder)) != 0);
+		PL_BUG(evbuffer_add_reference(output, part->iov_base, part->iov_len, on_written,
+		    pl_task_hold(holder)) != 0);
 	else
 		PL_BUG(evbuffer_add(output, part->iov_base, part->iov_len) != 0);
 }

@@ -21,7 +21,8 @@ static bool key_ok(struct pl_str key)
 	for (size_t i = 0; i < 22; i++) {
 		char c = key.ptr[i];
 
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'))
+		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		    c == '+' || c == '/'))
 			return false;
 	}
 	return true;

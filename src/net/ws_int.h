@@ -2,9 +2,9 @@
 /*
  * What the files of the WebSocket server share.
  *
- * A connection's life: OPENING (the socket is being taken over), OPEN, CLOSING (our close frame is queued, the peer's is
- * awaited), ENDING (nothing more is read into messages; what is queued goes out, then the socket closes), DEAD (unlinked
- * from events; ops->closed and the free happen in ws_server_flush()).
+ * A connection's life: OPENING (the socket is being taken over), OPEN, CLOSING (our close frame is queued, the peer's
+ * is awaited), ENDING (nothing more is read into messages; what is queued goes out, then the socket closes), DEAD
+ * (unlinked from events; ops->closed and the free happen in ws_server_flush()).
  */
 #ifndef NET_WS_INT_H
 #define NET_WS_INT_H

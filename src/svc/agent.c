@@ -16,13 +16,22 @@ struct agents *agents_new(struct svc *svc)
 	return a;
 }
 
-void agents_free(struct agents **agents)
+/* What did not end in time stays in shared memory: the other workers adopt it, as if this one had died. */
+void agents_free(struct agents **agents_at)
 {
-	if (*agents != NULL)
-		while ((*agents)->jobs != NULL)
-			agent_job_free((*agents)->jobs);
-	pl_free(*agents);
-	*agents = NULL;
+	struct agents *agents = *agents_at;
+
+	*agents_at = NULL;
+	if (agents == NULL)
+		return;
+	while (agents->jobs != NULL) {
+		if (!agents->jobs->over)
+			agents->jobs->index = -1;
+		agent_job_free(agents->jobs);
+	}
+	if (agents->late != NULL)
+		event_free(agents->late);
+	pl_free(agents);
 }
 
 int agents_running(const struct agents *agents)
@@ -174,6 +183,7 @@ void agents_turn(void *arg)
 
 void agents_cut(struct agents *agents)
 {
+	agents->stopping = true;
 	for (struct agent_job *job = agents->jobs; job != NULL; job = job->next)
 		end_as(job, AGENT_CUT);
 }

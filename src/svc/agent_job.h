@@ -15,6 +15,8 @@ struct agents {
 	struct svc *svc;
 	struct agent_job *jobs;
 	int running;
+	bool started, stopping;			/* stopping: what is asked now is not begun */
+	struct event *late;			/* what nobody adopted is marked */
 };
 
 /* What is asked of whom. Texts live in the job's pool. */
@@ -36,16 +38,26 @@ struct agent_job {
 	struct pl_buf text;			/* heap */
 	struct event *timer;			/* gathers deltas, later waits before the place is given back */
 	bool timer_armed, over, full;
+	bool adopted;				/* of a worker that died */
+	bool retried;
+	void (*retry)(struct agent_job *job);	/* what the database could not do; the timer does it again */
 	struct llm_call *call;
 	enum { AGENT_GOES_ON, AGENT_STOPPED, AGENT_CUT } ending;
 	enum gen_state outcome;
 	enum pl_code code;			/* of the error that ended it */
+	const char *stop;			/* why the text ends, as in its usage */
+	struct pl_str meta;
 	struct generation_end end;
 };
 
 /* Starts the answer of one role; takes copies. */
 void agent_start(struct agents *agents, const struct config *config, const struct agent_question *question,
     const struct role *role, const char *asker_addr);
+/* A job in the list; takes copies. */
+struct agent_job *agent_job_new(struct agents *agents, const struct config *config, const struct agent_question *question,
+    const struct role *role);
+/* Its id and what follows from it. */
+void agent_job_name(struct agent_job *job, const char *id);
 /* The model's last word: stores the text, ends the row, frees the job. */
 void agent_finish(struct agent_job *job, const struct llm_result *result, const struct pl_err *err);
 /* Tells viewers. */

@@ -17,6 +17,8 @@ void agent_tell(struct agent_job *job, int state, enum pl_code error)
 		.reply_to = job->question.seq, .state = state, .offset = (int64_t)job->text.len,
 		.answer_seq = job->end.answer_seq, .role_name = job->role.name, .error = error };
 
+	if (job->agents->svc->hub == NULL)
+		return; /* the process ends */
 	memcpy(gen.id, job->id, sizeof(gen.id));
 	hub_generation(job->agents->svc->hub, job->question.room_id, &gen);
 }
@@ -64,17 +66,15 @@ static void flush_delta(struct agent_job *job)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent_job *job = arg;
-	uint32_t told = 0;
-	struct shm_gen_info info;
+	void (*retry)(struct agent_job *job) = job->retry;
 
 	job->timer_armed = false;
-	if (job->over) {
+	job->retry = NULL;
+	if (job->over)
 		agent_job_free(job); /* viewers elsewhere had time to read the rest of the text */
-		return;
-	}
-	if (shm_gen_find(job->agents->svc->shm, pl_str(job->id), &info) >= 0)
-		told = info.length;
-	if (told > 0)
+	else if (retry != NULL)
+		retry(job);
+	else if (job->text.len > 0)
 		agent_tell(job, HUB_GEN_DELTA, PL_E_OK);
 }
 
@@ -173,6 +173,10 @@ static void run_on_begun(void *arg, const struct generation_begun *begun, const 
 	struct agent_job *job = arg;
 	int limit = (int)job->config->s.llm_history;
 
+	if (err != NULL && err->code == PL_E_WRITE_UNKNOWN) {
+		agent_finish(job, NULL, err); /* a row that may be there would keep the role busy */
+		return;
+	}
 	if (err != NULL) {
 		give_up(job, err->code);
 		return;
@@ -187,9 +191,17 @@ static void run_on_begun(void *arg, const struct generation_begun *begun, const 
 	    run_on_history, job);
 }
 
-static struct agent_job *job_new(struct agents *agents, const struct config *config, const struct agent_question *q,
+void agent_job_name(struct agent_job *job, const char *id)
+{
+	memcpy(job->id, id, sizeof(job->id));
+	memcpy(job->client_id, "gen:", 4);
+	memcpy(job->client_id + 4, id, sizeof(job->id));
+}
+
+struct agent_job *agent_job_new(struct agents *agents, const struct config *config, const struct agent_question *q,
     const struct role *role)
 {
+	char id[PL_UUID_LEN + 1];
 	struct pl_task *task = pl_task_new(pl_now_ns() + 600 * PL_NS_PER_S);
 	struct agent_job *job = pl_alloc(task->pool, sizeof(*job));
 
@@ -202,9 +214,8 @@ static struct agent_job *job_new(struct agents *agents, const struct config *con
 	job->role.instructions = pl_str_dup(task->pool, role->instructions);
 	job->role.upstream = pl_str_dup(task->pool, role->upstream);
 	job->role.model = pl_str_dup(task->pool, role->model);
-	pl_uuid_make(job->id);
-	memcpy(job->client_id, "gen:", 4);
-	memcpy(job->client_id + 4, job->id, sizeof(job->id));
+	pl_uuid_make(id);
+	agent_job_name(job, id);
 	job->timer = evtimer_new(agents->svc->worker->base, on_timer, job);
 	PL_BUG(job->timer == NULL);
 	if (agents->jobs != NULL)
@@ -217,7 +228,7 @@ static struct agent_job *job_new(struct agents *agents, const struct config *con
 void agent_start(struct agents *agents, const struct config *config, const struct agent_question *question,
     const struct role *role, const char *asker_addr)
 {
-	struct agent_job *job = job_new(agents, config, question, role);
+	struct agent_job *job = agent_job_new(agents, config, question, role);
 	struct pl_caller asker = { .user_id = question->asker_id };
 	struct shm_gen_info info = { .room_id = question->room_id, .role_id = role->id, .asker_id = question->asker_id,
 		.reply_to_seq = question->seq };
@@ -226,6 +237,10 @@ void agent_start(struct agents *agents, const struct config *config, const struc
 		.upstream = role->upstream.ptr != NULL ? role->upstream : pl_str(config->s.llm_default), .model = role->model };
 	struct pl_err err = { 0 };
 
+	if (agents->stopping) {
+		give_up(job, PL_E_STOPPING);
+		return;
+	}
 	snprintf(asker.addr, sizeof(asker.addr), "%s", asker_addr);
 	if (!limits_take(agents->svc, config, LIMIT_ASK, &asker,
 	    pl_str(pl_sprintf(job->task->pool, "room:%lld", (long long)question->room_id)), NULL, &err)) {

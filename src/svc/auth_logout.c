@@ -4,6 +4,7 @@
  */
 #include "clock.h"
 #include "log.h"
+#include "svc/audit.h"
 #include "svc/auth.h"
 #include "svc/hub.h"
 
@@ -22,7 +23,7 @@ void auth_revoke(struct svc *svc, int64_t login_id)
 		svc->on_revoked(login_id);
 }
 
-struct logout { struct svc *svc; bool none_is_error; db_done_fn *done; void *arg; };
+struct logout { struct svc *svc; struct pl_task *task; bool none_is_error; db_done_fn *done; void *arg; };
 
 static void logout_on_ended(void *arg, const struct ended_list *ended, const struct pl_err *err)
 {
@@ -34,8 +35,10 @@ static void logout_on_ended(void *arg, const struct ended_list *ended, const str
 		l->done(l->arg, NULL, err);
 		return;
 	}
-	for (int i = 0; i < ended->count; i++)
+	for (int i = 0; i < ended->count; i++) {
 		auth_revoke(l->svc, ended->login_ids[i]);
+		audit_note(l->svc, l->task, "login session ended", "login:%lld", (long long)ended->login_ids[i]);
+	}
 	if (ended->count == 0 && l->none_is_error) {
 		pl_err_set(&none, PL_E_NOT_FOUND, NULL);
 		l->done(l->arg, NULL, &none);
@@ -49,7 +52,7 @@ void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum l
 {
 	struct logout *l = pl_alloc(task->pool, sizeof(*l));
 
-	*l = (struct logout){ .svc = svc, .none_is_error = none_is_error, .done = done, .arg = arg };
+	*l = (struct logout){ .svc = svc, .task = task, .none_is_error = none_is_error, .done = done, .arg = arg };
 	repo_login_end(svc->db, task, task->who.user_id, login_id, scope, "logout", logout_on_ended, l);
 }
 

@@ -65,10 +65,10 @@ static void send_on_appended(void *arg, const struct appended *result, const str
 	s->done(s->arg, &sent, NULL);
 	if (sent.duplicate)
 		return; /* whoever wrote it first has told it, or the position check will */
-	shm_count(s->svc->shm, SHM_M_sent, 1);
 	event = (struct room_event){ .is_message = true, .message = sent.message };
 	hub_publish(s->svc->hub, &event);
-	agent_consider(s->svc, s->config, s->task, &sent.message);
+	if (result->has_roles)
+		agent_consider(s->svc, s->config, s->task, &sent.message);
 }
 
 void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,

@@ -146,8 +146,8 @@ void hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 		struct hub_event *event;
 		int n;
 
-		if (info.state == SHM_GEN_ENDED)
-			continue;
+		if (info.state != SHM_GEN_RUNNING)
+			continue; /* queued: perhaps it will not be begun; everybody is told when it is */
 		memcpy(gen.id, info.id, sizeof(gen.id));
 		running = find(room, info.id);
 		n = shm_gen_text(hub->svc->shm, i, info.id, 0, hub->gen_text);
@@ -156,7 +156,7 @@ void hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 			running->sent = n > 0 ? n : 0;
 		}
 		if (running->sent == 0 || n < running->sent)
-			event = event_of(room, &gen, info.state == SHM_GEN_QUEUED ? HUB_GEN_QUEUED : HUB_GEN_STARTED, 0, PL_STR_NONE);
+			event = event_of(room, &gen, HUB_GEN_STARTED, 0, PL_STR_NONE);
 		else
 			event = event_of(room, &gen, HUB_GEN_DELTA, 0, pl_strn(hub->gen_text, (size_t)running->sent));
 		sub->ops->event(sub, event);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * Answers of AI roles while they are written: frames `generation`, one element each at the end of the messages, with Stop.
+ * Answers of AI roles while they are written: frames `generation`, one element each at the end of the messages. Stop stands
+ * below the messages, where it does not move while text comes.
  *
  * The server counts bytes of UTF-8: a delta whose offset is what we have is appended, offset 0 replaces (text so far), one
  * that lies ahead means something is missing, and the text is read by HTTP. The final message replaces the element.
@@ -23,7 +24,7 @@ export class Answers {
 
 	clear() {
 		for (const answer of this.running.values())
-			answer.node.remove();
+			this.remove(answer);
 		this.running.clear();
 		this.over.clear();
 		clearTimeout(this.timer);
@@ -49,9 +50,11 @@ export class Answers {
 	begin(frame) {
 		const name = frame.role ?? this.roleName(frame.role_id);
 		const answer = { id: frame.generation_id, name, role: frame.role_id, text: "", bytes: 0, stale: false };
-		answer.stop = el("button", { type: "button", class: "small stop", hidden: !this.mayStop(frame.reply_to),
-			on: { click: () => this.askStop(answer) } }, "Stop");
-		answer.node = messageNode({ author: { kind: "role", id: frame.role_id, name }, content: "" }, { tools: [answer.stop] });
+		answer.stop = el("button", { type: "button", class: "small stop", on: { click: () => this.askStop(answer) } },
+			`Stop ${name}`);
+		if (this.mayStop(frame.reply_to))
+			$("running").append(answer.stop);
+		answer.node = messageNode({ author: { kind: "role", id: frame.role_id, name }, content: "" });
 		answer.node.classList.add("running");
 		answer.node.setAttribute("aria-busy", "true");
 		answer.body = answer.node.querySelector(".text");
@@ -72,7 +75,7 @@ export class Answers {
 		const answer = this.running.get(id);
 		if (answer) {
 			answer.stop.disabled = false;
-			answer.stop.textContent = "Stop";
+			answer.stop.textContent = `Stop ${answer.name}`;
 		}
 	}
 
@@ -117,7 +120,7 @@ export class Answers {
 		if (this.running.get(answer.id) !== answer)
 			return;
 		if (OVER.has(now.state)) {
-			this.ended(answer.id, answer, { state: now.state, error: now.error && { detail: "The model's server failed." } });
+			this.ended(answer.id, answer, now);
 		} else if (now.text) {
 			answer.text = now.text;
 			answer.bytes = encoder.encode(now.text).length;
@@ -148,14 +151,17 @@ export class Answers {
 			answer.stop.remove();
 			return;
 		}
-		const what = { failed: "could not answer", cancelled: "was stopped", interrupted: "was interrupted" }[state];
+		const what = { failed: "could not answer", cancelled: "was stopped",
+			interrupted: "was interrupted" }[state];
 		this.remove(answer);
-		this.timeline.addLine(this.timeline.last + 0.001, `${answer.name} ${what}${error?.detail ? ": " + error.detail : "."}`,
+		this.timeline.addLine(this.timeline.last + 0.001,
+			`${answer.name} ${what}${error?.detail ? ": " + error.detail : "."}`,
 			state === "failed");
 	}
 
 	remove(answer) {
 		answer.node.remove();
+		answer.stop.remove();
 		this.running.delete(answer.id);
 	}
 

@@ -95,7 +95,8 @@ export async function failureOf(response) {
 	} catch {
 		/* a proxy's page, or nothing */
 	}
-	return new Failure(sentenceOf(response.status, body, retryAfter), { status: response.status, code: body?.code ?? "",
+	return new Failure(sentenceOf(response.status, body, retryAfter), { status: response.status,
+		code: body?.code ?? "",
 		temporary: Boolean(body?.temporary), retryAfter });
 }
 

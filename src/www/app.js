@@ -45,7 +45,8 @@ async function goIn(event) {
 	$("door-go").disabled = true;
 	await attempt(async () => {
 		if (registering)
-			await enter("/api/auth/register", { ...credentials, email: $("door-email").value.trim() }, $("door-keep").checked);
+			await enter("/api/auth/register", { ...credentials, email: $("door-email").value.trim() },
+				$("door-keep").checked);
 		else
 			await enter("/api/auth/login", credentials, $("door-keep").checked);
 		$("door-password").value = "";
@@ -113,7 +114,8 @@ async function startChat({ user }) {
 	rooms = new Rooms({ me: user, listRoles: () => roles.list(), onopen: (id) => {
 		location.hash = `#/room/${id}`;
 	} });
-	view = new RoomView({ me: user, socket, onread: (room, seq) => rooms.read(room, seq), onchanged: (room) => rooms.changed(room),
+	view = new RoomView({ me: user, socket, onread: (room, seq) => rooms.read(room, seq),
+		onchanged: (room) => rooms.changed(room),
 		onleft: () => {
 			location.hash = "#/";
 			rooms.load().catch(() => {});
@@ -122,8 +124,8 @@ async function startChat({ user }) {
 			unseen++;
 			paintTitle();
 		} });
-	roles = new Roles({ me: user, room: () => view.room, mayChange: () => view.room !== null && view.people.mayChange,
-		onchanged: async () => view.room && view.refreshRoom() });
+	roles = new Roles({ me: user, room: () => view.room, onchanged: async () => view.room && view.refreshRoom(),
+		mayChange: () => view.room !== null && view.people.mayChange });
 	addEventListener("hashchange", route);
 	document.addEventListener("visibilitychange", () => {
 		unseen = 0;

@@ -13,9 +13,10 @@ const encoder = new TextEncoder();
 const hasTouchKeyboard = () => matchMedia("(pointer: coarse)").matches;
 
 export class Composer {
-	/** hooks: { me, isName(name), send(topic, pending) -> promise of the ack, typing(), onsent(message), timeline } */
+	/** hooks: { me, isName(name), send(pending) -> promise of the ack, typing(), onsent(message), timeline } */
 	constructor(hooks) {
-		Object.assign(this, hooks, { room: null, pending: new Map(), replyTo: null, typedAt: 0, drafts: new Map() });
+		Object.assign(this, hooks, { room: null, pending: new Map(), replyTo: null, typedAt: 0,
+			drafts: new Map() });
 		this.text = $("text");
 		$("composer").addEventListener("submit", (event) => {
 			event.preventDefault();
@@ -51,7 +52,8 @@ export class Composer {
 		const { roles, reply_policy: policy, name } = this.room;
 		const who = roles.length === 1 ? roles[0].name : "the roles";
 		this.text.placeholder = roles.length === 0 || policy === "off" ? `Write to ${name}` :
-			policy === "all" ? `Write to ${name}; ${who} will answer` : `Write to ${name}; @${roles[0].name} asks the AI`;
+			policy === "all" ? `Write to ${name}; ${who} will answer` :
+				`Write to ${name}; @${roles[0].name} asks the AI`;
 	}
 
 	/* ---- writing ---- */
@@ -88,7 +90,8 @@ export class Composer {
 	reply(message) {
 		this.replyTo = message;
 		$("reply-bar").hidden = message === null;
-		$("reply-text").textContent = message ? `Reply to ${message.author.name}: ${message.content.slice(0, 100)}` : "";
+		$("reply-text").textContent = message ?
+			`Reply to ${message.author.name}: ${message.content.slice(0, 100)}` : "";
 		if (message)
 			this.text.focus();
 	}
@@ -105,7 +108,8 @@ export class Composer {
 		this.changed(false);
 		this.typedAt = 0;
 		pending.note = el("p", { class: "note", role: "status" });
-		pending.node = messageNode({ author: { kind: "user", name: this.me.username }, content }, { mine: true, isName: this.isName });
+		pending.node = messageNode({ author: { kind: "user", name: this.me.username }, content }, { mine: true,
+			isName: this.isName });
 		pending.node.querySelector(".body").append(pending.note);
 		pending.node.classList.add("pending");
 		$("tail").append(pending.node);
@@ -125,9 +129,9 @@ export class Composer {
 			this.pending.delete(pending.id);
 			pending.node.remove();
 			if (this.room?.id === pending.room)
-				this.onsent({ id: `${pending.room}.${ack.seq}`, room_id: pending.room, seq: ack.seq, content: pending.content,
-					author: { kind: "user", id: this.me.id, name: this.me.username }, created_at: ack.created_at,
-					reply_to: pending.replyTo ?? null, client_id: pending.id });
+				this.onsent({ id: `${pending.room}.${ack.seq}`, room_id: pending.room, seq: ack.seq,
+					author: { kind: "user", id: this.me.id, name: this.me.username }, content: pending.content,
+					created_at: ack.created_at, reply_to: pending.replyTo ?? null, client_id: pending.id });
 		} catch (why) {
 			pending.flying = false;
 			pending.tries = (pending.tries ?? 0) + 1;
@@ -135,7 +139,8 @@ export class Composer {
 				this.failed(pending, why);
 				return;
 			}
-			pending.note.textContent = why.code === "lost" ? "Will be sent when the connection is back." : "Trying again…";
+			pending.note.textContent = why.code === "lost" ? "Will be sent when the connection is back." :
+				"Trying again…";
 			clearTimeout(this.timer);
 			this.timer = setTimeout(() => this.resume(), (why.retryAfter || 3) * 1000);
 		}
@@ -145,8 +150,10 @@ export class Composer {
 		pending.refused = true;
 		pending.node.classList.add("failed");
 		pending.note.replaceChildren(`Not sent: ${why.sentence} `,
-			el("button", { type: "button", class: "small", on: { click: () => this.deliver(pending) } }, "Try again"), " ",
-			el("button", { type: "button", class: "small", on: { click: () => this.discard(pending) } }, "Discard"));
+			el("button", { type: "button", class: "small", on: { click: () => this.deliver(pending) } },
+				"Try again"), " ",
+			el("button", { type: "button", class: "small", on: { click: () => this.discard(pending) } },
+				"Discard"));
 	}
 
 	discard(pending) {

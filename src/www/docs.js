@@ -20,28 +20,36 @@ function typeText(schema) {
 	const name = nameOf(schema);
 	if (name)
 		return name;
-	const types = [schema.type ?? "any"].flat().map((type) => type === "array" ? `array of ${typeText(schema.items ?? {})}` : type);
-	const text = types.join(" or ") + (schema.format && schema.format !== "int64" && schema.format !== "double" ? ` (${schema.format})` : "");
-	const range = [schema.minimum ?? schema.minLength, schema.maximum ?? schema.maxLength];
+	const types = [schema.type ?? "any"].flat().map((type) => type === "array" ?
+		`array of ${typeText(schema.items ?? {})}` : type);
+	const text = types.join(" or ") + (["int64", "double", undefined].includes(schema.format) ? "" : ` (${schema.format})`);
+	const least = schema.minimum ?? schema.minLength, most = schema.maximum ?? schema.maxLength;
 	const unit = schema.minLength !== undefined || schema.maxLength !== undefined ? " long" : "";
-	if (range[0] !== undefined && range[1] !== undefined)
-		return `${text}, ${range[0]} to ${range[1]}${unit}`;
-	return range[0] !== undefined ? `${text}, from ${range[0]}${unit}` : range[1] !== undefined ? `${text}, up to ${range[1]}${unit}` : text;
+	if (least !== undefined && most !== undefined)
+		return `${text}, ${least} to ${most}${unit}`;
+	if (least !== undefined)
+		return `${text}, from ${least}${unit}`;
+	return most !== undefined ? `${text}, up to ${most}${unit}` : text;
 }
 
 function words(schema) {
 	const list = (schema.enum ?? []).filter((word) => word !== null);
-	return list.length ? el("div", { class: "words" }, ...list.flatMap((word) => [el("code", {}, String(word)), " "])) : null;
+	if (list.length === 0)
+		return null;
+	return el("div", { class: "words" }, ...list.flatMap((word) => [el("code", {}, String(word)), " "]));
 }
 
-/* One member; a schema it refers to can be opened in place. `seen`: the schemas around it, so that none is inside itself. */
+const star = () => el("span", { class: "required", title: "required" }, " *");
+
+/* One member; a schema it refers to can be opened in place. `seen`: those around it, so that none is inside itself. */
 function member(name, schema, isRequired, seen) {
 	const inner = nameOf(schema) ?? nameOf(schema.items);
 	return el("tr", {},
-		el("th", { scope: "row" }, el("code", {}, name), isRequired && el("span", { class: "required", title: "required" }, " *")),
+		el("th", { scope: "row" }, el("code", {}, name), isRequired && star()),
 		el("td", { class: "type" }, typeText(schema)),
 		el("td", {}, schema.description ?? "", words(schema), inner && !seen.includes(inner) &&
-			el("details", {}, el("summary", {}, inner), table(resolve({ $ref: "/" + inner }), [...seen, inner]))));
+			el("details", {}, el("summary", {}, inner), table(resolve({ $ref: "/" + inner }),
+				[...seen, inner]))));
 }
 
 function table(schema, seen) {
@@ -55,7 +63,8 @@ function table(schema, seen) {
 /** A schema with its name above it. */
 function schemaBlock(schema) {
 	const isList = schema.type === "array", inner = isList ? schema.items : schema, name = nameOf(inner);
-	return el("div", { class: "schema" }, el("p", { class: "dim" }, isList ? "array of " : "", el("a", { href: `#schema-${name}` }, name ?? "")),
+	return el("div", { class: "schema" }, el("p", { class: "dim" }, isList ? "array of " : "",
+		el("a", { href: `#schema-${name}` }, name ?? "")),
 		table(resolve(inner), name ? [name] : []));
 }
 
@@ -64,9 +73,10 @@ function params(operation) {
 	if (list.length === 0)
 		return null;
 	return el("div", {}, el("h4", {}, "Parameters"), el("table", {}, el("tbody", {}, ...list.map((param) =>
-		el("tr", {}, el("th", { scope: "row" }, el("code", {}, param.name), param.required && el("span", { class: "required" }, " *")),
+		el("tr", {}, el("th", { scope: "row" }, el("code", {}, param.name), param.required && star()),
 			el("td", { class: "type" }, `${param.in}, ${typeText(param.schema ?? { type: "string" })}`),
-			el("td", {}, param.description ?? param.schema?.description ?? "", words(param.schema ?? {})))))));
+			el("td", {}, param.description ?? param.schema?.description ?? "",
+				words(param.schema ?? {})))))));
 }
 
 function body(operation) {
@@ -82,49 +92,74 @@ function answer([status, response]) {
 	const head = [el("code", { class: status.startsWith("2") ? "good" : "" }, status), ` ${response.description}`];
 	if (!schema || Object.keys(schema).length === 0)
 		return el("p", { class: "answer" }, ...head);
-	return el("details", { class: "answer", open: status.startsWith("2") }, el("summary", {}, ...head), schemaBlock(schema));
+	return el("details", { class: "answer", open: status.startsWith("2") }, el("summary", {}, ...head),
+		schemaBlock(schema));
 }
+
+function inside({ method, path, operation }) {
+	const parts = [operation.description && el("p", {}, operation.description), params(operation), body(operation),
+		el("h4", {}, "Answers"), ...Object.entries(operation.responses ?? {}).map(answer),
+		tryForm({ method, path, operation, resolve, base: api.servers?.[0]?.url ?? "/" })];
+	return el("div", { class: "inside" }, ...parts.filter(Boolean));
+}
+
+const lock = () => el("span", { class: "lock", role: "img", title: "needs a token", "aria-label": "needs a token" });
 
 function route({ method, path, operation }) {
 	const node = el("details", { class: "route", id: operation.operationId },
-		el("summary", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), " ", el("code", { class: "path" }, path), " ",
+		el("summary", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), " ",
+			el("code", { class: "path" }, path), " ",
 			el("span", { class: "dim" }, operation.summary ?? ""),
-			operation.security?.length > 0 && el("span", { class: "lock", role: "img", title: "needs a token", "aria-label": "needs a token" })));
+			operation.security?.length > 0 && lock()));
 	/* What is inside is made when it is opened: the page stays light with many routes. */
 	node.addEventListener("toggle", () => {
 		if (node.open && node.childElementCount === 1)
-			node.append(el("div", { class: "inside" }, ...[operation.description && el("p", {}, operation.description), params(operation),
-				body(operation), el("h4", {}, "Answers"), ...Object.entries(operation.responses ?? {}).map(answer),
-				tryForm({ method, path, operation, resolve, base: api.servers?.[0]?.url ?? "/" })].filter(Boolean)));
+			node.append(inside({ method, path, operation }));
 	});
 	return node;
 }
 
 function allRoutes() {
-	return Object.entries(api.paths).flatMap(([path, item]) => METHODS.filter((method) => item[method]).map((method) =>
-		({ method, path, operation: item[method], tag: item[method].tags?.[0] ?? "other" })));
+	const routes = [];
+	for (const [path, item] of Object.entries(api.paths))
+		for (const method of METHODS.filter((name) => item[name]))
+			routes.push({ method, path, operation: item[method], tag: item[method].tags?.[0] ?? "other" });
+	return routes;
+}
+
+/* Tags in the order of the description, then those it does not describe; only those that are used. */
+function usedTags(routes) {
+	const used = new Set(routes.map((r) => r.tag)), described = (api.tags ?? []).filter((tag) => used.has(tag.name));
+	for (const tag of described)
+		used.delete(tag.name);
+	return [...described, ...[...used].map((name) => ({ name }))];
 }
 
 function indexLink({ method, path, operation }) {
-	return el("a", { href: `#${operation.operationId}`, "data-find": `${method} ${path} ${operation.summary}`.toLowerCase() },
+	return el("a", { href: `#${operation.operationId}`,
+		"data-find": `${method} ${path} ${operation.summary}`.toLowerCase() },
 		el("span", { class: `method ${method}` }, method.toUpperCase()), " ", path);
 }
 
+function tagSection(tag, routes) {
+	return el("section", {}, el("h2", {}, tag.name, " ", el("small", { class: "dim" }, tag.description ?? "")),
+		...routes.map(route));
+}
+
+function schemaSection([name, schema]) {
+	return el("details", { class: "route", id: `schema-${name}` },
+		el("summary", {}, el("code", {}, name), " ", el("span", { class: "dim" }, schema.description ?? "")),
+		el("div", { class: "inside" }, table(schema, [name])));
+}
+
 function render() {
-	const routes = allRoutes();
-	const tags = [...(api.tags ?? []), ...[...new Set(routes.map((r) => r.tag))].filter((tag) => !api.tags?.some((t) => t.name === tag))
-		.map((name) => ({ name }))];
+	const routes = allRoutes(), tags = usedTags(routes), of = (tag) => routes.filter((r) => r.tag === tag.name);
 	$("name").textContent = document.title = $("title").textContent = `${api.info.title} API`;
 	$("version").textContent = `OpenAPI ${api.openapi}, version ${api.info.version}`;
 	$("about").textContent = api.info.description ?? "";
-	const used = tags.filter((tag) => routes.some((r) => r.tag === tag.name));
-	$("index").replaceChildren(...used.map((tag) => el("section", {}, el("h2", {}, tag.name),
-		...routes.filter((r) => r.tag === tag.name).map(indexLink))));
-	$("routes").replaceChildren(...used.map((tag) => el("section", {}, el("h2", {}, tag.name, " ",
-		el("small", { class: "dim" }, tag.description ?? "")), ...routes.filter((r) => r.tag === tag.name).map(route))));
-	$("schemas").replaceChildren(...Object.entries(api.components?.schemas ?? {}).map(([name, schema]) =>
-		el("details", { class: "route", id: `schema-${name}` }, el("summary", {}, el("code", {}, name), " ",
-			el("span", { class: "dim" }, schema.description ?? "")), el("div", { class: "inside" }, table(schema, [name])))));
+	$("index").replaceChildren(...tags.map((tag) => el("section", {}, el("h2", {}, tag.name), ...of(tag).map(indexLink))));
+	$("routes").replaceChildren(...tags.map((tag) => tagSection(tag, of(tag))));
+	$("schemas").replaceChildren(...Object.entries(api.components?.schemas ?? {}).map(schemaSection));
 }
 
 /* The address names a route or a schema: open it. */

@@ -71,7 +71,8 @@ export function uuid() {
 /** A sentence in the corner that goes away by itself. */
 export function notice(text, isError = false) {
 	const node = el("div", { class: isError ? "notice bad" : "notice" }, text,
-		el("button", { type: "button", class: "icon", "aria-label": "Close", on: { click: () => node.remove() } }, "×"));
+		el("button", { type: "button", class: "icon", "aria-label": "Close",
+			on: { click: () => node.remove() } }, "×"));
 	$("notices").append(node);
 	setTimeout(() => node.remove(), isError ? 9000 : 5000);
 }

@@ -52,6 +52,8 @@ const QUOTE = /^\s{0,3}>\s?(.*)$/;
 const HEADING = /^(#{1,4})\s+(.+)$/;
 const FENCE = /^\s{0,3}(`{3,}|~{3,})\s*([\w+-]*)[^`]*$/;
 
+const BLOCKS = [BULLET, NUMBER, QUOTE, HEADING, FENCE];
+
 /* Takes the lines that match from the front; what `pick` makes of each. */
 function take(lines, pattern, pick) {
 	const taken = [];
@@ -75,14 +77,16 @@ function block(lines, isName) {
 		return fence(lines);
 	if (BULLET.test(first))
 		return el("ul", {}, ...take(lines, BULLET, (m) => el("li", {}, ...inline(m[1], isName))));
-	if (NUMBER.test(first))
-		return el("ol", { start: NUMBER.exec(first)[1] }, ...take(lines, NUMBER, (m) => el("li", {}, ...inline(m[2], isName))));
+	if (NUMBER.test(first)) {
+		const start = NUMBER.exec(first)[1];
+		return el("ol", { start }, ...take(lines, NUMBER, (m) => el("li", {}, ...inline(m[2], isName))));
+	}
 	if (QUOTE.test(first))
 		return el("blockquote", {}, ...inline(take(lines, QUOTE, (m) => m[1]).join("\n"), isName));
 	if (HEADING.test(first))
 		return el("p", { class: "heading" }, ...inline(HEADING.exec(lines.shift())[2], isName));
 	const text = [];
-	while (lines.length && lines[0].trim() !== "" && !(text.length && [FENCE, BULLET, NUMBER, QUOTE, HEADING].some((p) => p.test(lines[0]))))
+	while (lines.length && lines[0].trim() !== "" && !(text.length && BLOCKS.some((pattern) => pattern.test(lines[0]))))
 		text.push(lines.shift());
 	return el("p", {}, ...inline(text.join("\n"), isName));
 }

@@ -16,7 +16,8 @@ function entry(name, { isRole = false, about = "", online = false, button = null
 export class People {
 	/** hooks: { me, onmention(name) } */
 	constructor(hooks) {
-		Object.assign(this, hooks, { members: new Map(), here: new Set(), count: 0, typing: new Map(), room: null });
+		Object.assign(this, hooks, { members: new Map(), here: new Set(), count: 0, typing: new Map(),
+			room: null });
 		$("member-add").addEventListener("submit", (event) => this.addMember(event));
 	}
 
@@ -87,7 +88,8 @@ export class People {
 
 	types({ user }) {
 		clearTimeout(this.typing.get(user.id)?.timer);
-		this.typing.set(user.id, { name: user.name, timer: setTimeout(() => this.typesNot(user.id), TYPING_MS) });
+		const timer = setTimeout(() => this.typesNot(user.id), TYPING_MS);
+		this.typing.set(user.id, { name: user.name, timer });
 		this.paintTyping();
 	}
 
@@ -102,7 +104,8 @@ export class People {
 	paintTyping() {
 		const names = [...this.typing.values()].map(({ name }) => name);
 		$("typing").textContent = names.length === 0 ? "" : names.length === 1 ? `${names[0]} is typing…` :
-			names.length === 2 ? `${names[0]} and ${names[1]} are typing…` : `${names.length} people are typing…`;
+			names.length === 2 ? `${names[0]} and ${names[1]} are typing…` :
+				`${names.length} people are typing…`;
 	}
 
 	paint() {
@@ -114,9 +117,7 @@ export class People {
 			entry(name, { online: true, about: id === this.me.id ? "you" : "" })));
 		if (here.length === 0 && this.count > 0)
 			$("here-list").append(el("li", { class: "note" }, `${this.count} people: too many to list`));
-		$("room-roles").replaceChildren(...(room?.roles ?? []).map((role) => entry(role.name, { isRole: true, button:
-			el("button", { type: "button", class: "small", title: `Write to ${role.name}`,
-				on: { click: () => this.onmention(role.name) } }, "@") })));
+		$("room-roles").replaceChildren(...(room?.roles ?? []).map((role) => this.roleEntry(role)));
 		if (!room?.roles.length)
 			$("room-roles").append(el("li", { class: "note" }, "none"));
 		const members = [...this.members.values()].sort((a, b) => byName(a.username, b.username));
@@ -129,20 +130,29 @@ export class People {
 		$("room-leave").hidden = !room?.level;
 	}
 
+	roleEntry({ name }) {
+		const mention = el("button", { type: "button", class: "small", title: `Write to ${name}`,
+			on: { click: () => this.onmention(name) } }, "@");
+		return entry(name, { isRole: true, button: mention });
+	}
+
 	removeButton(member) {
-		if (!this.mayChange || member.user_id === this.me.id || member.level === "owner" || this.room.visibility !== "private")
+		if (!this.mayChange || member.user_id === this.me.id || member.level === "owner" ||
+			this.room.visibility !== "private")
 			return null;
 		const remove = () => attempt(async () => {
 			await call("DELETE", `/api/rooms/${this.room.id}/members/${member.user_id}`);
 			this.loadSoon();
 		});
-		return el("button", { type: "button", class: "icon", "aria-label": `Remove ${member.username}`, on: { click: remove } }, "×");
+		return el("button", { type: "button", class: "icon", "aria-label": `Remove ${member.username}`,
+			on: { click: remove } }, "×");
 	}
 
 	addMember(event) {
 		event.preventDefault();
 		attempt(async () => {
-			await call("POST", `/api/rooms/${this.room.id}/members`, { user_id: Number($("member-number").value) }, { once: true });
+			await call("POST", `/api/rooms/${this.room.id}/members`,
+				{ user_id: Number($("member-number").value) }, { once: true });
 			$("member-number").value = "";
 			this.loadSoon();
 		});

@@ -34,15 +34,20 @@ export class Roles {
 
 	paint() {
 		const here = new Set(this.room()?.roles.map((role) => role.id));
-		$("roles-list").replaceChildren(...this.roles.map((role) => el("li", {}, avatar(role.name, true),
-			el("div", { class: "who" }, el("strong", {}, role.name),
-				el("small", {}, [role.model ?? role.upstream, role.instructions.slice(0, 140)].filter(Boolean).join(" · "))),
-			this.mayChange() && el("button", { type: "button", class: "small", "aria-pressed": String(here.has(role.id)),
-				on: { click: () => this.attach(role, !here.has(role.id)) } }, here.has(role.id) ? "Take out" : "Let take part"),
-			(role.owner_id === this.me.id || this.me.access === "admin") && el("button", { type: "button", class: "icon",
-				"aria-label": `Delete ${role.name}`, on: { click: () => this.remove(role) } }, "×"))));
+		$("roles-list").replaceChildren(...this.roles.map((role) => this.entry(role, here.has(role.id))));
 		if (this.roles.length === 0)
 			$("roles-list").append(el("li", { class: "note" }, "There are none yet."));
+	}
+
+	entry(role, isHere) {
+		const about = [role.model ?? role.upstream, role.instructions.slice(0, 140)].filter(Boolean).join(" · ");
+		const attach = () => this.attach(role, !isHere), isMine = role.owner_id === this.me.id || this.me.access === "admin";
+		return el("li", {}, avatar(role.name, true),
+			el("div", { class: "who" }, el("strong", {}, role.name), el("small", {}, about)),
+			this.mayChange() && el("button", { type: "button", class: "small", "aria-pressed": String(isHere),
+				on: { click: attach } }, isHere ? "Take out" : "Let take part"),
+			isMine && el("button", { type: "button", class: "icon", "aria-label": `Delete ${role.name}`,
+				on: { click: () => this.remove(role) } }, "×"));
 	}
 
 	attach(role, on) {
@@ -64,14 +69,15 @@ export class Roles {
 		}, $("roles-error"));
 	}
 
-	/* Models, read when the form is opened for the first time. A server that does not answer is no reason to wait. */
+	/* Models, read when the form is opened for the first time; without an answer only the default is there. */
 	async models() {
 		const select = $("role-model");
 		if (!$("role-new").open || select.options.length > 1)
 			return;
 		try {
 			for (const model of await call("GET", "/api/llm/models"))
-				select.append(el("option", { value: JSON.stringify([model.upstream, model.id]) }, `${model.id} (${model.upstream})`));
+				select.append(el("option", { value: JSON.stringify([model.upstream, model.id]) },
+					`${model.id} (${model.upstream})`));
 		} catch {
 			/* the server's default remains */
 		}

@@ -21,10 +21,13 @@ export class RoomView {
 			onolder: () => this.older() });
 		this.people = new People({ me: this.me, onmention: (name) => this.composer.mention(name) });
 		this.answers = new Answers({ timeline: this.timeline, isName, stop: (id) => this.stop(id),
-			mayStop: (seq) => this.mayStop(seq), roleName: (id) => this.room.roles.find((role) => role.id === id)?.name ?? `role ${id}` });
-		this.composer = new Composer({ me: this.me, isName, timeline: this.timeline, onsent: (message) => this.show(message),
+			mayStop: (seq) => this.mayStop(seq),
+			roleName: (id) => this.room.roles.find((role) => role.id === id)?.name ?? `role ${id}` });
+		this.composer = new Composer({ me: this.me, isName, timeline: this.timeline,
+			onsent: (message) => this.show(message),
 			typing: () => this.socket.send({ type: "typing", topic: this.topic }),
-			send: (pending) => this.socket.request({ type: "send", id: pending.id, topic: `room:${pending.room}`,
+			send: (pending) => this.socket.request({ type: "send", id: pending.id,
+				topic: `room:${pending.room}`,
 				client_id: pending.id, content: pending.content, reply_to: pending.replyTo }) });
 		this.socket.onrefused = (frame) => this.refused(frame);
 		$("room-leave").addEventListener("click", () => this.leave());
@@ -65,7 +68,8 @@ export class RoomView {
 			this.composer.open(room);
 			if (!await this.newestPage(turn))
 				return true;
-			this.socket.subscribe(this.topic, { since: room.last_seq, epoch: room.epoch }, (frame) => this.frame(frame),
+			this.socket.subscribe(this.topic, { since: room.last_seq, epoch: room.epoch },
+				(frame) => this.frame(frame),
 				(why) => this.gone(why.sentence));
 			this.onread(room, Math.max(room.last_seq, this.timeline.last));
 			return true;
@@ -96,7 +100,8 @@ export class RoomView {
 		this.loading = true;
 		$("older").hidden = false;
 		await attempt(async () => {
-			const messages = await call("GET", `/api/rooms/${this.room.id}/messages?before=${first}&limit=${PAGE}`);
+			const messages = await call("GET",
+				`/api/rooms/${this.room.id}/messages?before=${first}&limit=${PAGE}`);
 			if (turn !== this.turn)
 				return;
 			this.atStart = messages.length < PAGE;
@@ -109,19 +114,30 @@ export class RoomView {
 
 	/* ---- frames ---- */
 
+	handlers = {
+		subscribed: this.subscribed,
+		unsubscribed: () => this.gone("You are no longer in this room."),
+		message: ({ message }) => this.show(message, true),
+		edited: ({ target_seq: seq, body }) => this.timeline.change(seq, { content: body?.content ?? "" }),
+		deleted: ({ target_seq: seq }) => this.timeline.change(seq, { content: "*deleted*" }),
+		generation: (frame) => this.answers.frame(frame),
+		presence: (frame) => this.people.presence(frame),
+		typing: (frame) => this.people.types(frame),
+		joined: this.member,
+		left: this.member,
+		member_level: this.member,
+		role_attached: this.changed,
+		role_detached: this.changed,
+		room_changed: this.changed,
+	};
+
 	frame(frame) {
-		const handler = { subscribed: this.subscribed, unsubscribed: () => this.gone("You are no longer in this room."),
-			message: (f) => this.show(f.message, true), presence: (f) => this.people.presence(f), typing: (f) => this.people.types(f),
-			generation: (f) => this.answers.frame(f), joined: this.member, left: this.member, member_level: this.member,
-			role_attached: this.changed, role_detached: this.changed, room_changed: this.changed,
-			edited: (f) => this.timeline.change(f.target_seq, { content: f.body?.content ?? "" }),
-			deleted: (f) => this.timeline.change(f.target_seq, { content: "*deleted*" }) }[frame.type];
-		handler?.call(this, frame);
+		this.handlers[frame.type]?.call(this, frame);
 		if (this.room && Number.isInteger(frame.seq) && frame.type !== "read")
 			this.onread(this.room, frame.seq);
 	}
 
-	/* recovered: what was missed follows as frames. Otherwise the newest page is read anew; live messages go on meanwhile. */
+	/* recovered: what was missed follows as frames. Otherwise the newest page is read anew; live ones go on meanwhile. */
 	subscribed({ was_recovering: wasRecovering, recovered, epoch, seq }) {
 		this.answers.resubscribed();
 		this.composer.resume();
@@ -149,9 +165,10 @@ export class RoomView {
 	member(frame) {
 		const { type, seq, actor, body } = frame;
 		const name = body?.username ?? actor?.name ?? "Somebody";
-		const by = actor && actor.id !== body?.user_id ? ` by ${actor.name}` : "";
-		this.timeline.addLine(seq, { joined: by ? `${name} was added${by}` : `${name} joined`, left: by ? `${name} was removed${by}` :
-			`${name} left`, member_level: `${name} is now ${body?.level}` }[type]);
+		const by = actor && actor.id !== body?.user_id ? actor.name : null;
+		const text = { joined: by ? `${name} was added by ${by}` : `${name} joined`,
+			left: by ? `${name} was removed by ${by}` : `${name} left`, member_level: `${name} is now ${body?.level}` }[type];
+		this.timeline.addLine(seq, text);
 		if (type === "left" && body?.user_id === this.me.id)
 			this.gone("You are no longer in this room.");
 		else
@@ -159,7 +176,8 @@ export class RoomView {
 	}
 
 	changed({ type, seq, actor, body }) {
-		const text = { role_attached: `${body?.name ?? "A role"} takes part now`, role_detached: `${body?.name ?? "A role"} was taken out`,
+		const role = body?.name ?? "A role";
+		const text = { role_attached: `${role} takes part now`, role_detached: `${role} was taken out`,
 			room_changed: `${actor?.name ?? "Somebody"} changed the room` }[type];
 		this.timeline.addLine(seq, text);
 		this.refreshRoom();
@@ -225,9 +243,9 @@ export class RoomView {
 
 	policyText() {
 		const names = this.room.roles.map((role) => role.name), one = names.length === 1;
-		const what = { off: one ? "does not answer" : "do not answer", mention: one ? "answers when mentioned" : "answer when mentioned",
-			all: one ? "answers everything" : "answer everything" }[this.room.reply_policy];
-		return names.length ? `${names.join(", ")} ${what}` : "";
+		const what = one ? { off: "does not answer", mention: "answers when mentioned", all: "answers everything" } :
+			{ off: "do not answer", mention: "answer when mentioned", all: "answer everything" };
+		return names.length ? `${names.join(", ")} ${what[this.room.reply_policy]}` : "";
 	}
 
 	paintHead() {
@@ -235,6 +253,7 @@ export class RoomView {
 		$("room-title").textContent = room?.name ?? "Parlour";
 		$("people-toggle").hidden = !room;
 		$("people-pane").hidden = !room;
-		$("room-about").textContent = room ? [room.visibility, room.archived && "archived", this.policyText()].filter(Boolean).join(" · ") : "";
+		$("room-about").textContent = room ? [room.visibility, room.archived && "archived", this.policyText()]
+			.filter(Boolean).join(" · ") : "";
 	}
 }

@@ -36,7 +36,8 @@ export class Rooms {
 	/** The newest things first; rooms without any at the end. */
 	sorted() {
 		const when = (room) => Date.parse(room.last_at ?? room.created_at);
-		return [...this.rooms.values()].sort((a, b) => Boolean(b.level) - Boolean(a.level) || when(b) - when(a));
+		return [...this.rooms.values()].sort((a, b) => Boolean(b.level) - Boolean(a.level) ||
+			when(b) - when(a));
 	}
 
 	read(room, seq) {
@@ -69,18 +70,20 @@ export class Rooms {
 		$("rooms-filter").hidden = this.rooms.size < 8 && filter === "";
 		$("rooms-list").replaceChildren(...shown.map((room) => this.entry(room)));
 		if (shown.length === 0)
-			$("rooms-list").append(el("li", { class: "note" }, filter ? "No room has this name." : "There are no rooms yet."));
+			$("rooms-list").append(el("li", { class: "note" }, filter ? "No room has this name." :
+				"There are no rooms yet."));
 	}
 
 	entry(room) {
 		const unread = room.level && room.id !== this.current && room.last_seq > (this.seen[room.id] ?? 0);
-		return el("li", {},
-			el("a", { href: `#/room/${room.id}`, class: unread ? "unread" : "", "aria-current": room.id === this.current ? "page" : null },
-				room.visibility === "private" ? el("span", { class: "mark", role: "img", "aria-label": "private" }, el("span", { class: "lock" })) :
-					el("span", { class: "mark", "aria-hidden": "true" }, "#"),
-				el("span", { class: "name" }, room.name),
-				room.roles.length > 0 && el("span", { class: "badge", title: room.roles.map((r) => r.name).join(", ") }, "AI"),
-				unread && el("span", { class: "dot", role: "img", "aria-label": "unread" })));
+		const mark = room.visibility === "private" ?
+			el("span", { class: "mark", role: "img", "aria-label": "private" }, el("span", { class: "lock" })) :
+			el("span", { class: "mark", "aria-hidden": "true" }, "#");
+		const roles = room.roles.map((role) => role.name).join(", ");
+		return el("li", {}, el("a", { href: `#/room/${room.id}`, class: unread ? "unread" : "",
+			"aria-current": room.id === this.current ? "page" : null }, mark, el("span", { class: "name" }, room.name),
+		roles && el("span", { class: "badge", title: roles }, "AI"),
+		unread && el("span", { class: "dot", role: "img", "aria-label": "unread" })));
 	}
 
 	/* ---- a new room ---- */
@@ -101,7 +104,8 @@ export class Rooms {
 	create(event) {
 		event.preventDefault();
 		const form = new FormData($("room-form"));
-		const body = { name: $("new-name").value.trim(), visibility: form.get("visibility"), role_ids: form.getAll("role").map(Number) };
+		const body = { name: $("new-name").value.trim(), visibility: form.get("visibility"),
+			role_ids: form.getAll("role").map(Number) };
 		if ($("new-policy").value)
 			body.reply_policy = $("new-policy").value;
 		attempt(async () => {

@@ -5,7 +5,7 @@
  *
  *   socket.onstate({ state: "connecting"|"live"|"waiting"|"closed", at })    at: time of the next attempt
  *   socket.subscribe(topic, { since, epoch }, onframe)                        onframe gets every frame of the topic
- *   socket.onrefused(frame)      an error for a frame with an id that nobody waits for: `stop` has no answer when it is good
+ *   socket.onrefused(frame)      an error for a frame with an id that nobody waits for (a good `stop` has no answer)
  *   socket.request(frame) -> promise of the direct answer                     rejected with a Failure
  */
 import { call, endSession, events, Failure, refresh } from "./api.js";
@@ -15,11 +15,18 @@ const FIRST_MS = 500, LONGEST_MS = 30000, SPREAD_MS = 3000, ANSWER_MS = 15000, P
 const RENEW_BEFORE_MS = 60000;
 /* Frames with a `seq` that is not the position of an entry in the room's log. */
 const NOT_LOG = new Set(["ack", "read", "subscribed", "presence", "typing", "generation", "error"]);
-const ENDS = { 4403: "You may not use this here.", 4404: "This is not here any more.", 4410: "Your login session was ended." };
+const ENDS = { 4403: "You may not use this here.", 4404: "This is not here any more.",
+	4410: "Your login session was ended." };
+
+function failureOf({ code, detail, temporary, retry_after: retryAfter = 0 }) {
+	const sentence = code === "rate_limited" ? `Too fast. Try again in ${retryAfter || 1} s.` : detail;
+	return new Failure(sentence, { code, temporary, retryAfter, status: 1 });
+}
 
 export class Socket {
 	constructor(onstate) {
-		Object.assign(this, { onstate, topics: new Map(), waiting: new Map(), ws: null, live: false, stopped: true, tries: 0,
+		Object.assign(this, { onstate, topics: new Map(), waiting: new Map(), ws: null, live: false,
+			stopped: true, tries: 0,
 			turn: 0, timers: {} });
 		this.onVisible = () => document.visibilityState === "visible" && this.hurry();
 		this.onOnline = () => this.hurry();
@@ -67,7 +74,8 @@ export class Socket {
 
 	open(ticket) {
 		const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-		const ws = new WebSocket(`${scheme}//${location.host}/ws?ticket=${encodeURIComponent(ticket)}`, ["parlour.v1"]);
+		const ws = new WebSocket(`${scheme}//${location.host}/ws?ticket=${encodeURIComponent(ticket)}`,
+			["parlour.v1"]);
 		this.ws = ws;
 		this.opened = Date.now();
 		ws.onmessage = (event) => {
@@ -106,7 +114,8 @@ export class Socket {
 		} else if (code === 4401) {
 			this.renewThenConnect();
 		} else if (code === 1001 || code === 1012) {
-			this.again(200 + Math.random() * SPREAD_MS); /* everybody was sent away: do not come back all at once */
+			/* everybody was sent away: do not come back all at once */
+			this.again(200 + Math.random() * SPREAD_MS);
 		} else {
 			this.again(this.pause() + (code === 4429 ? 5000 : 0));
 		}
@@ -162,8 +171,7 @@ export class Socket {
 			this.waiting.delete(frame.id);
 			clearTimeout(answer.timer);
 			if (frame.type === "error")
-				answer.reject(new Failure(frame.code === "rate_limited" ? `Too fast. Try again in ${frame.retry_after ?? 1} s.` :
-					frame.detail, { code: frame.code, temporary: frame.temporary, retryAfter: frame.retry_after ?? 0, status: 1 }));
+				answer.reject(failureOf(frame));
 			else
 				answer.resolve(frame);
 		} else if (frame.type === "error" && frame.id !== undefined) {
@@ -189,7 +197,8 @@ export class Socket {
 		const left = Date.parse(frame.expires_at) - Date.now();
 		clearTimeout(this.timers.renew);
 		/* a clock that is wrong must not make us renew without pause; the server says 4401 in any case */
-		this.timers.renew = setTimeout(() => this.renew(), Math.max(5000, Math.min(left - RENEW_BEFORE_MS, left * 0.8, 2 ** 31 - 1)));
+		const pause = Math.max(5000, Math.min(left - RENEW_BEFORE_MS, left * 0.8, 2 ** 31 - 1));
+		this.timers.renew = setTimeout(() => this.renew(), pause);
 		if (this.live)
 			return;
 		this.live = true;
@@ -225,7 +234,8 @@ export class Socket {
 			}
 			const timer = setTimeout(() => {
 				this.waiting.delete(id);
-				reject(new Failure("The server did not answer in time.", { temporary: true, code: "lost" }));
+				reject(new Failure("The server did not answer in time.", { temporary: true,
+					code: "lost" }));
 			}, ANSWER_MS);
 			this.waiting.set(id, { resolve, reject, timer });
 		});
@@ -248,7 +258,8 @@ export class Socket {
 			if (this.topics.get(name) !== topic || why.code === "lost")
 				return;
 			if (why.temporary)
-				setTimeout(() => this.live && this.topics.get(name) === topic && this.enterTopic(name), 2000 + Math.random() * 2000);
+				setTimeout(() => this.live && this.topics.get(name) === topic && this.enterTopic(name),
+					2000 + Math.random() * 2000);
 			else
 				topic.onerror?.(why);
 		});

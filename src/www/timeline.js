@@ -7,19 +7,22 @@ import { $, avatar, dayOf, dayText, el, timeNode } from "./dom.js";
 import { markdown } from "./markdown.js";
 
 const NEAR_END_PX = 60, TOGETHER_MS = 5 * 60000;
-const STOPS = { cancelled: "Stopped.", interrupted: "Interrupted.", failed: "Broke off.", length: "Cut at the length limit." };
+const STOPS = { cancelled: "Stopped.", interrupted: "Interrupted.", failed: "Broke off.",
+	length: "Cut at the length limit." };
 
 /** A message as an element. options: { mine, isName(name), quote: node, tools: [nodes] } */
 export function messageNode(message, { mine = false, isName, quote = null, tools = [] } = {}) {
 	const { kind, name } = message.author;
 	const label = name ?? (kind === "system" ? "Parlour" : "somebody");
 	const stop = STOPS[message.usage?.stop];
-	const about = [message.model, message.usage?.total_tokens && `${message.usage.total_tokens} tokens`].filter(Boolean).join(", ");
+	const about = [message.model, message.usage?.total_tokens &&
+		`${message.usage.total_tokens} tokens`].filter(Boolean).join(", ");
 	return el("li", { class: `message ${kind}${mine ? " mine" : ""}` },
 		el("div", { class: "day", hidden: true }),
 		avatar(label, kind === "role"),
 		el("div", { class: "body" },
-			el("header", {}, el("strong", {}, label), kind === "role" && el("span", { class: "badge", title: about }, "AI"),
+			el("header", {}, el("strong", {}, label), kind === "role" && el("span", { class: "badge",
+				title: about }, "AI"),
 				message.created_at && timeNode(message.created_at)),
 			quote,
 			el("div", { class: "text" }, ...markdown(message.content, isName)),
@@ -127,8 +130,10 @@ export class Timeline {
 
 	render(message) {
 		const mine = message.author.kind === "user" && message.author.id === this.me.id;
-		const reply = el("button", { type: "button", class: "small", on: { click: () => this.onreply(message) } }, "Reply");
-		const node = messageNode(message, { mine, isName: this.isName, quote: this.quote(message), tools: [reply] });
+		const reply = el("button", { type: "button", class: "small",
+			on: { click: () => this.onreply(message) } }, "Reply");
+		const node = messageNode(message, { mine, isName: this.isName, quote: this.quote(message),
+			tools: [reply] });
 		node.dataset.seq = message.seq;
 		return node;
 	}
@@ -139,7 +144,8 @@ export class Timeline {
 			return null;
 		const target = this.get(message.reply_to);
 		const text = target ? `${target.author.name}: ${target.content.slice(0, 120)}` : "an earlier message";
-		return el("button", { type: "button", class: "quote", on: { click: () => this.show(message.reply_to) } }, text);
+		return el("button", { type: "button", class: "quote",
+			on: { click: () => this.show(message.reply_to) } }, text);
 	}
 
 	show(seq) {

@@ -16,8 +16,10 @@ export function wireLogin() {
 		event.preventDefault();
 		$("login-error").textContent = "";
 		try {
-			const response = await fetch("/api/auth/login", { method: "POST", headers: { "Content-Type": "application/json" },
-				body: JSON.stringify({ username: $("login-name").value, password: $("login-password").value }) });
+			const response = await fetch("/api/auth/login", { method: "POST",
+				headers: { "Content-Type": "application/json" },
+				body: JSON.stringify({ username: $("login-name").value,
+					password: $("login-password").value }) });
 			if (!response.ok)
 				throw await failureOf(response);
 			const tokens = await response.json();
@@ -36,7 +38,8 @@ function example(schema, resolve, depth = 0) {
 	if (s.enum)
 		return s.enum[0];
 	if (type === "string")
-		return { email: "ann@example.org", uuid: "00000000-0000-4000-8000-000000000000", password: "correct horse" }[s.format] ?? "";
+		return { email: "ann@example.org", uuid: "00000000-0000-4000-8000-000000000000",
+			password: "correct horse" }[s.format] ?? "";
 	if (type === "integer" || type === "number")
 		return s.minimum ?? 1;
 	if (type === "boolean")
@@ -52,7 +55,8 @@ const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function curlLine({ method, url, headers, body }) {
 	const parts = ["curl", "-sS", method === "GET" ? "" : `-X ${method}`, quote(url),
-		...Object.entries(headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`), body ? `-d ${quote(body)}` : ""];
+		...Object.entries(headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`), body ?
+			`-d ${quote(body)}` : ""];
 	return parts.filter(Boolean).join(" ");
 }
 
@@ -76,7 +80,8 @@ function requestOf({ method, path, operation, base }, form) {
 	if (body)
 		headers["Content-Type"] = "application/json";
 	const local = filled + (query.size ? `?${query}` : "");
-	return { method: method.toUpperCase(), local, url: new URL(base.replace(/\/$/, "") + local, location.origin).href, headers, body };
+	return { method: method.toUpperCase(), local, url: new URL(base.replace(/\/$/, "") + local,
+		location.origin).href, headers, body };
 }
 
 function pretty(text) {
@@ -93,11 +98,14 @@ async function run(request, output) {
 	const started = performance.now();
 	try {
 		const { method, headers, body } = request;
-		const response = await fetch(request.local, { method, headers, body: body || undefined, cache: "no-store" });
+		const response = await fetch(request.local, { method, headers, body: body || undefined,
+			cache: "no-store" });
 		const text = await response.text(), ms = Math.round(performance.now() - started);
 		output.replaceChildren(
-			el("p", {}, el("code", { class: response.ok ? "good" : "bad" }, `${response.status} ${response.statusText}`), ` in ${ms} ms`),
-			el("details", {}, el("summary", {}, "Headers"), el("pre", {}, [...response.headers].map(([k, v]) => `${k}: ${v}`).join("\n"))),
+			el("p", {}, el("code", { class: response.ok ? "good" : "bad" },
+				`${response.status} ${response.statusText}`), ` in ${ms} ms`),
+			el("details", {}, el("summary", {}, "Headers"), el("pre", {},
+				[...response.headers].map(([k, v]) => `${k}: ${v}`).join("\n"))),
 			text ? el("pre", {}, pretty(text.slice(0, 200000))) : el("p", { class: "dim" }, "no body"));
 	} catch {
 		output.replaceChildren(el("p", { class: "bad" }, "The server cannot be reached."));
@@ -105,7 +113,8 @@ async function run(request, output) {
 }
 
 function field(param) {
-	return el("label", {}, `${param.name}${param.required ? " *" : ""}`, el("input", { name: param.name, "data-in": param.in,
+	return el("label", {}, `${param.name}${param.required ? " *" : ""}`, el("input", { name: param.name,
+		"data-in": param.in,
 		required: Boolean(param.required), placeholder: param.in, autocomplete: "off" }));
 }
 
@@ -118,7 +127,8 @@ export function tryForm(route) {
 	const form = el("form", { class: "try" }, ...(operation.parameters ?? []).map(field),
 		schema && el("label", { class: "wide" }, "Body", el("textarea", { rows: 6, spellcheck: "false" },
 			JSON.stringify(example(schema, resolve), null, 2))),
-		el("div", { class: "wide buttons" }, el("button", { type: "submit", class: "primary" }, "Send"), copy), output);
+		el("div", { class: "wide buttons" }, el("button", { type: "submit", class: "primary" }, "Send"), copy),
+			output);
 	form.addEventListener("submit", (event) => {
 		event.preventDefault();
 		run(requestOf(route, form), output);

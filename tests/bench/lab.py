@@ -102,6 +102,15 @@ class Lab:
     def pg_pid(self):
         return self.pg.process.pid
 
+    @property
+    def pg_scratch(self):
+        """A directory on the file system of the database."""
+        return self.pg.dir
+
+    def fresh_id(self):
+        """A short text never used before: for names and client ids."""
+        return secrets.token_hex(4)
+
     # ---- the daemon ----
 
     def _make_database(self):

@@ -115,11 +115,14 @@ def answer(sock, frames=(), **fields):
 
 
 def message_of(sock, generation):
-    """The message that an answer became."""
+    """The message that an answer became; other messages stay in the inbox."""
+    others = []
     while True:
         frame = sock.expect("message")
         if frame["message"].get("generation_id") == generation:
+            sock.inbox[:0] = others
             return frame["message"]
+        others.append(frame)
 
 
 def ask(sock, room, content):

@@ -147,16 +147,21 @@ for byte in (b"\0", b"\x01", b"\x7f", b"\x80", b"(", b'"', b":", b"@", b"/"):
 for byte in (b"\0", b"\x01", b"\t", b"\r", b"\n", b"\x0b", b"\x1f", b"\x7f", b"\x80", b"\xff", b"#", b'"', b"<", b">",
              b"\xc3\xa9"):
     bad("target-byte-" + byte.hex(), get(target=b"/a" + byte + b"b"))
-for name, target in (("relative", b"a"), ("star-get", b"*"), ("authority", b"front.test:80"), ("ftp", b"ftp://front.test/"),
-                     ("userinfo", b"http://user@front.test/"), ("no-host", b"http:///a"), ("bad-port", b"http://front.test:x/"),
+for name, target in (("relative", b"a"), ("star-get", b"*"), ("authority", b"front.test:80"), ("ftp",
+                     b"ftp://front.test/"),
+                     ("userinfo", b"http://user@front.test/"), ("no-host", b"http:///a"), ("bad-port",
+                     b"http://front.test:x/"),
                      ("port-large", b"http://front.test:65536/"), ("backslash", b"\\a"), ("query-first", b"?a"),
-                     ("scheme-only", b"http://"), ("one-slash", b"http:/front.test/"), ("host-percent", b"http://fr%6fnt/"),
-                     ("double-slash-user", b"//user@x/"), ("double-slash-port", b"//x:80/"), ("javascript", b"javascript:x")):
+                     ("scheme-only", b"http://"), ("one-slash", b"http:/front.test/"), ("host-percent",
+                     b"http://fr%6fnt/"),
+                     ("double-slash-user", b"//user@x/"), ("double-slash-port", b"//x:80/"), ("javascript",
+                     b"javascript:x")):
     bad("target-" + name, get(target=target))
 for name, version in (("1.10", b"HTTP/1.10"), ("1.32", b"HTTP/1.32"), ("1.2", b"HTTP/1.2"), ("1", b"HTTP/1"),
                       ("1.", b"HTTP/1."), ("lower", b"http/1.1"), ("no-slash", b"HTTP1.1"), ("comma", b"HTTP/1,1"),
                       ("01.1", b"HTTP/01.1"), ("1.01", b"HTTP/1.01"), ("huge", b"HTTP/4294967295.255"),
-                      ("wrap", b"HTTP/4294967297.1"), ("minus", b"HTTP/-1.1"), ("blank", b"HTTP/ 1.1"), ("nul", b"HTTP/1.1\0"),
+                      ("wrap", b"HTTP/4294967297.1"), ("minus", b"HTTP/-1.1"), ("blank", b"HTTP/ 1.1"), ("nul",
+                      b"HTTP/1.1\0"),
                       ("letters", b"HTTP/a.b"), ("ice", b"ICE/1.1"), ("empty", b""), ("long", b"HTTP/1." + b"1" * 400)):
     bad("version-" + name, get(version=version))
 for name, version in (("2.0", b"HTTP/2.0"), ("3.1", b"HTTP/3.1"), ("0.9", b"HTTP/0.9")):
@@ -171,11 +176,16 @@ bad("target-too-long", get(target=b"/" + b"a" * 17000), LARGE_HEAD)
 bad("no-host", b"GET /a HTTP/1.1\r\n\r\n")
 bad("two-hosts", get(host=HOST + HOST))
 bad("two-hosts-differ", get(host=HOST + b"Host: other.test\r\n"))
-for name, value in (("empty", b""), ("blank-inside", b"a b"), ("comma", b"a,b"), ("slash", b"a/b"), ("at", b"u@a"), ("scheme", b"http://a"),
-                    ("port-letters", b"a:b"), ("port-large", b"a:65536"), ("port-long", b"a:0000080"), ("two-ports", b"a:1:2"),
-                    ("bracket-open", b"[::1"), ("bracket-text", b"[zz]"), ("bracket-empty", b"[]"), ("bracket-tail", b"[::1]x"),
-                    ("control", b"a\x01"), ("8bit", b"\xe4"), ("query", b"a?b"), ("hash", b"a#b"), ("backslash", b"a\\b"),
-                    ("quote", b'"a"'), ("percent", b"a%00"), ("only-port", b":80"), ("semicolon", b"a;b"), ("long", b"a" * 400)):
+for name, value in (("empty", b""), ("blank-inside", b"a b"), ("comma", b"a,b"), ("slash", b"a/b"), ("at", b"u@a"),
+                    ("scheme", b"http://a"),
+                    ("port-letters", b"a:b"), ("port-large", b"a:65536"), ("port-long", b"a:0000080"), ("two-ports",
+                    b"a:1:2"),
+                    ("bracket-open", b"[::1"), ("bracket-text", b"[zz]"), ("bracket-empty", b"[]"), ("bracket-tail",
+                    b"[::1]x"),
+                    ("control", b"a\x01"), ("8bit", b"\xe4"), ("query", b"a?b"), ("hash", b"a#b"), ("backslash",
+                    b"a\\b"),
+                    ("quote", b'"a"'), ("percent", b"a%00"), ("only-port", b":80"), ("semicolon", b"a;b"), ("long",
+                    b"a" * 400)):
     bad("host-" + name, get(host=b"Host: " + value + b"\r\n"))
 bad("host-tab-first", get(host=b"Host:\tfront.test\r\n"))
 bad("name-blank-before-colon", get(b"X-A : 1\r\n"))
@@ -183,7 +193,8 @@ bad("name-tab-before-colon", get(b"X-A\t: 1\r\n"))
 bad("name-empty", get(b": 1\r\n"))
 bad("name-no-colon", get(b"X-A\r\n"))
 bad("name-no-colon-value", get(b"X-A 1\r\n"))
-for byte in (b"\0", b"\x01", b"\x0b", b"\x1f", b"\x7f", b"\x80", b"\xff", b"(", b")", b"<", b">", b"@", b",", b";", b"\\", b'"', b"/",
+for byte in (b"\0", b"\x01", b"\x0b", b"\x1f", b"\x7f", b"\x80", b"\xff", b"(", b")", b"<", b">", b"@", b",", b";",
+             b"\\", b'"', b"/",
              b"[", b"]", b"?", b"=", b"{", b"}", b" "):
     bad("name-byte-%02x" % byte[0], get(b"X" + byte + b"A: 1\r\n"))
 for byte in (b"\0", b"\x01", b"\x08", b"\x0b", b"\x0c", b"\x1b", b"\x7f"):
@@ -210,9 +221,12 @@ bad("name-never-ends", b"GET /a HTTP/1.1\r\n" + b"a" * 20000, LARGE_HEAD)
 
 # ---- framing
 
-for name, value in (("plus", b"+5"), ("minus", b"-5"), ("hex", b"0x5"), ("float", b"5.0"), ("exp", b"5e0"), ("letters", b"five"), ("empty", b""),
-                    ("list", b"5, 5"), ("list-differ", b"5, 6"), ("blank-inside", b"5 5"), ("semicolon", b"5;"), ("underscore", b"5_0"),
-                    ("huge", b"99999999999999999999"), ("wrap64", b"18446744073709551621"), ("wrap32", b"4294967301a"), ("quote", b'"5"'),
+for name, value in (("plus", b"+5"), ("minus", b"-5"), ("hex", b"0x5"), ("float", b"5.0"), ("exp", b"5e0"),
+                    ("letters", b"five"), ("empty", b""),
+                    ("list", b"5, 5"), ("list-differ", b"5, 6"), ("blank-inside", b"5 5"), ("semicolon", b"5;"),
+                    ("underscore", b"5_0"),
+                    ("huge", b"99999999999999999999"), ("wrap64", b"18446744073709551621"), ("wrap32",
+                    b"4294967301a"), ("quote", b'"5"'),
                     ("nul", b"5\0"), ("8bit", b"\xb2"), ("arabic", "٥".encode())):
     bad("length-" + name, post(b"Content-Length: " + value + b"\r\n", b"hello" + EVIL), {400, 413})
 bad("length-twice", post(b"Content-Length: 5\r\nContent-Length: 5\r\n", b"hello"))
@@ -232,41 +246,62 @@ bad("options-with-length", b"OPTIONS /a HTTP/1.1\r\n" + HOST + b"Content-Length:
 bad("post-no-length-keep-alive", post(b"Connection: keep-alive\r\n"), {400, 411})
 bad("http10-chunked", b"POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + EVIL)
 for name, value, statuses in (
-        ("gzip-chunked", b"gzip, chunked", UNSUPPORTED), ("gzip", b"gzip", {400, 501}), ("identity", b"identity", {400, 501}),
-        ("chunked-gzip", b"chunked, gzip", BAD), ("chunked-chunked", b"chunked, chunked", BAD), ("joined", b"chunkedchunked", {400, 501}),
-        ("blegh", b"blegh", {400, 501}), ("pigeons", b"pigeons", {400, 501}), ("empty", b"", BAD), ("comma", b",", BAD), ("comma-chunked", b",chunked", BAD),
-        ("chunked-comma", b"chunked,", BAD), ("parameter", b"chunked;q=1", BAD), ("quoted", b'"chunked"', BAD), ("xchunked", b"xchunked", {400, 501}),
-        ("control", b"\x01chunked", BAD), ("vt", b"\x0bchunked", BAD), ("nul", b"chunked\0", BAD), ("8bit", b"chunked\xff", BAD), ("nbsp", b"\xa0chunked", BAD),
+        ("gzip-chunked", b"gzip, chunked", UNSUPPORTED), ("gzip", b"gzip", {400, 501}), ("identity", b"identity",
+        {400, 501}),
+        ("chunked-gzip", b"chunked, gzip", BAD), ("chunked-chunked", b"chunked, chunked", BAD), ("joined",
+        b"chunkedchunked", {400, 501}),
+        ("blegh", b"blegh", {400, 501}), ("pigeons", b"pigeons", {400, 501}), ("empty", b"", BAD), ("comma", b",",
+        BAD), ("comma-chunked", b",chunked", BAD),
+        ("chunked-comma", b"chunked,", BAD), ("parameter", b"chunked;q=1", BAD), ("quoted", b'"chunked"', BAD),
+        ("xchunked", b"xchunked", {400, 501}),
+        ("control", b"\x01chunked", BAD), ("vt", b"\x0bchunked", BAD), ("nul", b"chunked\0", BAD), ("8bit",
+        b"chunked\xff", BAD), ("nbsp", b"\xa0chunked", BAD),
         ("blank-inside", b"chun ked", BAD), ("dash", b"-chunked", {400, 501}), ("slash", b"chunked/1", BAD)):
     bad("transfer-" + name, post(b"Transfer-Encoding: " + value + b"\r\n", b"0\r\n\r\n" + EVIL), statuses)
 bad("transfer-blank-before-colon", post(b"Transfer-Encoding : chunked\r\n", b"0\r\n\r\n" + EVIL))
 bad("transfer-tab-first", post(b"Transfer-Encoding:\tchunked\r\n", b"0\r\n\r\n" + EVIL))
 bad("transfer-twice", post(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"))
-bad("transfer-twice-identity", post(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", b"0\r\n\r\n" + EVIL), {400, 501})
+bad("transfer-twice-identity", post(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+    b"0\r\n\r\n" + EVIL), {400, 501})
 good("transfer-underscore-is-other", post(b"Transfer_Encoding: chunked\r\nContent-Length: 5\r\n", b"0\r\n\r\n"))
 bad("expect-other", post(b"Expect: 200-ok\r\nContent-Length: 2\r\n", b"ab"), {417})
 
 # ---- chunks
 
 for name, body in (
-        ("size-plus", b"+5\r\nhello\r\n0\r\n\r\n"), ("size-minus", b"-5\r\nhello\r\n0\r\n\r\n"), ("size-0x", b"0x5\r\nhello\r\n0\r\n\r\n"),
-        ("size-blank-before", b" 5\r\nhello\r\n0\r\n\r\n"), ("size-blank-after", b"5 \r\nhello\r\n0\r\n\r\n"), ("size-tab-after", b"5\t\r\nhello\r\n0\r\n\r\n"),
-        ("size-empty", b"\r\nhello\r\n0\r\n\r\n"), ("size-letters", b"xyz\r\nhello\r\n0\r\n\r\n"), ("size-nul", b"5\0\r\nhello\r\n0\r\n\r\n"),
-        ("size-underscore", b"1_0\r\n" + b"a" * 16 + b"\r\n0\r\n\r\n"), ("size-lf", b"5\nhello\r\n0\r\n\r\n"), ("size-cr", b"5\rhello\r\n0\r\n\r\n"),
-        ("size-cr-x", b"5\rX\nhello\r\n0\r\n\r\n"), ("size-only-extension", b";a\r\nhello\r\n0\r\n\r\n"), ("size-many-zeros", b"0" * 40 + b"5\r\nhello\r\n0\r\n\r\n"),
-        ("data-short", b"6\r\nhello\r\n0\r\n\r\n"), ("data-long", b"4\r\nhello\r\n0\r\n\r\n"), ("data-no-crlf", b"5\r\nhello0\r\n\r\n"),
-        ("data-lf", b"5\r\nhello\n0\r\n\r\n"), ("data-cr", b"5\r\nhello\r0\r\n\r\n"), ("data-two-bytes", b"5\r\nhelloXX0\r\n\r\n"),
-        ("extension-lf", b"5;a\nhello\r\n0\r\n\r\n"), ("extension-cr", b"5;a\rb\r\nhello\r\n0\r\n\r\n"), ("extension-nul", b"5;a\0\r\nhello\r\n0\r\n\r\n"),
-        ("extension-8bit", b"5;\xff\r\nhello\r\n0\r\n\r\n"), ("extension-long", b"5;" + b"a" * 9000 + b"\r\nhello\r\n0\r\n\r\n"),
+        ("size-plus", b"+5\r\nhello\r\n0\r\n\r\n"), ("size-minus", b"-5\r\nhello\r\n0\r\n\r\n"), ("size-0x",
+        b"0x5\r\nhello\r\n0\r\n\r\n"),
+        ("size-blank-before", b" 5\r\nhello\r\n0\r\n\r\n"), ("size-blank-after", b"5 \r\nhello\r\n0\r\n\r\n"),
+        ("size-tab-after", b"5\t\r\nhello\r\n0\r\n\r\n"),
+        ("size-empty", b"\r\nhello\r\n0\r\n\r\n"), ("size-letters", b"xyz\r\nhello\r\n0\r\n\r\n"), ("size-nul",
+        b"5\0\r\nhello\r\n0\r\n\r\n"),
+        ("size-underscore", b"1_0\r\n" + b"a" * 16 + b"\r\n0\r\n\r\n"), ("size-lf", b"5\nhello\r\n0\r\n\r\n"),
+        ("size-cr", b"5\rhello\r\n0\r\n\r\n"),
+        ("size-cr-x", b"5\rX\nhello\r\n0\r\n\r\n"), ("size-only-extension", b";a\r\nhello\r\n0\r\n\r\n"),
+        ("size-many-zeros", b"0" * 40 + b"5\r\nhello\r\n0\r\n\r\n"),
+        ("data-short", b"6\r\nhello\r\n0\r\n\r\n"), ("data-long", b"4\r\nhello\r\n0\r\n\r\n"), ("data-no-crlf",
+        b"5\r\nhello0\r\n\r\n"),
+        ("data-lf", b"5\r\nhello\n0\r\n\r\n"), ("data-cr", b"5\r\nhello\r0\r\n\r\n"), ("data-two-bytes",
+        b"5\r\nhelloXX0\r\n\r\n"),
+        ("extension-lf", b"5;a\nhello\r\n0\r\n\r\n"), ("extension-cr", b"5;a\rb\r\nhello\r\n0\r\n\r\n"),
+        ("extension-nul", b"5;a\0\r\nhello\r\n0\r\n\r\n"),
+        ("extension-8bit", b"5;\xff\r\nhello\r\n0\r\n\r\n"), ("extension-long",
+        b"5;" + b"a" * 9000 + b"\r\nhello\r\n0\r\n\r\n"),
         ("extension-many", b"1;aaaaaaaaaaaaaaaaaaaa\r\nx\r\n" * 300 + b"0\r\n\r\n"),
-        ("last-lf", b"5\r\nhello\r\n0\n\r\n"), ("end-lf", b"5\r\nhello\r\n0\r\n\n"), ("end-cr-x", b"5\r\nhello\r\n0\r\n\rX"),
-        ("trailer-length", b"0\r\nContent-Length: 50\r\n\r\n" + EVIL), ("trailer-transfer", b"0\r\nTransfer-Encoding: chunked\r\n\r\n" + EVIL),
-        ("trailer-host", b"0\r\nHost: other\r\n\r\n"), ("trailer-fold", b"0\r\nX-A: 1\r\n 2\r\n\r\n"), ("trailer-no-colon", b"0\r\nX-A\r\n\r\n"),
-        ("trailer-empty-name", b"0\r\n: 1\r\n\r\n"), ("trailer-nul", b"0\r\nX-A: \0\r\n\r\n"), ("trailer-lf", b"0\r\nX-A: 1\nX-B: 2\r\n\r\n"),
-        ("trailer-request-line", b"0\r\nGET /evil HTTP/1.1\r\nHost: x\r\n\r\n"), ("trailer-long", b"0\r\nX-A: " + b"a" * 9000 + b"\r\n\r\n"),
+        ("last-lf", b"5\r\nhello\r\n0\n\r\n"), ("end-lf", b"5\r\nhello\r\n0\r\n\n"), ("end-cr-x",
+        b"5\r\nhello\r\n0\r\n\rX"),
+        ("trailer-length", b"0\r\nContent-Length: 50\r\n\r\n" + EVIL), ("trailer-transfer",
+        b"0\r\nTransfer-Encoding: chunked\r\n\r\n" + EVIL),
+        ("trailer-host", b"0\r\nHost: other\r\n\r\n"), ("trailer-fold", b"0\r\nX-A: 1\r\n 2\r\n\r\n"),
+        ("trailer-no-colon", b"0\r\nX-A\r\n\r\n"),
+        ("trailer-empty-name", b"0\r\n: 1\r\n\r\n"), ("trailer-nul", b"0\r\nX-A: \0\r\n\r\n"), ("trailer-lf",
+        b"0\r\nX-A: 1\nX-B: 2\r\n\r\n"),
+        ("trailer-request-line", b"0\r\nGET /evil HTTP/1.1\r\nHost: x\r\n\r\n"), ("trailer-long",
+        b"0\r\nX-A: " + b"a" * 9000 + b"\r\n\r\n"),
         ("trailer-blank-name", b"0\r\nX-A : 1\r\n\r\n"), ("trailer-8bit-name", b"0\r\nX\xe4: 1\r\n\r\n")):
     bad("chunk-" + name, chunked(body), {400, 431})
-for name, body in (("huge", b"fffffffff\r\n"), ("wrap64", b"10000000000000005\r\nhello\r\n0\r\n\r\n"), ("minus-one", b"ffffffffffffffff\r\nhello\r\n0\r\n\r\n"),
+for name, body in (("huge", b"fffffffff\r\n"), ("wrap64", b"10000000000000005\r\nhello\r\n0\r\n\r\n"), ("minus-one",
+                   b"ffffffffffffffff\r\nhello\r\n0\r\n\r\n"),
                    ("over-limit", b"100001\r\n"), ("sum-over-limit", b"80000\r\n" + b"a" * 0x80000 + b"\r\n80001\r\n")):
     bad("chunk-size-" + name, chunked(body), {400, 413})
 
@@ -277,13 +312,15 @@ bad("good-then-bad-version", get() + get(target=b"/evil", version=b"HTTP/9"), OK
 bad("good-good-bad", get() + get(target=b"/b") + b"BAD\r\n\r\n" + EVIL, OK, 2)
 bad("post-longer-than-length", post(b"Content-Length: 2\r\n", b"ab\x00" + EVIL), OK, 1)
 bad("good-then-chunk-error", get() + chunked(b"5 \r\nhello\r\n0\r\n\r\n" + EVIL), OK, 1)
-bad("refused-upgrade-then-request", b"GET /ws/refused HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n"
+bad("refused-upgrade-then-request",
+    b"GET /ws/refused HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + EVIL, {401}, 1)
 bad("upgrade-bad-key-then-request", b"GET /ws HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n" + EVIL, BAD, 1)
 bad("upgrade-bad-version", b"GET /ws HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + EVIL, {426}, 1)
-bad("upgrade-on-http-route", b"GET /a HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" + EVIL, OK, 1)
+bad("upgrade-on-http-route",
+    b"GET /a HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" + EVIL, OK, 1)
 
 # ---- incomplete: nothing happens
 

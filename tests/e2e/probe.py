@@ -215,6 +215,12 @@ class Socket:
             return 1006
 
 
+def reset(sock):
+    """Closes with RST."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
 def wait_for(what, seconds=10.0):
     """The first true value of what(), asked again until the deadline."""
     end = time.monotonic() + seconds

@@ -1,188 +1,17 @@
 # SPDX-License-Identifier: ISC
-"""The chat page and the API reference in real browsers: headless Chromium, driven by chromedriver over WebDriver.
+"""The chat page and the API reference in real browsers: two browsers are two people. Skipped without Chromium."""
 
-Two browsers are two people. Source of the protocol: W3C WebDriver. Without chromium and chromedriver these are skipped.
-"""
-
-import base64
 import contextlib
 import json
-import os
 import secrets
-import shutil
-import subprocess
-import tempfile
 
 import httpx
 import pytest
 
-from parlour import SLOW, wait_for
+from browser import PASSWORD, Driver, installed
+from parlour import wait_for
 
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-ENTER = "\ue007"
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en-GB"]
-PASSWORD = "correct horse 9"
-
-pytestmark = pytest.mark.skipif(not (shutil.which("chromedriver") and shutil.which("chromium")),
-                                reason="chromium and chromedriver are not installed")
-
-
-class Driver:
-    """One chromedriver process; makes browsers."""
-
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="pl-web-", dir="/tmp")
-        self.log = open(self.dir + "/driver.log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen(["chromedriver", "--port=0"], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, start_new_session=True)
-        port = wait_for(self._port, 20, "chromedriver names its port")
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60 * SLOW, trust_env=False)
-
-    def _port(self):
-        self.log.flush()
-        with open(self.log.name, encoding="utf-8") as log:
-            text = log.read()
-        return int(text.split("started successfully on port ")[1].split(".")[0]) if "successfully on port" in text else None
-
-    def browser(self, **how):
-        return Browser(self, **how)
-
-    def stop(self):
-        with contextlib.suppress(httpx.HTTPError):
-            self.http.get("/shutdown")
-        self.process.terminate()
-        self.process.wait(20)
-        self.log.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-
-class Browser:
-    """One Chromium with a profile of its own."""
-
-    def __init__(self, driver, size=(1280, 800), dark=False, phone=False):
-        self.driver, self.profile = driver, tempfile.mkdtemp(dir=driver.dir)
-        options = {"args": [*FLAGS, f"--user-data-dir={self.profile}", f"--window-size={size[0]},{size[1]}"],
-                   "binary": shutil.which("chromium")}
-        if dark:
-            options["args"].append("--force-dark-mode")
-        if phone:
-            options["mobileEmulation"] = {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}}
-        answer = driver.http.post("/session", json={"capabilities": {"alwaysMatch": {
-            "browserName": "chrome", "goog:chromeOptions": options,
-            "goog:loggingPrefs": {"browser": "ALL"}}}})
-        assert answer.status_code == 200, answer.text
-        self.base = "/session/" + answer.json()["value"]["sessionId"]
-
-    def command(self, method, path, **body):
-        answer = self.driver.http.request(method, self.base + path, json=body if method == "POST" else None)
-        value = answer.json()["value"]
-        if answer.status_code != 200:
-            raise AssertionError(f"{method} {path} {body}: {value.get('error')}: {value.get('message', '').splitlines()[:1]}")
-        return value
-
-    def open(self, url):
-        self.command("POST", "/url", url=url)
-
-    def run(self, script, *args):
-        """The value of JavaScript with `arguments`."""
-        return self.command("POST", "/execute/sync", script=script, args=list(args))
-
-    def find(self, css):
-        return self.command("POST", "/element", using="css selector", value=css)[ELEMENT]
-
-    def click(self, css):
-        self.command("POST", f"/element/{self.find(css)}/click")
-
-    def type(self, css, text, clear=False):
-        element = self.find(css)
-        if clear:
-            self.command("POST", f"/element/{element}/clear")
-        self.command("POST", f"/element/{element}/value", text=text)
-
-    def text(self, css):
-        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", css)
-
-    def content(self, css):
-        """Text also of what is out of sight."""
-        return self.run("return document.querySelector(arguments[0])?.textContent ?? ''", css)
-
-    def texts(self, css):
-        return self.run("return [...document.querySelectorAll(arguments[0])].map(n => n.innerText.trim())", css)
-
-    def wait_text(self, css, text, timeout=10):
-        wait_for(lambda: text in self.text(css), timeout, f"{css} says {text!r}, not {self.text(css)!r}")
-
-    def wait_any(self, css, text, timeout=10):
-        """Some element has exactly this text."""
-        wait_for(lambda: text in self.texts(css), timeout, f"one of {css} is {text!r}: {self.texts(css)}")
-
-    def shown(self, css):
-        return self.run("return document.querySelector(arguments[0])?.checkVisibility() ?? false", css)
-
-    def wait_shown(self, css, timeout=10):
-        wait_for(lambda: self.shown(css), timeout, f"{css} is shown")
-
-    def screenshot(self, name):
-        """Kept only where PARLOUR_TEST_SHOTS names a directory."""
-        if os.environ.get("PARLOUR_TEST_SHOTS"):
-            with open(f"{os.environ['PARLOUR_TEST_SHOTS']}/{name}.png", "wb") as file:
-                file.write(base64.b64decode(self.command("GET", "/screenshot")))
-
-    def problems(self):
-        """Errors in the console that are not answers of the server which the page handles (401, 404 ...)."""
-        entries = self.command("POST", "/se/log", type="browser")
-        return [e["message"] for e in entries if e["level"] == "SEVERE" and e.get("source") != "network"]
-
-    def offline(self, is_offline):
-        """Cuts new requests and lets the socket die, as a lost network does."""
-        self.command("POST", "/goog/cdp/execute", cmd="Network.enable", params={})
-        self.command("POST", "/goog/cdp/execute", cmd="Network.emulateNetworkConditions", params={
-            "offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
-
-    # ---- the chat page ----
-
-    def register(self, url, name):
-        self.open(url + "/")
-        self.wait_shown("#door")
-        self.click("#door-register")
-        self.type("#door-name", name)
-        self.type("#door-email", name + "@example.org")
-        self.type("#door-password", PASSWORD)
-        self.click("#door-go")
-        self.wait_chat(name)
-        return self
-
-    def login(self, url, name, password):
-        self.open(url + "/")
-        self.wait_shown("#door")
-        self.type("#door-name", name)
-        self.type("#door-password", password)
-        self.click("#door-go")
-        self.wait_chat(name)
-        return self
-
-    def wait_chat(self, name):
-        wait_for(lambda: self.content("#me-name") == name, 15, f"{name} is in: {self.text('#door-error')}")
-        self.wait_text("#link", "Live")
-
-    def room(self, name):
-        """Opens a room of the list."""
-        wait_for(lambda: self.run("const a = [...document.querySelectorAll('#rooms-list a')]"
-                                  ".find(a => a.querySelector('.name').textContent === arguments[0]); a?.click(); return !!a", name),
-                 10, f"room {name} is listed")
-        self.wait_text("#room-title", name)
-        wait_for(lambda: int(self.content("#here-count") or 0) > 0, 10, "presence came")
-
-    def say(self, text):
-        self.type("#text", text + ENTER)
-
-    def messages(self, kind=""):
-        return self.texts(f"#log .message{kind} .text")
-
-    def quit(self):
-        with contextlib.suppress(httpx.HTTPError, AssertionError):
-            self.command("DELETE", "")
+pytestmark = pytest.mark.skipif(not installed(), reason="chromium and chromedriver are not installed")
 
 
 @pytest.fixture(scope="module")
@@ -264,11 +93,11 @@ def test_a_late_viewer_and_stop(browsers, shared, lobby):
     wait_for(lambda: "40, 41" in ann.text("#tail .message.running .text"), 15, "the answer streams")
     bob.room(lobby["name"])
     wait_for(lambda: "1, 2, 3, 4, 5" in bob.text("#tail .message.running .text"), 5, "a late viewer has the text from its start")
-    assert not bob.shown("#tail .message.running .stop"), "only the asker, moderators and the owner stop an answer"
-    ann.click("#tail .message.running .stop")
+    assert not bob.shown("#running .stop"), "only the asker, moderators and the owner stop an answer"
+    ann.click("#running .stop")
     for one in (ann, bob):
         wait_for(lambda one=one: "Stopped." in one.text("#log .message.role:last-of-type"), 10, "the text stays, marked as stopped")
-        assert not one.shown("#tail .message")
+        assert not one.shown("#tail .message") and not one.shown("#running .stop")
     answer = bob.messages(".role")[-1]
     assert answer.startswith("1, 2, 3") and "500." not in answer
 
@@ -389,8 +218,7 @@ def test_too_fast(browsers, parlour):
 
 def test_expired_tokens_are_renewed(browsers, parlour):
     daemon = parlour(access_token_life="8s")
-    user = daemon.register()
-    room = user.room("short")
+    daemon.register().room("short")
     ann = browsers().register(daemon.url, "renew" + secrets.token_hex(3))
     ann.room("short")
     first = ann.run("return JSON.parse(sessionStorage.getItem('parlour.session')).access")
@@ -399,7 +227,8 @@ def test_expired_tokens_are_renewed(browsers, parlour):
     ann.wait_text("#link", "Live")
     ann.say(text)
     ann.wait_any("#log .message.mine .text", text)
-    assert user.get(f"/api/rooms/{room['id']}/messages").json()[-1]["content"] == text
+    ann.command("POST", "/refresh")
+    ann.wait_any("#log .message.mine .text", text)
 
 
 def test_a_session_that_is_ended(browsers, shared):

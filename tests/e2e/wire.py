@@ -189,10 +189,16 @@ class WS:
 
     # ---- receiving ----
 
+    def readable(self, seconds):
+        """poll, not select: a test with a thousand sockets has descriptors beyond select's 1023."""
+        watch = select.poll()
+        watch.register(self.sock, select.POLLIN)
+        return bool(watch.poll(seconds * 1000))
+
     def _need(self, count, deadline):
         while len(self.buffer) < count:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+            if left <= 0 or not self.readable(left):
                 raise Timeout(f"nothing came; inbox: {self.inbox[-5:]}")
             try:
                 part = self.sock.recv(262144)

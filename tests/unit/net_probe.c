@@ -67,7 +67,8 @@ static void note(const struct req *req)
 	w = PL_JW(&probe.notes);
 	if (probe.notes.len > 0)
 		pl_buf_addc(&probe.notes, ',');
-	pl_jw_cstr(&w, pl_sprintf(req->task->pool, "%d %.*s %zu", (int)req->method, PL_FMT(req->target), req->body.len));
+	pl_jw_cstr(&w, pl_sprintf(req->task->pool, "%d %.*s %zu", (int)req->method, PL_FMT(req->target),
+	    req->body.len));
 }
 
 static void on_later(evutil_socket_t fd, short what, void *arg)
@@ -125,7 +126,8 @@ static void reply_log(struct req *req)
 {
 	struct pl_buf out = PL_BUF(req->task->pool);
 
-	pl_buf_addf(&out, "{\"seen\":[%.*s],\"finished\":%d,\"gone\":%d,\"pending\":%d,\"ws\":%d,\"ws_closed\":%d,\"ws_code\":%d,"
+	pl_buf_addf(&out, "{\"seen\":[%.*s],\"finished\":%d,\"gone\":%d,\"pending\":%d,"
+	    "\"ws\":%d,\"ws_closed\":%d,\"ws_code\":%d,"
 	    "\"conns\":%lld}", PL_FMT(probe.notes), probe.finished, probe.gone, http_server_pending(probe.http),
 	    ws_server_count(probe.ws), probe.ws_closed, probe.ws_code,
 	    (long long)atomic_load(&probe.shm->scores[0].metric[SHM_M_http_conns]));
@@ -295,8 +297,8 @@ static struct event_base *base_new(void)
 static void setup(const char *const *overrides, int count)
 {
 	static const struct http_hooks hooks = { .request = on_request, .finished = on_finished };
-	struct shm_sizes sizes = { .workers_max = 1, .slots = 4, .rate_pairs = 1024, .revoked_pairs = 1024, .ring_bytes = 262144,
-		.generations = 4 };
+	struct shm_sizes sizes = { .workers_max = 1, .slots = 4, .rate_pairs = 1024, .revoked_pairs = 1024,
+		.ring_bytes = 262144, .generations = 4 };
 	char why[512];
 
 	probe.config = config_read(NULL, overrides, count, why);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """What a Python team would build: FastAPI, uvicorn with uvloop and httptools, asyncpg, python-jose.
 
-The parts that are compared, each in its fastest usual form: a page of messages and a durable send, both behind a token
-and a rate count, and a relay of a model's streamed answer. PEER_PG, PEER_SECRET, PEER_UPSTREAM come from bench.py.
+The parts that are compared, each in its fastest usual form: a page of messages (the fields that the daemon sends)
+and a durable send, both behind a token and a rate count, and a relay of a model's streamed answer. PEER_PG, PEER_SECRET, PEER_UPSTREAM come from bench.py.
 """
 
 import os
@@ -18,7 +18,10 @@ from pydantic import BaseModel
 
 SECRET = os.environ["PEER_SECRET"]
 UPSTREAM = os.environ["PEER_UPSTREAM"]
-PAGE = "SELECT id, user_id, content, created_at FROM messages WHERE room_id = $1 ORDER BY id DESC LIMIT 50"
+PAGE = """SELECT m.room_id, m.id, m.user_id, u.username, m.content, m.created_at, m.reply_to, m.client_id
+FROM messages m JOIN users u ON u.id = m.user_id
+WHERE m.room_id = (SELECT r.id FROM rooms r WHERE r.id = $1 AND (r.visibility = 'public' OR EXISTS (
+    SELECT FROM members e WHERE e.room_id = r.id AND e.user_id = $2))) ORDER BY m.id DESC LIMIT 50"""
 SEND = "INSERT INTO messages (room_id, user_id, content) VALUES ($1, $2, $3) RETURNING id, created_at"
 
 app = FastAPI()
@@ -55,8 +58,11 @@ async def health():
 
 
 @app.get("/api/rooms/{room}/messages")
-async def page(room: int, _user=Depends(caller)):
-    return [dict(row) for row in await app.state.pool.fetch(PAGE, room)]
+async def page(room: int, user=Depends(caller)):
+    rows = await app.state.pool.fetch(PAGE, room, int(user))
+    return [{"id": f"{room}.{r['id']}", "room_id": room, "seq": r["id"], "content": r["content"],
+             "author": {"kind": "user", "id": r["user_id"], "name": r["username"]}, "created_at": r["created_at"],
+             "reply_to": r["reply_to"], "client_id": r["client_id"]} for r in reversed(rows)]
 
 
 @app.post("/api/rooms/{room}/messages", status_code=201)

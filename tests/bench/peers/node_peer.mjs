@@ -8,7 +8,10 @@ import pg from 'pg';
 import { request } from 'undici';
 
 const { PORT, WORKERS, PEER_PG, PEER_SECRET, PEER_UPSTREAM } = process.env;
-const PAGE = 'SELECT id, user_id, content, created_at FROM messages WHERE room_id = $1 ORDER BY id DESC LIMIT 50';
+const PAGE = `SELECT m.room_id, m.id, m.user_id, u.username, m.content, m.created_at, m.reply_to, m.client_id
+FROM messages m JOIN users u ON u.id = m.user_id
+WHERE m.room_id = (SELECT r.id FROM rooms r WHERE r.id = $1 AND (r.visibility = 'public' OR EXISTS (
+	SELECT FROM members e WHERE e.room_id = r.id AND e.user_id = $2))) ORDER BY m.id DESC LIMIT 50`;
 const SEND = 'INSERT INTO messages (room_id, user_id, content) VALUES ($1, $2, $3) RETURNING id, created_at';
 
 async function serve() {
@@ -25,8 +28,15 @@ async function serve() {
 	};
 	app.register(jwt, { secret: PEER_SECRET });
 	app.get('/health', async () => ({ status: 'healthy' }));
-	app.get('/api/rooms/:room/messages', { preHandler: caller }, async (req) =>
-		(await pool.query({ name: 'page', text: PAGE, values: [req.params.room] })).rows);
+	app.get('/api/rooms/:room/messages', { preHandler: caller }, async (req) => {
+		const room = req.params.room;
+		const { rows } = await pool.query({ name: 'page', text: PAGE, values: [room, req.user.sub] });
+		return rows.reverse().map((r) => ({
+			id: room + '.' + r.id, room_id: +room, seq: +r.id, content: r.content,
+			author: { kind: 'user', id: +r.user_id, name: r.username }, created_at: r.created_at,
+			reply_to: r.reply_to, client_id: r.client_id,
+		}));
+	});
 	app.post('/api/rooms/:room/messages', { preHandler: caller }, async (req, reply) => {
 		const values = [req.params.room, req.user.sub, req.body.content];
 		reply.code(201);

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: ISC
+"""Sockets: delivery to a room of 1,000 against nchan, and what an idle socket costs."""
+
+import json
+import os
+import time
+
+import load
+import peers_run
+from lab import CONTENT
+from procs import Meter, memory_bytes
+from table import Row, compare, limit, rounds
+
+LISTENERS, SENDERS, IDLE, FRAME_BYTES = 1000, 16, 10000, 300
+SUBSCRIBE = json.dumps({"type": "subscribe", "topic": "room:{room}"})
+
+
+def fan_round(lab, port, pid, **how):
+    def run():
+        sockets = load.Load(lab.wsload, port=port, subs=LISTENERS, pubs=SENDERS, seconds=lab.seconds, **how)
+        time.sleep(0.3)
+        with Meter(daemon=pid, postgres=lab.pg_pid) as meter:
+            got = sockets.go()
+        if got["errors"] or got["closed"] or not got["delivered"]:
+            raise RuntimeError(f"port {port}: {got}")
+        return {"rate": got["delivered"] / got["seconds"], "cpu": meter["daemon"] / got["delivered"] * 1e6,
+                "sent": got["published"] / got["seconds"], "bytes": got["bytes"] / got["delivered"],
+                "share": got["delivered"] / got["published"] / LISTENERS, "client": got["client_cpu_s"] / got["seconds"]}
+    return run
+
+
+def fan(lab):
+    """Every message goes to 1,000 sockets. Ours is committed first; nchan keeps its in memory. One worker each."""
+    nchan = peers_run.take(lab, "nchan", peers_run.nchan)
+    with lab.daemon(workers=1, ws_queue="16M") as daemon:
+        ours = fan_round(lab, daemon.port, daemon.pid, tokens="@" + lab.tokens_file, rooms=lab.rooms[:1], native=True,
+                         sub="/ws", hello=SUBSCRIBE, deliver='"type":"message"', pub="/api/rooms/{room}/messages",
+                         body=json.dumps({"content": CONTENT}))
+        size = round(ours()["bytes"])		# a first round, not counted, tells how long our frame is
+        theirs = nchan and fan_round(lab, nchan.port, nchan.pid, sub="/sub/room", pub="/pub/room",
+                                     body="x" * max(64, min(size, 2 * FRAME_BYTES) - 4))
+        medians = rounds(lab, {"parlour": ours, "nchan": theirs})
+    peers_run.drop(lab, "nchan")
+    return [compare("room of 1,000, delivered", "msg/s", medians, "rate", {"nchan": (">=", 2)}),
+            compare("room of 1,000, daemon CPU", "us/delivery", medians, "cpu"),
+            compare("room of 1,000, messages", "msg/s", medians, "sent"),
+            compare("room of 1,000, bytes each", "bytes", medians, "bytes"),
+            compare("room of 1,000, generator CPU", "cores", medians, "client")]
+
+
+def worker_memory(daemon):
+    found = [memory_bytes(pid) for pid in daemon.workers().values()]
+    return [sum(values) for values in zip(*found)]
+
+
+def idle(lab):
+    """Memory of the workers for each authenticated socket that has subscribed one room and says nothing."""
+    count = 2000 if lab.args.quick else IDLE
+    how = {"tokens": "@" + lab.tokens_file, "rooms": lab.rooms, "native": True, "sub": "/ws", "hello": SUBSCRIBE}
+    with lab.daemon(workers=2) as daemon:
+        first = load.Load(lab.wsload, port=daemon.port, subs=256, **how)
+        time.sleep(1.5)
+        before, began = worker_memory(daemon), time.monotonic()
+        many = load.Load(lab.wsload, port=daemon.port, subs=count, **how)
+        took = time.monotonic() - began
+        time.sleep(3)
+        after = worker_memory(daemon)
+        many.close()
+        first.close()
+    rss, pss, private = [(b - a) / count for a, b in zip(before, after)]
+    return [limit(f"memory of an idle socket ({count:,}), PSS", "bytes", pss, 1024),
+            Row("memory of an idle socket, RSS", "bytes", rss), Row("memory of an idle socket, private", "bytes", private),
+            Row("opened, authenticated and subscribed", "sockets/s", count / took)]
+
+
+def raise_file_limit():
+    """As many open files as the system lets us have: 10,000 sockets at each end."""
+    import resource
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard < 11000 and os.geteuid() == 0:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+    return soft, hard

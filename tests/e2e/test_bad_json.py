@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: ISC
+"""Every JSON route and both chat sockets against the table of cases_json.py: what is JSON is read, what is not is
+refused in the route's own way, and no process dies of it.
+"""
+
+import http.client
+import json
+import os
+import re
+import uuid
+
+import pytest
+
+import wire
+from cases_json import BAD, GOOD, ODD
+from parlour import HERE, SLOW
+
+ROW = re.compile(r'^ROUTE\((POST|PUT|PATCH),\s*"([^"]+)"', re.M)
+
+
+def json_routes():
+    with open(os.path.join(os.environ.get("PARLOUR_SRC", HERE + "/../.."), "src/api/routes.def"), encoding="utf-8") as table:
+        return ROW.findall(table.read())
+
+
+class Wire:
+    """One kept-alive connection: (status, body) of a request, quickly."""
+
+    def __init__(self, api):
+        self.api, self.conn = api, None
+
+    def ask(self, method, path, body, headers):
+        self.conn = self.conn or http.client.HTTPConnection(self.api.host, self.api.port, timeout=20 * SLOW)
+        try:
+            self.conn.request(method, path, body, {"Content-Type": "application/json", **headers})
+            answer = self.conn.getresponse()
+            text = answer.read()
+        except (http.client.HTTPException, OSError):
+            self.conn.close()
+            raise
+        return answer.status, text
+
+
+@pytest.fixture(scope="module")
+def scene(shared):
+    """Who asks, and the room, role and user that fill the paths' holes."""
+    user, other = shared.register(), shared.register()
+    room, role = user.room()["id"], user.role()["id"]
+    holes = {"room_id": room, "role_id": role, "user_id": other.id, "generation_id": uuid.uuid4()}
+    return shared, user, room, holes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def same_processes(shared):
+    """No worker died: the processes at the end are those of the beginning."""
+    before = shared.workers()
+    yield
+    assert shared.workers() == before and shared.alive()
+
+
+def judge(kind, name, text, status, body):
+    """What is wrong with an answer, or None. 400 is the parser's refusal, 422 the shape's."""
+    answer = json.loads(body) if body else {}
+    if status == 413 and len(text) > 4096:
+        return None
+    if status >= 500 or status == 0:
+        return f"{name}: {status} {body[:100]!r}"
+    if kind == "bad" and (status != 400 or answer["code"] != "bad_request" or not answer["request_id"]):
+        return f"{name}: {status} {body[:100]!r}, must be 400"
+    if kind == "good" and status == 400:
+        return f"{name}: refused: {body[:160]!r}"
+    return None
+
+
+@pytest.mark.parametrize("method,path", json_routes())
+def test_table_on_each_route(scene, method, path):
+    shared, user, _, holes = scene
+    link, wrong = Wire(shared), []
+    caller = shared.login(user.name)
+    target = path.format(**holes)
+    for kind, table in (("good", GOOD), ("bad", BAD), ("odd", ODD)):
+        for name, text in table:
+            status, body = link.ask(method, target, text, caller.auth)
+            wrong.append(judge(kind, name, text, status, body))
+            if status == 204:
+                caller = shared.login(user.name)
+            if kind == "good" and text.strip()[:1] != b"{" and status not in (422, 413):
+                wrong.append(f"{name}: {status}, but the body is no object")
+    assert not any(wrong), [w for w in wrong if w][:10]
+
+
+def test_inside_a_good_message(scene, rows):
+    """The same texts as the value of a member that nobody reads: stored exactly when the whole is JSON."""
+    shared, user, _, _ = scene
+    room, link, wrong, stored = user.room()["id"], Wire(shared), [], 0
+    for kind, table in (("good", GOOD), ("bad", BAD), ("odd", ODD)):
+        for name, text in table:
+            body = b'{"content":"' + kind.encode() + b'","extra":' + text + b"}"
+            status, answer = link.ask("POST", f"/api/rooms/{room}/messages", body, user.auth)
+            wrong.append(judge(kind, name, text, status, answer))
+            stored += status == 201
+            if kind == "good" and status != 201:
+                wrong.append(f"{name}: {status} {answer[:100]!r}")
+    assert not any(wrong), [w for w in wrong if w][:10]
+    found = dict(rows(f"SELECT content, count(*) FROM messages WHERE room_id = {room} GROUP BY content"))
+    assert "bad" not in found and found["good"] == len(GOOD) and sum(found.values()) == stored
+
+
+def test_strings_come_back(scene):
+    """Each good string as content: REST answers, and history holds, what a JSON reader makes of it."""
+    shared, user, _, _ = scene
+    room, link, want = user.room()["id"], Wire(shared), []
+    for name, text in GOOD:
+        if name.startswith("string") and json.loads(text):
+            status, answer = link.ask("POST", f"/api/rooms/{room}/messages", b'{"content":' + text + b"}", user.auth)
+            assert status == 201 and json.loads(answer)["content"] == json.loads(text), (name, answer)
+            want.append(json.loads(text))
+    assert [m["content"] for m in user.get(f"/api/rooms/{room}/messages?limit=200").json()] == want
+
+
+NUMBERS = [("0", False), ("1.0", False), ("1e0", False), ("1e2", False), ("-1", False), ("0.5", False), ('"1"', False), ("true", False), ("[1]", False), ("-0", False),
+           ("9223372036854775808", False), ("-9223372036854775809", False), ("18446744073709551617", False), ("1e999", False),
+           ("9" * 300, False), ("4294967297", True), ("9223372036854775807", True), ("1", True), ("null", True)]
+
+
+def test_numbers_keep_their_value(scene):
+    """reply_to takes whole numbers from 1 within 64 bits, as written; nothing is rounded or wrapped into range."""
+    shared, user, room, _ = scene
+    link, wrong = Wire(shared), []
+    user.say(room, "first")
+    for text, fits in NUMBERS:
+        status, answer = link.ask("POST", f"/api/rooms/{room}/messages", f'{{"content":"n","reply_to":{text}}}'.encode(), user.auth)
+        answer = json.loads(answer)
+        if fits:
+            good = status in (201, 404, 422) and (status == 201 or "whole number" not in str(answer["detail"]))
+        else:
+            good = status == 422 and answer["detail"][0]["loc"] == ["body", "reply_to"]
+        if not good or (status == 201 and text != "null" and answer["reply_to"] != int(text)):
+            wrong.append((text[:30], status, answer))
+    assert not wrong, wrong
+
+
+def test_objects_of_the_largest_size(scene):
+    """As many keys and values as are allowed, in the time of a request: no quadratic behaviour."""
+    shared, user, room, _ = scene
+    link = Wire(shared)
+    keys = ",".join(f'"{"k" * 20}{i}":1' for i in range(4000))
+    assert link.ask("POST", f"/api/rooms/{room}/messages", f'{{"content":"wide",{keys}}}'.encode(), user.auth)[0] == 201
+    assert link.ask("POST", f"/api/rooms/{room}/messages", f'{{"content":"wide",{keys},"last":[{keys and "1," * 99}1]}}'.encode(), user.auth)[0] == 400
+
+
+# ---- the same as frames ----
+
+def is_text(data):
+    try:
+        data.decode("utf-8")
+        return True
+    except UnicodeDecodeError:
+        return False
+
+
+def open_socket(user, room, native):
+    return user.ws() if native else user.ws(f"/ws/chat/{room}", native=False)
+
+
+def one_frame(sock, native, prefix, text):
+    """Sends prefix + text + '}' and a good frame behind it; gives the types of all answers up to the good one's."""
+    sock.send_text(prefix + text + b"}" if prefix else text)
+    sock.send_text('{"type":"ping","id":"end"}' if native else '{"message":"end"}')
+    seen = []
+    while True:
+        frame = sock.recv()
+        if frame.get("id") == "end" or frame.get("content") == "end":
+            return seen
+        seen.append(frame)
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["native", "compatible"])
+def test_table_as_frames(scene, rows, native):
+    """Valid JSON is read, anything else is an error frame and the socket stays; invalid UTF-8 is 1007."""
+    _, user, _, _ = scene
+    room = user.room()["id"]
+    sock, wrong = open_socket(user, room, native), []
+    inner = b'{"type":"ping","extra":' if native else b'{"message":"extra","extra":'
+    for kind, table in (("good", GOOD), ("bad", BAD), ("odd", ODD)):
+        for name, text in table:
+            if not is_text(text):
+                with open_socket(user, room, native) as other:
+                    other.send_text(inner + text + b"}")
+                    if other.wait_closed() != 1007:
+                        wrong.append((name, other.closed_with))
+                continue
+            bare = one_frame(sock, native, b"", text)
+            if len(bare) != 1 or bare[0]["type"] != "error" or bare[0]["code"] not in ("bad_frame", "unknown_type", "bad_request"):
+                wrong.append((name, "bare", bare))
+            seen = one_frame(sock, native, inner, text)
+            types = {"good": ("pong", "message"), "bad": ("error",), "odd": ("pong", "message", "error")}[kind]
+            if len(seen) != 1 or seen[0]["type"] not in types:
+                wrong.append((name, "inside", seen))
+    assert not wrong, wrong[:10]
+    assert sock.close() == 1000
+    found = {r[0] for r in rows(f"SELECT DISTINCT content FROM messages WHERE room_id = {room}")}
+    assert found <= {"extra", "end"}
+
+
+FRAMES = [('{"type":"send"}', "topic"), ('{"type":"send","topic":"room:%d"}', "content"), ('{"type":"send","topic":5,"content":"x"}', "topic"),
+          ('{"type":"send","topic":"room:%d","content":5}', "content"), ('{"type":"send","topic":"room:%d","content":["x"]}', "content"),
+          ('{"type":"send","topic":"room:%d","content":"x","client_id":5}', "client_id"), ('{"type":"send","topic":"room:%d","content":"x","client_id":""}', "client_id"),
+          ('{"type":"send","topic":"room:%d","content":"x","reply_to":"1"}', "reply_to"), ('{"type":"send","topic":"room:%d","content":"x","reply_to":0}', "reply_to"),
+          ('{"type":"send","topic":"room:%d","content":"x","reply_to":1e3}', "reply_to"), ('{"type":"send","topic":"room:%d","content":"x","reply_to":-1}', "reply_to"),
+          ('{"type":"send","topic":"room:%d","content":"x","reply_to":9223372036854775808}', "reply_to"),
+          ('{"type":"subscribe","topic":"room:%d","since":-1}', "since"), ('{"type":"subscribe","topic":"room:%d","since":"0"}', "since"),
+          ('{"type":"subscribe","topic":"room:%d","since":1.5}', "since"), ('{"type":"subscribe","topic":"room:%d","since":0,"epoch":"x"}', "epoch"),
+          ('{"type":"subscribe","topic":"room:%d","since":18446744073709551616}', "since"), ('{"type":"subscribe","topic":["room:%d"]}', "topic"),
+          ('{"type":"read","topic":"room:%d","seq":1}', "topic"), ('{"type":"stop","generation_id":"x"}', "generation_id"),
+          ('{"type":"stop","generation_id":7}', "generation_id"), ('{"type":"stop"}', "generation_id"), ('{"type":"unsubscribe"}', "topic")]
+
+
+def test_wrong_types_in_frames_name_the_field(scene):
+    _, user, _, _ = scene
+    room = user.room()["id"]
+    with user.ws() as sock:
+        for text, field in FRAMES:
+            sock.send_text(text.replace("%d", str(room)))
+            error = sock.recv()
+            assert error["type"] == "error" and error["code"] == "validation_error" and error["detail"].startswith(field), (text, error)
+        for topic in ("", "room:", "room:0", "room:-1", "room:+%d", "room: %d", "room:%d ", "room:%dx", "room:9223372036854775808", "Room:%d", "room:%d:1",
+                      "rooms:%d", "room:1e0", "room:0x1", "room:١", "user:%d", "session:%d", "room:%d\n", "room:%d/../1", "room:%%3%d", "room:' OR 1=1 --"):
+            sock.send("subscribe", topic=topic.replace("%d", str(room)))
+            frame = sock.recv()
+            assert frame["type"] == "error" and frame["code"] == "not_found", (topic, frame)
+    assert user.get(f"/api/rooms/{room}").json()["last_seq"] == 1
+
+
+def test_a_frame_of_the_largest_size_is_read(scene):
+    """128 KiB of JSON with the message at its end; one byte more is 1009."""
+    _, user, room, _ = scene
+    with user.ws() as sock:
+        head, tail = b'{"pad":"', b'","type":"ping","id":"big"}'
+        sock.send_frame(wire.TEXT, head + b"x" * (128 * 1024 - len(head) - len(tail)) + tail)
+        assert sock.expect("pong")["id"] == "big"
+        sock.send_frame(wire.TEXT, head + b"x" * (128 * 1024 + 1 - len(head) - len(tail)) + tail)
+        assert sock.wait_closed() == 1009
+    assert user.get(f"/api/rooms/{room}").status_code == 200

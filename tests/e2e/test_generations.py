@@ -1,0 +1,501 @@
+# SPDX-License-Identifier: ISC
+"""Answers as jobs: streaming to viewers on all workers, stopping, and what happens when workers and askers go away."""
+
+import contextlib
+import signal
+import time
+
+import psycopg
+import pytest
+
+import cluster
+from asking import (SETTINGS, Answer, answer, ask, first_text, listen, listen_on, message_of, modules_daemon, say, text_of)
+from parlour import wait_for
+
+STALL = "[[stall-mid,tokens=8,pace=1]]"
+HALF = "Parlour keeps every word"       # what it says before it falls silent
+WHOLE = "Parlour keeps every word in order and forgets none of them today ✓ although näive bytes may be split"
+
+
+@pytest.fixture(scope="module")
+def both(request, workdir):
+    with modules_daemon(request, workdir) as pair:
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def daemon(both):
+    return both[0]
+
+
+@pytest.fixture
+def peer(both):
+    both[1].reset()
+    return both[1]
+
+
+@pytest.fixture(scope="module")
+def ann(daemon):
+    return daemon.register()
+
+
+@pytest.fixture(scope="module")
+def bob(daemon):
+    return daemon.register()
+
+
+@pytest.fixture
+def own(parlour, peer):
+    """own(**settings): a daemon of one's own on the module's peer: (daemon, user, room id)."""
+    def make(**settings):
+        mine = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, **settings})
+        user = mine.register()
+        return mine, user, user.room(role_ids=[user.role()["id"]])["id"]
+    return make
+
+
+def room_of(user, **fields):
+    return user.room(role_ids=[user.role()["id"]], **fields)["id"]
+
+
+def generation(user, ident):
+    return user.get(f"/api/generations/{ident}").json()
+
+
+def row(rows, ident):
+    """(state, answer_seq, error_code, partial, ended?) of a generation."""
+    return rows("SELECT state, answer_seq, error_code, partial, ended_at IS NOT NULL FROM generations "
+                f"WHERE id = '{ident}'")[0]
+
+
+# ---- streaming ----
+
+def test_viewers_on_both_workers(daemon, ann, bob, peer):
+    """All viewers get the same text in order; the final message has everything a client needs."""
+    room = room_of(ann)
+    viewers = [listen_on(daemon, slot, user, room) for slot in (0, 1) for user in (ann, bob)]
+    seq = say(viewers[0], room, "[[ok,tokens=19,pace=15]]")
+    role = ann.get(f"/api/rooms/{room}").json()["roles"][0]
+    for sock in viewers:
+        end = answer(sock)
+        assert end.text == WHOLE and end.state == "done"
+        assert end.states[:2] == ["queued", "started"] and set(end.states[2:-1]) == {"delta"} and len(end.states) > 4
+        assert end.last["offset"] == len(WHOLE.encode())
+        for frame in end.frames:
+            assert (frame["topic"], frame["role_id"], frame["reply_to"]) == (f"room:{room}", role["id"], seq)
+        message = message_of(sock, end.id)
+        assert message["content"] == WHOLE and message["reply_to"] == seq and message["model"] == "peer-1"
+        assert message["author"] == {"kind": "role", "id": role["id"], "name": role["name"]}
+        assert message["seq"] == seq + 1 == end.last["answer_seq"]
+        usage = message["usage"]
+        assert usage["completion_tokens"] == 19 and usage["prompt_tokens"] > 0 and usage["stop"] == "stop"
+        assert usage["total_tokens"] == usage["prompt_tokens"] + 19
+        sock.drop()
+    stored = ann.get(f"/api/rooms/{room}/messages").json()[-1]
+    assert stored == message, "history and the live frame are the same"
+
+
+def test_text_comes_before_the_message(daemon, ann, bob):
+    """Nobody gets a delta of an answer whose message is there already."""
+    room = room_of(ann)
+    viewers = [listen_on(daemon, slot, user, room) for slot, user in ((0, ann), (1, bob))]
+    for _ in range(5):
+        say(viewers[0], room, "[[ok,tokens=12,pace=1]]")
+        for sock in viewers:
+            kinds = []
+            while not kinds or kinds[-1] != "done":
+                frame = sock.recv()
+                if frame["type"] == "generation":
+                    kinds.append(frame["state"])
+                elif frame["type"] == "message" and "generation_id" in frame["message"]:
+                    kinds.append("message")
+            assert kinds[-2:] == ["message", "done"], kinds
+    for sock in viewers:
+        sock.drop()
+
+
+def test_late_viewer(daemon, ann, bob, peer):
+    """Who comes in the middle first gets the text so far in one delta, on either worker, with or without others there."""
+    room = room_of(ann)
+    with listen_on(daemon, 0, ann, room) as asker:
+        say(asker, room, "[[ok,tokens=60,pace=15]]")
+        frames = text_of(asker, 30)
+        late = [listen_on(daemon, slot, user, room) for slot in (1, 0) for user in (bob, ann)]
+        whole = answer(asker, frames)
+        for sock in late:
+            end = answer(sock)
+            first = end.frames[0]
+            assert first["state"] == "delta" and first["offset"] == 0 and len(first["delta"].encode()) >= 30
+            assert first["generation_id"] == whole.id and first["reply_to"] == whole.frames[0]["reply_to"]
+            assert end.text == whole.text and end.state == "done"
+            sock.drop()
+
+
+def test_viewer_before_the_first_text(ann, bob):
+    room = room_of(ann)
+    with listen(ann, room) as asker:
+        say(asker, room, "[[stall-body]]")
+        asker.expect("generation", state="started")
+        with listen(bob, room) as late:
+            frame = late.expect("generation")
+            assert frame["state"] == "started" and frame["offset"] == 0
+            ann.post(f"/api/generations/{frame['generation_id']}/cancel")
+            end = answer(late, [frame])
+            assert end.state == "cancelled" and end.text == ""
+
+
+def test_compatible_socket_gets_whole_messages(ann, bob):
+    room = room_of(ann)
+    with bob.ws(f"/ws/chat/{room}", native=False) as sock:
+        sock.send_text('{"message":"[[ok,tokens=3,pace=5]]"}')
+        frames = [sock.recv() for _ in range(2)]
+        assert [f["type"] for f in frames] == ["message", "message"]
+        assert frames[1]["is_ai"] is True and frames[1]["content"] == "Parlour keeps every" and frames[1]["user_id"] is None
+        assert frames[1]["role_id"] and frames[1]["username"]
+
+
+def test_generation_while_running_and_after(ann, bob, daemon):
+    room = room_of(ann, visibility="private")
+    with listen(ann, room) as sock:
+        seq = say(sock, room, STALL)
+        frames = text_of(sock, len(HALF))
+        ident = frames[0]["generation_id"]
+        for slot in (0, 1):
+            with daemon.only_worker(slot):
+                running = daemon.once("GET", f"/api/generations/{ident}", headers=ann.auth).json()
+            assert running["state"] == "running" and running["text"] == HALF and running["room_id"] == room
+            assert running["reply_to"] == seq and running["answer_seq"] is None and running["ended_at"] is None
+        assert bob.get(f"/api/generations/{ident}").status_code == 404
+        assert bob.get(f"/api/generations/{ident}").json()["code"] == "not_found"
+        ann.post(f"/api/generations/{ident}/cancel")
+        end = answer(sock, frames)
+    over = wait_for(lambda: (g := generation(ann, ident))["ended_at"] and g)
+    assert over["state"] == "cancelled" and over["answer_seq"] == end.last["answer_seq"] and over["error"] is None
+    assert ann.get("/api/generations/00000000-0000-4000-8000-000000000000").status_code == 404
+    assert ann.get("/api/generations/nonsense").status_code in (404, 422)
+
+
+def test_longest_answer(daemon, ann, bob):
+    """64 KiB, cut between characters, is the end; the upstream is not listened to any more."""
+    room = room_of(ann)
+    with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
+        say(sock, room, "[[ok,tokens=20000,pace=0]]")
+        for viewer in (sock, other):
+            end = answer(viewer)
+            assert end.state == "done" and 65530 <= len(end.text.encode()) <= 65536
+            message = message_of(viewer, end.id)
+            assert message["content"] == end.text and message["usage"]["stop"] == "length"
+
+
+# ---- stopping ----
+
+@pytest.mark.parametrize("way", ["socket", "rest"])
+def test_stop_by_the_asker(daemon, ann, bob, peer, way):
+    """From the worker that does not run it: the upstream is closed within a second, the text so far is kept."""
+    room = room_of(ann)
+    with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as viewer, \
+            listen_on(daemon, 1, ann, room) as stopper:
+        say(sock, room, STALL)
+        frames = text_of(sock, len(HALF))
+        ident = frames[0]["generation_id"]
+        aborted = peer.stats()["aborted"]
+        began = time.monotonic()
+        if way == "socket":
+            stopper.send("stop", generation_id=ident)
+        else:
+            stopped = ann.post(f"/api/generations/{ident}/cancel")
+            assert stopped.status_code == 200 and stopped.json()["id"] == ident
+        peer.wait(aborted=aborted + 1)
+        assert time.monotonic() - began < 1.0
+        for end, at in ((answer(sock, frames), sock), (answer(viewer), viewer)):
+            assert end.state == "cancelled" and end.text == HALF
+            message = message_of(at, ident)
+            assert message["content"] == HALF and message["usage"]["stop"] == "cancelled" and message["model"] == "peer-1"
+    wait_for(lambda: generation(ann, ident)["state"] == "cancelled")
+    again = ann.post(f"/api/generations/{ident}/cancel")
+    assert again.status_code == 200 and again.json()["state"] == "cancelled"
+    assert len(ann.get(f"/api/rooms/{room}/messages").json()) == 2
+
+
+def test_who_may_stop(daemon, ann, bob, peer):
+    """Strangers do not see it, members see but may not, its asker, moderators and the owner may."""
+    guest, member, mod = bob, daemon.register(), daemon.register()
+    room = room_of(ann, visibility="private")
+    ann.post(f"/api/rooms/{room}/members", {"user_id": member.id})
+    ann.post(f"/api/rooms/{room}/members", {"user_id": mod.id, "level": "moderator"})
+    for asker, stopper in ((member, mod), (member, ann), (mod, mod), (member, member)):
+        with listen(asker, room) as sock:
+            say(sock, room, STALL)
+            frames = text_of(sock, len(HALF))
+            ident = frames[0]["generation_id"]
+            assert guest.post(f"/api/generations/{ident}/cancel").status_code == 404
+            with guest.ws() as strange:
+                strange.send("stop", generation_id=ident, id="s")
+                assert strange.expect("error", id="s")["code"] == "not_found"
+            if asker is mod:
+                assert member.post(f"/api/generations/{ident}/cancel").status_code == 403
+                with listen(member, room) as watching:
+                    watching.send("stop", generation_id=ident, id="m")
+                    assert watching.expect("error", id="m")["code"] == "forbidden"
+            assert generation(asker, ident)["state"] == "running"
+            assert stopper.post(f"/api/generations/{ident}/cancel").status_code == 200
+            assert answer(sock, frames).state == "cancelled"
+
+
+def test_stop_names_a_generation(ann):
+    with ann.ws() as sock:
+        for ident in (None, 5, "", "x", "00000000"):
+            sock.send("stop", generation_id=ident, id="i")
+            assert sock.expect("error", id="i")["code"] == "validation_error"
+        sock.send("stop", generation_id="00000000-0000-4000-8000-000000000000", id="u")
+        assert sock.expect("error", id="u")["code"] == "not_found"
+
+
+def test_stop_before_the_first_text(ann, peer):
+    """Nothing was said, so nothing is stored."""
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        say(sock, room, "[[stall-headers]]")
+        frame = sock.expect("generation", state="started")
+        peer.wait(requests=1)
+        sock.send("stop", generation_id=frame["generation_id"])
+        end = answer(sock, [frame])
+        assert end.state == "cancelled" and "answer_seq" not in end.last
+        peer.wait(aborted=1)
+    assert len(ann.get(f"/api/rooms/{room}/messages").json()) == 1
+
+
+def test_stop_while_it_waits_to_try_again(ann, peer):
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        say(sock, room, "[[500,after=15]]")
+        frame = sock.expect("generation", state="started")
+        peer.wait(requests=1)
+        sock.send("stop", generation_id=frame["generation_id"])
+        assert answer(sock, [frame]).state == "cancelled"
+    assert peer.stats()["requests"] == 1
+
+
+# ---- going away ----
+
+def test_asker_disconnects(ann, bob):
+    """The answer is a job: it goes on without the connection that asked for it."""
+    room = room_of(ann)
+    with listen(bob, room) as viewer:
+        asker = listen(ann, room)
+        say(asker, room, "[[ok,tokens=19,pace=20]]")
+        first_text(asker)
+        asker.drop()
+        end = answer(viewer)
+        assert end.state == "done" and end.text == WHOLE
+    assert ann.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == WHOLE
+
+
+def test_nobody_listens(ann):
+    room = room_of(ann)
+    seq = ann.say(room, "[[ok,tokens=19,pace=2]]").json()["seq"]
+    stored = wait_for(lambda: (m := ann.get(f"/api/rooms/{room}/messages").json()[-1])["seq"] > seq and m)
+    assert stored["content"] == WHOLE and stored["reply_to"] == seq
+
+
+def test_asker_logs_out(daemon, ann):
+    user = daemon.register()
+    room = room_of(ann)
+    with listen(ann, room) as viewer, listen(user, room) as asker:
+        say(asker, room, "[[ok,tokens=19,pace=20]]")
+        first_text(asker)
+        user.post("/api/auth/logout")
+        assert answer(viewer).text == WHOLE
+
+
+def test_role_taken_out_in_the_middle(ann):
+    """What was begun is finished and stored."""
+    room = room_of(ann)
+    role = ann.get(f"/api/rooms/{room}").json()["roles"][0]["id"]
+    with listen(ann, room) as sock:
+        say(sock, room, "[[ok,tokens=19,pace=20]]")
+        frames = first_text(sock)
+        assert ann.delete(f"/api/rooms/{room}/roles/{role}").status_code == 204
+        end = answer(sock, frames)
+        assert end.state == "done" and message_of(sock, end.id)["content"] == WHOLE
+
+
+def test_killed_worker(own, rows, peer):
+    """kill -9 of the worker that runs it: interrupted, the text so far is a message, other viewers stay connected."""
+    daemon, user, room = own()
+    viewer, asker = listen_on(daemon, 1, user, room), listen_on(daemon, 0, user, room)
+    seq = say(asker, room, STALL)
+    frames, seen = text_of(asker, len(HALF)), text_of(viewer, len(HALF))
+    ident = frames[0]["generation_id"]
+    say(asker, room, "and this?")       # waits as its follow-up
+    daemon.kill_child(daemon.workers()[0])
+    assert asker.wait_closed() == 1006
+    end = answer(viewer, seen)
+    assert end.state == "interrupted" and end.text == HALF
+    message = message_of(viewer, ident)
+    assert message["content"] == HALF and message["reply_to"] == seq and message["usage"]["stop"] == "interrupted"
+    assert message["author"]["name"] == user.get(f"/api/rooms/{room}").json()["roles"][0]["name"]
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r)
+    assert over == ("interrupted", message["seq"], None, None, True)
+    wait_for(lambda: len(daemon.workers()) == 2)
+    follow = answer(viewer)
+    assert follow.state == "done" and follow.frames[0]["reply_to"] > seq, "the question that waited is answered"
+    viewer.ping_pong()
+    with user.ws() as back:
+        back.send("subscribe", topic=f"room:{room}", since=seq)
+        assert back.expect("subscribed")["recovered"] is True
+        assert message_of(back, ident) == message, "the asker comes back and has it"
+    assert generation(user, ident)["state"] == "interrupted"
+    assert len([m for m in user.get(f"/api/rooms/{room}/messages").json() if m.get("generation_id") == ident]) == 1
+    with listen(user, room) as sock:
+        assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done", "the role is free again"
+    viewer.drop()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_worker_before_the_first_text(own, rows, workers):
+    daemon, user, room = own(workers=workers)
+    asker = listen(user, room)
+    say(asker, room, "[[stall-body]]")
+    ident = asker.expect("generation", state="started")["generation_id"]
+    daemon.kill_child(daemon.workers()[asker.authed["worker"]])
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r, 10, "it is marked")
+    assert over == ("interrupted", None, None, None, True)
+    wait_for(lambda: len(daemon.workers()) == workers)
+    sock = wait_for(lambda: listen(user, room))
+    assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
+    sock.drop()
+
+
+def test_killed_only_worker(own, rows):
+    """With one worker its successor stores the text."""
+    daemon, user, room = own(workers=1)
+    asker = listen(user, room)
+    say(asker, room, STALL)
+    ident = text_of(asker, len(HALF))[0]["generation_id"]
+    daemon.kill_child(daemon.workers()[0])
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r[1] and r, 10, "it is marked")
+    assert over[0] == "interrupted"
+    assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == HALF
+
+
+def test_killed_daemon(own, rows):
+    """kill -9 of everything: the next start marks what ran, and the role answers again."""
+    daemon, user, room = own()
+    asker = listen(user, room)
+    say(asker, room, STALL)
+    ident = text_of(asker, len(HALF))[0]["generation_id"]
+    daemon.kill_all()
+    asker.drop()
+    daemon.start()
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r, 10, "it is marked")[0] == "interrupted"
+    user = daemon.login(user.name)
+    with listen(user, room) as sock:
+        assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
+
+
+def test_term_stores_what_there_is(own, rows, peer):
+    """TERM: cut, stored, marked interrupted; viewers see it before their sockets close; exit status 0."""
+    daemon, user, room = own()
+    asker, viewer = listen_on(daemon, 0, user, room), listen_on(daemon, 1, user, room)
+    say(asker, room, STALL)
+    frames, seen = text_of(asker, len(HALF)), text_of(viewer, len(HALF))
+    ident = frames[0]["generation_id"]
+    daemon.send_signal(signal.SIGTERM)
+    for sock, so_far in ((asker, frames), (viewer, seen)):
+        assert sock.wait_closed() == 1001
+        rest = [f for f in sock.inbox if f["type"] == "generation"]
+        assert Answer(so_far + rest).text == HALF
+    assert daemon.wait_exit() == 0
+    state, seq, code, partial, ended = row(rows, ident)
+    assert (state, code, partial, ended) == ("interrupted", None, None, True)
+    assert rows(f"SELECT content, meta->'usage'->>'stop' FROM messages WHERE room_id = {room} AND seq = {seq}") == [
+        (HALF, "interrupted")]
+    peer.wait(aborted=1)
+
+
+def test_quit_lets_it_finish(own, rows):
+    daemon, user, room = own()
+    asker = listen(user, room)
+    say(asker, room, "[[ok,tokens=19,pace=40]]")
+    ident = first_text(asker)[0]["generation_id"]
+    daemon.send_signal(signal.SIGQUIT)
+    assert asker.wait_closed() == 1012
+    assert daemon.wait_exit() == 0
+    state, seq, code, partial, ended = row(rows, ident)
+    assert (state, code, partial, ended) == ("done", None, None, True)
+    assert rows(f"SELECT content FROM messages WHERE room_id = {room} AND seq = {seq}") == [(WHOLE,)]
+
+
+def test_renewed_worker_finishes(own, rows):
+    """TTOU: a worker that is taken out finishes what it has begun."""
+    daemon, user, room = own()
+    asker = listen_on(daemon, 1, user, room)
+    say(asker, room, "[[ok,tokens=19,pace=40]]")
+    ident = first_text(asker)[0]["generation_id"]
+    daemon.send_signal(signal.SIGTTOU)
+    assert asker.wait_closed() == 1012
+    wait_for(lambda: len(daemon.procs("worker")) == 1, 15, "the second worker is gone")
+    assert row(rows, ident)[0] == "done"
+    assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == WHOLE
+
+
+# ---- the database ----
+
+@contextlib.contextmanager
+def locked(pg, database, room):
+    """Nobody can write to the room inside the block."""
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
+        conn.execute("SELECT FROM rooms WHERE id = %s FOR UPDATE", (room,))
+        yield
+
+
+def test_term_while_the_answer_cannot_be_stored(own, pg, database, rows):
+    """The end of the process does not wait for ever; the next start marks the answer, and the role is free."""
+    daemon, user, room = own(db_lock_timeout="20s", stop_timeout="1s")
+    with listen(user, room) as asker:
+        say(asker, room, STALL)
+        ident = text_of(asker, len(HALF))[0]["generation_id"]
+        with locked(pg, database, room):
+            daemon.send_signal(signal.SIGTERM)
+            assert asker.wait_closed() == 1001
+            assert daemon.wait_exit() == 0
+            assert row(rows, ident)[0] == "running"
+    daemon.start()
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] in ("interrupted", "done")
+    with listen(daemon.login(user.name), room) as sock:
+        assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
+
+
+def test_storing_waits_for_a_lock(own, pg, database, rows):
+    """Somebody keeps the room's row longer than lock_timeout: the answer is stored when it is free."""
+    daemon, user, room = own(db_lock_timeout="100ms")
+    with listen(user, room) as asker:
+        say(asker, room, "[[ok,tokens=19,pace=20]]")
+        frames = first_text(asker)
+        with locked(pg, database, room):
+            daemon.wait_log("end of an answer has to wait")
+            assert generation(user, frames[0]["generation_id"])["state"] == "running"
+        end = answer(asker, frames)
+        assert end.state == "done" and message_of(asker, end.id)["content"] == end.text == WHOLE
+
+
+def test_database_restart_in_the_middle(own, pg, rows):
+    """The database goes away while a model talks and when it ends: the answer is stored when it is back."""
+    daemon, user, room = own(workers=1)
+    asker = listen(user, room)
+    say(asker, room, "[[ok,tokens=19,pace=20]]")
+    frames = first_text(asker)
+    ident = frames[0]["generation_id"]
+    pg.stop()
+    try:
+        daemon.wait_log("database away")
+        text_of(asker, len(WHOLE.encode()), frames)
+    finally:
+        pg.start()
+    end = answer(asker, frames)
+    assert end.text == WHOLE and end.state == "done"
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] == "done"
+    assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == WHOLE
+    assert ask(asker, room, "[[ok,tokens=2,pace=0]]").state == "done", "the role is free"
+    asker.drop()
