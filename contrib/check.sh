@@ -12,6 +12,7 @@ tally()
 	shift
 	counts=$(cat "$@" 2>/dev/null | awk -v result="$result" '
 		function number(word,   at) { return match($0, "[0-9]+ " word) ? substr($0, RSTART, RLENGTH) + 0 : 0 }
+		seen[$0]++ { next }
 		/[0-9]+ (passed|failed|errors?).* in [0-9.]+s/ || /^[a-z]*:? ?[0-9]+ passed, [0-9]+ failed/ {
 			p += number("passed"); f += number("failed") + number("error") }
 		END { if (p + f == 0) p = (result == 0); if (result != 0 && f == 0) f = 1; print p + 0, f + 0 }')

@@ -327,7 +327,8 @@ def test_killed_worker(own, rows, peer):
     seq = say(asker, room, STALL)
     frames, seen = text_of(asker, len(HALF)), text_of(viewer, len(HALF))
     ident = frames[0]["generation_id"]
-    say(asker, room, "and this?")       # waits as its follow-up
+    next_seq = say(asker, room, "and this? [[ok,tokens=2,pace=0]]")
+    wait_for(lambda: rows(f"SELECT follow_up_seq FROM generations WHERE id = '{ident}'") == [(next_seq,)])
     daemon.kill_child(daemon.workers()[0])
     assert asker.wait_closed() == 1006
     end = answer(viewer, seen)
@@ -339,7 +340,7 @@ def test_killed_worker(own, rows, peer):
     assert over == ("interrupted", message["seq"], None, None, True)
     wait_for(lambda: len(daemon.workers()) == 2)
     follow = answer(viewer)
-    assert follow.state == "done" and follow.frames[0]["reply_to"] > seq, "the question that waited is answered"
+    assert follow.state == "done" and follow.frames[0]["reply_to"] == next_seq, "the question that waited is answered"
     viewer.ping_pong()
     with user.ws() as back:
         back.send("subscribe", topic=f"room:{room}", since=seq)
@@ -490,7 +491,7 @@ def test_database_restart_in_the_middle(own, pg, rows):
     pg.stop()
     try:
         daemon.wait_log("database away")
-        text_of(asker, len(WHOLE.encode()), frames)
+        frames = text_of(asker, len(WHOLE.encode()), frames)
     finally:
         pg.start()
     end = answer(asker, frames)
