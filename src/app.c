@@ -92,7 +92,8 @@ static void load_revoked(evutil_socket_t fd, short what, void *arg)
 
 static bool worker_start(struct worker *worker, char why[512])
 {
-	svc = (struct svc){ .worker = worker, .shm = worker->shm, .on_revoked = ws_revoked };
+	svc = (struct svc){ .worker = worker, .shm = worker->shm, .on_revoked = ws_revoked,
+		.on_member = ws_member };
 	route_init();
 	www_load(PARLOUR_WWWDIR);
 	svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);

@@ -69,13 +69,14 @@ static void write_format(struct pl_jw *w, const char *type, const char *format, 
 		pl_jw_kcstr(w, "format", format);
 }
 
-static void write_array_of(struct pl_jw *w, const struct shape_field *f)
+/* schema NULL: of ids */
+static void write_array_of(struct pl_jw *w, const char *schema)
 {
 	write_type(w, "array", false);
 	pl_jw_key(w, "items");
 	pl_jw_object(w);
-	if (f->other != NULL)
-		write_ref(w, f->other->name);
+	if (schema != NULL)
+		write_ref(w, schema);
 	else
 		write_format(w, "integer", "int64", false);
 	pl_jw_end_object(w);
@@ -91,6 +92,22 @@ static void write_text(struct pl_jw *w, const struct shape_field *f, bool nullab
 		pl_jw_kcstr(w, "pattern", "^[A-Za-z0-9_.-]+$");
 }
 
+/* Any JSON value; or, where `words` names a shape, a sentence or a list of that shape. */
+static void write_json(struct pl_jw *w, const struct shape_field *f)
+{
+	if (f->words[0] == '\0')
+		return;
+	pl_jw_key(w, "oneOf");
+	pl_jw_array(w);
+	pl_jw_object(w);
+	write_type(w, "string", false);
+	pl_jw_end_object(w);
+	pl_jw_object(w);
+	write_array_of(w, f->words);
+	pl_jw_end_object(w);
+	pl_jw_end_array(w);
+}
+
 /* The members of one field's schema. */
 static void write_field(struct pl_jw *w, const struct shape_field *f)
 {
@@ -102,7 +119,7 @@ static void write_field(struct pl_jw *w, const struct shape_field *f)
 		break;
 	case T_LIST:
 	case T_IDS:
-		write_array_of(w, f);
+		write_array_of(w, f->other != NULL ? f->other->name : NULL);
 		break;
 	case T_ID:
 	case T_I64:
@@ -123,7 +140,8 @@ static void write_field(struct pl_jw *w, const struct shape_field *f)
 		write_enum(w, f, nullable);
 		break;
 	case T_JSON:
-		break; /* any JSON value */
+		write_json(w, f);
+		break;
 	default:
 		write_text(w, f, nullable);
 	}
@@ -208,18 +226,35 @@ static void write_params(struct pl_jw *w, const struct route *r)
 	pl_jw_end_array(w);
 }
 
-static void write_content(struct pl_jw *w, const char *type, const char *schema, bool list)
+enum body { BODY_ONE, BODY_LIST, BODY_PAGES };
+
+/* room_out: a bare array, or rooms_page_out when the query names a page */
+static void write_pages(struct pl_jw *w, const char *schema)
+{
+	char page[96];
+
+	snprintf(page, sizeof(page), "%.*ss_page_out", (int)(strlen(schema) - strlen("_out")), schema);
+	pl_jw_key(w, "oneOf");
+	pl_jw_array(w);
+	pl_jw_object(w);
+	write_array_of(w, schema);
+	pl_jw_end_object(w);
+	pl_jw_object(w);
+	write_ref(w, page);
+	pl_jw_end_object(w);
+	pl_jw_end_array(w);
+}
+
+static void write_content(struct pl_jw *w, const char *type, const char *schema, enum body list)
 {
 	pl_jw_key(w, type);
 	pl_jw_object(w);
 	pl_jw_key(w, "schema");
 	pl_jw_object(w);
-	if (list) {
-		write_type(w, "array", false);
-		pl_jw_key(w, "items");
-		pl_jw_object(w);
-		write_ref(w, schema);
-		pl_jw_end_object(w);
+	if (list == BODY_LIST) {
+		write_array_of(w, schema);
+	} else if (list == BODY_PAGES) {
+		write_pages(w, schema);
 	} else if (schema != NULL) {
 		write_ref(w, schema);
 	}
@@ -235,14 +270,15 @@ static void write_body(struct pl_jw *w, const struct route *r)
 	pl_jw_object(w);
 	pl_jw_key(w, "content");
 	pl_jw_object(w);
-	write_content(w, "application/json", r->in->name, false);
+	write_content(w, "application/json", r->in->name, BODY_ONE);
 	if (r->flags & ROUTE_FORM)
-		write_content(w, "application/x-www-form-urlencoded", r->in->name, false);
+		write_content(w, "application/x-www-form-urlencoded", r->in->name, BODY_ONE);
 	pl_jw_end_object(w);
 	pl_jw_end_object(w);
 }
 
-static void write_response(struct pl_jw *w, const char *status, const char *text, const char *type, const char *schema, bool list)
+static void write_response(struct pl_jw *w, const char *status, const char *text, const char *type, const char *schema,
+    enum body list)
 {
 	pl_jw_key(w, status);
 	pl_jw_object(w);
@@ -256,6 +292,16 @@ static void write_response(struct pl_jw *w, const char *status, const char *text
 	pl_jw_end_object(w);
 }
 
+static enum body body_of(const struct route *r)
+{
+	if (!(r->flags & ROUTE_OUT_LIST))
+		return BODY_ONE;
+	for (int i = 0; i < r->query->count; i++)
+		if (strcmp(r->query->fields[i].name, "page") == 0)
+			return BODY_PAGES;
+	return BODY_LIST;
+}
+
 static void write_responses(struct pl_jw *w, const struct route *r)
 {
 	char status[8];
@@ -265,14 +311,18 @@ static void write_responses(struct pl_jw *w, const struct route *r)
 	pl_jw_object(w);
 	snprintf(status, sizeof(status), "%d", r->status);
 	write_response(w, status, r->status == 204 ? "Done." : "The answer.", has_body ? "application/json" : NULL,
-	    has_body ? r->out->name : NULL, (r->flags & ROUTE_OUT_LIST) != 0);
+	    has_body ? r->out->name : NULL, body_of(r));
+	if (r->klass != LIMIT_NONE)
+		write_response(w, "429", "A rate limit: Retry-After says when to try again.", "application/json", "error_out", BODY_ONE);
+	else
+		write_response(w, "400", "Not a request for this server.", "application/json", "error_out", BODY_ONE);
 	if (r->in != &shape_none || r->query != &shape_none)
-		write_response(w, "422", "A field breaks a rule: detail lists {loc, msg, type}.", "application/json", "error_out", false);
+		write_response(w, "422", "A field breaks a rule: detail lists {loc, msg, type}.", "application/json", "error_out", BODY_ONE);
 	if (r->who == WHO_USER)
-		write_response(w, "401", "No token, or no good one.", "application/json", "error_out", false);
+		write_response(w, "401", "No token, or no good one.", "application/json", "error_out", BODY_ONE);
 	if (strchr(r->path, '{') != NULL)
-		write_response(w, "404", "Nothing there, or not yours.", "application/json", "error_out", false);
-	write_response(w, "default", "Any other error.", "application/json", "error_out", false);
+		write_response(w, "404", "Nothing there, or not yours.", "application/json", "error_out", BODY_ONE);
+	write_response(w, "default", "Any other error.", "application/json", "error_out", BODY_ONE);
 	pl_jw_end_object(w);
 }
 

@@ -2,6 +2,8 @@
 /*
  * Clients on sockets: identity, expiry, errors, closing.
  */
+#include <stdio.h>
+
 #include "api/ws_client.h"
 #include "clock.h"
 
@@ -80,6 +82,17 @@ void ws_revoked(int64_t login_id)
 	for (struct ws_client *c = clients; c != NULL; c = c->next)
 		if (c->authed && c->who.login_id == login_id)
 			ws_client_close(c, PL_E_REVOKED);
+}
+
+void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
+{
+	char text[128];
+	int n = snprintf(text, sizeof(text), "{\"type\":\"%s\",\"topic\":\"user:me\",\"room_id\":%lld,\"seq\":%lld}",
+	    joined ? "joined" : "left", (long long)room_id, (long long)seq);
+
+	for (struct ws_client *c = clients; c != NULL; c = c->next)
+		if (c->listens_me && c->who.user_id == user_id)
+			(void)ws_send_text(c->conn, pl_strn(text, (size_t)n));
 }
 
 /* ---- the token in an auth frame ---- */
@@ -178,6 +191,8 @@ static void on_closed(struct ws_conn *conn, int code)
 
 	c->conn = NULL;
 	ws_subs_drop_all(c);
+	if (c->dialect->closed != NULL)
+		c->dialect->closed(c);
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else

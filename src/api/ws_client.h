@@ -23,6 +23,8 @@ struct ws_dialect {
 	void (*error)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 	/* The client was taken out of the room. */
 	void (*ended)(struct ws_client *client, int64_t room_id);
+	/* The socket is gone; may be NULL. */
+	void (*closed)(struct ws_client *client);
 };
 extern const struct ws_dialect ws_native, ws_room_compat;
 
@@ -34,8 +36,10 @@ struct ws_client {
 	struct hub_sub *subs;			/* through owner_next */
 	int holds;
 	uint16_t subs_count;
-	bool authed;
+	bool authed, listens_me;		/* listens_me: topic user:me */
 	int64_t room_id;			/* of the path, compatible room sockets */
+	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
+	bool room_open;
 	int64_t expires_us;			/* wall time of the token's end */
 	int64_t typing_ns;			/* last typing frame that was passed on */
 	struct pl_caller who;
@@ -57,6 +61,8 @@ void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl
 void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
 /* svc->on_revoked: closes this worker's sockets of a login session with 4410. */
 void ws_revoked(int64_t login_id);
+/* svc->on_member: tells a user's sockets that listen to user:me. */
+void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
 /* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */
 void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id);
 /* Checks an `auth` frame's token; `done` runs at once or later with the client held. */

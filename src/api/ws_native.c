@@ -20,7 +20,6 @@ struct frame {
 	struct pl_str id;
 	const struct pl_jval *json;
 	int64_t room_id;
-	bool replaces;
 };
 
 static struct pl_jw begin(struct pl_buf *buf, const char *type, struct pl_str id)
@@ -68,6 +67,30 @@ static void fail_field(struct frame *f, const char *field, const char *rule)
 
 	pl_err_set(&err, PL_E_INVALID, "%s %s", field, rule);
 	frame_fail(f, &err);
+}
+
+static const char me[] = "user:me";
+
+static bool is_me(const struct frame *f)
+{
+	return pl_str_is(pl_json_str(pl_json_get(f->json, "topic")), me);
+}
+
+/* The caller's own topic has no log: what it tells can be read from GET /api/rooms. */
+static void listen_me(struct frame *f, bool listens)
+{
+	struct pl_buf buf = PL_BUF(f->task->pool);
+	struct pl_jw w = begin(&buf, listens ? "subscribed" : "unsubscribed", f->id);
+
+	f->client->listens_me = listens;
+	pl_jw_kcstr(&w, "topic", me);
+	if (listens) {
+		pl_jw_ki64(&w, "epoch", 0);
+		pl_jw_ki64(&w, "seq", 0);
+		pl_jw_kbool(&w, "was_recovering", false);
+		pl_jw_kbool(&w, "recovered", false);
+	}
+	finish(f, &w);
 }
 
 /* "room:7"; false: it has failed */
@@ -179,6 +202,10 @@ static void on_subscribe(struct frame *f)
 	int64_t since, epoch;
 	struct hub_sub *old;
 
+	if (is_me(f)) {
+		listen_me(f, true);
+		return;
+	}
 	if (!need_topic(f) || !optional_i64(f, "since", 0, -1, &since) || !optional_i64(f, "epoch", 0, 0, &epoch))
 		return;
 	old = ws_subs_find(f->client, f->room_id);
@@ -199,6 +226,10 @@ static void on_unsubscribe(struct frame *f)
 	struct hub_sub *sub;
 	struct pl_jw w;
 
+	if (is_me(f)) {
+		listen_me(f, false);
+		return;
+	}
 	if (!need_topic(f))
 		return;
 	sub = ws_subs_find(f->client, f->room_id);

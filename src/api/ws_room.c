@@ -6,7 +6,14 @@
 #include "api/ws_client.h"
 #include "svc/chat.h"
 
+#define WAITING_MAX 32
+
 struct posting { struct ws_client *client; struct pl_task *task; };
+/* In its task's pool. */
+struct ws_waiting { struct pl_task *task; struct pl_str content; struct ws_waiting *next; };
+
+static void post(struct ws_client *client, struct pl_task *task, struct pl_str content);
+
 
 static void room_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
 {
@@ -23,10 +30,43 @@ static void room_error(struct ws_client *client, struct pl_str id, const struct 
 	pl_pool_free(&pool);
 }
 
+/* A message sent before its sender listens would never come back to them; it waits until the room is open. */
+static bool wait_for_room(struct ws_client *client, struct pl_task *task, struct pl_str content)
+{
+	struct ws_waiting *w = pl_alloc(task->pool, sizeof(*w)), **at = &client->waiting;
+	int count = 0;
+
+	while (*at != NULL) {
+		at = &(*at)->next;
+		count++;
+	}
+	if (count >= WAITING_MAX)
+		return false;
+	*w = (struct ws_waiting){ .task = pl_task_hold(task), .content = content };
+	*at = w;
+	return true;
+}
+
+static void waiting_end(struct ws_client *client, bool send)
+{
+	struct ws_waiting *w;
+
+	while ((w = client->waiting) != NULL) {
+		struct pl_task *task = w->task;
+
+		client->waiting = w->next;
+		if (send)
+			post(client, task, w->content);
+		pl_task_release(&task);
+	}
+}
+
 static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subscribed *result, const struct pl_err *err)
 {
 	struct ws_client *client = arg;
 
+	client->room_open = err == NULL;
+	waiting_end(client, client->room_open);
 	if (err != NULL) {
 		ws_subs_remove(client, sub);
 		ws_client_close(client, err->code);
@@ -72,7 +112,11 @@ static void post(struct ws_client *client, struct pl_task *task, struct pl_str c
 		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
 	else if ((int64_t)content.len > config->s.max_content)
 		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes", (long long)config->s.max_content);
-	else if (limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
+	else if (!client->room_open) {
+		if (wait_for_room(client, task, content))
+			return;
+		pl_err_set(&err, PL_E_BUSY, NULL);
+	} else if (limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
 		*p = (struct posting){ .client = ws_client_hold(client), .task = pl_task_hold(task) };
 		chat_send(client->svc, config, task, &send, on_sent, p);
 		return;
@@ -108,13 +152,18 @@ static void room_frame(struct ws_client *client, struct pl_task *task, const str
 	ws_client_error(client, PL_STR_NONE, &err);
 }
 
+static void room_closed(struct ws_client *client)
+{
+	waiting_end(client, false);
+}
+
 static void room_ended(struct ws_client *client, int64_t room_id)
 {
 	ws_client_close(client, PL_E_NOT_FOUND);
 }
 
 const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .ready = room_ready, .frame = room_frame,
-	.error = room_error, .ended = room_ended };
+	.error = room_error, .ended = room_ended, .closed = room_closed };
 
 void ws_open_room(struct call *call)
 {

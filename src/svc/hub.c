@@ -3,6 +3,7 @@
  * The hub itself: its rooms, what goes into the ring and what comes out of it.
  */
 #include "clock.h"
+#include "json.h"
 #include "log.h"
 #include "svc/hub_rooms.h"
 
@@ -150,12 +151,45 @@ void hub_publish(struct hub *hub, const struct room_event *row)
 	hub_event_release(&event);
 }
 
+int64_t hub_change_user(struct pl_pool *pool, const struct room_change *change)
+{
+	struct pl_err err = { 0 };
+	const struct pl_jval *body = change->body.ptr != NULL ? pl_json_parse(pool, change->body, &err) : NULL;
+	int64_t user = 0;
+
+	return body != NULL && pl_json_i64(pl_json_get(body, "user_id"), 1, INT64_MAX, &user) ? user : 0;
+}
+
+static void member_arrived(struct hub *hub, const struct note *note, bool joined)
+{
+	if (hub->svc->on_member != NULL)
+		hub->svc->on_member(note->user_id, note->room_id, note->seq, joined);
+}
+
+/* Whoever was let into a room or taken out learns it on every socket that listens to user:me, wherever it is. */
+static void tell_member(struct hub *hub, const struct room_change *change)
+{
+	bool joined = pl_str_is(change->kind, "joined");
+	struct pl_pool *pool;
+	struct note note = { .room_id = change->room_id, .seq = change->seq };
+
+	if (!joined && !pl_str_is(change->kind, "left"))
+		return;
+	pool = pl_pool_new(0);
+	note.user_id = hub_change_user(pool, change);
+	pl_pool_free(&pool);
+	hub_post(hub, RING_MEMBER, pl_strn((const char *)&note, sizeof(note)), joined ? PL_STR("+") : PL_STR("-"));
+	member_arrived(hub, &note, joined);
+}
+
 void hub_publish_change(struct hub *hub, const struct room_change *change)
 {
 	struct room_event row = { .is_message = false, .change = *change };
 
-	if (change->seq > 0)
-		hub_publish(hub, &row);
+	if (change->seq == 0)
+		return;
+	hub_publish(hub, &row);
+	tell_member(hub, change);
 }
 
 static void note_arrived(struct hub *hub, enum hub_kind kind, const struct note *note, struct pl_str name)
@@ -198,7 +232,7 @@ static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
 	struct hub_event *event;
 	int64_t login_id;
 
-	if (kind == RING_HINT || kind == RING_TYPING || kind == RING_READ || kind == RING_PRESENCE)
+	if (kind == RING_HINT || kind == RING_TYPING || kind == RING_READ || kind == RING_PRESENCE || kind == RING_MEMBER)
 		memcpy(&note, data.ptr, sizeof(note));
 	switch (kind) {
 	case RING_LOG:
@@ -217,6 +251,9 @@ static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
 		break;
 	case RING_PRESENCE:
 		hub_presence_dirty(hub, note.room_id);
+		break;
+	case RING_MEMBER:
+		member_arrived(hub, &note, data.ptr[sizeof(note)] == '+');
 		break;
 	case RING_GENERATION:
 		hub_generation_arrived(hub, data);

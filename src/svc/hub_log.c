@@ -5,7 +5,6 @@
  */
 #include "clock.h"
 #include "db/repo_room.h"
-#include "json.h"
 #include "log.h"
 #include "svc/hub_rooms.h"
 
@@ -68,15 +67,12 @@ void hub_log_room_fini(struct hub_room *room)
 /* Who left or was removed must not hear what is said next. */
 static void look_at_change(struct hub *hub, struct hub_room *room, const struct hub_event *event)
 {
-	const struct room_change *c = &event->log.change;
-	struct pl_err err = { 0 };
-	const struct pl_jval *body;
 	int64_t user;
 
-	if (event->log.is_message || !pl_str_is(c->kind, "left") || c->body.ptr == NULL)
+	if (event->log.is_message || !pl_str_is(event->log.change.kind, "left"))
 		return;
-	body = pl_json_parse(event->pool, c->body, &err);
-	if (body != NULL && pl_json_i64(pl_json_get(body, "user_id"), 1, INT64_MAX, &user))
+	user = hub_change_user(event->pool, &event->log.change);
+	if (user > 0)
 		hub_room_evict(hub, room, user);
 }
 

@@ -55,6 +55,9 @@ void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *
 /* hub_subscribe.c: ends what a user listens to in a room */
 void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user);
 
+/* hub.c: body.user_id of a membership change, 0 if there is none */
+int64_t hub_change_user(struct pl_pool *pool, const struct room_change *change);
+
 /* hub_event.c */
 struct hub_event *hub_event_new(enum hub_kind kind, int64_t room_id);
 struct hub_event *hub_event_from_log(const struct room_event *row);

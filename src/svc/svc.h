@@ -18,7 +18,7 @@ struct hub_event;
 
 /* Kinds of events in the rings. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
-	RING_REVOKED };
+	RING_REVOKED, RING_MEMBER };
 
 struct svc {
 	struct worker *worker;
@@ -31,6 +31,8 @@ struct svc {
 	struct agents *agents;
 	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
 	void (*on_revoked)(int64_t login_id);
+	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
+	void (*on_member)(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
 };
 
 /* The newest configuration of this process. */

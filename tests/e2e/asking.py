@@ -12,6 +12,11 @@ FINAL = ("done", "failed", "cancelled", "interrupted")
 # A viewer on a chosen worker needs the others to stand still for a moment, which must not look like a hang.
 SETTINGS = {"llm_default": "peer", "watchdog": "10min", "llm_delta": "10ms"}
 
+# A directive that stops in the middle, what it says, and all that the peer can say.
+STALL = "[[stall-mid,tokens=8,pace=1]]"
+HALF = "Parlour keeps every word"
+WHOLE = "Parlour keeps every word in order and forgets none of them today ✓ although näive bytes may be split"
+
 
 class Provider(Peer):
     """provider_peer.py with its remote control, and the [llm peer] section that leads to it."""
@@ -64,6 +69,11 @@ class Answer:
     @property
     def error(self):
         return self.last["error"]["code"]
+
+
+def room_of(user, **fields):
+    """The id of a new room with a new role."""
+    return user.room(role_ids=[user.role()["id"]], **fields)["id"]
 
 
 def listen(user, room, **how):

@@ -165,3 +165,21 @@ def test_a_removed_member_is_cut_off(ann, bob):
         assert getattr(why, "code", 4404) in (4403, 4404, 4410)
         assert not [f for f in sock.inbox if f.get("content") == "secret"]
     sock.drop()
+
+
+def test_own_topic_tells_of_memberships(ann, bob):
+    """user:me: whoever is let into a private room, or taken out of it, learns it on a socket that was open already."""
+    room = ann.room(visibility="private")["id"]
+    with bob.ws() as sock:
+        sock.send("subscribe", topic="user:me", id="m")
+        assert sock.expect("subscribed")["topic"] == "user:me"
+        ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id})
+        joined = sock.expect("joined")
+        assert joined["topic"] == "user:me" and joined["room_id"] == room and joined["seq"] > 1
+        ann.delete(f"/api/rooms/{room}/members/{bob.id}")
+        assert sock.expect("left")["room_id"] == room
+        sock.send("unsubscribe", topic="user:me")
+        sock.expect("unsubscribed")
+        ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id})
+        sock.send("ping", id="p")
+        assert sock.expect("pong")["id"] == "p" and not [f for f in sock.inbox if f["type"] == "joined"]

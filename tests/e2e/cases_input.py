@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: ISC
+"""Wrong values for every field of every JSON body and query, made from the product's own tables (routes.def, shapes.def).
+
+bodies() and queries() give (method, path, field, raw JSON or query text) that must be refused with 422 and the field's
+own path; the rules are written down here again, so that a rule that is lost in the tables is missed.
+"""
+
+import os
+import re
+
+from parlour import HERE
+
+API = os.path.join(os.environ.get("PARLOUR_SRC", HERE + "/../.."), "src/api/")
+FIELD = re.compile(r'^F\((\w+), (\w+), (\w+), (\w), ([-\d.]+), ([-\d.]+), "([^"]*)"', re.M)
+ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*(\d+),\s*\d+,\s*(\w+),\s*(\w+),', re.M)
+
+# Values that no field of a kind takes, as JSON.
+NO_TEXT = ["5", "0", "-1", "1.5", "true", "false", "[]", "{}", '["a"]', '{"a":"b"}', "9223372036854775808", "1e999"]
+NO_NUMBER = ['"1"', '""', '"x"', "true", "false", "[]", "{}", "[1]", '"9223372036854775807"', '"NaN"', "1e999", "-1e999", "1e309"]
+NO_WHOLE = ["1.5", "1e2", "0.1", "-0.5", "9223372036854775808", "-9223372036854775809", "18446744073709551617", "1" + "0" * 100, "-9223372036854775808"]
+NO_LIST = ['"1"', "1", "true", "{}", '{"0":1}', '["1"]', "[null]", "[[1]]", "[1.5]", "[0]", "[-1]", "[9223372036854775808]", "[true]", "[" + "1," * 16 + "1]"]
+
+
+def read(name):
+    with open(API + name, encoding="utf-8") as table:
+        return table.read()
+
+
+def shapes():
+    """{shape: [(field, kind, required, least, most)]}"""
+    found = {}
+    for shape, field, kind, presence, least, most, _ in FIELD.findall(read("shapes.def")):
+        found.setdefault(shape, []).append((field, kind, presence == "R", float(least), float(most)))
+    return found
+
+
+def wrong(kind, required, least, most):
+    """JSON texts that a field must refuse."""
+    texts = ["null"] if required else []
+    if kind in ("I64", "ID"):
+        texts += NO_NUMBER + NO_WHOLE + ([str(int(least) - 1)] if least > 0 else [])
+        texts += [str(int(most) + 1)] if 0 < most < 2 ** 53 else []
+    elif kind == "F64":
+        texts += NO_NUMBER + ["-0.001", str(most + 0.001), "1" + "0" * 400]
+    elif kind == "IDS":
+        texts += NO_LIST
+    elif kind == "ENUM":
+        texts += NO_TEXT + ['"x"', '""', '" "', '"PUBLIC"', '"public "', '"public|private"', '"' + "x" * 2000 + '"']
+    else:
+        texts += NO_TEXT + (['""'] if least > 0 else []) + ['"' + "x" * (int(most) + 1) + '"']
+    return texts
+
+
+def limit_of(path, method):
+    return next(int(r[2]) for r in ROUTE.findall(read("routes.def")) if r[0] == method and r[1] == path)
+
+
+def bodies():
+    """(method, path, field, required, [texts])"""
+    table = shapes()
+    for method, path, limit, _, shape in ROUTE.findall(read("routes.def")):
+        for field, kind, required, least, most in table.get(shape, []):
+            texts = [t for t in wrong(kind, required, least, most) if len(t) < int(limit) - 200]
+            yield method, path, field, required, texts
+
+
+def queries():
+    """(method, path, field, [texts])"""
+    table = shapes()
+    for method, path, _, shape, _ in ROUTE.findall(read("routes.def")):
+        for field, kind, _, least, most in table.get(shape, []):
+            assert kind == "I64", "a new kind of query field needs its wrong values here"
+            texts = ["", "x", "1.5", "1e2", "0x1", "-", "+", "1x", "null", "true", "NaN", "[1]", "9223372036854775808", "-1", "%00", "%ff", "1%00", "%C0%B1", "%", "%1",
+                     "%zz", "%31%", "%D9%A1", "1%202", "1,2", "%2531", str(int(least) - 1)]
+            texts += [str(int(most) + 1)] if most < 2 ** 53 else []
+            yield method, path, field, texts
+
+
+def json_routes():
+    return [(method, path, int(limit)) for method, path, limit, *_ in ROUTE.findall(read("routes.def")) if method in ("POST", "PUT", "PATCH")]
+
+
+def socket_paths(room):
+    return [re.sub(r"\{\w+\}", str(room), path) for path in re.findall(r'^WSROUTE\("([^"]+)"', read("routes.def"), re.M)]
+
+
+def all_paths():
+    """[(method, path)] of every row."""
+    return [(method, path) for method, path, *_ in ROUTE.findall(read("routes.def"))]
+
+
+TRAVERSALS = ["/static/../routes.def", "/static/../../etc/passwd", "/static/..", "/static/.", "/static/./app.js", "/static/%2e%2e/app.js", "/static/%2E%2E%2Fapp.js", "/static/..%2fapp.js",
+              "/static/..%2f..%2f..%2f..%2fetc%2fpasswd", "/static/%2fetc%2fpasswd", "/static//etc/passwd", "/static/..%5c..%5cetc%5cpasswd", "/static/..\\..\\etc\\passwd",
+              "/static/%5c%5chost%5cshare", "/static/%252e%252e%252fetc%252fpasswd", "/static/%c0%ae%c0%ae/app.js", "/static/%c0%af", "/static/..%c0%af..%c0%afetc/passwd",
+              "/static/..%ef%bc%8fetc", "/static/%uff0e%uff0e", "/static/app.js%00", "/static/app.js%00.html", "/static/%00", "/static/app.js%0a", "/static/app.js%20", "/static/app.js.",
+              "/static/app.js~", "/static/APP.JS", "/static/app.js::$DATA", "/static/....//app.js", "/static/..;/app.js", "/static/;/app.js", "/static/app.js/..", "/static/app.js/x",
+              "/static/~root", "/static/-", "/static/*", "/static/%", "/static/%2", "/static/%gg", "/static/" + "a" * 4000, "/static/" + "../" * 500 + "etc/passwd", "/static/" + "%2e%2e/" * 500,
+              "/static/.git/config", "/static/.htaccess", "/static/%2ehtaccess", "/static/file:///etc/passwd", "/static/dev/null", "/../etc/passwd", "/..", "/%2e%2e/etc/passwd",
+              "/static", "/static/", "/docs/../static/app.js", "/api/../static/x", "/static/%80", "/static/%f8%80%80%80%af", "/static/x?../../etc/passwd", "/%5c../x", "/static/%7f"]

@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: ISC
+"""Hostile values in every place that takes one: text, names, numbers, headers, paths, ids, origins; and what leaks."""
+
+import gzip
+import json
+import os
+import re
+import secrets
+import socket
+import threading
+import uuid
+
+import httpx
+import pytest
+
+import cases_input
+import wire
+from cases_input import TRAVERSALS, bodies, json_routes, queries, socket_paths
+from cases_naughty import SQL, TEXTS
+from parlour import PLAIN, parse_line, wait_for
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def ann(shared):
+    return shared.register()
+
+
+@pytest.fixture(scope="module")
+def bob(shared):
+    return shared.register()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unharmed(shared, pg):
+    """After all of it: the same processes, and nothing in PostgreSQL's log that bad SQL would leave there."""
+    before, mark = shared.workers(), os.path.getsize(pg.dir + "/log")
+    yield
+    assert shared.workers() == before and shared.alive()
+    with open(pg.dir + "/log", "rb") as log:
+        log.seek(mark)
+        text = log.read().decode("utf-8", "replace")
+    errors = [line for line in text.splitlines() if re.search(r"\b(ERROR|FATAL|PANIC):", line)]
+    bad = [e for e in errors if re.search("syntax|unterminated|invalid (input|byte)|does not exist|out of range|operator|null character|encoding", e)]
+    assert not bad, bad[:5]
+
+
+def filled(path, **holes):
+    """A route's path with its holes filled; what is not named gets an id that nothing has."""
+    return re.sub(r"\{(\w+)\}", lambda m: str(holes.get(m[1], uuid.UUID(int=0) if m[1] == "generation_id" else 987654321)), path)
+
+
+def head_of(shared, user, lines):
+    """The raw answer's header lines for a request of raw lines (bytes)."""
+    host = f"Host: {shared.host}:{shared.port}\r\n".encode()
+    token = b"Authorization: Bearer " + user.access.encode() + b"\r\n"
+    with wire.connect(shared.addr, 20) as sock:
+        sock.sendall(lines[0] + b"\r\n" + host + token + b"Connection: close\r\n" + b"".join(x + b"\r\n" for x in lines[1:]) + b"\r\n")
+        data = b""
+        while part := sock.recv(65536):
+            data += part
+    return data.split(b"\r\n\r\n", 1)[0].split(b"\r\n")
+
+
+# ---- naughty strings ----
+
+def test_contents_over_every_way(shared, ann, bob, rows):
+    """REST, the native and the compatible socket in turn: answer, live frames, history and table hold the same text."""
+    room = ann.room()["id"]
+    native, compat = bob.ws(), bob.ws(f"/ws/chat/{room}", native=False)
+    native.send("subscribe", topic=f"room:{room}")
+    native.expect("subscribed")
+    mine, old = ann.ws(), ann.ws(f"/ws/chat/{room}", native=False)
+    for at, text in enumerate(TEXTS):
+        if at % 3 == 0:
+            answer = ann.say(room, text)
+            assert answer.status_code == 201 and answer.json()["content"] == text, (text[:40], answer.text[:200])
+        elif at % 3 == 1:
+            mine.send("send", topic=f"room:{room}", content=text)
+            mine.expect("ack")
+        else:
+            old.send_text(json.dumps({"message": text}))
+        assert native.expect("message")["message"]["content"] == text
+        assert compat.expect("message")["content"] == text
+    for sock in (native, compat, mine, old):
+        sock.drop()
+    history, link = [], f"/api/rooms/{room}/messages?after=0&limit=200"
+    while link:
+        page = ann.get(link)
+        history += [m["content"] for m in page.json()]
+        link = page.links.get("next", {}).get("url")
+    assert history == TEXTS
+    assert [r[0] for r in rows(f"SELECT content FROM messages WHERE room_id = {room} ORDER BY seq")] == TEXTS
+
+
+def test_names_of_rooms_and_people(shared, ann, rows):
+    """As display name, room name, instructions and client_id: exact, or 422 with the field's path."""
+    room, fresh = ann.room()["id"], secrets.token_hex(3)
+    kept = {"name": 0, "room": 0, "client": 0}
+    for at, text in enumerate(TEXTS):
+        made = ann.post("/api/rooms", {"name": text, "visibility": "private"}) if at < 190 or len(text) > 90 else None
+        if made is not None and made.status_code == 201:
+            kept["room"] += 1
+            assert made.json()["name"] == text and ann.get(made.headers["Location"]).json()["name"] == text
+            assert re.fullmatch(r"/api/rooms/\d+", made.headers["Location"])
+        elif made is not None:
+            assert made.status_code == 422 and made.json()["detail"][0]["loc"] == ["body", "name"] and len(text) > 100, (text[:40], made.text)
+        said = ann.say(room, "x", client_id=text)
+        if len(text) <= 128:
+            assert said.status_code == 201 and said.json()["client_id"] == text, (text[:40], said.text)
+            assert ann.say(room, "x", client_id=text).json()["seq"] == said.json()["seq"]
+            kept["client"] += 1
+        else:
+            assert said.status_code == 422 and said.json()["detail"][0]["loc"] == ["body", "client_id"]
+        if at % 5 == 0:
+            body = {"username": f"n{fresh}{at}", "email": f"n{fresh}{at}@example.org", "password": "correct horse 9", "name": text}
+            answer = shared.post("/api/auth/register", body)
+            assert answer.status_code == (201 if len(text) <= 100 else 422), (text[:40], answer.text)
+            kept["name"] += answer.status_code == 201
+            assert answer.status_code == 422 or answer.json()["user"]["name"] == text
+    assert kept["room"] > 150 and kept["client"] > 290 and kept["name"] > 50
+    found = {r[0] for r in rows(f"SELECT client_id FROM messages WHERE room_id = {room}")}
+    assert found == {t for t in TEXTS if len(t) <= 128}
+
+
+def test_names_of_accounts_and_roles(shared, ann):
+    """User and role names are plain words; everything else is 422, in every letter case of the reserved ones too."""
+    role, plain = ann.role(), re.compile(r"[A-Za-z0-9_.-]{1,32}")
+    for text in TEXTS + ["chat", "ME", "Echo", "local", "x" * 33, "é", "a b", "аnn", "ann\u200b", "ａｎｎ", "ß"]:
+        changed = ann.patch(f"/api/roles/{role['id']}", {"name": text})
+        if not plain.fullmatch(text) or text.isdigit():
+            assert changed.status_code == 422 and changed.json()["detail"][0]["loc"] == ["body", "name"], (text[:40], changed.text)
+            body = {"username": text, "email": "never@example.org", "password": "correct horse 9"}
+            answer = shared.post("/api/auth/register", body)
+            assert answer.status_code == 422 and ["body", "username"] in [d["loc"] for d in answer.json()["detail"]], (text[:40], answer.text)
+        else:
+            assert changed.status_code in (200, 409, 422) and (changed.status_code != 200 or changed.json()["name"] == text)
+        told = ann.patch(f"/api/roles/{role['id']}", {"instructions": text})
+        assert told.status_code == 200 and told.json()["instructions"] == text, (text[:40], told.text)
+        failed = shared.post("/api/auth/login", {"username": text[:254], "password": text[:300]})
+        assert failed.status_code == 401 and text[:254] not in failed.json()["detail"] or len(text) < 5, (text[:40], failed.text)
+
+
+def test_text_that_is_none(shared, ann):
+    """NUL and lone surrogates are refused by the parser in every text field of every body."""
+    for method, path, field, _, _ in bodies():
+        for bad in (b'"a\\u0000b"', b'"\\ud800"', b'"\\udfff"', b'"a\x00"', b'"\xed\xa0\x80"', b'"\xff"', b'"\xc0\x80"'):
+            answer = ann.request(method, filled(path), content=b'{"' + field.encode() + b'":' + bad + b"}", headers=JSON)
+            assert answer.status_code == 400 and answer.json()["code"] == "bad_request", (path, field, bad, answer.text)
+
+
+# ---- wrong types and sizes ----
+
+@pytest.mark.parametrize("method,path,field,required,texts", list(bodies()), ids=lambda v: v if isinstance(v, str) else "")
+def test_wrong_values_name_the_field(shared, ann, method, path, field, required, texts):
+    target = filled(path)
+    for text in texts:
+        answer = ann.request(method, target, content=f'{{"{field}":{text}}}'.encode(), headers=JSON)
+        assert answer.status_code == 422, (text[:60], answer.text)
+        assert ["body", field] in [d["loc"] for d in answer.json()["detail"]], (text[:60], answer.text)
+        assert all(d["msg"] and d["type"] and len(d["msg"]) < 200 for d in answer.json()["detail"])
+    if required:
+        answer = ann.request(method, target, content=b"{}", headers=JSON)
+        assert answer.status_code == 422 and ["body", field] in [d["loc"] for d in answer.json()["detail"]]
+
+
+@pytest.mark.parametrize("method,path,field,texts", list(queries()), ids=lambda v: v if isinstance(v, str) else "")
+def test_wrong_queries_name_the_field(shared, ann, method, path, field, texts):
+    room = ann.room()["id"]
+    for text in texts:
+        answer = ann.request(method, filled(path, room_id=room) + f"?{field}={text}")
+        assert answer.status_code == 422, (text, answer.text)
+        assert answer.json()["detail"][0]["loc"] == ["query", field], (text, answer.text)
+
+
+def test_ten_megabytes_per_field(shared, ann):
+    """Refused by the header, before anything is read; in pieces without a length as well."""
+    huge = 10 * 1024 * 1024
+    for method, path, field, _, _ in bodies():
+        head = (f"{method} {filled(path)} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {ann.access}\r\n").encode()
+        status, _, _ = shared.raw(head + f'Content-Length: {huge}\r\n\r\n{{"{field}":"'.encode() + b"x" * 1000)
+        assert status == 413, (path, field)
+    with wire.connect(shared.addr, 20) as sock:
+        sock.sendall(head + b'Transfer-Encoding: chunked\r\n\r\n')
+        try:
+            for _ in range(160):
+                sock.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+        except OSError:
+            pass
+        sock.settimeout(10)
+        try:
+            assert b" 413 " in sock.recv(4096)
+        except ConnectionResetError:
+            pass
+
+
+@pytest.mark.parametrize("method,path,limit", json_routes())
+def test_each_route_has_its_limit(shared, ann, method, path, limit):
+    """One byte over the route's own limit is 413, valid JSON or not; nothing above it is ever 500."""
+    shapeless = [r[3] for r in re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*(\d+),[^,]+,\s*\w+,\s*(\w+),', cases_input.read("routes.def"), re.M)
+                 if r[:2] == (method, path)] == ["none"]
+    body = b'{"extra":"' + b"x" * (limit + 1 - 12) + b'"}'
+    answer = ann.request(method, filled(path), content=body, headers=JSON)
+    assert answer.status_code == 413 or shapeless and answer.status_code < 500, answer.text
+
+
+def test_fields_that_are_nobodys_business(shared, ann, bob, rows):
+    """Members that a client must not set are ignored and never assigned."""
+    evil = {"id": 1, "owner_id": bob.id, "user_id": bob.id, "author_id": bob.id, "author": {"kind": "system", "id": 0}, "author_kind": "system", "access": "admin",
+            "is_admin": True, "level": "owner", "last_seq": 10 ** 6, "seq": 10 ** 6, "epoch": 99, "archived": True, "archived_at": "2001-01-01T00:00:00Z",
+            "created_at": "2001-01-01T00:00:00Z", "updated_at": "2001-01-01T00:00:00Z", "deleted_at": "2001-01-01T00:00:00Z", "members": 7, "generation_id": str(uuid.uuid4()),
+            "model": "x", "usage": {"total_tokens": 1}, "duplicate": True, "password_hash": "x", "__proto__": {"access": "admin"}, "constructor": 1, "roles": [1], "room_id": 1}
+    room = ann.post("/api/rooms", {**evil, "name": "mine"}).json()
+    assert room["owner_id"] == ann.id and room["last_seq"] <= 1 and room["epoch"] == 1 and not room["archived"] and room["members"] == 1 and room["roles"] == []
+    assert room["level"] == "owner" and not room["created_at"].startswith("2001") and room["id"] != 1
+    said = ann.post(f"/api/rooms/{room['id']}/messages", {**evil, "content": "mine"}).json()
+    assert said["author"] == {"kind": "user", "id": ann.id, "name": ann.name} and said["room_id"] == room["id"] and said["seq"] == 2
+    assert "generation_id" not in said and "model" not in said and "usage" not in said and "duplicate" not in said and not said["created_at"].startswith("2001")
+    role = ann.post("/api/roles", {**{k: v for k, v in evil.items() if k != "model"}, "name": "Mine" + secrets.token_hex(3)}).json()
+    assert role["owner_id"] == ann.id and role["id"] != 1 and not role["created_at"].startswith("2001")
+    patched = ann.patch(f"/api/roles/{role['id']}", {**{k: v for k, v in evil.items() if k != "model"}, "instructions": "y"}).json()
+    assert {**patched, "updated_at": 0} == {**role, "instructions": "y", "updated_at": 0}
+    member = ann.post(f"/api/rooms/{room['id']}/members", {**evil, "user_id": bob.id, "level": "member"}).json()
+    assert member["level"] == "member" and member["user_id"] == bob.id
+    assert ann.post(f"/api/rooms/{room['id']}/members", {"user_id": bob.id, "level": "owner"}).status_code == 422
+    assert shared.post("/api/auth/login", {**evil, "username": bob.name, "password": bob.password}).json()["user"]["access"] == "user"
+    for path in (f"/api/rooms/{room['id']}/join", "/api/auth/ws-ticket"):
+        assert ann.post(path, evil).status_code in (200, 201)
+    with ann.ws() as sock:
+        sock.send_text(json.dumps({**evil, "type": "send", "topic": f"room:{room['id']}", "content": "live", "created_at": "2001"}))
+        sock.expect("ack")
+    assert ann.get(f"/api/rooms/{room['id']}/messages").json()[-1]["author"]["id"] == ann.id
+    assert rows(f"SELECT access FROM users WHERE id IN ({ann.id}, {bob.id})") == [("user",), ("user",)]
+
+
+# ---- content types ----
+
+KINDS = ["text/plain", "text/json", "application/xml", "text/html", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "application/octet-stream",
+         "application/jsonp", "application/javascript", "application", "json", "application/json/x", "application /json", "*/*", "application/*", "application/ld+json", "", ";",
+         "; charset=utf-8", "text/plain, application/json", "application/json, text/plain", "application/x-ndjson", "application/merge-patch+json", "x" * 2000]
+CHARSETS = ["utf-16", "utf-16le", "utf-32", "iso-8859-1", "latin1", "windows-1252", "utf-7", "shift_jis", "ebcdic-us", "us-utf-8", "x", "\"utf-16\"", "UTF16", "none"]
+
+
+def test_wrong_content_types(shared, ann):
+    for method, path, _ in json_routes():
+        for kind in KINDS:
+            answer = ann.request(method, filled(path), content=b'{"username":"x"}', headers={"Content-Type": kind})
+            form = kind.endswith("form-urlencoded") and "auth" in path
+            assert answer.status_code == 415 or form and answer.status_code in (401, 415, 422), (path, kind, answer.status_code)
+        assert ann.request(method, filled(path), content=b'{"x":1}').status_code == 415, "no Content-Type at all"
+    for good in ("application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=UTF-8", "application/json ; charset=\"utf-8\"",
+                 "application/json; charset=utf8", "application/json; charset=us-ascii", "application/json; odata=verbose", "application/json;"):
+        answer = ann.post("/api/rooms", content=b'{"name":"typed"}', headers={"Content-Type": good})
+        assert answer.status_code == 201, (good, answer.text)
+
+
+def test_wrong_charsets_and_codings(shared, ann):
+    """What would have to be decoded first is refused, not guessed: 415, or 400 where the bytes show it."""
+    body, seen = b'{"name":"decoded"}', ann.get("/api/rooms").headers["X-Total-Count"]
+    for charset in CHARSETS:
+        answer = ann.post("/api/rooms", content=body, headers={"Content-Type": "application/json; charset=" + charset})
+        assert answer.status_code == 415, (charset, answer.text)
+    for coding, data in (("gzip", gzip.compress(body)), ("gzip", body), ("x-gzip", gzip.compress(body)), ("deflate", body), ("br", body), ("zstd", body), ("compress", body),
+                         ("identity, gzip", body), ("gzip, gzip", gzip.compress(gzip.compress(body))), ("aes128gcm", body), ("x", body), ("GZIP", gzip.compress(body))):
+        answer = ann.post("/api/rooms", content=data, headers={**JSON, "Content-Encoding": coding})
+        assert answer.status_code == 415, (coding, answer.text)
+    for data in (gzip.compress(body), body.decode().encode("utf-16"), body.decode().encode("utf-16-be"), body.decode().encode("utf-32"), b"\xef\xbb\xbf" + body, b"%7B%22name%22%3A1%7D",
+                 b"name=decoded", json.dumps(body.decode()).encode() + b"x", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--", body + b"\x00"):
+        assert ann.post("/api/rooms", content=data, headers=JSON).status_code == 400, data
+    assert ann.post("/api/rooms", content=json.dumps(body.decode()).encode(), headers=JSON).status_code == 422, "JSON inside a JSON string stays a string"
+    assert ann.get("/api/rooms").headers["X-Total-Count"] == seen
+    assert ann.post("/api/rooms", content=body, headers={**JSON, "Content-Encoding": "identity"}).status_code == 201
+
+
+def test_escapes_are_decoded_once(shared, ann):
+    room = ann.room()["id"]
+    assert ann.get(f"/api/rooms/%3{room // 10 ** (len(str(room)) - 1)}{str(room)[1:]}").status_code == 200
+    for odd in (f"%253{room}", f"{room}%2500", f"{room}%2f", f"{room}%252f..", f"%2e%2e%2f{room}", f"{room};x=1", f"{room}%3b", f"%u003{room}", f"{room}%20", f"%20{room}", f"{room}%0d%0a"):
+        for path in (f"/api/rooms/{odd}", f"/api/rooms/{odd}/messages", f"/api/rooms/{odd}/members"):
+            assert ann.get(path).status_code in (400, 404), path
+    assert ann.get(f"/api/rooms/{room}/messages?limit=%2531").status_code == 422
+    form = shared.http.post("/api/auth/login", content=b"username=" + ann.name.replace("u", "%2575", 1).encode() + b"&password=correct+horse+9",
+                            headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert form.status_code == 401
+    for bad in (b"username=%ff&password=x", b"username=%00&password=x", b"username=%&password=x", b"username=a%0&password=x", b"username=\xff&password=x", b"username=a\x00b&password=x"):
+        answer = shared.http.post("/api/auth/login", content=bad, headers={"Content-Type": "application/x-www-form-urlencoded"})
+        assert answer.status_code in (400, 422), bad
+
+
+# ---- SQL ----
+
+def test_sql_in_every_path_and_query(shared, ann):
+    """An odd id is an id that nothing has; an odd cursor is 422. Nothing of it reaches the database as SQL."""
+    room = ann.room()["id"]
+    for method, path in cases_input.all_paths():
+        for hole in re.findall(r"\{(\w+)\}", path):
+            for text in SQL:
+                target = filled(path, room_id=room, **{hole: text.replace("#", "%23").replace("?", "%3F")})
+                answer = ann.request(method, target, headers=JSON, content=b'{"content":"x","user_id":1}' if method == "POST" else None)
+                assert answer.status_code in (400, 404), (method, target, answer.status_code, answer.text[:200])
+    for method, path, field, _ in queries():
+        for text in SQL:
+            answer = ann.request(method, filled(path, room_id=room) + f"?{field}={text}".replace("#", "%23"))
+            assert answer.status_code == 422 or text.startswith("&") or answer.status_code == 400, (path, field, text, answer.text[:200])
+    for name in ("order", "sort", "fields", "filter", "where", "offset", "q"):
+        for text in SQL[:12]:
+            assert ann.get(f"/api/rooms?{name}={text}").status_code in (200, 400)
+
+
+def test_sql_in_names_and_headers(shared, ann, rows):
+    users = rows("SELECT count(*) FROM users")
+    for text in SQL + ["\\'; DROP TABLE users; --", "x'); DELETE FROM messages; --"]:
+        text = text.replace("%27", "'")
+        for name in (text, ann.name + text, f"{ann.name}' OR '1'='1"):
+            answer = shared.post("/api/auth/login", {"username": name, "password": "x' OR 'x'='x"})
+            assert answer.status_code == 401, name
+        answer = ann.post("/api/rooms", {"name": text}, headers={"Idempotency-Key": text.encode(), "X-Request-Id": text.encode(), "User-Agent": text.encode()})
+        assert answer.status_code == 201 and answer.json()["name"] == text, answer.text
+        again = ann.post("/api/rooms", {"name": text}, headers={"Idempotency-Key": text.encode()})
+        assert again.json()["id"] == answer.json()["id"], text
+    assert rows("SELECT count(*) FROM users") == users
+
+
+# ---- paths and headers ----
+
+def test_no_file_is_opened_outside(shared, ann):
+    for path in TRAVERSALS:
+        head = head_of(shared, ann, [f"GET {path} HTTP/1.1".encode()])
+        assert head[0].split()[1] in (b"400", b"404", b"431", b"414"), (path[:80], head[0])
+    raw = [b"/static/\xc0\xae\xc0\xae/app.js", b"/static/\xff", b"/static/..\\app.js", b"/static/a\x7f", b"/static/\x80", b"/static/\xef\xbc\x8f"]
+    for path in raw:
+        assert head_of(shared, ann, [b"GET " + path + b" HTTP/1.1"])[0].split()[1] in (b"400", b"404"), path
+
+
+def test_header_lines_are_never_split(shared, ann):
+    """CR and LF from names, keys, ids, origins and paths never make a header line of ours."""
+    room = ann.room("x\r\nX-Injected: 1")["id"]
+    key = {"Idempotency-Key": secrets.token_hex(4)}
+    for _ in range(2):
+        answer = ann.post("/api/rooms", {"name": "a\r\nX-Injected: 1\r\nLocation: http://evil.example/\r\n\r\n<script>"}, headers=key)
+        assert answer.status_code == 201 and "X-Injected" not in answer.headers and re.fullmatch(r"/api/rooms/\d+", answer.headers["Location"])
+    for _ in range(3):
+        ann.say(room, "x")
+    crlf = b"%0d%0aX-Injected:%201%0d%0a%0d%0a"
+    for line in (b"GET /" + crlf, b"GET /api/rooms/" + str(room).encode() + crlf, f"GET /api/rooms/{room}/messages?limit=1&x=".encode() + crlf, b"GET /api/rooms?page=1&page_size=1&x=" + crlf,
+                 b"GET /static/" + crlf, b"GET /ws?token=" + crlf, b"GET /api/rooms" + crlf + b"?limit=1", b"OPTIONS /api/rooms?" + crlf, b"GET /%E5%98%8A%E5%98%8DX-Injected:1"):
+        head = head_of(shared, ann, [line + b" HTTP/1.1"])
+        assert not [x for x in head if x.lower().startswith(b"x-injected")], head
+        assert not any(b"\r" in x or b"\n" in x for x in head)
+    host = b"%s:%d" % (shared.host.encode(), shared.port)
+    for name in (b"X-Request-Id", b"Origin", b"Idempotency-Key", b"Accept", b"Access-Control-Request-Headers", b"Access-Control-Request-Method", b"X-Forwarded-For", b"X-Forwarded-Proto",
+                 b"Sec-WebSocket-Protocol", b"Sec-WebSocket-Extensions", b"If-None-Match", b"Authorization"):
+        for value in (b"a\rX-Injected: 1", b"a\nX-Injected: 1", b"a%0d%0aX-Injected: 1", b"a\xe5\x98\x8a\xe5\x98\x8dX-Injected: 1", b"a\x0bX", b"a\x00b", b"\xff", b"http://x\x85y", b"a" * 3000):
+            for verb in (b"GET", b"OPTIONS"):
+                data = verb + b" /api/rooms HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n" + name + b": " + value + b"\r\n\r\n"
+                status, headers, _ = shared.raw(data)
+                assert status < 500 and "x-injected" not in headers, (name, value, status)
+                assert value.decode("latin-1") not in headers.values() or value in (b"a" * 3000,) and name == b"Idempotency-Key", (name, value, headers)
+
+
+def test_request_ids_of_clients(shared, ann):
+    """Taken over from a trusted proxy only when they are plain; never with anything that could be more than an id."""
+    good = "req-" + secrets.token_hex(4)
+    assert ann.get("/livez", headers={"X-Request-Id": good}).headers["X-Request-Id"] == good
+    for bad in ("", "x", "x" * 200, "a b c d e f", "a;b=c;d=eeee", "<script>x</script>", "../../../../x", "'; DROP TABLE--", "é" * 8, "a\tb-cdefgh", "{{7*7}}-abc", "%0d%0aabcdef", "id=1 level=error"):
+        answer = ann.get("/api/nothing", headers={"X-Request-Id": bad.encode()})
+        assert re.fullmatch(r"[\w.-]{8,64}", answer.headers["X-Request-Id"]) and answer.headers["X-Request-Id"] != bad
+        assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
+
+
+AGENTS = [b"", b" ", b"\xff\xfe", b"caf\xe9", "☃ 👾".encode(), b"\xed\xa0\x80", b"\xc0\x80", b"a" * 8000, b"\xf0\x9f\x98" * 500, "ü".encode() * 2000, b"'; DROP TABLE login_sessions; --",
+          b"%s%n", b"\x1b[31m", b"\x9b31m", b"<script>alert(1)</script>", b"${jndi:ldap://x.invalid/a}", b"a\tb", b"\xef\xbf\xbe", b"\x80"]
+
+
+def test_user_agents(shared, rows):
+    """Whatever bytes a client calls itself: it can log in, register and list its sessions; what is kept is text."""
+    for agent in AGENTS:
+        name = "g" + secrets.token_hex(5)
+        body = json.dumps({"username": name, "email": name + "@example.org", "password": "correct horse 9"})
+        answer = shared.http.post("/api/auth/register", content=body, headers={**JSON, "User-Agent": agent})
+        assert answer.status_code == 201, (agent, answer.text)
+        answer = shared.http.post("/api/auth/login", content=body, headers={**JSON, "User-Agent": agent})
+        assert answer.status_code == 200, (agent, answer.text)
+        listed = shared.get("/api/auth/sessions", headers={"Authorization": "Bearer " + answer.json()["access_token"]}).json()
+        assert len(listed) == 2 and all(s["user_agent"] is None or len(s["user_agent"]) <= 8000 for s in listed)
+    assert shared.get("/api/auth/me", headers={"User-Agent": b"\xff"}).status_code == 401
+
+
+def test_idempotency_keys(shared, ann):
+    for key in AGENTS + [b"k" * 200, b"k" * 201, b"\"quoted\"", b"a,b", b"1"]:
+        answer = ann.post("/api/rooms", {"name": "idem"}, headers={"Idempotency-Key": key})
+        text = key.strip()
+        fits = 1 <= len(text) <= 200
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            fits = False
+        fits = fits or text == b"\xef\xbf\xbe"
+        assert answer.status_code in ((201,) if fits else (201, 422, 400)), (key, answer.text)
+        if answer.status_code == 201 and fits:
+            again = ann.post("/api/rooms", {"name": "idem"}, headers={"Idempotency-Key": key})
+            assert again.json() == answer.json() and again.headers["Idempotent-Replayed"] == "true"
+            assert ann.post("/api/rooms", {"name": "other"}, headers={"Idempotency-Key": key}).status_code == 409

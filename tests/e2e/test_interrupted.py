@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: ISC
+"""Answers whose worker, daemon or database goes away: nothing that was said is lost, and no role stays busy."""
+
+import contextlib
+import signal
+
+import psycopg
+import pytest
+
+import cluster
+from asking import (HALF, SETTINGS, STALL, WHOLE, Answer, Provider, answer, ask, first_text, listen, listen_on, message_of,
+                    room_of, say, text_of)
+from parlour import wait_for
+
+
+@pytest.fixture(scope="module")
+def provider():
+    made = Provider()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def peer(provider):
+    provider.reset()
+    return provider
+
+
+@pytest.fixture
+def own(parlour, peer):
+    """own(**settings): a daemon of one's own on the module's peer: (daemon, user, room id)."""
+    def make(**settings):
+        mine = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, **settings})
+        user = mine.register()
+        return mine, user, room_of(user)
+    return make
+
+
+def row(rows, ident):
+    """(state, answer_seq, error_code, partial, ended?) of a generation."""
+    return rows("SELECT state, answer_seq, error_code, partial, ended_at IS NOT NULL FROM generations "
+                f"WHERE id = '{ident}'")[0]
+
+
+# ---- processes ----
+
+def test_killed_worker(own, rows, peer):
+    """kill -9 of the worker that runs it: interrupted, the text so far is a message, other viewers stay connected."""
+    daemon, user, room = own()
+    viewer, asker = listen_on(daemon, 1, user, room), listen_on(daemon, 0, user, room)
+    seq = say(asker, room, STALL)
+    frames, seen = text_of(asker, len(HALF)), text_of(viewer, len(HALF))
+    ident = frames[0]["generation_id"]
+    next_seq = say(asker, room, "and this? [[ok,tokens=2,pace=0]]")
+    wait_for(lambda: rows(f"SELECT follow_up_seq FROM generations WHERE id = '{ident}'") == [(next_seq,)])
+    daemon.kill_child(daemon.workers()[0])
+    assert asker.wait_closed() == 1006
+    end = answer(viewer, seen)
+    assert end.state == "interrupted" and end.text == HALF
+    message = message_of(viewer, ident)
+    assert message["content"] == HALF and message["reply_to"] == seq and message["usage"]["stop"] == "interrupted"
+    assert message["author"]["name"] == user.get(f"/api/rooms/{room}").json()["roles"][0]["name"]
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r)
+    assert over == ("interrupted", message["seq"], None, None, True)
+    wait_for(lambda: len(daemon.workers()) == 2)
+    follow = answer(viewer)
+    assert follow.state == "done" and follow.frames[0]["reply_to"] == next_seq, "the question that waited is answered"
+    viewer.ping_pong()
+    with user.ws() as back:
+        back.send("subscribe", topic=f"room:{room}", since=seq)
+        assert back.expect("subscribed")["recovered"] is True
+        assert message_of(back, ident) == message, "the asker comes back and has it"
+    assert user.get(f"/api/generations/{ident}").json()["state"] == "interrupted"
+    assert len([m for m in user.get(f"/api/rooms/{room}/messages").json() if m.get("generation_id") == ident]) == 1
+    with listen(user, room) as sock:
+        assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done", "the role is free again"
+    viewer.drop()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_worker_before_the_first_text(own, rows, workers):
+    daemon, user, room = own(workers=workers)
+    asker = listen(user, room)
+    say(asker, room, "[[stall-body]]")
+    ident = asker.expect("generation", state="started")["generation_id"]
+    daemon.kill_child(daemon.workers()[asker.authed["worker"]])
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r, 10, "it is marked")
+    assert over == ("interrupted", None, None, None, True)
+    wait_for(lambda: len(daemon.workers()) == workers)
+    sock = wait_for(lambda: listen(user, room))
+    assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
+    sock.drop()
+
+
+def test_killed_only_worker(own, rows):
+    """With one worker its successor stores the text."""
+    daemon, user, room = own(workers=1)
+    asker = listen(user, room)
+    say(asker, room, STALL)
+    ident = text_of(asker, len(HALF))[0]["generation_id"]
+    daemon.kill_child(daemon.workers()[0])
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r[1] and r, 10, "it is marked")
+    assert over[0] == "interrupted"
+    assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == HALF
+
+
+def test_killed_daemon(own, rows):
+    """kill -9 of everything: the next start marks what ran, and the role answers again."""
+    daemon, user, room = own()
+    asker = listen(user, room)
+    say(asker, room, STALL)
+    ident = text_of(asker, len(HALF))[0]["generation_id"]
+    with daemon.stopped(*daemon.children()):    # so that no worker lives longer than the others and stores the text
+        daemon.kill_all()
+    asker.drop()
+    daemon.start()
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r, 10, "it is marked")[0] == "interrupted"
+    user = daemon.login(user.name)
+    with listen(user, room) as sock:
+        assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
+
+
+def test_term_stores_what_there_is(own, rows, peer):
+    """TERM: cut, stored, marked interrupted; viewers see it before their sockets close; exit status 0."""
+    daemon, user, room = own()
+    asker, viewer = listen_on(daemon, 0, user, room), listen_on(daemon, 1, user, room)
+    say(asker, room, STALL)
+    frames, seen = text_of(asker, len(HALF)), text_of(viewer, len(HALF))
+    ident = frames[0]["generation_id"]
+    daemon.send_signal(signal.SIGTERM)
+    for sock, so_far in ((asker, frames), (viewer, seen)):
+        assert sock.wait_closed() == 1001
+        rest = [f for f in sock.inbox if f["type"] == "generation"]
+        assert Answer(so_far + rest).text == HALF
+    assert daemon.wait_exit() == 0
+    state, seq, code, partial, ended = row(rows, ident)
+    assert (state, code, partial, ended) == ("interrupted", None, None, True)
+    assert rows(f"SELECT content, meta->'usage'->>'stop' FROM messages WHERE room_id = {room} AND seq = {seq}") == [
+        (HALF, "interrupted")]
+    peer.wait(aborted=1)
+
+
+def test_quit_lets_it_finish(own, rows):
+    daemon, user, room = own()
+    asker = listen(user, room)
+    say(asker, room, "[[ok,tokens=19,pace=40]]")
+    ident = first_text(asker)[0]["generation_id"]
+    daemon.send_signal(signal.SIGQUIT)
+    assert asker.wait_closed() == 1012
+    assert daemon.wait_exit() == 0
+    state, seq, code, partial, ended = row(rows, ident)
+    assert (state, code, partial, ended) == ("done", None, None, True)
+    assert rows(f"SELECT content FROM messages WHERE room_id = {room} AND seq = {seq}") == [(WHOLE,)]
+
+
+def test_renewed_worker_finishes(own, rows):
+    """TTOU: a worker that is taken out finishes what it has begun."""
+    daemon, user, room = own()
+    asker = listen_on(daemon, 1, user, room)
+    say(asker, room, "[[ok,tokens=19,pace=40]]")
+    ident = first_text(asker)[0]["generation_id"]
+    daemon.send_signal(signal.SIGTTOU)
+    assert asker.wait_closed() == 1012
+    wait_for(lambda: len(daemon.procs("worker")) == 1, 15, "the second worker is gone")
+    assert row(rows, ident)[0] == "done"
+    assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == WHOLE
+
+
+# ---- the database ----
+
+@contextlib.contextmanager
+def locked(pg, database, room):
+    """Nobody can write to the room inside the block."""
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
+        conn.execute("SELECT FROM rooms WHERE id = %s FOR UPDATE", (room,))
+        yield
+
+
+def test_term_while_the_answer_cannot_be_stored(own, pg, database, rows):
+    """The end of the process does not wait for ever; the next start marks the answer, and the role is free."""
+    daemon, user, room = own(db_lock_timeout="20s", stop_timeout="1s")
+    with listen(user, room) as asker:
+        say(asker, room, STALL)
+        ident = text_of(asker, len(HALF))[0]["generation_id"]
+        with locked(pg, database, room):
+            daemon.send_signal(signal.SIGTERM)
+            assert asker.wait_closed() == 1001
+            assert daemon.wait_exit() == 0
+            assert row(rows, ident)[0] == "running"
+    daemon.start()
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] in ("interrupted", "done")
+    with listen(daemon.login(user.name), room) as sock:
+        assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
+
+
+def test_storing_waits_for_a_lock(own, pg, database, rows):
+    """Somebody keeps the room's row longer than lock_timeout: the answer is stored when it is free."""
+    daemon, user, room = own(db_lock_timeout="100ms")
+    with listen(user, room) as asker:
+        say(asker, room, "[[ok,tokens=19,pace=20]]")
+        frames = first_text(asker)
+        with locked(pg, database, room):
+            daemon.wait_log("end of an answer has to wait")
+            assert user.get(f"/api/generations/{frames[0]['generation_id']}").json()["state"] == "running"
+        end = answer(asker, frames)
+        assert end.state == "done" and message_of(asker, end.id)["content"] == end.text == WHOLE
+
+
+def test_database_restart_in_the_middle(own, pg, rows):
+    """The database goes away while a model talks and when it ends: the answer is stored when it is back."""
+    daemon, user, room = own(workers=1)
+    asker = listen(user, room)
+    say(asker, room, "[[ok,tokens=19,pace=20]]")
+    frames = first_text(asker)
+    ident = frames[0]["generation_id"]
+    pg.stop()
+    try:
+        daemon.wait_log("database away")
+        frames = text_of(asker, len(WHOLE.encode()), frames)
+    finally:
+        pg.start()
+    end = answer(asker, frames)
+    assert end.text == WHOLE and end.state == "done"
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] == "done"
+    assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == WHOLE
+    assert ask(asker, room, "[[ok,tokens=2,pace=0]]").state == "done", "the role is free"
+    asker.drop()
