@@ -158,11 +158,12 @@ static void worker_stop(struct worker *worker)
 	event_free(retry);
 	http_server_free(&http);
 	ws_server_free(&ws_sockets);
-	hub_free(&svc.hub);
+	/* what these complete still speaks to the agents and the hub */
 	llm_free(&svc.llm);
 	httpc_free(&svc.httpc);
 	db_free(&svc.db);
 	agents_free(&svc.agents);
+	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
 }
 

@@ -6,6 +6,8 @@
 #include "db/name.h"
 #include "db/repo_user.h"
 
+#define AGENT_BYTES 512
+
 static struct pl_str access_word(int access)
 {
 	static const char *const words[] = { "user", "analyst", "operator", "admin" };
@@ -46,6 +48,17 @@ static void fail_field(struct call *call, const char *field, const char *type, c
 	call_fail(call, &err);
 }
 
+/* What the client calls itself may be any bytes; only text is kept, and not much of it. */
+static struct auth_client client_of(const struct call *call)
+{
+	struct pl_str agent = req_header(call->req, "User-Agent");
+
+	if (agent.ptr == NULL || !pl_utf8_ok(agent.ptr, agent.len))
+		return (struct auth_client){ PL_STR_NONE };
+	agent.len = pl_utf8_cut(agent.ptr, agent.len, AGENT_BYTES);
+	return (struct auth_client){ agent };
+}
+
 void api_register(struct call *call)
 {
 	const struct register_in *in = call->in;
@@ -66,7 +79,7 @@ void api_register(struct call *call)
 	} else {
 		req_defer(call->req);
 		auth_register(call->svc, call->req->config, call->req->task, &user, in->password,
-		    (struct auth_client){ req_header(call->req, "User-Agent") }, reply_tokens, call);
+		    client_of(call), reply_tokens, call);
 	}
 }
 
@@ -98,7 +111,7 @@ void api_login(struct call *call)
 	} else {
 		req_defer(call->req);
 		auth_login(call->svc, call->req->config, call->req->task, in->username, in->password,
-		    (struct auth_client){ req_header(call->req, "User-Agent") }, reply_tokens, call);
+		    client_of(call), reply_tokens, call);
 	}
 }
 

@@ -30,6 +30,42 @@ static void tell_methods(struct req *req, unsigned methods)
 		req_fail_code(req, PL_E_BAD_METHOD);
 }
 
+/* ---- limits ---- */
+
+static bool check_limits(struct call *call, enum limit_class klass)
+{
+	struct limit_result result;
+	struct pl_err err = { 0 };
+	char limit[96], policy[96];
+	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, PL_STR_NONE, &result, &err);
+
+	if (result.tightest != LIMIT_NONE) {
+		limits_headers(&result, limit, policy);
+		req_header_add(call->req, "RateLimit", limit);
+		req_header_add(call->req, "RateLimit-Policy", policy);
+		snprintf(call->req->classes, sizeof(call->req->classes), "%s %lld/%lld", limit_name(result.tightest),
+		    (long long)result.state.remaining, (long long)result.rate.burst);
+	}
+	if (!ok)
+		call_fail(call, &err);
+	return ok;
+}
+
+/* What has no route or no good token counts against its address, and its reply says so like any other. */
+static void refuse(struct call *call, const struct pl_err *err)
+{
+	if (check_limits(call, LIMIT_READ))
+		call_fail(call, err);
+}
+
+static void refuse_code(struct call *call, enum pl_code code)
+{
+	struct pl_err err = { 0 };
+
+	pl_err_set(&err, code, NULL);
+	refuse(call, &err);
+}
+
 /* ---- token ---- */
 
 static void token_on_confirmed(void *arg, const bool *alive, const struct pl_err *err)
@@ -53,12 +89,12 @@ static bool check_token(struct call *call, enum route_who who)
 	if (header.ptr == NULL && who == WHO_OPT)
 		return true;
 	if (header.ptr == NULL || !pl_str_istarts(header, "bearer ")) {
-		call_fail_code(call, PL_E_UNAUTHORIZED);
+		refuse_code(call, PL_E_UNAUTHORIZED);
 		return false;
 	}
 	token = pl_str_trim(pl_strn(header.ptr + 7, header.len - 7));
 	if (!auth_check(call->svc, call->req->config, token, &call->who, &err)) {
-		call_fail(call, &err);
+		refuse(call, &err);
 		return false;
 	}
 	auth_caller(&call->who, &call->req->task->who);
@@ -67,27 +103,6 @@ static bool check_token(struct call *call, enum route_who who)
 	req_defer(call->req);
 	auth_confirm(call->svc, call->req->task, &call->who, token_on_confirmed, call);
 	return false;
-}
-
-/* ---- limits ---- */
-
-static bool check_limits(struct call *call, enum limit_class klass)
-{
-	struct limit_result result;
-	struct pl_err err = { 0 };
-	char limit[96], policy[96];
-	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, PL_STR_NONE, &result, &err);
-
-	if (result.tightest != LIMIT_NONE) {
-		limits_headers(&result, limit, policy);
-		req_header_add(call->req, "RateLimit", limit);
-		req_header_add(call->req, "RateLimit-Policy", policy);
-		snprintf(call->req->classes, sizeof(call->req->classes), "%s %lld/%lld", limit_name(result.tightest),
-		    (long long)result.state.remaining, (long long)result.rate.burst);
-	}
-	if (!ok)
-		call_fail(call, &err);
-	return ok;
 }
 
 /* ---- body ---- */
@@ -102,6 +117,28 @@ static struct pl_str get_form(void *arg, const char *name, bool *bad)
 	return req_form(arg, name, bad);
 }
 
+/*
+ * JSON is UTF-8 (RFC 8259 8.1), and so are forms here; what would have to be unpacked or converted first is refused,
+ * not guessed (RFC 9110 8.4.1).
+ */
+static bool is_plain_utf8(const struct req *req)
+{
+	struct pl_str coding = req_header(req, "Content-Encoding"), rest = req_header(req, "Content-Type"), part, name;
+
+	if (coding.ptr != NULL && !pl_str_ieq(coding, PL_STR("identity")))
+		return false;
+	while (rest.ptr != NULL && pl_str_cut(&rest, ';', &part)) {
+		if (!pl_str_cut(&part, '=', &name) || part.ptr == NULL || !pl_str_ieq(pl_str_trim(name), PL_STR("charset")))
+			continue;
+		part = pl_str_trim(part);
+		if (part.len >= 2 && part.ptr[0] == '"' && part.ptr[part.len - 1] == '"')
+			part = pl_strn(part.ptr + 1, part.len - 2);
+		if (!pl_str_ieq(part, PL_STR("utf-8")) && !pl_str_ieq(part, PL_STR("utf8")) && !pl_str_ieq(part, PL_STR("us-ascii")))
+			return false;
+	}
+	return true;
+}
+
 static bool read_body(struct call *call)
 {
 	struct req *req = call->req;
@@ -113,6 +150,10 @@ static bool read_body(struct call *call)
 	if (req->body.len > route->body_bytes && route->in != &shape_none) {
 		pl_err_set(&err, PL_E_BODY_TOO_LARGE, "The body may have at most %zu bytes here.", route->body_bytes);
 		call_fail(call, &err);
+		return false;
+	}
+	if (req->body.len > 0 && !is_plain_utf8(req)) {
+		call_fail_code(call, PL_E_BAD_TYPE);
 		return false;
 	}
 	if ((route->flags & ROUTE_FORM) && strcmp(type, "application/x-www-form-urlencoded") == 0) {
@@ -195,7 +236,7 @@ static void dispatch_socket(struct call *call)
 
 	call->ws = ws_route_find(req, call->param, &call->params);
 	if (call->ws == NULL) {
-		req_fail_code(req, PL_E_NO_ROUTE);
+		refuse_code(call, PL_E_NO_ROUTE);
 		return;
 	}
 	req->route = call->ws->path;
@@ -226,15 +267,16 @@ void dispatch_request(void *arg, struct req *req)
 	if (call->route == NULL && methods == 0 && ws_route_find(req, call->param, &call->params) != NULL) {
 		req_header_add(req, "Upgrade", "websocket");
 		req_header_add(req, "Sec-WebSocket-Version", "13");
-		req_fail_code(req, PL_E_UPGRADE);
+		refuse_code(call, PL_E_UPGRADE);
 		return;
 	}
 	if (call->route == NULL && methods == 0) {
-		req_fail_code(req, PL_E_NO_ROUTE);
+		refuse_code(call, PL_E_NO_ROUTE);
 		return;
 	}
 	if (call->route == NULL) {
-		tell_methods(req, methods);
+		if (check_limits(call, LIMIT_READ))
+			tell_methods(req, methods);
 		return;
 	}
 	if (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) {
@@ -252,7 +294,7 @@ void dispatch_request(void *arg, struct req *req)
 		return;
 	}
 	if (strcmp(call->route->path, "/metrics") == 0) {
-		req_fail_code(req, PL_E_NO_ROUTE); /* the operator's listener only */
+		refuse_code(call, PL_E_NO_ROUTE); /* the operator's listener only */
 		return;
 	}
 	if (check_token(call, call->route->who))

@@ -38,15 +38,20 @@ def cpu_seconds(pid):
     return ticks / TICK
 
 
-def memory_bytes(pid):
-    """(RSS, PSS, private) of one process."""
-    found = {}
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
+def memory_bytes(pid, shared):
+    """(PSS of its own mappings, PSS of those whose name holds `shared`) of one process."""
+    own = other = 0
+    inside = False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
         for line in file:
             words = line.split()
-            if words[-1] == "kB":
-                found[words[0]] = int(words[1]) * 1024
-    return found["Rss:"], found["Pss:"], found["Private_Dirty:"] + found["Private_Clean:"]
+            if not words[0].endswith(":"):
+                inside = shared in line
+            elif words[0] == "Pss:" and inside:
+                other += int(words[1]) * 1024
+            elif words[0] == "Pss:":
+                own += int(words[1]) * 1024
+    return own, other
 
 
 class Meter:

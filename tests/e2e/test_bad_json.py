@@ -3,7 +3,6 @@
 refused in the route's own way, and no process dies of it.
 """
 
-import http.client
 import json
 import os
 import re
@@ -13,7 +12,8 @@ import pytest
 
 import wire
 from cases_json import BAD, GOOD, ODD
-from parlour import HERE, SLOW
+from parlour import HERE
+from quick import Quick
 
 ROW = re.compile(r'^ROUTE\((POST|PUT|PATCH),\s*"([^"]+)"', re.M)
 
@@ -23,22 +23,12 @@ def json_routes():
         return ROW.findall(table.read())
 
 
-class Wire:
-    """One kept-alive connection: (status, body) of a request, quickly."""
-
-    def __init__(self, api):
-        self.api, self.conn = api, None
+class Wire(Quick):
+    """(status, body) of a JSON request."""
 
     def ask(self, method, path, body, headers):
-        self.conn = self.conn or http.client.HTTPConnection(self.api.host, self.api.port, timeout=20 * SLOW)
-        try:
-            self.conn.request(method, path, body, {"Content-Type": "application/json", **headers})
-            answer = self.conn.getresponse()
-            text = answer.read()
-        except (http.client.HTTPException, OSError):
-            self.conn.close()
-            raise
-        return answer.status, text
+        answer = self.request(method, path, content=body, headers={"Content-Type": "application/json", **headers})
+        return answer.status_code, answer.content
 
 
 @pytest.fixture(scope="module")

@@ -225,3 +225,22 @@ def test_database_restart_in_the_middle(own, pg, rows):
     assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == WHOLE
     assert ask(asker, room, "[[ok,tokens=2,pace=0]]").state == "done", "the role is free"
     asker.drop()
+
+
+def test_whoever_takes_over_dies_too(own, pg, database, rows):
+    """The worker that was about to store a dead one's text is killed: the next one stores it."""
+    daemon, user, room = own(db_lock_timeout="100ms")
+    asker = listen(user, room)
+    first = asker.authed["worker"]
+    say(asker, room, STALL)
+    ident = text_of(asker, len(HALF))[0]["generation_id"]
+    with locked(pg, database, room):
+        for slot in (first, 1 - first):
+            mark = daemon.log_size()
+            daemon.kill_child(daemon.workers()[slot])
+            daemon.wait_log("end of an answer has to wait", mark)
+    asker.drop()
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r, 10, "it is marked")
+    assert over[0] == "interrupted" and over[1]
+    said = [m for m in user.get(f"/api/rooms/{room}/messages").json() if m.get("generation_id") == ident]
+    assert [m["content"] for m in said] == [HALF] and said[0]["usage"]["stop"] == "interrupted"

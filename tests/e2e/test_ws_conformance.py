@@ -11,6 +11,7 @@ import pytest
 
 import wire
 from cases_ws import CAP, CASES, VIOLATIONS, ascii_of, close, text
+from conftest import finish, maker
 from parlour import SLOW
 from wire import CLOSE, PING, PONG, TEXT, pack_frame
 
@@ -20,7 +21,6 @@ KINDS = {TEXT: "text", PONG: "pong", PING: "ping", CLOSE: "close"}
 @pytest.fixture(scope="module")
 def shared(request, workdir):
     """A daemon with the echo socket."""
-    from conftest import finish, maker  # pylint: disable=import-outside-toplevel
     make, made = maker(request, workdir)
     daemon = make(ws_echo="on")
     before = daemon.workers()
