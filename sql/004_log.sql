@@ -288,14 +288,15 @@ RETURNS SETOF generations
 LANGUAGE sql AS $$
 	UPDATE generations g SET
 		answer_seq = (SELECT m.seq FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id LIMIT 1),
-		state = CASE WHEN EXISTS (SELECT FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id)
-			THEN 'done' ELSE 'interrupted' END,
+		state = coalesce((SELECT CASE WHEN m.meta->'usage'->>'stop' IN ('failed', 'cancelled', 'interrupted')
+			THEN m.meta->'usage'->>'stop' ELSE 'done' END
+			FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id LIMIT 1), 'interrupted'),
 		ended_at = clock_timestamp()
 	WHERE g.host = p_host AND g.state IN ('queued', 'running')
 		AND (g.boot <> p_boot OR (g.slot = p_slot AND g.slot_generation <> p_slot_generation))
 	RETURNING g.*
 $$;
-COMMENT ON FUNCTION generation_interrupt(text, bigint, integer, bigint) IS 'Ends what dead processes of this host left running: interrupted, or done where the answer is in the log';
+COMMENT ON FUNCTION generation_interrupt(text, bigint, integer, bigint) IS 'Ends what dead processes of this host left running: interrupted, or as the answer in the log says';
 
 -- Idempotency keys
 
