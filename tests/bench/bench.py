@@ -26,6 +26,7 @@ import measure_room  # noqa: E402
 import measure_send  # noqa: E402
 import measure_shared  # noqa: E402
 from lab import Lab  # noqa: E402
+from load import Missing  # noqa: E402
 from table import show  # noqa: E402
 
 MEASURES = {
@@ -60,6 +61,8 @@ def measure(lab, args):
         began = time.monotonic()
         try:
             rows += MEASURES[name](lab)
+        except Missing as why:
+            lab.skipped[name] = str(why)
         except Exception as why:  # pylint: disable=broad-except
             traceback.print_exc()
             failures[name] = f"{type(why).__name__}: {why}"

@@ -33,7 +33,7 @@ def durable(lab):
     rest = {"pub": "/api/rooms/{room}/messages", "body": json.dumps({"content": CONTENT + "{n}"})}
     peer = {**rest, "tokens": "@" + lab.peer_tokens_file, "rooms": list(range(1, 9))}
     ours = {"tokens": "@" + lab.tokens_file, "rooms": lab.rooms}
-    frame = json.dumps({"type": "send", "topic": "room:{room}", "client_id": "b{n}-" + lab.fresh_id(), "content": CONTENT})
+    frame = json.dumps({"type": "send", "topic": "room:{room}", "client_id": "b{n}", "content": CONTENT})
 
     def sync():
         syncs.append(fdatasync_us(lab.pg_scratch))
@@ -67,7 +67,7 @@ def pair(lab):
         got = load.probe(lab.wsload, "pair", port=daemon.port, tokens="@" + lab.tokens_file, rooms=lab.rooms[:1],
                          native=True, sub="/ws", count=count, dir=lab.pg_scratch,
                          hello=json.dumps({"type": "subscribe", "topic": "room:{room}"}),
-                         body=json.dumps({"type": "send", "topic": "room:{room}", "client_id": "p{n}-" + lab.fresh_id(),
+                         body=json.dumps({"type": "send", "topic": "room:{room}", "client_id": "p{n}",
                                           "content": CONTENT}))
     sync = got["sync_p50_us"] / 1e3
     return [limit("other worker, send to delivery, p50", "ms", got["message_p50_us"] / 1e3, 1 + sync),

@@ -14,12 +14,10 @@ import subprocess
 import sys
 import time
 
+from load import Missing
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 NPM = ["fastify@5", "pg@8", "@fastify/jwt@10", "undici@7"]
-
-
-class Missing(Exception):
-    """A peer that is not installed; the text says how to install it."""
 
 
 def free_port():
@@ -118,7 +116,7 @@ def nchan(lab):
 
 def environment(lab, upstream_port):
     url = f"http://127.0.0.1:{upstream_port}/v1/chat/completions"
-    return {"PEER_PG": f"postgresql://{'postgres'}@/peer?host={lab.pg.sockets}", "PEER_SECRET": lab.secret,
+    return {"PEER_PG": f"postgresql://postgres@/peer?host={lab.pg.sockets}", "PEER_SECRET": lab.secret,
             "PEER_UPSTREAM": url, "PYTHONDONTWRITEBYTECODE": "1", "NODE_ENV": "production"}
 
 
