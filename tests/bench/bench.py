@@ -31,8 +31,8 @@ from table import show  # noqa: E402
 
 MEASURES = {
     "tiny": measure_http.tiny, "page": measure_http.page, "durable": measure_send.durable, "fan": measure_room.fan,
-    "idle": measure_room.idle, "relay": measure_relay.relay, "rate": measure_shared.ratecheck, "pair": measure_send.pair,
-    "stopped": measure_shared.stopped,
+    "idle": measure_room.idle, "relay": measure_relay.relay, "rate": measure_shared.ratecheck,
+    "pair": measure_send.pair, "stopped": measure_shared.stopped,
 }
 
 
@@ -74,8 +74,8 @@ def write_json(path, args, lab, rows, failures):
     with open(path, "w", encoding="utf-8") as out:
         json.dump({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(),
                    "machine": platform.machine(), "kernel": platform.release(), "seconds": lab.seconds,
-                   "rounds": lab.rounds, "quick": args.quick, "load": os.getloadavg(), "rows": [r.as_dict() for r in rows],
-                   "skipped": lab.skipped, "failed": failures}, out, indent=1)
+                   "rounds": lab.rounds, "quick": args.quick, "load": os.getloadavg(),
+                   "rows": [row.as_dict() for row in rows], "skipped": lab.skipped, "failed": failures}, out, indent=1)
         out.write("\n")
 
 

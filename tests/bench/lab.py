@@ -156,7 +156,8 @@ class Lab:
     @contextlib.contextmanager
     def daemon(self, upstreams=None, **settings):
         """A running parlourd; the limits are off unless settings say otherwise."""
-        own = {**OFF, "access_token_life": "2h", "watchdog": "60s", "rate_slots": "262144", "db_connections": "40", **settings}
+        own = {**OFF, "access_token_life": "2h", "watchdog": "60s", "rate_slots": "262144", "db_connections": "40",
+               **settings}
         directory = f"{self.dir}/d{len(self.daemons)}"
         daemon = Daemon(self.binaries, directory, self.pg.dsn("parlour"), self.key_file, own, upstreams)
         self.daemons.append(daemon)

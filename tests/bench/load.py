@@ -80,8 +80,8 @@ def wrk(port, seconds, connections, tokens_file, paths):
     """wrk with one thread; the figures of wrk.lua."""
     if shutil.which("wrk") is None:
         raise Missing("wrk is needed: apt-get install wrk")
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE + "/wrk.lua", f"http://127.0.0.1:{port}/", "--",
-            tokens_file, *paths]
+    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE + "/wrk.lua", f"http://127.0.0.1:{port}/",
+            "--", tokens_file, *paths]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 60, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:

@@ -25,7 +25,8 @@ def fan_round(lab, port, pid, **how):
             raise RuntimeError(f"port {port}: {got}")
         return {"rate": got["delivered"] / got["seconds"], "cpu": meter["daemon"] / got["delivered"] * 1e6,
                 "sent": got["published"] / got["seconds"], "bytes": got["bytes"] / got["delivered"],
-                "share": got["delivered"] / got["published"] / LISTENERS, "client": got["client_cpu_s"] / got["seconds"]}
+                "share": got["delivered"] / got["published"] / LISTENERS,
+                "client": got["client_cpu_s"] / got["seconds"]}
     return run
 
 

@@ -127,8 +127,8 @@ def fastapi(lab, workers, upstream_port):
         raise Missing("apt-get install python3-fastapi python3-uvicorn python3-asyncpg python3-jose python3-uvloop "
                       "python3-httptools python3-httpx")
     peer = Peer(lab, "fastapi")
-    return peer.spawn([sys.executable, "-m", "uvicorn", "fastapi_peer:app", "--host", "127.0.0.1", "--port", str(peer.port),
-                       "--workers", str(workers), "--no-access-log", "--log-level", "warning", "--loop", "uvloop",
+    return peer.spawn([sys.executable, "-m", "uvicorn", "fastapi_peer:app", "--host", "127.0.0.1", "--port",
+                       str(peer.port), "--workers", str(workers), "--no-access-log", "--log-level", "warning", "--loop", "uvloop",
                        "--http", "httptools"], environment(lab, upstream_port), HERE + "/peers")
 
 
@@ -141,8 +141,8 @@ def node(lab, workers, upstream_port):
         lab.say(f"node: npm install into {home}")
         with open(home + "/package.json", "w", encoding="ascii") as package:
             json.dump({"name": "parlour-bench-peer", "private": True, "type": "module"}, package)
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", *NPM], cwd=home, capture_output=True, text=True,
-                              timeout=180, check=False)
+        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", *NPM], cwd=home, capture_output=True,
+                              text=True, timeout=180, check=False)
         if done.returncode != 0:
             raise Missing(f"npm install {' '.join(NPM)} in {home}: {done.stderr.strip()[-300:]}")
     shutil.copy(HERE + "/peers/node_peer.mjs", home)

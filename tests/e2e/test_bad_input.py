@@ -6,19 +6,15 @@ import json
 import os
 import re
 import secrets
-import socket
-import threading
 import uuid
 
-import httpx
 import pytest
 
 import cases_input
 import wire
-from cases_input import TRAVERSALS, bodies, json_routes, queries, socket_paths
+from cases_input import TRAVERSALS, bodies, json_routes, queries
 from cases_naughty import SQL, TEXTS
 from conftest import finish, maker
-from parlour import PLAIN, parse_line, wait_for
 from quick import Quick
 
 JSON = {"Content-Type": "application/json"}
