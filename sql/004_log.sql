@@ -140,18 +140,6 @@ CREATE VIEW message_rows AS
 	FROM messages m;
 COMMENT ON VIEW message_rows IS 'Messages with their authors'' names, in the column order that the daemon reads';
 
-CREATE FUNCTION room_page_after(p_room bigint, p_after bigint, p_limit integer) RETURNS SETOF message_rows
-LANGUAGE sql STABLE AS $$
-	SELECT * FROM message_rows m WHERE m.room_id = p_room AND m.seq > p_after ORDER BY m.seq LIMIT p_limit
-$$;
-COMMENT ON FUNCTION room_page_after(bigint, bigint, integer) IS 'Messages with a higher seq, oldest first; no access check';
-
-CREATE FUNCTION room_page_before(p_room bigint, p_before bigint, p_limit integer) RETURNS SETOF message_rows
-LANGUAGE sql STABLE AS $$
-	SELECT * FROM message_rows m WHERE m.room_id = p_room AND m.seq < p_before ORDER BY m.seq DESC LIMIT p_limit
-$$;
-COMMENT ON FUNCTION room_page_before(bigint, bigint, integer) IS 'Messages with a lower seq, newest first; no access check';
-
 CREATE VIEW log_rows AS
 	SELECT m.*, NULL::text AS kind FROM message_rows m
 	UNION ALL

@@ -128,8 +128,8 @@ def fastapi(lab, workers, upstream_port):
                       "python3-httptools python3-httpx")
     peer = Peer(lab, "fastapi")
     return peer.spawn([sys.executable, "-m", "uvicorn", "fastapi_peer:app", "--host", "127.0.0.1", "--port",
-                       str(peer.port), "--workers", str(workers), "--no-access-log", "--log-level", "warning", "--loop", "uvloop",
-                       "--http", "httptools"], environment(lab, upstream_port), HERE + "/peers")
+                       str(peer.port), "--workers", str(workers), "--no-access-log", "--log-level", "warning",
+                       "--loop", "uvloop", "--http", "httptools"], environment(lab, upstream_port), HERE + "/peers")
 
 
 def node(lab, workers, upstream_port):
