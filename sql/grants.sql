@@ -9,7 +9,8 @@ BEGIN
 	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'parlour_app') THEN
 		GRANT USAGE ON SCHEMA public TO parlour_app;
 		GRANT SELECT, INSERT, UPDATE, DELETE ON users, names, login_sessions, roles, rooms, members, room_roles, messages,
-			room_changes, generations, idempotency_keys, limit_hits TO parlour_app;
+			room_changes, generations, idempotency_keys, limit_hits,
+			sessions, session_messages, session_slots TO parlour_app;
 		REVOKE DELETE ON users, roles FROM parlour_app;
 		GRANT SELECT, INSERT ON audit TO parlour_app;
 		GRANT SELECT ON schema_migrations, message_rows, log_rows TO parlour_app;

@@ -231,6 +231,8 @@ void config_keep_restart_only(struct config *fresh, const struct config *old, vo
 {
 	bool key_changed = keep_token_key(fresh, old);
 
+	if (old->seal_ring.count > 0)
+		fresh->seal_ring = old->seal_ring;
 	for (size_t i = 0; i < settings_schema.count; i++) {
 		const struct pl_setting *row = &settings_rows[i];
 		char *mine = (char *)&fresh->s + row->offset;

@@ -9,6 +9,7 @@
 #define CORE_SETTINGS_H
 
 #include "cfg.h"
+#include "seal.h"
 #include "token.h"
 
 #define SETTING_C_BOOL bool
@@ -50,6 +51,7 @@ struct config {
 	struct upstream_settings *upstreams;
 	int upstreams_count;
 	struct pl_token_key token_key;	/* loaded by config_secrets() */
+	struct pl_seal_ring seal_ring;	/* likewise */
 	struct pl_cfg cfg;		/* texts and origins, for -t and reload */
 };
 

@@ -198,6 +198,10 @@ bool config_secrets(struct config *config, char why[512])
 		    "'head -c 48 /dev/urandom | base64 > FILE; chmod 600 FILE' and name it here");
 	if (!pl_token_key_load(config->pool, config->s.key_file, &config->token_key, rule))
 		return refuse(config, "key_file", why, "%s", rule);
+	if (config->s.seal_keys[0] == '\0')
+		pl_seal_ring_derive(&config->seal_ring, config->token_key.secret.ptr, config->token_key.secret.len);
+	else if (!pl_seal_ring_load(&config->seal_ring, config->s.seal_keys, rule))
+		return refuse(config, "seal_keys", why, "%s", rule);
 	for (int i = 0; i < config->upstreams_count; i++) {
 		struct upstream_settings *up = &config->upstreams[i];
 		const char *key;
