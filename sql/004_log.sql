@@ -140,18 +140,6 @@ CREATE VIEW message_rows AS
 	FROM messages m;
 COMMENT ON VIEW message_rows IS 'Messages with their authors'' names, in the column order that the daemon reads';
 
-CREATE FUNCTION room_page_after(p_room bigint, p_after bigint, p_limit integer) RETURNS SETOF message_rows
-LANGUAGE sql STABLE AS $$
-	SELECT * FROM message_rows m WHERE m.room_id = p_room AND m.seq > p_after ORDER BY m.seq LIMIT p_limit
-$$;
-COMMENT ON FUNCTION room_page_after(bigint, bigint, integer) IS 'Messages with a higher seq, oldest first; no access check';
-
-CREATE FUNCTION room_page_before(p_room bigint, p_before bigint, p_limit integer) RETURNS SETOF message_rows
-LANGUAGE sql STABLE AS $$
-	SELECT * FROM message_rows m WHERE m.room_id = p_room AND m.seq < p_before ORDER BY m.seq DESC LIMIT p_limit
-$$;
-COMMENT ON FUNCTION room_page_before(bigint, bigint, integer) IS 'Messages with a lower seq, newest first; no access check';
-
 CREATE VIEW log_rows AS
 	SELECT m.*, NULL::text AS kind FROM message_rows m
 	UNION ALL
@@ -288,14 +276,15 @@ RETURNS SETOF generations
 LANGUAGE sql AS $$
 	UPDATE generations g SET
 		answer_seq = (SELECT m.seq FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id LIMIT 1),
-		state = CASE WHEN EXISTS (SELECT FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id)
-			THEN 'done' ELSE 'interrupted' END,
+		state = coalesce((SELECT CASE WHEN m.meta->'usage'->>'stop' IN ('failed', 'cancelled', 'interrupted')
+			THEN m.meta->'usage'->>'stop' ELSE 'done' END
+			FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id LIMIT 1), 'interrupted'),
 		ended_at = clock_timestamp()
 	WHERE g.host = p_host AND g.state IN ('queued', 'running')
 		AND (g.boot <> p_boot OR (g.slot = p_slot AND g.slot_generation <> p_slot_generation))
 	RETURNING g.*
 $$;
-COMMENT ON FUNCTION generation_interrupt(text, bigint, integer, bigint) IS 'Ends what dead processes of this host left running: interrupted, or done where the answer is in the log';
+COMMENT ON FUNCTION generation_interrupt(text, bigint, integer, bigint) IS 'Ends what dead processes of this host left running: interrupted, or as the answer in the log says';
 
 -- Idempotency keys
 

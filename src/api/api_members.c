@@ -94,7 +94,8 @@ static void on_removed(void *arg, const struct room_result *result, const struct
 		return;
 	}
 	hub_publish_change(call->svc->hub, &result->change);
-	audit_note(call->svc, call->req->task, "member removed", "room:%lld", (long long)call->id);
+	if (result->change.seq > 0)
+		audit_note(call->svc, call->req->task, "member removed", "room:%lld", (long long)call->id);
 	call_reply_empty(call);
 }
 

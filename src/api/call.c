@@ -135,7 +135,7 @@ void dispatch_finished(void *arg, struct req *req)
 	shm_trace_put(svc->shm, &rec);
 	if (pl_access_on())
 		pl_access("request_id=%s addr=%s user=%s method=%s target=%s route=%s status=%d bytes=%zu us=%lld sql_us=%lld "
-		    "limits=%s error=%s mono_ns=%lld", task->request_id, task->who.addr, task->who.name, rec.method,
+		    "limits=%s error=%s checked_ns=%lld", task->request_id, task->who.addr, task->who.name, rec.method,
 		    pl_str_c(task->pool, req->target), rec.route, req->status, req->reply_bytes, (long long)us,
-		    (long long)rec.sql_us, rec.classes, rec.error, (long long)pl_now_ns());
+		    (long long)rec.sql_us, rec.classes, rec.error, (long long)req->checked_ns);
 }

@@ -39,6 +39,7 @@ static bool check_limits(struct call *call, enum limit_class klass)
 	char limit[96], policy[96];
 	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, PL_STR_NONE, &result, &err);
 
+	call->req->checked_ns = result.now_ns;
 	if (result.tightest != LIMIT_NONE) {
 		limits_headers(&result, limit, policy);
 		req_header_add(call->req, "RateLimit", limit);

@@ -42,7 +42,7 @@ static void write_type(struct pl_jw *w, const char *type, bool nullable)
 
 static void write_ref(struct pl_jw *w, const char *name)
 {
-	char ref[96];
+	char ref[160];
 
 	snprintf(ref, sizeof(ref), "#/components/schemas/%s", name);
 	pl_jw_kcstr(w, "$ref", ref);

@@ -152,9 +152,11 @@ static void room_frame(struct ws_client *client, struct pl_task *task, const str
 	ws_client_error(client, PL_STR_NONE, &err);
 }
 
+/* What came over the wire before the socket closed was sent. */
 static void room_closed(struct ws_client *client)
 {
-	waiting_end(client, false);
+	client->room_open = true;
+	waiting_end(client, true);
 }
 
 static void room_ended(struct ws_client *client, int64_t room_id)

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "db/db_int.h"
+#include "db/names.h"
 #include "leaf.h"
 
 enum { SWEEP_MS = 25 };
@@ -226,5 +227,6 @@ void db_free(struct db **dbp)
 	event_free(db->ev_trim);
 	event_free(db->ev_turn);
 	config_release(&config);
+	db_names_fini(db);
 	pl_free(db);
 }

@@ -32,6 +32,7 @@ struct db {
 	struct event *ev_again, *ev_sweep, *ev_trim, *ev_turn;
 	bool sweeping, turn_wanted;
 	int active_count;
+	struct db_name *names;		/* names.c */
 };
 
 /* The deferred completions run in a later turn. */

@@ -4,39 +4,118 @@
  */
 #include "db/repo_message.h"
 
+#include "db/names.h"
 #include "db/repo_int.h"
 #include "leaf.h"
 
+#define MESSAGE_COLUMNS 13	/* what repo_read_message() reads */
+
+/* One page on its way: authors' names that are not known here are asked for behind the rows. */
+struct page { struct message_list list; struct message *messages; };
+
+static void page_done(struct pgcall *call, const struct page *page, const struct pl_err *err)
+{
+	if (call->done != NULL)
+		DONE(repo_message_list_fn, call)(call->arg, err == NULL ? &page->list : NULL, err);
+}
+
+/* Fills in what is known; ids of the others (each once) go to missing[]. */
+static int page_name(const struct db *db, struct page *page, struct pl_pool *pool, int64_t *missing)
+{
+	int count = 0;
+
+	for (int i = 0; i < page->list.count; i++) {
+		struct message *m = &page->messages[i];
+		const char *name;
+		int k = 0;
+
+		if (m->author_kind != AUTHOR_USER || m->author_name.ptr != NULL)
+			continue;
+		name = db_name_find(db, m->author_id);
+		if (name != NULL) {
+			m->author_name = i > 0 && page->messages[i - 1].author_id == m->author_id &&
+			    page->messages[i - 1].author_kind == AUTHOR_USER ? page->messages[i - 1].author_name :
+			    pl_str_dup(pool, pl_str(name));
+			continue;
+		}
+		while (k < count && missing[k] != m->author_id)
+			k++;
+		if (k == count)
+			missing[count++] = m->author_id;
+	}
+	return count;
+}
+
+static void on_names(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct page *page = call->extra;
+
+	for (int i = 0; err == NULL && i < PQntuples(res); i++) {
+		struct pgrow row = pgrow_at(res, i, call->task->pool);
+		int64_t id = pgrow_i64(&row);
+		struct pl_str name = pgrow_text(&row);
+
+		db_name_put(call->db, id, name);
+		for (int k = 0; k < page->list.count; k++)
+			if (page->messages[k].author_kind == AUTHOR_USER && page->messages[k].author_id == id)
+				page->messages[k].author_name = name;
+	}
+	page_done(call, page, err);
+}
+
 /*
- * Rows: last_seq, epoch of the room, then a message or NULLs (a readable room without any); no row: no such room. Pages
+ * Rows: a message or NULLs (a readable room without any), then last_seq and epoch of the room; no row: no such room. Pages
  * before a seq come newest first and are turned round here.
  */
-static void on_page(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void page_read(struct pgcall *call, const PGresult *res, struct page *page)
 {
 	bool backwards = call->stmt == &stmts[S_PAGE_BEFORE];
-	struct message_list list = { .count = 0 };
+	int rows = repo_rows(call, res, &page->list.more);
+
+	page->messages = pl_alloc(call->task->pool, (size_t)rows * sizeof(*page->messages));
+	page->list.rows = page->messages;
+	for (int i = 0; i < rows; i++) {
+		struct pgrow row = pgrow_at(res, backwards ? rows - 1 - i : i, call->task->pool);
+
+		if (i == 0) {
+			struct pgrow tail = row;
+
+			pgrow_skip(&tail, MESSAGE_COLUMNS);
+			page->list.last_seq = pgrow_i64(&tail);
+			page->list.epoch = pgrow_i64(&tail);
+		}
+		if (pgrow_null(&row))
+			break;
+		repo_read_message(&row, &page->messages[i]);
+		page->list.count++;
+	}
+}
+
+static void on_page(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct page *page = pl_alloc(call->task->pool, sizeof(*page));
+	int64_t *missing;
+	struct pgcall *names;
 	struct pl_err bad;
+	int count;
 
 	if (err == NULL && PQntuples(res) == 0)
 		err = repo_not_found(&bad);
-	if (err == NULL) {
-		int rows = repo_rows(call, res, &list.more);
-		struct message *messages = pl_alloc(call->task->pool, (size_t)rows * sizeof(*messages));
-
-		for (int i = 0; i < rows; i++) {
-			struct pgrow row = pgrow_at(res, backwards ? rows - 1 - i : i, call->task->pool);
-
-			list.last_seq = pgrow_i64(&row);
-			list.epoch = pgrow_i64(&row);
-			if (pgrow_null(&row))
-				break;
-			repo_read_message(&row, &messages[i]);
-			list.count++;
-		}
-		list.rows = messages;
+	if (err != NULL) {
+		page_done(call, page, err);
+		return;
 	}
-	if (call->done != NULL)
-		DONE(repo_message_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	page_read(call, res, page);
+	missing = pl_alloc(call->task->pool, ((size_t)page->list.count + 1) * sizeof(*missing));
+	count = page_name(call->db, page, call->task->pool, missing);
+	if (count == 0) {
+		page_done(call, page, NULL);
+		return;
+	}
+	names = pgcall_new(call->db, call->task, S_USER_NAMES, on_names, call->done, call->arg);
+	names->extra = page;
+	pgcall_i64s(names, missing, count, false);
+	pgcall_start(names);
 }
 
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,

@@ -40,6 +40,7 @@ struct req {
 	const char *route;		/* set by the dispatcher: the row's path */
 	const char *error_code;		/* set by req_fail */
 	char classes[48];		/* set by the limits: "read 3/200" */
+	int64_t checked_ns;		/* likewise: when; 0 = never */
 	const char *upstream;
 	int64_t upstream_us;
 	/* private to net/ */

@@ -36,6 +36,7 @@ struct agent_job {
 	char client_id[PL_UUID_LEN + 5];	/* "gen:" id: at most one answer per generation */
 	int index;				/* in shared memory; -1: none */
 	struct pl_buf text;			/* heap */
+	size_t told;				/* bytes of it that viewers were told of */
 	struct event *timer;			/* gathers deltas, later waits before the place is given back */
 	bool timer_armed, over, full;
 	bool adopted;				/* of a worker that died */

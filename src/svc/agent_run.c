@@ -19,6 +19,7 @@ void agent_tell(struct agent_job *job, int state, enum pl_code error)
 
 	if (job->agents->svc->hub == NULL)
 		return; /* the process ends */
+	job->told = job->text.len;
 	memcpy(gen.id, job->id, sizeof(gen.id));
 	hub_generation(job->agents->svc->hub, job->question.room_id, &gen);
 }
@@ -74,8 +75,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		agent_job_free(job); /* viewers elsewhere had time to read the rest of the text */
 	else if (retry != NULL)
 		retry(job);
-	else if (job->text.len > 0)
-		agent_tell(job, HUB_GEN_DELTA, PL_E_OK);
+	else if (job->text.len > job->told)
+		flush_delta(job); /* and gathers again */
 }
 
 static void on_delta(void *arg, struct pl_str text)

@@ -60,7 +60,7 @@ static void send_on_appended(void *arg, const struct appended *result, const str
 	}
 	sent = (struct chat_sent){ .duplicate = result->duplicate, .message = { .room_id = s->in.room_id, .seq = result->seq,
 		.author_kind = AUTHOR_USER, .author_id = s->task->who.user_id, .author_name = pl_str(s->task->who.name),
-		.client_id = result->client_id, .content = s->in.content, .reply_to = s->in.reply_to,
+		.client_id = result->client_id, .content = s->in.content, .reply_to = result->reply_to,
 		.created_us = result->created_us } };
 	s->done(s->arg, &sent, NULL);
 	if (sent.duplicate)

@@ -274,6 +274,7 @@ static void on_lapped(void *arg, int from_slot)
 
 	shm_count(hub->svc->shm, SHM_M_ring_laps, 1);
 	hub_log_check_all(hub);
+	hub_generation_check_all(hub);
 }
 
 static void tick_room(struct hub *hub, struct hub_room *room)

@@ -3,6 +3,8 @@
  * Running answers as viewers see them. The text stands in shared memory, written by its owner; an event carries only how
  * long it is by now, and every worker reads what its viewers have not got yet. So no delta can be lost with a ring.
  */
+#include "clock.h"
+#include "db/repo_generation.h"
 #include "svc/hub_rooms.h"
 
 /* In the ring: this, then the role's name. */
@@ -162,4 +164,61 @@ void hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 		sub->ops->event(sub, event);
 		hub_event_release(&event);
 	}
+}
+
+/* ---- after lost ring events ---- */
+
+struct ended { struct hub *hub; struct pl_task *task; int64_t room_id; struct hub_generation gen; };
+
+static int told_state(int state)
+{
+	switch (state) {
+	case GEN_DONE:
+		return HUB_GEN_DONE;
+	case GEN_CANCELLED:
+		return HUB_GEN_CANCELLED;
+	case GEN_FAILED:
+		return HUB_GEN_FAILED;
+	default:
+		return HUB_GEN_INTERRUPTED;
+	}
+}
+
+static void ended_on_row(void *arg, const struct generation *row, const struct pl_err *err)
+{
+	struct ended *e = arg;
+	struct hub_room *room = hub_room_find(e->hub, e->room_id);
+	struct pl_task *task = e->task;
+
+	/* still listed: its own event did not come after all */
+	if (err == NULL && row->ended_us > 0 && room != NULL && find(room, e->gen.id) != NULL) {
+		e->gen.state = told_state(row->state);
+		e->gen.answer_seq = row->answer_seq;
+		room->busy++;
+		arrived(e->hub, room, &e->gen);
+		room->busy--;
+		hub_room_drop_if_empty(e->hub, room);
+	}
+	pl_task_release(&task);
+}
+
+static void check_room(struct hub *hub, struct hub_room *room)
+{
+	for (struct hub_running *r = room->running; r != NULL; r = r->next) {
+		struct shm_gen_info info;
+		struct pl_task *task;
+		struct ended *e;
+
+		if (shm_gen_find(hub->svc->shm, pl_str(r->id), &info) >= 0 && info.state != SHM_GEN_ENDED)
+			continue;
+		task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
+		e = pl_alloc(task->pool, sizeof(*e));
+		*e = (struct ended){ .hub = hub, .task = task, .room_id = room->id, .gen = r->gen };
+		repo_generation_get(hub->svc->db, task, pl_str(r->id), 0, ended_on_row, e);
+	}
+}
+
+void hub_generation_check_all(struct hub *hub)
+{
+	hub_room_each(hub, check_room);
 }

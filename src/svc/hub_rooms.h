@@ -84,6 +84,8 @@ void hub_presence_room_fini(struct hub_room *room);
 /* hub_generation.c */
 void hub_generation_arrived(struct hub *hub, struct pl_str bytes);
 void hub_generation_welcome(struct hub *hub, struct hub_sub *sub);
+/* Ring events were lost: tells how answers ended whose end was among them. */
+void hub_generation_check_all(struct hub *hub);
 void hub_generation_room_fini(struct hub_room *room);
 
 #endif

@@ -109,7 +109,7 @@ bool limits_take(struct svc *svc, const struct config *config, enum limit_class 
 	int64_t now_ns = pl_now_ns();
 	struct taken narrow = { 0 }, wide = { 0 };
 
-	*result = (struct limit_result){ .allowed = true };
+	*result = (struct limit_result){ .allowed = true, .now_ns = now_ns };
 	if (klass == LIMIT_NONE)
 		return true;
 	if (klass == LIMIT_ASK && extra.ptr != NULL &&

@@ -18,6 +18,7 @@ struct limit_result {
 	enum limit_class tightest;	/* the refusing one, or the one with the fewest left */
 	struct pl_gcra state;		/* of the tightest */
 	struct pl_rate rate;
+	int64_t now_ns;			/* of the check, pl_now_ns() */
 };
 
 const char *limit_name(enum limit_class klass);		/* "login", "ask" ... */

@@ -26,12 +26,13 @@ import measure_room  # noqa: E402
 import measure_send  # noqa: E402
 import measure_shared  # noqa: E402
 from lab import Lab  # noqa: E402
+from load import Missing  # noqa: E402
 from table import show  # noqa: E402
 
 MEASURES = {
     "tiny": measure_http.tiny, "page": measure_http.page, "durable": measure_send.durable, "fan": measure_room.fan,
-    "idle": measure_room.idle, "relay": measure_relay.relay, "rate": measure_shared.ratecheck, "pair": measure_send.pair,
-    "stopped": measure_shared.stopped,
+    "idle": measure_room.idle, "relay": measure_relay.relay, "rate": measure_shared.ratecheck,
+    "pair": measure_send.pair, "stopped": measure_shared.stopped,
 }
 
 
@@ -60,6 +61,8 @@ def measure(lab, args):
         began = time.monotonic()
         try:
             rows += MEASURES[name](lab)
+        except Missing as why:
+            lab.skipped[name] = str(why)
         except Exception as why:  # pylint: disable=broad-except
             traceback.print_exc()
             failures[name] = f"{type(why).__name__}: {why}"
@@ -71,8 +74,8 @@ def write_json(path, args, lab, rows, failures):
     with open(path, "w", encoding="utf-8") as out:
         json.dump({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(),
                    "machine": platform.machine(), "kernel": platform.release(), "seconds": lab.seconds,
-                   "rounds": lab.rounds, "quick": args.quick, "load": os.getloadavg(), "rows": [r.as_dict() for r in rows],
-                   "skipped": lab.skipped, "failed": failures}, out, indent=1)
+                   "rounds": lab.rounds, "quick": args.quick, "load": os.getloadavg(),
+                   "rows": [row.as_dict() for row in rows], "skipped": lab.skipped, "failed": failures}, out, indent=1)
         out.write("\n")
 
 

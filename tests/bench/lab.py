@@ -5,6 +5,7 @@ The daemon and PostgreSQL are run by the modules of the end-to-end tests (tests/
 """
 
 import base64
+import concurrent.futures
 import contextlib
 import hashlib
 import hmac
@@ -133,15 +134,19 @@ class Lab:
     def _seed(self, daemon):
         """Users who are members of every room, and a page of messages in each."""
         self.names = [f"bench{i}" for i in range(USERS)]
-        users = [daemon.register(name) for name in self.names]
-        self.rooms = [users[0].room(f"bench{i}")["id"] for i in range(ROOMS)]
-        for room in self.rooms:
-            for user in users[1:]:
-                user.post(f"/api/rooms/{room}/join").raise_for_status()
-            for i in range(PAGE):
-                users[i % USERS].say(room, CONTENT).raise_for_status()
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            users = list(pool.map(daemon.register, self.names))
+            self.rooms = [users[0].room(f"bench{i}")["id"] for i in range(ROOMS)]
+            list(pool.map(self._move_in, users, range(USERS)))
         self.tokens = [user.access for user in users]
         self.tokens_file = self._write_lines("tokens", self.tokens)
+
+    def _move_in(self, user, number):
+        """The user joins every room and says what is its share of the page."""
+        for room in self.rooms:
+            user.post(f"/api/rooms/{room}/join").raise_for_status()
+            for _ in range(number, PAGE, USERS):
+                user.say(room, CONTENT).raise_for_status()
 
     def _write_lines(self, name, lines):
         with open(f"{self.dir}/{name}", "w", encoding="ascii") as out:
@@ -151,11 +156,10 @@ class Lab:
     @contextlib.contextmanager
     def daemon(self, upstreams=None, **settings):
         """A running parlourd; the limits are off unless settings say otherwise."""
-        own = {**OFF, "log_level": "warn", "access_token_life": "2h", "watchdog": "60s", "rate_slots": "262144",
-               "db_connections": "40", **settings}
+        own = {**OFF, "access_token_life": "2h", "watchdog": "60s", "rate_slots": "262144", "db_connections": "40",
+               **settings}
         directory = f"{self.dir}/d{len(self.daemons)}"
-        daemon = Daemon(self.binaries, directory, self.pg.dsn("parlour"), self.key_file, {**own, "log_level": "info"},
-                        upstreams)
+        daemon = Daemon(self.binaries, directory, self.pg.dsn("parlour"), self.key_file, own, upstreams)
         self.daemons.append(daemon)
         try:
             yield daemon.start()

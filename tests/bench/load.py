@@ -10,6 +10,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-D_GNU_SOURCE"]
 
 
+class Missing(Exception):
+    """Something that is not installed; the text says how to install it."""
+
+
 def compile_program(out, sources, flags=(), libs=()):
     """cc of files in this directory; returns the program's path."""
     argv = [os.environ.get("CC", "cc"), *FLAGS, *flags, "-o", out, *[f"{HERE}/{s}" for s in sources], *libs]
@@ -75,9 +79,9 @@ def probe(program, mode, **options):
 def wrk(port, seconds, connections, tokens_file, paths):
     """wrk with one thread; the figures of wrk.lua."""
     if shutil.which("wrk") is None:
-        raise RuntimeError("wrk is not installed: apt-get install wrk")
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE + "/wrk.lua", f"http://127.0.0.1:{port}/", "--",
-            tokens_file, *paths]
+        raise Missing("wrk is needed: apt-get install wrk")
+    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE + "/wrk.lua", f"http://127.0.0.1:{port}/",
+            "--", tokens_file, *paths]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 60, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:

@@ -56,7 +56,8 @@ def relay(lab):
     fastapi = peers_run.take(lab, "fastapi", peers_run.fastapi, 2, lab.upstream_port)
     node = peers_run.take(lab, "node", peers_run.node, 2, lab.upstream_port)
     upstream = {"bench": {"url": f"http://127.0.0.1:{lab.upstream_port}/v1", "model": "m", "key": "k"}}
-    their = {"stream": True, "tokens": "@" + lab.peer_tokens_file, "sub": "/api/chat", "hello": json.dumps({"message": "go"})}
+    their = {"stream": True, "tokens": "@" + lab.peer_tokens_file, "sub": "/api/chat",
+             "hello": json.dumps({"message": "go"})}
     with lab.daemon(upstreams=upstream, workers=2, llm_delta="0s", llm_default="bench") as daemon:
         rooms, token = make_rooms(lab, daemon)
         ours = {"tokens": token, "rooms": rooms, "native": True, "sub": "/ws",

@@ -25,14 +25,15 @@ def fan_round(lab, port, pid, **how):
             raise RuntimeError(f"port {port}: {got}")
         return {"rate": got["delivered"] / got["seconds"], "cpu": meter["daemon"] / got["delivered"] * 1e6,
                 "sent": got["published"] / got["seconds"], "bytes": got["bytes"] / got["delivered"],
-                "share": got["delivered"] / got["published"] / LISTENERS, "client": got["client_cpu_s"] / got["seconds"]}
+                "share": got["delivered"] / got["published"] / LISTENERS,
+                "client": got["client_cpu_s"] / got["seconds"]}
     return run
 
 
 def fan(lab):
     """Every message goes to 1,000 sockets. Ours is committed first; nchan keeps its in memory. One worker each."""
     nchan = peers_run.take(lab, "nchan", peers_run.nchan)
-    with lab.daemon(workers=1, ws_queue="16M") as daemon:
+    with lab.daemon(workers=1) as daemon:
         ours = fan_round(lab, daemon.port, daemon.pid, tokens="@" + lab.tokens_file, rooms=lab.rooms[:1], native=True,
                          sub="/ws", hello=SUBSCRIBE, deliver='"type":"message"', pub="/api/rooms/{room}/messages",
                          body=json.dumps({"content": CONTENT}))

@@ -33,7 +33,7 @@ def durable(lab):
     rest = {"pub": "/api/rooms/{room}/messages", "body": json.dumps({"content": CONTENT + "{n}"})}
     peer = {**rest, "tokens": "@" + lab.peer_tokens_file, "rooms": list(range(1, 9))}
     ours = {"tokens": "@" + lab.tokens_file, "rooms": lab.rooms}
-    frame = json.dumps({"type": "send", "topic": "room:{room}", "client_id": "b{n}-" + lab.fresh_id(), "content": CONTENT})
+    frame = json.dumps({"type": "send", "topic": "room:{room}", "client_id": "b{n}", "content": CONTENT})
 
     def sync():
         syncs.append(fdatasync_us(lab.pg_scratch))
@@ -49,11 +49,13 @@ def durable(lab):
         })
     sockets = {"parlour": medians.pop("socket")}
     sync_ms = medians.pop("fdatasync")["p50"]
-    return [compare("durable send, REST", "msg/s", medians, "rate"), compare("durable send, REST, p50", "ms", medians, "p50"),
+    return [compare("durable send, REST", "msg/s", medians, "rate"),
+            compare("durable send, REST, p50", "ms", medians, "p50"),
             compare("durable send, REST, p99", "ms", medians, "p99"),
             compare("durable send, REST, daemon CPU", "us/msg", medians, "cpu"),
             compare("durable send, REST, PostgreSQL CPU", "us/msg", medians, "pg_cpu"),
-            compare("durable send, socket", "msg/s", sockets, "rate"), compare("durable send, socket, p50", "ms", sockets, "p50"),
+            compare("durable send, socket", "msg/s", sockets, "rate"),
+            compare("durable send, socket, p50", "ms", sockets, "p50"),
             compare("durable send, socket, p99", "ms", sockets, "p99"),
             compare("durable send, socket, daemon CPU", "us/msg", sockets, "cpu"),
             Row("fdatasync of 8 KiB, p50, same run", "ms", sync_ms),
@@ -67,9 +69,10 @@ def pair(lab):
         got = load.probe(lab.wsload, "pair", port=daemon.port, tokens="@" + lab.tokens_file, rooms=lab.rooms[:1],
                          native=True, sub="/ws", count=count, dir=lab.pg_scratch,
                          hello=json.dumps({"type": "subscribe", "topic": "room:{room}"}),
-                         body=json.dumps({"type": "send", "topic": "room:{room}", "client_id": "p{n}-" + lab.fresh_id(),
+                         body=json.dumps({"type": "send", "topic": "room:{room}", "client_id": "p{n}",
                                           "content": CONTENT}))
     sync = got["sync_p50_us"] / 1e3
     return [limit("other worker, send to delivery, p50", "ms", got["message_p50_us"] / 1e3, 1 + sync),
             Row("other worker, send to delivery, p99", "ms", got["message_p99_us"] / 1e3),
-            Row("fdatasync in between, p50", "ms", sync), Row("fdatasync in between, p99", "ms", got["sync_p99_us"] / 1e3)]
+            Row("fdatasync in between, p50", "ms", sync),
+            Row("fdatasync in between, p99", "ms", got["sync_p99_us"] / 1e3)]

@@ -14,12 +14,10 @@ import subprocess
 import sys
 import time
 
+from load import Missing
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 NPM = ["fastify@5", "pg@8", "@fastify/jwt@10", "undici@7"]
-
-
-class Missing(Exception):
-    """A peer that is not installed; the text says how to install it."""
 
 
 def free_port():
@@ -118,7 +116,7 @@ def nchan(lab):
 
 def environment(lab, upstream_port):
     url = f"http://127.0.0.1:{upstream_port}/v1/chat/completions"
-    return {"PEER_PG": f"postgresql://{'postgres'}@/peer?host={lab.pg.sockets}", "PEER_SECRET": lab.secret,
+    return {"PEER_PG": f"postgresql://postgres@/peer?host={lab.pg.sockets}", "PEER_SECRET": lab.secret,
             "PEER_UPSTREAM": url, "PYTHONDONTWRITEBYTECODE": "1", "NODE_ENV": "production"}
 
 
@@ -129,9 +127,9 @@ def fastapi(lab, workers, upstream_port):
         raise Missing("apt-get install python3-fastapi python3-uvicorn python3-asyncpg python3-jose python3-uvloop "
                       "python3-httptools python3-httpx")
     peer = Peer(lab, "fastapi")
-    return peer.spawn([sys.executable, "-m", "uvicorn", "fastapi_peer:app", "--host", "127.0.0.1", "--port", str(peer.port),
-                       "--workers", str(workers), "--no-access-log", "--log-level", "warning", "--loop", "uvloop",
-                       "--http", "httptools"], environment(lab, upstream_port), HERE + "/peers")
+    return peer.spawn([sys.executable, "-m", "uvicorn", "fastapi_peer:app", "--host", "127.0.0.1", "--port",
+                       str(peer.port), "--workers", str(workers), "--no-access-log", "--log-level", "warning",
+                       "--loop", "uvloop", "--http", "httptools"], environment(lab, upstream_port), HERE + "/peers")
 
 
 def node(lab, workers, upstream_port):
@@ -143,8 +141,8 @@ def node(lab, workers, upstream_port):
         lab.say(f"node: npm install into {home}")
         with open(home + "/package.json", "w", encoding="ascii") as package:
             json.dump({"name": "parlour-bench-peer", "private": True, "type": "module"}, package)
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", *NPM], cwd=home, capture_output=True, text=True,
-                              timeout=180, check=False)
+        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", *NPM], cwd=home, capture_output=True,
+                              text=True, timeout=180, check=False)
         if done.returncode != 0:
             raise Missing(f"npm install {' '.join(NPM)} in {home}: {done.stderr.strip()[-300:]}")
     shutil.copy(HERE + "/peers/node_peer.mjs", home)

@@ -45,12 +45,14 @@ static size_t put(char *out, size_t at, size_t room, const char *text)
 
 size_t conn_expand(const struct conn *conn, const char *text, char *out, size_t room)
 {
-	static long long number;
+	static long long number;	/* begins with the time, so that no later process repeats one */
 	const char *room_name = opt.room_count > 0 ? opt.rooms[conn->index % opt.room_count] : "1";
 	const char *token = opt.token_count > 0 ? opt.tokens[conn->index % opt.token_count] : "";
 	char digits[32];
 	size_t at = 0;
 
+	if (number == 0)
+		number = now_ns();
 	out[0] = '\0';
 	while (*text != '\0') {
 		if (strncmp(text, "{room}", 6) == 0) {

@@ -377,3 +377,12 @@ def test_log_is_dense_and_ordered(shared, ann, rows):
     assert [r[1] for r in log] == sorted(r[1] for r in log)
     assert len(log) == 1 + 4 + 60
     assert json.loads(ann.get(f"/api/rooms/{room}").text)["last_seq"] == len(log)
+
+
+def test_a_reply_to_nothing_answers_nothing(ann):
+    """What the answer says of reply_to is what is stored: a number that is no message of the room is none."""
+    room = ann.room()["id"]
+    first = ann.say(room, "first").json()
+    assert ann.say(room, "second", reply_to=first["seq"]).json()["reply_to"] == first["seq"]
+    assert ann.say(room, "third", reply_to=987654).json()["reply_to"] is None
+    assert [m["reply_to"] for m in ann.get(f"/api/rooms/{room}/messages").json()] == [None, first["seq"], None]

@@ -12,7 +12,7 @@ import pytest
 import wire
 from cases_ws import CAP, CASES, VIOLATIONS, ascii_of, close, text
 from conftest import finish, maker
-from parlour import SLOW
+from parlour import SLOW, wait_for
 from wire import CLOSE, PING, PONG, TEXT, pack_frame
 
 KINDS = {TEXT: "text", PONG: "pong", PING: "ping", CLOSE: "close"}
@@ -212,6 +212,23 @@ def test_violations_between_messages(shared, people, rows, native):
     assert sorted(seen) == sorted(sent + ["the last"])
     log = rows(f"SELECT seq FROM messages WHERE room_id = {room} UNION ALL SELECT seq FROM room_changes WHERE room_id = {room} ORDER BY 1")
     assert [r[0] for r in log] == list(range(1, len(log) + 1))
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["native", "compatible"])
+def test_said_and_gone(shared, people, native):
+    """Open, say, close, all at once, cleanly or not: what came over the wire was said."""
+    ann, bob = people
+    room, sent = ann.room()["id"], []
+    for number in range(24):
+        content, token = f"gone {number}", {"type": "auth", "token": bob.access}
+        message = said(room, content) if native else pack_frame(TEXT, json.dumps({"message": content}).encode())
+        early = pack_frame(TEXT, json.dumps(token).encode()) + message + (b"", close(), b"\xff", close(4000, b"x"))[number % 4]
+        sent.append(content)
+        sock = shared.ws("/ws" if native else f"/ws/chat/{room}", protocols=("parlour.v1",) if native else (), early=early)
+        if number % 3 and number % 4:
+            sock.wait_closed()
+        sock.drop()
+    wait_for(lambda: {m["content"] for m in ann.get(f"/api/rooms/{room}/messages").json()} == set(sent), 20, "all is there")
 
 
 def test_violations_before_authentication(shared, people):

@@ -2,7 +2,8 @@
 """What a Python team would build: FastAPI, uvicorn with uvloop and httptools, asyncpg, python-jose.
 
 The parts that are compared, each in its fastest usual form: a page of messages (the fields that the daemon sends)
-and a durable send, both behind a token and a rate count, and a relay of a model's streamed answer. PEER_PG, PEER_SECRET, PEER_UPSTREAM come from bench.py.
+and a durable send, both behind a token and a rate count, and a relay of a model's streamed answer. PEER_PG,
+PEER_SECRET and PEER_UPSTREAM come from bench.py.
 """
 
 import os
