@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""A provider peer: speaks OpenAI's chat completions over HTTP/1.1 on 127.0.0.1, well or badly, as it is told.
+"""A provider peer: speaks OpenAI's chat completions, and Anthropic's messages under {base}/messages, over HTTP/1.1 on
+127.0.0.1, well or badly, as it is told.
 
 Prints one line, `port=N blackhole=M`, when it listens; ends at SIGTERM, or when its stdin closes if --stdin is given.
 Nobody accepts on the port M, and its queue is full: connecting to it hangs.
@@ -32,6 +33,11 @@ A directive is MODE,name=value,... :  cut-rst,tokens=5,pace=20
   utf8 nul surrogate          broken characters in the text
   empty         200 without a body                      401 429 500 ...  that status with an error body
   quota         429 for good
+
+Of these messages knows ok, split, json, think, stall-*, cut-fin, cut-rst, error-first, error-mid and statuses, and also:
+  nostop        no message_stop                         unknown       events and deltas of new types, pings
+  twice         message_start again                     spliced       the start of another message in the middle
+options there: finish=W stop_reason (end_turn); error=TYPE of the error (overloaded_error).
 
 GET /control/stats: JSON with requests, streams, completed, aborted, connections, open, models, modes, bodies, headers
 (the last 200). POST /control/reset: zeroes all that. GET {base}/models: peer-1, peer-2 (under a base with
@@ -278,6 +284,85 @@ class Reply:
         self.conn.whole("429 Too Many", error_body("no credit left", "insufficient_quota", "insufficient_quota"))
 
 
+class Message(Reply):
+    """One streamed reply in Anthropic's format."""
+
+    def head(self, ctype="text/event-stream; charset=utf-8", extra=()):
+        super().head(ctype, ["request-id: req_1", *extra])
+
+    def named(self, kind, **fields):
+        # padded before the last brace, as the real ones are
+        data = json.dumps({"type": kind, **fields}, ensure_ascii=False)[:-1] + "   }"
+        self.raw(f"event: {kind}\ndata: {data}\n\n".encode())
+
+    def start(self, ident="msg_1"):
+        self.named("message_start", message={
+            "id": ident, "type": "message", "role": "assistant", "content": [], "model": self.model, "stop_reason": None,
+            "usage": {"input_tokens": 7, "cache_creation_input_tokens": 2, "cache_read_input_tokens": 1, "output_tokens": 1}})
+
+    def delta(self, **delta):
+        self.named("content_block_delta", index=0, delta=delta)
+
+    async def text(self, words):
+        for word in words:
+            await self.conn.pause(self.pace)
+            self.delta(type="text_delta", text=word)
+            if self.mode == "unknown":
+                self.raw(b"event: sparkle\ndata: no json\n\n")
+                self.delta(type="glitter_delta", glitter=word)
+                self.named("ping")
+
+    def begin(self):
+        self.head()
+        self.start()
+        self.named("content_block_start", index=0, content_block={"type": "text", "text": ""})
+        self.named("ping")
+
+    async def normal(self):
+        self.begin()
+        if self.mode == "think":
+            for _ in range(self.tokens):
+                await self.conn.pause(self.pace)
+                self.delta(type="thinking_delta", thinking="hm")
+        if self.mode == "twice":
+            self.start()
+        words = self.words()
+        await self.text(words[:1])
+        if self.mode == "spliced":
+            self.start("msg_2")
+        await self.text(words[1:])
+        self.named("content_block_stop", index=0)
+        self.named("message_delta", delta={"stop_reason": self.opts.get("finish", "end_turn"), "stop_sequence": None},
+                   usage={"output_tokens": self.tokens})
+        if self.mode != "nostop":
+            self.named("message_stop")
+        self.end()
+
+    async def half(self):
+        self.begin()
+        words = self.words()
+        await self.text(words[:max(1, len(words) // 2)])
+
+    def error(self):
+        return {"type": self.opts.get("error", "overloaded_error"), "message": "Overloaded"}
+
+    async def mode_error_first(self):
+        self.head()
+        self.named("error", error=self.error())
+        self.end()
+
+    async def mode_error_mid(self):
+        await self.half()
+        self.named("error", error=self.error())
+        self.end()
+
+    async def mode_json(self):
+        self.conn.whole("200 OK", json.dumps({
+            "id": "msg_1", "type": "message", "role": "assistant", "model": self.model, "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": "".join(self.words())}],
+            "usage": {"input_tokens": 10, "output_tokens": self.tokens}}).encode())
+
+
 class Conn(asyncio.Protocol):
     """One connection: requests in, one at a time."""
 
@@ -342,7 +427,9 @@ class Conn(asyncio.Protocol):
             if path.startswith("/control/"):
                 self.control(path, body)
             elif path.endswith("/chat/completions") and method == "POST":
-                await self.completion(headers, body)
+                await self.completion(headers, body, Reply)
+            elif path.endswith("/messages") and method == "POST":
+                await self.completion(headers, body, Message)
             elif path.split("?")[0].endswith("/models"):
                 self.models(path, headers)
             else:
@@ -372,7 +459,7 @@ class Conn(asyncio.Protocol):
                  {"prompt": "0.000001", "x": ["a", {"id": "not this"}]}} for n in names]
         self.whole("200 OK", json.dumps({"models": [{"id": "nor this"}], "object": "list", "data": data}).encode())
 
-    async def completion(self, headers, raw):
+    async def completion(self, headers, raw, kind):
         body = json.loads(raw)
         mode, opts = parse_directive(directive_of(body))
         STATS.requests += 1
@@ -381,11 +468,12 @@ class Conn(asyncio.Protocol):
         STATS.headers = (STATS.headers + [headers])[-200:]
         if mode.isdigit():
             extra = ["Retry-After: " + opts["after"]] if "after" in opts else []
-            text = "told to fail, " + headers.get("authorization", "")
-            self.whole(mode + " Told So", error_body(text), extra=extra)
+            text = "told to fail, " + headers.get("authorization", headers.get("x-api-key", ""))
+            kind_word = opts.get("error", "server_error")
+            self.whole(mode + " Told So", error_body(text, kind_word), extra=extra)
         else:
             STATS.streams += 1
-            await Reply(self, body, mode, opts).run()
+            await kind(self, body, mode, opts).run()
         STATS.completed += 1
 
 
