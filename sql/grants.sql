@@ -10,7 +10,7 @@ BEGIN
 		GRANT USAGE ON SCHEMA public TO parlour_app;
 		GRANT SELECT, INSERT, UPDATE, DELETE ON users, names, login_sessions, roles, rooms, members, room_roles, messages,
 			room_changes, generations, idempotency_keys, limit_hits,
-			sessions, session_messages, session_slots TO parlour_app;
+			sessions, session_messages, session_slots, provider_keys TO parlour_app;
 		REVOKE DELETE ON users, roles FROM parlour_app;
 		GRANT SELECT, INSERT ON audit TO parlour_app;
 		GRANT SELECT ON schema_migrations, message_rows, log_rows TO parlour_app;

@@ -14,6 +14,7 @@
 #include "svc/agent.h"
 #include "svc/clerk.h"
 #include "svc/hub.h"
+#include "svc/signaling.h"
 
 #define START_TIME_NS (3 * PL_NS_PER_S)
 #define STOP_TIME_NS (2 * PL_NS_PER_S)
@@ -102,6 +103,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.tokens = auth_cache_new();
 	svc.hub = hub_new(&svc);
 	svc.agents = agents_new(&svc);
+	svc.signaling = signaling_new(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
@@ -163,6 +165,7 @@ static void worker_stop(struct worker *worker)
 	httpc_free(&svc.httpc);
 	db_free(&svc.db);
 	agents_free(&svc.agents);
+	signaling_free(&svc.signaling);
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
 }
@@ -170,10 +173,12 @@ static void worker_stop(struct worker *worker)
 static void worker_wake(struct worker *worker, int dead_slot)
 {
 	hub_wake(svc.hub, dead_slot);
-	if (dead_slot >= 0)
+	if (dead_slot >= 0) {
 		agents_adopt(svc.agents);
-	else if (dead_slot == -2)
+		signaling_slot_died(svc.signaling, dead_slot);
+	} else if (dead_slot == -2) {
 		http_server_balance(http);
+	}
 }
 
 const struct app_hooks app_worker_hooks = { .start = worker_start, .reload = worker_reload, .drain = worker_drain,

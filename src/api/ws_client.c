@@ -90,9 +90,14 @@ void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
 	int n = snprintf(text, sizeof(text), "{\"type\":\"%s\",\"topic\":\"user:me\",\"room_id\":%lld,\"seq\":%lld}",
 	    joined ? "joined" : "left", (long long)room_id, (long long)seq);
 
-	for (struct ws_client *c = clients; c != NULL; c = c->next)
-		if (c->listens_me && c->who.user_id == user_id)
+	for (struct ws_client *c = clients; c != NULL; c = c->next) {
+		if (c->who.user_id != user_id)
+			continue;
+		if (c->listens_me)
 			(void)ws_send_text(c->conn, pl_strn(text, (size_t)n));
+		if (!joined && c->dialect == &ws_signaling_compat && c->room_id == room_id)
+			c->dialect->ended(c, room_id);
+	}
 }
 
 /* ---- the token in an auth frame ---- */

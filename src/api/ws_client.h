@@ -26,7 +26,9 @@ struct ws_dialect {
 	/* The socket is gone; may be NULL. */
 	void (*closed)(struct ws_client *client);
 };
-extern const struct ws_dialect ws_native, ws_room_compat;
+extern const struct ws_dialect ws_native, ws_room_compat, ws_signaling_compat;
+/* {"type":"error","message","code"}: what the compatible sockets share. */
+void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 
 struct ws_client {
 	struct svc *svc;
@@ -39,6 +41,7 @@ struct ws_client {
 	bool authed, listens_me;		/* listens_me: topic user:me */
 	int64_t room_id;			/* of the path, compatible room sockets */
 	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
+	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
 	bool room_open;
 	int64_t expires_us;			/* wall time of the token's end */
 	int64_t typing_ns;			/* last typing frame that was passed on */
@@ -61,7 +64,7 @@ void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl
 void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
 /* svc->on_revoked: closes this worker's sockets of a login session with 4410. */
 void ws_revoked(int64_t login_id);
-/* svc->on_member: tells a user's sockets that listen to user:me. */
+/* svc->on_member: tells a user's sockets that listen to user:me; ends signalling of who is no member any more. */
 void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
 /* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */
 void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id);

@@ -14,8 +14,7 @@ struct ws_waiting { struct pl_task *task; struct pl_str content; struct ws_waiti
 
 static void post(struct ws_client *client, struct pl_task *task, struct pl_str content);
 
-
-static void room_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_buf buf = PL_BUF(pool);
@@ -165,7 +164,7 @@ static void room_ended(struct ws_client *client, int64_t room_id)
 }
 
 const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .ready = room_ready, .frame = room_frame,
-	.error = room_error, .ended = room_ended, .closed = room_closed };
+	.error = ws_compat_error, .ended = room_ended, .closed = room_closed };
 
 void ws_open_room(struct call *call)
 {

@@ -14,11 +14,12 @@
 struct hub;
 struct auth_cache;
 struct agents;
+struct signaling;
 struct hub_event;
 
 /* Kinds of events in the rings. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
-	RING_REVOKED, RING_MEMBER };
+	RING_REVOKED, RING_MEMBER, RING_SIGNALING };
 
 struct svc {
 	struct worker *worker;
@@ -29,6 +30,7 @@ struct svc {
 	struct auth_cache *tokens;
 	struct hub *hub;
 	struct agents *agents;
+	struct signaling *signaling;
 	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
 	void (*on_revoked)(int64_t login_id);
 	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
