@@ -14,6 +14,7 @@
 #include "svc/agent.h"
 #include "svc/clerk.h"
 #include "svc/hub.h"
+#include "svc/memo.h"
 
 #define START_TIME_NS (3 * PL_NS_PER_S)
 #define STOP_TIME_NS (2 * PL_NS_PER_S)
@@ -102,6 +103,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.tokens = auth_cache_new();
 	svc.hub = hub_new(&svc);
 	svc.agents = agents_new(&svc);
+	svc.memo = memo_new();
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
@@ -165,6 +167,7 @@ static void worker_stop(struct worker *worker)
 	agents_free(&svc.agents);
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
+	memo_free(&svc.memo);
 }
 
 static void worker_wake(struct worker *worker, int dead_slot)
