@@ -3,7 +3,8 @@
 -- a view's tables are read with its owner's rights, its functions run with the reader's.
 
 SET LOCAL client_min_messages = warning;
-DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations;
+DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
+	v_spend_today, v_usage;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -59,3 +60,19 @@ CREATE VIEW v_unanswered AS
 		AND NOT EXISTS (SELECT FROM generations n WHERE n.room_id = g.room_id AND n.role_id = g.role_id
 			AND n.created_at > g.created_at AND n.state = 'done');
 COMMENT ON VIEW v_unanswered IS 'Questions to models that got no answer, and none after them did';
+
+CREATE VIEW v_usage AS
+	SELECT date_trunc('day', g.at, 'UTC') AS day, u.username, g.upstream, g.model, count(*) AS answers,
+		count(*) FILTER (WHERE g.state IN ('failed', 'interrupted')) AS failed, sum(g.prompt_tokens) AS prompt_tokens,
+		sum(g.completion_tokens) AS completion_tokens, (sum(g.cost_micros) / 1e6)::numeric(18, 6) AS cost_usd,
+		count(*) FILTER (WHERE g.cost_micros IS NULL) AS without_price
+	FROM usage g LEFT JOIN users u ON u.id = g.user_id GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW v_usage IS 'Answers in rooms, tokens and cost per day (UTC), user, upstream and model';
+
+CREATE VIEW v_spend_today AS
+	SELECT coalesce(u.username, '(nobody)') AS username, coalesce(g.upstream, '-') AS upstream, count(*) AS answers,
+		sum(g.prompt_tokens + g.completion_tokens) AS tokens, (sum(g.cost_micros) / 1e6)::numeric(18, 6) AS cost_usd,
+		count(*) FILTER (WHERE g.cost_micros IS NULL) AS without_price
+	FROM usage g LEFT JOIN users u ON u.id = g.user_id
+	WHERE g.at >= date_trunc('day', now(), 'UTC') GROUP BY 1, 2;
+COMMENT ON VIEW v_spend_today IS 'What users'' answers in rooms cost since midnight UTC; without_price: answers whose model is not in model_prices';

@@ -15,6 +15,7 @@
 #include "svc/clerk.h"
 #include "svc/hub.h"
 #include "svc/signaling.h"
+#include "svc/memo.h"
 
 #define START_TIME_NS (3 * PL_NS_PER_S)
 #define STOP_TIME_NS (2 * PL_NS_PER_S)
@@ -104,6 +105,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.hub = hub_new(&svc);
 	svc.agents = agents_new(&svc);
 	svc.signaling = signaling_new(&svc);
+	svc.memo = memo_new();
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
@@ -168,6 +170,7 @@ static void worker_stop(struct worker *worker)
 	signaling_free(&svc.signaling);
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
+	memo_free(&svc.memo);
 }
 
 static void worker_wake(struct worker *worker, int dead_slot)

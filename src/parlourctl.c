@@ -13,6 +13,7 @@
 
 #include "core/control.h"
 #include "core/settings.h"
+#include "ctl/ctl_import.h"
 #include "db/db_admin.h"
 #include "leaf.h"
 #include "passwd.h"
@@ -26,7 +27,7 @@ struct ctl {
 	const char *config_path;
 	const char *overrides[OVERRIDES_MAX];
 	int overrides_count;
-	const char *dsn, *database;
+	const char *dsn, *database, *source;
 	bool dry_run, print;
 	int argc;			/* what stands behind the verb */
 	char **argv;
@@ -177,6 +178,19 @@ static int run_initdb(struct ctl *ctl)
 	return result == MIGRATE_OK ? 0 : complain(why, (int)result);
 }
 
+static int run_import(struct ctl *ctl)
+{
+	struct ctl_import_opts opts = { .dsn = need_dsn(ctl), .kind = ctl->argv[0], .path = ctl->argv[1], .source = ctl->source,
+		.dry_run = ctl->dry_run };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	status = ctl_import(&opts, stdout, stderr, why);
+	return why[0] == '\0' ? status : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_genkey(struct ctl *ctl)
@@ -227,6 +241,7 @@ static const struct verb verbs[] = {
 	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
 	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
 	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN]", "account cfo/demo, room lobby, role assistant" },
+	{ "import", run_import, 2, "usage|series FILE [--source NAME] [--dry-run]", "usage sessions, or daily series, from a file" },
 	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
 	{ "version", run_version, 0, "", "" },
 	{ "help", run_help, 0, "", "" },
@@ -244,7 +259,7 @@ static int usage(FILE *out)
 static bool read_options(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' }, { "print", 0, NULL, 'p' },
-		{ "database", 1, NULL, 'b' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "c:o:h", longs, NULL)) != -1) {
@@ -256,6 +271,8 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->dsn = optarg;
 		else if (letter == 'b')
 			ctl->database = optarg;
+		else if (letter == 's')
+			ctl->source = optarg;
 		else if (letter == 'n')
 			ctl->dry_run = true;
 		else if (letter == 'p')

@@ -31,6 +31,14 @@ bool call_is_admin(const struct call *call)
 	return call->req->task->who.access == ACCESS_ADMIN;
 }
 
+bool call_anonymous(struct call *call, const char *word)
+{
+	if (call->req->task->who.user_id != 0 || svc_anonymous(call->req->config, word))
+		return true;
+	call_fail_code(call, PL_E_UNAUTHORIZED);
+	return false;
+}
+
 static void reply_text(struct call *call, int status, struct pl_str body)
 {
 	if (call->idem != NULL)

@@ -157,6 +157,13 @@ static bool read_body(struct call *call)
 		call_fail_code(call, PL_E_BAD_TYPE);
 		return false;
 	}
+	if (route->flags & ROUTE_RAW) {
+		if (strcmp(type, "application/json") == 0 || strcmp(type, "application/x-ndjson") == 0 ||
+		    strcmp(type, "application/jsonl") == 0)
+			return true;
+		call_fail_code(call, PL_E_BAD_TYPE);
+		return false;
+	}
 	if ((route->flags & ROUTE_FORM) && strcmp(type, "application/x-www-form-urlencoded") == 0) {
 		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_form, req, &err);
 	} else {

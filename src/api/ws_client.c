@@ -167,6 +167,8 @@ static void on_opened(struct ws_conn *conn)
 	if (c->authed) {
 		ws_timer(conn, pl_now_ns() + (c->expires_us - pl_wall_us()) * 1000, on_expired);
 		c->dialect->ready(c, true);
+	} else if (c->dialect->anonymous != NULL && svc_anonymous(svc_config(c->svc), c->dialect->anonymous)) {
+		c->dialect->ready(c, true);
 	} else {
 		ws_timer(conn, pl_now_ns() + svc_config(c->svc)->s.ws_auth_timeout * PL_NS_PER_MS, on_no_auth);
 	}

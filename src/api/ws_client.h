@@ -25,8 +25,10 @@ struct ws_dialect {
 	void (*ended)(struct ws_client *client, int64_t room_id);
 	/* The socket is gone; may be NULL. */
 	void (*closed)(struct ws_client *client);
+	/* Word of setting `anonymous` that makes a token needless: then ready() runs without one. NULL: never. */
+	const char *anonymous;
 };
-extern const struct ws_dialect ws_native, ws_room_compat, ws_signaling_compat;
+extern const struct ws_dialect ws_native, ws_room_compat, ws_signaling_compat, ws_metrics, ws_sessions;
 /* {"type":"error","message","code"}: what the compatible sockets share. */
 void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 
@@ -43,6 +45,7 @@ struct ws_client {
 	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
 	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
 	bool room_open;
+	struct ws_feed *feed;			/* /ws/metrics and /ws/sessions: what it gets and when */
 	int64_t expires_us;			/* wall time of the token's end */
 	int64_t typing_ns;			/* last typing frame that was passed on */
 	struct pl_caller who;

@@ -123,6 +123,12 @@ static bool check_upstream(const struct upstream_settings *up, char why[512])
 	return rule == NULL;
 }
 
+static bool anonymous_ok(const char *word)
+{
+	return strcmp(word, "metrics") == 0 || strcmp(word, "insights") == 0 || strcmp(word, "sessions") == 0 ||
+	    strcmp(word, "profile") == 0;
+}
+
 bool config_check(const struct config *config, char why[512])
 {
 	const struct settings *s = &config->s;
@@ -131,6 +137,9 @@ bool config_check(const struct config *config, char why[512])
 		return false;
 	if (s->public_url[0] != '\0' && !web_address(s->public_url))
 		return refuse(config, "public_url", why, "%s is no http:// or https:// address", s->public_url);
+	for (int i = 0; i < s->anonymous.count; i++)
+		if (!anonymous_ok(s->anonymous.items[i]))
+			return refuse(config, "anonymous", why, "%s is none of metrics, insights, sessions, profile", s->anonymous.items[i]);
 	for (int i = 0; i < config->upstreams_count; i++)
 		if (!check_upstream(&config->upstreams[i], why))
 			return false;

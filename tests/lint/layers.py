@@ -19,7 +19,8 @@ ALLOWED = {
     "llm": {"llm", "net", "core", "lib"},
     "svc": {"svc", "llm", "db", "core", "lib"},
     "api": {"api", "svc", "llm", "db", "net", "core", "lib"},
-    "app": {"api", "svc", "llm", "db", "net", "core", "lib", "app"},  # src/*.c: main, parlourctl, gendoc
+    "ctl": {"ctl", "svc", "db", "core", "lib"},
+    "app": {"ctl", "api", "svc", "llm", "db", "net", "core", "lib", "app"},  # src/*.c: main, parlourctl, gendoc
 }
 # Single headers that a layer may use although their layer is not in its row.
 ALSO = {("svc", "net/httpc.h")}

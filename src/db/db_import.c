@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Import for parlourctl.
+ */
+#include "db/db_import.h"
+
+#include "db/migrate_int.h"
+
+struct db_import { PGconn *pg; };
+
+static bool ready(PGconn *pg, char why[512])
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	const char *found = migrate_value(pg, pool, "SELECT max(version) FROM schema_migrations", 0, NULL, why);
+	int64_t version = 0;
+	bool good = found != NULL && pl_str_i64(pl_str(found), 1, 1000000, &version) && version == MIGRATE_VERSION;
+
+	if (found != NULL && !good)
+		snprintf(why, 512, "the schema has version %s, this program needs %d: run parlourctl migrate", found, MIGRATE_VERSION);
+	pl_pool_free(&pool);
+	return good && migrate_exec(pg, "BEGIN", "begin", why);
+}
+
+struct db_import *db_import_open(const char *dsn, char why[512])
+{
+	PGconn *pg = migrate_connect(dsn, "parlourctl import", why);
+	struct db_import *import;
+
+	if (pg == NULL)
+		return NULL;
+	if (!ready(pg, why)) {
+		PQfinish(pg);
+		return NULL;
+	}
+	import = pl_new(sizeof(*import));
+	import->pg = pg;
+	return import;
+}
+
+bool db_import_rows(struct db_import *import, bool series, struct pl_str rows, int64_t *count_r, char why[512])
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	const char *param = pl_str_c(pool, rows);
+	const char *count = migrate_value(import->pg, pool, series ? "SELECT usage_series_import($1::text::jsonb)" :
+	    "SELECT usage_import($1::text::jsonb)", 1, &param, why);
+	bool good = count != NULL && pl_str_i64(pl_str(count), 0, INT64_MAX, count_r);
+
+	pl_pool_free(&pool);
+	return good;
+}
+
+bool db_import_close(struct db_import **import, bool keep, char why[512])
+{
+	bool good = migrate_exec((*import)->pg, keep ? "COMMIT" : "ROLLBACK", keep ? "commit" : "rollback", why);
+
+	PQfinish((*import)->pg);
+	pl_free(*import);
+	*import = NULL;
+	return good;
+}

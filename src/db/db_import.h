@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Import for parlourctl: synchronous libpq, one transaction for a whole file.
+ */
+#ifndef DB_DB_IMPORT_H
+#define DB_DB_IMPORT_H
+
+#include "db/migrate.h"
+#include "str.h"
+
+struct db_import;
+
+/* NULL and why[] when there is no connection, or the schema is not that of this program. */
+struct db_import *db_import_open(const char *dsn, char why[512]) PL_MUSTCHECK;
+/* Calls usage_import() or usage_series_import() with a JSON array; *count_r: how many were new (or changed). */
+bool db_import_rows(struct db_import *import, bool series, struct pl_str rows, int64_t *count_r, char why[512]) PL_MUSTCHECK;
+/* Commits (keep) or takes everything back, closes, clears *import. */
+bool db_import_close(struct db_import **import, bool keep, char why[512]) PL_MUSTCHECK;
+
+#endif
