@@ -3,7 +3,7 @@
 -- a view's tables are read with its owner's rights, its functions run with the reader's.
 
 SET LOCAL client_min_messages = warning;
-DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations;
+DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations, v_session_data;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -59,3 +59,11 @@ CREATE VIEW v_unanswered AS
 		AND NOT EXISTS (SELECT FROM generations n WHERE n.room_id = g.room_id AND n.role_id = g.role_id
 			AND n.created_at > g.created_at AND n.state = 'done');
 COMMENT ON VIEW v_unanswered IS 'Questions to models that got no answer, and none after them did';
+
+CREATE VIEW v_session_data AS
+	SELECT left(s.id::text, 8) AS session, s.form, coalesce(u.username, 'guest') AS person,
+		CASE WHEN s.is_complete THEN 'complete' ELSE s.state END AS state, t.name AS slot,
+		CASE WHEN t.sealed IS NOT NULL THEN 'sealed' ELSE t.value END AS value, t.raw AS written, t.tries, t.collected_at,
+		s.started_at
+	FROM sessions s JOIN session_slots t ON t.session_id = s.id LEFT JOIN users u ON u.id = s.user_id;
+COMMENT ON VIEW v_session_data IS 'What guided forms collected, one row per slot; sensitive values read "sealed"; add ORDER BY started_at, session, collected_at';

@@ -14,6 +14,7 @@
 struct hub;
 struct auth_cache;
 struct agents;
+struct sessions;
 struct hub_event;
 
 /* Kinds of events in the rings. */
@@ -29,6 +30,7 @@ struct svc {
 	struct auth_cache *tokens;
 	struct hub *hub;
 	struct agents *agents;
+	struct sessions *sessions;
 	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
 	void (*on_revoked)(int64_t login_id);
 	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
