@@ -20,7 +20,7 @@ BEGIN
 	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'parlour_report') THEN
 		GRANT USAGE ON SCHEMA public TO parlour_report;
 		GRANT SELECT ON v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_generations, v_unanswered,
-			v_spend_today, v_usage
+			v_spend_today, v_usage, v_session_data
 			TO parlour_report;
 	END IF;
 END $$;

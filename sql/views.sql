@@ -4,7 +4,7 @@
 
 SET LOCAL client_min_messages = warning;
 DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
-	v_spend_today, v_usage;
+	v_spend_today, v_usage, v_session_data;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -76,3 +76,10 @@ CREATE VIEW v_spend_today AS
 	FROM usage g LEFT JOIN users u ON u.id = g.user_id
 	WHERE g.at >= date_trunc('day', now(), 'UTC') GROUP BY 1, 2;
 COMMENT ON VIEW v_spend_today IS 'What users'' answers in rooms cost since midnight UTC; without_price: answers whose model is not in model_prices';
+CREATE VIEW v_session_data AS
+	SELECT left(s.id::text, 8) AS session, s.form, coalesce(u.username, 'guest') AS person,
+		CASE WHEN s.is_complete THEN 'complete' ELSE s.state END AS state, t.name AS slot,
+		CASE WHEN t.sealed IS NOT NULL THEN 'sealed' ELSE t.value END AS value, t.raw AS written, t.tries, t.collected_at,
+		s.started_at
+	FROM sessions s JOIN session_slots t ON t.session_id = s.id LEFT JOIN users u ON u.id = s.user_id;
+COMMENT ON VIEW v_session_data IS 'What guided forms collected, one row per slot; sensitive values read "sealed"; add ORDER BY started_at, session, collected_at';

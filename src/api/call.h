@@ -16,7 +16,7 @@
 
 enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
 enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
-	ROUTE_RAW = 32 };
+	ROUTE_RAW = 32, ROUTE_LATE = 64 };
 
 struct call;
 typedef void (route_fn)(struct call *call);
@@ -76,6 +76,9 @@ void call_fail_code(struct call *call, enum pl_code code);
 void call_location(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
 /* Link: <path?query>; rel="next" */
 void call_link_next(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
+
+/* Takes from a class and puts it into the reply's headers; false: the refusal was sent. For rows with LATE. */
+bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
 
 /* The dispatcher: net's hooks call these. */
 void dispatch_request(void *svc, struct req *req);

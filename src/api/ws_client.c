@@ -23,8 +23,10 @@ void ws_client_release(struct ws_client **client)
 	struct ws_client *c = *client;
 
 	*client = NULL;
-	if (--c->holds == 0)
-		pl_free(c);
+	if (--c->holds > 0)
+		return;
+	pl_free(c->session);
+	pl_free(c);
 }
 
 struct pl_task *ws_client_task(struct ws_client *client)
@@ -54,6 +56,21 @@ void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl
 	client->dialect->error(client, id, err);
 }
 
+void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "type", "error");
+	pl_jw_kcstr(&w, "message", pl_err_text(err));
+	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
 static void on_expired(struct ws_conn *conn)
 {
 	ws_client_close(ws_conn_user(conn), PL_E_TOKEN_EXPIRED);
@@ -62,6 +79,11 @@ static void on_expired(struct ws_conn *conn)
 static void on_no_auth(struct ws_conn *conn)
 {
 	ws_client_close(ws_conn_user(conn), PL_E_AUTH_TIMEOUT);
+}
+
+void ws_client_wait_auth(struct ws_client *client)
+{
+	ws_timer(client->conn, pl_now_ns() + svc_config(client->svc)->s.ws_auth_timeout * PL_NS_PER_MS, on_no_auth);
 }
 
 void ws_client_login(struct ws_client *client, const struct auth_who *who)
@@ -169,8 +191,8 @@ static void on_opened(struct ws_conn *conn)
 		c->dialect->ready(c, true);
 	} else if (c->dialect->anonymous != NULL && svc_anonymous(svc_config(c->svc), c->dialect->anonymous)) {
 		c->dialect->ready(c, true);
-	} else {
-		ws_timer(conn, pl_now_ns() + svc_config(c->svc)->s.ws_auth_timeout * PL_NS_PER_MS, on_no_auth);
+	} else if (c->dialect->guest == NULL || !c->dialect->guest(c)) {
+		ws_client_wait_auth(c);
 	}
 }
 
@@ -230,6 +252,8 @@ static void take_over(struct opening *o)
 		c->expires_us = call->who.token.expires_s * PL_US_PER_S;
 	}
 	memcpy(c->who.addr, call->req->task->who.addr, sizeof(c->who.addr));
+	if (c->dialect->made != NULL)
+		c->dialect->made(c, call);
 	if (!ws_accept(ws_sockets, call->req, &client_ops, o->subprotocol, c))
 		ws_client_release(&c);
 }

@@ -17,6 +17,10 @@ struct ws_client;
 /* What a path does with its frames. */
 struct ws_dialect {
 	enum hub_dialect render;
+	/* The handshake is good; before the socket is open. May be NULL. */
+	void (*made)(struct ws_client *client, const struct call *call);
+	/* Open, and nobody is logged in: true if it may go on as a guest's (no time-out for auth). May be NULL. */
+	bool (*guest)(struct ws_client *client);
 	/* Authenticated for the first time: by the handshake, or by an auth frame. */
 	void (*ready)(struct ws_client *client, bool by_handshake);
 	void (*frame)(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame);
@@ -29,8 +33,6 @@ struct ws_dialect {
 	const char *anonymous;
 };
 extern const struct ws_dialect ws_native, ws_room_compat, ws_signaling_compat, ws_metrics, ws_sessions;
-/* {"type":"error","message","code"}: what the compatible sockets share. */
-void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 
 struct ws_client {
 	struct svc *svc;
@@ -42,6 +44,7 @@ struct ws_client {
 	uint16_t subs_count;
 	bool authed, listens_me;		/* listens_me: topic user:me */
 	int64_t room_id;			/* of the path, compatible room sockets */
+	struct ws_session *session;		/* chatbot sockets: theirs */
 	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
 	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
 	bool room_open;
@@ -63,6 +66,10 @@ void ws_client_login(struct ws_client *client, const struct auth_who *who);
 /* Closes with the code of errors.def; nothing when it is closed already. */
 void ws_client_close(struct ws_client *client, enum pl_code code);
 void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+/* {"type":"error","message","code"}: errors of the compatible sockets. */
+void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+/* Closes with 4408 unless a token comes in time. */
+void ws_client_wait_auth(struct ws_client *client);
 /* Sends what was written into buf. */
 void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
 /* svc->on_revoked: closes this worker's sockets of a login session with 4410. */

@@ -14,21 +14,6 @@ struct ws_waiting { struct pl_task *task; struct pl_str content; struct ws_waiti
 
 static void post(struct ws_client *client, struct pl_task *task, struct pl_str content);
 
-void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
-{
-	struct pl_pool *pool = pl_pool_new(0);
-	struct pl_buf buf = PL_BUF(pool);
-	struct pl_jw w = PL_JW(&buf);
-
-	pl_jw_object(&w);
-	pl_jw_kcstr(&w, "type", "error");
-	pl_jw_kcstr(&w, "message", pl_err_text(err));
-	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
-	pl_jw_end_object(&w);
-	ws_client_send(client, &buf);
-	pl_pool_free(&pool);
-}
-
 /* A message sent before its sender listens would never come back to them; it waits until the room is open. */
 static bool wait_for_room(struct ws_client *client, struct pl_task *task, struct pl_str content)
 {

@@ -16,6 +16,8 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "archived", PL_E_ARCHIVED, NULL },
 	{ "conflict", PL_E_CONFLICT, NULL },
 	{ "in_progress", PL_E_IN_PROGRESS, NULL },
+	{ "ended", PL_E_CONFLICT, "The session is over." },
+	{ "session_limit", PL_E_SESSION_LIMIT, NULL },
 	{ "taken_name", PL_E_TAKEN, "This name is already in use." },
 	{ "taken_email", PL_E_TAKEN, "This e-mail address is already in use." },
 	{ "limit", PL_E_CONFLICT, "You have as many of these as are allowed." },

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "db/repo_admin.h"
+#include "db/repo_session.h"
 #include "log.h"
 #include "svc/clerk.h"
 
@@ -13,11 +14,13 @@
 #define PURGE_EVERY_S 3600
 #define PURGE_FIRST_S 60
 #define PURGE_ROWS 1000
+#define EXPIRE_EVERY_S 30
+#define EXPIRE_ROWS 1000
 #define HITS_MAX 1024
 
 struct clerk {
 	struct svc *svc;
-	struct event *hits, *purge;
+	struct event *hits, *purge, *expire;
 };
 
 static void arm(struct event *timer, int seconds)
@@ -88,7 +91,8 @@ static void on_purged(void *arg, const int64_t *rows, const struct pl_err *err)
 
 	if (err != NULL)
 		pl_log(PL_LOG_WARN, task, "old rows not thrown away", "error=%s", pl_err_info(err->code)->code);
-	arm(p->clerk->purge, err == NULL && *rows > 0 ? 1 : PURGE_EVERY_S);
+	if (err == NULL || err->code != PL_E_STOPPING)
+		arm(p->clerk->purge, err == NULL && *rows > 0 ? 1 : PURGE_EVERY_S);
 	pl_task_release(&task);
 }
 
@@ -101,6 +105,29 @@ static void on_purge(evutil_socket_t fd, short what, void *arg)
 	repo_purge(p->clerk->svc->db, task, PURGE_ROWS, on_purged, p);
 }
 
+/* ---- sessions whose life is over ---- */
+
+static void on_expired(void *arg, const int64_t *rows, const struct pl_err *err)
+{
+	struct purge *p = arg;
+	struct pl_task *task = p->task;
+
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, task, "old sessions not marked", "error=%s", pl_err_info(err->code)->code);
+	if (err == NULL || err->code != PL_E_STOPPING) /* then the clerk is gone */
+		arm(p->clerk->expire, err == NULL && *rows == EXPIRE_ROWS ? 1 : EXPIRE_EVERY_S);
+	pl_task_release(&task);
+}
+
+static void on_expire(evutil_socket_t fd, short what, void *arg)
+{
+	struct pl_task *task = pl_task_new(pl_now_ns() + 30 * PL_NS_PER_S);
+	struct purge *p = pl_alloc(task->pool, sizeof(*p));
+
+	*p = (struct purge){ .clerk = arg, .task = task };
+	repo_sessions_expire(p->clerk->svc->db, task, EXPIRE_ROWS, on_expired, p);
+}
+
 struct clerk *clerk_new(struct svc *svc)
 {
 	struct clerk *c = pl_new(sizeof(*c));
@@ -108,9 +135,11 @@ struct clerk *clerk_new(struct svc *svc)
 	c->svc = svc;
 	c->hits = evtimer_new(svc->worker->base, on_hits, c);
 	c->purge = evtimer_new(svc->worker->base, on_purge, c);
-	PL_BUG(c->hits == NULL || c->purge == NULL);
+	c->expire = evtimer_new(svc->worker->base, on_expire, c);
+	PL_BUG(c->hits == NULL || c->purge == NULL || c->expire == NULL);
 	arm(c->hits, HITS_EVERY_S);
 	arm(c->purge, PURGE_FIRST_S);
+	arm(c->expire, 1);
 	return c;
 }
 
@@ -120,6 +149,7 @@ void clerk_free(struct clerk **clerk)
 		return;
 	event_free((*clerk)->hits);
 	event_free((*clerk)->purge);
+	event_free((*clerk)->expire);
 	pl_free(*clerk);
 	*clerk = NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The clerk's rounds: what needs one owner. Refusals go to limit_hits every 10 s, old rows are thrown away every hour.
+ * The clerk's rounds: what needs one owner. Refusals go to limit_hits every 10 s, old rows are thrown away every
+ * hour, sessions whose life is over are marked every 30 s.
  */
 #ifndef SVC_CLERK_H
 #define SVC_CLERK_H

@@ -15,6 +15,7 @@ struct hub;
 struct auth_cache;
 struct agents;
 struct signaling;
+struct sessions;
 struct hub_event;
 struct memo;
 
@@ -33,6 +34,7 @@ struct svc {
 	struct agents *agents;
 	struct signaling *signaling;
 	struct memo *memo;
+	struct sessions *sessions;
 	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
 	void (*on_revoked)(int64_t login_id);
 	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
