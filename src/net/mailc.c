@@ -22,6 +22,7 @@ struct mail {
 	struct pl_str text;
 	size_t at;
 	struct curl_slist *rcpt;
+	char refusal[160];		/* the server's last 4xx or 5xx line */
 	struct mailc_result result;
 	mailc_done_fn *done;
 	void *arg;
@@ -41,6 +42,15 @@ static size_t on_read(char *out, size_t size, size_t count, void *arg)
 	return n;
 }
 
+static void keep_refusal(struct mail *m, const char *line, size_t len)
+{
+	size_t n = 0;
+
+	for (; n < len && n < sizeof(m->refusal) - 1 && line[n] != '\r' && line[n] != '\n'; n++)
+		m->refusal[n] = line[n] >= ' ' && line[n] <= '~' ? line[n] : '?';
+	m->refusal[n] = '\0';
+}
+
 static size_t on_reply(char *data, size_t size, size_t count, void *arg)
 {
 	struct httpc_call *call = arg;
@@ -49,6 +59,8 @@ static size_t on_reply(char *data, size_t size, size_t count, void *arg)
 	bool last = len >= 4 && data[3] == ' ' && (data[0] == '4' || data[0] == '5' || ((m->whole || m->to == NULL) && data[0] == '2'));
 
 	call->got_bytes = true;
+	if (len > 0 && (data[0] == '4' || data[0] == '5'))
+		keep_refusal(m, data, len);
 	if (last)
 		curl_easy_setopt(call->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, QUIT_S);
 	else
@@ -111,8 +123,11 @@ static void mail_verdict(struct httpc_call *call, CURLcode code)
 		m->result.outcome = MAILC_LATER;
 	else
 		m->result.outcome = MAILC_DOWN;
-	snprintf(m->result.why, sizeof(m->result.why), "%.199s",
-	    call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(code));
+	if (reply >= 400 && m->refusal[0] != '\0')
+		snprintf(m->result.why, sizeof(m->result.why), "The mail server said: %s", m->refusal);
+	else
+		snprintf(m->result.why, sizeof(m->result.why), "%.199s",
+		    call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(code));
 	pl_log(PL_LOG_INFO, call->task, "mail server", "url=%s reply=%ld curl=%d why=%s", call->url, reply, (int)code,
 	    m->result.why);
 	httpc_fail(call, PL_E_UPSTREAM, "The mail server did not take it.");

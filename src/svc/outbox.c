@@ -77,7 +77,8 @@ static void tell_server(struct outbox *o, enum mailc_outcome outcome, const char
 
 	if (outcome == MAILC_STOPPED)
 		return;
-	shm_breaker_report(o->svc->shm, SERVER_KEY, good, 1, 1000, pl_now_ns());
+	shm_breaker_allow(o->svc->shm, SERVER_KEY, 0, pl_now_ns());	/* an open one closes by a trial only */
+	shm_breaker_report(o->svc->shm, SERVER_KEY, good, 1, 0, pl_now_ns());
 	o->look_ns = pl_now_ns() + (good ? LOOK_UP_S : LOOK_DOWN_S) * PL_NS_PER_S;
 	if (good != was)
 		pl_log(good ? PL_LOG_INFO : PL_LOG_WARN, NULL, good ? "mail server is up" : "mail server is down", "why=%s", why);

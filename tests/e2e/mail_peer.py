@@ -36,7 +36,7 @@ class Mail:
         self.message = email.message_from_bytes(self.raw, policy=email.policy.default)
         self.id, self.subject = self.message["Message-ID"], self.message["Subject"]
         self.body = self.message.get_content()
-        self.tls, self.login = session.ssl is not None, getattr(session, "auth_data", None)
+        self.tls, self.login = session.ssl is not None, getattr(session, "peer_login", None)
         found = re.search(r"https?://\S+/r/(\S+)", self.body)
         self.token = found.group(1) if found else None
 
@@ -82,7 +82,7 @@ class MailPeer(Controller):
     def check(self, server, session, envelope, mechanism, data):
         self.logins += 1
         good = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == self.login
-        session.auth_data = data.login.decode() if good else None
+        session.peer_login = data.login.decode() if good else None
         return AuthResult(success=good, handled=good)
 
     def start(self):
