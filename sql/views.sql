@@ -4,7 +4,7 @@
 
 SET LOCAL client_min_messages = warning;
 DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
-	v_spend_today, v_usage, v_session_data;
+	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -83,3 +83,19 @@ CREATE VIEW v_session_data AS
 		s.started_at
 	FROM sessions s JOIN session_slots t ON t.session_id = s.id LEFT JOIN users u ON u.id = s.user_id;
 COMMENT ON VIEW v_session_data IS 'What guided forms collected, one row per slot; sensitive values read "sealed"; add ORDER BY started_at, session, collected_at';
+CREATE VIEW v_feedback AS
+	SELECT f.id, u.username, f.target_kind, f.target_id, f.score, f.comment, f.created_at, f.updated_at
+	FROM feedback f JOIN users u ON u.id = f.user_id;
+COMMENT ON VIEW v_feedback IS 'Votes with user names';
+
+CREATE VIEW v_feedback_requests AS
+	SELECT r.id, a.username AS asker, r.channel, r.destination, r.question, r.status, r.on_timeout, r.outcome, r.answer,
+		r.comment, b.username AS answered_by, r.answered_via, r.delivery_error, r.created_at, r.due_at, r.sent_at,
+		r.timed_out_at, r.ended_at
+	FROM feedback_requests r JOIN users a ON a.id = r.asker_id LEFT JOIN users b ON b.id = r.answered_by;
+COMMENT ON VIEW v_feedback_requests IS 'Questions put to humans, with names and what came of them';
+
+CREATE VIEW v_outbox AS
+	SELECT o.id, o.kind, o.destination, o.state, o.tries, o.next_at, o.last_error, o.request_id, o.created_at, o.sent_at
+	FROM outbox o;
+COMMENT ON VIEW v_outbox IS 'What was sent, waits or failed, without its text';

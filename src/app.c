@@ -210,6 +210,7 @@ static bool clerk_start(struct worker *worker, char why[512])
 	if (!worker->single) {
 		svc = (struct svc){ .worker = worker, .shm = worker->shm };
 		svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);
+		svc.httpc = httpc_new(worker->base);
 		worker_on_turn(worker, clerk_turn, NULL);
 	}
 	clerk = clerk_new(&svc);
@@ -229,14 +230,16 @@ static void clerk_drain(struct worker *worker, int ws_close_code, bool cut)
 
 static bool clerk_is_idle(struct worker *worker)
 {
-	return db_idle(svc.db);
+	return db_idle(svc.db) && clerk_idle(clerk);
 }
 
 static void clerk_stop(struct worker *worker)
 {
-	clerk_free(&clerk);
-	if (!worker->single)
+	if (!worker->single) {
+		httpc_free(&svc.httpc);
 		db_free(&svc.db);
+	}
+	clerk_free(&clerk);
 }
 
 const struct app_hooks app_clerk_hooks = { .start = clerk_start, .reload = clerk_reload, .drain = clerk_drain,

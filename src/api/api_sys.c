@@ -4,6 +4,7 @@
  */
 #include "api/call.h"
 #include "api/www.h"
+#include "svc/outbox.h"
 
 #define PAGE_POLICY "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self'; " \
 	"script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -73,10 +74,12 @@ void api_health(struct call *call)
 	bool db = db_up(call->svc->db);
 	bool llm = strcmp(s->llm_default, LLM_LOCAL) == 0 ||
 	    shm_breaker_get(call->svc->shm, pl_str(s->llm_default)) != SHM_OPEN;
+	enum mail_state mail = mail_state(call->svc, call->req->config);
 	struct services_out services = { .database = db ? PL_STR("up") : PL_STR("down"),
-		.llm = llm ? PL_STR("up") : PL_STR("down"), .mail = PL_STR("off"), .knowledge = PL_STR("off") };
-	struct health_out out = { .status = db && llm ? PL_STR("healthy") : PL_STR("degraded"), .services = &services,
-		.version = PL_STR(PARLOUR_VERSION) };
+		.llm = llm ? PL_STR("up") : PL_STR("down"), .knowledge = PL_STR("off"),
+		.mail = mail == MAIL_OFF ? PL_STR("off") : mail == MAIL_UP ? PL_STR("up") : PL_STR("down") };
+	struct health_out out = { .services = &services,
+		.status = db && llm && mail != MAIL_DOWN ? PL_STR("healthy") : PL_STR("degraded"), .version = PL_STR(PARLOUR_VERSION) };
 
 	call_reply_status(call, db ? 200 : 503, &shape_health_out, &out);
 }
