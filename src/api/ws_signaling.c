@@ -95,7 +95,7 @@ static void check(struct ws_client *client, enum kind kind, const struct pl_jval
 	else if (to == NULL && kind >= KIND_OFFER)
 		pl_err_set(err, PL_E_INVALID, "to is needed: an %s goes to one peer", kind == KIND_OFFER ? "offer" :
 		    kind == KIND_ANSWER ? "answer" : "ICE candidate");
-	else if (kind != KIND_JOIN && !client->signaling->peer.joined)
+	else if (kind != KIND_JOIN && client->signaling->peer.joined_ns == 0)
 		pl_err_set(err, PL_E_INVALID, "join comes first");
 	else
 		(void)limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, err);
@@ -116,7 +116,7 @@ static void relay(struct ws_client *client, struct pl_task *task, const struct p
 		return;
 	}
 	if (kind == KIND_JOIN)
-		peer->joined = true;
+		signaling_join(peer);
 	if (kind == KIND_LEAVE)
 		signaling_leave(client->svc->signaling, peer, pl_buf_str(&out));
 	else

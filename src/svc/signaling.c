@@ -4,6 +4,7 @@
  */
 #include "svc/signaling.h"
 
+#include "clock.h"
 #include "svc/hub.h"
 
 #define BUCKETS 256
@@ -25,7 +26,7 @@ struct signaling {
 };
 
 /* In the ring, before the frame. to "": all. */
-struct ring_head { int64_t room_id; char from[SIGNALING_ID + 1], to[SIGNALING_ID + 1]; bool leaves; };
+struct ring_head { int64_t room_id, sent_ns; char from[SIGNALING_ID + 1], to[SIGNALING_ID + 1]; bool leaves; };
 
 static uint64_t topic_key(int64_t room_id)
 {
@@ -99,9 +100,9 @@ static void heard_note(struct signaling_room *room, const struct ring_head *head
 static void deliver(struct signaling_room *room, const struct ring_head *head, struct pl_str frame)
 {
 	for (struct signaling_peer *p = room->peers; p != NULL; p = p->next) {
-		if (!p->joined || strcmp(p->id, head->from) == 0)
+		if (p->joined_ns == 0 || strcmp(p->id, head->from) == 0)
 			continue;
-		if (head->to[0] == '\0' || strcmp(p->id, head->to) == 0)
+		if (head->to[0] == '\0' ? p->joined_ns <= head->sent_ns : strcmp(p->id, head->to) == 0)
 			p->deliver(p->owner, frame);
 	}
 }
@@ -122,6 +123,7 @@ void signaling_send(struct signaling *s, const struct signaling_peer *peer, stru
 		return;
 	memset(&head, 0, sizeof(head));
 	head.room_id = peer->room->id;
+	head.sent_ns = pl_now_ns();
 	memcpy(head.from, peer->id, sizeof(head.from));
 	if (to.len > 0)
 		memcpy(head.to, to.ptr, to.len);
@@ -152,7 +154,7 @@ void signaling_on_ring(struct signaling *s, int from_slot, struct pl_str data)
 static void room_slot_died(struct signaling_room *room, int slot)
 {
 	for (struct heard **at = &room->heard, *h; (h = *at) != NULL;) {
-		struct ring_head head = { .room_id = room->id, .leaves = true };
+		struct ring_head head = { .room_id = room->id, .sent_ns = pl_now_ns(), .leaves = true };
 		char text[64];
 
 		if (h->slot != slot) {
@@ -192,15 +194,22 @@ bool signaling_open(struct signaling *s, struct signaling_peer *peer, int64_t ro
 	return true;
 }
 
+void signaling_join(struct signaling_peer *peer)
+{
+	if (peer->joined_ns == 0)
+		peer->joined_ns = pl_now_ns();
+}
+
 void signaling_leave(struct signaling *s, struct signaling_peer *peer, struct pl_str frame)
 {
 	struct ring_head head;
 
 	memset(&head, 0, sizeof(head));
 	head.room_id = peer->room->id;
+	head.sent_ns = pl_now_ns();
 	head.leaves = true;
 	memcpy(head.from, peer->id, sizeof(head.from));
-	peer->joined = false;
+	peer->joined_ns = 0;
 	deliver(peer->room, &head, frame);
 	post(s, &head, frame);
 }
@@ -213,7 +222,7 @@ void signaling_close(struct signaling *s, struct signaling_peer *peer)
 
 	if (room == NULL)
 		return;
-	if (peer->joined)
+	if (peer->joined_ns != 0)
 		signaling_leave(s, peer, leave_frame(peer->id, text));
 	for (at = &room->peers; *at != peer; at = &(*at)->next)
 		;

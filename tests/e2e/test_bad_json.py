@@ -36,7 +36,8 @@ def scene(shared):
     """Who asks, and the room, role and user that fill the paths' holes."""
     user, other = shared.register(), shared.register()
     room, role = user.room()["id"], user.role()["id"]
-    holes = {"room_id": room, "role_id": role, "user_id": other.id, "generation_id": uuid.uuid4()}
+    holes = {"room_id": room, "role_id": role, "user_id": other.id, "generation_id": uuid.uuid4(),
+             "provider": "openai"}
     return shared, user, room, holes
 
 
