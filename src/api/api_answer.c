@@ -72,6 +72,17 @@ static void say_error(struct call *call, const struct pl_err *err)
 		call_fail(call, err);
 }
 
+/* Browsers get a page, programs the usual error. */
+static void refuse_link(struct call *call)
+{
+	struct pl_str accept = req_header(call->req, "Accept");
+
+	if (accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", 9) != NULL)
+		say(call, 404, "Not a link of this server", "Perhaps the mail program cut it: copy the whole link.");
+	else
+		call_fail_code(call, PL_E_NOT_FOUND);
+}
+
 /* The request that the link is for; a page was sent and false otherwise. */
 static bool read_link(struct call *call, struct pl_str *id_r)
 {
@@ -80,7 +91,7 @@ static bool read_link(struct call *call, struct pl_str *id_r)
 	*id_r = pl_strn(id, PL_UUID_LEN);
 	switch (answer_link_read(call->req->config, call->param[0], pl_wall_us() / PL_US_PER_S, id)) {
 	case ANSWER_LINK_BAD:
-		say(call, 404, "Not a link of this server", "Perhaps the mail program cut it: copy the whole link.");
+		refuse_link(call);
 		return false;
 	case ANSWER_LINK_EXPIRED:
 		say(call, 410, "Too late", "The time for an answer has passed.");

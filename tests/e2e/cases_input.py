@@ -43,9 +43,13 @@ def wrong(kind, required, least, most):
         texts += NO_NUMBER + NO_WHOLE + ([str(int(least) - 1)] if least > 0 else [])
         texts += [str(int(most) + 1)] if 0 < most < 2 ** 53 else []
     elif kind == "F64":
-        texts += NO_NUMBER + ["-0.001", str(most + 0.001), "1" + "0" * 400]
+        texts += NO_NUMBER + [str(least - 0.001), str(most + 0.001), "1" + "0" * 400]
     elif kind == "IDS":
         texts += NO_LIST
+    elif kind == "BOOL":
+        texts += ["0", "1", '"true"', '""', "[]", "{}"]
+    elif kind == "JSON":
+        texts += []  # whatever is JSON; the route's own tests know what else it must be
     elif kind == "ENUM":
         texts += NO_TEXT + ['"x"', '""', '" "', '"PUBLIC"', '"public "', '"public|private"', '"' + "x" * 2000 + '"']
     else:

@@ -281,6 +281,8 @@ def test_links(parlour, slack):
     for bad in (token[:-1], token + "A", "B" + token[1:], token[:30] + ("B" if token[30] != "B" else "C") + token[31:], "x"):
         assert daemon.get(f"/r/{bad}").status_code == 404, bad
         assert daemon.http.post(f"/r/{bad}", data={"answer": "x"}).status_code == 404
+    page = daemon.get("/r/nothing", headers={"Accept": "text/html,*/*"})
+    assert page.status_code == 404 and page.headers["Content-Type"].startswith("text/html")
     assert daemon.http.post(f"/r/{token}", data={"decline": "true"}).status_code == 422
     assert daemon.http.post(f"/r/{token}", data={"answer": "<b>fine"}).status_code == 200
     assert daemon.http.post(f"/r/{token}", data={"answer": "again"}).status_code == 409

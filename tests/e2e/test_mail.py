@@ -276,6 +276,18 @@ def test_queued_by_sql(smtp, post, rows):
     assert base64.b64encode(b"Line one\r\n")[:8] in peer.mails[0].raw
 
 
+def test_one_process_does_it_all(smtp, post):
+    peer = smtp()
+    daemon = post(peer.port, extra=("-1",), workers="1")
+    ann = daemon.register()
+    for i in range(3):
+        request = ask(ann, f"s{i}@example.net", timeout_s=2)
+    sent(ann, request)
+    wait_for(lambda: look(ann, request)["status"] == "expired", 8)
+    assert len(peer.mails) == 3
+    ask(ann)  # perhaps under way when it stops
+
+
 @pytest.mark.parametrize("settings, key", [
     ({"smtp_url": "http://x", "mail_from": "a@b.c"}, "smtp_url"),
     ({"smtp_url": "smtp://user@host", "mail_from": "a@b.c"}, "smtp_url"),
