@@ -20,6 +20,12 @@ NO_NUMBER = ['"1"', '""', '"x"', "true", "false", "[]", "{}", "[1]", '"922337203
 NO_WHOLE = ["1.5", "1e2", "0.1", "-0.5", "9223372036854775808", "-9223372036854775809", "18446744073709551617", "1" + "0" * 100, "-9223372036854775808"]
 NO_LIST = ['"1"', "1", "true", "{}", '{"0":1}', '["1"]', "[null]", "[[1]]", "[1.5]", "[0]", "[-1]", "[9223372036854775808]", "[true]", "[" + "1," * 16 + "1]"]
 
+OTHER_QUERIES = {
+    "STR": ["", "%00", "%ff", "x%00", "%C0%B1"],
+    "ENUM": ["", "x", "%00", "%ff", "asc,desc", "1", "null"],
+    "TIME": ["", "x", "yesterday", "5", "2026", "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z", "%00", "%ff", "NaN", "-1"],
+}
+
 
 def read(name):
     with open(API + name, encoding="utf-8") as table:
@@ -69,6 +75,9 @@ def queries():
     table = shapes()
     for method, path, _, shape, _ in ROUTE.findall(read("routes.def")):
         for field, kind, _, least, most in table.get(shape, []):
+            if kind in OTHER_QUERIES:
+                yield method, path, field, OTHER_QUERIES[kind] + (["x" * (int(most) + 1)] if kind == "STR" else [])
+                continue
             assert kind == "I64", "a new kind of query field needs its wrong values here"
             texts = ["", "x", "1.5", "1e2", "0x1", "-", "+", "1x", "null", "true", "NaN", "[1]", "9223372036854775808", "-1", "%00", "%ff", "1%00", "%C0%B1", "%", "%1",
                      "%zz", "%31%", "%D9%A1", "1%202", "1,2", "%2531", str(int(least) - 1)]
