@@ -323,6 +323,9 @@ def test_sql_in_every_path_and_query(shared, ann):
     for method, path, field, _ in queries():
         for text in SQL:
             answer = ann.request(method, filled(path, room_id=room) + f"?{field}={text}".replace("#", "%23"))
+            if answer.status_code == 200 and field in ("developer_id", "model"):
+                assert answer.json() == [], "a text that nothing has"
+                continue
             assert answer.status_code == 422 or text.startswith("&") or answer.status_code == 400, (path, field, text, answer.text[:200])
     for name in ("order", "sort", "fields", "filter", "where", "offset", "q"):
         for text in SQL[:12]:
