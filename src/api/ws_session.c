@@ -6,6 +6,7 @@
  *   opened -> whose session is it? -> [wait for auth] -> open_session -> [session_make] -> greet -> next, one at a time
  */
 #include "api/ws_client.h"
+#include "clock.h"
 #include "leaf.h"
 #include "svc/session.h"
 
@@ -228,6 +229,7 @@ static void next_message(struct ws_client *client)
 			step = step_new(client, task);
 			step->message = w->message;
 			task->who = client->who;
+			task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S; /* it may have waited longer */
 			repo_session_get(client->svc->db, task, pl_str(s->id), caller_of(client), on_session, step);
 		}
 		pl_task_release(&task);
