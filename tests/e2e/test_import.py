@@ -2,6 +2,8 @@
 """Coming over from another system: accounts, roles, rooms, messages through parlourctl import."""
 
 import json
+import os
+import re
 
 import pytest
 
@@ -9,6 +11,7 @@ from usagedata import lines, unique
 
 BCRYPT = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
 PASSWORD = "U*U"
+IMPORT_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../contrib/import")
 
 
 @pytest.fixture(name="bring")
@@ -129,3 +132,31 @@ def test_broken_lines_and_taken_names(bring, old):
 def test_wants_a_source(shared):
     done = shared.ctl("import", "users", "/dev/null", check=False)
     assert done.returncode == 64 and "--source" in done.stderr
+
+
+def test_export_queries_fit(shared, rows, bring):
+    """The queries of contrib/import against the tables of a FastAPI back end, and the import of what they print."""
+    tag = unique().replace("-", "")[:8]
+    rows(f"""CREATE SCHEMA old;
+        CREATE TABLE old."user" (id int, email text, username text, name text, hashed_password text, is_active bool, created_at timestamp);
+        CREATE TABLE old.role (id int, user_id int, name text, instructions text, created_at timestamp);
+        CREATE TABLE old.room (id int, name text, created_by int, created_at timestamp);
+        CREATE TABLE old.message (id int, room_id int, user_id int, role_id int, content text, created_at timestamp);
+        INSERT INTO old."user" VALUES (1, 'x{tag}@example.org', 'x{tag}', 'X', '{BCRYPT}', true, '2024-01-01 10:00'),
+            (2, 'y+{tag}@example.org', NULL, NULL, '{BCRYPT}', true, '2024-01-01 11:00');
+        INSERT INTO old.role VALUES (1, 1, 'The {tag} sage', 'Be brief.', '2024-01-02');
+        INSERT INTO old.room VALUES (5, 'General', 1, '2024-01-05');
+        INSERT INTO old.message VALUES (1, 5, 2, NULL, 'hello', '2024-01-04'), (2, 5, 2, 1, 'hello back', '2024-01-05')""")
+    try:
+        for kind, count in (("users", 2), ("roles", 1), ("rooms", 1), ("messages", 2)):
+            with open(f"{IMPORT_DIR}/fastapi-{kind}.sql", encoding="utf-8") as file:
+                found = rows(re.sub(r'FROM ("user"|role|room|message) ', r"FROM old.\1 ", file.read()))
+            text = "\n".join(json.dumps(r[0]) for r in found)
+            assert bring(kind, text).stdout == f"{count} imported, 0 duplicates, 0 refused\n"
+    finally:
+        rows("DROP SCHEMA old CASCADE")
+    user = shared.login(f"y_{tag}", PASSWORD)
+    assert user.get("/api/auth/me").json()["email"] == f"y+{tag}@example.org"
+    stored = rows("SELECT m.author_kind, m.content FROM messages m JOIN import_ids i ON i.room_id = m.room_id AND i.new_id = m.seq "
+                  f"WHERE i.source = '{bring.source}' ORDER BY m.seq")
+    assert [tuple(r) for r in stored] == [("user", "hello"), ("role", "hello back")]
