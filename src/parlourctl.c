@@ -241,7 +241,7 @@ static const struct verb verbs[] = {
 	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
 	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
 	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN]", "account cfo/demo, room lobby, role assistant" },
-	{ "import", run_import, 2, "usage|series FILE [--source NAME] [--dry-run]", "usage sessions, or daily series, from a file" },
+	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]", "usage, series, users, roles, rooms or messages" },
 	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
 	{ "version", run_version, 0, "", "" },
 	{ "help", run_help, 0, "", "" },

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "ctl/ctl_import.h"
+#include "ctl/ctl_import_int.h"
 #include "db/db_import.h"
 #include "svc/usage_read.h"
 
@@ -12,8 +12,6 @@
 #define FILE_BYTES_MAX (1024LL * 1024 * 1024)
 
 enum { EXIT_USAGE = 64, EXIT_REFUSED = 65, EXIT_NO_FILE = 66, EXIT_AWAY = 69, EXIT_DB = 70 };
-
-struct run { const struct ctl_import_opts *opts; struct db_import *db; FILE *complaints; int64_t good, fresh, refused; };
 
 static bool read_all(const char *path, struct pl_buf *out, char why[512])
 {
@@ -38,7 +36,7 @@ static bool read_all(const char *path, struct pl_buf *out, char why[512])
 }
 
 /* Up to 1000 records. false: the database refused. *more_r: there may be others. */
-static bool one_batch(struct run *run, struct usage_text *text, bool *more_r, char why[512])
+static bool one_batch(struct import_run *run, struct usage_text *text, bool *more_r, char why[512])
 {
 	struct pl_pool *pool = pl_pool_new(65536);
 	bool series = strcmp(run->opts->kind, "series") == 0, good = true;
@@ -65,7 +63,7 @@ static bool one_batch(struct run *run, struct usage_text *text, bool *more_r, ch
 	return good;
 }
 
-static int everything(struct run *run, struct pl_str all, char why[512])
+static int everything(struct import_run *run, struct pl_str all, char why[512])
 {
 	struct usage_text text;
 	bool more = true, good = true;
@@ -75,6 +73,10 @@ static int everything(struct run *run, struct pl_str all, char why[512])
 	if (run->db == NULL)
 		return EXIT_AWAY;
 	usage_text_init(&text, all);
+	if (ctl_import_over_kind(run->opts->kind) != NULL) {
+		more = false;
+		good = ctl_import_over(run, all, why);
+	}
 	while (more && good)
 		good = one_batch(run, &text, &more, why);
 	if (!db_import_close(&run->db, good && !run->opts->dry_run, good ? why : ignored) || !good)
@@ -84,13 +86,17 @@ static int everything(struct run *run, struct pl_str all, char why[512])
 
 int ctl_import(const struct ctl_import_opts *opts, FILE *out, FILE *complaints, char why[512])
 {
-	struct run run = { .opts = opts, .complaints = complaints };
+	struct import_run run = { .opts = opts, .complaints = complaints };
 	struct pl_buf all = { 0 };
-	bool series = strcmp(opts->kind, "series") == 0;
+	bool series = strcmp(opts->kind, "series") == 0, over = ctl_import_over_kind(opts->kind) != NULL;
 	int status = EXIT_NO_FILE;
 
-	if (!series && strcmp(opts->kind, "usage") != 0) {
-		snprintf(why, 512, "import takes `usage FILE` or `series FILE`");
+	if (!series && !over && strcmp(opts->kind, "usage") != 0) {
+		snprintf(why, 512, "import takes usage, series, users, roles, rooms or messages, and a FILE");
+		return EXIT_USAGE;
+	}
+	if (over && opts->source == NULL) {
+		snprintf(why, 512, "import %s needs --source: a name for the old system, the same for all its files", opts->kind);
 		return EXIT_USAGE;
 	}
 	if (opts->source != NULL && (opts->source[0] == '\0' || strlen(opts->source) > 64 ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parlourctl import: usage sessions and daily series from files into the database.
+ * parlourctl import: usage sessions, daily series, accounts, roles, rooms and messages from files into the database.
  */
 #ifndef CTL_CTL_IMPORT_H
 #define CTL_CTL_IMPORT_H
@@ -11,8 +11,8 @@
 #include "pool.h"
 
 struct ctl_import_opts {
-	const char *dsn, *kind, *path;	/* kind: usage or series; path "-": standard input */
-	const char *source;		/* of usage sessions that name none; NULL: "import" */
+	const char *dsn, *kind, *path;	/* kind: usage, series, users ...; path "-": standard input */
+	const char *source;		/* of usage sessions that name none; NULL: "import"; needed by users ... */
 	bool dry_run;			/* check and count, store nothing */
 };
 /*

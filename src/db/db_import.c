@@ -49,6 +49,24 @@ bool db_import_rows(struct db_import *import, bool series, struct pl_str rows, i
 	return good;
 }
 
+bool db_import_over(struct db_import *import, const char *source, const char *kind, struct pl_str lines,
+    struct pl_str records, db_import_outcome_fn *on_outcome, void *arg, char why[512])
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	const char *params[] = { source, kind, pl_str_c(pool, lines), pl_str_c(pool, records) };
+	PGresult *res = PQexecParams(import->pg, "SELECT line, outcome FROM import_all($1, $2, $3, $4)", PL_COUNT(params), NULL,
+	    params, NULL, NULL, 0);
+	bool good = PQresultStatus(res) == PGRES_TUPLES_OK;
+
+	for (int i = 0; good && i < PQntuples(res); i++)
+		on_outcome(arg, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1));
+	if (!good)
+		snprintf(why, 512, "the database refused: %.400s", PQresultErrorMessage(res));
+	PQclear(res);
+	pl_pool_free(&pool);
+	return good;
+}
+
 bool db_import_close(struct db_import **import, bool keep, char why[512])
 {
 	bool good = migrate_exec((*import)->pg, keep ? "COMMIT" : "ROLLBACK", keep ? "commit" : "rollback", why);

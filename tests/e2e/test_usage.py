@@ -282,7 +282,7 @@ def test_ctl_imports_series(shared, rows):
 
 def test_ctl_import_says_what_is_wrong(shared):
     assert shared.ctl("import", "usage", "/nowhere/x", check=False).returncode == 66
-    assert shared.ctl("import", "rooms", "/dev/null", check=False).returncode == 64
+    assert shared.ctl("import", "people", "/dev/null", check=False).returncode == 64
     assert shared.ctl("import", "usage", check=False).returncode == 64
 
 
