@@ -14,6 +14,9 @@ struct db_import;
 struct db_import *db_import_open(const char *dsn, char why[512]) PL_MUSTCHECK;
 /* Calls usage_import() or usage_series_import() with a JSON array; *count_r: how many were new (or changed). */
 bool db_import_rows(struct db_import *import, bool series, struct pl_str rows, int64_t *count_r, char why[512]) PL_MUSTCHECK;
+struct import_document { const char *source, *title, *text, *sha256, *chunks; };
+/* Calls knowledge_put(); *fresh_r: its text was not there before. */
+bool db_import_document(struct db_import *import, const struct import_document *in, bool *fresh_r, char why[512]) PL_MUSTCHECK;
 /* Commits (keep) or takes everything back, closes, clears *import. */
 bool db_import_close(struct db_import **import, bool keep, char why[512]) PL_MUSTCHECK;
 
