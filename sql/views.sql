@@ -4,7 +4,7 @@
 
 SET LOCAL client_min_messages = warning;
 DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
-	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox;
+	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox, v_knowledge;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -99,3 +99,11 @@ CREATE VIEW v_outbox AS
 	SELECT o.id, o.kind, o.destination, o.state, o.tries, o.next_at, o.last_error, o.request_id, o.created_at, o.sent_at
 	FROM outbox o;
 COMMENT ON VIEW v_outbox IS 'What was sent, waits or failed, without its text';
+
+CREATE VIEW v_knowledge AS
+	SELECT d.id, d.title, d.source, octet_length(d.content) AS bytes,
+		(SELECT count(*) FROM knowledge_chunks c WHERE c.document_id = d.id) AS passages,
+		(SELECT count(*) FROM session_messages m WHERE m.citations @> jsonb_build_array(jsonb_build_object('document', d.id)))
+			AS cited, u.username AS author, d.created_at, d.updated_at
+	FROM knowledge_documents d LEFT JOIN users u ON u.id = d.author_id;
+COMMENT ON VIEW v_knowledge IS 'Documents of the knowledge base, and how many answers in sessions were given passages of them';

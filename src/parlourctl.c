@@ -14,6 +14,7 @@
 #include "core/control.h"
 #include "core/settings.h"
 #include "ctl/ctl_import.h"
+#include "ctl/ctl_knowledge.h"
 #include "db/db_admin.h"
 #include "leaf.h"
 #include "passwd.h"
@@ -34,7 +35,7 @@ struct ctl {
 	struct config *config;		/* read when first needed */
 };
 
-struct verb { const char *name; int (*run)(struct ctl *ctl); int args; const char *usage, *text; };
+struct verb { const char *name; int (*run)(struct ctl *ctl); int args; const char *usage, *text; };	/* args -1: run() counts them */
 
 static int usage(FILE *out);
 
@@ -191,6 +192,22 @@ static int run_import(struct ctl *ctl)
 	return why[0] == '\0' ? status : complain(why, status);
 }
 
+static int run_knowledge(struct ctl *ctl)
+{
+	const char *dsn = need_dsn(ctl), *dir = ctl->argc == 2 ? ctl->argv[1] : NULL;
+	char why[512] = "";
+	int status;
+
+	if (ctl->argc < 1 || ctl->argc > 2 || strcmp(ctl->argv[0], "load") != 0)
+		return complain("knowledge takes `load [DIRECTORY]`", USAGE);
+	if (dsn == NULL || (dir == NULL && !need_config(ctl)))
+		return BAD_CONFIG;
+	if (dir == NULL)
+		dir = ctl->config->s.knowledge_dir[0] != '\0' ? ctl->config->s.knowledge_dir : PARLOUR_KNOWLEDGEDIR;
+	status = ctl_knowledge_load(dsn, dir, stdout, stderr, why);
+	return why[0] == '\0' ? status : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_genkey(struct ctl *ctl)
@@ -242,6 +259,7 @@ static const struct verb verbs[] = {
 	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
 	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN]", "account cfo/demo, room lobby, role assistant" },
 	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]", "usage, series, users, roles, rooms or messages" },
+	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
 	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
 	{ "version", run_version, 0, "", "" },
 	{ "help", run_help, 0, "", "" },
@@ -296,7 +314,7 @@ int main(int argc, char **argv)
 	ctl.argv = argv + optind + 1;
 	for (size_t i = 0; i < PL_COUNT(verbs); i++)
 		if (strcmp(verbs[i].name, argv[optind]) == 0)
-			status = ctl.argc == verbs[i].args ? verbs[i].run(&ctl) : usage(stderr);
+			status = verbs[i].args < 0 || ctl.argc == verbs[i].args ? verbs[i].run(&ctl) : usage(stderr);
 	if (status < 0) {
 		fprintf(stderr, "parlourctl: %s is no verb\n", argv[optind]);
 		status = usage(stderr);

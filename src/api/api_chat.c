@@ -64,7 +64,8 @@ static void on_answer(void *arg, const struct session_reply *reply, const struct
 		return;
 	}
 	out = (struct chat_out){ .response = reply->text, .message = reply->text, .session_id = reply->session_id,
-		.data_collected = reply->collected, .is_complete = reply->is_complete };
+		.data_collected = reply->collected, .is_complete = reply->is_complete,
+		.citations = reply->citations };
 	if (!chat->stream) {
 		call_reply(call, &shape_chat_out, &out);
 		return;

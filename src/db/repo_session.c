@@ -249,6 +249,7 @@ void repo_session_answer(struct db *db, struct pl_task *task, const struct sessi
 	pgcall_text(call, in->requested);
 	pgcall_bool(call, in->is_complete);
 	pgcall_bool(call, in->again);
+	pgcall_text(call, in->citations);
 	pgcall_start(call);
 }
 

@@ -83,6 +83,7 @@ struct session_answer {
 	struct pl_str slots;			/* JSON, see session_answer(); absent: the form stays as it is */
 	struct pl_str requested;		/* absent: none */
 	bool is_complete, again;		/* again: it may be stored already */
+	struct pl_str citations;		/* JSON list; absent: none */
 };
 /* PL_E_NOT_FOUND. */
 void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in, db_done_fn *done, void *arg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One answer from its place in the tables to the model's last word:
- * agent_start -> run_on_begun -> run_on_history -> on_delta* -> on_done (agent_end.c takes over).
+ * agent_start -> run_on_begun -> run_on_history -> run_on_found -> run_on_key -> on_delta* -> on_done (agent_end.c takes over).
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "log.h"
 #include "svc/agent_job.h"
+#include "svc/knowledge.h"
 #include "svc/limits.h"
 #include "svc/provider_key.h"
 
@@ -160,6 +161,19 @@ static void run_on_key(void *arg, struct pl_str key, const struct pl_err *err)
 	job->call = llm_ask(job->agents->svc->llm, job->task, &job->ask, on_delta, on_done, job);
 }
 
+static void run_on_found(void *arg, const struct knowledge_found *found)
+{
+	struct agent_job *job = arg;
+
+	if (found->prompt.ptr != NULL)
+		job->ask.system = pl_str(pl_sprintf(job->task->pool, "%.*s%.*s", PL_FMT(job->ask.system), PL_FMT(found->prompt)));
+	if (provider_key_wanted(job->question.asker_id, job->ask.upstream))
+		provider_key_find(job->agents->svc, job->config, job->task, job->question.asker_id, job->ask.upstream, run_on_key,
+		    job);
+	else
+		run_on_key(job, PL_STR_NONE, NULL);
+}
+
 static void run_on_history(void *arg, const struct message_list *list, const struct pl_err *err)
 {
 	struct agent_job *job = arg;
@@ -182,11 +196,8 @@ static void run_on_history(void *arg, const struct message_list *list, const str
 	job->ask.system = pl_str(pl_sprintf(job->task->pool, "You are %.*s, taking part in the chat room \"%.*s\". Messages of "
 	    "others begin with their name and a colon; yours do not.\n%.*s", PL_FMT(job->role.name),
 	    PL_FMT(job->question.room_name), PL_FMT(job->role.instructions)));
-	if (provider_key_wanted(job->question.asker_id, job->ask.upstream))
-		provider_key_find(job->agents->svc, job->config, job->task, job->question.asker_id, job->ask.upstream, run_on_key,
-		    job);
-	else
-		run_on_key(job, PL_STR_NONE, NULL);
+	knowledge_find(job->agents->svc, job->config, job->task, list->count > 0 ? list->rows[list->count - 1].content : PL_STR(""),
+	    run_on_found, job);
 }
 
 static void run_on_begun(void *arg, const struct generation_begun *begun, const struct pl_err *err)

@@ -27,6 +27,7 @@ struct session_job {
 	struct form_state state;
 	struct form_step step;
 	struct pl_str message, masked, form_text;
+	struct pl_str passages;			/* of the knowledge base, for the model; absent: none */
 	int64_t question;			/* seq of the message once it is stored */
 	int64_t user_id;
 

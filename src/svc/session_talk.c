@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A message on its way to an answer:
- * session_talk -> [talk_extract -> on_extracted] -> talk_say -> on_said -> [on_history -> on_delta* -> on_answered] ->
+ * session_talk -> [talk_extract -> on_extracted] -> talk_say -> on_said -> [on_found -> on_history -> on_delta* -> on_answered] ->
  * session_job_store (session_end.c).
  */
 #include <math.h>
 
 #include "clock.h"
 #include "log.h"
+#include "svc/knowledge.h"
 #include "svc/session_job.h"
 
 #define EXTRACT_MAX_BYTES 8192
@@ -128,13 +129,24 @@ static void on_history(void *arg, const struct session_history *history, const s
 	messages = pl_alloc(job->task->pool, ((size_t)history->count + 1) * sizeof(*messages));
 	request.messages = messages;
 	request.messages_count = gather(job, history, messages);
-	request.system = pl_str(pl_sprintf(job->task->pool, "You are the assistant of %s. Answer briefly and to the point.%s%s%s",
+	request.system = pl_str(pl_sprintf(job->task->pool, "You are the assistant of %s. Answer briefly and to the point.%s%s%s%.*s",
 	    job->config->s.server_name, job->form != NULL ? " Beside your answers a form is filled in (" : "",
-	    job->form != NULL ? job->form->title : "", job->form != NULL ? "); others ask for its values, you do not." : ""));
+	    job->form != NULL ? job->form->title : "", job->form != NULL ? "); others ask for its values, you do not." : "",
+	    PL_FMT(job->passages)));
 	ask(job, &request, on_delta, on_answered);
 }
 
 /* ---- the message is stored ---- */
+
+static void on_found(void *arg, const struct knowledge_found *found)
+{
+	struct session_job *job = arg;
+
+	job->passages = found->prompt;
+	job->end.citations = found->citations;
+	repo_session_history(job->sessions->svc->db, job->task, pl_str(job->id), job->question,
+	    (int)job->config->s.llm_history, on_history, job);
+}
 
 static void on_said(void *arg, const int64_t *seq, const struct pl_err *err)
 {
@@ -161,8 +173,7 @@ static void on_said(void *arg, const int64_t *seq, const struct pl_err *err)
 		session_job_store(job);
 		return;
 	}
-	repo_session_history(job->sessions->svc->db, job->task, pl_str(job->id), job->question,
-	    (int)job->config->s.llm_history, on_history, job);
+	knowledge_find(job->sessions->svc, job->config, job->task, job->masked, on_found, job);
 }
 
 static void talk_say(struct session_job *job)
