@@ -98,9 +98,9 @@ int ctl_knowledge_load(const char *dsn, const char *dir, FILE *out, FILE *compla
 	load.db = db_import_open(dsn, why);
 	for (int i = 0; i < count; i++) {
 		good = good && load.db != NULL && one_file(&load, entries[i]->d_name, why);
-		free(entries[i]); /* scandir()'s */
+		pl_free(entries[i]); /* scandir()'s */
 	}
-	free(entries);
+	pl_free(entries);
 	if (load.db == NULL)
 		return EXIT_AWAY;
 	if (!db_import_close(&load.db, good, good ? why : ignored) || !good)
