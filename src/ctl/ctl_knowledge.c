@@ -17,11 +17,11 @@ enum { EXIT_REFUSED = 65, EXIT_NO_DIR = 66, EXIT_AWAY = 69, EXIT_DB = 70 };
 
 struct load { const char *dir; struct db_import *db; FILE *complaints; int fresh, same, refused; };
 
-static int is_text(const struct dirent *entry)
+static bool is_text(const char *name)
 {
-	const char *dot = strrchr(entry->d_name, '.');
+	const char *dot = strrchr(name, '.');
 
-	return dot != NULL && dot != entry->d_name && (strcmp(dot, ".txt") == 0 || strcmp(dot, ".md") == 0);
+	return dot != NULL && dot != name && (strcmp(dot, ".txt") == 0 || strcmp(dot, ".md") == 0);
 }
 
 /* NULL, or why the file cannot be a document. */
@@ -83,28 +83,68 @@ static bool one_file(struct load *load, const char *name, char why[512])
 	return good;
 }
 
-int ctl_knowledge_load(const char *dsn, const char *dir, FILE *out, FILE *complaints, char why[512])
+static int by_name(const void *a, const void *b)
 {
-	struct load load = { .dir = dir, .complaints = complaints };
-	struct dirent **entries = NULL;
-	int count = scandir(dir, &entries, is_text, alphasort);
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of its text files, sorted; -1: it cannot be read (errno). */
+static int list_files(struct pl_pool *pool, const char *dir, const char ***names_r)
+{
+	DIR *stream = opendir(dir);
+	const struct dirent *entry;
+	const char **names;
+	int max = 64, count = 0;
+
+	if (stream == NULL)
+		return -1;
+	names = pl_alloc(pool, (size_t)max * sizeof(*names));
+	while ((entry = readdir(stream)) != NULL) {
+		if (!is_text(entry->d_name))
+			continue;
+		if (count == max) {
+			const char **more = pl_alloc(pool, (size_t)max * 2 * sizeof(*more));
+
+			memcpy(more, names, (size_t)max * sizeof(*more));
+			names = more;
+			max *= 2;
+		}
+		names[count++] = pl_sprintf(pool, "%s", entry->d_name);
+	}
+	closedir(stream);
+	qsort(names, (size_t)count, sizeof(*names), by_name);
+	*names_r = names;
+	return count;
+}
+
+static int load_files(struct load *load, const char *dsn, const char *const *names, int count, char why[512])
+{
 	bool good = true;
 	char ignored[512];
 
-	if (count < 0) {
-		snprintf(why, 512, "%.300s: %s", dir, strerror(errno));
-		return EXIT_NO_DIR;
-	}
-	load.db = db_import_open(dsn, why);
-	for (int i = 0; i < count; i++) {
-		good = good && load.db != NULL && one_file(&load, entries[i]->d_name, why);
-		pl_free(entries[i]); /* scandir()'s */
-	}
-	pl_free(entries);
-	if (load.db == NULL)
+	load->db = db_import_open(dsn, why);
+	if (load->db == NULL)
 		return EXIT_AWAY;
-	if (!db_import_close(&load.db, good, good ? why : ignored) || !good)
+	for (int i = 0; i < count && good; i++)
+		good = one_file(load, names[i], why);
+	if (!db_import_close(&load->db, good, good ? why : ignored) || !good)
 		return EXIT_DB;
-	fprintf(out, "%d loaded, %d unchanged, %d refused\n", load.fresh, load.same, load.refused);
-	return load.refused > 0 ? EXIT_REFUSED : 0;
+	return load->refused > 0 ? EXIT_REFUSED : 0;
+}
+
+int ctl_knowledge_load(const char *dsn, const char *dir, FILE *out, FILE *complaints, char why[512])
+{
+	struct load load = { .dir = dir, .complaints = complaints };
+	struct pl_pool *pool = pl_pool_new(0);
+	const char **names = NULL;
+	int count = list_files(pool, dir, &names), status = EXIT_NO_DIR;
+
+	if (count < 0)
+		snprintf(why, 512, "%.300s: %s", dir, strerror(errno));
+	else
+		status = load_files(&load, dsn, names, count, why);
+	if (status == 0 || status == EXIT_REFUSED)
+		fprintf(out, "%d loaded, %d unchanged, %d refused\n", load.fresh, load.same, load.refused);
+	pl_pool_free(&pool);
+	return status;
 }
