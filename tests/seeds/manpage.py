@@ -38,9 +38,9 @@ say what was chosen.
 .Sh ROWS
 '''
 TAIL = '''.Sh SEE ALSO
+.Xr parlour.conf 5 ,
 .Xr parlour-api 7 ,
 .Xr parlour-ws 7 ,
-.Xr parlour.conf 5 ,
 .Xr parlourctl 8 ,
 .Xr parlourd 8
 '''
@@ -54,9 +54,9 @@ def page():
     text = HEAD + ".Bl -tag -width 123x\n"
     for row in rows.ROWS:
         said, note = rows.verdict(row)
-        text += f".It {row[0]}\n{escaped(row[1])}\n.Pq {row[2].replace(';', ',')} :\n.Em {escaped(said)}" + "\n"
+        text += f".It {row[0]}\n{escaped(row[1])}\n.Pq {row[2].replace(';', ',')} ,\n.Em {escaped(said)}" + "\n"
         if note:
-            text = text[:-1] + f" .\n{escaped(note[0].upper() + note[1:] if note[0].isalpha() and note[1:2] != '_' else note)}.\n"
+            text = text[:-1] + f" :\n{escaped(note)}.\n"
     counts = [sum(rows.verdict(row)[0] == kind for row in rows.ROWS) for kind in (rows.WORKS, rows.LATER, rows.NOT_OURS)]
     return text + f".El\n.Pp\nOf {len(rows.ROWS)} rows {counts[0]} work, {counts[1]} come later, {counts[2]} are not ours.\n" + TAIL
 

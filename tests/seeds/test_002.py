@@ -95,7 +95,8 @@ def test_endpoint_table(opened, boss, path, method):
         assert opened.post(path, {"refresh_token": tokens["refresh_token"]}).json()["access_token"]
     elif path == "/api/sessions/{id}":
         assert boss.get("/api/sessions/sess-123").status_code == 200
-        assert opened.get("/api/sessions/sess-123").status_code in (200, 404), "open or hidden, never an error"
+        assert opened.register().get("/api/sessions/sess-123").status_code == 404, "other users' rows do not exist"
+        assert opened.get("/api/sessions/sess-123").status_code == 401, "an external id is no credential"
     else:
         assert opened.get(path).status_code == 200
         assert boss.get(path).status_code == 200
