@@ -74,6 +74,9 @@ def test_several_connections_of_one_user(ann):
     room = ann.room()["id"]
     path = f"/ws/chat/{room}"
     with ann.ws(path, native=False) as one, ann.ws(path, native=False) as two:
+        two.send_text('{"message": "we listen"}')
+        one.expect("message", content="we listen")
+        two.expect("message", content="we listen")
         one.send_text('{"message": "from the first"}')
         assert one.expect("message")["content"] == two.expect("message")["content"] == "from the first"
 

@@ -55,8 +55,12 @@ def test_models(ann):
 def test_room_chat_and_ai_answer(ann, bob):
     """/ws/chat/{room_id}: to every member; a role answers by itself, and the message says that it did."""
     role = ann.role(name="Helper")
-    room = ann.room(role_ids=[role["id"]])["id"]
+    room = ann.room(role_ids=[role["id"]], reply_policy="mention")["id"]
     with ann.ws(f"/ws/chat/{room}", native=False) as one, bob.ws(f"/ws/chat/{room}", native=False) as two:
+        two.send_text('{"message": "we listen"}')
+        for sock in (one, two):
+            assert sock.expect("message", content="we listen")["user_id"] == bob.id
+            sock.inbox.clear()
         one.send_text('{"message": "@Helper hello"}')
         for sock in (one, two):
             said = sock.expect("message")
