@@ -176,16 +176,17 @@ void api_session_list(struct call *call)
 	const struct sessions_query *q = call->query;
 	bool paged = q->page != SHAPE_NONE || q->page_size != SHAPE_NONE;
 	int64_t size = paged ? or_else(q->page_size, 50) : or_else(q->limit, 50);
-	struct session_filter filter = { .user_id = call->req->task->who.user_id, .anonymous = is_anonymous(call),
+	const struct pl_caller *who = &call->req->task->who;
+	struct session_filter filter = { .user_id = who->user_id, .everybody = is_anonymous(call) || who->access >= ACCESS_ANALYST,
 		.developer = q->developer_id, .model = q->model, .sort = q->sort, .start_us = or_else(q->start, 0),
 		.end_us = or_else(q->end, 0), .descending = !pl_str_is(q->order, "asc"), .limit = (int)size,
 		.offset = paged ? (or_else(q->page, 1) - 1) * size : or_else(q->offset, 0) };
 
-	if (filter.anonymous && !opened_to_all(call->req->config, "sessions")) {
+	if (is_anonymous(call) && !opened_to_all(call->req->config, "sessions")) {
 		call_fail_code(call, PL_E_UNAUTHORIZED);
 		return;
 	}
-	if (filter.anonymous)
+	if (is_anonymous(call))
 		filter.developer = PL_STR_NONE;
 	repo_session_list(call->svc->db, call->req->task, &filter, on_list, call);
 }

@@ -41,7 +41,7 @@ struct session_new {
 };
 /* PL_E_SESSION_LIMIT with retry_after_s. */
 void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done, void *arg);
-/* By UUID or external id. PL_E_NOT_FOUND: absent, or not the caller's. */
+/* By UUID or external id; analysts find imported ones. PL_E_NOT_FOUND: absent, or not the caller's. */
 void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     repo_session_fn *done, void *arg);
 
@@ -50,7 +50,7 @@ void repo_session_owned(struct db *db, struct pl_task *task, struct pl_str key, 
 
 struct session_filter {
 	int64_t user_id;
-	bool anonymous;				/* usage sessions of everybody instead of the user's own */
+	bool everybody;				/* usage sessions of everybody besides the user's own */
 	struct pl_str developer, model, sort;	/* absent: any, any, by time; sort: timestamp, cost, tokens */
 	int64_t start_us, end_us;		/* [start, end); 0: open */
 	bool descending;

@@ -160,6 +160,23 @@ def test_list_pages(daemon, rows):
     assert seen == [4, 3, 2, 1, 0]
 
 
+def test_analysts_see_all_usage(daemon, rows):
+    other, boss = daemon.register(), daemon.register()
+    ext = "ext-" + boss.name
+    usage(rows, other, external_id=ext)
+    chat = make(other)["id"]
+    assert boss.get(f"/api/sessions/{ext}").status_code == 404
+    assert ext not in [i["session_id"] for i in boss.get("/api/sessions").json()]
+    rows(f"UPDATE users SET access = 'analyst' WHERE id = {boss.id}")
+    boss = daemon.login(boss.name, boss.password)
+    own = make(boss)["id"]
+    assert boss.get(f"/api/sessions/{ext}").json()["session_id"] == ext
+    listed = [i["session_id"] for i in boss.get("/api/sessions?page_size=100").json()["items"]]
+    assert ext in listed and own in listed and chat not in listed
+    assert boss.get(f"/api/sessions/{chat}").status_code == 404, "chats stay their users'"
+    assert boss.delete(f"/api/sessions/{ext}").status_code == 404
+
+
 def test_anonymous_setting(parlour, rows):
     daemon = parlour(anonymous="sessions")
     user = daemon.register()
