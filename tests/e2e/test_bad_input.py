@@ -316,7 +316,7 @@ def test_sql_in_every_path_and_query(shared, ann):
                 target = filled(path, {"room_id": room, hole: text.replace("#", "%23").replace("?", "%3F")})
                 body = b'{"content":"x","user_id":1,"key":"sk-0123456789"}' if method in ("POST", "PUT") else None
                 answer = ann.request(method, target, headers=JSON, content=body)
-                assert answer.status_code in (400, 403, 404), (method, target, answer.status_code, answer.text[:200])
+                assert 400 <= answer.status_code < 500, (method, target, answer.status_code, answer.text[:200])
     for method, path, field, _ in queries():
         for text in SQL:
             answer = ann.request(method, filled(path, room_id=room) + f"?{field}={text}".replace("#", "%23"))
