@@ -97,6 +97,9 @@ def test_endpoint_table(opened, boss, path, method):
         assert boss.get("/api/sessions/sess-123").status_code == 200
         assert opened.register().get("/api/sessions/sess-123").status_code == 404, "other users' rows do not exist"
         assert opened.get("/api/sessions/sess-123").status_code == 401, "an external id is no credential"
+    elif path == "/api/profile":
+        assert opened.get(path).status_code == 401, "a profile is somebody's"
+        assert boss.get(path).status_code == 200
     else:
         assert opened.get(path).status_code == 200
         assert boss.get(path).status_code == 200

@@ -128,7 +128,7 @@ def test_four_workers(parlour):
 def test_knowledge(shared, rows):
     from usagedata import analyst  # pylint: disable=import-outside-toplevel
     admin = analyst(shared, rows, "admin")
-    made = admin.post("/api/knowledge", {"title": "Momentum", "content": "Momentum trading follows the trend."})
+    made = admin.post("/api/knowledge", {"title": "Momentum", "text": "Momentum trading follows the trend."})
     assert made.status_code in (200, 201), made.text
     found = admin.post("/api/knowledge/search", {"query": "momentum trading"})
     assert found.status_code == 200 and "trend" in found.text
