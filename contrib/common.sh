@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154,SC2034
 
 build_packages="gcc make autoconf automake pkg-config libevent-dev libpq-dev libcurl4-openssl-dev libyajl-dev libjwt-dev
-	libssl-dev libargon2-dev libinih-dev curl util-linux"
+	libssl-dev libargon2-dev libcrypt-dev libinih-dev curl util-linux"
 check_packages="clang check python3-pytest python3-psycopg python3-websockets python3-httpx python3-aiosmtpd mandoc
 	shellcheck nginx-light chromium chromium-driver xz-utils systemd"
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Argon2id by libargon2; the parameters of a stored hash are read here first, because verifying takes as much memory
- * as the hash says.
+ * as the hash says. bcrypt by libcrypt, for accounts that came from another system: verified, never made.
  */
 #include "passwd.h"
 
 #include <argon2.h>
+#include <crypt.h>
+#include <ctype.h>
 
 #include "leaf.h"
 
@@ -15,7 +17,9 @@ enum {
 	/* What a stored hash may ask for; an imported one beyond this counts as unreadable. */
 	PASSES_MAX = 64,
 	MEMORY_MAX_KIB = 1024 * 1024,
-	LANES_MAX = 16
+	LANES_MAX = 16,
+	BCRYPT_COST_MAX = 16,	/* 2^16 rounds: some seconds */
+	BCRYPT_BYTES = 60
 };
 
 bool pl_passwd_hash(struct pl_str password, struct pl_passwd_cost cost, char out[PL_PASSWD_HASH_MAX])
@@ -73,12 +77,53 @@ static void burn(struct pl_str password, struct pl_passwd_cost cost)
 	pl_wipe(hash, sizeof(hash));
 }
 
+bool pl_passwd_bcrypt(struct pl_str encoded)
+{
+	int64_t cost;
+
+	if (encoded.ptr == NULL || encoded.len != BCRYPT_BYTES)
+		return false;
+	if (!pl_str_starts(encoded, "$2a$") && !pl_str_starts(encoded, "$2b$") && !pl_str_starts(encoded, "$2y$"))
+		return false;
+	if (encoded.ptr[6] != '$' || !pl_str_i64(pl_strn(encoded.ptr + 4, 2), 4, BCRYPT_COST_MAX, &cost))
+		return false;
+	for (size_t i = 7; i < encoded.len; i++) {
+		if (!isalnum((unsigned char)encoded.ptr[i]) && encoded.ptr[i] != '.' && encoded.ptr[i] != '/')
+			return false;
+	}
+	return true;
+}
+
+/* bcrypt sees C strings and ignores what is behind byte 72; a password with a NUL was never set there. */
+static bool bcrypt_verify(struct pl_str password, struct pl_str encoded)
+{
+	struct crypt_data *work = pl_new(sizeof(*work));
+	char phrase[PL_PASSWD_MAX + 1], setting[BCRYPT_BYTES + 1];
+	size_t len = password.len < 72 ? password.len : 72;	/* libcrypt refuses phrases of more than 511 bytes */
+	const char *got;
+	bool good;
+
+	memcpy(phrase, password.ptr, len);
+	phrase[len] = '\0';
+	memcpy(setting, encoded.ptr, BCRYPT_BYTES);
+	setting[BCRYPT_BYTES] = '\0';
+	got = crypt_r(phrase, setting, work);
+	good = got != NULL && strlen(got) == BCRYPT_BYTES && pl_ct_eq(got, BCRYPT_BYTES, setting, BCRYPT_BYTES) &&
+	    memchr(password.ptr, '\0', password.len) == NULL;
+	pl_wipe(phrase, sizeof(phrase));
+	pl_wipe(work, sizeof(*work));
+	pl_free(work);
+	return good;
+}
+
 bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_passwd_cost cost, bool *rehash_r)
 {
 	struct pl_passwd_cost had;
 	char text[PL_PASSWD_HASH_MAX];
 
 	*rehash_r = false;
+	if (password.ptr != NULL && password.len <= PL_PASSWD_MAX && pl_passwd_bcrypt(encoded))
+		return *rehash_r = bcrypt_verify(password, encoded);
 	if (password.ptr == NULL || password.len > PL_PASSWD_MAX || encoded.ptr == NULL ||
 	    encoded.len >= sizeof(text) || memchr(encoded.ptr, '\0', encoded.len) != NULL ||
 	    !cost_read(encoded, &had)) {

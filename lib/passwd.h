@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Argon2id hashes (RFC 9106) in the PHC string form; slow on purpose: only the hasher process calls these.
+ * Argon2id hashes (RFC 9106) in the PHC string form; slow on purpose: only the hasher process calls these. Hashes of
+ * bcrypt ($2a$, $2b$, $2y$, cost up to 16) are verified too: accounts that were imported have them until the first login.
  */
 #ifndef PL_PASSWD_H
 #define PL_PASSWD_H
@@ -18,8 +19,10 @@ struct pl_passwd_cost { uint32_t passes, memory_kib, lanes; };	/* OWASP minimum:
 bool pl_passwd_hash(struct pl_str password, struct pl_passwd_cost cost, char out[PL_PASSWD_HASH_MAX]) PL_MUSTCHECK;
 /*
  * true when it matches. encoded absent or unreadable: burns the same time on a dummy and says false, so that unknown
- * users cost what known ones do. *rehash_r: the hash has another cost than `cost`.
+ * users cost what known ones do. *rehash_r: the hash has another cost than `cost`, or is bcrypt.
  */
 bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_passwd_cost cost, bool *rehash_r);
+/* Whether `encoded` is a bcrypt hash that pl_passwd_verify() takes. */
+bool pl_passwd_bcrypt(struct pl_str encoded);
 
 #endif

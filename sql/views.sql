@@ -3,7 +3,8 @@
 -- a view's tables are read with its owner's rights, its functions run with the reader's.
 
 SET LOCAL client_min_messages = warning;
-DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations;
+DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
+	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox, v_knowledge;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -59,3 +60,50 @@ CREATE VIEW v_unanswered AS
 		AND NOT EXISTS (SELECT FROM generations n WHERE n.room_id = g.room_id AND n.role_id = g.role_id
 			AND n.created_at > g.created_at AND n.state = 'done');
 COMMENT ON VIEW v_unanswered IS 'Questions to models that got no answer, and none after them did';
+
+CREATE VIEW v_usage AS
+	SELECT date_trunc('day', g.at, 'UTC') AS day, u.username, g.upstream, g.model, count(*) AS answers,
+		count(*) FILTER (WHERE g.state IN ('failed', 'interrupted')) AS failed, sum(g.prompt_tokens) AS prompt_tokens,
+		sum(g.completion_tokens) AS completion_tokens, (sum(g.cost_micros) / 1e6)::numeric(18, 6) AS cost_usd,
+		count(*) FILTER (WHERE g.cost_micros IS NULL) AS without_price
+	FROM usage g LEFT JOIN users u ON u.id = g.user_id GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW v_usage IS 'Answers in rooms, tokens and cost per day (UTC), user, upstream and model';
+
+CREATE VIEW v_spend_today AS
+	SELECT coalesce(u.username, '(nobody)') AS username, coalesce(g.upstream, '-') AS upstream, count(*) AS answers,
+		sum(g.prompt_tokens + g.completion_tokens) AS tokens, (sum(g.cost_micros) / 1e6)::numeric(18, 6) AS cost_usd,
+		count(*) FILTER (WHERE g.cost_micros IS NULL) AS without_price
+	FROM usage g LEFT JOIN users u ON u.id = g.user_id
+	WHERE g.at >= date_trunc('day', now(), 'UTC') GROUP BY 1, 2;
+COMMENT ON VIEW v_spend_today IS 'What users'' answers in rooms cost since midnight UTC; without_price: answers whose model is not in model_prices';
+CREATE VIEW v_session_data AS
+	SELECT left(s.id::text, 8) AS session, s.form, coalesce(u.username, 'guest') AS person,
+		CASE WHEN s.is_complete THEN 'complete' ELSE s.state END AS state, t.name AS slot,
+		CASE WHEN t.sealed IS NOT NULL THEN 'sealed' ELSE t.value END AS value, t.raw AS written, t.tries, t.collected_at,
+		s.started_at
+	FROM sessions s JOIN session_slots t ON t.session_id = s.id LEFT JOIN users u ON u.id = s.user_id;
+COMMENT ON VIEW v_session_data IS 'What guided forms collected, one row per slot; sensitive values read "sealed"; add ORDER BY started_at, session, collected_at';
+CREATE VIEW v_feedback AS
+	SELECT f.id, u.username, f.target_kind, f.target_id, f.score, f.comment, f.created_at, f.updated_at
+	FROM feedback f JOIN users u ON u.id = f.user_id;
+COMMENT ON VIEW v_feedback IS 'Votes with user names';
+
+CREATE VIEW v_feedback_requests AS
+	SELECT r.id, a.username AS asker, r.channel, r.destination, r.question, r.status, r.on_timeout, r.outcome, r.answer,
+		r.comment, b.username AS answered_by, r.answered_via, r.delivery_error, r.created_at, r.due_at, r.sent_at,
+		r.timed_out_at, r.ended_at
+	FROM feedback_requests r JOIN users a ON a.id = r.asker_id LEFT JOIN users b ON b.id = r.answered_by;
+COMMENT ON VIEW v_feedback_requests IS 'Questions put to humans, with names and what came of them';
+
+CREATE VIEW v_outbox AS
+	SELECT o.id, o.kind, o.destination, o.state, o.tries, o.next_at, o.last_error, o.request_id, o.created_at, o.sent_at
+	FROM outbox o;
+COMMENT ON VIEW v_outbox IS 'What was sent, waits or failed, without its text';
+
+CREATE VIEW v_knowledge AS
+	SELECT d.id, d.title, d.source, octet_length(d.content) AS bytes,
+		(SELECT count(*) FROM knowledge_chunks c WHERE c.document_id = d.id) AS passages,
+		(SELECT count(*) FROM session_messages m WHERE m.citations @> jsonb_build_array(jsonb_build_object('document', d.id)))
+			AS cited, u.username AS author, d.created_at, d.updated_at
+	FROM knowledge_documents d LEFT JOIN users u ON u.id = d.author_id;
+COMMENT ON VIEW v_knowledge IS 'Documents of the knowledge base, and how many answers in sessions were given passages of them';

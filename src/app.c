@@ -13,7 +13,11 @@
 #include "log.h"
 #include "svc/agent.h"
 #include "svc/clerk.h"
+#include "svc/forms.h"
 #include "svc/hub.h"
+#include "svc/signaling.h"
+#include "svc/memo.h"
+#include "svc/session.h"
 
 #define START_TIME_NS (3 * PL_NS_PER_S)
 #define STOP_TIME_NS (2 * PL_NS_PER_S)
@@ -96,12 +100,17 @@ static bool worker_start(struct worker *worker, char why[512])
 		.on_member = ws_member };
 	route_init();
 	www_load(PARLOUR_WWWDIR);
+	if (!forms_load(PARLOUR_FORMSDIR, why))
+		return false;
 	svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);
 	svc.httpc = httpc_new(worker->base);
 	svc.llm = llm_new(worker->base, svc.httpc, worker->shm);
 	svc.tokens = auth_cache_new();
 	svc.hub = hub_new(&svc);
 	svc.agents = agents_new(&svc);
+	svc.signaling = signaling_new(&svc);
+	svc.memo = memo_new();
+	svc.sessions = sessions_new(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
@@ -128,14 +137,16 @@ static void worker_drain(struct worker *worker, int ws_close_code, bool cut)
 {
 	http_server_drain(http, !cut);
 	ws_server_drain(ws_sockets, ws_close_code, ws_close_code == 1001 ? "stopping" : "restarting", DRAIN_SPREAD_MS);
-	if (cut)
+	if (cut) {
 		agents_cut(svc.agents);
+		sessions_cut(svc.sessions);
+	}
 }
 
 static bool worker_idle(struct worker *worker)
 {
 	return http_server_pending(http) == 0 && ws_server_count(ws_sockets) == 0 && agents_running(svc.agents) == 0 &&
-	    db_idle(svc.db);
+	    sessions_running(svc.sessions) == 0 && db_idle(svc.db);
 }
 
 /* The last chance of running answers: their text is stored and marked interrupted. */
@@ -145,7 +156,8 @@ static void finish_answers(struct worker *worker)
 	struct timeval tick = { 0, 20000 };
 
 	agents_cut(svc.agents);
-	while (agents_running(svc.agents) > 0 && pl_now_ns() < until_ns) {
+	sessions_cut(svc.sessions);
+	while (agents_running(svc.agents) + sessions_running(svc.sessions) > 0 && pl_now_ns() < until_ns) {
 		event_base_loopexit(worker->base, &tick);
 		event_base_dispatch(worker->base);
 		turn(NULL);
@@ -163,17 +175,22 @@ static void worker_stop(struct worker *worker)
 	httpc_free(&svc.httpc);
 	db_free(&svc.db);
 	agents_free(&svc.agents);
+	signaling_free(&svc.signaling);
+	sessions_free(&svc.sessions);
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
+	memo_free(&svc.memo);
 }
 
 static void worker_wake(struct worker *worker, int dead_slot)
 {
 	hub_wake(svc.hub, dead_slot);
-	if (dead_slot >= 0)
+	if (dead_slot >= 0) {
 		agents_adopt(svc.agents);
-	else if (dead_slot == -2)
+		signaling_slot_died(svc.signaling, dead_slot);
+	} else if (dead_slot == -2) {
 		http_server_balance(http);
+	}
 }
 
 const struct app_hooks app_worker_hooks = { .start = worker_start, .reload = worker_reload, .drain = worker_drain,
@@ -193,6 +210,7 @@ static bool clerk_start(struct worker *worker, char why[512])
 	if (!worker->single) {
 		svc = (struct svc){ .worker = worker, .shm = worker->shm };
 		svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);
+		svc.httpc = httpc_new(worker->base);
 		worker_on_turn(worker, clerk_turn, NULL);
 	}
 	clerk = clerk_new(&svc);
@@ -212,14 +230,16 @@ static void clerk_drain(struct worker *worker, int ws_close_code, bool cut)
 
 static bool clerk_is_idle(struct worker *worker)
 {
-	return db_idle(svc.db);
+	return db_idle(svc.db) && clerk_idle(clerk);
 }
 
 static void clerk_stop(struct worker *worker)
 {
-	clerk_free(&clerk);
-	if (!worker->single)
+	if (!worker->single) {
+		httpc_free(&svc.httpc);
 		db_free(&svc.db);
+	}
+	clerk_free(&clerk);
 }
 
 const struct app_hooks app_clerk_hooks = { .start = clerk_start, .reload = clerk_reload, .drain = clerk_drain,

@@ -13,6 +13,8 @@
 
 #include "core/control.h"
 #include "core/settings.h"
+#include "ctl/ctl_import.h"
+#include "ctl/ctl_knowledge.h"
 #include "db/db_admin.h"
 #include "leaf.h"
 #include "passwd.h"
@@ -26,14 +28,14 @@ struct ctl {
 	const char *config_path;
 	const char *overrides[OVERRIDES_MAX];
 	int overrides_count;
-	const char *dsn, *database;
+	const char *dsn, *database, *source;
 	bool dry_run, print;
 	int argc;			/* what stands behind the verb */
 	char **argv;
 	struct config *config;		/* read when first needed */
 };
 
-struct verb { const char *name; int (*run)(struct ctl *ctl); int args; const char *usage, *text; };
+struct verb { const char *name; int (*run)(struct ctl *ctl); int args; const char *usage, *text; };	/* args -1: run() counts them */
 
 static int usage(FILE *out);
 
@@ -177,6 +179,35 @@ static int run_initdb(struct ctl *ctl)
 	return result == MIGRATE_OK ? 0 : complain(why, (int)result);
 }
 
+static int run_import(struct ctl *ctl)
+{
+	struct ctl_import_opts opts = { .dsn = need_dsn(ctl), .kind = ctl->argv[0], .path = ctl->argv[1], .source = ctl->source,
+		.dry_run = ctl->dry_run };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	status = ctl_import(&opts, stdout, stderr, why);
+	return why[0] == '\0' ? status : complain(why, status);
+}
+
+static int run_knowledge(struct ctl *ctl)
+{
+	const char *dsn = need_dsn(ctl), *dir = ctl->argc == 2 ? ctl->argv[1] : NULL;
+	char why[512] = "";
+	int status;
+
+	if (ctl->argc < 1 || ctl->argc > 2 || strcmp(ctl->argv[0], "load") != 0)
+		return complain("knowledge takes `load [DIRECTORY]`", USAGE);
+	if (dsn == NULL || (dir == NULL && !need_config(ctl)))
+		return BAD_CONFIG;
+	if (dir == NULL)
+		dir = ctl->config->s.knowledge_dir[0] != '\0' ? ctl->config->s.knowledge_dir : PARLOUR_KNOWLEDGEDIR;
+	status = ctl_knowledge_load(dsn, dir, stdout, stderr, why);
+	return why[0] == '\0' ? status : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_genkey(struct ctl *ctl)
@@ -227,6 +258,8 @@ static const struct verb verbs[] = {
 	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
 	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
 	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN]", "account cfo/demo, room lobby, role assistant" },
+	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]", "usage, series, users, roles, rooms or messages" },
+	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
 	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
 	{ "version", run_version, 0, "", "" },
 	{ "help", run_help, 0, "", "" },
@@ -244,7 +277,7 @@ static int usage(FILE *out)
 static bool read_options(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' }, { "print", 0, NULL, 'p' },
-		{ "database", 1, NULL, 'b' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "c:o:h", longs, NULL)) != -1) {
@@ -256,6 +289,8 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->dsn = optarg;
 		else if (letter == 'b')
 			ctl->database = optarg;
+		else if (letter == 's')
+			ctl->source = optarg;
 		else if (letter == 'n')
 			ctl->dry_run = true;
 		else if (letter == 'p')
@@ -279,7 +314,7 @@ int main(int argc, char **argv)
 	ctl.argv = argv + optind + 1;
 	for (size_t i = 0; i < PL_COUNT(verbs); i++)
 		if (strcmp(verbs[i].name, argv[optind]) == 0)
-			status = ctl.argc == verbs[i].args ? verbs[i].run(&ctl) : usage(stderr);
+			status = verbs[i].args < 0 || ctl.argc == verbs[i].args ? verbs[i].run(&ctl) : usage(stderr);
 	if (status < 0) {
 		fprintf(stderr, "parlourctl: %s is no verb\n", argv[optind]);
 		status = usage(stderr);

@@ -3,6 +3,7 @@
  * Routes of accounts: register, log in, refresh, log out, who am I, login sessions, tickets.
  */
 #include "api/call.h"
+#include "api/user_shape.h"
 #include "db/name.h"
 #include "db/repo_user.h"
 
@@ -15,7 +16,7 @@ static struct pl_str access_word(int access)
 	return pl_str(words[access >= 0 && access < 4 ? access : 0]);
 }
 
-static void user_shape(struct user_out *out, const struct user *user)
+void user_shape(struct user_out *out, const struct user *user)
 {
 	*out = (struct user_out){ .id = user->id, .username = user->username, .email = user->email, .name = user->name,
 		.access = access_word(user->access), .created_at = user->created_us };

@@ -4,6 +4,8 @@
  */
 #include "api/call.h"
 #include "api/www.h"
+#include "svc/knowledge.h"
+#include "svc/outbox.h"
 
 #define PAGE_POLICY "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self'; " \
 	"script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -67,18 +69,31 @@ void api_metrics_text(struct call *call)
 	req_reply(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", pl_buf_str(&buf));
 }
 
-void api_health(struct call *call)
+static void on_knowledge(void *arg, enum knowledge_state knowledge)
 {
+	static const char *const words[] = { [KNOWLEDGE_OFF] = "off", [KNOWLEDGE_UP] = "up", [KNOWLEDGE_DOWN] = "down" };
+	struct call *call = arg;
 	const struct settings *s = &call->req->config->s;
 	bool db = db_up(call->svc->db);
 	bool llm = strcmp(s->llm_default, LLM_LOCAL) == 0 ||
 	    shm_breaker_get(call->svc->shm, pl_str(s->llm_default)) != SHM_OPEN;
+	enum mail_state mail = mail_state(call->svc, call->req->config);
 	struct services_out services = { .database = db ? PL_STR("up") : PL_STR("down"),
-		.llm = llm ? PL_STR("up") : PL_STR("down"), .mail = PL_STR("off"), .knowledge = PL_STR("off") };
-	struct health_out out = { .status = db && llm ? PL_STR("healthy") : PL_STR("degraded"), .services = &services,
+		.llm = llm ? PL_STR("up") : PL_STR("down"), .knowledge = pl_str(words[knowledge]),
+		.mail = mail == MAIL_OFF ? PL_STR("off") : mail == MAIL_UP ? PL_STR("up") : PL_STR("down") };
+	bool good = db && llm && mail != MAIL_DOWN && knowledge != KNOWLEDGE_DOWN;
+	struct health_out out = { .services = &services, .status = good ? PL_STR("healthy") : PL_STR("degraded"),
 		.version = PL_STR(PARLOUR_VERSION) };
 
 	call_reply_status(call, db ? 200 : 503, &shape_health_out, &out);
+}
+
+void api_health(struct call *call)
+{
+	if (db_up(call->svc->db))
+		knowledge_check(call->svc, call->req->config, call->req->task, on_knowledge, call);
+	else
+		on_knowledge(call, KNOWLEDGE_DOWN);
 }
 
 void api_livez(struct call *call)

@@ -31,6 +31,14 @@ bool call_is_admin(const struct call *call)
 	return call->req->task->who.access == ACCESS_ADMIN;
 }
 
+bool call_anonymous(struct call *call, const char *word)
+{
+	if (call->req->task->who.user_id != 0 || svc_anonymous(call->req->config, word))
+		return true;
+	call_fail_code(call, PL_E_UNAUTHORIZED);
+	return false;
+}
+
 static void reply_text(struct call *call, int status, struct pl_str body)
 {
 	if (call->idem != NULL)
@@ -103,6 +111,22 @@ static const char *method_name(enum req_method method)
 	return names[__builtin_ctz(method)];
 }
 
+/* A guest's session id is a credential: the log gets its first 8 characters. */
+static const char *log_target(struct pl_pool *pool, struct pl_str target)
+{
+	static const char *const before[] = { "/api/sessions/", "/ws/" };
+
+	for (size_t i = 0; i < PL_COUNT(before); i++) {
+		size_t at = strlen(before[i]);
+
+		if (target.len >= at + PL_UUID_LEN && pl_str_starts(target, before[i]) &&
+		    pl_uuid_ok(pl_strn(target.ptr + at, PL_UUID_LEN)))
+			return pl_sprintf(pool, "%.*s...%.*s", (int)at + 8, target.ptr, (int)(target.len - at - PL_UUID_LEN),
+			    target.ptr + at + PL_UUID_LEN);
+	}
+	return pl_str_c(pool, target);
+}
+
 static void count(struct svc *svc, const struct req *req, int64_t us)
 {
 	static const enum shm_metric by_class[] = { SHM_M_http_2xx, SHM_M_http_3xx, SHM_M_http_4xx, SHM_M_http_5xx };
@@ -136,6 +160,6 @@ void dispatch_finished(void *arg, struct req *req)
 	if (pl_access_on())
 		pl_access("request_id=%s addr=%s user=%s method=%s target=%s route=%s status=%d bytes=%zu us=%lld sql_us=%lld "
 		    "limits=%s error=%s checked_ns=%lld", task->request_id, task->who.addr, task->who.name, rec.method,
-		    pl_str_c(task->pool, req->target), rec.route, req->status, req->reply_bytes, (long long)us,
+		    log_target(task->pool, req->target), rec.route, req->status, req->reply_bytes, (long long)us,
 		    (long long)rec.sql_us, rec.classes, rec.error, (long long)req->checked_ns);
 }

@@ -15,7 +15,8 @@
 #include "svc/svc.h"
 
 enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
-enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16 };
+enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
+	ROUTE_RAW = 32, ROUTE_LATE = 64 };
 
 struct call;
 typedef void (route_fn)(struct call *call);
@@ -61,6 +62,8 @@ struct call {
 bool call_id(struct call *call, int index, int64_t *id_r) PL_MUSTCHECK;
 bool call_uuid(struct call *call, int index, struct pl_str *id_r) PL_MUSTCHECK;
 bool call_is_admin(const struct call *call);
+/* For rows with OPT: a token was given, or setting `anonymous` names the word; otherwise 401 was sent and false. */
+bool call_anonymous(struct call *call, const char *word) PL_MUSTCHECK;
 
 /* Answers. All of them go through here, so that Idempotency-Key, Location and limits are in one place. */
 void call_reply(struct call *call, const struct shape *shape, const void *values);
@@ -73,6 +76,9 @@ void call_fail_code(struct call *call, enum pl_code code);
 void call_location(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
 /* Link: <path?query>; rel="next" */
 void call_link_next(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
+
+/* Takes from a class and puts it into the reply's headers; false: the refusal was sent. For rows with LATE. */
+bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
 
 /* The dispatcher: net's hooks call these. */
 void dispatch_request(void *svc, struct req *req);

@@ -32,12 +32,12 @@ static void tell_methods(struct req *req, unsigned methods)
 
 /* ---- limits ---- */
 
-static bool check_limits(struct call *call, enum limit_class klass)
+bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra)
 {
 	struct limit_result result;
 	struct pl_err err = { 0 };
 	char limit[96], policy[96];
-	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, PL_STR_NONE, &result, &err);
+	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, extra, &result, &err);
 
 	call->req->checked_ns = result.now_ns;
 	if (result.tightest != LIMIT_NONE) {
@@ -50,6 +50,11 @@ static bool check_limits(struct call *call, enum limit_class klass)
 	if (!ok)
 		call_fail(call, &err);
 	return ok;
+}
+
+static bool check_limits(struct call *call, enum limit_class klass)
+{
+	return call_limits(call, klass, PL_STR_NONE);
 }
 
 /* What has no route or no good token counts against its address, and its reply says so like any other. */
@@ -157,6 +162,13 @@ static bool read_body(struct call *call)
 		call_fail_code(call, PL_E_BAD_TYPE);
 		return false;
 	}
+	if (route->flags & ROUTE_RAW) {
+		if (strcmp(type, "application/json") == 0 || strcmp(type, "application/x-ndjson") == 0 ||
+		    strcmp(type, "application/jsonl") == 0)
+			return true;
+		call_fail_code(call, PL_E_BAD_TYPE);
+		return false;
+	}
 	if ((route->flags & ROUTE_FORM) && strcmp(type, "application/x-www-form-urlencoded") == 0) {
 		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_form, req, &err);
 	} else {
@@ -210,7 +222,9 @@ static void checked(struct call *call)
 			call->ws->open(call);
 		return;
 	}
-	if (!check_limits(call, call->route->klass) || !read_input(call))
+	if (!(call->route->flags & ROUTE_LATE) && !check_limits(call, call->route->klass))
+		return;
+	if (!read_input(call))
 		return;
 	if (call->route->flags & ROUTE_IDEM) {
 		key = req_header(call->req, "Idempotency-Key");

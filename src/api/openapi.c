@@ -270,7 +270,9 @@ static void write_body(struct pl_jw *w, const struct route *r)
 	pl_jw_object(w);
 	pl_jw_key(w, "content");
 	pl_jw_object(w);
-	write_content(w, "application/json", r->in->name, BODY_ONE);
+	write_content(w, "application/json", r->in->name, r->flags & ROUTE_RAW ? BODY_LIST : BODY_ONE);
+	if (r->flags & ROUTE_RAW)
+		write_content(w, "application/x-ndjson", r->in->name, BODY_ONE);
 	if (r->flags & ROUTE_FORM)
 		write_content(w, "application/x-www-form-urlencoded", r->in->name, BODY_ONE);
 	pl_jw_end_object(w);

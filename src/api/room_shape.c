@@ -47,7 +47,9 @@ void message_shape(struct message_out *out, const struct message *m, struct pl_p
 	}
 	*author = (struct author_out){ .kind = kind_word(m->author_kind), .id = m->author_id, .name = m->author_name };
 	*out = (struct message_out){ .id = pl_strn(p, (size_t)(end - p)), .room_id = m->room_id, .seq = m->seq,
-		.author = author, .content = m->content, .created_at = m->created_us,
+		.author = author, .user_id = m->author_kind == AUTHOR_USER ? m->author_id : SHAPE_NONE, .username = m->author_name,
+		.role_id = m->author_kind == AUTHOR_ROLE ? m->author_id : SHAPE_NONE, .is_ai = m->author_kind == AUTHOR_ROLE,
+		.content = m->content, .created_at = m->created_us,
 		.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .client_id = m->client_id,
 		.generation_id = m->generation_id, .duplicate = -1 };
 	if (m->meta.ptr != NULL)

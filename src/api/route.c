@@ -10,6 +10,8 @@
 #define OUT_LIST ROUTE_OUT_LIST
 #define HIDE ROUTE_HIDE
 #define DOWN ROUTE_DOWN
+#define RAW ROUTE_RAW
+#define LATE ROUTE_LATE
 
 const struct route routes[] = {
 #define ROUTE(method_, path_, handler_, who_, class_, body_, ms_, query_, in_, out_, status_, flags_, summary_) \

@@ -15,6 +15,8 @@ struct reader {
 	bool bad;
 };
 
+static bool read_fields(struct reader *r, const struct shape *shape, const struct pl_jval *object, char *out);
+
 static void complain(struct reader *r, const struct shape_field *f, const char *type, const char *msg)
 {
 	pl_err_field(r->err, r->pool, pl_sprintf(r->pool, "%s.%s", r->where, f->name), type, "%s", msg);
@@ -36,7 +38,7 @@ static bool name_ok(struct pl_str s)
 }
 
 /* One '@', something before it, a dotted name behind it, nothing that could end a header line. */
-static bool email_ok(struct pl_str s)
+bool shape_email_ok(struct pl_str s)
 {
 	const char *at = memchr(s.ptr, '@', s.len);
 	const char *end = s.ptr + s.len;
@@ -103,7 +105,7 @@ static void read_text(struct reader *r, const struct shape_field *f, struct pl_s
 	check_length(r, f, s);
 	if (!r->bad && f->type == T_NAME && !name_ok(s))
 		complain(r, f, "value_error", "must be letters, digits, '_', '.' or '-', and neither a number nor a UUID");
-	if (!r->bad && f->type == T_EMAIL && !email_ok(s))
+	if (!r->bad && f->type == T_EMAIL && !shape_email_ok(s))
 		complain(r, f, "value_error", "must be an e-mail address");
 	r->bad = r->bad || before;
 }
@@ -149,6 +151,22 @@ static void read_number(struct reader *r, const struct shape_field *f, const str
 	}
 }
 
+static void read_object(struct reader *r, const struct shape_field *f, const struct pl_jval *v, void *at)
+{
+	struct reader inner = { .pool = r->pool, .err = r->err };
+	char *out = pl_alloc(r->pool, f->other->bytes);
+
+	if (v->type != PL_J_OBJECT) {
+		complain(r, f, "model_attributes_type", "must be a JSON object");
+		return;
+	}
+	inner.where = pl_sprintf(r->pool, "%s.%s", r->where, f->name);
+	shape_clear(f->other, out);
+	if (!read_fields(&inner, f->other, v, out))
+		r->bad = true;
+	*(const void **)at = out;
+}
+
 static void read_value(struct reader *r, const struct shape_field *f, const struct pl_jval *v, void *at)
 {
 	switch (f->type) {
@@ -174,8 +192,10 @@ static void read_value(struct reader *r, const struct shape_field *f, const stru
 			complain(r, f, "datetime_parsing", "must be a time such as 2026-11-20T12:00:00Z");
 		break;
 	case T_OBJ:
+		read_object(r, f, v, at);
+		break;
 	case T_LIST:
-		PL_BUG(true); /* no input shape nests yet */
+		PL_BUG(true); /* no input shape has one yet */
 		break;
 	default:
 		if (v->type != PL_J_STRING)
@@ -183,6 +203,22 @@ static void read_value(struct reader *r, const struct shape_field *f, const stru
 		else
 			read_text(r, f, v->text, at);
 	}
+}
+
+static bool read_fields(struct reader *r, const struct shape *shape, const struct pl_jval *object, char *out)
+{
+	for (int i = 0; i < shape->count; i++) {
+		const struct shape_field *f = &shape->fields[i];
+		const struct pl_jval *v = object != NULL ? pl_json_get(object, f->name) : NULL;
+
+		if (v == NULL || (v->type == PL_J_NULL && f->presence != P_R)) {
+			if (f->presence == P_R)
+				complain(r, f, "missing", "is required");
+			continue;
+		}
+		read_value(r, f, v, out + f->offset);
+	}
+	return !r->bad;
 }
 
 void *shape_read_json(const struct shape *shape, struct pl_pool *pool, const struct pl_jval *object, struct pl_err *err)
@@ -195,18 +231,7 @@ void *shape_read_json(const struct shape *shape, struct pl_pool *pool, const str
 		pl_err_field(err, pool, "body", "model_attributes_type", "must be a JSON object");
 		return NULL;
 	}
-	for (int i = 0; i < shape->count; i++) {
-		const struct shape_field *f = &shape->fields[i];
-		const struct pl_jval *v = object != NULL ? pl_json_get(object, f->name) : NULL;
-
-		if (v == NULL || (v->type == PL_J_NULL && f->presence != P_R)) {
-			if (f->presence == P_R)
-				complain(&r, f, "missing", "is required");
-			continue;
-		}
-		read_value(&r, f, v, out + f->offset);
-	}
-	return r.bad ? NULL : out;
+	return read_fields(&r, shape, object, out) ? out : NULL;
 }
 
 void *shape_read_pairs(const struct shape *shape, struct pl_pool *pool, const char *where,

@@ -23,8 +23,10 @@ void ws_client_release(struct ws_client **client)
 	struct ws_client *c = *client;
 
 	*client = NULL;
-	if (--c->holds == 0)
-		pl_free(c);
+	if (--c->holds > 0)
+		return;
+	pl_free(c->session);
+	pl_free(c);
 }
 
 struct pl_task *ws_client_task(struct ws_client *client)
@@ -54,6 +56,21 @@ void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl
 	client->dialect->error(client, id, err);
 }
 
+void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "type", "error");
+	pl_jw_kcstr(&w, "message", pl_err_text(err));
+	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
 static void on_expired(struct ws_conn *conn)
 {
 	ws_client_close(ws_conn_user(conn), PL_E_TOKEN_EXPIRED);
@@ -62,6 +79,11 @@ static void on_expired(struct ws_conn *conn)
 static void on_no_auth(struct ws_conn *conn)
 {
 	ws_client_close(ws_conn_user(conn), PL_E_AUTH_TIMEOUT);
+}
+
+void ws_client_wait_auth(struct ws_client *client)
+{
+	ws_timer(client->conn, pl_now_ns() + svc_config(client->svc)->s.ws_auth_timeout * PL_NS_PER_MS, on_no_auth);
 }
 
 void ws_client_login(struct ws_client *client, const struct auth_who *who)
@@ -90,9 +112,14 @@ void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
 	int n = snprintf(text, sizeof(text), "{\"type\":\"%s\",\"topic\":\"user:me\",\"room_id\":%lld,\"seq\":%lld}",
 	    joined ? "joined" : "left", (long long)room_id, (long long)seq);
 
-	for (struct ws_client *c = clients; c != NULL; c = c->next)
-		if (c->listens_me && c->who.user_id == user_id)
+	for (struct ws_client *c = clients; c != NULL; c = c->next) {
+		if (c->who.user_id != user_id)
+			continue;
+		if (c->listens_me)
 			(void)ws_send_text(c->conn, pl_strn(text, (size_t)n));
+		if (!joined && c->dialect == &ws_signaling_compat && c->room_id == room_id)
+			c->dialect->ended(c, room_id);
+	}
 }
 
 /* ---- the token in an auth frame ---- */
@@ -162,8 +189,10 @@ static void on_opened(struct ws_conn *conn)
 	if (c->authed) {
 		ws_timer(conn, pl_now_ns() + (c->expires_us - pl_wall_us()) * 1000, on_expired);
 		c->dialect->ready(c, true);
-	} else {
-		ws_timer(conn, pl_now_ns() + svc_config(c->svc)->s.ws_auth_timeout * PL_NS_PER_MS, on_no_auth);
+	} else if (c->dialect->anonymous != NULL && svc_anonymous(svc_config(c->svc), c->dialect->anonymous)) {
+		c->dialect->ready(c, true);
+	} else if (c->dialect->guest == NULL || !c->dialect->guest(c)) {
+		ws_client_wait_auth(c);
 	}
 }
 
@@ -223,6 +252,8 @@ static void take_over(struct opening *o)
 		c->expires_us = call->who.token.expires_s * PL_US_PER_S;
 	}
 	memcpy(c->who.addr, call->req->task->who.addr, sizeof(c->who.addr));
+	if (c->dialect->made != NULL)
+		c->dialect->made(c, call);
 	if (!ws_accept(ws_sockets, call->req, &client_ops, o->subprotocol, c))
 		ws_client_release(&c);
 }

@@ -17,6 +17,10 @@ struct ws_client;
 /* What a path does with its frames. */
 struct ws_dialect {
 	enum hub_dialect render;
+	/* The handshake is good; before the socket is open. May be NULL. */
+	void (*made)(struct ws_client *client, const struct call *call);
+	/* Open, and nobody is logged in: true if it may go on as a guest's (no time-out for auth). May be NULL. */
+	bool (*guest)(struct ws_client *client);
 	/* Authenticated for the first time: by the handshake, or by an auth frame. */
 	void (*ready)(struct ws_client *client, bool by_handshake);
 	void (*frame)(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame);
@@ -25,8 +29,10 @@ struct ws_dialect {
 	void (*ended)(struct ws_client *client, int64_t room_id);
 	/* The socket is gone; may be NULL. */
 	void (*closed)(struct ws_client *client);
+	/* Word of setting `anonymous` that makes a token needless: then ready() runs without one. NULL: never. */
+	const char *anonymous;
 };
-extern const struct ws_dialect ws_native, ws_room_compat;
+extern const struct ws_dialect ws_native, ws_room_compat, ws_signaling_compat, ws_metrics, ws_sessions;
 
 struct ws_client {
 	struct svc *svc;
@@ -38,8 +44,11 @@ struct ws_client {
 	uint16_t subs_count;
 	bool authed, listens_me;		/* listens_me: topic user:me */
 	int64_t room_id;			/* of the path, compatible room sockets */
+	struct ws_session *session;		/* chatbot sockets: theirs */
 	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
+	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
 	bool room_open;
+	struct ws_feed *feed;			/* /ws/metrics and /ws/sessions: what it gets and when */
 	int64_t expires_us;			/* wall time of the token's end */
 	int64_t typing_ns;			/* last typing frame that was passed on */
 	struct pl_caller who;
@@ -57,11 +66,15 @@ void ws_client_login(struct ws_client *client, const struct auth_who *who);
 /* Closes with the code of errors.def; nothing when it is closed already. */
 void ws_client_close(struct ws_client *client, enum pl_code code);
 void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+/* {"type":"error","message","code"}: errors of the compatible sockets. */
+void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+/* Closes with 4408 unless a token comes in time. */
+void ws_client_wait_auth(struct ws_client *client);
 /* Sends what was written into buf. */
 void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
 /* svc->on_revoked: closes this worker's sockets of a login session with 4410. */
 void ws_revoked(int64_t login_id);
-/* svc->on_member: tells a user's sockets that listen to user:me. */
+/* svc->on_member: tells a user's sockets that listen to user:me; ends signalling of who is no member any more. */
 void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
 /* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */
 void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id);

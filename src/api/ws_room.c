@@ -14,22 +14,6 @@ struct ws_waiting { struct pl_task *task; struct pl_str content; struct ws_waiti
 
 static void post(struct ws_client *client, struct pl_task *task, struct pl_str content);
 
-
-static void room_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
-{
-	struct pl_pool *pool = pl_pool_new(0);
-	struct pl_buf buf = PL_BUF(pool);
-	struct pl_jw w = PL_JW(&buf);
-
-	pl_jw_object(&w);
-	pl_jw_kcstr(&w, "type", "error");
-	pl_jw_kcstr(&w, "message", pl_err_text(err));
-	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
-	pl_jw_end_object(&w);
-	ws_client_send(client, &buf);
-	pl_pool_free(&pool);
-}
-
 /* A message sent before its sender listens would never come back to them; it waits until the room is open. */
 static bool wait_for_room(struct ws_client *client, struct pl_task *task, struct pl_str content)
 {
@@ -165,7 +149,7 @@ static void room_ended(struct ws_client *client, int64_t room_id)
 }
 
 const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .ready = room_ready, .frame = room_frame,
-	.error = room_error, .ended = room_ended, .closed = room_closed };
+	.error = ws_compat_error, .ended = room_ended, .closed = room_closed };
 
 void ws_open_room(struct call *call)
 {

@@ -7,13 +7,15 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/settings_check.h"
 
 static const char *const words_log_level[] = { "error", "warn", "info", "debug", NULL };
 static const char *const words_log_format[] = { "kv", "json", NULL };
 static const char *const words_registration[] = { "open", "closed", NULL };
-static const char *const words_dialect[] = { "openai", NULL };
+static const char *const words_dialect[] = { "openai", "anthropic", NULL };
+static const char *const words_provider[] = { "auto", "openai", "anthropic", "openrouter", "other", NULL };
 static const char *const words_max_tokens[] = { "max_tokens", "max_completion_tokens", NULL };
 
 #define ROW(owner, field, kind, preset, low, high, what, when, list, part, help) \
@@ -231,6 +233,8 @@ void config_keep_restart_only(struct config *fresh, const struct config *old, vo
 {
 	bool key_changed = keep_token_key(fresh, old);
 
+	if (old->seal_ring.count > 0)
+		fresh->seal_ring = old->seal_ring;
 	for (size_t i = 0; i < settings_schema.count; i++) {
 		const struct pl_setting *row = &settings_rows[i];
 		char *mine = (char *)&fresh->s + row->offset;
@@ -243,4 +247,30 @@ void config_keep_restart_only(struct config *fresh, const struct config *old, vo
 		origin_copy(fresh, old, i);
 		fn(arg, row->name);
 	}
+}
+
+const char *config_provider_word(enum provider provider)
+{
+	return words_provider[provider];
+}
+
+enum provider config_provider(const struct upstream_settings *upstream)
+{
+	static const struct { const char *host; enum provider provider; } hosts[] = {
+		{ "api.openai.com", PROVIDER_OPENAI }, { "api.anthropic.com", PROVIDER_ANTHROPIC },
+		{ "openrouter.ai", PROVIDER_OPENROUTER },
+	};
+	const char *host = upstream->url;
+	size_t len;
+
+	if (upstream->provider != PROVIDER_AUTO)
+		return upstream->provider;
+	if (host == NULL || strncmp(host, "https://", 8) != 0)
+		return PROVIDER_OTHER;
+	host += 8;
+	len = strcspn(host, "/:?#@");
+	for (size_t i = 0; i < PL_COUNT(hosts); i++)
+		if (host[len] != '@' && strlen(hosts[i].host) == len && strncasecmp(host, hosts[i].host, len) == 0)
+			return hosts[i].provider;
+	return PROVIDER_OTHER;
 }

@@ -9,6 +9,7 @@
 #define CORE_SETTINGS_H
 
 #include "cfg.h"
+#include "seal.h"
 #include "token.h"
 
 #define SETTING_C_BOOL bool
@@ -40,7 +41,8 @@ struct upstream_settings {
 };
 
 enum { REGISTRATION_OPEN, REGISTRATION_CLOSED };
-enum { DIALECT_OPENAI };
+enum { DIALECT_OPENAI, DIALECT_ANTHROPIC };
+enum provider { PROVIDER_AUTO, PROVIDER_OPENAI, PROVIDER_ANTHROPIC, PROVIDER_OPENROUTER, PROVIDER_OTHER };
 enum { MAX_TOKENS_OLD, MAX_TOKENS_NEW };
 
 struct config {
@@ -50,6 +52,7 @@ struct config {
 	struct upstream_settings *upstreams;
 	int upstreams_count;
 	struct pl_token_key token_key;	/* loaded by config_secrets() */
+	struct pl_seal_ring seal_ring;	/* likewise */
 	struct pl_cfg cfg;		/* texts and origins, for -t and reload */
 };
 
@@ -77,5 +80,9 @@ void config_pack(const struct config *config, struct pl_buf *out);
 struct config *config_unpack(struct pl_str bytes, char why[512]) PL_MUSTCHECK;
 /* An [llm NAME] section by name, NULL if there is none. */
 const struct upstream_settings *config_upstream(const struct config *config, struct pl_str name);
+/* Whose keys an upstream takes; with `auto` the host in its url says it. Never PROVIDER_AUTO. */
+enum provider config_provider(const struct upstream_settings *upstream);
+/* openai, anthropic, openrouter, other */
+const char *config_provider_word(enum provider provider);
 
 #endif

@@ -123,6 +123,34 @@ static bool check_upstream(const struct upstream_settings *up, char why[512])
 	return rule == NULL;
 }
 
+static bool anonymous_ok(const char *word)
+{
+	return strcmp(word, "metrics") == 0 || strcmp(word, "insights") == 0 || strcmp(word, "sessions") == 0 ||
+	    strcmp(word, "profile") == 0;
+}
+
+static bool check_mail(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+	bool smtps = strncmp(s->smtp_url, "smtps://", 8) == 0;
+
+	if (s->slack_webhook[0] != '\0' && !web_address(s->slack_webhook))
+		return refuse(config, "slack_webhook", why, "is no http:// or https:// address");
+	if (s->slack_webhook[0] != '\0' && s->slack_webhook_file[0] != '\0')
+		return refuse(config, "slack_webhook", why, "give either slack_webhook or slack_webhook_file");
+	if (s->smtp_password[0] != '\0' && s->smtp_password_file[0] != '\0')
+		return refuse(config, "smtp_password", why, "give either smtp_password or smtp_password_file");
+	if (s->smtp_url[0] == '\0')
+		return true;
+	if ((!smtps && strncmp(s->smtp_url, "smtp://", 7) != 0) || strpbrk(s->smtp_url, " \t\"<>\\^`{|}@") != NULL)
+		return refuse(config, "smtp_url", why, "%s is no smtp:// or smtps:// address without a user name", s->smtp_url);
+	if (strchr(s->mail_from, '@') == NULL || strpbrk(s->mail_from, " \t\"(),:;<>[\\]") != NULL)
+		return refuse(config, "mail_from", why, "with smtp_url an address like parlour@example.org is needed");
+	if (s->smtp_user[0] != '\0' && !smtps && !s->smtp_tls)
+		return refuse(config, "smtp_tls", why, "a password is not sent without TLS");
+	return true;
+}
+
 bool config_check(const struct config *config, char why[512])
 {
 	const struct settings *s = &config->s;
@@ -131,12 +159,15 @@ bool config_check(const struct config *config, char why[512])
 		return false;
 	if (s->public_url[0] != '\0' && !web_address(s->public_url))
 		return refuse(config, "public_url", why, "%s is no http:// or https:// address", s->public_url);
+	for (int i = 0; i < s->anonymous.count; i++)
+		if (!anonymous_ok(s->anonymous.items[i]))
+			return refuse(config, "anonymous", why, "%s is none of metrics, insights, sessions, profile", s->anonymous.items[i]);
 	for (int i = 0; i < config->upstreams_count; i++)
 		if (!check_upstream(&config->upstreams[i], why))
 			return false;
 	if (strcmp(s->llm_default, "local") != 0 && config_upstream(config, pl_str(s->llm_default)) == NULL)
 		return refuse(config, "llm_default", why, "there is no section [llm %s]", s->llm_default);
-	return true;
+	return check_mail(config, why);
 }
 
 /* Opens a file that holds a secret: a regular file that strangers can neither read nor change. -1 and why[]. */
@@ -189,6 +220,32 @@ static void key_wipe(void *arg)
 	pl_wipe(arg, strlen(arg));
 }
 
+/* A setting of type SECRET from the file that another setting names. */
+static bool secret_setting(struct config *config, const char *name, const char *path, const char **value_r, char why[512])
+{
+	char rule[256];
+
+	if (path[0] == '\0')
+		return true;
+	*value_r = secret_read(config->pool, path, rule);
+	if (*value_r != NULL)
+		return true;
+	*value_r = "";
+	return refuse(config, name, why, "%s: %s", path, rule);
+}
+
+static bool mail_secrets(struct config *config, char why[512])
+{
+	struct settings *s = &config->s;
+
+	if (!secret_setting(config, "smtp_password_file", s->smtp_password_file, &s->smtp_password, why) ||
+	    !secret_setting(config, "slack_webhook_file", s->slack_webhook_file, &s->slack_webhook, why))
+		return false;
+	if (s->slack_webhook[0] != '\0' && !web_address(s->slack_webhook))
+		return refuse(config, "slack_webhook_file", why, "holds no http:// or https:// address");
+	return true;
+}
+
 bool config_secrets(struct config *config, char why[512])
 {
 	char rule[256];
@@ -198,6 +255,10 @@ bool config_secrets(struct config *config, char why[512])
 		    "'head -c 48 /dev/urandom | base64 > FILE; chmod 600 FILE' and name it here");
 	if (!pl_token_key_load(config->pool, config->s.key_file, &config->token_key, rule))
 		return refuse(config, "key_file", why, "%s", rule);
+	if (config->s.seal_keys[0] == '\0')
+		pl_seal_ring_derive(&config->seal_ring, config->token_key.secret.ptr, config->token_key.secret.len);
+	else if (!pl_seal_ring_load(&config->seal_ring, config->s.seal_keys, rule))
+		return refuse(config, "seal_keys", why, "%s", rule);
 	for (int i = 0; i < config->upstreams_count; i++) {
 		struct upstream_settings *up = &config->upstreams[i];
 		const char *key;
@@ -212,5 +273,5 @@ bool config_secrets(struct config *config, char why[512])
 		up->key = key;
 		pl_pool_cleanup(config->pool, key_wipe, (char *)key);
 	}
-	return true;
+	return mail_secrets(config, why);
 }

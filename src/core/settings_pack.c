@@ -91,6 +91,7 @@ void config_pack(const struct config *config, struct pl_buf *out)
 	put_text(out, config->token_key.kid);
 	put_u64(out, secret->len);
 	pl_buf_add(out, secret->ptr != NULL ? (const char *)secret->ptr : "", secret->len);
+	pl_buf_add(out, &config->seal_ring, sizeof(config->seal_ring));
 }
 
 static const char *get_bytes(struct unpack *in, size_t len)
@@ -207,6 +208,14 @@ static void get_key(struct unpack *in, struct pl_token_key *key)
 		key->secret = pl_secret_copy(in->pool, at, len);
 }
 
+static void get_ring(struct unpack *in, struct pl_seal_ring *ring)
+{
+	const char *at = get_bytes(in, sizeof(*ring));
+
+	if (at != NULL)
+		memcpy(ring, at, sizeof(*ring));
+}
+
 struct config *config_unpack(struct pl_str bytes, char why[512])
 {
 	struct config *config = config_make();
@@ -216,6 +225,7 @@ struct config *config_unpack(struct pl_str bytes, char why[512])
 		get_rows(&in, settings_schema.settings, settings_schema.count, &config->s);
 		get_upstreams(&in, config);
 		get_key(&in, &config->token_key);
+		get_ring(&in, &config->seal_ring);
 		if (!in.bad && in.left == 0)
 			return config;
 	}

@@ -16,9 +16,14 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "archived", PL_E_ARCHIVED, NULL },
 	{ "conflict", PL_E_CONFLICT, NULL },
 	{ "in_progress", PL_E_IN_PROGRESS, NULL },
+	{ "ended", PL_E_CONFLICT, "The session is over." },
+	{ "session_limit", PL_E_SESSION_LIMIT, NULL },
 	{ "taken_name", PL_E_TAKEN, "This name is already in use." },
 	{ "taken_email", PL_E_TAKEN, "This e-mail address is already in use." },
 	{ "limit", PL_E_CONFLICT, "You have as many of these as are allowed." },
+	{ "no_user", PL_E_NOT_FOUND, "There is no user of that name." },
+	{ "closed", PL_E_CONFLICT, "The request is over already." },
+	{ "no_option", PL_E_INVALID, "The answer is not one of the options." },
 	{ "no_role", PL_E_INVALID, "One of the roles does not exist." },
 };
 

@@ -33,6 +33,7 @@ struct llm_message { enum llm_from from; struct pl_str name, text; };
 struct llm_request {
 	const struct config *config;		/* that `upstream` belongs to; held until done. NULL with local */
 	const struct upstream_settings *upstream;	/* NULL: local */
+	struct pl_str key;			/* absent: the section's own; else goes out instead of it */
 	struct pl_str model;			/* absent or empty: the upstream's own default */
 	struct pl_str system;			/* absent or empty: none */
 	const struct llm_message *messages;	/* oldest first */
@@ -46,6 +47,7 @@ struct llm_result {
 	enum llm_stop stop;
 	struct pl_str model;			/* as the upstream names it, else as asked; never absent */
 	int64_t prompt_tokens, completion_tokens;	/* -1 unknown */
+	int64_t cost_micros;			/* of a US dollar, as the upstream told; -1 unknown */
 	bool estimated;				/* the counts are words, not tokens */
 	int64_t text_bytes;			/* handed to delta */
 	int64_t upstream_us;			/* from the ask to the end, retries included */
@@ -69,7 +71,7 @@ void llm_free(struct llm **llm);
  *            PL_E_DEADLINE, PL_E_CANCELLED, PL_E_STOPPING
  *   retries: up to 2 before the first text: connection errors, 408, 409, 429, 5xx; never after a time-out
  *   async:   done once, never before return; no delta before return nor after done; pl_task_cancel() cancels
- *   source:  OpenAI API reference, "Create chat completion", streaming
+ *   source:  OpenAI API reference, "Create chat completion", streaming; Anthropic API reference, "Create a Message"
  */
 struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request, llm_delta_fn *delta,
     llm_done_fn *done, void *arg);

@@ -45,7 +45,7 @@ struct llm_call {
 	bool answer_ready;
 
 	/* llm_try.c */
-	struct pl_str body, auth;	/* auth: the Authorization value, wiped with the pool */
+	struct pl_str body, key;	/* key: wiped with the pool */
 	struct httpc_call *http;
 	struct llm_decoder dec;
 	struct pl_buf refusal;		/* body of a reply that is not 2xx; heap */

@@ -98,7 +98,7 @@ static void list_finish(struct llm_list *list)
 	llm->running--;
 	list->on_done(list->arg, list->names, list->failed ? 0 : list->count, list->failed ? &list->err : NULL);
 	pl_buf_fini(&list->body);
-	llm_openai_fini(&list->dec);
+	llm_dec_fini(&list->dec);
 	if (list->config != NULL)
 		config_release(&list->config);
 	list->task = NULL;
@@ -161,7 +161,7 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	if (err != NULL) {
 		list_fail(list, err);
 	} else if (reply->head.status != 200) {
-		llm_openai_refused(&list->dec, reply->head.status, pl_buf_str(&list->body));
+		llm_dec_refused(&list->dec, reply->head.status, pl_buf_str(&list->body));
 		list_fail(list, &list->dec.err);
 	} else {
 		list->names = pl_alloc(list->pool, MODELS_MAX * sizeof(*list->names));
@@ -177,32 +177,22 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 
 static void list_fetch(struct llm_list *list, const struct upstream_settings *upstream)
 {
-	struct pl_buf auth = PL_BUF(NULL);
-	struct httpc_header headers[2] = { { "Accept", PL_STR("application/json") }, { "Authorization", PL_STR_NONE } };
-	size_t base_len = strlen(upstream->url);
+	struct httpc_header headers[LLM_HEADERS_MAX];
 	struct httpc_request request = {
 		.method = "GET",
 		.headers = headers,
-		.headers_count = PL_COUNT(headers),
 		.connect_ms = upstream->connect_timeout,
 		.total_ms = LIST_TIMEOUT_MS,
 		.max_body_bytes = REPLY_MAX_BYTES,
 	};
 
-	while (base_len > 0 && upstream->url[base_len - 1] == '/')
-		base_len--;
-	request.url = pl_sprintf(list->pool, "%.*s/models", (int)base_len, upstream->url);
-	if (upstream->key[0] != '\0') {
-		pl_buf_room(&auth, sizeof("Bearer ") + strlen(upstream->key));
-		pl_buf_adds(&auth, "Bearer ");
-		pl_buf_adds(&auth, upstream->key);
-		headers[1].value = pl_buf_str(&auth);
-	}
+	request.headers_count = llm_headers(list->pool, list->config, upstream, pl_str(upstream->key), "application/json",
+	    headers);
+	/* Anthropic gives 20 at a time unless it is asked for more */
+	request.url = llm_url(list->pool, upstream,
+	    upstream->dialect == DIALECT_ANTHROPIC ? "/models?limit=1000" : "/models");
 	list->dec.secret = pl_str(upstream->key);
 	list->http = httpc_start(list->llm->httpc, list->task, &request, on_body, on_reply, list);
-	if (auth.ptr != NULL)
-		pl_wipe(auth.ptr, auth.len);
-	pl_buf_fini(&auth);
 }
 
 /* ---- start ---- */
@@ -266,7 +256,7 @@ void llm_models(struct llm *llm, struct pl_task *task, const struct config *conf
 	list->task = pl_task_hold(task);
 	list->on_done = done;
 	list->arg = arg;
-	llm_openai_init(&list->dec, PL_STR_NONE, NULL, NULL);
+	llm_dec_init(&list->dec, upstream != NULL ? llm_dialect_of(upstream) : &llm_openai, PL_STR_NONE, NULL, NULL);
 	if (upstream != NULL) {
 		list->config = config != NULL ? config_hold(config) : NULL;
 		list->upstream = pl_strdup(pool, upstream->name);

@@ -1,59 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * OpenAI chat completions, decoding: a stream of chunks, or one whole completion where a server does not stream.
+ * OpenAI chat completions, decoding: chunks of a stream, or one whole completion where a server does not stream.
  *
  * Sources: OpenAI API reference; OpenRouter, Mistral, Groq, xAI, llama-server and vLLM where they differ (noted below).
  */
+#include <math.h>
+
 #include "llm/llm_dialect.h"
 
-
-enum { EVENT_POOL_BYTES = 2048 };
-
-void llm_openai_init(struct llm_decoder *dec, struct pl_str secret, llm_text_fn *text, void *arg)
-{
-	*dec = (struct llm_decoder){ .secret = secret, .text = text, .arg = arg, .stop = LLM_STOP_OTHER,
-		.prompt_tokens = -1, .completion_tokens = -1 };
-	pl_sse_init(&dec->sse, LLM_EVENT_MAX);
-}
-
-void llm_openai_fini(struct llm_decoder *dec)
-{
-	pl_sse_fini(&dec->sse);
-	pl_buf_fini(&dec->whole);
-	pl_buf_fini(&dec->scrubbed);
-}
-
-static bool fail(struct llm_decoder *dec, enum pl_code code, const char *text)
-{
-	dec->failed = true;
-	return pl_err_set(&dec->err, code, "%s", text);
-}
-
-/* Asking again would give the same. */
-static bool fail_for_good(struct llm_decoder *dec, const char *text)
-{
-	dec->permanent = true;
-	return fail(dec, PL_E_UPSTREAM, text);
-}
-
 /* ---- parts of a chunk ---- */
-
-static bool give(struct llm_decoder *dec, struct pl_str text)
-{
-	if (text.ptr == NULL || text.len == 0)
-		return true;
-	dec->alive = true;
-	return dec->text(dec->arg, text);
-}
 
 /* A string, or (Mistral) a list of parts: {"type":"text","text":...}; "thinking" parts hold lists of their own. */
 static bool take_content(struct llm_decoder *dec, const struct pl_jval *content)
 {
 	if (content == NULL || content->type != PL_J_ARRAY)
-		return give(dec, pl_json_str(content));
+		return llm_dec_give(dec, pl_json_str(content));
 	for (const struct pl_jval *part = content->first; part != NULL; part = part->next) {
 		dec->alive = true;
-		if (!give(dec, pl_json_str(part)) || !give(dec, pl_json_str(pl_json_get(part, "text"))))
+		if (!llm_dec_give(dec, pl_json_str(part)) || !llm_dec_give(dec, pl_json_str(pl_json_get(part, "text"))))
 			return false;
 	}
 	return true;
@@ -70,7 +34,7 @@ static bool take_message(struct llm_decoder *dec, const struct pl_jval *message)
 	if (has_text(message, "reasoning") || has_text(message, "reasoning_content"))
 		dec->alive = true;
 	return take_content(dec, pl_json_get(message, "content")) &&
-	    give(dec, pl_json_str(pl_json_get(message, "refusal")));
+	    llm_dec_give(dec, pl_json_str(pl_json_get(message, "refusal")));
 }
 
 static void take_finish(struct llm_decoder *dec, struct pl_str reason)
@@ -104,7 +68,7 @@ static bool take_choice(struct llm_decoder *dec, const struct pl_jval *choice)
 	if (!take_message(dec, message))
 		return false;
 	if (pl_str_is(reason, "error"))	/* OpenRouter */
-		return fail(dec, PL_E_UPSTREAM, "The model's server failed in the middle of its answer.");
+		return llm_dec_fail(dec, PL_E_UPSTREAM, "The model's server failed in the middle of its answer.");
 	take_finish(dec, reason);
 	return true;
 }
@@ -113,7 +77,10 @@ static bool take_choice(struct llm_decoder *dec, const struct pl_jval *choice)
 static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 {
 	int64_t prompt, completion, total;
+	double cost;
 
+	if (pl_json_f64(pl_json_get(usage, "cost"), &cost) && cost >= 0 && cost < 1e6)	/* OpenRouter */
+		dec->cost_micros = llround(cost * 1e6);
 	if (!pl_json_i64(pl_json_get(usage, "prompt_tokens"), 0, INT32_MAX, &prompt) ||
 	    !pl_json_i64(pl_json_get(usage, "completion_tokens"), 0, INT32_MAX, &completion))
 		return;
@@ -123,15 +90,41 @@ static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 	dec->completion_tokens = completion;
 }
 
-static void take_model(struct llm_decoder *dec, struct pl_str model)
+/* Out of credit looks like a rate limit, but waiting does not help. */
+static bool is_no_credit(const struct pl_jval *error)
 {
-	size_t len;
+	static const char *const words[] = { "insufficient_quota", "billing_hard_limit_reached", "billing_not_active" };
 
-	if (model.ptr == NULL || model.len == 0)	/* Azure's first chunk */
-		return;
-	len = pl_utf8_cut(model.ptr, model.len, LLM_MODEL_NAME_MAX);
-	memcpy(dec->model, model.ptr, len);
-	dec->model[len] = '\0';
+	for (size_t i = 0; i < PL_COUNT(words); i++) {
+		if (pl_str_is(pl_json_str(pl_json_get(error, "code")), words[i]) ||
+		    pl_str_is(pl_json_str(pl_json_get(error, "type")), words[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * {"error":{"message","type","code"}}, {"error":"text"}, or flat {"object":"error","message"} (older vLLM, Mistral).
+ * `code` may be a word, null, or the HTTP status as a number (OpenRouter, llama-server).
+ */
+static bool take_error(struct llm_decoder *dec, int http_status, const struct pl_jval *root)
+{
+	const struct pl_jval *error = pl_json_get(root, "error");
+	struct pl_str message;
+	int64_t code;
+	int status = http_status;
+
+	if (error == NULL || error->type == PL_J_NULL) {
+		if (http_status == 0 && !pl_str_is(pl_json_str(pl_json_get(root, "object")), "error"))
+			return false;
+		error = root;
+	}
+	message = error->type == PL_J_STRING ? pl_json_str(error) : pl_json_str(pl_json_get(error, "message"));
+	if (status == 0 && pl_json_i64(pl_json_get(error, "code"), 400, 599, &code))
+		status = (int)code;
+	dec->permanent = is_no_credit(error);
+	llm_dec_refuse(dec, status, message);
+	return true;
 }
 
 /* One chunk or one whole completion. `error` comes first: OpenRouter sends it next to choices, with status 200. */
@@ -140,9 +133,9 @@ static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 	const struct pl_jval *choices = pl_json_get(root, "choices");
 	const struct pl_jval *usage = pl_json_get(root, "usage");
 
-	if (llm_openai_error(dec, 0, root))
+	if (take_error(dec, 0, root))
 		return false;
-	take_model(dec, pl_json_str(pl_json_get(root, "model")));
+	llm_dec_model(dec, pl_json_str(pl_json_get(root, "model")));
 	if (usage == NULL || usage->type != PL_J_OBJECT)	/* Groq */
 		usage = pl_json_get(pl_json_get(root, "x_groq"), "usage");
 	take_usage(dec, usage);
@@ -155,93 +148,20 @@ static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 	return true;
 }
 
-static bool take_json(struct llm_decoder *dec, struct pl_str text)
+static bool take_event(struct llm_decoder *dec, struct pl_str event, struct pl_str data)
 {
-	struct pl_pool *pool = pl_pool_new(EVENT_POOL_BYTES);
-	const struct pl_jval *root;
-	struct pl_err err = { 0 };
-	bool more;
-
-	root = pl_json_parse(pool, llm_scrub(text, &dec->scrubbed), &err);
-	if (root == NULL || root->type != PL_J_OBJECT)
-		more = fail(dec, PL_E_UPSTREAM, "The model's server sent broken JSON.");
-	else
-		more = take_root(dec, root);
-	pl_pool_free(&pool);
-	return more;
-}
-
-/* ---- the body ---- */
-
-static bool on_event(void *arg, struct pl_str event, struct pl_str data)
-{
-	struct llm_decoder *dec = arg;
-
-	if (dec->closed)	/* what follows the end marker has no meaning */
-		return true;
-	data = pl_str_trim(data);
+	PL_UNUSED(event);
 	if (pl_str_is(data, "[DONE]")) {
 		dec->closed = true;
 		return true;
 	}
-	if (data.len == 0)
-		return true;
-	return take_json(dec, data);
+	return data.len == 0 || llm_dec_json(dec, data);
 }
 
-/* What the first character says; Content-Type is often wrong or absent. */
-static bool find_kind(struct llm_decoder *dec, char first)
-{
-	if (first == '{')
-		dec->kind = LLM_BODY_JSON;
-	else if (first != '\0' && strchr(":deir\xef", first) != NULL)	/* comment, a field's name, byte order mark */
-		dec->kind = LLM_BODY_STREAM;
-	else
-		return fail_for_good(dec, first == '<' ?
-		    "The upstream answered with a web page instead of a completion: is its url right?" :
-		    "The upstream answered with something that is no event stream: is its url right?");
-	return true;
-}
-
-static bool feed_json(struct llm_decoder *dec, const char *data, size_t len)
-{
-	if (len > LLM_EVENT_MAX - dec->whole.len)
-		return fail_for_good(dec, "The upstream's reply is too large.");
-	pl_buf_add(&dec->whole, data, len);
-	return true;
-}
-
-bool llm_openai_feed(struct llm_decoder *dec, const char *data, size_t len)
-{
-	if (dec->failed)
-		return false;
-	while (dec->kind == LLM_BODY_UNKNOWN && len > 0 && strchr(" \t\r\n", *data) != NULL && *data != '\0') {
-		data++;
-		len--;
-	}
-	if (len == 0)
-		return true;
-	if (dec->kind == LLM_BODY_UNKNOWN && !find_kind(dec, *data))
-		return false;
-	if (dec->kind == LLM_BODY_JSON)
-		return feed_json(dec, data, len);
-	if (pl_sse_feed(&dec->sse, data, len, on_event, dec))
-		return true;
-	if (!dec->failed && dec->sse.line.len + dec->sse.data.len + len > LLM_EVENT_MAX)
-		return fail_for_good(dec, "The upstream sent an event of more than 1 MiB.");
-	return false;
-}
-
-void llm_openai_end(struct llm_decoder *dec)
-{
-	if (dec->failed)
-		return;
-	if (dec->kind == LLM_BODY_JSON) {
-		if (!take_json(dec, pl_buf_str(&dec->whole)))
-			return;
-		dec->closed = dec->finished;
-	}
-	/* A server may leave out its end marker, but then it has to have given a reason to stop. */
-	if (!dec->closed && !dec->finished)
-		fail(dec, PL_E_UPSTREAM_CUT, "The model's answer broke off.");
-}
+const struct llm_dialect llm_openai = {
+	.path = "/chat/completions",
+	.encode = llm_openai_encode,
+	.event = take_event,
+	.root = take_root,
+	.error = take_error,
+};

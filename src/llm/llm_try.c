@@ -25,21 +25,17 @@ enum {
 void llm_try_prepare(struct llm_call *call, const struct llm_request *request)
 {
 	const struct upstream_settings *upstream = call->upstream;
-	struct pl_buf body = PL_BUF(call->pool), auth = PL_BUF(NULL);
+	struct pl_str key = request->key.ptr != NULL ? request->key : pl_str(upstream->key);
+	struct pl_buf body = PL_BUF(call->pool);
 	struct pl_secret secret;
 
 	call->model = pl_str_dup(call->pool, request->model.len > 0 ? request->model : pl_str(upstream->model));
-	llm_openai_encode(request, &body);
+	llm_dialect_of(upstream)->encode(request, &body);
 	call->body = pl_buf_str(&body);
-	if (upstream->key[0] == '\0')
+	if (key.len == 0)
 		return;
-	pl_buf_room(&auth, sizeof("Bearer ") + strlen(upstream->key));
-	pl_buf_adds(&auth, "Bearer ");
-	pl_buf_adds(&auth, upstream->key);
-	secret = pl_secret_copy(call->pool, auth.ptr, auth.len);
-	pl_wipe(auth.ptr, auth.len);
-	pl_buf_fini(&auth);
-	call->auth = pl_strn((const char *)secret.ptr, secret.len);
+	secret = pl_secret_copy(call->pool, key.ptr, key.len);
+	call->key = pl_strn((const char *)secret.ptr, secret.len);
 }
 
 /* ---- breaker ---- */
@@ -103,7 +99,7 @@ static bool on_body(void *arg, const struct httpc_head *head, const char *data, 
 		pl_buf_add(&call->refusal, data, len < room ? len : room);
 		return len < room;
 	}
-	more = llm_openai_feed(&call->dec, data, len);
+	more = llm_dec_feed(&call->dec, data, len);
 	if (call->dec.alive && !call->in_grace)
 		evtimer_del(call->timer);
 	if (call->dec.closed && !call->in_grace) {
@@ -130,12 +126,12 @@ static int outcome(struct llm_call *call, const struct httpc_result *reply, cons
 		status = dec->error_status > 0 ? dec->error_status : status;
 	} else if (status != 0 && !is_success(status) && (err == NULL || !is_our_stop(err->code) ||
 	    call->refusal.len == REFUSAL_MAX_BYTES)) {
-		llm_openai_refused(dec, status, pl_buf_str(&call->refusal));
+		llm_dec_refused(dec, status, pl_buf_str(&call->refusal));
 		*err_r = dec->err;
 	} else if (err != NULL) {
 		*err_r = *err;
 	} else {
-		llm_openai_end(dec);
+		llm_dec_end(dec);
 		if (dec->failed) {
 			*err_r = dec->err;
 			status = dec->error_status > 0 ? dec->error_status : status;
@@ -152,6 +148,9 @@ static bool is_worth_retry(const struct llm_call *call, const struct httpc_head 
 		return false;
 	if (head->should_retry >= 0)
 		return head->should_retry == 1;
+	/* Anthropic: a limit that does not say when it ends is one of money */
+	if (call->upstream->dialect == DIALECT_ANTHROPIC && call->dec.error_status == 429 && head->retry_after_ms < 0)
+		return false;
 	return !call->dec.permanent;
 }
 
@@ -181,6 +180,7 @@ static void take_result(struct llm_call *call)
 	call->result.stop = dec->stop;
 	call->result.prompt_tokens = dec->prompt_tokens;
 	call->result.completion_tokens = dec->completion_tokens;
+	call->result.cost_micros = dec->cost_micros;
 	if (dec->model[0] != '\0')
 		call->result.model = pl_str_dup(call->pool, pl_str(dec->model));
 }
@@ -219,16 +219,11 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 static void try_send(struct llm_call *call)
 {
 	const struct upstream_settings *upstream = call->upstream;
-	size_t base_len = strlen(upstream->url);
-	const struct httpc_header headers[] = {
-		{ "Content-Type", PL_STR("application/json") },
-		{ "Accept", PL_STR("text/event-stream") },
-		{ "Authorization", call->auth },
-	};
+	const struct llm_dialect *dialect = llm_dialect_of(upstream);
+	struct httpc_header headers[LLM_HEADERS_MAX + 1];
 	struct httpc_request request = {
 		.method = "POST",
 		.headers = headers,
-		.headers_count = PL_COUNT(headers),
 		.body = call->body,
 		.connect_ms = upstream->connect_timeout,
 		.first_ms = upstream->first_timeout,
@@ -236,10 +231,10 @@ static void try_send(struct llm_call *call)
 		.total_ms = upstream->total_timeout,
 	};
 
-	while (base_len > 0 && upstream->url[base_len - 1] == '/')
-		base_len--;
-	request.url = pl_sprintf(call->pool, "%.*s/chat/completions", (int)base_len, upstream->url);
-	llm_openai_init(&call->dec, pl_str(upstream->key), on_text, call);
+	request.headers_count = llm_headers(call->pool, call->config, upstream, call->key, "text/event-stream", headers);
+	headers[request.headers_count++] = (struct httpc_header){ "Content-Type", PL_STR("application/json") };
+	request.url = llm_url(call->pool, upstream, dialect->path);
+	llm_dec_init(&call->dec, dialect, call->key, on_text, call);
 	call->dec_open = true;
 	call->in_grace = false;
 	call->result.tries++;
@@ -277,7 +272,7 @@ void llm_try_timer(struct llm_call *call)
 void llm_try_fini(struct llm_call *call)
 {
 	if (call->dec_open)
-		llm_openai_fini(&call->dec);
+		llm_dec_fini(&call->dec);
 	call->dec_open = false;
 	pl_buf_fini(&call->refusal);
 	call->refusal = PL_BUF(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Outbound HTTP(S) in the worker's loop, over libcurl. Only httpc*.c know libcurl.
+ * Outbound HTTP(S) in the worker's loop, over libcurl. Only httpc*.c and mailc.c know libcurl.
  *
  * HTTP/1.1 with keep-alive, TLS verified, no proxy, no redirect, no cookies, nothing compressed. A request that fails
  * on a reused connection before the first byte of its reply is repeated once, at once, on a fresh connection: servers
@@ -23,6 +23,7 @@ struct httpc_header { const char *name; struct pl_str value; };	/* absent or emp
 struct httpc_request {
 	const char *method;		/* GET or POST */
 	const char *url;		/* http:// or https://, without user name */
+	bool url_secret;		/* the address is a credential: it is not logged */
 	const struct httpc_header *headers;	/* copied, and wiped at the end: keys may be among them */
 	int headers_count;
 	struct pl_str body;		/* POST only */

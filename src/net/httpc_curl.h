@@ -28,6 +28,12 @@ struct httpc {
 	bool inside, stopping;
 };
 
+/* What another protocol than HTTP does differently (mailc.c). */
+struct httpc_kind {
+	void (*setup)(struct httpc_call *call);			/* more options */
+	void (*verdict)(struct httpc_call *call, CURLcode code);	/* instead of httpc_easy_verdict()'s own */
+};
+
 struct httpc_call {
 	TAILQ_ENTRY(httpc_call) all, todo;
 	struct httpc *client;
@@ -41,7 +47,7 @@ struct httpc_call {
 	struct event *timer;		/* the nearest time bound */
 	const char *url;
 	struct pl_str body;
-	bool is_post;
+	bool is_post, url_secret;
 	int64_t connect_ms, first_ms, idle_ms, total_ms;
 	size_t max_body_bytes;
 	int64_t start_ns, last_ns;	/* last_ns: of the last body byte, 0 = none yet */
@@ -51,6 +57,8 @@ struct httpc_call {
 	httpc_body_fn *on_body;
 	httpc_done_fn *on_done;
 	void *arg;
+	const struct httpc_kind *kind;	/* NULL: HTTP */
+	void *kind_arg;
 };
 
 /* httpc.c: ends the call with this error unless it ended already; the connection closes as soon as libcurl allows. */

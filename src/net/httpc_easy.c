@@ -227,6 +227,8 @@ void httpc_easy_setup(struct httpc_call *call)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
 	if (call->retried)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	if (call->kind != NULL)
+		call->kind->setup(call);
 }
 
 /* ---- the verdict ---- */
@@ -243,10 +245,16 @@ void httpc_easy_verdict(struct httpc_call *call, CURLcode code)
 {
 	const char *login = strrchr(call->url, '@');	/* refused, but not to be shown either */
 
-	if (code == CURLE_OK || call->failed)
+	if (call->failed)
+		return;
+	if (call->kind != NULL) {
+		call->kind->verdict(call, code);
+		return;
+	}
+	if (code == CURLE_OK)
 		return;
 	pl_log(PL_LOG_INFO, call->task, "outbound request failed", "url=%s status=%d curl=%d why=%s",
-	    login != NULL ? login + 1 : call->url, call->result.head.status, (int)code,
+	    call->url_secret ? "(secret)" : login != NULL ? login + 1 : call->url, call->result.head.status, (int)code,
 	    call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(code));
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:

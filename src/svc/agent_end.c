@@ -11,6 +11,7 @@
 #include "json.h"
 #include "log.h"
 #include "svc/agent_job.h"
+#include "svc/session.h"
 
 #define RETRY_S 1
 #define ADOPT_S 3	/* after a death others store what its answers had so far; what they leave is marked then */
@@ -242,6 +243,10 @@ static void adopt_one(void *arg, const struct shm_gen_info *info, struct pl_str 
 
 	if (info->state == SHM_GEN_ENDED)
 		return;
+	if (info->room_id == 0) {
+		session_adopt(agents->svc->sessions, info, text);
+		return;
+	}
 	job = agent_job_new(agents, svc_config(agents->svc), &question, &role);
 	agent_job_name(job, info->id);
 	job->adopted = true;

@@ -42,6 +42,7 @@ struct agent_job {
 	bool adopted;				/* of a worker that died */
 	bool retried;
 	void (*retry)(struct agent_job *job);	/* what the database could not do; the timer does it again */
+	struct llm_request ask;			/* its texts live in the task's pool */
 	struct llm_call *call;
 	enum { AGENT_GOES_ON, AGENT_STOPPED, AGENT_CUT } ending;
 	enum gen_state outcome;

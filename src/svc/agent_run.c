@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One answer from its place in the tables to the model's last word:
- * agent_start -> run_on_begun -> run_on_history -> on_delta* -> on_done (agent_end.c takes over).
+ * agent_start -> run_on_begun -> run_on_history -> run_on_found -> run_on_key -> on_delta* -> on_done (agent_end.c takes over).
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +9,9 @@
 #include "clock.h"
 #include "log.h"
 #include "svc/agent_job.h"
+#include "svc/knowledge.h"
 #include "svc/limits.h"
+#include "svc/provider_key.h"
 
 void agent_tell(struct agent_job *job, int state, enum pl_code error)
 {
@@ -128,45 +130,74 @@ static int gather_context(struct agent_job *job, const struct message_list *list
 	return n;
 }
 
+/* The upstream that the role names, NULL for the built-in one; false when there is none of that name. */
+static bool find_upstream(const struct agent_job *job, const struct upstream_settings **upstream_r)
+{
+	struct pl_str name = job->role.upstream.ptr != NULL ? job->role.upstream : pl_str(job->config->s.llm_default);
+
+	*upstream_r = pl_str_is(name, LLM_LOCAL) ? NULL : config_upstream(job->config, name);
+	return *upstream_r != NULL || pl_str_is(name, LLM_LOCAL);
+}
+
+/* The asker's own key, if there is one for this upstream, wins over the section's. */
+static void run_on_key(void *arg, struct pl_str key, const struct pl_err *err)
+{
+	struct agent_job *job = arg;
+	struct pl_err stopped = { 0 };
+
+	if (err == NULL && job->ending != AGENT_GOES_ON) {
+		pl_err_set(&stopped, PL_E_CANCELLED, NULL);
+		err = &stopped;
+	}
+	if (err != NULL) {
+		agent_finish(job, NULL, err);
+		return;
+	}
+	job->ask.key = key;
+	if (job->ask.upstream != NULL)
+		job->task->deadline_ns = pl_now_ns() + (job->ask.upstream->total_timeout + 1000) * PL_NS_PER_MS;
+	shm_gen_state(job->agents->svc->shm, job->index, SHM_GEN_RUNNING);
+	agent_tell(job, HUB_GEN_STARTED, PL_E_OK);
+	job->call = llm_ask(job->agents->svc->llm, job->task, &job->ask, on_delta, on_done, job);
+}
+
+static void run_on_found(void *arg, const struct knowledge_found *found)
+{
+	struct agent_job *job = arg;
+
+	if (found->prompt.ptr != NULL)
+		job->ask.system = pl_str(pl_sprintf(job->task->pool, "%.*s%.*s", PL_FMT(job->ask.system), PL_FMT(found->prompt)));
+	if (provider_key_wanted(job->question.asker_id, job->ask.upstream))
+		provider_key_find(job->agents->svc, job->config, job->task, job->question.asker_id, job->ask.upstream, run_on_key,
+		    job);
+	else
+		run_on_key(job, PL_STR_NONE, NULL);
+}
+
 static void run_on_history(void *arg, const struct message_list *list, const struct pl_err *err)
 {
 	struct agent_job *job = arg;
-	struct llm_request ask = { .temperature = job->role.temperature < 0 ? (double)NAN : job->role.temperature,
-		.max_tokens = job->role.max_tokens, .model = job->role.model, .config = job->config };
+	struct pl_err gone = { 0 };
 	struct llm_message *messages;
-	struct pl_str upstream = job->role.upstream.ptr != NULL ? job->role.upstream : pl_str(job->config->s.llm_default);
 
+	job->ask = (struct llm_request){ .temperature = job->role.temperature < 0 ? (double)NAN : job->role.temperature,
+		.max_tokens = job->role.max_tokens, .model = job->role.model, .config = job->config };
+	if (err == NULL && !find_upstream(job, &job->ask.upstream)) {
+		pl_err_set(&gone, PL_E_UPSTREAM, "The role's upstream \"%.*s\" is not configured.", PL_FMT(job->role.upstream));
+		err = &gone;
+	}
 	if (err != NULL) {
 		agent_finish(job, NULL, err);
 		return;
 	}
 	messages = pl_alloc(job->task->pool, ((size_t)list->count + 1) * sizeof(*messages));
-	ask.messages = messages;
-	ask.messages_count = gather_context(job, list, messages);
-	ask.system = pl_str(pl_sprintf(job->task->pool, "You are %.*s, taking part in the chat room \"%.*s\". Messages of others "
-	    "begin with their name and a colon; yours do not.\n%.*s", PL_FMT(job->role.name), PL_FMT(job->question.room_name),
-	    PL_FMT(job->role.instructions)));
-	if (!pl_str_is(upstream, LLM_LOCAL)) {
-		ask.upstream = config_upstream(job->config, upstream);
-		if (ask.upstream == NULL) {
-			struct pl_err gone = { 0 };
-
-			pl_err_set(&gone, PL_E_UPSTREAM, "The role's upstream \"%.*s\" is not configured.", PL_FMT(upstream));
-			agent_finish(job, NULL, &gone);
-			return;
-		}
-		job->task->deadline_ns = pl_now_ns() + (ask.upstream->total_timeout + 1000) * PL_NS_PER_MS;
-	}
-	if (job->ending != AGENT_GOES_ON) {
-		struct pl_err stopped = { 0 };
-
-		pl_err_set(&stopped, PL_E_CANCELLED, NULL);
-		agent_finish(job, NULL, &stopped);
-		return;
-	}
-	shm_gen_state(job->agents->svc->shm, job->index, SHM_GEN_RUNNING);
-	agent_tell(job, HUB_GEN_STARTED, PL_E_OK);
-	job->call = llm_ask(job->agents->svc->llm, job->task, &ask, on_delta, on_done, job);
+	job->ask.messages = messages;
+	job->ask.messages_count = gather_context(job, list, messages);
+	job->ask.system = pl_str(pl_sprintf(job->task->pool, "You are %.*s, taking part in the chat room \"%.*s\". Messages of "
+	    "others begin with their name and a colon; yours do not.\n%.*s", PL_FMT(job->role.name),
+	    PL_FMT(job->question.room_name), PL_FMT(job->role.instructions)));
+	knowledge_find(job->agents->svc, job->config, job->task, list->count > 0 ? list->rows[list->count - 1].content : PL_STR(""),
+	    run_on_found, job);
 }
 
 static void run_on_begun(void *arg, const struct generation_begun *begun, const struct pl_err *err)

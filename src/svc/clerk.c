@@ -6,19 +6,29 @@
 
 #include "clock.h"
 #include "db/repo_admin.h"
+#include "db/repo_session.h"
+#include "db/repo_feedback.h"
 #include "log.h"
 #include "svc/clerk.h"
+#include "svc/outbox.h"
 
 #define HITS_EVERY_S 10
 #define PURGE_EVERY_S 3600
 #define PURGE_FIRST_S 60
 #define PURGE_ROWS 1000
+#define EXPIRE_EVERY_S 30
+#define EXPIRE_ROWS 1000
 #define HITS_MAX 1024
+#define DUE_EVERY_S 1
+#define DUE_ROWS 500
 
 struct clerk {
 	struct svc *svc;
-	struct event *hits, *purge;
+	struct event *hits, *purge, *expire, *due;
+	struct outbox *outbox;
 };
+
+static struct clerk *living;	/* one per process; statements may end after it */
 
 static void arm(struct event *timer, int seconds)
 {
@@ -75,6 +85,12 @@ static void on_hits(evutil_socket_t fd, short what, void *arg)
 void clerk_last_round(struct clerk *clerk)
 {
 	store_hits(clerk);
+	outbox_drain(clerk->outbox);
+}
+
+bool clerk_idle(const struct clerk *clerk)
+{
+	return outbox_idle(clerk->outbox);
 }
 
 /* ---- old rows ---- */
@@ -88,7 +104,8 @@ static void on_purged(void *arg, const int64_t *rows, const struct pl_err *err)
 
 	if (err != NULL)
 		pl_log(PL_LOG_WARN, task, "old rows not thrown away", "error=%s", pl_err_info(err->code)->code);
-	arm(p->clerk->purge, err == NULL && *rows > 0 ? 1 : PURGE_EVERY_S);
+	if (p->clerk == living)
+		arm(p->clerk->purge, err == NULL && *rows > 0 ? 1 : PURGE_EVERY_S);
 	pl_task_release(&task);
 }
 
@@ -101,16 +118,70 @@ static void on_purge(evutil_socket_t fd, short what, void *arg)
 	repo_purge(p->clerk->svc->db, task, PURGE_ROWS, on_purged, p);
 }
 
+/* ---- sessions whose life is over ---- */
+
+static void on_expired(void *arg, const int64_t *rows, const struct pl_err *err)
+{
+	struct purge *p = arg;
+	struct pl_task *task = p->task;
+
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, task, "old sessions not marked", "error=%s", pl_err_info(err->code)->code);
+	if (p->clerk == living)
+		arm(p->clerk->expire, err == NULL && *rows == EXPIRE_ROWS ? 1 : EXPIRE_EVERY_S);
+	pl_task_release(&task);
+}
+
+static void on_expire(evutil_socket_t fd, short what, void *arg)
+{
+	struct pl_task *task = pl_task_new(pl_now_ns() + 30 * PL_NS_PER_S);
+	struct purge *p = pl_alloc(task->pool, sizeof(*p));
+
+	*p = (struct purge){ .clerk = arg, .task = task };
+	repo_sessions_expire(p->clerk->svc->db, task, EXPIRE_ROWS, on_expired, p);
+}
+
+/* ---- time-outs ---- */
+
+static void on_due_handled(void *arg, const int64_t *rows, const struct pl_err *err)
+{
+	struct purge *p = arg;
+	struct pl_task *task = p->task;
+
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, task, "time-outs not handled", "error=%s", pl_err_info(err->code)->code);
+	else if (*rows > 0 && p->clerk == living)
+		shm_count(p->clerk->svc->shm, SHM_M_feedback_timeouts, *rows);
+	if (p->clerk == living)
+		arm(p->clerk->due, err == NULL && *rows == DUE_ROWS ? 0 : DUE_EVERY_S);
+	pl_task_release(&task);
+}
+
+static void on_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct pl_task *task = pl_task_new(pl_now_ns() + 3 * PL_NS_PER_S);
+	struct purge *p = pl_alloc(task->pool, sizeof(*p));
+
+	*p = (struct purge){ .clerk = arg, .task = task };
+	repo_feedback_requests_due(p->clerk->svc->db, task, DUE_ROWS, on_due_handled, p);
+}
+
 struct clerk *clerk_new(struct svc *svc)
 {
 	struct clerk *c = pl_new(sizeof(*c));
 
 	c->svc = svc;
+	living = c;
 	c->hits = evtimer_new(svc->worker->base, on_hits, c);
 	c->purge = evtimer_new(svc->worker->base, on_purge, c);
-	PL_BUG(c->hits == NULL || c->purge == NULL);
+	c->expire = evtimer_new(svc->worker->base, on_expire, c);
+	c->due = evtimer_new(svc->worker->base, on_due, c);
+	PL_BUG(c->hits == NULL || c->purge == NULL || c->expire == NULL || c->due == NULL);
+	c->outbox = outbox_new(svc);
+	arm(c->due, 0);
 	arm(c->hits, HITS_EVERY_S);
 	arm(c->purge, PURGE_FIRST_S);
+	arm(c->expire, 1);
 	return c;
 }
 
@@ -120,6 +191,9 @@ void clerk_free(struct clerk **clerk)
 		return;
 	event_free((*clerk)->hits);
 	event_free((*clerk)->purge);
+	event_free((*clerk)->expire);
+	event_free((*clerk)->due);
+	outbox_free(&(*clerk)->outbox);
 	pl_free(*clerk);
-	*clerk = NULL;
+	*clerk = living = NULL;
 }

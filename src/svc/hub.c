@@ -6,6 +6,7 @@
 #include "json.h"
 #include "log.h"
 #include "svc/hub_rooms.h"
+#include "svc/signaling.h"
 
 #define RING_BUDGET 2048	/* events per loop turn: sockets want to be served in between */
 
@@ -257,6 +258,10 @@ static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
 		break;
 	case RING_GENERATION:
 		hub_generation_arrived(hub, data);
+		break;
+	case RING_SIGNALING:
+		if (hub->svc->signaling != NULL)
+			signaling_on_ring(hub->svc->signaling, from_slot, data);
 		break;
 	case RING_REVOKED:
 		memcpy(&login_id, data.ptr, sizeof(login_id));

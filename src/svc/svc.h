@@ -14,11 +14,14 @@
 struct hub;
 struct auth_cache;
 struct agents;
+struct signaling;
+struct sessions;
 struct hub_event;
+struct memo;
 
 /* Kinds of events in the rings. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
-	RING_REVOKED, RING_MEMBER };
+	RING_REVOKED, RING_MEMBER, RING_SIGNALING };
 
 struct svc {
 	struct worker *worker;
@@ -29,6 +32,9 @@ struct svc {
 	struct auth_cache *tokens;
 	struct hub *hub;
 	struct agents *agents;
+	struct signaling *signaling;
+	struct memo *memo;
+	struct sessions *sessions;
 	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
 	void (*on_revoked)(int64_t login_id);
 	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
@@ -39,6 +45,15 @@ struct svc {
 static inline const struct config *svc_config(const struct svc *svc)
 {
 	return svc->worker->config;
+}
+
+/* Setting `anonymous` names it: its routes answer without a token, read-only and without personal data. */
+static inline bool svc_anonymous(const struct config *config, const char *word)
+{
+	for (int i = 0; i < config->s.anonymous.count; i++)
+		if (strcmp(config->s.anonymous.items[i], word) == 0)
+			return true;
+	return false;
 }
 
 #endif

@@ -13,12 +13,20 @@ from parlour import HERE
 API = os.path.join(os.environ.get("PARLOUR_SRC", HERE + "/../.."), "src/api/")
 FIELD = re.compile(r'^F\((\w+), (\w+), (\w+), (\w), ([-\d.]+), ([-\d.]+), "([^"]*)"', re.M)
 ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*(\d+),\s*\d+,\s*(\w+),\s*(\w+),', re.M)
+# Routes that read their bodies themselves: lists of records, in which each is judged alone.
+RAW = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)".*\bRAW\b', re.M)
 
 # Values that no field of a kind takes, as JSON.
 NO_TEXT = ["5", "0", "-1", "1.5", "true", "false", "[]", "{}", '["a"]', '{"a":"b"}', "9223372036854775808", "1e999"]
 NO_NUMBER = ['"1"', '""', '"x"', "true", "false", "[]", "{}", "[1]", '"9223372036854775807"', '"NaN"', "1e999", "-1e999", "1e309"]
 NO_WHOLE = ["1.5", "1e2", "0.1", "-0.5", "9223372036854775808", "-9223372036854775809", "18446744073709551617", "1" + "0" * 100, "-9223372036854775808"]
 NO_LIST = ['"1"', "1", "true", "{}", '{"0":1}', '["1"]', "[null]", "[[1]]", "[1.5]", "[0]", "[-1]", "[9223372036854775808]", "[true]", "[" + "1," * 16 + "1]"]
+
+OTHER_QUERIES = {
+    "STR": ["", "%00", "%ff", "x%00", "%C0%B1"],
+    "ENUM": ["", "x", "%00", "%ff", "asc,desc", "1", "null"],
+    "TIME": ["", "x", "yesterday", "5", "2026", "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z", "%00", "%ff", "NaN", "-1"],
+}
 
 
 def read(name):
@@ -41,9 +49,13 @@ def wrong(kind, required, least, most):
         texts += NO_NUMBER + NO_WHOLE + ([str(int(least) - 1)] if least > 0 else [])
         texts += [str(int(most) + 1)] if 0 < most < 2 ** 53 else []
     elif kind == "F64":
-        texts += NO_NUMBER + ["-0.001", str(most + 0.001), "1" + "0" * 400]
+        texts += NO_NUMBER + [str(least - 0.001), str(most + 0.001), "1" + "0" * 400]
     elif kind == "IDS":
         texts += NO_LIST
+    elif kind == "BOOL":
+        texts += ["0", "1", '"true"', '""', "[]", "{}"]
+    elif kind == "JSON":
+        texts += []  # whatever is JSON; the route's own tests know what else it must be
     elif kind == "ENUM":
         texts += NO_TEXT + ['"x"', '""', '" "', '"PUBLIC"', '"public "', '"public|private"', '"' + "x" * 2000 + '"']
     else:
@@ -59,9 +71,35 @@ def bodies():
     """(method, path, field, required, [texts])"""
     table = shapes()
     for method, path, limit, _, shape in ROUTE.findall(read("routes.def")):
-        for field, kind, required, least, most in table.get(shape, []):
+        for field, kind, required, least, most in table.get(shape, []) if (method, path) not in raw_routes() else []:
             texts = [t for t in wrong(kind, required, least, most) if len(t) < int(limit) - 200]
             yield method, path, field, required, texts
+
+
+def raw_routes():
+    return RAW.findall(read("routes.def"))
+
+
+def wrong_query(kind, least, most):
+    """Texts that a query field must refuse."""
+    if kind == "STR":
+        return ([""] if least > 0 else []) + ["x" * (int(most) + 1), "%C3%BC" * (int(most) + 1), "%00", "%ff", "a%00b", "%C0%B1", "%ED%A0%80"]
+    if kind == "TIME":
+        return ["", "x", "yesterday", "0", "1730115000", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T25:00:00Z", "%00", "%ff", "null",
+                "2026-01-01T00:00:00Zx", "-1", "NaN", "2026-01-01T00:00:00%2B99:99"]
+    if kind == "ENUM":
+        return ["", "x", "PUBLIC", "x%00", "%ff", "null", "1", "a|b", "x" * 2000]
+    assert kind == "I64", "a new kind of query field needs its wrong values here"
+    texts = ["", "x", "1.5", "1e2", "0x1", "-", "+", "1x", "null", "true", "NaN", "[1]", "9223372036854775808", "-1", "%00", "%ff", "1%00", "%C0%B1", "%", "%1",
+             "%zz", "%31%", "%D9%A1", "1%202", "1,2", "%2531", str(int(least) - 1)]
+    return texts + ([str(int(most) + 1)] if most < 2 ** 53 else [])
+
+
+def takes_text(path, field):
+    """A query field that may hold any text."""
+    table = shapes()
+    return any(p == path and (f, k) == (field, "STR") for _, p, _, shape, _ in ROUTE.findall(read("routes.def"))
+               for f, k, *_ in table.get(shape, []))
 
 
 def queries():
@@ -69,15 +107,12 @@ def queries():
     table = shapes()
     for method, path, _, shape, _ in ROUTE.findall(read("routes.def")):
         for field, kind, _, least, most in table.get(shape, []):
-            assert kind == "I64", "a new kind of query field needs its wrong values here"
-            texts = ["", "x", "1.5", "1e2", "0x1", "-", "+", "1x", "null", "true", "NaN", "[1]", "9223372036854775808", "-1", "%00", "%ff", "1%00", "%C0%B1", "%", "%1",
-                     "%zz", "%31%", "%D9%A1", "1%202", "1,2", "%2531", str(int(least) - 1)]
-            texts += [str(int(most) + 1)] if most < 2 ** 53 else []
-            yield method, path, field, texts
+            yield method, path, field, wrong_query(kind, least, most)
 
 
 def json_routes():
-    return [(method, path, int(limit)) for method, path, limit, *_ in ROUTE.findall(read("routes.def")) if method in ("POST", "PUT", "PATCH")]
+    return [(method, path, int(limit)) for method, path, limit, *_ in ROUTE.findall(read("routes.def"))
+            if method in ("POST", "PUT", "PATCH") and (method, path) not in raw_routes()]
 
 
 def socket_paths(room):

@@ -99,7 +99,7 @@ def stage_binaries(directory):
             pytest.exit(f"{path} is not there: build first, and set PARLOUR_BUILD to the build directory", 2)
         paths[name] = path if reachable(path, "-x") else shutil.copy(path, directory)
     source = os.environ.get("PARLOUR_SRC", os.path.dirname(os.path.dirname(HERE)))
-    for name, below in (("PARLOUR_SQL_DIR", "sql"), ("PARLOUR_WWW_DIR", "src/www")):
+    for name, below in (("PARLOUR_SQL_DIR", "sql"), ("PARLOUR_WWW_DIR", "src/www"), ("PARLOUR_FORMS_DIR", "etc/forms")):
         path = os.environ.get(name) or os.path.join(source, below)
         if not reachable(path):
             path = shutil.copytree(path, f"{directory}/{os.path.basename(below)}", dirs_exist_ok=True)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""A provider peer: speaks OpenAI's chat completions over HTTP/1.1 on 127.0.0.1, well or badly, as it is told.
+"""A provider peer: speaks OpenAI's chat completions, and Anthropic's messages under {base}/messages, over HTTP/1.1 on
+127.0.0.1, well or badly, as it is told.
 
 Prints one line, `port=N blackhole=M`, when it listens; ends at SIGTERM, or when its stdin closes if --stdin is given.
 Nobody accepts on the port M, and its queue is full: connecting to it hangs.
@@ -33,26 +34,23 @@ A directive is MODE,name=value,... :  cut-rst,tokens=5,pace=20
   empty         200 without a body                      401 429 500 ...  that status with an error body
   quota         429 for good
 
+Of these messages knows ok, split, json, think, stall-*, cut-fin, cut-rst, error-first, error-mid and statuses, and also:
+  nostop        no message_stop                         unknown       events and deltas of new types, pings
+  twice         message_start again                     spliced       the start of another message in the middle
+options there: finish=W stop_reason (end_turn); error=TYPE of the error (overloaded_error).
+
 GET /control/stats: JSON with requests, streams, completed, aborted, connections, open, models, modes, bodies, headers
 (the last 200). POST /control/reset: zeroes all that. GET {base}/models: peer-1, peer-2 (under a base with
 /big/: 500 more).
 """
 import asyncio
-import gzip
 import json
 import signal
 import socket
 import struct
 import sys
-import time
 
-WORDS = ("Parlour keeps every word in order and forgets none of them today ✓ although "
-         "näive bytes may be split").split()
-
-
-class Gone(Exception):
-    """The client closed the connection."""
-
+from provider_replies import Gone, Message, Reply, error_body
 
 class Stats:
     def __init__(self):
@@ -86,196 +84,6 @@ def directive_of(body):
 def parse_directive(text):
     mode, *rest = [part.strip() for part in text.split(",")]
     return mode or "ok", dict(part.split("=", 1) for part in rest if "=" in part)
-
-
-def error_body(message, kind="server_error", code=None):
-    return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}}).encode()
-
-
-class Reply:
-    """One streamed reply: chunk framing, pace, and the shapes of chunks."""
-
-    def __init__(self, conn, body, mode, opts):
-        self.conn, self.body, self.mode, self.opts = conn, body, mode, opts
-        self.chunked = mode not in ("close", "cut-close")
-        self.model = "peer-1"
-        self.tokens = int(opts.get("tokens", 10))
-        self.pace = float(opts.get("pace", 5)) / 1000
-        asked = bool((body.get("stream_options") or {}).get("include_usage"))
-        self.usage = opts.get("usage", "1" if asked else "0")
-
-    def head(self, ctype="text/event-stream; charset=utf-8", extra=()):
-        lines = ["HTTP/1.1 200 OK", "content-type: " + ctype, "Access-Control-Allow-Origin: ", "x-request-id: req_1"]
-        lines += list(extra)
-        lines.append("Transfer-Encoding: chunked" if self.chunked else "Connection: close")
-        self.conn.write("\r\n".join(lines).encode() + b"\r\n\r\n")
-
-    def raw(self, data):
-        if self.mode == "split":
-            for i in range(len(data)):
-                self.conn.write(b"1;x=y\r\n%c\r\n" % data[i] if self.chunked else data[i:i + 1])
-        elif self.chunked:
-            self.conn.write(b"%x\r\n%s\r\n" % (len(data), data))
-        else:
-            self.conn.write(data)
-
-    def event(self, obj):
-        data = obj if isinstance(obj, bytes) else json.dumps(obj, ensure_ascii=False).encode()
-        self.raw(b"data: " + data + b"\n\n")
-
-    def chunk(self, delta, finish=None, usage=None):
-        obj = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": int(time.time()), "model": self.model,
-               "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], "usage": usage}
-        self.event(obj)
-
-    def words(self):
-        if self.opts.get("echo") == "1":
-            text = self.body["messages"][-1]["content"]
-            return [text[i:i + 8] for i in range(0, len(text), 8)]
-        return [("" if i == 0 else " ") + WORDS[i % len(WORDS)] for i in range(self.tokens)]
-
-    def counts(self):
-        prompt = sum(len(str(m.get("content")).split()) for m in self.body.get("messages", []))
-        return {"prompt_tokens": prompt, "completion_tokens": self.tokens, "total_tokens": prompt + self.tokens}
-
-    async def text(self, words):
-        for word in words:
-            await self.conn.pause(self.pace)
-            self.chunk({"content": [{"type": "text", "text": word}] if self.mode == "list" else word})
-
-    async def normal(self):
-        if self.mode == "hints":
-            self.conn.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
-        self.head()
-        if self.opts.get("role") != "0":
-            self.chunk({"role": "assistant", "content": ""})
-        if self.mode == "think":
-            for _ in range(self.tokens):
-                await self.conn.pause(self.pace)
-                self.chunk({"reasoning_content": "hm"})
-        await self.text(self.words())
-        self.chunk({}, self.opts.get("finish", "stop"), self.counts() if self.usage == "near" else None)
-        if self.usage == "1":
-            self.event({"id": "chatcmpl-1", "model": self.model, "choices": [], "usage": self.counts()})
-        if self.mode not in ("nodone", "close"):
-            self.event(b"[DONE]")
-        if self.mode == "done-hang":
-            await self.conn.stall()
-        self.end()
-
-    def end(self):
-        if self.chunked:
-            self.conn.write(b"0\r\n\r\n")
-        self.conn.stale = self.mode == "stale"
-        if not self.chunked or self.mode == "quiet-close":
-            self.conn.transport.close()
-
-    async def half(self):
-        self.head()
-        words = self.words()
-        await self.text(words[:max(1, len(words) // 2)])
-
-    async def run(self):
-        special = getattr(self, "mode_" + self.mode.replace("-", "_"), None)
-        await (special() if special else self.normal())
-
-    async def mode_stall_headers(self):
-        await self.conn.stall()
-
-    async def mode_stall_body(self):
-        self.head()
-        await self.conn.stall()
-
-    async def mode_stall_mid(self):
-        await self.half()
-        await self.conn.stall()
-
-    async def mode_comments(self):
-        self.head()
-        while True:
-            self.raw(b": OPENROUTER PROCESSING\n\n")
-            await self.conn.pause(max(self.pace, 0.01))
-
-    async def mode_cut_rst(self):
-        await self.half()
-        await self.conn.pause(0.02)
-        self.conn.reset()
-
-    async def mode_cut_fin(self):
-        await self.half()
-        self.conn.transport.close()
-
-    mode_cut_close = mode_cut_fin
-
-    async def mode_error_first(self):
-        self.head()
-        self.event({"error": {"code": 502, "message": "provider went away"}, "choices": [], "usage": None})
-        self.event(b"[DONE]")
-        self.end()
-
-    async def mode_error_mid(self):
-        await self.half()
-        self.event({"error": {"code": 502, "message": "provider went away"},
-                    "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]})
-        self.event(b"[DONE]")
-        self.end()
-
-    async def mode_badjson(self):
-        await self.half()
-        self.event(b'{"choices":[{"delta":{"content":"x"')
-        self.end()
-
-    async def mode_badsse(self):
-        self.head()
-        self.raw(b"this is\nno event stream\n\nat all\n\n")
-        self.end()
-
-    async def mode_giant(self):
-        self.chunked = False
-        self.head(extra=["Content-Length: 1073741824"])
-        self.conn.write(b'data: {"x":"')
-        for _ in range(128):
-            self.conn.write(b"a" * 65536)
-            await self.conn.pause(0.001)
-        await self.conn.stall()
-
-    async def bytes_in_text(self, text):
-        self.head()
-        self.event(b'{"model":"peer-1","choices":[{"index":0,"delta":{"content":"' + text + b'"}}]}')
-        self.chunk({}, "stop")
-        self.event(b"[DONE]")
-        self.end()
-
-    async def mode_utf8(self):
-        await self.bytes_in_text(b"a\xff\xc3(b\xe2\x82")
-
-    async def mode_nul(self):
-        await self.bytes_in_text(b"a\\u0000b\x00c")
-
-    async def mode_surrogate(self):
-        await self.bytes_in_text(b"a\\ud83db\\ude00c\\ud83d\\ude00")
-
-    async def mode_empty(self):
-        self.conn.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n")
-
-    async def mode_html(self):
-        self.conn.whole("200 OK", b"<!DOCTYPE html><title>Welcome</title>", ctype="text/html")
-
-    async def mode_json(self):
-        text = "".join(self.words())
-        self.conn.whole("200 OK", json.dumps({"id": "c", "object": "chat.completion", "model": self.model, "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-            "usage": self.counts()}).encode())
-
-    async def mode_gzip(self):
-        self.conn.whole("200 OK", gzip.compress(b"data: [DONE]\n\n" + b" " * 10_000_000), ctype="text/event-stream",
-                        extra=["Content-Encoding: gzip"])
-
-    async def mode_redirect(self):
-        self.conn.whole("302 Found", b"", extra=["Location: http://169.254.169.254/latest/meta-data/"])
-
-    async def mode_quota(self):
-        self.conn.whole("429 Too Many", error_body("no credit left", "insufficient_quota", "insufficient_quota"))
 
 
 class Conn(asyncio.Protocol):
@@ -342,7 +150,9 @@ class Conn(asyncio.Protocol):
             if path.startswith("/control/"):
                 self.control(path, body)
             elif path.endswith("/chat/completions") and method == "POST":
-                await self.completion(headers, body)
+                await self.completion(headers, body, Reply)
+            elif path.endswith("/messages") and method == "POST":
+                await self.completion(headers, body, Message)
             elif path.split("?")[0].endswith("/models"):
                 self.models(path, headers)
             else:
@@ -372,7 +182,7 @@ class Conn(asyncio.Protocol):
                  {"prompt": "0.000001", "x": ["a", {"id": "not this"}]}} for n in names]
         self.whole("200 OK", json.dumps({"models": [{"id": "nor this"}], "object": "list", "data": data}).encode())
 
-    async def completion(self, headers, raw):
+    async def completion(self, headers, raw, kind):
         body = json.loads(raw)
         mode, opts = parse_directive(directive_of(body))
         STATS.requests += 1
@@ -381,11 +191,12 @@ class Conn(asyncio.Protocol):
         STATS.headers = (STATS.headers + [headers])[-200:]
         if mode.isdigit():
             extra = ["Retry-After: " + opts["after"]] if "after" in opts else []
-            text = "told to fail, " + headers.get("authorization", "")
-            self.whole(mode + " Told So", error_body(text), extra=extra)
+            text = "told to fail, " + headers.get("authorization", headers.get("x-api-key", ""))
+            kind_word = opts.get("error", "server_error")
+            self.whole(mode + " Told So", error_body(text, kind_word), extra=extra)
         else:
             STATS.streams += 1
-            await Reply(self, body, mode, opts).run()
+            await kind(self, body, mode, opts).run()
         STATS.completed += 1
 
 

@@ -20,7 +20,7 @@ ROW = re.compile(r'^ROUTE\((POST|PUT|PATCH),\s*"([^"]+)"', re.M)
 
 def json_routes():
     with open(os.path.join(os.environ.get("PARLOUR_SRC", HERE + "/../.."), "src/api/routes.def"), encoding="utf-8") as table:
-        return ROW.findall(table.read())
+        return ROW.findall("".join(line for line in table if not re.search(r"\bRAW\b", line)))
 
 
 class Wire(Quick):
@@ -36,7 +36,8 @@ def scene(shared):
     """Who asks, and the room, role and user that fill the paths' holes."""
     user, other = shared.register(), shared.register()
     room, role = user.room()["id"], user.role()["id"]
-    holes = {"room_id": room, "role_id": role, "user_id": other.id, "generation_id": uuid.uuid4()}
+    holes = {"room_id": room, "role_id": role, "user_id": other.id, "generation_id": uuid.uuid4(),
+             "provider": "openai"}
     return shared, user, room, holes
 
 
@@ -67,7 +68,7 @@ def test_table_on_each_route(scene, method, path):
     shared, user, _, holes = scene
     link, wrong = Wire(shared), []
     caller = shared.login(user.name)
-    target = path.format(**{"request_id": "00000000-0000-4000-8000-000000000000", "token": "x", **holes})
+    target = path.format(**{"request_id": "00000000-0000-4000-8000-000000000000", "token": "x", "layout_id": "main", **holes})
     for kind, table in (("good", GOOD), ("bad", BAD), ("odd", ODD)):
         for name, text in table:
             status, body = link.ask(method, target, text, caller.auth)

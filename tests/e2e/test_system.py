@@ -38,6 +38,8 @@ def test_each_route_asks_for_its_token(shared, method, path, who, klass, status,
     if who == "USER":
         assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
         assert answer.json()["code"] == "unauthorized"
+    elif who == "OPT" and answer.status_code == 401:
+        assert answer.json()["code"] == "unauthorized", "guests are not let in by default"
     else:
         assert answer.status_code not in (401, 405, 500, 501), answer.text
     if klass == "NONE":

@@ -159,7 +159,7 @@ def test_hosts(parlour):
         assert got == good, host
 
 
-@pytest.mark.parametrize("path", ["/ws/nothing", "/ws/chat/", "/ws/chat/x/y", "/ws/echo", "/WS", "/wsx", "/"])
+@pytest.mark.parametrize("path", ["/ws/" + "x" * 65, "/ws/chat/", "/ws/chat/x/y", "/ws/echo", "/WS", "/wsx", "/"])
 def test_paths_without_a_socket(shared, ann, path):
     with pytest.raises(wire.Refused) as refused:
         shared.ws(path, token=ann.access)

@@ -8,7 +8,7 @@ command -v shellcheck >/dev/null 2>&1 || {
 	exit 77
 }
 set --
-for file in bootstrap .ci/run contrib/* tests/*/*.sh; do
+for file in bootstrap .ci/run contrib/* contrib/*/*.sh tests/*/*.sh; do
 	[ -f "$file" ] || continue
 	case $(head -n 1 "$file") in
 	'#!/bin/sh'* | '# shellcheck shell=sh'*) set -- "$@" "$file" ;;

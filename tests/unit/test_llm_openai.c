@@ -163,13 +163,13 @@ static void run_stream(const struct stream_case *c, const char *bytes, size_t at
 	size_t len = strlen(bytes), first = at;
 	bool more;
 
-	llm_openai_init(&dec, PL_STR_NONE, on_text, &heard);
-	more = llm_openai_feed(&dec, bytes, at);
+	llm_dec_init(&dec, &llm_openai, PL_STR_NONE, on_text, &heard);
+	more = llm_dec_feed(&dec, bytes, at);
 	for (; more && at < len; at += step)
-		more = llm_openai_feed(&dec, bytes + at, step < len - at ? step : len - at);
-	llm_openai_end(&dec);
+		more = llm_dec_feed(&dec, bytes + at, step < len - at ? step : len - at);
+	llm_dec_end(&dec);
 	check_outcome(c, &dec, &heard, first);
-	llm_openai_fini(&dec);
+	llm_dec_fini(&dec);
 	pl_buf_fini(&heard.text);
 }
 
@@ -193,11 +193,11 @@ START_TEST(test_stop_by_reader)
 	struct llm_decoder dec;
 	char *bytes = with_quotes(SAY("a") SAY("b"));
 
-	llm_openai_init(&dec, PL_STR_NONE, on_text, &heard);
-	ck_assert(!llm_openai_feed(&dec, bytes, strlen(bytes)));
+	llm_dec_init(&dec, &llm_openai, PL_STR_NONE, on_text, &heard);
+	ck_assert(!llm_dec_feed(&dec, bytes, strlen(bytes)));
 	ck_assert(!dec.failed);
 	ck_assert_int_eq(heard.pieces, 1);
-	llm_openai_fini(&dec);
+	llm_dec_fini(&dec);
 	pl_buf_fini(&heard.text);
 	pl_free(bytes);
 }
@@ -212,14 +212,14 @@ START_TEST(test_caps)
 	size_t fed = 0;
 
 	memset(slice, 'a', sizeof(slice));
-	llm_openai_init(&dec, PL_STR_NONE, on_text, NULL);
-	ck_assert(llm_openai_feed(&dec, starts[_i], strlen(starts[_i])));
-	while (fed < 2 * LLM_EVENT_MAX && llm_openai_feed(&dec, slice, sizeof(slice)))
+	llm_dec_init(&dec, &llm_openai, PL_STR_NONE, on_text, NULL);
+	ck_assert(llm_dec_feed(&dec, starts[_i], strlen(starts[_i])));
+	while (fed < 2 * LLM_EVENT_MAX && llm_dec_feed(&dec, slice, sizeof(slice)))
 		fed += sizeof(slice);
 	ck_assert(dec.failed && dec.permanent);
 	ck_assert_int_eq(dec.err.code, PL_E_UPSTREAM);
 	ck_assert_uint_le(fed, LLM_EVENT_MAX);
-	llm_openai_fini(&dec);
+	llm_dec_fini(&dec);
 }
 END_TEST
 
@@ -251,15 +251,15 @@ START_TEST(test_refusal)
 	char *body = with_quotes(c->body);
 	struct llm_decoder dec;
 
-	llm_openai_init(&dec, PL_STR("sk-key"), on_text, NULL);
-	llm_openai_refused(&dec, c->status, pl_str(body));
+	llm_dec_init(&dec, &llm_openai, PL_STR("sk-key"), on_text, NULL);
+	llm_dec_refused(&dec, c->status, pl_str(body));
 	ck_assert(dec.failed);
 	ck_assert_int_eq(dec.err.code, is_auth ? PL_E_UPSTREAM_AUTH : PL_E_UPSTREAM);
 	ck_assert_int_eq(dec.error_status, c->status);
 	ck_assert_int_eq(dec.permanent, !c->again);
 	ck_assert_msg(strstr(pl_err_text(&dec.err), c->says) != NULL, "%s", pl_err_text(&dec.err));
 	ck_assert_msg(c->hides == NULL || strstr(pl_err_text(&dec.err), c->hides) == NULL, "%s", pl_err_text(&dec.err));
-	llm_openai_fini(&dec);
+	llm_dec_fini(&dec);
 	pl_free(body);
 }
 END_TEST

@@ -74,7 +74,11 @@ START_TEST(unreadable)
 		"$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 		"$argon2id$v=19$m=64,t=100000,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 		"$argon2id$v=19$m=65536,t=1,p=4000$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-		"$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+		/* bcrypt: too short, another kind, too dear, a letter that is none of its alphabet */
+		"$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMU",
+		"$2x$05$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+		"$2b$31$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+		"$2b$05$R9h/cIPz0gi!URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
 		"$argon2id$v=19$m=64,t=1,p=1,x=1$c2FsdHNhbHRzYWx0c2FsdA$AAAA",
 	};
 	char nul[] = "$argon2id$v=19$m=64,t=1,p=1$c2FsdA\0c2FsdA$AAAA";
@@ -89,6 +93,33 @@ START_TEST(unreadable)
 }
 END_TEST
 
+/* Vectors of crypt_blowfish (openwall.com/crypt); all ask for a new hash. */
+START_TEST(bcrypt)
+{
+	static const struct { const char *password, *hash; } good[] = {
+		{ "U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW" },
+		{ "U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK" },
+		{ "U*U*U", "$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a" },
+		{ "", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy" },
+		{ "\xa3", "$2a$05$/OK.fbVrR/bpIqNJ5ianF.Sa7shbm4.OzKpvFnX1pQLmQW96oUlCq" },
+		{ "\xa3", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.Sa7shbm4.OzKpvFnX1pQLmQW96oUlCq" },
+		{ "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored",
+		    "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui" },
+	};
+	bool rehash;
+
+	for (size_t i = 0; i < PL_COUNT(good); i++) {
+		rehash = false;
+		ck_assert_msg(pl_passwd_verify(pl_str(good[i].password), pl_str(good[i].hash), cheap, &rehash), "%zu", i);
+		ck_assert(rehash);
+		ck_assert(!pl_passwd_verify(PL_STR("U*V"), pl_str(good[i].hash), cheap, &rehash));
+		ck_assert(!rehash);
+	}
+	ck_assert(!pl_passwd_verify(pl_strn("U*U\0x", 5), pl_str(good[0].hash), cheap, &rehash));
+	ck_assert(!pl_passwd_verify(pl_strn("U*U\0", 4), pl_str(good[0].hash), cheap, &rehash));
+}
+END_TEST
+
 Suite *suite_passwd(void)
 {
 	Suite *suite = suite_create("passwd");
@@ -98,6 +129,7 @@ Suite *suite_passwd(void)
 	tcase_add_test(tc, known);
 	tcase_add_test(tc, bytes);
 	tcase_add_test(tc, unreadable);
+	tcase_add_test(tc, bcrypt);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The page behind the link that mail and Slack carry. GET only shows, because programs that look into mails follow links;
+ * POST answers.
+ */
+#include "api/call.h"
+#include "clock.h"
+#include "db/repo_feedback.h"
+#include "svc/answer_link.h"
+
+#define PAGE_POLICY "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+static void add_text(struct pl_buf *out, struct pl_str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		switch (text.ptr[i]) {
+		case '&':
+			pl_buf_adds(out, "&amp;");
+			break;
+		case '<':
+			pl_buf_adds(out, "&lt;");
+			break;
+		case '>':
+			pl_buf_adds(out, "&gt;");
+			break;
+		case '"':
+			pl_buf_adds(out, "&quot;");
+			break;
+		default:
+			pl_buf_addc(out, text.ptr[i]);
+		}
+	}
+}
+
+static void page_begin(struct pl_buf *out, const struct call *call, struct pl_str title)
+{
+	pl_buf_adds(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+	    "<meta name=\"viewport\" content=\"width=device-width\"><meta name=\"robots\" content=\"noindex\"><title>");
+	add_text(out, pl_str(call->req->config->s.server_name));
+	pl_buf_adds(out, "</title><link rel=\"stylesheet\" href=\"/static/answer.css\"></head><body><main><h1>");
+	add_text(out, title);
+	pl_buf_adds(out, "</h1>\n");
+}
+
+static void page_send(struct call *call, int status, struct pl_buf *out)
+{
+	pl_buf_adds(out, "</main></body></html>\n");
+	req_header_add(call->req, "Content-Security-Policy", PAGE_POLICY);
+	req_header_add(call->req, "Cache-Control", "no-store");
+	req_header_add(call->req, "Referrer-Policy", "same-origin");
+	req_reply(call->req, status, "text/html; charset=utf-8", pl_buf_str(out));
+}
+
+static void say(struct call *call, int status, const char *title, const char *text)
+{
+	struct pl_buf out = PL_BUF(call->req->task->pool);
+
+	page_begin(&out, call, pl_str(title));
+	pl_buf_addf(&out, "<p>%s</p>\n", text);
+	page_send(call, status, &out);
+}
+
+static void say_error(struct call *call, const struct pl_err *err)
+{
+	if (err->code == PL_E_NOT_FOUND)
+		say(call, 404, "No such question", "The question is not here any more.");
+	else if (err->code == PL_E_CONFLICT)
+		say(call, 409, "Over already", "The question was answered, taken back, or its time has passed.");
+	else if (err->code == PL_E_INVALID)
+		say(call, 422, "Not one of the options", "Go back and choose one of the answers given.");
+	else
+		call_fail(call, err);
+}
+
+/* Browsers get a page, programs the usual error. */
+static void refuse_link(struct call *call)
+{
+	struct pl_str accept = req_header(call->req, "Accept");
+
+	if (accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", 9) != NULL)
+		say(call, 404, "Not a link of this server", "Perhaps the mail program cut it: copy the whole link.");
+	else
+		call_fail_code(call, PL_E_NOT_FOUND);
+}
+
+/* The request that the link is for; a page was sent and false otherwise. */
+static bool read_link(struct call *call, struct pl_str *id_r)
+{
+	char *id = pl_alloc(call->req->task->pool, PL_UUID_LEN + 1);
+
+	*id_r = pl_strn(id, PL_UUID_LEN);
+	switch (answer_link_read(call->req->config, call->param[0], pl_wall_us() / PL_US_PER_S, id)) {
+	case ANSWER_LINK_BAD:
+		refuse_link(call);
+		return false;
+	case ANSWER_LINK_EXPIRED:
+		say(call, 410, "Too late", "The time for an answer has passed.");
+		return false;
+	case ANSWER_LINK_GOOD:
+		break;
+	}
+	return true;
+}
+
+/* ---- the page ---- */
+
+static void add_context(struct pl_buf *out, struct pl_pool *pool, struct pl_str context)
+{
+	struct pl_err err = { 0 };
+	const struct pl_jval *v = context.ptr != NULL ? pl_json_parse(pool, context, &err) : NULL;
+
+	if (v == NULL)
+		return;
+	pl_buf_adds(out, "<pre>");
+	add_text(out, v->type == PL_J_STRING ? v->text : context);
+	pl_buf_adds(out, "</pre>\n");
+}
+
+static void add_choice(struct pl_buf *out, struct pl_pool *pool, struct pl_str options)
+{
+	struct pl_err err = { 0 };
+	const struct pl_jval *list = options.ptr != NULL ? pl_json_parse(pool, options, &err) : NULL;
+
+	if (list == NULL) {
+		pl_buf_adds(out, "<p><label>Answer<br><textarea name=\"answer\" rows=\"5\" maxlength=\"4000\" required></textarea>"
+		    "</label></p>\n");
+		return;
+	}
+	for (const struct pl_jval *v = list->first; v != NULL; v = v->next) {
+		pl_buf_adds(out, "<p><label><input type=\"radio\" name=\"answer\" required value=\"");
+		add_text(out, v->text);
+		pl_buf_adds(out, "\"> ");
+		add_text(out, v->text);
+		pl_buf_adds(out, "</label></p>\n");
+	}
+}
+
+static void add_forms(struct pl_buf *out, struct pl_pool *pool, const struct feedback_request *r)
+{
+	pl_buf_adds(out, "<form method=\"post\">\n");
+	add_choice(out, pool, r->options);
+	pl_buf_adds(out, "<p><label>Comment<br><input name=\"comment\" maxlength=\"2000\"></label></p>\n"
+	    "<p><button>Answer</button></p></form>\n<form method=\"post\"><input type=\"hidden\" name=\"decline\" value=\"true\">"
+	    "<p><label>Or decline, because<br><input name=\"comment\" maxlength=\"2000\" required></label></p>"
+	    "<p><button>Decline</button></p></form>\n");
+}
+
+static void on_shown(void *arg, const struct feedback_request *r, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct pl_pool *pool = call->req->task->pool;
+	struct pl_buf out = PL_BUF(pool);
+
+	if (err != NULL) {
+		say_error(call, err);
+		return;
+	}
+	if (!pl_str_is(r->status, "created") && !pl_str_is(r->status, "sent")) {
+		say(call, 410, "Over already", "The question was answered, taken back, or its time has passed.");
+		return;
+	}
+	page_begin(&out, call, pl_str(pl_sprintf(pool, "%.*s asks", PL_FMT(r->asker))));
+	pl_buf_adds(&out, "<p class=\"question\">");
+	add_text(&out, r->question);
+	pl_buf_adds(&out, "</p>\n");
+	add_context(&out, pool, r->context);
+	add_forms(&out, pool, r);
+	page_send(call, 200, &out);
+}
+
+void api_answer_page(struct call *call)
+{
+	struct pl_str id;
+
+	if (read_link(call, &id))
+		repo_feedback_request_get(call->svc->db, call->req->task, id, 0, on_shown, call);
+}
+
+static void on_answered(void *arg, const bool *done, const struct pl_err *err)
+{
+	if (err != NULL)
+		say_error(arg, err);
+	else
+		say(arg, 200, "Thank you", "The answer was taken. You can close this page.");
+}
+
+void api_answer_post(struct call *call)
+{
+	const struct answer_in *in = call->in;
+	bool decline = in->decline == 1;
+	struct pl_str id;
+
+	if (!read_link(call, &id))
+		return;
+	if (decline && in->comment.len == 0)
+		say(call, 422, "Why?", "Go back and say why you decline.");
+	else if (!decline && in->answer.ptr == NULL)
+		say(call, 422, "No answer", "Go back and give an answer.");
+	else
+		repo_feedback_request_answer(call->svc->db, call->req->task, id, 0, decline, in->answer, in->comment, on_answered,
+		    call);
+}

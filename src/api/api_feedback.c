@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Routes of votes.
+ */
+#include "api/call.h"
+#include "db/repo_feedback.h"
+
+static void feedback_shape(struct feedback_out *out, const struct feedback *f, struct pl_pool *pool)
+{
+	struct feedback_target *target = pl_alloc(pool, sizeof(*target));
+
+	*target = (struct feedback_target){ .kind = f->target_kind, .id = f->target_id };
+	*out = (struct feedback_out){ .id = f->id, .target = target, .score = f->score, .comment = f->comment,
+		.created_at = f->created_us, .updated_at = f->updated_us };
+}
+
+static void on_given(void *arg, const struct feedback *feedback, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct feedback_out out;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	feedback_shape(&out, feedback, call->req->task->pool);
+	call_location(call, "/api/feedback?after=%lld&limit=1", (long long)feedback->id - 1);
+	call_reply_status(call, feedback->fresh ? 201 : 200, &shape_feedback_out, &out);
+}
+
+void api_feedback_give(struct call *call)
+{
+	const struct feedback_in *in = call->in;
+	const struct pl_caller *who = &call->req->task->who;
+	struct feedback feedback = { .target_kind = in->target->kind, .target_id = in->target->id, .score = in->score,
+		.comment = in->comment };
+
+	repo_feedback_give(call->svc->db, call->req->task, who->user_id, who->access, &feedback, on_given, call);
+}
+
+static void on_list(void *arg, const struct feedback_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct feedback_out *items;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	for (int i = 0; i < list->count; i++)
+		feedback_shape(&items[i], &list->rows[i], call->req->task->pool);
+	if (list->more)
+		call_link_next(call, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
+	call_reply_list(call, &shape_feedback_out, items, list->count);
+}
+
+void api_feedback_list(struct call *call)
+{
+	const struct list_query *q = call->query;
+
+	repo_feedback_list(call->svc->db, call->req->task, call->req->task->who.user_id, q->after == SHAPE_NONE ? 0 : q->after,
+	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
+}

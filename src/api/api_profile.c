@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Routes of what a user keeps here: profile with preferences, dashboards.
+ */
+#include "api/call.h"
+#include "api/user_shape.h"
+#include "db/repo_dashboard.h"
+#include "svc/layout.h"
+
+#define PREFERENCES_MAX 16384
+
+/* ---- /api/profile ---- */
+
+struct profiling { struct call *call; struct user_out user; };
+
+static void on_profile(void *arg, const struct profile *p, const struct pl_err *err)
+{
+	struct profiling *f = arg;
+	struct profile_usage usage;
+	struct profile_out out;
+
+	if (err != NULL) {
+		call_fail(f->call, err);
+		return;
+	}
+	usage = (struct profile_usage){ .messages = p->messages, .rooms = p->rooms, .sessions = p->sessions, .answers = p->answers,
+		.tokens = p->tokens, .cost_usd = (double)p->cost_micros / 1e6, .votes = p->votes };
+	out = (struct profile_out){ .user = &f->user, .preferences = p->preferences, .usage = &usage };
+	call_reply(f->call, &shape_profile_out, &out);
+}
+
+static void on_user(void *arg, const struct user *user, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct profiling *f = pl_alloc(call->req->task->pool, sizeof(*f));
+
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {
+		call_fail_code(call, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
+	} else if (err != NULL) {
+		call_fail(call, err);
+	} else {
+		f->call = call;
+		user_shape(&f->user, user);
+		repo_profile(call->svc->db, call->req->task, user->id, on_profile, f);
+	}
+}
+
+void api_profile(struct call *call)
+{
+	repo_user_get(call->svc->db, call->req->task, call->req->task->who.user_id, on_user, call);
+}
+
+static void on_preferences(void *arg, const bool *done, const struct pl_err *err)
+{
+	if (err != NULL)
+		call_fail(arg, err);
+	else
+		api_profile(arg);
+}
+
+void api_profile_patch(struct call *call)
+{
+	struct pl_str preferences = ((const struct profile_in *)call->in)->preferences;
+	struct pl_pool *pool = call->req->task->pool;
+	struct pl_err err = { 0 };
+	const struct pl_jval *v;
+
+	if (preferences.ptr == NULL) {
+		api_profile(call);
+		return;
+	}
+	v = pl_json_parse(pool, preferences, &err);
+	if (v != NULL && v->type != PL_J_OBJECT)
+		pl_err_field(&err, pool, "body.preferences", "value_error", "must be an object");
+	else if (v != NULL && preferences.len > PREFERENCES_MAX)
+		pl_err_field(&err, pool, "body.preferences", "value_error", "must have at most %d bytes", PREFERENCES_MAX);
+	if (err.code != PL_E_OK)
+		call_fail(call, &err);
+	else
+		repo_preferences_put(call->svc->db, call->req->task, call->req->task->who.user_id, preferences, on_preferences, call);
+}
+
+/* ---- /api/dashboard ---- */
+
+static void dashboard_shape(struct dashboard_out *out, const struct dashboard *d)
+{
+	*out = (struct dashboard_out){ .layout_id = d->layout_id, .version = d->version, .cards = d->cards,
+		.created_at = d->created_us, .updated_at = d->updated_us };
+}
+
+static void on_dashboards(void *arg, const struct dashboard_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct dashboard_out *items;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	for (int i = 0; i < list->count; i++)
+		dashboard_shape(&items[i], &list->rows[i]);
+	call_reply_list(call, &shape_dashboard_out, items, list->count);
+}
+
+void api_dashboard_list(struct call *call)
+{
+	repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, PL_STR_NONE, on_dashboards, call);
+}
+
+/* The name in the path; 404 was sent and false when nothing can have it. */
+static bool layout_of(struct call *call)
+{
+	if (layout_id_ok(call->param[0]))
+		return true;
+	call_fail_code(call, PL_E_NOT_FOUND);
+	return false;
+}
+
+/* Version in If-Match; 0: "*"; -1: there is none. What no version looks like matches nothing. */
+static int64_t match_of(const struct call *call)
+{
+	struct pl_str text = req_header(call->req, "If-Match");
+	int64_t version;
+
+	if (text.ptr == NULL)
+		return -1;
+	if (pl_str_is(text, "*"))
+		return 0;
+	if (text.len > 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"' &&
+	    pl_str_i64(pl_strn(text.ptr + 1, text.len - 2), 1, INT64_MAX, &version))
+		return version;
+	return INT64_MAX;
+}
+
+static void on_dashboard(void *arg, const struct dashboard_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct pl_str have = req_header(call->req, "If-None-Match");
+	struct dashboard_out out;
+	const char *etag;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	dashboard_shape(&out, &list->rows[0]);
+	etag = pl_sprintf(call->req->task->pool, "\"%lld\"", (long long)out.version);
+	req_header_addf(call->req, "ETag", "%s", etag);
+	if (call->req->method == REQ_GET && have.ptr != NULL && pl_str_is(have, etag))
+		req_reply_empty(call->req, 304);
+	else
+		call_reply_status(call, call->req->method != REQ_GET && out.version == 1 ? 201 : 200, &shape_dashboard_out, &out);
+}
+
+void api_dashboard_get(struct call *call)
+{
+	if (layout_of(call))
+		repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], on_dashboard, call);
+}
+
+static void on_saved(void *arg, const int64_t *version, const struct pl_err *err)
+{
+	if (err != NULL)
+		call_fail(arg, err);
+	else
+		api_dashboard_get(arg);
+}
+
+void api_dashboard_save(struct call *call)
+{
+	const struct dashboard_in *in = call->in;
+	struct pl_err err = { 0 };
+	struct pl_str cards;
+
+	if (!layout_of(call))
+		return;
+	if (!layout_read(call->req->task->pool, in->cards, &cards, &err))
+		call_fail(call, &err);
+	else
+		repo_dashboard_save(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], match_of(call),
+		    in->version == SHAPE_NONE ? -1 : in->version, cards, on_saved, call);
+}
+
+static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
+{
+	if (err != NULL)
+		call_fail(arg, err);
+	else
+		call_reply_empty(arg);
+}
+
+void api_dashboard_delete(struct call *call)
+{
+	if (layout_of(call))
+		repo_dashboard_delete(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], match_of(call),
+		    on_deleted, call);
+}

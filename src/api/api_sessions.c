@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Routes of sessions: make, list, look, end; and the greeting.
+ */
+#include "api/session_shape.h"
+#include "svc/forms.h"
+
+bool session_admits(struct call *call)
+{
+	if (call->req->task->who.user_id != 0 || call->req->config->s.guest)
+		return true;
+	call_fail_code(call, PL_E_UNAUTHORIZED);
+	return false;
+}
+
+struct session_caller session_caller_of(const struct call *call)
+{
+	return (struct session_caller){ call->req->task->who.user_id, call->req->config->s.guest };
+}
+
+static void fail_field(struct call *call, const char *loc, const char *type, const char *msg)
+{
+	struct pl_err err = { 0 };
+
+	pl_err_field(&err, call->req->task->pool, loc, type, "%s", msg);
+	call_fail(call, &err);
+}
+
+void session_shape(struct session_out *out, const struct session *s, struct pl_pool *pool)
+{
+	static const char *const kinds[] = { "chat", "guided", "usage" }, *const states[] = { "open", "ended", "expired" };
+
+	*out = (struct session_out){ .id = s->id, .session_id = s->external_id.ptr != NULL ? s->external_id : s->id,
+		.developer_id = s->developer, .timestamp = s->started_us, .model = s->model, .total_tokens = s->total_tokens,
+		.cost_usd = (double)s->cost_micros / 1e6, .accepted_flag = (signed char)s->accepted,
+		.data_collected = session_collected(pool, s), .is_complete = s->is_complete, .kind = pl_str(kinds[s->kind]),
+		.state = pl_str(states[s->state]), .form = s->form, .messages = s->last_seq, .last_at = s->last_us,
+		.expires_at = s->expires_us > 0 ? s->expires_us : SHAPE_NONE };
+}
+
+/* ---- one session ---- */
+
+static void on_made(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct session_out out;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	session_shape(&out, session, call->req->task->pool);
+	out.greeting = session_greeting(call->req->config, call->req->task->pool, session);
+	call_location(call, "/api/sessions/%.*s", PL_FMT(session->id));
+	call_reply(call, &shape_session_out, &out);
+}
+
+void api_session_create(struct call *call)
+{
+	const struct session_in *in = call->in;
+	struct session_want want = { .any = in->kind.ptr == NULL && in->form.ptr == NULL, .form = in->form,
+		.kind = pl_str_is(in->kind, "chat") ? SESSION_CHAT : SESSION_GUIDED };
+	struct pl_str form = in->form.ptr != NULL ? in->form : pl_str(call->req->config->s.session_form);
+
+	if (!session_admits(call))
+		return;
+	if (want.kind == SESSION_CHAT && in->form.ptr != NULL)
+		fail_field(call, "body.form", "value_error", "must not be given with kind chat");
+	else if (!want.any && want.kind == SESSION_GUIDED && forms_find(form) == NULL)
+		fail_field(call, in->form.ptr != NULL ? "body.form" : "body.kind", "value_error", "there is no such form here");
+	else
+		session_make(call->svc, call->req->config, call->req->task, &want, on_made, call);
+}
+
+static void on_session(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct session_out out;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	session_shape(&out, session, call->req->task->pool);
+	call_reply(call, &shape_session_out, &out);
+}
+
+void api_session_get(struct call *call)
+{
+	if (session_admits(call))
+		repo_session_get(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_session, call);
+}
+
+static void on_ended(void *arg, const bool *done, const struct pl_err *err)
+{
+	if (err != NULL)
+		call_fail(arg, err);
+	else
+		call_reply_empty(arg);
+}
+
+void api_session_end(struct call *call)
+{
+	if (session_admits(call))
+		repo_session_end(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_ended, call);
+}
+
+/* ---- the list ---- */
+
+static int64_t or_else(int64_t value, int64_t otherwise)
+{
+	return value != SHAPE_NONE ? value : otherwise;
+}
+
+static bool is_anonymous(const struct call *call)
+{
+	return call->req->task->who.user_id == 0;
+}
+
+/* The query again, for the next page: filters as they came, escaped as they came. */
+static const char *same_filters(struct call *call)
+{
+	struct pl_str rest = call->req->query, part;
+	struct pl_buf buf = PL_BUF(call->req->task->pool);
+
+	while (rest.ptr != NULL && pl_str_cut(&rest, '&', &part))
+		if (part.len > 0 && !pl_str_starts(part, "page") && !pl_str_starts(part, "limit=") && !pl_str_starts(part, "offset="))
+			pl_buf_addf(&buf, "%.*s&", PL_FMT(part));
+	return pl_buf_str(&buf).ptr;
+}
+
+static void on_list(void *arg, const struct session_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+	const struct sessions_query *q = call->query;
+	struct pl_pool *pool = call->req->task->pool;
+	bool paged = q->page != SHAPE_NONE || q->page_size != SHAPE_NONE;
+	int64_t page = or_else(q->page, 1), size = or_else(q->page_size, 50);
+	struct session_out *items;
+	struct sessions_page_out out;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	items = pl_alloc(pool, ((size_t)list->count + 1) * sizeof(*items));
+	for (int i = 0; i < list->count; i++) {
+		session_shape(&items[i], &list->rows[i], pool);
+		if (is_anonymous(call))
+			items[i].developer_id = PL_STR_NONE;
+	}
+	if (!paged) {
+		if (list->more)
+			call_link_next(call, "%soffset=%lld&limit=%d", same_filters(call),
+			    (long long)(or_else(q->offset, 0) + list->count), list->count);
+		call_reply_list(call, &shape_session_out, items, list->count);
+		return;
+	}
+	out = (struct sessions_page_out){ .items = { items, list->count }, .total = list->total, .page = page, .page_size = size };
+	if (list->more)
+		out.next = pl_str(pl_sprintf(pool, "/api/sessions?%spage=%lld&page_size=%lld", same_filters(call), (long long)page + 1,
+		    (long long)size));
+	call_reply(call, &shape_sessions_page_out, &out);
+}
+
+static bool opened_to_all(const struct config *config, const char *route)
+{
+	for (int i = 0; i < config->s.anonymous.count; i++)
+		if (strcmp(config->s.anonymous.items[i], route) == 0)
+			return true;
+	return false;
+}
+
+void api_session_list(struct call *call)
+{
+	const struct sessions_query *q = call->query;
+	bool paged = q->page != SHAPE_NONE || q->page_size != SHAPE_NONE;
+	int64_t size = paged ? or_else(q->page_size, 50) : or_else(q->limit, 50);
+	const struct pl_caller *who = &call->req->task->who;
+	struct session_filter filter = { .user_id = who->user_id, .everybody = is_anonymous(call) || who->access >= ACCESS_ANALYST,
+		.developer = q->developer_id, .model = q->model, .sort = q->sort, .start_us = or_else(q->start, 0),
+		.end_us = or_else(q->end, 0), .descending = !pl_str_is(q->order, "asc"), .limit = (int)size,
+		.offset = paged ? (or_else(q->page, 1) - 1) * size : or_else(q->offset, 0) };
+
+	if (is_anonymous(call) && !opened_to_all(call->req->config, "sessions")) {
+		call_fail_code(call, PL_E_UNAUTHORIZED);
+		return;
+	}
+	if (is_anonymous(call))
+		filter.developer = PL_STR_NONE;
+	repo_session_list(call->svc->db, call->req->task, &filter, on_list, call);
+}
+
+/* ---- the greeting ---- */
+
+void api_greeting(struct call *call)
+{
+	struct greeting_out out = { .message = session_greeting(call->req->config, call->req->task->pool, NULL) };
+
+	if (session_admits(call))
+		call_reply(call, &shape_greeting_out, &out);
+}

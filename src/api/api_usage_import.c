@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * POST /api/sessions/import: every record is checked, the good ones go to the database in one statement.
+ */
+#include "api/call.h"
+#include "db/repo_usage.h"
+#include "db/repo_user.h"
+#include "svc/audit.h"
+#include "svc/memo.h"
+#include "svc/usage_read.h"
+
+struct import { struct call *call; struct usage_batch batch; };
+
+static void reply(struct import *import, int64_t imported)
+{
+	const struct usage_batch *b = &import->batch;
+	struct import_refusal_out *refused =
+	    pl_alloc(import->call->req->task->pool, ((size_t)b->refusals_count + 1) * sizeof(*refused));
+	struct import_out out = { .imported = imported, .duplicates = b->good - imported, .refused = { refused, b->refusals_count } };
+
+	for (int i = 0; i < b->refusals_count; i++)
+		refused[i] = (struct import_refusal_out){ .line = b->refusals[i].line, .error = pl_str(b->refusals[i].error) };
+	call_reply(import->call, &shape_import_out, &out);
+}
+
+static void on_stored(void *arg, const int64_t *imported, const struct pl_err *err)
+{
+	struct import *import = arg;
+	struct call *call = import->call;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	memo_forget(call->svc->memo);
+	audit_note(call->svc, call->req->task, "usage sessions imported", "%lld of %d", (long long)*imported,
+	    import->batch.good + import->batch.refused);
+	reply(import, *imported);
+}
+
+void api_usage_import(struct call *call)
+{
+	const struct import_query *q = call->query;
+	struct pl_task *task = call->req->task;
+	struct import *import = pl_alloc(task->pool, sizeof(*import));
+	struct pl_err err = { 0 };
+	struct usage_text text;
+	struct pl_str record;
+	int64_t line;
+
+	import->call = call;
+	if (task->who.access < ACCESS_ANALYST) {
+		pl_err_set(&err, PL_E_FORBIDDEN, "Analysts, operators and admins may import.");
+		call_fail(call, &err);
+		return;
+	}
+	usage_batch_init(&import->batch, task->pool);
+	usage_text_init(&text, call->req->body);
+	while (usage_text_next(&text, &record, &line))
+		usage_batch_session(&import->batch, record, line, q->source.ptr != NULL ? q->source : PL_STR(USAGE_SOURCE));
+	if (import->batch.good + import->batch.refused == 0) {
+		pl_err_field(&err, task->pool, "body", "missing", "send usage sessions as JSON lines or as a JSON array");
+		call_fail(call, &err);
+	} else if (import->batch.good > 0) {
+		repo_usage_import(call->svc->db, task, usage_batch_json(&import->batch), on_stored, import);
+	} else {
+		reply(import, 0);
+	}
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A user as replies show them.
+ */
+#ifndef API_USER_SHAPE_H
+#define API_USER_SHAPE_H
+
+#include "api/shape.h"
+#include "db/repo_user.h"
+
+void user_shape(struct user_out *out, const struct user *user);
+
+#endif

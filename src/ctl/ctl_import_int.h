@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inside parlourctl import: one run over one file.
+ */
+#ifndef CTL_CTL_IMPORT_INT_H
+#define CTL_CTL_IMPORT_INT_H
+
+#include <stdint.h>
+
+#include "ctl/ctl_import.h"
+#include "str.h"
+
+struct db_import;
+
+struct import_run {
+	const struct ctl_import_opts *opts;
+	struct db_import *db;
+	FILE *complaints;
+	int64_t good, fresh, refused;	/* good: new ones and those that were there */
+};
+
+/* users, roles, rooms, messages: the kind in import_ids; NULL: another word. */
+const char *ctl_import_over_kind(const char *word);
+/* Records of these kinds; what is wrong with single ones goes to complaints. false and why[]: the database refused. */
+bool ctl_import_over(struct import_run *run, struct pl_str all, char why[512]) PL_MUSTCHECK;
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a user keeps here: preferences (table preferences) and dashboards (table dashboards); and sums of what they did.
+ */
+#ifndef DB_REPO_DASHBOARD_H
+#define DB_REPO_DASHBOARD_H
+
+#include "db/db.h"
+
+#define DASHBOARDS_MAX 100	/* of one user */
+
+/* preferences: a JSON object */
+struct profile { struct pl_str preferences; int64_t messages, rooms, sessions, answers, tokens, cost_micros, votes; };
+typedef void (repo_profile_fn)(void *arg, const struct profile *profile, const struct pl_err *err);
+void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_profile_fn *done, void *arg);
+/* preferences: a checked JSON object of at most 16 KiB. */
+void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences, db_done_fn *done,
+    void *arg);
+
+/* cards: a JSON array */
+struct dashboard { struct pl_str layout_id, cards; int64_t version, created_us, updated_us; };
+struct dashboard_list { const struct dashboard *rows; int count; };
+typedef void (repo_dashboard_list_fn)(void *arg, const struct dashboard_list *list, const struct pl_err *err);
+/* layout_id absent: all; otherwise one row or PL_E_NOT_FOUND. */
+void repo_dashboard_list(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id,
+    repo_dashboard_list_fn *done, void *arg);
+
+/*
+ * match: what If-Match says, version: what the body says, -1: nothing; match 0: any that exists. Gives the new version.
+ * PL_E_STALE, PL_E_CONFLICT (another version, or too many dashboards).
+ */
+void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id, int64_t match,
+    int64_t version, struct pl_str cards, db_count_fn *done, void *arg);
+/* PL_E_NOT_FOUND, PL_E_STALE. */
+void repo_dashboard_delete(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id, int64_t match,
+    db_done_fn *done, void *arg);
+
+#endif

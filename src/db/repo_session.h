@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sessions: chats, guided forms and imported usage (tables sessions, session_messages, session_slots).
+ *
+ * A caller is a user (user_id > 0) or a guest (0); `guests` says whether guests' sessions open for whoever has their UUID.
+ */
+#ifndef DB_REPO_SESSION_H
+#define DB_REPO_SESSION_H
+
+#include "db/db.h"
+
+enum session_kind { SESSION_CHAT, SESSION_GUIDED, SESSION_USAGE };
+enum session_state { SESSION_OPEN, SESSION_ENDED, SESSION_EXPIRED };
+enum session_author { SESSION_USER, SESSION_ASSISTANT };
+
+/* What a form has collected: value "" for sealed ones. */
+struct session_slot { struct pl_str name, value; int tries; bool collected; };
+
+struct session {
+	struct pl_str id;			/* UUID */
+	int kind, state;
+	int64_t user_id;			/* 0: none */
+	bool guest, is_complete;
+	struct pl_str external_id, developer, form, requested, model;	/* absent when none */
+	int64_t total_tokens, cost_micros, last_seq;
+	int accepted;				/* -1: nobody said */
+	int64_t started_us, last_us, ended_us, expires_us;
+	struct session_slot *slots;
+	int slots_count;
+};
+typedef void (repo_session_fn)(void *arg, const struct session *session, const struct pl_err *err);
+
+struct session_caller { int64_t user_id; bool guests; };
+
+struct session_new {
+	struct pl_str id, address;		/* address: what guests are counted by */
+	int64_t user_id;			/* 0: a guest */
+	enum session_kind kind;
+	struct pl_str form, requested;		/* absent: none */
+	int64_t max_open, life_ms;
+};
+/* PL_E_SESSION_LIMIT with retry_after_s. */
+void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done, void *arg);
+/* By UUID or external id; analysts find imported ones. PL_E_NOT_FOUND: absent, or not the caller's. */
+void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
+    repo_session_fn *done, void *arg);
+
+/* Does the id name a session that belongs to a user (not to a guest)? Also false when it is no UUID. */
+void repo_session_owned(struct db *db, struct pl_task *task, struct pl_str key, db_done_fn *done, void *arg);
+
+struct session_filter {
+	int64_t user_id;
+	bool everybody;				/* usage sessions of everybody besides the user's own */
+	struct pl_str developer, model, sort;	/* absent: any, any, by time; sort: timestamp, cost, tokens */
+	int64_t start_us, end_us;		/* [start, end); 0: open */
+	bool descending;
+	int64_t offset;
+	int limit;
+};
+struct session_list { const struct session *rows; int count; bool more; int64_t total; };
+typedef void (repo_session_list_fn)(void *arg, const struct session_list *list, const struct pl_err *err);
+void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter, repo_session_list_fn *done,
+    void *arg);
+
+/* Stores a person's message; *result is its seq. PL_E_NOT_FOUND, PL_E_CONFLICT (the session is over). */
+void repo_session_say(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str content, int64_t life_ms,
+    db_count_fn *done, void *arg);
+
+struct session_line { int author; struct pl_str content; };
+struct session_history { const struct session_line *rows; int count; };
+typedef void (repo_session_history_fn)(void *arg, const struct session_history *history, const struct pl_err *err);
+/* The newest `limit` messages up to `seq`, oldest first. */
+void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
+    repo_session_history_fn *done, void *arg);
+
+enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
+struct session_answer {
+	struct pl_str id;
+	int64_t question;			/* seq of the message that it answers */
+	struct pl_str content, model;		/* model absent: no model wrote it */
+	enum session_outcome state;
+	int64_t prompt_tokens, completion_tokens;	/* -1: unknown */
+	struct pl_str slots;			/* JSON, see session_answer(); absent: the form stays as it is */
+	struct pl_str requested;		/* absent: none */
+	bool is_complete, again;		/* again: it may be stored already */
+	struct pl_str citations;		/* JSON list; absent: none */
+};
+/* PL_E_NOT_FOUND. */
+void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in, db_done_fn *done, void *arg);
+/* PL_E_NOT_FOUND; ending one that is over is fine. */
+void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who, db_done_fn *done,
+    void *arg);
+/* Throws it away if nothing was said in it. */
+void repo_session_discard(struct db *db, struct pl_task *task, struct pl_str id, db_done_fn *done, void *arg);
+/* Marks at most `limit` whose life is over. */
+void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Anthropic Messages: the request's body. `system` stands outside the messages, these alternate and begin with the user's,
+ * and max_tokens must be given.
+ *
+ * Source: Anthropic API reference, "Create a Message"; versions 2023-06-01 and later.
+ */
+#include <math.h>
+
+#include "llm/llm_dialect.h"
+
+/* The last version that knows temperature; later ones refuse a request that has it. */
+#define VERSION_WITH_SAMPLING "2023-06-01"
+
+/* What one turn says; several messages of one side are one turn. */
+static void add_text(struct pl_buf *turn, const struct llm_message *message)
+{
+	if (turn->len > 0)
+		pl_buf_adds(turn, "\n\n");
+	if (message->from == LLM_USER && message->name.len > 0) {
+		pl_buf_addstr(turn, message->name);
+		pl_buf_adds(turn, ": ");
+	}
+	pl_buf_addstr(turn, message->text);
+}
+
+static void put_turn(struct pl_jw *w, enum llm_from from, struct pl_buf *turn)
+{
+	if (turn->len == 0)
+		return;
+	pl_jw_object(w);
+	pl_jw_kcstr(w, "role", from == LLM_ASSISTANT ? "assistant" : "user");
+	pl_jw_kstr(w, "content", pl_buf_str(turn));
+	pl_jw_end_object(w);
+	pl_buf_reset(turn);
+}
+
+static void put_messages(struct pl_jw *w, const struct llm_request *request)
+{
+	struct pl_buf turn = PL_BUF(NULL);
+	enum llm_from from = LLM_USER;
+
+	for (int i = 0; i < request->messages_count; i++) {
+		const struct llm_message *message = &request->messages[i];
+
+		if (pl_str_trim(message->text).len == 0)
+			continue;	/* an empty text is refused */
+		if (message->from != from) {
+			if (turn.len == 0)	/* the first turn must be the user's: what came before was cut off */
+				pl_buf_adds(&turn, "...");
+			put_turn(w, from, &turn);
+			from = message->from;
+		}
+		add_text(&turn, message);
+	}
+	put_turn(w, from, &turn);
+	pl_buf_fini(&turn);
+}
+
+void llm_anthropic_encode(const struct llm_request *request, struct pl_buf *body)
+{
+	const struct upstream_settings *upstream = request->upstream;
+	struct pl_jw w = PL_JW(body);
+
+	pl_jw_object(&w);
+	pl_jw_kstr(&w, "model", request->model.len > 0 ? request->model : pl_str(upstream->model));
+	pl_jw_ki64(&w, "max_tokens", request->max_tokens > 0 ? request->max_tokens : upstream->max_tokens);
+	if (request->system.len > 0)
+		pl_jw_kstr(&w, "system", request->system);
+	pl_jw_key(&w, "messages");
+	pl_jw_array(&w);
+	put_messages(&w, request);
+	pl_jw_end_array(&w);
+	if (!isnan(request->temperature) && strcmp(upstream->api_version, VERSION_WITH_SAMPLING) <= 0) {
+		pl_jw_key(&w, "temperature");
+		pl_jw_f64(&w, request->temperature > 1 ? 1 : request->temperature);
+	}
+	pl_jw_kbool(&w, "stream", true);
+	pl_jw_end_object(&w);
+}

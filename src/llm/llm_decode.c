@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Replies of upstreams, whatever their dialect: an event stream or one whole JSON text, its bounds and its end.
+ */
+#include "llm/llm_dialect.h"
+
+
+enum { EVENT_POOL_BYTES = 2048 };
+
+void llm_dec_init(struct llm_decoder *dec, const struct llm_dialect *dialect, struct pl_str secret, llm_text_fn *text,
+    void *arg)
+{
+	*dec = (struct llm_decoder){ .dialect = dialect, .secret = secret, .text = text, .arg = arg, .stop = LLM_STOP_OTHER,
+		.prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1 };
+	pl_sse_init(&dec->sse, LLM_EVENT_MAX);
+}
+
+void llm_dec_fini(struct llm_decoder *dec)
+{
+	pl_sse_fini(&dec->sse);
+	pl_buf_fini(&dec->whole);
+	pl_buf_fini(&dec->scrubbed);
+}
+
+bool llm_dec_fail(struct llm_decoder *dec, enum pl_code code, const char *text)
+{
+	dec->failed = true;
+	return pl_err_set(&dec->err, code, "%s", text);
+}
+
+/* Asking again would give the same. */
+bool llm_dec_fail_for_good(struct llm_decoder *dec, const char *text)
+{
+	dec->permanent = true;
+	return llm_dec_fail(dec, PL_E_UPSTREAM, text);
+}
+
+bool llm_dec_give(struct llm_decoder *dec, struct pl_str text)
+{
+	if (text.ptr == NULL || text.len == 0)
+		return true;
+	dec->alive = dec->spoke = true;
+	return dec->text(dec->arg, text);
+}
+
+void llm_dec_model(struct llm_decoder *dec, struct pl_str model)
+{
+	size_t len;
+
+	if (model.ptr == NULL || model.len == 0)	/* Azure's first chunk has none */
+		return;
+	len = pl_utf8_cut(model.ptr, model.len, LLM_MODEL_NAME_MAX);
+	memcpy(dec->model, model.ptr, len);
+	dec->model[len] = '\0';
+}
+
+bool llm_dec_json(struct llm_decoder *dec, struct pl_str text)
+{
+	struct pl_pool *pool = pl_pool_new(EVENT_POOL_BYTES);
+	const struct pl_jval *root;
+	struct pl_err err = { 0 };
+	bool more;
+
+	root = pl_json_parse(pool, llm_scrub(text, &dec->scrubbed), &err);
+	if (root == NULL || root->type != PL_J_OBJECT)
+		more = llm_dec_fail(dec, PL_E_UPSTREAM, "The model's server sent broken JSON.");
+	else
+		more = dec->dialect->root(dec, root);
+	pl_pool_free(&pool);
+	return more;
+}
+
+/* ---- the body ---- */
+
+static bool on_event(void *arg, struct pl_str event, struct pl_str data)
+{
+	struct llm_decoder *dec = arg;
+
+	/* what follows the end marker has no meaning */
+	return dec->closed || dec->dialect->event(dec, event, pl_str_trim(data));
+}
+
+/* What the first character says; Content-Type is often wrong or absent. */
+static bool find_kind(struct llm_decoder *dec, char first)
+{
+	if (first == '{')
+		dec->kind = LLM_BODY_JSON;
+	else if (first != '\0' && strchr(":deir\xef", first) != NULL)	/* comment, a field's name, byte order mark */
+		dec->kind = LLM_BODY_STREAM;
+	else
+		return llm_dec_fail_for_good(dec, first == '<' ?
+		    "The upstream answered with a web page instead of a completion: is its url right?" :
+		    "The upstream answered with something that is no event stream: is its url right?");
+	return true;
+}
+
+static bool feed_json(struct llm_decoder *dec, const char *data, size_t len)
+{
+	if (len > LLM_EVENT_MAX - dec->whole.len)
+		return llm_dec_fail_for_good(dec, "The upstream's reply is too large.");
+	pl_buf_add(&dec->whole, data, len);
+	return true;
+}
+
+bool llm_dec_feed(struct llm_decoder *dec, const char *data, size_t len)
+{
+	if (dec->failed)
+		return false;
+	while (dec->kind == LLM_BODY_UNKNOWN && len > 0 && strchr(" \t\r\n", *data) != NULL && *data != '\0') {
+		data++;
+		len--;
+	}
+	if (len == 0)
+		return true;
+	if (dec->kind == LLM_BODY_UNKNOWN && !find_kind(dec, *data))
+		return false;
+	if (dec->kind == LLM_BODY_JSON)
+		return feed_json(dec, data, len);
+	if (pl_sse_feed(&dec->sse, data, len, on_event, dec))
+		return true;
+	if (!dec->failed && dec->sse.line.len + dec->sse.data.len + len > LLM_EVENT_MAX)
+		return llm_dec_fail_for_good(dec, "The upstream sent an event of more than 1 MiB.");
+	return false;
+}
+
+void llm_dec_end(struct llm_decoder *dec)
+{
+	if (dec->failed)
+		return;
+	if (dec->kind == LLM_BODY_JSON) {
+		if (!llm_dec_json(dec, pl_buf_str(&dec->whole)))
+			return;
+		dec->closed = dec->finished;
+	}
+	/* A server may leave out its end marker, but then it has to have given a reason to stop. */
+	if (!dec->closed && (!dec->finished || dec->dialect->needs_end))
+		llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer broke off.");
+}

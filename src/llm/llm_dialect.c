@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which dialect an upstream speaks, and what goes into the heads of requests to it.
+ */
+#include "llm/llm_dialect.h"
+
+const struct llm_dialect *llm_dialect_of(const struct upstream_settings *upstream)
+{
+	return upstream->dialect == DIALECT_ANTHROPIC ? &llm_anthropic : &llm_openai;
+}
+
+static struct pl_str bearer(struct pl_pool *pool, struct pl_str key)
+{
+	struct pl_buf text = PL_BUF(NULL);
+	struct pl_secret secret;
+
+	if (key.len == 0)
+		return PL_STR_NONE;
+	pl_buf_room(&text, sizeof("Bearer ") + key.len);	/* at once: no copy of it is left behind */
+	pl_buf_adds(&text, "Bearer ");
+	pl_buf_addstr(&text, key);
+	secret = pl_secret_copy(pool, text.ptr, text.len);
+	pl_wipe(text.ptr, text.len);
+	pl_buf_fini(&text);
+	return pl_strn((const char *)secret.ptr, secret.len);
+}
+
+int llm_headers(struct pl_pool *pool, const struct config *config, const struct upstream_settings *upstream,
+    struct pl_str key, const char *accept, struct httpc_header headers[LLM_HEADERS_MAX])
+{
+	int n = 0;
+
+	headers[n++] = (struct httpc_header){ "Accept", pl_str(accept) };
+	if (upstream->dialect == DIALECT_ANTHROPIC) {
+		headers[n++] = (struct httpc_header){ "anthropic-version", pl_str(upstream->api_version) };
+		headers[n++] = (struct httpc_header){ "x-api-key", key };
+	} else {
+		headers[n++] = (struct httpc_header){ "Authorization", bearer(pool, key) };
+	}
+	if (config_provider(upstream) == PROVIDER_OPENROUTER) {
+		/* who asks, for its statistics; without them the requests count as nobody's */
+		headers[n++] = (struct httpc_header){ "HTTP-Referer", config != NULL ? pl_str(config->s.public_url) : PL_STR_NONE };
+		headers[n++] = (struct httpc_header){ "X-OpenRouter-Title", PL_STR("Parlour") };
+	}
+	return n;
+}
+
+const char *llm_url(struct pl_pool *pool, const struct upstream_settings *upstream, const char *path)
+{
+	size_t len = strlen(upstream->url);
+
+	while (len > 0 && upstream->url[len - 1] == '/')
+		len--;
+	return pl_sprintf(pool, "%.*s%s", (int)len, upstream->url, path);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What errors of upstreams mean, and how they are told.
+ */
+#include <stdio.h>
+
+#include "llm/llm_dialect.h"
+
+enum { ERROR_POOL_BYTES = 2048, ERROR_TEXT_MAX = 160 };
+
+/* What the upstream says, as one short line that cannot carry the key. */
+static void error_text(struct llm_decoder *dec, const char *lead, struct pl_str message)
+{
+	char line[ERROR_TEXT_MAX + 1];
+	size_t len = pl_utf8_cut(message.ptr, message.len, ERROR_TEXT_MAX);
+
+	if (message.ptr == NULL || len == 0 ||
+	    (dec->secret.len > 0 && memmem(message.ptr, message.len, dec->secret.ptr, dec->secret.len) != NULL)) {
+		pl_err_set(&dec->err, PL_E_UPSTREAM, "%s.", lead);
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		line[i] = (unsigned char)message.ptr[i] < 0x20 || message.ptr[i] == 0x7f ? ' ' : message.ptr[i];
+	line[len] = '\0';
+	pl_err_set(&dec->err, PL_E_UPSTREAM, "%s: %s", lead, line);
+}
+
+static bool is_status_permanent(int status)
+{
+	if (status == 408 || status == 409 || status == 429)
+		return false;
+	return status >= 300 && status < 500;
+}
+
+void llm_dec_refuse(struct llm_decoder *dec, int status, struct pl_str message)
+{
+	char lead[80];
+
+	dec->failed = true;
+	dec->error_status = status;
+	dec->permanent = dec->permanent || is_status_permanent(status);
+	if (status == 401 || status == 403) {
+		pl_err_set(&dec->err, PL_E_UPSTREAM_AUTH, NULL);
+		return;
+	}
+	if (status >= 300 && status < 400)
+		snprintf(lead, sizeof(lead), "The upstream redirects (%d), which is not followed: is its url right?",
+		    status);
+	else if (status == 429)
+		snprintf(lead, sizeof(lead), "The upstream is over its rate limit or quota (429)");
+	else if (status > 0)
+		snprintf(lead, sizeof(lead), "The upstream refused with status %d", status);
+	else
+		snprintf(lead, sizeof(lead), "The upstream reported an error");
+	error_text(dec, lead, message);
+}
+
+void llm_dec_refused(struct llm_decoder *dec, int status, struct pl_str body)
+{
+	struct pl_pool *pool = pl_pool_new(ERROR_POOL_BYTES);
+	const struct pl_jval *root = NULL;
+	struct pl_err ignored = { 0 };
+
+	if (body.len > 0)
+		root = pl_json_parse(pool, llm_scrub(body, &dec->scrubbed), &ignored);
+	if (root != NULL && root->type == PL_J_OBJECT)
+		dec->dialect->error(dec, status, root);
+	else
+		llm_dec_refuse(dec, status, PL_STR_NONE);
+	pl_pool_free(&pool);
+}

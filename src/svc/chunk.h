@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Cuts a text into passages for the knowledge base: about CHUNK_CHARS characters, ending at a paragraph, else at a
+ * sentence, else at a word; each begins with the last words of the one before, so that nothing is torn apart for good.
+ */
+#ifndef SVC_CHUNK_H
+#define SVC_CHUNK_H
+
+#include "str.h"
+
+#define CHUNK_CHARS 1000
+#define CHUNK_OVERLAP 150
+
+/* from, to: characters of the whole text, [from, to). text is borrowed from it. */
+struct chunk { int64_t from, to; struct pl_str text; };
+
+/* Valid UTF-8 only. The number of passages: 0 for nothing but white space. They lie in pool. */
+int chunk_text(struct pl_pool *pool, struct pl_str text, const struct chunk **chunks_r);
+/* [{"from","to","text"}], as knowledge_put() takes them. */
+struct pl_str chunk_json(struct pl_pool *pool, struct pl_str text);
+
+#endif

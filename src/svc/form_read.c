@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reads the definition of a form through a table of settings.
+ */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "svc/form.h"
+
+#define TEXT_MAX 2000
+
+static const char *const normal_words[] = { "text", "name", "lower", "amount", NULL };
+
+#define TOP(field, type_, text_) { .name = #field, .type = type_, .def = "", .max = TEXT_MAX, .unit = "", .section = "", \
+	.text = text_, .offset = offsetof(struct form, field) }
+static const struct pl_setting top_settings[] = {
+	TOP(title, PL_SET_STR, "What the form is about."),
+	TOP(greeting, PL_SET_STR, "First words; several, between |, are taken in turn."),
+	TOP(thanks, PL_SET_STR, "Said when the form is complete."),
+	TOP(correct, PL_SET_LIST, "Words that announce a correction."),
+};
+
+#define SLOT(key, field, type_, def_, max_, words_, text_) { .name = key, .type = type_, .def = def_, .max = max_, .unit = "", \
+	.words = words_, .section = "", .text = text_, .offset = offsetof(struct form_slot_settings, field) }
+static const struct pl_setting slot_settings[] = {
+	SLOT("label", label, PL_SET_STR, "", 64, NULL, "How replies call it."),
+	SLOT("ask", ask, PL_SET_STR, "", TEXT_MAX, NULL, "The request for it."),
+	SLOT("retry", retry, PL_SET_STR, "", TEXT_MAX, NULL, "The request after an answer that did not do; empty: ask."),
+	SLOT("find", find, PL_SET_STR, "", TEXT_MAX, NULL, "Where it stands in any message."),
+	SLOT("answer", answer, PL_SET_STR, "", TEXT_MAX, NULL, "Where it stands in the answer to ask."),
+	SLOT("find_group", find_group, PL_SET_INT, "0", FORM_GROUP_MAX, NULL, "Group of find that is the value; 0: all of it."),
+	SLOT("answer_group", answer_group, PL_SET_INT, "0", FORM_GROUP_MAX, NULL, "The same of answer."),
+	SLOT("pattern", pattern, PL_SET_STR, "", TEXT_MAX, NULL, "What the normalised value must look like."),
+	SLOT("words", words, PL_SET_LIST, "", 0, NULL, "Words that name it in a correction; empty: its name."),
+	SLOT("reject", reject, PL_SET_LIST, "", 0, NULL, "Words that are never part of it."),
+	SLOT("normalise", normal, PL_SET_ENUM, "text", 0, normal_words, "text, name, lower or amount."),
+	SLOT("min", min, PL_SET_INT, "0", INT64_MAX, NULL, "Least amount, or fewest characters."),
+	SLOT("max", max, PL_SET_INT, "1000", INT64_MAX, NULL, "Largest amount, or most characters."),
+	SLOT("whole", whole, PL_SET_BOOL, "off", 0, NULL, "The whole answer to ask may be it."),
+	SLOT("required", required, PL_SET_BOOL, "on", 0, NULL, "The form is not complete without it."),
+	SLOT("sensitive", sensitive, PL_SET_BOOL, "off", 0, NULL, "Kept sealed, and never shown or logged."),
+};
+
+static const struct pl_schema schema = { .settings = top_settings, .count = PL_COUNT(top_settings), .group = "slot",
+	.group_settings = slot_settings, .group_count = PL_COUNT(slot_settings), .group_bytes = sizeof(struct form_slot_settings) };
+
+static bool compile(const struct form_slot *slot, const char *key, const char *text, regex_t *re, const char *file, char why[512])
+{
+	char reason[128];
+	int code;
+
+	if (text[0] == '\0')
+		return true;
+	code = regcomp(re, text, REG_EXTENDED | REG_ICASE);
+	if (code == 0)
+		return true;
+	regerror(code, re, reason, sizeof(reason));
+	snprintf(why, 512, "%s: slot %s: %s: %s", file, slot->name, key, reason);
+	return false;
+}
+
+static bool add_slot(struct form *form, const char *name, const struct form_slot_settings *s, const char *file, char why[512])
+{
+	struct form_slot *slot = &form->slots[form->count++];
+
+	*slot = (struct form_slot){ .name = name, .s = s };
+	if (s->ask[0] == '\0' || s->label[0] == '\0') {
+		snprintf(why, 512, "%s: slot %s: label and ask must be given", file, name);
+		return false;
+	}
+	return compile(slot, "find", s->find, &slot->find, file, why) &&
+	    compile(slot, "answer", s->answer, &slot->answer, file, why) &&
+	    compile(slot, "pattern", s->pattern, &slot->pattern, file, why);
+}
+
+struct form *form_read(const char *path, const char *name, char why[512])
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct form *form = pl_alloc(pool, sizeof(*form));
+	struct pl_cfg cfg = { .pool = pool, .schema = &schema, .values = form };
+	bool good = pl_cfg_read(&cfg, path, NULL, 0);
+
+	form->pool = pool;
+	form->name = pl_strdup(pool, name);
+	if (!good)
+		snprintf(why, 512, "%s", cfg.why);
+	else if (cfg.groups_count < 1 || cfg.groups_count > FORM_SLOTS_MAX)
+		good = snprintf(why, 512, "%s: a form has 1 to %d slots", path, FORM_SLOTS_MAX) < 0;
+	for (int i = 0; good && i < cfg.groups_count; i++)
+		good = add_slot(form, cfg.group_names[i], (struct form_slot_settings *)cfg.groups + i, path, why);
+	if (!good)
+		form_free(&form);
+	return form;
+}
+
+void form_free(struct form **form_at)
+{
+	struct form *form = *form_at;
+	struct pl_pool *pool = form->pool;
+
+	*form_at = NULL;
+	for (int i = 0; i < form->count; i++) {
+		/* a zeroed regex_t is fine for regfree() */
+		regfree(&form->slots[i].find);
+		regfree(&form->slots[i].answer);
+		regfree(&form->slots[i].pattern);
+	}
+	pl_pool_free(&pool);
+}
+
+int form_slot_find(const struct form *form, struct pl_str name)
+{
+	for (int i = 0; i < form->count; i++)
+		if (pl_str_is(name, form->slots[i].name))
+			return i;
+	return -1;
+}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: ISC
+"""Peers for what the daemon sends: a real SMTP server (aiosmtpd) and a Slack incoming webhook, each in a thread.
+
+The webhook speaks the documented format: POST of JSON with `text` or `blocks` is 200 with the body `ok`; what it does not
+like is 400 invalid_payload, as Slack words it.
+"""
+
+import base64
+import email
+import email.policy
+import http.server
+import json
+import re
+import ssl
+import subprocess
+import threading
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+
+def certificate(directory):
+    """A self-signed certificate for 127.0.0.1 that is its own authority: (cert, key)."""
+    cert, key = directory + "/mail.crt", directory + "/mail.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", cert], check=True,
+                   capture_output=True)
+    return cert, key
+
+
+class Mail:
+    """One mail as it arrived."""
+
+    def __init__(self, envelope, session):
+        self.sender, self.to, self.raw = envelope.mail_from, envelope.rcpt_tos, envelope.content
+        self.message = email.message_from_bytes(self.raw, policy=email.policy.default)
+        self.id, self.subject = self.message["Message-ID"], self.message["Subject"]
+        self.body = self.message.get_content()
+        self.tls, self.login = session.ssl is not None, getattr(session, "peer_login", None)
+        found = re.search(r"https?://\S+/r/(\S+)", self.body)
+        self.token = found.group(1) if found else None
+
+
+class Handler:
+    def __init__(self, peer):
+        self.peer = peer
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.peer.rcpt_answers:
+            answer = self.peer.rcpt_answers.pop(0)
+            if answer:
+                return answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        mail = Mail(envelope, session)
+        if self.peer.on_data:
+            answer = self.peer.on_data(mail)
+            if answer:
+                return answer
+        self.peer.mails.append(mail)
+        return "250 taken"
+
+
+class MailPeer(Controller):
+    """tls=(cert, key): STARTTLS is required; login=(user, password): AUTH is required."""
+
+    def __init__(self, port=0, tls=None, login=None):
+        self.mails, self.rcpt_answers, self.on_data, self.login, self.logins = [], [], None, login, 0
+        self.context = None
+        if tls:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(*tls)
+        super().__init__(Handler(self), hostname="127.0.0.1", port=port)
+
+    def factory(self):
+        return SMTP(self.handler, tls_context=self.context, require_starttls=self.context is not None,
+                    auth_required=self.login is not None, authenticator=self.check if self.login else None,
+                    hostname="peer.example")
+
+    def check(self, server, session, envelope, mechanism, data):
+        self.logins += 1
+        good = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == self.login
+        session.peer_login = data.login.decode() if good else None
+        return AuthResult(success=good, handled=good)
+
+    def start(self):
+        super().start()
+        return self
+
+    def _trigger_server(self):
+        """aiosmtpd's own look at its port, which knows no port 0."""
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+    def ids(self):
+        return [mail.id for mail in self.mails]
+
+
+class SlackPeer:
+    def __init__(self):
+        self.posts, self.answers = [], []
+        peer = self
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status, text, extra = peer.answers.pop(0) if peer.answers else peer.judge(self, body)
+                if status == 200:
+                    peer.posts.append(json.loads(body))
+                self.send_response(status)
+                for name, value in extra.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/services/T000/B000/" + base64.b16encode(b"secret").decode()
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def judge(request, body):
+        try:
+            payload = json.loads(body)
+            blocks = payload.get("blocks", [])
+            good = (request.headers["Content-Type"].startswith("application/json") and (payload.get("text") or blocks)
+                    and len(blocks) <= 50)
+            for block in blocks:
+                good = good and block["type"] == "section" and block["text"]["type"] in ("mrkdwn", "plain_text")
+                good = good and 1 <= len(block["text"]["text"]) <= 3000
+        except (ValueError, KeyError, TypeError):
+            good = False
+        return (200, "ok", {}) if good else (400, "invalid_payload", {})
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

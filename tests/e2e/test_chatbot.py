@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: ISC
+"""The chatbot: document 003's clients as printed, guided forms, streams, and answers whose worker dies."""
+
+import asyncio
+import json
+import subprocess
+import time
+import uuid
+
+import pytest
+import websockets
+
+from asking import HALF, SETTINGS, STALL, WHOLE, Provider
+from parlour import wait_for
+
+SLOTS = {"name": False, "email": False, "income": False}
+
+
+@pytest.fixture
+def guests(parlour):
+    return parlour(guest="on", sessions_per_user="1000")
+
+
+@pytest.fixture(scope="module")
+def provider():
+    made = Provider()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def modelled(parlour, provider):
+    """modelled(**settings): a daemon whose default upstream is the provider, and a user."""
+    def make(**settings):
+        provider.reset()
+        daemon = parlour(upstreams={"peer": provider.section()}, guest="on", sessions_per_user="1000",
+                         **{**SETTINGS, **settings})
+        return daemon, daemon.register()
+    return make
+
+
+def chat(api, message, session=None, **how):
+    answer = api.post("/api/chat", {"message": message, **({"session_id": session} if session else {})}, **how)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["response"] == body["message"]
+    return body
+
+
+def collected(rows, session):
+    return dict(rows(f"SELECT slot, value FROM v_session_data WHERE session = '{session[:8]}'"))
+
+
+def said(rows, session):
+    return [tuple(r) for r in rows("SELECT author, content, state FROM session_messages "
+                                   f"WHERE session_id = '{session}' ORDER BY seq")]
+
+
+# ---- document 003, as printed ----
+
+def test_printed_python_client(guests):
+    """The example under "WebSocket Testing", with our port in the place of 8000."""
+    received = []
+    text = '''
+async def test_websocket():
+    async with websockets.connect('ws://localhost:8000/ws/test-session-id') as websocket:
+        # Receive greeting
+        greeting = await websocket.recv()
+        print(f"Received: {greeting}")
+
+        # Send message
+        await websocket.send(json.dumps({"message": "Hello!"}))
+
+        # Receive response
+        response = await websocket.recv()
+        print(f"Received: {response}")
+
+asyncio_run(test_websocket())
+'''.replace("localhost:8000", f"{guests.host}:{guests.port}")
+    exec(text, {"websockets": websockets, "json": json, "asyncio_run": asyncio.run,  # pylint: disable=exec-used
+                "print": received.append})
+    greeting, response = (json.loads(line.removeprefix("Received: ")) for line in received)
+    assert set(greeting) == {"type", "message", "data_collected", "is_complete", "session_id"}
+    assert set(response) == {"type", "message", "data_collected", "is_complete"}
+    for frame in (greeting, response):
+        assert frame["type"] == "message" and frame["message"]
+        assert frame["data_collected"] == SLOTS and frame["is_complete"] is False
+
+
+def curl(daemon, line):
+    done = subprocess.run(line.replace("http://localhost:8000", daemon.url).replace("\\\n", " "), shell=True,
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_printed_curl_lines(guests):
+    assert curl(guests, "curl http://localhost:8000/health")["status"] == "healthy"
+    made = curl(guests, "curl -X POST http://localhost:8000/api/sessions")
+    assert made["data_collected"] == SLOTS
+    line = '''curl -X POST http://localhost:8000/api/chat \\
+  -H "Content-Type: application/json" \\
+  -d '{"message": "Hello!", "session_id": "your-session-id"}' '''
+    assert curl(guests, line)["code"] == "not_found", "the placeholder is nobody's session"
+    answer = curl(guests, line.replace("your-session-id", made["id"]))
+    assert answer["session_id"] == made["id"] and answer["response"] and answer["data_collected"] == SLOTS
+    assert curl(guests, f"curl http://localhost:8000/api/sessions/{made['id']}")["messages"] == 2
+    assert curl(guests, "curl http://localhost:8000/api/greeting")["message"]
+
+
+def test_greetings_differ(guests):
+    assert len({guests.get("/api/greeting").json()["message"] for _ in range(60)}) == 3
+
+
+# ---- the form, offline ----
+
+def test_form_from_first_word_to_lead(guests, rows):
+    one = chat(guests, "Hello!")
+    ident = one["session_id"]
+    assert "What is your name" in one["message"] and one["data_collected"] == SLOTS
+    two = chat(guests, "what is 12 * 7?", ident)
+    assert two["message"] == "12 * 7 = 84\n\nWhat is your name?", "a question in between, then the form returns"
+    three = chat(guests, "I'm ann lee, write to Ann.Lee@Example.ORG", ident)
+    assert three["data_collected"] == {"name": True, "email": True, "income": False} and not three["is_complete"]
+    assert "What is your yearly income?" in three["message"]
+    four = chat(guests, "rather a lot", ident)
+    assert four["message"].startswith("I need a number") and not four["data_collected"]["income"]
+    five = chat(guests, "Oh no, my email is ann@lee.org", ident)
+    assert five["message"].startswith("Corrected: e-mail address ann@lee.org.")
+    six = chat(guests, "about 123,456 a year", ident)
+    assert six["is_complete"] and all(six["data_collected"].values())
+    assert collected(rows, ident) == {"name": "Ann Lee", "email": "ann@lee.org", "income": "sealed"}
+    info = guests.get(f"/api/sessions/{ident}").json()
+    assert info["is_complete"] and info["data_collected"] == six["data_collected"] and info["state"] == "open"
+    assert rows(f"SELECT tries FROM session_slots WHERE session_id = '{ident}' AND name = 'name'") == [(1,)]
+    seven = chat(guests, "what did I say?", ident)
+    assert "123" not in seven["message"] and "[income]" in seven["message"], "the history has no sealed value"
+    eight = chat(guests, "Please change my name to Bob Miller", ident)
+    assert eight["message"] == "Corrected: name Bob Miller." and eight["is_complete"]
+    assert collected(rows, ident)["name"] == "Bob Miller"
+
+
+def test_all_at_once(guests, rows):
+    answer = chat(guests, "My name is Jane Doe, my email is jane42@doe.io and I make $1.5 million")
+    assert answer["is_complete"] and "That is all I need" in answer["message"]
+    assert collected(rows, answer["session_id"]) == {"name": "Jane Doe", "email": "jane42@doe.io", "income": "sealed"}
+
+
+def test_sealed_is_nowhere(parlour, rows):
+    daemon = parlour(guest="on", sessions_per_user="1000", log_level="debug", access_log="-")
+    answer = chat(daemon, "My name is Jane Doe, jane42@doe.io, and I earn 987654 dollars")
+    ident = answer["session_id"]
+    for table in ("sessions", "session_messages", "session_slots"):
+        assert rows(f"SELECT 1 FROM {table} t WHERE t::text LIKE '%987654%'") == []
+    assert "987654" not in daemon.log_text() and "987654" not in answer["message"]
+    (sealed,) = rows(f"SELECT value, raw, octet_length(sealed) FROM session_slots WHERE session_id = '{ident}' "
+                     "AND name = 'income'")
+    assert sealed == (None, None, 6 + 37)
+    assert said(rows, ident)[0][1] == "My name is Jane Doe, jane42@doe.io, and I earn [income] dollars"
+
+
+# ---- the socket ----
+
+def test_socket_form_and_rest_share_a_session(guests):
+    ident = guests.post("/api/sessions").json()["id"]
+    with guests.ws(f"/ws/{ident}", protocols=()) as sock:
+        greeting = sock.expect("message")
+        assert greeting["session_id"] == ident and greeting["message"].endswith("What is your name?")
+        for text in ("Zoë", "zoe@example.org", "90k"):
+            sock.send(message=text)
+        frames = [sock.recv() for _ in range(3)]
+        assert [list(f["data_collected"].values()) for f in frames] == [
+            [True, False, False], [True, True, False], [True, True, True]]
+        assert [f["is_complete"] for f in frames] == [False, False, True] and "Zoë" in frames[0]["message"]
+    assert guests.get(f"/api/sessions/{ident}").json()["is_complete"]
+    with guests.ws(f"/ws/{ident}", protocols=()) as sock:
+        assert sock.expect("message")["is_complete"], "whoever comes back finds it as it was"
+
+
+def test_socket_ids(guests, rows):
+    user, other = guests.register(), guests.register()
+    mine = user.post("/api/sessions").json()["id"]
+    with user.ws(f"/ws/{mine}", native=False) as sock:
+        assert sock.expect("message")["session_id"] == mine
+    with other.ws(f"/ws/{mine}", native=False) as sock:
+        assert sock.expect("message")["session_id"] != mine, "a foreign id gets a new session"
+    for key in ("x", "k" * 64, str(uuid.uuid4())):
+        with guests.ws(f"/ws/{key}", protocols=()) as sock:
+            assert sock.expect("message")["session_id"] != key
+    with guests.ws(f"/ws/{mine}", protocols=()) as sock:
+        sock.send(type_="auth", token=user.access)
+        assert sock.expect("message")["session_id"] == mine, "a user's session waits for its user"
+    wait_for(lambda: rows("SELECT count(*) FROM sessions WHERE last_seq = 0 AND kind = 'guided'") == [(1,)], 10,
+             "what sockets made and nobody used is gone; the user's own one stays")
+
+
+@pytest.mark.parametrize("key", ["signaling", "chat", "me", "k" * 65])
+def test_reserved_names(guests, key):
+    import wire
+    with pytest.raises(wire.Refused) as refused:
+        guests.ws(f"/ws/{key}", protocols=())
+    assert refused.value.status == 404
+
+
+def test_socket_without_guests(parlour):
+    daemon = parlour(ws_auth_timeout="300ms")
+    user = daemon.register()
+    with daemon.ws("/ws/any", protocols=()) as sock:
+        sock.send(message="Hello")
+        assert sock.expect("error")["code"] == "unauthorized"
+        sock.send(type_="auth", token=user.access)
+        ident = sock.expect("message")["session_id"]
+        sock.send(message="Hello")
+        assert sock.expect("message")["data_collected"] == SLOTS
+    assert user.get(f"/api/sessions/{ident}").json()["messages"] == 2
+    with daemon.ws("/ws/any", protocols=()) as sock:
+        assert sock.wait_closed() == 4408
+    with daemon.ws("/ws/any", protocols=()) as sock:
+        sock.send(type_="auth", token="nonsense")
+        assert sock.wait_closed() == 4401
+
+
+def test_socket_errors_keep_it_open(guests):
+    with guests.ws("/ws/err", protocols=()) as sock:
+        ident = sock.expect("message")["session_id"]
+        for frame, code in (({"message": ""}, "validation_error"), ({"message": "x" * 16385}, "too_large"),
+                            ({"message": 7}, "bad_frame"), ({}, "bad_frame"), ({"type": "subscribe"}, "unknown_type")):
+            sock.send_text(json.dumps(frame))
+            error = sock.expect("error")
+            assert error["code"] == code and error["message"]
+        sock.send(message="Ann")
+        assert sock.expect("message")["data_collected"]["name"]
+        guests.delete(f"/api/sessions/{ident}")
+        sock.send(message="Still here?")
+        assert sock.expect("error")["code"] == "conflict"
+
+
+def test_socket_limit(parlour, rows):
+    rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
+    daemon = parlour(guest="on", sessions_per_user="3", rate_ask_session="2/min")
+    socks = [daemon.ws(f"/ws/s{i}", protocols=()) for i in range(3)]
+    for sock in socks:
+        sock.expect("message")
+        sock.send(message="Ann")
+        sock.expect("message")
+    with daemon.ws("/ws/fourth", protocols=()) as sock:
+        assert sock.expect("error")["code"] == "session_limit"
+        assert sock.wait_closed() == 4429
+    socks[0].send(message="ann@example.org")
+    assert socks[0].expect("message")["data_collected"]["email"]
+    socks[0].send(message="80k")
+    assert socks[0].expect("error")["code"] == "rate_limited"
+    for sock in socks:
+        sock.close()
+
+
+# ---- streams ----
+
+def events(response):
+    """[(event, data)] of a whole text/event-stream."""
+    parts = [part for part in response.text.split("\n\n") if part]
+    lines = [dict(line.split(": ", 1) for line in part.split("\n")) for part in parts]
+    return [(line["event"], json.loads(line["data"])) for line in lines]
+
+
+def test_stream(guests):
+    answer = guests.post("/api/chat", {"message": "Who are you?"}, headers={"Accept": "text/event-stream"})
+    assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/event-stream")
+    got = events(answer)
+    assert [name for name, _ in got[:-1]] == ["delta"] * (len(got) - 1) and len(got) > 10 and got[-1][0] == "done"
+    assert "".join(data["delta"] for _, data in got[:-1]) == got[-1][1]["message"] == got[-1][1]["response"]
+    assert got[-1][1]["message"].endswith("What is your name?") and got[-1][1]["data_collected"] == SLOTS
+
+
+def test_stream_errors(modelled):
+    daemon, user = modelled(session_form="")
+    sse = {"Accept": "text/event-stream"}
+    refused = user.post("/api/chat", {"message": "x", "session_id": str(uuid.uuid4())}, headers=sse)
+    assert refused.status_code == 404 and refused.json()["code"] == "not_found"
+    got = events(user.post("/api/chat", {"message": "[[cut-rst,tokens=8,pace=1]]"}, headers=sse))
+    assert got[0][0] == "delta" and got[-1][0] == "error" and got[-1][1]["code"] == "upstream_truncated"
+    whole = user.post("/api/chat", {"message": "[[500]]"})
+    assert whole.status_code == 502, whole.text
+
+
+# ---- with a model ----
+
+def test_history_and_tokens(modelled, provider, rows):
+    daemon, user = modelled()
+    ident = user.post("/api/sessions", {"kind": "chat"}).json()["id"]
+    one = chat(user, "First [[ok,tokens=3,pace=0]]", ident)
+    assert one["message"] == "Parlour keeps every" and one["data_collected"] == {} and one["is_complete"] is False
+    chat(user, "Second [[ok,tokens=2,pace=0]]", ident)
+    messages = [(m["role"], m["content"]) for m in provider.stats()["bodies"][-1]["messages"]]
+    assert messages[0][0] == "system" and messages[1:] == [
+        ("user", "First [[ok,tokens=3,pace=0]]"), ("assistant", "Parlour keeps every"), ("user", "Second [[ok,tokens=2,pace=0]]")]
+    info = user.get(f"/api/sessions/{ident}").json()
+    sums = rows("SELECT sum(prompt_tokens + completion_tokens) FROM session_messages "
+                f"WHERE session_id = '{ident}' AND author = 'assistant'")[0][0]
+    assert info["total_tokens"] == sums > 0 and info["model"] == "peer-1"
+
+
+def test_model_fills_slots(modelled, provider, rows):
+    """What the model found passes the form's own validators; what is not in the message is not believed."""
+    daemon, user = modelled()
+    ident = user.post("/api/sessions").json()["id"]
+    found = json.dumps({"slots": {"name": "Ann Lee", "email": "not an address", "income": "99999", "else": 1}})
+    provider.queue("ok,tokens=1,pace=0")
+    assert not any(chat(user, "people know me as Ann Lee", ident)["data_collected"].values()), "no JSON, no pattern"
+    # echo: the peer answers with the message itself
+    body = chat(user, f"people know me as Ann Lee {found.replace('99999', '-1')} [[ok,echo=1]]", ident)
+    assert body["data_collected"] == {"name": True, "email": False, "income": False}
+    assert collected(rows, ident)["name"] == "Ann Lee"
+    assert "Copy each value" in provider.stats()["bodies"][-1]["messages"][0]["content"]
+
+
+def test_form_goes_on_without_the_model(modelled, provider, rows):
+    daemon, user = modelled()
+    ident = user.post("/api/sessions").json()["id"]
+    provider.queue(*["401"] * 6)
+    one = chat(user, "My name is Ann Lee", ident)
+    assert one["data_collected"]["name"] and "What is your e-mail address?" in one["message"]
+    two = chat(user, "What do you think about momentum trading?", ident)
+    assert two["message"] == "I cannot answer that right now.\n\nWhat is your e-mail address?"
+    assert rows(f"SELECT errors FROM sessions WHERE id = '{ident}'") == [(1,)]
+
+
+def test_asker_leaves(modelled, provider, rows):
+    """Nobody waits any more: the answer is stored all the same."""
+    daemon, user = modelled(session_form="")
+    sock = user.ws("/ws/new", native=False)
+    ident = sock.expect("message")["session_id"]
+    sock.send(message="[[ok,tokens=19,pace=20]]")
+    provider.wait(streams=1)
+    sock.drop()
+    wait_for(lambda: said(rows, ident)[1:] == [("assistant", WHOLE, "done")], 10, "it is stored")
+
+
+# ---- processes ----
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_worker(modelled, provider, rows, workers):
+    """kill -9 during an answer: what it said is kept, marked interrupted, once; the session goes on."""
+    daemon, user = modelled(session_form="", workers=workers)
+    with daemon.only_worker(0):
+        sock = user.ws("/ws/new", native=False)
+    ident = sock.expect("message")["session_id"]
+    sock.send(message=STALL)
+    provider.wait(streams=1)
+    time.sleep(0.3)
+    daemon.kill_child(daemon.workers()[0])
+    assert sock.wait_closed() == 1006
+    lines = wait_for(lambda: (s := said(rows, ident))[1:] and s, 10, "the text is stored")
+    assert lines[1:] == [("assistant", HALF, "interrupted")]
+    wait_for(lambda: len(daemon.workers()) == workers)
+    wait_for(daemon.is_ready)
+    with user.ws(f"/ws/{ident}", native=False) as back:
+        assert back.expect("message")["session_id"] == ident
+        back.send(message="[[ok,tokens=2,pace=0]]")
+        assert back.expect("message")["message"] == "Parlour keeps"
+    assert len(said(rows, ident)) == 4
+    assert [m["content"] for m in provider.stats()["bodies"][-1]["messages"][1:]] == [
+        STALL, HALF, "[[ok,tokens=2,pace=0]]"]
+
+
+def test_stop_during_an_answer(modelled, provider, rows):
+    daemon, user = modelled(session_form="", stop_timeout="1s")
+    sock = user.ws("/ws/new", native=False)
+    ident = sock.expect("message")["session_id"]
+    sock.send(message=STALL)
+    provider.wait(streams=1)
+    time.sleep(0.3)
+    assert daemon.stop() == 0
+    assert said(rows, ident)[1:] == [("assistant", HALF, "interrupted")]
+
+
+def test_two_workers_one_session(modelled, rows):
+    """The same session from both workers: dense numbers, every message answered once."""
+    daemon, user = modelled(session_form="")
+    ident = user.post("/api/sessions", {"kind": "chat"}).json()["id"]
+    socks = []
+    for slot in (0, 1):
+        with daemon.only_worker(slot):
+            socks.append(user.ws(f"/ws/{ident}", native=False))
+        socks[-1].expect("message")
+    for i in range(10):
+        socks[i % 2].send(message=f"{i} [[ok,tokens=3,pace=1]]")
+    for i in range(10):
+        assert socks[i % 2].expect("message")["message"] == "Parlour keeps every"
+    assert rows(f"SELECT count(*), min(seq), max(seq) FROM session_messages WHERE session_id = '{ident}'") == [(20, 1, 20)]
+    for sock in socks:
+        sock.close()

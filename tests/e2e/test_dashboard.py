@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: ISC
+"""Profile with preferences, and dashboards: grid, owner, versions."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def ann(shared):
+    return shared.register()
+
+
+@pytest.fixture(scope="module")
+def ben(shared):
+    return shared.register()
+
+
+def card(number=0, **fields):
+    return {"id": f"c{number}", "type": "number", "title": f"Card {number}", "query": "messages today", "x": 3 * number % 12,
+            "y": number // 4, "w": 3, "h": 1, **fields}
+
+
+def test_profile_and_what_was_done(ann, rows):
+    profile = ann.get("/api/profile").json()
+    assert profile["user"] == ann.get("/api/auth/me").json() and profile["preferences"] == {}
+    before = profile["usage"]
+    room = ann.room()["id"]
+    for i in range(3):
+        assert ann.say(room, f"hello {i}").status_code == 201
+    rows(f"INSERT INTO sessions (kind, user_id, total_tokens, cost_micros) VALUES ('usage', {ann.id}, 120, 2500)")
+    after = ann.get("/api/profile").json()["usage"]
+    assert {k: after[k] - before[k] for k in after} == {
+        "messages": 3, "rooms": 1, "sessions": 1, "answers": 0, "tokens": 120, "cost_usd": 0.0025, "votes": 0}
+
+
+def test_preferences(ann, ben):
+    wanted = {"theme": "dark", "nested": {"a": [1, 2.5, None, "ü"]}, "huge": 12345678901234567890}
+    answer = ann.patch("/api/profile", {"preferences": wanted})
+    assert answer.status_code == 200 and answer.json()["preferences"] == wanted
+    assert ann.patch("/api/profile", {}).json()["preferences"] == wanted, "nothing to change"
+    assert ann.patch("/api/profile", {"preferences": {"theme": "light"}}).json()["preferences"] == {"theme": "light"}
+    assert ben.get("/api/profile").json()["preferences"] == {}
+    for bad in ([], "x", 7, {"blob": "x" * 16384}):
+        refused = ann.patch("/api/profile", {"preferences": bad})
+        assert refused.status_code == 422 and refused.json()["detail"][0]["loc"] == ["body", "preferences"], bad
+    assert ann.patch("/api/profile", {"preferences": {"b": "x" * 16000}}).status_code == 200
+
+
+def test_a_dashboard_lives_and_ends(ann, ben, shared):
+    path = "/api/dashboard/main"
+    assert ann.get(path).status_code == 404
+    made = ann.post("/api/dashboard/main", {"cards": [card(0), card(1, query=None, type="line")]})
+    assert made.status_code == 201 and made.headers["ETag"] == '"1"', made.text
+    body = made.json()
+    assert body["layout_id"] == "main" and body["version"] == 1
+    assert body["cards"] == [card(0), card(1, query=None, type="line")]
+    got = ann.get("/api/dashboard/main")
+    assert got.json() == body and got.headers["ETag"] == '"1"'
+    assert ann.get(path, headers={"If-None-Match": '"1"'}).status_code == 304
+    saved = ann.put("/api/dashboard/main", {"cards": [], "version": 1})
+    assert saved.status_code == 200 and saved.json()["version"] == 2 and saved.json()["cards"] == []
+    ann.put("/api/dashboard/a.b-c_D", {"cards": []})
+    assert [d["layout_id"] for d in ann.get("/api/dashboards").json()] == ["a.b-c_D", "main"]
+    assert ben.get(path).status_code == 404 and ben.delete(path).status_code == 404 and ben.get("/api/dashboards").json() == []
+    assert ben.post(path, {"cards": []}).json()["version"] == 1, "a name belongs to its owner alone"
+    assert ann.get(path).json()["version"] == 2
+    assert ann.delete("/api/dashboard/main").status_code == 204 and ann.get(path).status_code == 404
+    assert shared.get(path).status_code == 401
+
+
+def test_versions(ann):
+    path = "/api/dashboard/versions"
+
+    def put(match=None, version=None):
+        body = {"cards": []} if version is None else {"cards": [], "version": version}
+        return ann.put(path, body, headers={} if match is None else {"If-Match": match}).status_code
+
+    assert put(match="*") == 412 and put(match='"1"') == 412 and put(version=1) == 409
+    assert put(version=0) == 201
+    assert put(version=0) == 409 and put(match='"2"') == 412 and put(match="nonsense") == 412 and put(match='W/"1"') == 412
+    assert put(match='"1"', version=2) == 409
+    assert put(match='"1"', version=1) == 200 and put(match="*") == 200 and put() == 200
+    refused = ann.put(path, {"cards": []}, headers={"If-Match": '"1"'}).json()
+    assert refused["code"] == "precondition_failed"
+    assert "its version is 4" in ann.put(path, {"cards": [], "version": 1}).json()["detail"]
+    assert ann.delete(path, headers={"If-Match": '"1"'}).status_code == 412
+    assert ann.delete(path, headers={"If-Match": '"4"'}).status_code == 204
+    assert ann.delete(path).status_code == 404
+
+
+BAD = [
+    ({"id": ""}, "id"), ({"id": 7}, "id"), ({"type": "pie"}, "type"), ({"title": None}, "title"), ({"title": "x" * 129}, "title"),
+    ({"query": ""}, "query"), ({"query": "x" * 501}, "query"), ({"x": -1}, "x"), ({"x": 12}, "x"), ({"x": 1.5}, "x"),
+    ({"y": 1000}, "y"), ({"w": 0}, "w"), ({"w": 13}, "w"), ({"h": 13}, "h"), ({"x": 10}, "w"), ({"x": 1}, "x"), ({"id": "c0"}, "id")]
+
+
+def test_the_grid(ann):
+    for change, field in BAD:
+        answer = ann.put("/api/dashboard/bad", {"cards": [card(0), card(1, **change)]})
+        assert answer.status_code == 422, change
+        assert [str(p) for p in answer.json()["detail"][0]["loc"]] == ["body", "cards", "1", field], (change, answer.text)
+    for cards in ({}, "x", [card(i) for i in range(65)], [1], None):
+        assert ann.put("/api/dashboard/bad", {"cards": cards}).status_code == 422, cards
+    assert ann.put("/api/dashboard/bad", {}).status_code == 422
+    assert ann.get("/api/dashboard/bad").status_code == 404
+    for name in ("a" * 65, "a%20b", "%C3%BC"):
+        assert ann.put(f"/api/dashboard/{name}", {"cards": []}).status_code == 404
+    assert ann.put("/api/dashboard/full", {"cards": [card(i) for i in range(64)]}).status_code == 201
+
+
+def test_so_many_and_no_more(shared):
+    eve = shared.register()
+    for i in range(100):
+        assert eve.put(f"/api/dashboard/d{i}", {"cards": []}).status_code in (201, 429)
+    codes = {eve.put(f"/api/dashboard/e{i}", {"cards": []}).status_code for i in range(3)}
+    assert codes <= {409, 429, 201}
+    assert len(eve.get("/api/dashboards").json()) <= 100

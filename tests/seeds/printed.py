@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: ISC
+"""What the tests of the source documents share: lines run as printed, and which routes this server has.
+
+The documents print http://localhost:8000; host and port are replaced by the daemon's, nothing else.
+"""
+
+import glob
+import json
+import os
+import re
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.environ.get("PARLOUR_SRC", os.path.dirname(os.path.dirname(HERE)))
+BUILD = os.environ.get("PARLOUR_BUILD", SOURCE)
+ROUTE = re.compile(r'^ROUTE\(\s*(\w+),\s*"([^"]+)"', re.M)
+SOCKET = re.compile(r'^WSROUTE\(\s*"([^"]+)"', re.M)
+
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as file:
+        return file.read()
+
+
+def routes():
+    """All routes of the source, "GET /x" and "WS /x". The chat socket by user name is a kind of its own on the room's path."""
+    text = read(SOURCE, "src/api/routes.def")
+    found = {f"{method} {path}" for method, path in ROUTE.findall(text)} | {"WS " + path for path in SOCKET.findall(text)}
+    if any("query_response" in read(path) for path in glob.glob(SOURCE + "/src/api/*.c")):
+        found.add("WS /ws/chat/{username}")
+    return found
+
+
+ROUTES = routes()
+
+
+def needs(*wanted):
+    """A test that exists only while the server has these routes: without them it is not collected."""
+    return (lambda test: test) if set(wanted) <= ROUTES else (lambda test: None)
+
+
+def curl(daemon, line, **words):
+    """Runs a printed command; what stands in the printed place of a value (YOUR_TOKEN) is given by name."""
+    line = line.replace("http://localhost:8000", daemon.url)
+    for word, value in words.items():
+        assert word in line
+        line = line.replace(word, value)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def default(name):
+    """The default of a setting, from the sample configuration."""
+    return re.search(rf"^# {name} = (.*)$", read(BUILD, "etc/parlour.conf"), re.M).group(1)

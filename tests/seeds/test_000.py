@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: ISC
+"""Document 000, AGENT BI: its endpoints, its demo account, its limits, its chat socket."""
+
+import pytest
+
+import cluster
+from printed import default, needs
+
+
+@pytest.fixture(scope="module")
+def ann(shared):
+    return shared.register()
+
+
+def test_login_with_the_demo_account(shared, pg, database):
+    """`POST /api/auth/login` (username: "cfo", password: "demo"), after an operator asked for that account."""
+    printed = {"username": "cfo", "password": "demo"}
+    assert shared.post("/api/auth/login", printed).status_code == 401, "nobody has it by default"
+    shared.ctl("seed-demo", "--dsn", pg.dsn(database, cluster.OWNER))
+    for answer in (shared.post("/api/auth/login", printed), shared.post("/api/auth/login", data=printed)):
+        assert answer.status_code == 200 and answer.json()["token_type"] == "bearer"
+    assert shared.get("/api/auth/me", headers={"Authorization": "Bearer " + answer.json()["access_token"]}
+                      ).json()["username"] == "cfo"
+
+
+def test_health_and_root(shared):
+    health = shared.get("/health")
+    assert health.status_code == 200 and health.json()["status"] == "healthy"
+    assert health.json()["services"]["database"] == "up"
+    root = shared.get("/").json()
+    assert root["name"] and root["version"]
+
+
+def test_docs(shared):
+    """http://localhost:8000/docs"""
+    page = shared.get("/docs")
+    assert page.status_code == 200 and page.headers["Content-Type"].startswith("text/html")
+
+
+def test_protected_endpoints(shared, ann):
+    for path in ("/api/auth/me", "/api/rooms", "/api/feedback"):
+        refused = shared.get(path)
+        assert refused.status_code == 401 and refused.headers["WWW-Authenticate"].startswith("Bearer")
+        assert ann.get(path).status_code == 200
+
+
+def test_feedback(shared, ann):
+    room = ann.room()["id"]
+    message = ann.say(room, "judge me").json()["id"]
+    vote = {"target": {"kind": "message", "id": message}, "score": 1, "comment": "good"}
+    assert shared.post("/api/feedback", vote).status_code == 401
+    assert ann.post("/api/feedback", vote).status_code == 201
+    assert ann.get("/api/feedback").json()[0]["score"] == 1
+
+
+def test_limits(parlour):
+    """5/min for login, 30/min for queries, as printed and as default."""
+    assert (default("rate_login"), default("rate_ask")) == ("5/min", "30/min")
+    daemon = parlour(rate_login="5/min", rate_ask="30/min", sessions_per_user="1000", workers=1)
+    user = daemon.register()
+    asked = [user.post("/api/chat", {"message": "Hello!"}).status_code for _ in range(32)]
+    assert asked[:30] == [200] * 30 and asked[-1] == 429
+    codes = [daemon.post("/api/auth/login", {"username": "cfo", "password": "x"}).status_code for _ in range(6)]
+    assert codes == [401] * 4 + [429] * 2, "the registration was the first of five"
+
+
+def test_security_headers(shared):
+    for path in ("/health", "/nothing", "/api/auth/me"):
+        headers = shared.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff" and headers["X-Request-Id"]
+
+
+def test_several_connections_of_one_user(ann):
+    room = ann.room()["id"]
+    path = f"/ws/chat/{room}"
+    with ann.ws(path, native=False) as one, ann.ws(path, native=False) as two:
+        two.send_text('{"message": "we listen"}')
+        one.expect("message", content="we listen")
+        two.expect("message", content="we listen")
+        one.send_text('{"message": "from the first"}')
+        assert one.expect("message")["content"] == two.expect("message")["content"] == "from the first"
+
+
+@needs("POST /api/query")
+def test_query(shared, ann):
+    assert shared.post("/api/query", {"query": "messages per day"}).status_code == 401
+    answer = ann.post("/api/query", {"query": "messages per day"})
+    assert answer.status_code == 200, answer.text
+    assert {"id", "query", "intent", "columns", "rows", "summary", "card", "created_at"} <= set(answer.json())
+    assert all({"name", "type", "unit"} <= set(column) for column in answer.json()["columns"])
+
+
+@needs("GET /api/suggestions")
+def test_suggestions(shared, ann):
+    assert shared.get("/api/suggestions").status_code == 401
+    answer = ann.get("/api/suggestions")
+    assert answer.status_code == 200 and answer.json()
+    assert all({"text", "reason"} <= set(item) for item in answer.json())
+
+
+@needs("GET /api/dashboard/{layout_id}", "POST /api/dashboard/{layout_id}")
+def test_dashboard(shared, ann):
+    layout = {"cards": [{"id": "c1", "type": "number", "title": "Sessions", "query": "sessions per day", "x": 0, "y": 0,
+                         "w": 4, "h": 2}]}
+    assert shared.get("/api/dashboard/main").status_code == 401
+    saved = ann.post("/api/dashboard/main", layout)
+    assert saved.status_code in (200, 201), saved.text
+    got = ann.get("/api/dashboard/main").json()
+    assert got["layout_id"] == "main" and got["version"] and got["cards"][0]["title"] == "Sessions"
+    assert shared.register().get("/api/dashboard/main").json().get("cards") != got["cards"], "another user's layout is theirs"
+
+
+@needs("GET /api/profile")
+def test_profile(shared, ann):
+    assert shared.get("/api/profile").status_code == 401
+    profile = ann.get("/api/profile").json()
+    assert {"user", "preferences", "usage"} <= set(profile) and profile["user"]["username"] == ann.name
+
+
+@needs("POST /api/query", "WS /ws/chat/{username}")
+def test_chat_socket_by_user(shared, ann):
+    for name in ("me", ann.name):
+        with ann.ws(f"/ws/chat/{name}", native=False) as sock:
+            assert sock.expect("system")["message"]
+            sock.send("ping")
+            assert sock.expect("pong")["timestamp"]
+            sock.send("query", query="messages per day")
+            answer = sock.expect("query_response")
+            assert {"query", "intent", "columns", "rows", "summary"} <= set(answer)
+    with shared.register().ws(f"/ws/chat/{ann.name}", native=False) as sock:
+        assert sock.wait_closed() == 4403

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: ISC
+"""The table of rows.py is whole, true and printed: every row has a verdict, every test it names exists."""
+
+import glob
+import os
+import re
+import sys
+
+import pytest
+
+import manpage
+import rows as table
+from printed import BUILD, HERE, ROUTES, SOURCE, read
+
+TESTS = {os.path.basename(path)[:-3] + "." + name
+         for folder in (HERE, HERE + "/../e2e") for path in glob.glob(folder + "/test_*.py")
+         for name in re.findall(r"^def (test_\w+)", read(path), re.M)}
+
+
+def test_rows_are_numbered():
+    assert [row[0] for row in table.ROWS] == list(range(1, 131))
+
+
+@pytest.mark.parametrize("row", table.ROWS, ids=lambda row: str(row[0]))
+def test_works_rows_name_tests(row):
+    number, what, where, said, note, tests, needed = row
+    assert what and re.fullmatch(r"00[0-4]:[\d,-]+(; 00[0-4]:[\d,-]+)*", where), number
+    assert said in (table.WORKS, table.LATER, table.NOT_OURS)
+    assert note or said == table.WORKS, "what is missing, or why not"
+    assert tests or said != table.WORKS, "a row that works names its tests"
+    assert set(tests.split()) <= TESTS, set(tests.split()) - TESTS
+    assert not needed or said == table.WORKS
+    if table.verdict(row)[0] == table.WORKS:
+        for name in tests.split():
+            module = sys.modules.get(name.split(".")[0])
+            if module is not None and os.path.dirname(module.__file__) == HERE:
+                assert getattr(module, name.split(".")[1]) is not None, f"{name} is not collected"
+
+
+def test_routes_are_those_of_the_server(shared):
+    """The verdicts come from routes.def; the running server describes the same."""
+    described = shared.get("/openapi.json").json()["paths"]
+    for row in table.ROWS:
+        for route in row[6]:
+            method, path = route.split()
+            if method != "WS":
+                assert (method.lower() in described.get(path, {})) == (route in ROUTES), route
+
+
+def test_manual_page_is_current():
+    assert read(manpage.PATH) == manpage.page(), "run python3 tests/seeds/manpage.py"
+
+
+def test_documents():
+    """Chapters, files and targets that rows without a request to send stand on."""
+    readme = read(SOURCE, "README")
+    for chapter in ("Two commands", "Install on a server", "Upgrading", "Backup", "Looking after it", "Troubleshooting",
+                    "How fast it is", "How it is built"):
+        assert re.search(rf"^{chapter}$", readme, re.M), chapter
+    for name in ("NEWS", "SECURITY", "COPYING", "HACKING", "contrib/quickstart", "man/parlourctl.8", "tests/bench/bench.py"):
+        assert os.path.getsize(os.path.join(SOURCE, name)) > 0
+    assert "libevent-check" in read(SOURCE, "configure.ac")
+    for target in ("check-e2e", "bench", "check-asan"):
+        assert re.search(rf"^{target}:", read(SOURCE, "Makefile.am"), re.M)
+    assert os.path.exists(BUILD + "/etc/parlour.conf")

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Guided forms: what a message fills, corrects, misses or asks; the form that is installed, and broken definitions.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "svc/form.h"
+
+Suite *suite_form(void);
+
+static struct form *contact;
+static struct pl_pool *pool;
+
+static void setup(void)
+{
+	const char *file = __FILE__, *slash = strrchr(file, '/');
+	char path[4096], why[512];
+
+	snprintf(path, sizeof(path), "%.*s/../../etc/forms/contact.conf", slash != NULL ? (int)(slash - file) : 1,
+	    slash != NULL ? file : ".");
+	contact = form_read(path, "contact", why);
+	ck_assert_msg(contact != NULL, "%s", why);
+	pool = pl_pool_new(0);
+}
+
+static void teardown(void)
+{
+	form_free(&contact);
+	pl_pool_free(&pool);
+}
+
+/* One step; state follows it. */
+static struct form_step step(struct form_state *state, const char *text, const char *model)
+{
+	struct form_step s;
+
+	form_take(contact, pool, state, pl_str(text), &s);
+	if (model != NULL)
+		(void)form_take_model(contact, pool, pl_str(model), pl_str(text), &s);
+	form_finish(contact, state, &s);
+	return s;
+}
+
+static void follow(struct form_state *state, const struct form_step *s)
+{
+	for (int i = 0; i < contact->count; i++) {
+		state->filled[i] = state->filled[i] || s->value[i].ptr != NULL;
+		state->tries[i] = s->tries[i];
+	}
+	state->requested = s->requested;
+}
+
+enum { NAME, EMAIL, INCOME };
+
+/* Single messages: which slot is asked (-1 none, the form is complete), what comes out. */
+START_TEST(test_values)
+{
+	static const struct { int asked; const char *text; int slot; const char *value; } cases[] = {
+		{ NAME, "Ann", NAME, "Ann" }, { NAME, "ann lee", NAME, "Ann Lee" }, { NAME, "I'm Bob.", NAME, "Bob" },
+		{ NAME, "my name is Zoë Müller-Lüdenscheidt", NAME, "Zoë Müller-Lüdenscheidt" },
+		{ NAME, "J. R. Smith", NAME, "J. R. Smith" }, { NAME, "Call me Al, please", NAME, "Al" },
+		{ NAME, "This is O'Neill and I like it", NAME, "O'Neill" }, { NAME, "Hello!", NAME, NULL },
+		{ NAME, "yes", NAME, NULL }, { NAME, "I'm not sure", NAME, NULL }, { NAME, "", NAME, NULL }, { NAME, "42", NAME, NULL },
+		{ NAME, "one two three four five", NAME, NULL }, { NAME, "What is your name?", NAME, NULL },
+		{ NAME, "a@b.co", NAME, NULL }, { NAME, "a@b.co", EMAIL, "a@b.co" },
+		{ EMAIL, "Mail me: Ann.Lee+x@Sub.Example.ORG.", EMAIL, "ann.lee+x@sub.example.org" },
+		{ EMAIL, "ann@", EMAIL, NULL }, { EMAIL, "ann@lee", EMAIL, NULL }, { EMAIL, "ann at lee.org", EMAIL, NULL },
+		{ EMAIL, "Bob", NAME, NULL },
+		{ INCOME, "80000", INCOME, "80000" }, { INCOME, "80,000", INCOME, "80000" }, { INCOME, "80.000 EUR", INCOME, "80000" },
+		{ INCOME, "80 000", INCOME, "80000" }, { INCOME, "$80k", INCOME, "80000" }, { INCOME, "1.5 million", INCOME, "1500000" },
+		{ INCOME, "1,234.56", INCOME, "1234" }, { INCOME, "0", INCOME, "0" }, { INCOME, "1000000000", INCOME, "1000000000" },
+		{ INCOME, "1000000001", INCOME, NULL }, { INCOME, "99999999999999999999999", INCOME, NULL }, { INCOME, "-5", INCOME, NULL },
+		{ INCOME, "a lot", INCOME, NULL }, { INCOME, "80k?", INCOME, "80000" }, { INCOME, "what is 12 * 7?", INCOME, NULL },
+		{ -1, "I earn 90k now", INCOME, "90000" }, { -1, "Bob", NAME, NULL }, { -1, "77", INCOME, NULL },
+		{ NAME, "I make about $ 12,500 a month", INCOME, "12500" },
+	};
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct form_state state = { .requested = cases[i].asked };
+		struct form_step s = step(&state, cases[i].text, NULL);
+		struct pl_str got = s.value[cases[i].slot];
+
+		if (cases[i].value == NULL)
+			ck_assert_msg(got.ptr == NULL, "\"%s\" gave \"%.*s\"", cases[i].text, PL_FMT(got));
+		else
+			ck_assert_msg(pl_str_is(got, cases[i].value), "\"%s\" gave \"%.*s\"", cases[i].text, PL_FMT(got));
+	}
+}
+END_TEST
+
+/* A whole conversation: after each message what is asked, whether it is complete, and the beginning of the reply. */
+START_TEST(test_conversation)
+{
+	static const struct { const char *text; int requested; bool complete, missed, question; const char *reply; } talk[] = {
+		{ "Hello!", NAME, false, true, false, "I did not recognise a name" },
+		{ "What do you think of momentum?", NAME, false, false, true, "What is your name?" },
+		{ "I am Ann Lee, ann@lee.org", INCOME, false, false, false, "Noted: name Ann Lee; e-mail address ann@lee.org. What is your y" },
+		{ "plenty", INCOME, false, true, false, "I need a number" },
+		{ "Actually my name is Anna Lee", INCOME, false, false, false, "Corrected: name Anna Lee. What is your yearly income?" },
+		{ "90k", -1, true, false, false, "Noted: income (kept sealed). That is all" },
+		{ "Thanks", -1, true, false, false, "" },
+		{ "my email is wrong", EMAIL, true, false, false, "What is your e-mail address?" },
+		{ "anna@lee.org", -1, true, false, false, "Corrected: e-mail address anna@lee.org." },
+		{ "change my name to Bob", -1, true, false, false, "Corrected: name Bob." },
+		{ "I meant an income of 70000", -1, true, false, false, "Corrected: income (kept sealed)." },
+	};
+	struct form_state state = { .requested = NAME };
+
+	for (size_t i = 0; i < PL_COUNT(talk); i++) {
+		struct form_step s = step(&state, talk[i].text, NULL);
+		struct pl_str reply = form_reply(contact, pool, &state, &s);
+
+		ck_assert_msg(s.requested == talk[i].requested && s.complete == talk[i].complete && s.missed == talk[i].missed &&
+		    s.question == talk[i].question, "\"%s\": %d %d %d %d", talk[i].text, s.requested, s.complete, s.missed, s.question);
+		ck_assert_msg(pl_str_starts(reply, talk[i].reply) && (talk[i].reply[0] != '\0' || reply.len == 0), "\"%s\": %.*s",
+		    talk[i].text, PL_FMT(reply));
+		follow(&state, &s);
+	}
+	ck_assert_int_eq(state.tries[NAME], 1);
+	ck_assert_int_eq(state.tries[INCOME], 1);
+}
+END_TEST
+
+START_TEST(test_mask)
+{
+	static const struct { int asked; const char *text, *masked; } cases[] = {
+		{ INCOME, "80,000 a year", "[income] a year" }, { INCOME, "90k", "[income]" },
+		{ INCOME, "first 80000, no, 90000", "first [income], no, [income]" },
+		{ INCOME, "99999999999999", "[income]" },
+		{ NAME, "I am Ann, a1@b2.org, I earn 5000", "I am Ann, a1@b2.org, I earn [income]" },
+		{ NAME, "My income is none of your 2 businesses", "My income is none of your [income] businesses" },
+		{ NAME, "Room 101 at 5", "Room 101 at 5" }, { -1, "what is 12 * 7?", "what is 12 * 7?" },
+	};
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct form_state state = { .requested = cases[i].asked };
+		struct form_step s = step(&state, cases[i].text, NULL);
+		struct pl_str masked = form_mask(contact, pool, &state, &s, pl_str(cases[i].text));
+
+		ck_assert_msg(pl_str_is(masked, cases[i].masked), "\"%s\": %.*s", cases[i].text, PL_FMT(masked));
+	}
+}
+END_TEST
+
+/* A model's findings pass the same checks, and must stand in the message. */
+START_TEST(test_model)
+{
+	static const char text[] = "people know me as Ann Lee, ann@lee and 80k";
+	static const struct { const char *answer; bool name, email, income; } cases[] = {
+		{ "{\"slots\":{\"name\":\"Ann Lee\",\"email\":\"ann@lee\",\"income\":\"80k\"},\"question\":false}", true, false, true },
+		{ "Here you are: ```{\"slots\":{\"name\":\"Ann Lee\"}}```", true, false, false },
+		{ "{\"slots\":{\"name\":\"Bob\",\"income\":\"70k\",\"shoe\":\"42\"}}", false, false, false },
+		{ "{\"slots\":[]}", false, false, false }, { "{\"slots\":{\"name\":null,\"income\":80}}", false, false, true },
+		{ "no JSON", false, false, false }, { "", false, false, false }, { "}{", false, false, false },
+	};
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct form_state state = { .requested = EMAIL };
+		struct form_step s = step(&state, text, cases[i].answer);
+
+		ck_assert_msg((s.value[NAME].ptr != NULL) == cases[i].name && (s.value[EMAIL].ptr != NULL) == cases[i].email &&
+		    (s.value[INCOME].ptr != NULL) == cases[i].income, "%s", cases[i].answer);
+	}
+}
+END_TEST
+
+START_TEST(test_greeting)
+{
+	for (uint32_t i = 0; i < 6; i++)
+		ck_assert(pl_str_eq(form_greeting(contact, i), form_greeting(contact, i + 3)) && form_greeting(contact, i).len > 10);
+	ck_assert(!pl_str_eq(form_greeting(contact, 0), form_greeting(contact, 1)));
+}
+END_TEST
+
+START_TEST(test_bad_files)
+{
+	static const struct { const char *text, *why; } cases[] = {
+		{ "title = x\n", "1 to 16 slots" }, { "[slot a]\nlabel = a\n", "label and ask must be given" },
+		{ "[slot a]\nlabel = a\nask = b\nfind = (\n", "slot a: find" }, { "[slot a]\nlabel = a\nask = b\nmood = c\n", ":4: " },
+		{ "[slot a]\nlabel = a\nask = b\nnormalise = upper\n", "normalise" },
+		{ "[slot a]\nlabel = a\nask = b\nfind_group = 10\n", "find_group" },
+	};
+	char path[] = "/tmp/parlour-form-XXXXXX", why[512];
+	int fd = mkstemp(path);
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		ck_assert(ftruncate(fd, 0) == 0 && pwrite(fd, cases[i].text, strlen(cases[i].text), 0) >= 0);
+		ck_assert(form_read(path, "x", why) == NULL);
+		ck_assert_msg(strstr(why, cases[i].why) != NULL, "%s", why);
+	}
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+Suite *suite_form(void)
+{
+	Suite *suite = suite_create("form");
+	TCase *tc = tcase_create("form");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_values);
+	tcase_add_test(tc, test_conversation);
+	tcase_add_test(tc, test_mask);
+	tcase_add_test(tc, test_model);
+	tcase_add_test(tc, test_greeting);
+	tcase_add_test(tc, test_bad_files);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
