@@ -150,7 +150,7 @@ static void on_dashboard(void *arg, const struct dashboard_list *list, const str
 	if (call->req->method == REQ_GET && have.ptr != NULL && pl_str_is(have, etag))
 		req_reply_empty(call->req, 304);
 	else
-		call_reply_status(call, call->req->method != REQ_GET && out.version == 1 ? 201 : 200, &shape_dashboard_out, &out);
+		call_reply_status(call, 200, &shape_dashboard_out, &out);
 }
 
 void api_dashboard_get(struct call *call)
