@@ -222,6 +222,11 @@ class Daemon(Api):
     def is_ready(self):
         return httpx.get(self.url + "/readyz", **PLAIN).status_code == 200
 
+    def settled(self, timeout=10.0):
+        """Waits until every worker is ready again: as many new connections in a row as no worker is likely to miss."""
+        count = 12 * int(self.settings["workers"])
+        wait_for(lambda: all(self.once("GET", "/readyz").status_code == 200 for _ in range(count)), timeout, "all workers are ready")
+
     def running(self):
         """True, or the failure with what the log says."""
         if self.process.poll() is not None:
