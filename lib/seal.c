@@ -122,3 +122,11 @@ bool pl_unseal(struct pl_pool *pool, const struct pl_seal_ring *ring, struct pl_
 	*plain_r = good ? pl_strn((const char *)plain.ptr, length) : PL_STR_NONE;
 	return good;
 }
+
+void pl_seal_mac(const struct pl_seal_ring *ring, struct pl_str text, unsigned char out[32])
+{
+	const struct pl_seal_key *key = &ring->keys[0];
+	unsigned int n = 32;
+
+	HMAC(EVP_sha256(), key->key, sizeof(key->key), (const unsigned char *)text.ptr, text.len, out, &n);
+}

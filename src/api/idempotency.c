@@ -5,6 +5,7 @@
  * Source: draft-ietf-httpapi-idempotency-key-header. Without a user the address stands in.
  */
 #include "api/call.h"
+#include "seal.h"
 #include "db/repo_idem.h"
 
 struct idem {
@@ -14,20 +15,63 @@ struct idem {
 	struct pl_str body, location;
 };
 
+/* Of a route whose replies hold secrets the table has the reply as base64url of its sealed bytes. */
+static struct pl_str seal_context(struct call *call)
+{
+	struct idem_key *key = &call->idem->key;
+
+	return pl_str(pl_sprintf(call->req->task->pool, "idempotency:%lld:%.*s:%.*s", (long long)key->user_id,
+	    PL_FMT(key->route), PL_FMT(key->key)));
+}
+
+static struct pl_str body_sealed(struct call *call, struct pl_str body)
+{
+	struct pl_pool *pool = call->req->task->pool;
+	struct pl_str sealed = pl_seal(pool, &call->req->config->seal_ring, seal_context(call), body);
+	char *text = pl_alloc(pool, (sealed.len * 4 + 2) / 3 + 1);
+
+	return pl_strn(text, pl_b64url_encode(sealed.ptr, sealed.len, text));
+}
+
+static bool body_open(struct call *call, struct pl_str text, struct pl_str *body_r)
+{
+	struct pl_pool *pool = call->req->task->pool;
+	char *sealed = pl_alloc(pool, text.len + 1);
+	size_t bytes;
+
+	return pl_b64url_decode(text, sealed, text.len, &bytes) &&
+	    pl_unseal(pool, &call->req->config->seal_ring, seal_context(call), pl_strn(sealed, bytes), body_r);
+}
+
+static void replay(struct call *call, const struct idem_begun *b)
+{
+	struct pl_str body = b->body;
+	struct pl_err err = { 0 };
+	bool sealed = (call->route->flags & ROUTE_SEAL) != 0;
+
+	if (sealed && !body_open(call, b->body, &body)) {
+		pl_err_set(&err, PL_E_CONFLICT, "The reply under this Idempotency-Key was sealed by a key that is no longer there.");
+		call->idem = NULL;
+		call_fail(call, &err);
+		return;
+	}
+	call->idem = NULL;
+	req_header_add(call->req, "Idempotent-Replayed", "true");
+	if (b->location.ptr != NULL)
+		req_header_add(call->req, "Location", pl_str_c(call->req->task->pool, b->location));
+	req_reply(call->req, b->status, NULL, body);
+}
+
 static void begun(void *arg, const struct idem_begun *b, const struct pl_err *err)
 {
 	struct call *call = arg;
 	struct idem *idem = call->idem;
 
-	if (err != NULL || !b->fresh)
-		call->idem = NULL;
 	if (err != NULL) {
+		call->idem = NULL;
 		call_fail(call, err);
 	} else if (!b->fresh) {
-		req_header_add(call->req, "Idempotent-Replayed", "true");
-		if (b->location.ptr != NULL)
-			req_header_add(call->req, "Location", pl_str_c(call->req->task->pool, b->location));
-		req_reply(call->req, b->status, NULL, b->body);
+		replay(call, b);
 	} else {
 		idem->go(call);
 	}
@@ -57,7 +101,10 @@ void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *ca
 		pl_buf_addstr(&text, call->req->path);
 		pl_buf_addc(&text, '\n');
 		pl_buf_addstr(&text, call->req->body);
-		pl_sha256(text.ptr, text.len, hash);
+		if (call->route->flags & ROUTE_SEAL)
+			pl_seal_mac(&call->req->config->seal_ring, pl_buf_str(&text), hash); /* a hash tells guesses apart */
+		else
+			pl_sha256(text.ptr, text.len, hash);
 	}
 	call->idem = idem;
 	req_defer(call->req);
@@ -83,6 +130,8 @@ void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str
 	for (const struct req_header *h = call->req->reply_headers; h != NULL; h = h->next)
 		if (strcmp(h->name, "Location") == 0)
 			idem->location = pl_str(h->value);
+	if (call->route->flags & ROUTE_SEAL)
+		body = body_sealed(call, body);
 	repo_idem_finish(call->svc->db, call->req->task, &idem->key, status, body, idem->location, kept, call);
 }
 

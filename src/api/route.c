@@ -12,6 +12,7 @@
 #define DOWN ROUTE_DOWN
 #define RAW ROUTE_RAW
 #define LATE ROUTE_LATE
+#define SEAL ROUTE_SEAL
 
 const struct route routes[] = {
 #define ROUTE(method_, path_, handler_, who_, class_, body_, ms_, query_, in_, out_, status_, flags_, summary_) \

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Accounts, login, refresh, logout, login sessions: what a user and an attacker see."""
 
+import hashlib
 import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,31 @@ def test_register_answers_with_tokens(shared):
     me = shared.get("/api/auth/me", headers={"Authorization": "Bearer " + body["access_token"]})
     assert me.status_code == 200 and me.json() == body["user"]
     assert "password" not in json.dumps(me.json())
+
+
+def test_register_repeated_with_its_key(shared, rows):
+    body = {"username": "keyed-once", "email": "keyed-once@example.org", "password": "correct horse 9"}
+    key = {"Idempotency-Key": "register-1"}
+    first = shared.post("/api/auth/register", body, headers=key)
+    for _ in range(4):  # on whichever worker
+        again = shared.once("POST", "/api/auth/register", json=body, headers=key)
+        assert (again.status_code, again.headers.get("Idempotent-Replayed")) == (201, "true"), again.text
+        assert again.json() == first.json() and again.headers["Cache-Control"] == "no-store"
+    assert alive(shared, again.json()["access_token"]) == 200
+    guess = shared.post("/api/auth/register", {**body, "password": "correct horse 8"}, headers=key)
+    assert guess.status_code == 409 and "token" not in guess.text
+    kept = rows("SELECT body, encode(body_sha256, 'hex') FROM idempotency_keys WHERE route = 'POST /api/auth/register'")
+    assert len(kept) == 1 and first.json()["access_token"] not in kept[0][0] and "keyed-once" not in kept[0][0]
+    asked = b"/api/auth/register\n" + json.dumps(body, separators=(",", ":")).encode()
+    assert kept[0][1] != hashlib.sha256(asked).hexdigest(), "a password could be guessed from it"
+
+
+def test_register_that_failed_may_be_tried_again(shared):
+    taken = shared.register().name
+    key = {"Idempotency-Key": "register-2"}
+    body = {"username": taken, "email": "tried-again@example.org", "password": "correct horse 9"}
+    assert shared.post("/api/auth/register", body, headers=key).status_code == 409
+    assert shared.post("/api/auth/register", {**body, "username": taken + "-2"}, headers=key).status_code == 201
 
 
 @pytest.mark.parametrize("path", ["/api/auth/login", "/api/auth/token", "/auth/token"])

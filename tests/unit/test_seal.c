@@ -37,6 +37,23 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
+START_TEST(test_mac)
+{
+	unsigned char one[32], two[32], other[32];
+	struct pl_seal_ring ring, another;
+
+	pl_seal_ring_derive(&ring, "secret one", 10);
+	pl_seal_ring_derive(&another, "secret two", 10);
+	pl_seal_mac(&ring, PL_STR("text"), one);
+	pl_seal_mac(&ring, PL_STR("text"), two);
+	pl_seal_mac(&another, PL_STR("text"), other);
+	ck_assert_mem_eq(one, two, 32);
+	ck_assert_mem_ne(one, other, 32);
+	pl_seal_mac(&ring, PL_STR("texT"), two);
+	ck_assert_mem_ne(one, two, 32);
+}
+END_TEST
+
 START_TEST(test_ring_file)
 {
 	static const struct { const char *text, *why; } cases[] = {
@@ -68,6 +85,7 @@ Suite *suite_seal(void)
 	TCase *t = tcase_create("seal");
 
 	tcase_add_test(t, test_round_trip);
+	tcase_add_test(t, test_mac);
 	tcase_add_test(t, test_ring_file);
 	suite_add_tcase(s, t);
 	return s;
