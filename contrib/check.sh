@@ -5,7 +5,8 @@
 
 passed=0 failed=0
 
-# tally STATUS LOG...: adds up what the logs report (pytest, unit, lint), or one for a step that counts nothing.
+# tally STATUS LOG...: adds up what the logs report (pytest, unit, lint), or one for a step that counts nothing. All
+# that the tests need was installed, so a test that was skipped counts as failed.
 tally()
 {
 	result=$1
@@ -14,7 +15,8 @@ tally()
 		function number(word,   at) { return match($0, "[0-9]+ " word) ? substr($0, RSTART, RLENGTH) + 0 : 0 }
 		seen[$0]++ { next }
 		/[0-9]+ (passed|failed|errors?).* in [0-9.]+s/ || /^[a-z]*:? ?[0-9]+ passed, [0-9]+ failed/ {
-			p += number("passed"); f += number("failed") + number("error") }
+			p += number("passed"); f += number("failed") + number("error") + number("skipped") }
+		/^ +skipped$/ { f++ }
 		END { if (p + f == 0) p = (result == 0); if (result != 0 && f == 0) f = 1; print p + 0, f + 0 }')
 	passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 	say "      ${counts% *} passed, ${counts#* } failed"
@@ -28,6 +30,8 @@ count()
 	step "$what" "$log" "$@" || result=1
 	# shellcheck disable=SC2086  # a list of paths without blanks
 	tally "$result" "$log" $also
+	[ "$result" -ne 0 ] || ! grep -Eh '^SKIPPED|^ +skipped$|[0-9]+ skipped.* in [0-9.]+s' "$log" $also ||
+		say "      skipped tests count as failed"
 	return "$result"
 }
 

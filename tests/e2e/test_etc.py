@@ -61,8 +61,8 @@ def nginx(parlour, workdir):
         process.wait(10)
 
 
-def test_nginx_in_front(nginx):
-    daemon, port = nginx
+def talks_through(daemon, port):
+    """REST and a socket work through the proxy at this port, and nobody makes up an address."""
     user = daemon.register()
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", **PLAIN) as client:
         me = client.get("/api/auth/me", headers=user.auth)
@@ -76,9 +76,46 @@ def test_nginx_in_front(nginx):
         sock.expect("authed")
         sock.send("subscribe", topic=f"room:{room}")
         sock.expect("subscribed")
-        seq = user.say(room, "through nginx").json()["seq"]
+        seq = user.say(room, "through the proxy").json()["seq"]
         assert sock.expect("message", seq=seq)
         assert sock.close() == 1000
+
+
+def test_nginx_in_front(nginx):
+    talks_through(*nginx)
+
+
+APACHE_MODULES = "mpm_event authz_core unixd proxy proxy_http headers alias"
+
+
+@pytest.fixture
+def apache(parlour, workdir):
+    """(daemon, port of Apache with our virtual host in front of it)."""
+    daemon, port = parlour(), free_port()
+    with open(f"{SOURCE}/contrib/apache/parlour.conf", encoding="utf-8") as file:
+        site = file.read().split("<VirtualHost *:443>", 1)[1].split("</VirtualHost>", 1)[0]
+    assert site.count("SSL") == 3
+    site = re.sub(r"^\s*SSL[^\n]*\n", "", site, flags=re.M).replace("127.0.0.1:8000", f"127.0.0.1:{daemon.port}")
+    folder = f"{workdir}/apache-{port}"
+    os.mkdir(folder, 0o755)
+    cluster.give(folder)
+    there = [m for m in APACHE_MODULES.split() if os.path.exists(f"/usr/lib/apache2/modules/mod_{m}.so")]  # unixd: built in
+    modules = "".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n" for m in there)
+    with open(folder + "/apache.conf", "w", encoding="utf-8") as conf:
+        conf.write(f"{modules}ServerRoot {folder}\nPidFile {folder}/pid\nErrorLog {folder}/error\nListen 127.0.0.1:{port}\n"
+                   f"DefaultRuntimeDir {folder}\n<VirtualHost *:{port}>{site}</VirtualHost>\n")
+    process = subprocess.Popen(cluster.as_user(["/usr/sbin/apache2", "-D", "FOREGROUND", "-f", folder + "/apache.conf"]),
+                               stdin=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/livez", **PLAIN).status_code == 200, 10, "Apache answers")
+        yield daemon, port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_apache_in_front(apache):
+    talks_through(*apache)
 
 
 def test_the_unit_is_hardened(tmp_path):

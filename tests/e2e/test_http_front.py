@@ -34,11 +34,13 @@ def send_pieces(sock, raw, size):
         pass    # refused before everything was sent
 
 
-@pytest.mark.parametrize("pieces", [1 << 30, 7], ids=["whole", "pieces"])
-@pytest.mark.parametrize("name,raw,statuses,closes,runs", CASES, ids=[c[0] for c in CASES])
-def test_case(probe, name, raw, statuses, closes, runs, pieces):
-    if pieces == 7 and len(raw) > 4000:
-        pytest.skip("too long for small pieces")
+# Each whole and, unless that takes too long, in pieces of 7 bytes.
+BOTH_WAYS = [(*case[1:], pieces) for case in CASES for pieces in (1 << 30, 7) if pieces > 7 or len(case[1]) <= 4000]
+BOTH_NAMES = [f"{case[0]}-{how}" for case in CASES for how in ("whole", "pieces") if how == "whole" or len(case[1]) <= 4000]
+
+
+@pytest.mark.parametrize("raw,statuses,closes,runs,pieces", BOTH_WAYS, ids=BOTH_NAMES)
+def test_case(probe, raw, statuses, closes, runs, pieces):
     probe.log()
     with probe.connect(5) as sock:
         reader = Reader(sock)

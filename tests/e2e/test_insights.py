@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """Insights: correlations, days out of line and sentences, against SciPy on the same rows where it is installed."""
 
+import numpy
 import pytest
+from scipy import stats
 
 from usagedata import analyst, day, noise, send, session, settled
 
@@ -85,7 +87,6 @@ def adjusted(p):
 
 
 def test_same_as_scipy(boss, shared):
-    stats, numpy = pytest.importorskip("scipy.stats"), pytest.importorskip("numpy")
     _, records, series = fill(boss, shared, seed=7)
     own, other = daily(numpy, records, series)
     tests = []

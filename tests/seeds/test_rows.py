@@ -60,6 +60,6 @@ def test_documents():
     for name in ("NEWS", "SECURITY", "COPYING", "HACKING", "contrib/quickstart", "man/parlourctl.8", "tests/bench/bench.py"):
         assert os.path.getsize(os.path.join(SOURCE, name)) > 0
     assert "libevent-check" in read(SOURCE, "configure.ac")
-    for target in ("check-e2e", "bench", "check-asan"):
+    for target in ("check-e2e", "bench", "check-asan", "coverage"):
         assert re.search(rf"^{target}:", read(SOURCE, "Makefile.am"), re.M)
     assert os.path.exists(BUILD + "/etc/parlour.conf")
