@@ -30,6 +30,7 @@ count()
 	step "$what" "$log" "$@" || result=1
 	# shellcheck disable=SC2086  # a list of paths without blanks
 	tally "$result" "$log" $also
+	# shellcheck disable=SC2086
 	[ "$result" -ne 0 ] || ! grep -Eh '^SKIPPED|^ +skipped$|[0-9]+ skipped.* in [0-9.]+s' "$log" $also ||
 		say "      skipped tests count as failed"
 	return "$result"
