@@ -128,22 +128,9 @@ void repo_audit_list(struct db *db, struct pl_task *task, int64_t actor_id, int6
 	pgcall_start(call);
 }
 
-static void on_purged(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	int64_t count = 0;
-
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		count = pgrow_i64(&row);
-	}
-	if (call->done != NULL)
-		DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
-}
-
 void repo_purge(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_PURGE, on_purged, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_PURGE, repo_on_count, (pgcall_done_fn *)done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);

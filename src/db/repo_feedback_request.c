@@ -140,22 +140,9 @@ void repo_feedback_request_cancel(struct db *db, struct pl_task *task, struct pl
 	pgcall_start(call);
 }
 
-static void on_due(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	int64_t count = 0;
-
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		count = pgrow_i64(&row);
-	}
-	if (call->done != NULL)
-		DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
-}
-
 void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FBR_DUE, on_due, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_FBR_DUE, repo_on_count, (pgcall_done_fn *)done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);

@@ -55,6 +55,19 @@ void repo_on_done(struct pgcall *call, const PGresult *res, const struct pl_err 
 		DONE(db_done_fn, call)(call->arg, err == NULL ? &good : NULL, err);
 }
 
+void repo_on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	int64_t count = 0;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->pool);
+
+		count = pgrow_i64(&row);
+	}
+	if (call->done != NULL)
+		DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
+}
+
 void repo_on_status(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
 	struct pl_err bad;

@@ -19,6 +19,8 @@ bool repo_status_err(struct pl_str status, struct pl_err *err);
 const struct pl_err *repo_not_found(struct pl_err *err);
 /* Completion `db_done_fn` of a statement whose rows do not matter. */
 void repo_on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err);
+/* Completion `db_count_fn` of a statement that gives one number. */
+void repo_on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err);
 /* Completion `db_done_fn` of a function that gives one status. */
 void repo_on_status(struct pgcall *call, const PGresult *res, const struct pl_err *err);
 /* The next columns as a message (the order of view message_rows), or as a log row (view log_rows). */

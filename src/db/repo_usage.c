@@ -151,22 +151,9 @@ void repo_usage_recent(struct db *db, struct pl_task *task, int64_t user_id, boo
 	pgcall_start(call);
 }
 
-static void on_imported(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	int64_t count = 0;
-
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		count = pgrow_i64(&row);
-	}
-	if (call->done != NULL)
-		DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
-}
-
 void repo_usage_import(struct db *db, struct pl_task *task, struct pl_str rows, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_USAGE_IMPORT, on_imported, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_USAGE_IMPORT, repo_on_count, (pgcall_done_fn *)done, arg);
 
 	pgcall_text(call, rows);
 	pgcall_start(call);

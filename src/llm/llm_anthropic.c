@@ -45,19 +45,12 @@ static bool take_error(struct llm_decoder *dec, int http_status, const struct pl
 
 static void take_stop(struct llm_decoder *dec, struct pl_str reason)
 {
-	static const struct { const char *word; enum llm_stop stop; } words[] = {
+	static const struct llm_stop_word words[] = {
 		{ "end_turn", LLM_STOP_END }, { "stop_sequence", LLM_STOP_END }, { "max_tokens", LLM_STOP_LENGTH },
 		{ "model_context_window_exceeded", LLM_STOP_LENGTH }, { "refusal", LLM_STOP_FILTER },
 	};
 
-	if (reason.len == 0)
-		return;
-	dec->finished = true;
-	dec->stop = LLM_STOP_OTHER;
-	for (size_t i = 0; i < PL_COUNT(words); i++) {
-		if (pl_str_is(reason, words[i].word))
-			dec->stop = words[i].stop;
-	}
+	llm_take_stop(dec, reason, words, PL_COUNT(words));
 }
 
 /* All counts are totals so far: a later one replaces. The three kinds of input are disjoint. */

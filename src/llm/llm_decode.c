@@ -54,6 +54,18 @@ void llm_dec_model(struct llm_decoder *dec, struct pl_str model)
 	dec->model[len] = '\0';
 }
 
+void llm_take_stop(struct llm_decoder *dec, struct pl_str reason, const struct llm_stop_word *words, size_t count)
+{
+	if (reason.len == 0)
+		return;
+	dec->finished = true;
+	dec->stop = LLM_STOP_OTHER;
+	for (size_t i = 0; i < count; i++) {
+		if (pl_str_is(reason, words[i].word))
+			dec->stop = words[i].stop;
+	}
+}
+
 bool llm_dec_json(struct llm_decoder *dec, struct pl_str text)
 {
 	struct pl_pool *pool = pl_pool_new(EVENT_POOL_BYTES);

@@ -15,7 +15,6 @@
 #define LLM_HEADERS_MAX 6
 
 struct llm_dialect;
-
 enum llm_body_kind { LLM_BODY_UNKNOWN, LLM_BODY_STREAM, LLM_BODY_JSON };
 
 /* true to go on. Text is valid UTF-8 without NUL and never empty. */
@@ -81,6 +80,9 @@ bool llm_dec_fail(struct llm_decoder *dec, enum pl_code code, const char *text);
 bool llm_dec_fail_for_good(struct llm_decoder *dec, const char *text);	/* asking again would give the same */
 bool llm_dec_give(struct llm_decoder *dec, struct pl_str text);
 void llm_dec_model(struct llm_decoder *dec, struct pl_str model);
+struct llm_stop_word { const char *word; enum llm_stop stop; };
+/* The reason to stop, if one is given: a word of the table, or LLM_STOP_OTHER. */
+void llm_take_stop(struct llm_decoder *dec, struct pl_str reason, const struct llm_stop_word *words, size_t count);
 bool llm_dec_json(struct llm_decoder *dec, struct pl_str text);		/* parses, calls dialect->root */
 
 /* llm_refusal.c */

@@ -39,20 +39,13 @@ static bool take_message(struct llm_decoder *dec, const struct pl_jval *message)
 
 static void take_finish(struct llm_decoder *dec, struct pl_str reason)
 {
-	static const struct { const char *word; enum llm_stop stop; } words[] = {
+	static const struct llm_stop_word words[] = {
 		{ "stop", LLM_STOP_END }, { "eos", LLM_STOP_END }, { "end_turn", LLM_STOP_END },
 		{ "length", LLM_STOP_LENGTH }, { "max_tokens", LLM_STOP_LENGTH }, { "model_length", LLM_STOP_LENGTH },
 		{ "content_filter", LLM_STOP_FILTER }, { "safety", LLM_STOP_FILTER },
 	};
 
-	if (reason.ptr == NULL || reason.len == 0)
-		return;
-	dec->finished = true;
-	dec->stop = LLM_STOP_OTHER;
-	for (size_t i = 0; i < PL_COUNT(words); i++) {
-		if (pl_str_is(reason, words[i].word))
-			dec->stop = words[i].stop;
-	}
+	llm_take_stop(dec, reason, words, PL_COUNT(words));
 }
 
 static bool take_choice(struct llm_decoder *dec, const struct pl_jval *choice)

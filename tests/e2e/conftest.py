@@ -170,3 +170,15 @@ def peer():
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def ann(shared):
+    """A user of the module's daemon."""
+    return shared.register()
+
+
+@pytest.fixture(scope="module")
+def bob(shared):
+    """Another one."""
+    return shared.register()

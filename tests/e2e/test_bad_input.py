@@ -31,16 +31,6 @@ def shared(request, workdir):
     finish(made, request.session.testsfailed > 0)
 
 
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
-def bob(shared):
-    return shared.register()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def unharmed(shared, pg):
     """After all of it: the same processes, and nothing in PostgreSQL's log that bad SQL would leave there."""

@@ -5,11 +5,6 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
 def ben(shared):
     return shared.register()
 

@@ -13,11 +13,6 @@ def vote(user, kind, target, score, **more):
 
 
 @pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
 def ben(shared):
     return shared.register()
 

@@ -25,11 +25,6 @@ def respond(user, request, **body):
 
 
 @pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
 def ben(shared):
     return shared.register()
 

@@ -7,11 +7,6 @@ from usagedata import analyst
 
 
 @pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
 def ben(shared):
     return shared.register()
 

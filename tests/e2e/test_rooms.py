@@ -19,16 +19,6 @@ def link_next(answer):
     return None
 
 
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
-def bob(shared):
-    return shared.register()
-
-
 # ---- rooms ----
 
 def test_create_and_get(ann):

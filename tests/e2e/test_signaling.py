@@ -9,16 +9,6 @@ from parlour import wait_for
 SETTINGS = {"watchdog": "10min"}
 
 
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
-def bob(shared):
-    return shared.register()
-
-
 @pytest.fixture
 def room(ann, bob):
     made = ann.room()["id"]

@@ -21,16 +21,6 @@ FORGED = ["\nlevel=error msg=forged", "\r\nlevel=error msg=forged\r\n", "\x1b[2J
           "a\x85level=error msg=forged", "\u2028level=error msg=forged", "\x7f\x08\x08forged", "level=error msg=forged", "=", "\"", "\\", "%s%n%x", "x" * 9000]
 
 
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
-def bob(shared):
-    return shared.register()
-
-
 def without_id(frame):
     return {k: v for k, v in frame.items() if k not in ("request_id", "id")}
 

@@ -26,16 +26,6 @@ def contents(sock, count, timeout=10):
     return [sock.expect("message", timeout=timeout)["message"]["content"] for _ in range(count)]
 
 
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
-def bob(shared):
-    return shared.register()
-
-
 # ---- authentication ----
 
 def test_token_in_the_handshake(shared, ann):

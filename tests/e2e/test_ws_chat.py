@@ -11,16 +11,6 @@ from parlour import wait_for
 KEYS = {"type", "id", "room_id", "content", "user_id", "username", "role_id", "is_ai", "created_at"}
 
 
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
-def bob(shared):
-    return shared.register()
-
-
 def chat(user, room, **how):
     return user.ws(f"/ws/chat/{room}", native=False, **how)
 

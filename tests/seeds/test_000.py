@@ -1,15 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Document 000, AGENT BI: its endpoints, its demo account, its limits, its chat socket."""
 
-import pytest
-
 import cluster
 from printed import default, needs
-
-
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
 
 
 def test_login_with_the_demo_account(shared, pg, database):

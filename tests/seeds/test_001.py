@@ -34,11 +34,6 @@ def registered(shared):
     return curl(shared, REGISTER)
 
 
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
 def like_printed(tokens):
     assert set(RESPONSE) <= set(tokens) and tokens["token_type"] == RESPONSE["token_type"]
     for name in ("access_token", "refresh_token"):

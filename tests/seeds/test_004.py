@@ -1,19 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Document 004, Virtual Company: its endpoint list with the trailing slashes it prints, its two sockets."""
 
-import pytest
-
 from parlour import wait_for
-
-
-@pytest.fixture(scope="module")
-def ann(shared):
-    return shared.register()
-
-
-@pytest.fixture(scope="module")
-def bob(shared):
-    return shared.register()
 
 
 def test_authentication(shared):
