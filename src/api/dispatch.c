@@ -8,6 +8,7 @@
 #include "api/call.h"
 #include "clock.h"
 #include "log.h"
+#include "multipart.h"
 
 static void checked(struct call *call);
 
@@ -123,6 +124,14 @@ static struct pl_str get_form(void *arg, const char *name, bool *bad)
 	return req_form(arg, name, bad);
 }
 
+/* One field of multipart/form-data, which browsers' FormData sends. */
+static struct pl_str get_part(void *arg, const char *name, bool *bad)
+{
+	const struct req *req = arg;
+
+	return pl_multipart_get(req->body, pl_multipart_boundary(req_header(req, "Content-Type")), name, bad);
+}
+
 /*
  * JSON is UTF-8 (RFC 8259 8.1), and so are forms here; what would have to be unpacked or converted first is refused,
  * not guessed (RFC 9110 8.4.1).
@@ -152,6 +161,7 @@ static bool read_body(struct call *call)
 	const char *type = req_content_type(req);
 	const struct pl_jval *json = NULL;
 	struct pl_err err = { 0 };
+	bool form = (route->flags & ROUTE_FORM) != 0;
 
 	if (req->body.len > route->body_bytes && route->in != &shape_none) {
 		pl_err_set(&err, PL_E_BODY_TOO_LARGE, "The body may have at most %zu bytes here.", route->body_bytes);
@@ -169,11 +179,16 @@ static bool read_body(struct call *call)
 		call_fail_code(call, PL_E_BAD_TYPE);
 		return false;
 	}
-	if ((route->flags & ROUTE_FORM) && strcmp(type, "application/x-www-form-urlencoded") == 0) {
+	if (form && strcmp(type, "application/x-www-form-urlencoded") == 0) {
 		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_form, req, &err);
+	} else if (form && strcmp(type, "multipart/form-data") == 0 &&
+	    pl_multipart_boundary(req_header(req, "Content-Type")).ptr != NULL) {
+		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_part, req, &err);
 	} else {
 		if (req->body.len > 0 && strcmp(type, "application/json") != 0) {
-			call_fail_code(call, PL_E_BAD_TYPE);
+			pl_err_set(&err, PL_E_BAD_TYPE, form ? "Send application/json, application/x-www-form-urlencoded or "
+			    "multipart/form-data." : NULL);
+			call_fail(call, &err);
 			return false;
 		}
 		if (req->body.len > 0 && (json = pl_json_parse(req->task->pool, req->body, &err)) == NULL) {

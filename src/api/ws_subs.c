@@ -44,6 +44,15 @@ void ws_subs_drop_all(struct ws_client *client)
 		ws_subs_drop(client, client->subs);
 }
 
+/* Compatible dialects have no frames of answers in the making, but who asked must learn that none will come. */
+static void tell_failure(struct ws_client *client, enum pl_code code)
+{
+	struct pl_err err = { 0 };
+
+	pl_err_set(&err, code, NULL);
+	client->dialect->error(client, PL_STR_NONE, &err);
+}
+
 static void on_event(struct hub_sub *sub, struct hub_event *event)
 {
 	struct ws_client *client = sub->owner;
@@ -55,6 +64,8 @@ static void on_event(struct hub_sub *sub, struct hub_event *event)
 	buf = ws_render(event, client->dialect->render);
 	if (buf != NULL)
 		(void)ws_send(client->conn, buf);
+	else if (event->kind == HUB_GENERATION && event->gen.state == HUB_GEN_FAILED && event->gen.asker_id == client->who.user_id)
+		tell_failure(client, event->gen.error);
 }
 
 static void on_ended(struct hub_sub *sub)

@@ -68,7 +68,8 @@ def test_login_by_json_and_form(shared, path):
     user = shared.register()
     by_json = shared.http.post(path, json={"username": user.name, "password": user.password})
     by_form = shared.http.post(path, data={"username": user.name, "password": user.password, "grant_type": "password"})
-    for answer in (by_json, by_form):
+    by_parts = shared.http.post(path, files={"username": (None, user.name), "password": (None, user.password)})
+    for answer in (by_json, by_form, by_parts):
         assert answer.status_code == 200, answer.text
         assert set(answer.json()) >= {"access_token", "refresh_token", "token_type", "expires_in"}
         assert answer.headers["Cache-Control"] == "no-store"
@@ -79,6 +80,16 @@ def test_routes_by_their_other_names(shared):
     assert shared.post("/auth/token", {"username": user.name, "password": user.password}).status_code == 200
     assert shared.post("/api/auth/token", {"username": user.name, "password": user.password}).status_code == 200
     assert shared.post("/auth/refresh", {"refresh_token": user.refresh}).status_code == 200
+
+
+def test_what_is_no_form(shared):
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    for body in (b"", b"username=a&password=b", b"--b\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\ncut"):
+        answer = shared.http.post("/api/auth/login", content=body, headers=kind)
+        assert answer.status_code == 422 and answer.json()["detail"][0]["loc"][-1] in ("username", "grant_type"), answer.text
+    answer = shared.http.post("/api/auth/login", content=b"x", headers={"Content-Type": "multipart/form-data"})
+    assert answer.status_code == 415 and "multipart/form-data" in answer.json()["detail"]
+    assert "multipart" not in shared.http.post("/api/rooms", content=b"x", headers={**shared.register().auth, **kind}).json()["detail"]
 
 
 def test_login_by_name_or_address_regardless_of_case(shared):

@@ -45,6 +45,22 @@ def test_only_its_own_frames(ann, bob):
         assert frame["type"] == "message" and frame["content"] == "last" and not a.inbox
 
 
+def test_whoever_asks_too_often_is_told(parlour):
+    daemon = parlour(rate_ask_session="2/min")
+    ann, bob = daemon.register(), daemon.register()
+    room = ann.room(role_ids=[ann.role()["id"]])["id"]
+    with chat(ann, room) as a, chat(bob, room) as b:
+        for _ in range(2):
+            a.send_text('{"message":"what is 2 + 2?"}')
+            a.expect("message", is_ai=True)
+        a.send_text('{"message":"what is 2 + 2?"}')
+        refused = a.expect("error")
+        assert refused["code"] == "rate_limited" and set(refused) == {"type", "message", "code"}
+        b.send_text('{"message":"the end"}')
+        seen = [b.recv() for _ in range(6)]
+        assert {f["type"] for f in seen} == {"message"}, "only who asked is told"
+
+
 def test_both_surfaces_see_each_other(ann, bob):
     room = ann.room()["id"]
     with chat(ann, room) as compat, bob.ws() as native:
