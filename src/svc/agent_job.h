@@ -31,6 +31,7 @@ struct agent_job {
 	struct pl_task *task;			/* its own; the asker may be long gone */
 	struct agent_job *prev, *next;
 	struct agent_question question;
+	struct pl_caller asker;			/* whom LIMIT_ASK counted */
 	struct role role;
 	char id[PL_UUID_LEN + 1];
 	char client_id[PL_UUID_LEN + 5];	/* "gen:" id: at most one answer per generation */

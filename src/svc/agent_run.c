@@ -200,6 +200,12 @@ static void run_on_history(void *arg, const struct message_list *list, const str
 	    run_on_found, job);
 }
 
+/* What LIMIT_ASK_SESSION counts by in rooms. */
+static struct pl_str limit_room(const struct agent_job *job)
+{
+	return pl_str(pl_sprintf(job->task->pool, "room:%lld", (long long)job->question.room_id));
+}
+
 static void run_on_begun(void *arg, const struct generation_begun *begun, const struct pl_err *err)
 {
 	struct agent_job *job = arg;
@@ -214,7 +220,9 @@ static void run_on_begun(void *arg, const struct generation_begun *begun, const 
 		return;
 	}
 	if (begun->busy) {
-		agent_job_free(job); /* the running answer makes one follow-up */
+		/* the running answer makes one follow-up, which is counted when it begins */
+		limits_give(job->agents->svc, job->config, LIMIT_ASK, &job->asker, limit_room(job));
+		agent_job_free(job);
 		return;
 	}
 	shm_count(job->agents->svc->shm, SHM_M_llm_started, 1);
@@ -261,7 +269,6 @@ void agent_start(struct agents *agents, const struct config *config, const struc
     const struct role *role, const char *asker_addr)
 {
 	struct agent_job *job = agent_job_new(agents, config, question, role);
-	struct pl_caller asker = { .user_id = question->asker_id };
 	struct shm_gen_info info = { .room_id = question->room_id, .role_id = role->id, .asker_id = question->asker_id,
 		.reply_to_seq = question->seq };
 	struct generation_new row = { .id = pl_str(job->id), .room_id = question->room_id, .role_id = role->id,
@@ -273,9 +280,9 @@ void agent_start(struct agents *agents, const struct config *config, const struc
 		give_up(job, PL_E_STOPPING);
 		return;
 	}
-	snprintf(asker.addr, sizeof(asker.addr), "%s", asker_addr);
-	if (!limits_take(agents->svc, config, LIMIT_ASK, &asker,
-	    pl_str(pl_sprintf(job->task->pool, "room:%lld", (long long)question->room_id)), NULL, &err)) {
+	job->asker.user_id = question->asker_id;
+	snprintf(job->asker.addr, sizeof(job->asker.addr), "%s", asker_addr);
+	if (!limits_take(agents->svc, config, LIMIT_ASK, &job->asker, limit_room(job), NULL, &err)) {
 		give_up(job, err.code);
 		return;
 	}

@@ -123,6 +123,23 @@ bool limits_take(struct svc *svc, const struct config *config, enum limit_class 
 	return result->allowed || refuse(svc, result, who, err);
 }
 
+static void give_one(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra)
+{
+	const struct pl_rate *rate = limit_rate(config, klass);
+
+	if (rate != NULL && rate->burst != 0)
+		shm_rate_refund(svc->shm, key_tag(svc->shm, klass, who, extra), rate, pl_now_ns());
+}
+
+void limits_give(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra)
+{
+	if (klass == LIMIT_ASK && extra.ptr != NULL)
+		give_one(svc, config, LIMIT_ASK_SESSION, who, extra);
+	give_one(svc, config, klass, who, extra);
+}
+
 void limits_headers(const struct limit_result *result, char limit[96], char policy[96])
 {
 	const char *name = limit_name(result->tightest);

@@ -33,6 +33,9 @@ const char *limit_counts_by(enum limit_class klass);
  */
 bool limits_take(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra, struct limit_result *result_r, struct pl_err *err);
+/* Gives back what an allowed limits_take() with the same arguments took: nothing came of it. */
+void limits_give(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra);
 /* The values of RateLimit and RateLimit-Policy. */
 void limits_headers(const struct limit_result *result, char limit[96], char policy[96]);
 
