@@ -5,6 +5,7 @@
  */
 #include "clock.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -239,4 +240,21 @@ bool pl_time_parse(const char *text, size_t len, int64_t *wall_us_r)
 		return false;
 	*wall_us_r = days_from_civil(date) * DAY_S * PL_US_PER_S + of_day_us - offset_us;
 	return true;
+}
+
+bool pl_time_parse_lax(const char *text, size_t len, int64_t *wall_us_r)
+{
+	char whole[48];
+	int n;
+
+	if (pl_time_parse(text, len, wall_us_r))
+		return true;
+	if (text == NULL || len < 10 || len > 40 || memchr(text, '\0', len) != NULL)
+		return false;
+	n = snprintf(whole, sizeof(whole), "%.*s%s", (int)len, text, len == 10 ? "T00:00:00Z" : "");
+	if (n > 6 && whole[n - 6] == ' ' && whole[n - 3] == ':')
+		whole[n - 6] = '+';
+	else if (len > 10)
+		whole[n++] = 'Z';
+	return pl_time_parse(whole, (size_t)n, wall_us_r);
 }

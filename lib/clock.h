@@ -25,6 +25,11 @@ void pl_clock_fake(int64_t mono_ns, int64_t wall_us);
 void pl_time_format(int64_t wall_us, char out[PL_TIME_LEN]);
 /* Reads RFC 3339 (offset or Z, 0-9 fraction digits, 'T' or blank). false when it is none. */
 bool pl_time_parse(const char *text, size_t len, int64_t *wall_us_r) __attribute__((warn_unused_result));
+/*
+ * The same for what people and older clients write: without a zone it is UTC, a date alone is its first moment, and the
+ * `+` of an offset may have become the blank that it means in a query.
+ */
+bool pl_time_parse_lax(const char *text, size_t len, int64_t *wall_us_r) __attribute__((warn_unused_result));
 /* RFC 9110 IMF-fixdate, NUL-terminated, for the Date header. */
 void pl_time_http(int64_t wall_us, char out[30]);
 

@@ -188,7 +188,7 @@ static void read_value(struct reader *r, const struct shape_field *f, const stru
 		*(struct pl_str *)at = v->raw;
 		break;
 	case T_TIME:
-		if (v->type != PL_J_STRING || !pl_time_parse(v->text.ptr, v->text.len, at))
+		if (v->type != PL_J_STRING || !pl_time_parse_lax(v->text.ptr, v->text.len, at))
 			complain(r, f, "datetime_parsing", "must be a time such as 2026-11-20T12:00:00Z");
 		break;
 	case T_OBJ:

@@ -106,6 +106,48 @@ static bool web_address(const char *text)
 	return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
 }
 
+static bool anonymous_ok(const char *word)
+{
+	return strcmp(word, "metrics") == 0 || strcmp(word, "insights") == 0 || strcmp(word, "sessions") == 0 ||
+	    strcmp(word, "profile") == 0;
+}
+
+/* scheme://host[:port], as browsers write it: no path, not even "/". */
+static bool is_origin(const char *text)
+{
+	const char *host = strstr(text, "://");
+
+	return strcmp(text, "*") == 0 || (host != NULL && host > text && host[3] != '\0' &&
+	    strpbrk(text, " \"'[],<>\\") == NULL && strpbrk(host + 3, "/?#@") == NULL);
+}
+
+/* A name or an address, without scheme and port; *. covers subdomains. */
+static bool is_host(const char *text)
+{
+	if (text[0] == '[')
+		return text[strlen(text) - 1] == ']' && strchr(text, ':') != NULL;
+	return strpbrk(text, "/\"'[],<>:@") == NULL;
+}
+
+static bool check_names(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+
+	for (int i = 0; i < s->cors_origins.count; i++)
+		if (!is_origin(s->cors_origins.items[i]))
+			return refuse(config, "cors_origins", why, "%s is no origin: write https://app.example.org, without path, "
+			    "quotes and brackets, several with blanks between them", s->cors_origins.items[i]);
+	for (int i = 0; i < s->trusted_hosts.count; i++)
+		if (!is_host(s->trusted_hosts.items[i]))
+			return refuse(config, "trusted_hosts", why, "%s is no host name: write app.example.org, without scheme, port, "
+			    "quotes and brackets", s->trusted_hosts.items[i]);
+	for (int i = 0; i < s->anonymous.count; i++)
+		if (!anonymous_ok(s->anonymous.items[i]))
+			return refuse(config, "anonymous", why, "%s is none of metrics, insights, sessions, profile",
+			    s->anonymous.items[i]);
+	return true;
+}
+
 static bool check_upstream(const struct upstream_settings *up, char why[512])
 {
 	const char *rule = NULL;
@@ -121,12 +163,6 @@ static bool check_upstream(const struct upstream_settings *up, char why[512])
 	if (rule != NULL)
 		snprintf(why, 512, "[llm %s]: %s", up->name, rule);
 	return rule == NULL;
-}
-
-static bool anonymous_ok(const char *word)
-{
-	return strcmp(word, "metrics") == 0 || strcmp(word, "insights") == 0 || strcmp(word, "sessions") == 0 ||
-	    strcmp(word, "profile") == 0;
 }
 
 static bool check_mail(const struct config *config, char why[512])
@@ -159,9 +195,8 @@ bool config_check(const struct config *config, char why[512])
 		return false;
 	if (s->public_url[0] != '\0' && !web_address(s->public_url))
 		return refuse(config, "public_url", why, "%s is no http:// or https:// address", s->public_url);
-	for (int i = 0; i < s->anonymous.count; i++)
-		if (!anonymous_ok(s->anonymous.items[i]))
-			return refuse(config, "anonymous", why, "%s is none of metrics, insights, sessions, profile", s->anonymous.items[i]);
+	if (!check_names(config, why))
+		return false;
 	for (int i = 0; i < config->upstreams_count; i++)
 		if (!check_upstream(&config->upstreams[i], why))
 			return false;

@@ -200,19 +200,12 @@ static int64_t time_field(struct record *r, const char *name, bool needed)
 {
 	const struct pl_jval *value = field(r, name);
 	struct pl_str text = pl_json_str(value);
-	char zoned[48];
 	int64_t at_us = 0;
-	int n;
 
 	if (value == NULL && !needed)
 		return 0;
-	if (text.ptr != NULL && text.len < sizeof(zoned) - 1) {
-		if (pl_time_parse(text.ptr, text.len, &at_us) && at_us > 0)
-			return at_us;
-		n = snprintf(zoned, sizeof(zoned), "%.*sZ", PL_FMT(text));
-		if (pl_time_parse(zoned, (size_t)n, &at_us) && at_us > 0)
-			return at_us;
-	}
+	if (text.ptr != NULL && pl_time_parse_lax(text.ptr, text.len, &at_us) && at_us > 0)
+		return at_us;
 	refuse(r, "%s must be a time after 1970 such as 2026-11-20T09:30:00Z", name);
 	return 0;
 }

@@ -78,6 +78,26 @@ START_TEST(test_calendar)
 }
 END_TEST
 
+START_TEST(test_parse_lax)
+{
+	static const struct { const char *text; bool ok; int64_t us; } cases[] = {
+		{ "1970-01-01T00:00:01Z", true, 1000000 }, { "1970-01-01T00:00:01", true, 1000000 },
+		{ "1970-01-01 00:00:01.25", true, 1250000 }, { "1970-01-02", true, 86400000000 },
+		{ "1970-01-01T01:00:00+01:00", true, 0 }, { "1970-01-01T01:00:00 01:00", true, 0 },
+		{ "1970-01-01T00:00", false, 0 }, { "1970-01-01 00:00", false, 0 }, { "1970-01", false, 0 },
+		{ "1970-01-32", false, 0 }, { "yesterday..", false, 0 }, { "", false, 0 }, { "1970-01-01T", false, 0 },
+	};
+	int64_t us;
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		us = -1;
+		ck_assert_msg(pl_time_parse_lax(cases[i].text, strlen(cases[i].text), &us) == cases[i].ok, "%s", cases[i].text);
+		ck_assert_msg(!cases[i].ok || us == cases[i].us, "%s", cases[i].text);
+	}
+	ck_assert(!pl_time_parse_lax("1970-01-01T00:00:00\0", 20, &us) && !pl_time_parse_lax(NULL, 0, &us));
+}
+END_TEST
+
 static const struct { const char *text; bool ok; int64_t us; } parse_cases[] = {
 	{ "1970-01-01T00:00:00Z", true, 0 },
 	{ "1970-01-01t00:00:00z", true, 0 },
@@ -140,6 +160,7 @@ Suite *suite_clock(void)
 	tcase_add_test(tc, test_format_out_of_range);
 	tcase_add_test(tc, test_calendar);
 	tcase_add_test(tc, test_parse);
+	tcase_add_test(tc, test_parse_lax);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

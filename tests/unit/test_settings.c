@@ -81,6 +81,11 @@ START_TEST(test_table_is_sound)
 END_TEST
 
 static const struct { const char *overrides[OVERRIDES_MAX], *why; } rules[] = {
+	{ { "cors_origins=[\"http://localhost:5173\"]" }, "is no origin" },
+	{ { "cors_origins=http://localhost:3000/" }, "is no origin" },
+	{ { "cors_origins=localhost:3000" }, "is no origin" },
+	{ { "trusted_hosts=http://example.org" }, "is no host name" },
+	{ { "trusted_hosts=example.org:8000" }, "is no host name" },
 	{ { "workers=17" }, "-o: workers: 17 is above max_workers (16)" },
 	{ { "max_workers=1" }, "default: workers: 2 is above max_workers (1)" },
 	{ { "workers=10" }, "default: db_connections: 20 is too few for 10 workers" },
