@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "api/call.h"
+#include "api/route_group.h"
 #include "api/www.h"
 #include "cfg_value.h"
 #include "core/settings.h"
@@ -188,19 +189,6 @@ static void man_upstream_settings(struct pl_buf *out)
 
 /* ---- routes ---- */
 
-static const char *group_of(const char *path)
-{
-	static const struct { const char *prefix, *group; } groups[] = {
-		{ "/api/auth", "Accounts" }, { "/auth", "Accounts" }, { "/api/roles", "Roles" }, { "/api/rooms", "Rooms and messages" },
-		{ "/api/", "Models and their answers" }, { "/", "The server" },
-	};
-
-	for (size_t i = 0; i < PL_COUNT(groups); i++)
-		if (strncmp(path, groups[i].prefix, strlen(groups[i].prefix)) == 0)
-			return groups[i].group;
-	return "";
-}
-
 static void man_query(struct pl_buf *out, const struct shape *query)
 {
 	pl_buf_adds(out, "Query:\n");
@@ -254,18 +242,13 @@ static void man_route(struct pl_buf *out, const struct route *r)
 
 static void man_routes(struct pl_buf *out)
 {
-	const char *group = "";
-
-	for (int i = 0; i < routes_count; i++) {
-		if (routes[i].flags & ROUTE_HIDE)
-			continue;
-		if (strcmp(group, group_of(routes[i].path)) != 0) {
-			pl_buf_addf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", group[0] != '\0' ? ".El\n" : "", group_of(routes[i].path));
-			group = group_of(routes[i].path);
-		}
-		man_route(out, &routes[i]);
+	for (const struct route_group *g = route_groups; g->tag != NULL; g++) {
+		pl_buf_addf(out, ".Ss %s\n.Bl -tag -width Ds\n", g->title);
+		for (int i = 0; i < routes_count; i++)
+			if (!(routes[i].flags & ROUTE_HIDE) && route_group_of(routes[i].path) == g)
+				man_route(out, &routes[i]);
+		pl_buf_adds(out, ".El\n");
 	}
-	pl_buf_adds(out, ".El\n");
 }
 
 static void man_ws_routes(struct pl_buf *out)

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Key, configuration and database for the containers of compose.yaml; can be repeated. ADMIN_DSN: a superuser's
+# Key, configuration and database for the containers of compose.yaml; can be repeated: what is there stays. ADMIN_DSN: a superuser's
 # connection string. PARLOUR_APP_PASSWORD: for parlour_app (letters and digits). DB_HOST: where PostgreSQL is.
 set -eu
 : "${ADMIN_DSN:?}" "${PARLOUR_APP_PASSWORD:?}" "${DB_HOST:=db}"
 umask 077
 [ -s /etc/parlour/token.key ] || parlourctl genkey /etc/parlour/token.key
-cat >/etc/parlour/parlour.conf <<END
+[ -s /etc/parlour/parlour.conf ] || cat >/etc/parlour/parlour.conf <<END
 listen = 0.0.0.0:8000
 metrics_listen = 0.0.0.0:9464
 key_file = /etc/parlour/token.key

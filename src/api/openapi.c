@@ -5,6 +5,7 @@
 #include <ctype.h>
 
 #include "api/call.h"
+#include "api/route_group.h"
 #include "api/www.h"
 
 static void write_bounds(struct pl_jw *w, const struct shape_field *f, bool number)
@@ -328,19 +329,6 @@ static void write_responses(struct pl_jw *w, const struct route *r)
 	pl_jw_end_object(w);
 }
 
-static const char *tag_of(const char *path)
-{
-	static const struct { const char *prefix, *tag; } tags[] = {
-		{ "/api/auth", "accounts" }, { "/auth", "accounts" }, { "/api/roles", "roles" }, { "/api/rooms", "rooms" },
-		{ "/api/llm", "models" }, { "/api/generations", "models" },
-	};
-
-	for (size_t i = 0; i < PL_COUNT(tags); i++)
-		if (strncmp(path, tags[i].prefix, strlen(tags[i].prefix)) == 0)
-			return tags[i].tag;
-	return "system";
-}
-
 static void write_operation(struct pl_jw *w, const struct route *r, int nth)
 {
 	static const char *const methods[] = { "get", "head", "post", "put", "patch", "delete", "options" };
@@ -354,7 +342,7 @@ static void write_operation(struct pl_jw *w, const struct route *r, int nth)
 	pl_jw_kcstr(w, "summary", r->summary);
 	pl_jw_key(w, "tags");
 	pl_jw_array(w);
-	pl_jw_cstr(w, tag_of(r->path));
+	pl_jw_cstr(w, route_group_of(r->path)->tag);
 	pl_jw_end_array(w);
 	pl_jw_key(w, "security");
 	pl_jw_array(w);
@@ -408,15 +396,12 @@ static void write_paths(struct pl_jw *w)
 
 static void write_tags(struct pl_jw *w)
 {
-	static const char *const tags[][2] = { { "system", "The server itself." }, { "accounts", "Accounts, tokens, login sessions." },
-		{ "roles", "AI roles." }, { "rooms", "Rooms, members, messages." }, { "models", "Models and their answers." } };
-
 	pl_jw_key(w, "tags");
 	pl_jw_array(w);
-	for (size_t i = 0; i < PL_COUNT(tags); i++) {
+	for (const struct route_group *g = route_groups; g->tag != NULL; g++) {
 		pl_jw_object(w);
-		pl_jw_kcstr(w, "name", tags[i][0]);
-		pl_jw_kcstr(w, "description", tags[i][1]);
+		pl_jw_kcstr(w, "name", g->tag);
+		pl_jw_kcstr(w, "description", g->text);
 		pl_jw_end_object(w);
 	}
 	pl_jw_end_array(w);

@@ -111,10 +111,12 @@ void insights_words(struct insights *in, struct pl_pool *pool, const struct usag
 	in->findings = pl_alloc(pool, SENTENCES_MAX * sizeof(*in->findings));
 	in->advice = pl_alloc(pool, (KPI_COUNT + 1) * sizeof(*in->advice));
 	if (kpis->rows < INSIGHTS_ROWS_MIN) {
-		find(in, pl_sprintf(pool, "There are %lld sessions in this window; findings need at least %d.", (long long)kpis->rows,
+		find(in, pl_sprintf(pool, "There %s %lld session%s in this window; findings need at least %d.",
+		    kpis->rows == 1 ? "is" : "are", (long long)kpis->rows, kpis->rows == 1 ? "" : "s",
 		    INSIGHTS_ROWS_MIN));
 	} else {
-		find(in, pl_sprintf(pool, "%lld sessions by %.0f users.", (long long)kpis->rows, kpis->value[KPI_USERS]));
+		find(in, pl_sprintf(pool, "%lld session%s by %.0f user%s.", (long long)kpis->rows, kpis->rows == 1 ? "" : "s",
+		    kpis->value[KPI_USERS], kpis->value[KPI_USERS] == 1 ? "" : "s"));
 		for (int i = 0; i < KPI_COUNT; i++) {
 			const char *status = usage_kpi_status(kpis, i);
 

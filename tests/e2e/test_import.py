@@ -4,9 +4,12 @@
 import json
 import os
 import re
+import sqlite3
+import subprocess
 
 import pytest
 
+import cluster
 from usagedata import lines, unique
 
 BCRYPT = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
@@ -132,6 +135,31 @@ def test_broken_lines_and_taken_names(bring, old):
 def test_wants_a_source(shared):
     done = shared.ctl("import", "users", "/dev/null", check=False)
     assert done.returncode == 64 and "--source" in done.stderr
+
+
+def test_sqlite_comes_through_postgresql(pg, rows, tmp_path):
+    """sqlite-tables, psql, an export query: what a back end on SQLite has to do."""
+    old = sqlite3.connect(tmp_path / "old.db")
+    old.executescript("""CREATE TABLE sessions (session_id VARCHAR, developer_id TEXT, timestamp DATETIME, model TEXT,
+            total_tokens INTEGER, cost_usd REAL, accepted_flag BOOLEAN);
+        INSERT INTO sessions VALUES ('s\\1', 'tab	here', '2024-10-28T11:30:00', NULL, 2500, 0.45, 1), ('s2', 'd', '2024-10-29', 'm', 1, 0, 0);
+        CREATE TABLE "odd ""name" (x)""")
+    old.close()
+    script = subprocess.run([f"{IMPORT_DIR}/sqlite-tables", tmp_path / "old.db"], capture_output=True, text=True, check=True)
+    assert script.stderr == "sqlite-tables: 2 tables\n"
+    rows("CREATE DATABASE scratch")
+    try:
+        copied = subprocess.run([pg.bin + "/psql", "-qX", "-v", "ON_ERROR_STOP=1", pg.dsn("scratch", cluster.OWNER)], input=script.stdout,
+                                capture_output=True, text=True, check=False)
+        assert copied.returncode == 0 and copied.stderr == "", copied.stderr
+        lines_of = subprocess.run([pg.bin + "/psql", "-XAtq", "-f", f"{IMPORT_DIR}/usage-sessions.sql", pg.dsn("scratch", cluster.OWNER)],
+                                  capture_output=True, text=True, check=True).stdout.splitlines()
+    finally:
+        rows("DROP DATABASE scratch")
+    assert json.loads(lines_of[0]) == {"session_id": "s\\1", "developer_id": "tab\there", "timestamp": "2024-10-28T11:30:00",
+                                       "total_tokens": 2500, "cost_usd": 0.45, "accepted_flag": True}
+    wrong = subprocess.run([f"{IMPORT_DIR}/sqlite-tables", tmp_path / "none.db"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 1 and "none.db" in wrong.stderr and not (tmp_path / "none.db").exists()
 
 
 def test_export_queries_fit(shared, rows, bring):
