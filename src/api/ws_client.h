@@ -44,6 +44,7 @@ struct ws_client {
 	uint16_t subs_count;
 	bool authed, listens_me;		/* listens_me: topic user:me */
 	int64_t room_id;			/* of the path, compatible room sockets */
+	int64_t since, epoch;			/* that room's head at the handshake; -1, 0: not known */
 	struct ws_session *session;		/* chatbot sockets: theirs */
 	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
 	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */

@@ -4,6 +4,7 @@
  * {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
  */
 #include "api/ws_client.h"
+#include "db/repo_room.h"
 #include "svc/chat.h"
 
 #define WAITING_MAX 32
@@ -57,12 +58,21 @@ static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subsc
 	}
 }
 
+/* What is said after the handshake is heard, however long the token and the subscription take. */
+static void room_made(struct ws_client *client, const struct call *call)
+{
+	const struct room_head *head = call->flow;
+
+	client->since = head != NULL ? head->last_seq : -1;
+	client->epoch = head != NULL ? head->epoch : 0;
+}
+
 /* The path is the subscription. */
 static void room_ready(struct ws_client *client, bool by_handshake)
 {
 	struct pl_task *task = ws_client_task(client);
 
-	ws_subs_add(client, hub_subscribe(client->svc->hub, task, client->room_id, -1, 0, &ws_sub_ops, client, on_subscribed, client));
+	ws_subs_add(client, hub_subscribe(client->svc->hub, task, client->room_id, client->since, client->epoch, &ws_sub_ops, client, on_subscribed, client));
 	pl_task_release(&task);
 }
 
@@ -148,16 +158,32 @@ static void room_ended(struct ws_client *client, int64_t room_id)
 	ws_client_close(client, PL_E_NOT_FOUND);
 }
 
-const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .ready = room_ready, .frame = room_frame,
+const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .made = room_made, .ready = room_ready, .frame = room_frame,
 	.error = ws_compat_error, .ended = room_ended, .closed = room_closed };
+
+static void open_on_head(void *arg, const struct room_head *head, const struct pl_err *err)
+{
+	struct call *call = arg;
+
+	/* no such room, or no database: the subscription will find out and say so */
+	if (head != NULL) {
+		call->flow = pl_alloc(call->req->task->pool, sizeof(*head));
+		memcpy(call->flow, head, sizeof(*head));
+	}
+	ws_open_client(call, &ws_room_compat, call->id);
+}
 
 void ws_open_room(struct call *call)
 {
-	int64_t room;
-
 	/* a name instead of a number belongs to another kind of socket; no room has it */
-	if (pl_str_i64(call->param[0], 1, INT64_MAX, &room))
-		ws_open_client(call, &ws_room_compat, room);
-	else
+	if (!pl_str_i64(call->param[0], 1, INT64_MAX, &call->id)) {
 		call_fail_code(call, PL_E_NOT_FOUND);
+		return;
+	}
+	if (!db_up(call->svc->db)) {
+		ws_open_client(call, &ws_room_compat, call->id);
+		return;
+	}
+	req_defer(call->req);
+	repo_room_head(call->svc->db, call->req->task, call->id, 0, open_on_head, call);
 }

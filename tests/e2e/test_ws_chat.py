@@ -32,6 +32,15 @@ def test_talk(ann, bob):
         assert not a.inbox and not b.inbox
 
 
+def test_what_is_said_after_the_handshake_is_heard(shared, ann, bob):
+    """Whoever is connected misses nothing, however long token and subscription take."""
+    room = ann.room()["id"]
+    with shared.ws(f"/ws/chat/{room}", protocols=()) as sock:
+        ann.say(room, "said before the token came")
+        sock.send("auth", token=bob.access)
+        assert sock.recv()["content"] == "said before the token came"
+
+
 def test_only_its_own_frames(ann, bob):
     """No subscribed, ack, presence, typing or joined on this surface, whatever happens in the room."""
     room = ann.room()["id"]
