@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /ws/chat/{room_id} without parlour.v1: the compatible room socket. It speaks whole messages only, and errors as
+ * /ws/chat/{room_id} without parlour.v1, where that is a number: the compatible room socket. It speaks whole messages only, and errors as
  * {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
  */
 #include "api/ws_client.h"
@@ -153,10 +153,15 @@ const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .ready = r
 
 void ws_open_room(struct call *call)
 {
+	struct pl_str param = call->param[0];
 	int64_t room;
+	size_t digits = 0;
 
-	/* a name instead of a number belongs to another kind of socket; no room has it */
-	if (pl_str_i64(call->param[0], 1, INT64_MAX, &room))
+	while (digits < param.len && param.ptr[digits] >= '0' && param.ptr[digits] <= '9')
+		digits++;
+	if (digits < param.len)
+		ws_open_query(call);
+	else if (pl_str_i64(param, 1, INT64_MAX, &room))
 		ws_open_client(call, &ws_room_compat, room);
 	else
 		call_fail_code(call, PL_E_NOT_FOUND);

@@ -42,13 +42,14 @@ def ask(user, text):
 
 def test_an_answer_in_full(ann, data):
     answer = ask(ann, "How many messages per user today?")
-    assert set(answer) == {"id", "query", "intent", "columns", "rows", "summary", "card", "created_at"}
+    assert set(answer) == {"id", "query", "intent", "columns", "rows", "truncated", "summary", "card", "created_at"}
     intent = answer["intent"]
     assert (intent["metric"], intent["dimensions"], intent["filters"], intent["period"]["text"]) == ("messages", ["user"], {}, "today")
     assert answer["columns"] == [{"name": "user", "type": "text", "unit": None},
                                  {"name": "messages", "type": "number", "unit": "messages"}]
     assert answer["rows"] == [[ann.name, 3]], "their own only"
-    assert answer["summary"] == f"The most messages per user, today: 3 ({ann.name})."
+    assert intent["sort"] == {"by": "messages", "order": "desc"} and answer["truncated"] is False
+    assert answer["summary"] == f"The most messages per user, today: 3 ({ann.name}); 3 in all."
     assert answer["card"] == {"type": "bar", "title": "messages per user, today", "query": answer["query"]}
 
 
