@@ -25,6 +25,8 @@ const char *const intent_orders[ORDER_COUNT] = { "", "most", "least" };
 	"role, or two of these; the most, the fewest, top 5; of user NAME, in room \"NAME\", with model NAME; today, yesterday, last 7 days, weeks or months, this or last week or " \
 	"month, since 2026-01-31."
 
+#define NO_DIM "what to group by is missing"
+
 struct word { struct pl_str text; bool quoted; };
 struct reader {
 	struct pl_pool *pool;
@@ -35,6 +37,8 @@ struct reader {
 	bool period_set;
 	bool dim_next;		/* after "per", "top" and their kin: what to group by is to come */
 	bool dim_maybe;		/* after a dimension and "and": another one may come */
+	bool by;		/* "by" was the word before: a metric after it is what is ranked by */
+	bool active;		/* "active": of what is ranked, those with the most messages */
 	bool ranks;		/* "which", "top", "most" were read: "users with the most tokens" is about users */
 	bool no_name;		/* it is a kind of things, never the name of one: "each user" */
 	bool top_next;		/* it is what "top 5" counts */
@@ -51,12 +55,12 @@ static const struct meaning metrics[] = {
 };
 static const struct meaning dims[] = {
 	{ "day days date daily", DIM_DAY }, { "week weeks weekly", DIM_WEEK }, { "month months monthly", DIM_MONTH },
-	{ "user users person people", DIM_USER }, { "room rooms channel", DIM_ROOM }, { "model models", DIM_MODEL },
+	{ "user users person people developer developers", DIM_USER }, { "room rooms channel", DIM_ROOM }, { "model models", DIM_MODEL },
 	{ "role roles", DIM_ROLE },
 };
 static const char fillers[] = "a an and are at been by count did do does for from give had has have how in is list many me much "
 	"number of on over please sent send show tell the their there to total used use using was we were what with write written "
-	"wrote our during us made opened given gave active all";
+	"wrote our during us made opened given gave all compare";
 
 static bool among(struct pl_str word, const char *list)
 {
@@ -231,7 +235,7 @@ static bool has_dim(const struct intent *in, enum intent_dim dim)
 
 static bool read_filter(struct reader *r)
 {
-	struct pl_str word = peek(r, 0), *slot = among(word, "user") ? &r->out->user : among(word, "room channel") ? &r->out->room :
+	struct pl_str word = peek(r, 0), *slot = among(word, "user developer") ? &r->out->user : among(word, "room channel") ? &r->out->room :
 	    among(word, "model") ? &r->out->model : NULL;
 	const struct word *name = r->at + 1 < r->count ? &r->words[r->at + 1] : NULL;
 
@@ -281,15 +285,44 @@ static bool read_dim(struct reader *r)
 static bool read_metric(struct reader *r)
 {
 	int metric = meaning_of(peek(r, 0), metrics, PL_COUNT(metrics)), had = r->out->metric;
+	enum intent_dim things = had == METRIC_USERS ? DIM_USER : had == METRIC_ROOMS ? DIM_ROOM : DIM_NONE;
 
-	if (metric == 0)
+	if (metric == METRIC_NONE)
 		return false;
+	if (r->dim_next && !(r->by && (r->out->dim_count > 0 || things != DIM_NONE)) && !(r->top_next && r->out->top == 0)) {
+		r->why = NO_DIM;
+		return false;
+	}
 	if (had == METRIC_NONE || had == metric) {
 		r->out->metric = metric;
-	} else if ((had == METRIC_USERS || had == METRIC_ROOMS) && r->ranks && add_dim(r, had == METRIC_USERS ? DIM_USER : DIM_ROOM)) {
-		r->out->metric = metric;					/* "users with the most tokens" */
-	} else if (!((had == METRIC_USERS || had == METRIC_ROOMS) && metric == METRIC_MESSAGES)) {
-		return false;							/* "users who wrote messages" is about users */
+	} else if (things != DIM_NONE && (r->ranks || r->by)) {
+		if (!has_dim(r->out, things) && !add_dim(r, things))	/* "users with the most tokens", "rooms by cost" */
+			return false;
+		r->out->metric = metric;
+	} else if (things == DIM_NONE || metric != METRIC_MESSAGES) {
+		return false;						/* "users who wrote messages" is about users */
+	}
+	r->dim_next = r->top_next = r->by = false;
+	r->at++;
+	return true;
+}
+
+/* "the most expensive models", "the most active users": what is ranked by, and its dimension may come behind. */
+static bool read_adjective(struct reader *r)
+{
+	struct pl_str word = peek(r, 0);
+
+	if (among(word, "active")) {
+		r->active = true;
+	} else if (among(word, "expensive costly") && r->out->order != ORDER_NONE &&
+	    (r->out->metric == METRIC_NONE || r->out->metric == METRIC_COST)) {
+		r->out->metric = METRIC_COST;
+	} else {
+		return false;
+	}
+	if (r->out->order != ORDER_NONE && !r->dim_next) {
+		r->dim_maybe = true;
+		r->no_name = true;
 	}
 	r->at++;
 	return true;
@@ -320,17 +353,19 @@ static bool read_rank(struct reader *r)
 		r->out->top = (int)n;
 		r->at++;
 	}
-	r->top_next = r->dim_next = r->no_name = among(word, "top bottom") || (r->out->top != 0 && dim_word(peek(r, 0)));
+	if (among(word, "top bottom") || (r->out->top != 0 && dim_word(peek(r, 0))))
+		r->top_next = r->dim_next = r->no_name = true;
 	return true;
 }
 
-/* "the 5 users with the most tokens" */
+/* "the 5 users with the most tokens", "the 5 most expensive models" */
 static bool read_count(struct reader *r)
 {
+	struct pl_str next = peek(r, 1);
 	int64_t n;
 
-	if (!pl_str_i64(peek(r, 0), 1, COUNT_MAX, &n) || r->out->top != 0 || !dim_word(peek(r, 1)) ||
-	    intent_is_time(meaning_of(peek(r, 1), dims, PL_COUNT(dims))))
+	if (!pl_str_i64(peek(r, 0), 1, COUNT_MAX, &n) || r->out->top != 0 ||
+	    !(among(next, "most least highest lowest") || (dim_word(next) && !intent_is_time(meaning_of(next, dims, PL_COUNT(dims))))))
 		return false;
 	r->out->top = (int)n;
 	r->ranks = r->top_next = r->dim_next = r->no_name = true;
@@ -343,7 +378,8 @@ static bool read_grouping(struct reader *r)
 {
 	if (among(peek(r, 0), "per by each every which across")) {
 		r->ranks = r->ranks || among(peek(r, 0), "which");
-		r->no_name = !among(peek(r, 0), "by");
+		r->by = among(peek(r, 0), "by");
+		r->no_name = !r->by;
 		r->top_next = false;
 		r->dim_next = true;
 		r->at++;
@@ -357,12 +393,11 @@ static bool read_grouping(struct reader *r)
 	}
 	if (!r->dim_next && !r->dim_maybe)
 		return false;
-	if ((!r->no_name && read_filter(r)) || (r->why == NULL && read_dim(r))) {
-		r->dim_next = r->dim_maybe = r->top_next = false;
+	if ((!r->no_name && read_filter(r)) || read_dim(r)) {
+		r->dim_next = r->dim_maybe = r->top_next = r->by = false;
 		return true;
 	}
-	if (r->why == NULL)
-		r->dim_next = r->dim_maybe = r->top_next = false;
+	r->dim_maybe = false;
 	return false;
 }
 
@@ -372,11 +407,9 @@ static bool read_word(struct reader *r)
 
 	if (word.len == 0)
 		return false;
-	if (read_period(r) || read_rank(r) || (r->why == NULL && read_grouping(r)))
+	if (read_period(r) || read_rank(r) || (r->why == NULL && (read_count(r) || read_adjective(r) || read_grouping(r))))
 		return true;
-	if (r->why != NULL)
-		return false;
-	if (read_count(r) || read_filter(r) || read_dim(r) || read_metric(r))
+	if (r->why == NULL && ((!r->dim_next && (read_filter(r) || read_dim(r))) || (r->why == NULL && read_metric(r))))
 		return true;
 	if (r->why != NULL)
 		return false;
@@ -390,6 +423,18 @@ static bool read_word(struct reader *r)
 	return r->why == NULL;
 }
 
+/* "the most active rooms": rooms by messages. */
+static void rank_active(struct reader *r)
+{
+	struct intent *in = r->out;
+	enum intent_dim dim = in->metric == METRIC_USERS ? DIM_USER : in->metric == METRIC_ROOMS ? DIM_ROOM : DIM_NONE;
+
+	if (!r->active || in->order == ORDER_NONE)
+		return;
+	if (in->metric == METRIC_NONE || (dim != DIM_NONE && !has_dim(in, dim) && add_dim(r, dim)))
+		in->metric = METRIC_MESSAGES;
+}
+
 /* What cannot be grouped, filtered or ranked so. */
 static const char *misfit(const struct reader *r)
 {
@@ -399,7 +444,7 @@ static const char *misfit(const struct reader *r)
 	if (in->metric == METRIC_NONE)
 		return "nothing to count or add up is named";
 	if (r->dim_next)
-		return "what to group by is missing at the end";
+		return NO_DIM;
 	if ((has_dim(in, DIM_MODEL) || in->model.ptr != NULL) && !spend && in->metric != METRIC_SESSIONS)
 		return "only tokens, cost and sessions have a model";
 	if (has_dim(in, DIM_ROLE) && !spend)
@@ -433,6 +478,7 @@ bool intent_read(struct pl_pool *pool, struct pl_str question, int64_t now_us, s
 			return pl_err_field(err, pool, "body.query", "value_error", "%s, at \"%.*s\". %s", r->why,
 			    PL_FMT(r->words[at].text), CAN_ASK);
 	}
+	rank_active(r);
 	r->why = misfit(r);
 	if (r->why != NULL)
 		return pl_err_field(err, pool, "body.query", "value_error", "%s. %s", r->why, CAN_ASK);
