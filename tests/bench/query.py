@@ -128,9 +128,10 @@ class Place:
     def _fill(self):
         for kind, items in records(self.rows):
             path = f"{self.dir}/{kind}"
-            with open(path, "w", encoding="utf-8") as file:
-                file.write("\n".join(json.dumps(item) for item in items) + "\n")
-            print(f"import {kind}:", self.daemon.ctl("import", kind, path, "--source", "bench").stdout.strip())
+            for at in range(0, len(items), 10000):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write("\n".join(json.dumps(item) for item in items[at:at + 10000]) + "\n")
+                print(f"import {kind}:", self.daemon.ctl("import", kind, path, "--source", "bench").stdout.strip())
         boss = self.daemon.register()
         self.pg.admin(f"UPDATE users SET access = 'analyst' WHERE id = {boss.id}", "parlour")
         self.pg.admin("ANALYZE", "parlour")

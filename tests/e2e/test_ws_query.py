@@ -187,6 +187,15 @@ def test_handshakes(shared, ann):
         assert why.value.status == status
 
 
+def test_too_many_handshakes(parlour):
+    user = parlour(rate_read="6/min burst 3").register()
+    for _ in range(3):
+        questions(user).drop()
+    with pytest.raises(wire.Refused) as why:
+        user.ws("/ws/chat/me", native=False)
+    assert why.value.status == 429 and int(why.value.headers["retry-after"]) >= 1
+
+
 def test_logged_out(shared):
     user = shared.register()
     with questions(user) as sock:
