@@ -4,7 +4,7 @@
 
 SET LOCAL client_min_messages = warning;
 DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
-	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox, v_knowledge;
+	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox, v_knowledge, v_questions;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -107,3 +107,10 @@ CREATE VIEW v_knowledge AS
 			AS cited, u.username AS author, d.created_at, d.updated_at
 	FROM knowledge_documents d LEFT JOIN users u ON u.id = d.author_id;
 COMMENT ON VIEW v_knowledge IS 'Documents of the knowledge base, and how many answers in sessions were given passages of them';
+
+CREATE VIEW v_questions AS
+	SELECT h.id, u.username, h.query, h.understood, h.intent ->> 'metric' AS metric,
+		(SELECT string_agg(d.dim, ', ' ORDER BY d.n) FROM json_array_elements_text(h.intent -> 'dimensions')
+			WITH ORDINALITY AS d (dim, n)) AS dimensions, h.rows, h.created_at, h.expires_at
+	FROM query_history h JOIN users u ON u.id = h.user_id;
+COMMENT ON VIEW v_questions IS 'Questions in words: who asked what, when, and whether it was understood; add WHERE NOT understood to see which words are missing';

@@ -3,8 +3,8 @@
  * Routes of questions in words.
  */
 #include "api/call.h"
+#include "api/query_shape.h"
 #include "db/repo_query.h"
-#include "svc/query.h"
 
 static void on_answer(void *arg, const struct query_answer *a, const struct pl_err *err)
 {
@@ -15,14 +15,14 @@ static void on_answer(void *arg, const struct query_answer *a, const struct pl_e
 		call_fail(call, err);
 		return;
 	}
-	out = (struct query_out){ .id = a->id, .query = a->query, .intent = a->intent, .columns = a->columns, .rows = a->rows,
-		.summary = a->summary, .card = a->card, .created_at = a->created_us };
+	out = query_shape(a);
 	call_reply(call, &shape_query_out, &out);
 }
 
 void api_query(struct call *call)
 {
-	query_ask(call->svc, call->req->config, call->req->task, ((const struct query_in *)call->in)->query, on_answer, call);
+	query_ask(call->svc, call->req->config, call->req->task, ((const struct query_in *)call->in)->query, NULL, on_answer,
+	    call);
 }
 
 static void on_history(void *arg, const struct query_past_list *list, const struct pl_err *err)

@@ -26,6 +26,7 @@ void ws_client_release(struct ws_client **client)
 	if (--c->holds > 0)
 		return;
 	pl_free(c->session);
+	pl_free(c->questions);
 	pl_free(c);
 }
 

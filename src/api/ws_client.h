@@ -49,6 +49,7 @@ struct ws_client {
 	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
 	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
 	bool room_open;
+	struct ws_questions *questions;		/* sockets of questions: whose, and what waits */
 	struct ws_feed *feed;			/* /ws/metrics and /ws/sessions: what it gets and when */
 	int64_t expires_us;			/* wall time of the token's end */
 	int64_t typing_ns;			/* last typing frame that was passed on */
@@ -77,6 +78,8 @@ void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
 void ws_revoked(int64_t login_id);
 /* svc->on_member: tells a user's sockets that listen to user:me; ends signalling of who is no member any more. */
 void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
+/* ws_query.c: the socket of questions; the path's parameter is a name or "me". */
+void ws_open_query(struct call *call);
 /* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */
 void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id);
 /* Checks an `auth` frame's token; `done` runs at once or later with the client held. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /ws/chat/{room_id} without parlour.v1: the compatible room socket. It speaks whole messages only, and errors as
+ * /ws/chat/{room_id} without parlour.v1, where that is a number: the compatible room socket. It speaks whole messages only, and errors as
  * {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
  */
 #include "api/ws_client.h"
@@ -175,15 +175,19 @@ static void open_on_head(void *arg, const struct room_head *head, const struct p
 
 void ws_open_room(struct call *call)
 {
-	/* a name instead of a number belongs to another kind of socket; no room has it */
-	if (!pl_str_i64(call->param[0], 1, INT64_MAX, &call->id)) {
+	struct pl_str param = call->param[0];
+	size_t digits = 0;
+
+	while (digits < param.len && param.ptr[digits] >= '0' && param.ptr[digits] <= '9')
+		digits++;
+	if (digits < param.len) {
+		ws_open_query(call);
+	} else if (!pl_str_i64(param, 1, INT64_MAX, &call->id)) {
 		call_fail_code(call, PL_E_NOT_FOUND);
-		return;
-	}
-	if (!db_up(call->svc->db)) {
+	} else if (!db_up(call->svc->db)) {
 		ws_open_client(call, &ws_room_compat, call->id);
-		return;
+	} else {
+		req_defer(call->req);
+		repo_room_head(call->svc->db, call->req->task, call->id, 0, open_on_head, call);
 	}
-	req_defer(call->req);
-	repo_room_head(call->svc->db, call->req->task, call->id, 0, open_on_head, call);
 }

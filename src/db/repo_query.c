@@ -18,7 +18,8 @@ static void on_rows(struct pgcall *call, const PGresult *res, const struct pl_er
 		for (int i = 0; i < list.count; i++) {
 			struct pgrow row = pgrow_at(res, i, call->task->pool);
 
-			rows[i].key = pgrow_text(&row);
+			for (int k = 0; k < QUERY_KEYS; k++)
+				rows[i].key[k] = pgrow_text(&row);
 			rows[i].value = pgrow_f64_or(&row, 0);
 			list.total = pgrow_f64_or(&row, 0);
 		}
@@ -34,13 +35,16 @@ void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask 
 
 	repo_keep_limit(call, limit);
 	pgcall_cstr(call, ask->metric);
-	pgcall_cstr(call, ask->dim);
+	pgcall_texts(call, ask->dims, ask->dim_count);
 	pgcall_time(call, ask->from_us);
 	pgcall_time(call, ask->to_us);
 	pgcall_i64_or_null(call, ask->scope, 0);
 	pgcall_text(call, ask->user);
 	pgcall_text(call, ask->room);
 	pgcall_text(call, ask->model);
+	pgcall_cstr(call, ask->order);
+	pgcall_i32_or_null(call, ask->top, 0);
+	pgcall_i32(call, ask->each);
 	pgcall_i32(call, limit);
 	pgcall_start(call);
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Questions in words: /api/query, its history, /api/suggestions."""
 
+import httpx
 import pytest
 
-from usagedata import analyst
+from parlour import PLAIN
+from usagedata import analyst, day, send, session, unique
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +39,14 @@ def ask(user, text):
 
 def test_an_answer_in_full(ann, data):
     answer = ask(ann, "How many messages per user today?")
-    assert set(answer) == {"id", "query", "intent", "columns", "rows", "summary", "card", "created_at"}
+    assert set(answer) == {"id", "query", "intent", "columns", "rows", "truncated", "summary", "card", "created_at"}
     intent = answer["intent"]
     assert (intent["metric"], intent["dimensions"], intent["filters"], intent["period"]["text"]) == ("messages", ["user"], {}, "today")
     assert answer["columns"] == [{"name": "user", "type": "text", "unit": None},
                                  {"name": "messages", "type": "number", "unit": "messages"}]
     assert answer["rows"] == [[ann.name, 3]], "their own only"
-    assert answer["summary"] == f"The most messages per user, today: 3 ({ann.name})."
+    assert intent["sort"] == {"by": "messages", "order": "desc"} and answer["truncated"] is False
+    assert answer["summary"] == f"The most messages per user, today: 3 ({ann.name}); 3 in all."
     assert answer["card"] == {"type": "bar", "title": "messages per user, today", "query": answer["query"]}
 
 
@@ -65,9 +68,116 @@ def test_everything_that_can_be_counted(ann, ben, boss, data):
     assert ask(ann, "tokens per room")["rows"] == [[None, 800]]
 
 
+@pytest.fixture(scope="module", name="work")
+def fixture_work(boss):
+    """Usage of three developers and two models on three days, under names that nobody else has."""
+    tag = unique()
+    plan = [(0, "a", "x", 10), (0, "a", "y", 20), (0, "b", "x", 5), (1, "a", "x", 7), (1, "c", "y", 30), (2, "b", "y", 1), (2, "b", "x", 2)]
+    records = [session(i, day(back), session_id=f"{tag}-{i}", developer_id=f"{who}-{tag}", model=f"{model}-{tag}", total_tokens=tokens,
+                       cost_usd=tokens / 100) for i, (back, who, model, tokens) in enumerate(plan)]
+    assert send(boss, records)["imported"] == len(plan)
+    return tag
+
+
+def of(answer, tag):
+    """The rows that are about this module's developers and models, without the tag; figures rounded."""
+    return [[str(v).replace(f"-{tag}", "") if isinstance(v, str) else round(v, 6) for v in row] for row in answer["rows"]
+            if any(isinstance(v, str) and v.endswith(tag) for v in row)]
+
+
+def test_two_dimensions(boss, work):
+    today, yesterday, before = (day(n).strftime("%Y-%m-%d") for n in range(3))
+    answer = ask(boss, "tokens per user per day, last 3 days")
+    assert answer["intent"]["dimensions"] == ["user", "day"] and answer["card"]["type"] == "table"
+    assert answer["intent"]["sort"] == {"by": "day", "order": "asc"}
+    assert [c["name"] for c in answer["columns"]] == ["user", "day", "tokens"]
+    assert [c["type"] for c in answer["columns"]] == ["text", "date", "number"]
+    assert of(answer, work) == [["b", before, 3], ["c", yesterday, 30], ["a", yesterday, 7], ["a", today, 30], ["b", today, 5]]
+    answer = ask(boss, "daily tokens by model, last 3 days")
+    assert of(answer, work) == [[before, "x", 2], [before, "y", 1], [yesterday, "y", 30], [yesterday, "x", 7], [today, "y", 20],
+                                [today, "x", 15]]
+    answer = ask(boss, "cost by user and model last 3 days")
+    assert answer["intent"]["sort"] == {"by": "cost", "order": "desc"}
+    assert of(answer, work) == [["c", "y", 0.3], ["a", "y", 0.2], ["a", "x", 0.17], ["b", "x", 0.07], ["b", "y", 0.01]]
+    answer = ask(boss, f"sessions by model and month with model x-{work} last 3 days")
+    assert sum(row[2] for row in of(answer, work)) == 4
+
+
+def test_ranks(boss, work):
+    only = f'with model x-{work} last 3 days'
+    today, yesterday, before = (day(n).strftime("%Y-%m-%d") for n in range(3))
+    assert of(ask(boss, f"top 1 users by tokens {only}"), work) == [["a", 17]]
+    assert of(ask(boss, f"lowest 1 users by tokens {only}"), work) == [["b", 7]]
+    answer = ask(boss, f"who had the fewest tokens {only}")
+    assert of(answer, work) == [["b", 7], ["a", 17]]
+    assert answer["summary"] == f"The fewest tokens per user, last 3 days: 7 (b-{work}); 24 in all."
+    answer = ask(boss, f"top 2 days by tokens {only}")
+    assert answer["rows"] == [[today, 15], [yesterday, 7]] and answer["card"]["type"] == "bar"
+    assert answer["intent"]["sort"] == {"by": "tokens", "order": "desc"} and answer["intent"]["limit"] == 2
+    assert answer["summary"] == f"The most tokens per day, last 3 days: 15 ({today}), 7 ({yesterday}); 24 in all."
+    assert answer["truncated"] is False, "what was not asked for is not missing"
+    answer = ask(boss, f"top 1 users per day by tokens {only}")
+    assert answer["intent"]["limit_per"] == "day"
+    assert answer["rows"] == [[f"b-{work}", before, 2], [f"a-{work}", yesterday, 7], [f"a-{work}", today, 10]]
+    answer = ask(boss, f"bottom 1 users per day by tokens {only}")
+    assert answer["rows"] == [[f"b-{work}", before, 2], [f"a-{work}", yesterday, 7], [f"b-{work}", today, 5]]
+    answer = ask(boss, f"top 2 users and days by tokens {only}")
+    assert answer["rows"] == [[f"a-{work}", today, 10], [f"a-{work}", yesterday, 7]]
+
+
+def test_users_are_counted_once(boss, work, shared, rows):
+    """Who came on two days is one user; a sum over the days would say two."""
+    only = f'with model x-{work} last 3 days'
+    assert boss.post("/api/query", {"query": f"users {only}"}).status_code == 422
+    room = shared.register().room(name=f"room-{work}")["id"]
+    people = [shared.register() for _ in range(2)]
+    for who in people + people:
+        who.post(f"/api/rooms/{room}/join")
+        assert who.say(room, "here").status_code == 201
+    assert ask(boss, f'users in room "room-{work}" today')["rows"] == [[2]]
+    answer = ask(boss, f'users per day in room "room-{work}" today')
+    assert [row[1] for row in answer["rows"]] == [2] and "in all" not in answer["summary"]
+    assert ask(boss, f'rooms per user in room "room-{work}" today')["rows"] == [[name, 1] for name in sorted(w.name for w in people)]
+    assert ask(boss, f'messages in room "room-{work}" today')["rows"] == [[4]]
+
+
+def test_1000_rows(boss):
+    tag = unique()
+    assert send(boss, [session(i, day(0), session_id=f"{tag}-{i}", developer_id=f"d{i}-{tag}", model=tag) for i in range(1001)])["imported"] == 1001
+    answer = ask(boss, f"sessions per user with model {tag} today")
+    assert len(answer["rows"]) == 1000 and answer["truncated"] is True
+    assert answer["summary"].endswith("; 1001 in all; there are more rows than are shown.")
+    assert ask(boss, f"top 1000 users by sessions with model {tag} today")["truncated"] is False
+
+
+def test_what_is_not_understood_is_noted(ann, rows):
+    before = len(ann.get("/api/query/history?limit=200").json())
+    text = "what is the airspeed of a swallow " + unique()
+    assert ann.post("/api/query", {"query": text}).status_code == 422
+    assert len(ann.get("/api/query/history?limit=200").json()) == before, "their asker sees what was answered"
+    assert text not in [s["text"] for s in ann.get("/api/suggestions").json()]
+    found = rows(f"SELECT username, understood, metric, dimensions, rows FROM v_questions WHERE query = '{text}'")
+    assert [tuple(r) for r in found] == [(ann.name, False, None, None, 0)]
+    answer = ask(ann, "tokens per model per day today")
+    found = rows(f"SELECT username, understood, metric, dimensions, rows FROM v_questions WHERE id = '{answer['id']}'")
+    assert [tuple(r) for r in found] == [(ann.name, True, "tokens", "model, day", len(answer["rows"]))]
+
+
+def test_outcomes_are_counted(parlour):
+    daemon = parlour(metrics_listen="127.0.0.1:0")
+    user = daemon.register()
+    for text, status in (("messages", 200), ("cost", 200), ("nonsense", 422)):
+        assert user.post("/api/query", {"query": text}).status_code == status
+    text = httpx.get(f"http://{daemon.listening('operator')[0]}/metrics", **PLAIN).text
+    assert [f'parlour_queries_total{{outcome="{word}"}} {n}' in text
+            for word, n in (("answered", 2), ("not_understood", 1), ("failed", 0))] == [True] * 3
+
+
 def test_what_is_not_understood(ann):
     for text in ("what is the meaning of life", "today", "messages; DROP TABLE users", "messages last year", "messages per model",
-                 "messages since 2999-01-01", "messages today yesterday", "tokens messages", '"', "per per", "messages last 0 days"):
+                 "messages since 2999-01-01", "messages today yesterday", "tokens messages", '"', "per per", "messages last 0 days",
+                 "messages per", "messages per day per week", "tokens per user per user", "cost by user and model and day",
+                 "top 5 messages", "top 0 users by cost", "top 5 users with the lowest cost", "messages per 5 days"):
         refused = ann.post("/api/query", {"query": text})
         assert refused.status_code == 422, text
         detail = refused.json()["detail"][0]

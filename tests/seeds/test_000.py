@@ -122,3 +122,41 @@ def test_chat_socket_by_user(shared, ann):
             assert {"query", "intent", "columns", "rows", "summary"} <= set(answer)
     with shared.register().ws(f"/ws/chat/{ann.name}", native=False) as sock:
         assert sock.wait_closed() == 4403
+
+
+@needs("POST /api/query", "WS /ws/chat/{username}")
+def test_progress(ann):
+    """Loading indicators and progress (WebSocket real-time updates): stages while it is answered, then the answer."""
+    with ann.ws("/ws/chat/me", native=False) as sock:
+        sock.expect("system")
+        sock.send("query", query="messages per day")
+        frames = [sock.recv() for _ in range(4)]
+        assert [f["type"] for f in frames] == ["progress"] * 3 + ["query_response"]
+        assert [f["stage"] for f in frames[:3]] == ["understanding", "querying", "answering"]
+
+
+@needs("POST /api/query", "WS /ws/chat/{username}")
+def test_chat_socket_errors_and_types(ann):
+    """Message type validation, error scenarios and connection clean-up: the socket outlives what is wrong."""
+    with ann.ws("/ws/chat/me", native=False) as sock:
+        sock.expect("system")
+        for text in ("no JSON", "{}", '{"type":"unknown"}', '{"type":"query"}', '{"type":"query","query":"colourless green ideas"}'):
+            sock.send_text(text)
+            error = sock.expect("error")
+            assert error["message"] and error["code"]
+        sock.send("ping")
+        assert sock.expect("pong")
+
+
+@needs("POST /api/query", "WS /ws/chat/{username}")
+def test_rest_and_socket_agree(ann):
+    """Data consistency, WebSocket and REST API consistency; several connections of one user."""
+    question = {"query": "messages per room and day"}
+    rest = ann.post("/api/query", question).json()
+    with ann.ws("/ws/chat/me", native=False) as one, ann.ws(f"/ws/chat/{ann.name}", native=False) as two:
+        for sock in (one, two):
+            sock.send("query", **question)
+        for sock in (one, two):
+            answer = sock.expect("query_response")
+            assert set(answer) == set(rest) | {"type"}
+            assert [answer[key] for key in ("query", "columns", "rows", "card")] == [rest[key] for key in ("query", "columns", "rows", "card")]

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The body of an answer, which the route and the socket share.
+ */
+#ifndef API_QUERY_SHAPE_H
+#define API_QUERY_SHAPE_H
+
+#include "api/shape.h"
+#include "svc/query.h"
+
+static inline struct query_out query_shape(const struct query_answer *a)
+{
+	return (struct query_out){ .id = a->id, .query = a->query, .intent = a->intent, .columns = a->columns, .rows = a->rows,
+		.truncated = a->truncated, .summary = a->summary, .card = a->card, .created_at = a->created_us };
+}
+
+#endif

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""How long POST /api/query takes, for each metric and what it can be grouped by:
+
+query.py --build DIR --src DIR [--rows N] [--calls N] [--json FILE]
+
+N usage sessions and N messages (default 10,000 each) of 20 people over 30 days are brought in by parlourctl import. An
+analyst asks over everybody's rows, one question at a time, on one connection. Exit status 1: a median is not below 50 ms.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import random
+import secrets
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta, timezone
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+sys.dont_write_bytecode = True
+
+PEOPLE, ROOMS, DAYS, TARGET_MS = 20, 20, 30, 50
+BCRYPT = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+WHEN = ", last 30 days"
+DIMS = {
+    "messages": ["day", "week", "month", "user", "room", "user per day", "room per week", "user and room"],
+    "sessions": ["day", "week", "month", "user", "model", "user per day", "model and week", "user and model"],
+    "tokens": ["day", "week", "month", "user", "room", "model", "role", "user per day", "model and week", "user and model"],
+    "cost": ["day", "week", "month", "user", "room", "model", "role", "user per day", "model and week", "user and model"],
+    "feedback": ["day", "week", "month", "user", "user per day"],
+    "users": ["day", "week", "month", "room", "room per day"],
+    "rooms": ["day", "week", "month", "user", "user per day"],
+}
+
+
+def arguments():
+    top = os.path.dirname(os.path.dirname(HERE))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.getcwd(), help="build directory (default: here)")
+    parser.add_argument("--src", default=top, help="source directory")
+    parser.add_argument("--rows", type=int, default=10000, help="sessions, and as many messages")
+    parser.add_argument("--calls", type=int, default=20, help="calls per question after the first")
+    parser.add_argument("--json", help="also write the figures to this file")
+    args = parser.parse_args()
+    args.build, args.src = os.path.abspath(args.build), os.path.abspath(args.src)
+    os.environ.update(PARLOUR_BUILD=args.build, PARLOUR_SRC=args.src, PARLOUR_SQL_DIR=args.src + "/sql",
+                      PARLOUR_WWW_DIR=args.src + "/src/www")
+    return args
+
+
+def questions():
+    for metric, dims in DIMS.items():
+        yield f"{metric}{WHEN}"
+        for dim in dims:
+            yield f"{metric} per {dim}{WHEN}"
+    yield f"top 3 users per day by messages{WHEN}"
+    yield f"top 5 models by cost{WHEN}"
+
+
+def records(rows):
+    """What is imported, by kind."""
+    chance, now = random.Random(1), datetime.now(timezone.utc)
+    people, rooms = [str(i) for i in range(PEOPLE)], [str(i) for i in range(ROOMS)]
+
+    def at(i):
+        return (now - timedelta(days=DAYS) + timedelta(days=DAYS) * (i / rows)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    yield "users", [{"id": p, "username": f"bench-{p}", "password_hash": BCRYPT} for p in people]
+    yield "rooms", [{"id": r, "name": f"Room {r}", "owner_id": "0", "member_ids": people,
+                     "created_at": at(-1)} for r in rooms]
+    yield "messages", [{"id": i, "room_id": chance.choice(rooms), "user_id": chance.choice(people), "content": "hello world " * 5,
+                        "created_at": at(i)} for i in range(rows)]
+    yield "usage", [{"session_id": f"sess-{i}", "developer_id": f"dev-{chance.randrange(PEOPLE)}", "model": f"model-{i % 5}",
+                     "timestamp": at(i), "total_tokens": chance.randrange(100, 5000), "cost_usd": chance.randrange(100) / 100}
+                    for i in range(rows)]
+
+
+class Place:
+    """PostgreSQL, a migrated database with the rows in it, and a daemon; a context manager that leaves nothing behind."""
+
+    def __init__(self, rows):
+        self.rows, self.daemon, self.pg = rows, None, None
+
+    def __enter__(self):
+        self.dir = tempfile.mkdtemp(prefix="pl-query-", dir="/tmp")
+        try:
+            self._start()
+            self._fill()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.daemon is not None:
+            self.daemon.abandon()
+        if self.pg is not None:
+            self.pg.remove()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _start(self):
+        # pylint: disable=import-outside-toplevel
+        import cluster
+        from parlour import Daemon, clean_env, stage_binaries
+        os.chmod(self.dir, 0o755)
+        binaries, key, conf = stage_binaries(self.dir), self.dir + "/token.key", self.dir + "/migrate.conf"
+        with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+        cluster.give(key)
+        self.pg = cluster.Cluster()
+        self.pg.start()
+        with open(conf, "w", encoding="ascii") as file:
+            file.write(f"db = {self.pg.dsn('parlour')}\ncontrol_socket = {self.dir}/none\n")
+        for words in (["initdb", "--dsn", self.pg.dsn("postgres", cluster.OWNER)],
+                      ["migrate", "--dsn", self.pg.dsn("parlour", "parlour_owner")]):
+            subprocess.run(cluster.as_user([binaries["parlourctl"], "-c", conf, *words]), cwd="/", check=True,
+                           stdout=subprocess.DEVNULL, env=clean_env())
+        self.daemon = Daemon(binaries, self.dir + "/d", self.pg.dsn("parlour"), key, {"workers": "2"})
+        self.daemon.start()
+
+    def _fill(self):
+        for kind, items in records(self.rows):
+            path = f"{self.dir}/{kind}"
+            for at in range(0, len(items), 10000):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write("\n".join(json.dumps(item) for item in items[at:at + 10000]) + "\n")
+                print(f"import {kind}:", self.daemon.ctl("import", kind, path, "--source", "bench").stdout.strip())
+        boss = self.daemon.register()
+        self.pg.admin(f"UPDATE users SET access = 'analyst' WHERE id = {boss.id}", "parlour")
+        self.pg.admin("ANALYZE", "parlour")
+        self.boss = self.daemon.login(boss.name, boss.password)
+
+
+def measure(conn, headers, text, calls):
+    """(rows, first call, median and greatest of the others), in ms."""
+    times, body = [], json.dumps({"query": text}).encode()
+    for _ in range(calls + 1):
+        began = time.perf_counter()
+        conn.request("POST", "/api/query", body, headers)
+        answer = conn.getresponse()
+        text = answer.read()
+        times.append((time.perf_counter() - began) * 1e3)
+        assert answer.status == 200, text
+    return len(json.loads(text)["rows"]), times[0], statistics.median(times[1:]), max(times[1:])
+
+
+def main():
+    args, table = arguments(), []
+    with Place(args.rows) as place:
+        print(f"\n{args.rows} sessions, {args.rows} messages; ms over HTTP, {args.calls} calls each; load {os.getloadavg()[0]:.1f}\n")
+        print(f"{'question':48} {'rows':>5} {'first':>7} {'median':>7} {'max':>7}")
+        # not the tests' client: that sends header and body apart without TCP_NODELAY, and waits 40 ms in between
+        conn = http.client.HTTPConnection(*place.daemon.addr)
+        headers = {"Content-Type": "application/json", **place.boss.auth}
+        for text in questions():
+            rows, first, middle, most = measure(conn, headers, text, args.calls)
+            table.append({"question": text, "rows": rows, "first_ms": first, "median_ms": middle, "max_ms": most})
+            print(f"{text[:-len(WHEN)]:48} {rows:5} {first:7.1f} {middle:7.1f} {most:7.1f}{'  SLOW' if middle >= TARGET_MS else ''}")
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as out:
+            json.dump(table, out, indent=1)
+            out.write("\n")
+    return int(any(row["median_ms"] >= TARGET_MS for row in table))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
