@@ -108,6 +108,7 @@ void repo_generation_end(struct db *db, struct pl_task *task, const struct gener
 	pgcall_i64_or_null(call, in->completion_tokens, -1);
 	pgcall_i64_or_null(call, in->answer_seq, 0);
 	pgcall_time(call, in->first_text_us);
+	pgcall_i64_or_null(call, in->cost_micros, -1);
 	pgcall_start(call);
 }
 

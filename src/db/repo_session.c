@@ -250,6 +250,8 @@ void repo_session_answer(struct db *db, struct pl_task *task, const struct sessi
 	pgcall_bool(call, in->is_complete);
 	pgcall_bool(call, in->again);
 	pgcall_text(call, in->citations);
+	pgcall_text(call, in->upstream);
+	pgcall_i64_or_null(call, in->cost_micros, -1);
 	pgcall_start(call);
 }
 

@@ -84,6 +84,8 @@ struct session_answer {
 	struct pl_str requested;		/* absent: none */
 	bool is_complete, again;		/* again: it may be stored already */
 	struct pl_str citations;		/* JSON list; absent: none */
+	struct pl_str upstream;			/* absent: none was asked */
+	int64_t cost_micros;			/* as the upstream told; -1: it did not */
 };
 /* PL_E_NOT_FOUND. */
 void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in, db_done_fn *done, void *arg);
