@@ -322,3 +322,24 @@ LANGUAGE sql AS $$
 	SELECT count(*) FROM gone
 $$;
 COMMENT ON FUNCTION price_remove(text, text, date) IS 'Removes prices of a model, of one first day or all; what was charged keeps its cost; gives how many';
+
+-- ---- without a token (setting anonymous) ----
+
+CREATE FUNCTION session_key(p_key text) RETURNS uuid
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN p_key ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' THEN p_key::uuid END
+$$;
+COMMENT ON FUNCTION session_key(text) IS 'A text as the number of a session; NULL when it does not look like one';
+
+CREATE FUNCTION profile_of_all()
+RETURNS TABLE (preferences text, messages bigint, rooms bigint, sessions bigint, answers bigint, tokens bigint,
+	cost_micros bigint, votes bigint)
+LANGUAGE sql STABLE AS $$
+	SELECT '{}'::text, (SELECT count(*) FROM messages m WHERE m.author_kind = 'user' AND m.deleted_at IS NULL),
+		(SELECT count(*) FROM rooms), s.n, g.n, s.tokens + g.tokens, s.cost + g.cost, (SELECT count(*) FROM feedback)
+	FROM (SELECT count(*) AS n, coalesce(sum(t.total_tokens), 0)::bigint AS tokens,
+			coalesce(sum(t.cost_micros), 0)::bigint AS cost FROM sessions t) s,
+		(SELECT count(*) AS n, coalesce(sum(t.prompt_tokens + t.completion_tokens), 0)::bigint AS tokens,
+			coalesce(sum(t.cost_micros), 0)::bigint AS cost FROM usage t) g
+$$;
+COMMENT ON FUNCTION profile_of_all() IS 'What all users did together; GET /api/profile without a token';

@@ -46,7 +46,7 @@ static void step_end(struct step *step)
 
 static struct session_caller caller_of(const struct ws_client *client)
 {
-	return (struct session_caller){ client->who.user_id, svc_config(client->svc)->s.guest };
+	return (struct session_caller){ .user_id = client->who.user_id, .guests = svc_config(client->svc)->s.guest };
 }
 
 static void send_message(struct ws_client *client, struct pl_str text, struct pl_str collected, bool complete, const char *id)

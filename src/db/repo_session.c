@@ -115,6 +115,7 @@ void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, st
 	pgcall_text(call, key);
 	pgcall_i64(call, who.user_id);
 	pgcall_bool(call, who.guests);
+	pgcall_bool(call, who.open);
 	pgcall_start(call);
 }
 

@@ -30,7 +30,11 @@ struct session {
 };
 typedef void (repo_session_fn)(void *arg, const struct session *session, const struct pl_err *err);
 
-struct session_caller { int64_t user_id; bool guests; };
+struct session_caller {
+	int64_t user_id;
+	bool guests;
+	bool open;				/* imported ones can be seen as analysts see them */
+};
 
 struct session_new {
 	struct pl_str id, address;		/* address: what guests are counted by */
