@@ -4,6 +4,7 @@
  */
 #include "api/session_shape.h"
 #include "svc/forms.h"
+#include "svc/session_live.h"
 
 bool session_admits(struct call *call)
 {
@@ -104,10 +105,14 @@ void api_session_get(struct call *call)
 
 static void on_ended(void *arg, const bool *done, const struct pl_err *err)
 {
-	if (err != NULL)
-		call_fail(arg, err);
-	else
-		call_reply_empty(arg);
+	struct call *call = arg;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	session_live_changed(call->svc, call->param[0]);
+	call_reply_empty(call);
 }
 
 void api_session_end(struct call *call)

@@ -10,7 +10,7 @@
 static const char *const kind_words[] = { "chat", "guided", "usage", NULL };
 static const char *const state_words[] = { "open", "ended", "expired", NULL };
 static const char *const author_words[] = { "user", "assistant", NULL };
-static const char *const outcome_words[] = { "done", "failed", "cancelled", "interrupted" };
+static const char *const outcome_words[] = { "done", "failed", "cancelled", "interrupted", NULL };
 
 static void read_slots(struct pgrow *row, struct session *s)
 {
@@ -231,6 +231,43 @@ void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id,
 
 	add_id(call, id);
 	pgcall_i64(call, seq);
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}
+
+static void on_log(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct session_log log = { .count = 0 };
+
+	if (err == NULL) {
+		struct session_entry *rows;
+
+		log.count = repo_rows(call, res, &log.more);
+		rows = pl_alloc(call->task->pool, ((size_t)log.count + 1) * sizeof(*rows));
+		for (int i = 0; i < log.count; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+
+			rows[i].seq = pgrow_i64(&row);
+			rows[i].author = pgrow_word(&row, author_words, SESSION_USER);
+			rows[i].content = pgrow_text(&row);
+			rows[i].state = pgrow_word(&row, outcome_words, SESSION_DONE);
+			rows[i].model = pgrow_text(&row);
+			rows[i].citations = pgrow_text(&row);
+			rows[i].created_us = pgrow_time(&row);
+		}
+		log.rows = rows;
+	}
+	DONE(repo_session_log_fn, call)(call->arg, err == NULL ? &log : NULL, err);
+}
+
+void repo_session_log(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int limit,
+    repo_session_log_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_LOG, on_log, (pgcall_done_fn *)done, arg);
+
+	repo_keep_limit(call, limit);
+	add_id(call, id);
+	pgcall_i64(call, after);
 	pgcall_i32(call, limit);
 	pgcall_start(call);
 }

@@ -77,6 +77,14 @@ typedef void (repo_session_history_fn)(void *arg, const struct session_history *
 void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
     repo_session_history_fn *done, void *arg);
 
+/* A message as it is stored; model and citations (JSON) absent: none. */
+struct session_entry { int64_t seq, created_us; int author, state; struct pl_str content, model, citations; };
+struct session_log { const struct session_entry *rows; int count; bool more; };
+typedef void (repo_session_log_fn)(void *arg, const struct session_log *log, const struct pl_err *err);
+/* Messages with seq > after, ascending. state: enum session_outcome. */
+void repo_session_log(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int limit,
+    repo_session_log_fn *done, void *arg);
+
 enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
 struct session_answer {
 	struct pl_str id;

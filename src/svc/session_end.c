@@ -7,6 +7,7 @@
 #include "json.h"
 #include "log.h"
 #include "svc/session_job.h"
+#include "svc/session_live.h"
 
 #define RETRY_S 1
 
@@ -158,6 +159,7 @@ static void on_stored(void *arg, const bool *done, const struct pl_err *err)
 		evtimer_add(job->retry, &pause);
 		return;
 	}
+	session_live_changed(job->sessions->svc, pl_str(job->id));
 	session_job_tell(job, job->err.code != PL_E_OK ? &job->err : NULL);
 	session_job_free(job);
 }

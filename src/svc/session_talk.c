@@ -10,6 +10,7 @@
 #include "log.h"
 #include "svc/knowledge.h"
 #include "svc/session_job.h"
+#include "svc/session_live.h"
 
 #define EXTRACT_MAX_BYTES 8192
 #define CANNOT_ANSWER "I cannot answer that right now."
@@ -161,6 +162,7 @@ static void on_said(void *arg, const int64_t *seq, const struct pl_err *err)
 		return;
 	}
 	job->question = info.reply_to_seq = *seq;
+	session_live_changed(job->sessions->svc, pl_str(job->id));
 	if (job->form != NULL && job->form_text.len > 0 && !job->step.question) {
 		add_form_text(job);
 		session_job_store(job);
