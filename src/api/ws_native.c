@@ -250,22 +250,22 @@ static void on_stop(struct ws_frame *f)
 static const struct {
 	const char *type;
 	void (*on)(struct ws_frame *f);
-	bool open_to_all;
+	enum { TO_USERS, TO_ALL, BY_SETTING } open;	/* BY_SETTING: also where ws_frame_is_open() */
 	enum limit_class klass;
 } types[] = {
-	{ "send", on_send, false, LIMIT_SEND },
-	{ "typing", on_typing, false, LIMIT_NONE },
-	{ "read", on_read, false, LIMIT_READ },
-	{ "ping", on_ping, false, LIMIT_READ },
-	{ "subscribe", ws_on_subscribe, false, LIMIT_READ },
-	{ "unsubscribe", ws_on_unsubscribe, false, LIMIT_READ },
-	{ "stop", on_stop, false, LIMIT_READ },
-	{ "auth", on_auth, true, LIMIT_READ },
-	{ "candidate", ws_on_call, false, LIMIT_READ },
-	{ "offer", ws_on_call, false, LIMIT_READ },
-	{ "answer", ws_on_call, false, LIMIT_READ },
-	{ "join", ws_on_call, false, LIMIT_READ },
-	{ "leave", ws_on_call, false, LIMIT_READ },
+	{ "send", on_send, TO_USERS, LIMIT_SEND },
+	{ "typing", on_typing, TO_USERS, LIMIT_NONE },
+	{ "read", on_read, TO_USERS, LIMIT_READ },
+	{ "ping", on_ping, BY_SETTING, LIMIT_READ },
+	{ "subscribe", ws_on_subscribe, BY_SETTING, LIMIT_READ },
+	{ "unsubscribe", ws_on_unsubscribe, BY_SETTING, LIMIT_READ },
+	{ "stop", on_stop, TO_USERS, LIMIT_READ },
+	{ "auth", on_auth, TO_ALL, LIMIT_READ },
+	{ "candidate", ws_on_call, TO_USERS, LIMIT_READ },
+	{ "offer", ws_on_call, TO_USERS, LIMIT_READ },
+	{ "answer", ws_on_call, TO_USERS, LIMIT_READ },
+	{ "join", ws_on_call, TO_USERS, LIMIT_READ },
+	{ "leave", ws_on_call, TO_USERS, LIMIT_READ },
 };
 
 static void run_type(struct ws_frame *f, size_t i)
@@ -273,7 +273,7 @@ static void run_type(struct ws_frame *f, size_t i)
 	struct ws_client *c = f->client;
 	struct pl_err err = { 0 };
 
-	if (!types[i].open_to_all && !c->authed && !ws_frame_is_open(f)) {
+	if (!c->authed && types[i].open != TO_ALL && (types[i].open == TO_USERS || !ws_frame_is_open(f))) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
 		ws_frame_fail(f, &err);
 	} else if (!limits_take(c->svc, svc_config(c->svc), types[i].klass, &c->who, PL_STR_NONE, NULL, &err)) {

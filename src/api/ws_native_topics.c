@@ -206,6 +206,8 @@ void ws_on_unsubscribe(struct ws_frame *f)
 		break;
 	case TOPIC_FEED:
 		ws_feed_close(f->client, t.feed);
+		if (!f->client->authed && f->client->feeds[0] == NULL && f->client->feeds[1] == NULL)
+			ws_client_wait_auth(f->client);
 		break;
 	default:
 		fail_topic(f, t.kind, "must be " KINDS);

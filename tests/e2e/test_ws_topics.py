@@ -224,14 +224,21 @@ def test_figures_without_a_token(parlour, rows):
         assert sock.expect("error")["code"] == "unauthorized", "the setting does not name it"
         subscribe(sock, "sessions")
         assert "secret-dev" not in json.dumps(sock.expect("sessions"))
-        sock.send("subscribe", topic="user:me")
-        assert sock.expect("error")["code"] == "unauthorized"
+        for frame in ({"type": "subscribe", "topic": "user:me"}, {"type": "subscribe", "topic": "session:" + str(uuid.uuid4())},
+                      {"type": "stop", "topic": "sessions", "generation_id": str(uuid.uuid4())},
+                      {"type": "send", "topic": "sessions", "content": "x"}, {"type": "join", "topic": "sessions"}):
+            sock.send_text(json.dumps(frame))
+            assert sock.expect("error")["code"] == "unauthorized", frame
         time.sleep(3)
         sock.send("ping")
         sock.expect("pong")
         sock.send("auth", token=boss.access)
         sock.expect("authed")
         assert "secret-dev" in json.dumps(sock.expect("sessions"))
+    with daemon.ws() as sock:
+        subscribe(sock, "sessions")
+        sock.send("unsubscribe", topic="sessions")
+        assert sock.wait_closed(10) == 4408, "nothing is open to it any more"
     with daemon.ws() as sock:
         subscribe(sock, "sessions")
         sock.expect("sessions")
