@@ -45,11 +45,11 @@ COMMENT ON VIEW v_logins IS 'Login sessions with user names and state';
 
 CREATE VIEW v_generations AS
 	SELECT g.id, g.room_id, r.name AS room, x.name AS role, u.username AS asker, g.state, g.upstream, g.model, g.error_code,
-		g.prompt_tokens, g.completion_tokens, g.first_text_at - g.started_at AS first_text, g.ended_at - g.started_at AS took,
-		g.created_at
+		g.prompt_tokens, g.completion_tokens, (c.cost_micros / 1e6)::numeric(18, 6) AS cost_usd,
+		g.first_text_at - g.started_at AS first_text, g.ended_at - g.started_at AS took, g.created_at
 	FROM generations g JOIN rooms r ON r.id = g.room_id JOIN roles x ON x.id = g.role_id
-	LEFT JOIN users u ON u.id = g.asker_id;
-COMMENT ON VIEW v_generations IS 'Answers of models with names, tokens and times';
+	LEFT JOIN users u ON u.id = g.asker_id LEFT JOIN usage c ON c.generation_id = g.id;
+COMMENT ON VIEW v_generations IS 'Answers of models with names, tokens, cost and times';
 
 CREATE VIEW v_unanswered AS
 	SELECT g.room_id, r.name AS room, g.reply_to_seq AS seq, u.username AS asker, x.name AS role, g.state, g.error_code,

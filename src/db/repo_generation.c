@@ -28,6 +28,7 @@ static void read_generation(struct pgrow *row, struct generation *gen)
 	gen->started_us = pgrow_time(row);
 	gen->first_text_us = pgrow_time(row);
 	gen->ended_us = pgrow_time(row);
+	gen->cost_micros = pgrow_i64_or(row, -1);
 }
 
 static void add_id(struct pgcall *call, struct pl_str id)

@@ -15,6 +15,7 @@ struct generation {
 	int state;
 	struct pl_str upstream, model, error_code, partial;	/* absent when none */
 	int64_t prompt_tokens, completion_tokens;		/* -1: unknown */
+	int64_t cost_micros;			/* of a US dollar; -1: not known, or it runs */
 	int64_t answer_seq;			/* 0: none */
 	int64_t created_us, started_us, first_text_us, ended_us;
 };

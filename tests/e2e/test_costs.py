@@ -41,9 +41,12 @@ def in_room(user, rows, content):
     """(upstream, model, prompt, completion, cost) of the answer to a question in a room."""
     room = room_of(user)
     seq = user.say(room, content).json()["seq"]
-    return tuple(wait_for(lambda: rows(
-        "SELECT u.upstream, u.model, u.prompt_tokens, u.completion_tokens, u.cost_micros FROM usage u "
+    row = tuple(wait_for(lambda: rows(
+        "SELECT u.upstream, u.model, u.prompt_tokens, u.completion_tokens, u.cost_micros, g.id::text FROM usage u "
         f"JOIN generations g ON g.id = u.generation_id WHERE g.room_id = {room} AND g.reply_to_seq = {seq}"))[0])
+    told = user.get(f"/api/generations/{row[5]}").json()["cost_usd"]
+    assert told == (None if row[4] is None else pytest.approx(row[4] / 1e6))
+    return row[:5]
 
 
 def in_session(user, content):
