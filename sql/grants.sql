@@ -12,10 +12,10 @@ BEGIN
 			room_changes, generations, idempotency_keys, limit_hits,
 			sessions, session_messages, session_slots, provider_keys, usage, usage_series,
 			feedback, feedback_requests, outbox, import_ids, preferences, dashboards, knowledge_documents, knowledge_chunks,
-			query_history TO parlour_app;
+			query_history, model_prices TO parlour_app;
 		REVOKE DELETE ON users, roles FROM parlour_app;
 		GRANT SELECT, INSERT ON audit TO parlour_app;
-		GRANT SELECT ON schema_migrations, message_rows, log_rows, usage_rows, model_prices, feedback_request_rows,
+		GRANT SELECT ON schema_migrations, message_rows, log_rows, usage_rows, usage_answers, feedback_request_rows,
 			knowledge_rows TO parlour_app;
 		GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO parlour_app;
 		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO parlour_app;
@@ -24,7 +24,7 @@ BEGIN
 		GRANT USAGE ON SCHEMA public TO parlour_report;
 		GRANT SELECT ON v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_generations, v_unanswered,
 			v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox,
-			v_knowledge, v_questions
+			v_knowledge, v_questions, v_prices
 			TO parlour_report;
 	END IF;
 END $$;

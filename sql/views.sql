@@ -4,7 +4,8 @@
 
 SET LOCAL client_min_messages = warning;
 DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
-	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox, v_knowledge, v_questions;
+	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox, v_knowledge, v_questions,
+	v_prices;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -45,11 +46,11 @@ COMMENT ON VIEW v_logins IS 'Login sessions with user names and state';
 
 CREATE VIEW v_generations AS
 	SELECT g.id, g.room_id, r.name AS room, x.name AS role, u.username AS asker, g.state, g.upstream, g.model, g.error_code,
-		g.prompt_tokens, g.completion_tokens, g.first_text_at - g.started_at AS first_text, g.ended_at - g.started_at AS took,
-		g.created_at
+		g.prompt_tokens, g.completion_tokens, (c.cost_micros / 1e6)::numeric(18, 6) AS cost_usd,
+		g.first_text_at - g.started_at AS first_text, g.ended_at - g.started_at AS took, g.created_at
 	FROM generations g JOIN rooms r ON r.id = g.room_id JOIN roles x ON x.id = g.role_id
-	LEFT JOIN users u ON u.id = g.asker_id;
-COMMENT ON VIEW v_generations IS 'Answers of models with names, tokens and times';
+	LEFT JOIN users u ON u.id = g.asker_id LEFT JOIN usage c ON c.generation_id = g.id;
+COMMENT ON VIEW v_generations IS 'Answers of models with names, tokens, cost and times';
 
 CREATE VIEW v_unanswered AS
 	SELECT g.room_id, r.name AS room, g.reply_to_seq AS seq, u.username AS asker, x.name AS role, g.state, g.error_code,
@@ -63,19 +64,25 @@ COMMENT ON VIEW v_unanswered IS 'Questions to models that got no answer, and non
 
 CREATE VIEW v_usage AS
 	SELECT date_trunc('day', g.at, 'UTC') AS day, u.username, g.upstream, g.model, count(*) AS answers,
-		count(*) FILTER (WHERE g.state IN ('failed', 'interrupted')) AS failed, sum(g.prompt_tokens) AS prompt_tokens,
+		count(*) FILTER (WHERE g.failed) AS failed, sum(g.prompt_tokens) AS prompt_tokens,
 		sum(g.completion_tokens) AS completion_tokens, (sum(g.cost_micros) / 1e6)::numeric(18, 6) AS cost_usd,
 		count(*) FILTER (WHERE g.cost_micros IS NULL) AS without_price
-	FROM usage g LEFT JOIN users u ON u.id = g.user_id GROUP BY 1, 2, 3, 4;
-COMMENT ON VIEW v_usage IS 'Answers in rooms, tokens and cost per day (UTC), user, upstream and model';
+	FROM usage_answers g LEFT JOIN users u ON u.id = g.user_id GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW v_usage IS 'Answers of models in rooms and sessions, tokens and cost per day (UTC), user, upstream and model';
 
 CREATE VIEW v_spend_today AS
 	SELECT coalesce(u.username, '(nobody)') AS username, coalesce(g.upstream, '-') AS upstream, count(*) AS answers,
 		sum(g.prompt_tokens + g.completion_tokens) AS tokens, (sum(g.cost_micros) / 1e6)::numeric(18, 6) AS cost_usd,
 		count(*) FILTER (WHERE g.cost_micros IS NULL) AS without_price
-	FROM usage g LEFT JOIN users u ON u.id = g.user_id
+	FROM usage_answers g LEFT JOIN users u ON u.id = g.user_id
 	WHERE g.at >= date_trunc('day', now(), 'UTC') GROUP BY 1, 2;
-COMMENT ON VIEW v_spend_today IS 'What users'' answers in rooms cost since midnight UTC; without_price: answers whose model is not in model_prices';
+COMMENT ON VIEW v_spend_today IS 'What answers of models cost since midnight UTC, per user (nobody: guests) and upstream; without_price: answers whose cost is not known, for want of a price (parlourctl price set) or of token counts';
+
+CREATE VIEW v_prices AS
+	SELECT p.upstream, p.model, p.prompt_usd, p.completion_usd, p.valid_from,
+		lead(p.valid_from) OVER (PARTITION BY p.upstream, p.model ORDER BY p.valid_from) AS valid_until
+	FROM model_prices p;
+COMMENT ON VIEW v_prices IS 'Prices of models in US dollars per million tokens; upstream *: whichever answers with the model';
 CREATE VIEW v_session_data AS
 	SELECT left(s.id::text, 8) AS session, s.form, coalesce(u.username, 'guest') AS person,
 		CASE WHEN s.is_complete THEN 'complete' ELSE s.state END AS state, t.name AS slot,

@@ -15,6 +15,7 @@
 #include "svc/clerk.h"
 #include "svc/forms.h"
 #include "svc/hub.h"
+#include "svc/session_live.h"
 #include "svc/signaling.h"
 #include "svc/memo.h"
 #include "svc/session.h"
@@ -111,6 +112,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.signaling = signaling_new(&svc);
 	svc.memo = memo_new();
 	svc.sessions = sessions_new(&svc);
+	svc.session_live = session_live_new(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
@@ -177,6 +179,7 @@ static void worker_stop(struct worker *worker)
 	agents_free(&svc.agents);
 	signaling_free(&svc.signaling);
 	sessions_free(&svc.sessions);
+	session_live_free(&svc.session_live);
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
 	memo_free(&svc.memo);
@@ -188,6 +191,7 @@ static void worker_wake(struct worker *worker, int dead_slot)
 	if (dead_slot >= 0) {
 		agents_adopt(svc.agents);
 		signaling_slot_died(svc.signaling, dead_slot);
+		session_live_check_all(svc.session_live);
 	} else if (dead_slot == -2) {
 		http_server_balance(http);
 	}

@@ -15,6 +15,7 @@
 #include "core/settings.h"
 #include "ctl/ctl_import.h"
 #include "ctl/ctl_knowledge.h"
+#include "ctl/ctl_price.h"
 #include "db/db_admin.h"
 #include "leaf.h"
 #include "passwd.h"
@@ -28,7 +29,7 @@ struct ctl {
 	const char *config_path;
 	const char *overrides[OVERRIDES_MAX];
 	int overrides_count;
-	const char *dsn, *database, *source;
+	const char *dsn, *database, *source, *upstream, *from;
 	bool dry_run, print;
 	int argc;			/* what stands behind the verb */
 	char **argv;
@@ -208,6 +209,19 @@ static int run_knowledge(struct ctl *ctl)
 	return why[0] == '\0' ? status : complain(why, status);
 }
 
+static int run_price(struct ctl *ctl)
+{
+	struct ctl_price_opts opts = { .dsn = need_dsn(ctl), .upstream = ctl->upstream, .from = ctl->from, .argc = ctl->argc,
+		.argv = ctl->argv };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	status = ctl_price(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_genkey(struct ctl *ctl)
@@ -260,6 +274,8 @@ static const struct verb verbs[] = {
 	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN]", "account cfo/demo, room lobby, role assistant" },
 	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]", "usage, series, users, roles, rooms or messages" },
 	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
+	{ "price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
+	  "what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]" },
 	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
 	{ "version", run_version, 0, "", "" },
 	{ "help", run_help, 0, "", "" },
@@ -277,7 +293,8 @@ static int usage(FILE *out)
 static bool read_options(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' }, { "print", 0, NULL, 'p' },
-		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "upstream", 1, NULL, 'u' }, { "from", 1, NULL, 'f' },
+		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "c:o:h", longs, NULL)) != -1) {
@@ -291,6 +308,10 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->database = optarg;
 		else if (letter == 's')
 			ctl->source = optarg;
+		else if (letter == 'u')
+			ctl->upstream = optarg;
+		else if (letter == 'f')
+			ctl->from = optarg;
 		else if (letter == 'n')
 			ctl->dry_run = true;
 		else if (letter == 'p')

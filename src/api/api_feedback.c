@@ -62,3 +62,17 @@ void api_feedback_list(struct call *call)
 	repo_feedback_list(call->svc->db, call->req->task, call->req->task->who.user_id, q->after == SHAPE_NONE ? 0 : q->after,
 	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
 }
+
+static void on_withdrawn(void *arg, const bool *done, const struct pl_err *err)
+{
+	if (err != NULL)
+		call_fail(arg, err);
+	else
+		call_reply_empty(arg);
+}
+
+void api_feedback_withdraw(struct call *call)
+{
+	if (call_id(call, 0, &call->id))
+		repo_feedback_withdraw(call->svc->db, call->req->task, call->req->task->who.user_id, call->id, on_withdrawn, call);
+}

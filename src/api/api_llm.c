@@ -2,6 +2,8 @@
 /*
  * Routes of models and their answers.
  */
+#include <math.h>
+
 #include "api/call.h"
 #include "svc/agent.h"
 
@@ -96,6 +98,7 @@ static void on_generation(void *arg, const struct generation *g, const struct pl
 	out = (struct generation_out){ .id = g->id, .room_id = g->room_id, .role_id = g->role_id, .state = state_word(g->state),
 		.reply_to = or_none(g->reply_to, 0), .answer_seq = or_none(g->answer_seq, 0), .text = g->partial, .model = g->model,
 		.prompt_tokens = or_none(g->prompt_tokens, -1), .completion_tokens = or_none(g->completion_tokens, -1),
+		.cost_usd = g->cost_micros >= 0 ? (double)g->cost_micros / 1e6 : (double)NAN,
 		.error = g->error_code, .created_at = g->created_us, .ended_at = or_none(g->ended_us, 0) };
 	index = shm_gen_find(call->svc->shm, g->id, &info);
 	if (g->ended_us == 0 && index >= 0) {

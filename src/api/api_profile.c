@@ -6,27 +6,64 @@
 #include "api/user_shape.h"
 #include "db/repo_dashboard.h"
 #include "svc/layout.h"
+#include "svc/memo.h"
 
 #define PREFERENCES_MAX 16384
+#define SUMS_KEY "profile of nobody"
 
 /* ---- /api/profile ---- */
 
 struct profiling { struct call *call; struct user_out user; };
 
-static void on_profile(void *arg, const struct profile *p, const struct pl_err *err)
+static void profile_reply(struct call *call, const struct user_out *user, const struct profile *p)
 {
-	struct profiling *f = arg;
 	struct profile_usage usage;
 	struct profile_out out;
 
-	if (err != NULL) {
-		call_fail(f->call, err);
-		return;
-	}
 	usage = (struct profile_usage){ .messages = p->messages, .rooms = p->rooms, .sessions = p->sessions, .answers = p->answers,
 		.tokens = p->tokens, .cost_usd = (double)p->cost_micros / 1e6, .votes = p->votes };
-	out = (struct profile_out){ .user = &f->user, .preferences = p->preferences, .usage = &usage };
-	call_reply(f->call, &shape_profile_out, &out);
+	out = (struct profile_out){ .user = user, .preferences = p->preferences, .usage = &usage };
+	call_reply(call, &shape_profile_out, &out);
+}
+
+static void on_profile(void *arg, const struct profile *p, const struct pl_err *err)
+{
+	struct profiling *f = arg;
+
+	if (err != NULL)
+		call_fail(f->call, err);
+	else
+		profile_reply(f->call, &f->user, p);
+}
+
+static void on_sums(void *arg, const struct profile *p, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct profile sums;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	sums = *p;
+	sums.preferences = PL_STR_NONE;
+	memo_keep(call->svc->memo, PL_STR(SUMS_KEY), pl_strn((const char *)&sums, sizeof(sums)));
+	profile_reply(call, NULL, p);
+}
+
+/* Without a token: what everybody did together, and nobody's data. */
+static void nobodys_profile(struct call *call)
+{
+	struct pl_str kept = memo_find(call->svc->memo, PL_STR(SUMS_KEY));
+	struct profile sums;
+
+	if (kept.ptr == NULL) {
+		repo_profile(call->svc->db, call->req->task, 0, on_sums, call);
+		return;
+	}
+	memcpy(&sums, kept.ptr, sizeof(sums));
+	sums.preferences = PL_STR("{}");
+	profile_reply(call, NULL, &sums);
 }
 
 static void on_user(void *arg, const struct user *user, const struct pl_err *err)
@@ -47,7 +84,14 @@ static void on_user(void *arg, const struct user *user, const struct pl_err *err
 
 void api_profile(struct call *call)
 {
-	repo_user_get(call->svc->db, call->req->task, call->req->task->who.user_id, on_user, call);
+	int64_t user_id = call->req->task->who.user_id;
+
+	if (!call_anonymous(call, "profile"))
+		return;
+	if (user_id != 0)
+		repo_user_get(call->svc->db, call->req->task, user_id, on_user, call);
+	else
+		nobodys_profile(call);
 }
 
 static void on_preferences(void *arg, const bool *done, const struct pl_err *err)

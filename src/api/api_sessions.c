@@ -4,6 +4,7 @@
  */
 #include "api/session_shape.h"
 #include "svc/forms.h"
+#include "svc/session_live.h"
 
 bool session_admits(struct call *call)
 {
@@ -15,7 +16,7 @@ bool session_admits(struct call *call)
 
 struct session_caller session_caller_of(const struct call *call)
 {
-	return (struct session_caller){ call->req->task->who.user_id, call->req->config->s.guest };
+	return (struct session_caller){ .user_id = call->req->task->who.user_id, .guests = call->req->config->s.guest };
 }
 
 static void fail_field(struct call *call, const char *loc, const char *type, const char *msg)
@@ -72,6 +73,11 @@ void api_session_create(struct call *call)
 		session_make(call->svc, call->req->config, call->req->task, &want, on_made, call);
 }
 
+static bool is_anonymous(const struct call *call)
+{
+	return call->req->task->who.user_id == 0;
+}
+
 static void on_session(void *arg, const struct session *session, const struct pl_err *err)
 {
 	struct call *call = arg;
@@ -82,21 +88,31 @@ static void on_session(void *arg, const struct session *session, const struct pl
 		return;
 	}
 	session_shape(&out, session, call->req->task->pool);
+	if (is_anonymous(call))
+		out.developer_id = PL_STR_NONE;
 	call_reply(call, &shape_session_out, &out);
 }
 
+/* Without a token: the guest's whose UUID it is, and what the list shows. */
 void api_session_get(struct call *call)
 {
-	if (session_admits(call))
-		repo_session_get(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_session, call);
+	struct session_caller who = session_caller_of(call);
+
+	who.open = is_anonymous(call) && svc_anonymous(call->req->config, "sessions");
+	if (who.open || session_admits(call))
+		repo_session_get(call->svc->db, call->req->task, call->param[0], who, on_session, call);
 }
 
 static void on_ended(void *arg, const bool *done, const struct pl_err *err)
 {
-	if (err != NULL)
-		call_fail(arg, err);
-	else
-		call_reply_empty(arg);
+	struct call *call = arg;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	session_live_changed(call->svc, call->param[0]);
+	call_reply_empty(call);
 }
 
 void api_session_end(struct call *call)
@@ -110,11 +126,6 @@ void api_session_end(struct call *call)
 static int64_t or_else(int64_t value, int64_t otherwise)
 {
 	return value != SHAPE_NONE ? value : otherwise;
-}
-
-static bool is_anonymous(const struct call *call)
-{
-	return call->req->task->who.user_id == 0;
 }
 
 /* The query again, for the next page: filters as they came, escaped as they came. */
@@ -163,14 +174,6 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 	call_reply(call, &shape_sessions_page_out, &out);
 }
 
-static bool opened_to_all(const struct config *config, const char *route)
-{
-	for (int i = 0; i < config->s.anonymous.count; i++)
-		if (strcmp(config->s.anonymous.items[i], route) == 0)
-			return true;
-	return false;
-}
-
 void api_session_list(struct call *call)
 {
 	const struct sessions_query *q = call->query;
@@ -182,10 +185,8 @@ void api_session_list(struct call *call)
 		.end_us = or_else(q->end, 0), .descending = !pl_str_is(q->order, "asc"), .limit = (int)size,
 		.offset = paged ? (or_else(q->page, 1) - 1) * size : or_else(q->offset, 0) };
 
-	if (is_anonymous(call) && !opened_to_all(call->req->config, "sessions")) {
-		call_fail_code(call, PL_E_UNAUTHORIZED);
+	if (!call_anonymous(call, "sessions"))
 		return;
-	}
 	if (is_anonymous(call))
 		filter.developer = PL_STR_NONE;
 	repo_session_list(call->svc->db, call->req->task, &filter, on_list, call);

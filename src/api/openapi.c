@@ -109,6 +109,19 @@ static void write_json(struct pl_jw *w, const struct shape_field *f)
 	pl_jw_end_array(w);
 }
 
+static void write_ref_or_null(struct pl_jw *w, const char *name)
+{
+	pl_jw_key(w, "oneOf");
+	pl_jw_array(w);
+	pl_jw_object(w);
+	write_ref(w, name);
+	pl_jw_end_object(w);
+	pl_jw_object(w);
+	write_type(w, "null", false);
+	pl_jw_end_object(w);
+	pl_jw_end_array(w);
+}
+
 /* The members of one field's schema. */
 static void write_field(struct pl_jw *w, const struct shape_field *f)
 {
@@ -116,7 +129,10 @@ static void write_field(struct pl_jw *w, const struct shape_field *f)
 
 	switch (f->type) {
 	case T_OBJ:
-		write_ref(w, f->other->name);
+		if (nullable)
+			write_ref_or_null(w, f->other->name);
+		else
+			write_ref(w, f->other->name);
 		break;
 	case T_LIST:
 	case T_IDS:

@@ -120,6 +120,8 @@ void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
 			(void)ws_send_text(c->conn, pl_strn(text, (size_t)n));
 		if (!joined && c->dialect == &ws_signaling_compat && c->room_id == room_id)
 			c->dialect->ended(c, room_id);
+		if (!joined)
+			ws_call_ended(c, room_id);
 	}
 }
 

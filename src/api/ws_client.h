@@ -34,6 +34,8 @@ struct ws_dialect {
 };
 extern const struct ws_dialect ws_native, ws_room_compat, ws_signaling_compat, ws_metrics, ws_sessions;
 
+enum ws_feed_kind { WS_FEED_METRICS, WS_FEED_SESSIONS, WS_FEEDS };
+
 struct ws_client {
 	struct svc *svc;
 	struct ws_conn *conn;			/* NULL: closed */
@@ -50,7 +52,9 @@ struct ws_client {
 	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
 	bool room_open;
 	struct ws_questions *questions;		/* sockets of questions: whose, and what waits */
-	struct ws_feed *feed;			/* /ws/metrics and /ws/sessions: what it gets and when */
+	struct ws_feed *feeds[WS_FEEDS];	/* metrics and sessions: what it gets and when */
+	struct ws_watch *watches;		/* native: topics session:UUID */
+	struct ws_call *calls;			/* native: topics call:N */
 	int64_t expires_us;			/* wall time of the token's end */
 	int64_t typing_ns;			/* last typing frame that was passed on */
 	struct pl_caller who;
@@ -93,6 +97,23 @@ void ws_subs_remove(struct ws_client *client, struct hub_sub *sub);	/* only unli
 void ws_subs_drop(struct ws_client *client, struct hub_sub *sub);	/* unlinks and unsubscribes */
 void ws_subs_drop_all(struct ws_client *client);
 extern const struct hub_sub_ops ws_sub_ops;
+
+/* ws_feed.c: figures that change; /ws/metrics, /ws/sessions, and native topics of these names */
+const char *ws_feed_word(enum ws_feed_kind kind);
+/* The client is known, or setting `anonymous` names it. */
+bool ws_feed_may(const struct ws_client *client, enum ws_feed_kind kind);
+/* Sends the data as soon as they are there and then at their rhythm; again: sends them again. */
+void ws_feed_open(struct ws_client *client, enum ws_feed_kind kind);
+void ws_feed_close(struct ws_client *client, enum ws_feed_kind kind);
+/* Somebody logged in: those that are open show what is theirs. */
+void ws_feed_again(struct ws_client *client);
+
+/* ws_call.c: one frame of a call from a joined or joining peer; id: of the frame, for the error. */
+struct signaling_peer;
+void ws_call_relay(struct ws_client *client, struct signaling_peer *peer, struct pl_task *task, const struct pl_jval *frame,
+    struct pl_str id);
+/* The user of native sockets is no member of the room any more. */
+void ws_call_ended(struct ws_client *client, int64_t room_id);
 
 /* ws_render.c: an event as a frame of a dialect; NULL when that dialect has none for it. Kept in the event. */
 struct ws_buf *ws_render(struct hub_event *event, enum hub_dialect dialect);

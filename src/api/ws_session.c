@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "leaf.h"
 #include "svc/session.h"
+#include "svc/session_live.h"
 
 #define WAITING_MAX 32
 #define KEY_MAX 64
@@ -46,7 +47,7 @@ static void step_end(struct step *step)
 
 static struct session_caller caller_of(const struct ws_client *client)
 {
-	return (struct session_caller){ client->who.user_id, svc_config(client->svc)->s.guest };
+	return (struct session_caller){ .user_id = client->who.user_id, .guests = svc_config(client->svc)->s.guest };
 }
 
 static void send_message(struct ws_client *client, struct pl_str text, struct pl_str collected, bool complete, const char *id)
@@ -69,12 +70,20 @@ static void send_message(struct ws_client *client, struct pl_str text, struct pl
 
 /* ---- opening ---- */
 
+static void on_discarded(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct step *step = arg;
+
+	session_live_changed(step->client->svc, pl_str(step->client->session->id));
+	step_end(step);
+}
+
 /* A page that is loaded often must not use up its sessions: one in which nothing was said goes with its socket. */
 static void discard(struct ws_client *client)
 {
 	struct pl_task *task = ws_client_task(client);
 
-	repo_session_discard(client->svc->db, task, pl_str(client->session->id), NULL, NULL);
+	repo_session_discard(client->svc->db, task, pl_str(client->session->id), on_discarded, step_new(client, task));
 	pl_task_release(&task);
 }
 

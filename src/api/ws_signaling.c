@@ -6,8 +6,6 @@
  *
  * What comes before it is known to be a member waits.
  */
-#include <ctype.h>
-
 #include "api/ws_client.h"
 #include "db/repo_room.h"
 #include "svc/limits.h"
@@ -34,93 +32,14 @@ static void on_deliver(void *owner, struct pl_str frame)
 		(void)ws_send_text(client->conn, frame);
 }
 
-/* ---- relaying ---- */
-
-static bool is_word(struct pl_str key)
-{
-	for (size_t i = 0; i < key.len; i++)
-		if (strchr("_-", key.ptr[i]) == NULL && !isalnum((unsigned char)key.ptr[i]))
-			return false;
-	return key.len > 0;
-}
-
-/* The frame with its true sender; what the client said about that is dropped. false: a member's name is no plain word. */
-static bool rewrite(const struct ws_client *client, const struct pl_jval *frame, struct pl_pool *pool, struct pl_buf *out)
-{
-	static const char *const ours[] = { "from", "user_id", "username" };
-	struct pl_jw w = PL_JW(out);
-
-	pl_jw_object(&w);
-	for (const struct pl_jval *v = frame->first; v != NULL; v = v->next) {
-		bool skip = false;
-
-		for (size_t i = 0; i < PL_COUNT(ours); i++)
-			skip = skip || pl_str_is(v->key, ours[i]);
-		if (skip)
-			continue;
-		if (!is_word(v->key))
-			return false;
-		pl_jw_kraw(&w, pl_str_dup(pool, v->key).ptr, v->raw);
-	}
-	pl_jw_kcstr(&w, "from", client->signaling->peer.id);
-	pl_jw_ki64(&w, "user_id", client->who.user_id);
-	pl_jw_kcstr(&w, "username", client->who.name);
-	pl_jw_end_object(&w);
-	return true;
-}
-
-enum kind { KIND_JOIN, KIND_LEAVE, KIND_OFFER, KIND_ANSWER, KIND_CANDIDATE, KIND_COUNT };
-
-static enum kind kind_of(struct pl_str type)
-{
-	static const char *const words[] = { "join", "leave", "offer", "answer", "candidate" };
-	int kind = 0;
-
-	while (kind < KIND_COUNT && !pl_str_is(type, words[kind]))
-		kind++;
-	return (enum kind)kind;
-}
-
-/* What forbids relaying it, as err->code; PL_E_OK: nothing. */
-static void check(struct ws_client *client, enum kind kind, const struct pl_jval *frame, struct pl_err *err)
-{
-	const struct pl_jval *to = pl_json_get(frame, "to");
-
-	if (kind == KIND_COUNT)
-		pl_err_set(err, PL_E_UNKNOWN_TYPE, "type must be join, offer, answer, candidate or leave");
-	else if (frame->raw.len > SIGNALING_FRAME_MAX - 256)
-		pl_err_set(err, PL_E_TOO_LARGE, "a frame may have at most %d bytes", SIGNALING_FRAME_MAX - 256);
-	else if (to != NULL && (to->type != PL_J_STRING || to->text.len != SIGNALING_ID))
-		pl_err_set(err, PL_E_INVALID, "to must be the id of a peer, as it came in from");
-	else if (to == NULL && kind >= KIND_OFFER)
-		pl_err_set(err, PL_E_INVALID, "to is needed: an %s goes to one peer", kind == KIND_OFFER ? "offer" :
-		    kind == KIND_ANSWER ? "answer" : "ICE candidate");
-	else if (kind != KIND_JOIN && client->signaling->peer.joined_ns == 0)
-		pl_err_set(err, PL_E_INVALID, "join comes first");
-	else
-		(void)limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, err);
-}
-
 static void relay(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
 {
-	struct signaling_peer *peer = &client->signaling->peer;
-	enum kind kind = kind_of(pl_json_str(pl_json_get(frame, "type")));
-	struct pl_buf out = PL_BUF(task->pool);
 	struct pl_err err = { 0 };
 
-	check(client, kind, frame, &err);
-	if (err.code == PL_E_OK && !rewrite(client, frame, task->pool, &out))
-		pl_err_set(&err, PL_E_BAD_FRAME, "names of members must be plain words");
-	if (err.code != PL_E_OK) {
-		ws_client_error(client, PL_STR_NONE, &err);
-		return;
-	}
-	if (kind == KIND_JOIN)
-		signaling_join(peer);
-	if (kind == KIND_LEAVE)
-		signaling_leave(client->svc->signaling, peer, pl_buf_str(&out));
+	if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, &err))
+		ws_call_relay(client, &client->signaling->peer, task, frame, PL_STR_NONE);
 	else
-		signaling_send(client->svc->signaling, peer, pl_json_str(pl_json_get(frame, "to")), pl_buf_str(&out));
+		ws_client_error(client, PL_STR_NONE, &err);
 }
 
 /* ---- opening ---- */

@@ -80,6 +80,34 @@ bool db_import_document(struct db_import *import, const struct import_document *
 	return good;
 }
 
+bool db_import_price(struct db_import *import, const struct import_price *in, struct pl_pool *pool, const char **text_r,
+    char why[512])
+{
+	const char *params[] = { in->upstream, in->model, in->prompt, in->completion, in->from };
+
+	*text_r = migrate_value(import->pg, pool, "SELECT price_set($1::text, $2::text, $3::text::numeric, $4::text::numeric, "
+	    "coalesce($5::text::date, (now() AT TIME ZONE 'UTC')::date))", PL_COUNT(params), params, why);
+	return *text_r != NULL;
+}
+
+bool db_import_price_remove(struct db_import *import, const struct import_price *in, struct pl_pool *pool,
+    const char **text_r, char why[512])
+{
+	const char *params[] = { in->upstream, in->model, in->from };
+
+	*text_r = migrate_value(import->pg, pool, "SELECT price_remove($1::text, $2::text, $3::text::date)", PL_COUNT(params),
+	    params, why);
+	return *text_r != NULL;
+}
+
+bool db_import_prices(struct db_import *import, struct pl_pool *pool, const char **text_r, char why[512])
+{
+	*text_r = migrate_value(import->pg, pool, "SELECT format('%-12s %-40s %12s %12s  %s', 'UPSTREAM', 'MODEL', 'PROMPT', "
+	    "'COMPLETION', 'FROM') || E'\n' || string_agg(format('%-12s %-40s %12s %12s  %s', p.upstream, p.model, p.prompt_usd, "
+	    "p.completion_usd, p.valid_from), E'\n' ORDER BY p.model, p.upstream, p.valid_from) FROM model_prices p", 0, NULL, why);
+	return *text_r != NULL;
+}
+
 bool db_import_close(struct db_import **import, bool keep, char why[512])
 {
 	bool good = migrate_exec((*import)->pg, keep ? "COMMIT" : "ROLLBACK", keep ? "commit" : "rollback", why);

@@ -24,6 +24,16 @@ bool db_import_over(struct db_import *import, const char *source, const char *ki
 struct import_document { const char *source, *title, *text, *sha256, *chunks; };
 /* Calls knowledge_put(); *fresh_r: its text was not there before. */
 bool db_import_document(struct db_import *import, const struct import_document *in, bool *fresh_r, char why[512]) PL_MUSTCHECK;
+/* Prices of models; days are texts YYYY-MM-DD, `from` NULL: today (set), every day (remove). Each gives one text. */
+struct import_price { const char *upstream, *model, *prompt, *completion, *from; };
+/* Calls price_set(): how many answers were charged. */
+bool db_import_price(struct db_import *import, const struct import_price *in, struct pl_pool *pool, const char **text_r,
+    char why[512]) PL_MUSTCHECK;
+/* Calls price_remove(): how many prices went. */
+bool db_import_price_remove(struct db_import *import, const struct import_price *in, struct pl_pool *pool,
+    const char **text_r, char why[512]) PL_MUSTCHECK;
+/* A table for people, "" when it is empty. */
+bool db_import_prices(struct db_import *import, struct pl_pool *pool, const char **text_r, char why[512]) PL_MUSTCHECK;
 /* Commits (keep) or takes everything back, closes, clears *import. */
 bool db_import_close(struct db_import **import, bool keep, char why[512]) PL_MUSTCHECK;
 

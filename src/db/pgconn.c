@@ -381,7 +381,7 @@ bool pgconn_away(const struct pgconn *conn)
 
 bool pgconn_send(struct pgconn *conn, struct pgcall *call)
 {
-	static const int formats[PGCALL_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	static const int formats[PGCALL_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
 	bool good;
 
 	PL_BUG(conn->state != READY);

@@ -28,9 +28,11 @@ static void on_profile(struct pgcall *call, const PGresult *res, const struct pl
 
 void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_profile_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_PROFILE, on_profile, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, user_id != 0 ? S_PROFILE : S_PROFILE_ALL, on_profile, (pgcall_done_fn *)done,
+	    arg);
 
-	pgcall_i64(call, user_id);
+	if (user_id != 0)
+		pgcall_i64(call, user_id);
 	pgcall_start(call);
 }
 

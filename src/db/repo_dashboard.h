@@ -12,6 +12,7 @@
 /* preferences: a JSON object */
 struct profile { struct pl_str preferences; int64_t messages, rooms, sessions, answers, tokens, cost_micros, votes; };
 typedef void (repo_profile_fn)(void *arg, const struct profile *profile, const struct pl_err *err);
+/* user_id 0: sums over everybody, no preferences. */
 void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_profile_fn *done, void *arg);
 /* preferences: a checked JSON object of at most 16 KiB. */
 void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences, db_done_fn *done,

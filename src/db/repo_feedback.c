@@ -80,3 +80,12 @@ void repo_feedback_list(struct db *db, struct pl_task *task, int64_t user_id, in
 	pgcall_i32(call, limit);
 	pgcall_start(call);
 }
+
+void repo_feedback_withdraw(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FEEDBACK_WITHDRAW, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, user_id);
+	pgcall_i64(call, id);
+	pgcall_start(call);
+}

@@ -24,6 +24,9 @@ void repo_feedback_give(struct db *db, struct pl_task *task, int64_t user_id, in
 void repo_feedback_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
     repo_feedback_list_fn *done, void *arg);
 
+/* One of the user's own. PL_E_NOT_FOUND. */
+void repo_feedback_withdraw(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, db_done_fn *done, void *arg);
+
 /* Texts are absent where the column is NULL; context, options and state are JSON texts. */
 struct feedback_request {
 	int64_t number;

@@ -28,6 +28,7 @@ static void read_generation(struct pgrow *row, struct generation *gen)
 	gen->started_us = pgrow_time(row);
 	gen->first_text_us = pgrow_time(row);
 	gen->ended_us = pgrow_time(row);
+	gen->cost_micros = pgrow_i64_or(row, -1);
 }
 
 static void add_id(struct pgcall *call, struct pl_str id)
@@ -108,6 +109,7 @@ void repo_generation_end(struct db *db, struct pl_task *task, const struct gener
 	pgcall_i64_or_null(call, in->completion_tokens, -1);
 	pgcall_i64_or_null(call, in->answer_seq, 0);
 	pgcall_time(call, in->first_text_us);
+	pgcall_i64_or_null(call, in->cost_micros, -1);
 	pgcall_start(call);
 }
 

@@ -15,6 +15,7 @@ struct generation {
 	int state;
 	struct pl_str upstream, model, error_code, partial;	/* absent when none */
 	int64_t prompt_tokens, completion_tokens;		/* -1: unknown */
+	int64_t cost_micros;			/* of a US dollar; -1: not known, or it runs */
 	int64_t answer_seq;			/* 0: none */
 	int64_t created_us, started_us, first_text_us, ended_us;
 };
@@ -43,6 +44,7 @@ struct generation_end {
 	struct pl_str partial;			/* text so far when there is no answer message; absent: none */
 	struct pl_str upstream, model;		/* what really answered; absent: unchanged */
 	int64_t prompt_tokens, completion_tokens, answer_seq, first_text_us;	/* -1, -1, 0, 0 when unknown */
+	int64_t cost_micros;			/* as the upstream told; -1: it did not */
 };
 /* follow_up_seq > 0: answer that message next (asked by follow_up_asker). ended false: somebody ended it before. */
 struct generation_ended { bool ended; int64_t room_id, role_id, follow_up_seq, follow_up_asker; };

@@ -10,7 +10,7 @@
 static const char *const kind_words[] = { "chat", "guided", "usage", NULL };
 static const char *const state_words[] = { "open", "ended", "expired", NULL };
 static const char *const author_words[] = { "user", "assistant", NULL };
-static const char *const outcome_words[] = { "done", "failed", "cancelled", "interrupted" };
+static const char *const outcome_words[] = { "done", "failed", "cancelled", "interrupted", NULL };
 
 static void read_slots(struct pgrow *row, struct session *s)
 {
@@ -115,6 +115,7 @@ void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, st
 	pgcall_text(call, key);
 	pgcall_i64(call, who.user_id);
 	pgcall_bool(call, who.guests);
+	pgcall_bool(call, who.open);
 	pgcall_start(call);
 }
 
@@ -234,6 +235,43 @@ void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id,
 	pgcall_start(call);
 }
 
+static void on_log(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct session_log log = { .count = 0 };
+
+	if (err == NULL) {
+		struct session_entry *rows;
+
+		log.count = repo_rows(call, res, &log.more);
+		rows = pl_alloc(call->task->pool, ((size_t)log.count + 1) * sizeof(*rows));
+		for (int i = 0; i < log.count; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+
+			rows[i].seq = pgrow_i64(&row);
+			rows[i].author = pgrow_word(&row, author_words, SESSION_USER);
+			rows[i].content = pgrow_text(&row);
+			rows[i].state = pgrow_word(&row, outcome_words, SESSION_DONE);
+			rows[i].model = pgrow_text(&row);
+			rows[i].citations = pgrow_text(&row);
+			rows[i].created_us = pgrow_time(&row);
+		}
+		log.rows = rows;
+	}
+	DONE(repo_session_log_fn, call)(call->arg, err == NULL ? &log : NULL, err);
+}
+
+void repo_session_log(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int limit,
+    repo_session_log_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_LOG, on_log, (pgcall_done_fn *)done, arg);
+
+	repo_keep_limit(call, limit);
+	add_id(call, id);
+	pgcall_i64(call, after);
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}
+
 void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in, db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_SESSION_ANSWER, repo_on_status, (pgcall_done_fn *)done, arg);
@@ -250,6 +288,8 @@ void repo_session_answer(struct db *db, struct pl_task *task, const struct sessi
 	pgcall_bool(call, in->is_complete);
 	pgcall_bool(call, in->again);
 	pgcall_text(call, in->citations);
+	pgcall_text(call, in->upstream);
+	pgcall_i64_or_null(call, in->cost_micros, -1);
 	pgcall_start(call);
 }
 

@@ -30,7 +30,11 @@ struct session {
 };
 typedef void (repo_session_fn)(void *arg, const struct session *session, const struct pl_err *err);
 
-struct session_caller { int64_t user_id; bool guests; };
+struct session_caller {
+	int64_t user_id;
+	bool guests;
+	bool open;				/* imported ones can be seen as analysts see them */
+};
 
 struct session_new {
 	struct pl_str id, address;		/* address: what guests are counted by */
@@ -73,6 +77,14 @@ typedef void (repo_session_history_fn)(void *arg, const struct session_history *
 void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
     repo_session_history_fn *done, void *arg);
 
+/* A message as it is stored; model and citations (JSON) absent: none. */
+struct session_entry { int64_t seq, created_us; int author, state; struct pl_str content, model, citations; };
+struct session_log { const struct session_entry *rows; int count; bool more; };
+typedef void (repo_session_log_fn)(void *arg, const struct session_log *log, const struct pl_err *err);
+/* Messages with seq > after, ascending. state: enum session_outcome. */
+void repo_session_log(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int limit,
+    repo_session_log_fn *done, void *arg);
+
 enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
 struct session_answer {
 	struct pl_str id;
@@ -84,6 +96,8 @@ struct session_answer {
 	struct pl_str requested;		/* absent: none */
 	bool is_complete, again;		/* again: it may be stored already */
 	struct pl_str citations;		/* JSON list; absent: none */
+	struct pl_str upstream;			/* absent: none was asked */
+	int64_t cost_micros;			/* as the upstream told; -1: it did not */
 };
 /* PL_E_NOT_FOUND. */
 void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in, db_done_fn *done, void *arg);

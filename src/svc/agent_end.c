@@ -184,6 +184,7 @@ void agent_finish(struct agent_job *job, const struct llm_result *result, const 
 	if (result != NULL) {
 		job->end.prompt_tokens = result->prompt_tokens;
 		job->end.completion_tokens = result->completion_tokens;
+		job->end.cost_micros = result->cost_micros;
 		if (result->first_us >= 0)
 			shm_count(job->agents->svc->shm, SHM_M_llm_first_us, result->first_us);
 	}

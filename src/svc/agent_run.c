@@ -247,7 +247,7 @@ struct agent_job *agent_job_new(struct agents *agents, const struct config *conf
 
 	*job = (struct agent_job){ .agents = agents, .config = config_hold(config), .task = task, .question = *q, .role = *role,
 		.index = -1, .next = agents->jobs,
-		.end = { .prompt_tokens = -1, .completion_tokens = -1 } };
+		.end = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1 } };
 	job->question.asker_name = pl_str_dup(task->pool, q->asker_name);
 	job->question.room_name = pl_str_dup(task->pool, q->room_name);
 	job->role.name = pl_str_dup(task->pool, role->name);

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "log.h"
 #include "svc/hub_rooms.h"
+#include "svc/session_live.h"
 #include "svc/signaling.h"
 
 #define RING_BUDGET 2048	/* events per loop turn: sockets want to be served in between */
@@ -263,6 +264,10 @@ static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
 		if (hub->svc->signaling != NULL)
 			signaling_on_ring(hub->svc->signaling, from_slot, data);
 		break;
+	case RING_SESSION:
+		if (hub->svc->session_live != NULL)
+			session_live_on_ring(hub->svc->session_live, data);
+		break;
 	case RING_REVOKED:
 		memcpy(&login_id, data.ptr, sizeof(login_id));
 		if (hub->svc->on_revoked != NULL)
@@ -280,6 +285,8 @@ static void on_lapped(void *arg, int from_slot)
 	shm_count(hub->svc->shm, SHM_M_ring_laps, 1);
 	hub_log_check_all(hub);
 	hub_generation_check_all(hub);
+	if (hub->svc->session_live != NULL)
+		session_live_check_all(hub->svc->session_live);
 }
 
 static void tick_room(struct hub *hub, struct hub_room *room)

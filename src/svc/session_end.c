@@ -7,6 +7,7 @@
 #include "json.h"
 #include "log.h"
 #include "svc/session_job.h"
+#include "svc/session_live.h"
 
 #define RETRY_S 1
 
@@ -19,7 +20,7 @@ struct session_job *session_job_new(struct sessions *sessions, const struct conf
 
 	*job = (struct session_job){ .sessions = sessions, .config = config_hold(config), .task = task, .next = sessions->jobs,
 		.index = -1, .state = { .requested = -1 },
-		.end = { .prompt_tokens = -1, .completion_tokens = -1, .state = SESSION_DONE } };
+		.end = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1, .state = SESSION_DONE } };
 	memcpy(job->id, id, sizeof(job->id));
 	job->retry = evtimer_new(sessions->svc->worker->base, store_again, job);
 	PL_BUG(job->retry == NULL);
@@ -158,6 +159,7 @@ static void on_stored(void *arg, const bool *done, const struct pl_err *err)
 		evtimer_add(job->retry, &pause);
 		return;
 	}
+	session_live_changed(job->sessions->svc, pl_str(job->id));
 	session_job_tell(job, job->err.code != PL_E_OK ? &job->err : NULL);
 	session_job_free(job);
 }
@@ -173,16 +175,33 @@ static void store_again(evutil_socket_t fd, short what, void *arg)
 	store_send(arg);
 }
 
+/* The tokens and the cost of the form's question belong to the answer too. */
+static void add_extraction(struct session_job *job)
+{
+	struct session_answer *end = &job->end;
+	bool alone = end->model.ptr == NULL;		/* the form answered by itself */
+
+	if (!job->extracting)
+		return;
+	if (job->extract_prompt > 0)
+		end->prompt_tokens = job->extract_prompt + (end->prompt_tokens > 0 ? end->prompt_tokens : 0);
+	if (job->extract_completion > 0)
+		end->completion_tokens = job->extract_completion + (end->completion_tokens > 0 ? end->completion_tokens : 0);
+	if (alone)
+		end->model = job->extract_model;
+	/* where one of the two is not told, the price table charges both */
+	if (alone || end->cost_micros < 0 || job->extract_cost < 0)
+		end->cost_micros = alone ? job->extract_cost : -1;
+	else
+		end->cost_micros += job->extract_cost;
+}
+
 void session_job_store(struct session_job *job)
 {
 	job->end.id = pl_str(job->id);
 	job->end.question = job->question;
 	job->end.content = pl_buf_str(&job->text);
-	if (job->extract_prompt > 0)
-		job->end.prompt_tokens = job->extract_prompt + (job->end.prompt_tokens > 0 ? job->end.prompt_tokens : 0);
-	if (job->extract_completion > 0)
-		job->end.completion_tokens = job->extract_completion +
-		    (job->end.completion_tokens > 0 ? job->end.completion_tokens : 0);
+	add_extraction(job);
 	if (job->form != NULL && !job->adopted) {
 		job->end.slots = slots_json(job);
 		job->end.requested = job->step.requested >= 0 ? pl_str(job->form->slots[job->step.requested].name) : PL_STR_NONE;
@@ -202,6 +221,7 @@ void session_adopt(struct sessions *sessions, const struct shm_gen_info *info, s
 	job->question = info->reply_to_seq;
 	job->end.state = SESSION_INTERRUPTED;
 	job->end.again = true;
+	job->end.upstream = pl_str(job->config->s.llm_default);
 	place.state = SHM_GEN_RUNNING;
 	job->index = shm_gen_take(sessions->svc->shm, &place);
 	session_job_text(job, text);

@@ -44,6 +44,9 @@ struct session_job {
 	struct event *retry;
 	struct session_answer end;
 	int64_t extract_prompt, extract_completion;	/* tokens of the form's question to the model */
+	int64_t extract_cost;			/* what that upstream told; -1: it did not */
+	struct pl_str extract_model;
+	bool extracting;			/* there was such a question */
 	struct pl_err err;			/* of the model; PL_E_OK: none */
 };
 

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "svc/knowledge.h"
 #include "svc/session_job.h"
+#include "svc/session_live.h"
 
 #define EXTRACT_MAX_BYTES 8192
 #define CANNOT_ANSWER "I cannot answer that right now."
@@ -61,6 +62,7 @@ static void on_answered(void *arg, const struct llm_result *result, const struct
 	job->end.model = pl_str_dup(job->task->pool, result->model);
 	job->end.prompt_tokens = result->prompt_tokens;
 	job->end.completion_tokens = result->completion_tokens;
+	job->end.cost_micros = result->cost_micros;
 	job->end.state = job->cut ? SESSION_INTERRUPTED : failed ? SESSION_FAILED : SESSION_DONE;
 	shm_count(job->sessions->svc->shm, job->end.state == SESSION_DONE ? SHM_M_llm_done : SHM_M_llm_failed, 1);
 	if (failed || job->cut) {
@@ -101,6 +103,7 @@ static void ask(struct session_job *job, struct llm_request *request, llm_delta_
 	job->task->deadline_ns = pl_now_ns() + (request->upstream != NULL ? request->upstream->total_timeout + 1000 : 600000) *
 	    PL_NS_PER_MS;
 	shm_count(job->sessions->svc->shm, SHM_M_llm_started, 1);
+	job->end.upstream = pl_str(job->config->s.llm_default);
 	job->call = llm_ask(job->sessions->svc->llm, job->task, request, delta, done, job);
 }
 
@@ -108,7 +111,7 @@ static void on_history(void *arg, const struct session_history *history, const s
 {
 	struct session_job *job = arg;
 	struct llm_request request = { .config = job->config, .temperature = (double)NAN };
-	struct llm_result nothing = { .prompt_tokens = -1, .completion_tokens = -1, .model = PL_STR("none") };
+	struct llm_result nothing = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1, .model = PL_STR("none") };
 	struct llm_message *messages;
 	struct pl_err gone = { 0 };
 
@@ -159,6 +162,7 @@ static void on_said(void *arg, const int64_t *seq, const struct pl_err *err)
 		return;
 	}
 	job->question = info.reply_to_seq = *seq;
+	session_live_changed(job->sessions->svc, pl_str(job->id));
 	if (job->form != NULL && job->form_text.len > 0 && !job->step.question) {
 		add_form_text(job);
 		session_job_store(job);
@@ -210,6 +214,9 @@ static void on_extracted(void *arg, const struct llm_result *result, const struc
 		job->extract_prompt = result->prompt_tokens;
 	if (result->completion_tokens > 0)
 		job->extract_completion = result->completion_tokens;
+	job->extract_cost = result->cost_micros;
+	job->extract_model = pl_str_dup(job->task->pool, result->model);
+	job->extracting = true;
 	/* without a model, or when it talks nonsense, the patterns' findings stand */
 	if (err != NULL || !form_take_model(job->form, job->task->pool, pl_buf_str(&job->extracted), job->message, &job->step))
 		pl_log(PL_LOG_INFO, job->task, "form goes on with its patterns", "session=%.8s error=%s", job->id,

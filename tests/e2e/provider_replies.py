@@ -60,7 +60,8 @@ class Reply:
 
     def counts(self):
         prompt = sum(len(str(m.get("content")).split()) for m in self.body.get("messages", []))
-        return {"prompt_tokens": prompt, "completion_tokens": self.tokens, "total_tokens": prompt + self.tokens}
+        cost = {"cost": float(self.opts["cost"])} if "cost" in self.opts else {}   # OpenRouter
+        return {"prompt_tokens": prompt, "completion_tokens": self.tokens, "total_tokens": prompt + self.tokens, **cost}
 
     async def text(self, words):
         for word in words:

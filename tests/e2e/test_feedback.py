@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from parlour import wait_for
+from usagedata import analyst, day, send, session, settled
 
 
 def vote(user, kind, target, score, **more):
@@ -128,3 +129,104 @@ def test_idempotency(ann):
     first = ann.post("/api/feedback", body, headers={"Idempotency-Key": "vote-1"})
     again = ann.post("/api/feedback", body, headers={"Idempotency-Key": "vote-1"})
     assert first.status_code == again.status_code == 201 and first.text == again.text
+
+
+# ---- what votes do to the figures ----
+
+def figures(user, **wanted):
+    """feedback_score and acceptance_rate of /api/metrics, once they are these."""
+    got = settled(user, "/api/metrics", lambda a: all(a[name]["value"] == value for name, value in wanted.items()))
+    return {name: got[name]["value"] for name in wanted}
+
+
+def withdraw(user, answer):
+    gone = user.delete(f"/api/feedback/{answer.json()['id']}")
+    assert gone.status_code == 204, gone.text
+
+
+def answered(user, room, rows):
+    """One question to the room's role: (seq of the answer, its generation) once its use is noted."""
+    seq = user.say(room, "what is there?").json()["seq"]
+    return tuple(wait_for(lambda: rows(
+        "SELECT g.answer_seq, g.id::text FROM generations g JOIN usage u ON u.generation_id = g.id "
+        f"WHERE g.room_id = {room} AND g.reply_to_seq = {seq} AND g.state = 'done'"))[0])
+
+
+def test_votes_on_sessions_reach_the_figures(shared, rows):
+    user = shared.register()
+    first, second = (make_session(rows, user.id) for _ in range(2))
+    vote(user, "session", first, 1)
+    other = vote(user, "session", second, 0)
+    assert figures(user, feedback_score=(5 + 3) / 2, acceptance_rate=100)  # 1 is 5 of 5, 0 is 3 of 5
+    vote(user, "session", second, -1)
+    assert figures(user, feedback_score=(5 + 1) / 2, acceptance_rate=50)
+    withdraw(user, other)
+    assert figures(user, feedback_score=5, acceptance_rate=100)
+    assert accepted(rows, second) is None
+    assert user.delete(f"/api/feedback/{other.json()['id']}").status_code == 404, "it is gone"
+
+
+def test_only_ones_own_vote_can_be_withdrawn(ann, ben, rows):
+    mine = vote(ann, "session", make_session(rows, ann.id), 1).json()["id"]
+    assert ben.delete(f"/api/feedback/{mine}").status_code == 404
+    assert ben.delete("/api/feedback/0").status_code == 404
+    assert [v["score"] for v in ann.get(f"/api/feedback?after={mine - 1}&limit=1").json()] == [1]
+
+
+def test_an_answer_and_its_message_are_one_thing(shared, rows):
+    ann, ben = shared.register(), shared.register()
+    room = ann.room(role_ids=[ann.role()["id"]])["id"]
+    ben.post(f"/api/rooms/{room}/join")
+    seq, generation = answered(ann, room, rows)
+    question = vote(ann, "message", f"{room}.{seq - 1}", -1)
+    assert question.status_code == 201, "people's messages may be judged; no figure is theirs"
+    on_message = vote(ann, "message", f"{room}.{seq}", 1)
+    assert figures(ann, feedback_score=5, acceptance_rate=100)
+    vote(ann, "generation", generation, -0.5)
+    assert figures(ann, feedback_score=2, acceptance_rate=0), "the newer of the two: 3 + 2 * -0.5"
+    vote(ben, "generation", generation, 1)
+    assert figures(ann, feedback_score=3.5, acceptance_rate=100), "mean of -0.5 and 1 is 0.25: 3 + 2 * 0.25"
+    vote(ann, "message", f"{room}.{seq}", 0)
+    assert figures(ann, feedback_score=4), "mean of 0 and 1"
+    withdraw(ann, on_message)
+    assert figures(ann, feedback_score=3.5), "the vote on the answer is there still"
+    assert [tuple(r) for r in rows(f"SELECT vote, accepted_flag FROM usage WHERE generation_id = '{generation}'")] == [(0.25, True)]
+
+
+def test_a_vote_may_come_before_the_use_is_noted(shared, rows):
+    user = shared.register()
+    room = user.room(role_ids=[user.role()["id"]])["id"]
+    generation = answered(user, room, rows)[1]
+    old = rows(f"DELETE FROM usage WHERE generation_id = '{generation}' RETURNING room_id, role_id, user_id, model")[0]
+    vote(user, "generation", generation, -1)
+    rows("INSERT INTO usage (generation_id, room_id, role_id, user_id, model, state) "
+         f"VALUES ('{generation}', {old[0]}, {old[1]}, {old[2]}, '{old[3]}', 'done')")
+    assert figures(user, feedback_score=1, acceptance_rate=0)
+
+
+def test_votes_stand_in_for_what_an_import_says(shared, rows):
+    boss = analyst(shared, rows)
+    name = f"dev-{uuid.uuid4().hex[:8]}"
+    send(boss, [session(n, day(1), session_id=f"{name}-{n}", developer_id=name, accepted_flag=True,
+                       feedback_score=score) for n, score in enumerate((2, 4))])
+
+    def mine(**wanted):
+        got = settled(boss, f"/api/metrics?developer_id={name}", lambda a: all(a[k]["value"] == v for k, v in wanted.items()))
+        return got["feedback_score"]["value"]
+
+    assert mine(feedback_score=3, acceptance_rate=100)
+    given = vote(boss, "session", f"{name}-0", -1)
+    assert given.status_code == 201
+    assert mine(feedback_score=2.5, acceptance_rate=50), "(1 + 4) / 2: the import's 2 does not count beside the vote"
+    withdraw(boss, given)
+    assert mine(feedback_score=3, acceptance_rate=100), "the import's own figures are back"
+    assert boss.get(f"/api/sessions/{name}-0").json()["accepted_flag"] is True
+
+
+def test_metrics_socket_notices_a_vote(shared, rows):
+    user = shared.register()
+    mine = make_session(rows, user.id)
+    with user.ws("/ws/metrics", native=False) as sock:
+        assert sock.expect("metrics")["data"]["feedback_score"]["value"] is None
+        vote(user, "session", mine, 0.5)
+        assert sock.expect("metrics", timeout=12)["data"]["feedback_score"]["value"] == 4

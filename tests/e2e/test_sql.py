@@ -210,7 +210,7 @@ def test_one_generation_per_room_and_role_and_its_follow_up(sql, user):
     role = sql("SELECT id FROM role_create(%s, %s, '', NULL, NULL, NULL, NULL, 9)", owner, new_name())[0][0]
     room = make_room(sql, owner, roles=[role])
     begin = "SELECT generation_begin(%s, %s, %s, %s, %s, NULL, NULL, 'host', 1, 0, %s)"
-    end = "SELECT status, follow_up_seq FROM generation_end(%s, 'done', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"
+    end = "SELECT status, follow_up_seq FROM generation_end(%s, 'done', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"
     ids = [str(uuid.uuid4()) for _ in range(3)]
     assert sql(begin, ids[0], room, role, owner, 2, 1) == [("ok",)]
     assert sql(begin, ids[1], room, role, owner, 3, 1) == [("busy",)]

@@ -162,14 +162,8 @@ def test_users_see_their_own_answers_of_models(shared, boss, rows):
     assert rows(f"SELECT answers FROM v_usage WHERE username = '{ann.name}'")[0][0] == 1
 
 
-def test_prices_are_charged(rows):
-    rows("INSERT INTO model_prices VALUES ('big', 'm1', 3, 15)")
-    assert rows("SELECT usage_cost('big', 'm1', 1000, 200), usage_cost('big', 'm2', 1, 1), usage_cost('local', 'x', 9, 9)")[0] \
-        == (6000, None, 0)
-
-
 def test_anonymous_is_off_by_default(shared):
-    for path in ("/api/metrics", "/api/metrics/raw", "/api/insights"):
+    for path in ("/api/metrics", "/api/metrics/raw", "/api/insights", "/api/profile", "/api/sessions", "/api/sessions/x"):
         assert shared.get(path).status_code == 401
     with shared.ws("/ws/metrics", protocols=()) as sock:
         sock.send("ping")
@@ -194,6 +188,48 @@ def test_anonymous_sees_sums_without_names(parlour, rows):
         assert frame["data"]["items"][0]["developer_id"] is None and "secret-dev" not in json.dumps(frame)
         sock.send("auth", token=boss.access)
         assert sock.expect("sessions")["data"]["items"][0]["developer_id"] == "secret-dev"
+
+
+def test_anonymous_sees_one_session_as_the_list_shows_it(parlour, rows):
+    daemon = parlour(anonymous="sessions", workers=1)
+    boss, ann = analyst(daemon, rows), daemon.register()
+    send(boss, [{**session(1, day(1), developer_id="secret-dev"), "session_id": "run-1"}])
+    mine = ann.post("/api/sessions", {"kind": "chat"}).json()["id"]
+    guests = rows("INSERT INTO sessions (kind, guest) VALUES ('chat', true) RETURNING id::text")[0][0]
+    listed = daemon.get("/api/sessions").json()
+    assert [s["session_id"] for s in listed] == ["run-1"]
+    for key in ("run-1", listed[0]["id"], listed[0]["id"].upper()):
+        one = daemon.get(f"/api/sessions/{key}")
+        assert one.status_code == 200 and one.json() == listed[0] and one.json()["developer_id"] is None, one.text
+        assert boss.get(f"/api/sessions/{key}").json()["developer_id"] == "secret-dev"
+        assert ann.get(f"/api/sessions/{key}").status_code == 404
+        assert daemon.delete(f"/api/sessions/{key}").status_code == 401
+    for key in (mine, guests, "no-such", "x" * 200):
+        assert daemon.get(f"/api/sessions/{key}").status_code == 404, key
+    assert daemon.post("/api/chat", {"message": "hello", "session_id": mine}).status_code == 401
+    assert daemon.get("/api/sessions/run-1", headers={"Authorization": "Bearer x"}).status_code == 401
+    assert daemon.get("/api/profile").status_code == 401, "the setting does not name it"
+
+
+def test_anonymous_profile_is_nobodys(parlour, rows):
+    daemon = parlour(anonymous="profile", workers=1)
+    ann, ben = daemon.register(), daemon.register()
+    ann.patch("/api/profile", {"preferences": {"secret": "blue"}})
+    for user, count in ((ann, 2), (ben, 1)):
+        room = user.room(visibility="private")["id"]
+        for _ in range(count):
+            user.say(room, "hello")
+    send(analyst(daemon, rows), [session(1, day(1), total_tokens=700, cost_usd=0.5)])
+    got = daemon.get("/api/profile")
+    said, rooms, votes = rows("SELECT count(*), (SELECT count(*) FROM rooms), (SELECT count(*) FROM feedback) FROM messages "
+                              "WHERE author_kind = 'user'")[0]
+    assert said >= 3 and "secret" not in got.text and ann.name not in got.text
+    assert got.json() == {"user": None, "preferences": {}, "usage": {
+        "messages": said, "rooms": rooms, "sessions": 1, "answers": 0, "tokens": 700, "cost_usd": 0.5, "votes": votes}}
+    assert daemon.get("/api/profile").json() == got.json(), "kept for 3 s"
+    assert ann.get("/api/profile").json()["preferences"] == {"secret": "blue"}
+    assert daemon.http.patch("/api/profile", json={"preferences": {}}).status_code == 401
+    assert daemon.get("/api/sessions").status_code == 401
 
 
 def test_anonymous_takes_known_words_only(parlour):

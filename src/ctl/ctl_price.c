@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * parlourctl price.
+ */
+#include "ctl/ctl_price.h"
+
+#include "db/db_import.h"
+
+#define ANY_UPSTREAM "*"
+#define PRICE_DIGITS 6		/* before and behind the point */
+
+enum { EXIT_USAGE = 64, EXIT_NOTHING = 65, EXIT_AWAY = 69, EXIT_DB = 70 };
+
+/* "3", "0.15": dollars as people write them, so that what is stored is what was typed. */
+static bool is_price(const char *text)
+{
+	size_t whole = strspn(text, "0123456789"), part = 0;
+
+	if (text[whole] == '.')
+		part = strspn(text + whole + 1, "0123456789");
+	if (whole == 0 || whole > PRICE_DIGITS || part > PRICE_DIGITS || (text[whole] == '.' && part == 0))
+		return false;
+	return text[whole + (part > 0 ? part + 1 : 0)] == '\0';
+}
+
+static bool is_day(const char *text)
+{
+	static const char form[] = "0000-00-00";
+	bool good = strlen(text) == sizeof(form) - 1;
+
+	for (size_t i = 0; good && form[i] != '\0'; i++)
+		good = form[i] == '0' ? text[i] >= '0' && text[i] <= '9' : text[i] == form[i];
+	return good;
+}
+
+static bool is_name(const char *text, size_t max)
+{
+	return text[0] != '\0' && strlen(text) <= max && pl_utf8_ok(text, strlen(text));
+}
+
+/* NULL, or what is wrong. */
+static const char *wrong(const struct ctl_price_opts *opts, int words)
+{
+	const char *verb = opts->argc > 0 ? opts->argv[0] : "";
+
+	if (words < 0 || opts->argc != words)
+		return "price takes `set MODEL PROMPT COMPLETION`, `list` or `remove MODEL`";
+	if (words > 1 && !is_name(opts->argv[1], 128))
+		return "MODEL is a name of 1 to 128 bytes";
+	if (opts->upstream != NULL && (words == 1 || !is_name(opts->upstream, 64)))
+		return "--upstream is the NAME of an [llm NAME] section, with set and remove";
+	if (opts->upstream != NULL && strcmp(opts->upstream, "local") == 0)
+		return "the built-in responder, local, costs nothing";
+	if (opts->from != NULL && (words == 1 || !is_day(opts->from)))
+		return "--from is a day such as 2026-11-20, with set and remove";
+	if (strcmp(verb, "set") == 0 && (!is_price(opts->argv[2]) || !is_price(opts->argv[3])))
+		return "PROMPT and COMPLETION are US dollars per million tokens, such as 3 or 0.15";
+	return NULL;
+}
+
+static int words_of(const char *verb)
+{
+	if (strcmp(verb, "set") == 0)
+		return 4;
+	if (strcmp(verb, "remove") == 0)
+		return 2;
+	return strcmp(verb, "list") == 0 ? 1 : -1;
+}
+
+static bool run(struct db_import *db, const struct ctl_price_opts *opts, int words, struct pl_pool *pool, const char **text_r,
+    char why[512])
+{
+	struct import_price price = { .upstream = opts->upstream != NULL ? opts->upstream : ANY_UPSTREAM, .from = opts->from };
+
+	if (words > 1)
+		price.model = opts->argv[1];
+	if (words == 4) {
+		price.prompt = opts->argv[2];
+		price.completion = opts->argv[3];
+		return db_import_price(db, &price, pool, text_r, why);
+	}
+	return words == 2 ? db_import_price_remove(db, &price, pool, text_r, why) : db_import_prices(db, pool, text_r, why);
+}
+
+static void say(FILE *out, int words, const char *text)
+{
+	if (words == 4)
+		fprintf(out, "price set; %s answers without a cost were charged\n", text);
+	else if (words == 2)
+		fprintf(out, "%s removed\n", text);
+	else if (text[0] != '\0')
+		fprintf(out, "%s\n", text);
+}
+
+int ctl_price(const struct ctl_price_opts *opts, FILE *out, char why[512])
+{
+	int words = opts->argc > 0 ? words_of(opts->argv[0]) : -1;
+	const char *bad = wrong(opts, words), *text = NULL;
+	struct db_import *db;
+	struct pl_pool *pool;
+	char ignored[512];
+	int status = 0;
+	bool good;
+
+	if (bad != NULL) {
+		snprintf(why, 512, "%s", bad);
+		return EXIT_USAGE;
+	}
+	db = db_import_open(opts->dsn, why);
+	if (db == NULL)
+		return EXIT_AWAY;
+	pool = pl_pool_new(0);
+	good = run(db, opts, words, pool, &text, why);
+	good = db_import_close(&db, good, good ? why : ignored) && good;
+	if (!good) {
+		status = EXIT_DB;
+	} else if (words == 2 && strcmp(text, "0") == 0) {
+		snprintf(why, 512, "there is no such price; price list shows those there are");
+		status = EXIT_NOTHING;
+	} else {
+		say(out, words, text);
+	}
+	pl_pool_free(&pool);
+	return status;
+}
