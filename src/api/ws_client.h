@@ -44,13 +44,12 @@ struct ws_client {
 	struct hub_sub *subs;			/* through owner_next */
 	int holds;
 	uint16_t subs_count;
-	bool authed, listens_me;		/* listens_me: topic user:me */
+	bool authed, listens_me, room_open;	/* listens_me: topic user:me; room_open: compatible room sockets */
 	int64_t room_id;			/* of the path, compatible room sockets */
 	int64_t since, epoch;			/* that room's head at the handshake; -1, 0: not known */
 	struct ws_session *session;		/* chatbot sockets: theirs */
 	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
 	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
-	bool room_open;
 	struct ws_questions *questions;		/* sockets of questions: whose, and what waits */
 	struct ws_feed *feeds[WS_FEEDS];	/* metrics and sessions: what it gets and when */
 	struct ws_watch *watches;		/* native: topics session:UUID */
