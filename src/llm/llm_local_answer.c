@@ -260,6 +260,18 @@ static bool rule_courtesy(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
+/* Passages that were found for a question beat what only looks like one of the rules below ... */
+static bool rule_passage(const struct llm_talk *talk, struct pl_buf *out)
+{
+	return llm_local_passage(talk, true, out);
+}
+
+/* ... and anything beats having to say that nothing is known. */
+static bool rule_any_passage(const struct llm_talk *talk, struct pl_buf *out)
+{
+	return llm_local_passage(talk, false, out);
+}
+
 static bool is_question(const struct llm_talk *talk)
 {
 	static const char *const firsts[] = { " what ", " who ", " why ", " how ", " when ", " where ", " which ",
@@ -318,8 +330,8 @@ static void talk_init(struct llm_talk *talk, struct pl_pool *pool, const struct 
 void llm_local_answer(const struct llm_request *request, struct pl_buf *answer)
 {
 	typedef bool (rule_fn)(const struct llm_talk *talk, struct pl_buf *out);
-	static rule_fn *const rules[] = { rule_empty, rule_count, rule_story, rule_time, rule_arithmetic, rule_identity,
-		rule_summary, rule_repeat, rule_help, rule_courtesy, rule_anything };
+	static rule_fn *const rules[] = { rule_empty, rule_count, rule_passage, rule_story, rule_time, rule_arithmetic,
+		rule_identity, rule_summary, rule_repeat, rule_help, rule_courtesy, rule_any_passage, rule_anything };
 	struct pl_pool *pool = pl_pool_new(0);
 	struct llm_talk talk;
 
