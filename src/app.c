@@ -15,6 +15,7 @@
 #include "svc/clerk.h"
 #include "svc/forms.h"
 #include "svc/hub.h"
+#include "svc/knowledge.h"
 #include "svc/signaling.h"
 #include "svc/memo.h"
 #include "svc/session.h"
@@ -111,6 +112,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.signaling = signaling_new(&svc);
 	svc.memo = memo_new();
 	svc.sessions = sessions_new(&svc);
+	svc.knowledge = knowledge_watch_new(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
@@ -180,6 +182,7 @@ static void worker_stop(struct worker *worker)
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
 	memo_free(&svc.memo);
+	knowledge_watch_free(&svc.knowledge);
 }
 
 static void worker_wake(struct worker *worker, int dead_slot)

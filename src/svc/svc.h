@@ -18,6 +18,7 @@ struct signaling;
 struct sessions;
 struct hub_event;
 struct memo;
+struct knowledge_watch;
 
 /* Kinds of events in the rings. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
@@ -35,6 +36,7 @@ struct svc {
 	struct signaling *signaling;
 	struct memo *memo;
 	struct sessions *sessions;
+	struct knowledge_watch *knowledge;
 	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
 	void (*on_revoked)(int64_t login_id);
 	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
