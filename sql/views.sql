@@ -112,4 +112,3 @@ CREATE VIEW v_knowledge AS
 			SELECT (c ->> 'document')::bigint, 'r' || m.room_id || '.' || m.seq
 			FROM messages m, jsonb_array_elements(m.meta -> 'citations') c) a GROUP BY 1) n ON n.document = d.id;
 COMMENT ON VIEW v_knowledge IS 'Documents of the knowledge base, and how many answers in sessions and rooms cite them';
-COMMENT ON COLUMN session_messages.citations IS 'Passages of the knowledge base that the answer names: [{mark, document, title, from, to, text}]; in answers of earlier versions all that it was given';

@@ -98,7 +98,7 @@ static void load_revoked(evutil_socket_t fd, short what, void *arg)
 static bool worker_start(struct worker *worker, char why[512])
 {
 	svc = (struct svc){ .worker = worker, .shm = worker->shm, .on_revoked = ws_revoked,
-		.on_member = ws_member };
+		.on_member = ws_member, .on_user = ws_user };
 	route_init();
 	www_load(PARLOUR_WWWDIR);
 	if (!forms_load(PARLOUR_FORMSDIR, why))

@@ -122,6 +122,13 @@ void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
 	}
 }
 
+void ws_user(int64_t user_id, struct pl_str frame)
+{
+	for (struct ws_client *c = clients; c != NULL; c = c->next)
+		if (c->listens_me && c->who.user_id == user_id)
+			(void)ws_send_text(c->conn, frame);
+}
+
 /* ---- the token in an auth frame ---- */
 
 struct auth_frame {

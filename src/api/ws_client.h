@@ -76,6 +76,8 @@ void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
 void ws_revoked(int64_t login_id);
 /* svc->on_member: tells a user's sockets that listen to user:me; ends signalling of who is no member any more. */
 void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
+/* svc->on_user: a frame for a user's sockets that listen to user:me. */
+void ws_user(int64_t user_id, struct pl_str frame);
 /* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */
 void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id);
 /* Checks an `auth` frame's token; `done` runs at once or later with the client held. */

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "log.h"
 #include "svc/hub_rooms.h"
+#include "svc/request_tell.h"
 #include "svc/signaling.h"
 
 #define RING_BUDGET 2048	/* events per loop turn: sockets want to be served in between */
@@ -262,6 +263,9 @@ static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
 	case RING_SIGNALING:
 		if (hub->svc->signaling != NULL)
 			signaling_on_ring(hub->svc->signaling, from_slot, data);
+		break;
+	case RING_REQUEST:
+		request_on_ring(hub->svc, data);
 		break;
 	case RING_REVOKED:
 		memcpy(&login_id, data.ptr, sizeof(login_id));

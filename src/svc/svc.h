@@ -22,7 +22,7 @@ struct knowledge_watch;
 
 /* Kinds of events in the rings. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
-	RING_REVOKED, RING_MEMBER, RING_SIGNALING };
+	RING_REVOKED, RING_MEMBER, RING_SIGNALING, RING_REQUEST };
 
 struct svc {
 	struct worker *worker;
@@ -41,6 +41,8 @@ struct svc {
 	void (*on_revoked)(int64_t login_id);
 	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
 	void (*on_member)(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
+	/* The api layer: a frame for a user's sockets that listen to user:me, on this worker. */
+	void (*on_user)(int64_t user_id, struct pl_str frame);
 };
 
 /* The newest configuration of this process. */
