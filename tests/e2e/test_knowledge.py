@@ -2,10 +2,12 @@
 """The knowledge base: documents, search, files of a directory, passages for answers, and answers without them."""
 
 import concurrent.futures
+import contextlib
 import hashlib
 import os
 import time
 
+import httpx
 import psycopg
 import pytest
 
@@ -217,6 +219,35 @@ def test_search_hangs(daemon, operator, provider, locked):
     assert figure(daemon, "parlour_knowledge_searches_total{outcome=\"late\"}") == 2
     locked.rollback()
     settled(daemon, "off")
+
+
+def test_search_fails(daemon, operator, rows, pg, database):
+    """An error instead of silence: the answer says failed, and the next good search brings the knowledge base back."""
+    daemon.expect_error("KNOWLEDGE_SEARCH sqlstate=42P01")
+    add(operator, "Parcels", PARCELS)
+    with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as owner:
+        owner.execute("ALTER TABLE knowledge_chunks RENAME TO elsewhere")
+        try:
+            answer = operator.post("/api/chat", {"message": QUESTION})
+            assert answer.status_code == 200 and answer.json()["knowledge"] == "failed", answer.text
+        finally:
+            owner.execute("ALTER TABLE elsewhere RENAME TO knowledge_chunks")
+    assert figure(daemon, 'parlour_knowledge_searches_total{outcome="failed"}') == 1
+    settled(daemon, "up")
+    assert operator.post("/api/chat", {"message": NAMING}).json()["citations"]
+
+
+def test_starting_and_stopping_while_it_hangs(parlour, operator, locked):
+    """A daemon comes up all the same, and goes down while the answer of a probe is outstanding."""
+    daemon = parlour(knowledge_timeout="30s", session_form="")
+    daemon.register()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        probes = [pool.submit(daemon.once, "GET", "/health") for _ in range(3)]
+        wait_for(lambda: figure(daemon, "parlour_knowledge_checks_total") >= 1, 5, "a probe waits")
+        daemon.stop()
+        for probe in probes:
+            with contextlib.suppress(httpx.HTTPError):
+                assert probe.result().json()["services"]["knowledge"] == "down"
 
 
 def test_health_asks_seldom(daemon, operator):

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: ISC
--- Time-outs of feedback requests tell whom they concern. And what citations are now.
+-- Time-outs of feedback requests tell whom they concern; a knowledge base that is locked holds up no new connection; and
+-- what citations are now.
 
 DROP FUNCTION feedback_requests_due(integer);
 
@@ -25,3 +26,29 @@ $$;
 COMMENT ON FUNCTION feedback_requests_due(integer) IS 'Handles time-outs that have come; gives those requests. Several clerks may call it at once';
 
 COMMENT ON COLUMN session_messages.citations IS 'Passages of the knowledge base that the answer names: [{mark, document, title, from, to, text}]; in answers of earlier versions all that it was given';
+
+-- Connections prepare their statements when they open. PL/pgSQL is looked at when it runs, so tables that somebody has
+-- locked do not keep a connection from opening.
+
+CREATE FUNCTION knowledge_any() RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM knowledge_documents);
+END $$;
+COMMENT ON FUNCTION knowledge_any() IS 'Is there any document?';
+
+CREATE FUNCTION knowledge_list(p_after bigint, p_limit integer) RETURNS SETOF knowledge_rows
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN QUERY SELECT v.* FROM knowledge_rows v WHERE v.id > p_after ORDER BY v.id LIMIT p_limit;
+END $$;
+COMMENT ON FUNCTION knowledge_list(bigint, integer) IS 'Documents without their text, ids above p_after, ascending';
+
+CREATE FUNCTION knowledge_get(p_id bigint)
+RETURNS TABLE (id bigint, title text, source text, bytes bigint, sha256 text, chunks bigint, author text,
+	created_at timestamptz, updated_at timestamptz, content text)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN QUERY SELECT v.*, d.content FROM knowledge_documents d JOIN knowledge_rows v ON v.id = d.id WHERE d.id = p_id;
+END $$;
+COMMENT ON FUNCTION knowledge_get(bigint) IS 'One document with its text; no row: there is none';
