@@ -260,6 +260,20 @@ def test_health_asks_seldom(daemon, operator):
     settled(daemon, "up")
 
 
+def test_health_finds_out_by_itself(daemon, operator, pg, database):
+    """Nobody searches: every worker knows of the lock, and of its end, when what it knew is five seconds old."""
+    add(operator, "Parcels", PARCELS)
+    settled(daemon, "up")
+    for state in ("down", "up"):
+        with psycopg.connect(pg.dsn(database, cluster.OWNER)) as held:
+            if state == "down":
+                held.execute("LOCK TABLE knowledge_documents, knowledge_chunks IN ACCESS EXCLUSIVE MODE")
+            began = time.monotonic()
+            settled(daemon, state)
+            assert time.monotonic() - began < 7
+            held.rollback()
+
+
 def test_search_figures(daemon, operator):
     add(operator, "Parcels", PARCELS)
     search(operator, "parcel")
