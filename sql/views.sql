@@ -109,11 +109,16 @@ COMMENT ON VIEW v_outbox IS 'What was sent, waits or failed, without its text';
 
 CREATE VIEW v_knowledge AS
 	SELECT d.id, d.title, d.source, octet_length(d.content) AS bytes,
-		(SELECT count(*) FROM knowledge_chunks c WHERE c.document_id = d.id) AS passages,
-		(SELECT count(*) FROM session_messages m WHERE m.citations @> jsonb_build_array(jsonb_build_object('document', d.id)))
-			AS cited, u.username AS author, d.created_at, d.updated_at
-	FROM knowledge_documents d LEFT JOIN users u ON u.id = d.author_id;
-COMMENT ON VIEW v_knowledge IS 'Documents of the knowledge base, and how many answers in sessions were given passages of them';
+		(SELECT count(*) FROM knowledge_chunks c WHERE c.document_id = d.id) AS passages, coalesce(n.cited, 0) AS cited,
+		u.username AS author, d.created_at, d.updated_at
+	FROM knowledge_documents d LEFT JOIN users u ON u.id = d.author_id
+	LEFT JOIN (SELECT a.document, count(DISTINCT a.answer) AS cited FROM (
+			SELECT (c ->> 'document')::bigint AS document, 's' || m.session_id || '.' || m.seq AS answer
+			FROM session_messages m, jsonb_array_elements(m.citations) c
+			UNION ALL
+			SELECT (c ->> 'document')::bigint, 'r' || m.room_id || '.' || m.seq
+			FROM messages m, jsonb_array_elements(m.meta -> 'citations') c) a GROUP BY 1) n ON n.document = d.id;
+COMMENT ON VIEW v_knowledge IS 'Documents of the knowledge base, and how many answers in sessions and rooms cite them';
 
 CREATE VIEW v_questions AS
 	SELECT h.id, u.username, h.query, h.understood, h.intent ->> 'metric' AS metric,

@@ -6,6 +6,7 @@
 
 #include "api/call.h"
 #include "api/ws_client.h"
+#include "api/ws_user.h"
 #include "api/www.h"
 #include "clock.h"
 #include "core/app.h"
@@ -16,6 +17,7 @@
 #include "svc/forms.h"
 #include "svc/hub.h"
 #include "svc/session_live.h"
+#include "svc/knowledge.h"
 #include "svc/signaling.h"
 #include "svc/memo.h"
 #include "svc/session.h"
@@ -98,7 +100,7 @@ static void load_revoked(evutil_socket_t fd, short what, void *arg)
 static bool worker_start(struct worker *worker, char why[512])
 {
 	svc = (struct svc){ .worker = worker, .shm = worker->shm, .on_revoked = ws_revoked,
-		.on_member = ws_member };
+		.on_member = ws_member, .on_user = ws_user };
 	route_init();
 	www_load(PARLOUR_WWWDIR);
 	if (!forms_load(PARLOUR_FORMSDIR, why))
@@ -113,6 +115,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.memo = memo_new();
 	svc.sessions = sessions_new(&svc);
 	svc.session_live = session_live_new(&svc);
+	svc.knowledge = knowledge_watch_new(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
@@ -183,6 +186,7 @@ static void worker_stop(struct worker *worker)
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
 	memo_free(&svc.memo);
+	knowledge_watch_free(&svc.knowledge);
 }
 
 static void worker_wake(struct worker *worker, int dead_slot)

@@ -65,7 +65,7 @@ static void on_answer(void *arg, const struct session_reply *reply, const struct
 	}
 	out = (struct chat_out){ .response = reply->text, .message = reply->text, .session_id = reply->session_id,
 		.data_collected = reply->collected, .is_complete = reply->is_complete,
-		.citations = reply->citations };
+		.citations = reply->citations, .knowledge = reply->knowledge };
 	if (!chat->stream) {
 		call_reply(call, &shape_chat_out, &out);
 		return;

@@ -3,7 +3,7 @@
  * Routes of questions put to humans: ask, list, look, respond, cancel.
  */
 #include "api/call.h"
-#include "db/repo_feedback.h"
+#include "svc/request_tell.h"
 
 #define JSON_MAX 16384
 #define OPTIONS_MAX 10
@@ -39,10 +39,21 @@ static void on_request(void *arg, const struct feedback_request *request, const 
 	call_reply(call, &shape_feedback_request_out, &out);
 }
 
-/* The request as it is after the caller changed it. */
-static void reply_request(struct call *call, struct pl_str id)
+/* The caller did something to it: those whom it concerns learn that too. */
+static void on_news(void *arg, const struct feedback_request *request, const struct pl_err *err)
 {
-	repo_feedback_request_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_request, call);
+	struct call *call = arg;
+
+	if (err == NULL)
+		request_tell(call->svc, call->route->status == 201 ? "created" : pl_str_c(call->req->task->pool, request->status),
+		    request);
+	on_request(call, request, err);
+}
+
+/* The request as it is after the caller changed it. */
+static void reply_change(struct call *call, struct pl_str id)
+{
+	repo_feedback_request_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_news, call);
 }
 
 /* ---- asking ---- */
@@ -127,15 +138,11 @@ static bool check_limit(struct call *call, const struct feedback_request *r)
 {
 	struct pl_pool *pool = call->req->task->pool;
 	char *key = pl_sprintf(pool, "%.*s:%.*s", PL_FMT(r->channel), PL_FMT(r->destination));
-	struct pl_err err = { 0 };
 
 	for (char *p = key; *p != '\0'; p++)	/* names and addresses are the same in any case */
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p + ('a' - 'A'));
-	if (limits_take(call->svc, call->req->config, LIMIT_CHANNEL, &call->req->task->who, pl_str(key), NULL, &err))
-		return true;
-	call_fail(call, &err);
-	return false;
+	return call_limits_more(call, LIMIT_CHANNEL, pl_str(key));
 }
 
 static void on_created(void *arg, const bool *done, const struct pl_err *err)
@@ -147,7 +154,7 @@ static void on_created(void *arg, const bool *done, const struct pl_err *err)
 	else if (err != NULL)
 		call_fail(call, err);
 	else
-		reply_request(call, pl_str(call->flow));
+		reply_change(call, pl_str(call->flow));
 }
 
 void api_request_create(struct call *call)
@@ -211,7 +218,7 @@ void api_request_get(struct call *call)
 	struct pl_str id;
 
 	if (call_uuid(call, 0, &id))
-		reply_request(call, id);
+		repo_feedback_request_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_request, call);
 }
 
 /* ---- ending ---- */
@@ -225,7 +232,7 @@ static void on_changed(void *arg, const bool *done, const struct pl_err *err)
 	else if (err != NULL)
 		call_fail(call, err);
 	else
-		reply_request(call, call->param[0]);
+		reply_change(call, call->param[0]);
 }
 
 void api_request_respond(struct call *call)

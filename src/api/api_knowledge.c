@@ -32,6 +32,7 @@ static void on_put(void *arg, const struct knowledge *document, const struct pl_
 		call_fail(call, err);
 		return;
 	}
+	knowledge_state_forget(call->svc);
 	audit_note(call->svc, call->req->task, "document added", "knowledge:%lld", (long long)document->id);
 	knowledge_shape(&out, document);
 	call_location(call, "/api/knowledge/%lld", (long long)document->id);
@@ -107,6 +108,7 @@ static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
 		call_fail(call, err);
 		return;
 	}
+	knowledge_state_forget(call->svc);
 	audit_note(call->svc, call->req->task, "document deleted", "knowledge:%lld", (long long)call->id);
 	call_reply_empty(call);
 }
@@ -140,6 +142,5 @@ void api_knowledge_search(struct call *call)
 {
 	const struct knowledge_search_in *in = call->in;
 
-	repo_knowledge_search(call->svc->db, call->req->task, in->query, KNOWLEDGE_FLOOR,
-	    in->limit == SHAPE_NONE ? 5 : (int)in->limit, on_passages, call);
+	knowledge_search(call->svc, call->req->task, in->query, in->limit == SHAPE_NONE ? 5 : (int)in->limit, on_passages, call);
 }

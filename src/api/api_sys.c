@@ -90,10 +90,14 @@ static void on_knowledge(void *arg, enum knowledge_state knowledge)
 
 void api_health(struct call *call)
 {
-	if (db_up(call->svc->db))
-		knowledge_check(call->svc, call->req->config, call->req->task, on_knowledge, call);
-	else
+	enum knowledge_state state;
+
+	if (!db_up(call->svc->db))
 		on_knowledge(call, KNOWLEDGE_DOWN);
+	else if (knowledge_state_find(call->svc, &state))
+		on_knowledge(call, state);
+	else
+		knowledge_state_ask(call->svc, call->req->config, call->req->task, on_knowledge, call);
 }
 
 void api_livez(struct call *call)

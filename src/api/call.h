@@ -55,6 +55,7 @@ struct call {
 	struct auth_who who;		/* token, when one was given and good */
 	struct idem *idem;		/* the reply is kept under an Idempotency-Key */
 	void *flow;			/* the handler's own */
+	struct limit_result limits;	/* of the classes checked so far */
 	int64_t id;			/* first path parameter as an id, see call_id() */
 };
 
@@ -79,6 +80,8 @@ void call_link_next(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
 
 /* Takes from a class and puts it into the reply's headers; false: the refusal was sent. For rows with LATE. */
 bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
+/* The same for a class beside the row's, which was taken already: the reply has the tightest. */
+bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
 
 /* The dispatcher: net's hooks call these. */
 void dispatch_request(void *svc, struct req *req);

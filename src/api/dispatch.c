@@ -33,24 +33,40 @@ static void tell_methods(struct req *req, unsigned methods)
 
 /* ---- limits ---- */
 
-bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra)
+/* The tightest of what was checked goes into the reply and the log. */
+static bool limits_checked(struct call *call, bool ok, const struct pl_err *err)
 {
-	struct limit_result result;
-	struct pl_err err = { 0 };
+	const struct limit_result *result = &call->limits;
 	char limit[96], policy[96];
-	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, extra, &result, &err);
 
-	call->req->checked_ns = result.now_ns;
-	if (result.tightest != LIMIT_NONE) {
-		limits_headers(&result, limit, policy);
-		req_header_add(call->req, "RateLimit", limit);
-		req_header_add(call->req, "RateLimit-Policy", policy);
-		snprintf(call->req->classes, sizeof(call->req->classes), "%s %lld/%lld", limit_name(result.tightest),
-		    (long long)result.state.remaining, (long long)result.rate.burst);
+	call->req->checked_ns = result->now_ns;
+	if (result->tightest != LIMIT_NONE) {
+		limits_headers(result, limit, policy);
+		req_header_set(call->req, "RateLimit", limit);
+		req_header_set(call->req, "RateLimit-Policy", policy);
+		snprintf(call->req->classes, sizeof(call->req->classes), "%s %lld/%lld", limit_name(result->tightest),
+		    (long long)result->state.remaining, (long long)result->rate.burst);
 	}
 	if (!ok)
-		call_fail(call, &err);
+		call_fail(call, err);
 	return ok;
+}
+
+bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra)
+{
+	struct pl_err err = { 0 };
+	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, extra, &call->limits, &err);
+
+	return limits_checked(call, ok, &err);
+}
+
+bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str extra)
+{
+	struct pl_err err = { 0 };
+	bool ok = limits_take_more(call->svc, call->req->config, klass, &call->req->task->who, extra, call->route->klass,
+	    &call->limits, &err);
+
+	return limits_checked(call, ok, &err);
 }
 
 static bool check_limits(struct call *call, enum limit_class klass)

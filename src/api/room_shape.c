@@ -16,15 +16,20 @@ struct pl_str level_word(int level)
 	return pl_str(words[level >= 0 && level <= LEVEL_OWNER ? level : 0]);
 }
 
-/* meta = {"model":..,"usage":{..}}, written by us */
+/* meta = {"model","usage":{..},"citations":[..],"knowledge"}, written by us */
 static void meta_shape(struct message_out *out, struct pl_str meta, struct pl_pool *pool)
 {
 	struct pl_err err = { 0 };
-	const struct pl_jval *v = pl_json_parse(pool, meta, &err), *usage = v != NULL ? pl_json_get(v, "usage") : NULL;
+	const struct pl_jval *v = pl_json_parse(pool, meta, &err), *usage, *citations;
 
 	if (v == NULL)
 		return;
+	usage = pl_json_get(v, "usage");
+	citations = pl_json_get(v, "citations");
 	out->model = pl_json_str(pl_json_get(v, "model"));
+	out->knowledge = pl_json_str(pl_json_get(v, "knowledge"));
+	if (citations != NULL)
+		out->citations = citations->raw;
 	if (usage != NULL)
 		out->usage = usage->raw;
 }

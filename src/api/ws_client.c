@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "api/ws_client.h"
+#include "api/ws_user.h"
 #include "clock.h"
 
 #define FRAME_TIME_NS (10 * PL_NS_PER_S)
@@ -123,6 +124,13 @@ void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
 		if (!joined)
 			ws_call_ended(c, room_id);
 	}
+}
+
+void ws_user(int64_t user_id, struct pl_str frame)
+{
+	for (struct ws_client *c = clients; c != NULL; c = c->next)
+		if (c->listens_me && c->who.user_id == user_id)
+			(void)ws_send_text(c->conn, frame);
 }
 
 /* ---- the token in an auth frame ---- */

@@ -54,8 +54,7 @@ struct ws_client {
 	struct ws_feed *feeds[WS_FEEDS];	/* metrics and sessions: what it gets and when */
 	struct ws_watch *watches;		/* native: topics session:UUID */
 	struct ws_call *calls;			/* native: topics call:N */
-	int64_t expires_us;			/* wall time of the token's end */
-	int64_t typing_ns;			/* last typing frame that was passed on */
+	int64_t expires_us, typing_ns;		/* wall time of the token's end; last typing frame that was passed on */
 	struct pl_caller who;
 };
 
@@ -77,10 +76,6 @@ void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl
 void ws_client_wait_auth(struct ws_client *client);
 /* Sends what was written into buf. */
 void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
-/* svc->on_revoked: closes this worker's sockets of a login session with 4410. */
-void ws_revoked(int64_t login_id);
-/* svc->on_member: tells a user's sockets that listen to user:me; ends signalling of who is no member any more. */
-void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
 /* ws_query.c: the socket of questions; the path's parameter is a name or "me". */
 void ws_open_query(struct call *call);
 /* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */

@@ -33,6 +33,7 @@ struct feedback_request {
 	struct pl_str id, asker, channel, destination, question, context, options, run_id, state, on_timeout, status, outcome,
 		answer, comment, answered_by, answered_via, delivery_error;
 	int64_t created_us, due_us, sent_us, timed_out_us, ended_us;
+	int64_t asker_id, asked_id;	/* 0 in lists; asked_id 0: nobody of this server is asked */
 };
 struct feedback_request_list { const struct feedback_request *rows; int count; bool more; };
 typedef void (repo_feedback_request_fn)(void *arg, const struct feedback_request *request, const struct pl_err *err);
@@ -62,7 +63,7 @@ void repo_feedback_request_answer(struct db *db, struct pl_task *task, struct pl
 /* Its asker only. PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_CONFLICT (over already). */
 void repo_feedback_request_cancel(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     db_done_fn *done, void *arg);
-/* Handles at most `limit` time-outs that have come; gives how many. */
-void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
+/* Handles at most `limit` time-outs that have come; gives their id, question, asker, status, outcome, due_us and both ids. */
+void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, repo_feedback_request_list_fn *done, void *arg);
 
 #endif

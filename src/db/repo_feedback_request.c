@@ -69,6 +69,8 @@ static void on_request(struct pgcall *call, const PGresult *res, const struct pl
 		struct pgrow row = pgrow_at(res, 0, call->task->pool);
 
 		read_request(&row, &request);
+		request.asker_id = pgrow_i64(&row);
+		request.asked_id = pgrow_i64(&row);
 	}
 	if (call->done != NULL)
 		DONE(repo_feedback_request_fn, call)(call->arg, err == NULL ? &request : NULL, err);
@@ -140,9 +142,38 @@ void repo_feedback_request_cancel(struct db *db, struct pl_task *task, struct pl
 	pgcall_start(call);
 }
 
-void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
+static void on_due(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FBR_DUE, repo_on_count, (pgcall_done_fn *)done, arg);
+	struct feedback_request_list list = { .count = 0 };
+
+	if (err == NULL) {
+		struct feedback_request *rows;
+
+		list.count = PQntuples(res);
+		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
+		for (int i = 0; i < list.count; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+			struct feedback_request *r = &rows[i];
+
+			r->id = pgrow_text(&row);
+			r->asker_id = pgrow_i64(&row);
+			r->asked_id = pgrow_i64(&row);
+			r->asker = pgrow_text(&row);
+			r->question = pgrow_text(&row);
+			r->status = pgrow_text(&row);
+			r->outcome = pgrow_text(&row);
+			r->due_us = pgrow_time(&row);
+		}
+		list.rows = rows;
+	}
+	if (call->done != NULL)
+		DONE(repo_feedback_request_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+}
+
+void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, repo_feedback_request_list_fn *done,
+    void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FBR_DUE, on_due, (pgcall_done_fn *)done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);

@@ -125,6 +125,10 @@ static void on_generation(struct pgcall *call, const PGresult *res, const struct
 		struct pgrow row = pgrow_at(res, 0, call->task->pool);
 
 		read_generation(&row, &gen);
+		if (call->stmt == &stmts[S_GEN_GET]) {
+			gen.citations = pgrow_text(&row);
+			gen.knowledge = pgrow_text(&row);
+		}
 		if (call->stmt == &stmts[S_GEN_STOPPABLE] && !pgrow_bool(&row)) {
 			pl_err_set(&bad, PL_E_FORBIDDEN, NULL);
 			err = &bad;

@@ -29,6 +29,10 @@ enum llm_stop { LLM_STOP_END, LLM_STOP_LENGTH, LLM_STOP_FILTER, LLM_STOP_OTHER }
  * their name; LLM_ASSISTANT is what the answering role itself said. Texts are valid UTF-8 without NUL. */
 struct llm_message { enum llm_from from; struct pl_str name, text; };
 
+/* Something that the answer may draw on and then names as [number]. torn: its first words may belong to a sentence that
+ * began before it. */
+struct llm_passage { int number; bool torn; struct pl_str text; };
+
 /* Borrowed until llm_ask() returned. */
 struct llm_request {
 	const struct config *config;		/* that `upstream` belongs to; held until done. NULL with local */
@@ -38,6 +42,8 @@ struct llm_request {
 	struct pl_str system;			/* absent or empty: none */
 	const struct llm_message *messages;	/* oldest first */
 	int messages_count;
+	const struct llm_passage *passages;	/* the best first; `system` tells them to models, local takes them from here */
+	int passages_count;
 	double temperature;			/* NAN: the upstream's default */
 	int64_t max_tokens;			/* 0: the upstream's default */
 };

@@ -28,6 +28,14 @@ enum llm_sum llm_local_sum(struct pl_str text, struct pl_str *sum_r, double *val
 
 /* "12 messages: alice 5, bob 4, me 3. ..." */
 void llm_local_summary(const struct llm_request *request, struct pl_buf *out);
+/*
+ * From the best of the request's passages the sentence that has most words of the question, and its mark. sure: only if
+ * it has at least two of them that carry meaning. False: nothing was said.
+ */
+bool llm_local_passage(const struct llm_talk *talk, bool sure, struct pl_buf *out);
+
+/* A word that says nothing about what is asked. */
+bool llm_local_filler(struct pl_str word);
 /* The words of a question that carry its meaning. */
 void llm_local_topic(const struct llm_talk *talk, struct pl_buf *out);
 

@@ -207,8 +207,9 @@ static bool rule_help(const struct llm_talk *talk, struct pl_buf *out)
 	if (!has_any(talk, phrases))
 		return false;
 	pl_buf_adds(out, WHAT_I_AM " I can greet you, do sums (\"what is 12 * 7?\"), say the time, sum up who wrote "
-	    "how much (\"summarise\"), repeat what you said before (\"what did I say?\"), count (\"count to 100\") and "
-	    "tell a story (\"tell me a long story\"). For everything else I need a model.");
+	    "how much (\"summarise\"), repeat what you said before (\"what did I say?\"), count (\"count to 100\"), "
+	    "tell a story (\"tell me a long story\") and quote the documents of the knowledge base. For everything else "
+	    "I need a model.");
 	return true;
 }
 
@@ -258,6 +259,18 @@ static bool rule_courtesy(const struct llm_talk *talk, struct pl_buf *out)
 		pl_buf_addf(out, ", %.*s", PL_FMT(talk->name));
 	pl_buf_adds(out, talk->own_turns > 0 ? "." : ". " WHAT_I_AM " Say \"help\" to see what I can do.");
 	return true;
+}
+
+/* Passages that were found for a question beat what only looks like one of the rules below ... */
+static bool rule_passage(const struct llm_talk *talk, struct pl_buf *out)
+{
+	return llm_local_passage(talk, true, out);
+}
+
+/* ... and anything beats having to say that nothing is known. */
+static bool rule_any_passage(const struct llm_talk *talk, struct pl_buf *out)
+{
+	return llm_local_passage(talk, false, out);
 }
 
 static bool is_question(const struct llm_talk *talk)
@@ -318,8 +331,8 @@ static void talk_init(struct llm_talk *talk, struct pl_pool *pool, const struct 
 void llm_local_answer(const struct llm_request *request, struct pl_buf *answer)
 {
 	typedef bool (rule_fn)(const struct llm_talk *talk, struct pl_buf *out);
-	static rule_fn *const rules[] = { rule_empty, rule_count, rule_story, rule_time, rule_arithmetic, rule_identity,
-		rule_summary, rule_repeat, rule_help, rule_courtesy, rule_anything };
+	static rule_fn *const rules[] = { rule_empty, rule_count, rule_passage, rule_story, rule_time, rule_arithmetic,
+		rule_identity, rule_summary, rule_repeat, rule_help, rule_courtesy, rule_any_passage, rule_anything };
 	struct pl_pool *pool = pl_pool_new(0);
 	struct llm_talk talk;
 

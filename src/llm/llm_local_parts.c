@@ -198,7 +198,7 @@ void llm_local_summary(const struct llm_request *request, struct pl_buf *out)
 
 /* ---- topic ---- */
 
-static bool is_filler(struct pl_str word)
+bool llm_local_filler(struct pl_str word)
 {
 	static const char *const words[] = { "a", "an", "the", "is", "are", "was", "were", "do", "does", "did", "can",
 		"could", "would", "should", "will", "what", "who", "why", "how", "when", "where", "which", "you", "i",
@@ -218,7 +218,7 @@ void llm_local_topic(const struct llm_talk *talk, struct pl_buf *out)
 	int count = 0;
 
 	while (count < TOPIC_MAX_WORDS && pl_str_cut(&rest, ' ', &word)) {
-		if (word.len == 0 || word.len > LAST_MAX_BYTES || is_filler(word))
+		if (word.len == 0 || word.len > LAST_MAX_BYTES || llm_local_filler(word))
 			continue;
 		pl_buf_addf(out, "%s%.*s", count == 0 ? "\"" : " ", PL_FMT(word));
 		count++;

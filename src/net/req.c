@@ -53,6 +53,17 @@ void req_header_add(struct req *req, const char *name, const char *value)
 	*end = header;
 }
 
+void req_header_set(struct req *req, const char *name, const char *value)
+{
+	struct req_header **at = &req->reply_headers;
+
+	while (*at != NULL && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = (*at)->next;
+	req_header_add(req, name, value);
+}
+
 void req_header_addf(struct req *req, const char *name, const char *fmt, ...)
 {
 	char text[1024];

@@ -62,6 +62,8 @@ const char *req_content_type(const struct req *req);
 
 /* Adds a header to the one reply. The value is copied; CR, LF and NUL in it are dropped. */
 void req_header_add(struct req *req, const char *name, const char *value);
+/* The same, in place of an earlier one of that name. */
+void req_header_set(struct req *req, const char *name, const char *value);
 void req_header_addf(struct req *req, const char *name, const char *fmt, ...) PL_PRINTF(3, 4);
 
 /* The reply. `body` is taken over (pool memory may be referenced until it is written). type NULL: application/json. */

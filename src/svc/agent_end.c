@@ -17,14 +17,17 @@
 #define ADOPT_S 3	/* after a death others store what its answers had so far; what they leave is marked then */
 #define LINGER_S 2	/* how long the text stays in shared memory for viewers on other workers */
 
-struct pl_str agent_meta(struct pl_pool *pool, struct pl_str model, int64_t prompt_tokens, int64_t completion_tokens,
-    const char *stop)
+/* {"model","usage":{..},"citations":[..],"knowledge"} */
+static struct pl_str write_meta(struct agent_job *job)
 {
-	struct pl_buf buf = PL_BUF(pool);
+	struct pl_buf buf = PL_BUF(job->task->pool);
 	struct pl_jw w = PL_JW(&buf);
+	struct pl_str citations = knowledge_cite(job->task->pool, &job->found, pl_buf_str(&job->text)),
+	    lack = knowledge_lack(&job->found);
+	int64_t prompt_tokens = job->end.prompt_tokens, completion_tokens = job->end.completion_tokens;
 
 	pl_jw_object(&w);
-	pl_jw_kstr(&w, "model", model);
+	pl_jw_kstr(&w, "model", job->end.model);
 	pl_jw_key(&w, "usage");
 	pl_jw_object(&w);
 	if (prompt_tokens >= 0)
@@ -33,8 +36,12 @@ struct pl_str agent_meta(struct pl_pool *pool, struct pl_str model, int64_t prom
 		pl_jw_ki64(&w, "completion_tokens", completion_tokens);
 	if (prompt_tokens >= 0 && completion_tokens >= 0)
 		pl_jw_ki64(&w, "total_tokens", prompt_tokens + completion_tokens);
-	pl_jw_kcstr(&w, "stop", stop);
+	pl_jw_kcstr(&w, "stop", job->stop);
 	pl_jw_end_object(&w);
+	if (citations.ptr != NULL)
+		pl_jw_kraw(&w, "citations", citations);
+	if (lack.ptr != NULL)
+		pl_jw_kstr(&w, "knowledge", lack);
 	pl_jw_end_object(&w);
 	return pl_buf_str(&buf);
 }
@@ -169,8 +176,7 @@ static void store(struct agent_job *job)
 		.generation_id = pl_str(job->id) };
 
 	if (job->meta.ptr == NULL)
-		job->meta = agent_meta(job->task->pool, job->end.model, job->end.prompt_tokens, job->end.completion_tokens,
-		    job->stop);
+		job->meta = write_meta(job);
 	message.meta = job->meta;
 	job->task->deadline_ns = pl_now_ns() + 30 * PL_NS_PER_S;
 	repo_message_append(job->agents->svc->db, job->task, &message, end_on_stored, job);

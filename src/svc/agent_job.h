@@ -10,6 +10,7 @@
 #include "db/repo_role.h"
 #include "svc/agent.h"
 #include "svc/hub.h"
+#include "svc/knowledge.h"
 
 struct agents {
 	struct svc *svc;
@@ -43,6 +44,7 @@ struct agent_job {
 	bool adopted;				/* of a worker that died */
 	bool retried;
 	void (*retry)(struct agent_job *job);	/* what the database could not do; the timer does it again */
+	struct knowledge_found found;		/* passages for the model */
 	struct llm_request ask;			/* its texts live in the task's pool */
 	struct llm_call *call;
 	enum { AGENT_GOES_ON, AGENT_STOPPED, AGENT_CUT } ending;
@@ -68,8 +70,4 @@ void agent_tell(struct agent_job *job, int state, enum pl_code error);
 void agent_job_free(struct agent_job *job);
 /* The follow-up that was noted while the role was busy. */
 void agent_follow_up(struct agents *agents, const struct config *config, const struct generation_ended *ended);
-/* {"model":..,"usage":{..}} */
-struct pl_str agent_meta(struct pl_pool *pool, struct pl_str model, int64_t prompt_tokens, int64_t completion_tokens,
-    const char *stop);
-
 #endif

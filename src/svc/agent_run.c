@@ -9,7 +9,6 @@
 #include "clock.h"
 #include "log.h"
 #include "svc/agent_job.h"
-#include "svc/knowledge.h"
 #include "svc/limits.h"
 #include "svc/provider_key.h"
 
@@ -165,6 +164,9 @@ static void run_on_found(void *arg, const struct knowledge_found *found)
 {
 	struct agent_job *job = arg;
 
+	job->found = *found;
+	job->ask.passages = found->passages;
+	job->ask.passages_count = found->count;
 	if (found->prompt.ptr != NULL)
 		job->ask.system = pl_str(pl_sprintf(job->task->pool, "%.*s%.*s", PL_FMT(job->ask.system), PL_FMT(found->prompt)));
 	if (provider_key_wanted(job->question.asker_id, job->ask.upstream))

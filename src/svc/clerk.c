@@ -11,6 +11,7 @@
 #include "log.h"
 #include "svc/clerk.h"
 #include "svc/outbox.h"
+#include "svc/request_tell.h"
 
 #define HITS_EVERY_S 10
 #define PURGE_EVERY_S 3600
@@ -143,17 +144,19 @@ static void on_expire(evutil_socket_t fd, short what, void *arg)
 
 /* ---- time-outs ---- */
 
-static void on_due_handled(void *arg, const int64_t *rows, const struct pl_err *err)
+static void on_due_handled(void *arg, const struct feedback_request_list *list, const struct pl_err *err)
 {
 	struct purge *p = arg;
 	struct pl_task *task = p->task;
 
 	if (err != NULL)
 		pl_log(PL_LOG_WARN, task, "time-outs not handled", "error=%s", pl_err_info(err->code)->code);
-	else if (*rows > 0 && p->clerk == living)
-		shm_count(p->clerk->svc->shm, SHM_M_feedback_timeouts, *rows);
+	else if (list->count > 0 && p->clerk == living)
+		shm_count(p->clerk->svc->shm, SHM_M_feedback_timeouts, list->count);
+	for (int i = 0; err == NULL && p->clerk == living && i < list->count; i++)
+		request_tell(p->clerk->svc, "timed_out", &list->rows[i]);
 	if (p->clerk == living)
-		arm(p->clerk->due, err == NULL && *rows == DUE_ROWS ? 0 : DUE_EVERY_S);
+		arm(p->clerk->due, err == NULL && list->count == DUE_ROWS ? 0 : DUE_EVERY_S);
 	pl_task_release(&task);
 }
 

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "svc/hub_rooms.h"
 #include "svc/session_live.h"
+#include "svc/request_tell.h"
 #include "svc/signaling.h"
 
 #define RING_BUDGET 2048	/* events per loop turn: sockets want to be served in between */
@@ -267,6 +268,9 @@ static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
 	case RING_SESSION:
 		if (hub->svc->session_live != NULL)
 			session_live_on_ring(hub->svc->session_live, data);
+		break;
+	case RING_REQUEST:
+		request_on_ring(hub->svc, data);
 		break;
 	case RING_REVOKED:
 		memcpy(&login_id, data.ptr, sizeof(login_id));

@@ -140,6 +140,20 @@ void limits_give(struct svc *svc, const struct config *config, enum limit_class 
 	give_one(svc, config, klass, who, extra);
 }
 
+bool limits_take_more(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra, enum limit_class before, struct limit_result *result, struct pl_err *err)
+{
+	const struct pl_rate *rate = limit_rate(config, before);
+	struct taken taken = { 0 };
+
+	if (take_one(svc, config, klass, who, extra, pl_now_ns(), &taken, result))
+		return true;
+	if (rate != NULL && rate->burst > 0)
+		shm_rate_refund(svc->shm, key_tag(svc->shm, before, who, PL_STR_NONE), rate, result->now_ns);
+	result->allowed = false;
+	return refuse(svc, result, who, err);
+}
+
 void limits_headers(const struct limit_result *result, char limit[96], char policy[96])
 {
 	const char *name = limit_name(result->tightest);

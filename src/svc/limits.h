@@ -36,6 +36,12 @@ bool limits_take(struct svc *svc, const struct config *config, enum limit_class 
 /* Gives back what an allowed limits_take() with the same arguments took: nothing came of it. */
 void limits_give(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra);
+/*
+ * One more class beside those of *result, which passed. *result then has the tightest of all; when this one refuses, what
+ * `before` took for the same caller is given back.
+ */
+bool limits_take_more(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra, enum limit_class before, struct limit_result *result, struct pl_err *err);
 /* The values of RateLimit and RateLimit-Policy. */
 void limits_headers(const struct limit_result *result, char limit[96], char policy[96]);
 

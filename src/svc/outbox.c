@@ -149,6 +149,20 @@ static int64_t delay_us(int tries)
 	return s * PL_US_PER_S + (int64_t)pl_jitter((uint32_t)(s * 100)) * 1000;
 }
 
+static void count(const struct job *job, enum outbox_result result)
+{
+	bool mail = pl_str_is(job->item->kind, "mail");
+	enum shm_metric all = SHM_M_outbox_failed, mails = SHM_M_mails_failed;
+
+	if (result != OUTBOX_FAILED) {
+		all = result == OUTBOX_SENT ? SHM_M_outbox_sent : SHM_M_outbox_retried;
+		mails = result == OUTBOX_SENT ? SHM_M_mails_sent : SHM_M_mails_retried;
+	}
+	shm_count(job->svc->shm, all, 1);
+	if (mail)
+		shm_count(job->svc->shm, mails, 1);
+}
+
 static void job_ended(struct job *job, enum outbox_result result, const char *why)
 {
 	job->busy = false;
@@ -158,8 +172,7 @@ static void job_ended(struct job *job, enum outbox_result result, const char *wh
 		snprintf(job->why, sizeof(job->why), "its answer was no UTF-8 text");
 	if (result == OUTBOX_RETRY && job->delay_us == 0)
 		job->delay_us = delay_us(job->item->tries);
-	shm_count(job->svc->shm, result == OUTBOX_SENT ? SHM_M_outbox_sent : result == OUTBOX_RETRY ? SHM_M_outbox_retried :
-	    SHM_M_outbox_failed, 1);
+	count(job, result);
 	if (result == OUTBOX_FAILED)
 		pl_log(PL_LOG_WARN, job->task, "not sent, for good", "id=%.*s kind=%.*s why=%s", PL_FMT(job->item->id),
 		    PL_FMT(job->item->kind), job->why);

@@ -36,7 +36,8 @@ struct pl_str session_greeting(const struct config *config, struct pl_pool *pool
 /* {"slot": bool, ...} in the form's order; {} without a form. */
 struct pl_str session_collected(struct pl_pool *pool, const struct session *session);
 
-struct session_reply { struct pl_str session_id, text, collected, citations; bool is_complete; };
+/* citations: knowledge_cite(); knowledge: knowledge_lack() */
+struct session_reply { struct pl_str session_id, text, collected, citations, knowledge; bool is_complete; };
 typedef void (session_delta_fn)(void *arg, struct pl_str text);
 typedef void (session_reply_fn)(void *arg, const struct session_reply *reply, const struct pl_err *err);
 /*

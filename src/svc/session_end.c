@@ -84,7 +84,8 @@ static struct pl_str collected(struct session_job *job)
 void session_job_tell(struct session_job *job, const struct pl_err *err)
 {
 	struct session_reply reply = { .session_id = pl_str(job->id), .text = pl_buf_str(&job->text),
-		.is_complete = job->end.is_complete, .citations = job->end.citations };
+		.is_complete = job->end.is_complete, .citations = job->end.citations,
+		.knowledge = knowledge_lack(&job->found) };
 	struct pl_task *asker = job->asker;
 
 	if (asker == NULL)

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "svc/forms.h"
+#include "svc/knowledge.h"
 #include "svc/session.h"
 
 struct sessions {
@@ -27,7 +28,7 @@ struct session_job {
 	struct form_state state;
 	struct form_step step;
 	struct pl_str message, masked, form_text;
-	struct pl_str passages;			/* of the knowledge base, for the model; absent: none */
+	struct knowledge_found found;		/* passages for the model */
 	int64_t question;			/* seq of the message once it is stored */
 	int64_t user_id;
 

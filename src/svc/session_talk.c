@@ -8,7 +8,6 @@
 
 #include "clock.h"
 #include "log.h"
-#include "svc/knowledge.h"
 #include "svc/session_job.h"
 #include "svc/session_live.h"
 
@@ -63,6 +62,7 @@ static void on_answered(void *arg, const struct llm_result *result, const struct
 	job->end.prompt_tokens = result->prompt_tokens;
 	job->end.completion_tokens = result->completion_tokens;
 	job->end.cost_micros = result->cost_micros;
+	job->end.citations = knowledge_cite(job->task->pool, &job->found, pl_buf_str(&job->text));
 	job->end.state = job->cut ? SESSION_INTERRUPTED : failed ? SESSION_FAILED : SESSION_DONE;
 	shm_count(job->sessions->svc->shm, job->end.state == SESSION_DONE ? SHM_M_llm_done : SHM_M_llm_failed, 1);
 	if (failed || job->cut) {
@@ -135,7 +135,9 @@ static void on_history(void *arg, const struct session_history *history, const s
 	request.system = pl_str(pl_sprintf(job->task->pool, "You are the assistant of %s. Answer briefly and to the point.%s%s%s%.*s",
 	    job->config->s.server_name, job->form != NULL ? " Beside your answers a form is filled in (" : "",
 	    job->form != NULL ? job->form->title : "", job->form != NULL ? "); others ask for its values, you do not." : "",
-	    PL_FMT(job->passages)));
+	    PL_FMT(job->found.prompt)));
+	request.passages = job->found.passages;
+	request.passages_count = job->found.count;
 	ask(job, &request, on_delta, on_answered);
 }
 
@@ -145,8 +147,7 @@ static void on_found(void *arg, const struct knowledge_found *found)
 {
 	struct session_job *job = arg;
 
-	job->passages = found->prompt;
-	job->end.citations = found->citations;
+	job->found = *found;
 	repo_session_history(job->sessions->svc->db, job->task, pl_str(job->id), job->question,
 	    (int)job->config->s.llm_history, on_history, job);
 }

@@ -19,10 +19,11 @@ struct sessions;
 struct session_live;
 struct hub_event;
 struct memo;
+struct knowledge_watch;
 
 /* Kinds of events in the rings. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
-	RING_REVOKED, RING_MEMBER, RING_SIGNALING, RING_SESSION };
+	RING_REVOKED, RING_MEMBER, RING_SIGNALING, RING_SESSION, RING_REQUEST };
 
 struct svc {
 	struct worker *worker;
@@ -37,10 +38,13 @@ struct svc {
 	struct memo *memo;
 	struct sessions *sessions;
 	struct session_live *session_live;	/* NULL in the clerk */
+	struct knowledge_watch *knowledge;
 	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
 	void (*on_revoked)(int64_t login_id);
 	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
 	void (*on_member)(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
+	/* The api layer: a frame for a user's sockets that listen to user:me, on this worker. */
+	void (*on_user)(int64_t user_id, struct pl_str frame);
 };
 
 /* The newest configuration of this process. */

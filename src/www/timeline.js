@@ -10,6 +10,12 @@ const NEAR_END_PX = 60, TOGETHER_MS = 5 * 60000;
 const STOPS = { cancelled: "Stopped.", interrupted: "Interrupted.", failed: "Broke off.",
 	length: "Cut at the length limit." };
 
+/** What an answer cites: "[1] Title", and how the passage begins. Its document may be gone meanwhile. */
+function sources(citations) {
+	return el("ul", { class: "sources" }, ...citations.map((c) => el("li", { class: "note", title: c.text },
+		`[${c.mark}] ${c.title}`)));
+}
+
 /** A message as an element. options: { mine, isName(name), quote: node, tools: [nodes] } */
 export function messageNode(message, { mine = false, isName, quote = null, tools = [] } = {}) {
 	const { kind, name } = message.author;
@@ -26,6 +32,8 @@ export function messageNode(message, { mine = false, isName, quote = null, tools
 				message.created_at && timeNode(message.created_at)),
 			quote,
 			el("div", { class: "text" }, ...markdown(message.content, isName)),
+			message.citations && sources(message.citations),
+			message.knowledge && el("p", { class: "note" }, "Without the knowledge base, which did not answer."),
 			stop && el("p", { class: "note" }, stop)),
 		el("div", { class: "tools" }, ...tools));
 }

@@ -218,7 +218,107 @@ def test_time_outs_that_came_while_nothing_ran(parlour, rows):
     assert timed_out(ann, request, 6)["outcome"] == "approve" and time.monotonic() - started < 8
 
 
+# ---- news on user:me ----
+
+def listener(user):
+    sock = user.ws()
+    sock.send("subscribe", topic="user:me")
+    sock.expect("subscribed")
+    return sock
+
+
+def news(sock, event, request):
+    frame = sock.expect("feedback_request")
+    assert frame["topic"] == "user:me" and (frame["event"], frame["request"]["id"]) == (event, request), frame
+    return frame["request"]
+
+
+def listeners(daemon, user):
+    """One socket on each worker."""
+    socks = []
+    for slot in daemon.workers():
+        with daemon.only_worker(slot):
+            socks.append(listener(user))
+    return socks
+
+
+def test_both_sides_are_told(shared):
+    """
+    On every worker: what is asked, what was answered, declined, taken back, and what silence decided. One daemon alone:
+    time-outs are told by the one whose clerk handles them.
+    """
+    ann, ben, cyd = shared.register(), shared.register(), shared.register()
+    anns, bens, silent = listeners(shared, ann), listeners(shared, ben), listener(cyd)
+    ends = (("answered", {"answer": "yes", "comment": "go"}), ("declined", {"decline": True, "comment": "no"}))
+    for event, body in ends:
+        request = ask(ann, ben.name, context={"secret": 1}, state={"mine": 1}).json()
+        for sock in anns + bens:
+            told = news(sock, "created", request["id"])
+            assert told == {"id": request["id"], "status": "sent", "question": "Ship it?", "asker": ann.name,
+                            "due_at": request["due_at"]}
+        assert respond(ben, request["id"], **body).status_code == 200
+        for sock in anns + bens:
+            told = news(sock, event, request["id"])
+            assert told["status"] == event and told["comment"] == body["comment"] and told["answered_by"] == ben.name
+            assert told.get("answer") == body.get("answer")
+    request = ask(ann, ben.name).json()["id"]
+    assert ann.post(f"{URL}/{request}/cancel").status_code == 200
+    for sock in anns + bens:
+        news(sock, "created", request)
+        assert news(sock, "cancelled", request)["status"] == "cancelled"
+    for mode, status in (("approve", "expired"), ("wait", "sent")):
+        request = ask(ann, ben.name, timeout_s=1, on_timeout=mode).json()["id"]
+        for sock in anns + bens:
+            news(sock, "created", request)
+            told = news(sock, "timed_out", request)
+            assert told["status"] == status and told.get("outcome") == (mode if mode == "approve" else None)
+    own = ask(ann, ann.name).json()["id"]
+    for sock in anns:
+        news(sock, "created", own)  # once, although asker and asked
+    request = ask(ann, ben.name).json()["id"]
+    for sock in anns + bens:
+        news(sock, "created", request)
+    anns[0].send("unsubscribe", topic="user:me")
+    anns[0].expect("unsubscribed")
+    assert respond(ben, request, answer="yes").status_code == 200
+    news(anns[1], "answered", request)
+    for sock in (anns[0], silent):
+        sock.silent_until(sock.ping_pong, "feedback_request")
+
+
+def test_an_answer_by_link_is_told(parlour, slack):
+    daemon = parlour(slack_webhook=slack.url, public_url=PUBLIC)
+    ann = daemon.register()
+    sock = listener(ann)
+    request = ask(ann, None, "slack").json()["id"]
+    assert news(sock, "created", request)["status"] == "created"
+    wait_for(lambda: slack.posts, 10)
+    token = str(slack.posts[0]).split("/r/")[1].split("|")[0]
+    assert daemon.http.post(f"/r/{token}", data={"answer": "x" * 3000, "comment": "\U0001f642" * 1000}).status_code == 200
+    told = news(sock, "answered", request)
+    assert told["answer"] == "x" * 3000 and told["comment"] == "\U0001f642" * 1000 and "answered_by" not in told
+
+
 # ---- limits and Slack ----
+
+def limit_of(answer):
+    """(class, left) of RateLimit, once."""
+    assert len(answer.headers.get_list("RateLimit")) == len(answer.headers.get_list("RateLimit-Policy")) == 1
+    name, left = answer.headers["RateLimit"].split(";")[:2]
+    assert answer.headers["RateLimit-Policy"].startswith(name + ";")
+    return name.strip('"'), int(left.removeprefix("r="))
+
+
+def test_the_tightest_limit_is_told(parlour):
+    daemon = parlour(rate_channel="3/min", rate_read="7/min")
+    ann, ben, cyd = daemon.register(), daemon.register(), daemon.register()
+    assert [limit_of(ask(ann, ben.name)) for _ in range(3)] == [("channel", 2), ("channel", 1), ("channel", 0)]
+    refused = ask(ann, ben.name)
+    assert refused.status_code == 429 and limit_of(refused) == ("channel", 0)
+    assert limit_of(ask(ann, cyd.name)) == ("channel", 2)
+    assert limit_of(ann.get(URL)) == ("read", 2), "the refused one was given back"
+    assert limit_of(ask(ann, cyd.name)) == ("read", 1)
+
 
 def test_20_a_minute_per_channel(parlour, rows):
     daemon = parlour(rate_channel="20/min")

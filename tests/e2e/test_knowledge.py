@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: ISC
 """The knowledge base: documents, search, files of a directory, passages for answers, and answers without them."""
 
+import concurrent.futures
+import contextlib
 import hashlib
 import os
 import time
 
+import httpx
 import psycopg
 import pytest
 
 import cluster
-from asking import SETTINGS, Provider, ask, listen, room_of
+from asking import SETTINGS, Provider, ask, listen, message_of, room_of
 from parlour import wait_for
 from usagedata import analyst
 
@@ -17,6 +20,7 @@ PARCELS = ("Refunds are paid within 14 days once the parcel has come back to the
            "A parcel that was damaged on its way is replaced at no cost.")
 OPENING = "The office in Lisbon is open from nine to five. On Saturdays nobody is there."
 QUESTION = "When do I get the refund for my parcel? [[ok,tokens=3,pace=0]]"
+NAMING = "When do I get the refund for my parcel? [1] [[ok,echo=1,pace=0]]"
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +67,18 @@ def state_of(daemon):
     return daemon.get("/health").json()["services"]["knowledge"]
 
 
+def settled(daemon, state):
+    """Every worker keeps what it knows for five seconds; each connection may meet another one."""
+    wait_for(lambda: all(state_of(daemon) == state for _ in range(8)), 8, f"health says {state}")
+
+
 def test_life_of_a_document(daemon, operator, rows):
-    assert state_of(daemon) == "off"
+    settled(daemon, "off")
     made = add(operator, "Parcels", PARCELS)
     assert made["chunks"] == 1 and made["bytes"] == len(PARCELS) and made["source"] is None
     assert made["author"] == operator.name and "text" not in made
     assert made["sha256"] == hashlib.sha256(PARCELS.encode()).hexdigest()
-    assert state_of(daemon) == "up"
+    settled(daemon, "up")
     reader = daemon.register()
     assert reader.get("/api/knowledge").json() == [made]
     assert reader.get(f"/api/knowledge/{made['id']}").json() == {**made, "text": PARCELS}
@@ -123,39 +132,154 @@ def test_passages_have_places(daemon, operator):
     assert "thing77 " in search(operator, "\u00fcber-thing77")[0]["text"]
 
 
+def figure(daemon, name):
+    return next(float(line.rsplit(" ", 1)[1]) for line in daemon.ctl("metrics").stdout.splitlines() if line.startswith(name + " "))
+
+
+def cite(mark, document, text):
+    """A citation as answers carry it: the passage is the whole text."""
+    return {"mark": mark, "document": document["id"], "title": document["title"], "from": 0, "to": len(text), "text": text}
+
+
 def test_chat_cites(daemon, operator, provider, rows):
+    """What the answer names is cited, what it was only offered is not."""
     made = add(operator, "Parcels", PARCELS)
-    answer = operator.post("/api/chat", {"message": QUESTION}).json()
-    want = [{"document": made["id"], "title": "Parcels", "from": 0, "to": len(PARCELS)}]
-    assert answer["citations"] == want
+    answer = operator.post("/api/chat", {"message": NAMING}).json()
+    want = [cite(1, made, PARCELS)]
+    assert answer["citations"] == want and "knowledge" not in answer
     assert "[1] Parcels\n" + PARCELS in provider.stats()["bodies"][-1]["messages"][0]["content"]
     assert rows(f"SELECT citations FROM session_messages WHERE session_id = '{answer['session_id']}' ORDER BY seq") == [
         (None,), (want,)]
+    answer = operator.post("/api/chat", {"message": QUESTION}).json()
+    assert "citations" not in answer
+    assert "[1] Parcels\n" + PARCELS in provider.stats()["bodies"][-1]["messages"][0]["content"]
     answer = operator.post("/api/chat", {"message": "Hello! [[ok,tokens=2,pace=0]]"}).json()
     assert "citations" not in answer
     assert "Passages" not in provider.stats()["bodies"][-1]["messages"][0]["content"]
 
 
-def test_role_is_given_passages(daemon, operator, provider):
-    add(operator, "Parcels", PARCELS)
+def test_room_cites(daemon, operator, provider, rows):
+    """The same in a room: live, in the history, with the generation, and when the document is long gone."""
+    add(operator, "Refund form", "The refund form is in the cellar. It is green. Parcel.")
+    made = add(operator, "Parcels", PARCELS)
     room = room_of(operator)
     sock = listen(operator, room)
-    ask(sock, room, QUESTION)
-    wait_for(lambda: provider.stats()["bodies"], 10, "the model was asked")
-    assert "[1] Parcels\n" + PARCELS in provider.stats()["bodies"][-1]["messages"][0]["content"]
+    done = ask(sock, room, NAMING.replace("[1]", "[2, 9]"))
+    found = provider.stats()["bodies"][-1]["messages"][0]["content"]
+    assert "[1] " in found and "[2] " in found
+    live = message_of(sock, done.id)
+    title = found.split("[2] ")[1].split("\n")[0]
+    assert [(c["mark"], c["title"]) for c in live["citations"]] == [(2, title)]
+    assert set(live["citations"][0]) == set(cite(1, made, PARCELS)) and "knowledge" not in live
+    generation = operator.get(f"/api/generations/{done.id}").json()
+    assert generation["citations"] == live["citations"] and generation["knowledge"] is None
+    assert operator.delete(f"/api/knowledge/{live['citations'][0]['document']}").status_code == 204
+    messages = operator.get(f"/api/rooms/{room}/messages").json()
+    assert messages[-1]["citations"] == live["citations"]
+    done = ask(sock, room, QUESTION)
+    assert "citations" not in message_of(sock, done.id)
+    assert operator.get(f"/api/generations/{done.id}").json()["citations"] is None
+    assert rows("SELECT sum(cited) FROM v_knowledge") == [(0,)]
+
+
+def test_local_quotes(parlour, rows):
+    """Without a model: the sentence that fits, from the best passage, in a chat and in a room."""
+    rows("DELETE FROM knowledge_documents")
+    daemon = parlour(session_form="", watchdog="10min")
+    operator = analyst(daemon, rows, "operator")
+    parcels, opening = add(operator, "Parcels", PARCELS), add(operator, "Opening", OPENING)
+    says = '"Refunds are paid within 14 days once the parcel has come back to the warehouse in Bremen." [1]'
+    for _ in range(2):
+        answer = operator.post("/api/chat", {"message": "When are refunds paid for a parcel?"}).json()
+        assert answer["response"] == says and answer["citations"] == [cite(1, parcels, PARCELS)]
+    room = room_of(operator)
+    sock = listen(operator, room)
+    done = ask(sock, room, "Is anybody there on a Saturday?")
+    assert done.text == '"On Saturdays nobody is there." [1]'
+    assert message_of(sock, done.id)["citations"] == [cite(1, opening, OPENING)]
+    assert ask(sock, room, "What is 12 * 7?").text == "12 * 7 = 84"
+    assert rows("SELECT title, cited FROM v_knowledge ORDER BY title") == [("Opening", 1), ("Parcels", 2)]
 
 
 def test_search_hangs(daemon, operator, provider, locked):
-    """Somebody has the tables: the answer goes on without them, /health says so, and nothing else waits."""
+    """Somebody has the tables: the answer goes on without them and says so, so does /health, and nothing else waits."""
     began = time.monotonic()
     answer = operator.post("/api/chat", {"message": QUESTION})
     assert answer.status_code == 200 and "citations" not in answer.json(), answer.text
+    assert answer.json()["knowledge"] == "late"
     assert 0.4 < time.monotonic() - began < 4
-    health = daemon.get("/health")
+    room = room_of(operator)
+    sock = listen(operator, room)
+    done = ask(sock, room, QUESTION)
+    assert done.state == "done" and message_of(sock, done.id)["knowledge"] == "late"
+    assert operator.get(f"/api/generations/{done.id}").json()["knowledge"] == "late"
+    assert operator.get(f"/api/rooms/{room}/messages").json()[-1]["knowledge"] == "late"
+    health = wait_for(lambda: (h := daemon.get("/health")).json()["services"]["knowledge"] == "down" and h, 7, "health says so")
     assert health.status_code == 200 and health.json()["status"] == "degraded"
-    assert health.json()["services"]["knowledge"] == "down"
+    assert figure(daemon, "parlour_knowledge_searches_total{outcome=\"late\"}") == 2
     locked.rollback()
-    assert state_of(daemon) == "off"
+    settled(daemon, "off")
+
+
+def test_search_fails(daemon, operator, rows, pg, database):
+    """An error instead of silence: the answer says failed, and the next good search brings the knowledge base back."""
+    daemon.expect_error("KNOWLEDGE_SEARCH sqlstate=42P01")
+    add(operator, "Parcels", PARCELS)
+    with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as owner:
+        owner.execute("ALTER TABLE knowledge_chunks RENAME TO elsewhere")
+        try:
+            answer = operator.post("/api/chat", {"message": QUESTION})
+            assert answer.status_code == 200 and answer.json()["knowledge"] == "failed", answer.text
+        finally:
+            owner.execute("ALTER TABLE elsewhere RENAME TO knowledge_chunks")
+    assert figure(daemon, 'parlour_knowledge_searches_total{outcome="failed"}') == 1
+    settled(daemon, "up")
+    assert operator.post("/api/chat", {"message": NAMING}).json()["citations"]
+
+
+def test_starting_and_stopping_while_it_hangs(parlour, operator, locked):
+    """A daemon comes up all the same, and goes down while the answer of a probe is outstanding."""
+    daemon = parlour(knowledge_timeout="30s", session_form="")
+    daemon.register()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        probes = [pool.submit(daemon.once, "GET", "/health") for _ in range(3)]
+        wait_for(lambda: figure(daemon, "parlour_knowledge_checks_total") >= 1, 5, "a probe waits")
+        daemon.stop()
+        for probe in probes:
+            with contextlib.suppress(httpx.HTTPError):
+                assert probe.result().json()["services"]["knowledge"] == "down"
+
+
+def test_health_asks_seldom(daemon, operator):
+    """Many probes are a few statements; what they tell is at most five seconds old."""
+    add(operator, "Parcels", PARCELS)
+    before = figure(daemon, "parlour_knowledge_checks_total")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        probes = list(pool.map(lambda _: daemon.get("/health").json()["services"]["knowledge"], range(200)))
+    assert len(probes) == 200 and figure(daemon, "parlour_knowledge_checks_total") - before <= 4
+    settled(daemon, "up")
+
+
+def test_health_finds_out_by_itself(daemon, operator, pg, database):
+    """Nobody searches: every worker knows of the lock, and of its end, when what it knew is five seconds old."""
+    add(operator, "Parcels", PARCELS)
+    settled(daemon, "up")
+    for state in ("down", "up"):
+        with psycopg.connect(pg.dsn(database, cluster.OWNER)) as held:
+            if state == "down":
+                held.execute("LOCK TABLE knowledge_documents, knowledge_chunks IN ACCESS EXCLUSIVE MODE")
+            began = time.monotonic()
+            settled(daemon, state)
+            assert time.monotonic() - began < 7
+            held.rollback()
+
+
+def test_search_figures(daemon, operator):
+    add(operator, "Parcels", PARCELS)
+    search(operator, "parcel")
+    search(operator, "zeppelin")
+    assert [figure(daemon, f'parlour_knowledge_searches_total{{outcome="{o}"}}') for o in ("found", "nothing", "failed")] == [1, 1, 0]
+    assert figure(daemon, "parlour_knowledge_search_microseconds_total") > 0
 
 
 def test_load(daemon, operator, rows):

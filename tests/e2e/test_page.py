@@ -10,6 +10,7 @@ import pytest
 
 from browser import PASSWORD, Driver, installed
 from parlour import wait_for
+from usagedata import analyst
 
 pytestmark = pytest.mark.skipif(not installed(), reason="chromium and chromedriver are not installed")
 
@@ -290,6 +291,23 @@ def test_private_room(browsers, shared):
     owner.click("#member-list li button")
     wait_for(lambda: "no longer in this room" in guest.text("#notices"), 10, "the guest is told")
     assert room not in guest.texts("#rooms-list .name") and guest.messages() == []
+
+
+def test_sources_of_an_answer(browsers, parlour, rows):
+    """An answer from the knowledge base names its document below its text, also after a reload."""
+    daemon = parlour()
+    boss = analyst(daemon, rows, "operator")
+    made = boss.post("/api/knowledge", {"title": "Parcels <b>", "text": "Refunds are paid within 14 days."}).json()
+    room = boss.room("desk", role_ids=[boss.role("clerk")["id"]], reply_policy="all")
+    reader = browsers().register(daemon.url, "reader")
+    reader.room(room["name"])
+    reader.say("When are refunds paid?")
+    reader.wait_any("#log .message .text", '"Refunds are paid within 14 days." [1]')
+    reader.wait_any("#log .sources li", "[1] Parcels <b>")
+    assert boss.delete(f"/api/knowledge/{made['id']}").status_code == 204
+    reader.command("POST", "/refresh")
+    reader.room(room["name"])
+    reader.wait_any("#log .sources li", "[1] Parcels <b>")
 
 
 def test_errors_are_sentences(browsers, shared):

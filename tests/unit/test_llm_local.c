@@ -113,6 +113,68 @@ START_TEST(test_conversation)
 }
 END_TEST
 
+static const struct passage_case { const char *asked, *passage; bool torn; const char *says; } passages[] = {
+	{ "When is the refund for my parcel paid?", "# Parcels\n\nWe ship on\nMondays. Refunds for parcels are paid within\n14 days. "
+	    "Refunds, again.", false, "\"Refunds for parcels are paid within 14 days.\" [1]" },
+	{ "refunds?", "Refunds\n\nThe office pays refunds on Friday. It is open.", false,
+	    "\"The office pays refunds on Friday.\" [1]" },
+	{ "what time does the office open?", "It opens at nine, e.g. in Lisbon. The office opens at ten.", false,
+	    "\"The office opens at ten.\" [1]" },
+	{ "what time is it?", "Time is money.", false, "My clock says" },
+	{ "hello", "Hello is a word.", false, "Hello, alice" },
+	{ "What is 12 * 7?", "12 times 7 is a sum.", false, "12 * 7 = 84" },
+	{ "tell me about the company's story", "The story of the company began in 1912.", false,
+	    "\"The story of the company began in 1912.\" [1]" },
+	{ "Who is J. Doe of accounting?", "Nobody knows. Accounting belongs to J. Doe of Lisbon.", false,
+	    "\"Accounting belongs to J. Doe of Lisbon.\" [1]" },
+	{ "parcel refund", "parcel refunds are late. A refund of a parcel takes a day.", true,
+	    "\"A refund of a parcel takes a day.\" [1]" },
+	{ "parcel refund", "parcel refunds are late", true, "\"parcel refunds are late\" [1]" },
+	{ "which fruit?", "- apples\n- fruit such as pears\n* plums", false, "\"fruit such as pears\" [1]" },
+	{ "running", "He ran.", false, "\"He ran.\" [1]" },
+	{ "\u9000\u6b3e?", "\u5929\u6c14\u597d\u3002\u9000\u6b3e\u3002", false, "\u3002\" [1]" },
+	{ "how?", "#", false, "\"#\" [1]" },
+	{ "how?", " \n ", false, "You ask about" },
+};
+
+/* What was found is quoted, with its mark; small talk stays small talk. */
+START_TEST(test_passage)
+{
+	const struct passage_case *c = &passages[_i];
+	const struct llm_message message = { LLM_USER, PL_STR("alice"), pl_str(c->asked) };
+	const struct llm_passage found[] = { { 1, c->torn, pl_str(c->passage) }, { 2, false, PL_STR("Another one: refund.") } };
+	const struct llm_request request = { .messages = &message, .messages_count = 1, .passages = found, .passages_count = 2 };
+	struct pl_buf out = PL_BUF(NULL);
+
+	pl_clock_fake(PL_NS_PER_S, 1795219140 * PL_US_PER_S);
+	llm_local_answer(&request, &out);
+	ck_assert_msg(strstr(out.ptr, c->says) != NULL, "%s: %s", c->asked, out.ptr);
+	ck_assert(pl_utf8_ok(out.ptr, out.len));
+	pl_clock_fake(0, 0);
+	pl_buf_fini(&out);
+}
+END_TEST
+
+/* Nothing is too long to be quoted, and no character is cut in two. */
+START_TEST(test_long_passage)
+{
+	const struct llm_message message = { LLM_USER, PL_STR("alice"), PL_STR("how?") };
+	struct pl_buf text = PL_BUF(NULL), out = PL_BUF(NULL);
+	struct llm_passage found = { .number = 3 };
+	struct llm_request request = { .messages = &message, .messages_count = 1, .passages = &found, .passages_count = 1 };
+
+	for (int i = 0; i < 1000; i++)
+		pl_buf_adds(&text, "\xe4\xbd\xa0");
+	found.text = pl_buf_str(&text);
+	llm_local_answer(&request, &out);
+	ck_assert_uint_lt(out.len, 450);
+	ck_assert(pl_utf8_ok(out.ptr, out.len));
+	ck_assert_ptr_nonnull(strstr(out.ptr, " ...\" [3]"));
+	pl_buf_fini(&text);
+	pl_buf_fini(&out);
+}
+END_TEST
+
 /* Long words and other scripts: pieces join to the text, none cuts a character, none is too long. */
 START_TEST(test_pieces)
 {
@@ -179,6 +241,8 @@ Suite *suite_llm_local(void)
 
 	tcase_add_loop_test(tc, test_rule, 0, PL_COUNT(rules));
 	tcase_add_test(tc, test_conversation);
+	tcase_add_loop_test(tc, test_passage, 0, PL_COUNT(passages));
+	tcase_add_test(tc, test_long_passage);
 	tcase_add_loop_test(tc, test_pieces, 0, 6);
 	tcase_add_test(tc, test_words);
 	tcase_add_loop_test(tc, test_sum_depth, 0, 2);
