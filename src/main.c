@@ -102,6 +102,7 @@ static int run(const struct options *o)
 		.overrides_count = o->overrides_count,
 		.foreground = o->foreground,
 		.single = o->single,
+		.check = app_check,
 		.preflight = app_preflight,
 		.render = app_render,
 		.worker = app_worker_hooks,

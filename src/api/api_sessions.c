@@ -26,6 +26,15 @@ static void fail_field(struct call *call, const char *loc, const char *type, con
 	call_fail(call, &err);
 }
 
+static struct pl_str form_state(const struct session *s)
+{
+	if (s->form.ptr == NULL)
+		return PL_STR_NONE;
+	if (s->form_over.ptr != NULL)
+		return s->form_over;
+	return s->is_complete ? PL_STR("complete") : PL_STR("open");
+}
+
 void session_shape(struct session_out *out, const struct session *s, struct pl_pool *pool)
 {
 	static const char *const kinds[] = { "chat", "guided", "usage" }, *const states[] = { "open", "ended", "expired" };
@@ -34,7 +43,8 @@ void session_shape(struct session_out *out, const struct session *s, struct pl_p
 		.developer_id = s->developer, .timestamp = s->started_us, .model = s->model, .total_tokens = s->total_tokens,
 		.cost_usd = (double)s->cost_micros / 1e6, .accepted_flag = (signed char)s->accepted,
 		.data_collected = session_collected(pool, s), .is_complete = s->is_complete, .kind = pl_str(kinds[s->kind]),
-		.state = pl_str(states[s->state]), .form = s->form, .messages = s->last_seq, .last_at = s->last_us,
+		.state = pl_str(states[s->state]), .form = s->form,
+		.form_state = form_state(s), .answer = s->answer, .lead_mail = s->lead_mail, .messages = s->last_seq, .last_at = s->last_us,
 		.expires_at = s->expires_us > 0 ? s->expires_us : SHAPE_NONE };
 }
 

@@ -49,6 +49,10 @@ static void read_session(struct pgrow *row, struct session *s)
 	s->ended_us = pgrow_time(row);
 	s->expires_us = pgrow_time(row);
 	read_slots(row, s);
+	s->form_seq = pgrow_i64(row);
+	s->form_over = pgrow_text(row);
+	s->answer = pgrow_text(row);
+	s->lead_mail = pgrow_text(row);
 }
 
 static void add_id(struct pgcall *call, struct pl_str id)
@@ -179,27 +183,79 @@ void repo_session_list(struct db *db, struct pl_task *task, const struct session
 
 static void on_said(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
+	struct session_said said = { .seq = 0 };
 	struct pl_err bad;
-	int64_t seq = 0;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->pool);
+		struct pl_str status = pgrow_text(&row);
+
+		said.stale = pl_str_is(status, "stale");
+		if (!said.stale && !repo_status_err(status, &bad))
+			err = &bad;
+		said.seq = pgrow_i64(&row);
+		said.ahead = pgrow_i64(&row);
+	}
+	DONE(repo_session_said_fn, call)(call->arg, err == NULL ? &said : NULL, err);
+}
+
+void repo_session_say(struct db *db, struct pl_task *task, const struct session_message *in, repo_session_said_fn *done,
+    void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_SAY, on_said, (pgcall_done_fn *)done, arg);
+
+	add_id(call, in->id);
+	add_id(call, in->token);
+	pgcall_text(call, in->content);
+	pgcall_i64(call, in->life_ms);
+	pgcall_i64(call, in->form_seq);
+	pgcall_text(call, in->form);
+	pgcall_text(call, in->mails);
+	pgcall_cstr(call, db->host);
+	pgcall_i64(call, db->boot);
+	pgcall_i32(call, db->slot);
+	pgcall_i64(call, db->slot_generation);
+	pgcall_start(call);
+}
+
+static void on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	int64_t count = 0;
 
 	if (err == NULL) {
 		struct pgrow row = pgrow_at(res, 0, call->pool);
 
-		if (!repo_status_err(pgrow_text(&row), &bad))
-			err = &bad;
-		seq = pgrow_i64(&row);
+		count = pgrow_i64(&row);
 	}
-	DONE(db_count_fn, call)(call->arg, err == NULL ? &seq : NULL, err);
+	DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
 }
 
-void repo_session_say(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str content, int64_t life_ms,
-    db_count_fn *done, void *arg)
+void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_SAY, on_said, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_AHEAD, on_count, (pgcall_done_fn *)done, arg);
 
 	add_id(call, id);
-	pgcall_text(call, content);
-	pgcall_i64(call, life_ms);
+	pgcall_i64(call, question);
+	pgcall_start(call);
+}
+
+void repo_session_seen(struct db *db, struct pl_task *task, const int64_t *slots, const int64_t *generations, int count,
+    db_count_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_SEEN, on_count, (pgcall_done_fn *)done, arg);
+
+	pgcall_cstr(call, db->host);
+	pgcall_i64(call, db->boot);
+	pgcall_i64s(call, slots, count, false);
+	pgcall_i64s(call, generations, count, false);
+	pgcall_start(call);
+}
+
+void repo_session_interrupt(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_INTERRUPT, on_count, (pgcall_done_fn *)done, arg);
+
+	pgcall_i32(call, limit);
 	pgcall_start(call);
 }
 
@@ -245,10 +301,6 @@ void repo_session_answer(struct db *db, struct pl_task *task, const struct sessi
 	pgcall_text(call, in->model);
 	pgcall_i64_or_null(call, in->prompt_tokens, -1);
 	pgcall_i64_or_null(call, in->completion_tokens, -1);
-	pgcall_text(call, in->slots);
-	pgcall_text(call, in->requested);
-	pgcall_bool(call, in->is_complete);
-	pgcall_bool(call, in->again);
 	pgcall_text(call, in->citations);
 	pgcall_start(call);
 }
@@ -272,21 +324,9 @@ void repo_session_discard(struct db *db, struct pl_task *task, struct pl_str id,
 	pgcall_start(call);
 }
 
-static void on_expired(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	int64_t rows = 0;
-
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		rows = pgrow_i64(&row);
-	}
-	DONE(db_count_fn, call)(call->arg, err == NULL ? &rows : NULL, err);
-}
-
 void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSIONS_EXPIRE, on_expired, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_SESSIONS_EXPIRE, on_count, (pgcall_done_fn *)done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);

@@ -27,6 +27,10 @@ struct session {
 	int64_t started_us, last_us, ended_us, expires_us;
 	struct session_slot *slots;
 	int slots_count;
+	int64_t form_seq;			/* which message changed the form last; for session_said.form_seq */
+	struct pl_str form_over;		/* cancelled, handed_over; absent: it goes on, or is complete */
+	struct pl_str answer;			/* pending, or how the newest answer ended; absent: nothing was said */
+	struct pl_str lead_mail;		/* off, queued, sent, failed; absent: no lead, or not known any more */
 };
 typedef void (repo_session_fn)(void *arg, const struct session *session, const struct pl_err *err);
 
@@ -62,31 +66,44 @@ typedef void (repo_session_list_fn)(void *arg, const struct session_list *list, 
 void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter, repo_session_list_fn *done,
     void *arg);
 
-/* Stores a person's message; *result is its seq. PL_E_NOT_FOUND, PL_E_CONFLICT (the session is over). */
-void repo_session_say(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str content, int64_t life_ms,
-    db_count_fn *done, void *arg);
+struct session_message {
+	struct pl_str id, token, content;	/* token: a UUID; the same one is stored once */
+	int64_t life_ms;
+	int64_t form_seq;			/* of the session as it was read */
+	struct pl_str form, mails;		/* JSON, see session_learn(); absent: no form, mail is off */
+};
+/* ahead: so many earlier messages wait for their answer. stale: the form has changed since, nothing was stored. */
+struct session_said { int64_t seq, ahead; bool stale; };
+typedef void (repo_session_said_fn)(void *arg, const struct session_said *said, const struct pl_err *err);
+/* Stores a person's message, and what it did to the form. PL_E_NOT_FOUND, PL_E_CONFLICT (the session is over). */
+void repo_session_say(struct db *db, struct pl_task *task, const struct session_message *in, repo_session_said_fn *done,
+    void *arg);
+/* How many messages before this one still wait for their answer. */
+void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done, void *arg);
 
 struct session_line { int author; struct pl_str content; };
 struct session_history { const struct session_line *rows; int count; };
 typedef void (repo_session_history_fn)(void *arg, const struct session_history *history, const struct pl_err *err);
-/* The newest `limit` messages up to `seq`, oldest first. */
+/* The newest `limit` messages up to `seq` with the answers to those before it, each behind its question. */
 void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
     repo_session_history_fn *done, void *arg);
 
 enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
 struct session_answer {
 	struct pl_str id;
-	int64_t question;			/* seq of the message that it answers */
+	int64_t question;			/* seq of the message that it answers; 0: id is the message's token */
 	struct pl_str content, model;		/* model absent: no model wrote it */
 	enum session_outcome state;
 	int64_t prompt_tokens, completion_tokens;	/* -1: unknown */
-	struct pl_str slots;			/* JSON, see session_answer(); absent: the form stays as it is */
-	struct pl_str requested;		/* absent: none */
-	bool is_complete, again;		/* again: it may be stored already */
 	struct pl_str citations;		/* JSON list; absent: none */
 };
-/* PL_E_NOT_FOUND. */
+/* Stores it, once. PL_E_NOT_FOUND. */
 void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in, db_done_fn *done, void *arg);
+/* The clerk: these slots of this daemon live. *result: how many messages they answer. */
+void repo_session_seen(struct db *db, struct pl_task *task, const int64_t *slots, const int64_t *generations, int count,
+    db_count_fn *done, void *arg);
+/* Marks at most `limit` messages interrupted whose worker no clerk has seen for 5 s. */
+void repo_session_interrupt(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
 /* PL_E_NOT_FOUND; ending one that is over is fine. */
 void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who, db_done_fn *done,
     void *arg);
