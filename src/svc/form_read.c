@@ -4,7 +4,6 @@
  */
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "svc/form.h"
 
@@ -59,15 +58,14 @@ static const struct pl_schema schema = { .settings = top_settings, .count = PL_C
 static int line_of(const char *path, const char *slot, const char *key)
 {
 	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	int number = 0, found = 1;
+	char line[TEXT_MAX * 2];
+	int number = 1, found = 1;
 	bool here = slot == NULL;
-	size_t size = 0;
 
-	while (file != NULL && getline(&line, &size, file) >= 0) {
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		bool whole = strchr(line, '\n') != NULL;
 		struct pl_str rest = pl_str_trim(pl_str(line)), name;
 
-		number++;
 		if (rest.len > 0 && rest.ptr[0] == '[') {
 			rest = pl_strn(rest.ptr + 1, rest.len - 1);
 			pl_str_cut(&rest, ']', &name);
@@ -77,8 +75,8 @@ static int line_of(const char *path, const char *slot, const char *key)
 			found = number;
 			break;
 		}
+		number += whole;
 	}
-	free(line);
 	if (file != NULL)
 		fclose(file);
 	return found;
