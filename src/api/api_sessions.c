@@ -101,6 +101,58 @@ void api_session_get(struct call *call)
 		repo_session_get(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_session, call);
 }
 
+/* ---- what was said in it ---- */
+
+static void on_messages(void *arg, const struct session_page *page, const struct pl_err *err)
+{
+	static const char *const authors[] = { "user", "assistant" }, *const states[] = { "done", "failed", "cancelled", "interrupted" };
+	struct call *call = arg;
+	const struct messages_query *q = call->query;
+	struct session_message_out *items;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	items = pl_alloc(call->req->task->pool, ((size_t)page->count + 1) * sizeof(*items));
+	for (int i = 0; i < page->count; i++) {
+		const struct session_entry *m = &page->rows[i];
+
+		items[i] = (struct session_message_out){ .seq = m->seq, .author = pl_str(authors[m->author]), .content = m->content,
+			.state = pl_str(states[m->state]), .reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .model = m->model,
+			.citations = m->citations, .created_at = m->created_us };
+	}
+	if (page->more && q->after != SHAPE_NONE)
+		call_link_next(call, "after=%lld&limit=%d", (long long)items[page->count - 1].seq, page->count);
+	else if (page->more)
+		call_link_next(call, "before=%lld&limit=%d", (long long)items[0].seq, page->count);
+	call_reply_list(call, &shape_session_message_out, items, page->count);
+}
+
+static void on_messages_session(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct call *call = arg;
+	const struct messages_query *q = call->query;
+
+	if (err != NULL)
+		call_fail(call, err);
+	else
+		repo_session_messages(call->svc->db, call->req->task, session->id, q->after == SHAPE_NONE ? -1 : q->after,
+		    q->before == SHAPE_NONE ? 0 : q->before, q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_messages, call);
+}
+
+void api_session_messages(struct call *call)
+{
+	const struct messages_query *q = call->query;
+
+	if (!session_admits(call))
+		return;
+	if (q->after != SHAPE_NONE && q->before != SHAPE_NONE)
+		fail_field(call, "query.before", "value_error", "must not be given together with after");
+	else
+		repo_session_get(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_messages_session, call);
+}
+
 static void on_ended(void *arg, const bool *done, const struct pl_err *err)
 {
 	if (err != NULL)

@@ -10,7 +10,7 @@
 static const char *const kind_words[] = { "chat", "guided", "usage", NULL };
 static const char *const state_words[] = { "open", "ended", "expired", NULL };
 static const char *const author_words[] = { "user", "assistant", NULL };
-static const char *const outcome_words[] = { "done", "failed", "cancelled", "interrupted" };
+static const char *const outcome_words[] = { "done", "failed", "cancelled", "interrupted", NULL };
 
 static void read_slots(struct pgrow *row, struct session *s)
 {
@@ -256,6 +256,47 @@ void repo_session_interrupt(struct db *db, struct pl_task *task, int limit, db_c
 	struct pgcall *call = pgcall_new(db, task, S_SESSION_INTERRUPT, on_count, (pgcall_done_fn *)done, arg);
 
 	pgcall_i32(call, limit);
+	pgcall_start(call);
+}
+
+static void on_page(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct session_page page = { .count = 0 };
+	bool upwards = call->stmt == &stmts[S_SESSION_AFTER];
+
+	if (err == NULL) {
+		struct session_entry *rows;
+
+		page.count = repo_rows(call, res, &page.more);
+		rows = pl_alloc(call->task->pool, ((size_t)page.count + 1) * sizeof(*rows));
+		for (int i = 0; i < page.count; i++) {
+			struct pgrow row = pgrow_at(res, upwards ? i : page.count - 1 - i, call->task->pool);
+
+			rows[i].seq = pgrow_i64(&row);
+			rows[i].author = pgrow_word(&row, author_words, SESSION_USER);
+			rows[i].content = pgrow_text(&row);
+			rows[i].state = pgrow_word(&row, outcome_words, SESSION_DONE);
+			rows[i].reply_to = pgrow_i64(&row);
+			rows[i].model = pgrow_text(&row);
+			rows[i].citations = pgrow_text(&row);
+			rows[i].created_us = pgrow_time(&row);
+		}
+		page.rows = rows;
+	}
+	DONE(repo_session_page_fn, call)(call->arg, err == NULL ? &page : NULL, err);
+}
+
+void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before, int limit,
+    repo_session_page_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, after >= 0 ? S_SESSION_AFTER : S_SESSION_BEFORE, on_page,
+	    (pgcall_done_fn *)done, arg);
+
+	add_id(call, id);
+	pgcall_i64(call, after);
+	pgcall_i64(call, after >= 0 ? 0 : before);
+	pgcall_i32(call, limit);
+	repo_keep_limit(call, limit);
 	pgcall_start(call);
 }
 

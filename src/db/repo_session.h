@@ -88,6 +88,18 @@ typedef void (repo_session_history_fn)(void *arg, const struct session_history *
 void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
     repo_session_history_fn *done, void *arg);
 
+/* A message as clients see it. reply_to 0: none. */
+struct session_entry {
+	int64_t seq, reply_to, created_us;
+	int author, state;
+	struct pl_str content, model, citations;	/* absent: none */
+};
+struct session_page { const struct session_entry *rows; int count; bool more; };	/* ascending; more: in that direction */
+typedef void (repo_session_page_fn)(void *arg, const struct session_page *page, const struct pl_err *err);
+/* after >= 0: with a greater seq; else before > 0: with a smaller one; else the newest. No access check. */
+void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before, int limit,
+    repo_session_page_fn *done, void *arg);
+
 enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
 struct session_answer {
 	struct pl_str id;

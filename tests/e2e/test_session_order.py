@@ -187,7 +187,8 @@ def test_killed_daemon(modelled, provider, rows):
     sock.send(message="My name is Ann Lee. What do you think about momentum?")
     provider.wait(streams=2)
     wait_for(lambda: open_questions(rows, one) == 1)
-    daemon.kill_all()
+    with daemon.stopped(*daemon.children()):  # none shall see the others die
+        daemon.kill_all()
     sock.drop()
     assert said(rows, one) == [(1, "user", "My name is Ann Lee. What do you think about momentum?", "done", None)]
     daemon.start()
@@ -195,6 +196,8 @@ def test_killed_daemon(modelled, provider, rows):
     assert open_questions(rows, one) == 0
     assert rows(f"SELECT asker, seq, state FROM v_unanswered WHERE room = 'session {one[:8]}'") == [(user.name, 1, "interrupted")]
     user = daemon.login(user.name)
+    assert [(m["author"], m["state"], m["reply_to"]) for m in user.get(f"/api/sessions/{one}/messages").json()] == [
+        ("user", "done", None), ("assistant", "interrupted", 1)]
     state = user.get(f"/api/sessions/{one}").json()
     assert state["answer"] == "interrupted" and state["data_collected"]["name"]
     with user.ws(f"/ws/{one}", native=False) as back:
