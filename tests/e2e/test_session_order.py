@@ -2,12 +2,15 @@
 """Messages in one session: what they fill in is kept, answers come in order, and what a dead process left is marked."""
 
 import concurrent.futures
+import contextlib
 import threading
 import time
 
+import psycopg
 import pytest
 
-from asking import HALF, SETTINGS, STALL, Provider
+import cluster
+from asking import HALF, SETTINGS, STALL, WHOLE, Provider
 from parlour import wait_for
 
 FILLING = ("my name is Ann Lee", "my email is ann@lee.org", "I earn 80000 a year")
@@ -224,3 +227,45 @@ def test_a_clerk_that_is_away_interrupts_nothing(modelled, provider, rows):
         answer = sock.expect("message")["message"]
     assert said(rows, one)[1:] == [(2, "assistant", answer, "done", 1)]
     sock.close()
+
+
+# ---- the database ----
+
+@contextlib.contextmanager
+def locked(pg, database, session):
+    """Nobody can change the session inside the block."""
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
+        conn.execute("SELECT FROM sessions WHERE id = %s FOR UPDATE", (session,))
+        yield
+
+
+def test_connection_lost_while_it_is_stored(modelled, pg, database, rows):
+    """Nobody knows whether the message was stored: it is said again, and is there once."""
+    daemon, user = modelled(llm_default="local", db_lock_timeout="20s")
+    one = start(user)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with locked(pg, database, one):
+            asked = pool.submit(user.post, "/api/chat", {"message": "My name is Ann Lee", "session_id": one})
+            waiting = wait_for(lambda: rows("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                                            "AND query LIKE '%session_say%'"), 10, "it waits for the lock")
+            rows(f"SELECT pg_terminate_backend({waiting[0][0]})")
+        answer = asked.result(20)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data_collected"]["name"]
+    assert [line[1] for line in said(rows, one)] == ["user", "assistant"] and open_questions(rows, one) == 0
+
+
+def test_database_restarts_during_an_answer(modelled, provider, pg, database, rows):
+    """Connections go while the model speaks: the answer is stored when they are back."""
+    daemon, user = modelled(session_form="", db_lock_timeout="200ms")
+    one = start(user, kind="chat")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(user.post, "/api/chat", {"message": "[[ok,tokens=19,pace=20]]", "session_id": one})
+        provider.wait(streams=1)
+        with locked(pg, database, one):
+            assert rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'parlour%' "
+                        "AND datname = current_database()")
+            time.sleep(1)
+        asked.result(20)
+    wait_for(lambda: [line[2:] for line in said(rows, one)[1:]] == [(WHOLE, "done", 1)], 10, "it is stored")
+    assert open_questions(rows, one) == 0
