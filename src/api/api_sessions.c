@@ -3,6 +3,7 @@
  * Routes of sessions: make, list, look, end; and the greeting.
  */
 #include "api/session_shape.h"
+#include "db/repo_session_talk.h"
 #include "svc/forms.h"
 
 bool session_admits(struct call *call)

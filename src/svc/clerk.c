@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "db/repo_admin.h"
 #include "db/repo_session.h"
+#include "db/repo_session_talk.h"
 #include "db/repo_feedback.h"
 #include "log.h"
 #include "svc/clerk.h"

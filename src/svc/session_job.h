@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "db/repo_session_talk.h"
 #include "svc/forms.h"
 #include "svc/session.h"
 
