@@ -252,6 +252,7 @@ static void talk_say(struct session_job *job)
 	memcpy(info.id, job->token, sizeof(info.id));
 	if (job->index < 0)
 		job->index = shm_gen_take(job->sessions->svc->shm, &info);
+	job->task->deadline_ns = pl_now_ns() + 30 * PL_NS_PER_S; /* whatever the model took */
 	repo_session_say(job->sessions->svc->db, job->task, &in, on_said, job);
 }
 
