@@ -70,67 +70,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION session_lock(uuid) IS 'Locks a session for a message: ok, not_found, ended';
 
-CREATE FUNCTION session_say(p_id uuid, p_content text, p_life_ms bigint) RETURNS TABLE (status text, seq bigint)
-LANGUAGE plpgsql AS $$
-DECLARE
-	v_status text := session_lock(p_id);
-	v_seq bigint;
-BEGIN
-	IF v_status = 'ok' THEN
-		UPDATE sessions s SET last_seq = s.last_seq + 1, last_at = clock_timestamp(),
-			expires_at = clock_timestamp() + p_life_ms * interval '1 ms'
-			WHERE s.id = p_id RETURNING s.last_seq INTO v_seq;
-		INSERT INTO session_messages (session_id, seq, author, content) VALUES (p_id, v_seq, 'user', p_content);
-	END IF;
-	RETURN QUERY SELECT v_status, v_seq;
-END $$;
-COMMENT ON FUNCTION session_say(uuid, text, bigint) IS 'A person''s message; the session lives p_life_ms from now. Status ok, not_found, ended';
-
--- p_slots: [{"name","value","sealed" (hex),"raw","tries","collected"}], those that changed; NULL: the form stays as it is.
--- p_again: it may be there already (an answer whose worker died, a write whose outcome is not known).
-CREATE FUNCTION session_answer(p_id uuid, p_question bigint, p_content text, p_state text, p_model text,
-	p_prompt bigint, p_completion bigint, p_slots text, p_requested text, p_complete boolean, p_again boolean)
-RETURNS TABLE (status text, seq bigint)
-LANGUAGE plpgsql AS $$
-DECLARE
-	v_seq bigint;
-BEGIN
-	PERFORM 1 FROM sessions s WHERE s.id = p_id FOR NO KEY UPDATE;
-	IF NOT FOUND THEN
-		RETURN QUERY SELECT 'not_found', 0::bigint;
-		RETURN;
-	END IF;
-	IF p_again THEN
-		SELECT m.seq INTO v_seq FROM session_messages m WHERE m.session_id = p_id AND m.seq > p_question
-			AND m.author = 'assistant' AND starts_with(m.content, p_content) ORDER BY m.seq LIMIT 1;
-		IF FOUND THEN
-			RETURN QUERY SELECT 'ok', v_seq;
-			RETURN;
-		END IF;
-	END IF;
-	UPDATE sessions s SET last_seq = s.last_seq + 1, last_at = clock_timestamp(), model = coalesce(p_model, s.model),
-		prompt_tokens = s.prompt_tokens + coalesce(p_prompt, 0),
-		completion_tokens = s.completion_tokens + coalesce(p_completion, 0),
-		total_tokens = s.total_tokens + coalesce(p_prompt, 0) + coalesce(p_completion, 0),
-		errors = s.errors + (p_state = 'failed')::integer,
-		requested_slot = CASE WHEN p_slots IS NULL THEN s.requested_slot ELSE p_requested END,
-		is_complete = CASE WHEN p_slots IS NULL THEN s.is_complete ELSE p_complete END
-		WHERE s.id = p_id RETURNING s.last_seq INTO v_seq;
-	INSERT INTO session_messages (session_id, seq, author, content, state, model, prompt_tokens, completion_tokens)
-		VALUES (p_id, v_seq, 'assistant', p_content, p_state, p_model, p_prompt, p_completion);
-	INSERT INTO session_slots AS t (session_id, name, value, sealed, raw, tries, collected_at)
-		SELECT p_id, j.name, j.value, decode(j.sealed, 'hex'), j.raw, j.tries, CASE WHEN j.collected THEN clock_timestamp() END
-		FROM jsonb_to_recordset(coalesce(p_slots, '[]')::jsonb)
-			AS j (name text, value text, sealed text, raw text, tries integer, collected boolean)
-		ON CONFLICT (session_id, name) DO UPDATE SET tries = excluded.tries,
-			value = CASE WHEN excluded.collected_at IS NULL THEN t.value ELSE excluded.value END,
-			sealed = CASE WHEN excluded.collected_at IS NULL THEN t.sealed ELSE excluded.sealed END,
-			raw = CASE WHEN excluded.collected_at IS NULL THEN t.raw ELSE excluded.raw END,
-			collected_at = coalesce(excluded.collected_at, t.collected_at);
-	RETURN QUERY SELECT 'ok', v_seq;
-END $$;
-COMMENT ON FUNCTION session_answer(uuid, bigint, text, text, text, bigint, bigint, text, text, boolean, boolean) IS 'An answer to message p_question, its tokens, and what the form learned; status ok, not_found';
-
 CREATE FUNCTION session_end(p_key text, p_user bigint, p_guests boolean) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -59,8 +59,14 @@ CREATE VIEW v_unanswered AS
 	LEFT JOIN users u ON u.id = g.asker_id
 	WHERE g.state IN ('failed', 'interrupted') AND g.answer_seq IS NULL
 		AND NOT EXISTS (SELECT FROM generations n WHERE n.room_id = g.room_id AND n.role_id = g.role_id
-			AND n.created_at > g.created_at AND n.state = 'done');
-COMMENT ON VIEW v_unanswered IS 'Questions to models that got no answer, and none after them did';
+			AND n.created_at > g.created_at AND n.state = 'done')
+	UNION ALL
+	SELECT NULL, 'session ' || left(s.id::text, 8), m.reply_to, coalesce(u.username, 'guest'), NULL, m.state, NULL, m.created_at
+	FROM session_messages m JOIN sessions s ON s.id = m.session_id LEFT JOIN users u ON u.id = s.user_id
+	WHERE m.author = 'assistant' AND m.state IN ('failed', 'interrupted')
+		AND NOT EXISTS (SELECT FROM session_messages n WHERE n.session_id = m.session_id AND n.seq > m.seq
+			AND n.author = 'assistant' AND n.state = 'done');
+COMMENT ON VIEW v_unanswered IS 'Questions to models that got no answer (in sessions: no whole one), and none after them did';
 
 CREATE VIEW v_usage AS
 	SELECT date_trunc('day', g.at, 'UTC') AS day, u.username, g.upstream, g.model, count(*) AS answers,
@@ -85,7 +91,7 @@ CREATE VIEW v_prices AS
 COMMENT ON VIEW v_prices IS 'Prices of models in US dollars per million tokens; upstream *: whichever answers with the model';
 CREATE VIEW v_session_data AS
 	SELECT left(s.id::text, 8) AS session, s.form, coalesce(u.username, 'guest') AS person,
-		CASE WHEN s.is_complete THEN 'complete' ELSE s.state END AS state, t.name AS slot,
+		CASE WHEN s.is_complete THEN 'complete' ELSE coalesce(s.form_over, s.state) END AS state, t.name AS slot,
 		CASE WHEN t.sealed IS NOT NULL THEN 'sealed' ELSE t.value END AS value, t.raw AS written, t.tries, t.collected_at,
 		s.started_at
 	FROM sessions s JOIN session_slots t ON t.session_id = s.id LEFT JOIN users u ON u.id = s.user_id;

@@ -133,6 +133,10 @@ static bool worker_start(struct worker *worker, char why[512])
 
 static void worker_reload(struct worker *worker)
 {
+	char why[512];
+
+	if (!forms_load(PARLOUR_FORMSDIR, why))
+		pl_log(PL_LOG_WARN, NULL, "forms stay as they were", "why=%s", why);
 	db_config(svc.db, worker->config);
 	http_server_config(http, worker->config);
 	ws_server_config(ws_sockets, worker->config);
@@ -253,7 +257,12 @@ static void clerk_stop(struct worker *worker)
 const struct app_hooks app_clerk_hooks = { .start = clerk_start, .reload = clerk_reload, .drain = clerk_drain,
 	.idle = clerk_is_idle, .stop = clerk_stop };
 
+bool app_check(char why[512])
+{
+	return forms_check(PARLOUR_FORMSDIR, why);
+}
+
 int app_preflight(const struct config *config, char why[512])
 {
-	return (int)migrate_check(config, why);
+	return app_check(why) ? (int)migrate_check(config, why) : MIGRATE_SCHEMA;
 }

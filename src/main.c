@@ -84,7 +84,7 @@ static int test_config(const struct options *o)
 	struct config *config = config_read(o->config_path, o->overrides, o->overrides_count, why);
 	int status;
 
-	if (config == NULL || !config_secrets(config, why)) {
+	if (config == NULL || !config_secrets(config, why) || !app_check(why)) {
 		fprintf(stderr, "parlourd: %s\n", why);
 		config_release(&config);
 		return STATUS_CONFIG;
@@ -102,6 +102,7 @@ static int run(const struct options *o)
 		.overrides_count = o->overrides_count,
 		.foreground = o->foreground,
 		.single = o->single,
+		.check = app_check,
 		.preflight = app_preflight,
 		.render = app_render,
 		.worker = app_worker_hooks,

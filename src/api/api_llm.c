@@ -6,6 +6,7 @@
 
 #include "api/call.h"
 #include "svc/agent.h"
+#include "svc/provider_key.h"
 
 /* ---- GET /api/llm/models: local, then each upstream in turn ---- */
 
@@ -13,10 +14,21 @@ struct models {
 	struct call *call;
 	struct model_out *items;
 	int count, cap, next;			/* next: upstream to ask; -1 is local */
+	bool own;				/* it is asked with the caller's own key */
 	struct pl_err error;
 };
 
 static void models_next(struct models *m);
+
+/* Whose key an answer from there would use. */
+static struct pl_str models_key(const struct models *m)
+{
+	const struct upstream_settings *u = m->next >= 0 ? &m->call->req->config->upstreams[m->next] : NULL;
+
+	if (m->own)
+		return PL_STR("own");
+	return u == NULL || u->key[0] != '\0' || config_provider(u) == PROVIDER_OTHER ? PL_STR("server") : PL_STR("none");
+}
 
 static void models_add(struct models *m, struct pl_str id, const char *upstream, const char *preferred)
 {
@@ -31,7 +43,7 @@ static void models_add(struct models *m, struct pl_str id, const char *upstream,
 			memcpy(m->items, old, (size_t)m->count * sizeof(*m->items));
 	}
 	m->items[m->count++] = (struct model_out){ .id = pl_str_dup(m->call->req->task->pool, id), .upstream = pl_str(upstream),
-		.is_default = strcmp(upstream, s->llm_default) == 0 && (preferred[0] == '\0' || pl_str_is(id, preferred)) };
+		.key = models_key(m), .is_default = strcmp(upstream, s->llm_default) == 0 && (preferred[0] == '\0' || pl_str_is(id, preferred)) };
 }
 
 static void models_on_list(void *arg, const struct pl_str *models, int count, const struct pl_err *err)
@@ -49,15 +61,32 @@ static void models_on_list(void *arg, const struct pl_str *models, int count, co
 	models_next(m);
 }
 
+static void models_on_key(void *arg, struct pl_str key, const struct pl_err *err)
+{
+	struct models *m = arg;
+	const struct config *config = m->call->req->config;
+
+	if (err != NULL) {
+		call_fail(m->call, err);
+		return;
+	}
+	m->own = key.ptr != NULL;
+	llm_models(m->call->svc->llm, m->call->req->task, config, m->next < 0 ? NULL : &config->upstreams[m->next], key,
+	    models_on_list, m);
+}
+
 static void models_next(struct models *m)
 {
 	const struct config *config = m->call->req->config;
+	const struct upstream_settings *u = m->next >= 0 && m->next < config->upstreams_count ? &config->upstreams[m->next] : NULL;
+	int64_t user_id = m->call->req->task->who.user_id;
 
 	if (m->next >= config->upstreams_count)
 		call_reply_list(m->call, &shape_model_out, m->items, m->count);
+	else if (provider_key_wanted(user_id, u))
+		provider_key_find(m->call->svc, config, m->call->req->task, user_id, u, models_on_key, m);
 	else
-		llm_models(m->call->svc->llm, m->call->req->task, config, m->next < 0 ? NULL : &config->upstreams[m->next],
-		    models_on_list, m);
+		models_on_key(m, PL_STR_NONE, NULL);
 }
 
 void api_models(struct call *call)

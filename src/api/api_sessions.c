@@ -3,6 +3,7 @@
  * Routes of sessions: make, list, look, end; and the greeting.
  */
 #include "api/session_shape.h"
+#include "db/repo_session_talk.h"
 #include "svc/forms.h"
 #include "svc/session_live.h"
 
@@ -27,6 +28,15 @@ static void fail_field(struct call *call, const char *loc, const char *type, con
 	call_fail(call, &err);
 }
 
+static struct pl_str form_state(const struct session *s)
+{
+	if (s->form.ptr == NULL)
+		return PL_STR_NONE;
+	if (s->form_over.ptr != NULL)
+		return s->form_over;
+	return s->is_complete ? PL_STR("complete") : PL_STR("open");
+}
+
 void session_shape(struct session_out *out, const struct session *s, struct pl_pool *pool)
 {
 	static const char *const kinds[] = { "chat", "guided", "usage" }, *const states[] = { "open", "ended", "expired" };
@@ -35,7 +45,8 @@ void session_shape(struct session_out *out, const struct session *s, struct pl_p
 		.developer_id = s->developer, .timestamp = s->started_us, .model = s->model, .total_tokens = s->total_tokens,
 		.cost_usd = (double)s->cost_micros / 1e6, .accepted_flag = (signed char)s->accepted,
 		.data_collected = session_collected(pool, s), .is_complete = s->is_complete, .kind = pl_str(kinds[s->kind]),
-		.state = pl_str(states[s->state]), .form = s->form, .messages = s->last_seq, .last_at = s->last_us,
+		.state = pl_str(states[s->state]), .form = s->form,
+		.form_state = form_state(s), .answer = s->answer, .lead_mail = s->lead_mail, .messages = s->last_seq, .last_at = s->last_us,
 		.expires_at = s->expires_us > 0 ? s->expires_us : SHAPE_NONE };
 }
 
@@ -101,6 +112,58 @@ void api_session_get(struct call *call)
 	who.open = is_anonymous(call) && svc_anonymous(call->req->config, "sessions");
 	if (who.open || session_admits(call))
 		repo_session_get(call->svc->db, call->req->task, call->param[0], who, on_session, call);
+}
+
+/* ---- what was said in it ---- */
+
+static void on_messages(void *arg, const struct session_page *page, const struct pl_err *err)
+{
+	static const char *const authors[] = { "user", "assistant" }, *const states[] = { "done", "failed", "cancelled", "interrupted" };
+	struct call *call = arg;
+	const struct messages_query *q = call->query;
+	struct session_message_out *items;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	items = pl_alloc(call->req->task->pool, ((size_t)page->count + 1) * sizeof(*items));
+	for (int i = 0; i < page->count; i++) {
+		const struct session_entry *m = &page->rows[i];
+
+		items[i] = (struct session_message_out){ .seq = m->seq, .author = pl_str(authors[m->author]), .content = m->content,
+			.state = pl_str(states[m->state]), .reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .model = m->model,
+			.citations = m->citations, .created_at = m->created_us };
+	}
+	if (page->more && q->after != SHAPE_NONE)
+		call_link_next(call, "after=%lld&limit=%d", (long long)items[page->count - 1].seq, page->count);
+	else if (page->more)
+		call_link_next(call, "before=%lld&limit=%d", (long long)items[0].seq, page->count);
+	call_reply_list(call, &shape_session_message_out, items, page->count);
+}
+
+static void on_messages_session(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct call *call = arg;
+	const struct messages_query *q = call->query;
+
+	if (err != NULL)
+		call_fail(call, err);
+	else
+		repo_session_messages(call->svc->db, call->req->task, session->id, q->after == SHAPE_NONE ? -1 : q->after,
+		    q->before == SHAPE_NONE ? 0 : q->before, q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_messages, call);
+}
+
+void api_session_messages(struct call *call)
+{
+	const struct messages_query *q = call->query;
+
+	if (!session_admits(call))
+		return;
+	if (q->after != SHAPE_NONE && q->before != SHAPE_NONE)
+		fail_field(call, "query.before", "value_error", "must not be given together with after");
+	else
+		repo_session_get(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_messages_session, call);
 }
 
 static void on_ended(void *arg, const bool *done, const struct pl_err *err)

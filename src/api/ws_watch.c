@@ -12,6 +12,7 @@
 
 #include "api/ws_native.h"
 #include "clock.h"
+#include "db/repo_session_talk.h"
 #include "svc/session.h"
 #include "svc/session_live.h"
 
@@ -231,7 +232,7 @@ static void reading_state(struct reading *r)
 	reading_end(r);
 }
 
-static void on_log(void *arg, const struct session_log *log, const struct pl_err *err)
+static void on_log(void *arg, const struct session_page *log, const struct pl_err *err)
 {
 	struct reading *r = arg;
 
@@ -251,7 +252,8 @@ static void on_log(void *arg, const struct session_log *log, const struct pl_err
 		return;
 	}
 	r->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
-	repo_session_log(r->client->svc->db, r->task, pl_str(r->watch->watcher.id), r->watch->position, LOG_LIMIT, on_log, r);
+	repo_session_messages(r->client->svc->db, r->task, pl_str(r->watch->watcher.id), r->watch->position, 0,
+		    LOG_LIMIT, on_log, r);
 }
 
 /* Where the subscription begins. */
@@ -293,7 +295,8 @@ static void on_session(void *arg, const struct session *session, const struct pl
 	if (r->frame != NULL)
 		answer(r, session);
 	if (r->watch->position < session->last_seq)
-		repo_session_log(r->client->svc->db, r->task, pl_str(r->watch->watcher.id), r->watch->position, LOG_LIMIT, on_log, r);
+		repo_session_messages(r->client->svc->db, r->task, pl_str(r->watch->watcher.id), r->watch->position, 0,
+		    LOG_LIMIT, on_log, r);
 	else
 		reading_state(r);
 }

@@ -11,7 +11,9 @@
 
 extern const struct app_hooks app_worker_hooks, app_clerk_hooks;
 
-/* Is the database usable? 0, or an exit status (69, 78) and a sentence that says what to do. */
+/* What is read beside the configuration: the forms. false: "contact.conf:12: ..." */
+bool app_check(char why[512]);
+/* The same, and is the database usable? 0, or an exit status (69, 78) and a sentence that says what to do. */
 int app_preflight(const struct config *config, char why[512]);
 /* Text for `parlourctl why ID` (what "why") and /metrics (what "metrics"). */
 void app_render(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out);

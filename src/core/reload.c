@@ -36,7 +36,8 @@ struct config *reload_read(const char *path, const struct master_opts *opts, con
 		return NULL;
 	}
 	config_keep_restart_only(fresh, old, note_kept, kept);
-	if (!config_check(fresh, why))	/* new values beside kept ones */
+	/* new values beside kept ones, and what the layers above read at a reload */
+	if (!config_check(fresh, why) || (opts->check != NULL && !opts->check(why)))
 		config_release(&fresh);
 	return fresh;
 }

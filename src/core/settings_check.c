@@ -165,6 +165,13 @@ static bool check_upstream(const struct upstream_settings *up, char why[512])
 	return rule == NULL;
 }
 
+static bool mail_address(const char *text)
+{
+	const char *at = strchr(text, '@');
+
+	return at != NULL && at != text && at[1] != '\0' && strpbrk(text, " \t\"(),:;<>[\\]") == NULL;
+}
+
 static bool check_mail(const struct config *config, char why[512])
 {
 	const struct settings *s = &config->s;
@@ -176,11 +183,14 @@ static bool check_mail(const struct config *config, char why[512])
 		return refuse(config, "slack_webhook", why, "give either slack_webhook or slack_webhook_file");
 	if (s->smtp_password[0] != '\0' && s->smtp_password_file[0] != '\0')
 		return refuse(config, "smtp_password", why, "give either smtp_password or smtp_password_file");
+	for (int i = 0; i < s->lead_mail_to.count; i++)
+		if (!mail_address(s->lead_mail_to.items[i]))
+			return refuse(config, "lead_mail_to", why, "%s is no mail address", s->lead_mail_to.items[i]);
 	if (s->smtp_url[0] == '\0')
 		return true;
 	if ((!smtps && strncmp(s->smtp_url, "smtp://", 7) != 0) || strpbrk(s->smtp_url, " \t\"<>\\^`{|}@") != NULL)
 		return refuse(config, "smtp_url", why, "%s is no smtp:// or smtps:// address without a user name", s->smtp_url);
-	if (strchr(s->mail_from, '@') == NULL || strpbrk(s->mail_from, " \t\"(),:;<>[\\]") != NULL)
+	if (!mail_address(s->mail_from))
 		return refuse(config, "mail_from", why, "with smtp_url an address like parlour@example.org is needed");
 	if (s->smtp_user[0] != '\0' && !smtps && !s->smtp_tls)
 		return refuse(config, "smtp_tls", why, "a password is not sent without TLS");

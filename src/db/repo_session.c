@@ -9,8 +9,6 @@
 
 static const char *const kind_words[] = { "chat", "guided", "usage", NULL };
 static const char *const state_words[] = { "open", "ended", "expired", NULL };
-static const char *const author_words[] = { "user", "assistant", NULL };
-static const char *const outcome_words[] = { "done", "failed", "cancelled", "interrupted", NULL };
 
 static void read_slots(struct pgrow *row, struct session *s)
 {
@@ -49,6 +47,10 @@ static void read_session(struct pgrow *row, struct session *s)
 	s->ended_us = pgrow_time(row);
 	s->expires_us = pgrow_time(row);
 	read_slots(row, s);
+	s->form_seq = pgrow_i64(row);
+	s->form_over = pgrow_text(row);
+	s->answer = pgrow_text(row);
+	s->lead_mail = pgrow_text(row);
 }
 
 static void add_id(struct pgcall *call, struct pl_str id)
@@ -178,121 +180,6 @@ void repo_session_list(struct db *db, struct pl_task *task, const struct session
 	pgcall_start(call);
 }
 
-static void on_said(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	struct pl_err bad;
-	int64_t seq = 0;
-
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		if (!repo_status_err(pgrow_text(&row), &bad))
-			err = &bad;
-		seq = pgrow_i64(&row);
-	}
-	DONE(db_count_fn, call)(call->arg, err == NULL ? &seq : NULL, err);
-}
-
-void repo_session_say(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str content, int64_t life_ms,
-    db_count_fn *done, void *arg)
-{
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_SAY, on_said, (pgcall_done_fn *)done, arg);
-
-	add_id(call, id);
-	pgcall_text(call, content);
-	pgcall_i64(call, life_ms);
-	pgcall_start(call);
-}
-
-static void on_history(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	struct session_history history = { .count = 0 };
-
-	if (err == NULL) {
-		struct session_line *rows;
-
-		history.count = PQntuples(res);
-		rows = pl_alloc(call->task->pool, ((size_t)history.count + 1) * sizeof(*rows));
-		for (int i = 0; i < history.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			rows[i].author = pgrow_word(&row, author_words, SESSION_USER);
-			rows[i].content = pgrow_text(&row);
-		}
-		history.rows = rows;
-	}
-	DONE(repo_session_history_fn, call)(call->arg, err == NULL ? &history : NULL, err);
-}
-
-void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
-    repo_session_history_fn *done, void *arg)
-{
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_HISTORY, on_history, (pgcall_done_fn *)done, arg);
-
-	add_id(call, id);
-	pgcall_i64(call, seq);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
-}
-
-static void on_log(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	struct session_log log = { .count = 0 };
-
-	if (err == NULL) {
-		struct session_entry *rows;
-
-		log.count = repo_rows(call, res, &log.more);
-		rows = pl_alloc(call->task->pool, ((size_t)log.count + 1) * sizeof(*rows));
-		for (int i = 0; i < log.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			rows[i].seq = pgrow_i64(&row);
-			rows[i].author = pgrow_word(&row, author_words, SESSION_USER);
-			rows[i].content = pgrow_text(&row);
-			rows[i].state = pgrow_word(&row, outcome_words, SESSION_DONE);
-			rows[i].model = pgrow_text(&row);
-			rows[i].citations = pgrow_text(&row);
-			rows[i].created_us = pgrow_time(&row);
-		}
-		log.rows = rows;
-	}
-	DONE(repo_session_log_fn, call)(call->arg, err == NULL ? &log : NULL, err);
-}
-
-void repo_session_log(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int limit,
-    repo_session_log_fn *done, void *arg)
-{
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_LOG, on_log, (pgcall_done_fn *)done, arg);
-
-	repo_keep_limit(call, limit);
-	add_id(call, id);
-	pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
-}
-
-void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in, db_done_fn *done, void *arg)
-{
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_ANSWER, repo_on_status, (pgcall_done_fn *)done, arg);
-
-	add_id(call, in->id);
-	pgcall_i64(call, in->question);
-	pgcall_text(call, in->content);
-	pgcall_cstr(call, outcome_words[in->state]);
-	pgcall_text(call, in->model);
-	pgcall_i64_or_null(call, in->prompt_tokens, -1);
-	pgcall_i64_or_null(call, in->completion_tokens, -1);
-	pgcall_text(call, in->slots);
-	pgcall_text(call, in->requested);
-	pgcall_bool(call, in->is_complete);
-	pgcall_bool(call, in->again);
-	pgcall_text(call, in->citations);
-	pgcall_text(call, in->upstream);
-	pgcall_i64_or_null(call, in->cost_micros, -1);
-	pgcall_start(call);
-}
-
 void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who, db_done_fn *done,
     void *arg)
 {
@@ -312,21 +199,21 @@ void repo_session_discard(struct db *db, struct pl_task *task, struct pl_str id,
 	pgcall_start(call);
 }
 
-static void on_expired(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
-	int64_t rows = 0;
+	int64_t count = 0;
 
 	if (err == NULL) {
 		struct pgrow row = pgrow_at(res, 0, call->pool);
 
-		rows = pgrow_i64(&row);
+		count = pgrow_i64(&row);
 	}
-	DONE(db_count_fn, call)(call->arg, err == NULL ? &rows : NULL, err);
+	DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
 }
 
 void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSIONS_EXPIRE, on_expired, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_SESSIONS_EXPIRE, on_count, (pgcall_done_fn *)done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sessions: chats, guided forms and imported usage (tables sessions, session_messages, session_slots).
+ * Sessions: chats, guided forms and imported usage (tables sessions, session_slots). What is said: repo_session_talk.h.
  *
  * A caller is a user (user_id > 0) or a guest (0); `guests` says whether guests' sessions open for whoever has their UUID.
  */
@@ -11,7 +11,6 @@
 
 enum session_kind { SESSION_CHAT, SESSION_GUIDED, SESSION_USAGE };
 enum session_state { SESSION_OPEN, SESSION_ENDED, SESSION_EXPIRED };
-enum session_author { SESSION_USER, SESSION_ASSISTANT };
 
 /* What a form has collected: value "" for sealed ones. */
 struct session_slot { struct pl_str name, value; int tries; bool collected; };
@@ -27,6 +26,10 @@ struct session {
 	int64_t started_us, last_us, ended_us, expires_us;
 	struct session_slot *slots;
 	int slots_count;
+	int64_t form_seq;			/* which message changed the form last; for session_said.form_seq */
+	struct pl_str form_over;		/* cancelled, handed_over; absent: it goes on, or is complete */
+	struct pl_str answer;			/* pending, or how the newest answer ended; absent: nothing was said */
+	struct pl_str lead_mail;		/* off, queued, sent, failed; absent: no lead, or not known any more */
 };
 typedef void (repo_session_fn)(void *arg, const struct session *session, const struct pl_err *err);
 
@@ -66,41 +69,6 @@ typedef void (repo_session_list_fn)(void *arg, const struct session_list *list, 
 void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter, repo_session_list_fn *done,
     void *arg);
 
-/* Stores a person's message; *result is its seq. PL_E_NOT_FOUND, PL_E_CONFLICT (the session is over). */
-void repo_session_say(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str content, int64_t life_ms,
-    db_count_fn *done, void *arg);
-
-struct session_line { int author; struct pl_str content; };
-struct session_history { const struct session_line *rows; int count; };
-typedef void (repo_session_history_fn)(void *arg, const struct session_history *history, const struct pl_err *err);
-/* The newest `limit` messages up to `seq`, oldest first. */
-void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
-    repo_session_history_fn *done, void *arg);
-
-/* A message as it is stored; model and citations (JSON) absent: none. */
-struct session_entry { int64_t seq, created_us; int author, state; struct pl_str content, model, citations; };
-struct session_log { const struct session_entry *rows; int count; bool more; };
-typedef void (repo_session_log_fn)(void *arg, const struct session_log *log, const struct pl_err *err);
-/* Messages with seq > after, ascending. state: enum session_outcome. */
-void repo_session_log(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int limit,
-    repo_session_log_fn *done, void *arg);
-
-enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
-struct session_answer {
-	struct pl_str id;
-	int64_t question;			/* seq of the message that it answers */
-	struct pl_str content, model;		/* model absent: no model wrote it */
-	enum session_outcome state;
-	int64_t prompt_tokens, completion_tokens;	/* -1: unknown */
-	struct pl_str slots;			/* JSON, see session_answer(); absent: the form stays as it is */
-	struct pl_str requested;		/* absent: none */
-	bool is_complete, again;		/* again: it may be stored already */
-	struct pl_str citations;		/* JSON list; absent: none */
-	struct pl_str upstream;			/* absent: none was asked */
-	int64_t cost_micros;			/* as the upstream told; -1: it did not */
-};
-/* PL_E_NOT_FOUND. */
-void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in, db_done_fn *done, void *arg);
 /* PL_E_NOT_FOUND; ending one that is over is fine. */
 void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who, db_done_fn *done,
     void *arg);

@@ -91,11 +91,12 @@ const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, 
 /* models: sorted as configured or as the upstream lists them; borrowed during the call. count 0 with an error. */
 typedef void (llm_models_fn)(void *arg, const struct pl_str *models, int count, const struct pl_err *err);
 /*
- * The models of one upstream (NULL: local): the configured list, else GET {url}/models, kept 10 minutes per process.
+ * The models of one upstream (NULL: local): the configured list, else GET {url}/models, kept 10 minutes per process and
+ * key. key: goes out instead of the section's own, in the task's pool; absent: that one.
  *   errors:  as llm_ask(); at most 1000 models, names of at most 128 bytes
  *   async:   done once, never before return
  */
 void llm_models(struct llm *llm, struct pl_task *task, const struct config *config,
-    const struct upstream_settings *upstream, llm_models_fn *done, void *arg);
+    const struct upstream_settings *upstream, struct pl_str key, llm_models_fn *done, void *arg);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which models an upstream offers: what the configuration lists, else what the upstream says, kept for ten minutes.
+ * Which models an upstream offers: what the configuration lists, else what the upstream says to the key that asks, kept
+ * for ten minutes.
  *
- * A list in progress has its own pool, with the names in it; a fetched one stays as the cache's entry of its upstream.
+ * A list in progress has its own pool, with the names in it; of a fetched one the names stay as the cache's entry of its
+ * upstream and key, without the key.
  */
 #include "clock.h"
 #include "leaf.h"
@@ -13,18 +15,19 @@ enum {
 	MODELS_MAX = 1000,
 	REPLY_MAX_BYTES = 8 * 1024 * 1024,	/* OpenRouter's list is nearly 1 MB */
 	LIST_TIMEOUT_MS = 10000,
-	LIST_POOL_BYTES = 4096
+	LIST_POOL_BYTES = 4096,
+	KEPT_MAX = 64			/* users with a key of their own have lists of their own */
 };
 
 TAILQ_HEAD(list_head, llm_list);
 
-struct llm_lists { struct list_head running, kept; };
+struct llm_lists { struct list_head running, kept; struct pl_sipkey tag_key; };
 
 struct llm_list {
 	TAILQ_ENTRY(llm_list) link;
 	struct llm *llm;
 	struct pl_pool *pool;
-	struct pl_task *task;		/* NULL once it is kept */
+	struct pl_task *task;
 	struct pl_cancel hook;
 	struct event *timer;
 	struct config *config;
@@ -33,7 +36,9 @@ struct llm_list {
 	struct pl_buf body;		/* heap */
 	bool fetched, failed;
 	struct pl_err err;
-	const char *upstream, *url;	/* key of the cache */
+	const char *upstream, *url;	/* key of the cache, with: */
+	uint64_t tag[2];		/* of the user's key; 0: the section's own */
+	struct pl_str key;		/* that asks */
 	struct pl_str *names;
 	int count;
 	int64_t kept_ns;
@@ -44,6 +49,7 @@ struct llm_list {
 void llm_lists_init(struct llm *llm)
 {
 	llm->lists = pl_new(sizeof(*llm->lists));
+	llm->lists->tag_key = (struct pl_sipkey){ { pl_random_u64(), pl_random_u64() } };
 	TAILQ_INIT(&llm->lists->running);
 	TAILQ_INIT(&llm->lists->kept);
 }
@@ -58,29 +64,48 @@ static void kept_remove(struct llm_lists *lists, struct llm_list *list)
 	pl_pool_free(&pool);
 }
 
-static struct llm_list *kept_find(struct llm_lists *lists, const struct upstream_settings *upstream)
+static bool same_asker(const struct llm_list *one, const struct llm_list *other)
+{
+	return strcmp(one->upstream, other->upstream) == 0 && memcmp(one->tag, other->tag, sizeof(one->tag)) == 0;
+}
+
+static struct llm_list *kept_find(struct llm_lists *lists, const struct llm_list *wanted)
 {
 	struct llm_list *list;
 
 	TAILQ_FOREACH(list, &lists->kept, link) {
-		if (strcmp(list->upstream, upstream->name) == 0 && strcmp(list->url, upstream->url) == 0)
+		if (same_asker(list, wanted) && strcmp(list->url, wanted->url) == 0)
 			return list;
 	}
 	return NULL;
 }
 
-/* Takes `list` over. One entry per upstream: a reload that changes the url replaces it. */
-static void kept_add(struct llm_lists *lists, struct llm_list *list)
+static void names_copy(struct llm_list *list, const struct pl_str *names, int count)
 {
-	struct llm_list *old;
+	list->names = pl_alloc(list->pool, (size_t)(count > 0 ? count : 1) * sizeof(*list->names));
+	list->count = count;
+	for (int i = 0; i < count; i++)
+		list->names[i] = pl_str_dup(list->pool, names[i]);
+}
 
-	TAILQ_FOREACH(old, &lists->kept, link) {
-		if (strcmp(old->upstream, list->upstream) == 0) {
+/* One entry per upstream and key: a reload that changes the url replaces it. The oldest goes when there are too many. */
+static void kept_add(struct llm_lists *lists, const struct llm_list *fetched)
+{
+	struct pl_pool *pool = pl_pool_new(LIST_POOL_BYTES);
+	struct llm_list *list = pl_alloc(pool, sizeof(*list)), *old, *next;
+	int count = 0;
+
+	*list = (struct llm_list){ .pool = pool, .upstream = pl_strdup(pool, fetched->upstream), .url = pl_strdup(pool, fetched->url),
+		.tag = { fetched->tag[0], fetched->tag[1] }, .kept_ns = pl_now_ns() };
+	names_copy(list, fetched->names, fetched->count);
+	for (old = TAILQ_FIRST(&lists->kept); old != NULL; old = next) {
+		next = TAILQ_NEXT(old, link);
+		count++;
+		if (same_asker(old, list))
 			kept_remove(lists, old);
-			break;
-		}
 	}
-	list->kept_ns = pl_now_ns();
+	if (count >= KEPT_MAX)
+		kept_remove(lists, TAILQ_FIRST(&lists->kept));
 	TAILQ_INSERT_TAIL(&lists->kept, list, link);
 }
 
@@ -101,11 +126,9 @@ static void list_finish(struct llm_list *list)
 	llm_dec_fini(&list->dec);
 	if (list->config != NULL)
 		config_release(&list->config);
-	list->task = NULL;
 	if (list->fetched && !list->failed)
 		kept_add(llm->lists, list);
-	else
-		pl_pool_free(&pool);
+	pl_pool_free(&pool);
 	pl_task_release(&task);
 }
 
@@ -186,24 +209,16 @@ static void list_fetch(struct llm_list *list, const struct upstream_settings *up
 		.max_body_bytes = REPLY_MAX_BYTES,
 	};
 
-	request.headers_count = llm_headers(list->pool, list->config, upstream, pl_str(upstream->key), "application/json",
+	request.headers_count = llm_headers(list->pool, list->config, upstream, list->key, "application/json",
 	    headers);
 	/* Anthropic gives 20 at a time unless it is asked for more */
 	request.url = llm_url(list->pool, upstream,
 	    upstream->dialect == DIALECT_ANTHROPIC ? "/models?limit=1000" : "/models");
-	list->dec.secret = pl_str(upstream->key);
+	list->dec.secret = list->key;
 	list->http = httpc_start(list->llm->httpc, list->task, &request, on_body, on_reply, list);
 }
 
 /* ---- start ---- */
-
-static void names_copy(struct llm_list *list, const struct pl_str *names, int count)
-{
-	list->names = pl_alloc(list->pool, (size_t)(count > 0 ? count : 1) * sizeof(*list->names));
-	list->count = count;
-	for (int i = 0; i < count; i++)
-		list->names[i] = pl_str_dup(list->pool, names[i]);
-}
 
 /* What needs no network. false: the upstream has to be asked. */
 static bool names_known(struct llm_list *list, const struct upstream_settings *upstream)
@@ -222,7 +237,7 @@ static bool names_known(struct llm_list *list, const struct upstream_settings *u
 			list->names[i] = pl_str_dup(list->pool, pl_str(upstream->models.items[i]));
 		return true;
 	}
-	kept = kept_find(list->llm->lists, upstream);
+	kept = kept_find(list->llm->lists, list);
 	if (kept == NULL || pl_now_ns() - kept->kept_ns > KEEP_S * PL_NS_PER_S)
 		return false;
 	names_copy(list, kept->names, kept->count);
@@ -245,7 +260,7 @@ static bool list_refused(struct llm_list *list)
 }
 
 void llm_models(struct llm *llm, struct pl_task *task, const struct config *config,
-    const struct upstream_settings *upstream, llm_models_fn *done, void *arg)
+    const struct upstream_settings *upstream, struct pl_str key, llm_models_fn *done, void *arg)
 {
 	struct pl_pool *pool = pl_pool_new(LIST_POOL_BYTES);
 	struct llm_list *list = pl_alloc(pool, sizeof(*list));
@@ -261,6 +276,9 @@ void llm_models(struct llm *llm, struct pl_task *task, const struct config *conf
 		list->config = config != NULL ? config_hold(config) : NULL;
 		list->upstream = pl_strdup(pool, upstream->name);
 		list->url = pl_strdup(pool, upstream->url);
+		list->key = key.ptr != NULL ? key : pl_str(upstream->key);
+		if (key.ptr != NULL)
+			pl_siphash128(&llm->lists->tag_key, key.ptr, key.len, list->tag);
 	}
 	list->timer = evtimer_new(llm->base, on_timer, list);
 	PL_BUG(list->timer == NULL);

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "db/repo_admin.h"
 #include "db/repo_session.h"
+#include "db/repo_session_talk.h"
 #include "db/repo_feedback.h"
 #include "log.h"
 #include "svc/clerk.h"
@@ -22,10 +23,12 @@
 #define HITS_MAX 1024
 #define DUE_EVERY_S 1
 #define DUE_ROWS 500
+#define TEND_EVERY_S 2
+#define TEND_ROWS 200
 
 struct clerk {
 	struct svc *svc;
-	struct event *hits, *purge, *expire, *due;
+	struct event *hits, *purge, *expire, *due, *tend;
 	struct outbox *outbox;
 };
 
@@ -169,6 +172,54 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	repo_feedback_requests_due(p->clerk->svc->db, task, DUE_ROWS, on_due_handled, p);
 }
 
+/* ---- questions whose worker died ---- */
+
+static void on_tended(void *arg, const int64_t *rows, const struct pl_err *err)
+{
+	struct purge *p = arg;
+	struct pl_task *task = p->task;
+
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, task, "messages of dead workers not marked", "error=%s", pl_err_info(err->code)->code);
+	else if (*rows > 0)
+		pl_log(PL_LOG_WARN, task, "messages in sessions marked interrupted", "count=%lld", (long long)*rows);
+	if (p->clerk == living)
+		arm(p->clerk->tend, err == NULL && *rows == TEND_ROWS ? 0 : TEND_EVERY_S);
+	pl_task_release(&task);
+}
+
+static void on_seen(void *arg, const int64_t *rows, const struct pl_err *err)
+{
+	struct purge *p = arg;
+
+	/* without the first the second would mark what is alive */
+	static const int64_t none = 0;
+
+	if (err != NULL || p->clerk != living)
+		on_tended(p, &none, err);
+	else
+		repo_session_interrupt(p->clerk->svc->db, p->task, TEND_ROWS, on_tended, p);
+}
+
+static void on_tend(evutil_socket_t fd, short what, void *arg)
+{
+	struct pl_task *task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
+	struct purge *p = pl_alloc(task->pool, sizeof(*p));
+	struct clerk *clerk = arg;
+	const struct shm *shm = clerk->svc->shm;
+	int64_t slots[SHM_SLOTS_MAX], generations[SHM_SLOTS_MAX];
+	int count = 0;
+
+	for (int i = 0; i < (int)shm->head->sizes.slots; i++) {
+		if (!shm_slot_live(shm, i))
+			continue;
+		slots[count] = i;
+		generations[count++] = atomic_load(&shm->scores[i].generation);
+	}
+	*p = (struct purge){ .clerk = clerk, .task = task };
+	repo_session_seen(clerk->svc->db, task, slots, generations, count, on_seen, p);
+}
+
 struct clerk *clerk_new(struct svc *svc)
 {
 	struct clerk *c = pl_new(sizeof(*c));
@@ -179,12 +230,14 @@ struct clerk *clerk_new(struct svc *svc)
 	c->purge = evtimer_new(svc->worker->base, on_purge, c);
 	c->expire = evtimer_new(svc->worker->base, on_expire, c);
 	c->due = evtimer_new(svc->worker->base, on_due, c);
-	PL_BUG(c->hits == NULL || c->purge == NULL || c->expire == NULL || c->due == NULL);
+	c->tend = evtimer_new(svc->worker->base, on_tend, c);
+	PL_BUG(c->hits == NULL || c->purge == NULL || c->expire == NULL || c->due == NULL || c->tend == NULL);
 	c->outbox = outbox_new(svc);
 	arm(c->due, 0);
 	arm(c->hits, HITS_EVERY_S);
 	arm(c->purge, PURGE_FIRST_S);
 	arm(c->expire, 1);
+	arm(c->tend, 0);
 	return c;
 }
 
@@ -196,6 +249,7 @@ void clerk_free(struct clerk **clerk)
 	event_free((*clerk)->purge);
 	event_free((*clerk)->expire);
 	event_free((*clerk)->due);
+	event_free((*clerk)->tend);
 	outbox_free(&(*clerk)->outbox);
 	pl_free(*clerk);
 	*clerk = living = NULL;

@@ -7,13 +7,28 @@
 #include <ctype.h>
 
 #define GROUPS (FORM_GROUP_MAX + 1)
+#define CANCEL_WORDS_MAX 5
 
-int form_next(const struct form *form, const bool filled[FORM_SLOTS_MAX])
+static bool given_up(const struct form_slot *slot, const struct form_state *state, int i)
+{
+	return !state->filled[i] && slot->s->tries > 0 && state->tries[i] >= slot->s->tries;
+}
+
+int form_next(const struct form *form, const struct form_state *state)
 {
 	for (int i = 0; i < form->count; i++)
-		if (form->slots[i].s->required && !filled[i])
+		if (form->slots[i].s->required && !state->filled[i] && !given_up(&form->slots[i], state, i))
 			return i;
 	return -1;
+}
+
+bool form_complete(const struct form *form, const struct form_state *state)
+{
+	bool any = false;
+
+	for (int i = 0; i < form->count; i++)
+		any = any || state->filled[i];
+	return any && state->over == FORM_GOES_ON && form_next(form, state) < 0;
 }
 
 /* ---- reading a message ---- */
@@ -39,17 +54,23 @@ static bool offer(const struct form_slot *slot, struct pl_pool *pool, struct pl_
 	return true;
 }
 
+static int count_words(struct pl_str text)
+{
+	int words = text.len > 0;
+
+	for (size_t i = 1; i < text.len; i++)
+		words += text.ptr[i] == ' ' && text.ptr[i - 1] != ' ';
+	return words;
+}
+
 static bool is_question(struct pl_str text)
 {
 	static const char *const firsts[] = { "what", "who", "why", "how", "when", "where", "which", "can", "could", "do", "does",
 		"is", "are", "should", "will", "would", "tell", "explain", "show", "help", "describe", "what's", "who's" };
 	const struct pl_list starts = { firsts, PL_COUNT(firsts) };
 	size_t end = 0;
-	int words = 1;
 
-	for (size_t i = 1; i < text.len; i++)
-		words += text.ptr[i] == ' ' && text.ptr[i - 1] != ' ';
-	if (memchr(text.ptr, '?', text.len) != NULL && words > 2)
+	if (memchr(text.ptr, '?', text.len) != NULL && count_words(text) > 2)
 		return true;	/* but "80k?" is an answer that is not sure of itself */
 	while (end < text.len && (isalpha((unsigned char)text.ptr[end]) || text.ptr[end] == '\''))
 		end++;
@@ -93,6 +114,15 @@ static void take_corrections(const struct form *form, struct pl_pool *pool, cons
 	}
 }
 
+/* "Stop", "please cancel this": a short message, for in a long one the word may mean anything. */
+static bool cancels(const struct form *form, const struct form_state *state, struct pl_str text, const struct form_step *step)
+{
+	bool asking = state->requested >= 0 || (state->over == FORM_GOES_ON && form_next(form, state) >= 0);
+
+	return asking && !step->question && count_words(text) <= CANCEL_WORDS_MAX && form_has_word(text, &form->cancel) &&
+	    !form_has_word(text, &form->correct);
+}
+
 static int count_found(const struct form *form, const struct form_step *step)
 {
 	int n = 0;
@@ -107,12 +137,15 @@ void form_take(const struct form *form, struct pl_pool *pool, const struct form_
 {
 	int asked = state->requested;
 
-	*step = (struct form_step){ .reopened = -1, .requested = -1 };
+	*step = (struct form_step){ .reopened = -1, .requested = -1, .skipped = -1 };
 	text = pl_str_trim(pl_str_dup(pool, pl_strn(text.ptr, pl_utf8_cut(text.ptr, text.len, FORM_TEXT_MAX))));
 	text = pl_str_dup(pool, text);
 	step->question = is_question(text);
-	for (int i = 0; i < form->count; i++)
-		if (form->slots[i].s->find[0] != '\0')
+	step->cancelled = cancels(form, state, text, step);
+	if (step->cancelled)
+		return;
+	for (int i = 0; i < form->count; i++) /* a form that is over takes corrections only */
+		if (form->slots[i].s->find[0] != '\0' && (state->over == FORM_GOES_ON || i == asked))
 			(void)offer(&form->slots[i], pool, match(&form->slots[i].find, form->slots[i].s->find_group, text.ptr), step, i);
 	take_corrections(form, pool, state, text, step);
 	if (asked < 0 || step->value[asked].ptr != NULL || step->reopened >= 0)
@@ -174,24 +207,44 @@ bool form_take_model(const struct form *form, struct pl_pool *pool, struct pl_st
 
 /* ---- the outcome ---- */
 
+/* The slot that was asked for was missed once too often. */
+static void give_up(const struct form *form, const struct form_state *before, struct form_step *step, struct form_state *after)
+{
+	int asked = before->requested;
+	const struct form_slot_settings *s = form->slots[asked].s;
+
+	if (s->tries == 0 || after->tries[asked] < s->tries)
+		return;
+	step->skipped = asked;
+	if (!before->filled[asked] && s->give_up == FORM_HAND_OVER)
+		after->over = FORM_HANDED_OVER;
+	else if (form_next(form, after) < 0 && !form_complete(form, after))
+		after->over = FORM_CANCELLED;	/* nothing came of it at all */
+}
+
 void form_finish(const struct form *form, const struct form_state *state, struct form_step *step)
 {
-	bool filled[FORM_SLOTS_MAX];
+	struct form_state after = *state;
 	int asked = state->requested;
 
-	for (int i = 0; i < form->count; i++) {
-		filled[i] = state->filled[i] || step->value[i].ptr != NULL;
-		step->tries[i] = state->tries[i];
-	}
+	for (int i = 0; i < form->count; i++)
+		after.filled[i] = state->filled[i] || step->value[i].ptr != NULL;
 	step->found = count_found(form, step);
-	step->missed = asked >= 0 && step->found == 0 && !step->question && step->reopened < 0;
-	if (step->missed)
-		step->tries[asked]++;
-	step->requested = form_next(form, filled);
-	step->complete = step->requested < 0;
+	step->missed = asked >= 0 && step->found == 0 && !step->question && step->reopened < 0 && !step->cancelled;
+	if (step->missed) {
+		after.tries[asked]++;
+		give_up(form, state, step, &after);
+	}
+	if (step->cancelled && form_next(form, state) >= 0)
+		after.over = FORM_CANCELLED;
+	memcpy(step->tries, after.tries, sizeof(step->tries));
+	step->over = after.over;
+	step->complete = form_complete(form, &after);
+	step->requested = after.over == FORM_GOES_ON ? form_next(form, &after) : -1;
 	if (step->reopened >= 0)
 		step->requested = step->reopened;
-	else if (asked >= 0 && step->value[asked].ptr == NULL && state->filled[asked] && !step->found)
+	else if (asked >= 0 && step->value[asked].ptr == NULL && state->filled[asked] && !step->found && !step->cancelled &&
+	    step->skipped < 0)
 		step->requested = asked; /* a correction that is still owed */
 }
 
@@ -212,20 +265,37 @@ static void add_noted(const struct form *form, const struct form_state *state, c
 	pl_buf_adds(out, n > 0 ? ". " : "");
 }
 
+static const char *or_else(const char *text, const char *usual)
+{
+	return text[0] != '\0' ? text : usual;
+}
+
+static void add_ending(const struct form *form, const struct form_state *state, const struct form_step *step,
+    struct pl_buf *out)
+{
+	if (step->over == FORM_HANDED_OVER && state->over != step->over)
+		pl_buf_adds(out, or_else(form->handed_over, "I do not get on with this; a person can see what you told me."));
+	else if (step->cancelled || (step->over == FORM_CANCELLED && state->over != step->over))
+		pl_buf_adds(out, or_else(form->cancelled, "All right, I do not ask any further. What else can I do for you?"));
+	else if (step->complete && !form_complete(form, state))
+		pl_buf_adds(out, form->thanks);
+}
+
 struct pl_str form_reply(const struct form *form, struct pl_pool *pool, const struct form_state *state,
     const struct form_step *step)
 {
 	struct pl_buf out = PL_BUF(pool);
-	bool was_complete = form_next(form, state->filled) < 0;
 
 	add_noted(form, state, step, true, &out);
 	add_noted(form, state, step, false, &out);
+	if (step->skipped >= 0 && step->over == FORM_GOES_ON)
+		pl_buf_addf(&out, "Let us leave out the %s. ", form->slots[step->skipped].s->label);
 	if (step->requested >= 0) {
 		const struct form_slot_settings *s = form->slots[step->requested].s;
 
-		pl_buf_adds(&out, step->missed && s->retry[0] != '\0' ? s->retry : s->ask);
-	} else if (step->complete && !was_complete) {
-		pl_buf_adds(&out, form->thanks);
+		pl_buf_adds(&out, step->missed && step->skipped < 0 && s->retry[0] != '\0' ? s->retry : s->ask);
+	} else {
+		add_ending(form, state, step, &out);
 	}
 	return pl_str_trim(pl_buf_str(&out));
 }

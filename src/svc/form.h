@@ -20,6 +20,9 @@
 #define FORM_TEXT_MAX 2048	/* bytes of a message that patterns look at */
 
 enum form_normal { FORM_TEXT, FORM_NAME, FORM_LOWER, FORM_AMOUNT };
+enum form_give_up { FORM_SKIP, FORM_HAND_OVER };
+/* How a form ends that is not complete. */
+enum form_over { FORM_GOES_ON, FORM_CANCELLED, FORM_HANDED_OVER };
 
 /* As in the file; see etc/forms/contact.conf. */
 struct form_slot_settings {
@@ -28,6 +31,8 @@ struct form_slot_settings {
 	int normal;
 	int64_t find_group, answer_group;	/* which group of the expression is the value; 0: all of the match */
 	int64_t min, max;		/* of an amount its value, else characters */
+	int64_t tries;			/* answers that did not do; 0: any number */
+	int give_up;			/* what comes after them */
 	bool whole, required, sensitive;
 };
 
@@ -38,35 +43,48 @@ struct form_slot {
 };
 
 struct form {
-	const char *name, *title, *greeting, *thanks;
-	struct pl_list correct;
+	const char *name, *title, *greeting, *thanks, *cancelled, *handed_over;
+	const char *person;		/* slot that holds the person's mail address; "": none */
+	struct pl_list correct, cancel;
 	struct form_slot slots[FORM_SLOTS_MAX];
 	int count;
 	struct pl_pool *pool;		/* all of it */
+	int refs;			/* it may have been replaced while messages are under way */
 };
 
 /* Reads one file. NULL and why[] "contact.conf:12: ..." when it is wrong; heap, for the process's life. */
 struct form *form_read(const char *path, const char *name, char why[512]) PL_MUSTCHECK;
-void form_free(struct form **form);
+struct form *form_hold(const struct form *form);	/* NULL: NULL */
+void form_release(struct form **form);			/* of NULL: nothing; clears *form */
 int form_slot_find(const struct form *form, struct pl_str name);	/* -1: none */
 
 /* What is known before a message. */
-struct form_state { bool filled[FORM_SLOTS_MAX]; int tries[FORM_SLOTS_MAX]; int requested; /* -1: none */ };
+struct form_state {
+	bool filled[FORM_SLOTS_MAX];
+	int tries[FORM_SLOTS_MAX];
+	int requested;			/* -1: none */
+	enum form_over over;
+};
 
 struct form_step {
 	struct pl_str value[FORM_SLOTS_MAX], raw[FORM_SLOTS_MAX];	/* value absent: nothing for this slot */
 	bool weak[FORM_SLOTS_MAX];	/* found only because the slot was asked for */
 	bool question;			/* the message asks something itself */
+	bool cancelled;			/* the person wants no more of it */
 	int reopened;			/* a correction was announced but not given; -1: none */
 	/* after form_finish(): */
 	bool missed;			/* the requested slot was answered, but not well */
 	bool complete;
+	enum form_over over;
+	int skipped;			/* slot that was tried too often; -1: none */
 	int found, requested;
 	int tries[FORM_SLOTS_MAX];
 };
 
-/* The first required slot that is not filled; -1: the form is complete. */
-int form_next(const struct form *form, const bool filled[FORM_SLOTS_MAX]);
+/* The first required slot that is neither filled nor given up; -1: none. */
+int form_next(const struct form *form, const struct form_state *state);
+/* No such slot, at least one value, and it was not ended before. */
+bool form_complete(const struct form *form, const struct form_state *state);
 void form_take(const struct form *form, struct pl_pool *pool, const struct form_state *state, struct pl_str text,
     struct form_step *step_r);
 /* What a model is told, and its answer {"slots":{...},"question":bool}; false: it is none, the step stays as it is. */

@@ -8,6 +8,8 @@
 #include "leaf.h"
 #include "svc/session_job.h"
 
+#define INTERRUPTED "Good to have you back. My last answer was interrupted; please ask once more what is still open."
+
 struct sessions *sessions_new(struct svc *svc)
 {
 	struct sessions *s = pl_new(sizeof(*s));
@@ -60,7 +62,7 @@ void session_make(struct svc *svc, const struct config *config, struct pl_task *
 	struct pl_str name = want->form.ptr != NULL ? want->form : pl_str(usual);
 	bool guided = want->any ? usual[0] != '\0' : want->kind == SESSION_GUIDED;
 	const struct form *form = guided ? forms_find(name) : NULL;
-	bool none[FORM_SLOTS_MAX] = { false };
+	struct form_state none = { .requested = -1 };
 	char *id = pl_alloc(task->pool, PL_UUID_LEN + 1);
 	struct session_new in = { .address = pl_str(task->who.addr), .user_id = task->who.user_id,
 		.kind = form != NULL ? SESSION_GUIDED : SESSION_CHAT, .max_open = config->s.sessions_per_user,
@@ -69,7 +71,7 @@ void session_make(struct svc *svc, const struct config *config, struct pl_task *
 	pl_uuid_make(id);
 	in.id = pl_str(id);
 	if (form != NULL) {
-		int first = form_next(form, none);
+		int first = form_next(form, &none);
 
 		in.form = name;
 		in.requested = first >= 0 ? pl_str(form->slots[first].name) : PL_STR_NONE;
@@ -87,11 +89,13 @@ struct pl_str session_greeting(const struct config *config, struct pl_pool *pool
 {
 	const struct form *form = session != NULL ? form_of(session) : forms_find(pl_str(config->s.session_form));
 	struct pl_str hello = form != NULL ? form_greeting(form, pl_jitter(1000)) : PL_STR_NONE;
-	int asked;
+	int asked = form != NULL && session != NULL && session->requested.ptr != NULL ?
+	    form_slot_find(form, session->requested) : -1;
 
+	if (session != NULL && pl_str_is(session->answer, "interrupted"))
+		hello = PL_STR(INTERRUPTED);
 	if (hello.len == 0)
 		return pl_str(pl_sprintf(pool, "Hello, this is %s. What can I do for you?", config->s.server_name));
-	asked = session != NULL && session->requested.ptr != NULL ? form_slot_find(form, session->requested) : -1;
 	if (asked < 0)
 		return hello;
 	return pl_str(pl_sprintf(pool, "%.*s %s", PL_FMT(hello), form->slots[asked].s->ask));

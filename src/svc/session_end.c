@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The end of an answer in a session: its text, tokens and slots are stored, then the asker is told. What the database
+ * The end of an answer in a session: its text and tokens are stored, then the asker is told. What the database
  * cannot do now is done again every second.
  */
 #include "clock.h"
@@ -22,6 +22,7 @@ struct session_job *session_job_new(struct sessions *sessions, const struct conf
 		.index = -1, .state = { .requested = -1 },
 		.end = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1, .state = SESSION_DONE } };
 	memcpy(job->id, id, sizeof(job->id));
+	pl_uuid_make(job->token);
 	job->retry = evtimer_new(sessions->svc->worker->base, store_again, job);
 	PL_BUG(job->retry == NULL);
 	if (sessions->jobs != NULL)
@@ -36,8 +37,10 @@ void session_job_free(struct session_job *job)
 	struct config *config = (struct config *)(uintptr_t)job->config;
 	struct sessions *sessions = job->sessions;
 	struct pl_task *task = job->task;
+	char id[PL_UUID_LEN + 1];
 
 	PL_BUG(job->asker != NULL);
+	memcpy(id, job->id, sizeof(id));
 	if (job->index >= 0)
 		shm_gen_free(sessions->svc->shm, job->index);
 	if (job->prev != NULL)
@@ -48,10 +51,14 @@ void session_job_free(struct session_job *job)
 		job->next->prev = job->prev;
 	sessions->running--;
 	event_free(job->retry);
+	if (job->turn != NULL)
+		event_free(job->turn);
+	form_release(&job->form);
 	pl_buf_fini(&job->text);
 	pl_buf_fini(&job->extracted);
 	config_release(&config);
 	pl_task_release(&task);
+	session_turn_over(sessions, id);
 }
 
 void session_job_text(struct session_job *job, struct pl_str text)
@@ -84,8 +91,7 @@ static struct pl_str collected(struct session_job *job)
 void session_job_tell(struct session_job *job, const struct pl_err *err)
 {
 	struct session_reply reply = { .session_id = pl_str(job->id), .text = pl_buf_str(&job->text),
-		.is_complete = job->end.is_complete, .citations = job->end.citations,
-		.knowledge = knowledge_lack(&job->found) };
+		.is_complete = job->is_complete, .citations = job->end.citations, .knowledge = knowledge_lack(&job->found) };
 	struct pl_task *asker = job->asker;
 
 	if (asker == NULL)
@@ -96,49 +102,9 @@ void session_job_tell(struct session_job *job, const struct pl_err *err)
 	pl_task_release(&asker);
 }
 
-/* ---- what the form learned ---- */
-
-static void write_slot(struct session_job *job, struct pl_jw *w, int i)
-{
-	const struct form_slot *slot = &job->form->slots[i];
-	struct pl_pool *pool = job->task->pool;
-	bool taken = job->step.value[i].ptr != NULL;
-
-	pl_jw_object(w);
-	pl_jw_kcstr(w, "name", slot->name);
-	pl_jw_ki64(w, "tries", job->step.tries[i]);
-	pl_jw_kbool(w, "collected", taken);
-	if (taken && slot->s->sensitive) {
-		struct pl_str context = pl_str(pl_sprintf(pool, "session:%s:%s", job->id, slot->name));
-		struct pl_str sealed = pl_seal(pool, &job->config->seal_ring, context, job->step.value[i]);
-		char *hex = pl_alloc(pool, sealed.len * 2 + 1);
-
-		pl_hex(sealed.ptr, sealed.len, hex);
-		pl_jw_kcstr(w, "sealed", hex);
-	} else if (taken) {
-		pl_jw_kstr(w, "value", job->step.value[i]);
-		/* a name's surroundings may hold another slot's value */
-		pl_jw_kstr(w, "raw", form_mask(job->form, pool, &job->state, &job->step, job->step.raw[i]));
-	}
-	pl_jw_end_object(w);
-}
-
-static struct pl_str slots_json(struct session_job *job)
-{
-	struct pl_buf buf = PL_BUF(job->task->pool);
-	struct pl_jw w = PL_JW(&buf);
-
-	pl_jw_array(&w);
-	for (int i = 0; i < job->form->count; i++)
-		if (job->step.value[i].ptr != NULL || job->step.tries[i] != job->state.tries[i])
-			write_slot(job, &w, i);
-	pl_jw_end_array(&w);
-	return pl_buf_str(&buf);
-}
-
 /* ---- storing ---- */
 
-static void on_stored(void *arg, const bool *done, const struct pl_err *err)
+static void on_stored(void *arg, const struct pl_str *session, const struct pl_err *err)
 {
 	struct session_job *job = arg;
 	struct timeval pause = { RETRY_S, 0 };
@@ -153,14 +119,15 @@ static void on_stored(void *arg, const bool *done, const struct pl_err *err)
 			session_job_free(job);
 			return;
 		}
-		if (!job->end.again)
+		if (!job->again)
 			pl_log(PL_LOG_WARN, job->task, "end of an answer has to wait", "session=%.8s error=%s", job->id,
 			    pl_err_info(err->code)->code);
-		job->end.again = true;
+		job->again = true;
 		evtimer_add(job->retry, &pause);
 		return;
 	}
-	session_live_changed(job->sessions->svc, pl_str(job->id));
+	if (session->ptr != NULL)
+		session_live_changed(job->sessions->svc, *session);
 	session_job_tell(job, job->err.code != PL_E_OK ? &job->err : NULL);
 	session_job_free(job);
 }
@@ -199,15 +166,10 @@ static void add_extraction(struct session_job *job)
 
 void session_job_store(struct session_job *job)
 {
-	job->end.id = pl_str(job->id);
+	job->end.id = pl_str(job->question > 0 ? job->id : job->token);
 	job->end.question = job->question;
 	job->end.content = pl_buf_str(&job->text);
 	add_extraction(job);
-	if (job->form != NULL && !job->adopted) {
-		job->end.slots = slots_json(job);
-		job->end.requested = job->step.requested >= 0 ? pl_str(job->form->slots[job->step.requested].name) : PL_STR_NONE;
-		job->end.is_complete = job->step.complete;
-	}
 	store_send(job);
 }
 
@@ -218,14 +180,12 @@ void session_adopt(struct sessions *sessions, const struct shm_gen_info *info, s
 	struct session_job *job = session_job_new(sessions, svc_config(sessions->svc), info->id);
 	struct shm_gen_info place = *info;
 
-	job->adopted = true;
-	job->question = info->reply_to_seq;
+	memcpy(job->token, info->id, sizeof(job->token));
 	job->end.state = SESSION_INTERRUPTED;
-	job->end.again = true;
 	job->end.upstream = pl_str(job->config->s.llm_default);
 	place.state = SHM_GEN_RUNNING;
 	job->index = shm_gen_take(sessions->svc->shm, &place);
 	session_job_text(job, text);
-	pl_log(PL_LOG_WARN, job->task, "an answer was interrupted by the death of its worker", "session=%.8s", info->id);
+	pl_log(PL_LOG_WARN, job->task, "an answer was interrupted by the death of its worker", "question=%s", info->id);
 	session_job_store(job);
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A message on its way to an answer:
- * session_talk -> [talk_extract -> on_extracted] -> talk_say -> on_said -> [on_found -> on_history -> on_delta* -> on_answered] ->
- * session_job_store (session_end.c).
+ * session_talk -> [talk_extract -> on_extracted] -> talk_say -> on_said -> [somebody was faster: on_reread -> talk_say] ->
+ * session_turn_come -> [on_found -> on_history -> on_key -> on_delta* -> on_answered] -> session_job_store (session_end.c).
  */
 #include <math.h>
 
 #include "clock.h"
 #include "log.h"
+#include "svc/provider_key.h"
 #include "svc/session_job.h"
 #include "svc/session_live.h"
 
 #define EXTRACT_MAX_BYTES 8192
+#define REREADS_MAX 16
 #define CANNOT_ANSWER "I cannot answer that right now."
 
 /* NULL and true: the built-in responder. false: the default is not configured any more. */
@@ -98,30 +100,53 @@ static int gather(struct session_job *job, const struct session_history *history
 	return n;
 }
 
-static void ask(struct session_job *job, struct llm_request *request, llm_delta_fn *delta, llm_done_fn *done)
+/* ---- asking, with the key of the session's user where they have one ---- */
+
+static void on_key(void *arg, struct pl_str key, const struct pl_err *err)
 {
-	job->task->deadline_ns = pl_now_ns() + (request->upstream != NULL ? request->upstream->total_timeout + 1000 : 600000) *
-	    PL_NS_PER_MS;
+	struct session_job *job = arg;
+	struct llm_result nothing = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1,
+		.model = PL_STR("none") };
+	struct pl_err stopped = { 0 };
+
+	if (err == NULL && job->sessions->stopping) {
+		job->cut = true;
+		pl_err_set(&stopped, PL_E_STOPPING, NULL);
+		err = &stopped;
+	}
 	shm_count(job->sessions->svc->shm, SHM_M_llm_started, 1);
+	if (err != NULL) {
+		job->ask_done(job, &nothing, err);
+		return;
+	}
+	job->ask.key = key;
 	job->end.upstream = pl_str(job->config->s.llm_default);
-	job->call = llm_ask(job->sessions->svc->llm, job->task, request, delta, done, job);
+	job->task->deadline_ns = pl_now_ns() + (job->ask.upstream != NULL ? job->ask.upstream->total_timeout + 1000 : 600000) *
+	    PL_NS_PER_MS;
+	job->call = llm_ask(job->sessions->svc->llm, job->task, &job->ask, job->ask_delta, job->ask_done, job);
+}
+
+static void ask(struct session_job *job, llm_delta_fn *delta, llm_done_fn *done)
+{
+	job->ask_delta = delta;
+	job->ask_done = done;
+	if (provider_key_wanted(job->user_id, job->ask.upstream))
+		provider_key_find(job->sessions->svc, job->config, job->task, job->user_id, job->ask.upstream, on_key, job);
+	else
+		on_key(job, PL_STR_NONE, NULL);
 }
 
 static void on_history(void *arg, const struct session_history *history, const struct pl_err *err)
 {
 	struct session_job *job = arg;
-	struct llm_request request = { .config = job->config, .temperature = (double)NAN };
-	struct llm_result nothing = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1, .model = PL_STR("none") };
+	struct llm_result nothing = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1,
+		.model = PL_STR("none") };
 	struct llm_message *messages;
 	struct pl_err gone = { 0 };
 
-	if (err == NULL && !upstream_of(job->config, &request.upstream)) {
+	job->ask = (struct llm_request){ .config = job->config, .temperature = (double)NAN };
+	if (err == NULL && !upstream_of(job->config, &job->ask.upstream)) {
 		pl_err_set(&gone, PL_E_UPSTREAM, "The default upstream is not configured.");
-		err = &gone;
-	}
-	if (err == NULL && job->sessions->stopping) {
-		job->cut = true;
-		pl_err_set(&gone, PL_E_STOPPING, NULL);
 		err = &gone;
 	}
 	if (err != NULL) {
@@ -130,15 +155,15 @@ static void on_history(void *arg, const struct session_history *history, const s
 		return;
 	}
 	messages = pl_alloc(job->task->pool, ((size_t)history->count + 1) * sizeof(*messages));
-	request.messages = messages;
-	request.messages_count = gather(job, history, messages);
-	request.system = pl_str(pl_sprintf(job->task->pool, "You are the assistant of %s. Answer briefly and to the point.%s%s%s%.*s",
+	job->ask.messages = messages;
+	job->ask.messages_count = gather(job, history, messages);
+	job->ask.system = pl_str(pl_sprintf(job->task->pool, "You are the assistant of %s. Answer briefly and to the point.%s%s%s%.*s",
 	    job->config->s.server_name, job->form != NULL ? " Beside your answers a form is filled in (" : "",
 	    job->form != NULL ? job->form->title : "", job->form != NULL ? "); others ask for its values, you do not." : "",
 	    PL_FMT(job->found.prompt)));
-	request.passages = job->found.passages;
-	request.passages_count = job->found.count;
-	ask(job, &request, on_delta, on_answered);
+	job->ask.passages = job->found.passages;
+	job->ask.passages_count = job->found.count;
+	ask(job, on_delta, on_answered);
 }
 
 /* ---- the message is stored ---- */
@@ -152,44 +177,90 @@ static void on_found(void *arg, const struct knowledge_found *found)
 	    (int)job->config->s.llm_history, on_history, job);
 }
 
-static void on_said(void *arg, const int64_t *seq, const struct pl_err *err)
+/* Does the form answer alone? */
+static bool form_alone(const struct session_job *job)
+{
+	return job->form != NULL && job->form_text.len > 0 && !job->step.question;
+}
+
+void session_turn_come(struct session_job *job)
+{
+	if (form_alone(job)) {
+		add_form_text(job);
+		session_job_store(job);
+	} else if (job->sessions->stopping || job->index < 0) {
+		job->end.state = job->sessions->stopping ? SESSION_INTERRUPTED : SESSION_FAILED;
+		pl_err_set(&job->err, job->sessions->stopping ? PL_E_STOPPING : PL_E_BUSY, NULL);
+		session_job_store(job);
+	} else {
+		knowledge_find(job->sessions->svc, job->config, job->task, job->masked, on_found, job);
+	}
+}
+
+static void talk_say(struct session_job *job);
+
+/* Another message was faster; this one is read again beside what that one said. */
+static void on_reread(void *arg, const struct session *session, const struct pl_err *err)
 {
 	struct session_job *job = arg;
-	struct shm_gen_info info = { .asker_id = job->user_id, .state = SHM_GEN_RUNNING };
-	struct pl_err busy = { 0 };
 
 	if (err != NULL) {
 		give_up(job, err);
 		return;
 	}
-	job->question = info.reply_to_seq = *seq;
-	session_live_changed(job->sessions->svc, pl_str(job->id));
-	if (job->form != NULL && job->form_text.len > 0 && !job->step.question) {
-		add_form_text(job);
-		session_job_store(job);
-		return;
-	}
-	memcpy(info.id, job->id, sizeof(info.id));
-	job->index = shm_gen_take(job->sessions->svc->shm, &info);
-	if (job->index < 0) {
-		pl_err_set(&busy, PL_E_BUSY, NULL);
-		job->err = busy;
-		job->end.state = SESSION_FAILED;
-		session_job_store(job);
-		return;
-	}
-	knowledge_find(job->sessions->svc, job->config, job->task, job->masked, on_found, job);
+	session_form_read(job, session);
+	if (job->extracts)
+		(void)form_take_model(job->form, job->task->pool, pl_buf_str(&job->extracted), job->message, &job->step);
+	talk_say(job);
 }
 
+/* Nobody knows whether it was stored: if it was, it shall not keep those behind it waiting. */
+static void withdraw(struct session_job *job, const struct pl_err *err)
+{
+	session_job_tell(job, err);
+	job->end.state = SESSION_FAILED;
+	session_job_store(job);
+}
+
+static void on_said(void *arg, const struct session_said *said, const struct pl_err *err)
+{
+	struct session_job *job = arg;
+	struct session_caller who = { .user_id = job->user_id, .guests = job->user_id == 0 };
+	struct pl_err busy = { 0 };
+
+	if (err == NULL && said->stale && job->rereads++ < REREADS_MAX) {
+		repo_session_get(job->sessions->svc->db, job->task, pl_str(job->id), who, on_reread, job);
+		return;
+	}
+	if (err == NULL && said->stale) {
+		pl_err_set(&busy, PL_E_BUSY, NULL);
+		give_up(job, &busy);
+	} else if (err != NULL && (err->code == PL_E_WRITE_UNKNOWN || err->code == PL_E_DEADLINE)) {
+		withdraw(job, err);
+	} else if (err != NULL) {
+		give_up(job, err);
+	} else {
+		job->question = said->seq;
+		session_live_changed(job->sessions->svc, pl_str(job->id));
+		session_turn_wait(job, said->ahead);
+	}
+}
+
+/* Its place in shared memory comes first: from the moment it is stored others can end what a dying worker began. */
 static void talk_say(struct session_job *job)
 {
-	job->masked = job->message;
-	if (job->form != NULL) {
-		form_finish(job->form, &job->state, &job->step);
-		job->form_text = form_reply(job->form, job->task->pool, &job->state, &job->step);
-		job->masked = form_mask(job->form, job->task->pool, &job->state, &job->step, job->message);
-	}
-	repo_session_say(job->sessions->svc->db, job->task, pl_str(job->id), job->masked, job->config->s.session_life, on_said, job);
+	struct session_message in = { .id = pl_str(job->id), .token = pl_str(job->token), .content = job->message,
+		.life_ms = job->config->s.session_life };
+	struct shm_gen_info info = { .asker_id = job->user_id, .state = SHM_GEN_RUNNING };
+
+	if (job->form != NULL)
+		session_form_step(job, &in);
+	job->masked = in.content;
+	memcpy(info.id, job->token, sizeof(info.id));
+	if (job->index < 0)
+		job->index = shm_gen_take(job->sessions->svc->shm, &info);
+	job->task->deadline_ns = pl_now_ns() + 30 * PL_NS_PER_S; /* whatever the model took */
+	repo_session_say(job->sessions->svc->db, job->task, &in, on_said, job);
 }
 
 /* ---- what the form takes out of it ---- */
@@ -227,24 +298,22 @@ static void on_extracted(void *arg, const struct llm_result *result, const struc
 
 static void talk_extract(struct session_job *job, const struct upstream_settings *upstream)
 {
-	struct llm_message message = { .from = LLM_USER, .text = job->message };
-	struct llm_request request = { .config = job->config, .upstream = upstream, .temperature = 0, .messages = &message,
-		.messages_count = 1, .system = form_prompt(job->form, job->task->pool, &job->state) };
+	struct llm_message *message = pl_alloc(job->task->pool, sizeof(*message));
 
-	ask(job, &request, on_extract_delta, on_extracted);
+	*message = (struct llm_message){ .from = LLM_USER, .text = job->message };
+	job->extracts = true;
+	job->ask = (struct llm_request){ .config = job->config, .upstream = upstream, .temperature = 0, .messages = message,
+		.messages_count = 1, .system = form_prompt(job->form, job->task->pool, &job->state) };
+	ask(job, on_extract_delta, on_extracted);
 }
 
-static void read_state(struct session_job *job, const struct session *session)
+/* Has a model anything to find? */
+static bool wants_model(const struct session_job *job)
 {
-	job->state.requested = session->requested.ptr != NULL ? form_slot_find(job->form, session->requested) : -1;
-	for (int i = 0; i < session->slots_count; i++) {
-		int slot = form_slot_find(job->form, session->slots[i].name);
-
-		if (slot < 0)
-			continue;
-		job->state.filled[slot] = session->slots[i].collected;
-		job->state.tries[slot] = session->slots[i].tries;
-	}
+	if (job->step.cancelled || job->sessions->stopping)
+		return false;
+	return form_has_word(job->message, &job->form->correct) ||
+	    (job->state.over == FORM_GOES_ON && form_next(job->form, &job->state) >= 0);
 }
 
 void session_talk(struct svc *svc, const struct config *config, struct pl_task *task, const struct session *session,
@@ -261,16 +330,14 @@ void session_talk(struct svc *svc, const struct config *config, struct pl_task *
 	job->arg = arg;
 	job->user_id = session->user_id;
 	job->message = pl_str_dup(job->task->pool, message);
-	job->form = session->form.ptr != NULL ? forms_find(session->form) : NULL;
-	job->end.is_complete = session->is_complete;
+	job->is_complete = session->is_complete;
+	job->form = session->form.ptr != NULL ? form_hold(forms_find(session->form)) : NULL;
 	if (job->form == NULL) {
 		talk_say(job);
 		return;
 	}
-	read_state(job, session);
-	form_take(job->form, job->task->pool, &job->state, job->message, &job->step);
-	if ((form_next(job->form, job->state.filled) >= 0 || form_has_word(job->message, &job->form->correct)) &&
-	    upstream_of(config, &upstream) && upstream != NULL && !svc->sessions->stopping)
+	session_form_read(job, session);
+	if (wants_model(job) && upstream_of(config, &upstream) && upstream != NULL)
 		talk_extract(job, upstream);
 	else
 		talk_say(job);

@@ -221,6 +221,7 @@ def test_database_restart_in_the_middle(own, pg, rows):
     end = answer(asker, frames)
     assert end.text == WHOLE and end.state == "done"
     assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] == "done"
+    daemon.settled()
     assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == WHOLE
     assert ask(asker, room, "[[ok,tokens=2,pace=0]]").state == "done", "the role is free"
     asker.drop()

@@ -292,6 +292,7 @@ def test_one_process_does_it_all(smtp, post):
     ({"smtp_url": "http://x", "mail_from": "a@b.c"}, "smtp_url"),
     ({"smtp_url": "smtp://user@host", "mail_from": "a@b.c"}, "smtp_url"),
     ({"smtp_url": "smtp://host"}, "mail_from"),
+    ({"lead_mail_to": "sales@example.net, nobody"}, "lead_mail_to"),
     ({"smtp_url": "smtp://host", "mail_from": "a@b.c", "smtp_tls": "off", "smtp_user": "u"}, "smtp_tls"),
     ({"slack_webhook": "ftp://x"}, "slack_webhook"),
 ])

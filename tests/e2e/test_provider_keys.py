@@ -130,6 +130,58 @@ def test_the_askers_key_wins(both, ann, peer):
     assert used(ann, peer, "peer") == "Bearer sk-peer-secret"
 
 
+def said_with(daemon, user, peer, message="Hello [[ok,tokens=1,pace=0]]"):
+    """The credentials with which the peer was asked for each part of an answer in a new session."""
+    before = len(peer.stats()["headers"])
+    answer = user.post("/api/chat", {"message": message})
+    assert answer.status_code == 200, answer.text
+    user.delete(f"/api/sessions/{answer.json()['session_id']}")
+    return {h.get("authorization", h.get("x-api-key")) for h in peer.stats()["headers"][before:]}
+
+
+def test_in_sessions(both, ann, peer):
+    """The chatbot's answer, and what the form asks the model, go out with the key of the session's user."""
+    daemon, bob = both[0], both[0].register()
+    assert said_with(daemon, ann, peer) == {"Bearer sk-peer-secret"}
+    put(ann, "openai", "sk-anns-own-key-000000000")
+    assert said_with(daemon, ann, peer) == {"Bearer sk-anns-own-key-000000000"}
+    with ann.ws("/ws/new", native=False) as sock:
+        sock.expect("message")
+        sock.send(message="Hello [[ok,tokens=1,pace=0]]")
+        sock.expect("message")
+    assert peer.stats()["headers"][-1]["authorization"] == "Bearer sk-anns-own-key-000000000"
+    assert said_with(daemon, bob, peer) == {"Bearer sk-peer-secret"}
+    ann.delete("/api/provider-keys/openai")
+    assert said_with(daemon, ann, peer) == {"Bearer sk-peer-secret"}
+    assert "anns-own" not in daemon.log_text()
+
+
+def listed(user):
+    answer = user.get("/api/llm/models")
+    assert answer.status_code == 200, answer.text
+    return {(m["upstream"], m["key"]) for m in answer.json()}
+
+
+def test_models_by_key(parlour, peer):
+    """Each caller's list is asked for with the caller's key, and says whose key answers would use."""
+    daemon = parlour(workers=1, upstreams={"peer": peer.section(provider="openai"), "plain": peer.section(),
+                                           "bare": peer.section(provider="openrouter", key="", model="bare-1")}, **{**SETTINGS})
+    ann, bob = daemon.register(), daemon.register()
+    assert listed(bob) == {("local", "server"), ("peer", "server"), ("plain", "server"), ("bare", "none")}
+    put(ann, "openai", "sk-anns-own-key-000000000")
+    put(ann, "openrouter", "sk-or-anns-own-0000000000")
+    peer.reset()
+    assert listed(ann) == {("local", "server"), ("peer", "own"), ("plain", "server"), ("bare", "own")}
+    keys = [h.get("authorization") for h in peer.stats()["headers"]]
+    assert sorted(keys) == ["Bearer sk-anns-own-key-000000000", "Bearer sk-or-anns-own-0000000000"]
+    assert listed(ann) and listed(bob) and peer.stats()["models"] == 2, "kept, for each key by itself"
+    put(ann, "openai", "sk-anns-new-key-000000000")
+    listed(ann)
+    assert peer.stats()["headers"][-1]["authorization"] == "Bearer sk-anns-new-key-000000000"
+    ann.delete("/api/provider-keys/openai")
+    assert ("peer", "server") in listed(ann) and peer.stats()["models"] == 3
+
+
 def test_not_for_others_in_the_same_room(both, ann, peer):
     bob = both[0].register()
     put(ann, "openai", "sk-anns-own-key-000000000")

@@ -119,6 +119,34 @@ def test_expiry(parlour, rows):
                           "AND ended_at = expires_at") == [(3,)], 10, "the clerk marks them")
 
 
+# ---- what was said ----
+
+def test_messages(daemon, rows):
+    user, other = daemon.register(), daemon.register()
+    made = make(user)["id"]
+    path = f"/api/sessions/{made}/messages"
+    assert user.get(path).json() == []
+    for text in ("I am Ann", "what is 2 + 3?", "ann@example.org", "I earn 98765"):
+        user.post("/api/chat", {"message": text, "session_id": made})
+    said = user.get(path).json()
+    assert [m["seq"] for m in said] == list(range(1, 9)) and {m["state"] for m in said} == {"done"}
+    assert [m["reply_to"] for m in said] == [None, 1, None, 3, None, 5, None, 7]
+    assert said[0]["content"] == "I am Ann" and said[0]["author"] == "user" and said[0]["model"] is None
+    assert said[3]["content"].startswith("2 + 3 = 5") and said[3]["model"] == "local-1" and said[3]["author"] == "assistant"
+    assert said[6]["content"] == "I earn [income]"
+    newest = user.get(path + "?limit=3")
+    assert newest.json() == said[5:] and newest.links["next"]["url"].endswith("before=6&limit=3")
+    assert user.get(newest.links["next"]["url"]).json() == said[2:5]
+    later = user.get(path + "?after=2&limit=3")
+    assert later.json() == said[2:5] and user.get(later.links["next"]["url"]).json() == said[5:]
+    both = user.get(path + "?after=2&before=5")
+    assert both.status_code == 422 and both.json()["detail"][0]["loc"] == ["query", "before"]
+    assert other.get(path).status_code == 404 and daemon.once("GET", path).status_code == 401
+    assert user.get("/api/sessions/nonsense/messages").status_code == 404
+    ext = usage(rows, user)
+    assert user.get(f"/api/sessions/{ext}/messages").json() == []
+
+
 # ---- the list ----
 
 def test_list_filters_and_order(daemon, rows):
@@ -216,6 +244,7 @@ def test_log_keeps_eight_characters(parlour):
     daemon.post("/api/chat", {"message": "Hello", "session_id": ident})
     with daemon.ws(f"/ws/{ident}", protocols=()) as sock:
         sock.expect("message")
+    daemon.get(f"/api/sessions/{ident}/messages")
     daemon.delete(f"/api/sessions/{ident}?x=1")
     daemon.wait_log(rf"/api/sessions/{ident[:8]}\.\.\.\?x=1")
     assert ident not in daemon.log_text()

@@ -142,13 +142,14 @@ ROWS = [
      "test_003.test_python_client_as_printed test_003.test_frames_as_printed", ()),
     (79, "Chatbot, retrieval, storage, mail", "003:123-127", WORKS, "",
      "test_003.test_knowledge test_knowledge.test_chat_cites test_knowledge.test_room_cites "
-     "test_chatbot.test_form_from_first_word_to_lead",
+     "test_chatbot.test_form_from_first_word_to_lead test_leads.test_lead_to_the_team_and_thanks_to_the_person",
      ("POST /api/knowledge", "POST /api/knowledge/search")),
     (80, "Goes on when retrieval or mail is away", "003:184", WORKS, "",
-     "test_knowledge.test_search_hangs test_chatbot.test_form_goes_on_without_the_model "
-     "test_mail.test_a_server_that_is_down", ()),
+     "test_knowledge.test_search_hangs test_chatbot.test_form_goes_on_without_the_model test_mail.test_a_server_that_is_down "
+     "test_leads.test_server_that_is_away_and_one_that_refuses", ()),
     (81, "Several workers, correct across them", "003:39; 004:174", WORKS, "",
-     "test_003.test_four_workers test_chatbot.test_two_workers_one_session", ()),
+     "test_003.test_four_workers test_session_order.test_messages_at_once_lose_no_slot "
+     "test_session_order.test_answers_come_in_order", ()),
     (82, "Prometheus, tracing, structured logs, probes (suggested)", "003:231-235; 004:255", LATER,
      "metrics, logs, probes work; export of traces is missing",
      "test_system.test_metrics_are_for_the_operator test_limits.test_probes_are_exempt", ()),
@@ -159,7 +160,8 @@ ROWS = [
     (87, "/ws/chat/{room_id}", "004:65,29,32", WORKS, "", "test_004.test_room_chat_and_ai_answer", ()),
     (88, "/ws/signaling/{room_id}", "004:66,31", WORKS, "", "test_004.test_signaling test_signaling.test_a_call", ()),
     (89, "Messages say which role wrote them", "004:25", WORKS, "", "test_004.test_room_chat_and_ai_answer", ()),
-    (90, "Users' API keys, encrypted", "004:26", WORKS, "", "test_004.test_provider_keys test_provider_keys.test_sealed_in_the_database", ()),
+    (90, "Users' API keys, encrypted", "004:26", WORKS, "", 
+     "test_004.test_provider_keys test_provider_keys.test_sealed_in_the_database test_provider_keys.test_in_sessions", ()),
     (91, "OpenAI, Anthropic, OpenRouter", "004:35-39", WORKS, "",
      "test_upstreams.test_whole_answers test_anthropic.test_whole_answers test_anthropic.test_openrouter_learns_who_asks", ()),
     (92, "Instructions of roles, history as context", "004:40-41", WORKS, "", "test_agents.test_history_is_context", ()),

@@ -28,7 +28,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	form_free(&contact);
+	form_release(&contact);
 	pl_pool_free(&pool);
 }
 
@@ -51,6 +51,7 @@ static void follow(struct form_state *state, const struct form_step *s)
 		state->tries[i] = s->tries[i];
 	}
 	state->requested = s->requested;
+	state->over = s->over;
 }
 
 enum { NAME, EMAIL, INCOME };
@@ -124,6 +125,75 @@ START_TEST(test_conversation)
 }
 END_TEST
 
+struct line { const char *text; int requested; bool complete; enum form_over over; const char *reply; };
+
+static void talk_through(const struct line *talk, struct form_state state)
+{
+	for (; talk->text != NULL; talk++) {
+		struct form_step s = step(&state, talk->text, NULL);
+		struct pl_str reply = form_reply(contact, pool, &state, &s);
+
+		ck_assert_msg(s.requested == talk->requested && s.complete == talk->complete && s.over == talk->over,
+		    "\"%s\": %d %d %d", talk->text, s.requested, s.complete, s.over);
+		ck_assert_msg(pl_str_starts(reply, talk->reply) && (talk->reply[0] != '\0' || reply.len == 0), "\"%s\": %.*s",
+		    talk->text, PL_FMT(reply));
+		follow(&state, &s);
+	}
+}
+
+/* A cancel word ends the form, keeps what is there, and corrections go on. */
+START_TEST(test_cancel)
+{
+	static const struct line talk[] = {
+		{ "Ann Lee", EMAIL, false, FORM_GOES_ON, "Noted: name Ann Lee. What is your e" },
+		{ "Can you stop the clock?", EMAIL, false, FORM_GOES_ON, "What is your e-mail address?" },
+		{ "I will never stop to look at charts and figures", EMAIL, false, FORM_GOES_ON, "That does not look" },
+		{ "please STOP this!", -1, false, FORM_CANCELLED, "All right" },
+		{ "ann@lee.org", -1, false, FORM_CANCELLED, "" },
+		{ "stop", -1, false, FORM_CANCELLED, "" },
+		{ "change my name to Bob", -1, false, FORM_CANCELLED, "Corrected: name Bob." },
+		{ NULL, 0, false, FORM_GOES_ON, NULL } };
+	static const struct line reopened[] = {
+		{ "my email is wrong", EMAIL, true, FORM_GOES_ON, "What is your e-mail address?" },
+		{ "cancel", -1, true, FORM_GOES_ON, "All right" },
+		{ "thanks", -1, true, FORM_GOES_ON, "" },
+		{ NULL, 0, false, FORM_GOES_ON, NULL } };
+	static const struct line over[] = {
+		{ "my email is wrong", EMAIL, false, FORM_CANCELLED, "What is your e-mail address?" },
+		{ "ann@lee.org", -1, false, FORM_CANCELLED, "Corrected: e-mail address ann@lee.org." },
+		{ NULL, 0, false, FORM_GOES_ON, NULL } };
+
+	talk_through(talk, (struct form_state){ .requested = NAME });
+	talk_through(reopened, (struct form_state){ .requested = -1, .filled = { true, true, true } });
+	talk_through(over, (struct form_state){ .requested = -1, .filled = { true, true }, .over = FORM_CANCELLED });
+}
+END_TEST
+
+/* The name may be left out, without an address a person has to help; a slot that was left out may still be filled. */
+START_TEST(test_tries)
+{
+	static const struct line skipped[] = {
+		{ "42", NAME, false, FORM_GOES_ON, "I did not recognise" }, { "43", NAME, false, FORM_GOES_ON, "I did not recognise" },
+		{ "44", EMAIL, false, FORM_GOES_ON, "Let us leave out the name. What is your e-mail address?" },
+		{ "a@b.co", INCOME, false, FORM_GOES_ON, "Noted" }, { "90k", -1, true, FORM_GOES_ON, "Noted: income (kept sealed). That is all" },
+		{ "my name is Ann", -1, true, FORM_GOES_ON, "Noted: name Ann." },
+		{ NULL, 0, false, FORM_GOES_ON, NULL } };
+	static const struct line handed[] = {
+		{ "none", EMAIL, false, FORM_GOES_ON, "That does not look" }, { "no", EMAIL, false, FORM_GOES_ON, "That does not look" },
+		{ "never", -1, false, FORM_HANDED_OVER, "I do not get on" }, { "a@b.co", -1, false, FORM_HANDED_OVER, "" },
+		{ NULL, 0, false, FORM_GOES_ON, NULL } };
+	static const struct line owed[] = {
+		{ "my email is wrong", EMAIL, true, FORM_GOES_ON, "What is" }, { "hm", EMAIL, true, FORM_GOES_ON, "That does not" },
+		{ "hm", EMAIL, true, FORM_GOES_ON, "That does not" }, { "hm", -1, true, FORM_GOES_ON, "Let us leave out the e-mail" },
+		{ NULL, 0, false, FORM_GOES_ON, NULL } };
+	struct form_state asked = { .requested = EMAIL, .filled = { true } };
+
+	talk_through(skipped, (struct form_state){ .requested = NAME });
+	talk_through(handed, asked);
+	talk_through(owed, (struct form_state){ .requested = -1, .filled = { true, true, true } });
+}
+END_TEST
+
 START_TEST(test_mask)
 {
 	static const struct { int asked; const char *text, *masked; } cases[] = {
@@ -179,7 +249,12 @@ START_TEST(test_bad_files)
 {
 	static const struct { const char *text, *why; } cases[] = {
 		{ "title = x\n", "1 to 16 slots" }, { "[slot a]\nlabel = a\n", "label and ask must be given" },
-		{ "[slot a]\nlabel = a\nask = b\nfind = (\n", "slot a: find" }, { "[slot a]\nlabel = a\nask = b\nmood = c\n", ":4: " },
+		{ "[slot ab]\nlabel = a\nask = b\nfind = x\n[slot a]\nlabel = a\nask = b\nfind = (\n", ":8: slot a: find" },
+		{ "[slot a]\nlabel = a\nask = b\nanswer = (x)\nanswer_group = 2\n", ":4: slot a: answer: it has no group 2" },
+		{ "[slot a]\nlabel = a\nask = b\nmin = 5\nmax = 4\n", ":4: slot a: min: is above max" },
+		{ "title = x\nperson = b\n[slot a]\nlabel = a\nask = b\n", ":2: person: there is no slot" },
+		{ "person = a\n[slot a]\nlabel = a\nask = b\nsensitive = on\n", ":1: person: the slot is sensitive" },
+		{ "[slot a]\nlabel = a\nask = b\ngive_up = ask\n", "give_up" }, { "[slot a]\nlabel = a\nask = b\nmood = c\n", ":4: " },
 		{ "[slot a]\nlabel = a\nask = b\nnormalise = upper\n", "normalise" },
 		{ "[slot a]\nlabel = a\nask = b\nfind_group = 10\n", "find_group" },
 	};
@@ -204,6 +279,8 @@ Suite *suite_form(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_values);
 	tcase_add_test(tc, test_conversation);
+	tcase_add_test(tc, test_cancel);
+	tcase_add_test(tc, test_tries);
 	tcase_add_test(tc, test_mask);
 	tcase_add_test(tc, test_model);
 	tcase_add_test(tc, test_greeting);
