@@ -299,15 +299,18 @@ static void on_send(struct frame *f)
 
 /* ---- typing, read, stop ---- */
 
-/* Only who listens to a room may make noise in it. */
-static bool listens(struct frame *f)
+/* Only who listens to a room may make noise in it: asking for it is not enough, it may be somebody else's private one. */
+static struct hub_sub *listens(struct frame *f)
 {
+	struct hub_sub *sub;
+
 	if (!need_topic(f))
-		return false;
-	if (ws_subs_find(f->client, f->room_id) != NULL)
-		return true;
+		return NULL;
+	sub = ws_subs_find(f->client, f->room_id);
+	if (sub != NULL && hub_sub_granted(sub))
+		return sub;
 	fail_field(f, "topic", "is not subscribed on this socket");
-	return false;
+	return NULL;
 }
 
 static void on_typing(struct frame *f)

@@ -85,6 +85,11 @@ struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t roo
     const struct hub_sub_ops *ops, void *owner, hub_subscribed_fn *done, void *arg);
 void hub_unsubscribe(struct hub *hub, struct hub_sub **sub);
 int64_t hub_sub_room(const struct hub_sub *sub);
+/* Its user may read the room and was told so; before, it is only a wish. */
+static inline bool hub_sub_granted(const struct hub_sub *sub)
+{
+	return sub->position >= 0;
+}
 
 /* A committed message or change: to everybody on all workers. Texts are copied. */
 void hub_publish(struct hub *hub, const struct room_event *event);

@@ -177,7 +177,7 @@ void hub_unsubscribe(struct hub *hub, struct hub_sub **sub_at)
 	if (sub->next != NULL)
 		sub->next->prev = sub->prev;
 	room->subs_count--;
-	if (sub->position >= 0)
+	if (hub_sub_granted(sub))
 		hub_presence_leave(hub, room, sub->user_id);
 	pl_free(sub);
 	hub_room_drop_if_empty(hub, room);
