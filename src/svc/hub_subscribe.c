@@ -10,6 +10,7 @@
  */
 #include "clock.h"
 #include "db/repo_room.h"
+#include "svc/chat.h"
 #include "svc/hub_rooms.h"
 
 #define REPLAY_LIMIT 500
@@ -130,7 +131,7 @@ static void replay_on_head(void *arg, const struct room_head *head, const struct
 		replay_fail(r, &hidden);
 	} else if (!head->is_member && !r->joined && !head->archived) {
 		r->joined = true; /* once: somebody may remove the user again meanwhile */
-		repo_room_join(r->hub->svc->db, r->task, r->room_id, r->task->who.user_id, replay_on_joined, r);
+		chat_join(r->hub->svc, r->task, r->room_id, replay_on_joined, r);
 	} else if (r->sub == NULL) {
 		replay_end(r); /* it left, but it did open the room */
 	} else {

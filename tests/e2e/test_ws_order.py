@@ -49,3 +49,57 @@ def test_a_room_whose_first_write_meets_a_lock(parlour, pg, database):
             other.rollback()
             assert {f["type"] for f in acks(sock, 30)} == {"ack"}
         assert stored(user, room) == names(30)
+
+
+def test_the_first_messages_into_a_public_room(ann, bob):
+    """The sender is no member yet: the first message joins, the rest waits for that."""
+    for pipelined in (False, True):
+        for _ in range(6):
+            room = ann.room()["id"]
+            with bob.ws() as sock:
+                if pipelined:
+                    sock.send("subscribe", topic=topic(room))
+                send_all(sock, room, names(30))
+                assert {f["type"] for f in acks(sock, 30)} == {"ack"}
+            assert stored(ann, room) == names(30)
+            assert ann.get(f"/api/rooms/{room}").json()["last_seq"] == 32, "created, joined once, 30 messages"
+
+
+def test_two_sockets_of_a_newcomer(parlour):
+    daemon = parlour(workers=1)
+    owner, user = daemon.register(), daemon.register()
+    for _ in range(3):
+        room = owner.room()["id"]
+        with user.ws() as one, user.ws() as two:
+            for name in names(20):
+                send_all(one, room, ["a" + name])
+                send_all(two, room, ["b" + name])
+            assert {f["type"] for f in acks(one, 20) + acks(two, 20)} == {"ack"}
+        for letter in "ab":
+            assert [c[1:] for c in stored(owner, room) if c[0] == letter] == names(20)
+        assert owner.get(f"/api/rooms/{room}").json()["last_seq"] == 42
+
+
+def test_what_waits_for_a_join_is_bounded(parlour, pg, database):
+    daemon = parlour(workers=1)
+    owner, user = daemon.register(), daemon.register()
+    room = owner.room()["id"]
+    with user.ws() as sock, psycopg.connect(pg.dsn(database, cluster.OWNER)) as other:
+        other.execute("LOCK TABLE members IN SHARE MODE")
+        send_all(sock, room, names(1))
+        time.sleep(0.2)
+        send_all(sock, room, names(300)[1:])
+        sock.ping_pong()
+        other.rollback()
+        frames = acks(sock, 300)
+    errors = [f for f in frames if f["type"] == "error"]
+    assert {f["code"] for f in errors} == {"busy"} and 1 <= len(errors) < 300
+    assert stored(owner, room) == names(200), "the first 256, of which a page has 200"
+
+
+def test_a_stranger_of_a_private_room_learns_nothing(ann, bob):
+    room = ann.room(visibility="private")["id"]
+    with bob.ws() as sock:
+        send_all(sock, room, names(30))
+        assert {f["code"] for f in acks(sock, 30)} == {"not_found"}
+    assert not stored(ann, room)
