@@ -27,6 +27,8 @@ struct ws_dialect {
 	void (*error)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 	/* The client was taken out of the room. */
 	void (*ended)(struct ws_client *client, int64_t room_id);
+	/* The room's epoch changed: events after seq come. NULL: such a socket is closed with 1012. */
+	void (*reset)(struct ws_client *client, int64_t room_id, int64_t epoch, int64_t seq);
 	/* The socket is gone; may be NULL. */
 	void (*closed)(struct ws_client *client);
 	/* Word of setting `anonymous` that makes a token needless: then ready() runs without one. NULL: never. */

@@ -177,6 +177,15 @@ static void on_ping(struct frame *f)
 
 /* ---- subscribe ---- */
 
+static void write_position(struct pl_jw *w, int64_t room_id, const struct hub_subscribed *at)
+{
+	write_topic(w, room_id);
+	pl_jw_ki64(w, "epoch", at->epoch);
+	pl_jw_ki64(w, "seq", at->seq);
+	pl_jw_kbool(w, "was_recovering", at->was_recovering);
+	pl_jw_kbool(w, "recovered", at->recovered);
+}
+
 static void subscribed(void *arg, struct hub_sub *sub, const struct hub_subscribed *result, const struct pl_err *err)
 {
 	struct frame *f = arg;
@@ -189,11 +198,7 @@ static void subscribed(void *arg, struct hub_sub *sub, const struct hub_subscrib
 		return;
 	}
 	w = begin(&buf, "subscribed", f->id);
-	write_topic(&w, f->room_id);
-	pl_jw_ki64(&w, "epoch", result->epoch);
-	pl_jw_ki64(&w, "seq", result->seq);
-	pl_jw_kbool(&w, "was_recovering", result->was_recovering);
-	pl_jw_kbool(&w, "recovered", result->recovered);
+	write_position(&w, f->room_id, result);
 	finish(f, &w);
 }
 
@@ -441,8 +446,21 @@ static void native_ended(struct ws_client *client, int64_t room_id)
 	pl_pool_free(&pool);
 }
 
+/* As if the client had asked to go on where it stood: it must load the room again. */
+static void native_reset(struct ws_client *client, int64_t room_id, int64_t epoch, int64_t seq)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = begin(&buf, "subscribed", PL_STR_NONE);
+
+	write_position(&w, room_id, &(struct hub_subscribed){ .epoch = epoch, .seq = seq, .was_recovering = true });
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
 const struct ws_dialect ws_native = { .render = HUB_NATIVE, .ready = native_ready, .frame = native_frame,
-	.error = native_error, .ended = native_ended };
+	.error = native_error, .ended = native_ended, .reset = native_reset };
 
 void ws_open_native(struct call *call)
 {

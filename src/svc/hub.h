@@ -6,7 +6,8 @@
  *                                      -> deliver here          -> deliver there
  *
  * The ring is a hint, the log is the truth: a room delivers seq = last + 1; a lower one is dropped; a higher one is held
- * while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap and when a slot dies.
+ * while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap, when a slot dies,
+ * and when an event comes that should have been there already: the room may have been restored from a backup.
  */
 #ifndef SVC_HUB_H
 #define SVC_HUB_H
@@ -53,6 +54,8 @@ struct hub_sub_ops {
 	void (*event)(struct hub_sub *sub, struct hub_event *event);
 	/* Its user is no member any more: must call hub_unsubscribe(). */
 	void (*ended)(struct hub_sub *sub);
+	/* The room has another past (a restore was declared): what it got so far does not count, it goes on after seq. */
+	void (*reset)(struct hub_sub *sub, int64_t epoch, int64_t seq);
 };
 
 /* One listener of one room; embedded in nothing, freed by hub_unsubscribe(). */

@@ -61,6 +61,8 @@ static void replay_on_log(void *arg, const struct room_log *log, const struct pl
 		replay_fail(r, err);
 		return;
 	}
+	if (r->sub != NULL && log->epoch != 0 && log->epoch != r->sub->room->epoch)
+		hub_log_known(r->hub, r->sub->room, log->last_seq, log->epoch); /* sets position behind all of this */
 	for (int i = 0; i < log->count && r->sub != NULL; i++) {
 		struct hub_event *event = hub_event_from_log(&log->rows[i]);
 
@@ -96,8 +98,12 @@ static void replay_answer(struct hub_replay *r, const struct room_head *head)
 
 	out.recovered = out.was_recovering && (r->epoch == 0 || r->epoch == head->epoch) && r->since <= head->last_seq &&
 	    head->last_seq - r->since <= limit;
-	r->sub->position = out.recovered ? r->since : head->last_seq;
 	hub_log_known(r->hub, r->sub->room, head->last_seq, head->epoch);
+	if (r->sub == NULL) {
+		replay_end(r); /* what the room heard of just now ended it */
+		return;
+	}
+	r->sub->position = out.recovered ? r->since : head->last_seq;
 	hub_presence_enter(r->hub, r->sub->room, r->sub->user_id);
 	r->done(r->arg, r->sub, &out, NULL);
 	r->done = NULL;

@@ -103,3 +103,50 @@ def test_a_stranger_of_a_private_room_learns_nothing(ann, bob):
         send_all(sock, room, names(30))
         assert {f["code"] for f in acks(sock, 30)} == {"not_found"}
     assert not stored(ann, room)
+
+
+def rewind(rows, room, last_seq):
+    """What an operator does who restored one room from a backup and declares it."""
+    rows(f"DELETE FROM messages WHERE room_id = {room} AND seq > {last_seq}")
+    rows(f"UPDATE rooms SET epoch = epoch + 1, last_seq = {last_seq} WHERE id = {room}")
+
+
+def test_another_epoch_is_told(ann, bob, rows):
+    """Who listens across a restore is told with the first message after it, and misses nothing that comes later."""
+    room = ann.room()["id"]
+    for name in names(8):
+        ann.say(room, name)
+    sockets = [user.ws() for user in (ann, bob) for _ in range(3)]
+    old = [subscribe(sock, room)["epoch"] for sock in sockets]
+    compat = ann.ws(f"/ws/chat/{room}", native=False)
+    compat.send_text('{"message":"before"}')
+    compat.expect("message")
+    for sock in sockets:
+        sock.expect("message")
+    rewind(rows, room, 2)
+    first = time.monotonic()
+    for name in names(5):
+        assert ann.say(room, "new " + name).status_code == 201
+    for sock in sockets:
+        told = sock.expect("subscribed", timeout=2)
+        assert told["epoch"] == old[0] + 1 and told["recovered"] is False and told["was_recovering"] is True
+        assert told["topic"] == topic(room) and 2 <= told["seq"] <= 7 and "id" not in told
+        got = {f["seq"] for f in sock.inbox if f["type"] == "message"}
+        while max({told["seq"], *got}) < 7:
+            got.add(sock.expect("message", timeout=3)["seq"])
+        assert got >= set(range(told["seq"] + 1, 8)), "what the answer does not cover comes"
+    assert time.monotonic() - first < 4, "not only when positions are compared every 5 s"
+    assert compat.wait_closed() == 1012
+    for sock in sockets:
+        sock.drop()
+
+
+def test_another_epoch_without_a_message(ann, rows):
+    room = ann.room()["id"]
+    ann.say(room, "x")
+    with ann.ws() as sock:
+        epoch = subscribe(sock, room)["epoch"]
+        rewind(rows, room, 1)
+        assert sock.expect("subscribed", timeout=8)["epoch"] == epoch + 1
+        ann.say(room, "y")
+        assert sock.expect("message")["seq"] == 2
