@@ -202,6 +202,13 @@ static void subscribed(void *arg, struct hub_sub *sub, const struct hub_subscrib
 	finish(f, &w);
 }
 
+/* Whoever asked for it and has no answer yet gets one. */
+static void drop(struct frame *f, struct hub_sub *sub)
+{
+	hub_subscribe_fail(sub, PL_E_CANCELLED);
+	ws_subs_drop(f->client, sub);
+}
+
 static void on_subscribe(struct frame *f)
 {
 	int64_t since, epoch;
@@ -219,7 +226,7 @@ static void on_subscribe(struct frame *f)
 		return;
 	}
 	if (old != NULL)
-		ws_subs_drop(f->client, old);
+		drop(f, old);
 	/* the frame is held through its task by the subscription until it answered; a closed socket drops the sub first */
 	ws_subs_add(f->client, hub_subscribe(f->client->svc->hub, f->task, f->room_id, since, epoch, &ws_sub_ops, f->client,
 	    subscribed, f));
@@ -239,7 +246,7 @@ static void on_unsubscribe(struct frame *f)
 		return;
 	sub = ws_subs_find(f->client, f->room_id);
 	if (sub != NULL)
-		ws_subs_drop(f->client, sub);
+		drop(f, sub);
 	w = begin(&buf, "unsubscribed", f->id);
 	write_topic(&w, f->room_id);
 	finish(f, &w);

@@ -82,11 +82,13 @@ typedef void (hub_subscribed_fn)(void *arg, struct hub_sub *sub, const struct hu
 /*
  * Starts listening. A public room is joined first (own transaction). Registers, reads the head, calls `done`, replays
  * since+1.., then goes live. since -1: live only; epoch 0: not compared. The sub is returned at once, so that it can be
- * taken back before `done`; after an error it is already gone. PL_E_NOT_FOUND, PL_E_DB_AWAY ...
+ * taken back before `done`, which then is not called; after an error it is already gone. PL_E_NOT_FOUND, PL_E_DB_AWAY ...
  */
 struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t room_id, int64_t since, int64_t epoch,
     const struct hub_sub_ops *ops, void *owner, hub_subscribed_fn *done, void *arg);
 void hub_unsubscribe(struct hub *hub, struct hub_sub **sub);
+/* Calls `done` with this error, if nobody has called it yet; then hub_unsubscribe() must follow. */
+void hub_subscribe_fail(struct hub_sub *sub, enum pl_code code);
 int64_t hub_sub_room(const struct hub_sub *sub);
 /* Its user may read the room and was told so; before, it is only a wish. */
 static inline bool hub_sub_granted(const struct hub_sub *sub)

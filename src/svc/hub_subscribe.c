@@ -164,6 +164,19 @@ struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t roo
 	return sub;
 }
 
+void hub_subscribe_fail(struct hub_sub *sub, enum pl_code code)
+{
+	struct hub_replay *r = sub->replay;
+	hub_subscribed_fn *done = r != NULL ? r->done : NULL;
+	struct pl_err err = { 0 };
+
+	if (done == NULL)
+		return;
+	r->done = NULL;
+	pl_err_set(&err, code, NULL);
+	done(r->arg, sub, NULL, &err);
+}
+
 void hub_unsubscribe(struct hub *hub, struct hub_sub **sub_at)
 {
 	struct hub_sub *sub = *sub_at;
@@ -194,8 +207,14 @@ void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user)
 {
 	for (struct hub_sub *s = room->subs, *next; s != NULL; s = next) {
 		next = s->next;
-		if (s->user_id == user)
+		if (s->user_id != user)
+			continue;
+		if (hub_sub_granted(s)) {
 			s->ops->ended(s); /* takes itself out */
+		} else {
+			hub_subscribe_fail(s, PL_E_NOT_FOUND);
+			hub_unsubscribe(hub, &s);
+		}
 	}
 }
 

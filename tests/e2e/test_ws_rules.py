@@ -25,3 +25,23 @@ def test_a_wish_to_listen_is_no_subscription(ann, bob):
         ann.say(room, "the end")
         member.expect("message")
         assert not [f for f in member.inbox if f["type"] in ("typing", "read")]
+
+
+def test_each_subscribe_is_answered(ann):
+    """Also one that is replaced or taken back before it was."""
+    room = ann.room()["id"]
+    with ann.ws() as sock:
+        for _ in range(5):
+            for mark in ("s0", "s1", "s2"):
+                sock.send("subscribe", topic=topic(room), id=mark)
+            sock.send("unsubscribe", topic=topic(room), id="u")
+            for mark in ("s0", "s1", "s2"):
+                answer = sock.expect("subscribed", "error", id=mark)
+                assert answer["type"] == "subscribed" or answer["code"] == "cancelled"
+            sock.expect("unsubscribed", id="u")
+        sock.send("subscribe", topic=topic(room), id="a")
+        sock.send("subscribe", topic=topic(room), id="b")
+        sock.expect("subscribed", "error", id="a")
+        sock.expect("subscribed", id="b")
+        ann.say(room, "still listens")
+        sock.expect("message")
