@@ -337,12 +337,15 @@ static void on_typing(struct frame *f)
 
 static void on_read(struct frame *f)
 {
+	struct hub_sub *sub = listens(f);
 	int64_t seq;
 
-	if (!listens(f) || !optional_i64(f, "seq", 1, 0, &seq))
+	if (sub == NULL || !optional_i64(f, "seq", 1, 0, &seq))
 		return;
 	if (seq == 0)
 		fail_field(f, "seq", "is required");
+	else if (seq > hub_sub_head(sub))
+		fail_field(f, "seq", "must not lie beyond the last one of the room");
 	else
 		hub_read_marker(f->client->svc->hub, f->room_id, f->client->who.user_id, seq);
 }

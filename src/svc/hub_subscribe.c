@@ -223,6 +223,16 @@ int64_t hub_sub_room(const struct hub_sub *sub)
 	return sub->room->id;
 }
 
+int64_t hub_sub_head(const struct hub_sub *sub)
+{
+	int64_t head = sub->room->last_seq;
+
+	for (const struct hub_held *h = sub->room->held; h != NULL; h = h->next)
+		if (h->seq > head)
+			head = h->seq;
+	return head;
+}
+
 void hub_welcome(struct hub *hub, struct hub_sub *sub)
 {
 	hub_presence_welcome(hub, sub);

@@ -45,3 +45,18 @@ def test_each_subscribe_is_answered(ann):
         sock.expect("subscribed", id="b")
         ann.say(room, "still listens")
         sock.expect("message")
+
+
+def test_what_is_not_there_cannot_be_read(ann, bob):
+    room = ann.room()["id"]
+    with ann.ws() as a, bob.ws() as b:
+        subscribe(a, room)
+        subscribe(b, room)
+        seq = ann.say(room, "x").json()["seq"]
+        b.expect("message")
+        for bad in (-1, 0, seq + 1, 100000, 2 ** 63 - 1, 2 ** 63, 1.5, "1", None):
+            b.send("read", topic=topic(room), seq=bad, id=str(bad))
+            assert b.expect("error", id=str(bad))["code"] == "validation_error", bad
+        b.send("read", topic=topic(room), seq=seq)
+        assert a.expect("read")["seq"] == seq
+        assert not [f for f in a.inbox if f["type"] == "read"]
