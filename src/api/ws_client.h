@@ -52,7 +52,6 @@ struct ws_client {
 	bool room_open;
 	struct ws_feed *feed;			/* /ws/metrics and /ws/sessions: what it gets and when */
 	int64_t expires_us;			/* wall time of the token's end */
-	int64_t typing_ns;			/* last typing frame that was passed on */
 	struct pl_caller who;
 };
 

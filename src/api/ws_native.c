@@ -327,11 +327,12 @@ static struct hub_sub *listens(struct frame *f)
 
 static void on_typing(struct frame *f)
 {
+	struct hub_sub *sub = listens(f);
 	int64_t now_ns = pl_now_ns();
 
-	if (!listens(f) || now_ns - f->client->typing_ns < TYPING_EVERY_NS)
+	if (sub == NULL || now_ns - sub->typing_ns < TYPING_EVERY_NS)
 		return;
-	f->client->typing_ns = now_ns;
+	sub->typing_ns = now_ns;
 	hub_typing(f->client->svc->hub, f->room_id, f->client->who.user_id, pl_str(f->client->who.name));
 }
 
@@ -382,7 +383,7 @@ static const struct {
 	enum limit_class klass;
 } types[] = {
 	{ "send", on_send, false, LIMIT_SEND },
-	{ "typing", on_typing, false, LIMIT_NONE },
+	{ "typing", on_typing, false, LIMIT_READ },
 	{ "read", on_read, false, LIMIT_READ },
 	{ "ping", on_ping, false, LIMIT_READ },
 	{ "subscribe", on_subscribe, false, LIMIT_READ },

@@ -65,6 +65,7 @@ struct hub_sub {
 	struct hub_room *room;
 	struct hub_sub *prev, *next;		/* in the room */
 	struct hub_sub *owner_next;		/* for the owner's list */
+	int64_t typing_ns;			/* the owner's: when it last passed on a typing frame */
 	struct hub_replay *replay;		/* while it catches up */
 	int64_t user_id, position;		/* last seq it got; -1: not known yet */
 	bool live;

@@ -60,3 +60,20 @@ def test_what_is_not_there_cannot_be_read(ann, bob):
         b.send("read", topic=topic(room), seq=seq)
         assert a.expect("read")["seq"] == seq
         assert not [f for f in a.inbox if f["type"] == "read"]
+
+
+def test_typing_counts_by_room(ann, bob):
+    """At most once a second in each room, whatever goes on in others."""
+    rooms = [ann.room()["id"] for _ in range(3)]
+    with ann.ws() as a, bob.ws() as b:
+        for room in rooms:
+            subscribe(a, room)
+            subscribe(b, room)
+        for room in rooms * 3:
+            a.send("typing", topic=topic(room))
+        a.ping_pong()
+        for room in rooms:
+            b.expect("typing", topic=topic(room))
+        ann.say(rooms[0], "the end")
+        b.expect("message")
+        assert not [f for f in b.inbox if f["type"] == "typing"]
