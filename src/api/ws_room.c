@@ -6,13 +6,22 @@
 #include "api/ws_client.h"
 #include "svc/chat.h"
 
-#define WAITING_MAX 32
+#define WAITING_MAX 1024
+#define WAITING_NO_LIMIT 256	/* when class send is off */
 
 struct posting { struct ws_client *client; struct pl_task *task; };
 /* In its task's pool. */
 struct ws_waiting { struct pl_task *task; struct pl_str content; struct ws_waiting *next; };
 
 static void post(struct ws_client *client, struct pl_task *task, struct pl_str content);
+
+/* As many as class send lets through at once when the room is open. */
+static int waiting_max(const struct ws_client *client)
+{
+	int64_t burst = limit_rate(svc_config(client->svc), LIMIT_SEND)->burst;
+
+	return burst == 0 ? WAITING_NO_LIMIT : burst < WAITING_MAX ? (int)burst : WAITING_MAX;
+}
 
 /* A message sent before its sender listens would never come back to them; it waits until the room is open. */
 static bool wait_for_room(struct ws_client *client, struct pl_task *task, struct pl_str content)
@@ -24,7 +33,7 @@ static bool wait_for_room(struct ws_client *client, struct pl_task *task, struct
 		at = &(*at)->next;
 		count++;
 	}
-	if (count >= WAITING_MAX)
+	if (count >= waiting_max(client))
 		return false;
 	*w = (struct ws_waiting){ .task = pl_task_hold(task), .content = content };
 	*at = w;

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: ISC
 """What a socket may do before it is let in, and how often it may do the rest."""
 
+import psycopg
+
+import cluster
+import wire
+
 
 def topic(room):
     return f"room:{room}"
@@ -77,3 +82,18 @@ def test_typing_counts_by_room(ann, bob):
         ann.say(rooms[0], "the end")
         b.expect("message")
         assert not [f for f in b.inbox if f["type"] == "typing"]
+
+
+def test_a_burst_before_the_compatible_room_is_open(parlour, pg, database):
+    """What class send lets through at once may all come before the room is open."""
+    user = parlour(rate_send="1/min burst 50", workers=1).register()
+    room = user.room()["id"]
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as other:
+        other.execute("LOCK TABLE rooms IN ACCESS EXCLUSIVE MODE")
+        with user.ws(f"/ws/chat/{room}", native=False) as sock:
+            for i in range(51):
+                sock.send("message", content=f"{i:03d}")
+            assert sock.expect("error")["code"] == "busy", "the 51st"
+            other.rollback()
+            assert [sock.recv()["content"] for _ in range(50)] == [f"{i:03d}" for i in range(50)]
+            assert not sock.inbox
