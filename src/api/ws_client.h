@@ -50,6 +50,7 @@ struct ws_client {
 	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
 	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
 	bool room_open;
+	int64_t limited_ns;			/* when ws_client_refuse() last told it that it is limited */
 	struct ws_feed *feed;			/* /ws/metrics and /ws/sessions: what it gets and when */
 	int64_t expires_us;			/* wall time of the token's end */
 	struct pl_caller who;
@@ -67,6 +68,11 @@ void ws_client_login(struct ws_client *client, const struct auth_who *who);
 /* Closes with the code of errors.def; nothing when it is closed already. */
 void ws_client_close(struct ws_client *client, enum pl_code code);
 void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+/*
+ * The error for a frame that is none, or came too early: counts it as `read`. Beyond the limit the socket is told so once
+ * a second only, so that answers cannot be asked for without end. (Known frames have one answer each, refusals included.)
+ */
+void ws_client_refuse(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 /* {"type":"error","message","code"}: errors of the compatible sockets. */
 void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 /* Closes with 4408 unless a token comes in time. */

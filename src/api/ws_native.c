@@ -399,7 +399,7 @@ static void run_type(struct frame *f, size_t i)
 
 	if (!types[i].open_to_all && !c->authed) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		frame_fail(f, &err);
+		ws_client_refuse(c, f->id, &err);
 	} else if (!limits_take(c->svc, svc_config(c->svc), types[i].klass, &c->who, PL_STR_NONE, NULL, &err)) {
 		frame_fail(f, &err);
 	} else {
@@ -415,8 +415,8 @@ static void native_frame(struct ws_client *client, struct pl_task *task, const s
 
 	*f = (struct frame){ .client = client, .task = task, .json = json, .id = pl_json_str(pl_json_get(json, "id")) };
 	if (f->id.len > ID_BYTES) {
-		f->id = PL_STR_NONE;
-		fail_field(f, "id", "must have at most 64 bytes");
+		pl_err_set(&err, PL_E_INVALID, "id must have at most %d bytes", ID_BYTES);
+		ws_client_refuse(client, PL_STR_NONE, &err);
 		return;
 	}
 	for (size_t i = 0; type.ptr != NULL && i < PL_COUNT(types); i++)
@@ -425,7 +425,7 @@ static void native_frame(struct ws_client *client, struct pl_task *task, const s
 			return;
 		}
 	pl_err_set(&err, type.ptr != NULL ? PL_E_UNKNOWN_TYPE : PL_E_BAD_FRAME, NULL);
-	frame_fail(f, &err);
+	ws_client_refuse(client, f->id, &err);
 }
 
 static void native_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)

@@ -109,12 +109,15 @@ static void post(struct ws_client *client, struct pl_task *task, struct pl_str c
 		if (wait_for_room(client, task, content))
 			return;
 		pl_err_set(&err, PL_E_BUSY, NULL);
-	} else if (limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
+	} else if (!limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
+		ws_client_error(client, PL_STR_NONE, &err);
+		return;
+	} else {
 		*p = (struct posting){ .client = ws_client_hold(client), .task = pl_task_hold(task) };
 		chat_send(client->svc, config, task, &send, on_sent, p);
 		return;
 	}
-	ws_client_error(client, PL_STR_NONE, &err);
+	ws_client_refuse(client, PL_STR_NONE, &err);
 }
 
 static void room_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
@@ -142,7 +145,7 @@ static void room_frame(struct ws_client *client, struct pl_task *task, const str
 	} else {
 		pl_err_set(&err, PL_E_UNKNOWN_TYPE, NULL);
 	}
-	ws_client_error(client, PL_STR_NONE, &err);
+	ws_client_refuse(client, PL_STR_NONE, &err);
 }
 
 /* What came over the wire before the socket closed was sent. */

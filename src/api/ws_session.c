@@ -283,7 +283,7 @@ static void session_frame(struct ws_client *client, struct pl_task *task, const 
 		next_message(client);
 		return;
 	}
-	ws_client_error(client, PL_STR_NONE, &err);
+	ws_client_refuse(client, PL_STR_NONE, &err);
 }
 
 static void session_closed(struct ws_client *client)

@@ -112,7 +112,10 @@ static void relay(struct ws_client *client, struct pl_task *task, const struct p
 	if (err.code == PL_E_OK && !rewrite(client, frame, task->pool, &out))
 		pl_err_set(&err, PL_E_BAD_FRAME, "names of members must be plain words");
 	if (err.code != PL_E_OK) {
-		ws_client_error(client, PL_STR_NONE, &err);
+		if (err.code == PL_E_RATE)
+			ws_client_error(client, PL_STR_NONE, &err);
+		else
+			ws_client_refuse(client, PL_STR_NONE, &err);
 		return;
 	}
 	if (kind == KIND_JOIN)
@@ -205,7 +208,7 @@ static void signaling_frame(struct ws_client *client, struct pl_task *task, cons
 		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
 	} else if (!client->authed) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_client_error(client, PL_STR_NONE, &err);
+		ws_client_refuse(client, PL_STR_NONE, &err);
 	} else if (!client->room_open) {
 		wait(client, task, frame);
 	} else {

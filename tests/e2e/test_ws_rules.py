@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: ISC
 """What a socket may do before it is let in, and how often it may do the rest."""
 
+import json
+import time
+
 import psycopg
+import pytest
 
 import cluster
 import wire
@@ -97,3 +101,44 @@ def test_a_burst_before_the_compatible_room_is_open(parlour, pg, database):
             other.rollback()
             assert [sock.recv()["content"] for _ in range(50)] == [f"{i:03d}" for i in range(50)]
             assert not sock.inbox
+
+
+def kinds_of_errors(sock, send, native):
+    """How often each code came for 300 frames and a later one that is answered in any case."""
+    for _ in range(300):
+        send()
+    time.sleep(0.3)
+    sock.send_frame(wire.PING, b"end")
+    seen = []
+    while b"end" not in sock.pongs:
+        try:
+            seen.append(json.loads(sock.message(1)))
+        except wire.Timeout:
+            assert b"end" in sock.pongs
+    codes = [f["code"] for f in seen if f["type"] == "error"]
+    assert all("detail" in f if native else "message" in f for f in seen if f["type"] == "error")
+    return {code: codes.count(code) for code in codes}
+
+
+@pytest.mark.parametrize("text,code", [('{"type":"zzz"}', "unknown_type"), ("no json", "bad_frame"), ("{}", "bad_frame"),
+                                       ('{"type":"ping","id":"' + "x" * 65 + '"}', "validation_error")])
+def test_what_is_no_frame_counts(parlour, text, code):
+    """It takes from the read class, and beyond that it is no way to make the server talk."""
+    user = parlour(rate_read="1/min burst 20", workers=1).register()
+    with user.ws() as sock:
+        got = kinds_of_errors(sock, lambda: sock.send_text(text), True)
+        assert 1 <= got.pop(code) <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+
+
+def test_what_comes_before_auth_counts(parlour):
+    daemon = parlour(rate_read="1/min burst 20", workers=1)
+    user = daemon.register()
+    with daemon.ws("/ws") as sock:
+        got = kinds_of_errors(sock, lambda: sock.send("ping"), True)
+        assert 1 <= got.pop("unauthorized") <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+    room = user.room()["id"]
+    with user.ws(f"/ws/chat/{room}", native=False) as sock:
+        got = kinds_of_errors(sock, lambda: sock.send("zzz"), False)
+        assert 1 <= got.pop("unknown_type") <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+        sock.send("message", content="messages count by themselves")
+        sock.expect("message")
