@@ -97,6 +97,24 @@ def test_what_waits_for_a_join_is_bounded(parlour, pg, database):
     assert stored(owner, room) == names(200), "the first 256, of which a page has 200"
 
 
+def test_stopping_while_somebody_joins(parlour, pg, database):
+    """What waits for a join, and for sends before it, ends with its process."""
+    for table in ("members", "rooms"):
+        daemon = parlour(workers=1, db_lock_timeout="30s", stop_timeout="300ms")
+        owner, user = daemon.register(), daemon.register()
+        room = owner.room()["id"]
+        with user.ws() as sock, psycopg.connect(pg.dsn(database, cluster.OWNER)) as other:
+            other.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            send_all(sock, room, names(20))
+            sock.send("subscribe", topic=topic(room))
+            sock.ping_pong()
+            time.sleep(0.2)
+            send_all(sock, room, names(30)[20:])
+            sock.ping_pong()
+            assert daemon.stop() == 0
+            other.rollback()
+
+
 def test_a_stranger_of_a_private_room_learns_nothing(ann, bob):
     room = ann.room(visibility="private")["id"]
     with bob.ws() as sock:
