@@ -13,6 +13,7 @@
 #include "db/migrate.h"
 #include "log.h"
 #include "svc/agent.h"
+#include "svc/chat.h"
 #include "svc/clerk.h"
 #include "svc/forms.h"
 #include "svc/hub.h"
@@ -110,6 +111,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.llm = llm_new(worker->base, svc.httpc, worker->shm);
 	svc.tokens = auth_cache_new();
 	svc.hub = hub_new(&svc);
+	svc.chat = chat_new(&svc);
 	svc.agents = agents_new(&svc);
 	svc.signaling = signaling_new(&svc);
 	svc.memo = memo_new();
@@ -183,6 +185,7 @@ static void worker_stop(struct worker *worker)
 	llm_free(&svc.llm);
 	httpc_free(&svc.httpc);
 	db_free(&svc.db);
+	chat_free(&svc.chat);
 	agents_free(&svc.agents);
 	signaling_free(&svc.signaling);
 	sessions_free(&svc.sessions);

@@ -5,6 +5,7 @@
 #include "api/call.h"
 #include "api/room_shape.h"
 #include "db/repo_role.h"
+#include "svc/chat.h"
 #include "svc/hub.h"
 
 static void reply_room(struct call *call, const struct room *room)
@@ -125,7 +126,7 @@ void api_room_join(struct call *call)
 	int64_t id;
 
 	if (call_id(call, 0, &id))
-		repo_room_join(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_changed, call);
+		chat_join(call->svc, call->req->task, id, on_changed, call);
 }
 
 void api_room_leave(struct call *call)

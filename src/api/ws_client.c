@@ -9,6 +9,7 @@
 #include "clock.h"
 
 #define FRAME_TIME_NS (10 * PL_NS_PER_S)
+#define LIMITED_EVERY_NS PL_NS_PER_S
 
 struct ws_server *ws_sockets;
 static struct ws_client *clients;
@@ -56,6 +57,19 @@ void ws_client_close(struct ws_client *client, enum pl_code code)
 void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
 {
 	client->dialect->error(client, id, err);
+}
+
+void ws_client_refuse(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	struct pl_err limited = { 0 };
+	int64_t now_ns = pl_now_ns();
+
+	if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, &limited)) {
+		ws_client_error(client, id, err);
+	} else if (now_ns - client->limited_ns >= LIMITED_EVERY_NS) {
+		client->limited_ns = now_ns;
+		ws_client_error(client, id, &limited);
+	}
 }
 
 void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
@@ -219,7 +233,7 @@ static void on_message(struct ws_conn *conn, struct pl_str text)
 		c->dialect->frame(c, task, frame);
 	} else {
 		pl_err_set(&err, PL_E_BAD_FRAME, NULL);
-		ws_client_error(c, PL_STR_NONE, &err);
+		ws_client_refuse(c, PL_STR_NONE, &err);
 	}
 	pl_task_release(&task);
 	ws_client_release(&c);

@@ -9,29 +9,12 @@
 #define API_WS_CLIENT_H
 
 #include "api/call.h"
+#include "api/ws_dialect.h"
 #include "net/ws.h"
 #include "svc/hub.h"
 
 struct ws_client;
 
-/* What a path does with its frames. */
-struct ws_dialect {
-	enum hub_dialect render;
-	/* The handshake is good; before the socket is open. May be NULL. */
-	void (*made)(struct ws_client *client, const struct call *call);
-	/* Open, and nobody is logged in: true if it may go on as a guest's (no time-out for auth). May be NULL. */
-	bool (*guest)(struct ws_client *client);
-	/* Authenticated for the first time: by the handshake, or by an auth frame. */
-	void (*ready)(struct ws_client *client, bool by_handshake);
-	void (*frame)(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame);
-	void (*error)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
-	/* The client was taken out of the room. */
-	void (*ended)(struct ws_client *client, int64_t room_id);
-	/* The socket is gone; may be NULL. */
-	void (*closed)(struct ws_client *client);
-	/* Word of setting `anonymous` that makes a token needless: then ready() runs without one. NULL: never. */
-	const char *anonymous;
-};
 extern const struct ws_dialect ws_native, ws_room_compat, ws_signaling_compat, ws_metrics, ws_sessions;
 
 enum ws_feed_kind { WS_FEED_METRICS, WS_FEED_SESSIONS, WS_FEEDS };
@@ -54,7 +37,8 @@ struct ws_client {
 	struct ws_feed *feeds[WS_FEEDS];	/* metrics and sessions: what it gets and when */
 	struct ws_watch *watches;		/* native: topics session:UUID */
 	struct ws_call *calls;			/* native: topics call:N */
-	int64_t expires_us, typing_ns;		/* wall time of the token's end; last typing frame that was passed on */
+	int64_t limited_ns;			/* when ws_client_refuse() last told it that it is limited */
+	int64_t expires_us;			/* wall time of the token's end */
 	struct pl_caller who;
 };
 
@@ -70,6 +54,11 @@ void ws_client_login(struct ws_client *client, const struct auth_who *who);
 /* Closes with the code of errors.def; nothing when it is closed already. */
 void ws_client_close(struct ws_client *client, enum pl_code code);
 void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+/*
+ * The error for a frame that is none, or came too early: counts it as `read`. Beyond the limit the socket is told so once
+ * a second only, so that answers cannot be asked for without end. (Known frames have one answer each, refusals included.)
+ */
+void ws_client_refuse(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 /* {"type":"error","message","code"}: errors of the compatible sockets. */
 void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 /* Closes with 4408 unless a token comes in time. */

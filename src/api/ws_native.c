@@ -190,35 +190,42 @@ static void on_send(struct ws_frame *f)
 
 /* ---- typing, read, stop ---- */
 
-/* Only who listens to a room may make noise in it. */
-static bool listens(struct ws_frame *f)
+/* Only who listens to a room may make noise in it: asking for it is not enough, it may be somebody else's private one. */
+static struct hub_sub *listens(struct ws_frame *f)
 {
+	struct hub_sub *sub;
+
 	if (!ws_frame_room(f))
-		return false;
-	if (ws_subs_find(f->client, f->room_id) != NULL)
-		return true;
+		return NULL;
+	sub = ws_subs_find(f->client, f->room_id);
+	if (sub != NULL && hub_sub_granted(sub))
+		return sub;
 	ws_frame_fail_field(f, "topic", "is not subscribed on this socket");
-	return false;
+	return NULL;
 }
 
 static void on_typing(struct ws_frame *f)
 {
+	struct hub_sub *sub = listens(f);
 	int64_t now_ns = pl_now_ns();
 
-	if (!listens(f) || now_ns - f->client->typing_ns < TYPING_EVERY_NS)
+	if (sub == NULL || now_ns - sub->typing_ns < TYPING_EVERY_NS)
 		return;
-	f->client->typing_ns = now_ns;
+	sub->typing_ns = now_ns;
 	hub_typing(f->client->svc->hub, f->room_id, f->client->who.user_id, pl_str(f->client->who.name));
 }
 
 static void on_read(struct ws_frame *f)
 {
+	struct hub_sub *sub = listens(f);
 	int64_t seq;
 
-	if (!listens(f) || !ws_frame_i64(f, "seq", 1, 0, &seq))
+	if (sub == NULL || !ws_frame_i64(f, "seq", 1, 0, &seq))
 		return;
 	if (seq == 0)
 		ws_frame_fail_field(f, "seq", "is required");
+	else if (seq > hub_sub_head(sub))
+		ws_frame_fail_field(f, "seq", "must not lie beyond the last one of the room");
 	else
 		hub_read_marker(f->client->svc->hub, f->room_id, f->client->who.user_id, seq);
 }
@@ -254,7 +261,7 @@ static const struct {
 	enum limit_class klass;
 } types[] = {
 	{ "send", on_send, TO_USERS, LIMIT_SEND },
-	{ "typing", on_typing, TO_USERS, LIMIT_NONE },
+	{ "typing", on_typing, TO_USERS, LIMIT_READ },
 	{ "read", on_read, TO_USERS, LIMIT_READ },
 	{ "ping", on_ping, BY_SETTING, LIMIT_READ },
 	{ "subscribe", ws_on_subscribe, BY_SETTING, LIMIT_READ },
@@ -275,7 +282,7 @@ static void run_type(struct ws_frame *f, size_t i)
 
 	if (!c->authed && types[i].open != TO_ALL && (types[i].open == TO_USERS || !ws_frame_is_open(f))) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_frame_fail(f, &err);
+		ws_client_refuse(c, f->id, &err);
 	} else if (!limits_take(c->svc, svc_config(c->svc), types[i].klass, &c->who, PL_STR_NONE, NULL, &err)) {
 		ws_frame_fail(f, &err);
 	} else {
@@ -291,8 +298,8 @@ static void native_frame(struct ws_client *client, struct pl_task *task, const s
 
 	*f = (struct ws_frame){ .client = client, .task = task, .json = json, .id = pl_json_str(pl_json_get(json, "id")) };
 	if (f->id.len > ID_BYTES) {
-		f->id = PL_STR_NONE;
-		ws_frame_fail_field(f, "id", "must have at most 64 bytes");
+		pl_err_set(&err, PL_E_INVALID, "id must have at most %d bytes", ID_BYTES);
+		ws_client_refuse(client, PL_STR_NONE, &err);
 		return;
 	}
 	for (size_t i = 0; type.ptr != NULL && i < PL_COUNT(types); i++)
@@ -301,7 +308,7 @@ static void native_frame(struct ws_client *client, struct pl_task *task, const s
 			return;
 		}
 	pl_err_set(&err, type.ptr != NULL ? PL_E_UNKNOWN_TYPE : PL_E_BAD_FRAME, NULL);
-	ws_frame_fail(f, &err);
+	ws_client_refuse(client, f->id, &err);
 }
 
 static void native_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
@@ -341,6 +348,20 @@ static void native_ended(struct ws_client *client, int64_t room_id)
 	ws_native_unsubscribed(client, topic, PL_E_NOT_FOUND);
 }
 
+/* As if the client had asked to go on where it stood: it must load the room again. */
+static void native_reset(struct ws_client *client, int64_t room_id, int64_t epoch, int64_t seq)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct ws_frame f = { .client = client };
+	struct hub_subscribed head = { .epoch = epoch, .seq = seq, .was_recovering = true };
+	struct pl_jw w = ws_frame_subscribed(&f, &buf, pl_sprintf(pool, "room:%lld", (long long)room_id), &head);
+
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
 static void native_closed(struct ws_client *client)
 {
 	ws_watch_close_all(client);
@@ -350,7 +371,7 @@ static void native_closed(struct ws_client *client)
 }
 
 const struct ws_dialect ws_native = { .render = HUB_NATIVE, .ready = native_ready, .frame = native_frame,
-	.error = native_error, .ended = native_ended, .closed = native_closed };
+	.error = native_error, .ended = native_ended, .reset = native_reset, .closed = native_closed };
 
 void ws_open_native(struct call *call)
 {

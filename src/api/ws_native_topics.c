@@ -133,6 +133,13 @@ static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subsc
 	ws_frame_finish(f, &w);
 }
 
+/* Whoever asked for it and has no answer yet gets one. */
+static void drop(struct ws_frame *f, struct hub_sub *sub)
+{
+	hub_subscribe_fail(sub, PL_E_CANCELLED);
+	ws_subs_drop(f->client, sub);
+}
+
 static void subscribe_room(struct ws_frame *f, int64_t room_id)
 {
 	int64_t since, epoch;
@@ -147,7 +154,7 @@ static void subscribe_room(struct ws_frame *f, int64_t room_id)
 		return;
 	}
 	if (old != NULL)
-		ws_subs_drop(f->client, old);
+		drop(f, old);
 	/* the frame is held through its task by the subscription until it answered; a closed socket drops the sub first */
 	ws_subs_add(f->client, hub_subscribe(f->client->svc->hub, f->task, room_id, since, epoch, &ws_sub_ops, f->client,
 	    on_subscribed, f));
@@ -193,7 +200,7 @@ void ws_on_unsubscribe(struct ws_frame *f)
 	case TOPIC_ROOM:
 		sub = ws_subs_find(f->client, t.number);
 		if (sub != NULL)
-			ws_subs_drop(f->client, sub);
+			drop(f, sub);
 		break;
 	case TOPIC_ME:
 		f->client->listens_me = false;

@@ -7,13 +7,22 @@
 #include "db/repo_room.h"
 #include "svc/chat.h"
 
-#define WAITING_MAX 32
+#define WAITING_MAX 1024
+#define WAITING_NO_LIMIT 256	/* when class send is off */
 
 struct posting { struct ws_client *client; struct pl_task *task; };
 /* In its task's pool. */
 struct ws_waiting { struct pl_task *task; struct pl_str content; struct ws_waiting *next; };
 
 static void post(struct ws_client *client, struct pl_task *task, struct pl_str content);
+
+/* As many as class send lets through at once when the room is open. */
+static int waiting_max(const struct ws_client *client)
+{
+	int64_t burst = limit_rate(svc_config(client->svc), LIMIT_SEND)->burst;
+
+	return burst == 0 ? WAITING_NO_LIMIT : burst < WAITING_MAX ? (int)burst : WAITING_MAX;
+}
 
 /* A message sent before its sender listens would never come back to them; it waits until the room is open. */
 static bool wait_for_room(struct ws_client *client, struct pl_task *task, struct pl_str content)
@@ -25,7 +34,7 @@ static bool wait_for_room(struct ws_client *client, struct pl_task *task, struct
 		at = &(*at)->next;
 		count++;
 	}
-	if (count >= WAITING_MAX)
+	if (count >= waiting_max(client))
 		return false;
 	*w = (struct ws_waiting){ .task = pl_task_hold(task), .content = content };
 	*at = w;
@@ -110,12 +119,15 @@ static void post(struct ws_client *client, struct pl_task *task, struct pl_str c
 		if (wait_for_room(client, task, content))
 			return;
 		pl_err_set(&err, PL_E_BUSY, NULL);
-	} else if (limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
+	} else if (!limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
+		ws_client_error(client, PL_STR_NONE, &err);
+		return;
+	} else {
 		*p = (struct posting){ .client = ws_client_hold(client), .task = pl_task_hold(task) };
 		chat_send(client->svc, config, task, &send, on_sent, p);
 		return;
 	}
-	ws_client_error(client, PL_STR_NONE, &err);
+	ws_client_refuse(client, PL_STR_NONE, &err);
 }
 
 static void room_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
@@ -143,7 +155,7 @@ static void room_frame(struct ws_client *client, struct pl_task *task, const str
 	} else {
 		pl_err_set(&err, PL_E_UNKNOWN_TYPE, NULL);
 	}
-	ws_client_error(client, PL_STR_NONE, &err);
+	ws_client_refuse(client, PL_STR_NONE, &err);
 }
 
 /* What came over the wire before the socket closed was sent. */

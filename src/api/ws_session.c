@@ -12,12 +12,12 @@
 #include "svc/session_live.h"
 
 #define WAITING_MAX 32
-#define KEY_MAX 64
+#define KEY_MAX 64		/* characters */
 
 struct waiting { struct pl_task *task; struct pl_str message; struct waiting *next; };	/* in its task's pool */
 
 struct ws_session {
-	char key[KEY_MAX + 1], id[PL_UUID_LEN + 1];	/* as in the path; the session's own once it is open */
+	char key[4 * KEY_MAX + 1], id[PL_UUID_LEN + 1];	/* as in the path; the session's own once it is open */
 	bool opening, open, busy;
 	bool made, used;				/* made for this socket; something was said */
 	struct waiting *waiting;
@@ -292,7 +292,7 @@ static void session_frame(struct ws_client *client, struct pl_task *task, const 
 		next_message(client);
 		return;
 	}
-	ws_client_error(client, PL_STR_NONE, &err);
+	ws_client_refuse(client, PL_STR_NONE, &err);
 }
 
 static void session_closed(struct ws_client *client)
@@ -323,7 +323,7 @@ void ws_open_session(struct call *call)
 {
 	static const char *const reserved[] = { "chat", "signaling", "metrics", "sessions", "echo", "me" };
 	struct pl_str key = call->param[0];
-	bool good = key.len >= 1 && key.len <= KEY_MAX;
+	bool good = key.len >= 1 && pl_utf8_ok(key.ptr, key.len) && pl_utf8_count(key.ptr, key.len) <= KEY_MAX;
 
 	for (size_t i = 0; i < PL_COUNT(reserved); i++)
 		good = good && !pl_str_is(key, reserved[i]);

@@ -124,7 +124,7 @@ static void signaling_frame(struct ws_client *client, struct pl_task *task, cons
 		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
 	} else if (!client->authed) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_client_error(client, PL_STR_NONE, &err);
+		ws_client_refuse(client, PL_STR_NONE, &err);
 	} else if (!client->room_open) {
 		wait(client, task, frame);
 	} else {

@@ -77,4 +77,14 @@ static void on_ended(struct hub_sub *sub)
 	client->dialect->ended(client, room_id);
 }
 
-const struct hub_sub_ops ws_sub_ops = { .event = on_event, .ended = on_ended };
+static void on_reset(struct hub_sub *sub, int64_t epoch, int64_t seq)
+{
+	struct ws_client *client = sub->owner;
+
+	if (client->dialect->reset != NULL)
+		client->dialect->reset(client, hub_sub_room(sub), epoch, seq);
+	else
+		ws_client_close(client, PL_E_RESTARTING); /* it has no frame for this; coming back it loads the room again */
+}
+
+const struct hub_sub_ops ws_sub_ops = { .event = on_event, .ended = on_ended, .reset = on_reset };

@@ -44,12 +44,12 @@ static void usage_frame(struct ws_client *client, struct pl_task *task, const st
 		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
 	} else if (client->feeds[kind_of(client)] == NULL) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_client_error(client, PL_STR_NONE, &err);
+		ws_client_refuse(client, PL_STR_NONE, &err);
 	} else if (pl_str_is(type, "ping")) {
 		send_pong(client, task->pool);
 	} else {
 		pl_err_set(&err, PL_E_UNKNOWN_TYPE, "This socket takes {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only.");
-		ws_client_error(client, PL_STR_NONE, &err);
+		ws_client_refuse(client, PL_STR_NONE, &err);
 	}
 }
 

@@ -138,6 +138,23 @@ static bool on_result(void *arg, struct pgcall *call, PGresult *res)
 	}
 }
 
+/* What came for the room while its group was under way must not pass those that are parked now. */
+static void park(struct wgroup *group, struct wroom *bad)
+{
+	int64_t room_id = bad->room_id;
+	struct wsend *send = TAILQ_FIRST(&group->waiting), *next;
+
+	wparks_take(group->parks, bad);
+	for (; send != NULL; send = next) {
+		next = TAILQ_NEXT(send, link);
+		if (send->in.room_id != room_id)
+			continue;
+		TAILQ_REMOVE(&group->waiting, send, link);
+		group->waiting_count--;
+		(void)wparks_add(group->parks, send, true);
+	}
+}
+
 /* The Sync: everything was committed, or nothing was. */
 static void on_synced(void *arg)
 {
@@ -153,7 +170,7 @@ static void on_synced(void *arg)
 	forget_results(group);
 	if (bad != NULL && (group->bad_kind != PGERR_RETRY || bad->tries >= DB_TRIES_MAX)) {
 		TAILQ_REMOVE(&group->flight, bad, link);
-		wparks_take(group->parks, bad);
+		park(group, bad);
 	}
 	group->resend = !TAILQ_EMPTY(&group->flight);
 	wgroup_turn(group);

@@ -120,6 +120,20 @@ void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *
 	hub_room_drop_if_empty(hub, room);
 }
 
+void hub_room_reset(struct hub *hub, struct hub_room *room)
+{
+	room->busy++;
+	for (struct hub_sub *s = room->subs; s != NULL; s = room->walk) {
+		room->walk = s->next;
+		if (!hub_sub_granted(s))
+			continue;
+		s->position = room->last_seq;
+		s->ops->reset(s, room->epoch, room->last_seq);
+	}
+	room->walk = NULL;
+	room->busy--;
+}
+
 /* ---- out ---- */
 
 void hub_post(struct hub *hub, enum ring_kind kind, struct pl_str head, struct pl_str body)
@@ -296,6 +310,7 @@ static void on_lapped(void *arg, int from_slot)
 static void tick_room(struct hub *hub, struct hub_room *room)
 {
 	hub_presence_tick(hub, room);
+	hub_log_tick(hub, room);
 }
 
 void hub_wake(struct hub *hub, int dead_slot)

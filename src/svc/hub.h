@@ -6,7 +6,8 @@
  *                                      -> deliver here          -> deliver there
  *
  * The ring is a hint, the log is the truth: a room delivers seq = last + 1; a lower one is dropped; a higher one is held
- * while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap and when a slot dies.
+ * while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap, when a slot dies,
+ * and when an event comes that should have been there already: the room may have been restored from a backup.
  */
 #ifndef SVC_HUB_H
 #define SVC_HUB_H
@@ -53,6 +54,8 @@ struct hub_sub_ops {
 	void (*event)(struct hub_sub *sub, struct hub_event *event);
 	/* Its user is no member any more: must call hub_unsubscribe(). */
 	void (*ended)(struct hub_sub *sub);
+	/* The room has another past (a restore was declared): what it got so far does not count, it goes on after seq. */
+	void (*reset)(struct hub_sub *sub, int64_t epoch, int64_t seq);
 };
 
 /* One listener of one room; embedded in nothing, freed by hub_unsubscribe(). */
@@ -62,6 +65,7 @@ struct hub_sub {
 	struct hub_room *room;
 	struct hub_sub *prev, *next;		/* in the room */
 	struct hub_sub *owner_next;		/* for the owner's list */
+	int64_t typing_ns;			/* the owner's: when it last passed on a typing frame */
 	struct hub_replay *replay;		/* while it catches up */
 	int64_t user_id, position;		/* last seq it got; -1: not known yet */
 	bool live;
@@ -79,12 +83,21 @@ typedef void (hub_subscribed_fn)(void *arg, struct hub_sub *sub, const struct hu
 /*
  * Starts listening. A public room is joined first (own transaction). Registers, reads the head, calls `done`, replays
  * since+1.., then goes live. since -1: live only; epoch 0: not compared. The sub is returned at once, so that it can be
- * taken back before `done`; after an error it is already gone. PL_E_NOT_FOUND, PL_E_DB_AWAY ...
+ * taken back before `done`, which then is not called; after an error it is already gone. PL_E_NOT_FOUND, PL_E_DB_AWAY ...
  */
 struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t room_id, int64_t since, int64_t epoch,
     const struct hub_sub_ops *ops, void *owner, hub_subscribed_fn *done, void *arg);
 void hub_unsubscribe(struct hub *hub, struct hub_sub **sub);
+/* Calls `done` with this error, if nobody has called it yet; then hub_unsubscribe() must follow. */
+void hub_subscribe_fail(struct hub_sub *sub, enum pl_code code);
 int64_t hub_sub_room(const struct hub_sub *sub);
+/* The highest seq of the room that this worker has heard of. */
+int64_t hub_sub_head(const struct hub_sub *sub);
+/* Its user may read the room and was told so; before, it is only a wish. */
+static inline bool hub_sub_granted(const struct hub_sub *sub)
+{
+	return sub->position >= 0;
+}
 
 /* A committed message or change: to everybody on all workers. Texts are copied. */
 void hub_publish(struct hub *hub, const struct room_event *event);

@@ -13,8 +13,10 @@
 #define FILL_LIMIT 500
 #define HEADS_LIMIT 500
 #define READ_TIME_NS (10 * PL_NS_PER_S)
+#define COMPARE_EVERY_NS (200 * PL_NS_PER_MS)
 
 static void start_fill(struct hub *hub, struct hub_room *room);
+static void compare(struct hub *hub, struct hub_room *room);
 
 static void arm(struct hub *hub, int64_t wait_ns)
 {
@@ -121,6 +123,8 @@ void hub_log_arrived(struct hub *hub, struct hub_event *event)
 
 	if (room == NULL)
 		return;
+	if (event->seq <= room->last_seq)
+		compare(hub, room);
 	room->busy++;
 	arrived(hub, room, event);
 	room->busy--;
@@ -131,23 +135,36 @@ void hub_log_hint(struct hub *hub, int64_t room_id, int64_t seq)
 {
 	struct hub_room *room = hub_room_find(hub, room_id);
 
-	if (room == NULL || room->last_seq < 0 || seq <= room->last_seq)
+	if (room == NULL || room->last_seq < 0)
 		return;
+	if (seq <= room->last_seq) {
+		compare(hub, room);
+		return;
+	}
 	hold(hub, room, seq, NULL);
 	start_fill(hub, room);
 }
 
 void hub_log_known(struct hub *hub, struct hub_room *room, int64_t last_seq, int64_t epoch)
 {
-	if (room->last_seq < 0 || room->epoch != epoch) {
+	room->busy++;
+	if (room->last_seq < 0) {
 		room->last_seq = last_seq;
 		room->epoch = epoch;
+	} else if (room->epoch != epoch) {
+		hub_log_room_fini(room);
+		room->last_seq = last_seq;
+		room->epoch = epoch;
+		room->gap_since_ns = 0;
+		hub_room_reset(hub, room);
+		room->compared_ns = 0;
+		compare(hub, room); /* what was committed while this was being read has been dropped */
 	}
-	room->busy++;
 	if (last_seq > room->last_seq)
 		hold(hub, room, last_seq, NULL);
 	drain_held(hub, room);
 	room->busy--;
+	hub_room_drop_if_empty(hub, room);
 }
 
 /* ---- reading the gap ---- */
@@ -169,6 +186,8 @@ static void fill_on_log(void *arg, const struct room_log *log, const struct pl_e
 		goto out;
 	}
 	room->busy++;
+	if (log->epoch != 0 && log->epoch != room->epoch)
+		hub_log_known(f->hub, room, log->last_seq, log->epoch);
 	for (int i = 0; i < log->count; i++) {
 		struct hub_event *event = hub_event_from_log(&log->rows[i]);
 
@@ -219,13 +238,16 @@ void hub_log_on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- comparing positions ---- */
 
-struct heads { struct hub *hub; struct pl_task *task; };
+struct heads { struct hub *hub; struct pl_task *task; int64_t compared_id; };	/* compare()'s room, or 0 */
 
 static void heads_on_list(void *arg, const struct room_head_list *list, const struct pl_err *err)
 {
 	struct heads *h = arg;
 	struct pl_task *task = h->task;
+	struct hub_room *compared = h->compared_id != 0 ? hub_room_find(h->hub, h->compared_id) : NULL;
 
+	if (compared != NULL)
+		compared->comparing = false;
 	for (int i = 0; err == NULL && i < list->count; i++) {
 		const struct room_head *head = &list->rows[i];
 		struct hub_room *room = hub_room_find(h->hub, head->room_id);
@@ -240,13 +262,35 @@ static void heads_on_list(void *arg, const struct room_head_list *list, const st
 	pl_task_release(&task);
 }
 
-static void ask_heads(struct hub *hub, const int64_t *ids, int count)
+static void ask_heads(struct hub *hub, const int64_t *ids, int count, int64_t compared_id)
 {
 	struct pl_task *task = pl_task_new(pl_now_ns() + READ_TIME_NS);
 	struct heads *h = pl_alloc(task->pool, sizeof(*h));
 
-	*h = (struct heads){ .hub = hub, .task = task };
+	*h = (struct heads){ .hub = hub, .task = task, .compared_id = compared_id };
 	repo_room_heads(hub->svc->db, task, ids, count, heads_on_list, h);
+}
+
+/*
+ * An event that should have been there already: late behind a filled gap, or the first one after a restore. One room
+ * asks at most once in COMPARE_EVERY_NS.
+ */
+static void compare(struct hub *hub, struct hub_room *room)
+{
+	int64_t now_ns = pl_now_ns();
+
+	room->compare_again = room->comparing || now_ns - room->compared_ns < COMPARE_EVERY_NS;
+	if (room->compare_again)
+		return;
+	room->comparing = true;
+	room->compared_ns = now_ns;
+	ask_heads(hub, &room->id, 1, room->id);
+}
+
+void hub_log_tick(struct hub *hub, struct hub_room *room)
+{
+	if (room->compare_again)
+		compare(hub, room);
 }
 
 void hub_log_check_all(struct hub *hub)
@@ -260,10 +304,10 @@ void hub_log_check_all(struct hub *hub)
 				continue;
 			ids[count++] = r->id;
 			if (count == HEADS_LIMIT) {
-				ask_heads(hub, ids, count);
+				ask_heads(hub, ids, count, 0);
 				count = 0;
 			}
 		}
 	if (count > 0)
-		ask_heads(hub, ids, count);
+		ask_heads(hub, ids, count, 0);
 }

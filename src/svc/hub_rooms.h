@@ -22,7 +22,9 @@ struct hub_room {
 	struct hub_held *held;			/* ascending */
 	int held_count;
 	int64_t gap_since_ns;			/* 0: no gap */
-	bool filling, fill_again;
+	bool filling;
+	bool comparing, compare_again;		/* the position with PostgreSQL's; once more after that, or at the next tick */
+	int64_t compared_ns;
 	/* presence as told to the listeners */
 	bool presence_dirty;
 	int told_count, told_users_count, leaving_count;
@@ -51,6 +53,8 @@ void hub_room_each(struct hub *hub, void (*fn)(struct hub *hub, struct hub_room 
 
 /* To all live listeners of the room, in whatever order they stand; for log events only those behind it. */
 void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *event);
+/* Another epoch: all listeners who were let in go on after room->last_seq and learn it. */
+void hub_room_reset(struct hub *hub, struct hub_room *room);
 
 /* hub_subscribe.c: ends what a user listens to in a room */
 void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user);
@@ -70,6 +74,7 @@ void hub_log_arrived(struct hub *hub, struct hub_event *event);
 void hub_log_hint(struct hub *hub, int64_t room_id, int64_t seq);
 void hub_log_known(struct hub *hub, struct hub_room *room, int64_t last_seq, int64_t epoch);
 void hub_log_check_all(struct hub *hub);
+void hub_log_tick(struct hub *hub, struct hub_room *room);
 void hub_log_room_fini(struct hub_room *room);
 void hub_log_on_timer(evutil_socket_t fd, short what, void *arg);
 

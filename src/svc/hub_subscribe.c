@@ -10,6 +10,7 @@
  */
 #include "clock.h"
 #include "db/repo_room.h"
+#include "svc/chat.h"
 #include "svc/hub_rooms.h"
 
 #define REPLAY_LIMIT 500
@@ -60,6 +61,8 @@ static void replay_on_log(void *arg, const struct room_log *log, const struct pl
 		replay_fail(r, err);
 		return;
 	}
+	if (r->sub != NULL && log->epoch != 0 && log->epoch != r->sub->room->epoch)
+		hub_log_known(r->hub, r->sub->room, log->last_seq, log->epoch); /* sets position behind all of this */
 	for (int i = 0; i < log->count && r->sub != NULL; i++) {
 		struct hub_event *event = hub_event_from_log(&log->rows[i]);
 
@@ -95,8 +98,12 @@ static void replay_answer(struct hub_replay *r, const struct room_head *head)
 
 	out.recovered = out.was_recovering && (r->epoch == 0 || r->epoch == head->epoch) && r->since <= head->last_seq &&
 	    head->last_seq - r->since <= limit;
-	r->sub->position = out.recovered ? r->since : head->last_seq;
 	hub_log_known(r->hub, r->sub->room, head->last_seq, head->epoch);
+	if (r->sub == NULL) {
+		replay_end(r); /* what the room heard of just now ended it */
+		return;
+	}
+	r->sub->position = out.recovered ? r->since : head->last_seq;
 	hub_presence_enter(r->hub, r->sub->room, r->sub->user_id);
 	r->done(r->arg, r->sub, &out, NULL);
 	r->done = NULL;
@@ -130,7 +137,7 @@ static void replay_on_head(void *arg, const struct room_head *head, const struct
 		replay_fail(r, &hidden);
 	} else if (!head->is_member && !r->joined && !head->archived) {
 		r->joined = true; /* once: somebody may remove the user again meanwhile */
-		repo_room_join(r->hub->svc->db, r->task, r->room_id, r->task->who.user_id, replay_on_joined, r);
+		chat_join(r->hub->svc, r->task, r->room_id, replay_on_joined, r);
 	} else if (r->sub == NULL) {
 		replay_end(r); /* it left, but it did open the room */
 	} else {
@@ -157,6 +164,19 @@ struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t roo
 	return sub;
 }
 
+void hub_subscribe_fail(struct hub_sub *sub, enum pl_code code)
+{
+	struct hub_replay *r = sub->replay;
+	hub_subscribed_fn *done = r != NULL ? r->done : NULL;
+	struct pl_err err = { 0 };
+
+	if (done == NULL)
+		return;
+	r->done = NULL;
+	pl_err_set(&err, code, NULL);
+	done(r->arg, sub, NULL, &err);
+}
+
 void hub_unsubscribe(struct hub *hub, struct hub_sub **sub_at)
 {
 	struct hub_sub *sub = *sub_at;
@@ -177,7 +197,7 @@ void hub_unsubscribe(struct hub *hub, struct hub_sub **sub_at)
 	if (sub->next != NULL)
 		sub->next->prev = sub->prev;
 	room->subs_count--;
-	if (sub->position >= 0)
+	if (hub_sub_granted(sub))
 		hub_presence_leave(hub, room, sub->user_id);
 	pl_free(sub);
 	hub_room_drop_if_empty(hub, room);
@@ -187,14 +207,30 @@ void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user)
 {
 	for (struct hub_sub *s = room->subs, *next; s != NULL; s = next) {
 		next = s->next;
-		if (s->user_id == user)
+		if (s->user_id != user)
+			continue;
+		if (hub_sub_granted(s)) {
 			s->ops->ended(s); /* takes itself out */
+		} else {
+			hub_subscribe_fail(s, PL_E_NOT_FOUND);
+			hub_unsubscribe(hub, &s);
+		}
 	}
 }
 
 int64_t hub_sub_room(const struct hub_sub *sub)
 {
 	return sub->room->id;
+}
+
+int64_t hub_sub_head(const struct hub_sub *sub)
+{
+	int64_t head = sub->room->last_seq;
+
+	for (const struct hub_held *h = sub->room->held; h != NULL; h = h->next)
+		if (h->seq > head)
+			head = h->seq;
+	return head;
 }
 
 void hub_welcome(struct hub *hub, struct hub_sub *sub)

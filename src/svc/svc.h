@@ -12,6 +12,7 @@
 #include "llm/llm.h"
 
 struct hub;
+struct chat;
 struct auth_cache;
 struct agents;
 struct signaling;
@@ -33,6 +34,7 @@ struct svc {
 	struct llm *llm;
 	struct auth_cache *tokens;
 	struct hub *hub;
+	struct chat *chat;
 	struct agents *agents;
 	struct signaling *signaling;
 	struct memo *memo;

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: ISC
+"""What a socket may do before it is let in, and how often it may do the rest."""
+
+import json
+import time
+
+import psycopg
+import pytest
+
+import cluster
+import wire
+
+
+def topic(room):
+    return f"room:{room}"
+
+
+def subscribe(sock, room, **fields):
+    sock.send("subscribe", topic=topic(room), **fields)
+    return sock.expect("subscribed", topic=topic(room))
+
+
+def test_a_wish_to_listen_is_no_subscription(ann, bob):
+    """typing and read right behind a subscribe that will be refused reach nobody."""
+    room = ann.room(visibility="private")["id"]
+    with ann.ws() as member, bob.ws() as stranger:
+        subscribe(member, room)
+        for _ in range(5):
+            stranger.send("subscribe", topic=topic(room), id="s")
+            stranger.send("typing", topic=topic(room), id="t")
+            stranger.send("read", topic=topic(room), seq=1, id="r")
+            for mark in ("s", "t", "r"):
+                assert stranger.expect("error", id=mark)["code"] == ("not_found" if mark == "s" else "validation_error")
+        ann.say(room, "the end")
+        member.expect("message")
+        assert not [f for f in member.inbox if f["type"] in ("typing", "read")]
+
+
+def test_each_subscribe_is_answered(ann):
+    """Also one that is replaced or taken back before it was."""
+    room = ann.room()["id"]
+    with ann.ws() as sock:
+        for _ in range(5):
+            for mark in ("s0", "s1", "s2"):
+                sock.send("subscribe", topic=topic(room), id=mark)
+            sock.send("unsubscribe", topic=topic(room), id="u")
+            for mark in ("s0", "s1", "s2"):
+                answer = sock.expect("subscribed", "error", id=mark)
+                assert answer["type"] == "subscribed" or answer["code"] == "cancelled"
+            sock.expect("unsubscribed", id="u")
+        sock.send("subscribe", topic=topic(room), id="a")
+        sock.send("subscribe", topic=topic(room), id="b")
+        sock.expect("subscribed", "error", id="a")
+        sock.expect("subscribed", id="b")
+        ann.say(room, "still listens")
+        sock.expect("message")
+
+
+def test_what_is_not_there_cannot_be_read(ann, bob):
+    room = ann.room()["id"]
+    with ann.ws() as a, bob.ws() as b:
+        subscribe(a, room)
+        subscribe(b, room)
+        seq = ann.say(room, "x").json()["seq"]
+        b.expect("message")
+        for bad in (-1, 0, seq + 1, 100000, 2 ** 63 - 1, 2 ** 63, 1.5, "1", None):
+            b.send("read", topic=topic(room), seq=bad, id=str(bad))
+            assert b.expect("error", id=str(bad))["code"] == "validation_error", bad
+        b.send("read", topic=topic(room), seq=seq)
+        assert a.expect("read")["seq"] == seq
+        assert not [f for f in a.inbox if f["type"] == "read"]
+
+
+def test_typing_counts_by_room(ann, bob):
+    """At most once a second in each room, whatever goes on in others."""
+    rooms = [ann.room()["id"] for _ in range(3)]
+    with ann.ws() as a, bob.ws() as b:
+        for room in rooms:
+            subscribe(a, room)
+            subscribe(b, room)
+        for room in rooms * 3:
+            a.send("typing", topic=topic(room))
+        a.ping_pong()
+        for room in rooms:
+            b.expect("typing", topic=topic(room))
+        ann.say(rooms[0], "the end")
+        b.expect("message")
+        assert not [f for f in b.inbox if f["type"] == "typing"]
+
+
+def test_a_burst_before_the_compatible_room_is_open(parlour, pg, database):
+    """What class send lets through at once may all come before the room is open."""
+    user = parlour(rate_send="1/min burst 50", workers=1).register()
+    room = user.room()["id"]
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as other:
+        other.execute("LOCK TABLE rooms IN ACCESS EXCLUSIVE MODE")
+        with user.ws(f"/ws/chat/{room}", native=False) as sock:
+            for i in range(51):
+                sock.send("message", content=f"{i:03d}")
+            assert sock.expect("error")["code"] == "busy", "the 51st"
+            other.rollback()
+            assert [sock.recv()["content"] for _ in range(50)] == [f"{i:03d}" for i in range(50)]
+            assert not sock.inbox
+
+
+def kinds_of_errors(sock, send, native):
+    """How often each code came for 300 frames and a later one that is answered in any case."""
+    for _ in range(300):
+        send()
+    time.sleep(0.3)
+    sock.send_frame(wire.PING, b"end")
+    seen = []
+    while b"end" not in sock.pongs:
+        try:
+            seen.append(json.loads(sock.message(1)))
+        except wire.Timeout:
+            assert b"end" in sock.pongs
+    codes = [f["code"] for f in seen if f["type"] == "error"]
+    assert all("detail" in f if native else "message" in f for f in seen if f["type"] == "error")
+    return {code: codes.count(code) for code in codes}
+
+
+@pytest.mark.parametrize("text,code", [('{"type":"zzz"}', "unknown_type"), ("no json", "bad_frame"), ("{}", "bad_frame"),
+                                       ('{"type":"ping","id":"' + "x" * 65 + '"}', "validation_error")])
+def test_what_is_no_frame_counts(parlour, text, code):
+    """It takes from the read class, and beyond that it is no way to make the server talk."""
+    user = parlour(rate_read="1/min burst 20", workers=1).register()
+    with user.ws() as sock:
+        got = kinds_of_errors(sock, lambda: sock.send_text(text), True)
+        assert 1 <= got.pop(code) <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+
+
+def test_what_comes_before_auth_counts(parlour):
+    daemon = parlour(rate_read="1/min burst 20", workers=1)
+    user = daemon.register()
+    with daemon.ws("/ws") as sock:
+        got = kinds_of_errors(sock, lambda: sock.send("ping"), True)
+        assert 1 <= got.pop("unauthorized") <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+    room = user.room()["id"]
+    with user.ws(f"/ws/chat/{room}", native=False) as sock:
+        got = kinds_of_errors(sock, lambda: sock.send("zzz"), False)
+        assert 1 <= got.pop("unknown_type") <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+        sock.send("message", content="messages count by themselves")
+        sock.expect("message")
