@@ -70,7 +70,7 @@ static void send_message(struct ws_client *client, struct pl_str text, struct pl
 
 /* ---- opening ---- */
 
-static void on_discarded(void *arg, const bool *done, const struct pl_err *err)
+static void on_left(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct step *step = arg;
 
@@ -78,12 +78,19 @@ static void on_discarded(void *arg, const bool *done, const struct pl_err *err)
 	step_end(step);
 }
 
-/* A page that is loaded often must not use up its sessions: one in which nothing was said goes with its socket. */
-static void discard(struct ws_client *client)
+/*
+ * A page that is loaded often must not use up its sessions: one in which nothing was said goes with its socket, a guest's
+ * does not count any more unless they come back.
+ */
+static void leave(struct ws_client *client)
 {
-	struct pl_task *task = ws_client_task(client);
+	const struct ws_session *s = client->session;
+	struct pl_task *task;
 
-	repo_session_discard(client->svc->db, task, pl_str(client->session->id), on_discarded, step_new(client, task));
+	if (!(s->made && !s->used) && client->who.user_id != 0)
+		return;
+	task = ws_client_task(client);
+	repo_session_leave(client->svc->db, task, pl_str(s->id), s->made && !s->used, on_left, step_new(client, task));
 	pl_task_release(&task);
 }
 
@@ -94,8 +101,7 @@ static void greet(struct ws_client *client, struct pl_task *task, const struct s
 	s->open = true;
 	memcpy(s->id, session->id.ptr, PL_UUID_LEN);
 	if (client->conn == NULL) {
-		if (s->made)
-			discard(client);
+		leave(client);
 		return;
 	}
 	send_message(client, session_greeting(svc_config(client->svc), task->pool, session), session_collected(task->pool, session),
@@ -306,8 +312,8 @@ static void session_closed(struct ws_client *client)
 		s->waiting = w->next;
 		pl_task_release(&task);
 	}
-	if (s->made && s->open && !s->used)
-		discard(client);
+	if (s->open)
+		leave(client);
 }
 
 static void session_made(struct ws_client *client, const struct call *call)

@@ -191,11 +191,12 @@ void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, st
 	pgcall_start(call);
 }
 
-void repo_session_discard(struct db *db, struct pl_task *task, struct pl_str id, db_done_fn *done, void *arg)
+void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, bool made, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_DISCARD, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_LEAVE, repo_on_status, (pgcall_done_fn *)done, arg);
 
 	add_id(call, id);
+	pgcall_bool(call, made);
 	pgcall_start(call);
 }
 

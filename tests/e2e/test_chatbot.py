@@ -255,6 +255,26 @@ def test_socket_limit(parlour, rows):
         sock.close()
 
 
+def test_what_guests_left_does_not_count(parlour, rows):
+    """Document 003's client again and again, from one address; forms that are complete; and who comes back."""
+    rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
+    daemon = parlour(guest="on", sessions_per_user="3")
+    numbers = []
+    for _ in range(8):
+        with daemon.ws("/ws/test-session-id", protocols=()) as sock:
+            numbers.append(sock.expect("message")["session_id"])
+            sock.send(message="Hello!")
+            sock.expect("message")
+        wait_for(lambda: rows(f"SELECT left_at FROM sessions WHERE id = '{numbers[-1]}'")[0][0])
+    assert len(set(numbers)) == 8
+    for number in numbers[:3]:  # coming back is always possible, and what is said counts again
+        assert daemon.post("/api/chat", {"message": "Ann", "session_id": number}).status_code == 200
+    assert daemon.post("/api/sessions").json()["code"] == "session_limit"
+    for message in ("ann@example.org", "80k"):
+        answer = daemon.post("/api/chat", {"message": message, "session_id": numbers[0]}).json()
+    assert answer["is_complete"] and daemon.post("/api/sessions").status_code == 201
+
+
 # ---- streams ----
 
 def events(response):
