@@ -7,6 +7,7 @@
 #include "db/repo_room.h"
 #include "svc/chat.h"
 
+#define WAITING_MIN 32		/* so that whoever sends too much is told that and not `busy` */
 #define WAITING_MAX 1024
 #define WAITING_NO_LIMIT 256	/* when class send is off */
 
@@ -21,7 +22,9 @@ static int waiting_max(const struct ws_client *client)
 {
 	int64_t burst = limit_rate(svc_config(client->svc), LIMIT_SEND)->burst;
 
-	return burst == 0 ? WAITING_NO_LIMIT : burst < WAITING_MAX ? (int)burst : WAITING_MAX;
+	if (burst == 0)
+		return WAITING_NO_LIMIT;
+	return burst < WAITING_MIN ? WAITING_MIN : burst < WAITING_MAX ? (int)burst : WAITING_MAX;
 }
 
 /* A message sent before its sender listens would never come back to them; it waits until the room is open. */
