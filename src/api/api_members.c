@@ -59,18 +59,24 @@ static void on_added_member(void *arg, const struct member_list *list, const str
 	call_reply(call, &shape_member_out, &out);
 }
 
+static void reply_member(struct call *call)
+{
+	const struct add *a = call->flow;
+
+	repo_member_list(call->svc->db, call->req->task, call->id, call->req->task->who.user_id, call_is_admin(call),
+	    a->user_id - 1, 1, on_added_member, call);
+}
+
 static void on_added(void *arg, const struct room_result *result, const struct pl_err *err)
 {
 	struct call *call = arg;
-	const struct add *a = call->flow;
 
 	if (err != NULL) {
 		call_fail(call, err);
 		return;
 	}
 	hub_publish_change(call->svc->hub, &result->change);
-	repo_member_list(call->svc->db, call->req->task, call->id, call->req->task->who.user_id, call_is_admin(call),
-	    a->user_id - 1, 1, on_added_member, call);
+	reply_member(call);
 }
 
 void api_member_add(struct call *call)
@@ -80,7 +86,11 @@ void api_member_add(struct call *call)
 
 	*a = (struct add){ .user_id = in->user_id, .level = pl_str_is(in->level, "moderator") ? LEVEL_MODERATOR : LEVEL_MEMBER };
 	call->flow = a;
-	if (call_id(call, 0, &call->id))
+	if (!call_id(call, 0, &call->id))
+		return;
+	if (call->made.ptr != NULL)
+		reply_member(call);
+	else
 		repo_member_add(call->svc->db, call->req->task, call->id, call->req->task->who.user_id, call_is_admin(call),
 		    a->user_id, a->level, on_added, call);
 }

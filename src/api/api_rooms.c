@@ -47,7 +47,12 @@ void api_room_create(struct call *call)
 	struct room_new room = { .name = in->name, .role_ids = in->role_ids.items, .role_count = in->role_ids.count,
 		.visibility = pl_str_is(in->visibility, "private") ? ROOM_PRIVATE : ROOM_PUBLIC, .reply_policy = REPLY_DEFAULT,
 		.max_per_owner = call->req->config->s.rooms_per_user };
+	int64_t made;
 
+	if (call_made_id(call, &made)) {
+		repo_room_get(call->svc->db, call->req->task, made, call->req->task->who.user_id, call_is_admin(call), on_room, call);
+		return;
+	}
 	if (pl_str_is(in->reply_policy, "off"))
 		room.reply_policy = REPLY_OFF;
 	else if (pl_str_is(in->reply_policy, "mention"))

@@ -64,7 +64,9 @@ void api_session_create(struct call *call)
 
 	if (!session_admits(call))
 		return;
-	if (want.kind == SESSION_CHAT && in->form.ptr != NULL)
+	if (call->made.ptr != NULL)
+		repo_session_get(call->svc->db, call->req->task, call->made, session_caller_of(call), on_made, call);
+	else if (want.kind == SESSION_CHAT && in->form.ptr != NULL)
 		fail_field(call, "body.form", "value_error", "must not be given with kind chat");
 	else if (!want.any && want.kind == SESSION_GUIDED && forms_find(form) == NULL)
 		fail_field(call, in->form.ptr != NULL ? "body.form" : "body.kind", "value_error", "there is no such form here");

@@ -26,6 +26,11 @@ bool call_uuid(struct call *call, int index, struct pl_str *id_r)
 	return false;
 }
 
+bool call_made_id(const struct call *call, int64_t *id_r)
+{
+	return call->made.ptr != NULL && pl_str_i64(call->made, 1, INT64_MAX, id_r);
+}
+
 bool call_is_admin(const struct call *call)
 {
 	return call->req->task->who.access == ACCESS_ADMIN;
@@ -70,8 +75,9 @@ void call_reply_empty(struct call *call)
 void call_fail(struct call *call, const struct pl_err *err)
 {
 	if (call->idem != NULL)
-		idem_forget(call);
-	req_fail(call->req, err);
+		idem_fail(call, err);
+	else
+		req_fail(call->req, err);
 }
 
 void call_fail_code(struct call *call, enum pl_code code)

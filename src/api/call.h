@@ -54,6 +54,8 @@ struct call {
 	int params;
 	struct auth_who who;		/* token, when one was given and good */
 	struct idem *idem;		/* the reply is kept under an Idempotency-Key */
+	struct pl_str made;		/* id of what an earlier request with the key made: reply about that, do nothing */
+	bool made_new;			/* it was not there before that */
 	void *flow;			/* the handler's own */
 	int64_t id;			/* first path parameter as an id, see call_id() */
 };
@@ -62,6 +64,8 @@ struct call {
 bool call_id(struct call *call, int index, int64_t *id_r) PL_MUSTCHECK;
 bool call_uuid(struct call *call, int index, struct pl_str *id_r) PL_MUSTCHECK;
 bool call_is_admin(const struct call *call);
+/* An earlier request with this Idempotency-Key made the object with this number. */
+bool call_made_id(const struct call *call, int64_t *id_r) PL_MUSTCHECK;
 /* For rows with OPT: a token was given, or setting `anonymous` names the word; otherwise 401 was sent and false. */
 bool call_anonymous(struct call *call, const char *word) PL_MUSTCHECK;
 
@@ -85,10 +89,14 @@ void dispatch_request(void *svc, struct req *req);
 void dispatch_finished(void *svc, struct req *req);
 
 /* idempotency.c */
-/* Takes the key; true: go on with the handler now or later through `go`; it has replied otherwise. */
+/*
+ * Claims the key, then runs the handler by `go`, or replies. The handler's writes carry the key; where the work was done by
+ * a request whose reply was lost, the handler gets call->made.
+ */
 void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *call));
 void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str location);
-void idem_forget(struct call *call);
+/* Gives the key up, then sends the error. */
+void idem_fail(struct call *call, const struct pl_err *err);
 
 /* route.c: the tree, built once before fork. Ambiguous rows are PL_BUG. */
 void route_init(void);

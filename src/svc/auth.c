@@ -110,6 +110,28 @@ void auth_register(struct svc *svc, const struct config *config, struct pl_task 
 	hasher_hash(svc->worker->hasher, task, password, register_on_hash, f);
 }
 
+static void register_on_found(void *arg, const struct user *user, const struct pl_err *err)
+{
+	struct flow *f = arg;
+
+	if (err != NULL) {
+		flow_fail(f, err);
+		return;
+	}
+	f->user = *user;
+	f->task->who.user_id = user->id;
+	flow_start_login(f);
+}
+
+void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
+    struct auth_client client, auth_tokens_fn *done, void *arg)
+{
+	struct flow *f = flow_new(svc, config, task, done, arg);
+
+	f->user_agent = client.user_agent;
+	repo_user_get(svc->db, task, user_id, register_on_found, f);
+}
+
 /* ---- log in ---- */
 
 static void login_on_rehash(void *arg, const struct hash_result *result, const struct pl_err *err)

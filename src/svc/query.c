@@ -170,7 +170,10 @@ void query_ask(struct svc *svc, const struct config *config, struct pl_task *tas
 		done(arg, NULL, &err);
 		return;
 	}
-	pl_uuid_make(a->id);
+	if (task->once != NULL)
+		memcpy(a->id, task->once->id, sizeof(a->id));	/* asked again, it is the same row of the history */
+	else
+		pl_uuid_make(a->id);
 	a->answer.id = pl_strn(a->id, PL_UUID_LEN);
 	a->answer.query = text;
 	a->answer.intent = intent_json(a);
