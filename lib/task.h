@@ -22,6 +22,7 @@
 struct pl_caller {
 	int64_t user_id;
 	int64_t login_id;	/* login session (table login_sessions) */
+	int64_t token_until_s;	/* Unix time at which the access token ends */
 	int access;		/* enum: 0 user, 1 analyst, 2 operator, 3 admin */
 	char name[33];		/* user name */
 	char addr[46];		/* text address of the client behind trusted proxies; "unix" for unix sockets */
