@@ -4,6 +4,7 @@
 import hashlib
 import json
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -282,7 +283,7 @@ def test_without_rotation(parlour):
     user = daemon.register()
     for _ in range(3):
         answer = refresh(daemon, user.refresh)
-        assert answer.status_code == 200 and claims(answer.json()["refresh_token"])["rc"] == claims(user.refresh)["rc"]
+        assert answer.status_code == 200 and answer.json()["refresh_token"] == user.refresh
         assert alive(daemon, answer.json()["access_token"]) == 200
 
 
@@ -386,6 +387,16 @@ def test_a_ticket_opens_one_socket_in_any_worker(parlour):
             with daemon.only_worker(again), pytest.raises(wire.Refused) as refused:
                 daemon.ws("/ws?ticket=" + ticket)
             assert refused.value.status == 401
+
+
+def test_a_socket_by_ticket_ends_with_the_token_that_asked(parlour):
+    daemon = parlour()
+    user = daemon.register()
+    time.sleep(1.1)  # what expires is told in whole seconds
+    with user.ws() as sock:
+        until = sock.authed["expires_at"]
+    with daemon.ws("/ws?ticket=" + user.post("/api/auth/ws-ticket").json()["ticket"]) as sock:
+        assert sock.expect("authed")["expires_at"] == until
 
 
 def test_parallel_use_of_one_ticket(parlour):
