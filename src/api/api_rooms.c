@@ -29,7 +29,13 @@ static void on_room(void *arg, const struct room *room, const struct pl_err *err
 static void on_changed(void *arg, const struct room_result *result, const struct pl_err *err)
 {
 	struct call *call = arg;
+	struct pl_err field = { 0 };
 
+	if (err != NULL && call->route->status == 201 && err->code == PL_E_INVALID) {
+		pl_err_field(&field, call->req->task->pool, "body.role_ids", "value_error", "%s", pl_err_text(err));
+		call_fail(call, &field);
+		return;
+	}
 	if (err != NULL) {
 		call_fail(call, err);
 		return;

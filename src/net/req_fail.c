@@ -64,7 +64,7 @@ static void add_common(struct pl_jw *w, const struct req *req, const struct pl_e
 static void add_plain(struct pl_jw *w, const struct req *req, const struct pl_err *err)
 {
 	pl_jw_key(w, "detail");
-	if (err->code == PL_E_INVALID && err->fields != NULL)
+	if (err->fields != NULL && pl_err_info(err->code)->http_status == 422)
 		add_fields(w, err->fields);
 	else
 		pl_jw_cstr(w, pl_err_text(err));
