@@ -81,11 +81,15 @@ void call_location(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
 /* Link: <path?query>; rel="next" */
 void call_link_next(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
 
+/* Does the header If-None-Match name this entity tag? Weak comparison (RFC 9110 13.1.2). */
+bool call_none_match(const struct call *call, const char *etag);
+
 /* Takes from a class and puts it into the reply's headers; false: the refusal was sent. For rows with LATE. */
 bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
 
 /* The dispatcher: net's hooks call these. */
 void dispatch_request(void *svc, struct req *req);
+bool dispatch_admit(void *svc, struct req *req);
 void dispatch_finished(void *svc, struct req *req);
 
 /* idempotency.c */
