@@ -118,3 +118,25 @@ CREATE TRIGGER once AFTER INSERT ON feedback_requests FOR EACH ROW
 	WHEN (current_setting('parlour.once_route', true) = 'POST /api/feedback-requests') EXECUTE FUNCTION idem_made('id');
 CREATE TRIGGER once AFTER INSERT ON knowledge_documents FOR EACH ROW
 	WHEN (current_setting('parlour.once_route', true) = 'POST /api/knowledge') EXECUTE FUNCTION idem_made('id');
+
+-- Pages of lists
+
+CREATE FUNCTION list_place(p_list text, p_user bigint, p_id bigint, p_asked boolean, p_status text, p_offset bigint)
+RETURNS TABLE (total bigint, last bigint)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	v_ids text := CASE p_list
+		WHEN 'roles' THEN 'SELECT r.id FROM roles r WHERE r.deleted_at IS NULL'
+		WHEN 'rooms' THEN 'SELECT r.id FROM rooms r LEFT JOIN members m ON m.room_id = r.id AND m.user_id = $1 '
+			|| 'WHERE m.user_id IS NOT NULL OR (r.visibility = ''public'' AND NOT r.archived)'
+		WHEN 'members' THEN 'SELECT m.user_id AS id FROM members m WHERE m.room_id = $2'
+		WHEN 'feedback' THEN 'SELECT f.id FROM feedback f WHERE f.user_id = $1'
+		WHEN 'requests' THEN 'SELECT -r.number AS id FROM feedback_requests r WHERE '
+			|| CASE WHEN p_asked THEN 'r.asked_id' ELSE 'r.asker_id' END || ' = $1 AND ($3 IS NULL OR r.status = $3)'
+		WHEN 'knowledge' THEN 'SELECT d.id FROM knowledge_documents d' END;
+BEGIN
+	RETURN QUERY EXECUTE 'WITH l AS (' || v_ids || ') SELECT (SELECT count(*) FROM l), CASE WHEN $4 = 0 THEN 0 ELSE '
+		|| '(SELECT l.id FROM l ORDER BY l.id OFFSET greatest($4 - 1, 0) LIMIT 1) END'
+		USING p_user, p_id, p_status, p_offset;
+END $$;
+COMMENT ON FUNCTION list_place(text, bigint, bigint, boolean, text, bigint) IS 'How long a list is, and the id before its row p_offset + 1 (0: the first; NULL: behind the end)';

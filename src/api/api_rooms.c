@@ -95,27 +95,8 @@ static void on_rooms(void *arg, const struct room_list *list, const struct pl_er
 	}
 	if (list->more)
 		call_link_next(call, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
-	req_header_addf(call->req, "X-Total-Count", "%lld", (long long)list->total);
+	req_header_addf(call->req, "X-Total-Count", "%lld", (long long)(page_wanted(call) ? call->page_total : list->total));
 	call_reply_list(call, &shape_room_out, rooms_shape(call, list), list->count);
-}
-
-static void on_rooms_page(void *arg, const struct room_list *list, const struct pl_err *err)
-{
-	struct call *call = arg;
-	const struct rooms_query *q = call->query;
-	struct pl_pool *pool = call->req->task->pool;
-	int64_t page = q->page == SHAPE_NONE ? 1 : q->page, size = q->page_size == SHAPE_NONE ? 50 : q->page_size;
-	struct rooms_page_out out;
-
-	if (err != NULL) {
-		call_fail(call, err);
-		return;
-	}
-	out = (struct rooms_page_out){ .items = { rooms_shape(call, list), list->count }, .total = list->total, .page = page,
-		.page_size = size };
-	if (page * size < list->total)
-		out.next = pl_str(pl_sprintf(pool, "/api/rooms?page=%lld&page_size=%lld", (long long)page + 1, (long long)size));
-	call_reply(call, &shape_rooms_page_out, &out);
 }
 
 void api_room_list(struct call *call)
@@ -123,12 +104,8 @@ void api_room_list(struct call *call)
 	const struct rooms_query *q = call->query;
 	int64_t user = call->req->task->who.user_id;
 
-	if (q->page != SHAPE_NONE || q->page_size != SHAPE_NONE)
-		repo_room_list_page(call->svc->db, call->req->task, user, q->page == SHAPE_NONE ? 1 : q->page,
-		    q->page_size == SHAPE_NONE ? 50 : (int)q->page_size, on_rooms_page, call);
-	else
-		repo_room_list(call->svc->db, call->req->task, user, q->after == SHAPE_NONE ? 0 : q->after,
-		    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_rooms, call);
+	repo_room_list(call->svc->db, call->req->task, user, q->after == SHAPE_NONE ? 0 : q->after,
+	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_rooms, call);
 }
 
 void api_room_join(struct call *call)

@@ -64,7 +64,8 @@ void call_reply(struct call *call, const struct shape *shape, const void *values
 
 void call_reply_list(struct call *call, const struct shape *shape, const void *items, int count)
 {
-	reply_text(call, call->route->status, shape_json_list(shape, items, count, call->req->task->pool));
+	reply_text(call, call->route->status, page_wanted(call) ? page_json(call, shape, items, count) :
+	    shape_json_list(shape, items, count, call->req->task->pool));
 }
 
 void call_reply_empty(struct call *call)
@@ -120,6 +121,8 @@ void call_link_next(struct call *call, const char *fmt, ...)
 	struct pl_buf text = PL_BUF(call->req->task->pool);
 	va_list args;
 
+	if (page_wanted(call))
+		return;	/* a page says itself what comes next */
 	pl_buf_addf(&text, "<%.*s?", PL_FMT(call->req->path));
 	va_start(args, fmt);
 	pl_buf_addv(&text, fmt, args);

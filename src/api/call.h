@@ -57,6 +57,7 @@ struct call {
 	struct pl_str made;		/* id of what an earlier request with the key made: reply about that, do nothing */
 	bool made_new;			/* it was not there before that */
 	void *flow;			/* the handler's own */
+	int64_t page_total;		/* of a list by pages that goes on from an id; -1: no such */
 	int64_t id;			/* first path parameter as an id, see call_id() */
 };
 
@@ -91,6 +92,13 @@ bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra)
 void dispatch_request(void *svc, struct req *req);
 bool dispatch_admit(void *svc, struct req *req);
 void dispatch_finished(void *svc, struct req *req);
+
+/* page.c */
+/* Runs the handler, after it was found where the page begins that the query asks for. */
+void page_run(struct call *call);
+bool page_wanted(const struct call *call);
+/* The reply to that: count items of the page, or of the whole list. */
+struct pl_str page_json(const struct call *call, const struct shape *shape, const void *items, int count);
 
 /* idempotency.c */
 /*

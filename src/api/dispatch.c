@@ -222,7 +222,7 @@ static bool read_input(struct call *call)
 
 static void run_handler(struct call *call)
 {
-	call->route->handler(call);
+	page_run(call);
 	if (!call->req->replied)
 		req_defer(call->req);
 }
