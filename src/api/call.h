@@ -8,41 +8,11 @@
 #ifndef API_CALL_H
 #define API_CALL_H
 
-#include "api/shape.h"
+#include "api/route.h"
 #include "net/req.h"
 #include "svc/auth.h"
 #include "svc/limits.h"
 #include "svc/svc.h"
-
-enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
-enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
-	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128 };
-
-struct call;
-typedef void (route_fn)(struct call *call);
-
-struct route {
-	enum req_method method;
-	const char *path;
-	route_fn *handler;
-	enum route_who who;
-	enum limit_class klass;
-	size_t body_bytes;
-	int64_t deadline_ms;
-	const struct shape *query, *in, *out;
-	int status;
-	unsigned flags;
-	const char *summary;
-	const char *name;		/* of the handler: operationId */
-};
-extern const struct route routes[];
-extern const int routes_count;
-
-struct ws_route { const char *path; void (*open)(struct call *call); enum route_who who; const char *summary; };
-extern const struct ws_route ws_routes[];
-extern const int ws_routes_count;
-
-#define CALL_PARAMS 3
 
 struct call {
 	struct req *req;
@@ -109,17 +79,5 @@ void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *ca
 void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str location);
 /* Gives the key up, then sends the error. */
 void idem_fail(struct call *call, const struct pl_err *err);
-
-/* route.c: the tree, built once before fork. Ambiguous rows are PL_BUG. */
-void route_init(void);
-/* NULL and the methods that exist there (bit set of enum req_method; 0: no such path) when there is no such row. */
-const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r, unsigned *methods_r);
-const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r);
-
-#define ROUTE(method, path, handler, ...) route_fn handler;
-#define WSROUTE(path, open, ...) void open(struct call *call);
-#include "api/routes.def"
-#undef ROUTE
-#undef WSROUTE
 
 #endif
