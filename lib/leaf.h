@@ -29,6 +29,8 @@ bool pl_unhex(struct pl_str text, void *out, size_t bytes) PL_MUSTCHECK;
 #define PL_UUID_LEN 36
 /* RFC 9562 version 4, 36 characters + NUL. */
 void pl_uuid_make(char out[PL_UUID_LEN + 1]);
+/* The same of given bytes; 6 of the 128 bits are the version's. */
+void pl_uuid_of(const unsigned char bytes[16], char out[PL_UUID_LEN + 1]);
 bool pl_uuid_ok(struct pl_str text);
 
 /* SipHash-2-4 (Aumasson, Bernstein), 64 and 128 bit. */

@@ -42,13 +42,13 @@ uint32_t pl_jitter(uint32_t below)
 	return (uint32_t)((pl_random_u64() >> 32) * below >> 32);
 }
 
-void pl_uuid_make(char out[PL_UUID_LEN + 1])
+void pl_uuid_of(const unsigned char bytes[16], char out[PL_UUID_LEN + 1])
 {
 	static const unsigned char group_bytes[] = { 4, 2, 2, 2, 6 };
 	unsigned char raw[16];
 	const unsigned char *from = raw;
 
-	pl_random(raw, sizeof(raw));
+	memcpy(raw, bytes, sizeof(raw));
 	raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40);
 	raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
 	for (size_t i = 0; i < PL_COUNT(group_bytes); i++) {
@@ -58,6 +58,14 @@ void pl_uuid_make(char out[PL_UUID_LEN + 1])
 		from += group_bytes[i];
 		out += 2 * group_bytes[i];
 	}
+}
+
+void pl_uuid_make(char out[PL_UUID_LEN + 1])
+{
+	unsigned char raw[16];
+
+	pl_random(raw, sizeof(raw));
+	pl_uuid_of(raw, out);
 }
 
 bool pl_uuid_ok(struct pl_str text)

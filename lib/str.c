@@ -206,17 +206,24 @@ void pl_buf_addi(struct pl_buf *buf, int64_t number)
 
 void pl_buf_addf(struct pl_buf *buf, const char *fmt, ...)
 {
-	va_list args, again;
+	va_list args;
+
+	va_start(args, fmt);
+	pl_buf_addv(buf, fmt, args);
+	va_end(args);
+}
+
+void pl_buf_addv(struct pl_buf *buf, const char *fmt, va_list args)
+{
+	va_list again;
 	size_t room_bytes;
 	char *room;
 	int len;
 
-	va_start(args, fmt);
 	va_copy(again, args);
 	room = pl_buf_room(buf, 0);
 	room_bytes = buf->cap - buf->len;
 	len = vsnprintf(room, room_bytes, fmt, args);
-	va_end(args);
 	PL_BUG(len < 0);
 	if ((size_t)len >= room_bytes) {
 		room = pl_buf_room(buf, (size_t)len);

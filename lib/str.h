@@ -5,6 +5,7 @@
 #ifndef PL_STR_H
 #define PL_STR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -75,6 +76,7 @@ void pl_buf_adds(struct pl_buf *buf, const char *text);
 void pl_buf_addc(struct pl_buf *buf, char c);
 void pl_buf_addi(struct pl_buf *buf, int64_t number);
 void pl_buf_addf(struct pl_buf *buf, const char *fmt, ...) PL_PRINTF(2, 3);
+void pl_buf_addv(struct pl_buf *buf, const char *fmt, va_list args) PL_PRINTF(2, 0);
 static inline struct pl_str pl_buf_str(const struct pl_buf *buf)
 {
 	return (struct pl_str){ buf->ptr != NULL ? buf->ptr : "", buf->len };

@@ -22,9 +22,21 @@
 struct pl_caller {
 	int64_t user_id;
 	int64_t login_id;	/* login session (table login_sessions) */
+	int64_t token_until_s;	/* Unix time at which the access token ends */
 	int access;		/* enum: 0 user, 1 analyst, 2 operator, 3 admin */
 	char name[33];		/* user name */
 	char addr[46];		/* text address of the client behind trusted proxies; "unix" for unix sockets */
+};
+
+/*
+ * The Idempotency-Key whose work a task does. While a task has it, its writes carry it to PostgreSQL, which notes with the
+ * work that it was done. `id` belongs to the key alone: what is made under it may be called so.
+ */
+struct pl_once {
+	int64_t user_id;		/* 0: nobody */
+	int64_t claim;			/* which attempt at the work this is */
+	struct pl_str route, key;
+	char id[37];			/* a UUID */
 };
 
 struct pl_task {
@@ -37,6 +49,7 @@ struct pl_task {
 	struct pl_caller who;
 	int64_t sql_ns;			/* time spent waiting for PostgreSQL, for traces */
 	struct pl_cancel *cancels;	/* run by pl_task_cancel() */
+	const struct pl_once *once;	/* NULL: none */
 	void *owner;			/* of whoever made it (struct req, struct ws_conn ...); opaque to others */
 };
 

@@ -119,7 +119,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.session_live = session_live_new(&svc);
 	svc.knowledge = knowledge_watch_new(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
-	http_hooks = (struct http_hooks){ .request = dispatch_request, .finished = dispatch_finished, .arg = &svc };
+	http_hooks = (struct http_hooks){ .request = dispatch_request, .admit = dispatch_admit, .finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
 	retry = evtimer_new(worker->base, load_revoked, NULL);
 	if (svc.db == NULL || retry == NULL) {

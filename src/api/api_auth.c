@@ -66,8 +66,11 @@ void api_register(struct call *call)
 	const struct settings *s = &call->req->config->s;
 	struct user_new user = { .username = in->username, .email = in->email, .name = in->name };
 	const char *fault = name_fault(in->username);
+	int64_t made;
 
-	if (s->registration == REGISTRATION_CLOSED) {
+	if (call_made_id(call, &made)) {
+		auth_register_again(call->svc, call->req->config, call->req->task, made, client_of(call), reply_tokens, call);
+	} else if (s->registration == REGISTRATION_CLOSED) {
 		struct pl_err err = { 0 };
 
 		pl_err_set(&err, PL_E_FORBIDDEN, "Registration is closed.");

@@ -28,6 +28,23 @@ static void on_given(void *arg, const struct feedback *feedback, const struct pl
 	call_reply_status(call, feedback->fresh ? 201 : 200, &shape_feedback_out, &out);
 }
 
+/* The vote that an earlier request with the same Idempotency-Key gave, as it is now. */
+static void on_given_before(void *arg, const struct feedback_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct feedback feedback;
+	struct pl_err gone = { 0 };
+
+	if (err != NULL || list->count == 0 || list->rows[0].id != call->id) {
+		pl_err_set(&gone, PL_E_NOT_FOUND, NULL);
+		call_fail(call, err != NULL ? err : &gone);
+		return;
+	}
+	feedback = list->rows[0];
+	feedback.fresh = call->made_new;
+	on_given(call, &feedback, NULL);
+}
+
 void api_feedback_give(struct call *call)
 {
 	const struct feedback_in *in = call->in;
@@ -35,7 +52,10 @@ void api_feedback_give(struct call *call)
 	struct feedback feedback = { .target_kind = in->target->kind, .target_id = in->target->id, .score = in->score,
 		.comment = in->comment };
 
-	repo_feedback_give(call->svc->db, call->req->task, who->user_id, who->access, &feedback, on_given, call);
+	if (call_made_id(call, &call->id))
+		repo_feedback_list(call->svc->db, call->req->task, who->user_id, call->id - 1, 1, on_given_before, call);
+	else
+		repo_feedback_give(call->svc->db, call->req->task, who->user_id, who->access, &feedback, on_given, call);
 }
 
 static void on_list(void *arg, const struct feedback_list *list, const struct pl_err *err)

@@ -167,6 +167,10 @@ void api_request_create(struct call *call)
 	int64_t timeout_us = in->timeout_s == SHAPE_NONE ? call->req->config->s.feedback_timeout * 1000 : in->timeout_s * 1000000;
 	char *id = pl_alloc(task->pool, PL_UUID_LEN + 1);
 
+	if (call->made.ptr != NULL) {
+		reply_change(call, call->made); /* whoever died before the reply did not tell it either */
+		return;
+	}
 	if (in->context.len > JSON_MAX) {
 		bad(call, "body.context", "must have at most 16384 bytes");
 		return;

@@ -39,6 +39,23 @@ static void on_put(void *arg, const struct knowledge *document, const struct pl_
 	call_reply_status(call, 201, &shape_knowledge_out, &out);
 }
 
+static void on_document(void *arg, const struct knowledge *document, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct knowledge_out out;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	knowledge_shape(&out, document);
+	if (call->route->status == 201) {	/* it was added, and its reply was lost */
+		out.text = PL_STR_NONE;
+		call_location(call, "/api/knowledge/%lld", (long long)document->id);
+	}
+	call_reply(call, &shape_knowledge_out, &out);
+}
+
 void api_knowledge_add(struct call *call)
 {
 	const struct knowledge_in *in = call->in;
@@ -46,9 +63,14 @@ void api_knowledge_add(struct call *call)
 	struct knowledge document = { .title = in->title, .text = in->text };
 	unsigned char digest[32];
 	char hex[65];
+	int64_t made;
 
 	if (!may_write(call))
 		return;
+	if (call_made_id(call, &made)) {
+		repo_knowledge_get(call->svc->db, call->req->task, made, on_document, call);
+		return;
+	}
 	pl_sha256(in->text.ptr, in->text.len, digest);
 	pl_hex(digest, sizeof(digest), hex);
 	document.sha256 = pl_strn(hex, 64);
@@ -79,19 +101,6 @@ void api_knowledge_list(struct call *call)
 
 	repo_knowledge_list(call->svc->db, call->req->task, q->after == SHAPE_NONE ? 0 : q->after,
 	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
-}
-
-static void on_document(void *arg, const struct knowledge *document, const struct pl_err *err)
-{
-	struct call *call = arg;
-	struct knowledge_out out;
-
-	if (err != NULL) {
-		call_fail(call, err);
-		return;
-	}
-	knowledge_shape(&out, document);
-	call_reply(call, &shape_knowledge_out, &out);
 }
 
 void api_knowledge_get(struct call *call)

@@ -38,7 +38,7 @@ void api_member_list(struct call *call)
 		    q->after == SHAPE_NONE ? 0 : q->after, q->limit == SHAPE_NONE ? 200 : (int)q->limit, on_members, call);
 }
 
-struct add { int64_t user_id; int level; struct room_result result; };
+struct add { int64_t user_id; int level; bool joined; };
 
 static void on_added_member(void *arg, const struct member_list *list, const struct pl_err *err)
 {
@@ -55,22 +55,31 @@ static void on_added_member(void *arg, const struct member_list *list, const str
 	}
 	out = (struct member_out){ .user_id = a->user_id, .username = list->rows[0].username, .level = level_word(list->rows[0].level),
 		.joined_at = list->rows[0].joined_us, .online = shm_present_has(call->svc->shm, call->id, a->user_id) };
-	call_location(call, "/api/rooms/%lld/members/%lld", (long long)call->id, (long long)a->user_id);
-	call_reply(call, &shape_member_out, &out);
+	if (a->joined)
+		call_location(call, "/api/rooms/%lld/members/%lld", (long long)call->id, (long long)a->user_id);
+	call_reply_status(call, a->joined ? 201 : 200, &shape_member_out, &out);
+}
+
+static void reply_member(struct call *call)
+{
+	const struct add *a = call->flow;
+
+	repo_member_list(call->svc->db, call->req->task, call->id, call->req->task->who.user_id, call_is_admin(call),
+	    a->user_id - 1, 1, on_added_member, call);
 }
 
 static void on_added(void *arg, const struct room_result *result, const struct pl_err *err)
 {
 	struct call *call = arg;
-	const struct add *a = call->flow;
+	struct add *a = call->flow;
 
 	if (err != NULL) {
 		call_fail(call, err);
 		return;
 	}
+	a->joined = result->change.seq > 0 && pl_str_is(result->change.kind, "joined");
 	hub_publish_change(call->svc->hub, &result->change);
-	repo_member_list(call->svc->db, call->req->task, call->id, call->req->task->who.user_id, call_is_admin(call),
-	    a->user_id - 1, 1, on_added_member, call);
+	reply_member(call);
 }
 
 void api_member_add(struct call *call)
@@ -80,7 +89,12 @@ void api_member_add(struct call *call)
 
 	*a = (struct add){ .user_id = in->user_id, .level = pl_str_is(in->level, "moderator") ? LEVEL_MODERATOR : LEVEL_MEMBER };
 	call->flow = a;
-	if (call_id(call, 0, &call->id))
+	if (!call_id(call, 0, &call->id))
+		return;
+	a->joined = call->made_new;
+	if (call->made.ptr != NULL)
+		reply_member(call);
+	else
 		repo_member_add(call->svc->db, call->req->task, call->id, call->req->task->who.user_id, call_is_admin(call),
 		    a->user_id, a->level, on_added, call);
 }
@@ -93,9 +107,12 @@ static void on_removed(void *arg, const struct room_result *result, const struct
 		call_fail(call, err);
 		return;
 	}
+	if (result->change.seq == 0) {
+		call_fail_code(call, PL_E_NOT_FOUND);	/* no member */
+		return;
+	}
 	hub_publish_change(call->svc->hub, &result->change);
-	if (result->change.seq > 0)
-		audit_note(call->svc, call->req->task, "member removed", "room:%lld", (long long)call->id);
+	audit_note(call->svc, call->req->task, "member removed", "room:%lld", (long long)call->id);
 	call_reply_empty(call);
 }
 

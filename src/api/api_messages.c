@@ -47,6 +47,9 @@ void api_messages(struct call *call)
 static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)
 {
 	struct call *call = arg;
+	const struct message_in *in = call->in;
+	/* whoever repeats an Idempotency-Key gets the first answer */
+	bool duplicate = err == NULL && sent->duplicate && (call->idem == NULL || in->client_id.ptr != NULL);
 	struct message_out out;
 
 	if (err != NULL) {
@@ -54,11 +57,11 @@ static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err
 		return;
 	}
 	message_shape(&out, &sent->message, call->req->task->pool);
-	if (sent->duplicate)
+	if (duplicate)
 		out.duplicate = 1;
 	call_location(call, "/api/rooms/%lld/messages?after=%lld&limit=1", (long long)sent->message.room_id,
 	    (long long)sent->message.seq - 1);
-	call_reply_status(call, sent->duplicate ? 200 : 201, &shape_message_out, &out);
+	call_reply_status(call, duplicate ? 200 : 201, &shape_message_out, &out);
 }
 
 void api_message_send(struct call *call)
@@ -67,6 +70,8 @@ void api_message_send(struct call *call)
 	struct chat_send send = { .content = in->content, .client_id = in->client_id,
 		.reply_to = in->reply_to == SHAPE_NONE ? 0 : in->reply_to };
 
+	if (send.client_id.ptr == NULL && call->idem != NULL)
+		send.client_id = pl_str(call->req->task->once->id);
 	if (call_id(call, 0, &send.room_id))
 		chat_send(call->svc, call->req->config, call->req->task, &send, on_sent, call);
 }

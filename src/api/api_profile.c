@@ -161,26 +161,64 @@ static bool layout_of(struct call *call)
 	return false;
 }
 
-/* Version in If-Match; 0: "*"; -1: there is none. What no version looks like matches nothing. */
-static int64_t match_of(const struct call *call)
+/* The version of one entity tag; what no version looks like, weak ones too, matches nothing (RFC 9110 13.1.1). */
+static int64_t tag_version(struct pl_str tag)
 {
-	struct pl_str text = req_header(call->req, "If-Match");
 	int64_t version;
+
+	tag = pl_str_trim(tag);
+	if (tag.len > 2 && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"' &&
+	    pl_str_i64(pl_strn(tag.ptr + 1, tag.len - 2), 1, INT64_MAX, &version))
+		return version;
+	return INT64_MAX;
+}
+
+/*
+ * Version in If-Match; 0: "*"; -1: there is none. Of a list that which is there now, if it is listed; the write still
+ * happens only if it is there then.
+ */
+static int64_t match_of(const struct call *call, int64_t now)
+{
+	struct pl_str text = req_header(call->req, "If-Match"), tag;
 
 	if (text.ptr == NULL)
 		return -1;
 	if (pl_str_is(text, "*"))
 		return 0;
-	if (text.len > 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"' &&
-	    pl_str_i64(pl_strn(text.ptr + 1, text.len - 2), 1, INT64_MAX, &version))
-		return version;
+	if (memchr(text.ptr, ',', text.len) == NULL)
+		return tag_version(text);
+	while (text.ptr != NULL && pl_str_cut(&text, ',', &tag))
+		if (tag_version(tag) == now)
+			return now;
 	return INT64_MAX;
+}
+
+static void with_version(void *arg, const struct dashboard_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+	void (*go)(struct call *call, int64_t now) = call->flow;
+
+	if (err != NULL && err->code != PL_E_NOT_FOUND)
+		call_fail(call, err);
+	else
+		go(call, err == NULL ? list->rows[0].version : 0);
+}
+
+/* Only a list of tags needs to know the version that is there before. */
+static void match(struct call *call, void (*go)(struct call *call, int64_t now))
+{
+	struct pl_str text = req_header(call->req, "If-Match");
+
+	call->flow = go;
+	if (text.ptr != NULL && memchr(text.ptr, ',', text.len) != NULL)
+		repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], with_version, call);
+	else
+		go(call, 0);
 }
 
 static void on_dashboard(void *arg, const struct dashboard_list *list, const struct pl_err *err)
 {
 	struct call *call = arg;
-	struct pl_str have = req_header(call->req, "If-None-Match");
 	struct dashboard_out out;
 	const char *etag;
 
@@ -191,7 +229,7 @@ static void on_dashboard(void *arg, const struct dashboard_list *list, const str
 	dashboard_shape(&out, &list->rows[0]);
 	etag = pl_sprintf(call->req->task->pool, "\"%lld\"", (long long)out.version);
 	req_header_addf(call->req, "ETag", "%s", etag);
-	if (call->req->method == REQ_GET && have.ptr != NULL && pl_str_is(have, etag))
+	if (call->req->method == REQ_GET && call_none_match(call, etag))
 		req_reply_empty(call->req, 304);
 	else
 		call_reply_status(call, 200, &shape_dashboard_out, &out);
@@ -211,19 +249,23 @@ static void on_saved(void *arg, const int64_t *version, const struct pl_err *err
 		api_dashboard_get(arg);
 }
 
-void api_dashboard_save(struct call *call)
+static void save(struct call *call, int64_t now)
 {
 	const struct dashboard_in *in = call->in;
 	struct pl_err err = { 0 };
 	struct pl_str cards;
 
-	if (!layout_of(call))
-		return;
 	if (!layout_read(call->req->task->pool, in->cards, &cards, &err))
 		call_fail(call, &err);
 	else
-		repo_dashboard_save(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], match_of(call),
+		repo_dashboard_save(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], match_of(call, now),
 		    in->version == SHAPE_NONE ? -1 : in->version, cards, on_saved, call);
+}
+
+void api_dashboard_save(struct call *call)
+{
+	if (layout_of(call))
+		match(call, save);
 }
 
 static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
@@ -234,9 +276,14 @@ static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
 		call_reply_empty(arg);
 }
 
+static void delete(struct call *call, int64_t now)
+{
+	repo_dashboard_delete(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], match_of(call, now),
+	    on_deleted, call);
+}
+
 void api_dashboard_delete(struct call *call)
 {
 	if (layout_of(call))
-		repo_dashboard_delete(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], match_of(call),
-		    on_deleted, call);
+		match(call, delete);
 }

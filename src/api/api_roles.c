@@ -54,8 +54,11 @@ void api_role_create(struct call *call)
 		.instructions = in->instructions.ptr != NULL ? in->instructions : PL_STR(""), .upstream = in->upstream,
 		.model = in->model, .temperature = isnan(in->temperature) ? -1 : in->temperature,
 		.max_tokens = in->max_tokens == SHAPE_NONE ? 0 : (int)in->max_tokens };
+	int64_t made;
 
-	if (check_role(call, in->name, in->upstream))
+	if (call_made_id(call, &made))
+		repo_role_get(call->svc->db, call->req->task, made, reply_role, call);
+	else if (check_role(call, in->name, in->upstream))
 		repo_role_create(call->svc->db, call->req->task, &role, call->req->config->s.roles_per_user, reply_role, call);
 }
 

@@ -30,7 +30,13 @@ static void on_room(void *arg, const struct room *room, const struct pl_err *err
 static void on_changed(void *arg, const struct room_result *result, const struct pl_err *err)
 {
 	struct call *call = arg;
+	struct pl_err field = { 0 };
 
+	if (err != NULL && call->route->status == 201 && err->code == PL_E_INVALID) {
+		pl_err_field(&field, call->req->task->pool, "body.role_ids", "value_error", "%s", pl_err_text(err));
+		call_fail(call, &field);
+		return;
+	}
 	if (err != NULL) {
 		call_fail(call, err);
 		return;
@@ -48,7 +54,12 @@ void api_room_create(struct call *call)
 	struct room_new room = { .name = in->name, .role_ids = in->role_ids.items, .role_count = in->role_ids.count,
 		.visibility = pl_str_is(in->visibility, "private") ? ROOM_PRIVATE : ROOM_PUBLIC, .reply_policy = REPLY_DEFAULT,
 		.max_per_owner = call->req->config->s.rooms_per_user };
+	int64_t made;
 
+	if (call_made_id(call, &made)) {
+		repo_room_get(call->svc->db, call->req->task, made, call->req->task->who.user_id, call_is_admin(call), on_room, call);
+		return;
+	}
 	if (pl_str_is(in->reply_policy, "off"))
 		room.reply_policy = REPLY_OFF;
 	else if (pl_str_is(in->reply_policy, "mention"))
@@ -85,27 +96,8 @@ static void on_rooms(void *arg, const struct room_list *list, const struct pl_er
 	}
 	if (list->more)
 		call_link_next(call, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
-	req_header_addf(call->req, "X-Total-Count", "%lld", (long long)list->total);
+	req_header_addf(call->req, "X-Total-Count", "%lld", (long long)(page_wanted(call) ? call->page_total : list->total));
 	call_reply_list(call, &shape_room_out, rooms_shape(call, list), list->count);
-}
-
-static void on_rooms_page(void *arg, const struct room_list *list, const struct pl_err *err)
-{
-	struct call *call = arg;
-	const struct rooms_query *q = call->query;
-	struct pl_pool *pool = call->req->task->pool;
-	int64_t page = q->page == SHAPE_NONE ? 1 : q->page, size = q->page_size == SHAPE_NONE ? 50 : q->page_size;
-	struct rooms_page_out out;
-
-	if (err != NULL) {
-		call_fail(call, err);
-		return;
-	}
-	out = (struct rooms_page_out){ .items = { rooms_shape(call, list), list->count }, .total = list->total, .page = page,
-		.page_size = size };
-	if (page * size < list->total)
-		out.next = pl_str(pl_sprintf(pool, "/api/rooms?page=%lld&page_size=%lld", (long long)page + 1, (long long)size));
-	call_reply(call, &shape_rooms_page_out, &out);
 }
 
 void api_room_list(struct call *call)
@@ -113,12 +105,8 @@ void api_room_list(struct call *call)
 	const struct rooms_query *q = call->query;
 	int64_t user = call->req->task->who.user_id;
 
-	if (q->page != SHAPE_NONE || q->page_size != SHAPE_NONE)
-		repo_room_list_page(call->svc->db, call->req->task, user, q->page == SHAPE_NONE ? 1 : q->page,
-		    q->page_size == SHAPE_NONE ? 50 : (int)q->page_size, on_rooms_page, call);
-	else
-		repo_room_list(call->svc->db, call->req->task, user, q->after == SHAPE_NONE ? 0 : q->after,
-		    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_rooms, call);
+	repo_room_list(call->svc->db, call->req->task, user, q->after == SHAPE_NONE ? 0 : q->after,
+	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_rooms, call);
 }
 
 void api_room_join(struct call *call)

@@ -76,7 +76,9 @@ void api_session_create(struct call *call)
 
 	if (!session_admits(call))
 		return;
-	if (want.kind == SESSION_CHAT && in->form.ptr != NULL)
+	if (call->made.ptr != NULL)
+		repo_session_get(call->svc->db, call->req->task, call->made, session_caller_of(call), on_made, call);
+	else if (want.kind == SESSION_CHAT && in->form.ptr != NULL)
 		fail_field(call, "body.form", "value_error", "must not be given with kind chat");
 	else if (!want.any && want.kind == SESSION_GUIDED && forms_find(form) == NULL)
 		fail_field(call, in->form.ptr != NULL ? "body.form" : "body.kind", "value_error", "there is no such form here");
@@ -203,18 +205,35 @@ static const char *same_filters(struct call *call)
 	return pl_buf_str(&buf).ptr;
 }
 
+static void on_first(void *arg, const struct session_list *list, const struct pl_err *err)
+{
+	struct call *call = arg;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	call->page_total = list->count > 0 ? list->total : 0;
+	call_reply_list(call, &shape_session_out, NULL, 0);
+}
+
 static void on_list(void *arg, const struct session_list *list, const struct pl_err *err)
 {
 	struct call *call = arg;
 	const struct sessions_query *q = call->query;
 	struct pl_pool *pool = call->req->task->pool;
-	bool paged = q->page != SHAPE_NONE || q->page_size != SHAPE_NONE;
-	int64_t page = or_else(q->page, 1), size = or_else(q->page_size, 50);
+	bool paged = page_wanted(call);
+	struct session_filter *filter = call->flow;
 	struct session_out *items;
-	struct sessions_page_out out;
 
 	if (err != NULL) {
 		call_fail(call, err);
+		return;
+	}
+	if (paged && list->count == 0 && filter->offset > 0) {	/* behind the end: how long it is stands in its first row */
+		filter->offset = 0;
+		filter->limit = 1;
+		repo_session_list(call->svc->db, call->req->task, filter, on_first, call);
 		return;
 	}
 	items = pl_alloc(pool, ((size_t)list->count + 1) * sizeof(*items));
@@ -223,27 +242,23 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 		if (is_anonymous(call))
 			items[i].developer_id = PL_STR_NONE;
 	}
-	if (!paged) {
-		if (list->more)
-			call_link_next(call, "%soffset=%lld&limit=%d", same_filters(call),
-			    (long long)(or_else(q->offset, 0) + list->count), list->count);
-		call_reply_list(call, &shape_session_out, items, list->count);
-		return;
-	}
-	out = (struct sessions_page_out){ .items = { items, list->count }, .total = list->total, .page = page, .page_size = size };
-	if (list->more)
-		out.next = pl_str(pl_sprintf(pool, "/api/sessions?%spage=%lld&page_size=%lld", same_filters(call), (long long)page + 1,
-		    (long long)size));
-	call_reply(call, &shape_sessions_page_out, &out);
+	if (paged)
+		call->page_total = list->total;
+	else if (list->more)
+		call_link_next(call, "%soffset=%lld&limit=%d", same_filters(call), (long long)(or_else(q->offset, 0) + list->count),
+		    list->count);
+	call_reply_list(call, &shape_session_out, items, list->count);
 }
 
 void api_session_list(struct call *call)
 {
 	const struct sessions_query *q = call->query;
-	bool paged = q->page != SHAPE_NONE || q->page_size != SHAPE_NONE;
+	bool paged = page_wanted(call);
 	int64_t size = paged ? or_else(q->page_size, 50) : or_else(q->limit, 50);
 	const struct pl_caller *who = &call->req->task->who;
-	struct session_filter filter = { .user_id = who->user_id, .everybody = is_anonymous(call) || who->access >= ACCESS_ANALYST,
+	struct session_filter *filter = pl_alloc(call->req->task->pool, sizeof(*filter));
+
+	*filter = (struct session_filter){ .user_id = who->user_id, .everybody = is_anonymous(call) || who->access >= ACCESS_ANALYST,
 		.developer = q->developer_id, .model = q->model, .sort = q->sort, .start_us = or_else(q->start, 0),
 		.end_us = or_else(q->end, 0), .descending = !pl_str_is(q->order, "asc"), .limit = (int)size,
 		.offset = paged ? (or_else(q->page, 1) - 1) * size : or_else(q->offset, 0) };
@@ -251,8 +266,9 @@ void api_session_list(struct call *call)
 	if (!call_anonymous(call, "sessions"))
 		return;
 	if (is_anonymous(call))
-		filter.developer = PL_STR_NONE;
-	repo_session_list(call->svc->db, call->req->task, &filter, on_list, call);
+		filter->developer = PL_STR_NONE;
+	call->flow = filter;
+	repo_session_list(call->svc->db, call->req->task, filter, on_list, call);
 }
 
 /* ---- the greeting ---- */

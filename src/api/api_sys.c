@@ -12,8 +12,6 @@
 
 static void send_file(struct call *call, const struct www_file *file)
 {
-	struct pl_str have = req_header(call->req, "If-None-Match");
-
 	if (file == NULL) {
 		call_fail_code(call, PL_E_NO_ROUTE);
 		return;
@@ -21,7 +19,7 @@ static void send_file(struct call *call, const struct www_file *file)
 	req_header_add(call->req, "Content-Security-Policy", PAGE_POLICY);
 	req_header_add(call->req, "Cache-Control", "no-cache");
 	req_header_add(call->req, "ETag", file->etag);
-	if (have.ptr != NULL && pl_str_is(have, file->etag))
+	if (call_none_match(call, file->etag))
 		req_reply_empty(call->req, 304);
 	else
 		req_reply(call->req, 200, file->type, file->body);

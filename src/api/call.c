@@ -26,6 +26,11 @@ bool call_uuid(struct call *call, int index, struct pl_str *id_r)
 	return false;
 }
 
+bool call_made_id(const struct call *call, int64_t *id_r)
+{
+	return call->made.ptr != NULL && pl_str_i64(call->made, 1, INT64_MAX, id_r);
+}
+
 bool call_is_admin(const struct call *call)
 {
 	return call->req->task->who.access == ACCESS_ADMIN;
@@ -59,7 +64,8 @@ void call_reply(struct call *call, const struct shape *shape, const void *values
 
 void call_reply_list(struct call *call, const struct shape *shape, const void *items, int count)
 {
-	reply_text(call, call->route->status, shape_json_list(shape, items, count, call->req->task->pool));
+	reply_text(call, call->route->status, page_wanted(call) ? page_json(call, shape, items, count) :
+	    shape_json_list(shape, items, count, call->req->task->pool));
 }
 
 void call_reply_empty(struct call *call)
@@ -70,8 +76,9 @@ void call_reply_empty(struct call *call)
 void call_fail(struct call *call, const struct pl_err *err)
 {
 	if (call->idem != NULL)
-		idem_forget(call);
-	req_fail(call->req, err);
+		idem_fail(call, err);
+	else
+		req_fail(call->req, err);
 }
 
 void call_fail_code(struct call *call, enum pl_code code)
@@ -84,24 +91,44 @@ void call_fail_code(struct call *call, enum pl_code code)
 
 void call_location(struct call *call, const char *fmt, ...)
 {
-	char text[512];
+	struct pl_buf text = PL_BUF(call->req->task->pool);
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	pl_buf_addv(&text, fmt, args);
 	va_end(args);
-	req_header_add(call->req, "Location", text);
+	req_header_add(call->req, "Location", text.ptr);
+}
+
+bool call_none_match(const struct call *call, const char *etag)
+{
+	struct pl_str rest = req_header(call->req, "If-None-Match"), tag;
+
+	if (pl_str_is(pl_str_trim(rest), "*"))
+		return true;
+	while (rest.ptr != NULL && pl_str_cut(&rest, ',', &tag)) {	/* no tag of ours has a comma */
+		tag = pl_str_trim(tag);
+		if (pl_str_starts(tag, "W/"))
+			tag = pl_strn(tag.ptr + 2, tag.len - 2);
+		if (pl_str_is(tag, etag))
+			return true;
+	}
+	return false;
 }
 
 void call_link_next(struct call *call, const char *fmt, ...)
 {
-	char text[512];
+	struct pl_buf text = PL_BUF(call->req->task->pool);
 	va_list args;
 
+	if (page_wanted(call))
+		return;	/* a page says itself what comes next */
+	pl_buf_addf(&text, "<%.*s?", PL_FMT(call->req->path));
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	pl_buf_addv(&text, fmt, args);
 	va_end(args);
-	req_header_addf(call->req, "Link", "<%.*s?%s>; rel=\"next\"", PL_FMT(call->req->path), text);
+	pl_buf_adds(&text, ">; rel=\"next\"");
+	req_header_add(call->req, "Link", text.ptr);
 }
 
 static const char *method_name(enum req_method method)
@@ -111,43 +138,47 @@ static const char *method_name(enum req_method method)
 	return names[__builtin_ctz(method)];
 }
 
-/* A guest's session id is a credential: the log gets its first 8 characters. */
+/*
+ * A guest's session id is a credential: of what looks like one, wherever it stands and however it is escaped, the log gets
+ * the first 8 characters.
+ */
 static const char *log_target(struct pl_pool *pool, struct pl_str target)
 {
-	static const char *const before[] = { "/api/sessions/", "/ws/" };
+	struct pl_buf out = PL_BUF(pool);
+	size_t at = 0, ends[PL_UUID_LEN];
 
-	for (size_t i = 0; i < PL_COUNT(before); i++) {
-		size_t at = strlen(before[i]);
+	while (at < target.len) {
+		char text[PL_UUID_LEN];
+		size_t from = at, n = 0;
 
-		if (target.len >= at + PL_UUID_LEN && pl_str_starts(target, before[i]) &&
-		    pl_uuid_ok(pl_strn(target.ptr + at, PL_UUID_LEN)))
-			return pl_sprintf(pool, "%.*s...%.*s", (int)at + 8, target.ptr, (int)(target.len - at - PL_UUID_LEN),
-			    target.ptr + at + PL_UUID_LEN);
+		while (n < PL_UUID_LEN && from < target.len) {
+			if (target.ptr[from] == '%' && from + 2 < target.len &&
+			    pl_unhex(pl_strn(target.ptr + from + 1, 2), &text[n], 1))
+				from += 3;
+			else
+				text[n] = target.ptr[from++];
+			ends[n++] = from;
+		}
+		if (n == PL_UUID_LEN && pl_uuid_ok(pl_strn(text, n))) {
+			pl_buf_add(&out, target.ptr + at, ends[7] - at);
+			pl_buf_adds(&out, "...");
+			at = from;
+		} else {
+			pl_buf_addc(&out, target.ptr[at++]);
+		}
 	}
-	return pl_str_c(pool, target);
-}
-
-static void count(struct svc *svc, const struct req *req, int64_t us)
-{
-	static const enum shm_metric by_class[] = { SHM_M_http_2xx, SHM_M_http_3xx, SHM_M_http_4xx, SHM_M_http_5xx };
-	int class = req->status / 100 - 2;
-
-	if (class >= 0 && class < (int)PL_COUNT(by_class))
-		shm_count(svc->shm, by_class[class], 1);
-	shm_count(svc->shm, SHM_M_http_us, us);
-	shm_latency(svc->shm, us);
+	return pl_buf_str(&out).ptr;
 }
 
 void dispatch_finished(void *arg, struct req *req)
 {
 	struct svc *svc = arg;
 	struct pl_task *task = req->task;
-	int64_t us = (pl_now_ns() - task->started_ns) / 1000;
+	int64_t us = (pl_now_ns() - task->started_ns) / 1000;	/* net has counted it */
 	struct shm_trace_rec rec = { .user_id = task->who.user_id, .wall_us = pl_wall_us(), .total_us = us,
 		.sql_us = task->sql_ns / 1000, .upstream_us = req->upstream_us, .status = req->status, .slot = svc->shm->slot,
 		.in_bytes = (uint32_t)req->body.len, .out_bytes = (uint32_t)req->reply_bytes };
 
-	count(svc, req, us);
 	memcpy(rec.request_id, task->request_id, sizeof(rec.request_id));
 	snprintf(rec.method, sizeof(rec.method), "%s", method_name(req->method));
 	snprintf(rec.route, sizeof(rec.route), "%s", req->route != NULL ? req->route : "-");

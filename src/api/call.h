@@ -8,41 +8,11 @@
 #ifndef API_CALL_H
 #define API_CALL_H
 
-#include "api/shape.h"
+#include "api/route.h"
 #include "net/req.h"
 #include "svc/auth.h"
 #include "svc/limits.h"
 #include "svc/svc.h"
-
-enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
-enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
-	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128 };
-
-struct call;
-typedef void (route_fn)(struct call *call);
-
-struct route {
-	enum req_method method;
-	const char *path;
-	route_fn *handler;
-	enum route_who who;
-	enum limit_class klass;
-	size_t body_bytes;
-	int64_t deadline_ms;
-	const struct shape *query, *in, *out;
-	int status;
-	unsigned flags;
-	const char *summary;
-	const char *name;		/* of the handler: operationId */
-};
-extern const struct route routes[];
-extern const int routes_count;
-
-struct ws_route { const char *path; void (*open)(struct call *call); enum route_who who; const char *summary; };
-extern const struct ws_route ws_routes[];
-extern const int ws_routes_count;
-
-#define CALL_PARAMS 3
 
 struct call {
 	struct req *req;
@@ -54,8 +24,11 @@ struct call {
 	int params;
 	struct auth_who who;		/* token, when one was given and good */
 	struct idem *idem;		/* the reply is kept under an Idempotency-Key */
+	struct pl_str made;		/* id of what an earlier request with the key made: reply about that, do nothing */
+	bool made_new;			/* it was not there before that */
 	void *flow;			/* the handler's own */
 	struct limit_result limits;	/* of the classes checked so far */
+	int64_t page_total;		/* of a list by pages that goes on from an id; -1: no such */
 	int64_t id;			/* first path parameter as an id, see call_id() */
 };
 
@@ -63,6 +36,8 @@ struct call {
 bool call_id(struct call *call, int index, int64_t *id_r) PL_MUSTCHECK;
 bool call_uuid(struct call *call, int index, struct pl_str *id_r) PL_MUSTCHECK;
 bool call_is_admin(const struct call *call);
+/* An earlier request with this Idempotency-Key made the object with this number. */
+bool call_made_id(const struct call *call, int64_t *id_r) PL_MUSTCHECK;
 /* For rows with OPT: a token was given, or setting `anonymous` names the word; otherwise 401 was sent and false. */
 bool call_anonymous(struct call *call, const char *word) PL_MUSTCHECK;
 
@@ -78,6 +53,9 @@ void call_location(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
 /* Link: <path?query>; rel="next" */
 void call_link_next(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
 
+/* Does the header If-None-Match name this entity tag? Weak comparison (RFC 9110 13.1.2). */
+bool call_none_match(const struct call *call, const char *etag);
+
 /* Takes from a class and puts it into the reply's headers; false: the refusal was sent. For rows with LATE. */
 bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
 /* The same for a class beside the row's, which was taken already: the reply has the tightest. */
@@ -85,24 +63,24 @@ bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str e
 
 /* The dispatcher: net's hooks call these. */
 void dispatch_request(void *svc, struct req *req);
+bool dispatch_admit(void *svc, struct req *req);
 void dispatch_finished(void *svc, struct req *req);
 
+/* page.c */
+/* Runs the handler, after it was found where the page begins that the query asks for. */
+void page_run(struct call *call);
+bool page_wanted(const struct call *call);
+/* The reply to that: count items of the page, or of the whole list. */
+struct pl_str page_json(const struct call *call, const struct shape *shape, const void *items, int count);
+
 /* idempotency.c */
-/* Takes the key; true: go on with the handler now or later through `go`; it has replied otherwise. */
+/*
+ * Claims the key, then runs the handler by `go`, or replies. The handler's writes carry the key; where the work was done by
+ * a request whose reply was lost, the handler gets call->made.
+ */
 void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *call));
 void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str location);
-void idem_forget(struct call *call);
-
-/* route.c: the tree, built once before fork. Ambiguous rows are PL_BUG. */
-void route_init(void);
-/* NULL and the methods that exist there (bit set of enum req_method; 0: no such path) when there is no such row. */
-const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r, unsigned *methods_r);
-const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r);
-
-#define ROUTE(method, path, handler, ...) route_fn handler;
-#define WSROUTE(path, open, ...) void open(struct call *call);
-#include "api/routes.def"
-#undef ROUTE
-#undef WSROUTE
+/* Gives the key up, then sends the error. */
+void idem_fail(struct call *call, const struct pl_err *err);
 
 #endif

@@ -238,7 +238,7 @@ static bool read_input(struct call *call)
 
 static void run_handler(struct call *call)
 {
-	call->route->handler(call);
+	page_run(call);
 	if (!call->req->replied)
 		req_defer(call->req);
 }
@@ -288,9 +288,14 @@ static void dispatch_socket(struct call *call)
 	req->route = call->ws->path;
 	req->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
 	if (req->origin_sent ? !req->origin_ok : !req->config->s.ws_no_origin)
-		req_fail_code(req, PL_E_BAD_ORIGIN);
+		refuse_code(call, PL_E_BAD_ORIGIN);
 	else if (check_token(call, call->ws->who))
 		checked(call);
+}
+
+bool dispatch_admit(void *arg, struct req *req)
+{
+	return req->operator_side || check_limits(call_new(arg, req), LIMIT_READ);
 }
 
 void dispatch_request(void *arg, struct req *req)
@@ -326,7 +331,7 @@ void dispatch_request(void *arg, struct req *req)
 		return;
 	}
 	if (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) {
-		req_fail_code(req, PL_E_BAD_ORIGIN); /* another site's page may read what is public, but change nothing */
+		refuse_code(call, PL_E_BAD_ORIGIN); /* another site's page may read what is public, but change nothing */
 		return;
 	}
 	req->route = call->route->path;
@@ -336,7 +341,7 @@ void dispatch_request(void *arg, struct req *req)
 
 		pl_err_set(&away, PL_E_DB_AWAY, NULL);
 		away.retry_after_s = 2;
-		req_fail(req, &away);
+		refuse(call, &away);
 		return;
 	}
 	if (strcmp(call->route->path, "/metrics") == 0) {

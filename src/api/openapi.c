@@ -245,19 +245,29 @@ static void write_params(struct pl_jw *w, const struct route *r)
 
 enum body { BODY_ONE, BODY_LIST, BODY_PAGES };
 
-/* room_out: a bare array, or rooms_page_out when the query names a page */
+/* A bare array, or a page when the query names one. */
 static void write_pages(struct pl_jw *w, const char *schema)
 {
-	char page[96];
+	static const char *const numbers[] = { "total", "page", "page_size" };
 
-	snprintf(page, sizeof(page), "%.*ss_page_out", (int)(strlen(schema) - strlen("_out")), schema);
 	pl_jw_key(w, "oneOf");
 	pl_jw_array(w);
 	pl_jw_object(w);
 	write_array_of(w, schema);
 	pl_jw_end_object(w);
 	pl_jw_object(w);
-	write_ref(w, page);
+	pl_jw_kcstr(w, "type", "object");
+	pl_jw_kraw(w, "required", PL_STR("[\"items\",\"total\",\"page\",\"page_size\",\"next\"]"));
+	pl_jw_key(w, "properties");
+	pl_jw_object(w);
+	pl_jw_key(w, "items");
+	pl_jw_object(w);
+	write_array_of(w, schema);
+	pl_jw_end_object(w);
+	for (size_t i = 0; i < PL_COUNT(numbers); i++)
+		pl_jw_kraw(w, numbers[i], PL_STR("{\"type\":\"integer\"}"));
+	pl_jw_kraw(w, "next", PL_STR("{\"type\":[\"string\",\"null\"],\"description\":\"Address of the next page.\"}"));
+	pl_jw_end_object(w);
 	pl_jw_end_object(w);
 	pl_jw_end_array(w);
 }

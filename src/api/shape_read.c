@@ -20,6 +20,8 @@ static bool read_fields(struct reader *r, const struct shape *shape, const struc
 static void complain(struct reader *r, const struct shape_field *f, const char *type, const char *msg)
 {
 	pl_err_field(r->err, r->pool, pl_sprintf(r->pool, "%s.%s", r->where, f->name), type, "%s", msg);
+	if (strcmp(type, "too_large") == 0 && r->err->fields->next == NULL)
+		r->err->code = PL_E_TOO_LARGE;	/* nothing else is wrong: the code that sockets tell too */
 	r->bad = true;
 }
 

@@ -19,6 +19,7 @@ static const struct { const char *prefix; enum pgerr_kind kind; } kinds[] = {
 	{ "57014", PGERR_LOCK },
 	{ "25006", PGERR_AWAY },
 	{ "53", PGERR_AWAY },
+	{ "PL001", PGERR_TAKEN },
 };
 
 enum pgerr_kind pgerr_kind(const char *sqlstate)
@@ -58,6 +59,9 @@ enum pgerr_kind pgerr_of(const PGresult *res, const char *stmt_name, const struc
 	case PGERR_LOCK:
 		pl_err_set(err_r, PL_E_BUSY, NULL);
 		err_r->retry_after_s = 1;
+		break;
+	case PGERR_TAKEN:
+		pl_err_set(err_r, PL_E_IN_PROGRESS, NULL);
 		break;
 	case PGERR_FATAL:
 		pgerr_text(PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY), text);

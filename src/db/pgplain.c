@@ -8,6 +8,7 @@
 #include "db/db_int.h"
 #include "db/pgconn.h"
 #include "db/pgerr.h"
+#include "db/repo_idem.h"
 
 enum { IDLE_CLOSE_S = 60 };
 
@@ -15,6 +16,7 @@ struct slot {
 	struct pgplain *plain;
 	struct pgconn *conn;	/* NULL: not open */
 	struct pgcall *call;	/* until its Sync; it may also be in the connection's list */
+	struct pgcall *work;	/* went before it, when it does the work of an Idempotency-Key */
 	PGresult *res;		/* what will be told after the Sync */
 	int64_t used_ns;
 };
@@ -43,6 +45,27 @@ static void finish_free(struct pgcall *call, enum pl_code code)
 	pgcall_free(&call);
 }
 
+static void drop_work(struct slot *slot)
+{
+	if (slot->work != NULL)
+		pgcall_free(&slot->work);
+}
+
+/* The call, with its task's Idempotency-Key before it in the same transaction. */
+static bool send_call(struct slot *slot, struct pgcall *call)
+{
+	const struct pl_once *once = call->task != NULL && call->stmt->class != STMT_READ ? call->task->once : NULL;
+
+	if (once != NULL) {
+		slot->work = repo_idem_work(slot->plain->db, once);
+		if (!pgconn_send(slot->conn, slot->work)) {
+			drop_work(slot);
+			return false;
+		}
+	}
+	return pgconn_send(slot->conn, call);	/* a broken connection's loss frees `work` */
+}
+
 /* The next waiting call goes to this connection. */
 static void feed(struct slot *slot)
 {
@@ -57,7 +80,7 @@ static void feed(struct slot *slot)
 	TAILQ_REMOVE(&plain->waiting, call, link);
 	slot->used_ns = pl_now_ns();
 	call->tries++;
-	if (!pgconn_send(slot->conn, call)) {
+	if (!send_call(slot, call)) {
 		wait_at_head(plain, call);
 		return;
 	}
@@ -117,8 +140,10 @@ static bool on_result(void *arg, struct pgcall *call, PGresult *res)
 {
 	struct slot *slot = arg;
 
-	if (slot->call == NULL)
+	if (slot->call == NULL || (call != NULL && call == slot->work && PQresultStatus(res) == PGRES_TUPLES_OK))
 		return false;
+	if (PQresultStatus(res) == PGRES_PIPELINE_ABORTED)
+		return false;	/* slot->res says why */
 	PQclear(slot->res);	/* a failed commit replaces the statement's own result */
 	slot->res = res;
 	return true;
@@ -134,6 +159,7 @@ static void on_synced(void *arg)
 
 	slot->call = NULL;
 	slot->res = NULL;
+	drop_work(slot);
 	if (call == NULL)
 		return;
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
@@ -183,7 +209,8 @@ static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
 	struct pgplain *plain = slot->plain;
 	struct pgcall *call = slot->call;
 
-	TAILQ_INIT(in_flight);	/* at most slot->call, which is ours anyway */
+	TAILQ_INIT(in_flight);	/* at most slot->call and slot->work, which are ours anyway */
+	drop_work(slot);
 	PQclear(slot->res);
 	slot->res = NULL;
 	slot->call = NULL;
@@ -227,6 +254,7 @@ void pgplain_free(struct pgplain **plainp, struct pgcall_list *calls)
 		if (slot->conn != NULL)
 			pgconn_free(&slot->conn, &in_flight);
 		PQclear(slot->res);
+		drop_work(slot);
 		if (slot->call != NULL)
 			TAILQ_INSERT_TAIL(calls, slot->call, link);
 	}

@@ -1,30 +1,41 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Idempotency-Key (table idempotency_keys): per (user, route, key), kept 24 hours.
+ * Idempotency-Key (table idempotency_keys): per (user, route, key), kept 24 hours. The key is a struct pl_once; without a
+ * user its `key` should carry the address. Route and key are 1 to 255 bytes.
  */
 #ifndef DB_REPO_IDEM_H
 #define DB_REPO_IDEM_H
 
 #include "db/db.h"
 
-struct idem_key {
-	int64_t user_id;		/* 0: nobody; then `key` should carry the address */
-	struct pl_str route, key;	/* "POST /api/rooms"; 1..255 bytes */
+/*
+ * fresh: do the work with task->once set, then finish, forget or release. Otherwise the stored reply; without one (status
+ * 0) the work is done and `made` is the id of what it made: build the reply from that, then finish.
+ */
+struct idem_begun {
+	bool fresh, made_new;		/* made_new: it was not there before */
+	int status;
+	struct pl_str body, location, made;
+	int64_t claim, born_us;		/* born: when the key came first */
 };
-/* fresh: do the work, then finish or forget. Otherwise the stored reply. */
-struct idem_begun { bool fresh; int status; struct pl_str body, location; };
 typedef void (repo_idem_fn)(void *arg, const struct idem_begun *begun, const struct pl_err *err);
 
 /*
- * Takes the key. PL_E_CONFLICT: it was used with another body (body_sha256 differs); PL_E_IN_PROGRESS: the first
- * request still runs (a claim older than 60 s without reply counts as dead and is taken over).
+ * Claims the key. PL_E_CONFLICT: it was used with another body (body_sha256 differs); PL_E_IN_PROGRESS: the first
+ * request still runs. A claim that was released, or is older than 60 s, is taken over; whoever had it can no longer do
+ * the work.
  */
-void repo_idem_begin(struct db *db, struct pl_task *task, const struct idem_key *key,
+void repo_idem_begin(struct db *db, struct pl_task *task, const struct pl_once *once,
     const unsigned char body_sha256[32], repo_idem_fn *done, void *arg);
 /* Stores the reply; location absent: none. */
-void repo_idem_finish(struct db *db, struct pl_task *task, const struct idem_key *key, int status, struct pl_str body,
+void repo_idem_finish(struct db *db, struct pl_task *task, const struct pl_once *once, int status, struct pl_str body,
     struct pl_str location, db_done_fn *done, void *arg);
-/* The work failed in a way that may be tried again: frees the key. */
-void repo_idem_forget(struct db *db, struct pl_task *task, const struct idem_key *key, db_done_fn *done, void *arg);
+/* Nothing was done: frees the key, unless something was done after all. */
+void repo_idem_forget(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg);
+/* Given up without knowing what was done: the next request with the key takes over at once. */
+void repo_idem_release(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg);
+
+/* For the connections: what goes before a write of that key, in the same transaction. Freed with pgcall_free(). */
+struct pgcall *repo_idem_work(struct db *db, const struct pl_once *once);
 
 #endif

@@ -53,11 +53,8 @@ void repo_room_create(struct db *db, struct pl_task *task, int64_t user_id, cons
 /* PL_E_NOT_FOUND. Public rooms are readable without joining. */
 void repo_room_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     repo_room_fn *done, void *arg);
-/* Public ones and those the user is a member of, ascending by id, ids > after; archived ones only for members.
- * The other form counts pages from 1. */
+/* Public ones and those the user is a member of, ascending by id, ids > after; archived ones only for members. */
 void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
-    repo_room_list_fn *done, void *arg);
-void repo_room_list_page(struct db *db, struct pl_task *task, int64_t user_id, int64_t page, int page_size,
     repo_room_list_fn *done, void *arg);
 
 struct room_patch { struct pl_str name; int visibility, reply_policy, archived; };	/* absent, -1 = unchanged */

@@ -65,18 +65,6 @@ void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_
 	pgcall_start(call);
 }
 
-void repo_room_list_page(struct db *db, struct pl_task *task, int64_t user_id, int64_t page, int page_size,
-    repo_room_list_fn *done, void *arg)
-{
-	struct pgcall *call = pgcall_new(db, task, S_ROOM_LIST_PAGE, on_list, (pgcall_done_fn *)done, arg);
-
-	repo_keep_limit(call, page_size);
-	pgcall_i64(call, user_id);
-	pgcall_i64(call, (page - 1) * page_size);
-	pgcall_i32(call, page_size);
-	pgcall_start(call);
-}
-
 /* No row: no such room, or hidden. A row of NULLs: a room without (more) members. */
 static void on_members(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {

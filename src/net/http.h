@@ -20,6 +20,11 @@ struct http_server;
 struct http_hooks {
 	/* Every request that passed the front; must end in exactly one reply (now or later). */
 	void (*request)(void *arg, struct req *req);
+	/*
+	 * A request that ends here, because of its Host or as a preflight: counts it and adds its headers; false: it was
+	 * refused for asking too often, and answered. May be NULL.
+	 */
+	bool (*admit)(void *arg, struct req *req);
 	/* A request is over (reply handed to the kernel's buffer, or client gone): for the trace and the access log. */
 	void (*finished)(void *arg, struct req *req);
 	void *arg;

@@ -215,6 +215,13 @@ static void config_drop(void *arg)
 	config_release(&config);
 }
 
+static bool admitted(struct req *req)
+{
+	const struct http_hooks *hooks = &req->conn->server->hooks;
+
+	return hooks->admit == NULL || hooks->admit(hooks->arg, req);
+}
+
 /* RFC 9110 9.3.7 and the preflight of the Fetch standard. false: an ordinary request. */
 static bool options_answered(struct req *req)
 {
@@ -224,6 +231,8 @@ static bool options_answered(struct req *req)
 	if (req->method != REQ_OPTIONS)
 		return false;
 	if (req->origin_sent && req_header(req, "Access-Control-Request-Method").ptr != NULL) {
+		if (!admitted(req))
+			return true;
 		if (!req->origin_ok) {
 			req_fail_code(req, PL_E_BAD_ORIGIN);
 			return true;
@@ -238,6 +247,8 @@ static bool options_answered(struct req *req)
 		return true;
 	}
 	if (pl_str_is(req->path, "*")) {
+		if (!admitted(req))
+			return true;
 		req_header_add(req, "Allow", methods);
 		req_reply_empty(req, 204);
 		return true;
@@ -273,10 +284,12 @@ void http_request_start(struct evhttp_request *ev, void *arg)
 	if (http_conn_doomed(conn))
 		evbuffer_drain(bufferevent_get_input(conn->bev), evbuffer_get_length(bufferevent_get_input(conn->bev)));
 	task = pl_task_hold(req->task);	/* the handler may look at req after it replied */
-	if (!req->operator_side && !http_host_allowed(&req->config->s.trusted_hosts, heads.host))
-		req_fail_code(req, PL_E_BAD_HOST);
-	else if (!options_answered(req))
+	if (!req->operator_side && !http_host_allowed(&req->config->s.trusted_hosts, heads.host)) {
+		if (admitted(req))
+			req_fail_code(req, PL_E_BAD_HOST);
+	} else if (!options_answered(req)) {
 		server->hooks.request(server->hooks.arg, req);
+	}
 	if (!req->replied && !req->gone) {
 		http_conn_hold_read(conn, false);
 		req_defer(req);

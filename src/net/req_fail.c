@@ -63,9 +63,11 @@ static void add_common(struct pl_jw *w, const struct req *req, const struct pl_e
 
 static void add_plain(struct pl_jw *w, const struct req *req, const struct pl_err *err)
 {
+	struct pl_field_err whole = { .loc = "body", .msg = pl_err_text(err), .type = "value_error" };
+
 	pl_jw_key(w, "detail");
-	if (err->code == PL_E_INVALID && err->fields != NULL)
-		add_fields(w, err->fields);
+	if (pl_err_info(err->code)->http_status == 422)
+		add_fields(w, err->fields != NULL ? err->fields : &whole);
 	else
 		pl_jw_cstr(w, pl_err_text(err));
 	add_common(w, req, err);

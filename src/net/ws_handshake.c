@@ -65,6 +65,9 @@ static struct ws_buf *reply_make(struct req *req, const char *subprotocol)
 	pl_ws_accept(req_header(req, "Sec-WebSocket-Key"), accept);
 	pl_buf_addf(&text, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Accept: %s\r\nX-Request-Id: %s\r\n", accept, req->task->request_id);
+	for (const struct req_header *h = req->reply_headers; h != NULL; h = h->next)
+		if (strncmp(h->name, "RateLimit", 9) == 0)
+			pl_buf_addf(&text, "%s: %s\r\n", h->name, h->value);
 	if (subprotocol != NULL)
 		pl_buf_addf(&text, "Sec-WebSocket-Protocol: %s\r\n", subprotocol);
 	pl_buf_adds(&text, "\r\n");

@@ -19,6 +19,8 @@ struct flow {
 	struct user_new wanted;
 	struct pl_str password, user_agent;
 	struct refresh refreshed;
+	struct pl_str refresh_token;	/* absent: a new one is signed */
+	int64_t refresh_counter;	/* of that one */
 	bool found;
 	auth_tokens_fn *done;
 	void *arg;
@@ -52,7 +54,7 @@ static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64
 	out.access = pl_token_sign(f->task->pool, &f->config->token_key, s->issuer, &t);
 	t.type = PL_TOKEN_REFRESH;
 	t.expires_s = refresh_until_s;
-	out.refresh = pl_token_sign(f->task->pool, &f->config->token_key, s->issuer, &t);
+	out.refresh = f->refresh_token.ptr != NULL ? f->refresh_token : pl_token_sign(f->task->pool, &f->config->token_key, s->issuer, &t);
 	f->done(f->arg, &out, NULL);
 }
 
@@ -108,6 +110,28 @@ void auth_register(struct svc *svc, const struct config *config, struct pl_task 
 	f->wanted = *user;
 	f->user_agent = client.user_agent;
 	hasher_hash(svc->worker->hasher, task, password, register_on_hash, f);
+}
+
+static void register_on_found(void *arg, const struct user *user, const struct pl_err *err)
+{
+	struct flow *f = arg;
+
+	if (err != NULL) {
+		flow_fail(f, err);
+		return;
+	}
+	f->user = *user;
+	f->task->who.user_id = user->id;
+	flow_start_login(f);
+}
+
+void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
+    struct auth_client client, auth_tokens_fn *done, void *arg)
+{
+	struct flow *f = flow_new(svc, config, task, done, arg);
+
+	f->user_agent = client.user_agent;
+	repo_user_get(svc->db, task, user_id, register_on_found, f);
 }
 
 /* ---- log in ---- */
@@ -204,6 +228,8 @@ static void refresh_on_step(void *arg, const struct refresh *r, const struct pl_
 	}
 	f->task->who.user_id = r->user_id;
 	f->refreshed = *r;
+	if (f->refresh_counter != r->counter)
+		f->refresh_token = PL_STR_NONE;	/* rotation was on a moment ago: this one is behind */
 	repo_user_get(f->svc->db, f->task, r->user_id, refresh_on_user, f);
 }
 
@@ -216,6 +242,9 @@ bool auth_refresh(struct svc *svc, const struct config *config, struct pl_task *
 	if (!pl_token_verify(refresh_token, &config->token_key, config->s.issuer, PL_TOKEN_REFRESH, &token, err))
 		return false;
 	f = flow_new(svc, config, task, done, arg);
+	if (!config->s.refresh_rotation)
+		f->refresh_token = refresh_token;
+	f->refresh_counter = token.refresh_counter;
 	repo_login_refresh(svc->db, task, token.login_id, token.refresh_counter, config->s.refresh_reuse,
 	    config->s.refresh_rotation, refresh_on_step, f);
 	return true;

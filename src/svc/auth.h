@@ -40,6 +40,9 @@ struct auth_client { struct pl_str user_agent; };
 /* Hash, account, login session, tokens. PL_E_TAKEN, PL_E_FORBIDDEN (registration closed), hasher's errors. */
 void auth_register(struct svc *svc, const struct config *config, struct pl_task *task, const struct user_new *user,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);
+/* The account was made, its tokens were lost: a login session and tokens. The caller knows that this is who made it. */
+void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
+    struct auth_client client, auth_tokens_fn *done, void *arg);
 /* PL_E_BAD_LOGIN for everything that is wrong with name or password; the time does not tell which. */
 void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login, struct pl_str password,
     struct auth_client client, auth_tokens_fn *done, void *arg);

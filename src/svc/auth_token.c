@@ -82,6 +82,7 @@ void auth_caller(const struct auth_who *who, struct pl_caller *caller)
 {
 	caller->user_id = who->token.user_id;
 	caller->login_id = who->token.login_id;
+	caller->token_until_s = who->token.expires_s;
 	caller->access = who->token.access;
 	memcpy(caller->name, who->token.name, sizeof(caller->name));
 }

@@ -12,7 +12,7 @@ static const struct { const char *name, *by; size_t offset; } classes[LIMIT_COUN
 	[LIMIT_NONE] = { "none", "", 0 },
 	[LIMIT_LOGIN] = { "login", "address", offsetof(struct settings, rate_login) },
 	[LIMIT_ASK] = { "ask", "user", offsetof(struct settings, rate_ask) },
-	[LIMIT_ASK_SESSION] = { "ask-session", "user and room", offsetof(struct settings, rate_ask_session) },
+	[LIMIT_ASK_SESSION] = { "ask-session", "session, or user and room", offsetof(struct settings, rate_ask_session) },
 	[LIMIT_CHANNEL] = { "channel", "channel", offsetof(struct settings, rate_channel) },
 	[LIMIT_SEND] = { "send", "user", offsetof(struct settings, rate_send) },
 	[LIMIT_READ] = { "read", "user, else address", offsetof(struct settings, rate_read) },
@@ -49,9 +49,10 @@ static uint64_t key_tag(const struct shm *shm, enum limit_class klass, const str
 {
 	char key[512];
 	size_t n = (size_t)snprintf(key, sizeof(key), "%d:", klass);
+	bool session = klass == LIMIT_ASK_SESSION && pl_uuid_ok(extra);
 
-	if (klass == LIMIT_CHANNEL) {
-		/* the channel itself counts, whoever asks */
+	if (klass == LIMIT_CHANNEL || session) {
+		/* the channel or the session itself counts, whoever asks, from wherever */
 	} else if (klass == LIMIT_LOGIN || who->user_id == 0) {
 		key[n++] = 'a';
 		n += address_key(who->addr, key + n, sizeof(who->addr));

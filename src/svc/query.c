@@ -99,7 +99,10 @@ void query_ask(struct svc *svc, const struct config *config, struct pl_task *tas
 
 	*a = (struct asking){ .svc = svc, .task = task, .keep_us = config->s.query_history * 1000, .stage = stage, .done = done,
 		.arg = arg };
-	pl_uuid_make(a->id);
+	if (task->once != NULL)
+		memcpy(a->id, task->once->id, sizeof(a->id));	/* asked again, it is the same row of the history */
+	else
+		pl_uuid_make(a->id);
 	a->answer.id = pl_strn(a->id, PL_UUID_LEN);
 	a->answer.query = text;
 	a->answer.created_us = pl_wall_us();

@@ -40,7 +40,7 @@ struct pl_str ticket_make(struct svc *svc, const struct config *config, struct p
 	size_t n;
 
 	t.until_s = pl_wall_us() / PL_US_PER_S + config->s.ws_ticket_life / 1000;
-	t.token_until_s = pl_wall_us() / PL_US_PER_S + config->s.access_token_life / 1000;
+	t.token_until_s = task->who.token_until_s;
 	memcpy(t.name, task->who.name, sizeof(task->who.name));
 	mac_of(config, &t, mac);
 	memcpy(bytes, &t, sizeof(t));

@@ -77,8 +77,14 @@ def test_versions(ann):
     refused = ann.put(path, {"cards": []}, headers={"If-Match": '"1"'}).json()
     assert refused["code"] == "precondition_failed"
     assert "its version is 4" in ann.put(path, {"cards": [], "version": 1}).json()["detail"]
+    assert put(match='"1", "2"') == 412 and put(match='"1","3" , "4"') == 200
+    tags = ('W/"5"', '"1", "5"', '"1", W/"5"', "*")
+    assert [ann.get(path, headers={"If-None-Match": tag}).status_code for tag in tags] == [304] * 4
+    assert ann.get(path, headers={"If-None-Match": '"1", "4"'}).status_code == 200
+    assert ann.delete(path, headers={"If-Match": '"1", W/"5"'}).status_code == 412, "weak ones never match"
+    assert put(match='"9", "5"') == 200
     assert ann.delete(path, headers={"If-Match": '"1"'}).status_code == 412
-    assert ann.delete(path, headers={"If-Match": '"4"'}).status_code == 204
+    assert ann.delete(path, headers={"If-Match": '"1", "6"'}).status_code == 204
     assert ann.delete(path).status_code == 404
 
 

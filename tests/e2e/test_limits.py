@@ -2,6 +2,7 @@
 """Rate limits: exact over all workers, told to the client, counted against the right one."""
 
 import math
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -198,3 +199,35 @@ def test_refusals_reach_the_operator(parlour, rows):
     found = wait_for(lambda: rows(f"SELECT class, sum(count) FROM limit_hits WHERE user_id = {user.id} GROUP BY 1"), 20)
     assert found[0][0] == "read" and found[0][1] >= 7
     assert "rate_refused" in daemon.ctl("metrics").stdout
+
+
+@pytest.mark.parametrize("path, headers, status", [
+    ("/api/rooms", {"Origin": "http://evil.example"}, 403), ("/livez", {"Host": "evil.example"}, 400)])
+def test_what_is_refused_at_the_door_counts(parlour, path, headers, status):
+    """And says so, like every reply."""
+    daemon = parlour(rate_read="1/min burst 5", trusted_hosts="127.0.0.1")
+    answers = [daemon.once("POST", path, headers=headers) for _ in range(7)]
+    assert [a.status_code for a in answers] == [status] * 5 + [429] * 2
+    assert [a.headers["RateLimit"].split(";")[1] for a in answers] == ["r=4", "r=3", "r=2", "r=1", "r=0", "r=0", "r=0"]
+    assert all(a.headers["RateLimit-Policy"].startswith('"read";q=5') for a in answers)
+
+
+def test_preflights_and_handshakes_tell_their_limit(parlour):
+    daemon = parlour(rate_read="1/min burst 9", cors_origins="https://app.example.org")
+    user = daemon.register()
+    ask = {"Access-Control-Request-Method": "POST", "Origin": "https://app.example.org"}
+    answer = daemon.http.options("/api/rooms", headers=ask)
+    assert answer.status_code == 204 and answer.headers["RateLimit"].startswith('"read";r=')
+    answer = daemon.http.options("/api/rooms", headers={**ask, "Origin": "https://evil.example"})
+    assert answer.status_code == 403 and answer.headers["RateLimit"].startswith('"read";r=')
+    request = (f"GET /ws HTTP/1.1\r\nHost: {daemon.host}:{daemon.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+               f"Authorization: {user.auth['Authorization']}\r\n")
+    with socket.create_connection(daemon.addr) as sock:
+        sock.sendall((request + "\r\n").encode())
+        head = sock.recv(4096).decode("latin-1")
+    assert head.startswith("HTTP/1.1 101") and 'RateLimit: "read";r=' in head
+    with socket.create_connection(daemon.addr) as sock:
+        sock.sendall((request + "Origin: https://evil.example\r\n\r\n").encode())
+        head = sock.recv(4096).decode("latin-1")
+    assert head.startswith("HTTP/1.1 403") and 'RateLimit: "read";r=' in head

@@ -163,7 +163,7 @@ def test_members(shared, ann, bob):
     assert bob.delete(f"/api/rooms/{room}/members/{ann.id}").status_code == 403
     assert bob.delete(f"/api/rooms/{room}/members/{third.id}").status_code == 204
     assert third.get(f"/api/rooms/{room}").status_code == 404
-    assert ann.delete(f"/api/rooms/{room}/members/{third.id}").status_code == 204, "removing twice is removing"
+    assert ann.delete(f"/api/rooms/{room}/members/{third.id}").status_code == 404, "no member any more"
     assert ann.post(f"/api/rooms/{room}/members", {"user_id": 99999999}).status_code == 404
     assert ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id, "level": "owner"}).status_code == 422
 
@@ -376,3 +376,38 @@ def test_a_reply_to_nothing_answers_nothing(ann):
     assert ann.say(room, "second", reply_to=first["seq"]).json()["reply_to"] == first["seq"]
     assert ann.say(room, "third", reply_to=987654).json()["reply_to"] is None
     assert [m["reply_to"] for m in ann.get(f"/api/rooms/{room}/messages").json()] == [None, first["seq"], None]
+
+
+# ---- details ----
+
+def test_roles_that_are_not_there_are_named(ann):
+    answer = ann.post("/api/rooms", {"name": "ok", "role_ids": [999999999]})
+    assert answer.status_code == 422 and answer.json()["code"] == "validation_error"
+    assert answer.json()["detail"][0]["loc"] == ["body", "role_ids"], answer.text
+
+
+def test_too_large_has_its_code(ann):
+    room = ann.room()["id"]
+    answer = ann.post(f"/api/rooms/{room}/messages", {"content": "x" * 16385})
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_large")
+    assert answer.json()["detail"][0]["loc"] == ["body", "content"]
+    other = ann.post(f"/api/rooms/{room}/messages", {"content": "x" * 16385, "reply_to": "x"}).json()
+    assert other["code"] == "validation_error", "something else is wrong too"
+
+
+def test_a_member_is_made_once(ann, bob):
+    room = ann.room()["id"]
+    first = ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id})
+    assert first.status_code == 201 and first.headers["Location"] == f"/api/rooms/{room}/members/{bob.id}"
+    again = ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id})
+    assert again.status_code == 200 and "Location" not in again.headers and again.json() == first.json()
+    higher = ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id, "level": "moderator"})
+    assert higher.status_code == 200 and higher.json()["level"] == "moderator" and "Location" not in higher.headers
+    assert [ann.delete(f"/api/rooms/{room}/members/{bob.id}").status_code for _ in range(2)] == [204, 404]
+
+
+def test_the_last_owner_is_told_why_they_stay(ann):
+    room = ann.room()["id"]
+    for answer in (ann.post(f"/api/rooms/{room}/leave"), ann.delete(f"/api/rooms/{room}/members/{ann.id}")):
+        assert answer.status_code == 409 and answer.json()["code"] == "conflict"
+        assert "keeps an owner" in answer.json()["detail"], answer.text

@@ -198,7 +198,10 @@ def test_analysts_see_all_usage(daemon, rows):
     rows(f"UPDATE users SET access = 'analyst' WHERE id = {boss.id}")
     boss = daemon.login(boss.name, boss.password)
     own = make(boss)["id"]
-    assert boss.get(f"/api/sessions/{ext}").json()["session_id"] == ext
+    item = boss.get(f"/api/sessions/{ext}").json()
+    assert item["session_id"] == ext and item["id"] != ext
+    for either in (item["id"], item["id"].upper()):
+        assert boss.get(f"/api/sessions/{either}").json() == item, "lists show both ids"
     listed = [i["session_id"] for i in boss.get("/api/sessions?page_size=100").json()["items"]]
     assert ext in listed and own in listed and chat not in listed
     assert boss.get(f"/api/sessions/{chat}").status_code == 404, "chats stay their users'"
@@ -213,6 +216,18 @@ def test_anonymous_setting(parlour, rows):
     answer = daemon.once("GET", "/api/sessions")
     assert answer.status_code == 200 and {i["kind"] for i in answer.json()} == {"usage"}
     assert {i["developer_id"] for i in answer.json()} == {None}
+
+
+def test_links_are_whole(daemon, rows):
+    """However long the filters are that lead to the next page."""
+    user = daemon.register()
+    name = "\u4e2d" * 42
+    for _ in range(3):
+        usage(rows, user, developer=name, model=name)
+    answer = user.get("/api/sessions", params={"developer_id": name, "model": name, "limit": 2})
+    assert len(answer.json()) == 2
+    rest = user.get(answer.links["next"]["url"])
+    assert rest.status_code == 200 and len(rest.json()) == 1, answer.headers["Link"]
 
 
 # ---- guests ----
@@ -247,7 +262,10 @@ def test_log_keeps_eight_characters(parlour):
     daemon.get(f"/api/sessions/{ident}/messages")
     daemon.delete(f"/api/sessions/{ident}?x=1")
     daemon.wait_log(rf"/api/sessions/{ident[:8]}\.\.\.\?x=1")
-    assert ident not in daemon.log_text()
+    escaped = "%" + format(ord(ident[0]), "x") + ident[1:]
+    assert daemon.get(f"/api/sessions/{escaped}?session={ident}&x=2").status_code == 200
+    daemon.wait_log(rf"{ident[1:8]}\.\.\.\?session={ident[:8]}\.\.\.&x=2")
+    assert ident not in daemon.log_text() and ident[1:] not in daemon.log_text()
 
 
 # ---- limits of asking ----
@@ -262,6 +280,15 @@ def test_limit_per_session(parlour):
     assert answers[-1].json()["error"] == "Rate limit exceeded: 10 per 1 minute"
     assert answers[0].headers["RateLimit"].startswith('"ask-session";r=9')
     assert user.post("/api/chat", {"message": "Hello", "session_id": two}).status_code == 200
+
+
+def test_limit_per_session_wherever_it_is_asked_from(parlour):
+    """A guest's session has one limit, not one per address."""
+    daemon = parlour(workers=2, guest="on", rate_ask_session="10/min", rate_ask="30/min", trusted_proxies="127.0.0.1")
+    made = daemon.post("/api/sessions").json()["id"]
+    codes = [daemon.post("/api/chat", {"message": "Hello", "session_id": made},
+                         headers={"X-Forwarded-For": f"192.0.2.{i}"}).status_code for i in range(14)]
+    assert codes == [200] * 10 + [429] * 4
 
 
 def test_limit_per_user(parlour):

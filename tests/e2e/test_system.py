@@ -204,6 +204,21 @@ def test_metrics_are_for_the_operator(parlour):
 
 # ---- headers ----
 
+def test_requests_are_counted_once(parlour):
+    daemon = parlour(metrics_listen="127.0.0.1:0")
+    address = daemon.listening("operator")[0]
+
+    def figure():
+        text = httpx.get(f"http://{address}/metrics", **PLAIN).text
+        return int(re.search(r'^parlour_http_requests_total\{[^}]*2xx[^}]*\} (\d+)', text, re.M).group(1))
+
+    before = figure()
+    for _ in range(20):
+        daemon.get("/livez")
+    wait_for(lambda: figure() - before >= 20)
+    assert figure() - before < 40, "and the readings of the figures"
+
+
 def test_headers_of_every_reply(shared):
     for path, status in (("/livez", 200), ("/nothing", 404), ("/api/auth/me", 401)):
         answer = shared.get(path)
@@ -223,6 +238,8 @@ def test_unknown_routes(shared):
 def test_head_and_options(shared):
     head = shared.http.head("/livez")
     assert head.status_code == 200 and head.content == b""
+    wrong = shared.http.delete("/api/rooms")
+    assert wrong.status_code == 405 and wrong.json()["detail"] == "Method Not Allowed"
     options = shared.http.options("/api/rooms")
     assert options.status_code in (200, 204) and {"GET", "POST"} <= {m.strip() for m in options.headers["Allow"].split(",")}
 
