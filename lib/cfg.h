@@ -71,7 +71,9 @@ struct pl_cfg {
  */
 bool pl_cfg_read(struct pl_cfg *cfg, const char *path, const char *const *overrides, int overrides_count)
     __attribute__((warn_unused_result));
-/* One setting's current value as a file would have it (rates, sizes, times in their short form). Secrets: "(secret)". */
+/*
+ * One setting's current value as a file would have it (rates, sizes, times in their short form). Secrets: "(secret)".
+ */
 const char *pl_cfg_text(const struct pl_cfg *cfg, const struct pl_setting *setting, struct pl_pool *pool);
 const struct pl_setting *pl_cfg_find(const struct pl_schema *schema, const char *name);
 

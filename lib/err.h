@@ -44,7 +44,9 @@ struct pl_err {
 const struct pl_err_info *pl_err_info(enum pl_code code);
 /* The sentence: err->detail, or the table's text. */
 const char *pl_err_text(const struct pl_err *err);
-/* Fills *err; fmt NULL = the table's text. Returns false, so that `return pl_err_set(...)` reads well. err may be NULL. */
+/*
+ * Fills *err; fmt NULL = the table's text. Returns false, so that `return pl_err_set(...)` reads well. err may be NULL.
+ */
 bool pl_err_set(struct pl_err *err, enum pl_code code, const char *fmt, ...) PL_PRINTF(3, 4);
 /* PL_E_INVALID with one field; further calls append. `pool` holds the texts. */
 bool pl_err_field(struct pl_err *err, struct pl_pool *pool, const char *loc, const char *type, const char *fmt, ...)

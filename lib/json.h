@@ -24,7 +24,8 @@ struct pl_jval {
 	bool truth;			/* PL_J_BOOL */
 	struct pl_str key;		/* inside an object */
 	struct pl_str text;		/* PL_J_STRING decoded; PL_J_NUMBER as written */
-	struct pl_str raw;		/* the value as it stood in the input, quotes included (borrowed from the input) */
+	/* the value as it stood in the input, quotes included (borrowed from the input) */
+	struct pl_str raw;
 	int count;			/* children */
 	struct pl_jval *first, *next;
 };
@@ -34,7 +35,8 @@ struct pl_jval {
  * The result borrows from `text` where it can; keep `text` as long as the pool.
  */
 const struct pl_jval *pl_json_parse(struct pl_pool *pool, struct pl_str text, struct pl_err *err) PL_MUSTCHECK;
-const struct pl_jval *pl_json_get(const struct pl_jval *object, const char *key);	/* NULL when absent or no object */
+/* NULL when absent or no object */
+const struct pl_jval *pl_json_get(const struct pl_jval *object, const char *key);
 struct pl_str pl_json_str(const struct pl_jval *value);		/* absent unless a string */
 /* Integer without fraction or exponent in [min, max]; false otherwise (NULL included). */
 bool pl_json_i64(const struct pl_jval *value, int64_t min, int64_t max, int64_t *out_r) PL_MUSTCHECK;
@@ -57,7 +59,8 @@ void pl_jw_key(struct pl_jw *w, const char *key);		/* a key of ours: plain ASCII
 void pl_jw_str(struct pl_jw *w, struct pl_str value);		/* absent writes null */
 void pl_jw_cstr(struct pl_jw *w, const char *value);
 void pl_jw_i64(struct pl_jw *w, int64_t value);
-void pl_jw_f64(struct pl_jw *w, double value);			/* shortest form that reads back; NaN and Inf write null */
+/* shortest form that reads back; NaN and Inf write null */
+void pl_jw_f64(struct pl_jw *w, double value);
 void pl_jw_bool(struct pl_jw *w, bool value);
 void pl_jw_null(struct pl_jw *w);
 void pl_jw_time(struct pl_jw *w, int64_t wall_us);		/* RFC 3339 string */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Argon2id hashes (RFC 9106) in the PHC string form; slow on purpose: only the hasher process calls these. Hashes of
- * bcrypt ($2a$, $2b$, $2y$, cost up to 16) are verified too: accounts that were imported have them until the first login.
+ * bcrypt ($2a$, $2b$, $2y$, cost up to 16) are verified too: accounts that were imported have them until the first
+ * login.
  */
 #ifndef PL_PASSWD_H
 #define PL_PASSWD_H

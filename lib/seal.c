@@ -57,7 +57,8 @@ bool pl_seal_ring_load(struct pl_seal_ring *ring, const char *path, char why[256
 		if (ring->count == PL_SEAL_KEYS)
 			snprintf(why, 256, "%s:%d: at most %d keys", path, number, PL_SEAL_KEYS);
 		else if (text.len != 64 || !pl_unhex(text, ring->keys[ring->count].key, 32))
-			snprintf(why, 256, "%s:%d: a key is 64 hex digits; make one with: openssl rand -hex 32", path, number);
+			snprintf(why, 256, "%s:%d: a key is 64 hex digits; make one with: openssl rand -hex 32", path,
+			    number);
 		else
 			key_name(&ring->keys[ring->count++]);
 	}
@@ -116,8 +117,9 @@ bool pl_unseal(struct pl_pool *pool, const struct pl_seal_ring *ring, struct pl_
 	good = EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key, in + 1 + ID_BYTES) == 1 &&
 	    EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)context.ptr, (int)context.len) == 1 &&
 	    EVP_DecryptUpdate(ctx, plain.ptr, &n, in + HEAD_BYTES, (int)length) == 1 &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, (void *)(uintptr_t)(in + HEAD_BYTES + length)) == 1 &&
-	    EVP_DecryptFinal_ex(ctx, plain.ptr + length, &n) == 1;
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_BYTES,
+	    (void *)(uintptr_t)(in + HEAD_BYTES + length)) == 1 && EVP_DecryptFinal_ex(ctx, plain.ptr + length,
+	    &n) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	*plain_r = good ? pl_strn((const char *)plain.ptr, length) : PL_STR_NONE;
 	return good;

@@ -2,8 +2,8 @@
 /*
  * Sealing small secrets for the database: AES-256-GCM (NIST SP 800-38D) under a key ring that lies outside it.
  *
- * A sealed value is version (1 byte), key id (8 bytes), nonce (12), ciphertext, tag (16). `context` is bound as additional
- * data, so that a value moved to another row does not open.
+ * A sealed value is version (1 byte), key id (8 bytes), nonce (12), ciphertext, tag (16). `context` is bound as
+ * additional data, so that a value moved to another row does not open.
  */
 #ifndef PL_SEAL_H
 #define PL_SEAL_H
@@ -23,7 +23,8 @@ void pl_seal_ring_derive(struct pl_seal_ring *ring, const void *secret, size_t b
 /* Lines of 64 hex digits, the newest first; '#' comments. Errors: a sentence in why[]. */
 bool pl_seal_ring_load(struct pl_seal_ring *ring, const char *path, char why[256]) PL_MUSTCHECK;
 /* Sealed bytes in pool. */
-struct pl_str pl_seal(struct pl_pool *pool, const struct pl_seal_ring *ring, struct pl_str context, struct pl_str plain);
+struct pl_str pl_seal(struct pl_pool *pool, const struct pl_seal_ring *ring, struct pl_str context,
+    struct pl_str plain);
 /* false: not sealed by a key of the ring, moved, or damaged. plain_r is in pool and wiped when the pool dies. */
 bool pl_unseal(struct pl_pool *pool, const struct pl_seal_ring *ring, struct pl_str context, struct pl_str sealed,
     struct pl_str *plain_r) PL_MUSTCHECK;

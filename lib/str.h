@@ -49,7 +49,9 @@ bool pl_str_i64(struct pl_str s, int64_t min, int64_t max, int64_t *out_r) PL_MU
 
 /* Strict UTF-8 (RFC 3629: no overlong forms, no surrogates, none above U+10FFFF) without U+0000. */
 bool pl_utf8_ok(const char *text, size_t len) PL_MUSTCHECK;
-/* The same over a stream: *state 0 at the start; returns false at the first bad byte; complete when *state is 0 again. */
+/*
+ * The same over a stream: *state 0 at the start; returns false at the first bad byte; complete when *state is 0 again.
+ */
 bool pl_utf8_feed(uint32_t *state, const char *text, size_t len) PL_MUSTCHECK;
 /* Longest prefix of at most `max` bytes that does not cut a character. */
 size_t pl_utf8_cut(const char *text, size_t len, size_t max);

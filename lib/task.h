@@ -29,8 +29,8 @@ struct pl_caller {
 };
 
 /*
- * The Idempotency-Key whose work a task does. While a task has it, its writes carry it to PostgreSQL, which notes with the
- * work that it was done. `id` belongs to the key alone: what is made under it may be called so.
+ * The Idempotency-Key whose work a task does. While a task has it, its writes carry it to PostgreSQL, which notes with
+ * the work that it was done. `id` belongs to the key alone: what is made under it may be called so.
  */
 struct pl_once {
 	int64_t user_id;		/* 0: nobody */

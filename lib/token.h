@@ -32,7 +32,8 @@ bool pl_token_key_load(struct pl_pool *pool, const char *path, struct pl_token_k
 struct pl_str pl_token_sign(struct pl_pool *pool, const struct pl_token_key *key, const char *issuer,
     const struct pl_token *token);
 /*
- * Verifies alg == HS256, kid, typ, iss, aud, sub, sid, iat (leeway 60 s), exp (no leeway), nbf if there; text of at most
+ * Verifies alg == HS256, kid, typ, iss, aud, sub, sid, iat (leeway 60 s), exp (no leeway), nbf if there; text of at
+ * most
  * 1,024 bytes. Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED (good signature, past exp; token_r is filled).
  */
 bool pl_token_verify(struct pl_str text, const struct pl_token_key *key, const char *issuer, enum pl_token_type type,

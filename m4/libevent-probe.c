@@ -35,7 +35,8 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 /* Sends one request, turns the loop for 200 ms, returns how many requests ran. */
 static int try_request(struct event_base *base, unsigned short port, const char *text)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
 	struct timeval wait = { 0, 200000 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Puts the layers together in a worker and in the clerk, and takes them apart again. The only file that knows all of them.
+ * Puts the layers together in a worker and in the clerk, and takes them apart again. The only file that knows all of
+ * them.
  */
 #include <stdio.h>
 
@@ -119,7 +120,8 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.session_live = session_live_new(&svc);
 	svc.knowledge = knowledge_watch_new(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
-	http_hooks = (struct http_hooks){ .request = dispatch_request, .admit = dispatch_admit, .finished = dispatch_finished, .arg = &svc };
+	http_hooks = (struct http_hooks){ .request = dispatch_request, .admit = dispatch_admit,
+		.finished = dispatch_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
 	retry = evtimer_new(worker->base, load_revoked, NULL);
 	if (svc.db == NULL || retry == NULL) {

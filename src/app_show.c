@@ -26,7 +26,8 @@ static void show_routes(const struct config *config, FILE *out)
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
 	static const char *const who[] = { "anybody", "anybody*", "user" };
 
-	fprintf(out, "\n# routes: method path, who may call, rate class and rate, counted by, largest body, deadline\n");
+	fprintf(out,
+	    "\n# routes: method path, who may call, rate class and rate, counted by, largest body, deadline\n");
 	for (int i = 0; i < routes_count; i++) {
 		const struct route *r = &routes[i];
 		const struct pl_rate *rate = limit_rate(config, r->klass);
@@ -36,8 +37,9 @@ static void show_routes(const struct config *config, FILE *out)
 			pl_rate_text(rate, text);
 		else if (rate != NULL)
 			snprintf(text, sizeof(text), "off");
-		fprintf(out, "%-6s %-46s %-8s %-6s %-20s %-20s %7zu B %6lld ms\n", methods[__builtin_ctz(r->method)], r->path,
-		    who[r->who], limit_name(r->klass), text, limit_counts_by(r->klass), r->body_bytes, (long long)r->deadline_ms);
+		fprintf(out, "%-6s %-46s %-8s %-6s %-20s %-20s %7zu B %6lld ms\n", methods[__builtin_ctz(r->method)],
+		    r->path, who[r->who], limit_name(r->klass), text, limit_counts_by(r->klass), r->body_bytes,
+		    (long long)r->deadline_ms);
 	}
 	for (int i = 0; i < ws_routes_count; i++)
 		fprintf(out, "WS     %-46s %s\n", ws_routes[i].path, ws_routes[i].summary);
@@ -52,8 +54,8 @@ static void show_limits(const struct config *config, FILE *out)
 
 		if (rate->burst > 0)
 			pl_rate_text(rate, text);
-		fprintf(out, "%-12s %-20s burst %lld, then one every %.3f s, per %s\n", limit_name(k), text, (long long)rate->burst,
-		    (double)rate->interval_ns / 1e9, limit_counts_by(k));
+		fprintf(out, "%-12s %-20s burst %lld, then one every %.3f s, per %s\n", limit_name(k), text,
+		    (long long)rate->burst, (double)rate->interval_ns / 1e9, limit_counts_by(k));
 	}
 }
 
@@ -62,7 +64,8 @@ static void show_connections(const struct config *config, FILE *out)
 	const struct settings *s = &config->s;
 	int64_t held = 2 * s->workers + 1, rest = s->db_connections - held;
 
-	fprintf(out, "\n# database connections: %lld in all = 2 per worker x %lld + 1 for the clerk + %lld for transactions "
+	fprintf(out,
+	    "\n# database connections: %lld in all = 2 per worker x %lld + 1 for the clerk + %lld for transactions "
 	    "(%lld per worker)\n", (long long)s->db_connections, (long long)s->workers, (long long)rest,
 	    (long long)(rest / s->workers > 0 ? rest / s->workers : 1));
 }
@@ -88,14 +91,14 @@ static void show_trace(const struct shm_trace_rec *t, struct pl_buf *out)
 	char when[PL_TIME_LEN + 1] = "";
 
 	pl_time_format(t->wall_us, when);
-	pl_buf_addf(out, "request   %s\nfinished  %s by worker %d\nrequest   %s %s\nclient    %s%s%s\n", t->request_id, when, t->slot,
-	    t->method, t->route, t->addr, t->user[0] != '\0' ? " as " : "", t->user);
+	pl_buf_addf(out, "request   %s\nfinished  %s by worker %d\nrequest   %s %s\nclient    %s%s%s\n", t->request_id,
+	    when, t->slot, t->method, t->route, t->addr, t->user[0] != '\0' ? " as " : "", t->user);
 	pl_buf_addf(out, "outcome   %d%s%s\ntime      %.3f ms, of it %.3f ms PostgreSQL", t->status,
 	    t->error[0] != '\0' ? " " : "", t->error, (double)t->total_us / 1000, (double)t->sql_us / 1000);
 	if (t->upstream[0] != '\0')
 		pl_buf_addf(out, ", %.3f ms upstream %s", (double)t->upstream_us / 1000, t->upstream);
-	pl_buf_addf(out, "\nlimits    %s\nbytes     %u in, %u out\n", t->classes[0] != '\0' ? t->classes : "none", t->in_bytes,
-	    t->out_bytes);
+	pl_buf_addf(out, "\nlimits    %s\nbytes     %u in, %u out\n", t->classes[0] != '\0' ? t->classes : "none",
+	    t->in_bytes, t->out_bytes);
 }
 
 void app_render(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out)
@@ -107,5 +110,6 @@ void app_render(const struct shm *shm, const char *what, const char *arg, struct
 	else if (arg != NULL && shm_trace_find(shm, pl_str(arg), &trace))
 		show_trace(&trace, out);
 	else
-		pl_buf_addf(out, "no such request: the last %u of each worker are kept, and they must have finished\n", SHM_TRACES);
+		pl_buf_addf(out, "no such request: the last %u of each worker are kept, and they must have finished\n",
+		    SHM_TRACES);
 }

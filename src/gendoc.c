@@ -27,8 +27,9 @@
 /* What may stand behind the equals sign: "number, 1 to 64 processes". */
 static void add_type(struct pl_buf *out, const struct pl_setting *row)
 {
-	static const char *const words[] = { [PL_SET_BOOL] = "on | off", [PL_SET_INT] = "number", [PL_SET_SIZE] = "size",
-		[PL_SET_TIME] = "time", [PL_SET_STR] = "text", [PL_SET_SECRET] = "text, never printed", [PL_SET_RATE] = "rate",
+	static const char *const words[] = { [PL_SET_BOOL] = "on | off", [PL_SET_INT] = "number",
+		[PL_SET_SIZE] = "size", [PL_SET_TIME] = "time", [PL_SET_STR] = "text",
+		    [PL_SET_SECRET] = "text, never printed", [PL_SET_RATE] = "rate",
 		[PL_SET_LIST] = "list", [PL_SET_MODE] = "octal mode" };
 	char low[PL_CFG_NUMBER_LEN], high[PL_CFG_NUMBER_LEN];
 
@@ -97,18 +98,24 @@ static void conf_rows(struct pl_buf *out, const struct pl_setting *rows, size_t 
 
 static void conf_write(struct pl_buf *out)
 {
-	conf_text(out, "## ", PL_STR("Configuration of parlourd " PARLOUR_VERSION ": every setting with its default. Remove the "
+	conf_text(out, "## ",
+	    PL_STR("Configuration of parlourd "
+	    "" PARLOUR_VERSION ": every setting with its default. Remove the "
 	    "\"# \" before a setting to change it. Lines that start with ## explain the setting below them."));
 	pl_buf_adds(out, "##\n");
-	conf_text(out, "## ", PL_STR("In brackets: what may be written, and whether a reload (parlourctl reload) is enough or a "
-	    "restart is needed. Sizes: 512, 64k, 4M, 1G. Times: 500ms, 5s, 10min, 24h, 7d. Rates: 5/min, 10/s burst 50, off. "
+	conf_text(out, "## ",
+	    PL_STR("In brackets: what may be written, and whether a reload (parlourctl reload) is enough or a "
+	    "restart is needed. Sizes: 512, 64k, 4M, 1G. Times: 500ms, 5s, 10min, 24h, 7d. Rates: 5/min, 10/s "
+	    "burst 50, off. "
 	    "Lists: separated by commas or blanks. Comments stand on lines of their own."));
 	pl_buf_adds(out, "##\n");
 	conf_text(out, "## ", PL_STR("Check it: parlourd -t. The manual: parlour.conf(5)."));
 	conf_rows(out, settings_schema.settings, settings_schema.count, "# ");
 	pl_buf_adds(out, "\n\n");
-	conf_text(out, "## ", PL_STR("Servers of models: any number of sections, each with a NAME of its own, below all other "
-	    "settings. The built-in upstream `local` needs none. An example; key_file, url and model are what it takes:"));
+	conf_text(out, "## ",
+	    PL_STR("Servers of models: any number of sections, each with a NAME of its own, below all other "
+	    "settings. The built-in upstream `local` needs none. An example; key_file, url and model are what it "
+	    "takes:"));
 	pl_buf_adds(out, "##\n#[llm openai]\n");
 	conf_rows(out, settings_schema.group_settings, settings_schema.group_count, "#");
 }
@@ -122,7 +129,8 @@ static void mdoc_text(struct pl_buf *out, struct pl_str text)
 
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
-		bool ends = c == '.' && i + 2 < text.len && text.ptr[i + 1] == ' ' && text.ptr[i + 2] >= 'A' && text.ptr[i + 2] <= 'Z';
+		bool ends = c == '.' && i + 2 < text.len && text.ptr[i + 1] == ' ' && text.ptr[i + 2] >= 'A' &&
+		    text.ptr[i + 2] <= 'Z';
 
 		pl_buf_adds(out, start && (c == '.' || c == '\'') ? "\\&" : "");
 		pl_buf_adds(out, c == '\\' ? "\\e" : (char[]){ c, '\0' });
@@ -171,7 +179,8 @@ static void man_rows(struct pl_buf *out, const struct pl_setting *rows, size_t c
 		pl_buf_adds(out, ".Bl -tag -width Ds\n");
 	for (size_t i = 0; i < count; i++) {
 		if (headings && strcmp(section, rows[i].section) != 0)
-			pl_buf_addf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", i > 0 ? ".El\n" : "", section = rows[i].section);
+			pl_buf_addf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", i > 0 ? ".El\n" : "",
+			    section = rows[i].section);
 		man_setting(out, &rows[i]);
 	}
 	pl_buf_adds(out, ".El\n");
@@ -220,8 +229,8 @@ static void man_answers(struct pl_buf *out, const struct route *r)
 static void man_route(struct pl_buf *out, const struct route *r)
 {
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
-	static const char *const who[] = { [WHO_ANY] = "No token is looked at", [WHO_OPT] = "A token counts if there is one",
-		[WHO_USER] = "Needs a token" };
+	static const char *const who[] = { [WHO_ANY] = "No token is looked at",
+		[WHO_OPT] = "A token counts if there is one", [WHO_USER] = "Needs a token" };
 
 	pl_buf_addf(out, ".It Cm %s Pa %s\n", methods[__builtin_ctz(r->method)], r->path);
 	mdoc_text(out, pl_str(pl_sprintf(out->pool, "%s.", r->summary)));
@@ -274,8 +283,9 @@ static const char *range_of(struct pl_pool *pool, const struct shape_field *f, c
 
 static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 {
-	static const char *const plain[] = { [T_STR] = "text", [T_NAME] = "name", [T_EMAIL] = "address", [T_PASSWORD] = "text",
-		[T_CONTENT] = "text", [T_ID] = "id", [T_I64] = "number", [T_F64] = "number", [T_BOOL] = "boolean",
+	static const char *const plain[] = { [T_STR] = "text", [T_NAME] = "name", [T_EMAIL] = "address",
+		[T_PASSWORD] = "text", [T_CONTENT] = "text", [T_ID] = "id", [T_I64] = "number", [T_F64] = "number",
+		    [T_BOOL] = "boolean",
 		[T_TIME] = "time", [T_UUID] = "UUID", [T_IDS] = "array of ids", [T_JSON] = "JSON" };
 
 	switch (f->type) {
@@ -290,7 +300,8 @@ static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 		return pl_sprintf(pool, "%s bytes", range_of(pool, f, plain[f->type]));
 	case T_STR:
 	case T_NAME:
-		return f->max > 0 ? pl_sprintf(pool, "%s characters", range_of(pool, f, plain[f->type])) : plain[f->type];
+		return f->max > 0 ? pl_sprintf(pool, "%s characters", range_of(pool, f, plain[f->type])) :
+		    plain[f->type];
 	default:
 		return range_of(pool, f, plain[f->type]);
 	}
@@ -398,7 +409,8 @@ static void man_metrics(struct pl_buf *out)
 /* ---- pages ---- */
 
 static const struct { const char *name; void (*write)(struct pl_buf *out); } tables[] = {
-	{ "@SETTINGS@\n", man_settings }, { "@UPSTREAM_SETTINGS@\n", man_upstream_settings }, { "@ROUTES@\n", man_routes },
+	{ "@SETTINGS@\n", man_settings }, { "@UPSTREAM_SETTINGS@\n", man_upstream_settings },
+	    { "@ROUTES@\n", man_routes },
 	{ "@WSROUTES@\n", man_ws_routes }, { "@SHAPES@\n", man_shapes }, { "@ERRORS@\n", man_errors },
 	{ "@LIMITS@\n", man_limits }, { "@METRICS@\n", man_metrics },
 };

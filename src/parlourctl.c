@@ -36,7 +36,8 @@ struct ctl {
 	struct config *config;		/* read when first needed */
 };
 
-struct verb { const char *name; int (*run)(struct ctl *ctl); int args; const char *usage, *text; };	/* args -1: run() counts them */
+/* args -1: run() counts them */
+struct verb { const char *name; int (*run)(struct ctl *ctl); int args; const char *usage, *text; };
 
 static int usage(FILE *out);
 
@@ -174,7 +175,8 @@ static int run_initdb(struct ctl *ctl)
 	char why[512];
 
 	if (ctl->dsn == NULL && !ctl->print)
-		return complain("initdb needs --dsn: a connection string of a superuser, e.g. --dsn 'host=/run/postgresql "
+		return complain("initdb needs --dsn: a connection string of a superuser, e.g. --dsn "
+		    "'host=/run/postgresql "
 		    "user=postgres dbname=postgres'; --print only shows the statements", USAGE);
 	result = db_admin_init(&opts, stdout, why);
 	return result == MIGRATE_OK ? 0 : complain(why, (int)result);
@@ -182,8 +184,8 @@ static int run_initdb(struct ctl *ctl)
 
 static int run_import(struct ctl *ctl)
 {
-	struct ctl_import_opts opts = { .dsn = need_dsn(ctl), .kind = ctl->argv[0], .path = ctl->argv[1], .source = ctl->source,
-		.dry_run = ctl->dry_run };
+	struct ctl_import_opts opts = { .dsn = need_dsn(ctl), .kind = ctl->argv[0], .path = ctl->argv[1],
+		.source = ctl->source, .dry_run = ctl->dry_run };
 	char why[512] = "";
 	int status;
 
@@ -211,8 +213,8 @@ static int run_knowledge(struct ctl *ctl)
 
 static int run_price(struct ctl *ctl)
 {
-	struct ctl_price_opts opts = { .dsn = need_dsn(ctl), .upstream = ctl->upstream, .from = ctl->from, .argc = ctl->argc,
-		.argv = ctl->argv };
+	struct ctl_price_opts opts = { .dsn = need_dsn(ctl), .upstream = ctl->upstream, .from = ctl->from,
+		.argc = ctl->argc, .argv = ctl->argv };
 	char why[512] = "";
 	int status;
 
@@ -233,7 +235,8 @@ static int run_genkey(struct ctl *ctl)
 
 	if (fd < 0) {
 		snprintf(why, sizeof(why), "cannot create %s: %s%s", ctl->argv[0], strerror(errno),
-		    errno == EEXIST ? " (a new key would end all logins; move the old one away first if you want that)" : "");
+		    errno == EEXIST ?
+		    " (a new key would end all logins; move the old one away first if you want that)" : "");
 		return complain(why, CANNOT_CREATE);
 	}
 	pl_random(random, sizeof(random));
@@ -272,7 +275,8 @@ static const struct verb verbs[] = {
 	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
 	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
 	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN]", "account cfo/demo, room lobby, role assistant" },
-	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]", "usage, series, users, roles, rooms or messages" },
+	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]",
+	    "usage, series, users, roles, rooms or messages" },
 	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
 	{ "price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
 	  "what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]" },
@@ -292,8 +296,10 @@ static int usage(FILE *out)
 
 static bool read_options(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' }, { "print", 0, NULL, 'p' },
-		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "upstream", 1, NULL, 'u' }, { "from", 1, NULL, 'f' },
+	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' },
+		{ "print", 0, NULL, 'p' },
+		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "upstream", 1, NULL, 'u' },
+		    { "from", 1, NULL, 'f' },
 		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int letter;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The page behind the link that mail and Slack carry. GET only shows, because programs that look into mails follow links;
- * POST answers.
+ * The page behind the link that mail and Slack carry. GET only shows, because programs that look into mails follow
+ * links; POST answers.
  */
 #include "api/call.h"
 #include "clock.h"
@@ -122,8 +122,9 @@ static void add_choice(struct pl_buf *out, struct pl_pool *pool, struct pl_str o
 	const struct pl_jval *list = options.ptr != NULL ? pl_json_parse(pool, options, &err) : NULL;
 
 	if (list == NULL) {
-		pl_buf_adds(out, "<p><label>Answer<br><textarea name=\"answer\" rows=\"5\" maxlength=\"4000\" required></textarea>"
-		    "</label></p>\n");
+		pl_buf_adds(out,
+		    "<p><label>Answer<br><textarea name=\"answer\" rows=\"5\" maxlength=\"4000\" "
+		    "required></textarea></label></p>\n");
 		return;
 	}
 	for (const struct pl_jval *v = list->first; v != NULL; v = v->next) {
@@ -140,7 +141,8 @@ static void add_forms(struct pl_buf *out, struct pl_pool *pool, const struct fee
 	pl_buf_adds(out, "<form method=\"post\">\n");
 	add_choice(out, pool, r->options);
 	pl_buf_adds(out, "<p><label>Comment<br><input name=\"comment\" maxlength=\"2000\"></label></p>\n"
-	    "<p><button>Answer</button></p></form>\n<form method=\"post\"><input type=\"hidden\" name=\"decline\" value=\"true\">"
+	    "<p><button>Answer</button></p></form>\n<form method=\"post\"><input type=\"hidden\" name=\"decline\" "
+	    "value=\"true\">"
 	    "<p><label>Or decline, because<br><input name=\"comment\" maxlength=\"2000\" required></label></p>"
 	    "<p><button>Decline</button></p></form>\n");
 }
@@ -192,7 +194,8 @@ static void on_answered(void *arg, const bool *done, const struct pl_err *err)
 	if (err != NULL)
 		say_error(call, err);
 	else
-		repo_feedback_request_get(call->svc->db, call->req->task, *(struct pl_str *)call->flow, 0, on_told, call);
+		repo_feedback_request_get(call->svc->db, call->req->task, *(struct pl_str *)call->flow, 0, on_told,
+		    call);
 }
 
 void api_answer_post(struct call *call)
@@ -209,6 +212,6 @@ void api_answer_post(struct call *call)
 	else if (!decline && in->answer.ptr == NULL)
 		say(call, 422, "No answer", "Go back and give an answer.");
 	else
-		repo_feedback_request_answer(call->svc->db, call->req->task, *id, 0, decline, in->answer, in->comment, on_answered,
-		    call);
+		repo_feedback_request_answer(call->svc->db, call->req->task, *id, 0, decline, in->answer, in->comment,
+		    on_answered, call);
 }

@@ -33,8 +33,8 @@ static void reply_tokens(void *arg, const struct auth_tokens *tokens, const stru
 		return;
 	}
 	user_shape(&user, &tokens->user);
-	out = (struct token_out){ .access_token = tokens->access, .refresh_token = tokens->refresh, .token_type = PL_STR("bearer"),
-		.expires_in = tokens->expires_in_s, .user = &user };
+	out = (struct token_out){ .access_token = tokens->access, .refresh_token = tokens->refresh,
+		.token_type = PL_STR("bearer"), .expires_in = tokens->expires_in_s, .user = &user };
 	if (call->route->status == 201)
 		call_location(call, "/api/auth/me");
 	call_reply(call, &shape_token_out, &out);
@@ -69,7 +69,8 @@ void api_register(struct call *call)
 	int64_t made;
 
 	if (call_made_id(call, &made)) {
-		auth_register_again(call->svc, call->req->config, call->req->task, made, client_of(call), reply_tokens, call);
+		auth_register_again(call->svc, call->req->config, call->req->task, made, client_of(call), reply_tokens,
+		    call);
 	} else if (s->registration == REGISTRATION_CLOSED) {
 		struct pl_err err = { 0 };
 
@@ -178,7 +179,8 @@ static void reply_logins(void *arg, const struct login_list *list, const struct 
 
 		items[i] = (struct login_session_out){ .id = l->id, .created_at = l->created_us,
 			.last_used_at = l->last_used_us > 0 ? l->last_used_us : SHAPE_NONE, .expires_at = l->expires_us,
-			.address = l->address, .user_agent = l->user_agent, .current = l->id == call->req->task->who.login_id };
+			.address = l->address, .user_agent = l->user_agent,
+			.current = l->id == call->req->task->who.login_id };
 	}
 	call_reply_list(call, &shape_login_session_out, items, list->count);
 }

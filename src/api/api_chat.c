@@ -83,8 +83,8 @@ static void on_session(void *arg, const struct session *session, const struct pl
 	if (err != NULL)
 		call_fail(call, err);
 	else
-		session_talk(call->svc, call->req->config, call->req->task, session, in->message, chat->stream ? on_delta : NULL,
-		    on_answer, chat);
+		session_talk(call->svc, call->req->config, call->req->task, session, in->message,
+		    chat->stream ? on_delta : NULL, on_answer, chat);
 }
 
 /* One session, one key, however its id is written. */
@@ -109,7 +109,8 @@ void api_chat(struct call *call)
 	if (!session_admits(call) || !call_limits(call, LIMIT_ASK, limit_key(call, in->session_id)))
 		return;
 	if (in->session_id.ptr != NULL)
-		repo_session_get(call->svc->db, call->req->task, in->session_id, session_caller_of(call), on_session, chat);
+		repo_session_get(call->svc->db, call->req->task, in->session_id, session_caller_of(call), on_session,
+		    chat);
 	else
 		session_make(call->svc, call->req->config, call->req->task, &any, on_session, chat);
 }

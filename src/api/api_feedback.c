@@ -53,9 +53,11 @@ void api_feedback_give(struct call *call)
 		.comment = in->comment };
 
 	if (call_made_id(call, &call->id))
-		repo_feedback_list(call->svc->db, call->req->task, who->user_id, call->id - 1, 1, on_given_before, call);
+		repo_feedback_list(call->svc->db, call->req->task, who->user_id, call->id - 1, 1, on_given_before,
+		    call);
 	else
-		repo_feedback_give(call->svc->db, call->req->task, who->user_id, who->access, &feedback, on_given, call);
+		repo_feedback_give(call->svc->db, call->req->task, who->user_id, who->access, &feedback, on_given,
+		    call);
 }
 
 static void on_list(void *arg, const struct feedback_list *list, const struct pl_err *err)
@@ -79,8 +81,8 @@ void api_feedback_list(struct call *call)
 {
 	const struct list_query *q = call->query;
 
-	repo_feedback_list(call->svc->db, call->req->task, call->req->task->who.user_id, q->after == SHAPE_NONE ? 0 : q->after,
-	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
+	repo_feedback_list(call->svc->db, call->req->task, call->req->task->who.user_id,
+	    q->after == SHAPE_NONE ? 0 : q->after, q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
 }
 
 static void on_withdrawn(void *arg, const bool *done, const struct pl_err *err)
@@ -94,5 +96,6 @@ static void on_withdrawn(void *arg, const bool *done, const struct pl_err *err)
 void api_feedback_withdraw(struct call *call)
 {
 	if (call_id(call, 0, &call->id))
-		repo_feedback_withdraw(call->svc->db, call->req->task, call->req->task->who.user_id, call->id, on_withdrawn, call);
+		repo_feedback_withdraw(call->svc->db, call->req->task, call->req->task->who.user_id, call->id,
+		    on_withdrawn, call);
 }

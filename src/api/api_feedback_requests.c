@@ -15,12 +15,14 @@ static void request_shape(struct feedback_request_out *out, const struct feedbac
 	bool own = pl_str_is(r->asker, call->req->task->who.name);
 
 	*channel = (struct channel){ .kind = r->channel, .destination = r->destination };
-	*out = (struct feedback_request_out){ .id = r->id, .status = r->status, .outcome = r->outcome, .answer = r->answer,
-		.comment = r->comment, .answered_by = r->answered_by, .answered_via = r->answered_via, .question = r->question,
-		.context = r->context, .channel = channel, .options = r->options, .on_timeout = r->on_timeout, .asker = r->asker,
+	*out = (struct feedback_request_out){ .id = r->id, .status = r->status, .outcome = r->outcome,
+		.answer = r->answer, .comment = r->comment, .answered_by = r->answered_by,
+		.answered_via = r->answered_via, .question = r->question, .context = r->context, .channel = channel,
+		.options = r->options, .on_timeout = r->on_timeout, .asker = r->asker,
 		.run_id = own ? r->run_id : PL_STR_NONE, .state = own ? r->state : PL_STR_NONE,
 		.delivery_error = r->delivery_error, .created_at = r->created_us, .due_at = r->due_us,
-		.sent_at = r->sent_us > 0 ? r->sent_us : SHAPE_NONE, .timed_out_at = r->timed_out_us > 0 ? r->timed_out_us : SHAPE_NONE,
+		.sent_at = r->sent_us > 0 ? r->sent_us : SHAPE_NONE,
+		.timed_out_at = r->timed_out_us > 0 ? r->timed_out_us : SHAPE_NONE,
 		.ended_at = r->ended_us > 0 ? r->ended_us : SHAPE_NONE };
 }
 
@@ -45,8 +47,8 @@ static void on_news(void *arg, const struct feedback_request *request, const str
 	struct call *call = arg;
 
 	if (err == NULL)
-		request_tell(call->svc, call->route->status == 201 ? "created" : pl_str_c(call->req->task->pool, request->status),
-		    request);
+		request_tell(call->svc, call->route->status == 201 ? "created" : pl_str_c(call->req->task->pool,
+		    request->status), request);
 	on_request(call, request, err);
 }
 
@@ -101,14 +103,16 @@ static bool check_channel(struct call *call, const struct channel *channel, stru
 	if (slack) {
 		*destination_r = PL_STR("webhook");
 		return to.ptr == NULL || pl_str_is(to, "webhook") ||
-		    bad(call, "body.channel.destination", "must be absent or webhook: the channel belongs to the webhook");
+		    bad(call, "body.channel.destination",
+		    "must be absent or webhook: the channel belongs to the webhook");
 	}
 	if (to.ptr == NULL)
 		return bad(call, "body.channel.destination", mail ? "an address is needed" : "a user name is needed");
 	if (mail && !shape_email_ok(to))
 		return bad(call, "body.channel.destination", "must be an e-mail address");
 	if (mail && !mail_allowed(call, to))
-		return bad(call, "body.channel.destination", "is not among the addresses that this server may mail questions to");
+		return bad(call, "body.channel.destination",
+		    "is not among the addresses that this server may mail questions to");
 	return true;
 }
 
@@ -164,7 +168,8 @@ void api_request_create(struct call *call)
 	struct feedback_request r = { .question = in->question, .context = in->context, .channel = in->channel->kind,
 		.options = in->options, .run_id = in->run_id, .state = in->state,
 		.on_timeout = in->on_timeout.ptr != NULL ? in->on_timeout : PL_STR("deny") };
-	int64_t timeout_us = in->timeout_s == SHAPE_NONE ? call->req->config->s.feedback_timeout * 1000 : in->timeout_s * 1000000;
+	int64_t timeout_us = in->timeout_s == SHAPE_NONE ? call->req->config->s.feedback_timeout * 1000 :
+	    in->timeout_s * 1000000;
 	char *id = pl_alloc(task->pool, PL_UUID_LEN + 1);
 
 	if (call->made.ptr != NULL) {
@@ -179,7 +184,8 @@ void api_request_create(struct call *call)
 		bad(call, "body.state", "must have at most 16384 bytes");
 		return;
 	}
-	if (!check_channel(call, in->channel, &r.destination) || !check_options(call, in->options) || !check_limit(call, &r))
+	if (!check_channel(call, in->channel, &r.destination) || !check_options(call, in->options) ||
+	    !check_limit(call, &r))
 		return;
 	pl_uuid_make(id);
 	call->flow = id;
@@ -203,9 +209,9 @@ static void on_list(void *arg, const struct feedback_request_list *list, const s
 	for (int i = 0; i < list->count; i++)
 		request_shape(&items[i], &list->rows[i], call);
 	if (list->more)
-		call_link_next(call, "role=%s%s%.*s&before=%lld&limit=%d", pl_str_is(q->role, "asked") ? "asked" : "asker",
-		    q->status.ptr != NULL ? "&status=" : "", PL_FMT(q->status), (long long)list->rows[list->count - 1].number,
-		    list->count);
+		call_link_next(call, "role=%s%s%.*s&before=%lld&limit=%d",
+		    pl_str_is(q->role, "asked") ? "asked" : "asker", q->status.ptr != NULL ? "&status=" : "",
+		    PL_FMT(q->status), (long long)list->rows[list->count - 1].number, list->count);
 	call_reply_list(call, &shape_feedback_request_out, items, list->count);
 }
 
@@ -213,8 +219,9 @@ void api_request_list(struct call *call)
 {
 	const struct feedback_requests_query *q = call->query;
 
-	repo_feedback_request_list(call->svc->db, call->req->task, call->req->task->who.user_id, pl_str_is(q->role, "asked"),
-	    q->status, q->before == SHAPE_NONE ? 0 : q->before, q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
+	repo_feedback_request_list(call->svc->db, call->req->task, call->req->task->who.user_id,
+	    pl_str_is(q->role, "asked"), q->status, q->before == SHAPE_NONE ? 0 : q->before,
+	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
 }
 
 void api_request_get(struct call *call)
@@ -222,7 +229,8 @@ void api_request_get(struct call *call)
 	struct pl_str id;
 
 	if (call_uuid(call, 0, &id))
-		repo_feedback_request_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_request, call);
+		repo_feedback_request_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_request,
+		    call);
 }
 
 /* ---- ending ---- */
@@ -254,8 +262,8 @@ void api_request_respond(struct call *call)
 	else if (!decline && in->answer.ptr == NULL)
 		bad(call, "body.answer", "is required unless decline is true");
 	else
-		repo_feedback_request_answer(call->svc->db, call->req->task, id, call->req->task->who.user_id, decline, in->answer,
-		    in->comment, on_changed, call);
+		repo_feedback_request_answer(call->svc->db, call->req->task, id, call->req->task->who.user_id, decline,
+		    in->answer, in->comment, on_changed, call);
 }
 
 void api_request_cancel(struct call *call)
@@ -263,5 +271,6 @@ void api_request_cancel(struct call *call)
 	struct pl_str id;
 
 	if (call_uuid(call, 0, &id))
-		repo_feedback_request_cancel(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_changed, call);
+		repo_feedback_request_cancel(call->svc->db, call->req->task, id, call->req->task->who.user_id,
+		    on_changed, call);
 }

@@ -8,8 +8,8 @@
 
 static void key_shape(struct provider_key_out *out, const struct provider_key *k)
 {
-	*out = (struct provider_key_out){ .provider = k->provider, .masked = k->masked, .readable = k->masked.ptr != NULL,
-		.created_at = k->created_us, .updated_at = k->updated_us };
+	*out = (struct provider_key_out){ .provider = k->provider, .masked = k->masked,
+		.readable = k->masked.ptr != NULL, .created_at = k->created_us, .updated_at = k->updated_us };
 }
 
 static void reply_list(void *arg, const struct provider_key_list *list, const struct pl_err *err)
@@ -70,7 +70,8 @@ void api_key_put(struct call *call)
 	if (err.code != PL_E_OK)
 		call_fail(call, &err);
 	else
-		provider_key_put(call->svc, call->req->config, call->req->task, call->param[0], in->key, reply_one, call);
+		provider_key_put(call->svc, call->req->config, call->req->task, call->param[0], in->key, reply_one,
+		    call);
 }
 
 static void reply_deleted(void *arg, const bool *done, const struct pl_err *err)

@@ -10,8 +10,9 @@
 
 static void knowledge_shape(struct knowledge_out *out, const struct knowledge *d)
 {
-	*out = (struct knowledge_out){ .id = d->id, .title = d->title, .source = d->source, .bytes = d->bytes, .chunks = d->chunks,
-		.sha256 = d->sha256, .author = d->author, .created_at = d->created_us, .updated_at = d->updated_us, .text = d->text };
+	*out = (struct knowledge_out){ .id = d->id, .title = d->title, .source = d->source, .bytes = d->bytes,
+		.chunks = d->chunks, .sha256 = d->sha256, .author = d->author, .created_at = d->created_us,
+		.updated_at = d->updated_us, .text = d->text };
 }
 
 /* Operators and admins write; otherwise 403 was sent. */
@@ -74,8 +75,8 @@ void api_knowledge_add(struct call *call)
 	pl_sha256(in->text.ptr, in->text.len, digest);
 	pl_hex(digest, sizeof(digest), hex);
 	document.sha256 = pl_strn(hex, 64);
-	repo_knowledge_put(call->svc->db, call->req->task, call->req->task->who.user_id, &document, chunk_json(pool, in->text),
-	    on_put, call);
+	repo_knowledge_put(call->svc->db, call->req->task, call->req->task->who.user_id, &document,
+	    chunk_json(pool, in->text), on_put, call);
 }
 
 static void on_list(void *arg, const struct knowledge_list *list, const struct pl_err *err)
@@ -141,8 +142,8 @@ static void on_passages(void *arg, const struct passage_list *list, const struct
 	for (int i = 0; i < list->count; i++) {
 		const struct passage *p = &list->rows[i];
 
-		items[i] = (struct passage_out){ .document = p->document_id, .title = p->title, .from = p->first, .to = p->last,
-			.text = p->text, .score = p->score };
+		items[i] = (struct passage_out){ .document = p->document_id, .title = p->title, .from = p->first,
+			.to = p->last, .text = p->text, .score = p->score };
 	}
 	call_reply_list(call, &shape_passage_out, items, list->count);
 }
@@ -151,5 +152,6 @@ void api_knowledge_search(struct call *call)
 {
 	const struct knowledge_search_in *in = call->in;
 
-	knowledge_search(call->svc, call->req->task, in->query, in->limit == SHAPE_NONE ? 5 : (int)in->limit, on_passages, call);
+	knowledge_search(call->svc, call->req->task, in->query, in->limit == SHAPE_NONE ? 5 : (int)in->limit,
+	    on_passages, call);
 }

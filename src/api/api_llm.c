@@ -27,7 +27,8 @@ static struct pl_str models_key(const struct models *m)
 
 	if (m->own)
 		return PL_STR("own");
-	return u == NULL || u->key[0] != '\0' || config_provider(u) == PROVIDER_OTHER ? PL_STR("server") : PL_STR("none");
+	return u == NULL || u->key[0] != '\0' || config_provider(u) == PROVIDER_OTHER ? PL_STR("server") :
+	    PL_STR("none");
 }
 
 static void models_add(struct models *m, struct pl_str id, const char *upstream, const char *preferred)
@@ -42,8 +43,10 @@ static void models_add(struct models *m, struct pl_str id, const char *upstream,
 		if (m->count > 0)
 			memcpy(m->items, old, (size_t)m->count * sizeof(*m->items));
 	}
-	m->items[m->count++] = (struct model_out){ .id = pl_str_dup(m->call->req->task->pool, id), .upstream = pl_str(upstream),
-		.key = models_key(m), .is_default = strcmp(upstream, s->llm_default) == 0 && (preferred[0] == '\0' || pl_str_is(id, preferred)) };
+	m->items[m->count++] = (struct model_out){ .id = pl_str_dup(m->call->req->task->pool, id),
+		.upstream = pl_str(upstream), .key = models_key(m),
+		.is_default = strcmp(upstream, s->llm_default) == 0 &&
+		(preferred[0] == '\0' || pl_str_is(id, preferred)) };
 }
 
 static void models_on_list(void *arg, const struct pl_str *models, int count, const struct pl_err *err)
@@ -78,7 +81,8 @@ static void models_on_key(void *arg, struct pl_str key, const struct pl_err *err
 static void models_next(struct models *m)
 {
 	const struct config *config = m->call->req->config;
-	const struct upstream_settings *u = m->next >= 0 && m->next < config->upstreams_count ? &config->upstreams[m->next] : NULL;
+	const struct upstream_settings *u = m->next >= 0 && m->next < config->upstreams_count ?
+	    &config->upstreams[m->next] : NULL;
 	int64_t user_id = m->call->req->task->who.user_id;
 
 	if (m->next >= config->upstreams_count)
@@ -124,11 +128,12 @@ static void on_generation(void *arg, const struct generation *g, const struct pl
 		call_fail(call, err);
 		return;
 	}
-	out = (struct generation_out){ .id = g->id, .room_id = g->room_id, .role_id = g->role_id, .state = state_word(g->state),
-		.reply_to = or_none(g->reply_to, 0), .answer_seq = or_none(g->answer_seq, 0), .text = g->partial, .model = g->model,
+	out = (struct generation_out){ .id = g->id, .room_id = g->room_id, .role_id = g->role_id,
+		.state = state_word(g->state), .reply_to = or_none(g->reply_to, 0),
+		.answer_seq = or_none(g->answer_seq, 0), .text = g->partial, .model = g->model,
 		.prompt_tokens = or_none(g->prompt_tokens, -1), .completion_tokens = or_none(g->completion_tokens, -1),
-		.cost_usd = g->cost_micros >= 0 ? (double)g->cost_micros / 1e6 : (double)NAN,
-		.citations = g->citations, .knowledge = g->knowledge, .error = g->error_code, .created_at = g->created_us,
+		.cost_usd = g->cost_micros >= 0 ? (double)g->cost_micros / 1e6 : (double)NAN, .citations = g->citations,
+		.knowledge = g->knowledge, .error = g->error_code, .created_at = g->created_us,
 		.ended_at = or_none(g->ended_us, 0) };
 	index = shm_gen_find(call->svc->shm, g->id, &info);
 	if (g->ended_us == 0 && index >= 0) {
@@ -145,8 +150,8 @@ void api_generation(struct call *call)
 	struct pl_str id;
 
 	if (call_uuid(call, 0, &id))
-		repo_generation_get(call->svc->db, call->req->task, id, call_is_admin(call) ? 0 : call->req->task->who.user_id,
-		    on_generation, call);
+		repo_generation_get(call->svc->db, call->req->task, id,
+		    call_is_admin(call) ? 0 : call->req->task->who.user_id, on_generation, call);
 }
 
 void api_generation_stop(struct call *call)

@@ -35,7 +35,8 @@ void api_messages(struct call *call)
 	if (!call_id(call, 0, &room))
 		return;
 	if (q->after != SHAPE_NONE && q->before != SHAPE_NONE) {
-		pl_err_field(&err, call->req->task->pool, "query.before", "value_error", "must not be given together with after");
+		pl_err_field(&err, call->req->task->pool, "query.before", "value_error",
+		    "must not be given together with after");
 		call_fail(call, &err);
 		return;
 	}

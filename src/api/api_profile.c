@@ -20,8 +20,9 @@ static void profile_reply(struct call *call, const struct user_out *user, const 
 	struct profile_usage usage;
 	struct profile_out out;
 
-	usage = (struct profile_usage){ .messages = p->messages, .rooms = p->rooms, .sessions = p->sessions, .answers = p->answers,
-		.tokens = p->tokens, .cost_usd = (double)p->cost_micros / 1e6, .votes = p->votes };
+	usage = (struct profile_usage){ .messages = p->messages, .rooms = p->rooms, .sessions = p->sessions,
+		.answers = p->answers, .tokens = p->tokens, .cost_usd = (double)p->cost_micros / 1e6,
+		.votes = p->votes };
 	out = (struct profile_out){ .user = user, .preferences = p->preferences, .usage = &usage };
 	call_reply(call, &shape_profile_out, &out);
 }
@@ -117,11 +118,13 @@ void api_profile_patch(struct call *call)
 	if (v != NULL && v->type != PL_J_OBJECT)
 		pl_err_field(&err, pool, "body.preferences", "value_error", "must be an object");
 	else if (v != NULL && preferences.len > PREFERENCES_MAX)
-		pl_err_field(&err, pool, "body.preferences", "value_error", "must have at most %d bytes", PREFERENCES_MAX);
+		pl_err_field(&err, pool, "body.preferences", "value_error", "must have at most %d bytes",
+		    PREFERENCES_MAX);
 	if (err.code != PL_E_OK)
 		call_fail(call, &err);
 	else
-		repo_preferences_put(call->svc->db, call->req->task, call->req->task->who.user_id, preferences, on_preferences, call);
+		repo_preferences_put(call->svc->db, call->req->task, call->req->task->who.user_id, preferences,
+		    on_preferences, call);
 }
 
 /* ---- /api/dashboard ---- */
@@ -149,7 +152,8 @@ static void on_dashboards(void *arg, const struct dashboard_list *list, const st
 
 void api_dashboard_list(struct call *call)
 {
-	repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, PL_STR_NONE, on_dashboards, call);
+	repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, PL_STR_NONE, on_dashboards,
+	    call);
 }
 
 /* The name in the path; 404 was sent and false when nothing can have it. */
@@ -211,7 +215,8 @@ static void match(struct call *call, void (*go)(struct call *call, int64_t now))
 
 	call->flow = go;
 	if (text.ptr != NULL && memchr(text.ptr, ',', text.len) != NULL)
-		repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], with_version, call);
+		repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0],
+		    with_version, call);
 	else
 		go(call, 0);
 }
@@ -238,7 +243,8 @@ static void on_dashboard(void *arg, const struct dashboard_list *list, const str
 void api_dashboard_get(struct call *call)
 {
 	if (layout_of(call))
-		repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], on_dashboard, call);
+		repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0],
+		    on_dashboard, call);
 }
 
 static void on_saved(void *arg, const int64_t *version, const struct pl_err *err)
@@ -258,8 +264,8 @@ static void save(struct call *call, int64_t now)
 	if (!layout_read(call->req->task->pool, in->cards, &cards, &err))
 		call_fail(call, &err);
 	else
-		repo_dashboard_save(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], match_of(call, now),
-		    in->version == SHAPE_NONE ? -1 : in->version, cards, on_saved, call);
+		repo_dashboard_save(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0],
+		    match_of(call, now), in->version == SHAPE_NONE ? -1 : in->version, cards, on_saved, call);
 }
 
 void api_dashboard_save(struct call *call)
@@ -278,8 +284,8 @@ static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
 
 static void delete(struct call *call, int64_t now)
 {
-	repo_dashboard_delete(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0], match_of(call, now),
-	    on_deleted, call);
+	repo_dashboard_delete(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0],
+	    match_of(call, now), on_deleted, call);
 }
 
 void api_dashboard_delete(struct call *call)

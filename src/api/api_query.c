@@ -21,8 +21,8 @@ static void on_answer(void *arg, const struct query_answer *a, const struct pl_e
 
 void api_query(struct call *call)
 {
-	query_ask(call->svc, call->req->config, call->req->task, ((const struct query_in *)call->in)->query, NULL, on_answer,
-	    call);
+	query_ask(call->svc, call->req->config, call->req->task, ((const struct query_in *)call->in)->query, NULL,
+	    on_answer, call);
 }
 
 static void on_history(void *arg, const struct query_past_list *list, const struct pl_err *err)
@@ -36,8 +36,9 @@ static void on_history(void *arg, const struct query_past_list *list, const stru
 	}
 	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
-		items[i] = (struct query_past_out){ .id = list->rows[i].id, .query = list->rows[i].query, .intent = list->rows[i].intent,
-			.rows = list->rows[i].rows, .created_at = list->rows[i].created_us, .expires_at = list->rows[i].expires_us };
+		items[i] = (struct query_past_out){ .id = list->rows[i].id, .query = list->rows[i].query,
+			.intent = list->rows[i].intent, .rows = list->rows[i].rows,
+			.created_at = list->rows[i].created_us, .expires_at = list->rows[i].expires_us };
 	call_reply_list(call, &shape_query_past_out, items, list->count);
 }
 

@@ -10,9 +10,10 @@
 
 static void role_shape(struct role_out *out, const struct role *r)
 {
-	*out = (struct role_out){ .id = r->id, .name = r->name, .instructions = r->instructions, .upstream = r->upstream,
-		.model = r->model, .temperature = r->temperature < 0 ? (double)NAN : r->temperature,
-		.max_tokens = r->max_tokens > 0 ? r->max_tokens : SHAPE_NONE, .owner_id = r->owner_id > 0 ? r->owner_id : SHAPE_NONE,
+	*out = (struct role_out){ .id = r->id, .name = r->name, .instructions = r->instructions,
+		.upstream = r->upstream, .model = r->model, .temperature = r->temperature < 0 ? (double)NAN :
+		r->temperature, .max_tokens = r->max_tokens > 0 ? r->max_tokens : SHAPE_NONE,
+		    .owner_id = r->owner_id > 0 ? r->owner_id : SHAPE_NONE,
 		.created_at = r->created_us, .updated_at = r->updated_us };
 }
 
@@ -41,7 +42,8 @@ static bool check_role(struct call *call, struct pl_str name, struct pl_str upst
 	if (fault != NULL)
 		pl_err_field(&err, pool, "body.name", "value_error", "%s", fault);
 	if (upstream.len > 0 && !pl_str_is(upstream, LLM_LOCAL) && config_upstream(call->req->config, upstream) == NULL)
-		pl_err_field(&err, pool, "body.upstream", "value_error", "is no upstream of this server; see GET /api/llm/models");
+		pl_err_field(&err, pool, "body.upstream", "value_error",
+		    "is no upstream of this server; see GET /api/llm/models");
 	if (err.code != PL_E_OK)
 		call_fail(call, &err);
 	return err.code == PL_E_OK;
@@ -59,7 +61,8 @@ void api_role_create(struct call *call)
 	if (call_made_id(call, &made))
 		repo_role_get(call->svc->db, call->req->task, made, reply_role, call);
 	else if (check_role(call, in->name, in->upstream))
-		repo_role_create(call->svc->db, call->req->task, &role, call->req->config->s.roles_per_user, reply_role, call);
+		repo_role_create(call->svc->db, call->req->task, &role, call->req->config->s.roles_per_user, reply_role,
+		    call);
 }
 
 void api_role_patch(struct call *call)
@@ -67,13 +70,14 @@ void api_role_patch(struct call *call)
 	const struct role_patch_in *in = call->in;
 	struct role_patch patch = { .name = in->name, .instructions = in->instructions, .upstream = in->upstream,
 		.model = in->model, .set_temperature = !isnan(in->temperature),
-		.temperature = isnan(in->temperature) ? -1 : in->temperature, .set_max_tokens = in->max_tokens != SHAPE_NONE,
+		.temperature = isnan(in->temperature) ? -1 : in->temperature,
+		.set_max_tokens = in->max_tokens != SHAPE_NONE,
 		.max_tokens = in->max_tokens == SHAPE_NONE ? 0 : (int)in->max_tokens };
 	int64_t id;
 
 	if (call_id(call, 0, &id) && check_role(call, in->name, in->upstream))
-		repo_role_patch(call->svc->db, call->req->task, id, call->req->task->who.user_id, call_is_admin(call), &patch,
-		    reply_role, call);
+		repo_role_patch(call->svc->db, call->req->task, id, call->req->task->who.user_id, call_is_admin(call),
+		    &patch, reply_role, call);
 }
 
 void api_role_get(struct call *call)

@@ -52,12 +52,13 @@ void api_room_create(struct call *call)
 {
 	const struct room_in *in = call->in;
 	struct room_new room = { .name = in->name, .role_ids = in->role_ids.items, .role_count = in->role_ids.count,
-		.visibility = pl_str_is(in->visibility, "private") ? ROOM_PRIVATE : ROOM_PUBLIC, .reply_policy = REPLY_DEFAULT,
-		.max_per_owner = call->req->config->s.rooms_per_user };
+		.visibility = pl_str_is(in->visibility, "private") ? ROOM_PRIVATE : ROOM_PUBLIC,
+		.reply_policy = REPLY_DEFAULT, .max_per_owner = call->req->config->s.rooms_per_user };
 	int64_t made;
 
 	if (call_made_id(call, &made)) {
-		repo_room_get(call->svc->db, call->req->task, made, call->req->task->who.user_id, call_is_admin(call), on_room, call);
+		repo_room_get(call->svc->db, call->req->task, made, call->req->task->who.user_id, call_is_admin(call),
+		    on_room, call);
 		return;
 	}
 	if (pl_str_is(in->reply_policy, "off"))
@@ -74,7 +75,8 @@ void api_room_get(struct call *call)
 	int64_t id;
 
 	if (call_id(call, 0, &id))
-		repo_room_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, call_is_admin(call), on_room, call);
+		repo_room_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, call_is_admin(call),
+		    on_room, call);
 }
 
 static struct room_out *rooms_shape(struct call *call, const struct room_list *list)
@@ -96,7 +98,8 @@ static void on_rooms(void *arg, const struct room_list *list, const struct pl_er
 	}
 	if (list->more)
 		call_link_next(call, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
-	req_header_addf(call->req, "X-Total-Count", "%lld", (long long)(page_wanted(call) ? call->page_total : list->total));
+	req_header_addf(call->req, "X-Total-Count", "%lld", (long long)(page_wanted(call) ? call->page_total :
+	    list->total));
 	call_reply_list(call, &shape_room_out, rooms_shape(call, list), list->count);
 }
 
@@ -130,8 +133,8 @@ static void room_role(struct call *call, bool attach)
 	int64_t room, role;
 
 	if (call_id(call, 0, &room) && call_id(call, 1, &role))
-		repo_room_role(call->svc->db, call->req->task, room, call->req->task->who.user_id, call_is_admin(call), role, attach,
-		    on_changed, call);
+		repo_room_role(call->svc->db, call->req->task, room, call->req->task->who.user_id, call_is_admin(call),
+		    role, attach, on_changed, call);
 }
 
 void api_room_role_put(struct call *call)

@@ -39,14 +39,16 @@ static struct pl_str form_state(const struct session *s)
 
 void session_shape(struct session_out *out, const struct session *s, struct pl_pool *pool)
 {
-	static const char *const kinds[] = { "chat", "guided", "usage" }, *const states[] = { "open", "ended", "expired" };
+	static const char *const kinds[] = { "chat", "guided", "usage" },
+		*const states[] = { "open", "ended", "expired" };
 
 	*out = (struct session_out){ .id = s->id, .session_id = s->external_id.ptr != NULL ? s->external_id : s->id,
-		.developer_id = s->developer, .timestamp = s->started_us, .model = s->model, .total_tokens = s->total_tokens,
-		.cost_usd = (double)s->cost_micros / 1e6, .accepted_flag = (signed char)s->accepted,
-		.data_collected = session_collected(pool, s), .is_complete = s->is_complete, .kind = pl_str(kinds[s->kind]),
-		.state = pl_str(states[s->state]), .form = s->form,
-		.form_state = form_state(s), .answer = s->answer, .lead_mail = s->lead_mail, .messages = s->last_seq, .last_at = s->last_us,
+		.developer_id = s->developer, .timestamp = s->started_us, .model = s->model,
+		.total_tokens = s->total_tokens, .cost_usd = (double)s->cost_micros / 1e6,
+		.accepted_flag = (signed char)s->accepted, .data_collected = session_collected(pool, s),
+		.is_complete = s->is_complete, .kind = pl_str(kinds[s->kind]), .state = pl_str(states[s->state]),
+		.form = s->form, .form_state = form_state(s), .answer = s->answer, .lead_mail = s->lead_mail,
+		.messages = s->last_seq, .last_at = s->last_us,
 		.expires_at = s->expires_us > 0 ? s->expires_us : SHAPE_NONE };
 }
 
@@ -81,7 +83,8 @@ void api_session_create(struct call *call)
 	else if (want.kind == SESSION_CHAT && in->form.ptr != NULL)
 		fail_field(call, "body.form", "value_error", "must not be given with kind chat");
 	else if (!want.any && want.kind == SESSION_GUIDED && forms_find(form) == NULL)
-		fail_field(call, in->form.ptr != NULL ? "body.form" : "body.kind", "value_error", "there is no such form here");
+		fail_field(call, in->form.ptr != NULL ? "body.form" : "body.kind", "value_error",
+		    "there is no such form here");
 	else
 		session_make(call->svc, call->req->config, call->req->task, &want, on_made, call);
 }
@@ -120,7 +123,8 @@ void api_session_get(struct call *call)
 
 static void on_messages(void *arg, const struct session_page *page, const struct pl_err *err)
 {
-	static const char *const authors[] = { "user", "assistant" }, *const states[] = { "done", "failed", "cancelled", "interrupted" };
+	static const char *const authors[] = { "user", "assistant" }, *const states[] = { "done", "failed", "cancelled",
+		"interrupted" };
 	struct call *call = arg;
 	const struct messages_query *q = call->query;
 	struct session_message_out *items;
@@ -133,8 +137,9 @@ static void on_messages(void *arg, const struct session_page *page, const struct
 	for (int i = 0; i < page->count; i++) {
 		const struct session_entry *m = &page->rows[i];
 
-		items[i] = (struct session_message_out){ .seq = m->seq, .author = pl_str(authors[m->author]), .content = m->content,
-			.state = pl_str(states[m->state]), .reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .model = m->model,
+		items[i] = (struct session_message_out){ .seq = m->seq, .author = pl_str(authors[m->author]),
+			.content = m->content, .state = pl_str(states[m->state]),
+			.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .model = m->model,
 			.citations = m->citations, .created_at = m->created_us };
 	}
 	if (page->more && q->after != SHAPE_NONE)
@@ -152,8 +157,9 @@ static void on_messages_session(void *arg, const struct session *session, const 
 	if (err != NULL)
 		call_fail(call, err);
 	else
-		repo_session_messages(call->svc->db, call->req->task, session->id, q->after == SHAPE_NONE ? -1 : q->after,
-		    q->before == SHAPE_NONE ? 0 : q->before, q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_messages, call);
+		repo_session_messages(call->svc->db, call->req->task, session->id,
+		    q->after == SHAPE_NONE ? -1 : q->after, q->before == SHAPE_NONE ? 0 : q->before,
+		    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_messages, call);
 }
 
 void api_session_messages(struct call *call)
@@ -165,7 +171,8 @@ void api_session_messages(struct call *call)
 	if (q->after != SHAPE_NONE && q->before != SHAPE_NONE)
 		fail_field(call, "query.before", "value_error", "must not be given together with after");
 	else
-		repo_session_get(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_messages_session, call);
+		repo_session_get(call->svc->db, call->req->task, call->param[0], session_caller_of(call),
+		    on_messages_session, call);
 }
 
 static void on_ended(void *arg, const bool *done, const struct pl_err *err)
@@ -183,7 +190,8 @@ static void on_ended(void *arg, const bool *done, const struct pl_err *err)
 void api_session_end(struct call *call)
 {
 	if (session_admits(call))
-		repo_session_end(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_ended, call);
+		repo_session_end(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_ended,
+		    call);
 }
 
 /* ---- the list ---- */
@@ -200,7 +208,8 @@ static const char *same_filters(struct call *call)
 	struct pl_buf buf = PL_BUF(call->req->task->pool);
 
 	while (rest.ptr != NULL && pl_str_cut(&rest, '&', &part))
-		if (part.len > 0 && !pl_str_starts(part, "page") && !pl_str_starts(part, "limit=") && !pl_str_starts(part, "offset="))
+		if (part.len > 0 && !pl_str_starts(part, "page") && !pl_str_starts(part, "limit=") &&
+		    !pl_str_starts(part, "offset="))
 			pl_buf_addf(&buf, "%.*s&", PL_FMT(part));
 	return pl_buf_str(&buf).ptr;
 }
@@ -230,7 +239,8 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 		call_fail(call, err);
 		return;
 	}
-	if (paged && list->count == 0 && filter->offset > 0) {	/* behind the end: how long it is stands in its first row */
+	/* behind the end: how long it is stands in its first row */
+	if (paged && list->count == 0 && filter->offset > 0) {
 		filter->offset = 0;
 		filter->limit = 1;
 		repo_session_list(call->svc->db, call->req->task, filter, on_first, call);
@@ -245,8 +255,8 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 	if (paged)
 		call->page_total = list->total;
 	else if (list->more)
-		call_link_next(call, "%soffset=%lld&limit=%d", same_filters(call), (long long)(or_else(q->offset, 0) + list->count),
-		    list->count);
+		call_link_next(call, "%soffset=%lld&limit=%d", same_filters(call),
+		    (long long)(or_else(q->offset, 0) + list->count), list->count);
 	call_reply_list(call, &shape_session_out, items, list->count);
 }
 
@@ -258,8 +268,9 @@ void api_session_list(struct call *call)
 	const struct pl_caller *who = &call->req->task->who;
 	struct session_filter *filter = pl_alloc(call->req->task->pool, sizeof(*filter));
 
-	*filter = (struct session_filter){ .user_id = who->user_id, .everybody = is_anonymous(call) || who->access >= ACCESS_ANALYST,
-		.developer = q->developer_id, .model = q->model, .sort = q->sort, .start_us = or_else(q->start, 0),
+	*filter = (struct session_filter){ .user_id = who->user_id, .everybody = is_anonymous(call) ||
+		who->access >= ACCESS_ANALYST, .developer = q->developer_id, .model = q->model, .sort = q->sort,
+		    .start_us = or_else(q->start, 0),
 		.end_us = or_else(q->end, 0), .descending = !pl_str_is(q->order, "asc"), .limit = (int)size,
 		.offset = paged ? (or_else(q->page, 1) - 1) * size : or_else(q->offset, 0) };
 

@@ -30,8 +30,9 @@ void api_root(struct call *call)
 	struct pl_str accept = req_header(call->req, "Accept");
 	const struct settings *s = &call->req->config->s;
 	const struct www_file *page = www_find(PL_STR("index.html"));
-	struct info_out out = { .name = pl_str(s->server_name), .version = PL_STR(PARLOUR_VERSION), .docs = PL_STR("/docs"),
-		.openapi = PL_STR("/openapi.json"), .health = PL_STR("/health"), .websocket = PL_STR("/ws") };
+	struct info_out out = { .name = pl_str(s->server_name), .version = PL_STR(PARLOUR_VERSION),
+		.docs = PL_STR("/docs"), .openapi = PL_STR("/openapi.json"), .health = PL_STR("/health"),
+		.websocket = PL_STR("/ws") };
 
 	req_header_add(call->req, "Vary", "Accept");
 	if (s->console && page != NULL && accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", 9) != NULL)
@@ -69,7 +70,8 @@ void api_metrics_text(struct call *call)
 
 static void on_knowledge(void *arg, enum knowledge_state knowledge)
 {
-	static const char *const words[] = { [KNOWLEDGE_OFF] = "off", [KNOWLEDGE_UP] = "up", [KNOWLEDGE_DOWN] = "down" };
+	static const char *const words[] = { [KNOWLEDGE_OFF] = "off", [KNOWLEDGE_UP] = "up",
+		[KNOWLEDGE_DOWN] = "down" };
 	struct call *call = arg;
 	const struct settings *s = &call->req->config->s;
 	bool db = db_up(call->svc->db);

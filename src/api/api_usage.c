@@ -16,8 +16,8 @@ struct asked {
 };
 
 /* Who may see what, and the window. NULL: it has failed. */
-static struct asked *begin(struct call *call, const char *word, int64_t start_us, int64_t end_us, struct pl_str developer,
-    struct pl_str model)
+static struct asked *begin(struct call *call, const char *word, int64_t start_us, int64_t end_us,
+    struct pl_str developer, struct pl_str model)
 {
 	struct pl_pool *pool = call->req->task->pool;
 	struct asked *a = pl_alloc(pool, sizeof(*a));
@@ -107,7 +107,8 @@ static void on_points(void *arg, const struct usage_point_list *list, const stru
 	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
 		items[i] = (struct point_out){ .timestamp = list->rows[i].at_us, .metric = list->rows[i].metric,
-			.value = list->rows[i].value, .developer_id = list->rows[i].developer, .model = list->rows[i].model };
+			.value = list->rows[i].value, .developer_id = list->rows[i].developer,
+			.model = list->rows[i].model };
 	call_reply_list(call, &shape_point_out, items, list->count);
 }
 
@@ -118,8 +119,9 @@ void api_kpi_points(struct call *call)
 
 	if (a != NULL)
 		repo_usage_points(call->svc->db, call->req->task, &a->filter,
-		    q->bucket.ptr != NULL ? pl_str_c(call->req->task->pool, q->bucket) : "day", q->offset == SHAPE_NONE ? 0 : q->offset,
-		    q->limit == SHAPE_NONE ? 1000 : (int)q->limit, on_points, a);
+		    q->bucket.ptr != NULL ? pl_str_c(call->req->task->pool, q->bucket) : "day",
+		    q->offset == SHAPE_NONE ? 0 : q->offset, q->limit == SHAPE_NONE ? 1000 : (int)q->limit, on_points,
+		    a);
 }
 
 /* ---- GET /api/insights ---- */

@@ -16,10 +16,12 @@ static void reply(struct import *import, int64_t imported)
 	const struct usage_batch *b = &import->batch;
 	struct import_refusal_out *refused =
 	    pl_alloc(import->call->req->task->pool, ((size_t)b->refusals_count + 1) * sizeof(*refused));
-	struct import_out out = { .imported = imported, .duplicates = b->good - imported, .refused = { refused, b->refusals_count } };
+	struct import_out out = { .imported = imported, .duplicates = b->good - imported,
+		.refused = { refused, b->refusals_count } };
 
 	for (int i = 0; i < b->refusals_count; i++)
-		refused[i] = (struct import_refusal_out){ .line = b->refusals[i].line, .error = pl_str(b->refusals[i].error) };
+		refused[i] = (struct import_refusal_out){ .line = b->refusals[i].line,
+			.error = pl_str(b->refusals[i].error) };
 	call_reply(import->call, &shape_import_out, &out);
 }
 
@@ -57,9 +59,11 @@ void api_usage_import(struct call *call)
 	usage_batch_init(&import->batch, task->pool);
 	usage_text_init(&text, call->req->body);
 	while (usage_text_next(&text, &record, &line))
-		usage_batch_session(&import->batch, record, line, q->source.ptr != NULL ? q->source : PL_STR(USAGE_SOURCE));
+		usage_batch_session(&import->batch, record, line,
+		    q->source.ptr != NULL ? q->source : PL_STR(USAGE_SOURCE));
 	if (import->batch.good + import->batch.refused == 0) {
-		pl_err_field(&err, task->pool, "body", "missing", "send usage sessions as JSON lines or as a JSON array");
+		pl_err_field(&err, task->pool, "body", "missing",
+		    "send usage sessions as JSON lines or as a JSON array");
 		call_fail(call, &err);
 	} else if (import->batch.good > 0) {
 		repo_usage_import(call->svc->db, task, usage_batch_json(&import->batch), on_stored, import);

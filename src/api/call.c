@@ -139,8 +139,8 @@ static const char *method_name(enum req_method method)
 }
 
 /*
- * A guest's session id is a credential: of what looks like one, wherever it stands and however it is escaped, the log gets
- * the first 8 characters.
+ * A guest's session id is a credential: of what looks like one, wherever it stands and however it is escaped, the log
+ * gets the first 8 characters.
  */
 static const char *log_target(struct pl_pool *pool, struct pl_str target)
 {
@@ -176,8 +176,8 @@ void dispatch_finished(void *arg, struct req *req)
 	struct pl_task *task = req->task;
 	int64_t us = (pl_now_ns() - task->started_ns) / 1000;	/* net has counted it */
 	struct shm_trace_rec rec = { .user_id = task->who.user_id, .wall_us = pl_wall_us(), .total_us = us,
-		.sql_us = task->sql_ns / 1000, .upstream_us = req->upstream_us, .status = req->status, .slot = svc->shm->slot,
-		.in_bytes = (uint32_t)req->body.len, .out_bytes = (uint32_t)req->reply_bytes };
+		.sql_us = task->sql_ns / 1000, .upstream_us = req->upstream_us, .status = req->status,
+		.slot = svc->shm->slot, .in_bytes = (uint32_t)req->body.len, .out_bytes = (uint32_t)req->reply_bytes };
 
 	memcpy(rec.request_id, task->request_id, sizeof(rec.request_id));
 	snprintf(rec.method, sizeof(rec.method), "%s", method_name(req->method));
@@ -189,7 +189,8 @@ void dispatch_finished(void *arg, struct req *req)
 	snprintf(rec.upstream, sizeof(rec.upstream), "%s", req->upstream != NULL ? req->upstream : "");
 	shm_trace_put(svc->shm, &rec);
 	if (pl_access_on())
-		pl_access("request_id=%s addr=%s user=%s method=%s target=%s route=%s status=%d bytes=%zu us=%lld sql_us=%lld "
+		pl_access("request_id=%s addr=%s user=%s method=%s target=%s route=%s status=%d bytes=%zu us=%lld "
+		    "sql_us=%lld "
 		    "limits=%s error=%s checked_ns=%lld", task->request_id, task->who.addr, task->who.name, rec.method,
 		    log_target(task->pool, req->target), rec.route, req->status, req->reply_bytes, (long long)us,
 		    (long long)rec.sql_us, rec.classes, rec.error, (long long)req->checked_ns);

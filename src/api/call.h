@@ -2,8 +2,8 @@
 /*
  * One call of a route: what a handler gets, and how it answers.
  *
- * By the time a handler runs, the dispatcher has matched the row of routes.def, checked token and limits, and read query
- * and body by their shapes. A handler starts one flow and answers in one place.
+ * By the time a handler runs, the dispatcher has matched the row of routes.def, checked token and limits, and read
+ * query and body by their shapes. A handler starts one flow and answers in one place.
  */
 #ifndef API_CALL_H
 #define API_CALL_H
@@ -24,7 +24,8 @@ struct call {
 	int params;
 	struct auth_who who;		/* token, when one was given and good */
 	struct idem *idem;		/* the reply is kept under an Idempotency-Key */
-	struct pl_str made;		/* id of what an earlier request with the key made: reply about that, do nothing */
+	/* id of what an earlier request with the key made: reply about that, do nothing */
+	struct pl_str made;
 	bool made_new;			/* it was not there before that */
 	void *flow;			/* the handler's own */
 	struct limit_result limits;	/* of the classes checked so far */
@@ -75,8 +76,8 @@ struct pl_str page_json(const struct call *call, const struct shape *shape, cons
 
 /* idempotency.c */
 /*
- * Claims the key, then runs the handler by `go`, or replies. The handler's writes carry the key; where the work was done by
- * a request whose reply was lost, the handler gets call->made.
+ * Claims the key, then runs the handler by `go`, or replies. The handler's writes carry the key; where the work was
+ * done by a request whose reply was lost, the handler gets call->made.
  */
 void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *call));
 void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str location);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * From a request to its handler:
- * route -> token -> [PostgreSQL's word on the token] -> rate class -> query and body by shape -> [Idempotency-Key] -> handler.
+ * route -> token -> [PostgreSQL's word on the token] -> rate class -> query and body by shape -> [Idempotency-Key] ->
+ * handler.
  */
 #include <stdio.h>
 
@@ -16,7 +17,8 @@ static void checked(struct call *call);
 static void tell_methods(struct req *req, unsigned methods)
 {
 	static const struct { enum req_method method; const char *name; } names[] = {
-		{ REQ_GET, "GET, HEAD" }, { REQ_POST, "POST" }, { REQ_PUT, "PUT" }, { REQ_PATCH, "PATCH" }, { REQ_DELETE, "DELETE" },
+		{ REQ_GET, "GET, HEAD" }, { REQ_POST, "POST" }, { REQ_PUT, "PUT" }, { REQ_PATCH, "PATCH" },
+		    { REQ_DELETE, "DELETE" },
 	};
 	struct pl_buf allow = PL_BUF(req->task->pool);
 
@@ -63,8 +65,8 @@ bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra)
 bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str extra)
 {
 	struct pl_err err = { 0 };
-	bool ok = limits_take_more(call->svc, call->req->config, klass, &call->req->task->who, extra, call->route->klass,
-	    &call->limits, &err);
+	bool ok = limits_take_more(call->svc, call->req->config, klass, &call->req->task->who, extra,
+	    call->route->klass, &call->limits, &err);
 
 	return limits_checked(call, ok, &err);
 }
@@ -159,12 +161,14 @@ static bool is_plain_utf8(const struct req *req)
 	if (coding.ptr != NULL && !pl_str_ieq(coding, PL_STR("identity")))
 		return false;
 	while (rest.ptr != NULL && pl_str_cut(&rest, ';', &part)) {
-		if (!pl_str_cut(&part, '=', &name) || part.ptr == NULL || !pl_str_ieq(pl_str_trim(name), PL_STR("charset")))
+		if (!pl_str_cut(&part, '=', &name) || part.ptr == NULL ||
+		    !pl_str_ieq(pl_str_trim(name), PL_STR("charset")))
 			continue;
 		part = pl_str_trim(part);
 		if (part.len >= 2 && part.ptr[0] == '"' && part.ptr[part.len - 1] == '"')
 			part = pl_strn(part.ptr + 1, part.len - 2);
-		if (!pl_str_ieq(part, PL_STR("utf-8")) && !pl_str_ieq(part, PL_STR("utf8")) && !pl_str_ieq(part, PL_STR("us-ascii")))
+		if (!pl_str_ieq(part, PL_STR("utf-8")) && !pl_str_ieq(part, PL_STR("utf8")) &&
+		    !pl_str_ieq(part, PL_STR("us-ascii")))
 			return false;
 	}
 	return true;
@@ -202,7 +206,8 @@ static bool read_body(struct call *call)
 		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_part, req, &err);
 	} else {
 		if (req->body.len > 0 && strcmp(type, "application/json") != 0) {
-			pl_err_set(&err, PL_E_BAD_TYPE, form ? "Send application/json, application/x-www-form-urlencoded or "
+			pl_err_set(&err, PL_E_BAD_TYPE,
+			    form ? "Send application/json, application/x-www-form-urlencoded or "
 			    "multipart/form-data." : NULL);
 			call_fail(call, &err);
 			return false;
@@ -223,7 +228,8 @@ static bool read_input(struct call *call)
 	struct pl_err err = { 0 };
 
 	if (call->route->query != &shape_none) {
-		call->query = shape_read_pairs(call->route->query, call->req->task->pool, "query", get_query, call->req, &err);
+		call->query = shape_read_pairs(call->route->query, call->req->task->pool, "query", get_query, call->req,
+		    &err);
 		if (call->query == NULL) {
 			call_fail(call, &err);
 			return false;
@@ -331,7 +337,8 @@ void dispatch_request(void *arg, struct req *req)
 		return;
 	}
 	if (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) {
-		refuse_code(call, PL_E_BAD_ORIGIN); /* another site's page may read what is public, but change nothing */
+		/* another site's page may read what is public, but change nothing */
+		refuse_code(call, PL_E_BAD_ORIGIN);
 		return;
 	}
 	req->route = call->route->path;

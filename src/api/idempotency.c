@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Idempotency-Key: the first reply of a (user, route, key) is kept for 24 h; the same body gets it again, another is 409.
+ * Idempotency-Key: the first reply of a (user, route, key) is kept for 24 h; the same body gets it again, another is
+ * 409.
  *
  * claim -> work, noted in the key's row by the transaction that does it -> reply kept -> reply
  *
- * A claim that nobody finished (a worker died, PostgreSQL went away) is taken over by a later request: either the work was
- * noted, then the reply is built again from what was made, or its transaction can no longer commit, then it is done now.
+ * A claim that nobody finished (a worker died, PostgreSQL went away) is taken over by a later request: either the work
+ * was noted, then the reply is built again from what was made, or its transaction can no longer commit, then it is done
+ * now.
  * Messages are not noted: they get a client_id that belongs to the key.
  *
  * Source: draft-ietf-httpapi-idempotency-key-header. Without a user the address stands in.
@@ -59,7 +61,8 @@ static void replay(struct call *call, const struct idem_begun *b)
 	bool sealed = (call->route->flags & ROUTE_SEAL) != 0;
 
 	if (sealed && !body_open(call, b->body, &body)) {
-		pl_err_set(&err, PL_E_CONFLICT, "The reply under this Idempotency-Key was sealed by a key that is no longer there.");
+		pl_err_set(&err, PL_E_CONFLICT,
+		    "The reply under this Idempotency-Key was sealed by a key that is no longer there.");
 		call->idem = NULL;
 		call_fail(call, &err);
 		return;
@@ -151,7 +154,8 @@ void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *ca
 	idem->go = go;
 	once->user_id = call->req->task->who.user_id;
 	once->route = pl_str(pl_sprintf(pool, "POST %s", call->route->path));
-	once->key = once->user_id != 0 ? key : pl_str(pl_sprintf(pool, "%s|%.*s", call->req->task->who.addr, PL_FMT(key)));
+	once->key = once->user_id != 0 ? key : pl_str(pl_sprintf(pool, "%s|%.*s", call->req->task->who.addr,
+	    PL_FMT(key)));
 	hash_of(call, hash);
 	call->idem = idem;
 	req_defer(call->req);

@@ -25,12 +25,14 @@ static void write_latency(struct pl_buf *out, const struct shm *shm)
 		for (uint32_t slot = 0; slot < shm->head->sizes.slots; slot++)
 			total += atomic_load_explicit(&shm->scores[slot].latency[b], memory_order_relaxed);
 		if (b < SHM_LATENCY_BUCKETS - 1)
-			pl_buf_addf(out, "parlour_http_request_duration_seconds_bucket{le=\"%g\"} %lld\n", 64e-6 * (double)(1 << b),
-			    (long long)total);
+			pl_buf_addf(out, "parlour_http_request_duration_seconds_bucket{le=\"%g\"} %lld\n",
+			    64e-6 * (double)(1 << b), (long long)total);
 		else
-			pl_buf_addf(out, "parlour_http_request_duration_seconds_bucket{le=\"+Inf\"} %lld\n", (long long)total);
+			pl_buf_addf(out, "parlour_http_request_duration_seconds_bucket{le=\"+Inf\"} %lld\n",
+			    (long long)total);
 	}
-	pl_buf_addf(out, "parlour_http_request_duration_seconds_sum %.6f\nparlour_http_request_duration_seconds_count %lld\n",
+	pl_buf_addf(out,
+	    "parlour_http_request_duration_seconds_sum %.6f\nparlour_http_request_duration_seconds_count %lld\n",
 	    (double)shm_sum(shm, SHM_M_http_us) / 1e6, (long long)total);
 }
 
@@ -42,12 +44,13 @@ void metrics_write(struct pl_buf *out, const struct shm *shm)
 		if (m == 0 || strcmp(rows[m].name, rows[m - 1].name) != 0)
 			pl_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", rows[m].name, rows[m].help, rows[m].name,
 			    rows[m].gauge ? "gauge" : "counter");
-		pl_buf_addf(out, rows[m].labels[0] != '\0' ? "%s{%s} %lld\n" : "%s%s %lld\n", rows[m].name, rows[m].labels,
-		    (long long)shm_sum(shm, m));
+		pl_buf_addf(out, rows[m].labels[0] != '\0' ? "%s{%s} %lld\n" : "%s%s %lld\n", rows[m].name,
+		    rows[m].labels, (long long)shm_sum(shm, m));
 	}
 	for (uint32_t slot = 0; slot < shm->head->sizes.slots; slot++)
 		live += shm_slot_live(shm, (int)slot);
-	pl_buf_addf(out, "# HELP parlour_processes Live processes.\n# TYPE parlour_processes gauge\nparlour_processes %d\n", live);
+	pl_buf_addf(out,
+	    "# HELP parlour_processes Live processes.\n# TYPE parlour_processes gauge\nparlour_processes %d\n", live);
 	pl_buf_addf(out, "# HELP parlour_build_info Version of the daemon.\n# TYPE parlour_build_info gauge\n"
 	    "parlour_build_info{version=\"%s\"} 1\n", PARLOUR_VERSION);
 	write_latency(out, shm);

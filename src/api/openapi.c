@@ -202,7 +202,8 @@ static void write_path_params(struct pl_jw *w, const char *path)
 		pl_jw_kbool(w, "required", true);
 		pl_jw_key(w, "schema");
 		pl_jw_object(w);
-		write_format(w, is_text || is_uuid ? "string" : "integer", is_uuid ? "uuid" : is_text ? NULL : "int64", false);
+		write_format(w, is_text || is_uuid ? "string" : "integer", is_uuid ? "uuid" : is_text ? NULL : "int64",
+		    false);
 		pl_jw_end_object(w);
 		pl_jw_end_object(w);
 	}
@@ -239,7 +240,8 @@ static void write_params(struct pl_jw *w, const struct route *r)
 		pl_jw_end_object(w);
 	}
 	if (r->flags & ROUTE_IDEM)
-		write_header_param(w, "Idempotency-Key", "Repeating the request with the same key and body gives the first reply again (24 h).");
+		write_header_param(w, "Idempotency-Key",
+		    "Repeating the request with the same key and body gives the first reply again (24 h).");
 	pl_jw_end_array(w);
 }
 
@@ -342,11 +344,13 @@ static void write_responses(struct pl_jw *w, const struct route *r)
 	write_response(w, status, r->status == 204 ? "Done." : "The answer.", has_body ? "application/json" : NULL,
 	    has_body ? r->out->name : NULL, body_of(r));
 	if (r->klass != LIMIT_NONE)
-		write_response(w, "429", "A rate limit: Retry-After says when to try again.", "application/json", "error_out", BODY_ONE);
+		write_response(w, "429", "A rate limit: Retry-After says when to try again.", "application/json",
+		    "error_out", BODY_ONE);
 	else
 		write_response(w, "400", "Not a request for this server.", "application/json", "error_out", BODY_ONE);
 	if (r->in != &shape_none || r->query != &shape_none)
-		write_response(w, "422", "A field breaks a rule: detail lists {loc, msg, type}.", "application/json", "error_out", BODY_ONE);
+		write_response(w, "422", "A field breaks a rule: detail lists {loc, msg, type}.", "application/json",
+		    "error_out", BODY_ONE);
 	if (r->who == WHO_USER)
 		write_response(w, "401", "No token, or no good one.", "application/json", "error_out", BODY_ONE);
 	if (strchr(r->path, '{') != NULL)
@@ -443,7 +447,8 @@ static void write_components(struct pl_jw *w)
 		if (strstr(shape_all[i]->name, "_query") == NULL)
 			write_schema(w, shape_all[i]);
 	pl_jw_end_object(w);
-	pl_jw_kraw(w, "securitySchemes", PL_STR("{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}}"));
+	pl_jw_kraw(w, "securitySchemes",
+	    PL_STR("{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}}"));
 	pl_jw_end_object(w);
 }
 
@@ -457,7 +462,8 @@ void openapi_write(struct pl_buf *out, const char *server_name, const char *base
 	pl_jw_object(&w);
 	pl_jw_kcstr(&w, "title", server_name);
 	pl_jw_kcstr(&w, "version", PARLOUR_VERSION);
-	pl_jw_kcstr(&w, "description", "Chat back end: accounts, rooms, live messages, AI roles. Errors carry {detail, code, "
+	pl_jw_kcstr(&w, "description",
+	    "Chat back end: accounts, rooms, live messages, AI roles. Errors carry {detail, code, "
 	    "temporary, request_id}. Sockets (/ws) are described in parlour-ws(7).");
 	pl_jw_kraw(&w, "license", PL_STR("{\"name\":\"ISC\",\"identifier\":\"ISC\"}"));
 	pl_jw_end_object(&w);

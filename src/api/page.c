@@ -2,8 +2,8 @@
 /*
  * Lists by pages: {items, total, page, page_size, next} where the query names page, page_size or cursor.
  *
- * A list that its handler gives as a whole is cut here. One that goes on from an id is asked where the page begins and how
- * long it is; then its handler runs as if that id had come in the query. Sessions find their page themselves.
+ * A list that its handler gives as a whole is cut here. One that goes on from an id is asked where the page begins and
+ * how long it is; then its handler runs as if that id had come in the query. Sessions find their page themselves.
  */
 #include "api/call.h"
 #include "db/repo_list.h"
@@ -69,8 +69,8 @@ static void on_place(void *arg, const struct list_place *place, const struct pl_
 void page_run(struct call *call)
 {
 	const struct pl_str *role = field(call, "role"), *status = field(call, "status");
-	struct list_ask ask = { .user_id = call->req->task->who.user_id, .asked = role != NULL && pl_str_is(*role, "asked"),
-		.status = status != NULL ? *status : PL_STR_NONE };
+	struct list_ask ask = { .user_id = call->req->task->who.user_id, .asked = role != NULL &&
+		pl_str_is(*role, "asked"), .status = status != NULL ? *status : PL_STR_NONE };
 
 	call->page_total = -1;
 	if (number(call, "page") == SHAPE_NONE && number(call, "cursor") != SHAPE_NONE)
@@ -132,7 +132,8 @@ struct pl_str page_json(const struct call *call, const struct shape *shape, cons
 		rows = total - skip < size ? total - skip : size;
 	}
 	pl_jw_object(&w);
-	pl_jw_kraw(&w, "items", shape_json_list(shape, (const char *)items + (size_t)skip * shape->bytes, (int)rows, pool));
+	pl_jw_kraw(&w, "items", shape_json_list(shape, (const char *)items + (size_t)skip * shape->bytes, (int)rows,
+	    pool));
 	pl_jw_ki64(&w, "total", total);
 	pl_jw_ki64(&w, "page", page);
 	pl_jw_ki64(&w, "page_size", size);

@@ -17,7 +17,8 @@
 const struct route routes[] = {
 #define ROUTE(method_, path_, handler_, who_, class_, body_, ms_, query_, in_, out_, status_, flags_, summary_) \
 	{ .method = REQ_##method_, .path = path_, .handler = handler_, .who = WHO_##who_, .klass = LIMIT_##class_, \
-	    .body_bytes = body_, .deadline_ms = ms_, .query = &shape_##query_, .in = &shape_##in_, .out = &shape_##out_, \
+	    .body_bytes = body_, .deadline_ms = ms_, .query = &shape_##query_, .in = &shape_##in_, .out = \
+	    &shape_##out_, \
 	    .status = status_, .flags = flags_, .summary = summary_, .name = #handler_ },
 #define WSROUTE(...)
 #include "api/routes.def"
@@ -100,7 +101,8 @@ void route_init(void)
 	}
 }
 
-static const struct node *walk(const struct node *at, const struct req *req, int i, struct pl_str params[CALL_PARAMS], int *n)
+static const struct node *walk(const struct node *at, const struct req *req, int i, struct pl_str params[CALL_PARAMS],
+    int *n)
 {
 	const struct node *found;
 
@@ -124,7 +126,8 @@ static const struct node *find(const struct req *req, struct pl_str params[CALL_
 	return req->segments < 0 ? NULL : walk(&root, req, 0, params, params_r);
 }
 
-const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r, unsigned *methods_r)
+const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r,
+    unsigned *methods_r)
 {
 	const struct node *n = find(req, params, params_r);
 	const struct route *row;

@@ -43,7 +43,8 @@ extern const int ws_routes_count;
 /* route.c: the tree, built once before fork. Ambiguous rows are PL_BUG. */
 void route_init(void);
 /* NULL and the methods that exist there (bit set of enum req_method; 0: no such path) when there is no such row. */
-const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r, unsigned *methods_r);
+const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r,
+    unsigned *methods_r);
 const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r);
 
 #define ROUTE(method, path, handler, ...) route_fn handler;

@@ -16,11 +16,13 @@ const struct route_group route_groups[] = {
 	[ROLES] = { "roles", "Roles", "AI roles." },
 	[ROOMS] = { "rooms", "Rooms and messages", "Rooms, members, messages." },
 	[MODELS] = { "models", "Models and their answers", "Models, running answers, users' own keys." },
-	[SESSIONS] = { "sessions", "Sessions and the chatbot", "Sessions with the chatbot, guided forms, usage of sessions." },
+	[SESSIONS] = { "sessions", "Sessions and the chatbot",
+		"Sessions with the chatbot, guided forms, usage of sessions." },
 	[KNOWLEDGE] = { "knowledge", "Knowledge", "Documents that answers are drawn from." },
 	[FEEDBACK] = { "feedback", "Feedback", "Votes, and questions to people." },
 	[FIGURES] = { "figures", "Figures and insights", "KPIs, series, insights." },
-	[QUESTIONS] = { "questions", "Questions and dashboards", "Questions about the data in words, suggestions, dashboards." },
+	[QUESTIONS] = { "questions", "Questions and dashboards",
+		"Questions about the data in words, suggestions, dashboards." },
 	{ 0 },
 };
 
@@ -31,7 +33,8 @@ const struct route_group *route_group_of(const char *path)
 		{ "/api/rooms", ROOMS }, { "/api/generations", MODELS }, { "/api/llm", MODELS },
 		{ "/api/provider-keys", MODELS }, { "/api/sessions", SESSIONS }, { "/api/chat", SESSIONS },
 		{ "/api/greeting", SESSIONS }, { "/api/knowledge", KNOWLEDGE }, { "/api/feedback", FEEDBACK },
-		{ "/r/", FEEDBACK }, { "/api/metrics", FIGURES }, { "/api/insights", FIGURES }, { "/api/query", QUESTIONS },
+		{ "/r/", FEEDBACK }, { "/api/metrics", FIGURES }, { "/api/insights", FIGURES },
+		    { "/api/query", QUESTIONS },
 		{ "/api/suggestions", QUESTIONS }, { "/api/dashboard", QUESTIONS },
 	};
 

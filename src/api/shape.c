@@ -9,7 +9,8 @@
 	{ .name = #field, .type = T_##type_, .presence = P_##presence_, .min = (double)(min_), .max = (double)(max_), \
 	    .words = words_, .text = text_, .offset = offsetof(struct shape, field) },
 #define OBJ(shape, field, other_, presence_, text_) \
-	{ .name = #field, .type = T_OBJ, .presence = P_##presence_, .text = text_, .offset = offsetof(struct shape, field), \
+	{ .name = #field, .type = T_OBJ, .presence = P_##presence_, .text = text_, .offset = \
+	    offsetof(struct shape, field), \
 	    .other = &shape_##other_ },
 #define LIST(shape, field, other_, text_) \
 	{ .name = #field, .type = T_LIST, .presence = P_R, .text = text_, .offset = offsetof(struct shape, field), \
@@ -22,7 +23,8 @@
 #undef LIST
 #undef END
 
-#define SHAPE(name_, text_) const struct shape shape_##name_ = { .name = #name_, .text = text_, .fields = fields_##name_, \
+#define SHAPE(name_, text_) const struct shape shape_##name_ = \
+	{ .name = #name_, .text = text_, .fields = fields_##name_, \
 	.count = PL_COUNT(fields_##name_), .bytes = sizeof(struct name_) };
 #define F(...)
 #define OBJ(...)

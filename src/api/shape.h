@@ -15,8 +15,8 @@
 
 #define SHAPE_NONE INT64_MIN
 
-enum field_type { T_STR, T_NAME, T_EMAIL, T_PASSWORD, T_CONTENT, T_ID, T_I64, T_F64, T_BOOL, T_TIME, T_UUID, T_ENUM, T_IDS,
-	T_JSON, T_OBJ, T_LIST };
+enum field_type { T_STR, T_NAME, T_EMAIL, T_PASSWORD, T_CONTENT, T_ID, T_I64, T_F64, T_BOOL, T_TIME, T_UUID, T_ENUM,
+	T_IDS, T_JSON, T_OBJ, T_LIST };
 enum field_presence { P_R, P_O, P_N };
 
 struct shape_ids { int64_t *items; int count; };
@@ -82,8 +82,8 @@ extern const struct shape shape_none;		/* no body, no query */
 extern const struct shape *const shape_all[];	/* NULL-terminated, in table order */
 
 /*
- * Reads values into a zeroed struct of shape->bytes in `pool`. Errors: PL_E_INVALID with one entry per field that breaks a
- * rule; `where` is "body" or "query". Unknown fields are ignored.
+ * Reads values into a zeroed struct of shape->bytes in `pool`. Errors: PL_E_INVALID with one entry per field that
+ * breaks a rule; `where` is "body" or "query". Unknown fields are ignored.
  */
 void *shape_read_json(const struct shape *shape, struct pl_pool *pool, const struct pl_jval *object, struct pl_err *err)
     PL_MUSTCHECK;

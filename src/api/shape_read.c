@@ -95,7 +95,8 @@ static void read_text(struct reader *r, const struct shape_field *f, struct pl_s
 	*(struct pl_str *)at = s;
 	if (f->type == T_ENUM) {
 		if (!word_ok(f->words, s))
-			complain(r, f, "literal_error", pl_sprintf(r->pool, "must be one of %s", words_text(r->pool, f->words)));
+			complain(r, f, "literal_error", pl_sprintf(r->pool, "must be one of %s",
+			    words_text(r->pool, f->words)));
 		return;
 	}
 	if (f->type == T_UUID) {
@@ -106,7 +107,8 @@ static void read_text(struct reader *r, const struct shape_field *f, struct pl_s
 	r->bad = false;
 	check_length(r, f, s);
 	if (!r->bad && f->type == T_NAME && !name_ok(s))
-		complain(r, f, "value_error", "must be letters, digits, '_', '.' or '-', and neither a number nor a UUID");
+		complain(r, f, "value_error",
+		    "must be letters, digits, '_', '.' or '-', and neither a number nor a UUID");
 	if (!r->bad && f->type == T_EMAIL && !shape_email_ok(s))
 		complain(r, f, "value_error", "must be an e-mail address");
 	r->bad = r->bad || before;

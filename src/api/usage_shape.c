@@ -75,20 +75,20 @@ struct pl_str usage_insights_json(struct pl_pool *pool, const struct insights *i
 	struct correlation_out *pairs = pl_alloc(pool, ((size_t)in->pairs_count + 1) * sizeof(*pairs));
 	struct anomaly_out *days = pl_alloc(pool, ((size_t)in->outliers_count + 1) * sizeof(*days));
 	struct insights_out out = { .key_findings = sentences(pool, in->findings, in->findings_count),
-		.recommendations = sentences(pool, in->advice, in->advice_count), .correlations = { pairs, in->pairs_count },
-		.anomalies = { days, in->outliers_count } };
+		.recommendations = sentences(pool, in->advice, in->advice_count),
+		.correlations = { pairs, in->pairs_count }, .anomalies = { days, in->outliers_count } };
 
 	for (int i = 0; i < in->pairs_count; i++) {
 		const struct insights_pair *p = &in->pairs[i];
 
-		pairs[i] = (struct correlation_out){ .variable1 = p->one, .variable2 = p->two, .lag_days = p->lag, .n = p->n,
-			.r = p->r, .p_value = p->p, .q_value = p->q, .significant = p->significant };
+		pairs[i] = (struct correlation_out){ .variable1 = p->one, .variable2 = p->two, .lag_days = p->lag,
+			.n = p->n, .r = p->r, .p_value = p->p, .q_value = p->q, .significant = p->significant };
 	}
 	for (int i = 0; i < in->outliers_count; i++) {
 		const struct insights_outlier *o = &in->outliers[i];
 
-		days[i] = (struct anomaly_out){ .metric = o->metric, .timestamp = o->day * 86400 * PL_US_PER_S, .value = o->value,
-			.median = o->median, .mad = o->mad };
+		days[i] = (struct anomaly_out){ .metric = o->metric, .timestamp = o->day * 86400 * PL_US_PER_S,
+			.value = o->value, .median = o->median, .mad = o->mad };
 	}
 	return shape_json(&shape_insights_out, &out, pool);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Signalling of calls: what a peer's frame may be, and the native topics call:N. Compatible sockets of one room share their
- * peers with these: ws_signaling.c. Frames: parlour-ws(7).
+ * Signalling of calls: what a peer's frame may be, and the native topics call:N. Compatible sockets of one room share
+ * their peers with these: ws_signaling.c. Frames: parlour-ws(7).
  *
  *   subscribe call:7 -> is it a member? -> subscribed with the peer's id -> join, offer, answer, candidate, leave
  */
@@ -95,8 +95,8 @@ static void check(const struct signaling_peer *peer, enum kind kind, const struc
 		pl_err_set(err, PL_E_INVALID, "join comes first");
 }
 
-void ws_call_relay(struct ws_client *client, struct signaling_peer *peer, struct pl_task *task, const struct pl_jval *frame,
-    struct pl_str id)
+void ws_call_relay(struct ws_client *client, struct signaling_peer *peer, struct pl_task *task,
+    const struct pl_jval *frame, struct pl_str id)
 {
 	enum kind kind = kind_of(pl_json_str(pl_json_get(frame, "type")));
 	struct pl_buf out = PL_BUF(task->pool);
@@ -214,8 +214,8 @@ void ws_call_open(struct ws_frame *f, int64_t room_id)
 	if (call != NULL)
 		drop(call);		/* again: another peer */
 	call = pl_new(sizeof(*call));
-	*call = (struct ws_call){ .peer = { .deliver = on_deliver, .owner = call }, .client = f->client, .room_id = room_id,
-		.opening = o, .next = f->client->calls };
+	*call = (struct ws_call){ .peer = { .deliver = on_deliver, .owner = call }, .client = f->client,
+		.room_id = room_id, .opening = o, .next = f->client->calls };
 	f->client->calls = call;
 	shm_count(f->client->svc->shm, SHM_M_subscriptions, 1);
 	*o = (struct opening){ .frame = f, .call = call };

@@ -2,8 +2,8 @@
 /*
  * A client on a WebSocket: who it is, what it listens to, which dialect it speaks.
  *
- * Life: made at the handshake, counted; the socket holds it once, and so does every operation in flight. When the socket
- * closes, `conn` becomes NULL and what completes later finds nobody to answer.
+ * Life: made at the handshake, counted; the socket holds it once, and so does every operation in flight. When the
+ * socket closes, `conn` becomes NULL and what completes later finds nobody to answer.
  */
 #ifndef API_WS_CLIENT_H
 #define API_WS_CLIENT_H
@@ -55,8 +55,9 @@ void ws_client_login(struct ws_client *client, const struct auth_who *who);
 void ws_client_close(struct ws_client *client, enum pl_code code);
 void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 /*
- * The error for a frame that is none, or came too early: counts it as `read`. Beyond the limit the socket is told so once
- * a second only, so that answers cannot be asked for without end. (Known frames have one answer each, refusals included.)
+ * The error for a frame that is none, or came too early: counts it as `read`. Beyond the limit the socket is told so
+ * once a second only, so that answers cannot be asked for without end. (Known frames have one answer each, refusals
+ * included.)
  */
 void ws_client_refuse(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 /* {"type":"error","message","code"}: errors of the compatible sockets. */
@@ -93,8 +94,8 @@ void ws_feed_again(struct ws_client *client);
 
 /* ws_call.c: one frame of a call from a joined or joining peer; id: of the frame, for the error. */
 struct signaling_peer;
-void ws_call_relay(struct ws_client *client, struct signaling_peer *peer, struct pl_task *task, const struct pl_jval *frame,
-    struct pl_str id);
+void ws_call_relay(struct ws_client *client, struct signaling_peer *peer, struct pl_task *task,
+    const struct pl_jval *frame, struct pl_str id);
 /* The user of native sockets is no member of the room any more. */
 void ws_call_ended(struct ws_client *client, int64_t room_id);
 

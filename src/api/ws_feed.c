@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Figures that change, for sockets: {"type","data","timestamp"} at once and then when the data changed, looked at every 5
- * (metrics) or 10 s (sessions); where nothing changed, {"type":"heartbeat","timestamp"}. Native sockets also get "topic".
+ * Figures that change, for sockets: {"type","data","timestamp"} at once and then when the data changed, looked at every
+ * 5 (metrics) or 10 s (sessions); where nothing changed, {"type":"heartbeat","timestamp"}. Native sockets also get
+ * "topic".
  *
  * A feed lives from ws_feed_open() to ws_feed_close(), at the latest to the end of its socket.
  */
@@ -28,7 +29,8 @@ static const struct { const char *word; int every_s; } kinds[WS_FEEDS] = {
 };
 
 /* One look at the data. */
-struct look { struct ws_client *client; struct pl_task *task; enum ws_feed_kind kind; struct pl_str key; struct usage_filter filter; };
+struct look { struct ws_client *client; struct pl_task *task; enum ws_feed_kind kind; struct pl_str key;
+    struct usage_filter filter; };
 
 const char *ws_feed_word(enum ws_feed_kind kind)
 {
@@ -117,7 +119,8 @@ static void look_at_sessions(struct look *look)
 	if (kept.ptr != NULL)
 		look_end(look, pl_str_dup(look->task->pool, kept), NULL);
 	else
-		repo_usage_recent(svc->db, look->task, look->filter.user_id, look->filter.hide, SESSIONS_SHOWN, on_sessions, look);
+		repo_usage_recent(svc->db, look->task, look->filter.user_id, look->filter.hide, SESSIONS_SHOWN,
+		    on_sessions, look);
 }
 
 static void look_now(struct ws_feed *feed)

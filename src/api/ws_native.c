@@ -190,7 +190,9 @@ static void on_send(struct ws_frame *f)
 
 /* ---- typing, read, stop ---- */
 
-/* Only who listens to a room may make noise in it: asking for it is not enough, it may be somebody else's private one. */
+/*
+ * Only who listens to a room may make noise in it: asking for it is not enough, it may be somebody else's private one.
+ */
 static struct hub_sub *listens(struct ws_frame *f)
 {
 	struct hub_sub *sub;
@@ -296,7 +298,8 @@ static void native_frame(struct ws_client *client, struct pl_task *task, const s
 	struct pl_str type = pl_json_str(pl_json_get(json, "type"));
 	struct pl_err err = { 0 };
 
-	*f = (struct ws_frame){ .client = client, .task = task, .json = json, .id = pl_json_str(pl_json_get(json, "id")) };
+	*f = (struct ws_frame){ .client = client, .task = task, .json = json,
+		.id = pl_json_str(pl_json_get(json, "id")) };
 	if (f->id.len > ID_BYTES) {
 		pl_err_set(&err, PL_E_INVALID, "id must have at most %d bytes", ID_BYTES);
 		ws_client_refuse(client, PL_STR_NONE, &err);

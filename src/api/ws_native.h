@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The native dialect's inside: one frame being answered, and the kinds of topics. For ws_native*.c, ws_call.c, ws_feed.c and
- * ws_watch.c.
+ * The native dialect's inside: one frame being answered, and the kinds of topics. For ws_native*.c, ws_call.c,
+ * ws_feed.c and ws_watch.c.
  */
 #ifndef API_WS_NATIVE_H
 #define API_WS_NATIVE_H
@@ -32,7 +32,8 @@ bool ws_frame_i64(struct ws_frame *f, const char *name, int64_t min, int64_t abs
 /* The topic is a room's, its number in room_id; false: it has failed. */
 bool ws_frame_room(struct ws_frame *f) PL_MUSTCHECK;
 /* {"type":"subscribed","topic",...} with the head of a log; topics without one give 0, 0. */
-struct pl_jw ws_frame_subscribed(struct ws_frame *f, struct pl_buf *buf, const char *topic, const struct hub_subscribed *head);
+struct pl_jw ws_frame_subscribed(struct ws_frame *f, struct pl_buf *buf, const char *topic,
+    const struct hub_subscribed *head);
 /* The server ends a topic: {"type":"unsubscribed","topic","code"}. */
 void ws_native_unsubscribed(struct ws_client *client, const char *topic, enum pl_code code);
 

@@ -90,7 +90,8 @@ bool ws_frame_is_open(const struct ws_frame *f)
 	return pl_json_get(f->json, "topic") == NULL && (f->client->feeds[0] != NULL || f->client->feeds[1] != NULL);
 }
 
-struct pl_jw ws_frame_subscribed(struct ws_frame *f, struct pl_buf *buf, const char *topic, const struct hub_subscribed *head)
+struct pl_jw ws_frame_subscribed(struct ws_frame *f, struct pl_buf *buf, const char *topic,
+    const struct hub_subscribed *head)
 {
 	struct pl_jw w = ws_frame_begin(buf, "subscribed", f->id);
 
@@ -155,9 +156,11 @@ static void subscribe_room(struct ws_frame *f, int64_t room_id)
 	}
 	if (old != NULL)
 		drop(f, old);
-	/* the frame is held through its task by the subscription until it answered; a closed socket drops the sub first */
-	ws_subs_add(f->client, hub_subscribe(f->client->svc->hub, f->task, room_id, since, epoch, &ws_sub_ops, f->client,
-	    on_subscribed, f));
+	/*
+	 * the frame is held through its task by the subscription until it answered; a closed socket drops the sub first
+	 */
+	ws_subs_add(f->client, hub_subscribe(f->client->svc->hub, f->task, room_id, since, epoch, &ws_sub_ops,
+	    f->client, on_subscribed, f));
 }
 
 /* ---- all kinds ---- */

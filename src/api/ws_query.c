@@ -3,7 +3,8 @@
  * /ws/chat/{username or me} without parlour.v1: questions in words. Each {"type":"query"} gets progress frames and one
  * {"type":"query_response"} or error, in order. Frames: parlour-ws(7), "Compatible sockets".
  *
- *   opened -> [auth] -> own name? -> greet -> next, one at a time: limits -> query_ask -> on_stage* -> on_answer -> next
+ *   opened -> [auth] -> own name? -> greet -> next, one at a time: limits -> query_ask -> on_stage* -> on_answer ->
+ *   next
  */
 #include "api/query_shape.h"
 #include "api/ws_client.h"
@@ -120,7 +121,8 @@ static void query_ready(struct ws_client *client, bool by_handshake)
 	pool = pl_pool_new(0);
 	buf = PL_BUF(pool);
 	w = begin(&buf, "system");
-	pl_jw_kcstr(&w, "message", pl_sprintf(pool, "You are %s. Ask about the data in words, for example: messages per day, last 7 days.",
+	pl_jw_kcstr(&w, "message",
+	    pl_sprintf(pool, "You are %s. Ask about the data in words, for example: messages per day, last 7 days.",
 	    client->who.name));
 	end(client, &w, &buf, PL_STR_NONE);
 	pl_pool_free(&pool);
@@ -245,14 +247,16 @@ static void query_frame(struct ws_client *client, struct pl_task *task, const st
 		on_query(client, task, frame);
 		return;
 	} else if (pl_str_is(type, "ping")) {
-		if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, &err)) {
+		if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL,
+		    &err)) {
 			on_ping(client, task, frame);
 			return;
 		}
 	} else if (type.ptr == NULL)
 		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"type\":\"query\",\"query\":\"...\"}.");
 	else
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE, "This socket takes {\"type\":\"query\",\"query\"} and {\"type\":\"ping\"}.");
+		pl_err_set(&err, PL_E_UNKNOWN_TYPE,
+		    "This socket takes {\"type\":\"query\",\"query\"} and {\"type\":\"ping\"}.");
 	query_error(client, PL_STR_NONE, &err);
 }
 

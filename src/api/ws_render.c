@@ -74,7 +74,8 @@ static void native_presence(struct pl_jw *w, const struct hub_event *e)
 
 static void native_generation(struct pl_jw *w, const struct hub_event *e)
 {
-	static const char *const states[] = { "queued", "started", "delta", "done", "failed", "cancelled", "interrupted" };
+	static const char *const states[] = { "queued", "started", "delta", "done", "failed", "cancelled",
+		"interrupted" };
 	const struct hub_generation *g = &e->gen;
 
 	pl_jw_kcstr(w, "type", "generation");

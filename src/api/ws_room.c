@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /ws/chat/{room_id} without parlour.v1, where that is a number: the compatible room socket. It speaks whole messages only, and errors as
- * {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
+ * /ws/chat/{room_id} without parlour.v1, where that is a number: the compatible room socket. It speaks whole messages
+ * only, and errors as {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
  */
 #include "api/ws_client.h"
 #include "db/repo_room.h"
@@ -84,7 +84,8 @@ static void room_ready(struct ws_client *client, bool by_handshake)
 {
 	struct pl_task *task = ws_client_task(client);
 
-	ws_subs_add(client, hub_subscribe(client->svc->hub, task, client->room_id, client->since, client->epoch, &ws_sub_ops, client, on_subscribed, client));
+	ws_subs_add(client, hub_subscribe(client->svc->hub, task, client->room_id, client->since, client->epoch,
+	    &ws_sub_ops, client, on_subscribed, client));
 	pl_task_release(&task);
 }
 
@@ -117,7 +118,8 @@ static void post(struct ws_client *client, struct pl_task *task, struct pl_str c
 	if (content.len == 0)
 		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
 	else if ((int64_t)content.len > config->s.max_content)
-		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes", (long long)config->s.max_content);
+		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
+		    (long long)config->s.max_content);
 	else if (!client->room_open) {
 		if (wait_for_room(client, task, content))
 			return;
@@ -173,8 +175,8 @@ static void room_ended(struct ws_client *client, int64_t room_id)
 	ws_client_close(client, PL_E_NOT_FOUND);
 }
 
-const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .made = room_made, .ready = room_ready, .frame = room_frame,
-	.error = ws_compat_error, .ended = room_ended, .closed = room_closed };
+const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .made = room_made, .ready = room_ready,
+	.frame = room_frame, .error = ws_compat_error, .ended = room_ended, .closed = room_closed };
 
 static void open_on_head(void *arg, const struct room_head *head, const struct pl_err *err)
 {

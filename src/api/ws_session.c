@@ -50,7 +50,8 @@ static struct session_caller caller_of(const struct ws_client *client)
 	return (struct session_caller){ .user_id = client->who.user_id, .guests = svc_config(client->svc)->s.guest };
 }
 
-static void send_message(struct ws_client *client, struct pl_str text, struct pl_str collected, bool complete, const char *id)
+static void send_message(struct ws_client *client, struct pl_str text, struct pl_str collected, bool complete,
+    const char *id)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_buf buf = PL_BUF(pool);
@@ -79,8 +80,8 @@ static void on_left(void *arg, const bool *done, const struct pl_err *err)
 }
 
 /*
- * A page that is loaded often must not use up its sessions: one in which nothing was said goes with its socket, a guest's
- * does not count any more unless they come back.
+ * A page that is loaded often must not use up its sessions: one in which nothing was said goes with its socket, a
+ * guest's does not count any more unless they come back.
  */
 static void leave(struct ws_client *client)
 {
@@ -104,8 +105,8 @@ static void greet(struct ws_client *client, struct pl_task *task, const struct s
 		leave(client);
 		return;
 	}
-	send_message(client, session_greeting(svc_config(client->svc), task->pool, session), session_collected(task->pool, session),
-	    session->is_complete, s->id);
+	send_message(client, session_greeting(svc_config(client->svc), task->pool, session),
+	    session_collected(task->pool, session), session->is_complete, s->id);
 	next_message(client);
 }
 
@@ -151,8 +152,8 @@ static void open_session(struct ws_client *client, struct pl_task *task)
 		return;
 	s->opening = true;
 	/* an external id never opens a socket */
-	repo_session_get(client->svc->db, task, pl_uuid_ok(pl_str(s->key)) ? pl_str(s->key) : PL_STR("-"), caller_of(client),
-	    on_found, step_new(client, task));
+	repo_session_get(client->svc->db, task, pl_uuid_ok(pl_str(s->key)) ? pl_str(s->key) : PL_STR("-"),
+	    caller_of(client), on_found, step_new(client, task));
 }
 
 static void session_ready(struct ws_client *client, bool by_handshake)
@@ -221,8 +222,8 @@ static void on_session(void *arg, const struct session *session, const struct pl
 	if (err != NULL)
 		talk_over(step, err);
 	else
-		session_talk(step->client->svc, svc_config(step->client->svc), step->task, session, step->message, NULL, on_answer,
-		    step);
+		session_talk(step->client->svc, svc_config(step->client->svc), step->task, session, step->message, NULL,
+		    on_answer, step);
 }
 
 /* Takes the next of the waiting messages, if there is one and none is being answered. */
@@ -237,7 +238,8 @@ static void next_message(struct ws_client *client)
 		struct step *step;
 
 		s->waiting = w->next;
-		if (!limits_take(client->svc, svc_config(client->svc), LIMIT_ASK, &client->who, pl_str(s->id), NULL, &err)) {
+		if (!limits_take(client->svc, svc_config(client->svc), LIMIT_ASK, &client->who, pl_str(s->id), NULL,
+		    &err)) {
 			ws_client_error(client, PL_STR_NONE, &err);
 		} else {
 			s->busy = s->used = true;
@@ -291,7 +293,8 @@ static void session_frame(struct ws_client *client, struct pl_task *task, const 
 	else if (pl_str_trim(message).len == 0)
 		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
 	else if ((int64_t)message.len > config->s.max_content)
-		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes", (long long)config->s.max_content);
+		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
+		    (long long)config->s.max_content);
 	else if (!enqueue(client, task, message))
 		pl_err_set(&err, PL_E_BUSY, NULL);
 	else {

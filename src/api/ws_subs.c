@@ -64,7 +64,8 @@ static void on_event(struct hub_sub *sub, struct hub_event *event)
 	buf = ws_render(event, client->dialect->render);
 	if (buf != NULL)
 		(void)ws_send(client->conn, buf);
-	else if (event->kind == HUB_GENERATION && event->gen.state == HUB_GEN_FAILED && event->gen.asker_id == client->who.user_id)
+	else if (event->kind == HUB_GENERATION && event->gen.state == HUB_GEN_FAILED &&
+	    event->gen.asker_id == client->who.user_id)
 		tell_failure(client, event->gen.error);
 }
 
@@ -84,7 +85,8 @@ static void on_reset(struct hub_sub *sub, int64_t epoch, int64_t seq)
 	if (client->dialect->reset != NULL)
 		client->dialect->reset(client, hub_sub_room(sub), epoch, seq);
 	else
-		ws_client_close(client, PL_E_RESTARTING); /* it has no frame for this; coming back it loads the room again */
+		/* it has no frame for this; coming back it loads the room again */
+		ws_client_close(client, PL_E_RESTARTING);
 }
 
 const struct hub_sub_ops ws_sub_ops = { .event = on_event, .ended = on_ended, .reset = on_reset };

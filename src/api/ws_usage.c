@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /ws/metrics and /ws/sessions without parlour.v1: one feed each, from the first ready() to the end of the socket. Frames:
- * parlour-ws(7), "Compatible sockets".
+ * /ws/metrics and /ws/sessions without parlour.v1: one feed each, from the first ready() to the end of the socket.
+ * Frames: parlour-ws(7), "Compatible sockets".
  */
 #include "api/ws_client.h"
 #include "clock.h"
@@ -48,7 +48,8 @@ static void usage_frame(struct ws_client *client, struct pl_task *task, const st
 	} else if (pl_str_is(type, "ping")) {
 		send_pong(client, task->pool);
 	} else {
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE, "This socket takes {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only.");
+		pl_err_set(&err, PL_E_UNKNOWN_TYPE,
+		    "This socket takes {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only.");
 		ws_client_refuse(client, PL_STR_NONE, &err);
 	}
 }

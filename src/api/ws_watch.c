@@ -126,7 +126,8 @@ static void send_end(const struct reading *r)
 
 static void send_subscribed(const struct reading *r, const struct session *session, bool recovered)
 {
-	struct hub_subscribed head = { .seq = session->last_seq, .was_recovering = r->since >= 0, .recovered = recovered };
+	struct hub_subscribed head = { .seq = session->last_seq, .was_recovering = r->since >= 0,
+		.recovered = recovered };
 	struct pl_buf buf = PL_BUF(r->task->pool);
 	char topic[PL_UUID_LEN + 16];
 	struct pl_jw w;
@@ -303,7 +304,8 @@ static void on_session(void *arg, const struct session *session, const struct pl
 
 static void watch_read(struct ws_watch *watch, struct ws_frame *frame, int64_t since)
 {
-	struct session_caller who = { .user_id = watch->client->who.user_id, .guests = svc_config(watch->client->svc)->s.guest };
+	struct session_caller who = { .user_id = watch->client->who.user_id,
+		.guests = svc_config(watch->client->svc)->s.guest };
 	struct pl_task *task;
 	struct reading *r;
 

@@ -2,8 +2,9 @@
 /*
  * Password hashes computed in another process, so that a login's 20 ms of CPU delay nobody else.
  *
- * Client side: bounded queue, one answer per job, exactly once, never before the call returned. The hasher's death makes
- * all waiting jobs fail with PL_E_UNAVAILABLE (retry). With `single` the hash is computed inline, from a later turn.
+ * Client side: bounded queue, one answer per job, exactly once, never before the call returned. The hasher's death
+ * makes all waiting jobs fail with PL_E_UNAVAILABLE (retry). With `single` the hash is computed inline, from a later
+ * turn.
  */
 #ifndef CORE_HASHER_H
 #define CORE_HASHER_H

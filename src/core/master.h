@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The master: reads the configuration, opens sockets, makes the shared segment, forks, supervises. It touches no request.
+ * The master: reads the configuration, opens sockets, makes the shared segment, forks, supervises. It touches no
+ * request.
  */
 #ifndef CORE_MASTER_H
 #define CORE_MASTER_H
@@ -21,7 +22,10 @@ struct master_opts {
 	struct app_hooks worker, clerk;
 };
 
-/* Exit statuses (sysexits.h): 0, 64 usage, 69 database away, 71 system, 73 cannot create, 77 permission, 78 configuration. */
+/*
+ * Exit statuses (sysexits.h): 0, 64 usage, 69 database away, 71 system, 73 cannot create, 77 permission, 78
+ * configuration.
+ */
 int master_run(const struct master_opts *opts);
 
 #endif

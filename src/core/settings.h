@@ -63,7 +63,8 @@ extern const struct pl_schema settings_schema;
  * llm_default exists, upstream url given). path NULL: defaults and overrides only. Errors: NULL and why[] with
  * "file:line: key: rule".
  */
-struct config *config_read(const char *path, const char *const *overrides, int overrides_count, char why[512]) PL_MUSTCHECK;
+struct config *config_read(const char *path, const char *const *overrides, int overrides_count,
+    char why[512]) PL_MUSTCHECK;
 /* Loads what only the master may read: the token key and upstream key files. */
 bool config_secrets(struct config *config, char why[512]) PL_MUSTCHECK;
 struct config *config_hold(const struct config *config);
@@ -72,7 +73,8 @@ void config_release(struct config **config);	/* clears *config; the last one fre
  * What differs from `old` and needs a restart, one "name" per call of fn; those values are carried over from `old`
  * into `fresh` so that what runs and what is shown agree.
  */
-void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name), void *arg);
+void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
+    void *arg);
 /*
  * The configuration as bytes for a child process (secrets included) and back; the bytes are wiped by the caller.
  */

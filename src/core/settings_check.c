@@ -135,12 +135,14 @@ static bool check_names(const struct config *config, char why[512])
 
 	for (int i = 0; i < s->cors_origins.count; i++)
 		if (!is_origin(s->cors_origins.items[i]))
-			return refuse(config, "cors_origins", why, "%s is no origin: write https://app.example.org, without path, "
+			return refuse(config, "cors_origins", why,
+			    "%s is no origin: write https://app.example.org, without path, "
 			    "quotes and brackets, several with blanks between them", s->cors_origins.items[i]);
 	for (int i = 0; i < s->trusted_hosts.count; i++)
 		if (!is_host(s->trusted_hosts.items[i]))
-			return refuse(config, "trusted_hosts", why, "%s is no host name: write app.example.org, without scheme, port, "
-			    "quotes and brackets", s->trusted_hosts.items[i]);
+			return refuse(config, "trusted_hosts", why,
+			    "%s is no host name: write app.example.org, without scheme, port, quotes and brackets",
+			    s->trusted_hosts.items[i]);
 	for (int i = 0; i < s->anonymous.count; i++)
 		if (!anonymous_ok(s->anonymous.items[i]))
 			return refuse(config, "anonymous", why, "%s is none of metrics, insights, sessions, profile",
@@ -189,7 +191,8 @@ static bool check_mail(const struct config *config, char why[512])
 	if (s->smtp_url[0] == '\0')
 		return true;
 	if ((!smtps && strncmp(s->smtp_url, "smtp://", 7) != 0) || strpbrk(s->smtp_url, " \t\"<>\\^`{|}@") != NULL)
-		return refuse(config, "smtp_url", why, "%s is no smtp:// or smtps:// address without a user name", s->smtp_url);
+		return refuse(config, "smtp_url", why, "%s is no smtp:// or smtps:// address without a user name",
+		    s->smtp_url);
 	if (!mail_address(s->mail_from))
 		return refuse(config, "mail_from", why, "with smtp_url an address like parlour@example.org is needed");
 	if (s->smtp_user[0] != '\0' && !smtps && !s->smtp_tls)
@@ -266,7 +269,8 @@ static void key_wipe(void *arg)
 }
 
 /* A setting of type SECRET from the file that another setting names. */
-static bool secret_setting(struct config *config, const char *name, const char *path, const char **value_r, char why[512])
+static bool secret_setting(struct config *config, const char *name, const char *path, const char **value_r,
+    char why[512])
 {
 	char rule[256];
 

@@ -3,8 +3,8 @@
  * The shared segment: its layout and the scoreboard. One memfd, mapped by the master before the first fork.
  *
  * Rules: fixed sizes, no pointers inside, no lock that a dead process could hold. The master creates it and afterwards
- * only clears what a dead slot left. Slots: 0 .. workers_max-1 are workers, workers_max is the clerk, and the same again
- * for the second generation of a binary upgrade.
+ * only clears what a dead slot left. Slots: 0 .. workers_max-1 are workers, workers_max is the clerk, and the same
+ * again for the second generation of a binary upgrade.
  */
 #ifndef CORE_SHM_H
 #define CORE_SHM_H

@@ -66,9 +66,10 @@ void shm_reader_awake(struct shm_reader *reader, struct shm *shm);
 /*
  * ---- presence and routing, one table per slot, one writer each ----
  *
- * Routing: which slots have subscribers of a topic (64-bit key), as a counting filter: false positives cost one wake-up.
- * Presence: (room, user, count of sockets) for display; readers of other slots use the slot's sequence lock. A full table
- * (SHM_PRESENCE_MAX pairs per slot) drops presence entries, never routing.
+ * Routing: which slots have subscribers of a topic (64-bit key), as a counting filter: false positives cost one
+ * wake-up.
+ * Presence: (room, user, count of sockets) for display; readers of other slots use the slot's sequence lock. A full
+ * table (SHM_PRESENCE_MAX pairs per slot) drops presence entries, never routing.
  */
 #define SHM_PRESENCE_MAX 16384u
 void shm_route_add(struct shm *shm, uint64_t topic_key);

@@ -36,14 +36,16 @@ int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offs
 bool shm_gen_cancel(struct shm *shm, int index, const char *id);
 bool shm_gen_cancelled(const struct shm *shm, int index);
 /* Entries whose owner slot has another generation than when they were taken: fn gets a copy, then the entry is free. */
-void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text), void *arg);
+void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text),
+    void *arg);
 
 /* ---- circuit breakers, one per upstream name ---- */
 
 enum shm_breaker_state { SHM_CLOSED, SHM_OPEN, SHM_HALF_OPEN };
 /* May a request go to `upstream` now? When the cooldown is over exactly one caller gets the trial (HALF_OPEN). */
 bool shm_breaker_allow(struct shm *shm, struct pl_str upstream, int64_t cooldown_ms, int64_t now_ns);
-void shm_breaker_report(struct shm *shm, struct pl_str upstream, bool good, int64_t failures_max, int64_t cooldown_ms, int64_t now_ns);
+void shm_breaker_report(struct shm *shm, struct pl_str upstream, bool good, int64_t failures_max, int64_t cooldown_ms,
+    int64_t now_ns);
 enum shm_breaker_state shm_breaker_get(const struct shm *shm, struct pl_str upstream);
 
 /* ---- traces: the last finished requests of each slot ---- */

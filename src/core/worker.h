@@ -34,10 +34,14 @@ struct worker {
 };
 
 struct app_hooks {
-	/* Build everything above core in this process. false and why[]: the process exits 71 and the master backs off. */
+	/*
+	 * Build everything above core in this process. false and why[]: the process exits 71 and the master backs off.
+	 */
 	bool (*start)(struct worker *worker, char why[512]);
 	void (*reload)(struct worker *worker);		/* worker->config is new */
-	/* Stop accepting; finish before drain_deadline_ns. ws_close_code 1001 or 1012. cut: also cut running answers. */
+	/*
+	 * Stop accepting; finish before drain_deadline_ns. ws_close_code 1001 or 1012. cut: also cut running answers.
+	 */
 	void (*drain)(struct worker *worker, int ws_close_code, bool cut);
 	bool (*idle)(struct worker *worker);		/* nothing is pending any more: the process may end */
 	void (*stop)(struct worker *worker);		/* last call: store what must be stored, close, free */

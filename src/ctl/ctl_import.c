@@ -46,14 +46,16 @@ static bool one_batch(struct import_run *run, struct usage_text *text, bool *mor
 
 	usage_batch_init(&batch, pool);
 	*more_r = true;
-	while (batch.good + batch.refused < RECORDS_PER_STATEMENT && (*more_r = usage_text_next(text, &record, &line))) {
+	while (batch.good + batch.refused < RECORDS_PER_STATEMENT &&
+	    (*more_r = usage_text_next(text, &record, &line))) {
 		if (!series)
 			usage_batch_session(&batch, record, line, source);
 		else if (line > 1 || !pl_str_is(record, "day,developer,name,value"))
 			usage_batch_figure(&batch, record, line);
 	}
 	for (int i = 0; i < batch.refusals_count; i++)
-		fprintf(run->complaints, "%s:%lld: %s\n", run->opts->path, (long long)batch.refusals[i].line, batch.refusals[i].error);
+		fprintf(run->complaints, "%s:%lld: %s\n", run->opts->path, (long long)batch.refusals[i].line,
+		    batch.refusals[i].error);
 	if (batch.good > 0)
 		good = db_import_rows(run->db, series, usage_batch_json(&batch), &fresh, why);
 	run->good += batch.good;
@@ -96,7 +98,8 @@ int ctl_import(const struct ctl_import_opts *opts, FILE *out, FILE *complaints, 
 		return EXIT_USAGE;
 	}
 	if (over && opts->source == NULL) {
-		snprintf(why, 512, "import %s needs --source: a name for the old system, the same for all its files", opts->kind);
+		snprintf(why, 512, "import %s needs --source: a name for the old system, the same for all its files",
+		    opts->kind);
 		return EXIT_USAGE;
 	}
 	if (opts->source != NULL && (opts->source[0] == '\0' || strlen(opts->source) > 64 ||
@@ -108,8 +111,8 @@ int ctl_import(const struct ctl_import_opts *opts, FILE *out, FILE *complaints, 
 		status = everything(&run, pl_buf_str(&all), why);
 	pl_buf_fini(&all);
 	if (status == 0 || status == EXIT_REFUSED)
-		fprintf(out, "%s%lld %s, %lld %s, %lld refused\n", opts->dry_run ? "dry run: " : "", (long long)run.fresh,
-		    series ? "new or changed" : "imported", (long long)(run.good - run.fresh), series ? "unchanged" : "duplicates",
-		    (long long)run.refused);
+		fprintf(out, "%s%lld %s, %lld %s, %lld refused\n", opts->dry_run ? "dry run: " : "",
+		    (long long)run.fresh, series ? "new or changed" : "imported", (long long)(run.good - run.fresh),
+		    series ? "unchanged" : "duplicates", (long long)run.refused);
 	return status;
 }

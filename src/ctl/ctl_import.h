@@ -17,8 +17,8 @@ struct ctl_import_opts {
 };
 /*
  * One transaction for the file. Refused records go to `complaints` with their line; the rest is stored all the same.
- * Exit status: 0; 64 usage; 65 records were refused; 66 no such file; 69 no database; 70 the database refused. Not 0 or 65:
- * why[] has a sentence.
+ * Exit status: 0; 64 usage; 65 records were refused; 66 no such file; 69 no database; 70 the database refused. Not 0 or
+ * 65: why[] has a sentence.
  */
 int ctl_import(const struct ctl_import_opts *opts, FILE *out, FILE *complaints, char why[512]) PL_MUSTCHECK;
 

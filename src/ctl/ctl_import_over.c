@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parlourctl import users, roles, rooms, messages: what the records mean is checked by the database (sql/010_import.sql);
- * here they are cut apart and sent as one array, because messages are stored in order of time, whatever their order here.
+ * parlourctl import users, roles, rooms, messages: what the records mean is checked by the database
+ * (sql/010_import.sql); here they are cut apart and sent as one array, because messages are stored in order of time,
+ * whatever their order here.
  */
 #include "ctl/ctl_import_int.h"
 #include "db/db_import.h"
@@ -9,7 +10,8 @@
 
 struct over { struct pl_buf lines, records; };
 
-static const char *const kinds[][2] = { { "users", "user" }, { "roles", "role" }, { "rooms", "room" }, { "messages", "message" } };
+static const char *const kinds[][2] = { { "users", "user" }, { "roles", "role" }, { "rooms", "room" },
+	{ "messages", "message" } };
 
 const char *ctl_import_over_kind(const char *word)
 {
@@ -76,8 +78,8 @@ bool ctl_import_over(struct import_run *run, struct pl_str all, char why[512])
 		return true;
 	pl_buf_adds(&over.lines, "}");
 	pl_buf_adds(&over.records, "}");
-	good = db_import_over(run->db, run->opts->source, ctl_import_over_kind(run->opts->kind), pl_buf_str(&over.lines),
-	    pl_buf_str(&over.records), on_outcome, run, why);
+	good = db_import_over(run->db, run->opts->source, ctl_import_over_kind(run->opts->kind),
+	    pl_buf_str(&over.lines), pl_buf_str(&over.records), on_outcome, run, why);
 	pl_buf_fini(&over.lines);
 	pl_buf_fini(&over.records);
 	return good;

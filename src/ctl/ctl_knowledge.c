@@ -51,8 +51,8 @@ static bool store(struct load *load, struct pl_pool *pool, const char *name, str
 	struct pl_str title = pl_strn(name, pl_utf8_cut(name, (size_t)(strrchr(name, '.') - name), 200));
 	unsigned char digest[32];
 	char hex[65];
-	struct import_document document = { .source = name, .title = pl_str_c(pool, title), .text = pl_str_c(pool, text),
-		.sha256 = hex, .chunks = pl_str_c(pool, chunk_json(pool, text)) };
+	struct import_document document = { .source = name, .title = pl_str_c(pool, title),
+		.text = pl_str_c(pool, text), .sha256 = hex, .chunks = pl_str_c(pool, chunk_json(pool, text)) };
 	bool fresh;
 
 	pl_sha256(text.ptr, text.len, digest);

@@ -67,10 +67,11 @@ static int words_of(const char *verb)
 	return strcmp(verb, "list") == 0 ? 1 : -1;
 }
 
-static bool run(struct db_import *db, const struct ctl_price_opts *opts, int words, struct pl_pool *pool, const char **text_r,
-    char why[512])
+static bool run(struct db_import *db, const struct ctl_price_opts *opts, int words, struct pl_pool *pool,
+    const char **text_r, char why[512])
 {
-	struct import_price price = { .upstream = opts->upstream != NULL ? opts->upstream : ANY_UPSTREAM, .from = opts->from };
+	struct import_price price = { .upstream = opts->upstream != NULL ? opts->upstream : ANY_UPSTREAM,
+		.from = opts->from };
 
 	if (words > 1)
 		price.model = opts->argv[1];
@@ -79,7 +80,8 @@ static bool run(struct db_import *db, const struct ctl_price_opts *opts, int wor
 		price.completion = opts->argv[3];
 		return db_import_price(db, &price, pool, text_r, why);
 	}
-	return words == 2 ? db_import_price_remove(db, &price, pool, text_r, why) : db_import_prices(db, pool, text_r, why);
+	return words == 2 ? db_import_price_remove(db, &price, pool, text_r, why) : db_import_prices(db, pool, text_r,
+	    why);
 }
 
 static void say(FILE *out, int words, const char *text)

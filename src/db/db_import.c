@@ -16,7 +16,8 @@ static bool ready(PGconn *pg, char why[512])
 	bool good = found != NULL && pl_str_i64(pl_str(found), 1, 1000000, &version) && version == MIGRATE_VERSION;
 
 	if (found != NULL && !good)
-		snprintf(why, 512, "the schema has version %s, this program needs %d: run parlourctl migrate", found, MIGRATE_VERSION);
+		snprintf(why, 512, "the schema has version %s, this program needs %d: run parlourctl migrate", found,
+		    MIGRATE_VERSION);
 	pl_pool_free(&pool);
 	return good && migrate_exec(pg, "BEGIN", "begin", why);
 }
@@ -54,8 +55,8 @@ bool db_import_over(struct db_import *import, const char *source, const char *ki
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	const char *params[] = { source, kind, pl_str_c(pool, lines), pl_str_c(pool, records) };
-	PGresult *res = PQexecParams(import->pg, "SELECT line, outcome FROM import_all($1, $2, $3, $4)", PL_COUNT(params), NULL,
-	    params, NULL, NULL, 0);
+	PGresult *res = PQexecParams(import->pg, "SELECT line, outcome FROM import_all($1, $2, $3, $4)",
+	    PL_COUNT(params), NULL, params, NULL, NULL, 0);
 	bool good = PQresultStatus(res) == PGRES_TUPLES_OK;
 
 	for (int i = 0; good && i < PQntuples(res); i++)
@@ -71,8 +72,8 @@ bool db_import_document(struct db_import *import, const struct import_document *
 {
 	const char *params[] = { in->source, in->title, in->text, in->sha256, in->chunks };
 	struct pl_pool *pool = pl_pool_new(0);
-	const char *fresh = migrate_value(import->pg, pool, "SELECT fresh FROM knowledge_put($1::text, $2::text, $3::text, $4::text, "
-	    "0, $5::text)", 5, params, why);
+	const char *fresh = migrate_value(import->pg, pool,
+	    "SELECT fresh FROM knowledge_put($1::text, $2::text, $3::text, $4::text, 0, $5::text)", 5, params, why);
 	bool good = fresh != NULL;
 
 	*fresh_r = good && fresh[0] == 't';
@@ -85,7 +86,8 @@ bool db_import_price(struct db_import *import, const struct import_price *in, st
 {
 	const char *params[] = { in->upstream, in->model, in->prompt, in->completion, in->from };
 
-	*text_r = migrate_value(import->pg, pool, "SELECT price_set($1::text, $2::text, $3::text::numeric, $4::text::numeric, "
+	*text_r = migrate_value(import->pg, pool,
+	    "SELECT price_set($1::text, $2::text, $3::text::numeric, $4::text::numeric, "
 	    "coalesce($5::text::date, (now() AT TIME ZONE 'UTC')::date))", PL_COUNT(params), params, why);
 	return *text_r != NULL;
 }
@@ -95,16 +97,19 @@ bool db_import_price_remove(struct db_import *import, const struct import_price 
 {
 	const char *params[] = { in->upstream, in->model, in->from };
 
-	*text_r = migrate_value(import->pg, pool, "SELECT price_remove($1::text, $2::text, $3::text::date)", PL_COUNT(params),
-	    params, why);
+	*text_r = migrate_value(import->pg, pool, "SELECT price_remove($1::text, $2::text, $3::text::date)",
+	    PL_COUNT(params), params, why);
 	return *text_r != NULL;
 }
 
 bool db_import_prices(struct db_import *import, struct pl_pool *pool, const char **text_r, char why[512])
 {
-	*text_r = migrate_value(import->pg, pool, "SELECT format('%-12s %-40s %12s %12s  %s', 'UPSTREAM', 'MODEL', 'PROMPT', "
-	    "'COMPLETION', 'FROM') || E'\n' || string_agg(format('%-12s %-40s %12s %12s  %s', p.upstream, p.model, p.prompt_usd, "
-	    "p.completion_usd, p.valid_from), E'\n' ORDER BY p.model, p.upstream, p.valid_from) FROM model_prices p", 0, NULL, why);
+	*text_r = migrate_value(import->pg, pool,
+	    "SELECT format('%-12s %-40s %12s %12s  %s', 'UPSTREAM', 'MODEL', 'PROMPT', "
+	    "'COMPLETION', 'FROM') || E'\n' || string_agg(format('%-12s %-40s %12s %12s  %s', p.upstream, p.model, "
+	    "p.prompt_usd, "
+	    "p.completion_usd, p.valid_from), E'\n' ORDER BY p.model, p.upstream, p.valid_from) FROM model_prices p", 0,
+	    NULL, why);
 	return *text_r != NULL;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * User names by id, kept per process: a user's name never changes, and looking one up per message made a page of history
- * three times as dear for PostgreSQL. Names of roles can change and are not kept.
+ * User names by id, kept per process: a user's name never changes, and looking one up per message made a page of
+ * history three times as dear for PostgreSQL. Names of roles can change and are not kept.
  */
 #ifndef DB_NAMES_H
 #define DB_NAMES_H

@@ -28,16 +28,16 @@ static void on_profile(struct pgcall *call, const PGresult *res, const struct pl
 
 void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_profile_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, user_id != 0 ? S_PROFILE : S_PROFILE_ALL, on_profile, (pgcall_done_fn *)done,
-	    arg);
+	struct pgcall *call = pgcall_new(db, task, user_id != 0 ? S_PROFILE : S_PROFILE_ALL, on_profile,
+	    (pgcall_done_fn *)done, arg);
 
 	if (user_id != 0)
 		pgcall_i64(call, user_id);
 	pgcall_start(call);
 }
 
-void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences, db_done_fn *done,
-    void *arg)
+void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences,
+    db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_PREFERENCES_PUT, repo_on_done, (pgcall_done_fn *)done, arg);
 
@@ -77,7 +77,8 @@ void repo_dashboard_list(struct db *db, struct pl_task *task, int64_t user_id, s
     repo_dashboard_list_fn *done, void *arg)
 {
 	bool one = layout_id.ptr != NULL;
-	struct pgcall *call = pgcall_new(db, task, one ? S_DASHBOARD_GET : S_DASHBOARD_LIST, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, one ? S_DASHBOARD_GET : S_DASHBOARD_LIST, on_list,
+	    (pgcall_done_fn *)done, arg);
 
 	pgcall_i64(call, user_id);
 	if (one)
@@ -95,7 +96,8 @@ static void read_refusal(struct pl_str status, int64_t have, struct pl_err *err)
 	else if (have == 0)
 		pl_err_set(err, PL_E_CONFLICT, "There is no such dashboard any more: its version is 0.");
 	else
-		pl_err_set(err, PL_E_CONFLICT, "The dashboard was changed meanwhile: its version is %lld.", (long long)have);
+		pl_err_set(err, PL_E_CONFLICT, "The dashboard was changed meanwhile: its version is %lld.",
+		    (long long)have);
 }
 
 static void on_saved(struct pgcall *call, const PGresult *res, const struct pl_err *err)

@@ -15,8 +15,8 @@ typedef void (repo_profile_fn)(void *arg, const struct profile *profile, const s
 /* user_id 0: sums over everybody, no preferences. */
 void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_profile_fn *done, void *arg);
 /* preferences: a checked JSON object of at most 16 KiB. */
-void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences, db_done_fn *done,
-    void *arg);
+void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences,
+    db_done_fn *done, void *arg);
 
 /* cards: a JSON array */
 struct dashboard { struct pl_str layout_id, cards; int64_t version, created_us, updated_us; };

@@ -81,7 +81,8 @@ void repo_feedback_list(struct db *db, struct pl_task *task, int64_t user_id, in
 	pgcall_start(call);
 }
 
-void repo_feedback_withdraw(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, db_done_fn *done, void *arg)
+void repo_feedback_withdraw(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, db_done_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_FEEDBACK_WITHDRAW, repo_on_status, (pgcall_done_fn *)done, arg);
 

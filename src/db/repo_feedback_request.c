@@ -39,8 +39,8 @@ static void add_id(struct pgcall *call, struct pl_str id)
 	pgcall_text(call, id);
 }
 
-void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t user_id, const struct feedback_request *in,
-    int64_t timeout_us, db_done_fn *done, void *arg)
+void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t user_id,
+    const struct feedback_request *in, int64_t timeout_us, db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_FBR_CREATE, repo_on_status, (pgcall_done_fn *)done, arg);
 
@@ -109,7 +109,8 @@ static void on_list(struct pgcall *call, const PGresult *res, const struct pl_er
 void repo_feedback_request_list(struct db *db, struct pl_task *task, int64_t user_id, bool asked, struct pl_str status,
     int64_t before, int limit, repo_feedback_request_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, asked ? S_FBR_LIST_ASKED : S_FBR_LIST, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, asked ? S_FBR_LIST_ASKED : S_FBR_LIST, on_list,
+	    (pgcall_done_fn *)done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, user_id);

@@ -14,7 +14,8 @@ struct generation {
 	int64_t room_id, role_id, asker_id, reply_to;
 	int state;
 	struct pl_str upstream, model, error_code, partial;	/* absent when none */
-	struct pl_str citations, knowledge;			/* of its message, as in there; repo_generation_get() only */
+	/* of its message, as in there; repo_generation_get() only */
+	struct pl_str citations, knowledge;
 	int64_t prompt_tokens, completion_tokens;		/* -1: unknown */
 	int64_t cost_micros;			/* of a US dollar; -1: not known, or it runs */
 	int64_t answer_seq;			/* 0: none */

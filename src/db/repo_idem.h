@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Idempotency-Key (table idempotency_keys): per (user, route, key), kept 24 hours. The key is a struct pl_once; without a
- * user its `key` should carry the address. Route and key are 1 to 255 bytes.
+ * Idempotency-Key (table idempotency_keys): per (user, route, key), kept 24 hours. The key is a struct pl_once; without
+ * a user its `key` should carry the address. Route and key are 1 to 255 bytes.
  */
 #ifndef DB_REPO_IDEM_H
 #define DB_REPO_IDEM_H
@@ -9,7 +9,8 @@
 #include "db/db.h"
 
 /*
- * fresh: do the work with task->once set, then finish, forget or release. Otherwise the stored reply; without one (status
+ * fresh: do the work with task->once set, then finish, forget or release. Otherwise the stored reply; without one
+ * (status
  * 0) the work is done and `made` is the id of what it made: build the reply from that, then finish.
  */
 struct idem_begun {

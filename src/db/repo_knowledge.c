@@ -37,8 +37,8 @@ static void on_put(struct pgcall *call, const PGresult *res, const struct pl_err
 	DONE(repo_knowledge_fn, call)(call->arg, err == NULL ? &d : NULL, err);
 }
 
-void repo_knowledge_put(struct db *db, struct pl_task *task, int64_t user_id, const struct knowledge *in, struct pl_str chunks,
-    repo_knowledge_fn *done, void *arg)
+void repo_knowledge_put(struct db *db, struct pl_task *task, int64_t user_id, const struct knowledge *in,
+    struct pl_str chunks, repo_knowledge_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_KNOWLEDGE_PUT, on_put, (pgcall_done_fn *)done, arg);
 
@@ -95,7 +95,8 @@ static void on_list(struct pgcall *call, const PGresult *res, const struct pl_er
 	DONE(repo_knowledge_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_knowledge_list(struct db *db, struct pl_task *task, int64_t after, int limit, repo_knowledge_list_fn *done, void *arg)
+void repo_knowledge_list(struct db *db, struct pl_task *task, int64_t after, int limit, repo_knowledge_list_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_KNOWLEDGE_LIST, on_list, (pgcall_done_fn *)done, arg);
 

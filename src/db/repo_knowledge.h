@@ -17,12 +17,13 @@ typedef void (repo_knowledge_fn)(void *arg, const struct knowledge *document, co
 typedef void (repo_knowledge_list_fn)(void *arg, const struct knowledge_list *list, const struct pl_err *err);
 
 /* title, text and sha256 (hex) of `in`; chunks: chunk_json(). */
-void repo_knowledge_put(struct db *db, struct pl_task *task, int64_t user_id, const struct knowledge *in, struct pl_str chunks,
-    repo_knowledge_fn *done, void *arg);
+void repo_knowledge_put(struct db *db, struct pl_task *task, int64_t user_id, const struct knowledge *in,
+    struct pl_str chunks, repo_knowledge_fn *done, void *arg);
 /* PL_E_NOT_FOUND. */
 void repo_knowledge_get(struct db *db, struct pl_task *task, int64_t id, repo_knowledge_fn *done, void *arg);
 /* Ascending, ids > after. */
-void repo_knowledge_list(struct db *db, struct pl_task *task, int64_t after, int limit, repo_knowledge_list_fn *done, void *arg);
+void repo_knowledge_list(struct db *db, struct pl_task *task, int64_t after, int limit, repo_knowledge_list_fn *done,
+    void *arg);
 /* PL_E_NOT_FOUND. */
 void repo_knowledge_delete(struct db *db, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
 

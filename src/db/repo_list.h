@@ -17,12 +17,13 @@ struct list_ask {
 	int64_t offset;			/* rows before the page */
 };
 /*
- * total: rows of the whole list. last: id of the row before the page; 0: the page is the first one, INT64_MAX: it is behind
- * the end. Lists that go down by a number have it negated. No access check: the list's own statement does that.
+ * total: rows of the whole list. last: id of the row before the page; 0: the page is the first one, INT64_MAX: it is
+ * behind the end. Lists that go down by a number have it negated. No access check: the list's own statement does that.
  */
 struct list_place { int64_t total, last; };
 typedef void (repo_list_place_fn)(void *arg, const struct list_place *place, const struct pl_err *err);
 
-void repo_list_place(struct db *db, struct pl_task *task, const struct list_ask *ask, repo_list_place_fn *done, void *arg);
+void repo_list_place(struct db *db, struct pl_task *task, const struct list_ask *ask, repo_list_place_fn *done,
+    void *arg);
 
 #endif

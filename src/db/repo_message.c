@@ -64,8 +64,8 @@ static void on_names(struct pgcall *call, const PGresult *res, const struct pl_e
 }
 
 /*
- * Rows: a message or NULLs (a readable room without any), then last_seq and epoch of the room; no row: no such room. Pages
- * before a seq come newest first and are turned round here.
+ * Rows: a message or NULLs (a readable room without any), then last_seq and epoch of the room; no row: no such room.
+ * Pages before a seq come newest first and are turned round here.
  */
 static void page_read(struct pgcall *call, const PGresult *res, struct page *page)
 {

@@ -39,7 +39,8 @@ static void on_claimed(struct pgcall *call, const PGresult *res, const struct pl
 		DONE(repo_outbox_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_outbox_claim(struct db *db, struct pl_task *task, bool mail, bool slack, int limit, repo_outbox_fn *done, void *arg)
+void repo_outbox_claim(struct db *db, struct pl_task *task, bool mail, bool slack, int limit, repo_outbox_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_OUTBOX_CLAIM, on_claimed, (pgcall_done_fn *)done, arg);
 
@@ -50,8 +51,8 @@ void repo_outbox_claim(struct db *db, struct pl_task *task, bool mail, bool slac
 	pgcall_start(call);
 }
 
-void repo_outbox_done(struct db *db, struct pl_task *task, struct pl_str id, enum outbox_result result, struct pl_str error,
-    int64_t delay_us, db_done_fn *done, void *arg)
+void repo_outbox_done(struct db *db, struct pl_task *task, struct pl_str id, enum outbox_result result,
+    struct pl_str error, int64_t delay_us, db_done_fn *done, void *arg)
 {
 	static const char *const words[] = { "sent", "retry", "failed" };
 	struct pgcall *call = pgcall_new(db, task, S_OUTBOX_DONE, repo_on_status, (pgcall_done_fn *)done, arg);

@@ -22,12 +22,13 @@ typedef void (repo_outbox_fn)(void *arg, const struct outbox_list *list, const s
  * Takes what is due, at most `limit`, for 150 s. What this host holds already is taken again: its clerk calls this only
  * while it sends nothing, so that is what a dead clerk, or a reply that was lost, left.
  */
-void repo_outbox_claim(struct db *db, struct pl_task *task, bool mail, bool slack, int limit, repo_outbox_fn *done, void *arg);
+void repo_outbox_claim(struct db *db, struct pl_task *task, bool mail, bool slack, int limit, repo_outbox_fn *done,
+    void *arg);
 
 enum outbox_result { OUTBOX_SENT, OUTBOX_RETRY, OUTBOX_FAILED };
 /* What became of a try; may be repeated. error absent: none. delay_us: until the next try. */
-void repo_outbox_done(struct db *db, struct pl_task *task, struct pl_str id, enum outbox_result result, struct pl_str error,
-    int64_t delay_us, db_done_fn *done, void *arg);
+void repo_outbox_done(struct db *db, struct pl_task *task, struct pl_str id, enum outbox_result result,
+    struct pl_str error, int64_t delay_us, db_done_fn *done, void *arg);
 /* Queues a mail with its text. */
 void repo_mail_queue(struct db *db, struct pl_task *task, struct pl_str to, struct pl_str subject, struct pl_str body,
     db_done_fn *done, void *arg);

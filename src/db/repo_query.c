@@ -29,7 +29,8 @@ static void on_rows(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_query_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask *ask, int limit, repo_query_fn *done, void *arg)
+void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask *ask, int limit, repo_query_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_QUERY_RUN, on_rows, (pgcall_done_fn *)done, arg);
 
@@ -49,8 +50,8 @@ void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask 
 	pgcall_start(call);
 }
 
-void repo_query_note(struct db *db, struct pl_task *task, int64_t user_id, const struct query_past *past, db_done_fn *done,
-    void *arg)
+void repo_query_note(struct db *db, struct pl_task *task, int64_t user_id, const struct query_past *past,
+    db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_QUERY_NOTE, repo_on_done, (pgcall_done_fn *)done, arg);
 
@@ -88,7 +89,8 @@ static void on_history(struct pgcall *call, const PGresult *res, const struct pl
 		DONE(repo_query_past_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_query_history(struct db *db, struct pl_task *task, int64_t user_id, int limit, repo_query_past_fn *done, void *arg)
+void repo_query_history(struct db *db, struct pl_task *task, int64_t user_id, int limit, repo_query_past_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_QUERY_HISTORY, on_history, (pgcall_done_fn *)done, arg);
 

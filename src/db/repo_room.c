@@ -58,7 +58,8 @@ static void on_result(struct pgcall *call, const PGresult *res, const struct pl_
 		else
 			err = &bad;
 		if (err != NULL && bad.code == PL_E_CONFLICT && bad.detail[0] == '\0')
-			pl_err_set(&bad, PL_E_CONFLICT, "A room keeps an owner: its last one can neither leave nor be removed.");
+			pl_err_set(&bad, PL_E_CONFLICT,
+			    "A room keeps an owner: its last one can neither leave nor be removed.");
 	}
 	if (call->done != NULL)
 		DONE(repo_room_result_fn, call)(call->arg, err == NULL ? &result : NULL, err);

@@ -79,7 +79,8 @@ static void on_created(struct pgcall *call, const PGresult *res, const struct pl
 	DONE(repo_session_fn, call)(call->arg, err == NULL ? &s : NULL, err);
 }
 
-void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done, void *arg)
+void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_SESSION_CREATE, on_created, (pgcall_done_fn *)done, arg);
 
@@ -161,8 +162,8 @@ static void on_list(struct pgcall *call, const PGresult *res, const struct pl_er
 	DONE(repo_session_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter, repo_session_list_fn *done,
-    void *arg)
+void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter,
+    repo_session_list_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_SESSION_LIST, on_list, (pgcall_done_fn *)done, arg);
 
@@ -180,8 +181,8 @@ void repo_session_list(struct db *db, struct pl_task *task, const struct session
 	pgcall_start(call);
 }
 
-void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who, db_done_fn *done,
-    void *arg)
+void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
+    db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_SESSION_END, repo_on_status, (pgcall_done_fn *)done, arg);
 

@@ -2,7 +2,8 @@
 /*
  * Sessions: chats, guided forms and imported usage (tables sessions, session_slots). What is said: repo_session_talk.h.
  *
- * A caller is a user (user_id > 0) or a guest (0); `guests` says whether guests' sessions open for whoever has their UUID.
+ * A caller is a user (user_id > 0) or a guest (0); `guests` says whether guests' sessions open for whoever has their
+ * UUID.
  */
 #ifndef DB_REPO_SESSION_H
 #define DB_REPO_SESSION_H
@@ -47,7 +48,8 @@ struct session_new {
 	int64_t max_open, life_ms;
 };
 /* PL_E_SESSION_LIMIT with retry_after_s. */
-void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done, void *arg);
+void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done,
+    void *arg);
 /* By UUID or external id; analysts find imported ones. PL_E_NOT_FOUND: absent, or not the caller's. */
 void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     repo_session_fn *done, void *arg);
@@ -66,12 +68,12 @@ struct session_filter {
 };
 struct session_list { const struct session *rows; int count; bool more; int64_t total; };
 typedef void (repo_session_list_fn)(void *arg, const struct session_list *list, const struct pl_err *err);
-void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter, repo_session_list_fn *done,
-    void *arg);
+void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter,
+    repo_session_list_fn *done, void *arg);
 
 /* PL_E_NOT_FOUND; ending one that is over is fine. */
-void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who, db_done_fn *done,
-    void *arg);
+void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
+    db_done_fn *done, void *arg);
 /* Its socket is gone. made: it goes too if nothing was said in it. */
 void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, bool made, db_done_fn *done, void *arg);
 /* Marks at most `limit` whose life is over. */

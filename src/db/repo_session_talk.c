@@ -53,7 +53,8 @@ void repo_session_say(struct db *db, struct pl_task *task, const struct session_
 	pgcall_start(call);
 }
 
-void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done, void *arg)
+void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_SESSION_AHEAD, repo_on_count, (pgcall_done_fn *)done, arg);
 
@@ -109,8 +110,8 @@ static void on_page(struct pgcall *call, const PGresult *res, const struct pl_er
 	DONE(repo_session_page_fn, call)(call->arg, err == NULL ? &page : NULL, err);
 }
 
-void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before, int limit,
-    repo_session_page_fn *done, void *arg)
+void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before,
+    int limit, repo_session_page_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, after >= 0 ? S_SESSION_AFTER : S_SESSION_BEFORE, on_page,
 	    (pgcall_done_fn *)done, arg);

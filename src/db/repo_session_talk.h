@@ -22,7 +22,8 @@ typedef void (repo_session_said_fn)(void *arg, const struct session_said *said, 
 void repo_session_say(struct db *db, struct pl_task *task, const struct session_message *in, repo_session_said_fn *done,
     void *arg);
 /* How many messages before this one still wait for their answer. */
-void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done, void *arg);
+void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done,
+    void *arg);
 
 struct session_line { int author; struct pl_str content; };
 struct session_history { const struct session_line *rows; int count; };
@@ -37,11 +38,12 @@ struct session_entry {
 	int author, state;
 	struct pl_str content, model, citations;	/* absent: none */
 };
-struct session_page { const struct session_entry *rows; int count; bool more; };	/* ascending; more: in that direction */
+/* ascending; more: in that direction */
+struct session_page { const struct session_entry *rows; int count; bool more; };
 typedef void (repo_session_page_fn)(void *arg, const struct session_page *page, const struct pl_err *err);
 /* after >= 0: with a greater seq; else before > 0: with a smaller one; else the newest. No access check. */
-void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before, int limit,
-    repo_session_page_fn *done, void *arg);
+void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before,
+    int limit, repo_session_page_fn *done, void *arg);
 
 enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
 struct session_answer {

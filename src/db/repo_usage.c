@@ -35,7 +35,8 @@ static void on_kpis(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_usage_kpis_fn, call)(call->arg, err == NULL ? &kpis : NULL, err);
 }
 
-void repo_usage_kpis(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_kpis_fn *done, void *arg)
+void repo_usage_kpis(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_kpis_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_USAGE_METRICS, on_kpis, (pgcall_done_fn *)done, arg);
 
@@ -105,7 +106,8 @@ static void on_days(struct pgcall *call, const PGresult *res, const struct pl_er
 		DONE(repo_usage_days_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_usage_days(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_days_fn *done, void *arg)
+void repo_usage_days(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_days_fn *done,
+    void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_USAGE_DAYS, on_days, (pgcall_done_fn *)done, arg);
 
@@ -140,8 +142,8 @@ static void on_recent(struct pgcall *call, const PGresult *res, const struct pl_
 		DONE(repo_usage_recent_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_usage_recent(struct db *db, struct pl_task *task, int64_t user_id, bool hide, int limit, repo_usage_recent_fn *done,
-    void *arg)
+void repo_usage_recent(struct db *db, struct pl_task *task, int64_t user_id, bool hide, int limit,
+    repo_usage_recent_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_USAGE_RECENT, on_recent, (pgcall_done_fn *)done, arg);
 

@@ -117,8 +117,8 @@ struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm
 	call->on_done = done;
 	call->arg = arg;
 	call->start_ns = pl_now_ns();
-	call->result = (struct llm_result){ .stop = LLM_STOP_OTHER, .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1,
-		.first_us = -1 };
+	call->result = (struct llm_result){ .stop = LLM_STOP_OTHER, .prompt_tokens = -1, .completion_tokens = -1,
+		.cost_micros = -1, .first_us = -1 };
 	call->timer = evtimer_new(llm->base, on_timer, call);
 	PL_BUG(call->timer == NULL);
 	TAILQ_INSERT_TAIL(&llm->calls, call, link);

@@ -42,7 +42,8 @@ struct llm_request {
 	struct pl_str system;			/* absent or empty: none */
 	const struct llm_message *messages;	/* oldest first */
 	int messages_count;
-	const struct llm_passage *passages;	/* the best first; `system` tells them to models, local takes them from here */
+	/* the best first; `system` tells them to models, local takes them from here */
+	const struct llm_passage *passages;
 	int passages_count;
 	double temperature;			/* NAN: the upstream's default */
 	int64_t max_tokens;			/* 0: the upstream's default */

@@ -2,9 +2,11 @@
 /*
  * Anthropic Messages, decoding: named events, or one whole message where a server does not stream.
  *
- *   message_start -> (content_block_start -> content_block_delta* -> content_block_stop)* -> message_delta -> message_stop
+ *   message_start -> (content_block_start -> content_block_delta* -> content_block_stop)* -> message_delta ->
+ *   message_stop
  *
- * `ping` comes at any time; events and deltas of unknown types are skipped, since new ones appear without a new version.
+ * `ping` comes at any time; events and deltas of unknown types are skipped, since new ones appear without a new
+ * version.
  * Source: Anthropic API reference, "Streaming Messages", "Errors"; recordings of proxies where they differ.
  */
 #include "llm/llm_dialect.h"
@@ -56,7 +58,8 @@ static void take_stop(struct llm_decoder *dec, struct pl_str reason)
 /* All counts are totals so far: a later one replaces. The three kinds of input are disjoint. */
 static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 {
-	static const char *const inputs[] = { "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens" };
+	static const char *const inputs[] = { "input_tokens", "cache_creation_input_tokens",
+		"cache_read_input_tokens" };
 	int64_t count, sum = 0;
 
 	for (size_t i = 0; i < PL_COUNT(inputs); i++) {
@@ -102,7 +105,8 @@ static bool take_start(struct llm_decoder *dec, const struct pl_jval *message)
 	if (dec->message_id[0] != '\0' && strlen(dec->message_id) == len && memcmp(dec->message_id, id.ptr, len) == 0)
 		return true;
 	if (dec->message_id[0] != '\0' && dec->spoke)
-		return llm_dec_fail(dec, PL_E_UPSTREAM, "The model's server began another answer in the middle of one.");
+		return llm_dec_fail(dec, PL_E_UPSTREAM,
+		    "The model's server began another answer in the middle of one.");
 	if (len > 0)
 		memcpy(dec->message_id, id.ptr, len);
 	dec->message_id[len] = '\0';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Anthropic Messages: the request's body. `system` stands outside the messages, these alternate and begin with the user's,
- * and max_tokens must be given.
+ * Anthropic Messages: the request's body. `system` stands outside the messages, these alternate and begin with the
+ * user's, and max_tokens must be given.
  *
  * Source: Anthropic API reference, "Create a Message"; versions 2023-06-01 and later.
  */

@@ -10,8 +10,8 @@ enum { EVENT_POOL_BYTES = 2048 };
 void llm_dec_init(struct llm_decoder *dec, const struct llm_dialect *dialect, struct pl_str secret, llm_text_fn *text,
     void *arg)
 {
-	*dec = (struct llm_decoder){ .dialect = dialect, .secret = secret, .text = text, .arg = arg, .stop = LLM_STOP_OTHER,
-		.prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1 };
+	*dec = (struct llm_decoder){ .dialect = dialect, .secret = secret, .text = text, .arg = arg,
+		.stop = LLM_STOP_OTHER, .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1 };
 	pl_sse_init(&dec->sse, LLM_EVENT_MAX);
 }
 

@@ -39,7 +39,8 @@ int llm_headers(struct pl_pool *pool, const struct config *config, const struct 
 	}
 	if (config_provider(upstream) == PROVIDER_OPENROUTER) {
 		/* who asks, for its statistics; without them the requests count as nobody's */
-		headers[n++] = (struct httpc_header){ "HTTP-Referer", config != NULL ? pl_str(config->s.public_url) : PL_STR_NONE };
+		headers[n++] = (struct httpc_header){ "HTTP-Referer",
+			config != NULL ? pl_str(config->s.public_url) : PL_STR_NONE };
 		headers[n++] = (struct httpc_header){ "X-OpenRouter-Title", PL_STR("Parlour") };
 	}
 	return n;

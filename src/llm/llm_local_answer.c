@@ -208,7 +208,8 @@ static bool rule_help(const struct llm_talk *talk, struct pl_buf *out)
 		return false;
 	pl_buf_adds(out, WHAT_I_AM " I can greet you, do sums (\"what is 12 * 7?\"), say the time, sum up who wrote "
 	    "how much (\"summarise\"), repeat what you said before (\"what did I say?\"), count (\"count to 100\"), "
-	    "tell a story (\"tell me a long story\") and quote the documents of the knowledge base. For everything else "
+	    "tell a story (\"tell me a long story\") and quote the documents of the knowledge base. For everything "
+	    "else "
 	    "I need a model.");
 	return true;
 }

@@ -139,7 +139,9 @@ static bool cut_sentence(struct pl_str *rest, struct pl_str *sentence_r)
 	return true;
 }
 
-/* The sentence with most of the words, among equals one that is more than a title, else the first one; how many it has. */
+/*
+ * The sentence with most of the words, among equals one that is more than a title, else the first one; how many it has.
+ */
 static int best_sentence(const struct llm_passage *passage, const struct words *words, struct pl_str *best_r)
 {
 	struct pl_str rest = passage->text, sentence;

@@ -3,8 +3,8 @@
  * Which models an upstream offers: what the configuration lists, else what the upstream says to the key that asks, kept
  * for ten minutes.
  *
- * A list in progress has its own pool, with the names in it; of a fetched one the names stay as the cache's entry of its
- * upstream and key, without the key.
+ * A list in progress has its own pool, with the names in it; of a fetched one the names stay as the cache's entry of
+ * its upstream and key, without the key.
  */
 #include "clock.h"
 #include "leaf.h"
@@ -88,15 +88,18 @@ static void names_copy(struct llm_list *list, const struct pl_str *names, int co
 		list->names[i] = pl_str_dup(list->pool, names[i]);
 }
 
-/* One entry per upstream and key: a reload that changes the url replaces it. The oldest goes when there are too many. */
+/*
+ * One entry per upstream and key: a reload that changes the url replaces it. The oldest goes when there are too many.
+ */
 static void kept_add(struct llm_lists *lists, const struct llm_list *fetched)
 {
 	struct pl_pool *pool = pl_pool_new(LIST_POOL_BYTES);
 	struct llm_list *list = pl_alloc(pool, sizeof(*list)), *old, *next;
 	int count = 0;
 
-	*list = (struct llm_list){ .pool = pool, .upstream = pl_strdup(pool, fetched->upstream), .url = pl_strdup(pool, fetched->url),
-		.tag = { fetched->tag[0], fetched->tag[1] }, .kept_ns = pl_now_ns() };
+	*list = (struct llm_list){ .pool = pool, .upstream = pl_strdup(pool, fetched->upstream),
+		.url = pl_strdup(pool, fetched->url), .tag = { fetched->tag[0], fetched->tag[1] },
+		.kept_ns = pl_now_ns() };
 	names_copy(list, fetched->names, fetched->count);
 	for (old = TAILQ_FIRST(&lists->kept); old != NULL; old = next) {
 		next = TAILQ_NEXT(old, link);

@@ -231,7 +231,8 @@ static void try_send(struct llm_call *call)
 		.total_ms = upstream->total_timeout,
 	};
 
-	request.headers_count = llm_headers(call->pool, call->config, upstream, call->key, "text/event-stream", headers);
+	request.headers_count = llm_headers(call->pool, call->config, upstream, call->key, "text/event-stream",
+	    headers);
 	headers[request.headers_count++] = (struct httpc_header){ "Content-Type", PL_STR("application/json") };
 	request.url = llm_url(call->pool, upstream, dialect->path);
 	llm_dec_init(&call->dec, dialect, call->key, on_text, call);

@@ -21,8 +21,8 @@ struct http_hooks {
 	/* Every request that passed the front; must end in exactly one reply (now or later). */
 	void (*request)(void *arg, struct req *req);
 	/*
-	 * A request that ends here, because of its Host or as a preflight: counts it and adds its headers; false: it was
-	 * refused for asking too often, and answered. May be NULL.
+	 * A request that ends here, because of its Host or as a preflight: counts it and adds its headers; false: it
+	 * was refused for asking too often, and answered. May be NULL.
 	 */
 	bool (*admit)(void *arg, struct req *req);
 	/* A request is over (reply handed to the kernel's buffer, or client gone): for the trace and the access log. */
@@ -43,8 +43,8 @@ void http_server_config(struct http_server *server, const struct config *config)
 /* Lets others accept while this worker has far more sockets than the average (called by a timer of the worker). */
 void http_server_balance(struct http_server *server);
 /*
- * Stops accepting for good; keep-alive connections get Connection: close with their next reply, idle ones are closed now
- * or, gently, after a second without a request; until they are gone they count as pending.
+ * Stops accepting for good; keep-alive connections get Connection: close with their next reply, idle ones are closed
+ * now or, gently, after a second without a request; until they are gone they count as pending.
  */
 void http_server_drain(struct http_server *server, bool gentle);
 /* Requests whose reply is pending. */
@@ -53,8 +53,8 @@ int http_server_pending(const struct http_server *server);
 void http_server_free(struct http_server **server);
 
 /*
- * The two-phase socket steal: gives `done(arg, fd, early)` the client's socket (non-blocking, close-on-exec, ours) and the
- * bytes that came behind the request's header, from a later turn of the loop; fd -1 when the client left meanwhile.
+ * The two-phase socket steal: gives `done(arg, fd, early)` the client's socket (non-blocking, close-on-exec, ours) and
+ * the bytes that came behind the request's header, from a later turn of the loop; fd -1 when the client left meanwhile.
  * The request is finished for evhttp; `req` stays valid until `done` returned. LIBRARIES: take-over B.
  */
 void http_steal(struct req *req, void (*done)(void *arg, int fd, struct pl_str early), void *arg);

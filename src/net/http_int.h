@@ -3,7 +3,8 @@
  * What the files of the HTTP front share: the server, its listeners and connections.
  *
  * A connection's life: evhttp asks for a bufferevent (http_conn_new), the connection is bound to its socket before
- * the loop polls again, bytes pass the guard, evhttp hands over requests one at a time, and evhttp's close callback ends it.
+ * the loop polls again, bytes pass the guard, evhttp hands over requests one at a time, and evhttp's close callback
+ * ends it.
  * Replies are written straight to the socket as long as it takes them; evhttp's own writer is not used, only its
  * bookkeeping of whose turn it is (evhttp_send_reply_end).
  */

@@ -2,8 +2,8 @@
 /*
  * A mail as one of httpc's calls: other options, and another meaning of libcurl's verdict.
  *
- * libcurl says QUIT and waits for the answer inside one call, which would stop the loop when a server falls silent after
- * its last word. So that wait is cut to a second as soon as that word came.
+ * libcurl says QUIT and waits for the answer inside one call, which would stop the loop when a server falls silent
+ * after its last word. So that wait is cut to a second as soon as that word came.
  */
 #include "net/mailc.h"
 
@@ -56,7 +56,8 @@ static size_t on_reply(char *data, size_t size, size_t count, void *arg)
 	struct httpc_call *call = arg;
 	struct mail *m = call->kind_arg;
 	size_t len = size * count;
-	bool last = len >= 4 && data[3] == ' ' && (data[0] == '4' || data[0] == '5' || ((m->whole || m->to == NULL) && data[0] == '2'));
+	bool last = len >= 4 && data[3] == ' ' && (data[0] == '4' || data[0] == '5' ||
+	    ((m->whole || m->to == NULL) && data[0] == '2'));
 
 	call->got_bytes = true;
 	if (len > 0 && (data[0] == '4' || data[0] == '5'))
@@ -103,7 +104,8 @@ static void mail_setup(struct httpc_call *call)
 /* What MAIL, RCPT and DATA are refused with; before those it is the server's trouble with us, not with this mail. */
 static bool about_the_mail(const struct mail *m, CURLcode code)
 {
-	return m->to != NULL && (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_WEIRD_SERVER_REPLY);
+	return m->to != NULL && (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+	    code == CURLE_WEIRD_SERVER_REPLY);
 }
 
 static void mail_verdict(struct httpc_call *call, CURLcode code)
@@ -147,9 +149,10 @@ static void on_done(void *arg, const struct httpc_result *result, const struct p
 	curl_slist_free_all(m->rcpt);
 	m->rcpt = NULL;
 	if (err != NULL && m->result.why[0] == '\0') {
-		m->result.outcome = err->code == PL_E_STOPPING || err->code == PL_E_CANCELLED ? MAILC_STOPPED : MAILC_DOWN;
-		snprintf(m->result.why, sizeof(m->result.why), "%s", err->code == PL_E_UPSTREAM_SLOW || err->code == PL_E_DEADLINE ?
-		    "The mail server took too long." : pl_err_text(err));
+		m->result.outcome = err->code == PL_E_STOPPING ||
+		    err->code == PL_E_CANCELLED ? MAILC_STOPPED : MAILC_DOWN;
+		snprintf(m->result.why, sizeof(m->result.why), "%s", err->code == PL_E_UPSTREAM_SLOW ||
+		    err->code == PL_E_DEADLINE ? "The mail server took too long." : pl_err_text(err));
 	}
 	m->done(m->arg, &m->result);
 }
@@ -164,15 +167,19 @@ static void wipe_password(void *arg)
 	pl_wipe(arg, strlen(arg));
 }
 
-void mailc_start(struct httpc *client, struct pl_task *task, const struct mailc_mail *mail, mailc_done_fn *done, void *arg)
+void mailc_start(struct httpc *client, struct pl_task *task, const struct mailc_mail *mail, mailc_done_fn *done,
+    void *arg)
 {
-	struct httpc_request request = { .method = "GET", .url = mail->url, .connect_ms = 15000, .total_ms = mail->total_ms };
+	struct httpc_request request = { .method = "GET", .url = mail->url, .connect_ms = 15000,
+		.total_ms = mail->total_ms };
 	struct mail *m = pl_alloc(task->pool, sizeof(*m));
 	struct httpc_call *call;
 
-	*m = (struct mail){ .tls = mail->tls, .ca_file = copy(task->pool, mail->ca_file), .user = copy(task->pool, mail->user),
-		.password = copy(task->pool, mail->password), .from = copy(task->pool, mail->from), .to = copy(task->pool, mail->to),
-		.text = mail->text.ptr != NULL ? pl_str_dup(task->pool, mail->text) : PL_STR(""), .done = done, .arg = arg };
+	*m = (struct mail){ .tls = mail->tls, .ca_file = copy(task->pool, mail->ca_file),
+		.user = copy(task->pool, mail->user), .password = copy(task->pool, mail->password),
+		.from = copy(task->pool, mail->from), .to = copy(task->pool, mail->to),
+		.text = mail->text.ptr != NULL ? pl_str_dup(task->pool, mail->text) : PL_STR(""), .done = done,
+		.arg = arg };
 	if (m->password != NULL)
 		pl_pool_cleanup(task->pool, wipe_password, (char *)m->password);
 	call = httpc_start(client, task, &request, on_body, on_done, m);

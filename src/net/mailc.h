@@ -33,11 +33,12 @@ struct mailc_result {
 typedef void (mailc_done_fn)(void *arg, const struct mailc_result *result);
 
 /*
- * Sends; holds `task` until `done` ran: once, never before return, also after cancel and when the client is freed. After
- * MAILC_DOWN the server may have taken the mail all the same, if it died before its last word: repeat with the same
- * Message-ID.
+ * Sends; holds `task` until `done` ran: once, never before return, also after cancel and when the client is freed.
+ * After MAILC_DOWN the server may have taken the mail all the same, if it died before its last word: repeat with the
+ * same Message-ID.
  *   source:  RFC 5321, RFC 3207, RFC 4954; curl_easy_setopt(3)
  */
-void mailc_start(struct httpc *client, struct pl_task *task, const struct mailc_mail *mail, mailc_done_fn *done, void *arg);
+void mailc_start(struct httpc *client, struct pl_task *task, const struct mailc_mail *mail, mailc_done_fn *done,
+    void *arg);
 
 #endif

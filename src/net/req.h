@@ -14,7 +14,8 @@
 #include "str.h"
 #include "task.h"
 
-enum req_method { REQ_GET = 1, REQ_HEAD = 2, REQ_POST = 4, REQ_PUT = 8, REQ_PATCH = 16, REQ_DELETE = 32, REQ_OPTIONS = 64 };
+enum req_method { REQ_GET = 1, REQ_HEAD = 2, REQ_POST = 4, REQ_PUT = 8, REQ_PATCH = 16, REQ_DELETE = 32,
+    REQ_OPTIONS = 64 };
 
 #define REQ_SEGMENTS_MAX 12
 
@@ -27,7 +28,8 @@ struct req {
 	struct pl_str target;		/* as it came, without a token in it */
 	struct pl_str path;		/* before '?', not decoded */
 	struct pl_str query;		/* behind '?', not decoded; absent if none */
-	struct pl_str segment[REQ_SEGMENTS_MAX]; /* decoded parts of the path, "" parts at the end dropped; UTF-8, no NUL */
+	/* decoded parts of the path, "" parts at the end dropped; UTF-8, no NUL */
+	struct pl_str segment[REQ_SEGMENTS_MAX];
 	int segments;			/* -1: too many, or a part that does not decode: no route */
 	struct pl_str body;		/* whole body */
 	bool is_upgrade;		/* Connection: upgrade + Upgrade: websocket were given */

@@ -23,7 +23,9 @@ void ws_buf_release(struct ws_buf **buf);
 struct ws_ops {
 	void (*opened)(struct ws_conn *conn);			/* after 101 went out, before any message */
 	void (*message)(struct ws_conn *conn, struct pl_str text); /* valid UTF-8, may hold NUL escapes as JSON only */
-	/* Once, for whatever reason; code as sent or received, 1006 when the socket just died. `conn` is freed after. */
+	/*
+	 * Once, for whatever reason; code as sent or received, 1006 when the socket just died. `conn` is freed after.
+	 */
 	void (*closed)(struct ws_conn *conn, int code);
 };
 
@@ -47,7 +49,9 @@ bool ws_accept(struct ws_server *server, struct req *req, const struct ws_ops *o
 void *ws_conn_user(const struct ws_conn *conn);
 const char *ws_conn_addr(const struct ws_conn *conn);	/* client address */
 uint64_t ws_conn_id(const struct ws_conn *conn);	/* unique in this worker's life */
-/* Queues; written at the end of the turn. Over ws_queue bytes: the connection is closed with 1013 and false returned. */
+/*
+ * Queues; written at the end of the turn. Over ws_queue bytes: the connection is closed with 1013 and false returned.
+ */
 bool ws_send(struct ws_conn *conn, struct ws_buf *buf);
 bool ws_send_text(struct ws_conn *conn, struct pl_str text);
 /* Sends what is queued, then the close frame; waits up to 5 s for the peer's. Further messages are ignored. */

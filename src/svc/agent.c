@@ -160,7 +160,8 @@ void agent_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_ge
 	struct stop *s = pl_alloc(task->pool, sizeof(*s));
 
 	*s = (struct stop){ .svc = svc, .done = done, .arg = arg };
-	repo_generation_stoppable(svc->db, task, id, task->who.user_id, task->who.access == ACCESS_ADMIN, stop_on_row, s);
+	repo_generation_stoppable(svc->db, task, id, task->who.user_id, task->who.access == ACCESS_ADMIN, stop_on_row,
+	    s);
 }
 
 static void end_as(struct agent_job *job, int ending)

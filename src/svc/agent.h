@@ -2,8 +2,9 @@
 /*
  * AI roles in rooms: who answers a message, and the answer as a job (a generation) that outlives its asker.
  *
- * A generation: take a place in shared memory and in PostgreSQL -> read the history -> ask the model -> text into shared
- * memory, viewers told every llm_delta -> the finished text as a message of the role -> the row ended -> its follow-up.
+ * A generation: take a place in shared memory and in PostgreSQL -> read the history -> ask the model -> text into
+ * shared memory, viewers told every llm_delta -> the finished text as a message of the role -> the row ended -> its
+ * follow-up.
  * Every way to end (done, failed, cancelled, interrupted) keeps the text and marks it.
  */
 #ifndef SVC_AGENT_H

@@ -157,10 +157,10 @@ static void end_on_stored(void *arg, const struct appended *result, const struct
 		return;
 	}
 	job->end.answer_seq = result->seq;
-	event.message = (struct message){ .room_id = job->question.room_id, .seq = result->seq, .author_kind = AUTHOR_ROLE,
-		.author_id = job->role.id, .author_name = job->role.name, .client_id = pl_str(job->client_id),
-		.content = pl_buf_str(&job->text), .reply_to = job->question.seq, .generation_id = pl_str(job->id),
-		.meta = job->meta, .created_us = result->created_us };
+	event.message = (struct message){ .room_id = job->question.room_id, .seq = result->seq,
+		.author_kind = AUTHOR_ROLE, .author_id = job->role.id, .author_name = job->role.name,
+		.client_id = pl_str(job->client_id), .content = pl_buf_str(&job->text), .reply_to = job->question.seq,
+		.generation_id = pl_str(job->id), .meta = job->meta, .created_us = result->created_us };
 	/* a duplicate is our own, of a try whose outcome was not known, or all that the dead worker wanted to say */
 	if (!result->duplicate || job->retried)
 		hub_publish(job->agents->svc->hub, &event);
@@ -171,9 +171,9 @@ static void end_on_stored(void *arg, const struct appended *result, const struct
 
 static void store(struct agent_job *job)
 {
-	struct message_new message = { .room_id = job->question.room_id, .author_kind = AUTHOR_ROLE, .author_id = job->role.id,
-		.reply_to = job->question.seq, .client_id = pl_str(job->client_id), .content = pl_buf_str(&job->text),
-		.generation_id = pl_str(job->id) };
+	struct message_new message = { .room_id = job->question.room_id, .author_kind = AUTHOR_ROLE,
+		.author_id = job->role.id, .reply_to = job->question.seq, .client_id = pl_str(job->client_id),
+		.content = pl_buf_str(&job->text), .generation_id = pl_str(job->id) };
 
 	if (job->meta.ptr == NULL)
 		job->meta = write_meta(job);
@@ -243,7 +243,8 @@ static void adopt_role(struct agent_job *job)
 static void adopt_one(void *arg, const struct shm_gen_info *info, struct pl_str text)
 {
 	struct agents *agents = arg;
-	struct agent_question question = { .room_id = info->room_id, .seq = info->reply_to_seq, .asker_id = info->asker_id };
+	struct agent_question question = { .room_id = info->room_id, .seq = info->reply_to_seq,
+		.asker_id = info->asker_id };
 	struct role role = { .id = info->role_id };
 	struct shm_gen_info place = *info;
 	struct agent_job *job;
@@ -263,8 +264,8 @@ static void adopt_one(void *arg, const struct shm_gen_info *info, struct pl_str 
 	job->index = shm_gen_take(agents->svc->shm, &place);
 	if (job->index >= 0)
 		shm_gen_append(agents->svc->shm, job->index, text.ptr, (uint32_t)text.len);
-	pl_log(PL_LOG_WARN, job->task, "an answer was interrupted by the death of its worker", "generation=%s room=%lld",
-	    info->id, (long long)info->room_id);
+	pl_log(PL_LOG_WARN, job->task, "an answer was interrupted by the death of its worker",
+	    "generation=%s room=%lld", info->id, (long long)info->room_id);
 	adopt_role(job);
 }
 

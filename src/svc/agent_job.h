@@ -59,8 +59,8 @@ struct agent_job {
 void agent_start(struct agents *agents, const struct config *config, const struct agent_question *question,
     const struct role *role, const char *asker_addr);
 /* A job in the list; takes copies. */
-struct agent_job *agent_job_new(struct agents *agents, const struct config *config, const struct agent_question *question,
-    const struct role *role);
+struct agent_job *agent_job_new(struct agents *agents, const struct config *config,
+    const struct agent_question *question, const struct role *role);
 /* Its id and what follows from it. */
 void agent_job_name(struct agent_job *job, const char *id);
 /* The model's last word: stores the text, ends the row, frees the job. */

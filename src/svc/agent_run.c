@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One answer from its place in the tables to the model's last word:
- * agent_start -> run_on_begun -> run_on_history -> run_on_found -> run_on_key -> on_delta* -> on_done (agent_end.c takes over).
+ * agent_start -> run_on_begun -> run_on_history -> run_on_found -> run_on_key -> on_delta* -> on_done (agent_end.c
+ * takes over).
  */
 #include <math.h>
 #include <stdio.h>
@@ -168,10 +169,11 @@ static void run_on_found(void *arg, const struct knowledge_found *found)
 	job->ask.passages = found->passages;
 	job->ask.passages_count = found->count;
 	if (found->prompt.ptr != NULL)
-		job->ask.system = pl_str(pl_sprintf(job->task->pool, "%.*s%.*s", PL_FMT(job->ask.system), PL_FMT(found->prompt)));
+		job->ask.system = pl_str(pl_sprintf(job->task->pool, "%.*s%.*s", PL_FMT(job->ask.system),
+		    PL_FMT(found->prompt)));
 	if (provider_key_wanted(job->question.asker_id, job->ask.upstream))
-		provider_key_find(job->agents->svc, job->config, job->task, job->question.asker_id, job->ask.upstream, run_on_key,
-		    job);
+		provider_key_find(job->agents->svc, job->config, job->task, job->question.asker_id, job->ask.upstream,
+		    run_on_key, job);
 	else
 		run_on_key(job, PL_STR_NONE, NULL);
 }
@@ -185,7 +187,8 @@ static void run_on_history(void *arg, const struct message_list *list, const str
 	job->ask = (struct llm_request){ .temperature = job->role.temperature < 0 ? (double)NAN : job->role.temperature,
 		.max_tokens = job->role.max_tokens, .model = job->role.model, .config = job->config };
 	if (err == NULL && !find_upstream(job, &job->ask.upstream)) {
-		pl_err_set(&gone, PL_E_UPSTREAM, "The role's upstream \"%.*s\" is not configured.", PL_FMT(job->role.upstream));
+		pl_err_set(&gone, PL_E_UPSTREAM, "The role's upstream \"%.*s\" is not configured.",
+		    PL_FMT(job->role.upstream));
 		err = &gone;
 	}
 	if (err != NULL) {
@@ -195,11 +198,13 @@ static void run_on_history(void *arg, const struct message_list *list, const str
 	messages = pl_alloc(job->task->pool, ((size_t)list->count + 1) * sizeof(*messages));
 	job->ask.messages = messages;
 	job->ask.messages_count = gather_context(job, list, messages);
-	job->ask.system = pl_str(pl_sprintf(job->task->pool, "You are %.*s, taking part in the chat room \"%.*s\". Messages of "
+	job->ask.system =
+	    pl_str(pl_sprintf(job->task->pool,
+	    "You are %.*s, taking part in the chat room \"%.*s\". Messages of "
 	    "others begin with their name and a colon; yours do not.\n%.*s", PL_FMT(job->role.name),
 	    PL_FMT(job->question.room_name), PL_FMT(job->role.instructions)));
-	knowledge_find(job->agents->svc, job->config, job->task, list->count > 0 ? list->rows[list->count - 1].content : PL_STR(""),
-	    run_on_found, job);
+	knowledge_find(job->agents->svc, job->config, job->task,
+	    list->count > 0 ? list->rows[list->count - 1].content : PL_STR(""), run_on_found, job);
 }
 
 /* What LIMIT_ASK_SESSION counts by in rooms. */
@@ -247,8 +252,8 @@ struct agent_job *agent_job_new(struct agents *agents, const struct config *conf
 	struct pl_task *task = pl_task_new(pl_now_ns() + 600 * PL_NS_PER_S);
 	struct agent_job *job = pl_alloc(task->pool, sizeof(*job));
 
-	*job = (struct agent_job){ .agents = agents, .config = config_hold(config), .task = task, .question = *q, .role = *role,
-		.index = -1, .next = agents->jobs,
+	*job = (struct agent_job){ .agents = agents, .config = config_hold(config), .task = task, .question = *q,
+		.role = *role, .index = -1, .next = agents->jobs,
 		.end = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1 } };
 	job->question.asker_name = pl_str_dup(task->pool, q->asker_name);
 	job->question.room_name = pl_str_dup(task->pool, q->room_name);
@@ -275,7 +280,8 @@ void agent_start(struct agents *agents, const struct config *config, const struc
 		.reply_to_seq = question->seq };
 	struct generation_new row = { .id = pl_str(job->id), .room_id = question->room_id, .role_id = role->id,
 		.asker_id = question->asker_id, .reply_to = question->seq,
-		.upstream = role->upstream.ptr != NULL ? role->upstream : pl_str(config->s.llm_default), .model = role->model };
+		.upstream = role->upstream.ptr != NULL ? role->upstream : pl_str(config->s.llm_default),
+		.model = role->model };
 	struct pl_err err = { 0 };
 
 	if (agents->stopping) {

@@ -18,7 +18,8 @@ static void mac_of(const struct config *config, const unsigned char data[DATA_BY
 
 	memcpy(text, "answer:", 7);	/* the key signs tokens and tickets too: what is signed must not be mistaken */
 	memcpy(text + 7, data, DATA_BYTES);
-	HMAC(EVP_sha256(), config->token_key.secret.ptr, (int)config->token_key.secret.len, text, sizeof(text), mac, &n);
+	HMAC(EVP_sha256(), config->token_key.secret.ptr, (int)config->token_key.secret.len, text, sizeof(text), mac,
+	    &n);
 }
 
 struct pl_str answer_link_make(const struct config *config, struct pl_pool *pool, struct pl_str id, int64_t until_s)
@@ -40,7 +41,8 @@ struct pl_str answer_link_make(const struct config *config, struct pl_pool *pool
 	return pl_strn(out, n);
 }
 
-enum answer_link answer_link_read(const struct config *config, struct pl_str token, int64_t now_s, char id_r[PL_UUID_LEN + 1])
+enum answer_link answer_link_read(const struct config *config, struct pl_str token, int64_t now_s,
+    char id_r[PL_UUID_LEN + 1])
 {
 	unsigned char bytes[DATA_BYTES + MAC_BYTES], mac[32];
 	uint64_t until_s = 0;

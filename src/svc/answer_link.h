@@ -2,8 +2,8 @@
 /*
  * Links that let whoever has them answer one feedback request: /r/TOKEN.
  *
- * The token is the request and a time, under an HMAC of the token key; nothing of it is stored. That it was used is told by
- * the request itself, which can be answered once.
+ * The token is the request and a time, under an HMAC of the token key; nothing of it is stored. That it was used is
+ * told by the request itself, which can be answered once.
  */
 #ifndef SVC_ANSWER_LINK_H
 #define SVC_ANSWER_LINK_H
@@ -16,6 +16,7 @@ struct pl_str answer_link_make(const struct config *config, struct pl_pool *pool
 
 enum answer_link { ANSWER_LINK_GOOD, ANSWER_LINK_BAD, ANSWER_LINK_EXPIRED };
 /* BAD: not of this server. id_r is filled otherwise. */
-enum answer_link answer_link_read(const struct config *config, struct pl_str token, int64_t now_s, char id_r[PL_UUID_LEN + 1]);
+enum answer_link answer_link_read(const struct config *config, struct pl_str token, int64_t now_s,
+    char id_r[PL_UUID_LEN + 1]);
 
 #endif

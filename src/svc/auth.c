@@ -26,7 +26,8 @@ struct flow {
 	void *arg;
 };
 
-static struct flow *flow_new(struct svc *svc, const struct config *config, struct pl_task *task, auth_tokens_fn *done, void *arg)
+static struct flow *flow_new(struct svc *svc, const struct config *config, struct pl_task *task, auth_tokens_fn *done,
+    void *arg)
 {
 	struct flow *f = pl_alloc(task->pool, sizeof(*f));
 
@@ -54,7 +55,8 @@ static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64
 	out.access = pl_token_sign(f->task->pool, &f->config->token_key, s->issuer, &t);
 	t.type = PL_TOKEN_REFRESH;
 	t.expires_s = refresh_until_s;
-	out.refresh = f->refresh_token.ptr != NULL ? f->refresh_token : pl_token_sign(f->task->pool, &f->config->token_key, s->issuer, &t);
+	out.refresh = f->refresh_token.ptr != NULL ? f->refresh_token : pl_token_sign(f->task->pool,
+	    &f->config->token_key, s->issuer, &t);
 	f->done(f->arg, &out, NULL);
 }
 
@@ -141,7 +143,8 @@ static void login_on_rehash(void *arg, const struct hash_result *result, const s
 	struct flow *f = arg;
 
 	if (err == NULL)
-		repo_user_rehash(f->svc->db, f->task, f->user.id, f->user.password_hash, pl_str(result->encoded), NULL, NULL);
+		repo_user_rehash(f->svc->db, f->task, f->user.id, f->user.password_hash, pl_str(result->encoded), NULL,
+		    NULL);
 }
 
 static void login_on_verify(void *arg, const struct hash_result *result, const struct pl_err *err)
@@ -181,8 +184,8 @@ static void login_on_user(void *arg, const struct user *user, const struct pl_er
 	hasher_verify(f->svc->worker->hasher, f->task, f->password, f->user.password_hash, login_on_verify, f);
 }
 
-void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login, struct pl_str password,
-    struct auth_client client, auth_tokens_fn *done, void *arg)
+void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login,
+    struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg)
 {
 	struct flow *f = flow_new(svc, config, task, done, arg);
 
@@ -217,8 +220,8 @@ static void refresh_on_step(void *arg, const struct refresh *r, const struct pl_
 	}
 	if (r->status == REFRESH_REUSED || r->status == REFRESH_GONE) {
 		if (r->status == REFRESH_REUSED) {
-			pl_log(PL_LOG_WARN, f->task, "refresh token reused: login session ended", "login=%lld user=%lld",
-			    (long long)r->login_id, (long long)r->user_id);
+			pl_log(PL_LOG_WARN, f->task, "refresh token reused: login session ended",
+			    "login=%lld user=%lld", (long long)r->login_id, (long long)r->user_id);
 			audit_note(f->svc, f->task, "refresh token reused", "login:%lld", (long long)r->login_id);
 			auth_revoke(f->svc, r->login_id);
 		}

@@ -17,7 +17,8 @@ static int64_t remember_until_s(const struct svc *svc, int64_t ended_us)
 void auth_revoke(struct svc *svc, int64_t login_id)
 {
 	if (!shm_revoke(svc->shm, login_id, remember_until_s(svc, pl_wall_us())))
-		pl_log(PL_LOG_WARN, NULL, "revocation table full: PostgreSQL is asked instead", "login=%lld", (long long)login_id);
+		pl_log(PL_LOG_WARN, NULL, "revocation table full: PostgreSQL is asked instead", "login=%lld",
+		    (long long)login_id);
 	hub_post(svc->hub, RING_REVOKED, pl_strn((const char *)&login_id, sizeof(login_id)), PL_STR_NONE);
 	if (svc->on_revoked != NULL)
 		svc->on_revoked(login_id);

@@ -52,7 +52,8 @@ static bool still_good(struct svc *svc, const struct pl_token *token, int64_t no
 	return true;
 }
 
-bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who, struct pl_err *err)
+bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who,
+    struct pl_err *err)
 {
 	int64_t now_s = pl_wall_us() / PL_US_PER_S;
 	const struct cached *hit;

@@ -4,9 +4,9 @@
  *                    -> forbidden -> chat_join -> append again
  *
  * A user's messages into a room are stored in the order in which they came, also when the user is no member yet: while
- * somebody joins, what they send there waits. A join begins when the sends that were under way before it have come back,
- * because one of them would otherwise be stored before another that was refused. Members pay for this with one link in
- * a list.
+ * somebody joins, what they send there waits. A join begins when the sends that were under way before it have come
+ * back, because one of them would otherwise be stored before another that was refused. Members pay for this with one
+ * link in a list.
  *
  *   chat_join -> under way 0 -> room_join -> append all that waits, in order -> tell who asked to join
  */
@@ -130,7 +130,10 @@ static void joining_settle(struct send_list *list, const struct pl_err *err)
 	}
 }
 
-/* Later sends go behind those that are appended here. The first who asked to join tells everybody of it, else this does. */
+/*
+ * Later sends go behind those that are appended here. The first who asked to join tells everybody of it, else this
+ * does.
+ */
 static void joining_end(struct joining *j, const struct room_result *result, const struct pl_err *err)
 {
 	struct room_result again = { .room = { 0 } };
@@ -218,8 +221,9 @@ static void send_on_refused(struct send *s, struct joining *j)
 
 static void send_on_stored(struct send *s, const struct appended *result)
 {
-	struct chat_sent sent = { .duplicate = result->duplicate, .message = { .room_id = s->in.room_id, .seq = result->seq,
-		.author_kind = AUTHOR_USER, .author_id = s->task->who.user_id, .author_name = pl_str(s->task->who.name),
+	struct chat_sent sent = { .duplicate = result->duplicate,
+		.message = { .room_id = s->in.room_id, .seq = result->seq, .author_kind = AUTHOR_USER,
+		.author_id = s->task->who.user_id, .author_name = pl_str(s->task->who.name),
 		.client_id = result->client_id, .content = s->in.content, .reply_to = result->reply_to,
 		.created_us = result->created_us } };
 	struct room_event event = { .is_message = true, .message = sent.message };
@@ -265,9 +269,9 @@ void chat_send(struct svc *svc, const struct config *config, struct pl_task *tas
 	struct joining *j = joining_find(svc->chat, in->room_id, task->who.user_id);
 	struct send *s = pl_alloc(task->pool, sizeof(*s));
 
-	*s = (struct send){ .svc = svc, .config = config, .task = task, .done = done, .arg = arg, .in = { .room_id = in->room_id,
-		.author_kind = AUTHOR_USER, .author_id = task->who.user_id, .reply_to = in->reply_to,
-		.client_id = in->client_id, .content = in->content } };
+	*s = (struct send){ .svc = svc, .config = config, .task = task, .done = done, .arg = arg,
+		.in = { .room_id = in->room_id, .author_kind = AUTHOR_USER, .author_id = task->who.user_id,
+		.reply_to = in->reply_to, .client_id = in->client_id, .content = in->content } };
 	if (j == NULL) {
 		append(s);
 	} else if (j->waiting_count < WAITING_MAX) {

@@ -60,7 +60,8 @@ static void on_stored(void *arg, const bool *done, const struct pl_err *err)
 	struct pl_task *task = h->task;
 
 	if (err != NULL)
-		pl_log(PL_LOG_WARN, task, "refusals by limits not stored", "rows=%d error=%s", h->count, pl_err_info(err->code)->code);
+		pl_log(PL_LOG_WARN, task, "refusals by limits not stored", "rows=%d error=%s", h->count,
+		    pl_err_info(err->code)->code);
 	pl_task_release(&task);
 }
 
@@ -180,7 +181,8 @@ static void on_tended(void *arg, const int64_t *rows, const struct pl_err *err)
 	struct pl_task *task = p->task;
 
 	if (err != NULL)
-		pl_log(PL_LOG_WARN, task, "messages of dead workers not marked", "error=%s", pl_err_info(err->code)->code);
+		pl_log(PL_LOG_WARN, task, "messages of dead workers not marked", "error=%s",
+		    pl_err_info(err->code)->code);
 	else if (*rows > 0)
 		pl_log(PL_LOG_WARN, task, "messages in sessions marked interrupted", "count=%lld", (long long)*rows);
 	if (p->clerk == living)

@@ -65,8 +65,9 @@ static int count_words(struct pl_str text)
 
 static bool is_question(struct pl_str text)
 {
-	static const char *const firsts[] = { "what", "who", "why", "how", "when", "where", "which", "can", "could", "do", "does",
-		"is", "are", "should", "will", "would", "tell", "explain", "show", "help", "describe", "what's", "who's" };
+	static const char *const firsts[] = { "what", "who", "why", "how", "when", "where", "which", "can", "could",
+		"do", "does", "is", "are", "should", "will", "would", "tell", "explain", "show", "help", "describe",
+		    "what's", "who's" };
 	const struct pl_list starts = { firsts, PL_COUNT(firsts) };
 	size_t end = 0;
 
@@ -87,7 +88,8 @@ static struct pl_str behind_mark(struct pl_str text)
 		size_t len = strlen(marks[m]);
 
 		for (size_t i = 0; i + len <= text.len; i++)
-			if (strncasecmp(text.ptr + i, marks[m], len) == 0 && (best.ptr == NULL || text.ptr + i + len > best.ptr))
+			if (strncasecmp(text.ptr + i, marks[m], len) == 0 &&
+			    (best.ptr == NULL || text.ptr + i + len > best.ptr))
 				best = pl_strn(text.ptr + i + len, text.len - i - len);
 	}
 	return best;
@@ -101,8 +103,8 @@ static bool names_slot(const struct form_slot *slot, struct pl_str text)
 }
 
 /* "Change my name to Bob": a slot is named, with a word that announces a correction. */
-static void take_corrections(const struct form *form, struct pl_pool *pool, const struct form_state *state, struct pl_str text,
-    struct form_step *step)
+static void take_corrections(const struct form *form, struct pl_pool *pool, const struct form_state *state,
+    struct pl_str text, struct form_step *step)
 {
 	if (!form_has_word(text, &form->correct))
 		return;
@@ -115,12 +117,13 @@ static void take_corrections(const struct form *form, struct pl_pool *pool, cons
 }
 
 /* "Stop", "please cancel this": a short message, for in a long one the word may mean anything. */
-static bool cancels(const struct form *form, const struct form_state *state, struct pl_str text, const struct form_step *step)
+static bool cancels(const struct form *form, const struct form_state *state, struct pl_str text,
+    const struct form_step *step)
 {
 	bool asking = state->requested >= 0 || (state->over == FORM_GOES_ON && form_next(form, state) >= 0);
 
-	return asking && !step->question && count_words(text) <= CANCEL_WORDS_MAX && form_has_word(text, &form->cancel) &&
-	    !form_has_word(text, &form->correct);
+	return asking && !step->question && count_words(text) <= CANCEL_WORDS_MAX &&
+	    form_has_word(text, &form->cancel) && !form_has_word(text, &form->correct);
 }
 
 static int count_found(const struct form *form, const struct form_step *step)
@@ -146,13 +149,14 @@ void form_take(const struct form *form, struct pl_pool *pool, const struct form_
 		return;
 	for (int i = 0; i < form->count; i++) /* a form that is over takes corrections only */
 		if (form->slots[i].s->find[0] != '\0' && (state->over == FORM_GOES_ON || i == asked))
-			(void)offer(&form->slots[i], pool, match(&form->slots[i].find, form->slots[i].s->find_group, text.ptr), step, i);
+			(void)offer(&form->slots[i], pool, match(&form->slots[i].find, form->slots[i].s->find_group,
+			    text.ptr), step, i);
 	take_corrections(form, pool, state, text, step);
 	if (asked < 0 || step->value[asked].ptr != NULL || step->reopened >= 0)
 		return;
 	step->weak[asked] = form->slots[asked].s->answer[0] != '\0' &&
-	    offer(&form->slots[asked], pool, match(&form->slots[asked].answer, form->slots[asked].s->answer_group, text.ptr), step,
-	    asked);
+	    offer(&form->slots[asked], pool, match(&form->slots[asked].answer, form->slots[asked].s->answer_group,
+	    text.ptr), step, asked);
 	if (!step->weak[asked] && form->slots[asked].s->whole && !step->question && count_found(form, step) == 0)
 		step->weak[asked] = offer(&form->slots[asked], pool, text, step, asked);
 	if (step->weak[asked] && step->question) {
@@ -169,8 +173,10 @@ struct pl_str form_prompt(const struct form *form, struct pl_pool *pool, const s
 	struct pl_buf out = PL_BUF(pool);
 
 	pl_buf_adds(&out, "Extract form values from the user's message. Reply with one JSON object and nothing else: "
-	    "{\"slots\": {NAME: TEXT, ...}, \"question\": true or false}. Copy each value exactly as it is written in the message. "
-	    "Leave out slots that the message does not give. question: the message asks something that wants an answer. Slots:\n");
+	    "{\"slots\": {NAME: TEXT, ...}, \"question\": true or false}. Copy each value exactly as it is written in "
+	    "the message. "
+	    "Leave out slots that the message does not give. question: the message asks something that wants an "
+	    "answer. Slots:\n");
 	for (int i = 0; i < form->count; i++)
 		pl_buf_addf(&out, "- %s: %s. The form asks: %s%s\n", form->slots[i].name, form->slots[i].s->label,
 		    form->slots[i].s->ask, state->requested == i ? " (asked just now)" : "");
@@ -208,7 +214,8 @@ bool form_take_model(const struct form *form, struct pl_pool *pool, struct pl_st
 /* ---- the outcome ---- */
 
 /* The slot that was asked for was missed once too often. */
-static void give_up(const struct form *form, const struct form_state *before, struct form_step *step, struct form_state *after)
+static void give_up(const struct form *form, const struct form_state *before, struct form_step *step,
+    struct form_state *after)
 {
 	int asked = before->requested;
 	const struct form_slot_settings *s = form->slots[asked].s;
@@ -243,8 +250,8 @@ void form_finish(const struct form *form, const struct form_state *state, struct
 	step->requested = after.over == FORM_GOES_ON ? form_next(form, &after) : -1;
 	if (step->reopened >= 0)
 		step->requested = step->reopened;
-	else if (asked >= 0 && step->value[asked].ptr == NULL && state->filled[asked] && !step->found && !step->cancelled &&
-	    step->skipped < 0)
+	else if (asked >= 0 && step->value[asked].ptr == NULL && state->filled[asked] && !step->found &&
+	    !step->cancelled && step->skipped < 0)
 		step->requested = asked; /* a correction that is still owed */
 }
 
@@ -274,9 +281,11 @@ static void add_ending(const struct form *form, const struct form_state *state, 
     struct pl_buf *out)
 {
 	if (step->over == FORM_HANDED_OVER && state->over != step->over)
-		pl_buf_adds(out, or_else(form->handed_over, "I do not get on with this; a person can see what you told me."));
+		pl_buf_adds(out,
+		    or_else(form->handed_over, "I do not get on with this; a person can see what you told me."));
 	else if (step->cancelled || (step->over == FORM_CANCELLED && state->over != step->over))
-		pl_buf_adds(out, or_else(form->cancelled, "All right, I do not ask any further. What else can I do for you?"));
+		pl_buf_adds(out,
+		    or_else(form->cancelled, "All right, I do not ask any further. What else can I do for you?"));
 	else if (step->complete && !form_complete(form, state))
 		pl_buf_adds(out, form->thanks);
 }

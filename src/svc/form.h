@@ -3,8 +3,8 @@
  * Guided forms: ordered slots that are filled from free text. Pure: no database, no clock, no network.
  *
  * One message may fill several slots, correct earlier ones, or ask something in between. A step is: form_take() by the
- * form's patterns, optionally form_take_model() by a model's structured answer, form_finish(), form_reply(). Whoever found
- * a value, it passes the same normaliser and validator.
+ * form's patterns, optionally form_take_model() by a model's structured answer, form_finish(), form_reply(). Whoever
+ * found a value, it passes the same normaliser and validator.
  */
 #ifndef SVC_FORM_H
 #define SVC_FORM_H
@@ -92,7 +92,9 @@ struct pl_str form_prompt(const struct form *form, struct pl_pool *pool, const s
 bool form_take_model(const struct form *form, struct pl_pool *pool, struct pl_str answer, struct pl_str text,
     struct form_step *step);
 void form_finish(const struct form *form, const struct form_state *state, struct form_step *step);
-/* The form's own words after a step: what was noted, then the next request. May be empty when it was complete before. */
+/*
+ * The form's own words after a step: what was noted, then the next request. May be empty when it was complete before.
+ */
 struct pl_str form_reply(const struct form *form, struct pl_pool *pool, const struct form_state *state,
     const struct form_step *step);
 /* The message as it may be stored: sensitive parts are replaced by their label. */

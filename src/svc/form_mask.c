@@ -28,9 +28,11 @@ static struct pl_str mask_numbers(struct pl_pool *pool, struct pl_str text, cons
 			continue;
 		}
 		while (i < text.len && (isdigit((unsigned char)text.ptr[i]) ||
-		    (strchr(".,' ", text.ptr[i]) != NULL && i + 1 < text.len && isdigit((unsigned char)text.ptr[i + 1]))))
+		    (strchr(".,' ", text.ptr[i]) != NULL && i + 1 < text.len &&
+		    isdigit((unsigned char)text.ptr[i + 1]))))
 			i++;
-		if (i < text.len && strchr("kKmM", text.ptr[i]) != NULL && (i + 1 == text.len || !isalnum((unsigned char)text.ptr[i + 1])))
+		if (i < text.len && strchr("kKmM", text.ptr[i]) != NULL &&
+		    (i + 1 == text.len || !isalnum((unsigned char)text.ptr[i + 1])))
 			i++;
 		pl_buf_addf(&out, "[%s]", label);
 	}

@@ -12,29 +12,33 @@
 static const char *const give_up_words[] = { "skip", "hand_over", NULL };
 static const char *const normal_words[] = { "text", "name", "lower", "amount", NULL };
 
-#define TOP(field, type_, text_) { .name = #field, .type = type_, .def = "", .max = TEXT_MAX, .unit = "", .section = "", \
-	.text = text_, .offset = offsetof(struct form, field) }
+#define TOP(field, type_, text_) { .name = #field, .type = type_, .def = "", .max = TEXT_MAX, .unit = "", \
+	.section = "", .text = text_, .offset = offsetof(struct form, field) }
 static const struct pl_setting top_settings[] = {
 	TOP(title, PL_SET_STR, "What the form is about."),
 	TOP(greeting, PL_SET_STR, "First words; several, between |, are taken in turn."),
 	TOP(thanks, PL_SET_STR, "Said when the form is complete."),
 	TOP(correct, PL_SET_LIST, "Words that announce a correction."),
 	{ .name = "cancel", .type = PL_SET_LIST, .def = "cancel stop", .unit = "", .section = "",
-		.text = "Words that end the form, in a message of at most five words.", .offset = offsetof(struct form, cancel) },
+		.text = "Words that end the form, in a message of at most five words.",
+		.offset = offsetof(struct form, cancel) },
 	TOP(cancelled, PL_SET_STR, "Said then; empty: a sentence of our own."),
 	TOP(handed_over, PL_SET_STR, "Said when a slot's give_up hands over; empty: a sentence of our own."),
 	TOP(person, PL_SET_STR, "Slot that holds the person's mail address, for lead_mail_person; empty: none."),
 };
 
-#define SLOT(key, field, type_, def_, max_, words_, text_) { .name = key, .type = type_, .def = def_, .max = max_, .unit = "", \
+#define SLOT(key, field, type_, def_, max_, words_, text_) { .name = key, .type = type_, .def = def_, .max = max_, \
+	.unit = "", \
 	.words = words_, .section = "", .text = text_, .offset = offsetof(struct form_slot_settings, field) }
 static const struct pl_setting slot_settings[] = {
 	SLOT("label", label, PL_SET_STR, "", 64, NULL, "How replies call it."),
 	SLOT("ask", ask, PL_SET_STR, "", TEXT_MAX, NULL, "The request for it."),
-	SLOT("retry", retry, PL_SET_STR, "", TEXT_MAX, NULL, "The request after an answer that did not do; empty: ask."),
+	SLOT("retry", retry, PL_SET_STR, "", TEXT_MAX, NULL,
+	    "The request after an answer that did not do; empty: ask."),
 	SLOT("find", find, PL_SET_STR, "", TEXT_MAX, NULL, "Where it stands in any message."),
 	SLOT("answer", answer, PL_SET_STR, "", TEXT_MAX, NULL, "Where it stands in the answer to ask."),
-	SLOT("find_group", find_group, PL_SET_INT, "0", FORM_GROUP_MAX, NULL, "Group of find that is the value; 0: all of it."),
+	SLOT("find_group", find_group, PL_SET_INT, "0", FORM_GROUP_MAX, NULL,
+	    "Group of find that is the value; 0: all of it."),
 	SLOT("answer_group", answer_group, PL_SET_INT, "0", FORM_GROUP_MAX, NULL, "The same of answer."),
 	SLOT("pattern", pattern, PL_SET_STR, "", TEXT_MAX, NULL, "What the normalised value must look like."),
 	SLOT("words", words, PL_SET_LIST, "", 0, NULL, "Words that name it in a correction; empty: its name."),
@@ -42,15 +46,18 @@ static const struct pl_setting slot_settings[] = {
 	SLOT("normalise", normal, PL_SET_ENUM, "text", 0, normal_words, "text, name, lower or amount."),
 	SLOT("min", min, PL_SET_INT, "0", INT64_MAX, NULL, "Least amount, or fewest characters."),
 	SLOT("max", max, PL_SET_INT, "1000", INT64_MAX, NULL, "Largest amount, or most characters."),
-	SLOT("tries", tries, PL_SET_INT, "3", 1000, NULL, "So many answers that do not do are enough; 0: ask for ever."),
-	SLOT("give_up", give_up, PL_SET_ENUM, "skip", 0, give_up_words, "Then: skip the slot, or hand_over to a person and end."),
+	SLOT("tries", tries, PL_SET_INT, "3", 1000, NULL,
+	    "So many answers that do not do are enough; 0: ask for ever."),
+	SLOT("give_up", give_up, PL_SET_ENUM, "skip", 0, give_up_words,
+	    "Then: skip the slot, or hand_over to a person and end."),
 	SLOT("whole", whole, PL_SET_BOOL, "off", 0, NULL, "The whole answer to ask may be it."),
 	SLOT("required", required, PL_SET_BOOL, "on", 0, NULL, "The form is not complete without it."),
 	SLOT("sensitive", sensitive, PL_SET_BOOL, "off", 0, NULL, "Kept sealed, and never shown or logged."),
 };
 
 static const struct pl_schema schema = { .settings = top_settings, .count = PL_COUNT(top_settings), .group = "slot",
-	.group_settings = slot_settings, .group_count = PL_COUNT(slot_settings), .group_bytes = sizeof(struct form_slot_settings) };
+	.group_settings = slot_settings, .group_count = PL_COUNT(slot_settings),
+	.group_bytes = sizeof(struct form_slot_settings) };
 
 /* ---- what the table cannot check ---- */
 
@@ -69,7 +76,8 @@ static int line_of(const char *path, const char *slot, const char *key)
 		if (rest.len > 0 && rest.ptr[0] == '[') {
 			rest = pl_strn(rest.ptr + 1, rest.len - 1);
 			pl_str_cut(&rest, ']', &name);
-			here = slot != NULL && pl_str_starts(name, "slot") && pl_str_is(pl_str_trim(pl_strn(name.ptr + 4, name.len - 4)), slot);
+			here = slot != NULL && pl_str_starts(name, "slot") &&
+			    pl_str_is(pl_str_trim(pl_strn(name.ptr + 4, name.len - 4)), slot);
 			found = here ? number : found;
 		} else if (here && key != NULL && pl_str_cut(&rest, '=', &name) && pl_str_is(pl_str_trim(name), key)) {
 			found = number;
@@ -110,7 +118,8 @@ static bool compile(const struct form_slot *slot, const char *key, const char *t
 	return refuse(path, slot->name, key, reason, why);
 }
 
-static bool add_slot(struct form *form, const char *name, const struct form_slot_settings *s, const char *path, char why[512])
+static bool add_slot(struct form *form, const char *name, const struct form_slot_settings *s, const char *path,
+    char why[512])
 {
 	struct form_slot *slot = &form->slots[form->count++];
 
@@ -132,7 +141,8 @@ static bool check_person(const struct form *form, const char *path, char why[512
 		return true;
 	if (slot < 0)
 		return refuse(path, NULL, "person", "there is no slot of that name", why);
-	return !form->slots[slot].s->sensitive || refuse(path, NULL, "person", "the slot is sensitive: nobody could write to it", why);
+	return !form->slots[slot].s->sensitive || refuse(path, NULL, "person",
+	    "the slot is sensitive: nobody could write to it", why);
 }
 
 struct form *form_read(const char *path, const char *name, char why[512])

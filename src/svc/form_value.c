@@ -127,7 +127,8 @@ static struct pl_str normal_amount(struct pl_pool *pool, struct pl_str text)
 		at++;
 	if (at == text.len || (at > 0 && text.ptr[at - 1] == '-'))
 		return PL_STR_NONE;
-	for (end = at; end < text.len && (isdigit((unsigned char)text.ptr[end]) || strchr(".,' ", text.ptr[end]) != NULL); end++)
+	for (end = at; end < text.len && (isdigit((unsigned char)text.ptr[end]) ||
+	    strchr(".,' ", text.ptr[end]) != NULL); end++)
 		if (text.ptr[end] == '.' || text.ptr[end] == ',')
 			mark = end;
 	while (end > at && !isdigit((unsigned char)text.ptr[end - 1]))

@@ -7,8 +7,9 @@
 
 #include "svc/form.h"
 
-/* Reads all files of `fallback` ($PARLOUR_FORMS_DIR wins) and replaces what there was. No directory: no forms. false and
- * why[] ("contact.conf:12: ..."): a file is wrong, what there was stays. */
+/*
+ * Reads all files of `fallback` ($PARLOUR_FORMS_DIR wins) and replaces what there was. No directory: no forms. false
+ * and why[] ("contact.conf:12: ..."): a file is wrong, what there was stays. */
 bool forms_load(const char *fallback, char why[512]) PL_MUSTCHECK;
 /* The same, but keeps nothing. */
 bool forms_check(const char *fallback, char why[512]) PL_MUSTCHECK;

@@ -249,7 +249,8 @@ static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
 	struct hub_event *event;
 	int64_t login_id;
 
-	if (kind == RING_HINT || kind == RING_TYPING || kind == RING_READ || kind == RING_PRESENCE || kind == RING_MEMBER)
+	if (kind == RING_HINT || kind == RING_TYPING || kind == RING_READ || kind == RING_PRESENCE ||
+	    kind == RING_MEMBER)
 		memcpy(&note, data.ptr, sizeof(note));
 	switch (kind) {
 	case RING_LOG:

@@ -5,9 +5,9 @@
  *   committed message -> hub_publish() -> ring of this slot -> other workers' hub_on_ring()
  *                                      -> deliver here          -> deliver there
  *
- * The ring is a hint, the log is the truth: a room delivers seq = last + 1; a lower one is dropped; a higher one is held
- * while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap, when a slot dies,
- * and when an event comes that should have been there already: the room may have been restored from a backup.
+ * The ring is a hint, the log is the truth: a room delivers seq = last + 1; a lower one is dropped; a higher one is
+ * held while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap, when a
+ * slot dies, and when an event comes that should have been there already: the room may come from a backup.
  */
 #ifndef SVC_HUB_H
 #define SVC_HUB_H
@@ -26,7 +26,8 @@ struct hub_presence { int count, users_count, joined_count, left_count; int64_t 
 struct hub_generation {
 	char id[PL_UUID_LEN + 1];
 	int64_t role_id, asker_id, reply_to;
-	enum { HUB_GEN_QUEUED, HUB_GEN_STARTED, HUB_GEN_DELTA, HUB_GEN_DONE, HUB_GEN_FAILED, HUB_GEN_CANCELLED, HUB_GEN_INTERRUPTED } state;
+	enum { HUB_GEN_QUEUED, HUB_GEN_STARTED, HUB_GEN_DELTA, HUB_GEN_DONE, HUB_GEN_FAILED, HUB_GEN_CANCELLED,
+	    HUB_GEN_INTERRUPTED } state;
 	int64_t offset, answer_seq;
 	struct pl_str text, role_name;
 	enum pl_code error;
@@ -54,7 +55,7 @@ struct hub_sub_ops {
 	void (*event)(struct hub_sub *sub, struct hub_event *event);
 	/* Its user is no member any more: must call hub_unsubscribe(). */
 	void (*ended)(struct hub_sub *sub);
-	/* The room has another past (a restore was declared): what it got so far does not count, it goes on after seq. */
+	/* The room has another past (a restore was declared): what it got so far is void, it goes on after seq. */
 	void (*reset)(struct hub_sub *sub, int64_t epoch, int64_t seq);
 };
 
@@ -79,11 +80,12 @@ void hub_wake(struct hub *hub, int dead_slot);
 void hub_turn(void *hub);
 
 struct hub_subscribed { int64_t seq, epoch; bool was_recovering, recovered; };
-typedef void (hub_subscribed_fn)(void *arg, struct hub_sub *sub, const struct hub_subscribed *result, const struct pl_err *err);
+typedef void (hub_subscribed_fn)(void *arg, struct hub_sub *sub, const struct hub_subscribed *result,
+    const struct pl_err *err);
 /*
  * Starts listening. A public room is joined first (own transaction). Registers, reads the head, calls `done`, replays
  * since+1.., then goes live. since -1: live only; epoch 0: not compared. The sub is returned at once, so that it can be
- * taken back before `done`, which then is not called; after an error it is already gone. PL_E_NOT_FOUND, PL_E_DB_AWAY ...
+ * taken back before `done`, which then is not called; after an error it is already gone. PL_E_NOT_FOUND and others.
  */
 struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t room_id, int64_t since, int64_t epoch,
     const struct hub_sub_ops *ops, void *owner, hub_subscribed_fn *done, void *arg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Running answers as viewers see them. The text stands in shared memory, written by its owner; an event carries only how
- * long it is by now, and every worker reads what its viewers have not got yet. So no delta can be lost with a ring.
+ * Running answers as viewers see them. The text stands in shared memory, written by its owner; an event carries only
+ * how long it is by now, and every worker reads what its viewers have not got yet. So no delta can be lost with a ring.
  */
 #include "clock.h"
 #include "db/repo_generation.h"
@@ -54,8 +54,8 @@ static void forget(struct hub_room *room, const char *id)
 		}
 }
 
-static struct hub_event *event_of(const struct hub_room *room, const struct hub_generation *gen, int state, int64_t offset,
-    struct pl_str text)
+static struct hub_event *event_of(const struct hub_room *room, const struct hub_generation *gen, int state,
+    int64_t offset, struct pl_str text)
 {
 	struct hub_event *event = hub_event_new(HUB_GENERATION, room->id);
 
@@ -74,7 +74,8 @@ static void deliver(struct hub *hub, struct hub_room *room, struct hub_event *ev
 }
 
 /* Tells what stands in shared memory beyond what was told. */
-static void catch_up(struct hub *hub, struct hub_room *room, struct hub_running *running, const struct hub_generation *gen)
+static void catch_up(struct hub *hub, struct hub_room *room, struct hub_running *running,
+    const struct hub_generation *gen)
 {
 	struct shm_gen_info info;
 	int index = shm_gen_find(hub->svc->shm, pl_str(gen->id), &info), n;
@@ -126,7 +127,8 @@ void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generatio
 	struct shm_mask mask;
 
 	if (shm_route_mask(hub->svc->shm, hub_topic_key(room_id), &mask))
-		shm_ring_post(hub->svc->shm, &mask, RING_GENERATION, pl_strn((const char *)&wire, sizeof(wire)), gen->role_name);
+		shm_ring_post(hub->svc->shm, &mask, RING_GENERATION, pl_strn((const char *)&wire, sizeof(wire)),
+		    gen->role_name);
 	if (room == NULL)
 		return;
 	room->busy++;
@@ -143,7 +145,8 @@ void hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 
 	for (int i = shm_gen_next(hub->svc->shm, room->id, 0, &info); i >= 0;
 	    i = shm_gen_next(hub->svc->shm, room->id, i + 1, &info)) {
-		struct hub_generation gen = { .role_id = info.role_id, .asker_id = info.asker_id, .reply_to = info.reply_to_seq };
+		struct hub_generation gen = { .role_id = info.role_id, .asker_id = info.asker_id,
+			.reply_to = info.reply_to_seq };
 		struct hub_running *running;
 		struct hub_event *event;
 		int n;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Order: a room delivers seq = last + 1. What comes early is held while the gap is read from PostgreSQL; what comes late
- * is dropped. So a worker killed between commit and ring costs those who stay connected a few milliseconds, no message.
+ * Order: a room delivers seq = last + 1. What comes early is held while the gap is read from PostgreSQL; what comes
+ * late is dropped. So a worker killed between commit and ring costs those who stay connected a few milliseconds, no
+ * message.
  */
 #include "clock.h"
 #include "db/repo_room.h"

@@ -18,7 +18,8 @@ static void tell_others(struct hub *hub, struct hub_room *room)
 
 	room->presence_dirty = true;
 	if (shm_route_mask(hub->svc->shm, hub_topic_key(room->id), &mask))
-		shm_ring_post(hub->svc->shm, &mask, RING_PRESENCE, pl_strn((const char *)&note, sizeof(note)), PL_STR_NONE);
+		shm_ring_post(hub->svc->shm, &mask, RING_PRESENCE, pl_strn((const char *)&note, sizeof(note)),
+		    PL_STR_NONE);
 }
 
 void hub_presence_enter(struct hub *hub, struct hub_room *room, int64_t user)

@@ -9,7 +9,8 @@
 
 #include "svc/hub.h"
 
-struct hub_held { struct hub_event *event; int64_t seq; struct hub_held *next; };	/* event NULL: only a hint that seq exists */
+/* event NULL: only a hint that seq exists */
+struct hub_held { struct hub_event *event; int64_t seq; struct hub_held *next; };
 struct hub_leaving { int64_t user, since_ns; };
 struct hub_running { char id[PL_UUID_LEN + 1]; struct hub_generation gen; int64_t sent; struct hub_running *next; };
 
@@ -23,7 +24,8 @@ struct hub_room {
 	int held_count;
 	int64_t gap_since_ns;			/* 0: no gap */
 	bool filling;
-	bool comparing, compare_again;		/* the position with PostgreSQL's; once more after that, or at the next tick */
+	/* the position with PostgreSQL's; once more after that, or at the next tick */
+	bool comparing, compare_again;
 	int64_t compared_ns;
 	/* presence as told to the listeners */
 	bool presence_dirty;

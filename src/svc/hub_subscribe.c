@@ -2,11 +2,12 @@
 /*
  * Subscribing: register, read the head (joining a public room first), answer, replay, go live.
  *
- *   hub_subscribe -> replay_on_head -> [join -> replay_on_joined -> replay_on_head] -> done -> replay_next <-> replay_on_log -> live
+ *   hub_subscribe -> replay_on_head -> [join -> replay_on_joined -> replay_on_head] -> done -> replay_next <->
+ *   replay_on_log -> live
  *
  * The room is registered for ring events before its head is read: what commits afterwards comes by ring, what committed
- * before is in the head. While it replays, a listener gets nothing live; it reads the log until it stands where the room
- * stands, and from that moment on it is one of the live ones. The replay outlives a listener that leaves.
+ * before is in the head. While it replays, a listener gets nothing live; it reads the log until it stands where the
+ * room stands, and from that moment on it is one of the live ones. The replay outlives a listener that leaves.
  */
 #include "clock.h"
 #include "db/repo_room.h"
@@ -96,8 +97,8 @@ static void replay_answer(struct hub_replay *r, const struct room_head *head)
 	struct hub_subscribed out = { .seq = head->last_seq, .epoch = head->epoch, .was_recovering = r->since >= 0 };
 	int64_t limit = svc_config(r->hub->svc)->s.recover_limit;
 
-	out.recovered = out.was_recovering && (r->epoch == 0 || r->epoch == head->epoch) && r->since <= head->last_seq &&
-	    head->last_seq - r->since <= limit;
+	out.recovered = out.was_recovering && (r->epoch == 0 || r->epoch == head->epoch) &&
+	    r->since <= head->last_seq && head->last_seq - r->since <= limit;
 	hub_log_known(r->hub, r->sub->room, head->last_seq, head->epoch);
 	if (r->sub == NULL) {
 		replay_end(r); /* what the room heard of just now ended it */
@@ -152,14 +153,14 @@ struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t roo
 	struct hub_sub *sub = pl_new(sizeof(*sub));
 	struct hub_replay *r = pl_alloc(task->pool, sizeof(*r));
 
-	*sub = (struct hub_sub){ .ops = ops, .owner = owner, .room = room, .next = room->subs, .user_id = task->who.user_id,
-		.position = -1, .replay = r };
+	*sub = (struct hub_sub){ .ops = ops, .owner = owner, .room = room, .next = room->subs,
+		.user_id = task->who.user_id, .position = -1, .replay = r };
 	if (room->subs != NULL)
 		room->subs->prev = sub;
 	room->subs = sub;
 	room->subs_count++;
-	*r = (struct hub_replay){ .hub = hub, .sub = sub, .task = pl_task_hold(task), .room_id = room_id, .since = since,
-		.epoch = epoch, .done = done, .arg = arg };
+	*r = (struct hub_replay){ .hub = hub, .sub = sub, .task = pl_task_hold(task), .room_id = room_id,
+		.since = since, .epoch = epoch, .done = done, .arg = arg };
 	repo_room_head(hub->svc->db, task, room_id, task->who.user_id, replay_on_head, r);
 	return sub;
 }

@@ -97,8 +97,8 @@ static void try_lags(struct tests *tests, const struct table *t, const struct co
 		struct stats_r s = stats_pearson(a->values, b->values, t->days, lag);
 
 		if (s.n >= INSIGHTS_PAIR_MIN && !isnan(s.p))
-			tests->items[tests->count++] = (struct insights_pair){ .one = a->name, .two = b->name, .lag = lag, .n = s.n,
-				.r = s.r, .p = s.p };
+			tests->items[tests->count++] = (struct insights_pair){ .one = a->name, .two = b->name,
+				.lag = lag, .n = s.n, .r = s.r, .p = s.p };
 	}
 }
 
@@ -132,7 +132,8 @@ static void correlate(struct insights *in, struct pl_pool *pool, const struct ta
 		bool seen = false;
 
 		for (int k = 0; k < in->pairs_count && !seen; k++)
-			seen = pl_str_eq(in->pairs[k].one, tests.items[i].one) && pl_str_eq(in->pairs[k].two, tests.items[i].two);
+			seen = pl_str_eq(in->pairs[k].one, tests.items[i].one) &&
+			    pl_str_eq(in->pairs[k].two, tests.items[i].two);
 		if (!seen)
 			in->pairs[in->pairs_count++] = tests.items[i];
 	}
@@ -166,7 +167,8 @@ static void find_outliers(struct insights *in, struct pl_pool *pool, const struc
 		mad = stats_mad(copy, known, median);
 		for (int d = 0; d < t->days; d++)
 			if (!isnan(values[d]) && fabs(stats_score(values[d], median, mad)) > INSIGHTS_SCORE)
-				in->outliers[in->outliers_count++] = (struct insights_outlier){ .metric = t->columns[i].name,
+				in->outliers[in->outliers_count++] =
+				    (struct insights_outlier){ .metric = t->columns[i].name,
 					.day = t->first + d, .value = values[d], .median = median, .mad = mad };
 	}
 	qsort(in->outliers, (size_t)in->outliers_count, sizeof(*in->outliers), by_day);

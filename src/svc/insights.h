@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the figures say: correlations of daily usage with imported series, days out of line, findings and recommendations
- * in sentences that name their figures. Pure computation.
+ * What the figures say: correlations of daily usage with imported series, days out of line, findings and
+ * recommendations in sentences that name their figures. Pure computation.
  *
  * Rules, so that "significant" is true: a pair needs 10 days with both values; lags of 0 to 7 days are tried, all tests
- * of the answer are adjusted together (Benjamini-Hochberg, 5 %), and the lag with the least p is shown; days out of line
- * need 14 days and a modified z-score over 3.5; findings need 20 sessions.
+ * of the answer are adjusted together (Benjamini-Hochberg, 5 %), and the lag with the least p is shown; days out of
+ * line need 14 days and a modified z-score over 3.5; findings need 20 sessions.
  */
 #ifndef SVC_INSIGHTS_H
 #define SVC_INSIGHTS_H

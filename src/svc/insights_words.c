@@ -28,7 +28,8 @@ static struct pl_str unit_after(const struct usage_kpi_info *info)
 {
 	if (info->unit[0] == '%')
 		return PL_STR(" %");
-	if (pl_str_is(pl_str(info->unit), "USD") || pl_str_is(pl_str(info->unit), "minutes") || pl_str_is(pl_str(info->unit), "of 5"))
+	if (pl_str_is(pl_str(info->unit), "USD") || pl_str_is(pl_str(info->unit), "minutes") ||
+	    pl_str_is(pl_str(info->unit), "of 5"))
 		return pl_str(info->unit);
 	return PL_STR("");
 }
@@ -66,10 +67,11 @@ static void tell_pairs(struct insights *in, struct pl_pool *pool)
 		if (!p->significant)
 			continue;
 		told++;
-		find(in, pl_sprintf(pool, "More %.*s goes with %s %.*s %s (r = %.2f, p = %.2g, %d days; both may have another cause).",
+		find(in, pl_sprintf(pool,
+		    "More %.*s goes with %s %.*s %s (r = %.2f, p = %.2g, %d days; both may have another cause).",
 		    PL_FMT(p->one), p->r > 0 ? "more" : "less", PL_FMT(p->two),
-		    p->lag == 0 ? "on the same day" : pl_sprintf(pool, "%d day%s later", p->lag, p->lag == 1 ? "" : "s"),
-		    p->r, p->p, p->n));
+		    p->lag == 0 ? "on the same day" : pl_sprintf(pool, "%d day%s later", p->lag,
+		    p->lag == 1 ? "" : "s"), p->r, p->p, p->n));
 	}
 }
 
@@ -81,8 +83,8 @@ static void tell_outliers(struct insights *in, struct pl_pool *pool)
 		const struct insights_outlier *o = &in->outliers[i];
 
 		date_of(o->day, day);
-		find(in, pl_sprintf(pool, "%.*s was %.6g on %s; half of all days are between %.6g and %.6g.", PL_FMT(o->metric),
-		    o->value, day, o->median - o->mad, o->median + o->mad));
+		find(in, pl_sprintf(pool, "%.*s was %.6g on %s; half of all days are between %.6g and %.6g.",
+		    PL_FMT(o->metric), o->value, day, o->median - o->mad, o->median + o->mad));
 	}
 }
 
@@ -97,13 +99,15 @@ static void advise(struct insights *in, struct pl_pool *pool, const struct usage
 		judged += status[0] != 'u';
 		if (status[0] == 'u' || status[0] == 'g' || advice[i] == NULL)
 			continue;
-		in->advice[in->advice_count++] = pl_str(pl_sprintf(pool, "%s: %s is %s (%s, from %lld sessions; good is %s %s): %s.",
-		    info->name, info->words, figure(pool, i, kpis->value[i]), status, (long long)usage_kpi_sample(kpis, i),
+		in->advice[in->advice_count++] = pl_str(pl_sprintf(pool,
+		    "%s: %s is %s (%s, from %lld sessions; good is %s %s): %s.", info->name, info->words,
+		    figure(pool, i, kpis->value[i]), status, (long long)usage_kpi_sample(kpis, i),
 		    info->low ? "at most" : "at least", figure(pool, i, info->good), advice[i]));
 	}
 	if (in->advice_count == 0 && judged > 0)
 		in->advice[in->advice_count++] = pl_str(pl_sprintf(pool,
-		    "Go on as it is: all %d figures that could be judged are good, with %lld sessions.", judged, (long long)kpis->rows));
+		    "Go on as it is: all %d figures that could be judged are good, with %lld sessions.", judged,
+		    (long long)kpis->rows));
 }
 
 void insights_words(struct insights *in, struct pl_pool *pool, const struct usage_kpis *kpis)
@@ -115,8 +119,8 @@ void insights_words(struct insights *in, struct pl_pool *pool, const struct usag
 		    kpis->rows == 1 ? "is" : "are", (long long)kpis->rows, kpis->rows == 1 ? "" : "s",
 		    INSIGHTS_ROWS_MIN));
 	} else {
-		find(in, pl_sprintf(pool, "%lld session%s by %.0f user%s.", (long long)kpis->rows, kpis->rows == 1 ? "" : "s",
-		    kpis->value[KPI_USERS], kpis->value[KPI_USERS] == 1 ? "" : "s"));
+		find(in, pl_sprintf(pool, "%lld session%s by %.0f user%s.", (long long)kpis->rows,
+		    kpis->rows == 1 ? "" : "s", kpis->value[KPI_USERS], kpis->value[KPI_USERS] == 1 ? "" : "s"));
 		for (int i = 0; i < KPI_COUNT; i++) {
 			const char *status = usage_kpi_status(kpis, i);
 

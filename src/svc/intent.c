@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rules that read a question: words, periods, names. A word that no rule takes is refused, never passed over, so that an
- * answer is an answer to what was asked.
+ * Rules that read a question: words, periods, names. A word that no rule takes is refused, never passed over, so that
+ * an answer is an answer to what was asked.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,14 +16,9 @@
 #define COUNT_MAX 1000
 #define DAY_S 86400
 
-const char *const intent_metrics[METRIC_COUNT] = { "", "messages", "sessions", "tokens", "cost", "feedback", "users", "rooms" };
-const char *const intent_units[METRIC_COUNT] = { "", "messages", "sessions", "tokens", "USD", "votes", "users", "rooms" };
-const char *const intent_dims[DIM_COUNT] = { "", "day", "week", "month", "user", "room", "model", "role" };
-const char *const intent_orders[ORDER_COUNT] = { "", "most", "least" };
-
-#define CAN_ASK "Ask for messages, sessions, tokens, cost, feedback, users or rooms; per day, week, month, user, room, model or " \
-	"role, or two of these; the most, the fewest, top 5; of user NAME, in room \"NAME\", with model NAME; today, yesterday, last 7 days, weeks or months, this or last week or " \
-	"month, since 2026-01-31."
+#define CAN_ASK "Ask for messages, sessions, tokens, cost, feedback, users or rooms; per day, week, month, user, " \
+	"room, model or role, or two of these; the most, the fewest, top 5; of user NAME, in room \"NAME\", with " \
+	"model NAME; today, yesterday, last 7 days, weeks or months, this or last week or month, since 2026-01-31."
 
 #define NO_DIM "what to group by is missing"
 
@@ -51,15 +46,19 @@ struct meaning { const char *words; int value; };
 static const struct meaning metrics[] = {
 	{ "messages message posts", METRIC_MESSAGES }, { "sessions session conversations", METRIC_SESSIONS },
 	{ "tokens token", METRIC_TOKENS }, { "cost costs spend spent spending money dollars usd", METRIC_COST },
-	{ "feedback votes vote ratings", METRIC_FEEDBACK }, { "users people", METRIC_USERS }, { "rooms channels", METRIC_ROOMS },
+	{ "feedback votes vote ratings", METRIC_FEEDBACK }, { "users people", METRIC_USERS },
+	    { "rooms channels", METRIC_ROOMS },
 };
 static const struct meaning dims[] = {
 	{ "day days date daily", DIM_DAY }, { "week weeks weekly", DIM_WEEK }, { "month months monthly", DIM_MONTH },
-	{ "user users person people developer developers", DIM_USER }, { "room rooms channel", DIM_ROOM }, { "model models", DIM_MODEL },
+	{ "user users person people developer developers", DIM_USER }, { "room rooms channel", DIM_ROOM },
+	    { "model models", DIM_MODEL },
 	{ "role roles", DIM_ROLE },
 };
-static const char fillers[] = "a an and are at been by count did do does for from give had has have how in is list many me much "
-	"number of on over please sent send show tell the their there to total used use using was we were what with write written "
+static const char fillers[] =
+    "a an and are at been by count did do does for from give had has have how in is list many me much "
+	"number of on over please sent send show tell the their there to total used use using was we were what with "
+	    "write written "
 	"wrote our during us made opened given gave all compare";
 
 static bool among(struct pl_str word, const char *list)
@@ -82,7 +81,8 @@ static int meaning_of(struct pl_str word, const struct meaning *table, size_t co
 
 static bool ends_word(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == '?' || c == '!' || c == ';' || c == '"';
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == '?' || c == '!' || c == ';' ||
+	    c == '"';
 }
 
 static bool split(struct reader *r, struct pl_str text)
@@ -172,7 +172,8 @@ static bool read_calendar(struct reader *r, bool last)
 	int64_t now = r->now_s, this_week = week_start(now), this_month = month_start(now, 0, false);
 
 	if (among(unit, "week"))
-		set_period(r, 2, last ? this_week - 7 * DAY_S : this_week, last ? this_week : now + 1, last ? "last week" : "this week");
+		set_period(r, 2, last ? this_week - 7 * DAY_S : this_week, last ? this_week : now + 1,
+		    last ? "last week" : "this week");
 	else if (among(unit, "month"))
 		set_period(r, 2, last ? month_start(now, 1, false) : this_month, last ? this_month : now + 1,
 		    last ? "last month" : "this month");
@@ -235,14 +236,15 @@ static bool has_dim(const struct intent *in, enum intent_dim dim)
 
 static bool read_filter(struct reader *r)
 {
-	struct pl_str word = peek(r, 0), *slot = among(word, "user developer") ? &r->out->user : among(word, "room channel") ? &r->out->room :
-	    among(word, "model") ? &r->out->model : NULL;
+	struct pl_str word = peek(r, 0), *slot = among(word, "user developer") ? &r->out->user : among(word,
+	    "room channel") ? &r->out->room : among(word, "model") ? &r->out->model : NULL;
 	const struct word *name = r->at + 1 < r->count ? &r->words[r->at + 1] : NULL;
 
 	if (slot == NULL || name == NULL || slot->ptr != NULL)
 		return false;
-	if (!name->quoted && (among(name->text, fillers) || among(name->text, "last past previous this since today yesterday per each top "
-	    "most highest least fewest lowest") || meaning_of(name->text, metrics, PL_COUNT(metrics)) != 0))
+	if (!name->quoted && (among(name->text, fillers) || among(name->text,
+	    "last past previous this since today yesterday per each top most highest least fewest lowest") ||
+	    meaning_of(name->text, metrics, PL_COUNT(metrics)) != 0))
 		return false;
 	*slot = name->text;
 	r->at += 2;
@@ -271,7 +273,8 @@ static bool read_dim(struct reader *r)
 	struct pl_str word = peek(r, 0);
 	int dim = meaning_of(word, dims, PL_COUNT(dims));
 
-	if (dim == DIM_NONE || (!r->dim_next && !r->dim_maybe && !among(word, "daily weekly monthly")) || !add_dim(r, dim))
+	if (dim == DIM_NONE || (!r->dim_next && !r->dim_maybe && !among(word, "daily weekly monthly")) ||
+	    !add_dim(r, dim))
 		return false;
 	if (r->top_next)
 		r->top_dim = r->out->dim_count;
@@ -289,14 +292,16 @@ static bool read_metric(struct reader *r)
 
 	if (metric == METRIC_NONE)
 		return false;
-	if (r->dim_next && !(r->by && (r->out->dim_count > 0 || things != DIM_NONE)) && !(r->top_next && r->out->top == 0)) {
+	if (r->dim_next && !(r->by && (r->out->dim_count > 0 || things != DIM_NONE)) &&
+	    !(r->top_next && r->out->top == 0)) {
 		r->why = NO_DIM;
 		return false;
 	}
 	if (had == METRIC_NONE || had == metric) {
 		r->out->metric = metric;
 	} else if (things != DIM_NONE && (r->ranks || r->by)) {
-		if (!has_dim(r->out, things) && !add_dim(r, things))	/* "users with the most tokens", "rooms by cost" */
+		/* "users with the most tokens", "rooms by cost" */
+		if (!has_dim(r->out, things) && !add_dim(r, things))
 			return false;
 		r->out->metric = metric;
 	} else if (things == DIM_NONE || metric != METRIC_MESSAGES) {
@@ -365,7 +370,8 @@ static bool read_count(struct reader *r)
 	int64_t n;
 
 	if (!pl_str_i64(peek(r, 0), 1, COUNT_MAX, &n) || r->out->top != 0 ||
-	    !(among(next, "most least highest lowest") || (dim_word(next) && !intent_is_time(meaning_of(next, dims, PL_COUNT(dims))))))
+	    !(among(next, "most least highest lowest") || (dim_word(next) &&
+	    !intent_is_time(meaning_of(next, dims, PL_COUNT(dims))))))
 		return false;
 	r->out->top = (int)n;
 	r->ranks = r->top_next = r->dim_next = r->no_name = true;
@@ -407,7 +413,8 @@ static bool read_word(struct reader *r)
 
 	if (word.len == 0)
 		return false;
-	if (read_period(r) || read_rank(r) || (r->why == NULL && (read_count(r) || read_adjective(r) || read_grouping(r))))
+	if (read_period(r) || read_rank(r) || (r->why == NULL &&
+	    (read_count(r) || read_adjective(r) || read_grouping(r))))
 		return true;
 	if (r->why == NULL && ((!r->dim_next && (read_filter(r) || read_dim(r))) || (r->why == NULL && read_metric(r))))
 		return true;
@@ -449,9 +456,11 @@ static const char *misfit(const struct reader *r)
 		return "only tokens, cost and sessions have a model";
 	if (has_dim(in, DIM_ROLE) && !spend)
 		return "only tokens and cost have a role";
-	if ((has_dim(in, DIM_ROOM) || in->room.ptr != NULL) && (in->metric == METRIC_SESSIONS || in->metric == METRIC_FEEDBACK))
+	if ((has_dim(in, DIM_ROOM) || in->room.ptr != NULL) && (in->metric == METRIC_SESSIONS ||
+	    in->metric == METRIC_FEEDBACK))
 		return "sessions and feedback have no room";
-	if ((has_dim(in, DIM_USER) && in->metric == METRIC_USERS) || (has_dim(in, DIM_ROOM) && in->metric == METRIC_ROOMS))
+	if ((has_dim(in, DIM_USER) && in->metric == METRIC_USERS) ||
+	    (has_dim(in, DIM_ROOM) && in->metric == METRIC_ROOMS))
 		return "a thing cannot be counted per itself";
 	if ((in->order != ORDER_NONE || in->top != 0) && in->dim_count == 0)
 		return "the most or the fewest of what is not said: say per user, per day or the like";
@@ -472,8 +481,8 @@ bool intent_read(struct pl_pool *pool, struct pl_str question, int64_t now_us, s
 		int at = r->at;
 
 		if (!read_word(r) && r->why == NULL)
-			return pl_err_field(err, pool, "body.query", "value_error", "not understood from \"%.*s\" on. %s",
-			    PL_FMT(r->words[at].text), CAN_ASK);
+			return pl_err_field(err, pool, "body.query", "value_error",
+			    "not understood from \"%.*s\" on. %s", PL_FMT(r->words[at].text), CAN_ASK);
 		if (r->why != NULL)
 			return pl_err_field(err, pool, "body.query", "value_error", "%s, at \"%.*s\". %s", r->why,
 			    PL_FMT(r->words[at].text), CAN_ASK);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Passages of the knowledge base for an answer, and which of them it cites. Help, not a condition: what is late or fails is
- * left out.
+ * Passages of the knowledge base for an answer, and which of them it cites. Help, not a condition: what is late or
+ * fails is left out.
  */
 #ifndef SVC_KNOWLEDGE_H
 #define SVC_KNOWLEDGE_H
@@ -17,7 +17,8 @@ struct knowledge_watch *knowledge_watch_new(struct svc *svc);
 void knowledge_watch_free(struct knowledge_watch **watch);
 
 /* A search for somebody: counted, and noted for knowledge_state_find(). */
-void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query, int limit, repo_passages_fn *done, void *arg);
+void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query, int limit, repo_passages_fn *done,
+    void *arg);
 
 enum knowledge_outcome { KNOWLEDGE_NOTHING, KNOWLEDGE_FOUND, KNOWLEDGE_FAILED, KNOWLEDGE_LATE };
 struct knowledge_found {
@@ -34,18 +35,26 @@ void knowledge_find(struct svc *svc, const struct config *config, struct pl_task
 /* "failed", "late": the answer had to do without the knowledge base; else absent. */
 struct pl_str knowledge_lack(const struct knowledge_found *found);
 
-/* Of the first `count` passages the ones that a text names: bit 0 for [1], bit 1 for [2] ... Lists such as [1, 3] count. */
+/*
+ * Of the first `count` passages the ones that a text names: bit 0 for [1], bit 1 for [2] ... Lists such as [1, 3]
+ * count.
+ */
 uint64_t knowledge_marks(struct pl_str text, int count);
-/* The passages that the answer names: [{mark, document, title, from, to, text}], text being how the passage begins; absent
- * when it names none. It says what it cites also when the document is gone. */
+/*
+ * The passages that the answer names: [{mark, document, title, from, to, text}], text being how the passage begins;
+ * absent when it names none. It says what it cites also when the document is gone. */
 struct pl_str knowledge_cite(struct pl_pool *pool, const struct knowledge_found *found, struct pl_str answer);
 
 enum knowledge_state { KNOWLEDGE_OFF, KNOWLEDGE_UP, KNOWLEDGE_DOWN };
 typedef void (knowledge_state_fn)(void *arg, enum knowledge_state state);
 /* What is known, at most 5 seconds old; false: knowledge_state_ask(). */
 bool knowledge_state_find(const struct svc *svc, enum knowledge_state *state_r);
-/* OFF: there are no documents. DOWN: the search does not answer in time. Whoever asks meanwhile waits for the same answer. */
-void knowledge_state_ask(struct svc *svc, const struct config *config, struct pl_task *task, knowledge_state_fn *done, void *arg);
+/*
+ * OFF: there are no documents. DOWN: the search does not answer in time. Whoever asks meanwhile waits for the same
+ * answer.
+ */
+void knowledge_state_ask(struct svc *svc, const struct config *config, struct pl_task *task, knowledge_state_fn *done,
+    void *arg);
 /* Documents came or went. */
 void knowledge_state_forget(struct svc *svc);
 /* How a search ended. */

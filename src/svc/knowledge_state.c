@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How the knowledge base is, kept for some seconds: from searches, which tell it for nothing, else from one statement at a
- * time, however many ask.
+ * How the knowledge base is, kept for some seconds: from searches, which tell it for nothing, else from one statement
+ * at a time, however many ask.
  */
 #include "svc/knowledge.h"
 
@@ -88,7 +88,8 @@ static void on_any(void *arg, const bool *any, const struct pl_err *err)
 	}
 }
 
-void knowledge_state_ask(struct svc *svc, const struct config *config, struct pl_task *task, knowledge_state_fn *done, void *arg)
+void knowledge_state_ask(struct svc *svc, const struct config *config, struct pl_task *task, knowledge_state_fn *done,
+    void *arg)
 {
 	struct knowledge_watch *k = svc->knowledge;
 	struct waiting *w = pl_alloc(task->pool, sizeof(*w));

@@ -28,8 +28,8 @@ bool layout_id_ok(struct pl_str id)
 
 static bool complain(const struct reader *r, const char *field, const char *rule)
 {
-	return pl_err_field(r->err, r->pool, pl_sprintf(r->pool, "body.cards.%d%s%s", r->index, field[0] != '\0' ? "." : "", field),
-	    "value_error", "%s", rule);
+	return pl_err_field(r->err, r->pool, pl_sprintf(r->pool, "body.cards.%d%s%s", r->index,
+	    field[0] != '\0' ? "." : "", field), "value_error", "%s", rule);
 }
 
 static bool read_text(const struct reader *r, const struct pl_jval *v, const char *field, size_t min, size_t max,
@@ -45,7 +45,8 @@ static bool read_text(const struct reader *r, const struct pl_jval *v, const cha
 	return complain(r, field, pl_sprintf(r->pool, "must be a string of 1 to %zu characters", max));
 }
 
-static bool read_number(const struct reader *r, const struct pl_jval *v, const char *field, int min, int max, int64_t *out_r)
+static bool read_number(const struct reader *r, const struct pl_jval *v, const char *field, int min, int max,
+    int64_t *out_r)
 {
 	return pl_json_i64(pl_json_get(v, field), min, max, out_r) ||
 	    complain(r, field, pl_sprintf(r->pool, "must be a whole number from %d to %d", min, max));
@@ -67,9 +68,11 @@ static bool read_card(const struct reader *r, const struct pl_jval *v, struct ca
 	if (!known)
 		return complain(r, "type", "must be number, line, bar, table or text");
 	if (!read_number(r, v, "x", 0, LAYOUT_COLUMNS - 1, &card->x) || !read_number(r, v, "y", 0, ROW_MAX, &card->y) ||
-	    !read_number(r, v, "w", 1, LAYOUT_COLUMNS, &card->w) || !read_number(r, v, "h", 1, CARD_HEIGHT_MAX, &card->h))
+	    !read_number(r, v, "w", 1, LAYOUT_COLUMNS, &card->w) || !read_number(r, v, "h", 1, CARD_HEIGHT_MAX,
+	    &card->h))
 		return false;
-	return card->x + card->w <= LAYOUT_COLUMNS || complain(r, "w", "the card must end within 12 columns: x + w <= 12");
+	return card->x + card->w <= LAYOUT_COLUMNS || complain(r, "w",
+	    "the card must end within 12 columns: x + w <= 12");
 }
 
 static bool overlap(const struct card *a, const struct card *b)
@@ -113,7 +116,8 @@ bool layout_read(struct pl_pool *pool, struct pl_str cards, struct pl_str *out_r
 	if (list == NULL)
 		return false;
 	if (list->type != PL_J_ARRAY || list->count > LAYOUT_CARDS_MAX)
-		return pl_err_field(err, pool, "body.cards", "value_error", "must be a list of at most %d cards", LAYOUT_CARDS_MAX);
+		return pl_err_field(err, pool, "body.cards", "value_error", "must be a list of at most %d cards",
+		    LAYOUT_CARDS_MAX);
 	all = pl_alloc(pool, LAYOUT_CARDS_MAX * sizeof(*all));
 	*out = PL_BUF(pool);
 	w = PL_JW(out);

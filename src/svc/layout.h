@@ -13,7 +13,9 @@
 
 /* [A-Za-z0-9_.-], 1 to 64 of them. */
 bool layout_id_ok(struct pl_str id);
-/* The JSON array `cards` in its stored form. PL_E_INVALID names the first field that breaks a rule, below body.cards. */
+/*
+ * The JSON array `cards` in its stored form. PL_E_INVALID names the first field that breaks a rule, below body.cards.
+ */
 bool layout_read(struct pl_pool *pool, struct pl_str cards, struct pl_str *out_r, struct pl_err *err) PL_MUSTCHECK;
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The mails of a lead: one to each address of lead_mail_to, with its values but the sensitive ones; and, where
- * lead_mail_person is on, a word of thanks to the person, with no value at all: whoever types a stranger's address into a
- * form cannot make us send them a text of their own.
+ * lead_mail_person is on, a word of thanks to the person, with no value at all: whoever types a stranger's address into
+ * a form cannot make us send them a text of their own.
  */
 #include "svc/lead.h"
 
@@ -26,15 +26,16 @@ static struct pl_str team_text(const struct lead *lead, const struct config *con
 		else
 			pl_buf_addf(&out, "%s: %.*s\n", s->label, PL_FMT(lead->values[i]));
 	}
-	pl_buf_addf(&out, "\nAccount: %.*s\nSession: %.*s\n\n", PL_FMT(lead->account.ptr != NULL ? lead->account : PL_STR("guest")),
-	    SHOWN, lead->session);
+	pl_buf_addf(&out, "\nAccount: %.*s\nSession: %.*s\n\n",
+	    PL_FMT(lead->account.ptr != NULL ? lead->account : PL_STR("guest")), SHOWN, lead->session);
 	pl_buf_adds(&out, "What is corrected later stands in the view v_session_data.\n");
 	return pl_buf_str(&out);
 }
 
 static struct pl_str person_text(const struct lead *lead, const struct config *config, struct pl_pool *pool)
 {
-	return pl_str(pl_sprintf(pool, "Thank you: \"%s\" is complete at %s.\n\nThis address was given there. If it was not you who "
+	return pl_str(pl_sprintf(pool,
+	    "Thank you: \"%s\" is complete at %s.\n\nThis address was given there. If it was not you who "
 	    "gave it, nothing needs to be done.\n", lead->form->title, config->s.server_name));
 }
 
@@ -76,7 +77,8 @@ struct pl_str lead_mails(const struct lead *lead, const struct config *config, s
 		count++;
 	}
 	if (person.ptr != NULL) {
-		add_mail(&w, person, pl_sprintf(pool, "%s: thank you", lead->form->title), person_text(lead, config, pool));
+		add_mail(&w, person, pl_sprintf(pool, "%s: thank you", lead->form->title),
+		    person_text(lead, config, pool));
 		count++;
 	}
 	pl_jw_end_array(&w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A lead: what a form has collected when it is complete, or when a human has to go on. Whom to tell of it, and how. Pure.
+ * A lead: what a form has collected when it is complete, or when a human has to go on. Whom to tell of it, and how.
+ * Pure.
  */
 #ifndef SVC_LEAD_H
 #define SVC_LEAD_H
@@ -10,7 +11,8 @@
 
 struct lead {
 	const struct form *form;
-	const struct pl_str *values;	/* per slot, normalised; absent: none. Those of sensitive slots are never looked at */
+	/* per slot, normalised; absent: none. Those of sensitive slots are never looked at */
+	const struct pl_str *values;
 	const bool *filled;		/* per slot */
 	const char *session;		/* its id; the first 8 characters are shown, for a guest's is a credential */
 	struct pl_str account;		/* user name; absent: a guest */

@@ -10,7 +10,8 @@
 
 #include "svc/svc.h"
 
-enum limit_class { LIMIT_NONE, LIMIT_LOGIN, LIMIT_ASK, LIMIT_ASK_SESSION, LIMIT_CHANNEL, LIMIT_SEND, LIMIT_READ, LIMIT_COUNT };
+enum limit_class { LIMIT_NONE, LIMIT_LOGIN, LIMIT_ASK, LIMIT_ASK_SESSION, LIMIT_CHANNEL, LIMIT_SEND, LIMIT_READ,
+    LIMIT_COUNT };
 
 /* The outcome of one check of one or more classes. */
 struct limit_result {
@@ -37,8 +38,8 @@ bool limits_take(struct svc *svc, const struct config *config, enum limit_class 
 void limits_give(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra);
 /*
- * One more class beside those of *result, which passed. *result then has the tightest of all; when this one refuses, what
- * `before` took for the same caller is given back.
+ * One more class beside those of *result, which passed. *result then has the tightest of all; when this one refuses,
+ * what `before` took for the same caller is given back.
  */
 bool limits_take_more(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra, enum limit_class before, struct limit_result *result, struct pl_err *err);

@@ -71,8 +71,9 @@ struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail)
 	add_subject(&out, pool, mail->subject);
 	pl_buf_addf(&out, "Date: %.25s +0000\r\nMessage-ID: <%.*s%.*s>\r\n", date, PL_FMT(mail->id),
 	    (int)(mail->from.ptr + mail->from.len - at), at);
-	pl_buf_adds(&out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-	    "Content-Transfer-Encoding: base64\r\n\r\n");
+	pl_buf_adds(&out,
+	    "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
+	    "charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");
 	add_body(&out, pool, mail->body);
 	return pl_buf_str(&out);
 }
@@ -86,7 +87,8 @@ struct pl_str request_subject(struct pl_pool *pool, const struct outbox_item *it
 
 	pl_str_cut(&rest, '\n', &line);
 	cut = pl_utf8_cut(line.ptr, line.len, 120);
-	return pl_str(pl_sprintf(pool, "%.*s asks: %.*s%s", PL_FMT(item->asker), (int)cut, line.ptr, cut < line.len ? "..." : ""));
+	return pl_str(pl_sprintf(pool, "%.*s asks: %.*s%s", PL_FMT(item->asker), (int)cut, line.ptr,
+	    cut < line.len ? "..." : ""));
 }
 
 /* A JSON text for people: strings without quotes, everything else as it is. */

@@ -20,7 +20,10 @@ struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail);
 /* Subject and body of a feedback request; `link` is where it is answered. */
 struct pl_str request_subject(struct pl_pool *pool, const struct outbox_item *item);
 struct pl_str request_body(struct pl_pool *pool, const struct outbox_item *item, struct pl_str link);
-/* The same as JSON for a Slack incoming webhook: text and blocks (docs.slack.dev, "Sending messages using incoming webhooks"). */
+/*
+ * The same as JSON for a Slack incoming webhook: text and blocks (docs.slack.dev, "Sending messages using incoming
+ * webhooks").
+ */
 struct pl_str request_slack(struct pl_pool *pool, const struct outbox_item *item, struct pl_str link);
 
 #endif

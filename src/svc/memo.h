@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Answers that cost much to compute, kept in one process for a few seconds. Fixed number of places; the oldest goes first.
+ * Answers that cost much to compute, kept in one process for a few seconds. Fixed number of places; the oldest goes
+ * first.
  */
 #ifndef SVC_MEMO_H
 #define SVC_MEMO_H

@@ -43,7 +43,8 @@ bool mention_has(struct pl_str text, struct pl_str name)
 			i = skip_code(text, i, run_of(text, i, '`')) - 1;
 			continue;
 		}
-		if (text.ptr[i] != '@' || (i > 0 && (name_char(text.ptr[i - 1]) || (unsigned char)text.ptr[i - 1] >= 0x80)))
+		if (text.ptr[i] != '@' || (i > 0 && (name_char(text.ptr[i - 1]) ||
+		    (unsigned char)text.ptr[i - 1] >= 0x80)))
 			continue;
 		while (end < text.len && name_char(text.ptr[end]))
 			end++;

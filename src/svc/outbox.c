@@ -2,9 +2,9 @@
 /*
  * claim -> [mail or Slack, up to CLAIM_MAX at once] -> note the outcome (until the database took it) -> claim ...
  *
- * While anything is under way nothing is claimed: so whatever the queue says this host is sending at a claim is left over
- * from a clerk that died. A mail that the server took is never sent again while this process lives, however long the
- * database is away.
+ * While anything is under way nothing is claimed: so whatever the queue says this host is sending at a claim is left
+ * over from a clerk that died. A mail that the server took is never sent again while this process lives, however long
+ * the database is away.
  */
 #include "svc/outbox.h"
 
@@ -81,7 +81,8 @@ static void tell_server(struct outbox *o, enum mailc_outcome outcome, const char
 	shm_breaker_report(o->svc->shm, SERVER_KEY, good, 1, 0, pl_now_ns());
 	o->look_ns = pl_now_ns() + (good ? LOOK_UP_S : LOOK_DOWN_S) * PL_NS_PER_S;
 	if (good != was)
-		pl_log(good ? PL_LOG_INFO : PL_LOG_WARN, NULL, good ? "mail server is up" : "mail server is down", "why=%s", why);
+		pl_log(good ? PL_LOG_INFO : PL_LOG_WARN, NULL, good ? "mail server is up" : "mail server is down",
+		    "why=%s", why);
 }
 
 static void arm(struct outbox *o, int seconds)
@@ -117,8 +118,8 @@ static void on_noted(void *arg, const bool *done, const struct pl_err *err)
 
 	job->busy = false;
 	if (err != NULL && job->outbox != NULL) {
-		pl_log(PL_LOG_WARN, job->task, "outcome of a send not stored yet", "id=%.*s error=%s", PL_FMT(job->item->id),
-		    pl_err_info(err->code)->code);
+		pl_log(PL_LOG_WARN, job->task, "outcome of a send not stored yet", "id=%.*s error=%s",
+		    PL_FMT(job->item->id), pl_err_info(err->code)->code);
 		job->waiting = true;
 	} else {
 		job_free(job);
@@ -134,8 +135,8 @@ static void note(struct job *job)
 	*n = (struct noting){ .job = job, .task = task };
 	job->waiting = false;
 	job->busy = true;
-	repo_outbox_done(job->svc->db, task, job->item->id, job->result, job->why[0] != '\0' ? pl_str(job->why) : PL_STR_NONE,
-	    job->delay_us, on_noted, n);
+	repo_outbox_done(job->svc->db, task, job->item->id, job->result,
+	    job->why[0] != '\0' ? pl_str(job->why) : PL_STR_NONE, job->delay_us, on_noted, n);
 }
 
 static int64_t delay_us(int tries)
@@ -198,7 +199,8 @@ static struct mailc_mail mail_server(const struct config *config)
 {
 	const struct settings *s = &config->s;
 
-	return (struct mailc_mail){ .url = s->smtp_url, .tls = s->smtp_tls, .ca_file = s->smtp_ca_file, .user = s->smtp_user,
+	return (struct mailc_mail){ .url = s->smtp_url, .tls = s->smtp_tls, .ca_file = s->smtp_ca_file,
+	    .user = s->smtp_user,
 		.password = s->smtp_password, .from = s->mail_from, .total_ms = SEND_MS };
 }
 
@@ -268,8 +270,8 @@ static void on_slack(void *arg, const struct httpc_result *result, const struct 
 static void send_slack(struct job *job, const struct config *config)
 {
 	struct httpc_header type = { "Content-Type", PL_STR("application/json") };
-	struct httpc_request request = { .method = "POST", .url = config->s.slack_webhook, .url_secret = true, .headers = &type,
-		.headers_count = 1, .connect_ms = 10000, .total_ms = 20000, .max_body_bytes = 65536 };
+	struct httpc_request request = { .method = "POST", .url = config->s.slack_webhook, .url_secret = true,
+		.headers = &type, .headers_count = 1, .connect_ms = 10000, .total_ms = 20000, .max_body_bytes = 65536 };
 
 	request.body = request_slack(job->task->pool, job->item, link_of(job, config));
 	httpc_start(job->svc->httpc, job->task, &request, on_slack_body, on_slack, job);
@@ -277,12 +279,14 @@ static void send_slack(struct job *job, const struct config *config)
 
 /* ---- rounds ---- */
 
-static void send_item(struct outbox *o, struct pl_task *claim, const struct outbox_item *item, const struct config *config)
+static void send_item(struct outbox *o, struct pl_task *claim, const struct outbox_item *item,
+    const struct config *config)
 {
 	struct pl_task *task = pl_task_new(pl_now_ns() + 2 * SEND_MS * PL_NS_PER_MS);
 	struct job *job = pl_alloc(task->pool, sizeof(*job));
 
-	*job = (struct job){ .outbox = o, .svc = o->svc, .task = task, .claim = pl_task_hold(claim), .item = item, .busy = true };
+	*job = (struct job){ .outbox = o, .svc = o->svc, .task = task, .claim = pl_task_hold(claim), .item = item,
+		.busy = true };
 	TAILQ_INSERT_TAIL(&o->jobs, job, link);
 	if (pl_str_is(item->kind, "mail"))
 		send_mail(job, config);

@@ -50,7 +50,8 @@ struct reading {
 	void *arg;
 };
 
-static struct reading *reading_new(const struct config *config, struct pl_task *task, provider_key_list_fn *done, void *arg)
+static struct reading *reading_new(const struct config *config, struct pl_task *task, provider_key_list_fn *done,
+    void *arg)
 {
 	struct reading *r = pl_alloc(task->pool, sizeof(*r));
 
@@ -73,7 +74,8 @@ static void on_rows(void *arg, const struct sealed_key_list *rows, const struct 
 
 		keys[i] = (struct provider_key){ .provider = row->provider, .created_us = row->created_us,
 			.updated_us = row->updated_us };
-		if (pl_unseal(task->pool, &config->seal_ring, context_of(task->pool, r->user_id, row->provider), row->sealed, &key))
+		if (pl_unseal(task->pool, &config->seal_ring, context_of(task->pool, r->user_id, row->provider),
+		    row->sealed, &key))
 			keys[i].masked = mask(task->pool, key);
 	}
 	list.rows = keys;
@@ -85,15 +87,18 @@ static void on_rows(void *arg, const struct sealed_key_list *rows, const struct 
 void provider_key_put(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str provider,
     struct pl_str key, provider_key_list_fn *done, void *arg)
 {
-	struct pl_str sealed = pl_seal(task->pool, &config->seal_ring, context_of(task->pool, task->who.user_id, provider), key);
+	struct pl_str sealed = pl_seal(task->pool, &config->seal_ring,
+	    context_of(task->pool, task->who.user_id, provider), key);
 
-	repo_provider_key_put(svc->db, task, task->who.user_id, provider, sealed, on_rows, reading_new(config, task, done, arg));
+	repo_provider_key_put(svc->db, task, task->who.user_id, provider, sealed, on_rows,
+	    reading_new(config, task, done, arg));
 }
 
 void provider_key_list(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str provider,
     provider_key_list_fn *done, void *arg)
 {
-	repo_provider_key_list(svc->db, task, task->who.user_id, provider, on_rows, reading_new(config, task, done, arg));
+	repo_provider_key_list(svc->db, task, task->who.user_id, provider, on_rows,
+	    reading_new(config, task, done, arg));
 }
 
 void provider_key_delete(struct svc *svc, struct pl_task *task, struct pl_str provider, db_done_fn *done, void *arg)
@@ -121,8 +126,8 @@ static void find_on_rows(void *arg, const struct sealed_key_list *rows, const st
 	if (err == NULL && rows->count > 0 && !pl_unseal(task->pool, &config->seal_ring,
 	    context_of(task->pool, f->user_id, rows->rows[0].provider), rows->rows[0].sealed, &key)) {
 		key = PL_STR_NONE;
-		pl_log(PL_LOG_WARN, task, "a user's own key cannot be opened; the upstream's is used", "user=%lld provider=%.*s",
-		    (long long)f->user_id, PL_FMT(rows->rows[0].provider));
+		pl_log(PL_LOG_WARN, task, "a user's own key cannot be opened; the upstream's is used",
+		    "user=%lld provider=%.*s", (long long)f->user_id, PL_FMT(rows->rows[0].provider));
 	}
 	f->done(f->arg, key, err);
 	config_release(&config);
@@ -139,7 +144,8 @@ void provider_key_find(struct svc *svc, const struct config *config, struct pl_t
 {
 	struct finding *f = pl_alloc(task->pool, sizeof(*f));
 
-	*f = (struct finding){ .config = config_hold(config), .task = pl_task_hold(task), .user_id = user_id, .done = done,
-		.arg = arg };
-	repo_provider_key_list(svc->db, task, user_id, pl_str(config_provider_word(config_provider(upstream))), find_on_rows, f);
+	*f = (struct finding){ .config = config_hold(config), .task = pl_task_hold(task), .user_id = user_id,
+		.done = done, .arg = arg };
+	repo_provider_key_list(svc->db, task, user_id, pl_str(config_provider_word(config_provider(upstream))),
+	    find_on_rows, f);
 }

@@ -2,8 +2,8 @@
 /*
  * Users' own keys for providers of models: sealed in the database, shown masked, used for their owner's questions only.
  *
- * A key that does not open (the ring lost its key, the row was moved or damaged) is shown as unreadable, and the upstream's
- * own key is used instead.
+ * A key that does not open (the ring lost its key, the row was moved or damaged) is shown as unreadable, and the
+ * upstream's own key is used instead.
  */
 #ifndef SVC_PROVIDER_KEY_H
 #define SVC_PROVIDER_KEY_H

@@ -34,8 +34,8 @@ static void enter(struct asking *a, enum query_stage stage)
 
 static void finish(struct asking *a, const struct pl_err *err)
 {
-	shm_count(a->svc->shm, err == NULL ? SHM_M_queries_answered : err == &a->refused ? SHM_M_queries_not_understood :
-	    SHM_M_queries_failed, 1);
+	shm_count(a->svc->shm, err == NULL ? SHM_M_queries_answered :
+	    err == &a->refused ? SHM_M_queries_not_understood : SHM_M_queries_failed, 1);
 	a->done(a->arg, err == NULL ? &a->answer : NULL, err);
 }
 
@@ -54,8 +54,8 @@ static void on_refusal_noted(void *arg, const bool *done, const struct pl_err *e
 
 static void note(struct asking *a, int rows, db_done_fn *done)
 {
-	struct query_past past = { .id = a->answer.id, .query = a->answer.query, .intent = a->answer.intent, .rows = rows,
-		.expires_us = a->answer.created_us + a->keep_us };
+	struct query_past past = { .id = a->answer.id, .query = a->answer.query, .intent = a->answer.intent,
+		.rows = rows, .expires_us = a->answer.created_us + a->keep_us };
 
 	repo_query_note(a->svc->db, a->task, a->task->who.user_id, &past, done, a);
 }
@@ -81,9 +81,9 @@ static void run(struct asking *a)
 {
 	const struct intent *in = &a->intent;
 	const struct pl_caller *who = &a->task->who;
-	struct query_ask ask = { .metric = intent_metrics[in->metric], .dim_count = in->dim_count, .order = intent_orders[in->order],
-		.top = in->top, .each = in->each, .from_us = in->from_us, .to_us = in->to_us,
-		.scope = in->mine || who->access < ACCESS_ANALYST ? who->user_id : 0,
+	struct query_ask ask = { .metric = intent_metrics[in->metric], .dim_count = in->dim_count,
+		.order = intent_orders[in->order], .top = in->top, .each = in->each, .from_us = in->from_us,
+		.to_us = in->to_us, .scope = in->mine || who->access < ACCESS_ANALYST ? who->user_id : 0,
 		.user = in->user, .room = in->room, .model = in->model };
 
 	_Static_assert(QUERY_KEYS == INTENT_DIMS_MAX, "a key for each dimension");
@@ -92,13 +92,13 @@ static void run(struct asking *a)
 	repo_query_run(a->svc->db, a->task, &ask, QUERY_ROWS_MAX, on_rows, a);
 }
 
-void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text, query_stage_fn *stage,
-    query_fn *done, void *arg)
+void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
+    query_stage_fn *stage, query_fn *done, void *arg)
 {
 	struct asking *a = pl_alloc(task->pool, sizeof(*a));
 
-	*a = (struct asking){ .svc = svc, .task = task, .keep_us = config->s.query_history * 1000, .stage = stage, .done = done,
-		.arg = arg };
+	*a = (struct asking){ .svc = svc, .task = task, .keep_us = config->s.query_history * 1000, .stage = stage,
+		.done = done, .arg = arg };
 	if (task->once != NULL)
 		memcpy(a->id, task->once->id, sizeof(a->id));	/* asked again, it is the same row of the history */
 	else

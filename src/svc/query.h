@@ -10,7 +10,8 @@
 #define QUERY_ROWS_MAX 1000
 
 /* intent, columns, rows and card are JSON texts; truncated: there were more rows. */
-struct query_answer { struct pl_str id, query, intent, columns, rows, summary, card; int64_t created_us; bool truncated; };
+struct query_answer { struct pl_str id, query, intent, columns, rows, summary, card; int64_t created_us; bool truncated;
+    };
 typedef void (query_fn)(void *arg, const struct query_answer *answer, const struct pl_err *err);
 
 /* Where the work is. */
@@ -19,10 +20,10 @@ extern const char *const query_stages[];
 typedef void (query_stage_fn)(void *arg, enum query_stage stage);
 
 /*
- * As the task's caller: analysts and above see everybody's rows, others their own. `stage` (may be NULL) runs when the work
- * enters a stage, perhaps before this returns. A question that is not understood is PL_E_INVALID (body.query).
+ * As the task's caller: analysts and above see everybody's rows, others their own. `stage` (may be NULL) runs when the
+ * work enters a stage, perhaps before this returns. A question that is not understood is PL_E_INVALID (body.query).
  */
-void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text, query_stage_fn *stage,
-    query_fn *done, void *arg);
+void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
+    query_stage_fn *stage, query_fn *done, void *arg);
 
 #endif

@@ -143,7 +143,8 @@ static void add_figure(struct pl_buf *text, const struct intent *in, const struc
 {
 	pl_buf_addf(text, "%.10g (", row->value);
 	for (int k = 0; k < in->dim_count; k++)
-		pl_buf_addf(text, "%s%.*s", k > 0 ? ", " : "", PL_FMT(row->key[k].ptr != NULL ? row->key[k] : PL_STR("unknown")));
+		pl_buf_addf(text, "%s%.*s", k > 0 ? ", " : "", PL_FMT(row->key[k].ptr != NULL ? row->key[k] :
+		    PL_STR("unknown")));
 	pl_buf_adds(text, ")");
 }
 
@@ -219,7 +220,8 @@ static struct pl_str card_json(struct pl_pool *pool, const struct intent *in, st
 	return pl_buf_str(buf);
 }
 
-void query_compose(struct pl_pool *pool, const struct intent *in, const struct query_rows *rows, struct query_answer *answer)
+void query_compose(struct pl_pool *pool, const struct intent *in, const struct query_rows *rows,
+    struct query_answer *answer)
 {
 	answer->columns = columns_json(pool, in);
 	answer->rows = rows_json(pool, in, rows);

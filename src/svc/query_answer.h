@@ -11,7 +11,11 @@
 
 /* {metric, dimensions, filters, period, sort, limit, limit_per} */
 struct pl_str query_intent_json(struct pl_pool *pool, const struct intent *intent);
-/* Fills columns, rows, summary, card and truncated; answer->query is there already. Without dimensions rows has one row. */
-void query_compose(struct pl_pool *pool, const struct intent *intent, const struct query_rows *rows, struct query_answer *answer);
+/*
+ * Fills columns, rows, summary, card and truncated; answer->query is there already. Without dimensions rows has one
+ * row.
+ */
+void query_compose(struct pl_pool *pool, const struct intent *intent, const struct query_rows *rows,
+    struct query_answer *answer);
 
 #endif

@@ -9,8 +9,8 @@
 #include "svc/svc.h"
 
 /*
- * To all sockets of the asker and of the user asked (request->asker_id, asked_id) that listen to user:me, on every worker.
- * event: created, answered, declined, cancelled, timed_out. May be called in the clerk.
+ * To all sockets of the asker and of the user asked (request->asker_id, asked_id) that listen to user:me, on every
+ * worker. event: created, answered, declined, cancelled, timed_out. May be called in the clerk.
  */
 void request_tell(struct svc *svc, const char *event, const struct feedback_request *request);
 /* The hub: such news came from another process. */

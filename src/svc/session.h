@@ -3,8 +3,8 @@
  * Sessions: talking with the chatbot, freely or while a form is filled in.
  *
  * A message: what the form takes out of it -> stored -> the model answers what is asked -> the form's next request ->
- * stored with tokens and slots -> the asker is told. The answer outlives its asker; text of a worker that dies is stored
- * by another one and marked interrupted.
+ * stored with tokens and slots -> the asker is told. The answer outlives its asker; text of a worker that dies is
+ * stored by another one and marked interrupted.
  */
 #ifndef SVC_SESSION_H
 #define SVC_SESSION_H
@@ -41,9 +41,10 @@ struct session_reply { struct pl_str session_id, text, collected, citations, kno
 typedef void (session_delta_fn)(void *arg, struct pl_str text);
 typedef void (session_reply_fn)(void *arg, const struct session_reply *reply, const struct pl_err *err);
 /*
- * One message into a session that the caller may use (repo_session_get()); limits were taken by the caller. `delta` (may
- * be NULL) gets the answer piece by piece, `done` runs when it is stored, or with what went wrong. `task` is held until
- * then; that it is cancelled does not stop the answer. PL_E_CONFLICT: the session is over; PL_E_BUSY; llm_ask()'s errors.
+ * One message into a session that the caller may use (repo_session_get()); limits were taken by the caller. `delta`
+ * (may be NULL) gets the answer piece by piece, `done` runs when it is stored, or with what went wrong. `task` is held
+ * until then; that it is cancelled does not stop the answer. PL_E_CONFLICT: the session is over; PL_E_BUSY; llm_ask()'s
+ * errors.
  */
 void session_talk(struct svc *svc, const struct config *config, struct pl_task *task, const struct session *session,
     struct pl_str message, session_delta_fn *delta, session_reply_fn *done, void *arg);

@@ -18,8 +18,8 @@ struct session_job *session_job_new(struct sessions *sessions, const struct conf
 	struct pl_task *task = pl_task_new(pl_now_ns() + 30 * PL_NS_PER_S);
 	struct session_job *job = pl_alloc(task->pool, sizeof(*job));
 
-	*job = (struct session_job){ .sessions = sessions, .config = config_hold(config), .task = task, .next = sessions->jobs,
-		.index = -1, .state = { .requested = -1 },
+	*job = (struct session_job){ .sessions = sessions, .config = config_hold(config), .task = task,
+		.next = sessions->jobs, .index = -1, .state = { .requested = -1 },
 		.end = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1, .state = SESSION_DONE } };
 	memcpy(job->id, id, sizeof(job->id));
 	pl_uuid_make(job->token);
@@ -91,7 +91,8 @@ static struct pl_str collected(struct session_job *job)
 void session_job_tell(struct session_job *job, const struct pl_err *err)
 {
 	struct session_reply reply = { .session_id = pl_str(job->id), .text = pl_buf_str(&job->text),
-		.is_complete = job->is_complete, .citations = job->end.citations, .knowledge = knowledge_lack(&job->found) };
+		.is_complete = job->is_complete, .citations = job->end.citations,
+		.knowledge = knowledge_lack(&job->found) };
 	struct pl_task *asker = job->asker;
 
 	if (asker == NULL)
@@ -114,8 +115,8 @@ static void on_stored(void *arg, const struct pl_str *session, const struct pl_e
 		if (!pl_err_info(err->code)->temporary || err->code == PL_E_STOPPING) {
 			if (err->code == PL_E_STOPPING)
 				job->index = -1; /* another worker stores it */
-			pl_log(PL_LOG_WARN, job->task, "answer in a session not stored", "session=%.8s error=%s", job->id,
-			    pl_err_info(err->code)->code);
+			pl_log(PL_LOG_WARN, job->task, "answer in a session not stored", "session=%.8s error=%s",
+			    job->id, pl_err_info(err->code)->code);
 			session_job_free(job);
 			return;
 		}
@@ -154,7 +155,8 @@ static void add_extraction(struct session_job *job)
 	if (job->extract_prompt > 0)
 		end->prompt_tokens = job->extract_prompt + (end->prompt_tokens > 0 ? end->prompt_tokens : 0);
 	if (job->extract_completion > 0)
-		end->completion_tokens = job->extract_completion + (end->completion_tokens > 0 ? end->completion_tokens : 0);
+		end->completion_tokens = job->extract_completion +
+		    (end->completion_tokens > 0 ? end->completion_tokens : 0);
 	if (alone)
 		end->model = job->extract_model;
 	/* where one of the two is not told, the price table charges both */

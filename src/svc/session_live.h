@@ -2,8 +2,8 @@
 /*
  * Who on this worker watches which session, and the word that a session changed, over all workers.
  *
- * The word is a hint and carries nothing: a watcher reads what is new from PostgreSQL. So order, size and lost events of
- * the rings are no matter here; when events may be lost, every watcher is told.
+ * The word is a hint and carries nothing: a watcher reads what is new from PostgreSQL. So order, size and lost events
+ * of the rings are no matter here; when events may be lost, every watcher is told.
  */
 #ifndef SVC_SESSION_LIVE_H
 #define SVC_SESSION_LIVE_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A message on its way to an answer:
- * session_talk -> [talk_extract -> on_extracted] -> talk_say -> on_said -> [somebody was faster: on_reread -> talk_say] ->
- * session_turn_come -> [on_found -> on_history -> on_key -> on_delta* -> on_answered] -> session_job_store (session_end.c).
+ * session_talk -> [talk_extract -> on_extracted] -> talk_say -> on_said -> [somebody was faster: on_reread -> talk_say]
+ * -> session_turn_come -> [on_found -> on_history -> on_key -> on_delta* -> on_answered] -> session_job_store
+ * (session_end.c).
  */
 #include <math.h>
 
@@ -121,8 +122,8 @@ static void on_key(void *arg, struct pl_str key, const struct pl_err *err)
 	}
 	job->ask.key = key;
 	job->end.upstream = pl_str(job->config->s.llm_default);
-	job->task->deadline_ns = pl_now_ns() + (job->ask.upstream != NULL ? job->ask.upstream->total_timeout + 1000 : 600000) *
-	    PL_NS_PER_MS;
+	job->task->deadline_ns = pl_now_ns() + (job->ask.upstream != NULL ? job->ask.upstream->total_timeout +
+	    1000 : 600000) * PL_NS_PER_MS;
 	job->call = llm_ask(job->sessions->svc->llm, job->task, &job->ask, job->ask_delta, job->ask_done, job);
 }
 
@@ -131,7 +132,8 @@ static void ask(struct session_job *job, llm_delta_fn *delta, llm_done_fn *done)
 	job->ask_delta = delta;
 	job->ask_done = done;
 	if (provider_key_wanted(job->user_id, job->ask.upstream))
-		provider_key_find(job->sessions->svc, job->config, job->task, job->user_id, job->ask.upstream, on_key, job);
+		provider_key_find(job->sessions->svc, job->config, job->task, job->user_id, job->ask.upstream, on_key,
+		    job);
 	else
 		on_key(job, PL_STR_NONE, NULL);
 }
@@ -157,10 +159,12 @@ static void on_history(void *arg, const struct session_history *history, const s
 	messages = pl_alloc(job->task->pool, ((size_t)history->count + 1) * sizeof(*messages));
 	job->ask.messages = messages;
 	job->ask.messages_count = gather(job, history, messages);
-	job->ask.system = pl_str(pl_sprintf(job->task->pool, "You are the assistant of %s. Answer briefly and to the point.%s%s%s%.*s",
-	    job->config->s.server_name, job->form != NULL ? " Beside your answers a form is filled in (" : "",
-	    job->form != NULL ? job->form->title : "", job->form != NULL ? "); others ask for its values, you do not." : "",
-	    PL_FMT(job->found.prompt)));
+	job->ask.system =
+	    pl_str(pl_sprintf(job->task->pool,
+	    "You are the assistant of %s. Answer briefly and to the point.%s%s%s%.*s", job->config->s.server_name,
+	    job->form != NULL ? " Beside your answers a form is filled in (" : "",
+	    job->form != NULL ? job->form->title : "", job->form != NULL ? "); others ask for its values, you do not." :
+	    "", PL_FMT(job->found.prompt)));
 	job->ask.passages = job->found.passages;
 	job->ask.passages_count = job->found.count;
 	ask(job, on_delta, on_answered);
@@ -210,7 +214,8 @@ static void on_reread(void *arg, const struct session *session, const struct pl_
 	}
 	session_form_read(job, session);
 	if (job->extracts)
-		(void)form_take_model(job->form, job->task->pool, pl_buf_str(&job->extracted), job->message, &job->step);
+		(void)form_take_model(job->form, job->task->pool, pl_buf_str(&job->extracted), job->message,
+		    &job->step);
 	talk_say(job);
 }
 
@@ -290,7 +295,8 @@ static void on_extracted(void *arg, const struct llm_result *result, const struc
 	job->extract_model = pl_str_dup(job->task->pool, result->model);
 	job->extracting = true;
 	/* without a model, or when it talks nonsense, the patterns' findings stand */
-	if (err != NULL || !form_take_model(job->form, job->task->pool, pl_buf_str(&job->extracted), job->message, &job->step))
+	if (err != NULL || !form_take_model(job->form, job->task->pool, pl_buf_str(&job->extracted), job->message,
+	    &job->step))
 		pl_log(PL_LOG_INFO, job->task, "form goes on with its patterns", "session=%.8s error=%s", job->id,
 		    err != NULL ? pl_err_info(err->code)->code : "no JSON");
 	talk_say(job);
@@ -302,8 +308,9 @@ static void talk_extract(struct session_job *job, const struct upstream_settings
 
 	*message = (struct llm_message){ .from = LLM_USER, .text = job->message };
 	job->extracts = true;
-	job->ask = (struct llm_request){ .config = job->config, .upstream = upstream, .temperature = 0, .messages = message,
-		.messages_count = 1, .system = form_prompt(job->form, job->task->pool, &job->state) };
+	job->ask = (struct llm_request){ .config = job->config, .upstream = upstream, .temperature = 0,
+		.messages = message, .messages_count = 1, .system = form_prompt(job->form, job->task->pool,
+		&job->state) };
 	ask(job, on_extract_delta, on_extracted);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Turns: the answers of one session come in the order of its messages, whichever workers have them. A message that is not
- * the first looks again when another one of its session ends on this worker, and every LOOK_MS for those elsewhere.
+ * Turns: the answers of one session come in the order of its messages, whichever workers have them. A message that is
+ * not the first looks again when another one of its session ends on this worker, and every LOOK_MS for those elsewhere.
  */
 #include "clock.h"
 #include "log.h"

@@ -2,9 +2,9 @@
 /*
  * Signalling of calls (WebRTC): frames between the sockets of one room, to all or to one, over all workers.
  *
- * A peer is one socket, not one user: whoever has two tabs open is two peers. Its id is made here and cannot be guessed or
- * chosen. Only peers that joined the call get frames; what was sent to all before a peer joined is not for it, so that of
- * two peers exactly one hears the other join. Frames are not kept: a peer that is not there misses them.
+ * A peer is one socket, not one user: whoever has two tabs open is two peers. Its id is made here and cannot be guessed
+ * or chosen. Only peers that joined the call get frames; what was sent to all before a peer joined is not for it, so
+ * that of two peers exactly one hears the other join. Frames are not kept: a peer that is not there misses them.
  *
  *   signaling_send() -> peers of this worker
  *                    -> ring of this slot -> other workers' signaling_on_ring() -> their peers
@@ -43,7 +43,8 @@ void signaling_close(struct signaling *signaling, struct signaling_peer *peer);
  * To the joined peer `to` of the same room, wherever it is, or to all joined ones but the sender when `to` is absent.
  * A `to` that is not there is nobody. frame: at most SIGNALING_FRAME_MAX bytes of what the server itself wrote.
  */
-void signaling_send(struct signaling *signaling, const struct signaling_peer *peer, struct pl_str to, struct pl_str frame);
+void signaling_send(struct signaling *signaling, const struct signaling_peer *peer, struct pl_str to,
+    struct pl_str frame);
 /* Into the call; again: nothing changes. */
 void signaling_join(struct signaling_peer *peer);
 /* Out of the call: all joined ones learn it, and it gets no more. */

@@ -2,9 +2,9 @@
 /*
  * The statistics of GET /api/insights. Plain functions over arrays of doubles; NaN is a missing value.
  *
- * Sources: Pearson's r with the two-sided p-value of Student's t with n-2 degrees of freedom, p = I_{1-r^2}((n-2)/2, 1/2)
- * (the regularised incomplete beta function: NIST DLMF 8.17, continued fraction 8.17.22); Benjamini and Hochberg 1995;
- * median absolute deviation and the modified z-score 0.6745 (x - median) / MAD (Iglewicz and Hoaglin 1993).
+ * Sources: Pearson's r with the two-sided p-value of Student's t with n-2 degrees of freedom, p = I_{1-r^2}((n-2)/2,
+ * 1/2) (the regularised incomplete beta function: NIST DLMF 8.17, continued fraction 8.17.22); Benjamini and Hochberg
+ * 1995; median absolute deviation and the modified z-score 0.6745 (x - median) / MAD (Iglewicz and Hoaglin 1993).
  */
 #ifndef SVC_STATS_H
 #define SVC_STATS_H

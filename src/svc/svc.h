@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the use cases of one process stand on. Made once per worker (and clerk) by app.c; no evhttp, no SQL, no statuses.
+ * What the use cases of one process stand on. Made once per worker (and clerk) by app.c; no evhttp, no SQL, no
+ * statuses.
  */
 #ifndef SVC_SVC_H
 #define SVC_SVC_H

@@ -2,7 +2,8 @@
 /*
  * One-use tickets for WebSocket handshakes: who, until when, and a random number, under an HMAC of the token key.
  *
- * A browser cannot set headers on a handshake; a ticket in the address is worthless once it was used or 30 s have passed.
+ * A browser cannot set headers on a handshake; a ticket in the address is worthless once it was used or 30 s have
+ * passed.
  * That it was used is remembered in shared memory until then, for all workers.
  */
 #include <openssl/evp.h>
@@ -28,7 +29,8 @@ static void mac_of(const struct config *config, const struct ticket *t, unsigned
 
 	memcpy(text, "ticket:", 7); /* the key signs tokens too: what is signed must not be mistaken */
 	memcpy(text + 7, t, sizeof(*t));
-	HMAC(EVP_sha256(), config->token_key.secret.ptr, (int)config->token_key.secret.len, text, sizeof(text), mac, &n);
+	HMAC(EVP_sha256(), config->token_key.secret.ptr, (int)config->token_key.secret.len, text, sizeof(text), mac,
+	    &n);
 }
 
 struct pl_str ticket_make(struct svc *svc, const struct config *config, struct pl_task *task)
@@ -49,7 +51,8 @@ struct pl_str ticket_make(struct svc *svc, const struct config *config, struct p
 	return pl_strn(out, n);
 }
 
-bool ticket_use(struct svc *svc, const struct config *config, struct pl_str text, struct auth_who *who, struct pl_err *err)
+bool ticket_use(struct svc *svc, const struct config *config, struct pl_str text, struct auth_who *who,
+    struct pl_err *err)
 {
 	unsigned char bytes[sizeof(struct ticket) + MAC_BYTES], mac[32];
 	int64_t now_s = pl_wall_us() / PL_US_PER_S;

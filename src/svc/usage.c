@@ -17,7 +17,8 @@ const struct usage_kpi_info usage_kpi_infos[KPI_COUNT] = {
 	[KPI_VELOCITY] = { "ai_interaction_velocity", "sessions/hour", "sessions per active hour", 3, 1.5, false },
 	[KPI_ACCEPTANCE] = { "acceptance_rate", "%", "acceptance", 25, 15, false },
 	[KPI_ERRORS] = { "error_rate", "%", "errors", 5, 15, true },
-	[KPI_EFFICIENCY] = { "token_efficiency", "accepted/1k tokens", "accepted sessions per 1000 tokens", 0.1, 0.03, false },
+	[KPI_EFFICIENCY] = { "token_efficiency", "accepted/1k tokens", "accepted sessions per 1000 tokens", 0.1, 0.03,
+		false },
 	[KPI_COST_SESSION] = { "cost_per_session", "USD", "cost of a session", 0.5, 2, true },
 	[KPI_COST_ACCEPTED] = { "cost_per_accepted", "USD", "cost of an accepted session", 2, 8, true },
 	[KPI_USERS] = { "active_users", "users", "active users", 1, 1, false },
@@ -58,7 +59,8 @@ bool usage_scope(const struct pl_caller *who, struct usage_filter *filter, struc
 	if (who->user_id == 0) {
 		filter->hide = filter->series = true;
 		if (filter->developer.ptr != NULL)
-			return pl_err_set(err, PL_E_FORBIDDEN, "developer_id needs a token: without one there are sums only.");
+			return pl_err_set(err, PL_E_FORBIDDEN,
+			    "developer_id needs a token: without one there are sums only.");
 	} else if (who->access >= ACCESS_ANALYST) {
 		filter->series = true;
 	} else {
@@ -78,15 +80,16 @@ bool usage_window(struct usage_filter *filter, struct pl_pool *pool, int64_t sta
 	if (filter->from_us >= filter->to_us)
 		return pl_err_field(err, pool, "query.end", "value_error", "end must be after start");
 	if (filter->to_us - filter->from_us > USAGE_DAYS_MAX * US_PER_DAY)
-		return pl_err_field(err, pool, "query.start", "value_error", "at most %d days between start and end", USAGE_DAYS_MAX);
+		return pl_err_field(err, pool, "query.start", "value_error", "at most %d days between start and end",
+		    USAGE_DAYS_MAX);
 	return true;
 }
 
 struct pl_str usage_key(struct pl_pool *pool, const char *what, const struct usage_filter *f, bool standing)
 {
-	return pl_str(pl_sprintf(pool, "%s|%" PRId64 "|%" PRId64 "|%" PRId64 "|%d%d|%zu:%.*s|%.*s", what, standing ? 0 : f->from_us,
-	    standing ? 0 : f->to_us, f->user_id, f->hide, f->series, f->developer.ptr != NULL ? f->developer.len : 9999,
-	    PL_FMT(f->developer), PL_FMT(f->model)));
+	return pl_str(pl_sprintf(pool, "%s|%" PRId64 "|%" PRId64 "|%" PRId64 "|%d%d|%zu:%.*s|%.*s", what,
+	    standing ? 0 : f->from_us, standing ? 0 : f->to_us, f->user_id, f->hide, f->series,
+	    f->developer.ptr != NULL ? f->developer.len : 9999, PL_FMT(f->developer), PL_FMT(f->model)));
 }
 
 bool usage_kpis_known(struct svc *svc, struct pl_str key, struct usage_kpis *out)

@@ -247,7 +247,8 @@ static void record_end(struct record *r, int64_t line, const struct pl_buf *row)
 /* Writes what was counted; prompt and completion alone give the total. */
 static void write_counts(struct record *r)
 {
-	int64_t prompt = count_field(r, "prompt_tokens", TOKENS_MAX), completion = count_field(r, "completion_tokens", TOKENS_MAX);
+	int64_t prompt = count_field(r, "prompt_tokens", TOKENS_MAX), completion = count_field(r, "completion_tokens",
+	    TOKENS_MAX);
 	int64_t total = count_field(r, "total_tokens", TOKENS_MAX);
 	double cost = number_field(r, "cost_usd", 0, COST_USD_MAX), score = number_field(r, "feedback_score", 1, 5);
 
@@ -305,7 +306,8 @@ static bool name_ok(struct pl_str name)
 	if (name.len == 0 || name.len > 64 || name.ptr[0] < 'a' || name.ptr[0] > 'z')
 		return false;
 	for (size_t i = 0; i < name.len; i++)
-		if ((name.ptr[i] < 'a' || name.ptr[i] > 'z') && (name.ptr[i] < '0' || name.ptr[i] > '9') && name.ptr[i] != '_')
+		if ((name.ptr[i] < 'a' || name.ptr[i] > 'z') && (name.ptr[i] < '0' || name.ptr[i] > '9') &&
+		    name.ptr[i] != '_')
 			return false;
 	return true;
 }
@@ -348,7 +350,8 @@ void usage_batch_figure(struct usage_batch *batch, struct pl_str text, int64_t l
 		r.w = PL_JW(&row);
 		pl_jw_object(&r.w);
 		day = text_field(&r, "day", true, 10);
-		snprintf(midnight, sizeof(midnight), "%.*sT00:00:00Z", (int)(day.len < 11 ? day.len : 11), day.ptr != NULL ? day.ptr : "");
+		snprintf(midnight, sizeof(midnight), "%.*sT00:00:00Z", (int)(day.len < 11 ? day.len : 11),
+		    day.ptr != NULL ? day.ptr : "");
 		if (!pl_time_parse(midnight, strlen(midnight), &at_us))
 			refuse(&r, "day must be a date such as 2026-11-20");
 		pl_jw_kstr(&r.w, "day", day);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reading usage sessions and daily series from files: cutting a text into records, checking each, building the JSON that
- * the SQL functions usage_import() and usage_series_import() take. Used by the route and by parlourctl.
+ * Reading usage sessions and daily series from files: cutting a text into records, checking each, building the JSON
+ * that the SQL functions usage_import() and usage_series_import() take. Used by the route and by parlourctl.
  */
 #ifndef SVC_USAGE_READ_H
 #define SVC_USAGE_READ_H

@@ -66,8 +66,9 @@ void samples_print(const char *name, struct samples *samples)
 	if (n == 0)
 		return;
 	qsort(samples->ns, n, sizeof(*samples->ns), by_size);
-	printf(", \"%s_p50_us\": %.1f, \"%s_p99_us\": %.1f, \"%s_max_us\": %.1f", name, (double)samples->ns[n / 2] / 1e3,
-	    name, (double)samples->ns[n * 99 / 100] / 1e3, name, (double)samples->ns[n - 1] / 1e3);
+	printf(", \"%s_p50_us\": %.1f, \"%s_p99_us\": %.1f, \"%s_max_us\": %.1f", name,
+	    (double)samples->ns[n / 2] / 1e3, name, (double)samples->ns[n * 99 / 100] / 1e3, name,
+	    (double)samples->ns[n - 1] / 1e3);
 }
 
 /* "a,b,c" or, from @file, one per line. */
@@ -98,8 +99,10 @@ static void read_list(const char *text, const char ***list_r, int *count_r)
 static const struct { const char *name; const char **text; int *number; bool *flag; } table[] = {
 	{ "host", &opt.host, NULL, NULL }, { "dir", &opt.dir, NULL, NULL }, { "port", NULL, &opt.port, NULL },
 	{ "subs", NULL, &opt.subs, NULL }, { "pubs", NULL, &opt.pubs, NULL }, { "count", NULL, &opt.count, NULL },
-	{ "inflight", NULL, &opt.inflight, NULL }, { "once", NULL, NULL, &opt.once }, { "marks", NULL, NULL, &opt.marks },
-	{ "stream", NULL, NULL, &opt.stream }, { "native", NULL, NULL, &opt.native }, { "pub_ws", NULL, NULL, &opt.pub_ws },
+	{ "inflight", NULL, &opt.inflight, NULL }, { "once", NULL, NULL, &opt.once },
+	    { "marks", NULL, NULL, &opt.marks },
+	{ "stream", NULL, NULL, &opt.stream }, { "native", NULL, NULL, &opt.native },
+	    { "pub_ws", NULL, NULL, &opt.pub_ws },
 	{ "sub", &opt.sub, NULL, NULL }, { "hello", &opt.hello, NULL, NULL }, { "hello_ok", &opt.hello_ok, NULL, NULL },
 	{ "pub", &opt.pub, NULL, NULL }, { "body", &opt.body, NULL, NULL }, { "deliver", &opt.deliver, NULL, NULL },
 };

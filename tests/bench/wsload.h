@@ -20,7 +20,8 @@ struct options {
 	int count, inflight;			/* probes: how many, how many at once */
 	bool once;				/* every sender sends one message only */
 	bool marks;				/* look for "T=<monotonic ns>;" in what listeners get */
-	bool stream;				/* listeners are HTTP requests (sub, hello = body) with a streamed reply */
+	/* listeners are HTTP requests (sub, hello = body) with a streamed reply */
+	bool stream;
 	bool native;				/* sockets speak parlour.v1: the first frame is "authed" */
 	bool pub_ws;				/* senders use sockets, else HTTP POST */
 	const char *sub, *hello, *hello_ok;	/* path, first text, part of the frame that says it worked */

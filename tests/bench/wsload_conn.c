@@ -117,8 +117,8 @@ void conn_upgrade(struct conn *conn, const char *path)
 	size_t bytes;
 
 	snprintf(out, sizeof(out), "GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-	    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n%s%s\r\n", path, opt.host, opt.port,
-	    opt.native ? "Sec-WebSocket-Protocol: parlour.v1\r\n" : "",
+	    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n%s%s\r\n", path, opt.host,
+	    opt.port, opt.native ? "Sec-WebSocket-Protocol: parlour.v1\r\n" : "",
 	    opt.token_count > 0 ? "Authorization: Bearer {token}\r\n" : "");
 	bytes = conn_expand(conn, out, head, sizeof(head));
 	conn->is_ws = true;

@@ -139,7 +139,8 @@ static void dial(struct conn *conn, int epoll_fd)
 	struct epoll_event event = { .events = EPOLLOUT, .data.ptr = conn };
 
 	inet_pton(AF_INET, opt.host, &to.sin_addr);
-	*conn = (struct conn){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), .sent_ns = now_ns() };
+	*conn = (struct conn){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+		.sent_ns = now_ns() };
 	if (conn->fd < 0 || (connect(conn->fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS) ||
 	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) != 0)
 		die("connect: %s", strerror(errno));
@@ -153,7 +154,8 @@ static bool dialled(struct conn *conn, uint32_t events, int epoll_fd)
 	int bytes;
 
 	if (conn->stage == ST_HANDSHAKE && (events & EPOLLOUT) != 0) {
-		bytes = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", opt.sub);
+		bytes = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		    opt.sub);
 		conn_send(conn, text, (size_t)bytes);
 		conn->stage = ST_READY;
 		epoll_ctl(epoll_fd, EPOLL_CTL_MOD, conn->fd, &event);

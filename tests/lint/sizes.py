@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Sizes that a reader can hold: 500 lines a file, 80 a function, 120 a header. Usage: sizes.py SRCDIR"""
+"""Sizes that a reader can hold: 500 lines a file, 80 a function, 120 a header; C in 120 columns. Usage: sizes.py SRCDIR"""
 
 import os
 import sys
 
-FILE_LINES, FUNCTION_LINES, HEADER_LINES = 500, 80, 120
+FILE_LINES, FUNCTION_LINES, HEADER_LINES, COLUMNS = 500, 80, 120, 120
 FOLDERS = ("lib", "src", "tests", "contrib")
 
 
@@ -37,8 +37,10 @@ def main():
                 limit = HEADER_LINES if name.endswith(".h") else FILE_LINES
                 if len(lines) > limit:
                     problems.append(f"{shown}: {len(lines)} lines, {limit} at most: split it by purpose")
-                if not name.endswith(".c"):
+                if not name.endswith((".c", ".h")):
                     continue
+                problems += [f"{shown}:{n}: wider than {COLUMNS} columns" for n, line in enumerate(lines, 1)
+                             if len(line.expandtabs(8)) > COLUMNS]
                 for line, count, text in function_sizes(lines):
                     functions += 1
                     if count > FUNCTION_LINES:

@@ -61,11 +61,13 @@ START_TEST(cuts)
 		if (i > 0) {
 			ck_assert_int_gt(chunks[i].from, chunks[i - 1].from);
 			ck_assert_int_gt(chunks[i].to, chunks[i - 1].to);
-			ck_assert_int_le(chunks[i].from, chunks[i - 1].to + 1);	/* at most the blank between them is lost */
+			/* at most the blank between them is lost */
+			ck_assert_int_le(chunks[i].from, chunks[i - 1].to + 1);
 		}
 		if (texts[_i].end != NULL)
 			ck_assert(got.len >= strlen(texts[_i].end) &&
-			    memcmp(got.ptr + got.len - strlen(texts[_i].end), texts[_i].end, strlen(texts[_i].end)) == 0);
+			    memcmp(got.ptr + got.len - strlen(texts[_i].end), texts[_i].end,
+			    strlen(texts[_i].end)) == 0);
 	}
 }
 END_TEST
@@ -85,7 +87,8 @@ END_TEST
 
 START_TEST(as_json)
 {
-	ck_assert_str_eq(pl_str_c(pool, chunk_json(pool, PL_STR(" a \"b\"\n"))), "[{\"from\":1,\"to\":6,\"text\":\"a \\\"b\\\"\"}]");
+	ck_assert_str_eq(pl_str_c(pool, chunk_json(pool, PL_STR(" a \"b\"\n"))),
+	    "[{\"from\":1,\"to\":6,\"text\":\"a \\\"b\\\"\"}]");
 	ck_assert_str_eq(pl_str_c(pool, chunk_json(pool, PL_STR(" "))), "[]");
 }
 END_TEST

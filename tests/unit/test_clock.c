@@ -91,7 +91,8 @@ START_TEST(test_parse_lax)
 
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {
 		us = -1;
-		ck_assert_msg(pl_time_parse_lax(cases[i].text, strlen(cases[i].text), &us) == cases[i].ok, "%s", cases[i].text);
+		ck_assert_msg(pl_time_parse_lax(cases[i].text, strlen(cases[i].text), &us) == cases[i].ok, "%s",
+		    cases[i].text);
 		ck_assert_msg(!cases[i].ok || us == cases[i].us, "%s", cases[i].text);
 	}
 	ck_assert(!pl_time_parse_lax("1970-01-01T00:00:00\0", 20, &us) && !pl_time_parse_lax(NULL, 0, &us));

@@ -64,17 +64,24 @@ START_TEST(test_values)
 		{ NAME, "my name is Zoë Müller-Lüdenscheidt", NAME, "Zoë Müller-Lüdenscheidt" },
 		{ NAME, "J. R. Smith", NAME, "J. R. Smith" }, { NAME, "Call me Al, please", NAME, "Al" },
 		{ NAME, "This is O'Neill and I like it", NAME, "O'Neill" }, { NAME, "Hello!", NAME, NULL },
-		{ NAME, "yes", NAME, NULL }, { NAME, "I'm not sure", NAME, NULL }, { NAME, "", NAME, NULL }, { NAME, "42", NAME, NULL },
+		{ NAME, "yes", NAME, NULL }, { NAME, "I'm not sure", NAME, NULL }, { NAME, "", NAME, NULL },
+		    { NAME, "42", NAME, NULL },
 		{ NAME, "one two three four five", NAME, NULL }, { NAME, "What is your name?", NAME, NULL },
 		{ NAME, "a@b.co", NAME, NULL }, { NAME, "a@b.co", EMAIL, "a@b.co" },
 		{ EMAIL, "Mail me: Ann.Lee+x@Sub.Example.ORG.", EMAIL, "ann.lee+x@sub.example.org" },
-		{ EMAIL, "ann@", EMAIL, NULL }, { EMAIL, "ann@lee", EMAIL, NULL }, { EMAIL, "ann at lee.org", EMAIL, NULL },
+		{ EMAIL, "ann@", EMAIL, NULL }, { EMAIL, "ann@lee", EMAIL, NULL },
+		    { EMAIL, "ann at lee.org", EMAIL, NULL },
 		{ EMAIL, "Bob", NAME, NULL },
-		{ INCOME, "80000", INCOME, "80000" }, { INCOME, "80,000", INCOME, "80000" }, { INCOME, "80.000 EUR", INCOME, "80000" },
-		{ INCOME, "80 000", INCOME, "80000" }, { INCOME, "$80k", INCOME, "80000" }, { INCOME, "1.5 million", INCOME, "1500000" },
-		{ INCOME, "1,234.56", INCOME, "1234" }, { INCOME, "0", INCOME, "0" }, { INCOME, "1000000000", INCOME, "1000000000" },
-		{ INCOME, "1000000001", INCOME, NULL }, { INCOME, "99999999999999999999999", INCOME, NULL }, { INCOME, "-5", INCOME, NULL },
-		{ INCOME, "a lot", INCOME, NULL }, { INCOME, "80k?", INCOME, "80000" }, { INCOME, "what is 12 * 7?", INCOME, NULL },
+		{ INCOME, "80000", INCOME, "80000" }, { INCOME, "80,000", INCOME, "80000" },
+		    { INCOME, "80.000 EUR", INCOME, "80000" },
+		{ INCOME, "80 000", INCOME, "80000" }, { INCOME, "$80k", INCOME, "80000" },
+		    { INCOME, "1.5 million", INCOME, "1500000" },
+		{ INCOME, "1,234.56", INCOME, "1234" }, { INCOME, "0", INCOME, "0" },
+		    { INCOME, "1000000000", INCOME, "1000000000" },
+		{ INCOME, "1000000001", INCOME, NULL }, { INCOME, "99999999999999999999999", INCOME, NULL },
+		    { INCOME, "-5", INCOME, NULL },
+		{ INCOME, "a lot", INCOME, NULL }, { INCOME, "80k?", INCOME, "80000" },
+		    { INCOME, "what is 12 * 7?", INCOME, NULL },
 		{ -1, "I earn 90k now", INCOME, "90000" }, { -1, "Bob", NAME, NULL }, { -1, "77", INCOME, NULL },
 		{ NAME, "I make about $ 12,500 a month", INCOME, "12500" },
 	};
@@ -87,7 +94,8 @@ START_TEST(test_values)
 		if (cases[i].value == NULL)
 			ck_assert_msg(got.ptr == NULL, "\"%s\" gave \"%.*s\"", cases[i].text, PL_FMT(got));
 		else
-			ck_assert_msg(pl_str_is(got, cases[i].value), "\"%s\" gave \"%.*s\"", cases[i].text, PL_FMT(got));
+			ck_assert_msg(pl_str_is(got, cases[i].value), "\"%s\" gave \"%.*s\"", cases[i].text,
+			    PL_FMT(got));
 	}
 }
 END_TEST
@@ -95,12 +103,15 @@ END_TEST
 /* A whole conversation: after each message what is asked, whether it is complete, and the beginning of the reply. */
 START_TEST(test_conversation)
 {
-	static const struct { const char *text; int requested; bool complete, missed, question; const char *reply; } talk[] = {
+	static const struct { const char *text; int requested; bool complete, missed, question; const char *reply;
+	    } talk[] = {
 		{ "Hello!", NAME, false, true, false, "I did not recognise a name" },
 		{ "What do you think of momentum?", NAME, false, false, true, "What is your name?" },
-		{ "I am Ann Lee, ann@lee.org", INCOME, false, false, false, "Noted: name Ann Lee; e-mail address ann@lee.org. What is your y" },
+		{ "I am Ann Lee, ann@lee.org", INCOME, false, false, false,
+		    "Noted: name Ann Lee; e-mail address ann@lee.org. What is your y" },
 		{ "plenty", INCOME, false, true, false, "I need a number" },
-		{ "Actually my name is Anna Lee", INCOME, false, false, false, "Corrected: name Anna Lee. What is your yearly income?" },
+		{ "Actually my name is Anna Lee", INCOME, false, false, false,
+		    "Corrected: name Anna Lee. What is your yearly income?" },
 		{ "90k", -1, true, false, false, "Noted: income (kept sealed). That is all" },
 		{ "Thanks", -1, true, false, false, "" },
 		{ "my email is wrong", EMAIL, true, false, false, "What is your e-mail address?" },
@@ -114,10 +125,11 @@ START_TEST(test_conversation)
 		struct form_step s = step(&state, talk[i].text, NULL);
 		struct pl_str reply = form_reply(contact, pool, &state, &s);
 
-		ck_assert_msg(s.requested == talk[i].requested && s.complete == talk[i].complete && s.missed == talk[i].missed &&
-		    s.question == talk[i].question, "\"%s\": %d %d %d %d", talk[i].text, s.requested, s.complete, s.missed, s.question);
-		ck_assert_msg(pl_str_starts(reply, talk[i].reply) && (talk[i].reply[0] != '\0' || reply.len == 0), "\"%s\": %.*s",
-		    talk[i].text, PL_FMT(reply));
+		ck_assert_msg(s.requested == talk[i].requested && s.complete == talk[i].complete &&
+		    s.missed == talk[i].missed && s.question == talk[i].question, "\"%s\": %d %d %d %d", talk[i].text,
+		    s.requested, s.complete, s.missed, s.question);
+		ck_assert_msg(pl_str_starts(reply, talk[i].reply) && (talk[i].reply[0] != '\0' || reply.len == 0),
+		    "\"%s\": %.*s", talk[i].text, PL_FMT(reply));
 		follow(&state, &s);
 	}
 	ck_assert_int_eq(state.tries[NAME], 1);
@@ -135,8 +147,8 @@ static void talk_through(const struct line *talk, struct form_state state)
 
 		ck_assert_msg(s.requested == talk->requested && s.complete == talk->complete && s.over == talk->over,
 		    "\"%s\": %d %d %d", talk->text, s.requested, s.complete, s.over);
-		ck_assert_msg(pl_str_starts(reply, talk->reply) && (talk->reply[0] != '\0' || reply.len == 0), "\"%s\": %.*s",
-		    talk->text, PL_FMT(reply));
+		ck_assert_msg(pl_str_starts(reply, talk->reply) && (talk->reply[0] != '\0' || reply.len == 0),
+		    "\"%s\": %.*s", talk->text, PL_FMT(reply));
 		follow(&state, &s);
 	}
 }
@@ -173,18 +185,24 @@ END_TEST
 START_TEST(test_tries)
 {
 	static const struct line skipped[] = {
-		{ "42", NAME, false, FORM_GOES_ON, "I did not recognise" }, { "43", NAME, false, FORM_GOES_ON, "I did not recognise" },
+		{ "42", NAME, false, FORM_GOES_ON, "I did not recognise" },
+		    { "43", NAME, false, FORM_GOES_ON, "I did not recognise" },
 		{ "44", EMAIL, false, FORM_GOES_ON, "Let us leave out the name. What is your e-mail address?" },
-		{ "a@b.co", INCOME, false, FORM_GOES_ON, "Noted" }, { "90k", -1, true, FORM_GOES_ON, "Noted: income (kept sealed). That is all" },
+		{ "a@b.co", INCOME, false, FORM_GOES_ON, "Noted" },
+		    { "90k", -1, true, FORM_GOES_ON, "Noted: income (kept sealed). That is all" },
 		{ "my name is Ann", -1, true, FORM_GOES_ON, "Noted: name Ann." },
 		{ NULL, 0, false, FORM_GOES_ON, NULL } };
 	static const struct line handed[] = {
-		{ "none", EMAIL, false, FORM_GOES_ON, "That does not look" }, { "no", EMAIL, false, FORM_GOES_ON, "That does not look" },
-		{ "never", -1, false, FORM_HANDED_OVER, "I do not get on" }, { "a@b.co", -1, false, FORM_HANDED_OVER, "" },
+		{ "none", EMAIL, false, FORM_GOES_ON, "That does not look" },
+		    { "no", EMAIL, false, FORM_GOES_ON, "That does not look" },
+		{ "never", -1, false, FORM_HANDED_OVER, "I do not get on" },
+		    { "a@b.co", -1, false, FORM_HANDED_OVER, "" },
 		{ NULL, 0, false, FORM_GOES_ON, NULL } };
 	static const struct line owed[] = {
-		{ "my email is wrong", EMAIL, true, FORM_GOES_ON, "What is" }, { "hm", EMAIL, true, FORM_GOES_ON, "That does not" },
-		{ "hm", EMAIL, true, FORM_GOES_ON, "That does not" }, { "hm", -1, true, FORM_GOES_ON, "Let us leave out the e-mail" },
+		{ "my email is wrong", EMAIL, true, FORM_GOES_ON, "What is" },
+		    { "hm", EMAIL, true, FORM_GOES_ON, "That does not" },
+		{ "hm", EMAIL, true, FORM_GOES_ON, "That does not" },
+		    { "hm", -1, true, FORM_GOES_ON, "Let us leave out the e-mail" },
 		{ NULL, 0, false, FORM_GOES_ON, NULL } };
 	struct form_state asked = { .requested = EMAIL, .filled = { true } };
 
@@ -220,10 +238,12 @@ START_TEST(test_model)
 {
 	static const char text[] = "people know me as Ann Lee, ann@lee and 80k";
 	static const struct { const char *answer; bool name, email, income; } cases[] = {
-		{ "{\"slots\":{\"name\":\"Ann Lee\",\"email\":\"ann@lee\",\"income\":\"80k\"},\"question\":false}", true, false, true },
+		{ "{\"slots\":{\"name\":\"Ann Lee\",\"email\":\"ann@lee\",\"income\":\"80k\"},\"question\":false}",
+		    true, false, true },
 		{ "Here you are: ```{\"slots\":{\"name\":\"Ann Lee\"}}```", true, false, false },
 		{ "{\"slots\":{\"name\":\"Bob\",\"income\":\"70k\",\"shoe\":\"42\"}}", false, false, false },
-		{ "{\"slots\":[]}", false, false, false }, { "{\"slots\":{\"name\":null,\"income\":80}}", false, false, true },
+		{ "{\"slots\":[]}", false, false, false }, { "{\"slots\":{\"name\":null,\"income\":80}}", false, false,
+		    true },
 		{ "no JSON", false, false, false }, { "", false, false, false }, { "}{", false, false, false },
 	};
 
@@ -231,8 +251,9 @@ START_TEST(test_model)
 		struct form_state state = { .requested = EMAIL };
 		struct form_step s = step(&state, text, cases[i].answer);
 
-		ck_assert_msg((s.value[NAME].ptr != NULL) == cases[i].name && (s.value[EMAIL].ptr != NULL) == cases[i].email &&
-		    (s.value[INCOME].ptr != NULL) == cases[i].income, "%s", cases[i].answer);
+		ck_assert_msg((s.value[NAME].ptr != NULL) == cases[i].name &&
+		    (s.value[EMAIL].ptr != NULL) == cases[i].email && (s.value[INCOME].ptr != NULL) == cases[i].income,
+		    "%s", cases[i].answer);
 	}
 }
 END_TEST
@@ -240,7 +261,8 @@ END_TEST
 START_TEST(test_greeting)
 {
 	for (uint32_t i = 0; i < 6; i++)
-		ck_assert(pl_str_eq(form_greeting(contact, i), form_greeting(contact, i + 3)) && form_greeting(contact, i).len > 10);
+		ck_assert(pl_str_eq(form_greeting(contact, i), form_greeting(contact, i + 3)) &&
+		    form_greeting(contact, i).len > 10);
 	ck_assert(!pl_str_eq(form_greeting(contact, 0), form_greeting(contact, 1)));
 }
 END_TEST
@@ -249,12 +271,15 @@ START_TEST(test_bad_files)
 {
 	static const struct { const char *text, *why; } cases[] = {
 		{ "title = x\n", "1 to 16 slots" }, { "[slot a]\nlabel = a\n", "label and ask must be given" },
-		{ "[slot ab]\nlabel = a\nask = b\nfind = x\n[slot a]\nlabel = a\nask = b\nfind = (\n", ":8: slot a: find" },
-		{ "[slot a]\nlabel = a\nask = b\nanswer = (x)\nanswer_group = 2\n", ":4: slot a: answer: it has no group 2" },
+		{ "[slot ab]\nlabel = a\nask = b\nfind = x\n[slot a]\nlabel = a\nask = b\nfind = (\n",
+		    ":8: slot a: find" },
+		{ "[slot a]\nlabel = a\nask = b\nanswer = (x)\nanswer_group = 2\n",
+		    ":4: slot a: answer: it has no group 2" },
 		{ "[slot a]\nlabel = a\nask = b\nmin = 5\nmax = 4\n", ":4: slot a: min: is above max" },
 		{ "title = x\nperson = b\n[slot a]\nlabel = a\nask = b\n", ":2: person: there is no slot" },
 		{ "person = a\n[slot a]\nlabel = a\nask = b\nsensitive = on\n", ":1: person: the slot is sensitive" },
-		{ "[slot a]\nlabel = a\nask = b\ngive_up = ask\n", "give_up" }, { "[slot a]\nlabel = a\nask = b\nmood = c\n", ":4: " },
+		{ "[slot a]\nlabel = a\nask = b\ngive_up = ask\n", "give_up" },
+		    { "[slot a]\nlabel = a\nask = b\nmood = c\n", ":4: " },
 		{ "[slot a]\nlabel = a\nask = b\nnormalise = upper\n", "normalise" },
 		{ "[slot a]\nlabel = a\nask = b\nfind_group = 10\n", "find_group" },
 	};

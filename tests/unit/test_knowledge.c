@@ -32,7 +32,8 @@ static const struct { const char *text; int count; uint64_t marks; } marks[] = {
 
 START_TEST(test_marks)
 {
-	ck_assert_msg(knowledge_marks(pl_str(marks[_i].text), marks[_i].count) == marks[_i].marks, "%s", marks[_i].text);
+	ck_assert_msg(knowledge_marks(pl_str(marks[_i].text), marks[_i].count) == marks[_i].marks, "%s",
+	    marks[_i].text);
 }
 END_TEST
 
@@ -40,7 +41,8 @@ START_TEST(test_cite)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	char text[1001];
-	struct passage rows[] = { { .document_id = 7, .title = PL_STR("One \"quoted\""), .first = 0, .last = 4, .text = PL_STR("word") },
+	struct passage rows[] = { { .document_id = 7, .title = PL_STR("One \"quoted\""), .first = 0, .last = 4,
+		.text = PL_STR("word") },
 		{ .document_id = 8, .title = PL_STR("Two"), .first = 10, .last = 1010, .text = PL_STR_NONE } };
 	struct knowledge_found found = { .outcome = KNOWLEDGE_FOUND, .rows = rows, .count = 2 };
 	struct pl_err err = { 0 };

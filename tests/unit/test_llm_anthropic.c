@@ -39,10 +39,13 @@ struct stream_case {
 };
 
 #define EVENT(name, json) "event: " name "\ndata: " json "\n\n"
-#define START_OF(id, usage) EVENT("message_start", "{'type':'message_start','message':{'id':'" id "','type':'message'," \
+#define START_OF(id, usage) EVENT("message_start", \
+	"{'type':'message_start','message':{'id':'" id "','type':'message'," \
 	"'role':'assistant','content':[],'model':'c-1','stop_reason':null,'usage':{" usage "}}}")
-#define START START_OF("msg_1", "'input_tokens':10,'cache_creation_input_tokens':0,'cache_read_input_tokens':2,'output_tokens':1")
-#define BLOCK EVENT("content_block_start", "{'type':'content_block_start','index':0,'content_block':{'type':'text','text':''}}")
+#define START START_OF("msg_1", \
+	"'input_tokens':10,'cache_creation_input_tokens':0,'cache_read_input_tokens':2,'output_tokens':1")
+#define BLOCK EVENT("content_block_start", \
+	"{'type':'content_block_start','index':0,'content_block':{'type':'text','text':''}}")
 #define PING EVENT("ping", "{'type': 'ping'}")
 #define SAY(text) EVENT("content_block_delta", "{'type':'content_block_delta','index':0,'delta':{'type':'text_delta'," \
 	"'text':'" text "'}   }")
@@ -51,47 +54,61 @@ struct stream_case {
 #define ENDING(reason) EVENT("message_delta", "{'type':'message_delta','delta':{'stop_reason':'" reason "'," \
 	"'stop_sequence':null},'usage':{'output_tokens':4}}")
 #define STOP EVENT("message_stop", "{'type':'message_stop'     }")
-#define ERROR(type) EVENT("error", "{'type':'error','error':{'type':'" type "','message':'Too busy'},'request_id':'req_1'}")
+#define ERROR(type) EVENT("error", \
+	"{'type':'error','error':{'type':'" type "','message':'Too busy'},'request_id':'req_1'}")
 
 static const struct stream_case streams[] = {
 	{ .what = "plain", .bytes = START BLOCK PING SAY("H\xc3\xa9") SAY("llo") BLOCK_END ENDING("end_turn") STOP,
 	  .text = "H\xc3\xa9llo" },
-	{ .what = "CRLF", .bytes = "event: message_start\r\ndata: {'type':'message_start','message':{'id':'m','model':'c-1',"
-	    "'usage':{'input_tokens':12,'output_tokens':4}}}\r\n\r\nevent: message_stop\r\ndata: {'type':'message_stop'}\r\n\r\n",
+	{ .what = "CRLF",
+	    .bytes = "event: message_start\r\ndata: "
+	    "{'type':'message_start','message':{'id':'m','model':'c-1',"
+	    "'usage':{'input_tokens':12,'output_tokens':4}}}\r\n\r\n"
+	    "event: message_stop\r\ndata: {'type':'message_stop'}\r\n\r\n",
 	  .stop = LLM_STOP_OTHER },
-	{ .what = "max_tokens", .bytes = START SAY("a") ENDING("max_tokens") STOP, .text = "a", .stop = LLM_STOP_LENGTH },
+	{ .what = "max_tokens", .bytes = START SAY("a") ENDING("max_tokens") STOP, .text = "a",
+	    .stop = LLM_STOP_LENGTH },
 	{ .what = "context full", .bytes = START SAY("a") ENDING("model_context_window_exceeded") STOP, .text = "a",
 	  .stop = LLM_STOP_LENGTH },
 	{ .what = "stop_sequence", .bytes = START SAY("a") ENDING("stop_sequence") STOP, .text = "a" },
 	{ .what = "refusal", .bytes = START SAY("a") ENDING("refusal") STOP, .text = "a", .stop = LLM_STOP_FILTER },
-	{ .what = "unknown reason", .bytes = START SAY("a") ENDING("brand_new") STOP, .text = "a", .stop = LLM_STOP_OTHER },
-	{ .what = "unknown events and deltas", .bytes = START EVENT("sparkle", "no json at all") "data: {'type':'message_stop'}\n\n"
-	    OTHER("{'type':'glitter_delta','text':'no'}") OTHER("{'type':'thinking_delta','thinking':'hm'}")
+	{ .what = "unknown reason", .bytes = START SAY("a") ENDING("brand_new") STOP, .text = "a",
+	    .stop = LLM_STOP_OTHER },
+	{ .what = "unknown events and deltas", .bytes = START EVENT("sparkle", "no json at all")
+	    "data: {'type':'message_stop'}\n\n" OTHER("{'type':'glitter_delta','text':'no'}")
+	    OTHER("{'type':'thinking_delta','thinking':'hm'}")
 	    OTHER("{'type':'signature_delta','signature':'x'}") OTHER("{'type':'input_json_delta','partial_json':''}")
 	    SAY("a") ENDING("end_turn") STOP, .text = "a" },
 	{ .what = "text in the block's start", .bytes = START
-	    EVENT("content_block_start", "{'type':'content_block_start','index':0,'content_block':{'type':'text','text':'A'}}")
+	    EVENT("content_block_start",
+	    "{'type':'content_block_start','index':0,'content_block':{'type':'text','text':'A'}}")
 	    SAY("b") ENDING("end_turn") STOP, .text = "Ab" },
 	{ .what = "cumulative usage, corrected input", .bytes = START SAY("a")
 	    EVENT("message_delta", "{'type':'message_delta','delta':{},'usage':{'output_tokens':3}}")
-	    EVENT("message_delta", "{'type':'message_delta','delta':{'stop_reason':'end_turn'},'usage':{'input_tokens':61,"
+	    EVENT("message_delta",
+	    "{'type':'message_delta','delta':{'stop_reason':'end_turn'},'usage':{'input_tokens':61,"
 	    "'cache_creation_input_tokens':5,'output_tokens':9}}") STOP, .text = "a", .prompt = 68, .completion = 9 },
 	{ .what = "beginning repeated", .bytes = START START SAY("a") START ENDING("end_turn") STOP, .text = "a" },
 	{ .what = "another beginning before any text",
-	  .bytes = START_OF("msg_0", "'input_tokens':99,'output_tokens':7") START SAY("a") ENDING("end_turn") STOP, .text = "a" },
-	{ .what = "another beginning in the middle", .bytes = START SAY("a") START_OF("msg_2", "'input_tokens':1"), .text = "a",
+	  .bytes = START_OF("msg_0", "'input_tokens':99,'output_tokens':7") START SAY("a") ENDING("end_turn") STOP,
+	  .text = "a" },
+	{ .what = "another beginning in the middle", .bytes = START SAY("a") START_OF("msg_2", "'input_tokens':1"),
+	    .text = "a",
 	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM, .completion = 1, .prompt = 12 },
 	{ .what = "after the end", .bytes = START SAY("a") ENDING("end_turn") STOP SAY("b"), .text = "a" },
-	{ .what = "no message_stop", .bytes = START SAY("a") ENDING("end_turn"), .text = "a", .code = PL_E_UPSTREAM_CUT },
+	{ .what = "no message_stop", .bytes = START SAY("a") ENDING("end_turn"), .text = "a",
+	    .code = PL_E_UPSTREAM_CUT },
 	{ .what = "cut in an event", .bytes = START SAY("a") "event: message_stop\ndata: {'type'", .text = "a",
 	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM_CUT, .prompt = 12, .completion = 1 },
 	{ .what = "error in the middle", .bytes = START SAY("a") ERROR("overloaded_error") SAY("b"), .text = "a",
 	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM, .error_status = 529, .prompt = 12, .completion = 1 },
-	{ .what = "error at once", .bytes = ERROR("invalid_request_error"), .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM,
+	{ .what = "error at once", .bytes = ERROR("invalid_request_error"), .stop = LLM_STOP_OTHER,
+	    .code = PL_E_UPSTREAM,
 	  .error_status = 400, .permanent = true, .nothing = true },
 	{ .what = "key refused in the stream", .bytes = ERROR("authentication_error"), .stop = LLM_STOP_OTHER,
 	  .code = PL_E_UPSTREAM_AUTH, .error_status = 401, .permanent = true, .nothing = true },
-	{ .what = "unknown error", .bytes = ERROR("new_error"), .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM, .nothing = true },
+	{ .what = "unknown error", .bytes = ERROR("new_error"), .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM,
+	    .nothing = true },
 	{ .what = "broken JSON", .bytes = START EVENT("content_block_delta", "{'type':"), .stop = LLM_STOP_OTHER,
 	  .code = PL_E_UPSTREAM, .prompt = 12, .completion = 1 },
 	{ .what = "nothing", .bytes = "", .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM_CUT, .nothing = true },
@@ -151,9 +168,12 @@ START_TEST(test_stream)
 END_TEST
 
 static const struct refusal_case { int status; const char *body, *says; bool again; } refusals[] = {
-	{ 400, "{'type':'error','error':{'type':'invalid_request_error','message':'max_tokens: too high'}}", "400: max_tokens", false },
-	{ 400, "{'type':'error','error':{'type':'invalid_request_error','message':'sk-key is odd'}}", "status 400.", false },
-	{ 401, "{'type':'error','error':{'type':'authentication_error','message':'invalid x-api-key'}}", "refused our key", false },
+	{ 400, "{'type':'error','error':{'type':'invalid_request_error','message':'max_tokens: too high'}}",
+	    "400: max_tokens", false },
+	{ 400, "{'type':'error','error':{'type':'invalid_request_error','message':'sk-key is odd'}}", "status 400.",
+	    false },
+	{ 401, "{'type':'error','error':{'type':'authentication_error','message':'invalid x-api-key'}}",
+	    "refused our key", false },
 	{ 402, "{'error':{'type':'billing_error','message':'pay'}}", "402: pay", false },
 	{ 413, "", "413", false },
 	{ 429, "{'type':'error','error':{'type':'rate_limit_error','message':'slow'}}", "429): slow", true },
@@ -202,9 +222,11 @@ START_TEST(test_encode)
 		{ LLM_ASSISTANT, PL_STR_NONE, PL_STR("Yes?") },
 		{ LLM_USER, PL_STR_NONE, PL_STR("So") },
 	};
-	struct llm_request request = { .upstream = &old, .messages = messages + 5, .messages_count = 1, .temperature = NAN };
+	struct llm_request request = { .upstream = &old, .messages = messages + 5, .messages_count = 1,
+		.temperature = NAN };
 
-	check_encoding(&request, "{'model':'c-1','max_tokens':4096,'messages':[{'role':'user','content':'So'}],'stream':true}");
+	check_encoding(&request,
+	    "{'model':'c-1','max_tokens':4096,'messages':[{'role':'user','content':'So'}],'stream':true}");
 	request = (struct llm_request){ .upstream = &old, .model = PL_STR("c-2"), .system = PL_STR("Be kind."),
 		.messages = messages, .messages_count = PL_COUNT(messages), .temperature = 0.5, .max_tokens = 64 };
 	check_encoding(&request, "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':["
@@ -213,23 +235,29 @@ START_TEST(test_encode)
 	    "{'role':'user','content':'So'}],'temperature':0.5,'stream':true}");
 	request.temperature = 2;
 	request.messages_count = 0;
-	check_encoding(&request, "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':[],'temperature':1,'stream':true}");
+	check_encoding(&request,
+	    "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':[],'temperature':1,'stream':true}");
 	request.upstream = &fresh;
 	check_encoding(&request, "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':[],'stream':true}");
 }
 END_TEST
 
-static const struct head_case { struct upstream_settings upstream; enum provider provider; const char *names, *url; } heads[] = {
+static const struct head_case { struct upstream_settings upstream; enum provider provider; const char *names, *url;
+    } heads[] = {
 	{ { .url = "https://api.openai.com/v1", .api_version = "v" }, PROVIDER_OPENAI, "Accept Authorization ",
 	  "https://api.openai.com/v1/x" },
-	{ { .url = "https://api.anthropic.com/v1//", .dialect = DIALECT_ANTHROPIC, .api_version = "v" }, PROVIDER_ANTHROPIC,
-	  "Accept anthropic-version x-api-key ", "https://api.anthropic.com/v1/x" },
+	{ { .url = "https://api.anthropic.com/v1//", .dialect = DIALECT_ANTHROPIC, .api_version = "v" },
+	  PROVIDER_ANTHROPIC, "Accept anthropic-version x-api-key ", "https://api.anthropic.com/v1/x" },
 	{ { .url = "https://openrouter.ai:443/api/v1" }, PROVIDER_OPENROUTER,
 	  "Accept Authorization HTTP-Referer X-OpenRouter-Title ", "https://openrouter.ai:443/api/v1/x" },
-	{ { .url = "http://api.openai.com/v1" }, PROVIDER_OTHER, "Accept Authorization ", "http://api.openai.com/v1/x" },
-	{ { .url = "https://api.openai.com.example" }, PROVIDER_OTHER, "Accept Authorization ", "https://api.openai.com.example/x" },
-	{ { .url = "https://api.openai.com@example" }, PROVIDER_OTHER, "Accept Authorization ", "https://api.openai.com@example/x" },
-	{ { .url = "http://[::1]:1", .provider = PROVIDER_OPENAI }, PROVIDER_OPENAI, "Accept Authorization ", "http://[::1]:1/x" },
+	{ { .url = "http://api.openai.com/v1" }, PROVIDER_OTHER, "Accept Authorization ",
+	    "http://api.openai.com/v1/x" },
+	{ { .url = "https://api.openai.com.example" }, PROVIDER_OTHER, "Accept Authorization ",
+	    "https://api.openai.com.example/x" },
+	{ { .url = "https://api.openai.com@example" }, PROVIDER_OTHER, "Accept Authorization ",
+	    "https://api.openai.com@example/x" },
+	{ { .url = "http://[::1]:1", .provider = PROVIDER_OPENAI }, PROVIDER_OPENAI, "Accept Authorization ",
+	    "http://[::1]:1/x" },
 };
 
 START_TEST(test_heads)

@@ -114,8 +114,9 @@ START_TEST(test_conversation)
 END_TEST
 
 static const struct passage_case { const char *asked, *passage; bool torn; const char *says; } passages[] = {
-	{ "When is the refund for my parcel paid?", "# Parcels\n\nWe ship on\nMondays. Refunds for parcels are paid within\n14 days. "
-	    "Refunds, again.", false, "\"Refunds for parcels are paid within 14 days.\" [1]" },
+	{ "When is the refund for my parcel paid?",
+	    "# Parcels\n\nWe ship on\nMondays. Refunds for parcels are paid within\n14 days. Refunds, again.", false,
+	    "\"Refunds for parcels are paid within 14 days.\" [1]" },
 	{ "refunds?", "Refunds\n\nThe office pays refunds on Friday. It is open.", false,
 	    "\"The office pays refunds on Friday.\" [1]" },
 	{ "what time does the office open?", "It opens at nine, e.g. in Lisbon. The office opens at ten.", false,
@@ -142,8 +143,10 @@ START_TEST(test_passage)
 {
 	const struct passage_case *c = &passages[_i];
 	const struct llm_message message = { LLM_USER, PL_STR("alice"), pl_str(c->asked) };
-	const struct llm_passage found[] = { { 1, c->torn, pl_str(c->passage) }, { 2, false, PL_STR("Another one: refund.") } };
-	const struct llm_request request = { .messages = &message, .messages_count = 1, .passages = found, .passages_count = 2 };
+	const struct llm_passage found[] = { { 1, c->torn, pl_str(c->passage) },
+		{ 2, false, PL_STR("Another one: refund.") } };
+	const struct llm_request request = { .messages = &message, .messages_count = 1, .passages = found,
+		.passages_count = 2 };
 	struct pl_buf out = PL_BUF(NULL);
 
 	pl_clock_fake(PL_NS_PER_S, 1795219140 * PL_US_PER_S);
@@ -161,7 +164,8 @@ START_TEST(test_long_passage)
 	const struct llm_message message = { LLM_USER, PL_STR("alice"), PL_STR("how?") };
 	struct pl_buf text = PL_BUF(NULL), out = PL_BUF(NULL);
 	struct llm_passage found = { .number = 3 };
-	struct llm_request request = { .messages = &message, .messages_count = 1, .passages = &found, .passages_count = 1 };
+	struct llm_request request = { .messages = &message, .messages_count = 1, .passages = &found,
+		.passages_count = 1 };
 
 	for (int i = 0; i < 1000; i++)
 		pl_buf_adds(&text, "\xe4\xbd\xa0");

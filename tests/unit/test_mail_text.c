@@ -13,8 +13,8 @@ Suite *suite_mail_text(void);
 
 static struct pl_str mail_with(struct pl_pool *pool, const char *subject, const char *body)
 {
-	struct mail_text mail = { .from = PL_STR("bot@parlour.example"), .to = PL_STR("ann@example.org"), .id = PL_STR("id-1"),
-		.subject = pl_str(subject), .body = pl_str(body), .wall_us = 1795219200000000 };
+	struct mail_text mail = { .from = PL_STR("bot@parlour.example"), .to = PL_STR("ann@example.org"),
+		.id = PL_STR("id-1"), .subject = pl_str(subject), .body = pl_str(body), .wall_us = 1795219200000000 };
 
 	return mail_text(pool, &mail);
 }
@@ -83,8 +83,8 @@ START_TEST(test_slack_sections)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_buf question = PL_BUF(pool);
-	struct outbox_item item = { .asker = PL_STR("ann"), .on_timeout = PL_STR("deny"), .options = PL_STR("[\"<a>\",\"b\"]"),
-		.context = PL_STR("{\"x\":\"a&b\"}") };
+	struct outbox_item item = { .asker = PL_STR("ann"), .on_timeout = PL_STR("deny"),
+		.options = PL_STR("[\"<a>\",\"b\"]"), .context = PL_STR("{\"x\":\"a&b\"}") };
 	struct pl_err err = { 0 };
 	const struct pl_jval *json, *block;
 	struct pl_str text = PL_STR_NONE;

@@ -17,7 +17,8 @@ START_TEST(test_boundary)
 		{ "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxk", "----WebKitFormBoundary7MA4YWxk" },
 		{ "multipart/form-data; charset=utf-8; BOUNDARY=\"a b\"", "a b" },
 		{ "multipart/form-data", NULL }, { "multipart/form-data; boundary=", NULL },
-		{ "multipart/form-data; boundary=0123456789012345678901234567890123456789012345678901234567890123456789x", NULL },
+		{ "multipart/form-data; "
+		    "boundary=0123456789012345678901234567890123456789012345678901234567890123456789x", NULL },
 	};
 
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {
@@ -37,7 +38,8 @@ START_TEST(test_fields)
 		{ PART("a", "") END, "", false },
 		{ PART("a", "lines\r\nof --b text\r\n--c") END, "lines\r\nof --b text\r\n--c", false },
 		{ "preamble\r\n" PART("a", "v") END "epilogue", "v", false },
-		{ "--b \t\r\ncontent-type: text/plain\r\ncontent-disposition:form-data;name=a\r\n\r\nv\r\n--b--", "v", false },
+		{ "--b \t\r\ncontent-type: text/plain\r\ncontent-disposition:form-data;name=a\r\n\r\nv\r\n--b--", "v",
+		    false },
 		{ PART("x", "1") END, NULL, false },
 		{ PART("aa", "1") PART("A", "2") END, NULL, false },
 		{ PART("a", "\xff") END, NULL, true },

@@ -110,7 +110,8 @@ START_TEST(bcrypt)
 
 	for (size_t i = 0; i < PL_COUNT(good); i++) {
 		rehash = false;
-		ck_assert_msg(pl_passwd_verify(pl_str(good[i].password), pl_str(good[i].hash), cheap, &rehash), "%zu", i);
+		ck_assert_msg(pl_passwd_verify(pl_str(good[i].password), pl_str(good[i].hash), cheap, &rehash), "%zu",
+		    i);
 		ck_assert(rehash);
 		ck_assert(!pl_passwd_verify(PL_STR("U*V"), pl_str(good[i].hash), cheap, &rehash));
 		ck_assert(!rehash);

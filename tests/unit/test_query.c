@@ -30,8 +30,8 @@ static const struct {
 	    "messages number messages", "[[12]]" },
 	{ "cost", { { .value = 0.125 } }, 1, 0.125, false, "0.125 USD, last 30 days.", "number", "cost, last 30 days",
 	    "cost number USD", "[[0.125]]" },
-	{ "messages per user today", { { .value = 0 } }, 0, 0, false, "No messages, today.", "bar", "messages per user, today",
-	    "user text -, messages number messages", "[]" },
+	{ "messages per user today", { { .value = 0 } }, 0, 0, false, "No messages, today.", "bar",
+	    "messages per user, today", "user text -, messages number messages", "[]" },
 	{ "messages per user today", { { { "ann" }, 3 }, { { "ben" }, 1 } }, 2, 4, false,
 	    "The most messages per user, today: 3 (ann); 4 in all.", "bar", "messages per user, today",
 	    "user text -, messages number messages", "[[\"ann\",3],[\"ben\",1]]" },
@@ -45,14 +45,16 @@ static const struct {
 	    "[[\"2026-11-17\",7],[\"2026-11-16\",3]]" },
 	{ "lowest 5 models by cost today", { { { "a" }, 0.5 }, { { "b" }, 1 }, { { "c" }, 2 },
 	    { { "d" }, 3 }, { { "e" }, 4 } }, 5, 30.5, false,
-	    "The least USD per model, today: 0.5 (a), 1 (b), 2 (c); 30.5 in all.", "bar", "cost per model, lowest 5, today",
-	    "model text -, cost number USD", "[[\"a\",0.5],[\"b\",1],[\"c\",2],[\"d\",3],[\"e\",4]]" },
+	    "The least USD per model, today: 0.5 (a), 1 (b), 2 (c); 30.5 in all.", "bar",
+	    "cost per model, lowest 5, today", "model text -, cost number USD",
+	    "[[\"a\",0.5],[\"b\",1],[\"c\",2],[\"d\",3],[\"e\",4]]" },
 	{ "tokens per role", { { { NULL }, 8 } }, 1, 8, false,
 	    "The most tokens per role, last 30 days: 8 (unknown); 8 in all.", "bar", "tokens per role, last 30 days",
 	    "role text -, tokens number tokens", "[[null,8]]" },
 	{ "cost by model and week", { { { "a", "2026-11-09" }, 1 },
 	    { { "b", "2026-11-16" }, 2 } }, 2, 3, true,
-	    "The most USD per model and week, last 30 days: 2 (b, 2026-11-16); 3 in all; there are more rows than are shown.",
+	    "The most USD per model and week, last 30 days: 2 (b, 2026-11-16); 3 in all; there are more rows than are "
+	    "shown.",
 	    "table", "cost per model and week, last 30 days", "model text -, week date -, cost number USD",
 	    "[[\"a\",\"2026-11-09\",1],[\"b\",\"2026-11-16\",2]]" },
 	{ "top 1 users per day by messages today", { { { "ann", "2026-11-20" }, 9 } }, 1, 20, false,
@@ -60,8 +62,8 @@ static const struct {
 	    "messages per user and day, top 1, today", "user text -, day date -, messages number messages",
 	    "[[\"ann\",\"2026-11-20\",9]]" },
 	{ "users per day today", { { { "2026-11-20" }, 2 } }, 1, 2, false,
-	    "The most users per day, today: 2 (2026-11-20).", "line", "users per day, today", "day date -, users number users",
-	    "[[\"2026-11-20\",2]]" },
+	    "The most users per day, today: 2 (2026-11-20).", "line", "users per day, today",
+	    "day date -, users number users", "[[\"2026-11-20\",2]]" },
 };
 
 static const char *text_of(struct pl_pool *pool, const struct pl_jval *object, const char *name)
@@ -79,8 +81,8 @@ static void check_columns(struct pl_pool *pool, struct pl_str json, const char *
 
 	ck_assert(list != NULL && list->type == PL_J_ARRAY);
 	for (const struct pl_jval *c = list->first; c != NULL; c = c->next)
-		pl_buf_addf(&got, "%s%s %s %s", got.len > 0 ? ", " : "", text_of(pool, c, "name"), text_of(pool, c, "type"),
-		    text_of(pool, c, "unit"));
+		pl_buf_addf(&got, "%s%s %s %s", got.len > 0 ? ", " : "", text_of(pool, c, "name"),
+		    text_of(pool, c, "type"), text_of(pool, c, "unit"));
 	ck_assert_str_eq(got.ptr, expected);
 }
 
@@ -92,7 +94,8 @@ START_TEST(test_answers)
 	ck_assert(pl_time_parse(NOW, strlen(NOW), &now));
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {
 		struct query_row list[ROWS_MAX];
-		struct query_rows rows = { .rows = list, .count = cases[i].count, .total = cases[i].total, .more = cases[i].more };
+		struct query_rows rows = { .rows = list, .count = cases[i].count, .total = cases[i].total,
+			.more = cases[i].more };
 		struct query_answer answer = { .query = pl_str(cases[i].question) };
 		struct pl_err err = { 0 };
 		const struct pl_jval *card;
@@ -101,7 +104,8 @@ START_TEST(test_answers)
 		for (int n = 0; n < ROWS_MAX; n++) {
 			list[n].value = cases[i].rows[n].value;
 			for (int k = 0; k < QUERY_KEYS; k++)
-				list[n].key[k] = cases[i].rows[n].key[k] != NULL ? pl_str(cases[i].rows[n].key[k]) : PL_STR_NONE;
+				list[n].key[k] = cases[i].rows[n].key[k] != NULL ? pl_str(cases[i].rows[n].key[k]) :
+				    PL_STR_NONE;
 		}
 		ck_assert(intent_read(pool, answer.query, now, &in, &err));
 		query_compose(pool, &in, &rows, &answer);
@@ -128,7 +132,8 @@ START_TEST(test_intents_as_json)
 		{ "cost by model", "\"sort\":{\"by\":\"cost\",\"order\":\"desc\"}}" },
 		{ "lowest cost by model", "\"sort\":{\"by\":\"cost\",\"order\":\"asc\"}}" },
 		{ "top 3 days by cost", "\"sort\":{\"by\":\"cost\",\"order\":\"desc\"},\"limit\":3}" },
-		{ "bottom 3 models per week by cost", "\"sort\":{\"by\":\"cost\",\"order\":\"asc\"},\"limit\":3,\"limit_per\":\"week\"}" },
+		{ "bottom 3 models per week by cost",
+		    "\"sort\":{\"by\":\"cost\",\"order\":\"asc\"},\"limit\":3,\"limit_per\":\"week\"}" },
 	};
 	struct pl_pool *pool = pl_pool_new(0);
 

@@ -29,7 +29,8 @@ START_TEST(test_round_trip)
 		((char *)(uintptr_t)sealed.ptr)[i] ^= 1;
 		ck_assert_msg(!pl_unseal(pool, &ring, PL_STR("user:7"), sealed, &plain), "byte %zu changed", i);
 		((char *)(uintptr_t)sealed.ptr)[i] ^= 1;
-		ck_assert_msg(!pl_unseal(pool, &ring, PL_STR("user:7"), pl_strn(sealed.ptr, i), &plain), "cut at %zu", i);
+		ck_assert_msg(!pl_unseal(pool, &ring, PL_STR("user:7"), pl_strn(sealed.ptr, i), &plain), "cut at %zu",
+		    i);
 	}
 	sealed = pl_seal(pool, &ring, PL_STR(""), PL_STR(""));
 	ck_assert(pl_unseal(pool, &ring, PL_STR(""), sealed, &plain) && plain.len == 0);

@@ -28,8 +28,10 @@ START_TEST(cuts)
 {
 	static const struct { const char *all, *want; } rows[] = {
 		{ "", "" }, { " \n\r\n", "" }, { "{\"a\":1}", "1:{\"a\":1}" }, { "{}\n\n {} \r\n{}", "1:{}|3:{}|4:{}" },
-		{ "[]", "" }, { " [ ] ", "" }, { "[{}]", "1:{}" }, { "[ {\"a\":[1,2]} , {\"b\":\"x,]\\\"}\"}\n]\n", "1:{\"a\":[1,2]}|2:{\"b\":\"x,]\\\"}\"}" },
-		{ "[{},]", "1:{}|2:" }, { "[{}] x", "1:{}|2:x" }, { "[{},{}", "1:{}|2:{}|3:" }, { "[{},", "1:{}|2:" }, { "[", "1:" },
+		{ "[]", "" }, { " [ ] ", "" }, { "[{}]", "1:{}" }, { "[ {\"a\":[1,2]} , {\"b\":\"x,]\\\"}\"}\n]\n",
+		    "1:{\"a\":[1,2]}|2:{\"b\":\"x,]\\\"}\"}" },
+		{ "[{},]", "1:{}|2:" }, { "[{}] x", "1:{}|2:x" }, { "[{},{}", "1:{}|2:{}|3:" }, { "[{},", "1:{}|2:" },
+		    { "[", "1:" },
 		{ "[{\"a\":\"", "1:{\"a\":\"|2:" },
 	};
 	struct pl_pool *pool = pl_pool_new(0);
@@ -44,9 +46,12 @@ END_TEST
 START_TEST(sessions)
 {
 	static const struct { const char *record, *error; } rows[] = {
-		{ "{" GOOD "}", NULL }, { "{" GOOD ",\"model\":null,\"accepted_flag\":null,\"total_tokens\":5,\"cost_usd\":0.45}", NULL },
-		{ "{" GOOD ",\"ended_at\":\"2024-10-28T11:30:00+01:00\"}", "ended_at" }, { "{" GOOD ",\"accepted_flag\":1}", "accepted_flag" },
-		{ "{" GOOD ",\"prompt_tokens\":-1}", "prompt_tokens" }, { "{" GOOD ",\"prompt_tokens\":1.5}", "prompt_tokens" },
+		{ "{" GOOD "}", NULL },
+		    { "{" GOOD ",\"model\":null,\"accepted_flag\":null,\"total_tokens\":5,\"cost_usd\":0.45}", NULL },
+		{ "{" GOOD ",\"ended_at\":\"2024-10-28T11:30:00+01:00\"}", "ended_at" },
+		    { "{" GOOD ",\"accepted_flag\":1}", "accepted_flag" },
+		{ "{" GOOD ",\"prompt_tokens\":-1}", "prompt_tokens" },
+		    { "{" GOOD ",\"prompt_tokens\":1.5}", "prompt_tokens" },
 		{ "{" GOOD ",\"prompt_tokens\":3,\"completion_tokens\":3,\"total_tokens\":5}", "total_tokens" },
 		{ "{" GOOD ",\"cost_usd\":-0.1}", "cost_usd" }, { "{" GOOD ",\"cost_usd\":\"1\"}", "cost_usd" },
 		{ "{" GOOD ",\"feedback_score\":6}", "feedback_score" }, { "{" GOOD ",\"source\":\"\"}", "source" },
@@ -54,7 +59,8 @@ START_TEST(sessions)
 		{ "{\"session_id\":\"s\",\"timestamp\":\"2024-10-28T11:30:00Z\"}", "developer_id" },
 		{ "{\"session_id\":\"\",\"developer_id\":\"d\",\"timestamp\":\"2024-10-28T11:30:00Z\"}", "session_id" },
 		{ "{\"session_id\":\"s\",\"developer_id\":\"d\",\"timestamp\":\"yesterday\"}", "timestamp" },
-		{ "{\"session_id\":\"s\",\"developer_id\":\"d\",\"timestamp\":1730115000}", "timestamp" }, { "[]", "object" }, { "5", "object" },
+		{ "{\"session_id\":\"s\",\"developer_id\":\"d\",\"timestamp\":1730115000}", "timestamp" },
+		    { "[]", "object" }, { "5", "object" },
 		{ "{", "" }, { "", "" },
 	};
 	struct pl_pool *pool = pl_pool_new(0);
@@ -77,11 +83,14 @@ END_TEST
 START_TEST(figures)
 {
 	static const struct { const char *record, *want; } rows[] = {
-		{ "2026-11-01,ann,commits,5", "[{\"day\":\"2026-11-01\",\"developer\":\"ann\",\"name\":\"commits\",\"value\":5}]" },
+		{ "2026-11-01,ann,commits,5",
+		    "[{\"day\":\"2026-11-01\",\"developer\":\"ann\",\"name\":\"commits\",\"value\":5}]" },
 		{ "{\"day\":\"2026-11-01\",\"developer\":\"ann\",\"name\":\"commits\",\"value\":0.5}",
 		    "[{\"day\":\"2026-11-01\",\"developer\":\"ann\",\"name\":\"commits\",\"value\":0.5}]" },
-		{ "2026-11-31,ann,commits,5", "[]" }, { "2026-11-01,ann,Commits,5", "[]" }, { "2026-11-01,,commits,5", "[]" },
-		{ "2026-11-01,ann,commits", "[]" }, { "2026-11-01,ann,commits,x", "[]" }, { "2026-11-01,ann,commits,5,6", "[]" },
+		{ "2026-11-31,ann,commits,5", "[]" }, { "2026-11-01,ann,Commits,5", "[]" },
+		    { "2026-11-01,,commits,5", "[]" },
+		{ "2026-11-01,ann,commits", "[]" }, { "2026-11-01,ann,commits,x", "[]" },
+		    { "2026-11-01,ann,commits,5,6", "[]" },
 		{ "2026-11-01,ann,commits,5,\"day\":1", "[]" }, { "x", "[]" }, { "2026-11-01,\xff,commits,5", "[]" },
 		{ "2026-11-01T00:00:00Z,ann,commits,5", "[]" },
 	};
