@@ -8,6 +8,7 @@
 
 #define GROUPS (FORM_GROUP_MAX + 1)
 #define CANCEL_WORDS_MAX 5
+#define ASIDE_WORDS_MIN 6
 
 static bool given_up(const struct form_slot *slot, const struct form_state *state, int i)
 {
@@ -135,6 +136,22 @@ static int count_found(const struct form *form, const struct form_step *step)
 	return n;
 }
 
+/*
+ * Small talk, or a sentence about something else: answered, and asked again. What may hide a sensitive value is not taken
+ * for a sentence, because it would be stored and sent to a model as it is.
+ */
+static bool is_aside(const struct form *form, int asked, struct pl_str text)
+{
+	size_t end = 0;
+	int words = count_words(text);
+
+	while (end < text.len && isalpha((unsigned char)text.ptr[end]))
+		end++;
+	if (form_has_word(pl_strn(text.ptr, end), &form->aside))
+		return words == 1 || !form->slots[asked].s->sensitive;
+	return words >= ASIDE_WORDS_MIN && !form->slots[asked].s->sensitive;
+}
+
 void form_take(const struct form *form, struct pl_pool *pool, const struct form_state *state, struct pl_str text,
     struct form_step *step)
 {
@@ -164,6 +181,8 @@ void form_take(const struct form *form, struct pl_pool *pool, const struct form_
 		step->value[asked] = step->raw[asked] = PL_STR_NONE;
 		step->weak[asked] = false;
 	}
+	if (count_found(form, step) == 0 && !step->question)
+		step->question = step->aside = is_aside(form, asked, text);
 }
 
 /* ---- a model's structured answer ---- */
@@ -208,6 +227,8 @@ bool form_take_model(const struct form *form, struct pl_pool *pool, struct pl_st
 		if (i >= 0 && raw.len > 0 && memmem(text.ptr, text.len, raw.ptr, raw.len) != NULL)
 			(void)offer(&form->slots[i], pool, raw, step, i);
 	}
+	if (question == NULL && step->aside && count_found(form, step) > 0)
+		step->question = false;
 	return true;
 }
 

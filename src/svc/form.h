@@ -45,7 +45,7 @@ struct form_slot {
 struct form {
 	const char *name, *title, *greeting, *thanks, *cancelled, *handed_over;
 	const char *person;		/* slot that holds the person's mail address; "": none */
-	struct pl_list correct, cancel;
+	struct pl_list correct, cancel, aside;
 	struct form_slot slots[FORM_SLOTS_MAX];
 	int count;
 	struct pl_pool *pool;		/* all of it */
@@ -69,7 +69,8 @@ struct form_state {
 struct form_step {
 	struct pl_str value[FORM_SLOTS_MAX], raw[FORM_SLOTS_MAX];	/* value absent: nothing for this slot */
 	bool weak[FORM_SLOTS_MAX];	/* found only because the slot was asked for */
-	bool question;			/* the message asks something itself */
+	bool question;			/* the message asks something itself, or is about something else */
+	bool aside;			/* only the latter, by its looks */
 	bool cancelled;			/* the person wants no more of it */
 	int reopened;			/* a correction was announced but not given; -1: none */
 	/* after form_finish(): */

@@ -22,6 +22,8 @@ static const struct pl_setting top_settings[] = {
 	{ .name = "cancel", .type = PL_SET_LIST, .def = "cancel stop", .unit = "", .section = "",
 		.text = "Words that end the form, in a message of at most five words.",
 		.offset = offsetof(struct form, cancel) },
+	{ .name = "aside", .type = PL_SET_LIST, .def = "hello hi hey good thanks", .unit = "", .section = "",
+		.text = "First words of messages that are no try at a value.", .offset = offsetof(struct form, aside) },
 	TOP(cancelled, PL_SET_STR, "Said then; empty: a sentence of our own."),
 	TOP(handed_over, PL_SET_STR, "Said when a slot's give_up hands over; empty: a sentence of our own."),
 	TOP(person, PL_SET_STR, "Slot that holds the person's mail address, for lead_mail_person; empty: none."),

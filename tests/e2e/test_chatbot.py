@@ -118,7 +118,11 @@ def test_greetings_differ(guests):
 def test_form_from_first_word_to_lead(guests, rows):
     one = chat(guests, "Hello!")
     ident = one["session_id"]
-    assert "What is your name" in one["message"] and one["data_collected"] == SLOTS
+    assert one["message"].startswith("Hello") and one["message"].endswith("\n\nWhat is your name?"), one["message"]
+    assert one["data_collected"] == SLOTS
+    aside = chat(guests, "I am looking for momentum trading ideas", ident)["message"]
+    assert aside.endswith("\n\nWhat is your name?") and "recognise" not in aside, "no try at a name"
+    assert chat(guests, "yes", ident)["message"].startswith("I did not recognise a name")
     two = chat(guests, "what is 12 * 7?", ident)
     assert two["message"] == "12 * 7 = 84\n\nWhat is your name?", "a question in between, then the form returns"
     three = chat(guests, "I'm ann lee, write to Ann.Lee@Example.ORG", ident)

@@ -105,11 +105,14 @@ START_TEST(test_conversation)
 {
 	static const struct { const char *text; int requested; bool complete, missed, question; const char *reply;
 	    } talk[] = {
-		{ "Hello!", NAME, false, true, false, "I did not recognise a name" },
+		{ "Hello!", NAME, false, false, true, "What is your name?" },
+		{ "I am looking for momentum trading ideas", NAME, false, false, true, "What is your name?" },
+		{ "yes of course", NAME, false, true, false, "I did not recognise a name" },
 		{ "What do you think of momentum?", NAME, false, false, true, "What is your name?" },
 		{ "I am Ann Lee, ann@lee.org", INCOME, false, false, false,
 		    "Noted: name Ann Lee; e-mail address ann@lee.org. What is your y" },
 		{ "plenty", INCOME, false, true, false, "I need a number" },
+		{ "it is somewhere around eighty thousand a year", INCOME, false, true, false, "I need a number" },
 		{ "Actually my name is Anna Lee", INCOME, false, false, false,
 		    "Corrected: name Anna Lee. What is your yearly income?" },
 		{ "90k", -1, true, false, false, "Noted: income (kept sealed). That is all" },
@@ -133,7 +136,7 @@ START_TEST(test_conversation)
 		follow(&state, &s);
 	}
 	ck_assert_int_eq(state.tries[NAME], 1);
-	ck_assert_int_eq(state.tries[INCOME], 1);
+	ck_assert_int_eq(state.tries[INCOME], 2);
 }
 END_TEST
 
@@ -159,7 +162,7 @@ START_TEST(test_cancel)
 	static const struct line talk[] = {
 		{ "Ann Lee", EMAIL, false, FORM_GOES_ON, "Noted: name Ann Lee. What is your e" },
 		{ "Can you stop the clock?", EMAIL, false, FORM_GOES_ON, "What is your e-mail address?" },
-		{ "I will never stop to look at charts and figures", EMAIL, false, FORM_GOES_ON, "That does not look" },
+		{ "I will never stop to look at charts and figures", EMAIL, false, FORM_GOES_ON, "What is your e-mail" },
 		{ "please STOP this!", -1, false, FORM_CANCELLED, "All right" },
 		{ "ann@lee.org", -1, false, FORM_CANCELLED, "" },
 		{ "stop", -1, false, FORM_CANCELLED, "" },
