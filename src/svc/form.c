@@ -137,8 +137,8 @@ static int count_found(const struct form *form, const struct form_step *step)
 }
 
 /*
- * Small talk, or a sentence about something else: answered, and asked again. What may hide a sensitive value is not taken
- * for a sentence, because it would be stored and sent to a model as it is.
+ * Small talk, or a sentence about something else: answered, and asked again. What may hide a sensitive value is not
+ * taken for a sentence, because it would be stored and sent to a model as it is.
  */
 static bool is_aside(const struct form *form, int asked, struct pl_str text)
 {

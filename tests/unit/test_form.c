@@ -162,7 +162,8 @@ START_TEST(test_cancel)
 	static const struct line talk[] = {
 		{ "Ann Lee", EMAIL, false, FORM_GOES_ON, "Noted: name Ann Lee. What is your e" },
 		{ "Can you stop the clock?", EMAIL, false, FORM_GOES_ON, "What is your e-mail address?" },
-		{ "I will never stop to look at charts and figures", EMAIL, false, FORM_GOES_ON, "What is your e-mail" },
+		{ "I will never stop to look at charts and figures", EMAIL, false, FORM_GOES_ON,
+		    "What is your e-mail" },
 		{ "please STOP this!", -1, false, FORM_CANCELLED, "All right" },
 		{ "ann@lee.org", -1, false, FORM_CANCELLED, "" },
 		{ "stop", -1, false, FORM_CANCELLED, "" },
