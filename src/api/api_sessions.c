@@ -249,6 +249,11 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 	items = pl_alloc(pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++) {
 		session_shape(&items[i], &list->rows[i], pool);
+		if (list->rows[i].guest) {
+			/* whoever has a guest's number has the session */
+			items[i].session_id = pl_strn(items[i].id.ptr, 8);
+			items[i].id = pl_str(pl_sprintf(pool, "%.8s-0000-0000-0000-000000000000", items[i].id.ptr));
+		}
 		if (is_anonymous(call))
 			items[i].developer_id = PL_STR_NONE;
 	}
@@ -268,9 +273,10 @@ void api_session_list(struct call *call)
 	const struct pl_caller *who = &call->req->task->who;
 	struct session_filter *filter = pl_alloc(call->req->task->pool, sizeof(*filter));
 
-	*filter = (struct session_filter){ .user_id = who->user_id, .everybody = is_anonymous(call) ||
-		who->access >= ACCESS_ANALYST, .developer = q->developer_id, .model = q->model, .sort = q->sort,
-		    .start_us = or_else(q->start, 0),
+	*filter = (struct session_filter){ .user_id = who->user_id,
+		.scope = who->access >= ACCESS_ANALYST ? SESSIONS_ALL :
+		    is_anonymous(call) ? SESSIONS_IMPORTED : SESSIONS_OWN,
+		.developer = q->developer_id, .model = q->model, .sort = q->sort, .start_us = or_else(q->start, 0),
 		.end_us = or_else(q->end, 0), .descending = !pl_str_is(q->order, "asc"), .limit = (int)size,
 		.offset = paged ? (or_else(q->page, 1) - 1) * size : or_else(q->offset, 0) };
 

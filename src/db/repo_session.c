@@ -168,7 +168,7 @@ void repo_session_list(struct db *db, struct pl_task *task, const struct session
 	struct pgcall *call = pgcall_new(db, task, S_SESSION_LIST, on_list, (pgcall_done_fn *)done, arg);
 
 	pgcall_i64(call, filter->user_id);
-	pgcall_bool(call, filter->everybody);
+	pgcall_i32(call, (int)filter->scope);
 	pgcall_text(call, filter->developer);
 	pgcall_text(call, filter->model);
 	pgcall_time(call, filter->start_us);

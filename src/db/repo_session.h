@@ -57,9 +57,11 @@ void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, st
 /* Does the id name a session that belongs to a user (not to a guest)? Also false when it is no UUID. */
 void repo_session_owned(struct db *db, struct pl_task *task, struct pl_str key, db_done_fn *done, void *arg);
 
+/* The user's own; besides them imported ones; those of everybody. */
+enum session_scope { SESSIONS_OWN, SESSIONS_IMPORTED, SESSIONS_ALL };
 struct session_filter {
 	int64_t user_id;
-	bool everybody;				/* usage sessions of everybody besides the user's own */
+	enum session_scope scope;
 	struct pl_str developer, model, sort;	/* absent: any, any, by time; sort: timestamp, cost, tokens */
 	int64_t start_us, end_us;		/* [start, end); 0: open */
 	bool descending;

@@ -172,6 +172,21 @@ def test_list_filters_and_order(daemon, rows):
         assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["query", loc]
 
 
+def test_analysts_see_everybodys(parlour, rows):
+    daemon = parlour(guest="on")
+    ann, boss = daemon.register(), daemon.register()
+    rows(f"UPDATE users SET access = 'analyst' WHERE id = {boss.id}")
+    boss = daemon.login(boss.name, boss.password)
+    mine, guests = make(ann)["id"], daemon.post("/api/sessions").json()["id"]
+    seen = {s["session_id"]: s for s in boss.get("/api/sessions?limit=200").json()}
+    assert seen[mine]["developer_id"] == ann.name and seen[mine]["id"] == mine
+    assert seen[guests[:8]]["id"] == guests[:8] + "-0000-0000-0000-000000000000", "a guest's number is a credential"
+    assert guests not in boss.get("/api/sessions?limit=200").text
+    assert boss.get(f"/api/sessions/{mine}").status_code == 404, "the list tells that it is there; the session is its user's"
+    assert {s["id"] for s in ann.get("/api/sessions").json()} == {mine}
+    assert daemon.delete(f"/api/sessions/{guests}").status_code == 204
+
+
 def test_list_pages(daemon, rows):
     user = daemon.register()
     for i in range(5):
@@ -203,7 +218,7 @@ def test_analysts_see_all_usage(daemon, rows):
     for either in (item["id"], item["id"].upper()):
         assert boss.get(f"/api/sessions/{either}").json() == item, "lists show both ids"
     listed = [i["session_id"] for i in boss.get("/api/sessions?page_size=100").json()["items"]]
-    assert ext in listed and own in listed and chat not in listed
+    assert ext in listed and own in listed and chat in listed
     assert boss.get(f"/api/sessions/{chat}").status_code == 404, "chats stay their users'"
     assert boss.delete(f"/api/sessions/{ext}").status_code == 404
 
@@ -275,18 +290,18 @@ def test_limit_per_session(parlour):
     user = daemon.register()
     one, two = make(user)["id"], make(user)["id"]
     spelled = [one, one.upper()]
-    answers = [user.post("/api/chat", {"message": "Hello", "session_id": spelled[i % 2]}) for i in range(11)]
+    answers = [user.post("/api/chat", {"message": "yes", "session_id": spelled[i % 2]}) for i in range(11)]
     assert [a.status_code for a in answers] == [200] * 10 + [429]
     assert answers[-1].json()["error"] == "Rate limit exceeded: 10 per 1 minute"
     assert answers[0].headers["RateLimit"].startswith('"ask-session";r=9')
-    assert user.post("/api/chat", {"message": "Hello", "session_id": two}).status_code == 200
+    assert user.post("/api/chat", {"message": "yes", "session_id": two}).status_code == 200
 
 
 def test_limit_per_session_wherever_it_is_asked_from(parlour):
     """A guest's session has one limit, not one per address."""
     daemon = parlour(workers=2, guest="on", rate_ask_session="10/min", rate_ask="30/min", trusted_proxies="127.0.0.1")
     made = daemon.post("/api/sessions").json()["id"]
-    codes = [daemon.post("/api/chat", {"message": "Hello", "session_id": made},
+    codes = [daemon.post("/api/chat", {"message": "yes", "session_id": made},
                          headers={"X-Forwarded-For": f"192.0.2.{i}"}).status_code for i in range(14)]
     assert codes == [200] * 10 + [429] * 4
 
@@ -296,6 +311,6 @@ def test_limit_per_user(parlour):
     user = daemon.register()
     made = make(user)["id"]
     with httpx.Client(base_url=daemon.url, headers=user.auth, **PLAIN) as other:
-        statuses = [(user.api.http if i % 2 else other).post("/api/chat", json={"message": "Hi", "session_id": made},
+        statuses = [(user.api.http if i % 2 else other).post("/api/chat", json={"message": "yes", "session_id": made},
                                                              headers=user.auth).status_code for i in range(6)]
     assert statuses == [200] * 5 + [429]

@@ -135,7 +135,7 @@ ROWS = [
     (72, "Export as CSV and Parquet (next step)", "002:492", LATER, "CSV works; Parquet is missing", "test_002.test_raw_metrics", ()),
     (73, "POST /api/sessions", "003:54", WORKS, "", "test_003.test_create_session_as_printed", ()),
     (74, "GET /api/sessions/{session_id}", "003:60", WORKS, "", "test_003.test_get_session", ()),
-    (75, "GET /api/sessions", "003:66", WORKS, "one's own; nobody lists those of others without a token", "test_003.test_list_sessions", ()),
+    (75, "GET /api/sessions", "003:66", WORKS, "one's own, for analysts everybody's; nobody lists those of others without a token", "test_003.test_list_sessions", ()),
     (76, "POST /api/chat", "003:72-75", WORKS, "", "test_003.test_chat_as_printed", ()),
     (77, "GET /api/greeting", "003:77-81", WORKS, "", "test_003.test_greeting", ()),
     (78, "/ws/{session_id}", "003:86-110,162-173", WORKS, "",
