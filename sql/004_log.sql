@@ -254,60 +254,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION generation_begin(uuid, bigint, bigint, bigint, bigint, text, text, text, bigint, integer, bigint) IS 'Takes the place of (room, role): ok, busy (noted as follow-up of the running one), not_found (role not attached)';
 
-CREATE FUNCTION generation_end(p_id uuid, p_state text, p_error_code text, p_partial text, p_upstream text, p_model text,
-	p_prompt_tokens bigint, p_completion_tokens bigint, p_answer_seq bigint, p_first_text_at timestamptz)
-RETURNS TABLE (status text, room_id bigint, role_id bigint, follow_up_seq bigint, follow_up_asker bigint)
-LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN QUERY UPDATE generations g SET state = p_state, error_code = p_error_code, partial = p_partial,
-		upstream = coalesce(p_upstream, g.upstream), model = coalesce(p_model, g.model),
-		prompt_tokens = p_prompt_tokens, completion_tokens = p_completion_tokens, answer_seq = p_answer_seq,
-		first_text_at = p_first_text_at, ended_at = clock_timestamp()
-	WHERE g.id = p_id AND g.state IN ('queued', 'running')
-	RETURNING 'ok', g.room_id, g.role_id, g.follow_up_seq, g.follow_up_asker;
-	IF NOT FOUND THEN
-		RETURN QUERY SELECT 'already', g.room_id, g.role_id, NULL::bigint, NULL::bigint FROM generations g WHERE g.id = p_id;
-	END IF;
-END $$;
-COMMENT ON FUNCTION generation_end(uuid, text, text, text, text, text, bigint, bigint, bigint, timestamptz) IS 'Ends a generation: ok with the follow-up that waits, already; no row when it never was';
-
-CREATE FUNCTION generation_interrupt(p_host text, p_boot bigint, p_slot integer, p_slot_generation bigint)
-RETURNS SETOF generations
-LANGUAGE sql AS $$
-	UPDATE generations g SET
-		answer_seq = (SELECT m.seq FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id LIMIT 1),
-		state = coalesce((SELECT CASE WHEN m.meta->'usage'->>'stop' IN ('failed', 'cancelled', 'interrupted')
-			THEN m.meta->'usage'->>'stop' ELSE 'done' END
-			FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id LIMIT 1), 'interrupted'),
-		ended_at = clock_timestamp()
-	WHERE g.host = p_host AND g.state IN ('queued', 'running')
-		AND (g.boot <> p_boot OR (g.slot = p_slot AND g.slot_generation <> p_slot_generation))
-	RETURNING g.*
-$$;
-COMMENT ON FUNCTION generation_interrupt(text, bigint, integer, bigint) IS 'Ends what dead processes of this host left running: interrupted, or as the answer in the log says';
-
 -- Idempotency keys
-
-CREATE FUNCTION idem_begin(p_user bigint, p_route text, p_key text, p_sha bytea)
-RETURNS TABLE (status text, http_status integer, body text, location text)
-LANGUAGE plpgsql AS $$
-DECLARE
-	v_row idempotency_keys;
-BEGIN
-	INSERT INTO idempotency_keys AS k (user_id, route, key, body_sha256) VALUES (p_user, p_route, p_key, p_sha)
-	ON CONFLICT (user_id, route, key) DO UPDATE SET created_at = clock_timestamp(), body_sha256 = p_sha, status = NULL,
-		body = NULL, location = NULL
-		WHERE k.created_at < clock_timestamp() - interval '24 hours'
-			OR (k.status IS NULL AND k.body_sha256 = p_sha AND k.created_at < clock_timestamp() - interval '60 seconds');
-	IF FOUND THEN
-		RETURN QUERY SELECT 'fresh', NULL::integer, NULL::text, NULL::text;
-		RETURN;
-	END IF;
-	SELECT * INTO v_row FROM idempotency_keys k WHERE k.user_id = p_user AND k.route = p_route AND k.key = p_key;
-	RETURN QUERY SELECT CASE WHEN v_row.body_sha256 IS DISTINCT FROM p_sha THEN 'conflict'
-		WHEN v_row.status IS NULL THEN 'in_progress' ELSE 'replay' END, v_row.status, v_row.body, v_row.location;
-END $$;
-COMMENT ON FUNCTION idem_begin(bigint, text, text, bytea) IS 'Takes an Idempotency-Key: fresh, replay, conflict (another body), in_progress';
 
 CREATE FUNCTION purge(p_limit integer) RETURNS bigint
 LANGUAGE sql AS $$

@@ -148,32 +148,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION feedback_target(bigint, text, text, text) IS 'The id under which this user may judge something; NULL: it does not exist for them';
 
-CREATE FUNCTION feedback_give(p_user bigint, p_access text, p_kind text, p_target text, p_score double precision,
-	p_comment text)
-RETURNS TABLE (status text, fresh boolean, id bigint, target_kind text, target_id text, score double precision,
-	comment text, created_at timestamptz, updated_at timestamptz)
-LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-DECLARE
-	v_target text := feedback_target(p_user, p_access, p_kind, p_target);
-BEGIN
-	IF v_target IS NULL THEN
-		RETURN QUERY SELECT 'not_found', false, NULL::bigint, NULL::text, NULL::text, NULL::double precision, NULL::text,
-			NULL::timestamptz, NULL::timestamptz;
-		RETURN;
-	END IF;
-	IF p_kind = 'session' THEN
-		UPDATE sessions s SET accepted_flag = CASE WHEN p_score > 0 THEN true WHEN p_score < 0 THEN false END
-		WHERE s.id = v_target::uuid;
-	END IF;
-	RETURN QUERY INSERT INTO feedback AS f (user_id, target_kind, target_id, score, comment)
-		VALUES (p_user, p_kind, v_target, p_score, p_comment)
-		ON CONFLICT (user_id, target_kind, target_id) DO UPDATE SET score = p_score, comment = p_comment,
-			updated_at = clock_timestamp()
-		RETURNING 'ok', f.xmax = 0, f.id, f.target_kind, f.target_id, f.score, f.comment, f.created_at, f.updated_at;
-END $$;
-COMMENT ON FUNCTION feedback_give(bigint, text, text, text, double precision, text) IS 'Votes, or votes again; a session''s accepted_flag follows: ok, not_found';
-
 -- Requests
 
 CREATE VIEW feedback_request_rows AS
@@ -264,25 +238,6 @@ BEGIN
 	RETURN 'ok';
 END $$;
 COMMENT ON FUNCTION feedback_request_cancel(uuid, bigint) IS 'Takes a request back; its asker only. ok, not_found, forbidden, closed';
-
-CREATE FUNCTION feedback_requests_due(p_limit integer) RETURNS bigint
-LANGUAGE sql AS $$
-	WITH due AS (
-		SELECT r.id FROM feedback_requests r WHERE r.status IN ('created', 'sent') AND r.timed_out_at IS NULL
-			AND r.due_at <= now() ORDER BY r.due_at LIMIT p_limit FOR UPDATE SKIP LOCKED
-	), handled AS (
-		UPDATE feedback_requests r SET timed_out_at = clock_timestamp(),
-			status = CASE WHEN r.on_timeout = 'wait' THEN r.status ELSE 'expired' END,
-			outcome = nullif(r.on_timeout, 'wait'),
-			ended_at = CASE WHEN r.on_timeout <> 'wait' THEN clock_timestamp() END
-		FROM due WHERE r.id = due.id RETURNING r.id, r.status
-	), dropped AS (
-		UPDATE outbox o SET state = 'dropped' FROM handled h
-		WHERE h.status = 'expired' AND o.request_id = h.id AND o.state = 'queued'
-	)
-	SELECT count(*) FROM handled
-$$;
-COMMENT ON FUNCTION feedback_requests_due(integer) IS 'Handles time-outs that have come; gives how many. Several clerks may call it at once';
 
 -- The queue
 

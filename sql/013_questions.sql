@@ -10,9 +10,6 @@ COMMENT ON COLUMN query_history.intent IS 'What was understood; NULL: nothing';
 COMMENT ON COLUMN query_history.rows IS 'Rows of the answer; 0 when it was not understood';
 COMMENT ON COLUMN query_history.understood IS 'false: a word that no rule takes, or a question that the data cannot answer';
 
-DROP FUNCTION query_run(text, text, timestamptz, timestamptz, bigint, text, text, text, integer);
-DROP FUNCTION query_facts(text, timestamptz, timestamptz, bigint);
-
 -- One row per thing that a question can count or add up. p_scope: rows of this account only; NULL: everybody's.
 CREATE FUNCTION query_facts(p_metric text, p_from timestamptz, p_to timestamptz, p_scope bigint)
 RETURNS TABLE (at timestamptz, value bigint, user_name text, room_id bigint, room_name text, model text, role_name text)
@@ -88,7 +85,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION query_run(text, text[], timestamptz, timestamptz, bigint, text, text, text, text, integer, integer, integer) IS 'Answers a question: one row per value of the dimensions (none: at most one row) with the sum over all; one row more than p_limit tells that there are more';
 
-CREATE OR REPLACE FUNCTION query_suggest(p_user bigint)
+CREATE FUNCTION query_suggest(p_user bigint)
 RETURNS TABLE (text text, reason text)
 LANGUAGE sql STABLE AS $$
 	(SELECT h.query, 'You asked this ' || count(*) || CASE WHEN count(*) = 1 THEN ' time.' ELSE ' times.' END
@@ -107,6 +104,7 @@ LANGUAGE sql STABLE AS $$
 	(SELECT 'My sessions per day, last 30 days', 'You had ' || count(*) || CASE WHEN count(*) = 1 THEN ' session' ELSE ' sessions' END || ' in the last 30 days.'
 	FROM sessions s WHERE s.user_id = p_user AND s.started_at > now() - interval '30 days' HAVING count(*) > 0)
 $$;
+COMMENT ON FUNCTION query_suggest(bigint) IS 'Questions that a user may want to ask, from what they asked before and from their own data, with the reason';
 
 CREATE INDEX messages_created ON messages USING brin (created_at) WITH (pages_per_range = 16, autosummarize = on);
 COMMENT ON INDEX messages_created IS 'Questions about a time: messages lie in the order of their time, and a block range index costs a write next to nothing';

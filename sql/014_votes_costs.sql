@@ -74,7 +74,7 @@ END $$;
 COMMENT ON FUNCTION usage_voted() IS 'Trigger: an answer may be judged while it is being written';
 CREATE TRIGGER usage_voted BEFORE INSERT ON usage FOR EACH ROW EXECUTE FUNCTION usage_voted();
 
-CREATE OR REPLACE FUNCTION feedback_give(p_user bigint, p_access text, p_kind text, p_target text, p_score double precision,
+CREATE FUNCTION feedback_give(p_user bigint, p_access text, p_kind text, p_target text, p_score double precision,
 	p_comment text)
 RETURNS TABLE (status text, fresh boolean, id bigint, target_kind text, target_id text, score double precision,
 	comment text, created_at timestamptz, updated_at timestamptz)
@@ -103,7 +103,7 @@ LANGUAGE sql AS $$
 $$;
 COMMENT ON FUNCTION feedback_withdraw(bigint, bigint) IS 'Takes one of one''s own votes back: ok, not_found';
 
-CREATE OR REPLACE FUNCTION usage_import(p_rows jsonb) RETURNS bigint
+CREATE FUNCTION usage_import(p_rows jsonb) RETURNS bigint
 LANGUAGE sql AS $$
 	WITH stored AS (
 		INSERT INTO sessions (kind, source, external_id, developer, state, model, prompt_tokens, completion_tokens,
@@ -119,6 +119,7 @@ LANGUAGE sql AS $$
 	)
 	SELECT count(*) FROM stored
 $$;
+COMMENT ON FUNCTION usage_import(jsonb) IS 'Stores usage sessions; those whose (source, id) is there already are left alone; gives how many were new';
 
 CREATE OR REPLACE VIEW usage_rows AS
 	SELECT s.started_at AS at, coalesce(s.developer, u.username) AS developer, s.user_id, s.model, s.total_tokens AS tokens,
@@ -173,7 +174,6 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION usage_cost(text, text, bigint, bigint, bigint, timestamptz) IS 'Millionths of a US dollar for these tokens at that time: what the upstream told, else the price of the model (else of its undated name) at that upstream, else at any; NULL: not known';
 
-DROP FUNCTION generation_end(uuid, text, text, text, text, text, bigint, bigint, bigint, timestamptz);
 CREATE FUNCTION generation_end(p_id uuid, p_state text, p_error_code text, p_partial text, p_upstream text,
 	p_model text, p_prompt_tokens bigint, p_completion_tokens bigint, p_answer_seq bigint, p_first_text_at timestamptz,
 	p_told bigint)
@@ -202,28 +202,6 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION generation_end(uuid, text, text, text, text, text, bigint, bigint, bigint, timestamptz, bigint) IS 'Ends an answer and notes its use; p_told: cost in millionths of a US dollar as the upstream says';
-
-CREATE OR REPLACE FUNCTION generation_interrupt(p_host text, p_boot bigint, p_slot integer, p_slot_generation bigint)
-RETURNS SETOF generations
-LANGUAGE sql AS $$
-	WITH ended AS (
-		UPDATE generations g SET
-			answer_seq = (SELECT m.seq FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id LIMIT 1),
-			state = CASE WHEN EXISTS (SELECT FROM messages m WHERE m.generation_id = g.id AND m.room_id = g.room_id)
-				THEN 'done' ELSE 'interrupted' END,
-			ended_at = clock_timestamp()
-		WHERE g.host = p_host AND g.state IN ('queued', 'running')
-			AND (g.boot <> p_boot OR (g.slot = p_slot AND g.slot_generation <> p_slot_generation))
-		RETURNING g.*
-	), noted AS (
-		INSERT INTO usage (generation_id, room_id, role_id, user_id, model, upstream, cost_micros, state, at)
-		SELECT e.id, e.room_id, e.role_id, (SELECT u.id FROM users u WHERE u.id = e.asker_id), e.model, e.upstream,
-			usage_cost(e.upstream, e.model, NULL, NULL, NULL, e.ended_at), e.state, e.ended_at
-		FROM ended e ON CONFLICT DO NOTHING
-	)
-	SELECT * FROM ended
-$$;
-DROP FUNCTION usage_cost(text, text, bigint, bigint);
 
 CREATE VIEW usage_answers AS
 	SELECT g.at, g.user_id, g.upstream, g.model, g.prompt_tokens, g.completion_tokens, g.cost_micros,

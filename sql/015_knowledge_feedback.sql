@@ -2,8 +2,6 @@
 -- Time-outs of feedback requests tell whom they concern; a knowledge base that is locked holds up no new connection; and
 -- what citations are now.
 
-DROP FUNCTION feedback_requests_due(integer);
-
 CREATE FUNCTION feedback_requests_due(p_limit integer)
 RETURNS TABLE (id text, asker_id bigint, asked_id bigint, asker text, question text, status text, outcome text, due_at timestamptz)
 LANGUAGE sql AS $$

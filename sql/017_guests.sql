@@ -4,7 +4,7 @@
 ALTER TABLE sessions ADD COLUMN left_at timestamptz;
 COMMENT ON COLUMN sessions.left_at IS 'When the last socket of a guest closed; whoever has the number can come back while the session lives. NULL: never';
 
-CREATE OR REPLACE FUNCTION session_create(p_id uuid, p_user bigint, p_address text, p_kind text, p_form text, p_requested text,
+CREATE FUNCTION session_create(p_id uuid, p_user bigint, p_address text, p_kind text, p_form text, p_requested text,
 	p_max bigint, p_life_ms bigint)
 RETURNS TABLE (status text, retry_s bigint)
 LANGUAGE plpgsql AS $$
@@ -41,7 +41,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION session_create(uuid, bigint, text, text, text, text, bigint, bigint) IS 'A new chat or guided session, at most p_max open ones per user, or of those that a guest address has not finished or left; status ok, session_limit (retry_s: when the next one expires), not_found';
 
-DROP FUNCTION session_discard(uuid);
 CREATE FUNCTION session_leave(p_id uuid, p_made boolean) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN

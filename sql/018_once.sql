@@ -2,7 +2,7 @@
 -- What a crash must not change: how an answer ended, and that an Idempotency-Key does its work once.
 
 -- The message says how its answer ended, and what it cost; without a message it was interrupted before the first text.
-CREATE OR REPLACE FUNCTION generation_interrupt(p_host text, p_boot bigint, p_slot integer, p_slot_generation bigint)
+CREATE FUNCTION generation_interrupt(p_host text, p_boot bigint, p_slot integer, p_slot_generation bigint)
 RETURNS SETOF generations
 LANGUAGE sql AS $$
 	WITH ended AS (
@@ -28,6 +28,7 @@ LANGUAGE sql AS $$
 	)
 	SELECT * FROM ended
 $$;
+COMMENT ON FUNCTION generation_interrupt(text, bigint, integer, bigint) IS 'Ends what dead processes of this host left running: interrupted, or as the answer in the log says';
 
 -- Idempotency keys. The transaction that does a key's work notes in the key's row what it made (trigger `once` below), so
 -- both are there or neither. A claim that nobody finishes can be taken over: what was made is looked up, and if nothing
@@ -43,7 +44,6 @@ COMMENT ON COLUMN idempotency_keys.made_new IS 'It was not there before';
 COMMENT ON COLUMN idempotency_keys.body_sha256 IS 'Hash of the parameters and the body: the same key with another body is refused';
 COMMENT ON COLUMN idempotency_keys.status IS 'HTTP status of the reply; NULL: none is kept yet';
 
-DROP FUNCTION idem_begin(bigint, text, text, bytea);
 CREATE FUNCTION idem_begin(p_user bigint, p_route text, p_key text, p_sha bytea)
 RETURNS TABLE (status text, http_status integer, body text, location text, claim bigint, born_us bigint, made text,
 	made_new boolean)
