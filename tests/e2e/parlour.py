@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -170,6 +171,13 @@ class Remote(Api):
         if name == "http":
             raise AttributeError(name)
         pytest.skip(f"needs a daemon of its own ({name})")
+
+
+def free_port():
+    """A TCP port that nobody has at this moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
 
 class Daemon(Api):

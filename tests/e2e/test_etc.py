@@ -4,7 +4,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 
 import httpx
@@ -12,7 +11,7 @@ import pytest
 
 import cluster
 import wire
-from parlour import HERE, PLAIN, wait_for
+from parlour import HERE, PLAIN, free_port, wait_for
 
 SOURCE = os.environ.get("PARLOUR_SRC", os.path.dirname(os.path.dirname(HERE)))
 BUILD = os.environ.get("PARLOUR_BUILD", SOURCE)
@@ -24,12 +23,6 @@ def made(name):
         text = file.read()
     assert not re.findall(r"@\w+@", text), "a placeholder was left"
     return text
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ import pytest
 
 import cluster
 from mail_peer import MailPeer
-from parlour import PLAIN, clean_env, wait_for
-from test_mail import free_port
+from parlour import PLAIN, clean_env, free_port, wait_for
 
 TEAM = ("sales@example.net", "boss@example.net")
 WHOLE = "My name is Jane Doe, my email is jane@doe.io and I make 987654 a year"

@@ -11,7 +11,7 @@ import pytest
 
 import cluster
 from mail_peer import MailPeer, certificate
-from parlour import wait_for
+from parlour import free_port, wait_for
 
 URL = "/api/feedback-requests"
 PUBLIC = "https://chat.example.org"
@@ -51,12 +51,6 @@ def post(parlour):
         return parlour(**{"smtp_url": f"smtp://127.0.0.1:{port}/parlour.example", "smtp_tls": "off",
                           "mail_from": "bot@parlour.example", "public_url": PUBLIC, "feedback_mail_to": "*", **settings})
     return make
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def ask(user, to="carla@example.net", **more):

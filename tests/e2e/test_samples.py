@@ -9,8 +9,7 @@ import httpx
 import yaml
 
 import cluster
-from parlour import HERE, PLAIN, clean_env, wait_for
-from test_etc import free_port
+from parlour import HERE, PLAIN, clean_env, free_port, wait_for
 
 SOURCE = os.environ.get("PARLOUR_SRC", os.path.dirname(os.path.dirname(HERE)))
 

@@ -216,7 +216,7 @@ ROWS = [
     (120, "Make targets", "002:395-405", WORKS, "autotools' names: all, install, check, check-e2e, coverage, bench, clean",
      "test_rows.test_documents", ()),
     (121, "Quick start, set-up check, demo", "000:192; 004:109,111", WORKS, "contrib/quickstart, parlourctl check, seed-demo",
-     "test_rows.test_documents test_processes.test_migrate_and_check", ()),
+     "test_quickstart.test_what_it_prints_works test_quickstart.test_stop_and_run_again test_rows.test_documents test_processes.test_migrate_and_check", ()),
     (122, "Railway, Render, Fly.io, AWS, GCP, Azure", "004:149-152", NOT_OURS, "cloud vendors; any host with Debian 12 will do", "", ()),
     (123, "Security scan, review, licence, contributing", "001:270-279; 004:75-76", WORKS, "SECURITY, COPYING, HACKING",
      "test_rows.test_documents", ()),

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: ISC
+"""`contrib/quickstart run` from the source alone: the curl lines of documents 001 and 003 and the client of 003 against it."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import types
+
+import httpx
+import pytest
+
+import test_001
+import test_003
+from parlour import PLAIN, clean_env, free_port
+from printed import SOURCE, curl
+
+
+def quickstart(*args):
+    done = subprocess.run([SOURCE + "/contrib/quickstart", *args], cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          env=clean_env(), timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def run(place, port):
+    said = quickstart("run", "--detach", "--dir", place, "--port", str(port))
+    assert f"http://127.0.0.1:{port}" in said and "user cfo, password demo" in said
+    return types.SimpleNamespace(url=f"http://localhost:{port}", host="localhost", port=port, said=said)
+
+
+def processes(place):
+    """Processes that have this folder in their command line or as their working directory."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                if place.encode() in file.read() or os.readlink(f"/proc/{pid}/cwd").startswith(place):
+                    found.append(int(pid))
+    return found
+
+
+@pytest.fixture(scope="module")
+def place():
+    path = tempfile.mkdtemp(prefix="pl-qs-", dir="/tmp")
+    os.chmod(path, 0o755)
+    yield path
+    with contextlib.suppress(AssertionError):
+        quickstart("stop", "--dir", path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def quick(place):
+    return run(place, free_port())
+
+
+def test_lines_of_001(quick):
+    test_001.like_printed(curl(quick, test_001.REGISTER))
+    tokens = curl(quick, test_001.LOGIN)
+    test_001.like_printed(tokens)
+    assert curl(quick, test_001.ME, YOUR_ACCESS_TOKEN=tokens["access_token"])["username"] == "testuser"
+    test_001.like_printed(curl(quick, test_001.REFRESH, YOUR_REFRESH_TOKEN=tokens["refresh_token"]))
+
+
+def test_lines_of_003(quick):
+    assert curl(quick, test_003.HEALTH)["status"] == "healthy"
+    made = curl(quick, test_003.CREATE)
+    answer = curl(quick, test_003.CHAT, **{"your-session-id": made["id"]})
+    assert answer["response"] and answer["session_id"] == made["id"] and answer["is_complete"] is False
+
+
+def test_client_of_003(quick):
+    """As often as somebody likes: what a visitor has left does not count."""
+    for _ in range(5):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(test_003.CLIENT.replace("localhost:8000", f"localhost:{quick.port}"), {})  # pylint: disable=exec-used
+        assert printed.getvalue().count("Received: ") == 2 and "error" not in printed.getvalue(), printed.getvalue()
+
+
+def test_what_it_prints_works(quick):
+    lines = [line.strip() for line in quick.said.splitlines() if line.startswith("    ")]
+    done = subprocess.run(["sh", "-ec", "\n".join(line for line in lines if re.match("TOKEN=|curl ", line))], capture_output=True,
+                          text=True, timeout=30, check=False)
+    assert done.returncode == 0 and '"lobby"' in done.stdout and "who is here" in done.stdout, done.stdout + done.stderr
+
+
+def test_stop_and_run_again(place, quick):
+    quickstart("stop", "--dir", place)
+    assert processes(place) == [], "stop leaves no process"
+    again = run(place, quick.port)
+    assert httpx.post(again.url + "/api/auth/login", data={"username": "testuser", "password": "password123"},
+                      **PLAIN).status_code == 200, "data survive"
+    quickstart("stop", "--dir", place)
+    assert processes(place) == []
