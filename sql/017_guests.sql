@@ -3,6 +3,8 @@
 
 ALTER TABLE sessions ADD COLUMN left_at timestamptz;
 COMMENT ON COLUMN sessions.left_at IS 'When the last socket of a guest closed; whoever has the number can come back while the session lives. NULL: never';
+ALTER TABLE sessions ADD COLUMN socket uuid;
+COMMENT ON COLUMN sessions.socket IS 'The newest socket that opened it when it was there already; NULL: only the one that made it, or none';
 
 CREATE FUNCTION session_create(p_id uuid, p_user bigint, p_address text, p_kind text, p_form text, p_requested text,
 	p_max bigint, p_life_ms bigint)
@@ -41,13 +43,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION session_create(uuid, bigint, text, text, text, text, bigint, bigint) IS 'A new chat or guided session, at most p_max open ones per user, or of those that a guest address has not finished or left; status ok, session_limit (retry_s: when the next one expires), not_found';
 
-CREATE FUNCTION session_leave(p_id uuid, p_made boolean) RETURNS text
+CREATE FUNCTION session_enter(p_id uuid, p_socket uuid) RETURNS text
+LANGUAGE sql AS $$
+	WITH e AS (UPDATE sessions s SET socket = p_socket, left_at = NULL WHERE s.id = p_id AND s.state = 'open' RETURNING 1)
+	SELECT CASE WHEN EXISTS (SELECT FROM e) THEN 'ok' ELSE 'not_found' END
+$$;
+COMMENT ON FUNCTION session_enter(uuid, uuid) IS 'A socket opens a session that was there; status ok, not_found (over meanwhile)';
+
+CREATE FUNCTION session_leave(p_id uuid, p_socket uuid, p_made boolean) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
-	DELETE FROM sessions s WHERE s.id = p_id AND p_made AND s.last_seq = 0 AND s.kind <> 'usage';
+	DELETE FROM sessions s WHERE s.id = p_id AND p_made AND s.socket IS NULL AND s.last_seq = 0 AND s.kind <> 'usage';
 	IF NOT FOUND THEN
-		UPDATE sessions s SET left_at = clock_timestamp() WHERE s.id = p_id AND s.guest AND s.state = 'open';
+		UPDATE sessions s SET left_at = clock_timestamp() WHERE s.id = p_id AND s.guest AND s.state = 'open'
+			AND (s.socket = p_socket OR s.socket IS NULL);
 	END IF;
 	RETURN 'ok';
 END $$;
-COMMENT ON FUNCTION session_leave(uuid, boolean) IS 'A socket is gone: a session that it made and in which nothing was said goes with it (a page that is loaded often must not use up its sessions), a guest''s is left';
+COMMENT ON FUNCTION session_leave(uuid, uuid, boolean) IS 'A socket is gone: a session that it made, that nobody else opened and in which nothing was said goes with it (a page that is loaded often must not use up its sessions); a guest''s is left, if this was the newest socket in it';

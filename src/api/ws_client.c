@@ -59,17 +59,24 @@ void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl
 	client->dialect->error(client, id, err);
 }
 
-void ws_client_refuse(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+bool ws_client_counts(struct ws_client *client, struct pl_str id)
 {
 	struct pl_err limited = { 0 };
 	int64_t now_ns = pl_now_ns();
 
-	if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, &limited)) {
-		ws_client_error(client, id, err);
-	} else if (now_ns - client->limited_ns >= LIMITED_EVERY_NS) {
+	if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, &limited))
+		return true;
+	if (now_ns - client->limited_ns >= LIMITED_EVERY_NS) {
 		client->limited_ns = now_ns;
 		ws_client_error(client, id, &limited);
 	}
+	return false;
+}
+
+void ws_client_refuse(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	if (ws_client_counts(client, id))
+		ws_client_error(client, id, err);
 }
 
 void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
@@ -157,12 +164,22 @@ struct auth_frame {
 	void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 };
 
+/* Its login session was ended while something else was asked on its behalf. */
+static bool is_ended(const struct ws_client *c, int64_t login_id)
+{
+	return login_id != 0 && shm_revoked(c->svc->shm, login_id, pl_wall_us() / PL_US_PER_S);
+}
+
 static void auth_end(struct auth_frame *a, const struct pl_err *err)
 {
 	struct pl_err other = { 0 };
 
 	if (err == NULL && a->client->authed && a->client->who.user_id != a->who.token.user_id) {
 		pl_err_set(&other, PL_E_UNAUTHORIZED, "This socket belongs to another user.");
+		err = &other;
+	}
+	if (err == NULL && is_ended(a->client, a->who.token.login_id)) {
+		pl_err_set(&other, PL_E_REVOKED, NULL);
 		err = &other;
 	}
 	if (err == NULL && a->client->conn != NULL)
@@ -188,6 +205,8 @@ void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_st
 	struct pl_err err = { 0 };
 
 	*a = (struct auth_frame){ .client = client, .task = task, .id = id, .done = done };
+	if (client->dialect != &ws_native && !ws_client_counts(client, id))
+		return;		/* the native dialect counts every frame before it looks into it */
 	if (token.ptr == NULL)
 		pl_err_set(&err, PL_E_UNAUTHORIZED, NULL);
 	else if (auth_check(client->svc, svc_config(client->svc), token, &a->who, &err) && a->who.ask) {
@@ -211,7 +230,9 @@ static void on_opened(struct ws_conn *conn)
 		clients->prev = c;
 	clients = c;
 	memcpy(c->who.addr, ws_conn_addr(conn), strnlen(ws_conn_addr(conn), sizeof(c->who.addr) - 1) + 1);
-	if (c->authed) {
+	if (is_ended(c, c->who.login_id)) {
+		ws_client_close(c, PL_E_REVOKED);
+	} else if (c->authed) {
 		ws_timer(conn, pl_now_ns() + (c->expires_us - pl_wall_us()) * 1000, on_expired);
 		c->dialect->ready(c, true);
 	} else if (c->dialect->anonymous != NULL && svc_anonymous(svc_config(c->svc), c->dialect->anonymous)) {
@@ -277,6 +298,11 @@ static void take_over(struct opening *o)
 		c->expires_us = call->who.token.expires_s * PL_US_PER_S;
 	}
 	memcpy(c->who.addr, call->req->task->who.addr, sizeof(c->who.addr));
+	if (is_ended(c, c->who.login_id)) {
+		call_fail_code(call, PL_E_REVOKED);
+		ws_client_release(&c);
+		return;
+	}
 	if (c->dialect->made != NULL)
 		c->dialect->made(c, call);
 	if (!ws_accept(ws_sockets, call->req, &client_ops, o->subprotocol, c))

@@ -54,6 +54,8 @@ void ws_client_login(struct ws_client *client, const struct auth_who *who);
 /* Closes with the code of errors.def; nothing when it is closed already. */
 void ws_client_close(struct ws_client *client, enum pl_code code);
 void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+/* Takes from the class `read`. false: beyond the limit, of which it is told once a second. */
+bool ws_client_counts(struct ws_client *client, struct pl_str id) PL_MUSTCHECK;
 /*
  * The error for a frame that is none, or came too early: counts it as `read`. Beyond the limit the socket is told so
  * once a second only, so that answers cannot be asked for without end. (Known frames have one answer each, refusals

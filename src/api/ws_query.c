@@ -200,7 +200,7 @@ static void on_query(struct ws_client *client, struct pl_task *task, const struc
 
 	if (id.len > ID_BYTES || (id.ptr == NULL && id_value != NULL && id_value->type != PL_J_NULL)) {
 		pl_err_set(&err, PL_E_INVALID, "id must be a string of at most 64 bytes");
-		query_error(client, PL_STR_NONE, &err);
+		ws_client_refuse(client, PL_STR_NONE, &err);
 		return;
 	}
 	/* the rules of the route's body, by the same table */
@@ -211,7 +211,7 @@ static void on_query(struct ws_client *client, struct pl_task *task, const struc
 	}
 	if (in != NULL)
 		pl_err_set(&err, PL_E_BUSY, NULL);
-	query_error(client, id, &err);
+	ws_client_refuse(client, id, &err);
 }
 
 static void on_ping(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
@@ -247,17 +247,15 @@ static void query_frame(struct ws_client *client, struct pl_task *task, const st
 		on_query(client, task, frame);
 		return;
 	} else if (pl_str_is(type, "ping")) {
-		if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL,
-		    &err)) {
+		if (ws_client_counts(client, PL_STR_NONE))
 			on_ping(client, task, frame);
-			return;
-		}
+		return;
 	} else if (type.ptr == NULL)
 		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"type\":\"query\",\"query\":\"...\"}.");
 	else
 		pl_err_set(&err, PL_E_UNKNOWN_TYPE,
 		    "This socket takes {\"type\":\"query\",\"query\"} and {\"type\":\"ping\"}.");
-	query_error(client, PL_STR_NONE, &err);
+	ws_client_refuse(client, PL_STR_NONE, &err);
 }
 
 static void query_closed(struct ws_client *client)

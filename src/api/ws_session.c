@@ -18,13 +18,14 @@ struct waiting { struct pl_task *task; struct pl_str message; struct waiting *ne
 
 struct ws_session {
 	char key[4 * KEY_MAX + 1], id[PL_UUID_LEN + 1];	/* as in the path; the session's own once it is open */
+	char socket[PL_UUID_LEN + 1];			/* this socket's name in the database */
 	bool opening, open, busy;
 	bool made, used;				/* made for this socket; something was said */
 	struct waiting *waiting;
 };
 
 /* A step that outlives its frame: client and task are held. */
-struct step { struct ws_client *client; struct pl_task *task; struct pl_str message; };
+struct step { struct ws_client *client; struct pl_task *task; struct pl_str message; struct session session; };
 
 static void next_message(struct ws_client *client);
 
@@ -91,7 +92,8 @@ static void leave(struct ws_client *client)
 	if (!(s->made && !s->used) && client->who.user_id != 0)
 		return;
 	task = ws_client_task(client);
-	repo_session_leave(client->svc->db, task, pl_str(s->id), s->made && !s->used, on_left, step_new(client, task));
+	repo_session_leave(client->svc->db, task, pl_str(s->id), pl_str(s->socket), s->made && !s->used, on_left,
+	    step_new(client, task));
 	pl_task_release(&task);
 }
 
@@ -128,16 +130,38 @@ static void on_made(void *arg, const struct session *session, const struct pl_er
 	step_end(step);
 }
 
+static void make(struct step *step)
+{
+	struct session_want any = { .any = true };
+
+	session_make(step->client->svc, svc_config(step->client->svc), step->task, &any, on_made, step);
+}
+
+static void on_entered(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct step *step = arg;
+
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {
+		make(step);
+		return;
+	}
+	if (err != NULL)
+		open_failed(step->client, err);
+	else
+		greet(step->client, step->task, &step->session);
+	step_end(step);
+}
+
 static void on_found(void *arg, const struct session *session, const struct pl_err *err)
 {
 	struct step *step = arg;
-	struct session_want any = { .any = true };
 
 	if (err == NULL && session->state == SESSION_OPEN && session->kind != SESSION_USAGE) {
-		greet(step->client, step->task, session);
-		step_end(step);
+		step->session = *session;
+		repo_session_enter(step->client->svc->db, step->task, session->id,
+		    pl_str(step->client->session->socket), on_entered, step);
 	} else if (err == NULL || err->code == PL_E_NOT_FOUND) {
-		session_make(step->client->svc, svc_config(step->client->svc), step->task, &any, on_made, step);
+		make(step);
 	} else {
 		open_failed(step->client, err);
 		step_end(step);
@@ -322,6 +346,7 @@ static void session_closed(struct ws_client *client)
 static void session_made(struct ws_client *client, const struct call *call)
 {
 	client->session = pl_new(sizeof(*client->session));
+	pl_uuid_make(client->session->socket);
 	memcpy(client->session->key, call->param[0].ptr, call->param[0].len);
 }
 

@@ -192,11 +192,23 @@ void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, st
 	pgcall_start(call);
 }
 
-void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, bool made, db_done_fn *done, void *arg)
+void repo_session_enter(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, db_done_fn *done,
+    void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_ENTER, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	add_id(call, id);
+	add_id(call, socket);
+	pgcall_start(call);
+}
+
+void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
+    db_done_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_SESSION_LEAVE, repo_on_status, (pgcall_done_fn *)done, arg);
 
 	add_id(call, id);
+	add_id(call, socket);
 	pgcall_bool(call, made);
 	pgcall_start(call);
 }

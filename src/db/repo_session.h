@@ -76,8 +76,12 @@ void repo_session_list(struct db *db, struct pl_task *task, const struct session
 /* PL_E_NOT_FOUND; ending one that is over is fine. */
 void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     db_done_fn *done, void *arg);
-/* Its socket is gone. made: it goes too if nothing was said in it. */
-void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, bool made, db_done_fn *done, void *arg);
+/* A socket (a UUID of its own) opens it. PL_E_NOT_FOUND: it is over by now. */
+void repo_session_enter(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, db_done_fn *done,
+    void *arg);
+/* That socket is gone. made: the session goes too if nobody else opened it and nothing was said in it. */
+void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
+    db_done_fn *done, void *arg);
 /* Marks at most `limit` whose life is over. */
 void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
 

@@ -279,6 +279,46 @@ def test_what_guests_left_does_not_count(parlour, rows):
     assert answer["is_complete"] and daemon.post("/api/sessions").status_code == 201
 
 
+@pytest.mark.parametrize("guest", [True, False])
+def test_a_closing_socket_takes_nothing_from_another(parlour, rows, guest):
+    """Two tabs, or a telephone that came back before its old socket was given up."""
+    rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
+    daemon = parlour(guest="on", sessions_per_user="3")
+    user = daemon.register()
+
+    def opened(path):
+        return daemon.ws(path, protocols=()) if guest else user.ws(path, native=False)
+
+    first = opened("/ws/anything")
+    number = first.expect("message")["session_id"]
+    with opened(f"/ws/{number}") as second:
+        assert second.expect("message")["session_id"] == number
+        first.close()
+        second.send(message="Ann")
+        assert second.expect("message")["data_collected"]["name"] is True
+        assert rows(f"SELECT left_at FROM sessions WHERE id = '{number}'") == [(None,)], "somebody is there"
+    if guest:
+        wait_for(lambda: rows(f"SELECT left_at FROM sessions WHERE id = '{number}'")[0][0])
+
+
+def test_sockets_do_not_get_round_the_limit_of_guests(parlour, rows):
+    rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
+    daemon = parlour(guest="on", sessions_per_user="3")
+    kept = []
+    for _ in range(3):
+        old = daemon.ws("/ws/x", protocols=())
+        number = old.expect("message")["session_id"]
+        old.send(message="Ann")
+        old.expect("message")
+        kept.append(daemon.ws(f"/ws/{number}", protocols=()))
+        kept[-1].expect("message")
+        old.close()
+    with daemon.ws("/ws/x", protocols=()) as fourth:
+        assert fourth.expect("error")["code"] == "session_limit"
+    for sock in kept:
+        sock.close()
+
+
 # ---- streams ----
 
 def events(response):

@@ -2,6 +2,7 @@
 """What a socket may do before it is let in, and how often it may do the rest."""
 
 import json
+import threading
 import time
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 
 import cluster
 import wire
+from parlour import wait_for
 
 
 def topic(room):
@@ -142,3 +144,47 @@ def test_what_comes_before_auth_counts(parlour):
         assert 1 <= got.pop("unknown_type") <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
         sock.send("message", content="messages count by themselves")
         sock.expect("message")
+
+
+# ---- login sessions that end meanwhile ----
+
+def test_a_login_that_ends_during_the_handshake(shared, pg, database):
+    """The room's head hangs, the user logs out, the head comes: no socket."""
+    user = shared.register()
+    room = user.room()["id"]
+    refused = []
+
+    def shake():
+        try:
+            refused.append(user.ws(f"/ws/chat/{room}", native=False).wait_closed())
+        except wire.Refused as why:
+            refused.append(why.status)
+
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
+        lock.execute("LOCK TABLE rooms")
+        hand = threading.Thread(target=shake)
+        hand.start()
+        wait_for(lambda: lock.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()[0])
+        assert shared.once("POST", "/api/auth/logout", headers=user.auth).status_code == 204
+        lock.rollback()
+    hand.join(20)
+    assert refused in ([401], [4410])
+
+
+@pytest.mark.parametrize("frame", ['{"type":"query","query":7}', '{"type":"zzz"}', '{"type":"query","query":"x","id":5}',
+                                   '{"type":"auth","token":"x.y.z"}'])
+def test_refused_questions_count(parlour, frame):
+    daemon = parlour(rate_read="5/s burst 20")
+    user = daemon.register()
+    with user.ws("/ws/chat/me", native=False) as sock:
+        sock.expect("system")
+        for _ in range(200):
+            sock.send_text(frame)
+        seen = []
+        try:
+            while not seen or seen[-1].get("code") != "rate_limited":
+                seen.append(sock.recv(5))
+        except wire.Closed as why:
+            assert why.code == 4401 and "auth" in frame, "a bad token ends the socket"
+            return
+        assert len(seen) <= 25, "beyond the limit one word a second"
