@@ -133,7 +133,9 @@ DECLARE
 		WHEN 'feedback' THEN 'SELECT f.id FROM feedback f WHERE f.user_id = $1'
 		WHEN 'requests' THEN 'SELECT -r.number AS id FROM feedback_requests r WHERE '
 			|| CASE WHEN p_asked THEN 'r.asked_id' ELSE 'r.asker_id' END || ' = $1 AND ($3 IS NULL OR r.status = $3)'
-		WHEN 'knowledge' THEN 'SELECT d.id FROM knowledge_documents d' END;
+		WHEN 'knowledge' THEN 'SELECT d.id FROM knowledge_documents d'
+		WHEN 'logins' THEN 'SELECT -l.id AS id FROM login_sessions l WHERE l.user_id = $1 AND l.ended_at IS NULL '
+			|| 'AND l.expires_at > now()' END;
 BEGIN
 	RETURN QUERY EXECUTE 'WITH l AS (' || v_ids || ') SELECT (SELECT count(*) FROM l), CASE WHEN $4 = 0 THEN 0 ELSE '
 		|| '(SELECT l.id FROM l ORDER BY l.id OFFSET greatest($4 - 1, 0) LIMIT 1) END'

@@ -8,6 +8,7 @@
 #include "db/repo_user.h"
 
 #define AGENT_BYTES 512
+#define LOGINS_MAX 200		/* of one list */
 
 static struct pl_str access_word(int access)
 {
@@ -182,12 +183,18 @@ static void reply_logins(void *arg, const struct login_list *list, const struct 
 			.address = l->address, .user_agent = l->user_agent,
 			.current = l->id == call->req->task->who.login_id };
 	}
+	if (list->more)
+		call_link_next(call, "before=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
 	call_reply_list(call, &shape_login_session_out, items, list->count);
 }
 
 void api_logins(struct call *call)
 {
-	repo_login_list(call->svc->db, call->req->task, call->req->task->who.user_id, reply_logins, call);
+	const struct login_sessions_query *q = call->query;
+
+	repo_login_list(call->svc->db, call->req->task, call->req->task->who.user_id,
+	    q->before == SHAPE_NONE ? 0 : q->before, q->limit == SHAPE_NONE ? LOGINS_MAX : (int)q->limit, reply_logins,
+	    call);
 }
 
 void api_login_end(struct call *call)

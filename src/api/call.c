@@ -2,12 +2,16 @@
 /*
  * How handlers answer, and what is kept of an answered request (trace, access log, counters).
  */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "api/call.h"
 #include "clock.h"
 #include "db/repo_user.h"
 #include "log.h"
+
+#define UUID_DIGITS 32
+#define UUID_MAX 64		/* characters that may hold them */
 
 bool call_id(struct call *call, int index, int64_t *id_r)
 {
@@ -138,6 +142,34 @@ static const char *method_name(enum req_method method)
 	return names[__builtin_ctz(method)];
 }
 
+/* One character of the target, escaped or not; how many bytes it takes. */
+static size_t unescape(struct pl_str target, size_t at, char *c_r)
+{
+	if (target.ptr[at] == '%' && at + 2 < target.len && pl_unhex(pl_strn(target.ptr + at + 1, 2), c_r, 1))
+		return 3;
+	*c_r = target.ptr[at];
+	return 1;
+}
+
+/* The 32 digits of a UUID from here on, whatever dashes are between them: where the 8th and the last one end. */
+static bool is_uuid(struct pl_str target, size_t at, size_t *eighth_r, size_t *end_r)
+{
+	int digits = 0;
+	char c;
+
+	for (int n = 0; n < UUID_MAX && at < target.len && digits < UUID_DIGITS; n++) {
+		at += unescape(target, at, &c);
+		if (isxdigit((unsigned char)c))
+			digits++;
+		else if (c != '-' || digits == 0)
+			return false;
+		if (digits == 8 && c != '-')
+			*eighth_r = at;
+	}
+	*end_r = at;
+	return digits == UUID_DIGITS;
+}
+
 /*
  * A guest's session id is a credential: of what looks like one, wherever it stands and however it is escaped, the log
  * gets the first 8 characters.
@@ -145,24 +177,13 @@ static const char *method_name(enum req_method method)
 static const char *log_target(struct pl_pool *pool, struct pl_str target)
 {
 	struct pl_buf out = PL_BUF(pool);
-	size_t at = 0, ends[PL_UUID_LEN];
+	size_t at = 0, eighth = 0, end;
 
 	while (at < target.len) {
-		char text[PL_UUID_LEN];
-		size_t from = at, n = 0;
-
-		while (n < PL_UUID_LEN && from < target.len) {
-			if (target.ptr[from] == '%' && from + 2 < target.len &&
-			    pl_unhex(pl_strn(target.ptr + from + 1, 2), &text[n], 1))
-				from += 3;
-			else
-				text[n] = target.ptr[from++];
-			ends[n++] = from;
-		}
-		if (n == PL_UUID_LEN && pl_uuid_ok(pl_strn(text, n))) {
-			pl_buf_add(&out, target.ptr + at, ends[7] - at);
+		if (is_uuid(target, at, &eighth, &end)) {
+			pl_buf_add(&out, target.ptr + at, eighth - at);
 			pl_buf_adds(&out, "...");
-			at = from;
+			at = end;
 		} else {
 			pl_buf_addc(&out, target.ptr[at++]);
 		}

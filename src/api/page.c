@@ -18,6 +18,7 @@ static const struct { const char *path; enum list_of list; } lists[] = {
 	{ "/api/feedback", LIST_FEEDBACK },
 	{ "/api/feedback-requests", LIST_REQUESTS },
 	{ "/api/knowledge", LIST_KNOWLEDGE },
+	{ "/api/auth/sessions", LIST_LOGINS },
 };
 
 /* A field of the query; NULL: its shape has none of that name. */

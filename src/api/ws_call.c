@@ -33,11 +33,14 @@ static bool is_word(struct pl_str key)
 	return key.len > 0;
 }
 
-/* The server's own members: what a client puts there is dropped. "id" belongs to native sockets' direct answers. */
-static bool is_ours(const struct ws_client *client, struct pl_str key)
+/*
+ * The server's own members: what a client puts there is dropped. "id" belongs to direct answers on native sockets,
+ * wherever the sender is.
+ */
+static bool is_ours(struct pl_str key)
 {
-	static const char *const ours[] = { "from", "user_id", "username", "topic" };
-	bool found = client->dialect == &ws_native && pl_str_is(key, "id");
+	static const char *const ours[] = { "id", "from", "user_id", "username", "topic" };
+	bool found = false;
 
 	for (size_t i = 0; i < PL_COUNT(ours); i++)
 		found = found || pl_str_is(key, ours[i]);
@@ -52,7 +55,7 @@ static bool rewrite(const struct ws_client *client, const struct signaling_peer 
 
 	pl_jw_object(&w);
 	for (const struct pl_jval *v = frame->first; v != NULL; v = v->next) {
-		if (is_ours(client, v->key))
+		if (is_ours(v->key))
 			continue;
 		if (!is_word(v->key))
 			return false;
@@ -211,8 +214,7 @@ void ws_call_open(struct ws_frame *f, int64_t room_id)
 		ws_frame_fail_field(f, "topic", "is one too many: a socket may be in 16 calls");
 		return;
 	}
-	if (call != NULL)
-		drop(call);		/* again: another peer */
+	ws_call_close(f->client, room_id);	/* again: another peer */
 	call = pl_new(sizeof(*call));
 	*call = (struct ws_call){ .peer = { .deliver = on_deliver, .owner = call }, .client = f->client,
 		.room_id = room_id, .opening = o, .next = f->client->calls };
@@ -223,12 +225,16 @@ void ws_call_open(struct ws_frame *f, int64_t room_id)
 	repo_room_get(f->client->svc->db, f->task, room_id, f->client->who.user_id, false, on_room, o);
 }
 
+/* Whoever asked for it and has no answer yet gets one. */
 void ws_call_close(struct ws_client *client, int64_t room_id)
 {
 	struct ws_call *call = find(client, room_id);
 
-	if (call != NULL)
-		drop(call);
+	if (call == NULL)
+		return;
+	if (call->opening != NULL)
+		ws_frame_fail(call->opening->frame, &(struct pl_err){ .code = PL_E_CANCELLED });
+	drop(call);
 }
 
 void ws_call_close_all(struct ws_client *client)

@@ -359,10 +359,16 @@ void ws_watch_open(struct ws_frame *f, struct pl_str id)
 	watch_read(watch, f, since);
 }
 
+/* Whoever asked for it and has no answer yet gets one. */
 void ws_watch_close(struct ws_client *client, struct pl_str id)
 {
 	struct ws_watch *watch = find(client, id);
+	struct reading *r = watch != NULL ? watch->reading : NULL;
 
+	if (r != NULL && r->frame != NULL) {
+		ws_frame_fail(r->frame, &(struct pl_err){ .code = PL_E_CANCELLED });
+		r->frame = NULL;
+	}
 	if (watch != NULL)
 		drop(watch);
 }

@@ -4,6 +4,8 @@
  */
 #include "ctl/ctl_price.h"
 
+#include <stdlib.h>
+
 #include "db/db_import.h"
 
 #define ANY_UPSTREAM "*"
@@ -23,19 +25,43 @@ static bool is_price(const char *text)
 	return text[whole + (part > 0 ? part + 1 : 0)] == '\0';
 }
 
+/* A day of the calendar, in the years 1 to 9999. */
 static bool is_day(const char *text)
 {
 	static const char form[] = "0000-00-00";
-	bool good = strlen(text) == sizeof(form) - 1;
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool good = strlen(text) == sizeof(form) - 1, leap;
+	int year, month, day;
 
 	for (size_t i = 0; good && form[i] != '\0'; i++)
 		good = form[i] == '0' ? text[i] >= '0' && text[i] <= '9' : text[i] == form[i];
-	return good;
+	if (!good)
+		return false;
+	year = atoi(text);
+	month = atoi(text + 5);
+	day = atoi(text + 8);
+	leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+	return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1] + (month == 2 && leap);
 }
 
 static bool is_name(const char *text, size_t max)
 {
 	return text[0] != '\0' && strlen(text) <= max && pl_utf8_ok(text, strlen(text));
+}
+
+/* Names stand in lines of `list`: no control characters, those of C1 (U+0080 to U+009F) included. */
+static bool is_line(const char *text)
+{
+	bool good = true;
+
+	for (const unsigned char *c = (const unsigned char *)text; good && *c != '\0'; c++)
+		good = *c >= ' ' && *c != 127 && !(c[0] == 0xc2 && c[1] < 0xa0);
+	return good;
+}
+
+static const char *price_upstream(const struct ctl_price_opts *opts)
+{
+	return opts->upstream != NULL ? opts->upstream : ANY_UPSTREAM;
 }
 
 /* NULL, or what is wrong. */
@@ -52,7 +78,9 @@ static const char *wrong(const struct ctl_price_opts *opts, int words)
 	if (opts->upstream != NULL && strcmp(opts->upstream, "local") == 0)
 		return "the built-in responder, local, costs nothing";
 	if (opts->from != NULL && (words == 1 || !is_day(opts->from)))
-		return "--from is a day such as 2026-11-20, with set and remove";
+		return "--from is a day of the calendar such as 2026-11-20, with set and remove";
+	if (strcmp(verb, "set") == 0 && (!is_line(opts->argv[1]) || !is_line(price_upstream(opts))))
+		return "names of models and upstreams have no control characters";
 	if (strcmp(verb, "set") == 0 && (!is_price(opts->argv[2]) || !is_price(opts->argv[3])))
 		return "PROMPT and COMPLETION are US dollars per million tokens, such as 3 or 0.15";
 	return NULL;
@@ -70,8 +98,7 @@ static int words_of(const char *verb)
 static bool run(struct db_import *db, const struct ctl_price_opts *opts, int words, struct pl_pool *pool,
     const char **text_r, char why[512])
 {
-	struct import_price price = { .upstream = opts->upstream != NULL ? opts->upstream : ANY_UPSTREAM,
-		.from = opts->from };
+	struct import_price price = { .upstream = price_upstream(opts), .from = opts->from };
 
 	if (words > 1)
 		price.model = opts->argv[1];

@@ -22,7 +22,8 @@ static void on_place(struct pgcall *call, const PGresult *res, const struct pl_e
 void repo_list_place(struct db *db, struct pl_task *task, const struct list_ask *ask, repo_list_place_fn *done,
     void *arg)
 {
-	static const char *const words[] = { "roles", "rooms", "members", "feedback", "requests", "knowledge" };
+	static const char *const words[] = { "roles", "rooms", "members", "feedback", "requests", "knowledge",
+		"logins" };
 	struct pgcall *call = pgcall_new(db, task, S_LIST_PLACE, on_place, (pgcall_done_fn *)done, arg);
 
 	pgcall_cstr(call, words[ask->list]);

@@ -7,7 +7,7 @@
 
 #include "db/db.h"
 
-enum list_of { LIST_ROLES, LIST_ROOMS, LIST_MEMBERS, LIST_FEEDBACK, LIST_REQUESTS, LIST_KNOWLEDGE };
+enum list_of { LIST_ROLES, LIST_ROOMS, LIST_MEMBERS, LIST_FEEDBACK, LIST_REQUESTS, LIST_KNOWLEDGE, LIST_LOGINS };
 
 struct list_ask {
 	enum list_of list;

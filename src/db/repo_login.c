@@ -93,14 +93,11 @@ void repo_login_seen(
 	pgcall_start(call);
 }
 
-static void on_logins(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void give_logins(struct pgcall *call, const PGresult *res, struct login_list list, const struct pl_err *err)
 {
-	struct login_list list = { .count = 0 };
-
 	if (err == NULL) {
 		struct login *logins;
 
-		list.count = PQntuples(res);
 		logins = pl_alloc(call->task->pool, (size_t)list.count * sizeof(*logins));
 		for (int i = 0; i < list.count; i++) {
 			struct pgrow row = pgrow_at(res, i, call->task->pool);
@@ -113,17 +110,35 @@ static void on_logins(struct pgcall *call, const PGresult *res, const struct pl_
 		DONE(repo_login_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, repo_login_list_fn *done, void *arg)
+static void on_logins(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct login_list list = { .count = 0 };
+
+	if (err == NULL)
+		list.count = repo_rows(call, res, &list.more);
+	give_logins(call, res, list, err);
+}
+
+static void on_ended_logins(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	give_logins(call, res, (struct login_list){ .count = err == NULL ? PQntuples(res) : 0 }, err);
+}
+
+void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t before, int limit,
+    repo_login_list_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_LOGIN_LIST, on_logins, (pgcall_done_fn *)done, arg);
 
+	repo_keep_limit(call, limit);
 	pgcall_i64(call, user_id);
+	pgcall_i64(call, before);
+	pgcall_i32(call, limit);
 	pgcall_start(call);
 }
 
 void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_us, repo_login_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_LOGIN_ENDED, on_logins, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_LOGIN_ENDED, on_ended_logins, (pgcall_done_fn *)done, arg);
 
 	pgcall_time(call, since_us > 0 ? since_us : 1);
 	pgcall_start(call);

@@ -16,7 +16,7 @@ struct login {
 	struct pl_str user_agent, address, end_reason;	/* absent when none */
 	int64_t created_us, last_used_us, expires_us, ended_us;
 };
-struct login_list { const struct login *rows; int count; };
+struct login_list { const struct login *rows; int count; bool more; };
 typedef void (repo_login_fn)(void *arg, const struct login *login, const struct pl_err *err);
 typedef void (repo_login_list_fn)(void *arg, const struct login_list *list, const struct pl_err *err);
 
@@ -50,8 +50,9 @@ enum logout_scope { LOGOUT_THIS, LOGOUT_OTHERS, LOGOUT_ALL };
 /* Ends one's own: this one, all but this one, or all. `reason` is for people ("logout"). None matched: empty list. */
 void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_t login_id, enum logout_scope scope,
     const char *reason, repo_ended_fn *done, void *arg);
-/* The user's live ones, newest first. */
-void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, repo_login_list_fn *done, void *arg);
+/* The user's live ones, newest first; before > 0: with a smaller id. At most `limit` of them. */
+void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t before, int limit,
+    repo_login_list_fn *done, void *arg);
 /* Alive (not ended, not expired, user not disabled)? Else PL_E_REVOKED. For when the revocation table was full. */
 void repo_login_check(struct db *db, struct pl_task *task, int64_t login_id, db_done_fn *done, void *arg);
 /* All that ended at or after `since_us` (id and ended_us filled): fills the revocation table at start. */

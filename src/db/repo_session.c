@@ -12,16 +12,18 @@ static const char *const state_words[] = { "open", "ended", "expired", NULL };
 
 static void read_slots(struct pgrow *row, struct session *s)
 {
-	int names_count, values_count, tries_count, collected_count;
+	int names_count, values_count, sealed_count, tries_count, collected_count;
 	const struct pl_str *names = pgrow_texts(row, &names_count), *values = pgrow_texts(row, &values_count);
+	const struct pl_str *sealed = pgrow_texts(row, &sealed_count);
 	const int64_t *tries = pgrow_i64s(row, &tries_count), *collected = pgrow_i64s(row, &collected_count);
 
-	PL_BUG(names_count != values_count || names_count != tries_count || names_count != collected_count);
+	PL_BUG(names_count != values_count || names_count != sealed_count || names_count != tries_count ||
+	    names_count != collected_count);
 	s->slots_count = names_count;
 	s->slots = pl_alloc(row->pool, ((size_t)names_count + 1) * sizeof(*s->slots));
 	for (int i = 0; i < names_count; i++)
-		s->slots[i] = (struct session_slot){ .name = names[i], .value = values[i], .tries = (int)tries[i],
-			.collected = collected[i] != 0 };
+		s->slots[i] = (struct session_slot){ .name = names[i], .value = values[i], .sealed = sealed[i],
+			.tries = (int)tries[i], .collected = collected[i] != 0 };
 }
 
 static void read_session(struct pgrow *row, struct session *s)

@@ -13,8 +13,8 @@
 enum session_kind { SESSION_CHAT, SESSION_GUIDED, SESSION_USAGE };
 enum session_state { SESSION_OPEN, SESSION_ENDED, SESSION_EXPIRED };
 
-/* What a form has collected: value "" for sealed ones. */
-struct session_slot { struct pl_str name, value; int tries; bool collected; };
+/* What a form has collected: value "" for sealed ones; sealed in hex digits, "" for others. */
+struct session_slot { struct pl_str name, value, sealed; int tries; bool collected; };
 
 struct session {
 	struct pl_str id;			/* UUID */

@@ -61,6 +61,7 @@ int form_slot_find(const struct form *form, struct pl_str name);	/* -1: none */
 /* What is known before a message. */
 struct form_state {
 	bool filled[FORM_SLOTS_MAX];
+	struct pl_str secret[FORM_SLOTS_MAX];	/* values of sensitive slots; absent: not filled, or not to be opened */
 	int tries[FORM_SLOTS_MAX];
 	int requested;			/* -1: none */
 	enum form_over over;
@@ -98,7 +99,10 @@ void form_finish(const struct form *form, const struct form_state *state, struct
  */
 struct pl_str form_reply(const struct form *form, struct pl_pool *pool, const struct form_state *state,
     const struct form_step *step);
-/* The message as it may be stored: sensitive parts are replaced by their label. */
+/*
+ * The message as it may be stored: sensitive parts are replaced by their label, also what was given before and is said
+ * again.
+ */
 struct pl_str form_mask(const struct form *form, struct pl_pool *pool, const struct form_state *state,
     const struct form_step *step, struct pl_str text);
 /* One of the greetings; pick is any number. */

@@ -6,6 +6,25 @@
 #include "svc/lead.h"
 #include "svc/session_job.h"
 
+/* What a sealed value is bound to. */
+static struct pl_str seal_context(struct session_job *job, int slot)
+{
+	return pl_str(pl_sprintf(job->task->pool, "session:%s:%s", job->id, job->form->slots[slot].name));
+}
+
+/* The value of a sensitive slot, so that it is known when it is said again; absent: its key is gone. */
+static struct pl_str secret_of(struct session_job *job, int slot, struct pl_str hex)
+{
+	struct pl_pool *pool = job->task->pool;
+	char *sealed = pl_alloc(pool, hex.len / 2 + 1);
+	struct pl_str plain;
+
+	if (hex.len == 0 || !pl_unhex(hex, sealed, hex.len / 2) || !pl_unseal(pool, &job->config->seal_ring,
+	    seal_context(job, slot), pl_strn(sealed, hex.len / 2), &plain))
+		return PL_STR_NONE;
+	return plain;
+}
+
 static void read_over(struct session_job *job, const struct session *session)
 {
 	job->state.over = pl_str_is(session->form_over, "cancelled") ? FORM_CANCELLED :
@@ -28,6 +47,8 @@ void session_form_read(struct session_job *job, const struct session *session)
 			continue;
 		job->state.filled[slot] = session->slots[i].collected;
 		job->state.tries[slot] = session->slots[i].tries;
+		if (job->form->slots[slot].s->sensitive)
+			job->state.secret[slot] = secret_of(job, slot, session->slots[i].sealed);
 		job->values[slot] = pl_str_dup(job->task->pool, session->slots[i].value);
 	}
 	form_take(job->form, job->task->pool, &job->state, job->message, &job->step);
@@ -49,8 +70,7 @@ static void write_slot(struct session_job *job, struct pl_jw *w, int i)
 	pl_jw_ki64(w, "tries", job->step.tries[i]);
 	pl_jw_kbool(w, "collected", taken);
 	if (taken && slot->s->sensitive) {
-		struct pl_str context = pl_str(pl_sprintf(pool, "session:%s:%s", job->id, slot->name));
-		struct pl_str sealed = pl_seal(pool, &job->config->seal_ring, context, job->step.value[i]);
+		struct pl_str sealed = pl_seal(pool, &job->config->seal_ring, seal_context(job, i), job->step.value[i]);
 		char *hex = pl_alloc(pool, sealed.len * 2 + 1);
 
 		pl_hex(sealed.ptr, sealed.len, hex);

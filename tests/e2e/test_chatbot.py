@@ -164,6 +164,23 @@ def test_sealed_is_nowhere(parlour, rows):
     assert said(rows, ident)[0][1] == "My name is Jane Doe, jane42@doe.io, and I earn [income] dollars"
 
 
+def test_sealed_is_masked_when_it_is_said_again(parlour, rows):
+    daemon = parlour(guest="on", sessions_per_user="1000", log_level="debug", access_log="-")
+    for value in ("987654321", "987 654 321", "987,654,321"):
+        ident = chat(daemon, f"My name is Jane Doe, jane42@doe.io, my income is {value}")["session_id"]
+        for again in (f"so {value} is what I said", "again 987654321 and 987 654 321 in 2020", "987654.321k and 987.654321 million"):
+            chat(daemon, again, ident)
+        assert [content for author, content, _ in said(rows, ident) if author == "user"][1:] == [
+            "so [income] is what I said", "again [income] and [income] in 2020", "[income] and [income]"], value
+        assert rows(f"SELECT 1 FROM session_slots t WHERE session_id = '{ident}' AND t::text LIKE '%654321%'") == []
+    ident = chat(daemon, "My name is Jane Doe, jane42@doe.io, my income is 987.65 million")["session_id"]
+    chat(daemon, "is 987650000 much?", ident)
+    assert [content for author, content, _ in said(rows, ident) if author == "user"] == [
+        "My name is Jane Doe, jane42@doe.io, my income is [income]", "is [income] much?"]
+    assert rows("SELECT 1 FROM session_messages m WHERE m.content ~ '987.?65'") == []
+    assert "987654321" not in daemon.log_text() and "987650000" not in daemon.log_text()
+
+
 # ---- the socket ----
 
 def test_socket_form_and_rest_share_a_session(guests):

@@ -181,7 +181,9 @@ def test_list_and_remove(daemon, rows):
     [], ["set"], ["set", "m", "1"], ["set", "m", "1", "2", "3"], ["set", "m", "-1", "2"], ["set", "m", "1", "x"], ["set", "", "1", "2"],
     ["set", "m", "1.", "2"], ["set", "m", ".5", "2"], ["set", "m", "1e3", "2"], ["set", "m", "1", "1234567"],
     ["set", "m", "1", "2", "--from", "yesterday"], ["set", "m", "1", "2", "--upstream", "local"], ["list", "--upstream", "x"],
-    ["show"], ["remove"]])
+    ["set", "m", "1", "2", "--from", "9999-99-99"], ["set", "m", "1", "2", "--from", "2026-02-29"],
+    ["set", "m", "1", "2", "--from", "0000-01-01"], ["set", "m\nlevel=error", "1", "2"], ["set", "m\x7f", "1", "2"],
+    ["set", "m\u0085", "1", "2"], ["set", "m", "1", "2", "--upstream", "a\tb"], ["show"], ["remove"]])
 def test_wrong_words(daemon, rows, words):
     done = price(daemon, *(["--", *words] if "-1" in words else words), check=False)
     assert done.returncode == 64 and done.stderr.startswith("parlourctl: "), done
@@ -190,4 +192,8 @@ def test_wrong_words(daemon, rows, words):
 
 def test_a_day_that_there_is_not(daemon):
     done = price(daemon, "set", "m", "1", "2", "--from", "2026-02-30", check=False)
-    assert done.returncode == 70 and "2026-02-30" in done.stderr
+    assert done.returncode == 64 and "--from is a day of the calendar" in done.stderr
+    assert price(daemon, "set", "leap", "1", "2", "--from", "2024-02-29").returncode == 0
+    assert price(daemon, "remove", "leap").stdout == "1 removed\n"
+    done = price(daemon, "set", "a\nb", "1", "2", check=False)
+    assert done.returncode == 64 and "no control characters" in done.stderr

@@ -71,3 +71,26 @@ def test_pages_tell_strangers_nothing(full, shared):
     assert shared.register().get(f"/api/rooms/{private}/members?page=1").status_code == 404
     assert user.get(f"/api/rooms/{private}/members?page=1").json()["total"] == 1
     assert user.get("/api/rooms/x/members?page=1").status_code == 404
+
+
+def test_all_login_sessions_are_listed(shared, rows):
+    user = shared.register()
+    rows(f"INSERT INTO login_sessions (user_id, expires_at) SELECT {user.id}, now() + interval '1 day' "
+         "FROM generate_series(1, 450)")
+    rows(f"INSERT INTO login_sessions (user_id, expires_at, ended_at) SELECT {user.id}, now() + interval '1 day', now() "
+         "FROM generate_series(1, 9)")
+    alive = [i for i, in rows(f"SELECT id FROM login_sessions WHERE user_id = {user.id} AND ended_at IS NULL ORDER BY id DESC")]
+    assert len(alive) == 451
+    for size in (200, 70):
+        items, address = [], f"/api/auth/sessions?page_size={size}"
+        while address:
+            page = user.get(address).json()
+            assert page["total"] == 451 and len(page["items"]) <= size
+            items += page["items"]
+            address = page["next"]
+        assert [i["id"] for i in items] == alive
+    first = user.get("/api/auth/sessions")
+    assert [i["id"] for i in first.json()] == alive[:200]
+    second = user.get(first.links["next"]["url"])
+    assert [i["id"] for i in second.json()] == alive[200:400]
+    assert user.delete(f"/api/auth/sessions/{alive[-1]}").status_code in (204, 404)

@@ -280,7 +280,12 @@ def test_log_keeps_eight_characters(parlour):
     escaped = "%" + format(ord(ident[0]), "x") + ident[1:]
     assert daemon.get(f"/api/sessions/{escaped}?session={ident}&x=2").status_code == 200
     daemon.wait_log(rf"{ident[1:8]}\.\.\.\?session={ident[:8]}\.\.\.&x=2")
+    plain = ident.replace("-", "")
+    for n, spelled in enumerate((plain, plain.upper(), plain[:12] + "-" + plain[12:], "%" + format(ord(plain[0]), "x") + plain[1:])):
+        assert daemon.get(f"/api/sessions/{spelled}?spelled={n}").status_code == 404
+        daemon.wait_log(rf"\.\.\.\?spelled={n}")
     assert ident not in daemon.log_text() and ident[1:] not in daemon.log_text()
+    assert plain[9:] not in daemon.log_text().lower().replace("-", "")
 
 
 # ---- limits of asking ----

@@ -58,6 +58,24 @@ def test_each_subscribe_is_answered(ann):
         sock.expect("message")
 
 
+@pytest.mark.parametrize("kind", ["session", "call"])
+def test_each_subscribe_of_other_topics_is_answered(ann, kind):
+    room = ann.room()["id"]
+    name = f"call:{room}" if kind == "call" else "session:" + ann.post("/api/sessions", {"kind": "chat"}).json()["id"]
+    frame = wire.pack_frame
+    with ann.ws() as sock:
+        for _ in range(5):
+            marks = ["s0", "s1", "s2"]
+            raw = b"".join(frame(wire.TEXT, json.dumps({"type": "subscribe", "topic": name, "id": m}).encode()) for m in marks)
+            raw += frame(wire.TEXT, json.dumps({"type": "unsubscribe", "topic": name, "id": "u"}).encode())
+            sock.send_raw(raw + frame(wire.TEXT, json.dumps({"type": "subscribe", "topic": name, "id": "last"}).encode()))
+            answers = [sock.expect("subscribed", "error", id=mark) for mark in marks]
+            assert all(a["type"] == "subscribed" or a["code"] == "cancelled" for a in answers)
+            assert sock.expect("unsubscribed", id="u") and sock.expect("subscribed", id="last")
+        sock.ping_pong()
+        assert not [f for f in sock.inbox if f.get("id") in ("s0", "s1", "s2", "u", "last")], "one answer each"
+
+
 def test_what_is_not_there_cannot_be_read(ann, bob):
     room = ann.room()["id"]
     with ann.ws() as a, bob.ws() as b:

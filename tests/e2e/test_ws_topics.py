@@ -276,8 +276,9 @@ def test_a_call_across_workers_and_dialects(daemon, ann):
     for n in range(10):
         a.send("candidate", topic=topic, to=other["peer"], candidate=n)
     assert [b.expect("candidate")["candidate"] for _ in range(10)] == list(range(10))
-    old.send("join", topic="call:1", **{"from": "me"})
+    old.send("join", topic="call:1", id="spoof", **{"from": "me"})
     third = a.expect("join")
+    assert "id" not in third, "id is the mark of direct answers"
     assert third["topic"] == topic and third["user_id"] == cyd.id and b.expect("join")["from"] == third["from"]
     a.send("offer", topic=topic, to=third["from"], sdp="x")
     assert old.expect("offer") == {"type": "offer", "to": third["from"], "sdp": "x", "from": head["peer"], "user_id": ann.id,

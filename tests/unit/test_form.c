@@ -237,6 +237,80 @@ START_TEST(test_mask)
 }
 END_TEST
 
+/* What was given before and is said again, however it is written. */
+START_TEST(test_mask_again)
+{
+	static const struct { const char *secret, *text, *masked; } cases[] = {
+		{ "987654321", "so 987654321 is it", "so [income] is it" },
+		{ "987654321", "987,654,321 987.654.321 987 654 321", "[income] [income] [income]" },
+		{ "987654321", "in 2020 987 654 321, 12", "in 2020 [income], 12" },
+		{ "987654321", "987'654'321; 987_654_321; 987\u00a0654\u202f321", "[income]; [income]; [income]" },
+		{ "987654321", "987654321.00, 987.654321 million, 987654.321k", "[income], [income], [income]" },
+		{ "987654321", "1987654321 98765432 9876543210", "1987654321 98765432 9876543210" },
+		{ "987654321", "mail 987654321@b.org", "mail 987654321@b.org" },
+		{ "987654000", "987654k, 987654 thousand, $987654-thousand", "[income], [income], $[income]" },
+		{ "987650000", "987.65 million or 987,65 Mio", "[income] or [income]" },
+		{ "200000", "2 hundred thousand", "[income]" }, { "80000", "8 of 80 in 0.8", "8 of 80 in 0.8" },
+		{ "80000", "080000 80 k 80000 m", "[income] [income] [income]" },
+		{ "0", "0 or 0.5", "[income] or [income]" }, { NULL, "987654321", "987654321" },
+		{ "987654321", "9999999999999999999999999999999999999999", "9999999999999999999999999999999999999999" },
+	};
+	static const struct { int asked; const char *text, *masked; } units[] = {
+		{ INCOME, "987.65 million", "[income]" }, { INCOME, "80 thousand a year", "[income] a year" },
+		{ INCOME, "80 K, 1.5M; 3 mio", "[income], [income]; [income]" },
+		{ INCOME, "80 men", "[income] men" }, { INCOME, "99999999999 billion", "[income]" },
+	};
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct form_state state = { .requested = -1, .filled = { true, true, true } };
+		struct form_step s = { .reopened = -1 };
+		struct pl_str masked;
+
+		if (cases[i].secret != NULL)
+			state.secret[INCOME] = pl_str(cases[i].secret);
+		masked = form_mask(contact, pool, &state, &s, pl_str(cases[i].text));
+		ck_assert_msg(pl_str_is(masked, cases[i].masked), "\"%s\": %.*s", cases[i].text, PL_FMT(masked));
+	}
+	for (size_t i = 0; i < PL_COUNT(units); i++) {
+		struct form_state state = { .requested = units[i].asked };
+		struct form_step s = step(&state, units[i].text, NULL);
+		struct pl_str masked = form_mask(contact, pool, &state, &s, pl_str(units[i].text));
+
+		ck_assert_msg(pl_str_is(masked, units[i].masked), "\"%s\": %.*s", units[i].text, PL_FMT(masked));
+	}
+}
+END_TEST
+
+/* Texts: without regard to case, as whole words. */
+START_TEST(test_mask_text_again)
+{
+	static const char file[] = "[slot code]\nlabel = code\nask = b\nsensitive = on\n";
+	static const struct { const char *secret, *text, *masked; } cases[] = {
+		{ "Blue Moon", "it is blue moon, BLUE  MOON!", "it is [code], [code]!" },
+		{ "Blue Moon", "blue moons", "blue moons" }, { "ann", "planning with Ann's", "planning with [code]'s" },
+		{ "#7+", "say #7+x", "say [code]x" }, { "Blue Moon", "blue moo", "blue moo" },
+	};
+	char path[] = "/tmp/parlour-form-XXXXXX", why[512];
+	int fd = mkstemp(path);
+	struct form *form;
+
+	ck_assert(fd >= 0 && write(fd, file, sizeof(file) - 1) == sizeof(file) - 1);
+	form = form_read(path, "x", why);
+	ck_assert_msg(form != NULL, "%s", why);
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct form_state state = { .requested = -1, .filled = { true },
+			.secret = { pl_str(cases[i].secret) } };
+		struct form_step s = { .reopened = -1 };
+		struct pl_str masked = form_mask(form, pool, &state, &s, pl_str(cases[i].text));
+
+		ck_assert_msg(pl_str_is(masked, cases[i].masked), "\"%s\": %.*s", cases[i].text, PL_FMT(masked));
+	}
+	form_release(&form);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 /* A model's findings pass the same checks, and must stand in the message. */
 START_TEST(test_model)
 {
@@ -311,6 +385,8 @@ Suite *suite_form(void)
 	tcase_add_test(tc, test_cancel);
 	tcase_add_test(tc, test_tries);
 	tcase_add_test(tc, test_mask);
+	tcase_add_test(tc, test_mask_again);
+	tcase_add_test(tc, test_mask_text_again);
 	tcase_add_test(tc, test_model);
 	tcase_add_test(tc, test_greeting);
 	tcase_add_test(tc, test_bad_files);
