@@ -218,6 +218,18 @@ void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_st
 	auth_end(a, err.code != PL_E_OK ? &err : NULL);
 }
 
+static void compat_auth_done(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	/* a good token is answered by nothing, a bad one by 4401 */
+	if (err != NULL)
+		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
+}
+
+void ws_compat_auth(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+{
+	ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), compat_auth_done, PL_STR_NONE);
+}
+
 /* ---- the socket ---- */
 
 static void on_opened(struct ws_conn *conn)

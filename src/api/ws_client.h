@@ -75,6 +75,8 @@ void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t
 /* Checks an `auth` frame's token; `done` runs at once or later with the client held. */
 void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_str token,
     void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err), struct pl_str id);
+/* {"type":"auth","token"} of the compatible sockets: closes with 4401 or 4410 when it is bad. */
+void ws_compat_auth(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame);
 
 /* ws_subs.c: what it listens to */
 struct hub_sub *ws_subs_find(struct ws_client *client, int64_t room_id);

@@ -223,12 +223,6 @@ static void on_ping(struct ws_client *client, struct pl_task *task, const struct
 	end(client, &w, &buf, PL_STR_NONE);
 }
 
-static void on_auth(struct ws_client *client, struct pl_str id, const struct pl_err *err)
-{
-	if (err != NULL)
-		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
-}
-
 static void query_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
 {
 	const struct pl_jval *type_value = pl_json_get(frame, "type");
@@ -236,7 +230,7 @@ static void query_frame(struct ws_client *client, struct pl_task *task, const st
 	struct pl_err err = { 0 };
 
 	if (pl_str_is(type, "auth")) {
-		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
+		ws_compat_auth(client, task, frame);
 		return;
 	}
 	if (!client->authed)

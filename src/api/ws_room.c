@@ -89,13 +89,6 @@ static void room_ready(struct ws_client *client, bool by_handshake)
 	pl_task_release(&task);
 }
 
-static void on_auth(struct ws_client *client, struct pl_str id, const struct pl_err *err)
-{
-	/* a good token is answered by nothing, a bad one by 4401 */
-	if (err != NULL)
-		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
-}
-
 static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)
 {
 	struct posting *p = arg;
@@ -142,7 +135,7 @@ static void room_frame(struct ws_client *client, struct pl_task *task, const str
 	struct pl_err err = { 0 };
 
 	if (pl_str_is(type, "auth")) {
-		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
+		ws_compat_auth(client, task, frame);
 		return;
 	}
 	if (!client->authed)

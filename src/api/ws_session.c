@@ -291,12 +291,6 @@ static bool enqueue(struct ws_client *client, struct pl_task *task, struct pl_st
 	return true;
 }
 
-static void on_auth(struct ws_client *client, struct pl_str id, const struct pl_err *err)
-{
-	if (err != NULL)
-		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
-}
-
 static void session_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
 {
 	const struct config *config = svc_config(client->svc);
@@ -305,7 +299,7 @@ static void session_frame(struct ws_client *client, struct pl_task *task, const 
 	struct pl_err err = { 0 };
 
 	if (pl_str_is(type, "auth")) {
-		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
+		ws_compat_auth(client, task, frame);
 		return;
 	}
 	if (!client->authed && !config->s.guest)

@@ -110,18 +110,12 @@ static void signaling_ready(struct ws_client *client, bool by_handshake)
 
 /* ---- frames ---- */
 
-static void on_auth(struct ws_client *client, struct pl_str id, const struct pl_err *err)
-{
-	if (err != NULL)
-		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
-}
-
 static void signaling_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
 {
 	struct pl_err err = { 0 };
 
 	if (pl_str_is(pl_json_str(pl_json_get(frame, "type")), "auth")) {
-		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
+		ws_compat_auth(client, task, frame);
 	} else if (!client->authed) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
 		ws_client_refuse(client, PL_STR_NONE, &err);

@@ -17,12 +17,6 @@ static void usage_ready(struct ws_client *client, bool by_handshake)
 	ws_feed_open(client, kind_of(client));
 }
 
-static void on_auth(struct ws_client *client, struct pl_str id, const struct pl_err *err)
-{
-	if (err != NULL)
-		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
-}
-
 static void send_pong(struct ws_client *client, struct pl_pool *pool)
 {
 	struct pl_buf buf = PL_BUF(pool);
@@ -41,7 +35,7 @@ static void usage_frame(struct ws_client *client, struct pl_task *task, const st
 	struct pl_err err = { 0 };
 
 	if (pl_str_is(type, "auth")) {
-		ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), on_auth, PL_STR_NONE);
+		ws_compat_auth(client, task, frame);
 	} else if (client->feeds[kind_of(client)] == NULL) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
 		ws_client_refuse(client, PL_STR_NONE, &err);

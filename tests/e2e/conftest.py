@@ -5,6 +5,7 @@ PARLOUR_BUILD names the build directory. With PARLOUR_TEST_URL the tests that ca
 use that one, and the others are skipped.
 """
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -182,3 +183,19 @@ def ann(shared):
 def bob(shared):
     """Another one."""
     return shared.register()
+
+
+@pytest.fixture
+def smtp():
+    """smtp(**how): a mail server (mail_peer.py), stopped after the test."""
+    from mail_peer import MailPeer  # pylint: disable=import-outside-toplevel
+    made = []
+
+    def make(**how):
+        made.append(MailPeer(**how).start())
+        return made[-1]
+
+    yield make
+    for one in made:
+        with contextlib.suppress(Exception):
+            one.stop()

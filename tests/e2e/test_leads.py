@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 import cluster
-from mail_peer import MailPeer
 from parlour import PLAIN, clean_env, free_port, wait_for
 
 TEAM = ("sales@example.net", "boss@example.net")
@@ -23,20 +22,6 @@ WHOLE = "My name is Jane Doe, my email is jane@doe.io and I make 987654 a year"
 @pytest.fixture(autouse=True)
 def empty_queue(rows):
     rows("DELETE FROM outbox")
-
-
-@pytest.fixture
-def smtp():
-    made = []
-
-    def make(**how):
-        made.append(MailPeer(**how).start())
-        return made[-1]
-
-    yield make
-    for one in made:
-        with contextlib.suppress(Exception):
-            one.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 """Mail: the queue, a real SMTP server with STARTTLS and AUTH, refusals, absences, and clerks that die."""
 
 import base64
-import contextlib
 import os
 import signal
 import socket
@@ -28,20 +27,6 @@ def tls(workdir):
 def empty_queue(rows):
     """What an earlier test left unsent is not sent to this test's server."""
     rows("DELETE FROM outbox")
-
-
-@pytest.fixture
-def smtp():
-    made = []
-
-    def make(**how):
-        made.append(MailPeer(**how).start())
-        return made[-1]
-
-    yield make
-    for one in made:
-        with contextlib.suppress(Exception):
-            one.stop()
 
 
 @pytest.fixture
