@@ -13,10 +13,10 @@ tally()
 	shift
 	counts=$(cat "$@" 2>/dev/null | awk -v result="$result" '
 		function number(word,   at) { return match($0, "[0-9]+ " word) ? substr($0, RSTART, RLENGTH) + 0 : 0 }
+		/^ +skipped$/ { f++; next }
 		seen[$0]++ { next }
-		/[0-9]+ (passed|failed|errors?).* in [0-9.]+s/ || /^[a-z]*:? ?[0-9]+ passed, [0-9]+ failed/ {
+		/[0-9]+ (passed|failed|skipped|errors?).* in [0-9.]+s/ || /^[a-z]*:? ?[0-9]+ passed, [0-9]+ failed/ {
 			p += number("passed"); f += number("failed") + number("error") + number("skipped") }
-		/^ +skipped$/ { f++ }
 		END { if (p + f == 0) p = (result == 0); if (result != 0 && f == 0) f = 1; print p + 0, f + 0 }')
 	passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 	say "      ${counts% *} passed, ${counts#* } failed"

@@ -10,8 +10,7 @@
 
 /*
  * fresh: do the work with task->once set, then finish, forget or release. Otherwise the stored reply; without one
- * (status
- * 0) the work is done and `made` is the id of what it made: build the reply from that, then finish.
+ * (status 0) the work is done and `made` is the id of what it made: build the reply from that, then finish.
  */
 struct idem_begun {
 	bool fresh, made_new;		/* made_new: it was not there before */

@@ -64,14 +64,3 @@ void repo_outbox_done(struct db *db, struct pl_task *task, struct pl_str id, enu
 	pgcall_i64(call, delay_us);
 	pgcall_start(call);
 }
-
-void repo_mail_queue(struct db *db, struct pl_task *task, struct pl_str to, struct pl_str subject, struct pl_str body,
-    db_done_fn *done, void *arg)
-{
-	struct pgcall *call = pgcall_new(db, task, S_MAIL_QUEUE, repo_on_done, (pgcall_done_fn *)done, arg);
-
-	pgcall_text(call, to);
-	pgcall_text(call, subject);
-	pgcall_text(call, body);
-	pgcall_start(call);
-}

@@ -29,8 +29,5 @@ enum outbox_result { OUTBOX_SENT, OUTBOX_RETRY, OUTBOX_FAILED };
 /* What became of a try; may be repeated. error absent: none. delay_us: until the next try. */
 void repo_outbox_done(struct db *db, struct pl_task *task, struct pl_str id, enum outbox_result result,
     struct pl_str error, int64_t delay_us, db_done_fn *done, void *arg);
-/* Queues a mail with its text. */
-void repo_mail_queue(struct db *db, struct pl_task *task, struct pl_str to, struct pl_str subject, struct pl_str body,
-    db_done_fn *done, void *arg);
 
 #endif

@@ -215,21 +215,9 @@ void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, s
 	pgcall_start(call);
 }
 
-static void on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	int64_t count = 0;
-
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		count = pgrow_i64(&row);
-	}
-	DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
-}
-
 void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSIONS_EXPIRE, on_count, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = pgcall_new(db, task, S_SESSIONS_EXPIRE, repo_on_count, (pgcall_done_fn *)done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);

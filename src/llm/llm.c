@@ -171,8 +171,3 @@ void llm_free(struct llm **llmp)
 	llm_lists_fini(llm);
 	pl_free(llm);
 }
-
-int llm_running(const struct llm *llm)
-{
-	return llm->running;
-}

@@ -84,9 +84,6 @@ struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm
     llm_done_fn *done, void *arg);
 /* Closes the upstream's connection at once; no more deltas; done comes with PL_E_CANCELLED from a later turn. */
 void llm_cancel(struct llm_call *call);
-/* Answers and lists that have not completed. */
-int llm_running(const struct llm *llm);
-
 const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, content_filter, other */
 
 /* models: sorted as configured or as the upstream lists them; borrowed during the call. count 0 with an error. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who answers, and stopping: consider_start -> consider_on_roles -> consider_on_room -> agent_start for each.
+ * Who answers, and stopping: agent_consider -> consider_on_roles -> consider_on_room -> agent_start for each.
  */
 #include "clock.h"
 #include "db/repo_room.h"

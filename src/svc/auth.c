@@ -40,7 +40,7 @@ static void flow_fail(struct flow *f, const struct pl_err *err)
 	f->done(f->arg, NULL, err);
 }
 
-/* Signs both tokens and completes. refresh_life_s: until the login session expires. */
+/* Signs both tokens and completes. refresh_until_s: when the login session expires. */
 static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64_t refresh_until_s)
 {
 	const struct settings *s = &f->config->s;

@@ -2,8 +2,8 @@
 /*
  * Rooms as live topics: who on this worker listens, in which position, and how events reach them in order.
  *
- *   committed message -> hub_publish() -> ring of this slot -> other workers' hub_on_ring()
- *                                      -> deliver here          -> deliver there
+ *   committed message -> hub_publish() -> ring of this slot -> on_ring() of other workers
+ *                                      -> deliver here      -> deliver there
  *
  * The ring is a hint, the log is the truth: a room delivers seq = last + 1; a lower one is dropped; a higher one is
  * held while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap, when a

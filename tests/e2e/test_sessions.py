@@ -291,20 +291,20 @@ def test_log_keeps_eight_characters(parlour):
 # ---- limits of asking ----
 
 def test_limit_per_session(parlour):
-    daemon = parlour(workers=2, rate_ask_session="10/min", rate_ask="30/min")
+    daemon = parlour(workers=2, rate_ask_session="10/h", rate_ask="30/h")
     user = daemon.register()
     one, two = make(user)["id"], make(user)["id"]
     spelled = [one, one.upper()]
     answers = [user.post("/api/chat", {"message": "yes", "session_id": spelled[i % 2]}) for i in range(11)]
     assert [a.status_code for a in answers] == [200] * 10 + [429]
-    assert answers[-1].json()["error"] == "Rate limit exceeded: 10 per 1 minute"
+    assert answers[-1].json()["error"] == "Rate limit exceeded: 10 per 1 hour"
     assert answers[0].headers["RateLimit"].startswith('"ask-session";r=9')
     assert user.post("/api/chat", {"message": "yes", "session_id": two}).status_code == 200
 
 
 def test_limit_per_session_wherever_it_is_asked_from(parlour):
     """A guest's session has one limit, not one per address."""
-    daemon = parlour(workers=2, guest="on", rate_ask_session="10/min", rate_ask="30/min", trusted_proxies="127.0.0.1")
+    daemon = parlour(workers=2, guest="on", rate_ask_session="10/h", rate_ask="30/h", trusted_proxies="127.0.0.1")
     made = daemon.post("/api/sessions").json()["id"]
     codes = [daemon.post("/api/chat", {"message": "yes", "session_id": made},
                          headers={"X-Forwarded-For": f"192.0.2.{i}"}).status_code for i in range(14)]
@@ -312,7 +312,7 @@ def test_limit_per_session_wherever_it_is_asked_from(parlour):
 
 
 def test_limit_per_user(parlour):
-    daemon = parlour(workers=2, rate_ask="5/min", rate_ask_session="off")
+    daemon = parlour(workers=2, rate_ask="5/h", rate_ask_session="off")
     user = daemon.register()
     made = make(user)["id"]
     with httpx.Client(base_url=daemon.url, headers=user.auth, **PLAIN) as other:

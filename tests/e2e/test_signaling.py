@@ -169,7 +169,7 @@ def test_token_in_the_first_frame(shared, ann, room):
 
 
 def test_frames_count_against_a_limit(parlour):
-    daemon = parlour(rate_read="100/s burst 100", workers=1)
+    daemon = parlour(rate_read="1/min burst 100", workers=1)
     ann, bob = daemon.register(), daemon.register()
     room = ann.room()["id"]
     bob.post(f"/api/rooms/{room}/join")

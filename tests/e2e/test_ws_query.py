@@ -105,7 +105,7 @@ def test_no_more_than_32_wait(ann):
 
 
 @pytest.mark.parametrize("text,code", [
-    ("", "bad_request"), ("x", "bad_request"), ("5", "bad_frame"), ("[]", "bad_frame"), ("{}", "bad_frame"),
+    ("", "bad_frame"), ("x", "bad_frame"), ("5", "bad_frame"), ("[]", "bad_frame"), ("{}", "bad_frame"),
     ('{"type":5}', "bad_frame"), ('{"type":"nothing"}', "unknown_type"), ('{"type":"message","content":"x"}', "unknown_type"),
     ('{"message":"x"}', "bad_frame"), ('{"type":"query"}', "validation_error"), ('{"type":"query","query":5}', "validation_error"),
     ('{"type":"query","query":null}', "validation_error"), ('{"type":"query","query":""}', "validation_error"),
@@ -117,7 +117,7 @@ def test_failures_are_frames(ann, text, code):
         sock.send_text(text)
         error = sock.expect("error")
         assert isinstance(error["message"], str) and error["message"]
-        assert error["code"] in (code, "bad_frame"), error
+        assert error["code"] == code, error
         assert ask(sock, "messages")[-1]["type"] == "query_response", "the socket stays open"
 
 
@@ -188,7 +188,7 @@ def test_handshakes(shared, ann):
 
 
 def test_too_many_handshakes(parlour):
-    user = parlour(rate_read="6/min burst 3").register()
+    user = parlour(rate_read="1/min burst 3").register()
     for _ in range(3):
         questions(user).drop()
     with pytest.raises(wire.Refused) as why:
@@ -216,7 +216,7 @@ def test_native_by_subprotocol(ann, bob):
 
 def test_the_limit_is_that_of_the_route(parlour):
     """30/min of one user, by socket and route together."""
-    daemon = parlour(rate_ask="30/min", workers="2")
+    daemon = parlour(rate_ask="30/h", workers="2")
     user = daemon.register()
     with questions(user) as one, questions(user) as two:
         for _ in range(10):
@@ -226,7 +226,7 @@ def test_the_limit_is_that_of_the_route(parlour):
         refused = ask(one, "messages", id="late")
         assert len(refused) == 1, "no stage was entered"
         assert refused[0]["type"] == "error" and refused[0]["code"] == "rate_limited" and refused[0]["request_id"] == "late"
-        assert refused[0]["message"] == "Rate limit exceeded: 30 per 1 minute" and refused[0]["retry_after"] >= 1
+        assert refused[0]["message"] == "Rate limit exceeded: 30 per 1 hour" and refused[0]["retry_after"] >= 1
         assert user.post("/api/query", {"query": "messages"}).status_code == 429
         one.send("ping")
         assert one.expect("pong"), "the socket is open"

@@ -86,7 +86,7 @@ def test_three_sessions_per_user(shared):
 
 
 def test_ten_per_minute_and_session(parlour):
-    daemon = parlour(rate_ask_session="10/min", workers=1)
+    daemon = parlour(rate_ask_session="10/h", workers=1)
     user = daemon.register()
     session = user.post("/api/sessions").json()["id"]
     codes = [user.post("/api/chat", {"message": "yes", "session_id": session}).status_code for _ in range(11)]
