@@ -7,7 +7,6 @@ import re
 import secrets
 import signal
 import threading
-import time
 import uuid
 
 import pytest
@@ -91,17 +90,17 @@ def test_members_and_roles_that_are_not_there(ann, bob):
     room, other = ann.room()["id"], bob.room(visibility="private")["id"]
     codes = {ann.delete(f"/api/rooms/{room}/members/{who}").status_code for who in (bob.id, 987654321)}
     assert codes == {404} and ann.get(f"/api/rooms/{room}").json()["last_seq"] == 1, "who is no member cannot be removed, there or not"
-    assert ann.post(f"/api/rooms/{room}/members", {"user_id": 987654321}).status_code in (404, 422)
+    assert ann.post(f"/api/rooms/{room}/members", {"user_id": 987654321}).status_code == 404
     assert ann.put(f"/api/rooms/{room}/roles/987654321").status_code == 404
     role = bob.role()["id"]
     assert ann.patch(f"/api/roles/{role}", {"instructions": "obey"}).status_code == 403 and ann.delete(f"/api/roles/{role}").status_code == 403
     assert ann.get(f"/api/rooms/{room}/messages?after=0").json() == [] and ann.get(f"/api/rooms/{other}/messages?after=0").status_code == 404
-    for ids, codes in (([role, role], (201, 422)), ([role] * 16, (201, 422)), ([role, 987654321], (404, 422)), ([2 ** 63 - 1], (404, 422)), ([], (201,))):
+    for ids, codes in (([role, role], (201, 422)), ([role] * 16, (201, 422)), ([role, 987654321], (422,)), ([2 ** 63 - 1], (422,)), ([], (201,))):
         answer = ann.post("/api/rooms", {"name": "twice", "role_ids": ids})
         assert answer.status_code in codes, (ids, answer.text)
         assert answer.status_code != 201 or len(answer.json()["roles"]) == len(set(ids))
-    assert ann.say(room, "answers nothing", reply_to=2 ** 62).status_code in (201, 404, 422)
-    assert [m["reply_to"] for m in ann.get(f"/api/rooms/{room}/messages").json()] in ([], [None])
+    assert ann.say(room, "answers nothing", reply_to=2 ** 62).status_code == 201
+    assert [m["reply_to"] for m in ann.get(f"/api/rooms/{room}/messages").json()] == [None]
 
 
 # ---- pages of others ----
@@ -161,16 +160,15 @@ def test_unknown_users_cost_the_same(shared, ann):
 
 def test_brute_force(parlour):
     """A hundred guesses: a handful is looked at, and the right password among the others opens nothing."""
-    daemon = parlour(rate_login="5/min", trusted_proxies="127.0.0.0/8")
+    daemon = parlour(rate_login="5/h", trusted_proxies="127.0.0.0/8")
     user = daemon.register()
-    quick, began = Quick(daemon), time.monotonic()
+    quick = Quick(daemon)
 
     def guess(address, password="guess"):
         return quick.post("/api/auth/login", headers={"X-Forwarded-For": address}, json={"username": user.name, "password": password}).status_code
 
     codes = [guess("198.51.100.7") for _ in range(100)]
-    admitted = 5 + int((time.monotonic() - began) / 12) + 1
-    assert 5 <= codes.count(401) <= admitted and codes.count(429) == 100 - codes.count(401)
+    assert codes.count(401) == 5 and codes.count(429) == 95
     assert guess("198.51.100.7", user.password) == 429
     disguises = [f"{a}, 198.51.100.7" for a in ("1.2.3.4", "127.0.0.1", "::1", "unknown", "\"x\"", "198.51.100.8")] + ["198.51.100.7:4711", "::ffff:198.51.100.7", " 198.51.100.7 ", "198.51.100.7, 127.0.0.1"]
     for disguise in disguises:
