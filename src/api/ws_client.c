@@ -289,7 +289,17 @@ static void on_closed(struct ws_conn *conn, int code)
 	ws_client_release(&c);
 }
 
-static const struct ws_ops client_ops = { .opened = on_opened, .message = on_message, .closed = on_closed };
+static void on_drained(struct ws_conn *conn)
+{
+	struct ws_client *c = ws_conn_user(conn);
+
+	ws_subs_resume(c);
+	if (c->dialect->drained != NULL)
+		c->dialect->drained(c);
+}
+
+static const struct ws_ops client_ops = { .opened = on_opened, .message = on_message, .closed = on_closed,
+	.drained = on_drained };
 
 /* ---- the handshake ---- */
 

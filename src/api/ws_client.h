@@ -11,7 +11,7 @@
 #include "api/call.h"
 #include "api/ws_dialect.h"
 #include "net/ws.h"
-#include "svc/hub.h"
+#include "svc/hub_sub.h"
 
 struct ws_client;
 
@@ -84,6 +84,8 @@ void ws_subs_add(struct ws_client *client, struct hub_sub *sub);
 void ws_subs_remove(struct ws_client *client, struct hub_sub *sub);	/* only unlinks */
 void ws_subs_drop(struct ws_client *client, struct hub_sub *sub);	/* unlinks and unsubscribes */
 void ws_subs_drop_all(struct ws_client *client);
+/* The socket has taken everything: what had no room goes on. */
+void ws_subs_resume(struct ws_client *client);
 extern const struct hub_sub_ops ws_sub_ops;
 
 /* ws_feed.c: figures that change; /ws/metrics, /ws/sessions, and native topics of these names */

@@ -26,6 +26,10 @@ struct ws_dialect {
 	void (*ended)(struct ws_client *client, int64_t room_id);
 	/* The room's epoch changed: events after seq come. NULL: such a socket is closed with 1012. */
 	void (*reset)(struct ws_client *client, int64_t room_id, int64_t epoch, int64_t seq);
+	/* What the client missed of a room cannot be read now; it comes later. NULL: the client is not told. */
+	void (*stalled)(struct ws_client *client, int64_t room_id, const struct pl_err *err);
+	/* The socket has taken all that waited; may be NULL. */
+	void (*drained)(struct ws_client *client);
 	/* The socket is gone; may be NULL. */
 	void (*closed)(struct ws_client *client);
 	/* Word of setting `anonymous` that makes a token needless: then ready() runs without one. NULL: never. */

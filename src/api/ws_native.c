@@ -314,12 +314,15 @@ static void native_frame(struct ws_client *client, struct pl_task *task, const s
 	ws_client_refuse(client, f->id, &err);
 }
 
-static void native_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+/* topic NULL: the error of a frame. */
+static void send_error(struct ws_client *client, struct pl_str id, const char *topic, const struct pl_err *err)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_buf buf = PL_BUF(pool);
 	struct pl_jw w = ws_frame_begin(&buf, "error", id);
 
+	if (topic != NULL)
+		pl_jw_kcstr(&w, "topic", topic);
 	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
 	pl_jw_kcstr(&w, "detail", pl_err_text(err));
 	pl_jw_kbool(&w, "temporary", pl_err_info(err->code)->temporary);
@@ -328,6 +331,16 @@ static void native_error(struct ws_client *client, struct pl_str id, const struc
 	pl_jw_end_object(&w);
 	ws_client_send(client, &buf);
 	pl_pool_free(&pool);
+}
+
+static void native_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	send_error(client, id, NULL, err);
+}
+
+void ws_native_stalled(struct ws_client *client, const char *topic, const struct pl_err *err)
+{
+	send_error(client, PL_STR_NONE, topic, err);
 }
 
 void ws_native_unsubscribed(struct ws_client *client, const char *topic, enum pl_code code)
@@ -349,6 +362,14 @@ static void native_ended(struct ws_client *client, int64_t room_id)
 
 	snprintf(topic, sizeof(topic), "room:%lld", (long long)room_id);
 	ws_native_unsubscribed(client, topic, PL_E_NOT_FOUND);
+}
+
+static void native_stalled(struct ws_client *client, int64_t room_id, const struct pl_err *err)
+{
+	char topic[32];
+
+	snprintf(topic, sizeof(topic), "room:%lld", (long long)room_id);
+	ws_native_stalled(client, topic, err);
 }
 
 /* As if the client had asked to go on where it stood: it must load the room again. */
@@ -374,7 +395,8 @@ static void native_closed(struct ws_client *client)
 }
 
 const struct ws_dialect ws_native = { .render = HUB_NATIVE, .ready = native_ready, .frame = native_frame,
-	.error = native_error, .ended = native_ended, .reset = native_reset, .closed = native_closed };
+	.error = native_error, .ended = native_ended, .reset = native_reset, .stalled = native_stalled,
+	.drained = ws_watch_resume, .closed = native_closed };
 
 void ws_open_native(struct call *call)
 {

@@ -36,6 +36,8 @@ struct pl_jw ws_frame_subscribed(struct ws_frame *f, struct pl_buf *buf, const c
     const struct hub_subscribed *head);
 /* The server ends a topic: {"type":"unsubscribed","topic","code"}. */
 void ws_native_unsubscribed(struct ws_client *client, const char *topic, enum pl_code code);
+/* What comes next on a topic cannot be read now; the server tries again: {"type":"error","topic",...}. */
+void ws_native_stalled(struct ws_client *client, const char *topic, const struct pl_err *err);
 
 /* ws_native_topics.c */
 void ws_on_subscribe(struct ws_frame *f);
@@ -48,6 +50,8 @@ void ws_watch_open(struct ws_frame *f, struct pl_str id);
 /* Also when there is none. */
 void ws_watch_close(struct ws_client *client, struct pl_str id);
 void ws_watch_close_all(struct ws_client *client);
+/* The socket has taken all that waited. */
+void ws_watch_resume(struct ws_client *client);
 
 /* ws_call.c: topics call:N */
 void ws_call_open(struct ws_frame *f, int64_t room_id);

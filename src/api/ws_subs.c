@@ -4,6 +4,8 @@
  */
 #include "api/ws_client.h"
 
+#define BEHIND_BYTES (64 << 10)
+
 struct hub_sub *ws_subs_find(struct ws_client *client, int64_t room_id)
 {
 	struct hub_sub *s = client->subs;
@@ -53,20 +55,35 @@ static void tell_failure(struct ws_client *client, enum pl_code code)
 	client->dialect->error(client, PL_STR_NONE, &err);
 }
 
-static void on_event(struct hub_sub *sub, struct hub_event *event)
+/*
+ * What may wait for the socket: what is read from the log little, since a thousand clients may read at once; what comes
+ * live half of what may wait in all, so that answers to the client's own frames find room.
+ */
+static int64_t waiting_max(const struct ws_client *client, const struct hub_sub *sub)
+{
+	return sub->state == HUB_SUB_LIVE ? svc_config(client->svc)->s.ws_queue / 2 : BEHIND_BYTES;
+}
+
+static bool on_event(struct hub_sub *sub, struct hub_event *event)
 {
 	struct ws_client *client = sub->owner;
 	struct ws_buf *buf;
 
-	/* whoever types knows it */
+	/* the user who types does not need to be told */
 	if (client->conn == NULL || (event->kind == HUB_TYPING && event->user_id == client->who.user_id))
-		return;
+		return true;
 	buf = ws_render(event, client->dialect->render);
-	if (buf != NULL)
-		(void)ws_send(client->conn, buf);
-	else if (event->kind == HUB_GENERATION && event->gen.state == HUB_GEN_FAILED &&
-	    event->gen.asker_id == client->who.user_id)
-		tell_failure(client, event->gen.error);
+	if (buf == NULL) {
+		if (event->kind == HUB_GENERATION && event->gen.state == HUB_GEN_FAILED &&
+		    event->gen.asker_id == client->who.user_id)
+			tell_failure(client, event->gen.error);
+		return true;
+	}
+	if (event->kind == HUB_GENERATION && event->gen.state > HUB_GEN_DELTA) {
+		(void)ws_send(client->conn, buf); /* said once, in no log */
+		return true;
+	}
+	return ws_offer(client->conn, buf, waiting_max(client, sub));
 }
 
 static void on_ended(struct hub_sub *sub)
@@ -89,4 +106,19 @@ static void on_reset(struct hub_sub *sub, int64_t epoch, int64_t seq)
 		ws_client_close(client, PL_E_RESTARTING);
 }
 
-const struct hub_sub_ops ws_sub_ops = { .event = on_event, .ended = on_ended, .reset = on_reset };
+static void on_stalled(struct hub_sub *sub, const struct pl_err *err)
+{
+	struct ws_client *client = sub->owner;
+
+	if (client->dialect->stalled != NULL)
+		client->dialect->stalled(client, hub_sub_room(sub), err);
+}
+
+const struct hub_sub_ops ws_sub_ops = { .event = on_event, .ended = on_ended, .reset = on_reset,
+	.stalled = on_stalled };
+
+void ws_subs_resume(struct ws_client *client)
+{
+	for (struct hub_sub *sub = client->subs; sub != NULL; sub = sub->owner_next)
+		hub_resume(client->svc->hub, sub);
+}

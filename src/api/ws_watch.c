@@ -17,7 +17,8 @@
 #include "svc/session_live.h"
 
 #define WATCHES_MAX 100		/* of one socket */
-#define LOG_LIMIT 100		/* messages read at once */
+#define LOG_LIMIT 16		/* messages read at once, of up to 64 KiB each */
+#define WAITING_BYTES (64 << 10)	/* that may wait for the socket */
 #define RETRY_S 1
 
 struct ws_watch {
@@ -29,6 +30,7 @@ struct ws_watch {
 	struct pl_buf collected;	/* data_collected as it was told */
 	int64_t position;		/* seq of the newest message told */
 	bool complete, again;		/* again: it changed while it was read */
+	bool stalled;			/* the client knows that reading fails */
 };
 
 /* One pass over what is new; in the task's pool. */
@@ -42,9 +44,13 @@ struct reading {
 	int64_t user_id, expires_us;
 	struct pl_str user_name, collected;
 	bool complete;
+	struct session_page log;	/* what was read last */
+	int next;			/* of its rows, to be sent next */
+	bool waiting;			/* for the socket to take what was sent */
 };
 
 static void watch_read(struct ws_watch *watch, struct ws_frame *frame, int64_t since);
+static void reading_end(struct reading *r);
 
 /* ---- frames ---- */
 
@@ -56,6 +62,21 @@ static struct pl_jw topic_begin(struct pl_buf *buf, const char *type, const stru
 	snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
 	pl_jw_kcstr(&w, "topic", topic);
 	return w;
+}
+
+/* false: the socket has no room for it; ws_watch_resume() will be called. */
+static bool topic_offer(const struct ws_watch *watch, struct pl_jw *w)
+{
+	struct ws_buf *buf;
+	bool taken;
+
+	pl_jw_end_object(w);
+	if (watch->client->conn == NULL)
+		return true;
+	buf = ws_buf_new(PL_WS_TEXT, pl_buf_str(w->buf));
+	taken = ws_offer(watch->client->conn, buf, WAITING_BYTES);
+	ws_buf_release(&buf);
+	return taken;
 }
 
 static void topic_send(const struct ws_watch *watch, struct pl_jw *w)
@@ -76,7 +97,7 @@ static void write_author(struct pl_jw *w, const struct reading *r, int author)
 	pl_jw_end_object(w);
 }
 
-static void send_entry(const struct reading *r, const struct session_entry *entry)
+static bool send_entry(const struct reading *r, const struct session_entry *entry)
 {
 	static const char *const states[] = { "done", "failed", "cancelled", "interrupted" };
 	struct pl_buf buf = PL_BUF(r->task->pool);
@@ -97,7 +118,7 @@ static void send_entry(const struct reading *r, const struct session_entry *entr
 			pl_jw_kraw(&w, "citations", entry->citations);
 	}
 	pl_jw_end_object(&w);
-	topic_send(r->watch, &w);
+	return topic_offer(r->watch, &w);
 }
 
 static void send_collected(const struct reading *r, const char *type)
@@ -145,12 +166,16 @@ static void send_subscribed(const struct reading *r, const struct session *sessi
 static void drop(struct ws_watch *watch)
 {
 	struct ws_watch **at = &watch->client->watches;
+	struct reading *r = watch->reading;
 
 	while (*at != watch)
 		at = &(*at)->next;
 	*at = watch->next;
-	if (watch->reading != NULL)
-		watch->reading->watch = NULL;
+	if (r != NULL) {
+		r->watch = NULL;
+		if (r->waiting)
+			reading_end(r); /* no query will come back to end it */
+	}
 	session_live_remove(watch->client->svc->session_live, &watch->watcher);
 	shm_count(watch->client->svc->shm, SHM_M_subscriptions, -1);
 	event_free(watch->timer);
@@ -200,6 +225,10 @@ static void reading_failed(struct reading *r, const struct pl_err *err)
 	if (watch != NULL && r->frame == NULL && pl_err_info(err->code)->temporary) {
 		watch->again = false;
 		arm(watch, RETRY_S * PL_US_PER_S);
+		snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
+		if (!watch->stalled)
+			ws_native_stalled(r->client, topic, err);
+		watch->stalled = true;
 	} else if (watch != NULL) {
 		snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
 		drop(watch);
@@ -233,28 +262,50 @@ static void reading_state(struct reading *r)
 	reading_end(r);
 }
 
+/* Sends what was read as fast as the socket takes it, then reads on. */
+static void reading_send(struct reading *r)
+{
+	r->waiting = false;
+	for (; r->next < r->log.count; r->next++) {
+		const struct session_entry *entry = &r->log.rows[r->next];
+
+		if (!send_entry(r, entry)) {
+			r->waiting = true;
+			return;
+		}
+		r->watch->position = entry->seq;
+	}
+	if (!r->log.more) {
+		reading_state(r);
+	} else {
+		r->watch->again = true; /* with a task of its own, so that what was sent leaves memory */
+		reading_end(r);
+	}
+}
+
 static void on_log(void *arg, const struct session_page *log, const struct pl_err *err)
 {
 	struct reading *r = arg;
 
-	if (r->watch == NULL || err != NULL) {
-		if (err != NULL)
-			reading_failed(r, err);
-		else
-			reading_end(r);
-		return;
+	if (err != NULL) {
+		reading_failed(r, err);
+	} else if (r->watch == NULL) {
+		reading_end(r);
+	} else {
+		r->watch->stalled = false;
+		r->log = *log;
+		r->next = 0;
+		reading_send(r);
 	}
-	for (int i = 0; i < log->count; i++) {
-		send_entry(r, &log->rows[i]);
-		r->watch->position = log->rows[i].seq;
+}
+
+void ws_watch_resume(struct ws_client *client)
+{
+	for (struct ws_watch *watch = client->watches, *next; watch != NULL; watch = next) {
+		next = watch->next; /* its end may be among what is sent */
+		if (watch->reading != NULL && watch->reading->waiting)
+			reading_send(watch->reading);
 	}
-	if (!log->more) {
-		reading_state(r);
-		return;
-	}
-	r->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
-	repo_session_messages(r->client->svc->db, r->task, pl_str(r->watch->watcher.id), r->watch->position, 0,
-		    LOG_LIMIT, on_log, r);
 }
 
 /* Where the subscription begins. */
@@ -293,6 +344,7 @@ static void on_session(void *arg, const struct session *session, const struct pl
 	r->expires_us = session->expires_us;
 	r->complete = session->is_complete;
 	r->collected = session_collected(r->task->pool, session);
+	r->watch->stalled = false;
 	if (r->frame != NULL)
 		answer(r, session);
 	if (r->watch->position < session->last_seq)

@@ -171,7 +171,7 @@ static void on_log(struct pgcall *call, const PGresult *res, const struct pl_err
 	if (err == NULL && PQntuples(res) == 0)
 		err = repo_not_found(&bad);
 	if (err == NULL) {
-		int rows = repo_rows(call, res, &list.more);
+		int rows = PQntuples(res);
 		struct room_event *events = pl_alloc(call->task->pool, (size_t)rows * sizeof(*events));
 
 		for (int i = 0; i < rows; i++) {
@@ -185,21 +185,21 @@ static void on_log(struct pgcall *call, const PGresult *res, const struct pl_err
 			list.count++;
 		}
 		list.rows = events;
+		list.more = list.count > 0 && room_event_seq(&events[list.count - 1]) < list.last_seq;
 	}
 	if (call->done != NULL)
 		DONE(repo_room_log_fn, call)(call->arg, err == NULL ? &list : NULL, err);
 }
 
-void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after, int limit,
+void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t after, int limit, int64_t bytes,
     repo_room_log_fn *done, void *arg)
 {
 	struct pgcall *call = pgcall_new(db, task, S_LOG, on_log, (pgcall_done_fn *)done, arg);
 
-	repo_keep_limit(call, limit);
 	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
 	pgcall_i64(call, after);
 	pgcall_i32(call, limit);
+	pgcall_i64(call, bytes);
 	pgcall_start(call);
 }
 

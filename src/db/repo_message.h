@@ -30,6 +30,10 @@ struct room_change {
 	int64_t created_us;
 };
 struct room_event { bool is_message; struct message message; struct room_change change; };
+static inline int64_t room_event_seq(const struct room_event *event)
+{
+	return event->is_message ? event->message.seq : event->change.seq;
+}
 
 struct message_list { const struct message *rows; int count; bool more; int64_t last_seq, epoch; };
 struct room_log { const struct room_event *rows; int count; bool more; int64_t last_seq, epoch; };
@@ -46,8 +50,12 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
     int64_t before, int limit, repo_message_list_fn *done, void *arg);
 void repo_message_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
     repo_message_fn *done, void *arg);
-/* Messages and changes with seq > after, ascending: recovery and gap repair. Access as repo_message_page. */
-void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after, int limit,
+/*
+ * Messages and changes with seq > after, ascending, for recovery and gap repair: at most `limit` of them, and none
+ * after the one that reaches `bytes` of text. `more`: the room goes on behind them. No access check. PL_E_NOT_FOUND: no
+ * room.
+ */
+void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t after, int limit, int64_t bytes,
     repo_room_log_fn *done, void *arg);
 
 struct message_new {

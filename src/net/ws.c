@@ -194,6 +194,7 @@ void ws_conn_opened(struct ws_conn *conn, int fd, struct pl_str early, struct ws
 	struct ws_server *server = conn->server;
 
 	conn->fd = fd;
+	ws_conn_tune(conn);
 	event_assign(&conn->ev, server->base, fd, EV_READ | EV_PERSIST, ws_on_event, conn);
 	PL_BUG(event_add(&conn->ev, NULL) != 0);
 	conn->counted = true;

@@ -27,6 +27,8 @@ struct ws_ops {
 	 * Once, for whatever reason; code as sent or received, 1006 when the socket just died. `conn` is freed after.
 	 */
 	void (*closed)(struct ws_conn *conn, int code);
+	/* After ws_offer() refused: the socket has taken everything that was queued. May be NULL. */
+	void (*drained)(struct ws_conn *conn);
 };
 
 struct ws_server *ws_server_new(struct event_base *base, struct shm *shm, const struct config *config);
@@ -50,10 +52,19 @@ void *ws_conn_user(const struct ws_conn *conn);
 const char *ws_conn_addr(const struct ws_conn *conn);	/* client address */
 uint64_t ws_conn_id(const struct ws_conn *conn);	/* unique in this worker's life */
 /*
- * Queues; written at the end of the turn. Over ws_queue bytes: the connection is closed with 1013 and false returned.
+ * Queues; written at the end of the turn. false: the connection is closing.
+ *
+ * More than ws_queue bytes may wait for a client that reads, since the server itself may produce them at once. A client
+ * that takes nothing for ws_slow while more than that waits, or one with twice as much, is closed with 1013.
  */
 bool ws_send(struct ws_conn *conn, struct ws_buf *buf);
 bool ws_send_text(struct ws_conn *conn, struct pl_str text);
+/*
+ * For what can be read again later: queues when nothing waits, or when no more than `max_bytes` wait afterwards. false:
+ * nothing was queued; ops->drained is called once when the socket has taken all that waits, or the connection is closed
+ * with 1013 after ws_slow. true also when the connection is closing: nobody will read it.
+ */
+bool ws_offer(struct ws_conn *conn, struct ws_buf *buf, int64_t max_bytes) PL_MUSTCHECK;
 /* Sends what is queued, then the close frame; waits up to 5 s for the peer's. Further messages are ignored. */
 void ws_close(struct ws_conn *conn, int code, const char *reason);
 bool ws_closing(const struct ws_conn *conn);

@@ -38,15 +38,18 @@ struct ws_conn {
 	uint32_t head, count, cap;		/* cap is a power of two */
 	uint32_t sent;				/* bytes of the first one that went out */
 	int64_t queued_bytes;
+	/* bytes given to the socket, and how many of them the peer's side had at the last look; both wrap around */
+	uint32_t written_bytes, taken_bytes;
 	struct pl_ws_decoder decoder;
 	void (*timer_fn)(struct ws_conn *conn);
 	int64_t timer_tick;
 	int64_t heard_tick, ping_tick;		/* last input; when the ping went out that waits for an answer */
-	int64_t close_tick;			/* CLOSING, ENDING: when patience ends */
+	int64_t close_tick;			/* CLOSING, ENDING, or short_of_room: when patience ends */
 	int fd, code;
 	uint8_t state;
 	bool dirty, writing, writable;		/* on the list; EV_WRITE is on; and it has come */
 	bool pinged, peer_closed, shut, counted;
+	bool short_of_room;			/* until all is out: a frame was refused, or more than ws_queue waits */
 	char addr[46];
 };
 _Static_assert(sizeof(struct ws_conn) <= 400, "an idle WebSocket is to cost a few hundred bytes");
@@ -81,8 +84,14 @@ void ws_queue_push(struct ws_conn *conn, struct ws_buf *buf);
 /* Drops what has not begun to go out (all = that too). */
 void ws_queue_drop(struct ws_conn *conn, bool all);
 void ws_conn_dirty(struct ws_conn *conn);
-/* Writes what the socket takes. */
+/* Writes what the socket takes; goes on with what waited for that. */
 void ws_conn_write(struct ws_conn *conn);
+/* The peer has taken bytes since the last call. */
+bool ws_conn_taken(struct ws_conn *conn);
+/* Drops what waits and closes with 1013. */
+void ws_conn_cut(struct ws_conn *conn);
+/* Little may wait unsent in the kernel: it is this server's queue that knows what is behind. */
+void ws_conn_tune(struct ws_conn *conn);
 /* (Re)registers for what is wanted now. */
 void ws_conn_watch(struct ws_conn *conn, bool writing);
 void ws_on_event(evutil_socket_t fd, short what, void *arg);

@@ -6,10 +6,18 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { PARTS_MAX = 64 };
+enum {
+	PARTS_MAX = 64,
+	UNSENT_MAX = 131072,	/* bytes in the kernel that were not sent yet */
+	SNDBUF_ROOM = 262144	/* enough for the rest of one frame and the close frame */
+};
 
 struct ws_buf *ws_buf_raw(const void *bytes, size_t len)
 {
@@ -115,30 +123,6 @@ void ws_queue_drop(struct ws_conn *conn, bool all)
 	queue_shrink(conn);
 }
 
-bool ws_send(struct ws_conn *conn, struct ws_buf *buf)
-{
-	if (conn->state != WS_OPEN)
-		return false;
-	if ((int64_t)buf->len > conn->server->config->s.ws_queue - (conn->queued_bytes - conn->sent)) {
-		shm_count(conn->server->shm, SHM_M_ws_slow, 1);
-		ws_queue_drop(conn, false);
-		ws_conn_fail(conn, 1013, "This connection does not read fast enough.");
-		return false;
-	}
-	shm_count(conn->server->shm, SHM_M_ws_out, 1);
-	ws_queue_push(conn, ws_buf_hold(buf));
-	return true;
-}
-
-bool ws_send_text(struct ws_conn *conn, struct pl_str text)
-{
-	struct ws_buf *buf = ws_buf_new(PL_WS_TEXT, text);
-	bool sent = ws_send(conn, buf);
-
-	ws_buf_release(&buf);
-	return sent;
-}
-
 void ws_conn_watch(struct ws_conn *conn, bool writing)
 {
 	if (conn->writing == writing)
@@ -182,6 +166,143 @@ static void queue_sent(struct ws_conn *conn, size_t bytes)
 	}
 }
 
+/* false: the socket takes no more for now, or is dead. */
+static bool write_some(struct ws_conn *conn)
+{
+	struct iovec parts[PARTS_MAX];
+
+	while (conn->count > 0) {
+		struct msghdr message = { .msg_iov = parts };
+		ssize_t sent;
+
+		message.msg_iovlen = (size_t)gather(conn, parts);
+		sent = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent >= 0) {
+			conn->written_bytes += (uint32_t)sent;
+			queue_sent(conn, (size_t)sent);
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+			ws_conn_watch(conn, true);
+			return false;
+		} else if (errno != EINTR) {
+			ws_conn_die(conn, 1006);
+			return false;
+		}
+	}
+	return true;
+}
+
+static int64_t waiting(const struct ws_conn *conn)
+{
+	return conn->queued_bytes - conn->sent;
+}
+
+bool ws_conn_taken(struct ws_conn *conn)
+{
+	uint32_t before = conn->taken_bytes;
+	int unacked = 0;
+
+	if (ioctl(conn->fd, SIOCOUTQ, &unacked) != 0)
+		unacked = 0;
+	conn->taken_bytes = conn->written_bytes - (uint32_t)unacked;
+	return conn->taken_bytes != before;
+}
+
+void ws_conn_tune(struct ws_conn *conn)
+{
+	int bytes = UNSENT_MAX;
+
+	(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes)); /* not for unix sockets */
+}
+
+/* The kernel's buffer grows, so that the rest of a frame and the close frame get into it although nobody reads. */
+static void untune(struct ws_conn *conn)
+{
+	int unlimited = -1, bytes = INT_MAX, now = 0;
+	socklen_t len = sizeof(now);
+
+	(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unlimited, sizeof(unlimited));
+	if (getsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &now, &len) == 0 && now < SNDBUF_ROOM)
+		(void)setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+void ws_conn_cut(struct ws_conn *conn)
+{
+	shm_count(conn->server->shm, SHM_M_ws_slow, 1);
+	ws_queue_drop(conn, false);
+	untune(conn);
+	if (conn->writing)
+		conn->writable = true;
+	ws_conn_fail(conn, 1013, "This connection does not read fast enough.");
+}
+
+/* From now on the peer must take something every ws_slow, until all is out. */
+static void be_short_of_room(struct ws_conn *conn)
+{
+	if (conn->short_of_room)
+		return;
+	conn->short_of_room = true;
+	(void)ws_conn_taken(conn);
+	conn->close_tick = wheel_tick_in(&conn->server->wheel, conn->server->config->s.ws_slow);
+	ws_conn_arm(conn);
+}
+
+/* Before somebody is called slow: what this turn produced was not even offered to the socket yet. */
+static void write_early(struct ws_conn *conn)
+{
+	if (!conn->writing)
+		(void)write_some(conn);
+}
+
+bool ws_send(struct ws_conn *conn, struct ws_buf *buf)
+{
+	int64_t max = conn->server->config->s.ws_queue;
+
+	if (conn->state != WS_OPEN)
+		return false;
+	if (waiting(conn) + buf->len > max && conn->count > 0) {
+		write_early(conn);
+		if (conn->state != WS_OPEN)
+			return false;
+	}
+	if (waiting(conn) + buf->len > max && conn->count > 0) {
+		be_short_of_room(conn);
+		if (waiting(conn) + buf->len > 2 * max) {
+			ws_conn_cut(conn);
+			return false;
+		}
+	}
+	shm_count(conn->server->shm, SHM_M_ws_out, 1);
+	ws_queue_push(conn, ws_buf_hold(buf));
+	return true;
+}
+
+bool ws_offer(struct ws_conn *conn, struct ws_buf *buf, int64_t max_bytes)
+{
+	if (conn->state != WS_OPEN)
+		return true;
+	if (waiting(conn) + buf->len > max_bytes && conn->count > 0) {
+		write_early(conn);
+		if (conn->state != WS_OPEN)
+			return true;
+	}
+	if (waiting(conn) + buf->len > max_bytes && conn->count > 0) {
+		be_short_of_room(conn);
+		return false;
+	}
+	shm_count(conn->server->shm, SHM_M_ws_out, 1);
+	ws_queue_push(conn, ws_buf_hold(buf));
+	return true;
+}
+
+bool ws_send_text(struct ws_conn *conn, struct pl_str text)
+{
+	struct ws_buf *buf = ws_buf_new(PL_WS_TEXT, text);
+	bool sent = ws_send(conn, buf);
+
+	ws_buf_release(&buf);
+	return sent;
+}
+
 /* Everything is out: an ending connection goes on to its end. */
 static void on_drained(struct ws_conn *conn)
 {
@@ -201,26 +322,15 @@ static void on_drained(struct ws_conn *conn)
 
 void ws_conn_write(struct ws_conn *conn)
 {
-	struct iovec parts[PARTS_MAX];
-	ssize_t sent;
-
 	if (conn->state == WS_OPENING || (conn->writing && !conn->writable))
 		return;
 	conn->writable = false;
-	while (conn->count > 0) {
-		struct msghdr message = { .msg_iov = parts };
-
-		message.msg_iovlen = (size_t)gather(conn, parts);
-		sent = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent >= 0) {
-			queue_sent(conn, (size_t)sent);
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
-			ws_conn_watch(conn, true);
-			return;
-		} else if (errno != EINTR) {
-			ws_conn_die(conn, 1006);
-			return;
-		}
-	}
+	if (!write_some(conn))
+		return;
 	on_drained(conn);
+	if (conn->short_of_room && conn->state == WS_OPEN) {
+		conn->short_of_room = false;
+		if (conn->ops->drained != NULL)
+			conn->ops->drained(conn);
+	}
 }

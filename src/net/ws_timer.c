@@ -28,6 +28,8 @@ void ws_conn_arm(struct ws_conn *conn)
 		return;
 	if (conn->timer_fn != NULL && conn->state == WS_OPEN && conn->timer_tick < due)
 		due = conn->timer_tick;
+	if (conn->short_of_room && conn->state == WS_OPEN && conn->close_tick < due)
+		due = conn->close_tick;
 	wheel_set(&conn->server->wheel, &conn->wheel, due);
 }
 
@@ -40,6 +42,10 @@ void ws_timer(struct ws_conn *conn, int64_t at_ns, void (*fn)(struct ws_conn *co
 
 static void ping_or_die(struct ws_conn *conn)
 {
+	if (conn->pinged && conn->count > 0 && ws_conn_taken(conn)) {
+		conn->ping_tick = conn->server->wheel.tick;	/* it reads, but has not come to the ping yet */
+		return;
+	}
 	if (conn->pinged) {
 		ws_conn_die(conn, 1006);
 		return;
@@ -47,6 +53,15 @@ static void ping_or_die(struct ws_conn *conn)
 	conn->pinged = true;
 	conn->ping_tick = conn->server->wheel.tick;
 	ws_queue_push(conn, ws_buf_new(PL_WS_PING, PL_STR("")));
+}
+
+/* It must have taken something since the last look. */
+static void look_at_slow(struct ws_conn *conn)
+{
+	if (ws_conn_taken(conn))
+		conn->close_tick = wheel_tick_in(&conn->server->wheel, conn->server->config->s.ws_slow);
+	else
+		ws_conn_cut(conn);
 }
 
 void ws_on_expired(void *arg, struct wheel_node *node)
@@ -60,6 +75,8 @@ void ws_on_expired(void *arg, struct wheel_node *node)
 		conn->timer_fn = NULL;
 		fn(conn);
 	}
+	if (conn->state == WS_OPEN && conn->short_of_room && tick >= conn->close_tick)
+		look_at_slow(conn);
 	if (conn->state == WS_OPEN && tick >= ping_due(conn))
 		ping_or_die(conn);
 	else if ((conn->state == WS_CLOSING || conn->state == WS_ENDING) && tick >= conn->close_tick)

@@ -64,6 +64,7 @@ struct hub_room *hub_room_need(struct hub *hub, int64_t room_id)
 	r = pl_new(sizeof(*r));
 	r->id = room_id;
 	r->last_seq = -1;
+	TAILQ_INIT(&r->behind);
 	r->hash_next = hub->buckets[b];
 	hub->buckets[b] = r;
 	hub->room_count++;
@@ -83,6 +84,7 @@ void hub_room_drop_if_empty(struct hub *hub, struct hub_room *room)
 	hub->room_count--;
 	shm_route_remove(hub->svc->shm, hub_topic_key(room->id));
 	hub_log_room_fini(room);
+	hub_behind_room_fini(hub, room);
 	hub_presence_room_fini(room);
 	hub_generation_room_fini(room);
 	pl_free(room);
@@ -101,19 +103,24 @@ void hub_room_each(struct hub *hub, void (*fn)(struct hub *hub, struct hub_room 
 		}
 }
 
+/* How an answer ended is said once and in no log, so those that fell behind hear it at once. */
+static bool hears(const struct hub_sub *sub, const struct hub_event *event)
+{
+	return sub->state == HUB_SUB_LIVE ||
+	    (sub->was_live && event->kind == HUB_GENERATION && event->gen.state > HUB_GEN_DELTA);
+}
+
 void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *event)
 {
 	room->busy++;
 	for (struct hub_sub *s = room->subs; s != NULL; s = room->walk) {
 		room->walk = s->next; /* a listener that leaves meanwhile moves this on */
-		if (!s->live)
+		if (!hears(s, event) || (event->kind == HUB_LOG && event->seq <= s->position))
 			continue;
-		if (event->kind == HUB_LOG) {
-			if (event->seq <= s->position)
-				continue;
+		if (!s->ops->event(s, event))
+			hub_behind_park(hub, s);
+		else if (event->kind == HUB_LOG)
 			s->position = event->seq;
-		}
-		s->ops->event(s, event);
 	}
 	room->walk = NULL;
 	room->busy--;
@@ -354,6 +361,7 @@ struct hub *hub_new(struct svc *svc)
 	hub->bucket_count = 256;
 	hub->buckets = pl_new(hub->bucket_count * sizeof(struct hub_room *));
 	hub->gen_text = pl_new(SHM_GEN_TEXT);
+	TAILQ_INIT(&hub->hungry);
 	hub->gap_timer = evtimer_new(svc->worker->base, hub_log_on_timer, hub);
 	PL_BUG(hub->gap_timer == NULL);
 	shm_reader_init(&hub->reader, svc->shm);

@@ -47,59 +47,12 @@ struct hub_event {
 	struct pl_pool *pool;			/* its texts, itself included */
 };
 
-struct hub_room;
-struct hub_sub;
-
-struct hub_sub_ops {
-	/* One event, live or replayed; log events come in order without gaps or repeats. */
-	void (*event)(struct hub_sub *sub, struct hub_event *event);
-	/* Its user is no member any more: must call hub_unsubscribe(). */
-	void (*ended)(struct hub_sub *sub);
-	/* The room has another past (a restore was declared): what it got so far is void, it goes on after seq. */
-	void (*reset)(struct hub_sub *sub, int64_t epoch, int64_t seq);
-};
-
-/* One listener of one room; embedded in nothing, freed by hub_unsubscribe(). */
-struct hub_sub {
-	const struct hub_sub_ops *ops;
-	void *owner;
-	struct hub_room *room;
-	struct hub_sub *prev, *next;		/* in the room */
-	struct hub_sub *owner_next;		/* for the owner's list */
-	int64_t typing_ns;			/* the owner's: when it last passed on a typing frame */
-	struct hub_replay *replay;		/* while it catches up */
-	int64_t user_id, position;		/* last seq it got; -1: not known yet */
-	bool live;
-};
-
 struct hub *hub_new(struct svc *svc);
 void hub_free(struct hub **hub);
 /* Events from other workers are waiting, or slot `dead_slot` died (>= 0), or once a second (-2). */
 void hub_wake(struct hub *hub, int dead_slot);
 /* End of the loop turn: kicks the readers of what was posted. */
 void hub_turn(void *hub);
-
-struct hub_subscribed { int64_t seq, epoch; bool was_recovering, recovered; };
-typedef void (hub_subscribed_fn)(void *arg, struct hub_sub *sub, const struct hub_subscribed *result,
-    const struct pl_err *err);
-/*
- * Starts listening. A public room is joined first (own transaction). Registers, reads the head, calls `done`, replays
- * since+1.., then goes live. since -1: live only; epoch 0: not compared. The sub is returned at once, so that it can be
- * taken back before `done`, which then is not called; after an error it is already gone. PL_E_NOT_FOUND and others.
- */
-struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t room_id, int64_t since, int64_t epoch,
-    const struct hub_sub_ops *ops, void *owner, hub_subscribed_fn *done, void *arg);
-void hub_unsubscribe(struct hub *hub, struct hub_sub **sub);
-/* Calls `done` with this error, if nobody has called it yet; then hub_unsubscribe() must follow. */
-void hub_subscribe_fail(struct hub_sub *sub, enum pl_code code);
-int64_t hub_sub_room(const struct hub_sub *sub);
-/* The highest seq of the room that this worker has heard of. */
-int64_t hub_sub_head(const struct hub_sub *sub);
-/* Its user may read the room and was told so; before, it is only a wish. */
-static inline bool hub_sub_granted(const struct hub_sub *sub)
-{
-	return sub->position >= 0;
-}
 
 /* A committed message or change: to everybody on all workers. Texts are copied. */
 void hub_publish(struct hub *hub, const struct room_event *event);
@@ -110,9 +63,6 @@ void hub_read_marker(struct hub *hub, int64_t room_id, int64_t user_id, int64_t 
 void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generation *gen);
 /* Posts raw bytes into the ring for all other workers. */
 void hub_post(struct hub *hub, enum ring_kind kind, struct pl_str head, struct pl_str body);
-/* What a newcomer needs: presence now and the text so far of running answers. */
-void hub_welcome(struct hub *hub, struct hub_sub *sub);
-
 struct hub_event *hub_event_hold(struct hub_event *event);
 void hub_event_release(struct hub_event **event);
 

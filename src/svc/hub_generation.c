@@ -138,12 +138,13 @@ void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generatio
 }
 
 /* A new viewer first gets the text so far: as much as this worker's other viewers have. */
-void hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
+bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 {
 	struct hub_room *room = sub->room;
 	struct shm_gen_info info;
+	bool taken = true;
 
-	for (int i = shm_gen_next(hub->svc->shm, room->id, 0, &info); i >= 0;
+	for (int i = shm_gen_next(hub->svc->shm, room->id, 0, &info); i >= 0 && taken;
 	    i = shm_gen_next(hub->svc->shm, room->id, i + 1, &info)) {
 		struct hub_generation gen = { .role_id = info.role_id, .asker_id = info.asker_id,
 			.reply_to = info.reply_to_seq };
@@ -164,9 +165,10 @@ void hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 			event = event_of(room, &gen, HUB_GEN_STARTED, 0, PL_STR_NONE);
 		else
 			event = event_of(room, &gen, HUB_GEN_DELTA, 0, pl_strn(hub->gen_text, (size_t)running->sent));
-		sub->ops->event(sub, event);
+		taken = sub->ops->event(sub, event);
 		hub_event_release(&event);
 	}
+	return taken;
 }
 
 /* ---- after lost ring events ---- */

@@ -10,8 +10,10 @@
 #include "svc/hub_rooms.h"
 
 #define GAP_WAIT_NS (20 * PL_NS_PER_MS)	/* rings of other workers are usually just behind */
-#define HELD_MAX 4096			/* beyond: the log has it anyway */
+#define HELD_MAX 4096			/* beyond these two: the log has it anyway */
+#define HELD_BYTES (1 << 20)
 #define FILL_LIMIT 500
+#define FILL_BYTES (256 << 10)
 #define HEADS_LIMIT 500
 #define READ_TIME_NS (10 * PL_NS_PER_S)
 #define COMPARE_EVERY_NS (200 * PL_NS_PER_MS)
@@ -19,12 +21,23 @@
 static void start_fill(struct hub *hub, struct hub_room *room);
 static void compare(struct hub *hub, struct hub_room *room);
 
-static void arm(struct hub *hub, int64_t wait_ns)
+void hub_log_arm(struct hub *hub, int64_t wait_ns)
 {
 	struct timeval tv = { 0, (suseconds_t)(wait_ns / 1000) };
 
 	if (!hub->gap_armed && evtimer_add(hub->gap_timer, &tv) == 0)
 		hub->gap_armed = true;
+}
+
+static size_t text_bytes(const struct hub_event *event)
+{
+	return event->log.is_message ? event->log.message.content.len : event->log.change.body.len;
+}
+
+static void keep_event(struct hub_room *room, struct hub_held *held, struct hub_event *event)
+{
+	held->event = hub_event_hold(event);
+	room->held_bytes += text_bytes(event);
 }
 
 static void hold(struct hub *hub, struct hub_room *room, int64_t seq, struct hub_event *event)
@@ -33,22 +46,23 @@ static void hold(struct hub *hub, struct hub_room *room, int64_t seq, struct hub
 
 	while (*at != NULL && (*at)->seq < seq)
 		at = &(*at)->next;
+	if (room->held_count >= HELD_MAX || room->held_bytes >= HELD_BYTES)
+		event = NULL;
 	if (*at != NULL && (*at)->seq == seq) {
 		if ((*at)->event == NULL && event != NULL)
-			(*at)->event = hub_event_hold(event);
+			keep_event(room, *at, event);
 		return;
 	}
-	if (room->held_count >= HELD_MAX)
-		event = NULL;
 	h = pl_new(sizeof(*h));
 	h->seq = seq;
-	h->event = event != NULL ? hub_event_hold(event) : NULL;
+	if (event != NULL)
+		keep_event(room, h, event);
 	h->next = *at;
 	*at = h;
 	room->held_count++;
 	if (room->gap_since_ns == 0)
 		room->gap_since_ns = pl_now_ns();
-	arm(hub, GAP_WAIT_NS);
+	hub_log_arm(hub, GAP_WAIT_NS);
 }
 
 static void drop_first_held(struct hub_room *room)
@@ -57,6 +71,8 @@ static void drop_first_held(struct hub_room *room)
 
 	room->held = h->next;
 	room->held_count--;
+	if (h->event != NULL)
+		room->held_bytes -= text_bytes(h->event);
 	hub_event_release(&h->event);
 	pl_free(h);
 }
@@ -102,7 +118,7 @@ static void drain_held(struct hub *hub, struct hub_room *room)
 	}
 	room->gap_since_ns = room->held != NULL ? pl_now_ns() : 0;
 	if (room->held != NULL)
-		arm(hub, GAP_WAIT_NS);
+		hub_log_arm(hub, GAP_WAIT_NS);
 }
 
 static void arrived(struct hub *hub, struct hub_room *room, struct hub_event *event)
@@ -183,7 +199,7 @@ static void fill_on_log(void *arg, const struct room_log *log, const struct pl_e
 	room->filling = false;
 	if (err != NULL) {
 		room->gap_since_ns = pl_now_ns(); /* the timer tries again; the database may be back then */
-		arm(f->hub, 500 * PL_NS_PER_MS);
+		hub_log_arm(f->hub, 500 * PL_NS_PER_MS);
 		goto out;
 	}
 	room->busy++;
@@ -216,17 +232,18 @@ static void start_fill(struct hub *hub, struct hub_room *room)
 	task = pl_task_new(pl_now_ns() + READ_TIME_NS);
 	f = pl_alloc(task->pool, sizeof(*f));
 	*f = (struct fill){ .hub = hub, .room_id = room->id, .task = task };
-	repo_room_log(hub->svc->db, task, room->id, 0, room->last_seq, FILL_LIMIT, fill_on_log, f);
+	repo_room_log(hub->svc->db, task, room->id, room->last_seq, FILL_LIMIT, FILL_BYTES, fill_on_log, f);
 }
 
 static void look_at_gap(struct hub *hub, struct hub_room *room)
 {
+	hub_behind_next(hub, room);
 	if (room->gap_since_ns == 0 || room->last_seq < 0)
 		return;
 	if (pl_now_ns() - room->gap_since_ns >= GAP_WAIT_NS)
 		start_fill(hub, room);
 	else
-		arm(hub, GAP_WAIT_NS);
+		hub_log_arm(hub, GAP_WAIT_NS);
 }
 
 void hub_log_on_timer(evutil_socket_t fd, short what, void *arg)

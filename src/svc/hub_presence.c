@@ -136,12 +136,13 @@ void hub_presence_tick(struct hub *hub, struct hub_room *room)
 }
 
 /* A newcomer gets the whole list as it was last told, themselves included. */
-void hub_presence_welcome(struct hub *hub, struct hub_sub *sub)
+bool hub_presence_welcome(struct hub *hub, struct hub_sub *sub)
 {
 	struct hub_room *room = sub->room;
 	int64_t users[HUB_PRESENCE_LIST + 1];
 	struct hub_event *event = hub_event_new(HUB_PRESENCE, room->id);
 	int total = shm_present_list(hub->svc->shm, room->id, users, HUB_PRESENCE_LIST);
+	bool taken;
 
 	if (room->subs_count == 1 && total <= HUB_PRESENCE_LIST) {
 		/* the only listener here is being told everything now: later differences are against this list */
@@ -153,6 +154,7 @@ void hub_presence_welcome(struct hub *hub, struct hub_sub *sub)
 	event->presence.count = total;
 	event->presence.users = users;
 	event->presence.users_count = total <= HUB_PRESENCE_LIST ? total : 0;
-	sub->ops->event(sub, event);
+	taken = sub->ops->event(sub, event);
 	hub_event_release(&event);
+	return taken;
 }

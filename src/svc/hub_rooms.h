@@ -7,7 +7,7 @@
 
 #include <event2/event.h>
 
-#include "svc/hub.h"
+#include "svc/hub_sub.h"
 
 /* event NULL: only a hint that seq exists */
 struct hub_held { struct hub_event *event; int64_t seq; struct hub_held *next; };
@@ -22,6 +22,12 @@ struct hub_room {
 	int subs_count, busy;			/* busy: deliveries in progress; the room stays */
 	struct hub_held *held;			/* ascending */
 	int held_count;
+	size_t held_bytes;			/* text in them */
+	TAILQ_HEAD(, hub_sub) behind;		/* those that read the log, longest waiting first */
+	struct hub_chunk *chunk;		/* what is being read for them */
+	bool hungry;				/* in hub->hungry */
+	TAILQ_ENTRY(hub_room) hungry_link;
+	int64_t retry_ns;			/* not before: the last read failed; 0: any time */
 	int64_t gap_since_ns;			/* 0: no gap */
 	bool filling;
 	/* the position with PostgreSQL's; once more after that, or at the next tick */
@@ -42,6 +48,8 @@ struct hub {
 	struct shm_reader reader;
 	struct event *gap_timer;
 	bool gap_armed, reader_busy;
+	TAILQ_HEAD(, hub_room) hungry;		/* rooms that may read a chunk when another one has been delivered */
+	int chunks;				/* being read */
 	int ticks;
 	struct pl_buf scratch;
 	char *gen_text;				/* SHM_GEN_TEXT bytes */
@@ -61,6 +69,16 @@ void hub_room_reset(struct hub *hub, struct hub_room *room);
 /* hub_subscribe.c: ends what a user listens to in a room */
 void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user);
 
+/* hub_behind.c: listeners that are behind their room. The position is known; it reads the log until it is live. */
+void hub_behind_add(struct hub *hub, struct hub_sub *sub);
+/* It refused an event: it gets nothing until hub_resume(). */
+void hub_behind_park(struct hub *hub, struct hub_sub *sub);
+/* It leaves. */
+void hub_behind_remove(struct hub_sub *sub);
+/* Goes on with reading, if it may. */
+void hub_behind_next(struct hub *hub, struct hub_room *room);
+void hub_behind_room_fini(struct hub *hub, struct hub_room *room);
+
 /* hub.c: body.user_id of a membership change, 0 if there is none */
 int64_t hub_change_user(struct pl_pool *pool, const struct room_change *change);
 
@@ -79,18 +97,21 @@ void hub_log_check_all(struct hub *hub);
 void hub_log_tick(struct hub *hub, struct hub_room *room);
 void hub_log_room_fini(struct hub_room *room);
 void hub_log_on_timer(evutil_socket_t fd, short what, void *arg);
+/* The timer that looks at all rooms again runs within this time. */
+void hub_log_arm(struct hub *hub, int64_t wait_ns);
 
 /* hub_presence.c */
 void hub_presence_enter(struct hub *hub, struct hub_room *room, int64_t user);
 void hub_presence_leave(struct hub *hub, struct hub_room *room, int64_t user);
 void hub_presence_dirty(struct hub *hub, int64_t room_id);
 void hub_presence_tick(struct hub *hub, struct hub_room *room);
-void hub_presence_welcome(struct hub *hub, struct hub_sub *sub);
+/* false: the listener has no room. */
+bool hub_presence_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
 void hub_presence_room_fini(struct hub_room *room);
 
 /* hub_generation.c */
 void hub_generation_arrived(struct hub *hub, struct pl_str bytes);
-void hub_generation_welcome(struct hub *hub, struct hub_sub *sub);
+bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
 /* Ring events were lost: tells how answers ended whose end was among them. */
 void hub_generation_check_all(struct hub *hub);
 void hub_generation_room_fini(struct hub_room *room);

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Subscribing: register, read the head (joining a public room first), answer, replay, go live.
+ * Subscribing: register, read the head (joining a public room first), answer, catch up, go live.
  *
- *   hub_subscribe -> replay_on_head -> [join -> replay_on_joined -> replay_on_head] -> done -> replay_next <->
- *   replay_on_log -> live
+ *   hub_subscribe -> on_head -> [join -> on_joined -> on_head] -> done -> hub_behind_add()
  *
  * The room is registered for ring events before its head is read: what commits afterwards comes by ring, what committed
- * before is in the head. While it replays, a listener gets nothing live; it reads the log until it stands where the
- * room stands, and from that moment on it is one of the live ones. The replay outlives a listener that leaves.
+ * before is in the head. The question outlives a listener that leaves: it may be joining a room.
  */
-#include "clock.h"
 #include "db/repo_room.h"
 #include "svc/chat.h"
 #include "svc/hub_rooms.h"
 
-#define REPLAY_LIMIT 500
-
-struct hub_replay {
+/* In its task's pool. */
+struct hub_asking {
 	struct hub *hub;
 	struct hub_sub *sub;		/* NULL: it left */
 	struct pl_task *task;
@@ -26,123 +22,85 @@ struct hub_replay {
 	void *arg;
 };
 
-static void replay_next(struct hub_replay *r);
-
-static void replay_end(struct hub_replay *r)
+static void asking_end(struct hub_asking *q)
 {
-	struct pl_task *task = r->task;
+	struct pl_task *task = q->task;
 
-	if (r->sub != NULL)
-		r->sub->replay = NULL;
+	if (q->sub != NULL)
+		q->sub->asking = NULL;
 	pl_task_release(&task);
 }
 
-static void replay_fail(struct hub_replay *r, const struct pl_err *err)
+static void asking_fail(struct hub_asking *q, const struct pl_err *err)
 {
-	struct hub_sub *sub = r->sub;
-	hub_subscribed_fn *done = r->done;
-	void *arg = r->arg;
+	struct hub_sub *sub = q->sub;
+	hub_subscribed_fn *done = q->done;
 
 	if (sub != NULL) {
-		sub->replay = NULL;
-		r->sub = NULL;
-		r->done = NULL;
+		sub->asking = NULL;
+		q->sub = NULL;
+		q->done = NULL;
 		if (done != NULL)
-			done(arg, sub, NULL, err);
-		hub_unsubscribe(r->hub, &sub);
+			done(q->arg, sub, NULL, err);
+		hub_unsubscribe(q->hub, &sub);
 	}
-	replay_end(r);
+	asking_end(q);
 }
 
-static void replay_on_log(void *arg, const struct room_log *log, const struct pl_err *err)
+static void asking_answer(struct hub_asking *q, const struct room_head *head)
 {
-	struct hub_replay *r = arg;
+	struct hub_subscribed out = { .seq = head->last_seq, .epoch = head->epoch, .was_recovering = q->since >= 0 };
+	int64_t limit = svc_config(q->hub->svc)->s.recover_limit;
+	struct hub *hub = q->hub;
+	struct hub_sub *sub;
 
-	if (err != NULL) {
-		replay_fail(r, err);
-		return;
+	out.recovered = out.was_recovering && (q->epoch == 0 || q->epoch == head->epoch) &&
+	    q->since <= head->last_seq && head->last_seq - q->since <= limit;
+	hub_log_known(q->hub, q->sub->room, head->last_seq, head->epoch);
+	if (q->sub != NULL) { /* what the room heard of just now may have ended it */
+		q->sub->position = out.recovered ? q->since : head->last_seq;
+		hub_presence_enter(q->hub, q->sub->room, q->sub->user_id);
+		q->done(q->arg, q->sub, &out, NULL);
 	}
-	if (r->sub != NULL && log->epoch != 0 && log->epoch != r->sub->room->epoch)
-		hub_log_known(r->hub, r->sub->room, log->last_seq, log->epoch); /* sets position behind all of this */
-	for (int i = 0; i < log->count && r->sub != NULL; i++) {
-		struct hub_event *event = hub_event_from_log(&log->rows[i]);
-
-		if (event->seq > r->sub->position) {
-			r->sub->position = event->seq;
-			r->sub->ops->event(r->sub, event);
-		}
-		hub_event_release(&event);
-	}
-	replay_next(r);
+	q->done = NULL;
+	sub = q->sub;
+	asking_end(q);
+	if (sub != NULL)
+		hub_behind_add(hub, sub);
 }
 
-static void replay_next(struct hub_replay *r)
+static void on_head(void *arg, const struct room_head *head, const struct pl_err *err);
+
+static void on_joined(void *arg, const struct room_result *result, const struct pl_err *err)
 {
-	struct hub_sub *sub = r->sub;
-
-	if (sub == NULL) {
-		replay_end(r);
-	} else if (sub->position >= sub->room->last_seq) {
-		sub->live = true;
-		hub_welcome(r->hub, sub);
-		replay_end(r);
-	} else {
-		r->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
-		repo_room_log(r->hub->svc->db, r->task, r->room_id, 0, sub->position, REPLAY_LIMIT, replay_on_log, r);
-	}
-}
-
-static void replay_answer(struct hub_replay *r, const struct room_head *head)
-{
-	struct hub_subscribed out = { .seq = head->last_seq, .epoch = head->epoch, .was_recovering = r->since >= 0 };
-	int64_t limit = svc_config(r->hub->svc)->s.recover_limit;
-
-	out.recovered = out.was_recovering && (r->epoch == 0 || r->epoch == head->epoch) &&
-	    r->since <= head->last_seq && head->last_seq - r->since <= limit;
-	hub_log_known(r->hub, r->sub->room, head->last_seq, head->epoch);
-	if (r->sub == NULL) {
-		replay_end(r); /* what the room heard of just now ended it */
-		return;
-	}
-	r->sub->position = out.recovered ? r->since : head->last_seq;
-	hub_presence_enter(r->hub, r->sub->room, r->sub->user_id);
-	r->done(r->arg, r->sub, &out, NULL);
-	r->done = NULL;
-	replay_next(r);
-}
-
-static void replay_on_head(void *arg, const struct room_head *head, const struct pl_err *err);
-
-static void replay_on_joined(void *arg, const struct room_result *result, const struct pl_err *err)
-{
-	struct hub_replay *r = arg;
+	struct hub_asking *q = arg;
 
 	if (err != NULL && err->code != PL_E_ARCHIVED) {
-		replay_fail(r, err);
+		asking_fail(q, err);
 		return;
 	}
 	if (result != NULL)
-		hub_publish_change(r->hub, &result->change);
-	repo_room_head(r->hub->svc->db, r->task, r->room_id, r->task->who.user_id, replay_on_head, r);
+		hub_publish_change(q->hub, &result->change);
+	repo_room_head(q->hub->svc->db, q->task, q->room_id, q->task->who.user_id, on_head, q);
 }
 
-static void replay_on_head(void *arg, const struct room_head *head, const struct pl_err *err)
+static void on_head(void *arg, const struct room_head *head, const struct pl_err *err)
 {
-	struct hub_replay *r = arg;
+	struct hub_asking *q = arg;
 	struct pl_err hidden = { 0 };
 
 	if (err != NULL) {
-		replay_fail(r, err);
+		asking_fail(q, err);
 	} else if (!head->can_read) {
 		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);
-		replay_fail(r, &hidden);
-	} else if (!head->is_member && !r->joined && !head->archived) {
-		r->joined = true; /* once: somebody may remove the user again meanwhile */
-		chat_join(r->hub->svc, r->task, r->room_id, replay_on_joined, r);
-	} else if (r->sub == NULL) {
-		replay_end(r); /* it left, but it did open the room */
+		asking_fail(q, &hidden);
+	} else if (!head->is_member && !q->joined && !head->archived) {
+		q->joined = true; /* once: somebody may remove the user again meanwhile */
+		chat_join(q->hub->svc, q->task, q->room_id, on_joined, q);
+	} else if (q->sub == NULL) {
+		asking_end(q); /* it left, but it did open the room */
 	} else {
-		replay_answer(r, head);
+		asking_answer(q, head);
 	}
 }
 
@@ -151,31 +109,31 @@ struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t roo
 {
 	struct hub_room *room = hub_room_need(hub, room_id);
 	struct hub_sub *sub = pl_new(sizeof(*sub));
-	struct hub_replay *r = pl_alloc(task->pool, sizeof(*r));
+	struct hub_asking *q = pl_alloc(task->pool, sizeof(*q));
 
 	*sub = (struct hub_sub){ .ops = ops, .owner = owner, .room = room, .next = room->subs,
-		.user_id = task->who.user_id, .position = -1, .replay = r };
+		.user_id = task->who.user_id, .position = -1, .asking = q };
 	if (room->subs != NULL)
 		room->subs->prev = sub;
 	room->subs = sub;
 	room->subs_count++;
-	*r = (struct hub_replay){ .hub = hub, .sub = sub, .task = pl_task_hold(task), .room_id = room_id,
+	*q = (struct hub_asking){ .hub = hub, .sub = sub, .task = pl_task_hold(task), .room_id = room_id,
 		.since = since, .epoch = epoch, .done = done, .arg = arg };
-	repo_room_head(hub->svc->db, task, room_id, task->who.user_id, replay_on_head, r);
+	repo_room_head(hub->svc->db, task, room_id, task->who.user_id, on_head, q);
 	return sub;
 }
 
 void hub_subscribe_fail(struct hub_sub *sub, enum pl_code code)
 {
-	struct hub_replay *r = sub->replay;
-	hub_subscribed_fn *done = r != NULL ? r->done : NULL;
+	struct hub_asking *q = sub->asking;
+	hub_subscribed_fn *done = q != NULL ? q->done : NULL;
 	struct pl_err err = { 0 };
 
 	if (done == NULL)
 		return;
-	r->done = NULL;
+	q->done = NULL;
 	pl_err_set(&err, code, NULL);
-	done(r->arg, sub, NULL, &err);
+	done(q->arg, sub, NULL, &err);
 }
 
 void hub_unsubscribe(struct hub *hub, struct hub_sub **sub_at)
@@ -187,8 +145,9 @@ void hub_unsubscribe(struct hub *hub, struct hub_sub **sub_at)
 	if (sub == NULL)
 		return;
 	room = sub->room;
-	if (sub->replay != NULL)
-		sub->replay->sub = NULL;
+	if (sub->asking != NULL)
+		sub->asking->sub = NULL;
+	hub_behind_remove(sub);
 	if (room->walk == sub)
 		room->walk = sub->next;
 	if (sub->prev != NULL)
@@ -232,10 +191,4 @@ int64_t hub_sub_head(const struct hub_sub *sub)
 		if (h->seq > head)
 			head = h->seq;
 	return head;
-}
-
-void hub_welcome(struct hub *hub, struct hub_sub *sub)
-{
-	hub_presence_welcome(hub, sub);
-	hub_generation_welcome(hub, sub);
 }

@@ -14,18 +14,12 @@ import http.client
 import json
 import os
 import random
-import secrets
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from datetime import datetime, timedelta, timezone
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
-sys.dont_write_bytecode = True
+import place
 
 PEOPLE, ROOMS, DAYS, TARGET_MS = 20, 20, 30, 50
 BCRYPT = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
@@ -42,18 +36,11 @@ DIMS = {
 
 
 def arguments():
-    top = os.path.dirname(os.path.dirname(HERE))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default=os.getcwd(), help="build directory (default: here)")
-    parser.add_argument("--src", default=top, help="source directory")
     parser.add_argument("--rows", type=int, default=10000, help="sessions, and as many messages")
     parser.add_argument("--calls", type=int, default=20, help="calls per question after the first")
     parser.add_argument("--json", help="also write the figures to this file")
-    args = parser.parse_args()
-    args.build, args.src = os.path.abspath(args.build), os.path.abspath(args.src)
-    os.environ.update(PARLOUR_BUILD=args.build, PARLOUR_SRC=args.src, PARLOUR_SQL_DIR=args.src + "/sql",
-                      PARLOUR_WWW_DIR=args.src + "/src/www")
-    return args
+    return place.arguments(parser)
 
 
 def questions():
@@ -83,50 +70,14 @@ def records(rows):
                     for i in range(rows)]
 
 
-class Place:
-    """PostgreSQL, a migrated database with the rows in it, and a daemon; a context manager that leaves nothing behind."""
+class Filled(place.Place):
+    """A Place with the rows in its database, and an analyst."""
 
     def __init__(self, rows):
-        self.rows, self.daemon, self.pg = rows, None, None
+        super().__init__()
+        self.rows, self.boss = rows, None
 
-    def __enter__(self):
-        self.dir = tempfile.mkdtemp(prefix="pl-query-", dir="/tmp")
-        try:
-            self._start()
-            self._fill()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        if self.daemon is not None:
-            self.daemon.abandon()
-        if self.pg is not None:
-            self.pg.remove()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def _start(self):
-        # pylint: disable=import-outside-toplevel
-        import cluster
-        from parlour import Daemon, clean_env, stage_binaries
-        os.chmod(self.dir, 0o755)
-        binaries, key, conf = stage_binaries(self.dir), self.dir + "/token.key", self.dir + "/migrate.conf"
-        with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-        cluster.give(key)
-        self.pg = cluster.Cluster()
-        self.pg.start()
-        with open(conf, "w", encoding="ascii") as file:
-            file.write(f"db = {self.pg.dsn('parlour')}\ncontrol_socket = {self.dir}/none\n")
-        for words in (["initdb", "--dsn", self.pg.dsn("postgres", cluster.OWNER)],
-                      ["migrate", "--dsn", self.pg.dsn("parlour", "parlour_owner")]):
-            subprocess.run(cluster.as_user([binaries["parlourctl"], "-c", conf, *words]), cwd="/", check=True,
-                           stdout=subprocess.DEVNULL, env=clean_env())
-        self.daemon = Daemon(binaries, self.dir + "/d", self.pg.dsn("parlour"), key, {"workers": "2"})
-        self.daemon.start()
-
-    def _fill(self):
+    def fill(self):
         for kind, items in records(self.rows):
             path = f"{self.dir}/{kind}"
             for at in range(0, len(items), 10000):
@@ -164,12 +115,12 @@ def requests():
 
 def main():
     args, table = arguments(), []
-    with Place(args.rows) as place:
+    with Filled(args.rows) as here:
         print(f"\n{args.rows} sessions, {args.rows} messages; ms over HTTP, {args.calls} calls each; load {os.getloadavg()[0]:.1f}\n")
         print(f"{'question':48} {'rows':>5} {'first':>7} {'median':>7} {'max':>7}")
         # not the tests' client: that sends header and body apart without TCP_NODELAY, and waits 40 ms in between
-        conn = http.client.HTTPConnection(*place.daemon.addr)
-        headers = {"Content-Type": "application/json", **place.boss.auth}
+        conn = http.client.HTTPConnection(*here.daemon.addr)
+        headers = {"Content-Type": "application/json", **here.boss.auth}
         for name, request in requests():
             reply, first, middle, most = measure(conn, headers, request, args.calls)
             rows = len(reply["rows"]) if "rows" in reply else 0
