@@ -44,7 +44,7 @@ struct control;
 struct master {
 	const struct master_opts *opts;
 	char config_path[4096];
-	struct config *config;
+	CONFIG_HELD struct config *config;
 	struct shm *shm;
 	struct priv priv;
 	struct listen_set listen;
