@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import cluster
 from parlour import wait_for
 
 
@@ -52,3 +53,28 @@ def test_the_watchdog_leaves_a_busy_hasher_alone(parlour):
             "username": user.name, "password": user.password}).status_code, range(3)))
     assert set(codes) <= {200, 504}, "a slow machine may be late, but nobody was told that the hasher died"
     assert daemon.procs("hasher") == hashers
+
+
+def test_a_hasher_without_memory_calls_no_password_wrong(parlour):
+    """The hash was made with more memory than the daemon may use now."""
+    daemon = parlour(argon2_memory="128M")
+    with open(daemon.binaries["parlourd"], "rb") as program:
+        if b"__asan_init" in program.read():
+            pytest.skip("a sanitizer reports it in its own way")
+    user = daemon.register()
+    daemon.stop()
+    script = daemon.dir + "/limited"
+    with open(script, "w", encoding="utf-8") as limited:
+        limited.write(f'#!/bin/sh\nulimit -d 65536 && exec {daemon.binaries["parlourd"]} "$@"\n')
+    os.chmod(script, 0o755)
+    cluster.give(script)
+    daemon.binaries = {**daemon.binaries, "parlourd": script}
+    daemon.configure(argon2_memory="8M")
+    daemon.start()
+    old = daemon.procs("hasher")[0]
+    daemon.expect_error(rf"child={old} ")
+    answer = daemon.post("/api/auth/login", {"username": user.name, "password": user.password})
+    assert answer.status_code == 503 and answer.json()["code"] == "unavailable" and answer.headers["Retry-After"]
+    wait_for(lambda: daemon.procs("hasher").get(0, old) != old, 10, "a new hasher")
+    other = daemon.register()
+    assert daemon.login(other.name).get("/api/auth/me").status_code == 200
