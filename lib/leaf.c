@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 /* Fetched once per process: a fetch costs more than the digest of a short text. */
 static void digest(EVP_MD **md, const char *name, const void *data, size_t bytes, unsigned char *out)
@@ -28,6 +29,14 @@ void pl_sha1(const void *data, size_t bytes, unsigned char out[20])
 	static EVP_MD *md;
 
 	digest(&md, "SHA1", data, bytes, out);
+}
+
+/* Whoever went on without a MAC would refuse good links and tickets, or sign with what was on the stack. */
+void pl_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t bytes, unsigned char out[32])
+{
+	unsigned int n = 32;
+
+	PL_BUG(HMAC(EVP_sha256(), key, (int)key_bytes, data, bytes, out, &n) == NULL || n != 32);
 }
 
 bool pl_ct_eq(const void *a, size_t a_bytes, const void *b, size_t b_bytes)

@@ -39,6 +39,7 @@ uint64_t pl_siphash(const struct pl_sipkey *key, const void *data, size_t bytes)
 void pl_siphash128(const struct pl_sipkey *key, const void *data, size_t bytes, uint64_t out[2]);
 
 void pl_sha256(const void *data, size_t bytes, unsigned char out[32]);
+void pl_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t bytes, unsigned char out[32]);
 void pl_sha1(const void *data, size_t bytes, unsigned char out[20]); /* RFC 6455 accept key only */
 
 /* true when equal; time depends on the lengths only. */

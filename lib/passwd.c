@@ -8,6 +8,7 @@
 #include <argon2.h>
 #include <crypt.h>
 #include <ctype.h>
+#include <errno.h>
 
 #include "leaf.h"
 
@@ -22,15 +23,25 @@ enum {
 	BCRYPT_BYTES = 60
 };
 
+/* No memory or no thread says nothing about the password. The hasher ends, and who waited for it gets 503. */
+static void end_if_not_tried(int result)
+{
+	if (result == ARGON2_MEMORY_ALLOCATION_ERROR || result == ARGON2_THREAD_FAIL)
+		pl_no_memory();
+}
+
 bool pl_passwd_hash(struct pl_str password, struct pl_passwd_cost cost, char out[PL_PASSWD_HASH_MAX])
 {
 	unsigned char salt[SALT_BYTES];
+	int result;
 
 	if (password.ptr == NULL || password.len > PL_PASSWD_MAX)
 		return false;
 	pl_random(salt, sizeof(salt));
-	return argon2id_hash_encoded(cost.passes, cost.memory_kib, cost.lanes, password.ptr, password.len, salt,
-	    sizeof(salt), HASH_BYTES, out, PL_PASSWD_HASH_MAX) == ARGON2_OK;
+	result = argon2id_hash_encoded(cost.passes, cost.memory_kib, cost.lanes, password.ptr, password.len, salt,
+	    sizeof(salt), HASH_BYTES, out, PL_PASSWD_HASH_MAX);
+	end_if_not_tried(result);
+	return result == ARGON2_OK;
 }
 
 /* "m=19456" with the wanted letter. */
@@ -71,9 +82,10 @@ static void burn(struct pl_str password, struct pl_passwd_cost cost)
 	unsigned char hash[HASH_BYTES];
 	size_t len = password.len <= PL_PASSWD_MAX ? password.len : PL_PASSWD_MAX;
 
-	/* Its outcome does not matter; the caller says false anyway. */
-	PL_UNUSED(argon2id_hash_raw(cost.passes, cost.memory_kib, cost.lanes, password.ptr != NULL ? password.ptr : "",
-	    password.ptr != NULL ? len : 0, salt, sizeof(salt), hash, sizeof(hash)));
+	/* The caller says false anyway, but not faster because memory was short. */
+	end_if_not_tried(argon2id_hash_raw(cost.passes, cost.memory_kib, cost.lanes,
+	    password.ptr != NULL ? password.ptr : "", password.ptr != NULL ? len : 0, salt, sizeof(salt), hash,
+	    sizeof(hash)));
 	pl_wipe(hash, sizeof(hash));
 }
 
@@ -107,7 +119,10 @@ static bool bcrypt_verify(struct pl_str password, struct pl_str encoded)
 	phrase[len] = '\0';
 	memcpy(setting, encoded.ptr, BCRYPT_BYTES);
 	setting[BCRYPT_BYTES] = '\0';
+	errno = 0;
 	got = crypt_r(phrase, setting, work);
+	if ((got == NULL || got[0] == '*') && errno == ENOMEM)
+		pl_no_memory();
 	good = got != NULL && strlen(got) == BCRYPT_BYTES && pl_ct_eq(got, BCRYPT_BYTES, setting, BCRYPT_BYTES) &&
 	    memchr(password.ptr, '\0', password.len) == NULL;
 	pl_wipe(phrase, sizeof(phrase));
@@ -120,6 +135,7 @@ bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_p
 {
 	struct pl_passwd_cost had;
 	char text[PL_PASSWD_HASH_MAX];
+	int result;
 
 	*rehash_r = false;
 	if (password.ptr != NULL && password.len <= PL_PASSWD_MAX && pl_passwd_bcrypt(encoded))
@@ -132,7 +148,9 @@ bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_p
 	}
 	memcpy(text, encoded.ptr, encoded.len);
 	text[encoded.len] = '\0';
-	switch (argon2id_verify(text, password.ptr, password.len)) {
+	result = argon2id_verify(text, password.ptr, password.len);
+	end_if_not_tried(result);
+	switch (result) {
 	case ARGON2_OK:
 		*rehash_r = had.passes != cost.passes || had.memory_kib != cost.memory_kib || had.lanes != cost.lanes;
 		return true;

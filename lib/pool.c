@@ -28,6 +28,8 @@
 #define POOL_SINGLY 0
 #endif
 
+#define PL_EXPORT __attribute__((visibility("default")))	/* libraries find it in the program, before libc's */
+
 enum {
 	POOL_ALIGN = 16,
 	POOL_FIRST_BYTES = 1024,
@@ -56,7 +58,7 @@ struct pl_pool {
 	size_t used_bytes;
 };
 
-static PL_NORETURN void no_memory(void)
+void pl_no_memory(void)
 {
 	static const char text[] = "parlour: out of memory\n";
 
@@ -64,6 +66,38 @@ static PL_NORETURN void no_memory(void)
 		abort();
 	abort();
 }
+
+#if !POOL_SINGLY
+/* The C library's own. A sanitizer has others, and ends the process by itself. */
+extern void *__libc_malloc(size_t bytes);
+extern void *__libc_calloc(size_t count, size_t bytes);
+extern void *__libc_realloc(void *old, size_t bytes);
+
+static void *memory_of(void *ptr)
+{
+	if (ptr == NULL)
+		pl_no_memory();
+	return ptr;
+}
+
+PL_EXPORT void *malloc(size_t bytes)
+{
+	return memory_of(__libc_malloc(bytes));
+}
+
+PL_EXPORT void *calloc(size_t count, size_t bytes)
+{
+	return memory_of(__libc_calloc(count, bytes));
+}
+
+/* NULL is right for 0 bytes: then it was free(). */
+PL_EXPORT void *realloc(void *old, size_t bytes)
+{
+	void *ptr = __libc_realloc(old, bytes);
+
+	return bytes > 0 ? memory_of(ptr) : ptr;
+}
+#endif
 
 void pl_bug(const char *what, const char *file, int line)
 {
@@ -91,10 +125,10 @@ static struct block *block_new(size_t cap, struct block *next)
 	struct block *block;
 
 	if (cap > SIZE_MAX / 2)
-		no_memory();
+		pl_no_memory();
 	block = malloc(sizeof(*block) + cap);
 	if (block == NULL)
-		no_memory();
+		pl_no_memory();
 	block->next = next;
 	block->cap = cap;
 	block->used = 0;
@@ -250,7 +284,7 @@ void *pl_new(size_t bytes)
 	void *ptr = calloc(1, bytes > 0 ? bytes : 1);
 
 	if (ptr == NULL)
-		no_memory();
+		pl_no_memory();
 	return ptr;
 }
 
@@ -259,7 +293,7 @@ void *pl_realloc(void *old, size_t bytes)
 	void *ptr = realloc(old, bytes > 0 ? bytes : 1);
 
 	if (ptr == NULL)
-		no_memory();
+		pl_no_memory();
 	return ptr;
 }
 

@@ -5,6 +5,9 @@
  * Four lifetimes exist: request (struct pl_task), connection, worker, process. Each has one pool; everything
  * allocated in it dies with it, after the cleanups ran in reverse order. Running out of memory ends the
  * process (abort): the master starts another one. No function here returns NULL.
+ *
+ * That holds for libraries too: malloc(), calloc() and realloc() of the whole process are defined in pool.c. A library
+ * that gets no memory would report what it reports for bad input, and a good token would be called invalid.
  */
 #ifndef PL_POOL_H
 #define PL_POOL_H
@@ -49,6 +52,9 @@ size_t pl_pool_used_bytes(const struct pl_pool *pool);
 void *pl_new(size_t bytes) __attribute__((malloc, returns_nonnull));
 void *pl_realloc(void *old, size_t bytes) __attribute__((returns_nonnull));
 void pl_free(void *ptr);
+
+/* Ends the process: a library says that it got no memory or no thread. */
+void pl_no_memory(void) PL_NORETURN;
 
 /* A broken promise between two pieces of our own code: logs and aborts; never for input. */
 #define PL_BUG(cond) \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * JSON Web Tokens by libjwt, distrusted: it checks the signature under whatever algorithm the token names, and no
- * claim at all. A missing integer reads as -1 with ENOENT, one of another type as 0.
+ * claim at all. A missing integer reads as -1 with ENOENT, one of another type as 0. Out of memory would read as a bad
+ * token: pool.h says why that cannot happen.
  */
 #include "token.h"
 

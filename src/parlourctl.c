@@ -33,7 +33,7 @@ struct ctl {
 	bool dry_run, print;
 	int argc;			/* what stands behind the verb */
 	char **argv;
-	struct config *config;		/* read when first needed */
+	CONFIG_HELD struct config *config;	/* read when first needed */
 };
 
 /* args -1: run() counts them */

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -27,6 +29,8 @@
 #define AHEAD 8				/* jobs taken from one socket before they are due */
 #define DATA_SPARE_BYTES (96 << 20)	/* beside the hash's own memory */
 #define LOWEST_PRIORITY 19
+#define BEAT_NS (PL_NS_PER_S / 4)	/* as often as an idle worker's loop turns */
+#define OVERDUE_NS (60 * PL_NS_PER_S)	/* a job this far behind its deadline hangs: the watchdog may have it */
 
 /* One worker slot. */
 struct lane {
@@ -42,6 +46,36 @@ struct hasher {
 	uint32_t memory_kib;		/* the largest seen */
 	bool done;
 };
+
+/* What the timer's handler knows. */
+static struct { struct shm_beat *beat; _Atomic int64_t job_until_ns; } life;
+
+static void beat_now(void)
+{
+	atomic_store(&life.beat->alive_ns, pl_now_ns());
+}
+
+/* A job may take longer than the watchdog waits; between jobs the loop itself proves that it turns. */
+static void on_beat(int number)
+{
+	PL_UNUSED(number);
+	if (pl_now_ns() < life.job_until_ns)
+		beat_now();
+}
+
+/* Not alarm(2) or setitimer(2), which belong to proc_follow(). */
+static bool beat_start(struct shm_beat *beat)
+{
+	struct sigaction act = { .sa_handler = on_beat, .sa_flags = SA_RESTART };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
+	struct itimerspec often = { .it_interval = { .tv_nsec = BEAT_NS }, .it_value = { .tv_nsec = BEAT_NS } };
+	timer_t timer;
+
+	life.beat = beat;
+	beat_now();
+	return sigaction(SIGRTMIN, &act, NULL) == 0 && timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
+	    timer_settime(timer, 0, &often, NULL) == 0;
+}
 
 void hash_compute(struct hash_job *job, struct hash_answer *answer_r)
 {
@@ -137,7 +171,9 @@ static void serve(struct hasher *h, struct lane *lane)
 		return;
 	}
 	limit_memory(h, job);
+	life.job_until_ns = job->deadline_ns < INT64_MAX - OVERDUE_NS ? job->deadline_ns + OVERDUE_NS : INT64_MAX;
 	hash_compute(job, &answer);
+	life.job_until_ns = 0;
 	/* the worker has fewer jobs out than its socket holds answers; a full one has died */
 	if (send(lane->fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		pl_log(PL_LOG_DEBUG, NULL, "answer dropped", "why=%s", strerror(errno));
@@ -215,8 +251,9 @@ static void humble(void)
 	setrlimit(RLIMIT_CORE, &none);
 }
 
-int hasher_run(const int *fds, int count, int channel_fd)
+int hasher_run(const int *fds, int count, int channel_fd, struct shm_beat *beat)
 {
+	struct channel_msg up = { .kind = CHANNEL_UP };
 	struct pollfd polls[SOCKETS_MAX + 1];
 	struct hasher h = { .channel = channel_fd, .lanes_count = count < SOCKETS_MAX ? count : SOCKETS_MAX };
 
@@ -224,7 +261,12 @@ int hasher_run(const int *fds, int count, int channel_fd)
 	for (int i = 0; i < h.lanes_count; i++)
 		h.lanes[i].fd = fds[i];
 	humble();
+	if (!beat_start(beat) || !channel_send(channel_fd, &up, -1)) {
+		pl_log(PL_LOG_ERROR, NULL, "start failed", "why=%s", strerror(errno));
+		h.done = true;
+	}
 	while (!h.done) {
+		beat_now();
 		hear(&h);
 		if (!h.done && !serve_one(&h))
 			await(&h, polls);

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "core/settings.h"
+#include "core/shm.h"
 #include "err.h"
 #include "passwd.h"
 #include "task.h"
@@ -34,7 +35,10 @@ void hasher_hash(struct hasher_client *client, struct pl_task *task, struct pl_s
 void hasher_verify(struct hasher_client *client, struct pl_task *task, struct pl_str password, struct pl_str encoded,
     hash_fn *done, void *arg);
 
-/* The process itself: serves the sockets until the master's channel closes. Returns the exit status. */
-int hasher_run(const int *fds, int count, int channel_fd);
+/*
+ * The process itself: serves the sockets until the master's channel closes. Returns the exit status. Four times a
+ * second it writes into *beat that it lives, also in the middle of a job.
+ */
+int hasher_run(const int *fds, int count, int channel_fd, struct shm_beat *beat);
 
 #endif

@@ -15,7 +15,6 @@
 #include "core/worker.h"
 #include "leaf.h"
 
-#define HASHERS_MAX 4
 #define OUT_MAX 4		/* jobs at one hasher at once: the others can still be cancelled for nothing */
 
 enum job_state { JOB_QUEUED, JOB_OUT, JOB_OVER };
@@ -50,7 +49,7 @@ struct hasher_client {
 	int64_t queue_max;
 	struct job *first, **end;	/* in order of arrival */
 	int count;			/* not over */
-	struct peer peers[HASHERS_MAX];
+	struct peer peers[SHM_HASHERS_MAX];
 	int peers_count;
 	struct event *later;
 };
@@ -245,7 +244,7 @@ struct hasher_client *hasher_client_new(struct event_base *base, const int *fds,
 {
 	struct hasher_client *client = pl_new(sizeof(*client));
 
-	PL_BUG(count > HASHERS_MAX);
+	PL_BUG(count > SHM_HASHERS_MAX);
 	client->base = base;
 	client->generation = slot_generation;
 	client->end = &client->first;

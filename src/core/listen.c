@@ -153,7 +153,7 @@ static void remember_file(struct listen_set *set, int i, const struct addr *addr
 }
 
 struct binding {
-	const struct settings *s;
+	CONFIG_BORROWED const struct settings *s;
 	gid_t gid;
 	bool (*give_up)(void *arg, int wait_ms);
 	void *arg;

@@ -110,6 +110,19 @@ struct config *config_hold(const struct config *config)
 	return mine;
 }
 
+static void let_go(void *arg)
+{
+	struct config *config = arg;
+
+	config_release(&config);
+}
+
+const struct config *config_keep(struct pl_pool *pool, const struct config *config)
+{
+	pl_pool_cleanup(pool, let_go, config_hold(config));
+	return config;
+}
+
 void config_release(struct config **config)
 {
 	struct config *gone = *config;

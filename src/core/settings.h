@@ -3,7 +3,8 @@
  * The settings of settings.def as a struct, and the configuration that holds them.
  *
  * A configuration is immutable and counted: a reload makes a new one and swaps the pointer; running work keeps the one
- * it started with.
+ * it started with. A function that gets one as an argument may use it until it returns. What needs it longer holds it,
+ * with config_keep() where the holder lies in a pool.
  */
 #ifndef CORE_SETTINGS_H
 #define CORE_SETTINGS_H
@@ -11,6 +12,16 @@
 #include "cfg.h"
 #include "seal.h"
 #include "token.h"
+
+/*
+ * Each struct member that points to a configuration, or into one (its settings, an upstream's section), begins with one
+ * of these words; tests/lint/holds.py insists, and looks at what is assigned.
+ * HELD: the struct has a hold, so the pointer is good as long as the struct. A pointer into a configuration may be HELD
+ * where the configuration itself is held beside it.
+ * BORROWED: arguments in a struct; good until the call that they are given to returns.
+ */
+#define CONFIG_HELD
+#define CONFIG_BORROWED
 
 #define SETTING_C_BOOL bool
 #define SETTING_C_INT int64_t
@@ -68,6 +79,8 @@ struct config *config_read(const char *path, const char *const *overrides, int o
 /* Loads what only the master may read: the token key and upstream key files. */
 bool config_secrets(struct config *config, char why[512]) PL_MUSTCHECK;
 struct config *config_hold(const struct config *config);
+/* A hold that ends with the pool: the one for structs that lie in it. */
+const struct config *config_keep(struct pl_pool *pool, const struct config *config);
 void config_release(struct config **config);	/* clears *config; the last one frees */
 /*
  * What differs from `old` and needs a restart, one "name" per call of fn; those values are carried over from `old`

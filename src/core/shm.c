@@ -57,7 +57,7 @@ static size_t part_place(size_t *end, size_t bytes)
 	return at;
 }
 
-struct places { size_t scores, rate, revoked, rings, presence, gens, breakers, traces, refusals, end; };
+struct places { size_t beats, scores, rate, revoked, rings, presence, gens, breakers, traces, refusals, end; };
 
 static struct places places_make(struct shm *shm, const struct shm_sizes *s)
 {
@@ -68,6 +68,7 @@ static struct places places_make(struct shm *shm, const struct shm_sizes *s)
 	shm->gen_stride = sizeof(struct shm_gen);
 	shm->trace_stride = page_round(sizeof(struct shm_trace));
 	shm->refusal_stride = page_round(sizeof(struct shm_refusals));
+	p.beats = part_place(&p.end, SHM_HASHERS_MAX * sizeof(struct shm_beat));
 	p.scores = part_place(&p.end, s->slots * sizeof(struct shm_score));
 	p.rate = part_place(&p.end, s->rate_pairs * sizeof(struct pl_pair));
 	/* twice: ended login sessions, then used tickets, so that many of one kind cannot fill up the other */
@@ -97,6 +98,7 @@ static uint32_t layout_hash(const struct shm_sizes *sizes, const struct places *
 static void parts_map(struct shm *shm, char *base, const struct places *p)
 {
 	shm->head = (struct shm_header *)(void *)base;
+	shm->beats = (struct shm_beat *)(void *)(base + p->beats);
 	shm->scores = (struct shm_score *)(void *)(base + p->scores);
 	shm->rate = (struct pl_pair *)(void *)(base + p->rate);
 	shm->revoked = (struct pl_pair *)(void *)(base + p->revoked);
@@ -155,6 +157,16 @@ fail:
 	return NULL;
 }
 
+static void fds_close(const struct shm *shm)
+{
+	for (int i = 0; i < SHM_SLOTS_MAX; i++) {
+		if (shm->wake_fd[i] >= 0)
+			close(shm->wake_fd[i]);
+	}
+	if (shm->fd >= 0)
+		close(shm->fd);
+}
+
 void shm_free(struct shm **shm)
 {
 	struct shm *old = *shm;
@@ -162,15 +174,26 @@ void shm_free(struct shm **shm)
 	*shm = NULL;
 	if (old == NULL)
 		return;
-	for (int i = 0; i < SHM_SLOTS_MAX; i++) {
-		if (old->wake_fd[i] >= 0)
-			close(old->wake_fd[i]);
-	}
+	fds_close(old);
 	if (old->head != NULL)
 		munmap(old->head, old->bytes);
-	if (old->fd >= 0)
-		close(old->fd);
 	pl_free(old);
+}
+
+struct shm_beat *shm_leave(struct shm **shm, int hasher)
+{
+	struct shm *old = *shm;
+	struct shm_beat *beats = old->beats;
+	char *base = (char *)old->head, *kept = (char *)beats;
+	char *rest = kept + page_round(SHM_HASHERS_MAX * sizeof(*beats));
+
+	PL_BUG(hasher < 0 || hasher >= SHM_HASHERS_MAX);
+	*shm = NULL;
+	fds_close(old);
+	munmap(base, (size_t)(kept - base));
+	munmap(rest, old->bytes - (size_t)(rest - base));
+	pl_free(old);
+	return &beats[hasher];
 }
 
 /* A successor carries on counters, but gauges tell of what this process holds. */

@@ -19,6 +19,7 @@
 #define SHM_MAGIC 0x31726c7261504c31ULL
 #define SHM_VERSION 1u
 #define SHM_SLOTS_MAX 130	/* 2 x (64 workers + 1 clerk) */
+#define SHM_HASHERS_MAX 4
 
 enum shm_state { SHM_FREE, SHM_STARTING, SHM_RUNNING, SHM_DRAINING };
 enum shm_metric {
@@ -39,6 +40,11 @@ struct shm_score {
 	_Atomic int64_t sockets;		/* http + ws, for accept balancing */
 	_Atomic int64_t metric[SHM_M_COUNT];
 	_Atomic int64_t latency[SHM_LATENCY_BUCKETS];
+};
+
+/* A process without a slot: written by it alone. It has a page of its own, and the rest is not mapped in hashers. */
+struct shm_beat {
+	_Alignas(64) _Atomic int64_t alive_ns;	/* pl_now_ns() when it last proved that it runs */
 };
 
 struct shm_sizes {
@@ -72,6 +78,7 @@ struct shm {
 	size_t bytes;
 	struct shm_header *head;
 	struct shm_score *scores;		/* [slots] */
+	struct shm_beat *beats;			/* [SHM_HASHERS_MAX] */
 	struct pl_pair *rate, *revoked;
 	char *rings, *presence, *gens, *breakers, *traces, *refusals;	/* parts; each shm_*.c knows its element */
 	size_t ring_stride, presence_stride, gen_stride, trace_stride, refusal_stride;
@@ -82,6 +89,8 @@ struct shm {
 /* Creates and lays out a segment and its eventfds. NULL and why[] on failure (memory, limits). */
 struct shm *shm_new(const struct shm_sizes *sizes, char why[256]) PL_MUSTCHECK;
 void shm_free(struct shm **shm);
+/* In a hasher: gives everything back but its beat, which it returns. Clears *shm. */
+struct shm_beat *shm_leave(struct shm **shm, int hasher);
 /* Called in the child after fork: takes the slot, state STARTING, generation + 1 (done by the master before fork). */
 void shm_take_slot(struct shm *shm, int slot);
 /* The master, after a child is gone: clears presence, routing, generations' owner and marks the slot free. */

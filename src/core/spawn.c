@@ -131,8 +131,7 @@ static int hasher_main(struct master *m, const struct child *child, int channel)
 	int count = pairs_keep(m, 1, child->index, fds);
 
 	listen_close(&m->listen, false);
-	shm_free(&m->shm);
-	return hasher_run(fds, count, channel);
+	return hasher_run(fds, count, channel, shm_leave(&m->shm, child->index));
 }
 
 static int worker_main(struct master *m, const struct child *child, int channel)
@@ -143,7 +142,7 @@ static int worker_main(struct master *m, const struct child *child, int channel)
 		.kind = child->kind, .slot = child->index, .shm = m->shm, .config = m->config,
 		.base = worker_base_new(),
 	};
-	int fds[HASHERS_MAX];
+	int fds[SHM_HASHERS_MAX];
 	int count = pairs_keep(m, 0, clerk ? -1 : child->index, fds);
 
 	if (clerk)
@@ -226,7 +225,7 @@ void child_spawn(struct master *m, struct child *child)
 	child->channel = ends[0];
 	child->started_ns = now_ns;
 	child->kill_ns = 0;
-	child->up = child->kind == PROC_HASHER;
+	child->up = false;
 	child->drained = false;
 	pl_log(PL_LOG_INFO, NULL, "process started", "what=%s number=%d child=%d", child_what(child), child->index,
 	    (int)pid);

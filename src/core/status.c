@@ -87,7 +87,9 @@ static void add_child(const struct master *m, const struct child *child, int64_t
 	pl_buf_addf(out, "%-7s %4d %8d %-9s %9s", child_what(child), child->index, (int)child->pid, state_of(m, child),
 	    up);
 	if (score == NULL)
-		pl_buf_addf(out, " %8s %10s %9ld %9s\n", "-", "-", child->pid > 0 ? resident_kb(child->pid) : 0, "-");
+		pl_buf_addf(out, " %8s %10s %9ld %9lld\n", "-", "-", child->pid > 0 ? resident_kb(child->pid) : 0,
+		    (long long)(child->pid > 0 ? (now_ns - atomic_load(&m->shm->beats[child->index].alive_ns)) /
+		    PL_NS_PER_MS : 0));
 	else
 		pl_buf_addf(out, " %8lld %10lld %9ld %9lld\n", (long long)atomic_load(&score->sockets),
 		    (long long)requests_of(score), child->pid > 0 ? resident_kb(child->pid) : 0,

@@ -29,10 +29,11 @@ static int workers_wanted(const struct master *m)
 	return count;
 }
 
+/* Each kind of process proves that it lives: workers and the clerk by the turns of their loop, a hasher by its beat. */
 static void watch(struct master *m, struct child *child, int64_t now_ns)
 {
-	const struct shm_score *score = &m->shm->scores[child->index];
-	int64_t turned_ns = atomic_load(&score->last_turn_ns);
+	int64_t turned_ns = has_slot(child) ? atomic_load(&m->shm->scores[child->index].last_turn_ns) :
+	    atomic_load(&m->shm->beats[child->index].alive_ns);
 	int64_t patience_ns = m->config->s.watchdog * PL_NS_PER_MS;
 
 	if (turned_ns < child->started_ns)
@@ -40,7 +41,7 @@ static void watch(struct master *m, struct child *child, int64_t now_ns)
 	if (!child->up && patience_ns < START_PATIENCE_NS)
 		patience_ns = START_PATIENCE_NS;
 	if (now_ns - turned_ns > patience_ns && now_ns >= m->patient_until_ns)
-		child_kill(child, child->up ? "its loop does not turn" : "it does not finish its start");
+		child_kill(child, child->up ? "it does not respond" : "it does not finish its start");
 }
 
 static void tick_child(struct master *m, struct child *child, int64_t now_ns)
@@ -52,7 +53,7 @@ static void tick_child(struct master *m, struct child *child, int64_t now_ns)
 	}
 	if (child->kill_ns != 0 && now_ns >= child->kill_ns)
 		child_kill(child, "it did not end in time");
-	else if (has_slot(child))
+	else
 		watch(m, child, now_ns);
 }
 

@@ -19,8 +19,7 @@
 #define STATUS_NOPERM 77
 #define STATUS_CONFIG 78
 
-#define HASHERS_MAX 4
-#define CHILDREN_MAX (64 + 1 + HASHERS_MAX)
+#define CHILDREN_MAX (64 + 1 + SHM_HASHERS_MAX)
 
 /* One process that should live, or did. Its place in the array is its own for good. */
 struct child {
@@ -44,7 +43,7 @@ struct control;
 struct master {
 	const struct master_opts *opts;
 	char config_path[4096];
-	struct config *config;
+	CONFIG_HELD struct config *config;
 	struct shm *shm;
 	struct priv priv;
 	struct listen_set listen;

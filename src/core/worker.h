@@ -25,7 +25,7 @@ struct worker {
 	bool single;			/* -f -1: no master, no hasher, no clerk process: this one does it all */
 	struct event_base *base;
 	struct shm *shm;
-	const struct config *config;	/* the newest; swapped by a reload */
+	CONFIG_HELD const struct config *config;	/* the newest; swapped by a reload */
 	const struct listener *listeners;
 	int listeners_count;
 	struct hasher_client *hasher;	/* NULL in the clerk */

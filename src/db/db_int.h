@@ -18,7 +18,7 @@
 struct db {
 	struct event_base *base;
 	struct shm *shm;		/* may be NULL */
-	const struct config *config;	/* held */
+	CONFIG_HELD const struct config *config;
 	int slot;
 	uint32_t slot_generation;
 	bool clerk, stopping;

@@ -71,7 +71,6 @@ void llm_call_finish(struct llm_call *call, const struct pl_err *err)
 	struct llm *llm = call->llm;
 	struct pl_task *task = call->task;
 	struct pl_pool *pool = call->pool;
-	struct config *config = call->config;
 
 	PL_BUG(call->http != NULL);
 	event_free(call->timer);
@@ -82,8 +81,6 @@ void llm_call_finish(struct llm_call *call, const struct pl_err *err)
 	call->on_done(call->arg, &call->result, err);
 	llm_try_fini(call);
 	pl_pool_free(&pool);
-	if (config != NULL)
-		config_release(&config);
 	pl_task_release(&task);
 }
 
@@ -112,7 +109,7 @@ struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm
 	call->task = pl_task_hold(task);
 	call->upstream = request->upstream;
 	if (request->upstream != NULL && request->config != NULL)
-		call->config = config_hold(request->config);
+		call->config = config_keep(pool, request->config);
 	call->on_delta = delta;
 	call->on_done = done;
 	call->arg = arg;

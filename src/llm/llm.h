@@ -35,8 +35,8 @@ struct llm_passage { int number; bool torn; struct pl_str text; };
 
 /* Borrowed until llm_ask() returned. */
 struct llm_request {
-	const struct config *config;		/* that `upstream` belongs to; held until done. NULL with local */
-	const struct upstream_settings *upstream;	/* NULL: local */
+	CONFIG_BORROWED const struct config *config;	/* that `upstream` belongs to. NULL with local */
+	CONFIG_BORROWED const struct upstream_settings *upstream;	/* NULL: local */
 	struct pl_str key;			/* absent: the section's own; else goes out instead of it */
 	struct pl_str model;			/* absent or empty: the upstream's own default */
 	struct pl_str system;			/* absent or empty: none */

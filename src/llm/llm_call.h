@@ -29,8 +29,8 @@ struct llm_call {
 	struct pl_task *task;
 	struct pl_cancel hook;
 	struct event *timer;		/* start, next local word, first-text bound, pause before a retry, grace */
-	struct config *config;		/* held; NULL with local */
-	const struct upstream_settings *upstream;	/* NULL: local */
+	CONFIG_HELD const struct config *config;	/* NULL with local */
+	CONFIG_HELD const struct upstream_settings *upstream;	/* NULL: local */
 	struct pl_str model;		/* as asked */
 	struct llm_result result;
 	llm_delta_fn *on_delta;

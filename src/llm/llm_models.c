@@ -30,7 +30,7 @@ struct llm_list {
 	struct pl_task *task;
 	struct pl_cancel hook;
 	struct event *timer;
-	struct config *config;
+	CONFIG_HELD const struct config *config;
 	struct httpc_call *http;
 	struct llm_decoder dec;		/* for what an error means */
 	struct pl_buf body;		/* heap */
@@ -127,8 +127,6 @@ static void list_finish(struct llm_list *list)
 	list->on_done(list->arg, list->names, list->failed ? 0 : list->count, list->failed ? &list->err : NULL);
 	pl_buf_fini(&list->body);
 	llm_dec_fini(&list->dec);
-	if (list->config != NULL)
-		config_release(&list->config);
 	if (list->fetched && !list->failed)
 		kept_add(llm->lists, list);
 	pl_pool_free(&pool);
@@ -276,7 +274,7 @@ void llm_models(struct llm *llm, struct pl_task *task, const struct config *conf
 	list->arg = arg;
 	llm_dec_init(&list->dec, upstream != NULL ? llm_dialect_of(upstream) : &llm_openai, PL_STR_NONE, NULL, NULL);
 	if (upstream != NULL) {
-		list->config = config != NULL ? config_hold(config) : NULL;
+		list->config = config != NULL ? config_keep(pool, config) : NULL;
 		list->upstream = pl_strdup(pool, upstream->name);
 		list->url = pl_strdup(pool, upstream->url);
 		list->key = key.ptr != NULL ? key : pl_str(upstream->key);

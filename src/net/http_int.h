@@ -65,7 +65,7 @@ struct http_conn {
 struct http_server {
 	struct event_base *base;
 	struct shm *shm;
-	struct config *config;
+	CONFIG_HELD struct config *config;
 	struct http_hooks hooks;
 	struct pl_pool *rules;		/* what was made of config */
 	struct http_nets proxies;

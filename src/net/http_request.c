@@ -188,7 +188,7 @@ static struct req *req_make(struct http_conn *conn, struct evhttp_request *ev, s
 
 	task->owner = req;
 	req->task = task;
-	req->config = config_hold(conn->server->config);
+	req->config = config_keep(pool, conn->server->config);
 	req->ev = ev;
 	req->conn = conn;
 	req->method = method_of(evhttp_request_get_command(ev));
@@ -206,13 +206,6 @@ static struct req *req_make(struct http_conn *conn, struct evhttp_request *ev, s
 	req->origin_ok = conn->cors.allowed;
 	req->cors_origin = conn->cors.echo;
 	return req;
-}
-
-static void config_drop(void *arg)
-{
-	struct config *config = arg;
-
-	config_release(&config);
 }
 
 static bool admitted(struct req *req)
@@ -274,7 +267,6 @@ void http_request_start(struct evhttp_request *ev, void *arg)
 	conn->delivered++;
 	conn->ev = ev;
 	req = req_make(conn, ev, &heads);
-	pl_pool_cleanup(req->task->pool, config_drop, (void *)req->config);
 	conn->req = req;
 	conn->keep = ev->minor > 0 ? !heads.close : heads.keep_alive && !heads.close;
 	if (req->is_upgrade)

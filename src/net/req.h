@@ -23,7 +23,7 @@ struct req_header { const char *name, *value; struct req_header *next; };
 
 struct req {
 	struct pl_task *task;
-	const struct config *config;	/* held for the whole request */
+	CONFIG_HELD const struct config *config;	/* as long as the task */
 	enum req_method method;
 	struct pl_str target;		/* as it came, without a token in it */
 	struct pl_str path;		/* before '?', not decoded */

@@ -57,7 +57,7 @@ _Static_assert(sizeof(struct ws_conn) <= 400, "an idle WebSocket is to cost a fe
 struct ws_server {
 	struct event_base *base;
 	struct shm *shm;
-	struct config *config;
+	CONFIG_HELD struct config *config;
 	struct wheel wheel;
 	struct ws_conn *conns, *dirty;
 	int count;

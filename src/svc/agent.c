@@ -41,7 +41,7 @@ int agents_running(const struct agents *agents)
 
 struct consider {
 	struct agents *agents;
-	const struct config *config;
+	CONFIG_HELD const struct config *config;
 	struct pl_task *task;
 	struct agent_question question;
 	struct pl_str content;
@@ -53,10 +53,8 @@ struct consider {
 
 static void consider_end(struct consider *c)
 {
-	struct config *config = (struct config *)(uintptr_t)c->config;
 	struct pl_task *task = c->task;
 
-	config_release(&config);
 	pl_task_release(&task);
 }
 
@@ -110,7 +108,7 @@ static struct consider *consider_new(struct agents *agents, const struct config 
 	struct pl_task *task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
 	struct consider *c = pl_alloc(task->pool, sizeof(*c));
 
-	*c = (struct consider){ .agents = agents, .config = config_hold(config), .task = task,
+	*c = (struct consider){ .agents = agents, .config = config_keep(task->pool, config), .task = task,
 		.question = { .room_id = room_id, .seq = seq, .asker_id = asker_id } };
 	return c;
 }

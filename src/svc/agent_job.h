@@ -28,7 +28,7 @@ struct agent_question {
 
 struct agent_job {
 	struct agents *agents;
-	const struct config *config;		/* held */
+	CONFIG_HELD const struct config *config;
 	struct pl_task *task;			/* its own; the asker may be long gone */
 	struct agent_job *prev, *next;
 	struct agent_question question;

@@ -28,7 +28,6 @@ void agent_tell(struct agent_job *job, int state, enum pl_code error)
 
 void agent_job_free(struct agent_job *job)
 {
-	struct config *config = (struct config *)(uintptr_t)job->config;
 	struct agents *a = job->agents;
 	struct pl_task *task = job->task;
 
@@ -44,7 +43,6 @@ void agent_job_free(struct agent_job *job)
 		a->running--;
 	event_free(job->timer);
 	pl_buf_fini(&job->text);
-	config_release(&config);
 	pl_task_release(&task);
 }
 
@@ -252,8 +250,8 @@ struct agent_job *agent_job_new(struct agents *agents, const struct config *conf
 	struct pl_task *task = pl_task_new(pl_now_ns() + 600 * PL_NS_PER_S);
 	struct agent_job *job = pl_alloc(task->pool, sizeof(*job));
 
-	*job = (struct agent_job){ .agents = agents, .config = config_hold(config), .task = task, .question = *q,
-		.role = *role, .index = -1, .next = agents->jobs,
+	*job = (struct agent_job){ .agents = agents, .config = config_keep(task->pool, config), .task = task,
+		.question = *q, .role = *role, .index = -1, .next = agents->jobs,
 		.end = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1 } };
 	job->question.asker_name = pl_str_dup(task->pool, q->asker_name);
 	job->question.room_name = pl_str_dup(task->pool, q->room_name);

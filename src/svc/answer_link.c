@@ -2,10 +2,9 @@
 /*
  * version 1, UUID (16 bytes), seconds since 1970 (8, big-endian), HMAC-SHA256 cut to 16 bytes; all in base64url.
  */
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include "svc/answer_link.h"
+
+#include "leaf.h"
 
 #define DATA_BYTES 25
 #define MAC_BYTES 16
@@ -14,12 +13,10 @@
 static void mac_of(const struct config *config, const unsigned char data[DATA_BYTES], unsigned char mac[32])
 {
 	unsigned char text[7 + DATA_BYTES];
-	unsigned int n = 32;
 
 	memcpy(text, "answer:", 7);	/* the key signs tokens and tickets too: what is signed must not be mistaken */
 	memcpy(text + 7, data, DATA_BYTES);
-	HMAC(EVP_sha256(), config->token_key.secret.ptr, (int)config->token_key.secret.len, text, sizeof(text), mac,
-	    &n);
+	pl_hmac_sha256(config->token_key.secret.ptr, config->token_key.secret.len, text, sizeof(text), mac);
 }
 
 struct pl_str answer_link_make(const struct config *config, struct pl_pool *pool, struct pl_str id, int64_t until_s)

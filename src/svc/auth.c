@@ -13,7 +13,7 @@
 
 struct flow {
 	struct svc *svc;
-	const struct config *config;
+	CONFIG_HELD const struct config *config;
 	struct pl_task *task;
 	struct user user;
 	struct user_new wanted;
@@ -31,7 +31,8 @@ static struct flow *flow_new(struct svc *svc, const struct config *config, struc
 {
 	struct flow *f = pl_alloc(task->pool, sizeof(*f));
 
-	*f = (struct flow){ .svc = svc, .config = config, .task = task, .done = done, .arg = arg };
+	*f = (struct flow){ .svc = svc, .config = config_keep(task->pool, config), .task = task,
+		.done = done, .arg = arg };
 	return f;
 }
 

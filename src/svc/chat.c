@@ -24,7 +24,7 @@
 struct send {
 	TAILQ_ENTRY(send) link;		/* under way, or behind a join */
 	struct svc *svc;
-	const struct config *config;
+	CONFIG_HELD const struct config *config;	/* for those who answer; a reload may come before the commit */
 	struct pl_task *task;
 	struct message_new in;
 	struct joining *joining;	/* waits for it to come back */
@@ -269,8 +269,8 @@ void chat_send(struct svc *svc, const struct config *config, struct pl_task *tas
 	struct joining *j = joining_find(svc->chat, in->room_id, task->who.user_id);
 	struct send *s = pl_alloc(task->pool, sizeof(*s));
 
-	*s = (struct send){ .svc = svc, .config = config, .task = task, .done = done, .arg = arg,
-		.in = { .room_id = in->room_id, .author_kind = AUTHOR_USER, .author_id = task->who.user_id,
+	*s = (struct send){ .svc = svc, .config = config_keep(task->pool, config), .task = task, .done = done,
+		.arg = arg, .in = { .room_id = in->room_id, .author_kind = AUTHOR_USER, .author_id = task->who.user_id,
 		.reply_to = in->reply_to, .client_id = in->client_id, .content = in->content } };
 	if (j == NULL) {
 		append(s);

@@ -43,7 +43,7 @@ static struct pl_str mask(struct pl_pool *pool, struct pl_str key)
 /* ---- reading and storing ---- */
 
 struct reading {
-	const struct config *config;
+	CONFIG_HELD const struct config *config;
 	struct pl_task *task;
 	int64_t user_id;
 	provider_key_list_fn *done;
@@ -55,15 +55,14 @@ static struct reading *reading_new(const struct config *config, struct pl_task *
 {
 	struct reading *r = pl_alloc(task->pool, sizeof(*r));
 
-	*r = (struct reading){ .config = config_hold(config), .task = pl_task_hold(task), .user_id = task->who.user_id,
-		.done = done, .arg = arg };
+	*r = (struct reading){ .config = config_keep(task->pool, config), .task = pl_task_hold(task),
+		.user_id = task->who.user_id, .done = done, .arg = arg };
 	return r;
 }
 
 static void on_rows(void *arg, const struct sealed_key_list *rows, const struct pl_err *err)
 {
 	struct reading *r = arg;
-	struct config *config = (struct config *)(uintptr_t)r->config;
 	struct pl_task *task = r->task;
 	struct provider_key_list list = { .count = err == NULL ? rows->count : 0 };
 	struct provider_key *keys = pl_alloc(task->pool, ((size_t)list.count + 1) * sizeof(*keys));
@@ -74,13 +73,12 @@ static void on_rows(void *arg, const struct sealed_key_list *rows, const struct 
 
 		keys[i] = (struct provider_key){ .provider = row->provider, .created_us = row->created_us,
 			.updated_us = row->updated_us };
-		if (pl_unseal(task->pool, &config->seal_ring, context_of(task->pool, r->user_id, row->provider),
+		if (pl_unseal(task->pool, &r->config->seal_ring, context_of(task->pool, r->user_id, row->provider),
 		    row->sealed, &key))
 			keys[i].masked = mask(task->pool, key);
 	}
 	list.rows = keys;
 	r->done(r->arg, err == NULL ? &list : NULL, err);
-	config_release(&config);
 	pl_task_release(&task);
 }
 
@@ -109,7 +107,7 @@ void provider_key_delete(struct svc *svc, struct pl_task *task, struct pl_str pr
 /* ---- using ---- */
 
 struct finding {
-	const struct config *config;
+	CONFIG_HELD const struct config *config;
 	struct pl_task *task;
 	int64_t user_id;
 	provider_key_fn *done;
@@ -119,18 +117,16 @@ struct finding {
 static void find_on_rows(void *arg, const struct sealed_key_list *rows, const struct pl_err *err)
 {
 	struct finding *f = arg;
-	struct config *config = (struct config *)(uintptr_t)f->config;
 	struct pl_task *task = f->task;
 	struct pl_str key = PL_STR_NONE;
 
-	if (err == NULL && rows->count > 0 && !pl_unseal(task->pool, &config->seal_ring,
+	if (err == NULL && rows->count > 0 && !pl_unseal(task->pool, &f->config->seal_ring,
 	    context_of(task->pool, f->user_id, rows->rows[0].provider), rows->rows[0].sealed, &key)) {
 		key = PL_STR_NONE;
 		pl_log(PL_LOG_WARN, task, "a user's own key cannot be opened; the upstream's is used",
 		    "user=%lld provider=%.*s", (long long)f->user_id, PL_FMT(rows->rows[0].provider));
 	}
 	f->done(f->arg, key, err);
-	config_release(&config);
 	pl_task_release(&task);
 }
 
@@ -144,8 +140,8 @@ void provider_key_find(struct svc *svc, const struct config *config, struct pl_t
 {
 	struct finding *f = pl_alloc(task->pool, sizeof(*f));
 
-	*f = (struct finding){ .config = config_hold(config), .task = pl_task_hold(task), .user_id = user_id,
-		.done = done, .arg = arg };
+	*f = (struct finding){ .config = config_keep(task->pool, config), .task = pl_task_hold(task),
+		.user_id = user_id, .done = done, .arg = arg };
 	repo_provider_key_list(svc->db, task, user_id, pl_str(config_provider_word(config_provider(upstream))),
 	    find_on_rows, f);
 }

@@ -18,8 +18,8 @@ struct session_job *session_job_new(struct sessions *sessions, const struct conf
 	struct pl_task *task = pl_task_new(pl_now_ns() + 30 * PL_NS_PER_S);
 	struct session_job *job = pl_alloc(task->pool, sizeof(*job));
 
-	*job = (struct session_job){ .sessions = sessions, .config = config_hold(config), .task = task,
-		.next = sessions->jobs, .index = -1, .state = { .requested = -1 },
+	*job = (struct session_job){ .sessions = sessions, .config = config_keep(task->pool, config),
+		.task = task, .next = sessions->jobs, .index = -1, .state = { .requested = -1 },
 		.end = { .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1, .state = SESSION_DONE } };
 	memcpy(job->id, id, sizeof(job->id));
 	pl_uuid_make(job->token);
@@ -34,7 +34,6 @@ struct session_job *session_job_new(struct sessions *sessions, const struct conf
 
 void session_job_free(struct session_job *job)
 {
-	struct config *config = (struct config *)(uintptr_t)job->config;
 	struct sessions *sessions = job->sessions;
 	struct pl_task *task = job->task;
 	char id[PL_UUID_LEN + 1];
@@ -56,7 +55,6 @@ void session_job_free(struct session_job *job)
 	form_release(&job->form);
 	pl_buf_fini(&job->text);
 	pl_buf_fini(&job->extracted);
-	config_release(&config);
 	pl_task_release(&task);
 	session_turn_over(sessions, id);
 }

@@ -21,7 +21,7 @@ struct sessions {
 
 struct session_job {
 	struct sessions *sessions;
-	const struct config *config;		/* held */
+	CONFIG_HELD const struct config *config;
 	struct pl_task *task;			/* its own; the asker may be long gone */
 	struct session_job *prev, *next;
 	char id[PL_UUID_LEN + 1];		/* of the session; of an adopted one not known */

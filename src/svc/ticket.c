@@ -6,10 +6,8 @@
  * passed.
  * That it was used is remembered in shared memory until then, for all workers.
  */
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include "clock.h"
+#include "leaf.h"
 #include "svc/auth.h"
 
 struct ticket {			/* as signed; only processes of one installation read it */
@@ -25,12 +23,10 @@ _Static_assert(sizeof(struct ticket) == 96, "ticket layout");
 static void mac_of(const struct config *config, const struct ticket *t, unsigned char mac[32])
 {
 	unsigned char text[sizeof(*t) + 7];
-	unsigned int n = 32;
 
 	memcpy(text, "ticket:", 7); /* the key signs tokens too: what is signed must not be mistaken */
 	memcpy(text + 7, t, sizeof(*t));
-	HMAC(EVP_sha256(), config->token_key.secret.ptr, (int)config->token_key.secret.len, text, sizeof(text), mac,
-	    &n);
+	pl_hmac_sha256(config->token_key.secret.ptr, config->token_key.secret.len, text, sizeof(text), mac);
 }
 
 struct pl_str ticket_make(struct svc *svc, const struct config *config, struct pl_task *task)

@@ -124,15 +124,6 @@ def test_a_stopped_worker_delays_nobody(parlour):
     assert max(times) < 0.5, sorted(times)[-5:]
 
 
-def test_the_watchdog_replaces_a_stopped_worker(parlour):
-    daemon = parlour(workers=2, watchdog="1s")
-    old = daemon.workers()[1]
-    daemon.expect_error(rf"child={old} ")
-    os.kill(old, signal.SIGSTOP)
-    wait_for(lambda: daemon.procs("worker").get(1, old) != old, 10, "a new worker")
-    assert daemon.once("GET", "/livez").status_code == 200
-
-
 def test_a_killed_hasher_is_replaced(parlour):
     daemon = parlour(argon2_memory="64M", argon2_passes="8")
     user = daemon.register()

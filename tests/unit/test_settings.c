@@ -254,6 +254,22 @@ START_TEST(test_holds)
 }
 END_TEST
 
+START_TEST(test_a_hold_ends_with_its_pool)
+{
+	const char *none[OVERRIDES_MAX] = { NULL };
+	struct config *config = must_read(none), *mine = config_hold(config);
+	struct pl_pool *pool = pl_pool_new(0);
+	const struct config *kept = config_keep(pool, config);
+
+	config_release(&config);
+	ck_assert_ptr_eq(kept, mine);
+	ck_assert_int_eq(mine->holds, 2);
+	pl_pool_free(&pool);
+	ck_assert_int_eq(mine->holds, 1);
+	config_release(&mine);
+}
+END_TEST
+
 static const struct { const char *text; mode_t mode; const char *key, *why; } key_files[] = {
 	{ "sk-test-1\n", 0600, "sk-test-1", NULL },
 	{ "sk-test-2", 0440, "sk-test-2", NULL },
@@ -316,6 +332,7 @@ Suite *suite_settings(void)
 	tcase_add_test(tcase, test_reload_keeps);
 	tcase_add_test(tcase, test_reload_keeps_token_key);
 	tcase_add_test(tcase, test_holds);
+	tcase_add_test(tcase, test_a_hold_ends_with_its_pool);
 	tcase_add_loop_test(tcase, test_key_files, 0, (int)PL_COUNT(key_files));
 	tcase_add_test(tcase, test_no_key_file);
 	suite_add_tcase(suite, tcase);
