@@ -23,7 +23,7 @@ static void write_latency(struct pl_buf *out, const struct shm *shm)
 	    "# TYPE parlour_http_request_duration_seconds histogram\n");
 	for (int b = 0; b < SHM_LATENCY_BUCKETS; b++) {
 		for (uint32_t slot = 0; slot < shm->head->sizes.slots; slot++)
-			total += atomic_load_explicit(&shm->scores[slot].latency[b], memory_order_relaxed);
+			total += atomic_load_explicit(&shm->counters[slot].latency[b], memory_order_relaxed);
 		if (b < SHM_LATENCY_BUCKETS - 1)
 			pl_buf_addf(out, "parlour_http_request_duration_seconds_bucket{le=\"%g\"} %lld\n",
 			    64e-6 * (double)(1 << b), (long long)total);

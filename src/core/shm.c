@@ -48,66 +48,68 @@ static bool sizes_check(const struct shm_sizes *s, char why[256])
 	return rule == NULL;
 }
 
-/* Places one part behind the others; every part begins on a page. */
-static size_t part_place(size_t *end, size_t bytes)
+/* Places one part behind the others; every part begins on a page. `more` bytes follow its elements. */
+static void part_place(struct shm_header *head, enum shm_part_id id, uint32_t version, uint64_t count, uint64_t stride,
+    size_t more)
 {
-	size_t at = *end;
-
-	*end = page_round(at + bytes);
-	return at;
+	PL_BUG(head->parts_count >= SHM_PARTS_MAX);
+	head->parts[head->parts_count++] = (struct shm_part){ .id = id, .version = version, .offset = head->bytes,
+		.bytes = page_round(count * stride + more), .count = count, .stride = stride };
+	head->bytes += page_round(count * stride + more);
 }
 
-struct places { size_t beats, scores, rate, revoked, rings, presence, gens, breakers, traces, refusals, end; };
-
-static struct places places_make(struct shm *shm, const struct shm_sizes *s)
+static void parts_place(struct shm_header *head)
 {
-	struct places p = { .end = page_round(sizeof(struct shm_header)) };
+	const struct shm_sizes *s = &head->sizes;
 
-	shm->ring_stride = page_round(sizeof(struct shm_ring) + s->ring_bytes);
-	shm->presence_stride = page_round(sizeof(struct shm_presence));
-	shm->gen_stride = sizeof(struct shm_gen);
-	shm->trace_stride = page_round(sizeof(struct shm_trace));
-	shm->refusal_stride = page_round(sizeof(struct shm_refusals));
-	p.beats = part_place(&p.end, SHM_HASHERS_MAX * sizeof(struct shm_beat));
-	p.scores = part_place(&p.end, s->slots * sizeof(struct shm_score));
-	p.rate = part_place(&p.end, s->rate_pairs * sizeof(struct pl_pair));
+	head->bytes = page_round(sizeof(*head));
+	part_place(head, SHM_PART_BEATS, 1, SHM_HASHERS_MAX, sizeof(struct shm_beat), 0);
+	part_place(head, SHM_PART_SCORES, 1, s->slots, sizeof(struct shm_score), 0);
+	part_place(head, SHM_PART_COUNTERS, 1, s->slots, sizeof(struct shm_counters), 0);
+	part_place(head, SHM_PART_RATES, 1, s->rate_pairs, sizeof(struct pl_pair), 0);
 	/* twice: ended login sessions, then used tickets, so that many of one kind cannot fill up the other */
-	p.revoked = part_place(&p.end, 2 * (size_t)s->revoked_pairs * sizeof(struct pl_pair));
-	p.rings = part_place(&p.end, s->slots * shm->ring_stride);
-	p.presence = part_place(&p.end, s->slots * shm->presence_stride);
-	p.gens = part_place(&p.end,
-	    page_round(s->generations * shm->gen_stride) + (size_t)s->generations * SHM_GEN_TEXT);
-	p.breakers = part_place(&p.end, SHM_BREAKERS * sizeof(struct shm_breaker));
-	p.traces = part_place(&p.end, s->slots * shm->trace_stride);
-	p.refusals = part_place(&p.end, s->slots * shm->refusal_stride);
-	return p;
+	part_place(head, SHM_PART_REVOKED, 1, 2 * (uint64_t)s->revoked_pairs, sizeof(struct pl_pair), 0);
+	part_place(head, SHM_PART_RINGS, 1, s->slots, page_round(sizeof(struct shm_ring) + s->ring_bytes), 0);
+	part_place(head, SHM_PART_PRESENCE, 1, s->slots, page_round(sizeof(struct shm_presence)), 0);
+	part_place(head, SHM_PART_GENERATIONS, 1, s->generations, sizeof(struct shm_gen),
+	    SHM_PAGE + (size_t)s->generations * SHM_GEN_TEXT);
+	part_place(head, SHM_PART_BREAKERS, 1, SHM_BREAKERS, sizeof(struct shm_breaker), 0);
+	part_place(head, SHM_PART_TRACES, 1, s->slots, page_round(sizeof(struct shm_trace)), 0);
+	part_place(head, SHM_PART_REFUSALS, 1, s->slots, page_round(sizeof(struct shm_refusals)), 0);
 }
 
-static uint32_t layout_hash(const struct shm_sizes *sizes, const struct places *places)
+const struct shm_part *shm_part_find(const struct shm_header *head, enum shm_part_id id)
 {
-	static const struct pl_sipkey key = { { SHM_MAGIC, SHM_VERSION } };
-	struct { struct places places; struct shm_sizes sizes; uint64_t score; } all = {
-		.score = sizeof(struct shm_score),
-	};
+	uint32_t i = 0;
 
-	all.places = *places;
-	all.sizes = *sizes;
-	return (uint32_t)pl_siphash(&key, &all, sizeof(all));
+	while (i < head->parts_count && head->parts[i].id != id)
+		i++;
+	PL_BUG(i == head->parts_count);
+	return &head->parts[i];
 }
 
-static void parts_map(struct shm *shm, char *base, const struct places *p)
+static char *part_map(const struct shm *shm, enum shm_part_id id, size_t *stride_r)
 {
-	shm->head = (struct shm_header *)(void *)base;
-	shm->beats = (struct shm_beat *)(void *)(base + p->beats);
-	shm->scores = (struct shm_score *)(void *)(base + p->scores);
-	shm->rate = (struct pl_pair *)(void *)(base + p->rate);
-	shm->revoked = (struct pl_pair *)(void *)(base + p->revoked);
-	shm->rings = base + p->rings;
-	shm->presence = base + p->presence;
-	shm->gens = base + p->gens;
-	shm->breakers = base + p->breakers;
-	shm->traces = base + p->traces;
-	shm->refusals = base + p->refusals;
+	const struct shm_part *part = shm_part_find(shm->head, id);
+
+	if (stride_r != NULL)
+		*stride_r = part->stride;
+	return (char *)shm->head + part->offset;
+}
+
+static void parts_map(struct shm *shm)
+{
+	shm->beats = (struct shm_beat *)(void *)part_map(shm, SHM_PART_BEATS, NULL);
+	shm->scores = (struct shm_score *)(void *)part_map(shm, SHM_PART_SCORES, NULL);
+	shm->counters = (struct shm_counters *)(void *)part_map(shm, SHM_PART_COUNTERS, NULL);
+	shm->rate = (struct pl_pair *)(void *)part_map(shm, SHM_PART_RATES, NULL);
+	shm->revoked = (struct pl_pair *)(void *)part_map(shm, SHM_PART_REVOKED, NULL);
+	shm->rings = part_map(shm, SHM_PART_RINGS, &shm->ring_stride);
+	shm->presence = part_map(shm, SHM_PART_PRESENCE, &shm->presence_stride);
+	shm->gens = part_map(shm, SHM_PART_GENERATIONS, &shm->gen_stride);
+	shm->breakers = part_map(shm, SHM_PART_BREAKERS, NULL);
+	shm->traces = part_map(shm, SHM_PART_TRACES, &shm->trace_stride);
+	shm->refusals = part_map(shm, SHM_PART_REFUSALS, &shm->refusal_stride);
 }
 
 static bool eventfds_make(struct shm *shm, int slots, char why[256])
@@ -124,9 +126,8 @@ static bool eventfds_make(struct shm *shm, int slots, char why[256])
 
 struct shm *shm_new(const struct shm_sizes *sizes, char why[256])
 {
+	struct shm_header head = { .version = SHM_VERSION, .sizes = *sizes };
 	struct shm *shm;
-	struct places places;
-	void *base;
 
 	if (!sizes_check(sizes, why))
 		return NULL;
@@ -135,21 +136,18 @@ struct shm *shm_new(const struct shm_sizes *sizes, char why[256])
 	shm->fd = -1;
 	for (int i = 0; i < SHM_SLOTS_MAX; i++)
 		shm->wake_fd[i] = -1;
-	places = places_make(shm, sizes);
-	shm->bytes = places.end;
-	base = pl_shm_make("parlour", shm->bytes, &shm->fd);
-	if (base == NULL) {
+	parts_place(&head);
+	pl_random(&head.boot_key, sizeof(head.boot_key));
+	shm->bytes = head.bytes;
+	shm->head = pl_shm_make("parlour", shm->bytes, &shm->fd);
+	if (shm->head == NULL) {
 		snprintf(why, 256, "shared memory of %zu bytes: %s", shm->bytes, strerror(errno));
 		goto fail;
 	}
-	parts_map(shm, base, &places);
+	*shm->head = head;
+	parts_map(shm);
 	if (!eventfds_make(shm, (int)sizes->slots, why))
 		goto fail;
-	shm->head->version = SHM_VERSION;
-	shm->head->layout = layout_hash(sizes, &places);
-	shm->head->bytes = shm->bytes;
-	shm->head->sizes = *sizes;
-	pl_random(&shm->head->boot_key, sizeof(shm->head->boot_key));
 	shm->head->magic = SHM_MAGIC;
 	return shm;
 fail:
@@ -199,12 +197,13 @@ struct shm_beat *shm_leave(struct shm **shm, int hasher)
 /* A successor carries on counters, but gauges tell of what this process holds. */
 static void score_take(struct shm *shm, struct shm_score *score, int slot)
 {
+	struct shm_counters *counters = &shm->counters[slot];
 	int64_t now_ns = pl_now_ns();
 	uint32_t per_binary = shm->head->sizes.workers_max + 1;
 
 	for (int m = 0; m < SHM_M_COUNT; m++) {
 		if (metric_kinds[m] == METRIC_GAUGE)
-			atomic_store_explicit(&score->metric[m], 0, memory_order_relaxed);
+			atomic_store_explicit(&counters->metric[m], 0, memory_order_relaxed);
 	}
 	atomic_store(&score->sockets, 0);
 	atomic_store(&score->started_ns, now_ns);
@@ -271,7 +270,7 @@ int64_t shm_sum(const struct shm *shm, enum shm_metric m)
 
 	for (int i = 0; i < (int)shm->head->sizes.slots; i++) {
 		if (metric_kinds[m] == METRIC_COUNTER || shm_slot_live(shm, i))
-			sum += atomic_load_explicit(&shm->scores[i].metric[m], memory_order_relaxed);
+			sum += atomic_load_explicit(&shm->counters[i].metric[m], memory_order_relaxed);
 	}
 	return sum;
 }
@@ -283,7 +282,7 @@ void shm_latency(struct shm *shm, int64_t us)
 
 	while (bucket < SHM_LATENCY_BUCKETS - 1 && us > (int64_t)64 << bucket)
 		bucket++;
-	at = &shm->scores[shm->slot].latency[bucket];
+	at = &shm->counters[shm->slot].latency[bucket];
 	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 

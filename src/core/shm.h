@@ -17,7 +17,7 @@
 #include "shmseg.h"
 
 #define SHM_MAGIC 0x31726c7261504c31ULL
-#define SHM_VERSION 1u
+#define SHM_VERSION 2u
 #define SHM_SLOTS_MAX 130	/* 2 x (64 workers + 1 clerk) */
 #define SHM_HASHERS_MAX 4
 
@@ -30,7 +30,7 @@ enum shm_metric {
 };
 #define SHM_LATENCY_BUCKETS 16	/* upper bounds 64 us << n; the last is +Inf */
 
-/* One process. Written by that process alone (counters) and by the master (pid, generation, state at death). */
+/* One process. Written by that process alone and by the master (pid, generation, state at death). */
 struct shm_score {
 	_Alignas(64) _Atomic int32_t pid;
 	_Atomic uint32_t generation;		/* +1 at every start in this slot; never 0 for a slot that lived */
@@ -38,7 +38,11 @@ struct shm_score {
 	_Atomic int32_t is_clerk;
 	_Atomic int64_t started_ns, last_turn_ns;
 	_Atomic int64_t sockets;		/* http + ws, for accept balancing */
-	_Atomic int64_t metric[SHM_M_COUNT];
+};
+
+/* What one process counted; written by it alone. A part of its own: with each new metric it looks different. */
+struct shm_counters {
+	_Alignas(64) _Atomic int64_t metric[SHM_M_COUNT];
 	_Atomic int64_t latency[SHM_LATENCY_BUCKETS];
 };
 
@@ -54,10 +58,26 @@ struct shm_sizes {
 	uint32_t generations;
 };
 
+enum shm_part_id {
+	SHM_PART_BEATS = 1, SHM_PART_SCORES, SHM_PART_COUNTERS, SHM_PART_RATES, SHM_PART_REVOKED, SHM_PART_RINGS,
+	SHM_PART_PRESENCE, SHM_PART_GENERATIONS, SHM_PART_BREAKERS, SHM_PART_TRACES, SHM_PART_REFUSALS, SHM_PART_END
+};
+/*
+ * Where a part lies. Two binaries mean the same by it when version, count and stride are equal, wherever it lies in
+ * their segments; the version is raised when an element changes its meaning but not its size. Numbers are never reused.
+ */
+struct shm_part {
+	uint32_t id, version;
+	uint64_t offset, bytes;			/* of the segment; whole pages */
+	uint64_t count, stride;			/* elements, and bytes from one to the next */
+};
+#define SHM_PARTS_MAX 32
+
 struct shm_header {
 	uint64_t magic;
-	uint32_t version, layout;		/* layout: hash of all sizes and offsets */
+	uint32_t version, parts_count;		/* version: of this header */
 	uint64_t bytes;
+	struct shm_part parts[SHM_PARTS_MAX];
 	struct shm_sizes sizes;
 	struct pl_sipkey boot_key;		/* keys every tag in the segment */
 	_Atomic int64_t revoked_full;		/* a revocation found no place: ask PostgreSQL until this wall second */
@@ -78,6 +98,7 @@ struct shm {
 	size_t bytes;
 	struct shm_header *head;
 	struct shm_score *scores;		/* [slots] */
+	struct shm_counters *counters;		/* [slots] */
 	struct shm_beat *beats;			/* [SHM_HASHERS_MAX] */
 	struct pl_pair *rate, *revoked;
 	char *rings, *presence, *gens, *breakers, *traces, *refusals;	/* parts; each shm_*.c knows its element */
@@ -89,6 +110,8 @@ struct shm {
 /* Creates and lays out a segment and its eventfds. NULL and why[] on failure (memory, limits). */
 struct shm *shm_new(const struct shm_sizes *sizes, char why[256]) PL_MUSTCHECK;
 void shm_free(struct shm **shm);
+/* The part of that id; every segment of this binary has it. */
+const struct shm_part *shm_part_find(const struct shm_header *head, enum shm_part_id id);
 /* In a hasher: gives everything back but its beat, which it returns. Clears *shm. */
 struct shm_beat *shm_leave(struct shm **shm, int hasher);
 /* Called in the child after fork: takes the slot, state STARTING, generation + 1 (done by the master before fork). */
@@ -100,7 +123,7 @@ bool shm_slot_live(const struct shm *shm, int slot);
 static inline void shm_count(struct shm *shm, enum shm_metric m, int64_t n)
 {
 	/* single writer: a plain add is enough, and cheaper than a locked one */
-	_Atomic int64_t *at = &shm->scores[shm->slot].metric[m];
+	_Atomic int64_t *at = &shm->counters[shm->slot].metric[m];
 
 	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + n, memory_order_relaxed);
 }

@@ -9,7 +9,6 @@
 #define CORE_SHM_LAYOUT_H
 
 #include "core/shm_parts.h"
-#include "core/shm_work.h"
 
 #define SHM_PAGE 4096u
 /* ---- ring; ring_bytes of data follow the struct ---- */

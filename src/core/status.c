@@ -72,10 +72,10 @@ static const char *state_of(const struct master *m, const struct child *child)
 	return state >= 0 && state < (int)PL_COUNT(words) ? words[state] : "?";
 }
 
-static int64_t requests_of(const struct shm_score *score)
+static int64_t requests_of(const struct shm_counters *counters)
 {
-	return atomic_load(&score->metric[SHM_M_http_2xx]) + atomic_load(&score->metric[SHM_M_http_3xx]) +
-	    atomic_load(&score->metric[SHM_M_http_4xx]) + atomic_load(&score->metric[SHM_M_http_5xx]);
+	return atomic_load(&counters->metric[SHM_M_http_2xx]) + atomic_load(&counters->metric[SHM_M_http_3xx]) +
+	    atomic_load(&counters->metric[SHM_M_http_4xx]) + atomic_load(&counters->metric[SHM_M_http_5xx]);
 }
 
 static void add_child(const struct master *m, const struct child *child, int64_t now_ns, struct pl_buf *out)
@@ -92,7 +92,8 @@ static void add_child(const struct master *m, const struct child *child, int64_t
 		    PL_NS_PER_MS : 0));
 	else
 		pl_buf_addf(out, " %8lld %10lld %9ld %9lld\n", (long long)atomic_load(&score->sockets),
-		    (long long)requests_of(score), child->pid > 0 ? resident_kb(child->pid) : 0,
+		    (long long)requests_of(&m->shm->counters[child->index]),
+		    child->pid > 0 ? resident_kb(child->pid) : 0,
 		    (long long)(child->pid > 0 ? (now_ns - atomic_load(&score->last_turn_ns)) / PL_NS_PER_MS : 0));
 }
 

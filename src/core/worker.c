@@ -102,7 +102,8 @@ static void turn_took(struct worker *worker, int64_t us, int64_t now_ns)
 	if (us > loop.longest_us)
 		loop.longest_us = us;
 	longest_us = loop.longest_us > loop.longest_before_us ? loop.longest_us : loop.longest_before_us;
-	atomic_store_explicit(&score_of(worker)->metric[SHM_M_loop_max_us], longest_us, memory_order_relaxed);
+	atomic_store_explicit(&worker->shm->counters[worker->slot].metric[SHM_M_loop_max_us], longest_us,
+	    memory_order_relaxed);
 }
 
 /*

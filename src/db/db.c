@@ -169,7 +169,7 @@ void db_turn(void *arg)
 	wgroup_turn(db->wgroup);
 	if (db->shm != NULL)
 		atomic_store_explicit(
-		    &db->shm->scores[db->shm->slot].metric[SHM_M_db_up], db_up(db), memory_order_relaxed);
+		    &db->shm->counters[db->shm->slot].metric[SHM_M_db_up], db_up(db), memory_order_relaxed);
 }
 
 bool db_up(const struct db *db)

@@ -5,7 +5,7 @@
 #ifndef DB_REPO_ADMIN_H
 #define DB_REPO_ADMIN_H
 
-#include "core/shm_work.h"
+#include "core/shm_parts.h"
 #include "db/db.h"
 
 /* Stores refusals that were drained from shared memory; one row each. */

@@ -8,7 +8,7 @@
  * only before the first text, and not after a time-out: the asker has waited long enough.
  */
 #include "clock.h"
-#include "core/shm_work.h"
+#include "core/shm_parts.h"
 #include "leaf.h"
 #include "llm/llm_call.h"
 #include "log.h"

@@ -12,6 +12,14 @@
 
 #include "clock.h"
 
+/* The words of an intent as clients and the database have them. */
+const char *const intent_metrics[METRIC_COUNT] = { "", "messages", "sessions", "tokens", "cost", "feedback", "users",
+	"rooms" };
+const char *const intent_units[METRIC_COUNT] = { "", "messages", "sessions", "tokens", "USD", "votes", "users",
+	"rooms" };
+const char *const intent_dims[DIM_COUNT] = { "", "day", "week", "month", "user", "room", "model", "role" };
+const char *const intent_orders[ORDER_COUNT] = { "", "most", "least" };
+
 #define WORDS_MAX 80
 #define COUNT_MAX 1000
 #define DAY_S 86400

@@ -7,7 +7,6 @@
 #define SVC_SVC_H
 
 #include "core/shm_parts.h"
-#include "core/shm_work.h"
 #include "core/worker.h"
 #include "db/db.h"
 #include "llm/llm.h"

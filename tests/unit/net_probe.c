@@ -130,7 +130,7 @@ static void reply_log(struct req *req)
 	    "\"ws\":%d,\"ws_closed\":%d,\"ws_code\":%d,"
 	    "\"conns\":%lld}", PL_FMT(probe.notes), probe.finished, probe.gone, http_server_pending(probe.http),
 	    ws_server_count(probe.ws), probe.ws_closed, probe.ws_code,
-	    (long long)atomic_load(&probe.shm->scores[0].metric[SHM_M_http_conns]));
+	    (long long)atomic_load(&probe.shm->counters[0].metric[SHM_M_http_conns]));
 	probe.notes.len = 0;
 	probe.notes_count = 0;
 	req_reply(req, 200, NULL, pl_buf_str(&out));

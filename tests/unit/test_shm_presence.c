@@ -101,7 +101,7 @@ START_TEST(test_readers_see_whole_entries_also_of_the_killed)
 	for (int round = 0; round < 20; round++) {
 		pid_t pid = fixture_fork(1, churn_forever);
 
-		while (atomic_load(&a->scores[1].metric[SHM_M_ws_opened]) <= round)
+		while (atomic_load(&a->counters[1].metric[SHM_M_ws_opened]) <= round)
 			sched_yield();
 		for (int look = 0; look < 200 + round; look++) {
 			int count = shm_present_list(a, 1, users, 128);

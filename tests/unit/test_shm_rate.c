@@ -137,8 +137,8 @@ START_TEST(test_killed_processes_admit_no_more)
 	for (int i = 0; i < 10; i++) {
 		pid_t a = fixture_fork(0, hammer_forever), b = fixture_fork(1, hammer_forever);
 
-		while (atomic_load(&fixture_shm->scores[0].metric[SHM_M_sent]) == 0 &&
-		    atomic_load(&fixture_shm->scores[1].metric[SHM_M_sent]) == 0)
+		while (atomic_load(&fixture_shm->counters[0].metric[SHM_M_sent]) == 0 &&
+		    atomic_load(&fixture_shm->counters[1].metric[SHM_M_sent]) == 0)
 			sched_yield();
 		fixture_kill(a);
 		fixture_kill(b);
@@ -193,11 +193,36 @@ START_TEST(test_latency_buckets)
 	struct shm *shm = fixture_take(0);
 
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {
-		int64_t before = atomic_load(&shm->scores[0].latency[cases[i].bucket]);
+		int64_t before = atomic_load(&shm->counters[0].latency[cases[i].bucket]);
 
 		shm_latency(shm, cases[i].us);
-		ck_assert_int_eq(atomic_load(&shm->scores[0].latency[cases[i].bucket]), before + 1);
+		ck_assert_int_eq(atomic_load(&shm->counters[0].latency[cases[i].bucket]), before + 1);
 	}
+}
+END_TEST
+
+/* What another binary reads before it decides which parts it can share. */
+START_TEST(test_parts_are_listed)
+{
+	const struct shm_header *head = fixture_shm->head;
+	uint64_t end = SHM_PAGE;
+
+	ck_assert_uint_eq(head->parts_count, SHM_PART_END - 1);
+	for (uint32_t i = 0; i < head->parts_count; i++) {
+		const struct shm_part *part = &head->parts[i];
+
+		ck_assert_ptr_eq(shm_part_find(head, (enum shm_part_id)part->id), part);	/* once */
+		ck_assert_uint_ge(part->version, 1);
+		ck_assert_uint_eq(part->offset, end);
+		ck_assert_uint_eq(part->bytes % SHM_PAGE, 0);
+		ck_assert_uint_ge(part->bytes, part->count * part->stride);
+		end += part->bytes;
+	}
+	ck_assert_uint_eq(head->bytes, end);
+	ck_assert_ptr_eq(fixture_shm->rate, (char *)fixture_shm->head + shm_part_find(head, SHM_PART_RATES)->offset);
+	/* one more metric changes the stride of the counters, and of nothing that has to be shared */
+	ck_assert_uint_eq(shm_part_find(head, SHM_PART_SCORES)->stride, 64);
+	ck_assert_uint_ge(shm_part_find(head, SHM_PART_COUNTERS)->stride, SHM_M_COUNT * sizeof(int64_t));
 }
 END_TEST
 
@@ -207,6 +232,7 @@ Suite *suite_shm_rate(void)
 		test_sizes_are_checked, test_burst_then_refused_then_one_more, test_refund_gives_one_back,
 		test_off_and_full_table_allow, test_twin_is_found, test_exact_over_processes,
 		test_killed_processes_admit_no_more, test_slots_and_sums, test_latency_buckets,
+		test_parts_are_listed,
 	};
 
 	return fixture_suite("shm_rate", tests, PL_COUNT(tests));

@@ -381,7 +381,7 @@ START_TEST(test_no_wake_up_is_lost)
 	struct seen seen = { 0 };
 
 	shm_reader_init(&reader, a);
-	while (atomic_load(&a->scores[1].metric[SHM_M_ws_opened]) == 0)
+	while (atomic_load(&a->counters[1].metric[SHM_M_ws_opened]) == 0)
 		sched_yield();
 	for (int i = 0; i < 3000; i++) {
 		shm_ring_post(a, &(struct shm_mask){ { 2, 0, 0 } }, 1, PL_STR("ping"), PL_STR_NONE);
