@@ -6,9 +6,7 @@ fourth is flooded beyond the rate limit. The sentences are in ledger_rules.py. T
 the same seed makes the same choices again.
 """
 
-import json
 import threading
-import time
 
 import httpx
 
@@ -164,5 +162,6 @@ class Ledger:
         ledger_check.check(self)
         return self.book.verdict()
 
-    def summary(self):
-        return json.dumps({"seconds": round(time.monotonic() - self.book.began), **ledger_check.totals(self)})
+    def totals(self):
+        """Figures of the run."""
+        return {"seconds": round(self.book.at()), **ledger_check.totals(self)}

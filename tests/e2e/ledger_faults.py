@@ -37,12 +37,13 @@ class Faults:
         return {kind: sum(d[0] == kind for d in self.done) for kind in KINDS}
 
     def run(self, seconds):
+        """Every kind once, even if that takes longer than `seconds`."""
         until = time.monotonic() + seconds
         plan = self.random.sample(list(self.kinds), len(self.kinds))
         plan.sort(key=lambda kind: kind != "hasher")     # the longest, and beside the others
         while not self.ledger.over.is_set():
             gap = self.random.choice((0.1, 1, 2, 4)) * (0.5 + self.random.random())
-            if time.monotonic() + gap >= until:
+            if not plan and time.monotonic() + gap >= until:
                 break
             self.ledger.over.wait(gap)
             self.make(plan.pop(0) if plan else self.random.choices(list(self.kinds), list(self.kinds.values()))[0])
@@ -177,13 +178,10 @@ class Faults:
 
     # ---- members ----
 
-    def flock(self, _first, away_s=None):
+    def flock(self, _first):
         """Many readers are gone at once and come back at once."""
         gate = self.gather()
-        if away_s is None:
-            self.wait(0.2, 5)
-        else:
-            time.sleep(away_s)
+        self.wait(0.2, 5)
         gate.set()
 
     def gather(self):

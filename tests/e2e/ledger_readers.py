@@ -62,7 +62,8 @@ class Member(Reader):
 
     def __init__(self, *args, away_s=4.0):
         super().__init__(*args)
-        self.away_s, self.returned, self.returned_bytes, self.largest, self.since = away_s, 0, 0, 0, None
+        self.away_s, self.since, self.head = away_s, None, None      # the newest resume: from where, and to where
+        self.returned, self.returned_bytes, self.largest = 0, 0, 0
 
     def enter(self, sock):
         self.subscribe(sock, self.last)
@@ -175,13 +176,15 @@ class Returner(Member):
 class Compat(Reader):
     """A compatible room socket: whole messages, no recovery."""
 
+    here = ()                   # what this connection got
+
     def open(self):
         self.last = self.ledger.watch.heads[self.room]
         return self.ledger.daemon.ws(f"/ws/chat/{self.room}", token=self.user.access, protocols=(), timeout=10 * SLOW)
 
     def enter(self, sock):
         self.joined = self.last
-        self.first, self.here = None, []
+        self.here = []
         self.ledger.watch.visits.append((self, self.here))
 
     def work(self):

@@ -37,13 +37,13 @@ RULES = {
 
 WATCHDOG_S = 10
 STATEMENT_S = 3             # db_statement_timeout; the daemon's own patience with a silent connection is longer
-BEHIND_S = 10 * SLOW
+BEHIND_S = 8 + 4 * SLOW     # the server compares its positions with the database every 5 s
 HEAD_S = 60 * SLOW
 REST_S = 3.0
 BACKEND_S = STATEMENT_S + 12 + 5 * SLOW
 PROCESS_S = WATCHDOG_S + 10 * SLOW
 BACK_S = 15 * SLOW
-GRACE_S = 1.0 * SLOW        # after a fault, before the calm clock goes on
+GRACE_S = 0.2 * SLOW        # after a fault, before the calm clock goes on
 RATE, BURST = 40, 80        # rate_send: messages per second of one user, and at once
 RECOVER_LIMIT = 1000
 MAX_CONTENT = 16384
@@ -106,6 +106,6 @@ class Calm:
             self.since = fault[2] + GRACE_S
 
     def since_time(self, began, kinds):
-        """Was a fault of one of these kinds active since this time?"""
+        """Was a fault of one of these kinds active since this time, or just before?"""
         with self.lock:
-            return any(f[0] in kinds and (f[2] is None or f[2] + 2 * GRACE_S > began) for f in self.faults)
+            return any(f[0] in kinds and (f[2] is None or f[2] + 2 * SLOW > began) for f in self.faults)

@@ -25,8 +25,7 @@ class Watch(threading.Thread):
         self.ledger, self.book, self.daemon_ = ledger, ledger.book, ledger.daemon
         self.lock, self.heads, self.visits = threading.Lock(), {}, []
         self.offset, self.rest, self.living, self.mine = 0, "", {}, set()
-        self.failing, self.probes, self.last_why = None, 0, ""
-        self.probe_random = None
+        self.failing, self.probes = None, 0
 
     def note_head(self, room, seq):
         """The room has at least this seq: somebody was told so."""
