@@ -14,7 +14,7 @@ from ledger_rules import BURST, MAX_CONTENT, RATE
 from parlour import SLOW
 
 # Faults that can make the server refuse a message for a while.
-DATABASE = ("lock", "terminate", "restart", "backend")
+DATABASE = ("lock", "terminate", "restart", "backend", "heirs")
 
 
 class Again(Exception):

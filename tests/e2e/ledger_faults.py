@@ -16,8 +16,8 @@ from ledger_rules import BACKEND_S, PROCESS_S, STATEMENT_S, WATCHDOG_S
 from parlour import SLOW
 
 # Kinds with their weights after each of them was there once.
-KINDS = {"kill": 4, "stop": 2, "hup": 4, "flock": 3, "lock": 4, "terminate": 3, "restart": 2, "backend": 3, "hasher": 1,
-         "clerk": 1}
+KINDS = {"kill": 4, "heirs": 2, "stop": 2, "hup": 4, "flock": 3, "lock": 4, "terminate": 3, "restart": 2, "backend": 3,
+         "hasher": 1, "clerk": 1}
 OURS = "application_name LIKE 'parlourd/%' AND datname = current_database()"
 
 
@@ -107,9 +107,24 @@ class Faults:
         return pids[self.random.choice(sorted(pids))]
 
     def kill(self, _first):
-        pid = self.worker()
+        self.end(self.worker())
+
+    def end(self, pid):
         self.own(pid)
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def heirs(self, _first):
+        """A worker dies, and so do those that took over its answers, before they could end the answers' rows."""
+        dead = self.worker()
+        heirs = set(self.watch.pids("worker").values()) - {dead}
+        with self.locked("generations", "SHARE"):
+            self.wait(0.2, 0.8)
+            self.end(dead)
+            self.wait(0.4, 1.2)
+            for pid in sorted(heirs):
+                self.end(pid)
+            self.wait(0, 0.3)
 
     def stop(self, first):
         """A worker stands still: for a moment, or until the watchdog replaces it."""
@@ -207,12 +222,19 @@ class Faults:
 
     def lock(self, _first):
         """Nobody can read or write messages, for longer than lock_timeout at times."""
+        stack = contextlib.ExitStack()
         with self.replays():
-            conn = psycopg.connect(self.pg.dsn(self.database, cluster.OWNER))
+            stack.enter_context(self.locked("messages"))
+        with stack:
+            self.wait(0.3, 2)
+
+    @contextlib.contextmanager
+    def locked(self, table, mode="ACCESS EXCLUSIVE"):
+        """Nobody else can use the table inside the block; with SHARE, write into it."""
+        with psycopg.connect(self.pg.dsn(self.database, cluster.OWNER)) as conn:
             conn.execute("SET lock_timeout = '10s'")
-            conn.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
-        self.wait(0.3, 2)
-        conn.close()
+            conn.execute(f"LOCK TABLE {table} IN {mode} MODE")
+            yield
 
     def terminate(self, _first):
         with self.replays():
