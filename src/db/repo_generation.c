@@ -88,6 +88,8 @@ static void on_ended(struct pgcall *call, const PGresult *res, const struct pl_e
 		ended.role_id = pgrow_i64(&row);
 		ended.follow_up_seq = pgrow_i64(&row);
 		ended.follow_up_asker = pgrow_i64(&row);
+		ended.state = pgrow_word(&row, state_words, GEN_INTERRUPTED);
+		ended.answer_seq = pgrow_i64(&row);
 	}
 	if (call->done != NULL)
 		DONE(repo_generation_end_fn, call)(call->arg, err == NULL ? &ended : NULL, err);

@@ -48,8 +48,15 @@ struct generation_end {
 	int64_t prompt_tokens, completion_tokens, answer_seq, first_text_us;	/* -1, -1, 0, 0 when unknown */
 	int64_t cost_micros;			/* as the upstream told; -1: it did not */
 };
-/* follow_up_seq > 0: answer that message next (asked by follow_up_asker). ended false: somebody ended it before. */
-struct generation_ended { bool ended; int64_t room_id, role_id, follow_up_seq, follow_up_asker; };
+/*
+ * follow_up_seq > 0: answer that message next (asked by follow_up_asker). ended false: somebody ended it before. state,
+ * answer_seq: as the row has them now; if the answer is in the log, that message decides.
+ */
+struct generation_ended {
+	bool ended;
+	int64_t room_id, role_id, follow_up_seq, follow_up_asker, answer_seq;
+	enum gen_state state;
+};
 typedef void (repo_generation_end_fn)(void *arg, const struct generation_ended *ended, const struct pl_err *err);
 /* Repeatable. PL_E_NOT_FOUND. */
 void repo_generation_end(struct db *db, struct pl_task *task, const struct generation_end *in,

@@ -104,6 +104,10 @@ static void end_on_ended(void *arg, const struct generation_ended *ended, const 
 		    pl_err_info(err->code)->code);
 	else if (ended->follow_up_seq > 0 && (job->ending != AGENT_CUT || job->adopted))
 		agent_follow_up(job->agents, job->config, ended);
+	if (err == NULL) {
+		job->outcome = ended->state;
+		job->end.answer_seq = ended->answer_seq;
+	}
 	/* only now: whoever is told "done" finds the row done */
 	job_over(job);
 }
@@ -135,7 +139,7 @@ static void end_unstored(struct agent_job *job, const struct pl_err *err)
 	pl_log(PL_LOG_WARN, job->task, "answer not stored as a message", "generation=%s error=%s", job->id,
 	    pl_err_info(err->code)->code);
 	if (job->adopted && err->code == PL_E_CONFLICT) {
-		job_over(job); /* the whole answer was stored before its worker died; its row will be marked done */
+		end_row(job); /* the whole answer was stored before its worker died; the row follows it */
 		return;
 	}
 	/* the role was taken out meanwhile, say: the text stays with the row */
@@ -161,11 +165,9 @@ static void end_on_stored(void *arg, const struct appended *result, const struct
 		.author_kind = AUTHOR_ROLE, .author_id = job->role.id, .author_name = job->role.name,
 		.client_id = pl_str(job->client_id), .content = pl_buf_str(&job->text), .reply_to = job->question.seq,
 		.generation_id = pl_str(job->id), .meta = job->meta, .created_us = result->created_us };
-	/* a duplicate is our own, of a try whose outcome was not known, or all that the dead worker wanted to say */
+	/* a duplicate is our own, of a try whose outcome was not known, or was published when another worker stored it */
 	if (!result->duplicate || job->retried)
 		hub_publish(job->agents->svc->hub, &event);
-	else if (job->adopted)
-		job->outcome = GEN_DONE;
 	end_row(job);
 }
 

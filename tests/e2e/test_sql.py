@@ -225,19 +225,30 @@ def test_one_generation_per_room_and_role_and_its_follow_up(sql, user):
 
 @pytest.mark.parametrize("stop, want", [
     ("stop", "done"), ("length", "done"), ("interrupted", "interrupted"), ("cancelled", "cancelled"), ("failed", "failed")])
-def test_what_the_message_says_is_how_its_answer_ended(sql, user, stop, want):
-    """The worker died between storing the text and ending the generation."""
+@pytest.mark.parametrize("ender", ["slot", "adopter", "late adopter"])
+def test_what_the_message_says_is_how_its_answer_ended(sql, user, stop, want, ender):
+    """A worker died between storing the text and ending the generation: the slot's next process ends it, or the worker
+    that adopted it and found less text, or none; that one may also come late, when the row was marked already."""
     owner, ident = user(), str(uuid.uuid4())
     role = sql("SELECT id FROM role_create(%s, %s, '', NULL, NULL, NULL, NULL, 9)", owner, new_name())[0][0]
     room = make_room(sql, owner, roles=[role])
     append(sql, room, ("user", owner, "q", "hi"))
     assert sql("SELECT generation_begin(%s, %s, %s, %s, 2, 'peer', 'model', 'dead', 1, 0, 1)", ident, room, role,
                owner) == [("ok",)]
+    if ender == "late adopter":
+        assert sql("SELECT state, answer_seq FROM generation_interrupt('dead', 2, 0, 1)") == [("interrupted", None)]
     meta = '{"model": "model", "usage": {"prompt_tokens": 7, "completion_tokens": 5, "stop": "%s"}}' % stop
     assert sql("SELECT status FROM room_append(%s, '{role}', ARRAY[%s]::bigint[], ARRAY[%s], '{text}', '{2}',"
                " ARRAY[%s]::uuid[], ARRAY[%s]::jsonb[])", room, role, ident, ident, meta) == [("ok",)]
-    assert sql("SELECT state, answer_seq, prompt_tokens, completion_tokens FROM generation_interrupt('dead', 2, 0, 1)") == [
+    if ender == "slot":
+        sql("SELECT * FROM generation_interrupt('dead', 2, 0, 1)")
+    else:
+        assert sql("SELECT status, state, answer_seq FROM generation_end(%s, 'interrupted', NULL, NULL, NULL, NULL, NULL, NULL,"
+                   " NULL, NULL, NULL)", ident) == [("ok", want, 3)]
+    assert sql("SELECT state, answer_seq, prompt_tokens, completion_tokens FROM generations WHERE id = %s", ident) == [
         (want, 3, 7, 5)]
+    if ender == "late adopter":
+        return  # its use was noted when the row was marked
     assert sql("SELECT state, prompt_tokens, completion_tokens FROM usage WHERE generation_id = %s", ident) == [(want, 7, 5)]
 
 
