@@ -304,9 +304,18 @@ bool dispatch_admit(void *arg, struct req *req)
 	return req->operator_side || check_limits(call_new(arg, req), LIMIT_READ);
 }
 
+/* The way that most of its work takes. */
+static enum shed_way way_of(const struct route *route)
+{
+	if (route->method == REQ_GET)
+		return SHED_READ;
+	return route->klass == LIMIT_SEND ? SHED_SEND : SHED_OTHER;
+}
+
 void dispatch_request(void *arg, struct req *req)
 {
 	struct call *call = call_new(arg, req);
+	struct pl_err err = { 0 };
 	unsigned methods = 0;
 
 	call->route = route_find(req, call->param, &call->params, &methods);
@@ -349,6 +358,10 @@ void dispatch_request(void *arg, struct req *req)
 		pl_err_set(&away, PL_E_DB_AWAY, NULL);
 		away.retry_after_s = 2;
 		refuse(call, &away);
+		return;
+	}
+	if (!(call->route->flags & ROUTE_DOWN) && !db_admit(call->svc->db, way_of(call->route), &err)) {
+		call_fail(call, &err);
 		return;
 	}
 	if (strcmp(call->route->path, "/metrics") == 0) {

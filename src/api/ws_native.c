@@ -285,6 +285,8 @@ static void run_type(struct ws_frame *f, size_t i)
 	if (!c->authed && types[i].open != TO_ALL && (types[i].open == TO_USERS || !ws_frame_is_open(f))) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
 		ws_client_refuse(c, f->id, &err);
+	} else if (types[i].klass == LIMIT_SEND && !db_admit(c->svc->db, SHED_SEND, &err)) {
+		ws_frame_fail(f, &err);
 	} else if (!limits_take(c->svc, svc_config(c->svc), types[i].klass, &c->who, PL_STR_NONE, NULL, &err)) {
 		ws_frame_fail(f, &err);
 	} else {

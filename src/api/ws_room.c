@@ -117,7 +117,8 @@ static void post(struct ws_client *client, struct pl_task *task, struct pl_str c
 		if (wait_for_room(client, task, content))
 			return;
 		pl_err_set(&err, PL_E_BUSY, NULL);
-	} else if (!limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
+	} else if (!db_admit(client->svc->db, SHED_SEND, &err) ||
+	    !limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
 		ws_client_error(client, PL_STR_NONE, &err);
 		return;
 	} else {

@@ -10,6 +10,9 @@
 #include "db/db_int.h"
 #include "db/names.h"
 #include "leaf.h"
+#include "log.h"
+
+#define SHED_TOLD_NS (10 * PL_NS_PER_S)	/* the log says at most this often that work is refused */
 
 enum { SWEEP_MS = 25 };
 
@@ -141,6 +144,7 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
 	struct db *db = pl_new(sizeof(*db));
 
 	*db = (struct db){ .base = base, .shm = shm, .config = config_hold(config), .slot = slot };
+	shed_init(&db->shed, config->s.shed_age * PL_NS_PER_MS, config->s.shed_interval * PL_NS_PER_MS, pl_now_ns());
 	TAILQ_INIT(&db->active);
 	TAILQ_INIT(&db->failed);
 	identify(db);
@@ -167,6 +171,7 @@ void db_turn(void *arg)
 	if (db->read != NULL)
 		pgread_turn(db->read);
 	wgroup_turn(db->wgroup);
+	shed_turn(&db->shed);
 	if (db->shm != NULL)
 		atomic_store_explicit(
 		    &db->shm->counters[db->shm->slot].metric[SHM_M_db_up], db_up(db), memory_order_relaxed);
@@ -191,6 +196,27 @@ void db_config(struct db *db, const struct config *config)
 
 	db->config = config_hold(config);
 	config_release(&old);
+	shed_set(&db->shed, config->s.shed_age * PL_NS_PER_MS, config->s.shed_interval * PL_NS_PER_MS);
+}
+
+bool db_admit(struct db *db, enum shed_way way, struct pl_err *err)
+{
+	static const enum shm_metric counters[] = { [SHED_READ] = SHM_M_shed_read, [SHED_SEND] = SHM_M_shed_send,
+		[SHED_OTHER] = SHM_M_shed_other };
+	static const char *const words[] = { [SHED_READ] = "read", [SHED_SEND] = "send", [SHED_OTHER] = "other" };
+	int64_t now_ns = pl_now_ns();
+
+	if (shed_admit(&db->shed, way, now_ns))
+		return true;
+	db_count(db, counters[way], 1);
+	if (now_ns - db->shed_told_ns > SHED_TOLD_NS) {
+		db->shed_told_ns = now_ns;
+		pl_log(PL_LOG_WARN, NULL, "overload: new work is refused", "work=%s waiting=%d", words[way],
+		    db->shed.lines[way].under_way);
+	}
+	pl_err_set(err, PL_E_BUSY, NULL);
+	err->retry_after_s = 1;
+	return false;
 }
 
 static void stop_calls(struct pgcall_list *calls)

@@ -24,6 +24,7 @@
 
 #include "core/settings.h"
 #include "core/shm.h"
+#include "db/shed.h"
 #include "task.h"
 
 struct db;
@@ -41,6 +42,11 @@ void db_turn(void *db);
 bool db_up(const struct db *db);
 /* Nothing is in flight or waiting. */
 bool db_idle(const struct db *db);
+/*
+ * May one more be started, or would it wait too long (settings shed_age and shed_interval)? Asked before new work of a
+ * client begins, never in the middle of it. false: it counts as refused, and *err is PL_E_BUSY with retry_after_s.
+ */
+bool db_admit(struct db *db, enum shed_way way, struct pl_err *err) PL_MUSTCHECK;
 /* After a reload. What needs a restart stays as it was. */
 void db_config(struct db *db, const struct config *config);
 /* Completes what waits with PL_E_STOPPING (writes that were sent: PL_E_WRITE_UNKNOWN), closes, frees, clears *db. */

@@ -9,6 +9,7 @@
 #include "db/pgcall.h"
 #include "db/pgplain.h"
 #include "db/pgread.h"
+#include "db/shed.h"
 #include "db/wgroup.h"
 
 #define DB_RETRY_AFTER_S 2	/* Retry-After while the database is away */
@@ -32,6 +33,8 @@ struct db {
 	struct event *ev_again, *ev_sweep, *ev_trim, *ev_turn;
 	bool sweeping, turn_wanted;
 	int active_count;
+	struct shed shed;
+	int64_t shed_told_ns;
 	struct db_name *names;		/* names.c */
 };
 

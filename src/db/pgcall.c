@@ -183,6 +183,11 @@ void pgcall_texts(struct pgcall *call, const struct pl_str *values, int count)
 	add(call, 'T', buf.ptr, buf.len);
 }
 
+static enum shed_way way_of(const struct pgcall *call)
+{
+	return call->stmt->class == STMT_READ && call->db->read != NULL ? SHED_READ : SHED_OTHER;
+}
+
 void pgcall_start(struct pgcall *call)
 {
 	struct db *db = call->db;
@@ -190,6 +195,7 @@ void pgcall_start(struct pgcall *call)
 	PL_BUG(call->stmt->args[call->count] != '\0');
 	TAILQ_INSERT_TAIL(&db->active, call, active);
 	db->active_count++;
+	call->work = shed_begin(&db->shed, way_of(call), call->started_ns);
 	db_arm_sweep(db);
 	if (call->task != NULL && call->task->cancelled)
 		pgcall_fail_later(call, PL_E_CANCELLED, 0);
@@ -203,13 +209,17 @@ void pgcall_start(struct pgcall *call)
 
 void pgcall_finish(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
+	int64_t now_ns;
+
 	if (call->finished)
 		return;
 	call->finished = true;
 	TAILQ_REMOVE(&call->db->active, call, active);
 	call->db->active_count--;
+	now_ns = pl_now_ns();
+	shed_end(&call->db->shed, way_of(call), call->work, res != NULL, now_ns);
 	if (call->task != NULL)
-		call->task->sql_ns += pl_now_ns() - call->started_ns;
+		call->task->sql_ns += now_ns - call->started_ns;
 	call->finish(call, res, err);
 	if (call->task != NULL)
 		pl_task_release(&call->task);

@@ -37,6 +37,7 @@ struct pgcall {
 	void *arg;
 	void *extra;			/* the repo function's own, in call->pool */
 	int64_t started_ns;
+	struct shed_work work;
 	bool finished, sent, solo;
 	int tries;
 	struct pl_err fail;		/* what a call that could not start will be told */

@@ -18,6 +18,7 @@ struct wsend *wsend_new(
 
 	*send = (struct wsend){ .pool = pool, .db = db, .task = pl_task_hold(task), .in = *in, .done = done, .arg = arg,
 		.started_ns = pl_now_ns() };
+	send->work = shed_begin(&db->shed, SHED_SEND, send->started_ns);
 	send->in.client_id = pl_str_dup(pool, in->client_id);
 	send->in.content = pl_str_dup(pool, in->content);
 	send->in.generation_id = pl_str_dup(pool, in->generation_id);
@@ -33,9 +34,13 @@ struct wsend *wsend_new(
 
 void wsend_finish(struct wsend *send, const struct appended *result, const struct pl_err *err)
 {
+	int64_t now_ns;
+
 	if (send->task == NULL)
 		return;
-	send->task->sql_ns += pl_now_ns() - send->started_ns;
+	now_ns = pl_now_ns();
+	shed_end(&send->db->shed, SHED_SEND, send->work, result != NULL, now_ns);
+	send->task->sql_ns += now_ns - send->started_ns;
 	if (send->done != NULL)
 		send->done(send->arg, result, err);
 	pl_task_release(&send->task);

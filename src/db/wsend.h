@@ -18,6 +18,7 @@ struct wsend {
 	repo_append_fn *done;
 	void *arg;
 	int64_t started_ns;
+	struct shed_work work;
 	int order;			/* place among the sends of its group */
 	bool sent;			/* was part of a statement that went out */
 };

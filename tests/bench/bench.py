@@ -21,6 +21,7 @@ sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
 import measure_http  # noqa: E402
+import measure_overload  # noqa: E402
 import measure_relay  # noqa: E402
 import measure_room  # noqa: E402
 import measure_send  # noqa: E402
@@ -32,7 +33,7 @@ from table import show  # noqa: E402
 MEASURES = {
     "tiny": measure_http.tiny, "page": measure_http.page, "durable": measure_send.durable, "fan": measure_room.fan,
     "idle": measure_room.idle, "relay": measure_relay.relay, "rate": measure_shared.ratecheck,
-    "pair": measure_send.pair, "stopped": measure_shared.stopped,
+    "pair": measure_send.pair, "stopped": measure_shared.stopped, "overload": measure_overload.overload,
 }
 
 

@@ -80,7 +80,7 @@ class Lab:
         os.environ.update(PARLOUR_BUILD=self.args.build, PARLOUR_SRC=self.args.src)
         self.binaries = stage_binaries(self.dir)
         self.wsload = load.compile_program(self.cache + "/wsload", ["wsload.c", "wsload_conn.c", "wsload_run.c",
-                                                                    "wsload_probe.c"])
+                                                                    "wsload_offer.c", "wsload_probe.c"])
         self.pg = cluster.Cluster()
         try:
             self.pg.start()

@@ -5,6 +5,7 @@
  * wsload load key=value...     listeners and senders; prints a line when all are ready, starts when it reads a line
  * wsload pair key=value...     one message at a time between two sockets on different workers, fdatasync() between
  * wsload connect key=value...  new connections, one request each
+ * wsload offer key=value...    requests or frames at given rates, answered or not
  *
  * Every mode prints one line of JSON.
  */
@@ -16,7 +17,8 @@
 #include <string.h>
 #include <time.h>
 
-struct options opt = { .host = "127.0.0.1", .seconds = 1, .inflight = 16, .hello_ok = "\"subscribed\"" };
+struct options opt = { .host = "127.0.0.1", .seconds = 1, .inflight = 16, .slow_ms = 1000,
+	.hello_ok = "\"subscribed\"" };
 struct totals totals;
 struct mode mode;
 
@@ -105,6 +107,7 @@ static const struct { const char *name; const char **text; int *number; bool *fl
 	    { "pub_ws", NULL, NULL, &opt.pub_ws },
 	{ "sub", &opt.sub, NULL, NULL }, { "hello", &opt.hello, NULL, NULL }, { "hello_ok", &opt.hello_ok, NULL, NULL },
 	{ "pub", &opt.pub, NULL, NULL }, { "body", &opt.body, NULL, NULL }, { "deliver", &opt.deliver, NULL, NULL },
+	{ "phases", &opt.phases, NULL, NULL }, { "slow_ms", NULL, &opt.slow_ms, NULL },
 };
 
 static void read_option(const char *word)
@@ -144,7 +147,7 @@ static void read_option(const char *word)
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; int (*run)(void); } modes[] = {
-		{ "load", run_load }, { "pair", run_pair }, { "connect", run_connect },
+		{ "load", run_load }, { "pair", run_pair }, { "connect", run_connect }, { "offer", run_offer },
 	};
 
 	for (int i = 2; i < argc; i++)
@@ -154,5 +157,5 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], modes[i].name) == 0)
 			return modes[i].run();
 	}
-	die("usage: wsload load|pair|connect key=value...");
+	die("usage: wsload load|pair|connect|offer key=value...");
 }

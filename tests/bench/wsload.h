@@ -2,6 +2,7 @@
 /*
  * wsload: a load generator for WebSocket and HTTP servers, plain POSIX and epoll, so that the generator is not what is
  * measured. wsload.c options and modes; wsload_conn.c connections and what they carry; wsload_run.c the load itself;
+ * wsload_offer.c open-loop load;
  * wsload_probe.c one-message-at-a-time probes.
  */
 #ifndef WSLOAD_H
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* All options are key=value words; a text may hold {room}, {n} (a number never used before), {i} and {token}. */
+/* All options are key=value words; a text may hold {room}, {n} (a number never used before), {i}, {token} and {due}. */
 struct options {
 	const char *host, *dir;			/* dir: where the probe's fdatasync() file goes */
 	int port;
@@ -26,6 +27,8 @@ struct options {
 	bool pub_ws;				/* senders use sockets, else HTTP POST */
 	const char *sub, *hello, *hello_ok;	/* path, first text, part of the frame that says it worked */
 	const char *pub, *body;			/* path, body or frame of senders */
+	const char *phases;			/* mode offer: RATExSECONDS,... */
+	int slow_ms;				/* mode offer: an answer that takes longer is a late one */
 	const char *deliver;			/* part of a frame that counts as delivered; NULL: any text frame */
 	const char **tokens, **rooms;
 	int token_count, room_count;
@@ -39,6 +42,8 @@ struct conn {
 	enum stage stage;
 	char *kept;				/* bytes of a frame or reply that is not complete */
 	size_t kept_bytes;
+	char *request;			/* of conn_get() */
+	size_t request_bytes;
 	int64_t sent_ns, last_mark;
 	int worker;				/* from the authed frame; -1 */
 };
@@ -72,6 +77,7 @@ void conn_send(struct conn *conn, const char *data, size_t bytes);
 void conn_send_text(struct conn *conn, const char *text, size_t bytes);
 void conn_upgrade(struct conn *conn, const char *path);
 void conn_post(struct conn *conn, const char *path, const char *body);
+void conn_get(struct conn *conn, const char *path);
 /* Reads what is there and calls the mode's functions for what is complete; false: closed. */
 bool conn_read(struct conn *conn);
 
@@ -86,5 +92,6 @@ extern struct mode mode;
 int run_load(void);
 int run_pair(void);
 int run_connect(void);
+int run_offer(void);
 
 #endif

@@ -65,6 +65,10 @@ size_t conn_expand(const struct conn *conn, const char *text, char *out, size_t 
 			snprintf(digits, sizeof(digits), "%lld", text[1] == 'n' ? ++number : (long long)conn->index);
 			at = put(out, at, room, digits);
 			text += 3;
+		} else if (strncmp(text, "{due}", 5) == 0) {
+			snprintf(digits, sizeof(digits), "%lld", (long long)conn->sent_ns);
+			at = put(out, at, room, digits);
+			text += 5;
 		} else {
 			char one[2] = { *text++, '\0' };
 
@@ -137,6 +141,20 @@ void conn_post(struct conn *conn, const char *path, const char *body)
 	bytes = conn_expand(conn, out, head, sizeof(head));
 	bytes = put(head, bytes, sizeof(head), text);
 	conn_send(conn, head, bytes);
+}
+
+/* The same every time, so it is made once. */
+void conn_get(struct conn *conn, const char *path)
+{
+	char out[TEXT_MAX], head[TEXT_MAX];
+
+	if (conn->request == NULL) {
+		snprintf(out, sizeof(out), "GET %s HTTP/1.1\r\nHost: %s:%d\r\n%s\r\n", path, opt.host, opt.port,
+		    opt.token_count > 0 ? "Authorization: Bearer {token}\r\n" : "");
+		conn->request_bytes = conn_expand(conn, out, head, sizeof(head));
+		conn->request = strdup(head);
+	}
+	conn_send(conn, conn->request, conn->request_bytes);
 }
 
 /* Complete bytes of one frame at data, or 0. */
