@@ -216,6 +216,8 @@ static void turn_end(struct worker *worker)
 	for (int i = 0; i < loop.turn_count; i++)
 		loop.turn[i].fn(loop.turn[i].arg);
 	now_ns = pl_now_ns();
+	if (pl_memory_tend(now_ns))
+		now_ns = pl_now_ns();
 	cpu_ns = cpu_now_ns();
 	turn_took(worker, (cpu_ns - loop.cpu_ns) / 1000, now_ns);
 	loop.cpu_ns = cpu_ns;
