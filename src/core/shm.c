@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "core/shm_layout.h"
+#include "log.h"
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
 
@@ -68,7 +69,7 @@ static struct places places_make(struct shm *shm, const struct shm_sizes *s)
 	shm->gen_stride = sizeof(struct shm_gen);
 	shm->trace_stride = page_round(sizeof(struct shm_trace));
 	shm->refusal_stride = page_round(sizeof(struct shm_refusals));
-	p.beats = part_place(&p.end, SHM_HASHERS_MAX * sizeof(struct shm_beat));
+	p.beats = part_place(&p.end, SHM_BEATS * sizeof(struct shm_beat));
 	p.scores = part_place(&p.end, s->slots * sizeof(struct shm_score));
 	p.rate = part_place(&p.end, s->rate_pairs * sizeof(struct pl_pair));
 	/* twice: ended login sessions, then used tickets, so that many of one kind cannot fill up the other */
@@ -185,7 +186,7 @@ struct shm_beat *shm_leave(struct shm **shm, int hasher)
 	struct shm *old = *shm;
 	struct shm_beat *beats = old->beats;
 	char *base = (char *)old->head, *kept = (char *)beats;
-	char *rest = kept + page_round(SHM_HASHERS_MAX * sizeof(*beats));
+	char *rest = kept + page_round(SHM_BEATS * sizeof(*beats));
 
 	PL_BUG(hasher < 0 || hasher >= SHM_HASHERS_MAX);
 	*shm = NULL;
@@ -265,6 +266,16 @@ bool shm_slot_live(const struct shm *shm, int slot)
 	return atomic_load_explicit(&shm->scores[slot].state, memory_order_acquire) != SHM_FREE;
 }
 
+void shm_count_dropped(_Atomic int64_t *at)
+{
+	static unsigned long counted;
+	unsigned long dropped = pl_log_dropped();
+
+	if (at != NULL && dropped != counted)
+		atomic_fetch_add(at, (int64_t)(dropped - counted));
+	counted = dropped;
+}
+
 int64_t shm_sum(const struct shm *shm, enum shm_metric m)
 {
 	int64_t sum = 0;
@@ -273,6 +284,8 @@ int64_t shm_sum(const struct shm *shm, enum shm_metric m)
 		if (metric_kinds[m] == METRIC_COUNTER || shm_slot_live(shm, i))
 			sum += atomic_load_explicit(&shm->scores[i].metric[m], memory_order_relaxed);
 	}
+	for (int i = 0; m == SHM_M_log_dropped && i < SHM_BEATS; i++)
+		sum += atomic_load_explicit(&shm->beats[i].log_dropped, memory_order_relaxed);
 	return sum;
 }
 

@@ -119,6 +119,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	PL_UNUSED(what);
 	turn_took(worker, (now_ns - loop.tick_due_ns) / 1000, now_ns);
 	loop.tick_due_ns = now_ns + TICK_MS * PL_NS_PER_MS;
+	shm_count_dropped(&score_of(worker)->metric[SHM_M_log_dropped]);
 	evtimer_add(loop.tick, &next);
 	if (++loop.ticks % TICKS_PER_S == 0 && loop.hooks->wake != NULL)
 		loop.hooks->wake(worker, -2);
@@ -268,6 +269,8 @@ int worker_run(struct worker *worker, const struct app_hooks *hooks, int channel
 
 	worker_this = worker;
 	loop.hooks = hooks;
+	if (!worker->single)
+		shm_count_dropped(NULL);
 	if (worker->base == NULL)
 		worker->base = worker_base_new();
 	if (worker->hasher != NULL)
