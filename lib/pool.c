@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -28,13 +29,17 @@
 #define POOL_SINGLY 0
 #endif
 
+#define TRIM_REST_NS (2 * PL_NS_PER_S)
 #define PL_EXPORT __attribute__((visibility("default")))	/* libraries find it in the program, before libc's */
 
 enum {
 	POOL_ALIGN = 16,
 	POOL_FIRST_BYTES = 1024,
 	POOL_BLOCK_MAX_BYTES = 64 * 1024,
-	POOL_POISON = 0xdb
+	POOL_POISON = 0xdb,
+	TRIM_MIN_BYTES = 4 << 20,
+	TRIM_REST_BYTES = 512 << 10,	/* what is enough when nothing was given back for TRIM_REST_NS */
+	TRIM_SHARE = 50		/* after one that took 3 ms, none for 150 ms */
 };
 
 struct block {
@@ -67,37 +72,77 @@ void pl_no_memory(void)
 	abort();
 }
 
+/* Of this thread; a piece that another thread frees makes it wrong by that much, which does not matter. */
+static _Thread_local int64_t live_bytes;
+
 #if !POOL_SINGLY
 /* The C library's own. A sanitizer has others, and ends the process by itself. */
 extern void *__libc_malloc(size_t bytes);
 extern void *__libc_calloc(size_t count, size_t bytes);
 extern void *__libc_realloc(void *old, size_t bytes);
+extern void __libc_free(void *ptr);
 
-static void *memory_of(void *ptr)
+static void *taken(void *ptr)
 {
 	if (ptr == NULL)
 		pl_no_memory();
+	live_bytes += (int64_t)malloc_usable_size(ptr);
 	return ptr;
 }
 
 PL_EXPORT void *malloc(size_t bytes)
 {
-	return memory_of(__libc_malloc(bytes));
+	return taken(__libc_malloc(bytes));
 }
 
 PL_EXPORT void *calloc(size_t count, size_t bytes)
 {
-	return memory_of(__libc_calloc(count, bytes));
+	return taken(__libc_calloc(count, bytes));
 }
 
 /* NULL is right for 0 bytes: then it was free(). */
 PL_EXPORT void *realloc(void *old, size_t bytes)
 {
-	void *ptr = __libc_realloc(old, bytes);
+	void *ptr;
 
-	return bytes > 0 ? memory_of(ptr) : ptr;
+	if (old != NULL)
+		live_bytes -= (int64_t)malloc_usable_size(old);
+	ptr = __libc_realloc(old, bytes);
+	return ptr != NULL || bytes > 0 ? taken(ptr) : NULL;
+}
+
+PL_EXPORT void free(void *ptr)
+{
+	if (ptr != NULL)
+		live_bytes -= (int64_t)malloc_usable_size(ptr);
+	__libc_free(ptr);
 }
 #endif
+
+int64_t pl_memory_live(void)
+{
+	return live_bytes;
+}
+
+bool pl_memory_tend(int64_t now_ns)
+{
+	static int64_t most_bytes, not_before_ns, rest_ns;
+	int64_t fallen, least = now_ns < rest_ns ? TRIM_MIN_BYTES : TRIM_REST_BYTES;
+
+	if (live_bytes > most_bytes)
+		most_bytes = live_bytes;
+	fallen = most_bytes - live_bytes;
+	if (fallen < least || fallen < most_bytes / 4 || now_ns < not_before_ns)
+		return false;
+	most_bytes = live_bytes;
+	malloc_trim(0);
+	now_ns = pl_now_ns() - now_ns;
+	not_before_ns = pl_now_ns() + now_ns * TRIM_SHARE;
+	rest_ns = pl_now_ns() + TRIM_REST_NS;
+	pl_log(PL_LOG_DEBUG, NULL, "memory given back", "freed_kb=%lld in_use_kb=%lld us=%lld",
+	    (long long)fallen / 1024, (long long)live_bytes / 1024, (long long)now_ns / 1000);
+	return true;
+}
 
 void pl_bug(const char *what, const char *file, int line)
 {

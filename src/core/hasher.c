@@ -260,6 +260,7 @@ int hasher_run(const int *fds, int count, int channel_fd, struct shm_beat *beat)
 	h.lanes = pl_new((size_t)h.lanes_count * sizeof(*h.lanes));
 	for (int i = 0; i < h.lanes_count; i++)
 		h.lanes[i].fd = fds[i];
+	shm_count_dropped(NULL);
 	humble();
 	if (!beat_start(beat) || !channel_send(channel_fd, &up, -1)) {
 		pl_log(PL_LOG_ERROR, NULL, "start failed", "why=%s", strerror(errno));
@@ -267,6 +268,7 @@ int hasher_run(const int *fds, int count, int channel_fd, struct shm_beat *beat)
 	}
 	while (!h.done) {
 		beat_now();
+		shm_count_dropped(&beat->log_dropped);
 		hear(&h);
 		if (!h.done && !serve_one(&h))
 			await(&h, polls);

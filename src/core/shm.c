@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "core/shm_layout.h"
+#include "log.h"
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
 
@@ -63,7 +64,7 @@ static void parts_place(struct shm_header *head)
 	const struct shm_sizes *s = &head->sizes;
 
 	head->bytes = page_round(sizeof(*head));
-	part_place(head, SHM_PART_BEATS, 1, SHM_HASHERS_MAX, sizeof(struct shm_beat), 0);
+	part_place(head, SHM_PART_BEATS, 1, SHM_BEATS, sizeof(struct shm_beat), 0);
 	part_place(head, SHM_PART_SCORES, 1, s->slots, sizeof(struct shm_score), 0);
 	part_place(head, SHM_PART_COUNTERS, 1, s->slots, sizeof(struct shm_counters), 0);
 	part_place(head, SHM_PART_RATES, 1, s->rate_pairs, sizeof(struct pl_pair), 0);
@@ -183,7 +184,7 @@ struct shm_beat *shm_leave(struct shm **shm, int hasher)
 	struct shm *old = *shm;
 	struct shm_beat *beats = old->beats;
 	char *base = (char *)old->head, *kept = (char *)beats;
-	char *rest = kept + page_round(SHM_HASHERS_MAX * sizeof(*beats));
+	char *rest = kept + page_round(SHM_BEATS * sizeof(*beats));
 
 	PL_BUG(hasher < 0 || hasher >= SHM_HASHERS_MAX);
 	*shm = NULL;
@@ -264,6 +265,16 @@ bool shm_slot_live(const struct shm *shm, int slot)
 	return atomic_load_explicit(&shm->scores[slot].state, memory_order_acquire) != SHM_FREE;
 }
 
+void shm_count_dropped(_Atomic int64_t *at)
+{
+	static unsigned long counted;
+	unsigned long dropped = pl_log_dropped();
+
+	if (at != NULL && dropped != counted)
+		atomic_fetch_add(at, (int64_t)(dropped - counted));
+	counted = dropped;
+}
+
 int64_t shm_sum(const struct shm *shm, enum shm_metric m)
 {
 	int64_t sum = 0;
@@ -272,6 +283,8 @@ int64_t shm_sum(const struct shm *shm, enum shm_metric m)
 		if (metric_kinds[m] == METRIC_COUNTER || shm_slot_live(shm, i))
 			sum += atomic_load_explicit(&shm->counters[i].metric[m], memory_order_relaxed);
 	}
+	for (int i = 0; m == SHM_M_log_dropped && i < SHM_BEATS; i++)
+		sum += atomic_load_explicit(&shm->beats[i].log_dropped, memory_order_relaxed);
 	return sum;
 }
 

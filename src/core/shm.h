@@ -20,6 +20,8 @@
 #define SHM_VERSION 2u
 #define SHM_SLOTS_MAX 130	/* 2 x (64 workers + 1 clerk) */
 #define SHM_HASHERS_MAX 4
+#define SHM_BEATS (SHM_HASHERS_MAX + 1)
+#define SHM_BEAT_MASTER SHM_HASHERS_MAX
 
 enum shm_state { SHM_FREE, SHM_STARTING, SHM_RUNNING, SHM_DRAINING };
 enum shm_metric {
@@ -49,6 +51,7 @@ struct shm_counters {
 /* A process without a slot: written by it alone. It has a page of its own, and the rest is not mapped in hashers. */
 struct shm_beat {
 	_Alignas(64) _Atomic int64_t alive_ns;	/* pl_now_ns() when it last proved that it runs */
+	_Atomic int64_t log_dropped;		/* belongs to the metric of that name */
 };
 
 struct shm_sizes {
@@ -99,7 +102,7 @@ struct shm {
 	struct shm_header *head;
 	struct shm_score *scores;		/* [slots] */
 	struct shm_counters *counters;		/* [slots] */
-	struct shm_beat *beats;			/* [SHM_HASHERS_MAX] */
+	struct shm_beat *beats;			/* [SHM_BEATS]: hashers, then the master */
 	struct pl_pair *rate, *revoked;
 	char *rings, *presence, *gens, *breakers, *traces, *refusals;	/* parts; each shm_*.c knows its element */
 	size_t ring_stride, presence_stride, gen_stride, trace_stride, refusal_stride;
@@ -128,6 +131,8 @@ static inline void shm_count(struct shm *shm, enum shm_metric m, int64_t n)
 	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+/* Adds the log lines that this process lost since its last call. at NULL: they are its parent's, and counted there. */
+void shm_count_dropped(_Atomic int64_t *at);
 /* Sum over slots; gauges count live ones only. */
 int64_t shm_sum(const struct shm *shm, enum shm_metric m);
 void shm_latency(struct shm *shm, int64_t us);

@@ -95,6 +95,7 @@ void supervise_tick(struct master *m, int64_t now_ns)
 	if (m->ticked_ns != 0 && now_ns - m->ticked_ns > OWN_GAP_NS)
 		m->patient_until_ns = now_ns + m->config->s.watchdog * PL_NS_PER_MS;
 	m->ticked_ns = now_ns;
+	shm_count_dropped(&m->shm->beats[SHM_BEAT_MASTER].log_dropped);
 	for (int i = 0; i < m->children_count; i++)
 		tick_child(m, &m->children[i], now_ns);
 	if (m->phase == MASTER_STARTING && all_started(m))

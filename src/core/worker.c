@@ -120,6 +120,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	PL_UNUSED(what);
 	turn_took(worker, (now_ns - loop.tick_due_ns) / 1000, now_ns);
 	loop.tick_due_ns = now_ns + TICK_MS * PL_NS_PER_MS;
+	shm_count_dropped(&score_of(worker)->metric[SHM_M_log_dropped]);
 	evtimer_add(loop.tick, &next);
 	if (++loop.ticks % TICKS_PER_S == 0 && loop.hooks->wake != NULL)
 		loop.hooks->wake(worker, -2);
@@ -217,6 +218,8 @@ static void turn_end(struct worker *worker)
 	for (int i = 0; i < loop.turn_count; i++)
 		loop.turn[i].fn(loop.turn[i].arg);
 	now_ns = pl_now_ns();
+	if (pl_memory_tend(now_ns))
+		now_ns = pl_now_ns();
 	cpu_ns = cpu_now_ns();
 	turn_took(worker, (cpu_ns - loop.cpu_ns) / 1000, now_ns);
 	loop.cpu_ns = cpu_ns;
@@ -267,6 +270,8 @@ int worker_run(struct worker *worker, const struct app_hooks *hooks, int channel
 
 	worker_this = worker;
 	loop.hooks = hooks;
+	if (!worker->single)
+		shm_count_dropped(NULL);
 	if (worker->base == NULL)
 		worker->base = worker_base_new();
 	if (worker->hasher != NULL)

@@ -32,7 +32,7 @@ from table import show  # noqa: E402
 
 MEASURES = {
     "tiny": measure_http.tiny, "page": measure_http.page, "durable": measure_send.durable, "fan": measure_room.fan,
-    "idle": measure_room.idle, "relay": measure_relay.relay, "rate": measure_shared.ratecheck,
+    "idle": measure_room.idle, "storm": measure_room.storm, "relay": measure_relay.relay, "rate": measure_shared.ratecheck,
     "pair": measure_send.pair, "stopped": measure_shared.stopped, "overload": measure_overload.overload,
 }
 

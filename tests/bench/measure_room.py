@@ -3,15 +3,17 @@
 
 import json
 import os
+import threading
 import time
 
 import load
 import peers_run
 from lab import CONTENT
-from procs import Meter, memory_bytes
+from procs import Meter, memory_bytes, anonymous_bytes
 from table import Row, compare, limit, rounds
 
 LISTENERS, SENDERS, IDLE, FRAME_BYTES = 1000, 16, 10000, 300
+STORM, SETTLE = 5000, 4
 SUBSCRIBE = json.dumps({"type": "subscribe", "topic": "room:{room}"})
 
 
@@ -75,6 +77,53 @@ def idle(lab):
     return [limit(f"memory of an idle socket ({count:,})", "bytes", own / count, 1024),
             Row("shared segment, newly touched meanwhile", "kB", shared / 1024),
             Row("opened, authenticated and subscribed", "sockets/s", count / took)]
+
+
+class Peak(threading.Thread):
+    """The largest sum of the workers' own memory meanwhile."""
+
+    def __init__(self, daemon):
+        super().__init__()
+        self.pids, self.bytes, self.over = list(daemon.workers().values()), 0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.02):
+            self.bytes = max(self.bytes, sum(anonymous_bytes(pid) for pid in self.pids))
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        return self.bytes
+
+
+def storm(lab):
+    """Sockets that connect, authenticate, subscribe, send and leave: what the workers take meanwhile, and give back."""
+    count = 1000 if lab.args.quick else STORM
+    how = {"tokens": "@" + lab.tokens_file, "rooms": lab.rooms, "native": True, "sub": "/ws", "hello": SUBSCRIBE,
+           "pub": "/ws", "pub_ws": True, "deliver": '"type":"ack"',
+           "body": json.dumps({"type": "send", "topic": "room:{room}", "content": CONTENT})}
+    with lab.daemon(workers=2, log_level="debug") as daemon:
+        pids = list(daemon.workers().values())
+        load.Load(lab.wsload, port=daemon.port, subs=64, pubs=4, seconds=1, **how).go()
+        time.sleep(2)
+        before, peak = sum(map(anonymous_bytes, pids)), Peak(daemon)
+        peak.start()
+        sockets = load.Load(lab.wsload, port=daemon.port, subs=count - count // 5, pubs=count // 5, opening=count,
+                            seconds=lab.seconds, **how)
+        joined = peak.bytes
+        time.sleep(SETTLE)
+        settled = sum(map(anonymous_bytes, pids))
+        sockets.go()
+        busiest = peak.stop()
+        time.sleep(SETTLE)
+        left = sum(map(anonymous_bytes, pids))
+        trims = [int(r["us"]) for r in daemon.records() if r.get("msg") == "memory given back"]
+    return [Row(f"storm of {count:,}: workers before", "MB", before / 2**20),
+            Row("storm: joining, peak for each socket", "bytes", (joined - before) / count),
+            Row("storm: joined and settled, for each socket", "bytes", (settled - before) / count),
+            Row("storm: while a fifth of them send, peak of the workers", "MB", busiest / 2**20),
+            Row(f"storm: memory given back {len(trims)} times, longest", "ms", max(trims, default=0) / 1e3),
+            limit("storm: after all have left, more than before", "MB", (left - before) / 2**20, 8)]
 
 
 def raise_file_limit():

@@ -54,6 +54,12 @@ def memory_bytes(pid, shared):
     return own, other
 
 
+def anonymous_bytes(pid):
+    """What the process has for itself alone: neither the shared segment nor files."""
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+        return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon:"))
+
+
 class Meter:
     """CPU used by named trees while the block ran: meter["daemon"]."""
 

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-struct options opt = { .host = "127.0.0.1", .seconds = 1, .inflight = 16, .slow_ms = 1000,
+struct options opt = { .host = "127.0.0.1", .seconds = 1, .inflight = 16, .opening = 128, .slow_ms = 1000,
 	.hello_ok = "\"subscribed\"" };
 struct totals totals;
 struct mode mode;
@@ -101,6 +101,7 @@ static void read_list(const char *text, const char ***list_r, int *count_r)
 static const struct { const char *name; const char **text; int *number; bool *flag; } table[] = {
 	{ "host", &opt.host, NULL, NULL }, { "dir", &opt.dir, NULL, NULL }, { "port", NULL, &opt.port, NULL },
 	{ "subs", NULL, &opt.subs, NULL }, { "pubs", NULL, &opt.pubs, NULL }, { "count", NULL, &opt.count, NULL },
+	{ "opening", NULL, &opt.opening, NULL },
 	{ "inflight", NULL, &opt.inflight, NULL }, { "once", NULL, NULL, &opt.once },
 	    { "marks", NULL, NULL, &opt.marks },
 	{ "stream", NULL, NULL, &opt.stream }, { "native", NULL, NULL, &opt.native },

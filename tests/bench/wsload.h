@@ -19,6 +19,7 @@ struct options {
 	int subs, pubs;				/* sockets that listen, connections that send */
 	double seconds;
 	int count, inflight;			/* probes: how many, how many at once */
+	int opening;				/* load: how many connections open at once */
 	bool once;				/* every sender sends one message only */
 	bool marks;				/* look for "T=<monotonic ns>;" in what listeners get */
 	/* listeners are HTTP requests (sub, hello = body) with a streamed reply */

@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { OPENING_MAX = 128, EVENTS = 512 };
+enum { EVENTS = 512 };
 
 static struct conn *conns;
 static int epoll_fd = -1, opened, ready, total;
@@ -192,7 +192,7 @@ int run_load(void)
 	if (conns == NULL || epoll_fd < 0)
 		die("out of memory");
 	while (ready < total) {
-		while (opened < total && opened - ready < OPENING_MAX)
+		while (opened < total && opened - ready < opt.opening)
 			open_one();
 		turn(opened < total || ready < total ? 10 : 0);
 	}

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import time
 
 import httpx
@@ -200,6 +201,32 @@ def test_metrics_are_for_the_operator(parlour):
     assert {"parlour_http_requests_total", "parlour_ws_connections", "parlour_db_up"} <= names
     other = httpx.get(f"http://{address}/api/auth/me", headers=user.auth, **PLAIN)
     assert other.status_code == 404, "the operator's listener serves nothing else"
+
+
+def test_lost_log_lines_are_counted(parlour):
+    """Those of workers and those of the master; the log says it too, once it takes lines again."""
+    daemon = parlour(metrics_listen="127.0.0.1:0", access_log="/dev/full")
+    address = daemon.listening("operator")[0]
+
+    def lost():
+        text = httpx.get(f"http://{address}/metrics", **PLAIN).text
+        return int(re.search(r"^parlour_log_lines_dropped_total (\d+)$", text, re.M).group(1))
+
+    def reload(**settings):
+        daemon.configure(**settings)
+        daemon.send_signal(signal.SIGHUP)
+        wait_for(lambda: daemon.once("GET", "/").json()["name"] == settings["server_name"])
+
+    for _ in range(10):
+        daemon.get("/livez")
+    wait_for(lambda: lost() >= 10, 10, "one line for each request")
+    reload(server_name="silent", log="/dev/full", access_log="")
+    daemon.settled()
+    before = lost()
+    daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: lost() >= before + 2, 10, "the master's lines: the signal, and what came of it")
+    reload(server_name="audible", log="stderr")
+    assert int(daemon.wait_log("log lines were dropped")["count"]) >= 2
 
 
 # ---- headers ----
