@@ -74,7 +74,7 @@ static void on_knowledge(void *arg, enum knowledge_state knowledge)
 		[KNOWLEDGE_DOWN] = "down" };
 	struct call *call = arg;
 	const struct settings *s = &call->req->config->s;
-	bool db = db_up(call->svc->db);
+	bool db = db_answers(call->svc->db);
 	bool llm = strcmp(s->llm_default, LLM_LOCAL) == 0 ||
 	    shm_breaker_get(call->svc->shm, pl_str(s->llm_default)) != SHM_OPEN;
 	enum mail_state mail = mail_state(call->svc, call->req->config);
@@ -92,7 +92,7 @@ void api_health(struct call *call)
 {
 	enum knowledge_state state;
 
-	if (!db_up(call->svc->db))
+	if (!db_answers(call->svc->db))
 		on_knowledge(call, KNOWLEDGE_DOWN);
 	else if (knowledge_state_find(call->svc, &state))
 		on_knowledge(call, state);
@@ -114,7 +114,7 @@ void api_readyz(struct call *call)
 
 	if (call->svc->worker->draining)
 		out.reason = PL_STR("the server is stopping");
-	else if (!db_up(call->svc->db))
+	else if (!db_answers(call->svc->db))
 		out.reason = PL_STR("the database does not answer");
 	else
 		ready = true;

@@ -120,7 +120,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	PL_UNUSED(what);
 	turn_took(worker, (now_ns - loop.tick_due_ns) / 1000, now_ns);
 	loop.tick_due_ns = now_ns + TICK_MS * PL_NS_PER_MS;
-	shm_count_dropped(&score_of(worker)->metric[SHM_M_log_dropped]);
+	shm_count_dropped(&worker->shm->counters[worker->slot].metric[SHM_M_log_dropped]);
 	evtimer_add(loop.tick, &next);
 	if (++loop.ticks % TICKS_PER_S == 0 && loop.hooks->wake != NULL)
 		loop.hooks->wake(worker, -2);

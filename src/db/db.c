@@ -9,12 +9,11 @@
 #include "clock.h"
 #include "db/db_int.h"
 #include "db/names.h"
+#include "db/pgconn.h"
 #include "leaf.h"
 #include "log.h"
 
 #define SHED_TOLD_NS (10 * PL_NS_PER_S)	/* the log says at most this often that work is refused */
-
-enum { SWEEP_MS = 25 };
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
@@ -56,7 +55,7 @@ void db_want_turn(struct db *db)
 
 void db_arm_sweep(struct db *db)
 {
-	struct timeval tv = { 0, SWEEP_MS * 1000 };
+	struct timeval tv = { 0, DB_SWEEP_MS * 1000 };
 
 	if (db->sweeping)
 		return;
@@ -88,6 +87,27 @@ static void sweep_call(struct pgcall *call, int64_t now_ns, bool up)
 		pgcall_free(&call);
 }
 
+void db_tick(struct db *db, struct pgconn *conn)
+{
+	pgconn_tick(conn);
+	if (pgconn_silent_ms(conn) > db->silent_ms)
+		db->silent_ms = pgconn_silent_ms(conn);
+}
+
+void db_slow_set(struct db *db, const struct stmt *stmt, bool slow)
+{
+	db->slow_until_ns[STMT_ID(stmt)] = slow ? pl_now_ns() + DB_SLOW_MS * PL_NS_PER_MS : 0;
+}
+
+bool db_slow(struct db *db, const struct stmt *stmt)
+{
+	int64_t *until_ns = &db->slow_until_ns[STMT_ID(stmt)];
+
+	if (*until_ns != 0 && pl_now_ns() >= *until_ns)
+		*until_ns = 0;
+	return *until_ns != 0;
+}
+
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct db *db = arg;
@@ -100,8 +120,12 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 		next = TAILQ_NEXT(call, active);
 		sweep_call(call, now_ns, up);
 	}
+	db->silent_ms = 0;
 	wgroup_sweep(db->wgroup, now_ns);
-	if (!TAILQ_EMPTY(&db->active) || !wgroup_idle(db->wgroup))
+	if (db->read != NULL)
+		pgread_sweep(db->read);
+	pgplain_sweep(db->plain);
+	if (!db_idle(db))
 		db_arm_sweep(db);
 }
 
@@ -174,7 +198,7 @@ void db_turn(void *arg)
 	shed_turn(&db->shed);
 	if (db->shm != NULL)
 		atomic_store_explicit(
-		    &db->shm->counters[db->shm->slot].metric[SHM_M_db_up], db_up(db), memory_order_relaxed);
+		    &db->shm->counters[db->shm->slot].metric[SHM_M_db_up], db_answers(db), memory_order_relaxed);
 }
 
 bool db_up(const struct db *db)
@@ -182,6 +206,13 @@ bool db_up(const struct db *db)
 	if (db->clerk)
 		return pgplain_up(db->plain);
 	return pgread_up(db->read) && wgroup_up(db->wgroup);
+}
+
+bool db_answers(const struct db *db)
+{
+	const struct settings *s = &db->config->s;
+
+	return db_up(db) && db->silent_ms < s->db_statement_timeout + s->db_answer_timeout / 2;
 }
 
 bool db_idle(const struct db *db)

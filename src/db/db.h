@@ -40,6 +40,8 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
 void db_turn(void *db);
 /* Both standing connections work (the clerk: the last attempt worked). */
 bool db_up(const struct db *db);
+/* db_up(), and no connection has been silent for so long that its server's process must hang. */
+bool db_answers(const struct db *db);
 /* Nothing is in flight or waiting. */
 bool db_idle(const struct db *db);
 /*

@@ -14,6 +14,9 @@
 
 #define DB_RETRY_AFTER_S 2	/* Retry-After while the database is away */
 #define DB_TRIES_MAX 3		/* sends of one read, or of one statement that was rolled back by a deadlock */
+#define DB_SWEEP_MS 25		/* deadlines and silent connections are looked at this often */
+#define DB_STUCK_MS 50		/* without an answer for so long: who can go elsewhere does */
+#define DB_SLOW_MS 2000		/* a statement counts as slow after it was stuck, unless it was quick since */
 #define DB_QUEUE_MAX 8192	/* calls, or sends, that may be under way in this process */
 
 struct db {
@@ -35,6 +38,8 @@ struct db {
 	int active_count;
 	struct shed shed;
 	int64_t shed_told_ns;
+	int silent_ms;			/* the longest silence of a connection with statements in flight */
+	int64_t slow_until_ns[S_COUNT];	/* of statements that were stuck lately, see db_slow(); 0: quick */
 	struct db_name *names;		/* names.c */
 };
 
@@ -42,8 +47,16 @@ struct db {
 void db_again(struct db *db);
 /* Something waits for db_turn(): the loop turns once more if the hook of this turn ran already. */
 void db_want_turn(struct db *db);
-/* Deadlines are looked at every 25 ms while anything is waiting. */
+/* Deadlines and silent connections are looked at every DB_SWEEP_MS while anything is waiting. */
 void db_arm_sweep(struct db *db);
+
+struct pgconn;
+/* pgconn_tick(), and db->silent_ms. */
+void db_tick(struct db *db, struct pgconn *conn);
+
+/* The statement was stuck lately, for a lock or by itself: it must not share a connection with others. */
+bool db_slow(struct db *db, const struct stmt *stmt);
+void db_slow_set(struct db *db, const struct stmt *stmt, bool slow);
 
 static inline void db_count(struct db *db, enum shm_metric m, int64_t n)
 {

@@ -243,6 +243,15 @@ void pgcall_fail_later(struct pgcall *call, enum pl_code code, int retry_after_s
 	db_again(call->db);
 }
 
+struct pgcall *pgcall_ghost(const struct pgcall *call)
+{
+	struct pgcall *ghost = pgcall_new(call->db, NULL, STMT_ID(call->stmt), NULL, NULL, NULL);
+
+	ghost->finished = ghost->sent = true;
+	ghost->preparing = call->preparing;
+	return ghost;
+}
+
 void pgcall_free(struct pgcall **callp)
 {
 	struct pl_pool *pool = (*callp)->pool;

@@ -39,6 +39,7 @@ struct pgcall {
 	int64_t started_ns;
 	struct shed_work work;
 	bool finished, sent, solo;
+	bool preparing;			/* sent, and the result of preparing its statement comes first */
 	int tries;
 	struct pl_err fail;		/* what a call that could not start will be told */
 	int count;			/* parameters so far */
@@ -71,6 +72,8 @@ void pgcall_finish(struct pgcall *call, const PGresult *res, const struct pl_err
 void pgcall_fail(struct pgcall *call, enum pl_code code, int retry_after_s);
 /* Fails it from a later turn and frees it; it must be in no list. */
 void pgcall_fail_later(struct pgcall *call, enum pl_code code, int retry_after_s);
+/* A finished call that takes the place of `call` in a connection, so that the result is dropped when it comes. */
+struct pgcall *pgcall_ghost(const struct pgcall *call);
 /* Frees a finished call. Clears *call. */
 void pgcall_free(struct pgcall **call);
 

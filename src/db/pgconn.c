@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The connection's states: WAITING (a timer until the next attempt) -> CONNECTING -> SETUP (settings and prepared
- * statements in flight) -> READY -> (lost) WAITING.
+ * The connection's states: WAITING (a timer until the next attempt) -> CONNECTING -> SETUP (settings in flight) ->
+ * READY -> (lost) WAITING.
  */
 #include "db/pgconn.h"
 
 #include <unistd.h>
 
 #include "clock.h"
+#include "db/backend.h"
 #include "db/db_int.h"
 #include "db/pgerr.h"
+#include "db/pgopen.h"
 #include "leaf.h"
 #include "log.h"
 
@@ -26,7 +28,6 @@ struct pgconn {
 	const struct pgconn_ops *ops;
 	void *arg;
 	const char *label;
-	unsigned classes;
 	enum state state;
 	PGconn *pg;
 	struct event *ev_read, *ev_write, *ev_timer;	/* timer: next attempt, or the attempt's time limit */
@@ -37,8 +38,13 @@ struct pgconn {
 	bool broken;			/* ev_broken is on its way */
 	bool lived;			/* was ready once */
 	bool write_on, in_results;
+	bool hurry;			/* connect without a pause: it was closed on purpose */
+	bool skip;			/* the next result belongs to a call whose preparation failed */
 	struct pgcall_list sent;
-	int sent_count;
+	int sent_count, syncs;		/* in flight */
+	unsigned heard, heard_before;	/* times that anything came; at the last tick */
+	int quiet;			/* ticks since then */
+	bool prepared[S_COUNT];		/* sent, and not known to have failed */
 };
 
 static void connect_start(struct pgconn *conn);
@@ -95,6 +101,8 @@ static void lose(struct pgconn *conn, const char *why)
 	}
 	if (wait_ms > RETRY_MAX_MS)
 		wait_ms = RETRY_MAX_MS;
+	wait_ms = conn->hurry ? 0 : wait_ms / 2 + pl_jitter((uint32_t)wait_ms);
+	conn->hurry = false;
 	if (!conn->logged && conn->failures > 0)
 		pl_log(PL_LOG_WARN, NULL, "database away", "connection=%s text=%s", conn->label, text);
 	else if (was_ready)
@@ -102,9 +110,11 @@ static void lose(struct pgconn *conn, const char *why)
 	conn->logged = conn->failures > 0;
 	close_pg(conn);
 	conn->state = WAITING;
-	timer(conn, wait_ms / 2 + pl_jitter((uint32_t)wait_ms));
+	timer(conn, wait_ms);
 	TAILQ_CONCAT(&in_flight, &conn->sent, link);
-	conn->sent_count = 0;
+	conn->sent_count = conn->syncs = conn->quiet = 0;
+	conn->skip = false;
+	memset(conn->prepared, 0, sizeof(conn->prepared));
 	conn->ops->lost(conn->arg, was_ready, &in_flight);
 }
 
@@ -136,33 +146,6 @@ static void on_broken(evutil_socket_t fd, short what, void *arg)
 		lose(conn, PQerrorMessage(conn->pg));
 }
 
-/*
- * Settings of every connection, and the statements of its classes, in one group. Generic plans: PostgreSQL's own choice
- * plans room_append()'s statement anew at each call, 1.0 ms instead of 0.3.
- */
-static bool setup_send(struct pgconn *conn)
-{
-	const struct settings *s = &conn->db->config->s;
-	char statement[24], lock[24];
-	const char *values[] = { statement, lock };
-
-	snprintf(statement, sizeof(statement), "%lld", (long long)s->db_statement_timeout);
-	snprintf(lock, sizeof(lock), "%lld", (long long)s->db_lock_timeout);
-	if (PQsetnonblocking(conn->pg, 1) != 0 || PQenterPipelineMode(conn->pg) != 1 ||
-	    PQsendQueryParams(conn->pg,
-		"SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), "
-		"set_config('client_min_messages', 'warning', false), set_config("
-		"'plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)",
-		2, NULL, values, NULL, NULL, 0) != 1)
-		return false;
-	for (int i = 0; i < S_COUNT; i++) {
-		if ((conn->classes & 1u << stmts[i].class) != 0 &&
-		    PQsendPrepare(conn->pg, stmts[i].name, stmts[i].sql, 0, NULL) != 1)
-			return false;
-	}
-	return PQpipelineSync(conn->pg) == 1;
-}
-
 static void setup_start(struct pgconn *conn)
 {
 	conn->state = SETUP;
@@ -171,7 +154,7 @@ static void setup_start(struct pgconn *conn)
 	conn->ev_read = event_new(conn->db->base, conn->fd, EV_READ | EV_PERSIST, on_readable, conn);
 	conn->ev_write = event_new(conn->db->base, conn->fd, EV_WRITE | EV_PERSIST, on_writable, conn);
 	event_add(conn->ev_read, NULL);
-	if (!setup_send(conn))
+	if (!pgopen_setup(&conn->db->config->s, conn->pg))
 		lose(conn, PQerrorMessage(conn->pg));
 	else
 		flush(conn);
@@ -207,27 +190,23 @@ static void on_connecting(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void ignore_notice(void *arg, const PGresult *res)
+static void make_name(const struct pgconn *conn, char name[64])
 {
+	snprintf(name, 64, "parlourd/%s%d/%s", conn->db->clerk ? "clerk" : "w", conn->db->slot, conn->label);
 }
 
 static void connect_start(struct pgconn *conn)
 {
 	char name[64];
-	const char *keys[] = { "dbname", "application_name", "client_encoding", NULL };
-	const char *values[] = { conn->db->config->s.db, name, "UTF8", NULL };
 
-	snprintf(name, sizeof(name), "parlourd/%s%d/%s", conn->db->clerk ? "clerk" : "w", conn->db->slot, conn->label);
+	make_name(conn, name);
 	conn->state = CONNECTING;
 	timer(conn, CONNECT_TIMEOUT_S * 1000);
-	conn->pg = PQconnectStartParams(keys, values, 1);
-	PL_BUG(conn->pg == NULL);
-	if (PQstatus(conn->pg) == CONNECTION_BAD) {
+	conn->pg = pgopen_start(&conn->db->config->s, name);
+	if (PQstatus(conn->pg) == CONNECTION_BAD)
 		lose(conn, PQerrorMessage(conn->pg));
-		return;
-	}
-	PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
-	connect_wait(conn, EV_WRITE);
+	else
+		connect_wait(conn, EV_WRITE);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -279,7 +258,13 @@ static void one_result(struct pgconn *conn, PGresult *res)
 
 	if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
 		PQclear(res);
+		conn->syncs--;
 		conn->ops->synced(conn->arg);
+		return;
+	}
+	if (conn->skip) {
+		PQclear(res);
+		conn->skip = false;
 		return;
 	}
 	if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
@@ -292,6 +277,15 @@ static void one_result(struct pgconn *conn, PGresult *res)
 		}
 	}
 	call = TAILQ_FIRST(&conn->sent);
+	if (call != NULL && call->preparing) {
+		call->preparing = false;
+		if (PQresultStatus(res) == PGRES_COMMAND_OK) {
+			PQclear(res);
+			return;		/* the call's own result follows */
+		}
+		conn->prepared[STMT_ID(call->stmt)] = false;
+		conn->skip = true;	/* and says no more than this one */
+	}
 	if (call != NULL) {
 		TAILQ_REMOVE(&conn->sent, call, link);
 		conn->sent_count--;
@@ -330,6 +324,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct pgconn *conn = arg;
 	bool good = PQconsumeInput(conn->pg) == 1;
 
+	conn->heard++;
 	conn->in_results = true;
 	read_results(conn);	/* what came before a loss still counts */
 	conn->in_results = false;
@@ -341,11 +336,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		flush(conn);
 }
 
-struct pgconn *pgconn_new(struct db *db, const char *label, unsigned classes, const struct pgconn_ops *ops, void *arg)
+struct pgconn *pgconn_new(struct db *db, const char *label, const struct pgconn_ops *ops, void *arg)
 {
 	struct pgconn *conn = pl_new(sizeof(*conn));
 
-	*conn = (struct pgconn){ .db = db, .ops = ops, .arg = arg, .label = label, .classes = classes, .fd = -1 };
+	*conn = (struct pgconn){ .db = db, .ops = ops, .arg = arg, .label = label, .fd = -1 };
 	TAILQ_INIT(&conn->sent);
 	conn->ev_timer = evtimer_new(db->base, on_timer, conn);
 	conn->ev_broken = evtimer_new(db->base, on_broken, conn);
@@ -379,18 +374,28 @@ bool pgconn_away(const struct pgconn *conn)
 	return conn->failures > 0;
 }
 
+static void silence_begins(struct pgconn *conn)
+{
+	conn->quiet = 0;
+	conn->heard_before = conn->heard - 1;	/* the next tick is not a whole one */
+}
+
 bool pgconn_send(struct pgconn *conn, struct pgcall *call)
 {
 	static const int formats[PGCALL_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
-	bool good;
+	const struct stmt *stmt = call->stmt;
+	bool *prepared = &conn->prepared[STMT_ID(stmt)];
 
 	PL_BUG(conn->state != READY);
-	good = PQsendQueryPrepared(conn->pg, call->stmt->name, call->count, call->values, call->lengths, formats,
-	    1) == 1;
-	if (!good) {
+	call->preparing = !*prepared;
+	if ((!*prepared && PQsendPrepare(conn->pg, stmt->name, stmt->sql, 0, NULL) != 1) ||
+	    PQsendQueryPrepared(conn->pg, stmt->name, call->count, call->values, call->lengths, formats, 1) != 1) {
 		break_soon(conn);
 		return false;
 	}
+	*prepared = true;
+	if (conn->sent_count == 0 && conn->syncs == 0)
+		silence_begins(conn);
 	db_count(conn->db, SHM_M_db_queries, 1);
 	call->sent = true;
 	call->queue = NULL;
@@ -403,13 +408,82 @@ void pgconn_sync(struct pgconn *conn)
 {
 	if (!pgconn_ready(conn))
 		return;
-	if (PQpipelineSync(conn->pg) != 1)
+	if (PQpipelineSync(conn->pg) != 1) {
 		break_soon(conn);
-	else
-		flush(conn);
+		return;
+	}
+	conn->syncs++;
+	flush(conn);
 }
 
 int pgconn_in_flight(const struct pgconn *conn)
 {
 	return conn->sent_count;
+}
+
+/* The server's side may be stopped and hold locks: it is told to end as soon as it goes on. */
+static void give_up(struct pgconn *conn, const char *why)
+{
+	struct db *db = conn->db;
+	int pid = pgconn_pid(conn);
+	char name[64];
+
+	make_name(conn, name);
+	lose(conn, why);
+	if (pid != 0)
+		backend_end(db, pid, name);
+}
+
+void pgconn_tick(struct pgconn *conn)
+{
+	int64_t limit_ms = pgopen_answer_ms(&conn->db->config->s);
+
+	if (!pgconn_ready(conn) || (conn->sent_count == 0 && conn->syncs == 0)) {
+		conn->quiet = 0;
+		return;
+	}
+	if (conn->heard != conn->heard_before) {
+		conn->heard_before = conn->heard;
+		conn->quiet = 0;
+		return;
+	}
+	conn->quiet++;
+	if ((int64_t)conn->quiet * DB_SWEEP_MS < limit_ms)
+		return;
+	pl_log(PL_LOG_WARN, NULL, "database does not answer", "connection=%s backend=%d after_ms=%lld", conn->label,
+	    pgconn_pid(conn), (long long)limit_ms);
+	give_up(conn, "no answer");
+}
+
+int pgconn_silent_ms(const struct pgconn *conn)
+{
+	return conn->quiet * DB_SWEEP_MS;
+}
+
+int pgconn_pid(const struct pgconn *conn)
+{
+	return conn->pg != NULL ? PQbackendPID(conn->pg) : 0;
+}
+
+void pgconn_take(struct pgconn *conn, struct pgcall_list *calls)
+{
+	struct pgcall *call = TAILQ_FIRST(&conn->sent), *next, *ghost;
+
+	for (; call != NULL; call = next) {
+		next = TAILQ_NEXT(call, link);
+		if (call->finished)
+			continue;
+		ghost = pgcall_ghost(call);
+		TAILQ_INSERT_BEFORE(call, ghost, link);
+		TAILQ_REMOVE(&conn->sent, call, link);
+		call->sent = call->preparing = false;
+		TAILQ_INSERT_TAIL(calls, call, link);
+	}
+}
+
+void pgconn_renew(struct pgconn *conn, const char *why)
+{
+	PL_BUG(conn->state != READY);
+	conn->hurry = true;
+	give_up(conn, why);
 }

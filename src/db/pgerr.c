@@ -15,6 +15,7 @@ static const struct { const char *prefix; enum pgerr_kind kind; } kinds[] = {
 	{ "08", PGERR_LOST },
 	{ "40001", PGERR_RETRY },
 	{ "40P01", PGERR_RETRY },
+	{ "26000", PGERR_RETRY },
 	{ "55P03", PGERR_LOCK },
 	{ "57014", PGERR_LOCK },
 	{ "25006", PGERR_AWAY },

@@ -12,7 +12,7 @@
 
 enum pgerr_kind {
 	PGERR_LOST,	/* the connection is going away (57P01 .. 57P05, 08xxx): the connection's loss will follow */
-	PGERR_RETRY,	/* rolled back for no fault of its own (40001, 40P01): repeat it */
+	PGERR_RETRY,	/* no fault of its own (40001, 40P01; 26000: an aborted group prepared it): repeat it */
 	PGERR_LOCK,	/* a lock or the statement took too long (55P03, 57014): nothing happened */
 	PGERR_TAKEN,	/* somebody else has the Idempotency-Key now (PL001, see sql): rolled back */
 	PGERR_AWAY,	/* the server cannot write now (25006, 53xxx): nothing happened */

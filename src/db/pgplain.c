@@ -5,6 +5,7 @@
 #include "db/pgplain.h"
 
 #include "clock.h"
+#include "db/backend.h"
 #include "db/db_int.h"
 #include "db/pgconn.h"
 #include "db/pgerr.h"
@@ -19,24 +20,100 @@ struct slot {
 	struct pgcall *work;	/* went before it, when it does the work of an Idempotency-Key */
 	PGresult *res;		/* what will be told after the Sync */
 	int64_t used_ns;
+	bool slow;		/* the call's statement is slow, or the call turned out to be */
+	bool hold;		/* what runs may be canceled at any moment: nothing new is sent */
 };
 
 struct pgplain {
 	struct db *db;
 	struct pgcall_list waiting;
+	struct pgcall_list slow[S_COUNT];	/* waiting too, if the statement is slow: db_slow() */
 	int budget;
-	bool away;
+	bool away, canceling;
 	int64_t away_until_ns;
 	struct slot slots[];
 };
 
 static const struct pgconn_ops ops;
 
+static void enqueue(struct pgplain *plain, struct pgcall *call, bool head)
+{
+	bool slow = db_slow(plain->db, call->stmt);
+	struct pgcall_list *queue = slow ? &plain->slow[STMT_ID(call->stmt)] : &plain->waiting;
+
+	call->sent = false;
+	call->queue = queue;
+	if (head)
+		TAILQ_INSERT_HEAD(queue, call, link);
+	else
+		TAILQ_INSERT_TAIL(queue, call, link);
+}
+
 static void wait_at_head(struct pgplain *plain, struct pgcall *call)
 {
-	call->sent = false;
-	call->queue = &plain->waiting;
-	TAILQ_INSERT_HEAD(&plain->waiting, call, link);
+	enqueue(plain, call, true);
+}
+
+/* The first waiting call of a quick statement. What became slow while it waited changes its queue. */
+static struct pgcall *first_quick(struct pgplain *plain)
+{
+	struct pgcall *call;
+
+	while ((call = TAILQ_FIRST(&plain->waiting)) != NULL && db_slow(plain->db, call->stmt)) {
+		TAILQ_REMOVE(&plain->waiting, call, link);
+		enqueue(plain, call, false);
+	}
+	return call;
+}
+
+/* Slow calls under way, of one statement or (NULL) of all. */
+static int slow_running(const struct pgplain *plain, const struct stmt *stmt)
+{
+	int count = 0;
+
+	for (int i = 0; i < plain->budget; i++) {
+		const struct slot *slot = &plain->slots[i];
+
+		if (slot->call != NULL && slot->slow && (stmt == NULL || slot->call->stmt == stmt))
+			count++;
+	}
+	return count;
+}
+
+/*
+ * The slow call that may start now: all connections but one are for them, and half of these for one statement. First
+ * comes the statement with the fewest under way, so that one that was only once slow can show that it is quick.
+ */
+static struct pgcall *first_slow(const struct pgplain *plain)
+{
+	int room = plain->budget > 1 ? plain->budget - 1 : 1, fewest = (room + 1) / 2;
+	struct pgcall *best = NULL;
+
+	if (slow_running(plain, NULL) >= room)
+		return NULL;
+	for (int i = 0; i < S_COUNT; i++) {
+		struct pgcall *call = TAILQ_FIRST(&plain->slow[i]);
+		int count = call != NULL ? slow_running(plain, call->stmt) : 0;
+
+		if (call == NULL || count > fewest || (count == fewest && best == NULL))
+			continue;
+		if (count < fewest || call->started_ns < best->started_ns)
+			best = call;
+		fewest = count;
+	}
+	return best;
+}
+
+/* The oldest call that may start, taken out of its queue. NULL: none. */
+static struct pgcall *take_next(struct pgplain *plain)
+{
+	struct pgcall *call = first_quick(plain), *slow = first_slow(plain);
+
+	if (slow != NULL && (call == NULL || slow->started_ns < call->started_ns))
+		call = slow;
+	if (call != NULL)
+		TAILQ_REMOVE(call->queue, call, link);
+	return call;
 }
 
 static void finish_free(struct pgcall *call, enum pl_code code)
@@ -72,12 +149,12 @@ static void feed(struct slot *slot)
 	struct pgplain *plain = slot->plain;
 	struct pgcall *call;
 
-	if (slot->conn == NULL || slot->call != NULL || !pgconn_ready(slot->conn))
+	if (slot->conn == NULL || slot->call != NULL || slot->hold || !pgconn_ready(slot->conn))
 		return;
-	call = TAILQ_FIRST(&plain->waiting);
+	call = take_next(plain);
 	if (call == NULL)
 		return;
-	TAILQ_REMOVE(&plain->waiting, call, link);
+	slot->slow = db_slow(plain->db, call->stmt);
 	slot->used_ns = pl_now_ns();
 	call->tries++;
 	if (!send_call(slot, call)) {
@@ -93,7 +170,7 @@ static void grow(struct pgplain *plain)
 {
 	struct slot *spare = NULL;
 	struct pgcall *call;
-	int opening = 0, waiting = 0;
+	int opening = 0, waiting = first_slow(plain) != NULL ? 1 : 0;
 
 	for (int i = 0; i < plain->budget; i++) {
 		struct slot *slot = &plain->slots[i];
@@ -110,8 +187,7 @@ static void grow(struct pgplain *plain)
 	if (spare == NULL || waiting <= opening)
 		return;
 	spare->used_ns = pl_now_ns();
-	spare->conn = pgconn_new(plain->db, "plain", 1u << STMT_PLAIN | 1u << STMT_SAFE | 1u << STMT_WRITE |
-	    (plain->db->clerk ? 1u << STMT_READ : 0), &ops, spare);
+	spare->conn = pgconn_new(plain->db, "plain", &ops, spare);
 }
 
 void pgplain_start(struct pgplain *plain, struct pgcall *call)
@@ -120,8 +196,7 @@ void pgplain_start(struct pgplain *plain, struct pgcall *call)
 		pgcall_fail_later(call, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
 		return;
 	}
-	call->queue = &plain->waiting;
-	TAILQ_INSERT_TAIL(&plain->waiting, call, link);
+	enqueue(plain, call, false);
 	for (int i = 0; i < plain->budget && call->queue != NULL; i++)
 		feed(&plain->slots[i]);
 	if (call->queue != NULL)
@@ -155,6 +230,7 @@ static void on_synced(void *arg)
 	struct pgcall *call = slot->call;
 	PGresult *res = slot->res;
 	ExecStatusType status = PQresultStatus(res);
+	bool slow = pgconn_silent_ms(slot->conn) >= DB_STUCK_MS;
 	struct pl_err err;
 
 	slot->call = NULL;
@@ -163,6 +239,7 @@ static void on_synced(void *arg)
 	if (call == NULL)
 		return;
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+		db_slow_set(slot->plain->db, call->stmt, slow);
 		pgcall_finish(call, res, NULL);
 		pgcall_free(&call);
 	} else {
@@ -220,10 +297,9 @@ static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
 		return;
 	plain->away = true;
 	plain->away_until_ns = pl_now_ns() + 200 * PL_NS_PER_MS;
-	for (;;) {
-		call = TAILQ_FIRST(&plain->waiting);
-		if (call == NULL)
-			return;
+	for (int i = 0; i < S_COUNT; i++)
+		TAILQ_CONCAT(&plain->waiting, &plain->slow[i], link);
+	while ((call = TAILQ_FIRST(&plain->waiting)) != NULL) {
 		TAILQ_REMOVE(&plain->waiting, call, link);
 		finish_free(call, PL_E_DB_AWAY);
 	}
@@ -237,6 +313,8 @@ struct pgplain *pgplain_new(struct db *db, int budget)
 
 	*plain = (struct pgplain){ .db = db, .budget = budget };
 	TAILQ_INIT(&plain->waiting);
+	for (int i = 0; i < S_COUNT; i++)
+		TAILQ_INIT(&plain->slow[i]);
 	for (int i = 0; i < budget; i++)
 		plain->slots[i].plain = plain;
 	return plain;
@@ -259,6 +337,8 @@ void pgplain_free(struct pgplain **plainp, struct pgcall_list *calls)
 			TAILQ_INSERT_TAIL(calls, slot->call, link);
 	}
 	TAILQ_CONCAT(calls, &plain->waiting, link);
+	for (int i = 0; i < S_COUNT; i++)
+		TAILQ_CONCAT(calls, &plain->slow[i], link);
 	pl_free(plain);
 }
 
@@ -271,6 +351,10 @@ bool pgplain_idle(const struct pgplain *plain)
 {
 	for (int i = 0; i < plain->budget; i++) {
 		if (plain->slots[i].call != NULL)
+			return false;
+	}
+	for (int i = 0; i < S_COUNT; i++) {
+		if (!TAILQ_EMPTY(&plain->slow[i]))
 			return false;
 	}
 	return TAILQ_EMPTY(&plain->waiting);
@@ -287,4 +371,57 @@ void pgplain_trim(struct pgplain *plain)
 		if (slot->conn != NULL && slot->call == NULL && slot->used_ns < limit_ns)
 			pgconn_free(&slot->conn, &none);
 	}
+}
+
+/* The canceled statement's own result comes on its connection, as PGERR_LOCK. */
+static void on_canceled(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct pgplain *plain = call->db->plain;
+
+	if (plain == NULL)
+		return;
+	plain->canceling = false;
+	for (int i = 0; i < plain->budget; i++) {
+		plain->slots[i].hold = false;
+		feed(&plain->slots[i]);
+	}
+}
+
+/* All are stuck and a quick call waits. The clerk has no other connection to say it on: there lock_timeout ends it. */
+static void make_room(struct pgplain *plain)
+{
+	int64_t *pids;
+
+	if (plain->canceling || plain->db->read == NULL || plain->db->stopping || first_quick(plain) == NULL)
+		return;
+	for (int i = 0; i < plain->budget; i++) {
+		const struct slot *slot = &plain->slots[i];
+
+		if (slot->conn == NULL || slot->call == NULL || pgconn_silent_ms(slot->conn) < DB_STUCK_MS)
+			return;
+	}
+	pids = pl_new((size_t)plain->budget * sizeof(*pids));
+	for (int i = 0; i < plain->budget; i++) {
+		plain->slots[i].hold = true;
+		pids[i] = pgconn_pid(plain->slots[i].conn);
+	}
+	plain->canceling = true;
+	backend_cancel(plain->db, pids, plain->budget, on_canceled, NULL);
+	pl_free(pids);
+}
+
+void pgplain_sweep(struct pgplain *plain)
+{
+	for (int i = 0; i < plain->budget; i++) {
+		struct slot *slot = &plain->slots[i];
+
+		if (slot->conn == NULL)
+			continue;
+		db_tick(plain->db, slot->conn);
+		if (slot->call != NULL && pgconn_silent_ms(slot->conn) >= DB_STUCK_MS) {
+			slot->slow = true;
+			db_slow_set(plain->db, slot->call->stmt, true);
+		}
+	}
+	make_room(plain);
 }

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * start -> (connection) -> result -> caller; aborted -> again; lost -> again, at most DB_TRIES_MAX times.
+ * start -> (connection) -> result -> caller; aborted -> again; lost -> again, at most DB_TRIES_MAX times; stuck -> the
+ * plain connections.
  */
 #include "db/pgread.h"
 
+#include "db/backend.h"
 #include "db/db_int.h"
 #include "db/pgconn.h"
 #include "db/pgerr.h"
 
-enum { SYNC_AFTER = 16 };
+enum {
+	SYNC_AFTER = 16,
+	RENEW_TICKS = 250 / DB_SWEEP_MS	/* a stall of the disk is over by then, a lock usually is not */
+};
 
 struct pgread {
 	struct db *db;
 	struct pgconn *conn;
 	struct pgcall_list waiting;
 	int unsynced;
+	bool diverted;		/* reads go to the plain connections */
+	int diverted_ticks;
 };
 
 static void sync_now(struct pgread *read)
@@ -47,14 +54,26 @@ static void send_call(struct pgread *read, struct pgcall *call)
 		sync_now(read);
 }
 
+static void renew(struct pgread *read)
+{
+	pgconn_renew(read->conn, "reads waited for one that does not end");
+}
+
 void pgread_start(struct pgread *read, struct pgcall *call)
 {
-	if (pgconn_ready(read->conn))
-		send_call(read, call);
-	else if (pgconn_away(read->conn))
+	bool plain = !backend_is_call(call) && (read->diverted || db_slow(read->db, call->stmt));
+
+	if (pgconn_away(read->conn)) {
 		pgcall_fail_later(call, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
-	else
+	} else if (plain) {
+		pgplain_start(read->db->plain, call);
+	} else if (pgconn_ready(read->conn) && !read->diverted) {
+		send_call(read, call);
+	} else {
 		wait(read, call);
+		if (pgconn_ready(read->conn))
+			renew(read);
+	}
 }
 
 void pgread_turn(struct pgread *read)
@@ -70,6 +89,7 @@ static void on_ready(void *arg)
 	struct pgcall *call;
 
 	read->unsynced = 0;
+	read->diverted = false;
 	TAILQ_CONCAT(&calls, &read->waiting, link);
 	while ((call = TAILQ_FIRST(&calls)) != NULL) {
 		TAILQ_REMOVE(&calls, call, link);
@@ -119,8 +139,51 @@ static bool on_result(void *arg, struct pgcall *call, PGresult *res)
 	return false;
 }
 
+/* Once the dropped results are in, nothing of what held it up is left. */
 static void on_synced(void *arg)
 {
+	struct pgread *read = arg;
+
+	if (pgconn_in_flight(read->conn) == 0)
+		read->diverted = false;
+}
+
+/* Who is at fault is not known here: the server keeps the results of one group until all of it is done. */
+static void divert(struct pgread *read)
+{
+	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct pgcall *call;
+	bool wanted = false;
+
+	read->diverted = true;
+	read->diverted_ticks = 0;
+	pgconn_take(read->conn, &calls);
+	while ((call = TAILQ_FIRST(&calls)) != NULL) {
+		TAILQ_REMOVE(&calls, call, link);
+		if (backend_is_call(call)) {
+			wait(read, call);
+			wanted = true;
+		} else {
+			pgplain_start(read->db->plain, call);
+		}
+	}
+	if (wanted)
+		renew(read);
+}
+
+void pgread_sweep(struct pgread *read)
+{
+	db_tick(read->db, read->conn);
+	if (!pgconn_ready(read->conn))
+		return;
+	if (!read->diverted) {
+		if (pgconn_silent_ms(read->conn) >= DB_STUCK_MS)
+			divert(read);
+	} else if (pgconn_in_flight(read->conn) == 0) {
+		read->diverted = false;
+	} else if (++read->diverted_ticks >= RENEW_TICKS) {
+		renew(read);
+	}
 }
 
 static void fail_all(struct pgcall_list *calls)
@@ -165,7 +228,7 @@ struct pgread *pgread_new(struct db *db)
 
 	*read = (struct pgread){ .db = db };
 	TAILQ_INIT(&read->waiting);
-	read->conn = pgconn_new(db, "read", 1u << STMT_READ, &ops, read);
+	read->conn = pgconn_new(db, "read", &ops, read);
 	return read;
 }
 
@@ -181,7 +244,7 @@ void pgread_free(struct pgread **readp, struct pgcall_list *calls)
 
 bool pgread_up(const struct pgread *read)
 {
-	return pgconn_ready(read->conn);
+	return pgconn_ready(read->conn) || (read->diverted && !pgconn_away(read->conn));
 }
 
 bool pgread_idle(const struct pgread *read)

@@ -6,7 +6,7 @@
 #define DB_STMTS_H
 
 enum stmt_class {
-	STMT_READ,	/* cannot fail ordinarily: shares the pipelined read connection, may be repeated */
+	STMT_READ,	/* cannot fail ordinarily: shares the pipelined read connection, may be repeated or run twice */
 	STMT_WRITE,	/* room_append(): the write groups */
 	STMT_PLAIN,	/* locks or writes: a plain connection, never repeated blindly */
 	STMT_SAFE	/* a plain connection too, but harmless to repeat: idempotent, or a slow read */
@@ -25,5 +25,7 @@ struct stmt {
 };
 
 extern const struct stmt stmts[S_COUNT];
+
+#define STMT_ID(stmt) ((enum stmt_id)((stmt) - stmts))
 
 #endif

@@ -271,6 +271,8 @@ void wgroup_sweep(struct wgroup *group, int64_t now_ns)
 	TAILQ_FOREACH(room, &group->flight, link)
 		wsend_sweep(&room->sends, now_ns, away);
 	wparks_sweep(group->parks, now_ns, away);
+	if (group->conn != NULL)
+		db_tick(group->db, group->conn);
 	wparks_turn(group->parks);
 }
 
@@ -296,7 +298,7 @@ struct wgroup *wgroup_new(struct db *db, bool conn)
 	TAILQ_INIT(&group->failed);
 	TAILQ_INIT(&group->flight);
 	if (conn)
-		group->conn = pgconn_new(db, "write", 1u << STMT_WRITE, &ops, group);
+		group->conn = pgconn_new(db, "write", &ops, group);
 	return group;
 }
 

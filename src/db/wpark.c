@@ -95,6 +95,15 @@ static void fail_room(struct wroom *room, const struct pl_err *err)
 	wroom_free(&room);
 }
 
+/* The room is locked, perhaps by a process that hangs: those that were not sent need not wait in line for it. */
+static void fail_waiting(struct wpark *park)
+{
+	struct wsend_list sends = TAILQ_HEAD_INITIALIZER(sends);
+
+	TAILQ_CONCAT(&sends, &park->waiting, link);	/* a caller may send again from its completion */
+	wsend_fail_list(&sends, PL_E_BUSY, 1, false);
+}
+
 static void on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
 	struct wpark *park = call->arg;
@@ -111,6 +120,8 @@ static void on_done(struct pgcall *call, const PGresult *res, const struct pl_er
 		room->unknown = true;
 		park->not_before_ns = pl_now_ns() + AGAIN_MS * PL_NS_PER_MS;
 		TAILQ_INSERT_HEAD(&park->next, room, link);
+		if (err->code == PL_E_BUSY)
+			fail_waiting(park);
 	} else if (err->code == PL_E_DB && room->count > 1) {
 		split(park, room);
 	} else {

@@ -17,6 +17,7 @@ static const struct { const char *sqlstate; enum pgerr_kind kind; } kinds[] = {
 	{ "08006", PGERR_LOST },
 	{ "40001", PGERR_RETRY },
 	{ "40P01", PGERR_RETRY },
+	{ "26000", PGERR_RETRY },
 	{ "40002", PGERR_FATAL },
 	{ "55P03", PGERR_LOCK },
 	{ "57014", PGERR_LOCK },

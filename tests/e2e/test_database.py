@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: ISC
+"""A database that is there but does not answer as it should: a server process that hangs, a table that is locked."""
+
+import contextlib
+import itertools
+import os
+import signal
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+import cluster
+from parlour import SLOW, wait_for
+
+# A connection is given up after two seconds; a living server answers with an error after one.
+SHORT = {"workers": 1, "watchdog": "10min", "db_statement_timeout": "1s", "db_lock_timeout": "500ms",
+         "db_answer_timeout": "1s"}
+
+
+# ---- a server process that hangs ----
+
+@pytest.fixture
+def backend(rows, database):
+    """backend(kind): the newest server process of that kind; process "w0/read", for instance."""
+    def find(name):
+        return wait_for(lambda: rows("SELECT pid FROM pg_stat_activity WHERE application_name = "
+                                     f"'parlourd/{name}' AND datname = '{database}' ORDER BY backend_start DESC LIMIT 1"))[0][0]
+    return find
+
+
+@contextlib.contextmanager
+def hanging(*pids):
+    """These server processes stand still inside the block."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def gone(rows, pid):
+    wait_for(lambda: not rows(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"), what=f"process {pid} is gone")
+
+
+def test_a_hanging_read_connection_is_replaced(parlour, backend, rows):
+    """The reads in flight are answered by other connections, and nobody gets an error; the old process ends."""
+    daemon = parlour(**SHORT, db_connections=10)
+    user = daemon.register()
+    pid = backend("w0/read")
+    with hanging(pid):
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: user.get("/api/auth/sessions").status_code, range(64)))
+        assert set(answers) == {200}
+        daemon.wait_log("database connection lost.*connection=read")
+        assert user.get("/api/auth/me").status_code == 200
+        assert backend("w0/read") != pid
+    gone(rows, pid)
+
+
+def test_a_hanging_write_connection_is_given_up(parlour, backend, rows):
+    """While it hangs readiness says so; the messages that were under way are stored once, and acknowledged."""
+    daemon = parlour(**SHORT, db_connections=10)
+    user = daemon.register()
+    room = user.room()["id"]
+    assert user.say(room, "before").status_code == 201
+    pid = backend("w0/write")
+    with hanging(pid), ThreadPoolExecutor(4) as pool:
+        sends = [pool.submit(user.say, room, f"message {i}", f"client-{i}") for i in range(4)]
+        away = wait_for(lambda: (r := daemon.once("GET", "/readyz")).status_code == 503 and r, what="not ready")
+        assert away.json()["reason"] == "the database does not answer"
+        line = daemon.wait_log("database does not answer")
+        assert line["connection"] == "write" and int(line["backend"]) == pid and line["level"] == "warn"
+        assert [send.result().status_code for send in sends] == [201] * 4
+        daemon.settled()
+        assert daemon.get("/health").json()["services"]["database"] == "up"
+    gone(rows, pid)
+    assert rows(f"SELECT count(*), count(DISTINCT client_id) FROM messages WHERE room_id = {room}") == [(5, 5)]
+
+
+def test_locks_of_a_hanging_process(parlour, backend, rows, pg, database):
+    """It holds its room: sends to that one get temporary errors, other rooms work, and what was sent is there once."""
+    daemon = parlour(**SHORT, db_connections=10)
+    user = daemon.register()
+    room, other = user.room()["id"], user.room()["id"]
+    assert user.say(room, "before").status_code == 201
+    pid = backend("w0/write")
+    with ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
+            lock.execute("LOCK TABLE members IN ACCESS EXCLUSIVE MODE")     # room_append() has the room's row by then
+            unknown = pool.submit(user.say, room, "in between", "client-x")
+            wait_for(lambda: rows(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'"))
+            os.kill(pid, signal.SIGSTOP)
+            lock.rollback()
+        with hanging(pid):
+            daemon.wait_log("database does not answer.*connection=write")
+            wait_for(lambda: user.say(other, "elsewhere").status_code == 201, what="another room works")
+            refused = user.say(room, "too")
+            assert refused.status_code in (503, 504) and refused.json()["temporary"], refused.text
+            assert unknown.result().status_code in (503, 504)
+        gone(rows, pid)
+        wait_for(lambda: user.say(room, "after").status_code == 201, what="the room works again")
+    assert rows(f"SELECT count(*) FROM messages WHERE room_id = {room} AND client_id = 'client-x'") == [(1,)]
+    again = user.say(room, "in between", "client-x")
+    assert again.status_code == 200, again.text
+
+
+def test_a_hanging_plain_connection_is_given_up(parlour, backend, rows):
+    """A write without a key has an unknown outcome; the next one gets another connection."""
+    daemon = parlour(**SHORT, db_connections=5)     # two plain ones
+    user = daemon.register()
+    user.role()
+    pid = backend("w0/plain")
+    with hanging(pid):
+        answers = [user.post("/api/roles", {"name": f"role{i}", "instructions": "Answer."}) for i in range(3)]
+        assert [a.status_code for a in answers].count(201) >= 2, [a.text for a in answers]
+        daemon.wait_log(f"database does not answer.*connection=plain backend={pid}")
+        daemon.settled()
+    gone(rows, pid)
+    names = {r["name"] for r in user.get("/api/roles").json()}
+    for i, answer in enumerate(answers):
+        assert answer.status_code == 201 or f"role{i}" not in names, answer.text
+
+
+def test_the_clerk_gives_up_its_connection(parlour, backend, rows):
+    """Due dates go on: the clerk's only connection is opened again."""
+    daemon = parlour(**SHORT)
+    pid = backend("clerk16/plain")
+    with hanging(pid):
+        assert daemon.wait_log("database does not answer.*connection=plain")["proc"] == "clerk"
+        assert backend("clerk16/plain") != pid
+    gone(rows, pid)
+
+
+def test_nobody_accepts_the_new_connection(parlour, backend, pg):
+    """The server's postmaster hangs too: not ready until it goes on, without a request that waits for it in silence."""
+    daemon = parlour(**SHORT)
+    user = daemon.register()
+    room = user.room()["id"]
+    user.say(room, "before")
+    pids = [backend("w0/write"), backend("w0/read"), backend("w0/plain")]
+    with hanging(pg.process.pid, *pids):
+        with ThreadPoolExecutor(2) as pool:
+            send = pool.submit(user.say, room, "hello", "client-1")
+            me = pool.submit(user.get, "/api/auth/sessions")
+            assert me.result().status_code in (503, 504)
+            assert send.result().status_code in (503, 504)
+        daemon.wait_log("database away.*text=\"no answer in time\"")
+        wait_for(lambda: daemon.once("GET", "/readyz").status_code == 503)
+        assert user.get("/api/auth/sessions").status_code == 503
+    daemon.settled()
+    wait_for(lambda: user.say(room, "hello", "client-1").status_code in (200, 201))
+    assert user.get("/api/auth/sessions").status_code == 200
+
+
+# ---- a table that is locked ----
+
+# Routes, and the tables that they cannot do without.
+NEEDS = {
+    "me": "users", "logins": "login_sessions", "roles": "roles", "role": "roles", "rooms": "roles rooms members room_roles",
+    "room": "roles rooms members room_roles", "members": "users roles rooms members room_roles", "messages": "roles rooms members messages",
+    "keys": "provider_keys", "feedback": "feedback", "requests": "users feedback_requests", "boards": "dashboards",
+    "questions": "query_history", "sessions": "users sessions session_messages session_slots outbox session_questions",
+    "knowledge": "users knowledge_documents knowledge_chunks", "kpis": "users sessions usage",
+    "make role": "users names roles", "make room": "users roles rooms members room_roles room_changes",
+    "say": "rooms members room_roles messages",
+}
+TABLES = sorted(set(" ".join(NEEDS.values()).split()) | {"generations", "idempotency_keys", "audit", "limit_hits", "preferences"})
+
+
+def acts_of(user):
+    """{route: function that asks it}, in a room and with a role of the user's own."""
+    room, role, number = user.room()["id"], user.role()["id"], itertools.count()
+    paths = {"me": "/auth/me", "logins": "/auth/sessions", "roles": "/roles?limit=5", "role": f"/roles/{role}",
+             "rooms": "/rooms?limit=5", "room": f"/rooms/{room}", "members": f"/rooms/{room}/members",
+             "messages": f"/rooms/{room}/messages", "keys": "/provider-keys", "feedback": "/feedback",
+             "requests": "/feedback-requests", "boards": "/dashboards", "questions": "/query/history", "sessions": "/sessions",
+             "knowledge": "/knowledge", "kpis": "/metrics"}
+
+    def get(path):
+        return lambda: user.get("/api" + path)
+
+    def make(kind, **fields):
+        return lambda: user.post(f"/api/{kind}", {"name": f"{user.name}.{next(number)}", **fields})
+
+    acts = {name: get(path) for name, path in paths.items()}
+    acts.update({"make role": make("roles", instructions="Answer."), "make room": make("rooms", visibility="private"),
+                 "say": lambda: user.say(room, "hello")})
+    for act in acts.values():
+        assert act().status_code in (200, 201)
+    return acts
+
+
+@pytest.fixture(scope="module")
+def both(request, workdir):
+    """The routes for two users of a daemon with one worker: one waits for the lock, the other must not."""
+    from conftest import finish, maker  # pylint: disable=import-outside-toplevel
+    make, made = maker(request, workdir)
+    daemon = make(workers=1, watchdog="10min", db_connections=10, roles_per_user=10000, rooms_per_user=100000)
+    yield acts_of(daemon.register()), acts_of(daemon.register())
+    finish(made, request.session.testsfailed > 0)
+
+
+@contextlib.contextmanager
+def hammering(acts, names, threads=6):
+    """Inside the block clients keep asking for these; their answers may be errors, but the temporary ones only."""
+    over, bad = threading.Event(), []
+
+    def run(first):
+        for name in itertools.islice(itertools.cycle(names), first, None):
+            if over.is_set():
+                return
+            answer = acts[name]()
+            if answer.status_code not in (200, 201, 503, 504):
+                bad.append((name, answer.text))
+
+    with ThreadPoolExecutor(threads) as pool:
+        for i in range(threads if names else 0):
+            pool.submit(run, i)
+        try:
+            yield
+        finally:
+            over.set()
+    assert not bad
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_locked_table_holds_up_nobody_else(both, pg, database, table):
+    """99 of 100 requests that do not touch it take less than 100 ms, whatever else waits for it."""
+    waiting, found = both
+    free = [name for name, needs in NEEDS.items() if table not in needs.split()]
+    stuck = [name for name in NEEDS if name not in free]
+    times = {name: [] for name in free}
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
+        lock.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        with hammering(waiting, stuck):
+            ends = time.monotonic() + 2.5
+            while time.monotonic() < ends or len(times[free[0]]) < 30:
+                for name in free:
+                    began = time.monotonic()
+                    answer = found[name]()
+                    times[name].append(time.monotonic() - began)
+                    assert answer.status_code in (200, 201), (name, answer.text)
+            lock.rollback()
+    took = sorted(t for each in times.values() for t in each)
+    p99 = took[len(took) * 99 // 100]
+    worst = {name: round(max(each) * 1000) for name, each in times.items() if max(each) > 0.05}
+    print(f"{table}: p50 {statistics.median(took) * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms, of {len(took)}; slowest: {worst}")
+    assert p99 < 0.1 * SLOW, worst
+    for name in stuck:
+        wait_for(lambda act=waiting[name]: act().status_code in (200, 201), what=f"{name} works again")
+
+
+@pytest.mark.parametrize("table", ["users", "rooms", "messages", "roles"])
+def test_starting_while_a_table_is_locked(parlour, pg, database, table):
+    """A new connection comes up although statements it will prepare name the table."""
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
+        lock.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        daemon = parlour(workers=1, ready=False)
+        addresses = wait_for(lambda: daemon.running() and daemon.listening())
+        daemon.host, _, port = addresses[0].rpartition(":")
+        daemon.port = int(port)
+        wait_for(lambda: daemon.running() and daemon.is_ready(), 4, "ready")
+        daemon.open_http()
+        lock.rollback()
+    assert daemon.register().get("/api/auth/me").status_code == 200
+
+
+def test_due_dates_while_messages_are_locked(parlour, pg, database):
+    """The clerk's only connection gets an error when the lock takes too long, and then does what else is due."""
+    daemon = parlour(workers=1, db_lock_timeout="300ms")
+    user = daemon.register()
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
+        lock.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        asked = user.post("/api/feedback-requests", {"question": "Ship it?", "timeout_s": 1, "on_timeout": "deny",
+                                                     "channel": {"kind": "web", "destination": user.name}})
+        assert asked.status_code == 201, asked.text
+        path = f"/api/feedback-requests/{asked.json()['id']}"
+        wait_for(lambda: user.get(path).json()["status"] == "expired", 20, "it expires")
+        lock.rollback()
