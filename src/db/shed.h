@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Overload: refuses new work when what was accepted before it waits too long.
+ * Overload: refuses new work when accepted work waits too long.
  *
- * Work reaches PostgreSQL in three ways, which wait apart from each other and are judged apart. For each of them:
+ * Work reaches PostgreSQL in three ways that do not wait for each other: pipelined reads, messages in write groups, and
+ * statements on plain connections. Each is judged by itself, with these terms:
  *
- *   behind    how much was begun after the newest work that was served: the queue. Work that a lock or a slow statement
- *             holds up while others pass it is not part of it.
- *   speed     how much is served per second, known while there is a queue: as much was behind when a slot of
- *             interval_ns / SHED_SLOTS began as was served in it.
- *   strict    more is offered than is served: for interval_ns even the fastest waited longer than age_ns, or something
- *             was refused a moment ago.
+ *   behind    the queue: how much began after the newest work that was served. Work that a lock or a slow statement
+ *             holds up while later work passes it is not part of the queue.
+ *   queue     there is one: at least as much was behind when a slot (interval_ns / SHED_SLOTS) began as was served in
+ *             it.
+ *   speed     served per second: the best of the last intervals, corrected while strict by how long the work waits.
+ *   strict    more is offered than is served: even the fastest waited longer than age_ns throughout interval_ns, or
+ *             something was refused within the last second.
  *
- * Accepted is what will be served within interval_ns or, while strict, within half of age_ns. So a burst passes,
- * a lasting overload is met with a short queue, and some work is accepted at any time. Without a known speed everything
- * is accepted. To these times comes what the way takes when it has no queue (a distant database, a slow disk).
+ * A queue is accepted up to what is served within interval_ns, so that bursts pass; while strict, up to what is served
+ * within half of age_ns. In both cases twice the time is added that the way takes without a queue (a distant database,
+ * a slow disk), and a queue of SHED_LEAST is always accepted. So some work is accepted at any time.
  *
  * No I/O and no clock in here: now_ns is the caller's pl_now_ns().
  */
@@ -24,9 +26,10 @@
 #include <stdint.h>
 
 #define SHED_SLOTS 10		/* per interval */
-#define SHED_LEAST 64		/* a queue of this length is always accepted */
-#define SHED_BURST 512		/* while no queue is known, this length */
-#define SHED_EXTRA 16		/* as much per slot when nothing is served */
+#define SHED_LEAST 128		/* a queue of this length is always accepted */
+#define SHED_LEAST_SENDS 512	/* of messages: the group that is being stored and the next one */
+#define SHED_BURST 512		/* the same while it is not known whether there is a queue */
+#define SHED_EXTRA 16		/* accepted per slot beyond that when nothing is served */
 
 enum shed_way { SHED_READ, SHED_SEND, SHED_OTHER, SHED_WAYS };
 

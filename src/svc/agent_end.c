@@ -165,7 +165,7 @@ static void end_on_stored(void *arg, const struct appended *result, const struct
 		.author_kind = AUTHOR_ROLE, .author_id = job->role.id, .author_name = job->role.name,
 		.client_id = pl_str(job->client_id), .content = pl_buf_str(&job->text), .reply_to = job->question.seq,
 		.generation_id = pl_str(job->id), .meta = job->meta, .created_us = result->created_us };
-	/* a duplicate is our own, of a try whose outcome was not known, or was published by the worker that stored it */
+	/* a duplicate is our own, of an unknown outcome, or was published by the worker that stored it */
 	if (!result->duplicate || job->retried)
 		hub_publish(job->agents->svc->hub, &event);
 	end_row(job);

@@ -55,8 +55,8 @@ def healthy(daemon):
     return [daemon.get(path).status_code for path in ("/health", "/livez", "/readyz")] == [200, 200, 200]
 
 
-@pytest.mark.parametrize("work", ["read", "send"])
-def test_a_crowd_is_refused_in_part(parlour, work):
+@pytest.mark.parametrize("work, count", [("read", 300), ("send", 800)])
+def test_a_crowd_is_refused_in_part(parlour, work, count):
     """Some requests get 503 with Retry-After, others are served; health answers; afterwards all is as before."""
     daemon = parlour(**LOW)
     user = daemon.register()
@@ -64,7 +64,7 @@ def test_a_crowd_is_refused_in_part(parlour, work):
     how = ("GET", path) if work == "read" else ("POST", path, {"content": "hello"})
     good = 200 if work == "read" else 201
     served = 0
-    with Crowd(daemon, user, 300) as crowd:
+    with Crowd(daemon, user, count) as crowd:
         def round_has_refusals():
             nonlocal served
             answers = crowd.ask(*how)
