@@ -5,24 +5,24 @@
  */
 #include <stdio.h>
 
-#include "api/call.h"
-#include "api/ws_client.h"
-#include "api/ws_user.h"
-#include "api/www.h"
+#include "api/http/call.h"
+#include "api/ws/ws_client.h"
+#include "api/ws/ws_user.h"
+#include "api/http/www.h"
 #include "clock.h"
 #include "core/app.h"
-#include "db/migrate.h"
+#include "db/admin/migrate.h"
 #include "log.h"
-#include "svc/agent.h"
-#include "svc/chat.h"
+#include "svc/answer/agent.h"
+#include "svc/room/chat.h"
 #include "svc/clerk.h"
-#include "svc/forms.h"
-#include "svc/hub.h"
-#include "svc/session_live.h"
-#include "svc/knowledge.h"
-#include "svc/signaling.h"
-#include "svc/memo.h"
-#include "svc/session.h"
+#include "svc/session/forms.h"
+#include "svc/room/hub.h"
+#include "svc/session/session_live.h"
+#include "svc/knowledge/knowledge.h"
+#include "svc/room/signaling.h"
+#include "svc/usage/memo.h"
+#include "svc/session/session.h"
 
 #define START_TIME_NS (3 * PL_NS_PER_S)
 #define STOP_TIME_NS (2 * PL_NS_PER_S)

@@ -4,8 +4,8 @@
  */
 #include <stdio.h>
 
-#include "api/call.h"
-#include "api/www.h"
+#include "api/http/call.h"
+#include "api/http/www.h"
 #include "clock.h"
 #include "core/app.h"
 

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/call.h"
-#include "api/route_group.h"
-#include "api/www.h"
+#include "api/http/call.h"
+#include "api/http/route_group.h"
+#include "api/http/www.h"
 #include "cfg_value.h"
 #include "core/settings.h"
 

@@ -16,7 +16,7 @@
 #include "ctl/ctl_import.h"
 #include "ctl/ctl_knowledge.h"
 #include "ctl/ctl_price.h"
-#include "db/db_admin.h"
+#include "db/admin/db_admin.h"
 #include "leaf.h"
 #include "passwd.h"
 

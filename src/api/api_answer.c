@@ -3,10 +3,10 @@
  * The page behind the link that mail and Slack carry. GET only shows, because programs that look into mails follow
  * links; POST answers.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "clock.h"
-#include "svc/answer_link.h"
-#include "svc/request_tell.h"
+#include "svc/feedback/answer_link.h"
+#include "svc/feedback/request_tell.h"
 
 #define PAGE_POLICY "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 

@@ -2,10 +2,10 @@
 /*
  * Routes of accounts: register, log in, refresh, log out, who am I, login sessions, tickets.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "api/user_shape.h"
-#include "db/name.h"
-#include "db/repo_user.h"
+#include "db/repo/name.h"
+#include "db/repo/repo_user.h"
 
 #define AGENT_BYTES 512
 #define LOGINS_MAX 200		/* of one list */

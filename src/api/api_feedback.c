@@ -2,8 +2,8 @@
 /*
  * Routes of votes.
  */
-#include "api/call.h"
-#include "db/repo_feedback.h"
+#include "api/http/call.h"
+#include "db/repo/repo_feedback.h"
 
 static void feedback_shape(struct feedback_out *out, const struct feedback *f, struct pl_pool *pool)
 {

@@ -2,8 +2,8 @@
 /*
  * Routes of questions put to humans: ask, list, look, respond, cancel.
  */
-#include "api/call.h"
-#include "svc/request_tell.h"
+#include "api/http/call.h"
+#include "svc/feedback/request_tell.h"
 
 #define JSON_MAX 16384
 #define OPTIONS_MAX 10

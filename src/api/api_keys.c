@@ -2,9 +2,9 @@
 /*
  * Routes of a user's own keys for providers of models. A key goes in and never comes out again.
  */
-#include "api/call.h"
-#include "svc/audit.h"
-#include "svc/provider_key.h"
+#include "api/http/call.h"
+#include "svc/account/audit.h"
+#include "svc/account/provider_key.h"
 
 static void key_shape(struct provider_key_out *out, const struct provider_key *k)
 {

@@ -2,11 +2,11 @@
 /*
  * Routes of the knowledge base.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "leaf.h"
-#include "svc/audit.h"
-#include "svc/chunk.h"
-#include "svc/knowledge.h"
+#include "svc/account/audit.h"
+#include "svc/knowledge/chunk.h"
+#include "svc/knowledge/knowledge.h"
 
 static void knowledge_shape(struct knowledge_out *out, const struct knowledge *d)
 {

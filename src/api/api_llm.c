@@ -4,9 +4,9 @@
  */
 #include <math.h>
 
-#include "api/call.h"
-#include "svc/agent.h"
-#include "svc/provider_key.h"
+#include "api/http/call.h"
+#include "svc/answer/agent.h"
+#include "svc/account/provider_key.h"
 
 /* ---- GET /api/llm/models: local, then each upstream in turn ---- */
 

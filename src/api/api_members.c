@@ -2,11 +2,11 @@
 /*
  * Routes of a room's members.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "api/room_shape.h"
-#include "db/repo_user.h"
-#include "svc/audit.h"
-#include "svc/hub.h"
+#include "db/repo/repo_user.h"
+#include "svc/account/audit.h"
+#include "svc/room/hub.h"
 
 static void on_members(void *arg, const struct member_list *list, const struct pl_err *err)
 {

@@ -2,9 +2,9 @@
 /*
  * Routes of messages: history and sending.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "api/room_shape.h"
-#include "svc/chat.h"
+#include "svc/room/chat.h"
 
 static void on_page(void *arg, const struct message_list *list, const struct pl_err *err)
 {

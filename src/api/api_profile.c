@@ -2,11 +2,11 @@
 /*
  * Routes of what a user keeps here: profile with preferences, dashboards.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "api/user_shape.h"
-#include "db/repo_dashboard.h"
-#include "svc/layout.h"
-#include "svc/memo.h"
+#include "db/repo/repo_dashboard.h"
+#include "svc/usage/layout.h"
+#include "svc/usage/memo.h"
 
 #define PREFERENCES_MAX 16384
 #define SUMS_KEY "profile of nobody"

@@ -2,9 +2,9 @@
 /*
  * Routes of questions in words.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "api/query_shape.h"
-#include "db/repo_query.h"
+#include "db/repo/repo_query.h"
 
 static void on_answer(void *arg, const struct query_answer *a, const struct pl_err *err)
 {

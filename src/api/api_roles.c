@@ -2,11 +2,11 @@
 /*
  * Routes of AI roles.
  */
-#include "api/call.h"
-#include "db/name.h"
-#include "db/repo_role.h"
+#include "api/http/call.h"
+#include "db/repo/name.h"
+#include "db/repo/repo_role.h"
 #include "llm/llm.h"
-#include "svc/audit.h"
+#include "svc/account/audit.h"
 
 static void role_shape(struct role_out *out, const struct role *r)
 {

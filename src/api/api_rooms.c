@@ -2,11 +2,11 @@
 /*
  * Routes of rooms: make, list, look, join, leave, and the roles in them.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "api/room_shape.h"
-#include "db/repo_role.h"
-#include "svc/chat.h"
-#include "svc/hub.h"
+#include "db/repo/repo_role.h"
+#include "svc/room/chat.h"
+#include "svc/room/hub.h"
 
 static void reply_room(struct call *call, const struct room *room)
 {

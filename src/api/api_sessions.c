@@ -3,9 +3,9 @@
  * Routes of sessions: make, list, look, end; and the greeting.
  */
 #include "api/session_shape.h"
-#include "db/repo_session_talk.h"
-#include "svc/forms.h"
-#include "svc/session_live.h"
+#include "db/repo/repo_session_talk.h"
+#include "svc/session/forms.h"
+#include "svc/session/session_live.h"
 
 bool session_admits(struct call *call)
 {

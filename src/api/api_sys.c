@@ -2,10 +2,10 @@
 /*
  * Routes about the server itself: what it is, how it is, its pages and descriptions.
  */
-#include "api/call.h"
-#include "api/www.h"
-#include "svc/knowledge.h"
-#include "svc/outbox.h"
+#include "api/http/call.h"
+#include "api/http/www.h"
+#include "svc/knowledge/knowledge.h"
+#include "svc/feedback/outbox.h"
 
 #define PAGE_POLICY "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self'; " \
 	"script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

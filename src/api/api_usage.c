@@ -2,10 +2,10 @@
 /*
  * Routes about usage: the nine figures, their series, the insights.
  */
-#include "api/call.h"
+#include "api/http/call.h"
 #include "api/usage_shape.h"
 #include "clock.h"
-#include "svc/memo.h"
+#include "svc/usage/memo.h"
 
 struct asked {
 	struct call *call;

@@ -2,12 +2,12 @@
 /*
  * POST /api/sessions/import: every record is checked, the good ones go to the database in one statement.
  */
-#include "api/call.h"
-#include "db/repo_usage.h"
-#include "db/repo_user.h"
-#include "svc/audit.h"
-#include "svc/memo.h"
-#include "svc/usage_read.h"
+#include "api/http/call.h"
+#include "db/repo/repo_usage.h"
+#include "db/repo/repo_user.h"
+#include "svc/account/audit.h"
+#include "svc/usage/memo.h"
+#include "svc/usage/usage_read.h"
 
 struct import { struct call *call; struct usage_batch batch; };
 

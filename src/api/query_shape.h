@@ -5,8 +5,8 @@
 #ifndef API_QUERY_SHAPE_H
 #define API_QUERY_SHAPE_H
 
-#include "api/shape.h"
-#include "svc/query.h"
+#include "api/http/shape.h"
+#include "svc/usage/query.h"
 
 static inline struct query_out query_shape(const struct query_answer *a)
 {

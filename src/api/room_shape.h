@@ -5,8 +5,8 @@
 #ifndef API_ROOM_SHAPE_H
 #define API_ROOM_SHAPE_H
 
-#include "api/shape.h"
-#include "db/repo_room.h"
+#include "api/http/shape.h"
+#include "db/repo/repo_room.h"
 
 struct pl_str kind_word(int author_kind);	/* user, role, system */
 struct pl_str level_word(int level);		/* absent for LEVEL_NONE */

@@ -5,8 +5,8 @@
 #ifndef API_SESSION_SHAPE_H
 #define API_SESSION_SHAPE_H
 
-#include "api/call.h"
-#include "svc/session.h"
+#include "api/http/call.h"
+#include "svc/session/session.h"
 
 /* A user, or a guest where guests are let in; otherwise 401 was sent and false. */
 bool session_admits(struct call *call) PL_MUSTCHECK;

@@ -5,8 +5,8 @@
 #ifndef API_USAGE_SHAPE_H
 #define API_USAGE_SHAPE_H
 
-#include "api/shape.h"
-#include "svc/insights.h"
+#include "api/http/shape.h"
+#include "svc/usage/insights.h"
 
 /* {"ai_interaction_velocity":{"value","unit","status"},...}; at_us: also "timestamp", 0: without. */
 struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpis, int64_t at_us);

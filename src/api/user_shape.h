@@ -5,8 +5,8 @@
 #ifndef API_USER_SHAPE_H
 #define API_USER_SHAPE_H
 
-#include "api/shape.h"
-#include "db/repo_user.h"
+#include "api/http/shape.h"
+#include "db/repo/repo_user.h"
 
 void user_shape(struct user_out *out, const struct user *user);
 

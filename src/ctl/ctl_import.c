@@ -5,8 +5,8 @@
 #include <errno.h>
 
 #include "ctl/ctl_import_int.h"
-#include "db/db_import.h"
-#include "svc/usage_read.h"
+#include "db/admin/db_import.h"
+#include "svc/usage/usage_read.h"
 
 #define RECORDS_PER_STATEMENT 1000
 #define FILE_BYTES_MAX (1024LL * 1024 * 1024)

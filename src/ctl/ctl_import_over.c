@@ -5,8 +5,8 @@
  * whatever their order here.
  */
 #include "ctl/ctl_import_int.h"
-#include "db/db_import.h"
-#include "svc/usage_read.h"
+#include "db/admin/db_import.h"
+#include "svc/usage/usage_read.h"
 
 struct over { struct pl_buf lines, records; };
 

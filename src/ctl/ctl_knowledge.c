@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "ctl/ctl_knowledge.h"
-#include "db/db_import.h"
+#include "db/admin/db_import.h"
 #include "leaf.h"
-#include "svc/chunk.h"
+#include "svc/knowledge/chunk.h"
 
 #define TEXT_BYTES_MAX 1048576
 

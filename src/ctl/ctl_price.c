@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "db/db_import.h"
+#include "db/admin/db_import.h"
 
 #define ANY_UPSTREAM "*"
 #define PRICE_DIGITS 6		/* before and behind the point */

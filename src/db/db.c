@@ -8,8 +8,8 @@
 
 #include "clock.h"
 #include "db/db_int.h"
-#include "db/names.h"
-#include "db/pgconn.h"
+#include "db/repo/names.h"
+#include "db/conn/pgconn.h"
 #include "leaf.h"
 #include "log.h"
 

@@ -24,7 +24,7 @@
 
 #include "core/settings.h"
 #include "core/shm.h"
-#include "db/shed.h"
+#include "db/conn/shed.h"
 #include "task.h"
 
 struct db;

@@ -6,11 +6,11 @@
 #define DB_DB_INT_H
 
 #include "db/db.h"
-#include "db/pgcall.h"
-#include "db/pgplain.h"
-#include "db/pgread.h"
-#include "db/shed.h"
-#include "db/wgroup.h"
+#include "db/conn/pgcall.h"
+#include "db/conn/pgplain.h"
+#include "db/conn/pgread.h"
+#include "db/conn/shed.h"
+#include "db/conn/wgroup.h"
 
 #define DB_RETRY_AFTER_S 2	/* Retry-After while the database is away */
 #define DB_TRIES_MAX 3		/* sends of one read, or of one statement that was rolled back by a deadlock */

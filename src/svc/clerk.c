@@ -5,14 +5,14 @@
 #include <event2/event.h>
 
 #include "clock.h"
-#include "db/repo_admin.h"
-#include "db/repo_session.h"
-#include "db/repo_session_talk.h"
-#include "db/repo_feedback.h"
+#include "db/repo/repo_admin.h"
+#include "db/repo/repo_session.h"
+#include "db/repo/repo_session_talk.h"
+#include "db/repo/repo_feedback.h"
 #include "log.h"
 #include "svc/clerk.h"
-#include "svc/outbox.h"
-#include "svc/request_tell.h"
+#include "svc/feedback/outbox.h"
+#include "svc/feedback/request_tell.h"
 
 #define HITS_EVERY_S 10
 #define PURGE_EVERY_S 3600

@@ -19,7 +19,7 @@ ROW = re.compile(r'^ROUTE\((POST|PUT|PATCH),\s*"([^"]+)"', re.M)
 
 
 def json_routes():
-    with open(os.path.join(os.environ.get("PARLOUR_SRC", HERE + "/../.."), "src/api/routes.def"), encoding="utf-8") as table:
+    with open(os.path.join(os.environ.get("PARLOUR_SRC", HERE + "/../.."), "src/api/http/routes.def"), encoding="utf-8") as table:
         return ROW.findall("".join(line for line in table if not re.search(r"\bRAW\b", line)))
 
 

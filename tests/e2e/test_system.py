@@ -20,7 +20,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 def route_rows():
     """(method, path, who, class, status, flags) of routes.def."""
-    with open(SOURCE + "/src/api/routes.def", encoding="utf-8") as table:
+    with open(SOURCE + "/src/api/http/routes.def", encoding="utf-8") as table:
         return ROW.findall(table.read())
 
 

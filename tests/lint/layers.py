@@ -22,6 +22,25 @@ ALLOWED = {
     "ctl": {"ctl", "svc", "db", "core", "lib"},
     "app": {"ctl", "api", "svc", "llm", "db", "net", "core", "lib", "app"},  # src/*.c: main, parlourctl, gendoc
 }
+# Inside the upper layers, rooms are cut by topic: folder -> topics of the same layer whose headers it may include, beside
+# its own and the layer's folder itself (svc.h, db.h). Headers that only a topic's own files share end in _int.h.
+TOPICS = {
+    "db": {"db/conn", "db/repo"},
+    "db/conn": {"db/repo"},
+    "db/repo": {"db/conn"},
+    "db/admin": {"db/conn"},
+    "svc": {"svc/feedback"},
+    "svc/account": {"svc/room"},
+    "svc/answer": {"svc/account", "svc/knowledge", "svc/room", "svc/session"},
+    "svc/feedback": set(),
+    "svc/knowledge": set(),
+    "svc/room": {"svc/answer", "svc/feedback", "svc/session"},
+    "svc/session": {"svc/account", "svc/knowledge", "svc/room"},
+    "svc/usage": set(),
+    "api": {"api/http"},
+    "api/http": set(),
+    "api/ws": {"api/http"},
+}
 # Single headers that a layer may use although their layer is not in its row.
 ALSO = {("svc", "net/httpc.h"), ("svc", "net/mailc.h")}
 # Foreign headers and the only folders that know them.
@@ -47,6 +66,21 @@ def layer_of(path):
     if parts[0] == "lib":
         return "lib"
     return parts[1] if len(parts) > 2 else "app"
+
+
+def topic_of(path):
+    return os.path.dirname(path).removeprefix("src/")
+
+
+def check_topic(path, target, problems):
+    """Edges between topics of one layer, and the private headers of a topic."""
+    topic, other = topic_of(path), topic_of(target)
+    if topic == other or other == layer_of(target) or layer_of(path) != layer_of(target):
+        if topic != other and target.endswith("_int.h") and layer_of(path) != layer_of(target):
+            problems.append(f"{path}: {target} is private to its topic")
+        return
+    if topic in TOPICS and other not in TOPICS[topic]:
+        problems.append(f"{path}: topic {topic} may not include {target}")
 
 
 def sources(top):
@@ -83,6 +117,7 @@ def check_file(top, path, graph, problems):
         graph.setdefault(path, []).append(target)
         if layer_of(target) not in ALLOWED[layer] and (layer, target.removeprefix("src/")) not in ALSO:
             problems.append(f"{path}: {layer} may not include {target}")
+        check_topic(path, target, problems)
     if path.endswith((".c", ".h")) and path not in ALLOCATORS:
         plain = NOISE.sub(lambda m: "\n" * m.group().count("\n"), text)
         for number, line in enumerate(plain.split("\n"), 1):

@@ -22,7 +22,7 @@ def pattern(path):
 
 def main():
     top = sys.argv[1] if len(sys.argv) > 1 else "."
-    table = os.path.join(top, "src/api/routes.def")
+    table = os.path.join(top, "src/api/http/routes.def")
     with open(table, encoding="utf-8") as file:
         text = file.read()
     rows = ROW.findall(text) + [("WS", path) for path in SOCKET.findall(text)]

@@ -25,7 +25,7 @@ def probes(node):
 
 def main(src):
     bad = 0
-    with open(f"{src}/src/api/routes.def", encoding="utf-8") as file:
+    with open(f"{src}/src/api/http/routes.def", encoding="utf-8") as file:
         routes = set(re.findall(r'ROUTE\(GET,\s*"([^"]+)"', file.read()))
     with open(f"{src}/src/core/settings.def", encoding="utf-8") as file:
         settings = set(re.findall(r"^SETTING\((\w+),", file.read(), re.M))

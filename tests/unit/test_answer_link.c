@@ -5,7 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "svc/answer_link.h"
+#include "svc/feedback/answer_link.h"
 
 Suite *suite_answer_link(void);
 

@@ -5,7 +5,7 @@
 #include <check.h>
 
 #include "pool.h"
-#include "svc/chunk.h"
+#include "svc/knowledge/chunk.h"
 
 Suite *suite_chunk(void);
 

@@ -4,7 +4,7 @@
  */
 #include <check.h>
 
-#include "db/name.h"
+#include "db/repo/name.h"
 
 Suite *suite_db_name(void);
 

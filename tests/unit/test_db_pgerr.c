@@ -4,8 +4,8 @@
  */
 #include <check.h>
 
-#include "db/db_admin.h"
-#include "db/pgerr.h"
+#include "db/admin/db_admin.h"
+#include "db/conn/pgerr.h"
 #include "db/stmts.h"
 
 Suite *suite_db_pgerr(void);

@@ -5,7 +5,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "db/pgopen.h"
+#include "db/conn/pgopen.h"
 #include "str.h"
 
 Suite *suite_db_pgopen(void);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "svc/form.h"
+#include "svc/session/form.h"
 
 Suite *suite_form(void);
 

@@ -7,7 +7,7 @@
 
 #include "clock.h"
 #include "pool.h"
-#include "svc/intent.h"
+#include "svc/usage/intent.h"
 
 #define NOW "2026-11-20T12:34:56Z"	/* a Friday */
 

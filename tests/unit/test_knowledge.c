@@ -5,7 +5,7 @@
 #include <check.h>
 
 #include "json.h"
-#include "svc/knowledge.h"
+#include "svc/knowledge/knowledge.h"
 
 static const struct { const char *text; int count; uint64_t marks; } marks[] = {
 	{ "", 4, 0 },

@@ -7,7 +7,7 @@
 
 #include "json.h"
 #include "leaf.h"
-#include "svc/mail_text.h"
+#include "svc/feedback/mail_text.h"
 
 Suite *suite_mail_text(void);
 

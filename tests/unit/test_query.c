@@ -10,7 +10,7 @@
 #include "core/settings.h"
 #include "json.h"
 #include "log.h"
-#include "svc/query_answer.h"
+#include "svc/usage/query_answer.h"
 
 #define NOW "2026-11-20T12:34:56Z"
 

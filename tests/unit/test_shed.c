@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "db/shed.h"
+#include "db/conn/shed.h"
 #include "leaf.h"
 
 Suite *suite_shed(void);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "pool.h"
-#include "svc/stats.h"
+#include "svc/usage/stats.h"
 
 Suite *suite_stats(void);
 

@@ -5,7 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "svc/usage_read.h"
+#include "svc/usage/usage_read.h"
 
 Suite *suite_usage_read(void);
 

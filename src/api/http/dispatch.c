@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From a request to its handler:
+ * route -> token -> [PostgreSQL's word on the token] -> rate class -> query and body by shape -> [Idempotency-Key] ->
+ * handler.
+ */
+#include <stdio.h>
+
+#include "api/http/call.h"
+#include "clock.h"
+#include "log.h"
+#include "multipart.h"
+
+static void checked(struct call *call);
+
+/* 405, or the answer to OPTIONS. */
+static void tell_methods(struct req *req, unsigned methods)
+{
+	static const struct { enum req_method method; const char *name; } names[] = {
+		{ REQ_GET, "GET, HEAD" }, { REQ_POST, "POST" }, { REQ_PUT, "PUT" }, { REQ_PATCH, "PATCH" },
+		    { REQ_DELETE, "DELETE" },
+	};
+	struct pl_buf allow = PL_BUF(req->task->pool);
+
+	for (size_t i = 0; i < PL_COUNT(names); i++)
+		if (methods & names[i].method)
+			pl_buf_addf(&allow, "%s%s", allow.len > 0 ? ", " : "", names[i].name);
+	pl_buf_adds(&allow, allow.len > 0 ? ", OPTIONS" : "OPTIONS");
+	req_header_add(req, "Allow", allow.ptr);
+	if (req->method == REQ_OPTIONS)
+		req_reply_empty(req, 204);
+	else
+		req_fail_code(req, PL_E_BAD_METHOD);
+}
+
+/* ---- limits ---- */
+
+/* The tightest of what was checked goes into the reply and the log. */
+static bool limits_checked(struct call *call, bool ok, const struct pl_err *err)
+{
+	const struct limit_result *result = &call->limits;
+	char limit[96], policy[96];
+
+	call->req->checked_ns = result->now_ns;
+	if (result->tightest != LIMIT_NONE) {
+		limits_headers(result, limit, policy);
+		req_header_set(call->req, "RateLimit", limit);
+		req_header_set(call->req, "RateLimit-Policy", policy);
+		snprintf(call->req->classes, sizeof(call->req->classes), "%s %lld/%lld", limit_name(result->tightest),
+		    (long long)result->state.remaining, (long long)result->rate.burst);
+	}
+	if (!ok)
+		call_fail(call, err);
+	return ok;
+}
+
+bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra)
+{
+	struct pl_err err = { 0 };
+	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, extra, &call->limits, &err);
+
+	return limits_checked(call, ok, &err);
+}
+
+bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str extra)
+{
+	struct pl_err err = { 0 };
+	bool ok = limits_take_more(call->svc, call->req->config, klass, &call->req->task->who, extra,
+	    call->route->klass, &call->limits, &err);
+
+	return limits_checked(call, ok, &err);
+}
+
+static bool check_limits(struct call *call, enum limit_class klass)
+{
+	return call_limits(call, klass, PL_STR_NONE);
+}
+
+/* What has no route or no good token counts against its address, and its reply says so like any other. */
+static void refuse(struct call *call, const struct pl_err *err)
+{
+	if (check_limits(call, LIMIT_READ))
+		call_fail(call, err);
+}
+
+static void refuse_code(struct call *call, enum pl_code code)
+{
+	struct pl_err err = { 0 };
+
+	pl_err_set(&err, code, NULL);
+	refuse(call, &err);
+}
+
+/* ---- token ---- */
+
+static void token_on_confirmed(void *arg, const bool *alive, const struct pl_err *err)
+{
+	struct call *call = arg;
+
+	if (err != NULL)
+		call_fail(call, err);
+	else
+		checked(call);
+}
+
+/* True: go on now. Otherwise it has failed, or goes on later. */
+static bool check_token(struct call *call, enum route_who who)
+{
+	struct pl_str header = req_header(call->req, "Authorization"), token;
+	struct pl_err err = { 0 };
+
+	if (who == WHO_ANY)
+		return true;
+	if (header.ptr == NULL && who == WHO_OPT)
+		return true;
+	if (header.ptr == NULL || !pl_str_istarts(header, "bearer ")) {
+		refuse_code(call, PL_E_UNAUTHORIZED);
+		return false;
+	}
+	token = pl_str_trim(pl_strn(header.ptr + 7, header.len - 7));
+	if (!auth_check(call->svc, call->req->config, token, &call->who, &err)) {
+		refuse(call, &err);
+		return false;
+	}
+	auth_caller(&call->who, &call->req->task->who);
+	if (!call->who.ask)
+		return true;
+	req_defer(call->req);
+	auth_confirm(call->svc, call->req->task, &call->who, token_on_confirmed, call);
+	return false;
+}
+
+/* ---- body ---- */
+
+static struct pl_str get_query(void *arg, const char *name, bool *bad)
+{
+	return req_query(arg, name, bad);
+}
+
+static struct pl_str get_form(void *arg, const char *name, bool *bad)
+{
+	return req_form(arg, name, bad);
+}
+
+/* One field of multipart/form-data, which browsers' FormData sends. */
+static struct pl_str get_part(void *arg, const char *name, bool *bad)
+{
+	const struct req *req = arg;
+
+	return pl_multipart_get(req->body, pl_multipart_boundary(req_header(req, "Content-Type")), name, bad);
+}
+
+/*
+ * JSON is UTF-8 (RFC 8259 8.1), and so are forms here; what would have to be unpacked or converted first is refused,
+ * not guessed (RFC 9110 8.4.1).
+ */
+static bool is_plain_utf8(const struct req *req)
+{
+	struct pl_str coding = req_header(req, "Content-Encoding"), rest = req_header(req, "Content-Type"), part, name;
+
+	if (coding.ptr != NULL && !pl_str_ieq(coding, PL_STR("identity")))
+		return false;
+	while (rest.ptr != NULL && pl_str_cut(&rest, ';', &part)) {
+		if (!pl_str_cut(&part, '=', &name) || part.ptr == NULL ||
+		    !pl_str_ieq(pl_str_trim(name), PL_STR("charset")))
+			continue;
+		part = pl_str_trim(part);
+		if (part.len >= 2 && part.ptr[0] == '"' && part.ptr[part.len - 1] == '"')
+			part = pl_strn(part.ptr + 1, part.len - 2);
+		if (!pl_str_ieq(part, PL_STR("utf-8")) && !pl_str_ieq(part, PL_STR("utf8")) &&
+		    !pl_str_ieq(part, PL_STR("us-ascii")))
+			return false;
+	}
+	return true;
+}
+
+static bool read_body(struct call *call)
+{
+	struct req *req = call->req;
+	const struct route *route = call->route;
+	const char *type = req_content_type(req);
+	const struct pl_jval *json = NULL;
+	struct pl_err err = { 0 };
+	bool form = (route->flags & ROUTE_FORM) != 0;
+
+	if (req->body.len > route->body_bytes && route->in != &shape_none) {
+		pl_err_set(&err, PL_E_BODY_TOO_LARGE, "The body may have at most %zu bytes here.", route->body_bytes);
+		call_fail(call, &err);
+		return false;
+	}
+	if (req->body.len > 0 && !is_plain_utf8(req)) {
+		call_fail_code(call, PL_E_BAD_TYPE);
+		return false;
+	}
+	if (route->flags & ROUTE_RAW) {
+		if (strcmp(type, "application/json") == 0 || strcmp(type, "application/x-ndjson") == 0 ||
+		    strcmp(type, "application/jsonl") == 0)
+			return true;
+		call_fail_code(call, PL_E_BAD_TYPE);
+		return false;
+	}
+	if (form && strcmp(type, "application/x-www-form-urlencoded") == 0) {
+		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_form, req, &err);
+	} else if (form && strcmp(type, "multipart/form-data") == 0 &&
+	    pl_multipart_boundary(req_header(req, "Content-Type")).ptr != NULL) {
+		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_part, req, &err);
+	} else {
+		if (req->body.len > 0 && strcmp(type, "application/json") != 0) {
+			pl_err_set(&err, PL_E_BAD_TYPE,
+			    form ? "Send application/json, application/x-www-form-urlencoded or "
+			    "multipart/form-data." : NULL);
+			call_fail(call, &err);
+			return false;
+		}
+		if (req->body.len > 0 && (json = pl_json_parse(req->task->pool, req->body, &err)) == NULL) {
+			call_fail(call, &err);
+			return false;
+		}
+		call->in = shape_read_json(route->in, req->task->pool, json, &err);
+	}
+	if (call->in == NULL)
+		call_fail(call, &err);
+	return call->in != NULL;
+}
+
+static bool read_input(struct call *call)
+{
+	struct pl_err err = { 0 };
+
+	if (call->route->query != &shape_none) {
+		call->query = shape_read_pairs(call->route->query, call->req->task->pool, "query", get_query, call->req,
+		    &err);
+		if (call->query == NULL) {
+			call_fail(call, &err);
+			return false;
+		}
+	}
+	if (call->req->method == REQ_GET || call->req->method == REQ_HEAD || call->req->method == REQ_DELETE)
+		return true;
+	return read_body(call);
+}
+
+/* ---- the rest ---- */
+
+static void run_handler(struct call *call)
+{
+	page_run(call);
+	if (!call->req->replied)
+		req_defer(call->req);
+}
+
+/* Who asks is known. */
+static void checked(struct call *call)
+{
+	struct pl_str key;
+
+	if (call->ws != NULL) {
+		if (check_limits(call, LIMIT_READ))
+			call->ws->open(call);
+		return;
+	}
+	if (!(call->route->flags & ROUTE_LATE) && !check_limits(call, call->route->klass))
+		return;
+	if (!read_input(call))
+		return;
+	if (call->route->flags & ROUTE_IDEM) {
+		key = req_header(call->req, "Idempotency-Key");
+		if (key.ptr != NULL) {
+			idem_begin(call, key, run_handler);
+			return;
+		}
+	}
+	run_handler(call);
+}
+
+static struct call *call_new(struct svc *svc, struct req *req)
+{
+	struct call *call = pl_alloc(req->task->pool, sizeof(*call));
+
+	call->req = req;
+	call->svc = svc;
+	return call;
+}
+
+static void dispatch_socket(struct call *call)
+{
+	struct req *req = call->req;
+
+	call->ws = ws_route_find(req, call->param, &call->params);
+	if (call->ws == NULL) {
+		refuse_code(call, PL_E_NO_ROUTE);
+		return;
+	}
+	req->route = call->ws->path;
+	req->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
+	if (req->origin_sent ? !req->origin_ok : !req->config->s.ws_no_origin)
+		refuse_code(call, PL_E_BAD_ORIGIN);
+	else if (check_token(call, call->ws->who))
+		checked(call);
+}
+
+bool dispatch_admit(void *arg, struct req *req)
+{
+	return req->operator_side || check_limits(call_new(arg, req), LIMIT_READ);
+}
+
+/* The way that most of its work takes. */
+static enum shed_way way_of(const struct route *route)
+{
+	if (route->method == REQ_GET)
+		return SHED_READ;
+	return route->klass == LIMIT_SEND ? SHED_SEND : SHED_OTHER;
+}
+
+void dispatch_request(void *arg, struct req *req)
+{
+	struct call *call = call_new(arg, req);
+	struct pl_err err = { 0 };
+	unsigned methods = 0;
+
+	call->route = route_find(req, call->param, &call->params, &methods);
+	if (req->operator_side) {
+		if (call->route == NULL || strcmp(call->route->path, "/metrics") != 0)
+			req_fail_code(req, PL_E_NO_ROUTE);
+		else
+			call->route->handler(call);
+		return;
+	}
+	if (req->is_upgrade) {
+		dispatch_socket(call);
+		return;
+	}
+	if (call->route == NULL && methods == 0 && ws_route_find(req, call->param, &call->params) != NULL) {
+		req_header_add(req, "Upgrade", "websocket");
+		req_header_add(req, "Sec-WebSocket-Version", "13");
+		refuse_code(call, PL_E_UPGRADE);
+		return;
+	}
+	if (call->route == NULL && methods == 0) {
+		refuse_code(call, PL_E_NO_ROUTE);
+		return;
+	}
+	if (call->route == NULL) {
+		if (check_limits(call, LIMIT_READ))
+			tell_methods(req, methods);
+		return;
+	}
+	if (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) {
+		/* another site's page may read what is public, but change nothing */
+		refuse_code(call, PL_E_BAD_ORIGIN);
+		return;
+	}
+	req->route = call->route->path;
+	req->task->deadline_ns = pl_now_ns() + call->route->deadline_ms * PL_NS_PER_MS;
+	if (!(call->route->flags & ROUTE_DOWN) && !db_up(call->svc->db)) {
+		struct pl_err away = { 0 };
+
+		pl_err_set(&away, PL_E_DB_AWAY, NULL);
+		away.retry_after_s = 2;
+		refuse(call, &away);
+		return;
+	}
+	if (!(call->route->flags & ROUTE_DOWN) && !db_admit(call->svc->db, way_of(call->route), &err)) {
+		call_fail(call, &err);
+		return;
+	}
+	if (strcmp(call->route->path, "/metrics") == 0) {
+		refuse_code(call, PL_E_NO_ROUTE); /* the operator's listener only */
+		return;
+	}
+	if (check_token(call, call->route->who))
+		checked(call);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Idempotency-Key: the first reply of a (user, route, key) is kept for 24 h; the same body gets it again, another is
+ * 409.
+ *
+ * claim -> work, noted in the key's row by the transaction that does it -> reply kept -> reply
+ *
+ * A claim that nobody finished (a worker died, PostgreSQL went away) is taken over by a later request: either the work
+ * was noted, then the reply is built again from what was made, or its transaction can no longer commit, then it is done
+ * now.
+ * Messages are not noted: they get a client_id that belongs to the key.
+ *
+ * Source: draft-ietf-httpapi-idempotency-key-header. Without a user the address stands in.
+ */
+#include "api/http/call.h"
+#include "seal.h"
+#include "db/repo/repo_idem.h"
+
+#define GUEST_KEY_MIN 16
+
+struct idem {
+	struct pl_once once;
+	void (*go)(struct call *call);
+	int status;
+	struct pl_str body, location;
+	struct pl_err err;
+};
+
+/* Of a route whose replies hold secrets the table has the reply as base64url of its sealed bytes. */
+static struct pl_str seal_context(struct call *call)
+{
+	const struct pl_once *once = &call->idem->once;
+
+	return pl_str(pl_sprintf(call->req->task->pool, "idempotency:%lld:%.*s:%.*s", (long long)once->user_id,
+	    PL_FMT(once->route), PL_FMT(once->key)));
+}
+
+static struct pl_str body_sealed(struct call *call, struct pl_str body)
+{
+	struct pl_pool *pool = call->req->task->pool;
+	struct pl_str sealed = pl_seal(pool, &call->req->config->seal_ring, seal_context(call), body);
+	char *text = pl_alloc(pool, (sealed.len * 4 + 2) / 3 + 1);
+
+	return pl_strn(text, pl_b64url_encode(sealed.ptr, sealed.len, text));
+}
+
+static bool body_open(struct call *call, struct pl_str text, struct pl_str *body_r)
+{
+	struct pl_pool *pool = call->req->task->pool;
+	char *sealed = pl_alloc(pool, text.len + 1);
+	size_t bytes;
+
+	return pl_b64url_decode(text, sealed, text.len, &bytes) &&
+	    pl_unseal(pool, &call->req->config->seal_ring, seal_context(call), pl_strn(sealed, bytes), body_r);
+}
+
+static void replay(struct call *call, const struct idem_begun *b)
+{
+	struct pl_str body = b->body;
+	struct pl_err err = { 0 };
+	bool sealed = (call->route->flags & ROUTE_SEAL) != 0;
+
+	if (sealed && !body_open(call, b->body, &body)) {
+		pl_err_set(&err, PL_E_CONFLICT,
+		    "The reply under this Idempotency-Key was sealed by a key that is no longer there.");
+		call->idem = NULL;
+		call_fail(call, &err);
+		return;
+	}
+	call->idem = NULL;
+	req_header_add(call->req, "Idempotent-Replayed", "true");
+	if (b->location.ptr != NULL)
+		req_header_add(call->req, "Location", pl_str_c(call->req->task->pool, b->location));
+	req_reply(call->req, b->status, NULL, body);
+}
+
+/* A UUID for what is made under the key; `born`, because the key may be used for something else after its 24 h. */
+static void make_id(struct pl_once *once, int64_t born_us, struct pl_pool *pool)
+{
+	const char *text = pl_sprintf(pool, "%lld\n%.*s\n%.*s\n%lld", (long long)once->user_id, PL_FMT(once->route),
+	    PL_FMT(once->key), (long long)born_us);
+	unsigned char hash[32];
+
+	pl_sha256(text, strlen(text), hash);
+	pl_uuid_of(hash, once->id);
+}
+
+static void begun(void *arg, const struct idem_begun *b, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct idem *idem = call->idem;
+
+	if (err != NULL) {
+		call->idem = NULL;
+		call_fail(call, err);
+		return;
+	}
+	idem->once.claim = b->claim;
+	make_id(&idem->once, b->born_us, call->req->task->pool);
+	if (b->status != 0) {
+		replay(call, b);
+		return;
+	}
+	call->req->task->once = &idem->once;
+	if (!b->fresh) {
+		call->made = b->made;
+		call->made_new = b->made_new;
+		req_header_add(call->req, "Idempotent-Replayed", "true");
+	}
+	idem->go(call);
+}
+
+/* Guests behind one address share its keys, and what guests get is a credential: their keys must be hard to guess. */
+static bool key_ok(struct call *call, struct pl_str key)
+{
+	struct pl_err err = { 0 };
+	bool guest = call->req->task->who.user_id == 0;
+
+	if (key.len <= 200 && pl_utf8_ok(key.ptr, key.len) && key.len >= (guest ? GUEST_KEY_MIN : 1))
+		return true;
+	if (guest && key.len < GUEST_KEY_MIN)
+		pl_err_field(&err, call->req->task->pool, "header.Idempotency-Key", "string_too_short",
+		    "must have at least 16 characters when no token is sent, and be random");
+	else
+		pl_err_field(&err, call->req->task->pool, "header.Idempotency-Key", "string_too_long",
+		    "must have 1 to 200 characters");
+	call_fail(call, &err);
+	return false;
+}
+
+/* What was asked: the path's parameters and the body. */
+static void hash_of(const struct call *call, unsigned char hash[32])
+{
+	struct pl_buf text = PL_BUF(call->req->task->pool);
+
+	for (int i = 0; i < call->params; i++)
+		pl_buf_addf(&text, "%.*s\n", PL_FMT(call->param[i]));
+	pl_buf_addstr(&text, call->req->body);
+	if (call->route->flags & ROUTE_SEAL)
+		pl_seal_mac(&call->req->config->seal_ring, pl_buf_str(&text), hash); /* a hash tells guesses apart */
+	else
+		pl_sha256(text.ptr, text.len, hash);
+}
+
+void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *call))
+{
+	struct pl_pool *pool = call->req->task->pool;
+	struct idem *idem = pl_alloc(pool, sizeof(*idem));
+	struct pl_once *once = &idem->once;
+	unsigned char hash[32];
+
+	if (!key_ok(call, key))
+		return;
+	idem->go = go;
+	once->user_id = call->req->task->who.user_id;
+	once->route = pl_str(pl_sprintf(pool, "POST %s", call->route->path));
+	once->key = once->user_id != 0 ? key : pl_str(pl_sprintf(pool, "%s|%.*s", call->req->task->who.addr,
+	    PL_FMT(key)));
+	hash_of(call, hash);
+	call->idem = idem;
+	req_defer(call->req);
+	repo_idem_begin(call->svc->db, call->req->task, once, hash, begun, call);
+}
+
+static void kept(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct call *call = arg;
+	struct idem *idem = call->idem;
+
+	/* the work is done; not being able to keep its reply does not undo it: the next request builds it again */
+	if (err != NULL)
+		repo_idem_release(call->svc->db, call->req->task, &idem->once, NULL, NULL);
+	req_reply(call->req, idem->status, NULL, idem->body);
+}
+
+void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str location)
+{
+	struct idem *idem = call->idem;
+
+	call->req->task->once = NULL;
+	idem->status = status;
+	idem->body = body;
+	idem->location = location;
+	for (const struct req_header *h = call->req->reply_headers; h != NULL; h = h->next)
+		if (strcmp(h->name, "Location") == 0)
+			idem->location = pl_str(h->value);
+	if (call->route->flags & ROUTE_SEAL)
+		body = body_sealed(call, body);
+	repo_idem_finish(call->svc->db, call->req->task, &idem->once, status, body, idem->location, kept, call);
+}
+
+static void given_up(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct call *call = arg;
+
+	req_fail(call->req, &call->idem->err);
+}
+
+void idem_fail(struct call *call, const struct pl_err *err)
+{
+	struct idem *idem = call->idem;
+	struct db *db = call->svc->db;
+	struct pl_task *task = call->req->task;
+
+	task->once = NULL;
+	idem->err = *err;
+	if (!pl_err_info(err->code)->temporary) {
+		repo_idem_forget(db, task, &idem->once, given_up, call);
+		return;
+	}
+	/* what was done is not known here; the row will tell */
+	repo_idem_release(db, task, &idem->once, NULL, NULL);
+	req_fail(call->req, err);
+}

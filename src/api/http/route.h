@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The table of routes (routes.def) as data, and how a path finds its row.
+ */
+#ifndef API_ROUTE_H
+#define API_ROUTE_H
+
+#include "api/http/shape.h"
+#include "net/req.h"
+#include "svc/account/limits.h"
+
+#define CALL_PARAMS 3
+
+struct call;
+
+enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
+enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
+	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128 };
+
+typedef void (route_fn)(struct call *call);
+
+struct route {
+	enum req_method method;
+	const char *path;
+	route_fn *handler;
+	enum route_who who;
+	enum limit_class klass;
+	size_t body_bytes;
+	int64_t deadline_ms;
+	const struct shape *query, *in, *out;
+	int status;
+	unsigned flags;
+	const char *summary;
+	const char *name;		/* of the handler: operationId */
+};
+extern const struct route routes[];
+extern const int routes_count;
+
+struct ws_route { const char *path; void (*open)(struct call *call); enum route_who who; const char *summary; };
+extern const struct ws_route ws_routes[];
+extern const int ws_routes_count;
+
+/* route.c: the tree, built once before fork. Ambiguous rows are PL_BUG. */
+void route_init(void);
+/* NULL and the methods that exist there (bit set of enum req_method; 0: no such path) when there is no such row. */
+const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r,
+    unsigned *methods_r);
+const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r);
+
+#define ROUTE(method, path, handler, ...) route_fn handler;
+#define WSROUTE(path, open, ...) void open(struct call *call);
+#include "api/http/routes.def"
+#undef ROUTE
+#undef WSROUTE
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files of src/www held in memory: they are few and small, and a worker must not read a disk while it serves.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/http/www.h"
+#include "leaf.h"
+#include "log.h"
+
+#define FILES_MAX 32
+#define FILE_BYTES_MAX (2 << 20)
+
+static struct www_file files[FILES_MAX];
+static int files_count;
+
+static const char *type_of(const char *name)
+{
+	static const struct { const char *end, *type; } types[] = {
+		{ ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
+		{ ".js", "text/javascript; charset=utf-8" }, { ".svg", "image/svg+xml" },
+	};
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot != NULL && i < PL_COUNT(types); i++)
+		if (strcmp(dot, types[i].end) == 0)
+			return types[i].type;
+	return NULL;
+}
+
+static void read_file(int dir, const char *name)
+{
+	struct www_file *f = &files[files_count];
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	unsigned char hash[32];
+	struct stat st;
+	char *body;
+
+	f->type = type_of(name);
+	if (fd < 0 || f->type == NULL || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	body = pl_new((size_t)st.st_size + 1);
+	if (read(fd, body, (size_t)st.st_size) == st.st_size) {
+		char *copy = pl_new(strlen(name) + 1);
+
+		memcpy(copy, name, strlen(name));
+		f->name = pl_str(copy);
+		f->body = pl_strn(body, (size_t)st.st_size);
+		pl_sha256(body, (size_t)st.st_size, hash);
+		f->etag[0] = '"';
+		pl_hex(hash, 8, f->etag + 1);
+		strcpy(f->etag + 17, "\"");
+		files_count++;
+	} else {
+		pl_free(body);
+	}
+	close(fd);
+}
+
+void www_load(const char *fallback)
+{
+	const char *path = getenv("PARLOUR_WWW_DIR");
+	DIR *dir = opendir(path != NULL ? path : fallback);
+	struct dirent *e;
+
+	files_count = 0;
+	if (dir == NULL) {
+		pl_log(PL_LOG_WARN, NULL, "no files for the chat page", "dir=%s", path != NULL ? path : fallback);
+		return;
+	}
+	while ((e = readdir(dir)) != NULL && files_count < FILES_MAX)
+		if (e->d_name[0] != '.')
+			read_file(dirfd(dir), e->d_name);
+	closedir(dir);
+}
+
+const struct www_file *www_find(struct pl_str name)
+{
+	for (int i = 0; i < files_count; i++)
+		if (pl_str_eq(files[i].name, name))
+			return &files[i];
+	return NULL;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Clients on sockets: identity, expiry, errors, closing.
+ */
+#include <stdio.h>
+
+#include "api/ws/ws_client.h"
+#include "api/ws/ws_user.h"
+#include "clock.h"
+
+#define FRAME_TIME_NS (10 * PL_NS_PER_S)
+#define LIMITED_EVERY_NS PL_NS_PER_S
+
+struct ws_server *ws_sockets;
+static struct ws_client *clients;
+
+struct ws_client *ws_client_hold(struct ws_client *client)
+{
+	client->holds++;
+	return client;
+}
+
+void ws_client_release(struct ws_client **client)
+{
+	struct ws_client *c = *client;
+
+	*client = NULL;
+	if (--c->holds > 0)
+		return;
+	pl_free(c->session);
+	pl_free(c->questions);
+	pl_free(c);
+}
+
+struct pl_task *ws_client_task(struct ws_client *client)
+{
+	struct pl_task *task = pl_task_new(pl_now_ns() + FRAME_TIME_NS);
+
+	task->who = client->who;
+	return task;
+}
+
+void ws_client_send(struct ws_client *client, const struct pl_buf *buf)
+{
+	if (client->conn != NULL)
+		(void)ws_send_text(client->conn, pl_buf_str(buf));
+}
+
+void ws_client_close(struct ws_client *client, enum pl_code code)
+{
+	const struct pl_err_info *info = pl_err_info(code);
+
+	if (client->conn != NULL)
+		ws_close(client->conn, info->ws_close != 0 ? info->ws_close : 1008, info->code);
+}
+
+void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	client->dialect->error(client, id, err);
+}
+
+bool ws_client_counts(struct ws_client *client, struct pl_str id)
+{
+	struct pl_err limited = { 0 };
+	int64_t now_ns = pl_now_ns();
+
+	if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, &limited))
+		return true;
+	if (now_ns - client->limited_ns >= LIMITED_EVERY_NS) {
+		client->limited_ns = now_ns;
+		ws_client_error(client, id, &limited);
+	}
+	return false;
+}
+
+void ws_client_refuse(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	if (ws_client_counts(client, id))
+		ws_client_error(client, id, err);
+}
+
+void ws_compat_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "type", "error");
+	pl_jw_kcstr(&w, "message", pl_err_text(err));
+	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
+static void on_expired(struct ws_conn *conn)
+{
+	ws_client_close(ws_conn_user(conn), PL_E_TOKEN_EXPIRED);
+}
+
+static void on_no_auth(struct ws_conn *conn)
+{
+	ws_client_close(ws_conn_user(conn), PL_E_AUTH_TIMEOUT);
+}
+
+void ws_client_wait_auth(struct ws_client *client)
+{
+	ws_timer(client->conn, pl_now_ns() + svc_config(client->svc)->s.ws_auth_timeout * PL_NS_PER_MS, on_no_auth);
+}
+
+void ws_client_login(struct ws_client *client, const struct auth_who *who)
+{
+	bool first = !client->authed;
+
+	auth_caller(who, &client->who);
+	client->authed = true;
+	client->expires_us = who->token.expires_s * PL_US_PER_S;
+	if (client->conn != NULL)
+		ws_timer(client->conn, pl_now_ns() + (client->expires_us - pl_wall_us()) * 1000, on_expired);
+	if (first)
+		client->dialect->ready(client, false);
+}
+
+void ws_revoked(int64_t login_id)
+{
+	for (struct ws_client *c = clients; c != NULL; c = c->next)
+		if (c->authed && c->who.login_id == login_id)
+			ws_client_close(c, PL_E_REVOKED);
+}
+
+void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
+{
+	char text[128];
+	int n = snprintf(text, sizeof(text), "{\"type\":\"%s\",\"topic\":\"user:me\",\"room_id\":%lld,\"seq\":%lld}",
+	    joined ? "joined" : "left", (long long)room_id, (long long)seq);
+
+	for (struct ws_client *c = clients; c != NULL; c = c->next) {
+		if (c->who.user_id != user_id)
+			continue;
+		if (c->listens_me)
+			(void)ws_send_text(c->conn, pl_strn(text, (size_t)n));
+		if (!joined && c->dialect == &ws_signaling_compat && c->room_id == room_id)
+			c->dialect->ended(c, room_id);
+		if (!joined)
+			ws_call_ended(c, room_id);
+	}
+}
+
+void ws_user(int64_t user_id, struct pl_str frame)
+{
+	for (struct ws_client *c = clients; c != NULL; c = c->next)
+		if (c->listens_me && c->who.user_id == user_id)
+			(void)ws_send_text(c->conn, frame);
+}
+
+/* ---- the token in an auth frame ---- */
+
+struct auth_frame {
+	struct ws_client *client;
+	struct pl_task *task;
+	struct auth_who who;
+	struct pl_str id;
+	void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
+};
+
+/* Its login session was ended while something else was asked on its behalf. */
+static bool is_ended(const struct ws_client *c, int64_t login_id)
+{
+	return login_id != 0 && shm_revoked(c->svc->shm, login_id, pl_wall_us() / PL_US_PER_S);
+}
+
+static void auth_end(struct auth_frame *a, const struct pl_err *err)
+{
+	struct pl_err other = { 0 };
+
+	if (err == NULL && a->client->authed && a->client->who.user_id != a->who.token.user_id) {
+		pl_err_set(&other, PL_E_UNAUTHORIZED, "This socket belongs to another user.");
+		err = &other;
+	}
+	if (err == NULL && is_ended(a->client, a->who.token.login_id)) {
+		pl_err_set(&other, PL_E_REVOKED, NULL);
+		err = &other;
+	}
+	if (err == NULL && a->client->conn != NULL)
+		ws_client_login(a->client, &a->who);
+	a->done(a->client, a->id, err);
+}
+
+static void auth_on_confirmed(void *arg, const bool *alive, const struct pl_err *err)
+{
+	struct auth_frame *a = arg;
+	struct ws_client *client = a->client;
+	struct pl_task *task = a->task;
+
+	auth_end(a, err);
+	ws_client_release(&client);
+	pl_task_release(&task);
+}
+
+void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_str token,
+    void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err), struct pl_str id)
+{
+	struct auth_frame *a = pl_alloc(task->pool, sizeof(*a));
+	struct pl_err err = { 0 };
+
+	*a = (struct auth_frame){ .client = client, .task = task, .id = id, .done = done };
+	if (client->dialect != &ws_native && !ws_client_counts(client, id))
+		return;		/* the native dialect counts every frame before it looks into it */
+	if (token.ptr == NULL)
+		pl_err_set(&err, PL_E_UNAUTHORIZED, NULL);
+	else if (auth_check(client->svc, svc_config(client->svc), token, &a->who, &err) && a->who.ask) {
+		ws_client_hold(client);
+		pl_task_hold(task);
+		auth_confirm(client->svc, task, &a->who, auth_on_confirmed, a);
+		return;
+	}
+	auth_end(a, err.code != PL_E_OK ? &err : NULL);
+}
+
+static void compat_auth_done(struct ws_client *client, struct pl_str id, const struct pl_err *err)
+{
+	/* a good token is answered by nothing, a bad one by 4401 */
+	if (err != NULL)
+		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
+}
+
+void ws_compat_auth(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+{
+	ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), compat_auth_done, PL_STR_NONE);
+}
+
+/* ---- the socket ---- */
+
+static void on_opened(struct ws_conn *conn)
+{
+	struct ws_client *c = ws_conn_user(conn);
+
+	c->conn = conn;
+	c->next = clients;
+	if (clients != NULL)
+		clients->prev = c;
+	clients = c;
+	memcpy(c->who.addr, ws_conn_addr(conn), strnlen(ws_conn_addr(conn), sizeof(c->who.addr) - 1) + 1);
+	if (is_ended(c, c->who.login_id)) {
+		ws_client_close(c, PL_E_REVOKED);
+	} else if (c->authed) {
+		ws_timer(conn, pl_now_ns() + (c->expires_us - pl_wall_us()) * 1000, on_expired);
+		c->dialect->ready(c, true);
+	} else if (c->dialect->anonymous != NULL && svc_anonymous(svc_config(c->svc), c->dialect->anonymous)) {
+		c->dialect->ready(c, true);
+	} else if (c->dialect->guest == NULL || !c->dialect->guest(c)) {
+		ws_client_wait_auth(c);
+	}
+}
+
+static void on_message(struct ws_conn *conn, struct pl_str text)
+{
+	struct ws_client *c = ws_client_hold(ws_conn_user(conn));
+	struct pl_task *task = ws_client_task(c);
+	struct pl_err err = { 0 };
+	/* the socket's buffer is used again at once; the frame's work may go on for a while */
+	const struct pl_jval *frame = pl_json_parse(task->pool, pl_str_dup(task->pool, text), &err);
+
+	if (frame != NULL && frame->type == PL_J_OBJECT) {
+		c->dialect->frame(c, task, frame);
+	} else {
+		pl_err_set(&err, PL_E_BAD_FRAME, NULL);
+		ws_client_refuse(c, PL_STR_NONE, &err);
+	}
+	pl_task_release(&task);
+	ws_client_release(&c);
+}
+
+static void on_closed(struct ws_conn *conn, int code)
+{
+	struct ws_client *c = ws_conn_user(conn);
+
+	c->conn = NULL;
+	ws_subs_drop_all(c);
+	if (c->dialect->closed != NULL)
+		c->dialect->closed(c);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		clients = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	ws_client_release(&c);
+}
+
+static void on_drained(struct ws_conn *conn)
+{
+	struct ws_client *c = ws_conn_user(conn);
+
+	ws_subs_resume(c);
+	if (c->dialect->drained != NULL)
+		c->dialect->drained(c);
+}
+
+static const struct ws_ops client_ops = { .opened = on_opened, .message = on_message, .closed = on_closed,
+	.drained = on_drained };
+
+/* ---- the handshake ---- */
+
+struct opening { struct call *call; const struct ws_dialect *dialect; int64_t room_id; const char *subprotocol; };
+
+static void take_over(struct opening *o)
+{
+	struct call *call = o->call;
+	struct ws_client *c = pl_new(sizeof(*c));
+
+	c->svc = call->svc;
+	c->holds = 1;
+	c->dialect = o->dialect;
+	c->room_id = o->room_id;
+	if (call->who.token.user_id != 0) {
+		auth_caller(&call->who, &c->who);
+		c->authed = true;
+		c->expires_us = call->who.token.expires_s * PL_US_PER_S;
+	}
+	memcpy(c->who.addr, call->req->task->who.addr, sizeof(c->who.addr));
+	if (is_ended(c, c->who.login_id)) {
+		call_fail_code(call, PL_E_REVOKED);
+		ws_client_release(&c);
+		return;
+	}
+	if (c->dialect->made != NULL)
+		c->dialect->made(c, call);
+	if (!ws_accept(ws_sockets, call->req, &client_ops, o->subprotocol, c))
+		ws_client_release(&c);
+}
+
+static void open_on_confirmed(void *arg, const bool *alive, const struct pl_err *err)
+{
+	struct opening *o = arg;
+
+	if (err != NULL)
+		call_fail(o->call, err);
+	else
+		take_over(o);
+}
+
+/* The token that a handshake may carry: "bearer.TOKEN" among the subprotocols, a ticket, or ?token= if allowed. */
+static bool handshake_token(struct opening *o, struct pl_str bearer, struct pl_err *err)
+{
+	struct call *call = o->call;
+	const struct config *config = call->req->config;
+	bool bad = false;
+	struct pl_str ticket = req_query(call->req, "ticket", &bad);
+	struct pl_str token = config->s.ws_query_token ? req_query(call->req, "token", &bad) : PL_STR_NONE;
+
+	if (call->who.token.user_id != 0)
+		return true; /* the Authorization header was checked already */
+	if (bearer.ptr != NULL)
+		return auth_check(call->svc, config, bearer, &call->who, err);
+	if (ticket.ptr != NULL)
+		return ticket_use(call->svc, config, ticket, &call->who, err);
+	if (token.ptr != NULL)
+		return auth_check(call->svc, config, token, &call->who, err);
+	return true;
+}
+
+void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id)
+{
+	struct pl_str offered = req_header(call->req, "Sec-WebSocket-Protocol"), part, bearer = PL_STR_NONE;
+	struct opening *o = pl_alloc(call->req->task->pool, sizeof(*o));
+	struct pl_err err = { 0 };
+	bool native = false;
+
+	*o = (struct opening){ .call = call, .dialect = dialect, .room_id = room_id };
+	while (offered.ptr != NULL && pl_str_cut(&offered, ',', &part)) {
+		part = pl_str_trim(part);
+		if (pl_str_is(part, "parlour.v1"))
+			native = true;
+		else if (pl_str_starts(part, "bearer."))
+			bearer = pl_strn(part.ptr + 7, part.len - 7);
+	}
+	if (native) {
+		o->subprotocol = "parlour.v1";
+		o->dialect = &ws_native;
+	} else if (bearer.ptr != NULL) {
+		/* a browser insists on getting back one of those it offered */
+		o->subprotocol = pl_sprintf(call->req->task->pool, "bearer.%.*s", PL_FMT(bearer));
+	}
+	if (!handshake_token(o, bearer, &err)) {
+		call_fail(call, &err);
+	} else if (call->who.ask) {
+		req_defer(call->req);
+		auth_confirm(call->svc, call->req->task, &call->who, open_on_confirmed, o);
+	} else {
+		take_over(o);
+	}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /ws/echo: every message back to its sender, for conformance tests; off unless `ws_echo` is set.
+ */
+#include "api/ws/ws_client.h"
+
+static void echo_opened(struct ws_conn *conn)
+{
+}
+
+static void echo_message(struct ws_conn *conn, struct pl_str text)
+{
+	(void)ws_send_text(conn, text);
+}
+
+static void echo_closed(struct ws_conn *conn, int code)
+{
+}
+
+static const struct ws_ops echo_ops = { .opened = echo_opened, .message = echo_message, .closed = echo_closed };
+
+void ws_open_echo(struct call *call)
+{
+	if (!call->req->config->s.ws_echo)
+		call_fail_code(call, PL_E_NO_ROUTE);
+	else
+		(void)!ws_accept(ws_sockets, call->req, &echo_ops, NULL, NULL);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Figures that change, for sockets: {"type","data","timestamp"} at once and then when the data changed, looked at every
+ * 5 (metrics) or 10 s (sessions); where nothing changed, {"type":"heartbeat","timestamp"}. Native sockets also get
+ * "topic".
+ *
+ * A feed lives from ws_feed_open() to ws_feed_close(), at the latest to the end of its socket.
+ */
+#include <event2/event.h>
+
+#include "api/usage_shape.h"
+#include "api/ws/ws_native.h"
+#include "clock.h"
+#include "svc/usage/memo.h"
+
+#define SESSIONS_SHOWN 20
+
+struct ws_feed {
+	struct ws_client *client;
+	enum ws_feed_kind kind;
+	struct event *timer;
+	struct pl_buf last;		/* data of the newest frame */
+	bool asking;
+};
+
+static const struct { const char *word; int every_s; } kinds[WS_FEEDS] = {
+	[WS_FEED_METRICS] = { "metrics", 5 },
+	[WS_FEED_SESSIONS] = { "sessions", 10 },
+};
+
+/* One look at the data. */
+struct look { struct ws_client *client; struct pl_task *task; enum ws_feed_kind kind; struct pl_str key;
+    struct usage_filter filter; };
+
+const char *ws_feed_word(enum ws_feed_kind kind)
+{
+	return kinds[kind].word;
+}
+
+bool ws_feed_may(const struct ws_client *client, enum ws_feed_kind kind)
+{
+	return client->authed || svc_anonymous(svc_config(client->svc), kinds[kind].word);
+}
+
+static void send_data(const struct look *look, const char *type, struct pl_str data)
+{
+	struct pl_buf buf = PL_BUF(look->task->pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "type", type);
+	if (look->client->dialect == &ws_native)
+		pl_jw_kcstr(&w, "topic", kinds[look->kind].word);
+	if (data.ptr != NULL)
+		pl_jw_kraw(&w, "data", data);
+	pl_jw_ktime(&w, "timestamp", pl_wall_us());
+	pl_jw_end_object(&w);
+	ws_client_send(look->client, &buf);
+}
+
+/* The end of a look: data, or err. */
+static void look_end(struct look *look, struct pl_str data, const struct pl_err *err)
+{
+	struct ws_client *client = look->client;
+	struct pl_task *task = look->task;
+	struct ws_feed *feed = client->feeds[look->kind];
+
+	if (feed != NULL && client->conn != NULL) {
+		feed->asking = false;
+		if (err != NULL) {
+			ws_client_error(client, PL_STR_NONE, err);
+		} else if (pl_str_eq(pl_buf_str(&feed->last), data)) {
+			send_data(look, "heartbeat", PL_STR_NONE);
+		} else {
+			send_data(look, kinds[look->kind].word, data);
+			pl_buf_reset(&feed->last);
+			pl_buf_addstr(&feed->last, data);
+		}
+	}
+	ws_client_release(&client);
+	pl_task_release(&task);
+}
+
+static void on_kpis(void *arg, const struct usage_kpis *kpis, const struct pl_err *err)
+{
+	struct look *look = arg;
+
+	look_end(look, err == NULL ? usage_kpis_json(look->task->pool, kpis, 0) : PL_STR_NONE, err);
+}
+
+static void on_sessions(void *arg, const struct usage_session_list *list, const struct pl_err *err)
+{
+	struct look *look = arg;
+	struct pl_str data = PL_STR_NONE;
+
+	if (err == NULL) {
+		data = usage_sessions_json(look->task->pool, list);
+		memo_keep(look->client->svc->memo, look->key, data);
+	}
+	look_end(look, data, err);
+}
+
+static void look_at_metrics(struct look *look)
+{
+	struct svc *svc = look->client->svc;
+	struct usage_kpis kpis;
+
+	if (usage_kpis_known(svc, look->key, &kpis))
+		on_kpis(look, &kpis, NULL);
+	else
+		usage_kpis_ask(svc, look->task, look->key, &look->filter, on_kpis, look);
+}
+
+static void look_at_sessions(struct look *look)
+{
+	struct svc *svc = look->client->svc;
+	struct pl_str kept = memo_find(svc->memo, look->key);
+
+	if (kept.ptr != NULL)
+		look_end(look, pl_str_dup(look->task->pool, kept), NULL);
+	else
+		repo_usage_recent(svc->db, look->task, look->filter.user_id, look->filter.hide, SESSIONS_SHOWN,
+		    on_sessions, look);
+}
+
+static void look_now(struct ws_feed *feed)
+{
+	struct ws_client *client = feed->client;
+	struct pl_task *task = ws_client_task(client);
+	struct look *look = pl_alloc(task->pool, sizeof(*look));
+	struct pl_err err = { 0 };
+	bool standing;
+
+	if (feed->asking) {	/* the one before is still on its way */
+		pl_task_release(&task);
+		return;
+	}
+	*look = (struct look){ .client = ws_client_hold(client), .task = task, .kind = feed->kind };
+	feed->asking = true;
+	if (!usage_scope(&client->who, &look->filter, &err) ||
+	    !usage_window(&look->filter, task->pool, SHAPE_NONE, SHAPE_NONE, SHAPE_NONE, &standing, &err)) {
+		look_end(look, PL_STR_NONE, &err);
+		return;
+	}
+	look->key = usage_key(task->pool, feed->kind == WS_FEED_METRICS ? "metrics" : "recent", &look->filter, true);
+	if (feed->kind == WS_FEED_METRICS)
+		look_at_metrics(look);
+	else
+		look_at_sessions(look);
+}
+
+static void arm(struct ws_feed *feed)
+{
+	struct timeval tv = { kinds[feed->kind].every_s, 0 };
+
+	PL_BUG(evtimer_add(feed->timer, &tv) != 0);
+}
+
+/* The setting does not name it any more, and nobody is logged in. */
+static void shut(struct ws_feed *feed)
+{
+	struct ws_client *client = feed->client;
+	enum ws_feed_kind kind = feed->kind;
+
+	if (client->dialect != &ws_native) {
+		ws_client_close(client, PL_E_UNAUTHORIZED);
+		return;
+	}
+	ws_feed_close(client, kind);
+	ws_native_unsubscribed(client, kinds[kind].word, PL_E_UNAUTHORIZED);
+	ws_client_wait_auth(client);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct ws_feed *feed = arg;
+
+	if (!ws_feed_may(feed->client, feed->kind)) {
+		shut(feed);
+		return;
+	}
+	arm(feed);
+	look_now(feed);
+}
+
+void ws_feed_open(struct ws_client *client, enum ws_feed_kind kind)
+{
+	struct ws_feed *feed = client->feeds[kind];
+
+	if (client->conn == NULL)
+		return;
+	if (feed == NULL) {
+		feed = client->feeds[kind] = pl_new(sizeof(*feed));
+		feed->client = client;
+		feed->kind = kind;
+		feed->timer = evtimer_new(client->svc->worker->base, on_timer, feed);
+		PL_BUG(feed->timer == NULL);
+		arm(feed);
+	}
+	if (!client->authed)
+		ws_timer(client->conn, 0, NULL);	/* whoever needs no token needs not hurry with one */
+	pl_buf_reset(&feed->last);
+	look_now(feed);
+}
+
+void ws_feed_again(struct ws_client *client)
+{
+	for (int kind = 0; kind < WS_FEEDS; kind++)
+		if (client->feeds[kind] != NULL)
+			look_now(client->feeds[kind]);
+}
+
+void ws_feed_close(struct ws_client *client, enum ws_feed_kind kind)
+{
+	struct ws_feed *feed = client->feeds[kind];
+
+	if (feed == NULL)
+		return;
+	event_free(feed->timer);
+	pl_buf_fini(&feed->last);
+	pl_free(feed);
+	client->feeds[kind] = NULL;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * /ws/{session_id}: the chatbot's socket. The server greets unasked; each {"message"} gets one answer, in order.
+ * Frames: parlour-ws(7), "Compatible sockets".
+ *
+ *   opened -> whose session is it? -> [wait for auth] -> open_session -> [session_make] -> greet -> next, one at a time
+ */
+#include "api/ws/ws_client.h"
+#include "clock.h"
+#include "leaf.h"
+#include "svc/session/session.h"
+#include "svc/session/session_live.h"
+
+#define WAITING_MAX 32
+#define KEY_MAX 64		/* characters */
+
+struct waiting { struct pl_task *task; struct pl_str message; struct waiting *next; };	/* in its task's pool */
+
+struct ws_session {
+	char key[4 * KEY_MAX + 1], id[PL_UUID_LEN + 1];	/* as in the path; the session's own once it is open */
+	char socket[PL_UUID_LEN + 1];			/* this socket's name in the database */
+	bool opening, open, busy;
+	bool made, used;				/* made for this socket; something was said */
+	struct waiting *waiting;
+};
+
+/* A step that outlives its frame: client and task are held. */
+struct step { struct ws_client *client; struct pl_task *task; struct pl_str message; struct session session; };
+
+static void next_message(struct ws_client *client);
+
+static struct step *step_new(struct ws_client *client, struct pl_task *task)
+{
+	struct step *step = pl_alloc(task->pool, sizeof(*step));
+
+	*step = (struct step){ .client = ws_client_hold(client), .task = pl_task_hold(task) };
+	return step;
+}
+
+static void step_end(struct step *step)
+{
+	struct ws_client *client = step->client;
+	struct pl_task *task = step->task;
+
+	ws_client_release(&client);
+	pl_task_release(&task);
+}
+
+static struct session_caller caller_of(const struct ws_client *client)
+{
+	return (struct session_caller){ .user_id = client->who.user_id, .guests = svc_config(client->svc)->s.guest };
+}
+
+static void send_message(struct ws_client *client, struct pl_str text, struct pl_str collected, bool complete,
+    const char *id)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "type", "message");
+	pl_jw_kstr(&w, "message", text);
+	pl_jw_kraw(&w, "data_collected", collected);
+	pl_jw_kbool(&w, "is_complete", complete);
+	if (id != NULL)
+		pl_jw_kcstr(&w, "session_id", id);
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
+/* ---- opening ---- */
+
+static void on_left(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct step *step = arg;
+
+	session_live_changed(step->client->svc, pl_str(step->client->session->id));
+	step_end(step);
+}
+
+/*
+ * A page that is loaded often must not use up its sessions: one in which nothing was said goes with its socket, a
+ * guest's does not count any more unless they come back.
+ */
+static void leave(struct ws_client *client)
+{
+	const struct ws_session *s = client->session;
+	struct pl_task *task;
+
+	if (!(s->made && !s->used) && client->who.user_id != 0)
+		return;
+	task = ws_client_task(client);
+	repo_session_leave(client->svc->db, task, pl_str(s->id), pl_str(s->socket), s->made && !s->used, on_left,
+	    step_new(client, task));
+	pl_task_release(&task);
+}
+
+static void greet(struct ws_client *client, struct pl_task *task, const struct session *session)
+{
+	struct ws_session *s = client->session;
+
+	s->open = true;
+	memcpy(s->id, session->id.ptr, PL_UUID_LEN);
+	if (client->conn == NULL) {
+		leave(client);
+		return;
+	}
+	send_message(client, session_greeting(svc_config(client->svc), task->pool, session),
+	    session_collected(task->pool, session), session->is_complete, s->id);
+	next_message(client);
+}
+
+static void open_failed(struct ws_client *client, const struct pl_err *err)
+{
+	ws_client_error(client, PL_STR_NONE, err);
+	ws_client_close(client, err->code);
+}
+
+static void on_made(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct step *step = arg;
+
+	step->client->session->made = err == NULL;
+	if (err != NULL)
+		open_failed(step->client, err);
+	else
+		greet(step->client, step->task, session);
+	step_end(step);
+}
+
+static void make(struct step *step)
+{
+	struct session_want any = { .any = true };
+
+	session_make(step->client->svc, svc_config(step->client->svc), step->task, &any, on_made, step);
+}
+
+static void on_entered(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct step *step = arg;
+
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {
+		make(step);
+		return;
+	}
+	if (err != NULL)
+		open_failed(step->client, err);
+	else
+		greet(step->client, step->task, &step->session);
+	step_end(step);
+}
+
+static void on_found(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct step *step = arg;
+
+	if (err == NULL && session->state == SESSION_OPEN && session->kind != SESSION_USAGE) {
+		step->session = *session;
+		repo_session_enter(step->client->svc->db, step->task, session->id,
+		    pl_str(step->client->session->socket), on_entered, step);
+	} else if (err == NULL || err->code == PL_E_NOT_FOUND) {
+		make(step);
+	} else {
+		open_failed(step->client, err);
+		step_end(step);
+	}
+}
+
+static void open_session(struct ws_client *client, struct pl_task *task)
+{
+	struct ws_session *s = client->session;
+
+	if (s->open || s->opening)
+		return;
+	s->opening = true;
+	/* an external id never opens a socket */
+	repo_session_get(client->svc->db, task, pl_uuid_ok(pl_str(s->key)) ? pl_str(s->key) : PL_STR("-"),
+	    caller_of(client), on_found, step_new(client, task));
+}
+
+static void session_ready(struct ws_client *client, bool by_handshake)
+{
+	struct pl_task *task = ws_client_task(client);
+
+	open_session(client, task);
+	pl_task_release(&task);
+}
+
+static void on_owned(void *arg, const bool *owned, const struct pl_err *err)
+{
+	struct step *step = arg;
+	struct ws_client *client = step->client;
+
+	if (client->conn != NULL && !client->authed) {
+		if (err != NULL)
+			open_failed(client, err);
+		else if (*owned)
+			ws_client_wait_auth(client); /* a user's: whoever has a token may still send it */
+		else
+			open_session(client, step->task);
+	}
+	step_end(step);
+}
+
+/* Nobody yet: a guest, where guests are let in. */
+static bool session_guest(struct ws_client *client)
+{
+	struct pl_task *task;
+
+	if (!svc_config(client->svc)->s.guest)
+		return false;
+	task = ws_client_task(client);
+	repo_session_owned(client->svc->db, task, pl_str(client->session->key), on_owned, step_new(client, task));
+	pl_task_release(&task);
+	return true;
+}
+
+/* ---- talking ---- */
+
+static void talk_over(struct step *step, const struct pl_err *err)
+{
+	struct ws_client *client = step->client;
+
+	if (err != NULL)
+		ws_client_error(client, PL_STR_NONE, err);
+	client->session->busy = false;
+	next_message(client);
+	step_end(step);
+}
+
+static void on_answer(void *arg, const struct session_reply *reply, const struct pl_err *err)
+{
+	struct step *step = arg;
+
+	if (err == NULL)
+		send_message(step->client, reply->text, reply->collected, reply->is_complete, NULL);
+	talk_over(step, err);
+}
+
+static void on_session(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct step *step = arg;
+
+	if (err != NULL)
+		talk_over(step, err);
+	else
+		session_talk(step->client->svc, svc_config(step->client->svc), step->task, session, step->message, NULL,
+		    on_answer, step);
+}
+
+/* Takes the next of the waiting messages, if there is one and none is being answered. */
+static void next_message(struct ws_client *client)
+{
+	struct ws_session *s = client->session;
+	struct waiting *w;
+
+	while (s->open && !s->busy && (w = s->waiting) != NULL) {
+		struct pl_task *task = w->task;
+		struct pl_err err = { 0 };
+		struct step *step;
+
+		s->waiting = w->next;
+		if (!limits_take(client->svc, svc_config(client->svc), LIMIT_ASK, &client->who, pl_str(s->id), NULL,
+		    &err)) {
+			ws_client_error(client, PL_STR_NONE, &err);
+		} else {
+			s->busy = s->used = true;
+			step = step_new(client, task);
+			step->message = w->message;
+			task->who = client->who;
+			task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S; /* it may have waited longer */
+			repo_session_get(client->svc->db, task, pl_str(s->id), caller_of(client), on_session, step);
+		}
+		pl_task_release(&task);
+	}
+}
+
+static bool enqueue(struct ws_client *client, struct pl_task *task, struct pl_str message)
+{
+	struct waiting **at = &client->session->waiting, *w = pl_alloc(task->pool, sizeof(*w));
+	int count = 0;
+
+	for (; *at != NULL; at = &(*at)->next)
+		count++;
+	if (count >= WAITING_MAX)
+		return false;
+	*w = (struct waiting){ .task = pl_task_hold(task), .message = message };
+	*at = w;
+	return true;
+}
+
+static void session_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+{
+	const struct config *config = svc_config(client->svc);
+	const struct pl_jval *type_value = pl_json_get(frame, "type");
+	struct pl_str type = pl_json_str(type_value), message = pl_json_str(pl_json_get(frame, "message"));
+	struct pl_err err = { 0 };
+
+	if (pl_str_is(type, "auth")) {
+		ws_compat_auth(client, task, frame);
+		return;
+	}
+	if (!client->authed && !config->s.guest)
+		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
+	else if (type_value != NULL && !pl_str_is(type, "message"))
+		pl_err_set(&err, PL_E_UNKNOWN_TYPE, NULL);
+	else if (message.ptr == NULL)
+		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"message\": \"text\"}.");
+	else if (pl_str_trim(message).len == 0)
+		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
+	else if ((int64_t)message.len > config->s.max_content)
+		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
+		    (long long)config->s.max_content);
+	else if (!enqueue(client, task, message))
+		pl_err_set(&err, PL_E_BUSY, NULL);
+	else {
+		next_message(client);
+		return;
+	}
+	ws_client_refuse(client, PL_STR_NONE, &err);
+}
+
+static void session_closed(struct ws_client *client)
+{
+	struct ws_session *s = client->session;
+	struct waiting *w;
+
+	while ((w = s->waiting) != NULL) {
+		struct pl_task *task = w->task;
+
+		s->waiting = w->next;
+		pl_task_release(&task);
+	}
+	if (s->open)
+		leave(client);
+}
+
+static void session_made(struct ws_client *client, const struct call *call)
+{
+	client->session = pl_new(sizeof(*client->session));
+	pl_uuid_make(client->session->socket);
+	memcpy(client->session->key, call->param[0].ptr, call->param[0].len);
+}
+
+static const struct ws_dialect ws_session = { .made = session_made, .guest = session_guest, .ready = session_ready,
+	.frame = session_frame, .error = ws_compat_error, .closed = session_closed };
+
+void ws_open_session(struct call *call)
+{
+	static const char *const reserved[] = { "chat", "signaling", "metrics", "sessions", "echo", "me" };
+	struct pl_str key = call->param[0];
+	bool good = key.len >= 1 && pl_utf8_ok(key.ptr, key.len) && pl_utf8_count(key.ptr, key.len) <= KEY_MAX;
+
+	for (size_t i = 0; i < PL_COUNT(reserved); i++)
+		good = good && !pl_str_is(key, reserved[i]);
+	if (good)
+		ws_open_client(call, &ws_session, 0);
+	else
+		call_fail_code(call, PL_E_NO_ROUTE);
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Topics session:UUID on native sockets: what is said in a session and what its form learns, for whoever may use it.
+ * Frames: parlour-ws(7).
+ *
+ *   ws_watch_open -> on_session -> subscribed -> on_log* -> state -> idle
+ *   word that it changed, its life may be over -> on_session -> on_log* -> state -> idle
+ *
+ * Every frame comes from what was read, so a socket sees the same whichever worker answered, and nothing twice.
+ */
+#include <event2/event.h>
+
+#include "api/ws/ws_native.h"
+#include "clock.h"
+#include "db/repo/repo_session_talk.h"
+#include "svc/session/session.h"
+#include "svc/session/session_live.h"
+
+#define WATCHES_MAX 100		/* of one socket */
+#define LOG_LIMIT 16		/* messages read at once, of up to 64 KiB each */
+#define WAITING_BYTES (64 << 10)	/* that may wait for the socket */
+#define RETRY_S 1
+
+struct ws_watch {
+	struct session_watcher watcher;
+	struct ws_client *client;
+	struct ws_watch *next;
+	struct reading *reading;	/* NULL: idle */
+	struct event *timer;		/* the end of its life; or another try */
+	struct pl_buf collected;	/* data_collected as it was told */
+	int64_t position;		/* seq of the newest message told */
+	bool complete, again;		/* again: it changed while it was read */
+	bool stalled;			/* the client knows that reading fails */
+};
+
+/* One pass over what is new; in the task's pool. */
+struct reading {
+	struct ws_watch *watch;		/* NULL: taken back */
+	struct ws_client *client;	/* held */
+	struct pl_task *task;
+	struct ws_frame *frame;		/* the subscription to answer; NULL: answered before */
+	int64_t since;
+	int state;
+	int64_t user_id, expires_us;
+	struct pl_str user_name, collected;
+	bool complete;
+	struct session_page log;	/* what was read last */
+	int next;			/* of its rows, to be sent next */
+	bool waiting;			/* for the socket to take what was sent */
+};
+
+static void watch_read(struct ws_watch *watch, struct ws_frame *frame, int64_t since);
+static void reading_end(struct reading *r);
+
+/* ---- frames ---- */
+
+static struct pl_jw topic_begin(struct pl_buf *buf, const char *type, const struct ws_watch *watch)
+{
+	struct pl_jw w = ws_frame_begin(buf, type, PL_STR_NONE);
+	char topic[PL_UUID_LEN + 16];
+
+	snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
+	pl_jw_kcstr(&w, "topic", topic);
+	return w;
+}
+
+/* false: the socket has no room for it; ws_watch_resume() will be called. */
+static bool topic_offer(const struct ws_watch *watch, struct pl_jw *w)
+{
+	struct ws_buf *buf;
+	bool taken;
+
+	pl_jw_end_object(w);
+	if (watch->client->conn == NULL)
+		return true;
+	buf = ws_buf_new(PL_WS_TEXT, pl_buf_str(w->buf));
+	taken = ws_offer(watch->client->conn, buf, WAITING_BYTES);
+	ws_buf_release(&buf);
+	return taken;
+}
+
+static void topic_send(const struct ws_watch *watch, struct pl_jw *w)
+{
+	pl_jw_end_object(w);
+	ws_client_send(watch->client, w->buf);
+}
+
+static void write_author(struct pl_jw *w, const struct reading *r, int author)
+{
+	pl_jw_key(w, "author");
+	pl_jw_object(w);
+	pl_jw_kcstr(w, "kind", author == SESSION_ASSISTANT ? "assistant" : r->user_id > 0 ? "user" : "guest");
+	if (author == SESSION_USER && r->user_id > 0) {
+		pl_jw_ki64(w, "id", r->user_id);
+		pl_jw_kstr(w, "name", r->user_name);
+	}
+	pl_jw_end_object(w);
+}
+
+static bool send_entry(const struct reading *r, const struct session_entry *entry)
+{
+	static const char *const states[] = { "done", "failed", "cancelled", "interrupted" };
+	struct pl_buf buf = PL_BUF(r->task->pool);
+	struct pl_jw w = topic_begin(&buf, entry->author == SESSION_ASSISTANT ? "answer" : "message", r->watch);
+
+	pl_jw_ki64(&w, "seq", entry->seq);
+	pl_jw_key(&w, "message");
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "session_id", r->watch->watcher.id);
+	pl_jw_ki64(&w, "seq", entry->seq);
+	write_author(&w, r, entry->author);
+	pl_jw_kstr(&w, "content", entry->content);
+	pl_jw_ktime(&w, "created_at", entry->created_us);
+	if (entry->author == SESSION_ASSISTANT) {
+		pl_jw_kcstr(&w, "state", states[entry->state]);
+		pl_jw_kstr(&w, "model", entry->model);
+		if (entry->citations.ptr != NULL)
+			pl_jw_kraw(&w, "citations", entry->citations);
+	}
+	pl_jw_end_object(&w);
+	return topic_offer(r->watch, &w);
+}
+
+static void send_collected(const struct reading *r, const char *type)
+{
+	struct pl_buf buf = PL_BUF(r->task->pool);
+	struct pl_jw w = topic_begin(&buf, type, r->watch);
+
+	pl_jw_kraw(&w, "data_collected", r->collected);
+	pl_jw_kbool(&w, "is_complete", r->complete);
+	topic_send(r->watch, &w);
+}
+
+static const char *state_word(int state)
+{
+	return state == SESSION_OPEN ? "open" : state == SESSION_ENDED ? "ended" : "expired";
+}
+
+static void send_end(const struct reading *r)
+{
+	struct pl_buf buf = PL_BUF(r->task->pool);
+	struct pl_jw w = topic_begin(&buf, "end", r->watch);
+
+	pl_jw_kcstr(&w, "state", state_word(r->state));
+	topic_send(r->watch, &w);
+}
+
+static void send_subscribed(const struct reading *r, const struct session *session, bool recovered)
+{
+	struct hub_subscribed head = { .seq = session->last_seq, .was_recovering = r->since >= 0,
+		.recovered = recovered };
+	struct pl_buf buf = PL_BUF(r->task->pool);
+	char topic[PL_UUID_LEN + 16];
+	struct pl_jw w;
+
+	snprintf(topic, sizeof(topic), "session:%s", r->watch->watcher.id);
+	w = ws_frame_subscribed(r->frame, &buf, topic, &head);
+	pl_jw_kcstr(&w, "state", state_word(r->state));
+	pl_jw_kraw(&w, "data_collected", r->collected);
+	pl_jw_kbool(&w, "is_complete", r->complete);
+	ws_frame_finish(r->frame, &w);
+}
+
+/* ---- life ---- */
+
+static void drop(struct ws_watch *watch)
+{
+	struct ws_watch **at = &watch->client->watches;
+	struct reading *r = watch->reading;
+
+	while (*at != watch)
+		at = &(*at)->next;
+	*at = watch->next;
+	if (r != NULL) {
+		r->watch = NULL;
+		if (r->waiting)
+			reading_end(r); /* no query will come back to end it */
+	}
+	session_live_remove(watch->client->svc->session_live, &watch->watcher);
+	shm_count(watch->client->svc->shm, SHM_M_subscriptions, -1);
+	event_free(watch->timer);
+	pl_buf_fini(&watch->collected);
+	pl_free(watch);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	watch_read(arg, NULL, -1);
+}
+
+static void on_changed(struct session_watcher *watcher)
+{
+	watch_read((struct ws_watch *)(void *)watcher, NULL, -1);
+}
+
+static void arm(struct ws_watch *watch, int64_t wait_us)
+{
+	struct timeval tv = { wait_us / PL_US_PER_S, wait_us % PL_US_PER_S };
+
+	PL_BUG(evtimer_add(watch->timer, &tv) != 0);
+}
+
+/* ---- reading ---- */
+
+static void reading_end(struct reading *r)
+{
+	struct ws_client *client = r->client;
+	struct pl_task *task = r->task;
+	struct ws_watch *watch = r->watch;
+
+	if (watch != NULL) {
+		watch->reading = NULL;
+		if (watch->again)
+			watch_read(watch, NULL, -1);
+	}
+	ws_client_release(&client);
+	pl_task_release(&task);
+}
+
+static void reading_failed(struct reading *r, const struct pl_err *err)
+{
+	struct ws_watch *watch = r->watch;
+	char topic[PL_UUID_LEN + 16];
+
+	if (watch != NULL && r->frame == NULL && pl_err_info(err->code)->temporary) {
+		watch->again = false;
+		arm(watch, RETRY_S * PL_US_PER_S);
+		snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
+		if (!watch->stalled)
+			ws_native_stalled(r->client, topic, err);
+		watch->stalled = true;
+	} else if (watch != NULL) {
+		snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
+		drop(watch);
+		if (r->frame != NULL)
+			ws_frame_fail(r->frame, err);
+		else
+			ws_native_unsubscribed(r->client, topic, err->code);
+	}
+	reading_end(r);
+}
+
+/* Messages are told; what else changed? */
+static void reading_state(struct reading *r)
+{
+	struct ws_watch *watch = r->watch;
+	int64_t left_us = r->expires_us - pl_wall_us();
+
+	if (!pl_str_eq(pl_buf_str(&watch->collected), r->collected))
+		send_collected(r, "data_collected");
+	pl_buf_reset(&watch->collected);
+	pl_buf_addstr(&watch->collected, r->collected);
+	if (r->complete && !watch->complete)
+		send_collected(r, "completion");
+	watch->complete = r->complete;
+	if (r->state != SESSION_OPEN) {
+		send_end(r);
+		drop(watch);
+	} else if (r->expires_us > 0) {
+		arm(watch, left_us > 0 ? left_us + PL_US_PER_S / 10 : PL_US_PER_S / 10);
+	}
+	reading_end(r);
+}
+
+/* Sends what was read as fast as the socket takes it, then reads on. */
+static void reading_send(struct reading *r)
+{
+	r->waiting = false;
+	for (; r->next < r->log.count; r->next++) {
+		const struct session_entry *entry = &r->log.rows[r->next];
+
+		if (!send_entry(r, entry)) {
+			r->waiting = true;
+			return;
+		}
+		r->watch->position = entry->seq;
+	}
+	if (!r->log.more) {
+		reading_state(r);
+	} else {
+		r->watch->again = true; /* with a task of its own, so that what was sent leaves memory */
+		reading_end(r);
+	}
+}
+
+static void on_log(void *arg, const struct session_page *log, const struct pl_err *err)
+{
+	struct reading *r = arg;
+
+	if (err != NULL) {
+		reading_failed(r, err);
+	} else if (r->watch == NULL) {
+		reading_end(r);
+	} else {
+		r->watch->stalled = false;
+		r->log = *log;
+		r->next = 0;
+		reading_send(r);
+	}
+}
+
+void ws_watch_resume(struct ws_client *client)
+{
+	for (struct ws_watch *watch = client->watches, *next; watch != NULL; watch = next) {
+		next = watch->next; /* its end may be among what is sent */
+		if (watch->reading != NULL && watch->reading->waiting)
+			reading_send(watch->reading);
+	}
+}
+
+/* Where the subscription begins. */
+static void answer(struct reading *r, const struct session *session)
+{
+	int64_t behind = session->last_seq - r->since;
+	bool recovered = r->since >= 0 && behind >= 0 && behind <= svc_config(r->client->svc)->s.recover_limit;
+
+	r->watch->position = recovered ? r->since : session->last_seq;
+	r->watch->complete = r->complete;
+	pl_buf_addstr(&r->watch->collected, r->collected);
+	send_subscribed(r, session, recovered);
+	r->frame = NULL;
+}
+
+static void on_session(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct reading *r = arg;
+	struct pl_err hidden = { 0 };
+
+	if (r->watch == NULL) {
+		reading_end(r);
+		return;
+	}
+	if (err == NULL && session->kind == SESSION_USAGE) {
+		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);	/* nobody speaks in it */
+		err = &hidden;
+	}
+	if (err != NULL) {
+		reading_failed(r, err);
+		return;
+	}
+	r->state = session->state;
+	r->user_id = session->user_id;
+	r->user_name = session->developer;
+	r->expires_us = session->expires_us;
+	r->complete = session->is_complete;
+	r->collected = session_collected(r->task->pool, session);
+	r->watch->stalled = false;
+	if (r->frame != NULL)
+		answer(r, session);
+	if (r->watch->position < session->last_seq)
+		repo_session_messages(r->client->svc->db, r->task, pl_str(r->watch->watcher.id), r->watch->position, 0,
+		    LOG_LIMIT, on_log, r);
+	else
+		reading_state(r);
+}
+
+static void watch_read(struct ws_watch *watch, struct ws_frame *frame, int64_t since)
+{
+	struct session_caller who = { .user_id = watch->client->who.user_id,
+		.guests = svc_config(watch->client->svc)->s.guest };
+	struct pl_task *task;
+	struct reading *r;
+
+	watch->again = watch->reading != NULL;
+	if (watch->again)
+		return;
+	task = frame != NULL ? pl_task_hold(frame->task) : ws_client_task(watch->client);
+	r = pl_alloc(task->pool, sizeof(*r));
+	*r = (struct reading){ .watch = watch, .client = ws_client_hold(watch->client), .task = task, .frame = frame,
+		.since = since };
+	watch->reading = r;
+	repo_session_get(watch->client->svc->db, task, pl_str(watch->watcher.id), who, on_session, r);
+}
+
+/* ---- topics ---- */
+
+static struct ws_watch *find(const struct ws_client *client, struct pl_str id)
+{
+	struct ws_watch *watch = client->watches;
+
+	while (watch != NULL && !pl_str_is(id, watch->watcher.id))
+		watch = watch->next;
+	return watch;
+}
+
+void ws_watch_open(struct ws_frame *f, struct pl_str id)
+{
+	struct ws_client *client = f->client;
+	struct ws_watch *watch;
+	int64_t since;
+	int count = 0;
+
+	if (!ws_frame_i64(f, "since", 0, -1, &since))
+		return;
+	ws_watch_close(client, id);
+	for (watch = client->watches; watch != NULL; watch = watch->next)
+		count++;
+	if (count >= WATCHES_MAX) {
+		ws_frame_fail_field(f, "topic", "is one too many: a socket may listen to 100 sessions");
+		return;
+	}
+	watch = pl_new(sizeof(*watch));
+	*watch = (struct ws_watch){ .watcher = { .changed = on_changed }, .client = client, .next = client->watches };
+	memcpy(watch->watcher.id, id.ptr, PL_UUID_LEN);
+	watch->timer = evtimer_new(client->svc->worker->base, on_timer, watch);
+	PL_BUG(watch->timer == NULL);
+	client->watches = watch;
+	shm_count(client->svc->shm, SHM_M_subscriptions, 1);
+	/* before it is read: what is said from now on comes as a word that it changed */
+	session_live_add(client->svc->session_live, &watch->watcher);
+	watch_read(watch, f, since);
+}
+
+/* Whoever asked for it and has no answer yet gets one. */
+void ws_watch_close(struct ws_client *client, struct pl_str id)
+{
+	struct ws_watch *watch = find(client, id);
+	struct reading *r = watch != NULL ? watch->reading : NULL;
+
+	if (r != NULL && r->frame != NULL) {
+		ws_frame_fail(r->frame, &(struct pl_err){ .code = PL_E_CANCELLED });
+		r->frame = NULL;
+	}
+	if (watch != NULL)
+		drop(watch);
+}
+
+void ws_watch_close_all(struct ws_client *client)
+{
+	while (client->watches != NULL)
+		drop(client->watches);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The server's side of our own connections: its processes are ended or interrupted by statements on another connection.
+ *
+ * Not by libpq's cancel requests, which connect and wait, and not by files of the server's machine.
+ */
+#ifndef DB_BACKEND_H
+#define DB_BACKEND_H
+
+#include "db/conn/pgcall.h"
+
+/* Ends process `pid`, if its application_name is still `name`: its connection was closed here. */
+void backend_end(struct db *db, int pid, const char *name);
+/*
+ * Of the processes `pids` that wait for a lock, cancels the statement of the one that began first. Until `finish`, no
+ * other statement may be sent to any of them: it could be the one that is canceled.
+ */
+void backend_cancel(struct db *db, const int64_t *pids, int count, pgcall_fn *finish, void *arg);
+/* A call made here: it must never wait behind what it is to end. */
+bool backend_is_call(const struct pgcall *call);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The connection's states: WAITING (a timer until the next attempt) -> CONNECTING -> SETUP (settings in flight) ->
+ * READY -> (lost) WAITING.
+ */
+#include "db/conn/pgconn.h"
+
+#include <unistd.h>
+
+#include "clock.h"
+#include "db/conn/backend.h"
+#include "db/db_int.h"
+#include "db/conn/pgerr.h"
+#include "db/conn/pgopen.h"
+#include "leaf.h"
+#include "log.h"
+
+enum {
+	RETRY_FIRST_MS = 20,
+	RETRY_MAX_MS = 1000,
+	CONNECT_TIMEOUT_S = 5
+};
+
+enum state { WAITING, CONNECTING, SETUP, READY };
+
+struct pgconn {
+	struct db *db;
+	const struct pgconn_ops *ops;
+	void *arg;
+	const char *label;
+	enum state state;
+	PGconn *pg;
+	struct event *ev_read, *ev_write, *ev_timer;	/* timer: next attempt, or the attempt's time limit */
+	struct event *ev_broken;	/* a send failed: lose it from the loop */
+	int fd;				/* that ev_read and ev_write are for */
+	int failures;			/* attempts in a row */
+	bool logged;			/* that it is away */
+	bool broken;			/* ev_broken is on its way */
+	bool lived;			/* was ready once */
+	bool write_on, in_results;
+	bool hurry;			/* connect without a pause: it was closed on purpose */
+	bool skip;			/* the next result belongs to a call whose preparation failed */
+	struct pgcall_list sent;
+	int sent_count, syncs;		/* in flight */
+	unsigned heard, heard_before;	/* times that anything came; at the last tick */
+	int quiet;			/* ticks since then */
+	bool prepared[S_COUNT];		/* sent, and not known to have failed */
+};
+
+static void connect_start(struct pgconn *conn);
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+
+static void break_soon(struct pgconn *conn)
+{
+	conn->broken = true;
+	event_active(conn->ev_broken, EV_TIMEOUT, 0);
+}
+
+static void timer(struct pgconn *conn, int64_t ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	event_add(conn->ev_timer, &tv);
+}
+
+static void events_drop(struct pgconn *conn)
+{
+	if (conn->ev_read != NULL)
+		event_free(conn->ev_read);
+	if (conn->ev_write != NULL)
+		event_free(conn->ev_write);
+	conn->ev_read = conn->ev_write = NULL;
+	conn->write_on = false;
+}
+
+/* Closes the socket; events first, since the changelist must not hold a dead number. */
+static void close_pg(struct pgconn *conn)
+{
+	events_drop(conn);
+	event_del(conn->ev_broken);
+	conn->broken = false;
+	if (conn->pg != NULL)
+		PQfinish(conn->pg);
+	conn->pg = NULL;
+}
+
+static void lose(struct pgconn *conn, const char *why)
+{
+	struct pgcall_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
+	bool was_ready = conn->state == READY;
+	int64_t wait_ms = RETRY_FIRST_MS;
+	char text[256];
+
+	pgerr_text(why, text);
+	if (was_ready) {
+		conn->failures = 0;
+		db_count(conn->db, SHM_M_db_conns, -1);
+	} else {
+		conn->failures++;
+		wait_ms = RETRY_FIRST_MS << (conn->failures < 6 ? conn->failures : 6);
+	}
+	if (wait_ms > RETRY_MAX_MS)
+		wait_ms = RETRY_MAX_MS;
+	wait_ms = conn->hurry ? 0 : wait_ms / 2 + pl_jitter((uint32_t)wait_ms);
+	conn->hurry = false;
+	if (!conn->logged && conn->failures > 0)
+		pl_log(PL_LOG_WARN, NULL, "database away", "connection=%s text=%s", conn->label, text);
+	else if (was_ready)
+		pl_log(PL_LOG_INFO, NULL, "database connection lost", "connection=%s text=%s", conn->label, text);
+	conn->logged = conn->failures > 0;
+	close_pg(conn);
+	conn->state = WAITING;
+	timer(conn, wait_ms);
+	TAILQ_CONCAT(&in_flight, &conn->sent, link);
+	conn->sent_count = conn->syncs = conn->quiet = 0;
+	conn->skip = false;
+	memset(conn->prepared, 0, sizeof(conn->prepared));
+	conn->ops->lost(conn->arg, was_ready, &in_flight);
+}
+
+static void flush(struct pgconn *conn)
+{
+	int left = PQflush(conn->pg);
+
+	if (left < 0) {
+		break_soon(conn);
+	} else if (left > 0 && !conn->write_on) {
+		event_add(conn->ev_write, NULL);
+		conn->write_on = true;
+	} else if (left == 0 && conn->write_on) {
+		event_del(conn->ev_write);
+		conn->write_on = false;
+	}
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	flush(arg);
+}
+
+static void on_broken(evutil_socket_t fd, short what, void *arg)
+{
+	struct pgconn *conn = arg;
+
+	if (conn->pg != NULL)
+		lose(conn, PQerrorMessage(conn->pg));
+}
+
+static void setup_start(struct pgconn *conn)
+{
+	conn->state = SETUP;
+	events_drop(conn);
+	conn->fd = PQsocket(conn->pg);
+	conn->ev_read = event_new(conn->db->base, conn->fd, EV_READ | EV_PERSIST, on_readable, conn);
+	conn->ev_write = event_new(conn->db->base, conn->fd, EV_WRITE | EV_PERSIST, on_writable, conn);
+	event_add(conn->ev_read, NULL);
+	if (!pgopen_setup(&conn->db->config->s, conn->pg))
+		lose(conn, PQerrorMessage(conn->pg));
+	else
+		flush(conn);
+}
+
+static void on_connecting(evutil_socket_t fd, short what, void *arg);
+
+/* libpq may use another socket from step to step (several hosts, TLS refused): a new event each time. */
+static void connect_wait(struct pgconn *conn, short what)
+{
+	events_drop(conn);
+	conn->ev_read = event_new(conn->db->base, PQsocket(conn->pg), what, on_connecting, conn);
+	event_add(conn->ev_read, NULL);
+}
+
+static void on_connecting(evutil_socket_t fd, short what, void *arg)
+{
+	struct pgconn *conn = arg;
+
+	events_drop(conn);	/* before libpq closes that socket */
+	switch (PQconnectPoll(conn->pg)) {
+	case PGRES_POLLING_READING:
+		connect_wait(conn, EV_READ);
+		break;
+	case PGRES_POLLING_WRITING:
+		connect_wait(conn, EV_WRITE);
+		break;
+	case PGRES_POLLING_OK:
+		setup_start(conn);
+		break;
+	default:
+		lose(conn, PQerrorMessage(conn->pg));
+	}
+}
+
+static void make_name(const struct pgconn *conn, char name[64])
+{
+	snprintf(name, 64, "parlourd/%s%d/%s", conn->db->clerk ? "clerk" : "w", conn->db->slot, conn->label);
+}
+
+static void connect_start(struct pgconn *conn)
+{
+	char name[64];
+
+	make_name(conn, name);
+	conn->state = CONNECTING;
+	timer(conn, CONNECT_TIMEOUT_S * 1000);
+	conn->pg = pgopen_start(&conn->db->config->s, name);
+	if (PQstatus(conn->pg) == CONNECTION_BAD)
+		lose(conn, PQerrorMessage(conn->pg));
+	else
+		connect_wait(conn, EV_WRITE);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct pgconn *conn = arg;
+
+	if (conn->state == WAITING)
+		connect_start(conn);
+	else if (conn->state != READY)
+		lose(conn, "no answer in time");
+}
+
+static void setup_done(struct pgconn *conn)
+{
+	conn->state = READY;
+	event_del(conn->ev_timer);
+	db_count(conn->db, SHM_M_db_conns, 1);
+	if (conn->lived)
+		db_count(conn->db, SHM_M_db_reconnects, 1);
+	conn->lived = true;
+	if (conn->logged)
+		pl_log(PL_LOG_INFO, NULL, "database back", "connection=%s", conn->label);
+	conn->logged = false;
+	conn->failures = 0;
+	conn->ops->ready(conn->arg);
+}
+
+/* One result of the setup group. false: it failed and the connection was closed. */
+static bool setup_result(struct pgconn *conn, PGresult *res)
+{
+	ExecStatusType status = PQresultStatus(res);
+
+	if (status == PGRES_PIPELINE_SYNC) {
+		PQclear(res);
+		setup_done(conn);
+	} else if (status == PGRES_FATAL_ERROR) {
+		lose(conn, PQresultErrorMessage(res));
+		PQclear(res);
+		return false;
+	} else {
+		PQclear(res);
+	}
+	return conn->state != WAITING;
+}
+
+static void one_result(struct pgconn *conn, PGresult *res)
+{
+	struct pgcall *call = NULL;
+
+	if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
+		PQclear(res);
+		conn->syncs--;
+		conn->ops->synced(conn->arg);
+		return;
+	}
+	if (conn->skip) {
+		PQclear(res);
+		conn->skip = false;
+		return;
+	}
+	if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
+		const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+		if (pgerr_kind(sqlstate) == PGERR_LOST) {	/* outcome unknown: the loss will say so */
+			PQclear(res);
+			break_soon(conn);
+			return;
+		}
+	}
+	call = TAILQ_FIRST(&conn->sent);
+	if (call != NULL && call->preparing) {
+		call->preparing = false;
+		if (PQresultStatus(res) == PGRES_COMMAND_OK) {
+			PQclear(res);
+			return;		/* the call's own result follows */
+		}
+		conn->prepared[STMT_ID(call->stmt)] = false;
+		conn->skip = true;	/* and says no more than this one */
+	}
+	if (call != NULL) {
+		TAILQ_REMOVE(&conn->sent, call, link);
+		conn->sent_count--;
+	}
+	if (!conn->ops->result(conn->arg, call, res))
+		PQclear(res);
+}
+
+/* NULL ends one statement's results; two in a row: nothing more for now. */
+static void read_results(struct pgconn *conn)
+{
+	PGconn *pg = conn->pg;
+	bool last_null = false;
+
+	while (conn->pg == pg && conn->state >= SETUP && !conn->broken && !PQisBusy(pg)) {
+		PGresult *res = PQgetResult(pg);
+
+		if (res == NULL) {
+			if (last_null)
+				break;
+			last_null = true;
+			continue;
+		}
+		last_null = false;
+		if (conn->state == SETUP) {
+			if (!setup_result(conn, res))
+				return;
+		} else {
+			one_result(conn, res);
+		}
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct pgconn *conn = arg;
+	bool good = PQconsumeInput(conn->pg) == 1;
+
+	conn->heard++;
+	conn->in_results = true;
+	read_results(conn);	/* what came before a loss still counts */
+	conn->in_results = false;
+	if (conn->pg == NULL)
+		return;
+	if (!good || PQstatus(conn->pg) == CONNECTION_BAD)
+		lose(conn, PQerrorMessage(conn->pg));
+	else
+		flush(conn);
+}
+
+struct pgconn *pgconn_new(struct db *db, const char *label, const struct pgconn_ops *ops, void *arg)
+{
+	struct pgconn *conn = pl_new(sizeof(*conn));
+
+	*conn = (struct pgconn){ .db = db, .ops = ops, .arg = arg, .label = label, .fd = -1 };
+	TAILQ_INIT(&conn->sent);
+	conn->ev_timer = evtimer_new(db->base, on_timer, conn);
+	conn->ev_broken = evtimer_new(db->base, on_broken, conn);
+	conn->state = WAITING;
+	timer(conn, 0);		/* not from here: the owner is not complete yet */
+	return conn;
+}
+
+void pgconn_free(struct pgconn **connp, struct pgcall_list *in_flight)
+{
+	struct pgconn *conn = *connp;
+
+	*connp = NULL;
+	PL_BUG(conn->in_results);
+	if (conn->state == READY)
+		db_count(conn->db, SHM_M_db_conns, -1);
+	close_pg(conn);
+	event_free(conn->ev_timer);
+	event_free(conn->ev_broken);
+	TAILQ_CONCAT(in_flight, &conn->sent, link);
+	pl_free(conn);
+}
+
+bool pgconn_ready(const struct pgconn *conn)
+{
+	return conn->state == READY && !conn->broken;
+}
+
+bool pgconn_away(const struct pgconn *conn)
+{
+	return conn->failures > 0;
+}
+
+static void silence_begins(struct pgconn *conn)
+{
+	conn->quiet = 0;
+	conn->heard_before = conn->heard - 1;	/* the next tick is not a whole one */
+}
+
+bool pgconn_send(struct pgconn *conn, struct pgcall *call)
+{
+	static const int formats[PGCALL_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	const struct stmt *stmt = call->stmt;
+	bool *prepared = &conn->prepared[STMT_ID(stmt)];
+
+	PL_BUG(conn->state != READY);
+	call->preparing = !*prepared;
+	if ((!*prepared && PQsendPrepare(conn->pg, stmt->name, stmt->sql, 0, NULL) != 1) ||
+	    PQsendQueryPrepared(conn->pg, stmt->name, call->count, call->values, call->lengths, formats, 1) != 1) {
+		break_soon(conn);
+		return false;
+	}
+	*prepared = true;
+	if (conn->sent_count == 0 && conn->syncs == 0)
+		silence_begins(conn);
+	db_count(conn->db, SHM_M_db_queries, 1);
+	call->sent = true;
+	call->queue = NULL;
+	TAILQ_INSERT_TAIL(&conn->sent, call, link);
+	conn->sent_count++;
+	return true;
+}
+
+void pgconn_sync(struct pgconn *conn)
+{
+	if (!pgconn_ready(conn))
+		return;
+	if (PQpipelineSync(conn->pg) != 1) {
+		break_soon(conn);
+		return;
+	}
+	conn->syncs++;
+	flush(conn);
+}
+
+int pgconn_in_flight(const struct pgconn *conn)
+{
+	return conn->sent_count;
+}
+
+/* The server's side may be stopped and hold locks: it is told to end as soon as it goes on. */
+static void give_up(struct pgconn *conn, const char *why)
+{
+	struct db *db = conn->db;
+	int pid = pgconn_pid(conn);
+	char name[64];
+
+	make_name(conn, name);
+	lose(conn, why);
+	if (pid != 0)
+		backend_end(db, pid, name);
+}
+
+void pgconn_tick(struct pgconn *conn)
+{
+	int64_t limit_ms = pgopen_answer_ms(&conn->db->config->s);
+
+	if (!pgconn_ready(conn) || (conn->sent_count == 0 && conn->syncs == 0)) {
+		conn->quiet = 0;
+		return;
+	}
+	if (conn->heard != conn->heard_before) {
+		conn->heard_before = conn->heard;
+		conn->quiet = 0;
+		return;
+	}
+	conn->quiet++;
+	if ((int64_t)conn->quiet * DB_SWEEP_MS < limit_ms)
+		return;
+	pl_log(PL_LOG_WARN, NULL, "database does not answer", "connection=%s backend=%d after_ms=%lld", conn->label,
+	    pgconn_pid(conn), (long long)limit_ms);
+	give_up(conn, "no answer");
+}
+
+int pgconn_silent_ms(const struct pgconn *conn)
+{
+	return conn->quiet * DB_SWEEP_MS;
+}
+
+int pgconn_pid(const struct pgconn *conn)
+{
+	return conn->pg != NULL ? PQbackendPID(conn->pg) : 0;
+}
+
+void pgconn_take(struct pgconn *conn, struct pgcall_list *calls)
+{
+	struct pgcall *call = TAILQ_FIRST(&conn->sent), *next, *ghost;
+
+	for (; call != NULL; call = next) {
+		next = TAILQ_NEXT(call, link);
+		if (call->finished)
+			continue;
+		ghost = pgcall_ghost(call);
+		TAILQ_INSERT_BEFORE(call, ghost, link);
+		TAILQ_REMOVE(&conn->sent, call, link);
+		call->sent = call->preparing = false;
+		TAILQ_INSERT_TAIL(calls, call, link);
+	}
+}
+
+void pgconn_renew(struct pgconn *conn, const char *why)
+{
+	PL_BUG(conn->state != READY);
+	conn->hurry = true;
+	give_up(conn, why);
+}

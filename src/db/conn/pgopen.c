@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Parameters for PQconnectStartParams() and the first statement of each connection.
+ */
+#include "db/conn/pgopen.h"
+
+#include <stdio.h>
+
+#include "err.h"
+
+static void ignore_notice(void *arg, const PGresult *res)
+{
+}
+
+int64_t pgopen_answer_ms(const struct settings *s)
+{
+	return s->db_statement_timeout + s->db_answer_timeout;
+}
+
+/* What stands before dbname is a default that the operator's string may change; what stands behind it is not. */
+PGconn *pgopen_start(const struct settings *s, const char *name)
+{
+	char unheard[24];
+	const char *keys[] = { "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+		"dbname", "application_name", "client_encoding", NULL };
+	const char *values[] = { unheard, "30", "10", "3", s->db, name, "UTF8", NULL };
+	PGconn *pg;
+
+	snprintf(unheard, sizeof(unheard), "%lld", (long long)pgopen_answer_ms(s));
+	pg = PQconnectStartParams(keys, values, 1);
+	PL_BUG(pg == NULL);
+	PQsetNoticeReceiver(pg, ignore_notice, NULL);
+	return pg;
+}
+
+/* Generic plans: PostgreSQL's own choice plans room_append()'s statement anew at each call, 1.0 ms instead of 0.3. */
+bool pgopen_setup(const struct settings *s, PGconn *pg)
+{
+	char statement[24], lock[24];
+	const char *values[] = { statement, lock };
+
+	snprintf(statement, sizeof(statement), "%lld", (long long)s->db_statement_timeout);
+	snprintf(lock, sizeof(lock), "%lld", (long long)s->db_lock_timeout);
+	return PQsetnonblocking(pg, 1) == 0 && PQenterPipelineMode(pg) == 1 &&
+	    PQsendQueryParams(pg,
+		"SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), "
+		"set_config('client_min_messages', 'warning', false), set_config("
+		"'plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)",
+		2, NULL, values, NULL, NULL, 0) == 1 && PQpipelineSync(pg) == 1;
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * start -> waiting -> a free connection (or a new one within the budget) -> result kept -> Sync -> caller.
+ */
+#include "db/conn/pgplain.h"
+
+#include "clock.h"
+#include "db/conn/backend.h"
+#include "db/db_int.h"
+#include "db/conn/pgconn.h"
+#include "db/conn/pgerr.h"
+#include "db/repo/repo_idem.h"
+
+enum { IDLE_CLOSE_S = 60 };
+
+struct slot {
+	struct pgplain *plain;
+	struct pgconn *conn;	/* NULL: not open */
+	struct pgcall *call;	/* until its Sync; it may also be in the connection's list */
+	struct pgcall *work;	/* went before it, when it does the work of an Idempotency-Key */
+	PGresult *res;		/* what will be told after the Sync */
+	int64_t used_ns;
+	bool slow;		/* the call's statement is slow, or the call turned out to be */
+	bool hold;		/* what runs may be canceled at any moment: nothing new is sent */
+};
+
+struct pgplain {
+	struct db *db;
+	struct pgcall_list waiting;
+	struct pgcall_list slow[S_COUNT];	/* waiting too, if the statement is slow: db_slow() */
+	int budget;
+	bool away, canceling;
+	int64_t away_until_ns;
+	struct slot slots[];
+};
+
+static const struct pgconn_ops ops;
+
+static void enqueue(struct pgplain *plain, struct pgcall *call, bool head)
+{
+	bool slow = db_slow(plain->db, call->stmt);
+	struct pgcall_list *queue = slow ? &plain->slow[STMT_ID(call->stmt)] : &plain->waiting;
+
+	call->sent = false;
+	call->queue = queue;
+	if (head)
+		TAILQ_INSERT_HEAD(queue, call, link);
+	else
+		TAILQ_INSERT_TAIL(queue, call, link);
+}
+
+static void wait_at_head(struct pgplain *plain, struct pgcall *call)
+{
+	enqueue(plain, call, true);
+}
+
+/* The first waiting call of a quick statement. What became slow while it waited changes its queue. */
+static struct pgcall *first_quick(struct pgplain *plain)
+{
+	struct pgcall *call;
+
+	while ((call = TAILQ_FIRST(&plain->waiting)) != NULL && db_slow(plain->db, call->stmt)) {
+		TAILQ_REMOVE(&plain->waiting, call, link);
+		enqueue(plain, call, false);
+	}
+	return call;
+}
+
+/* Slow calls under way, of one statement or (NULL) of all. */
+static int slow_running(const struct pgplain *plain, const struct stmt *stmt)
+{
+	int count = 0;
+
+	for (int i = 0; i < plain->budget; i++) {
+		const struct slot *slot = &plain->slots[i];
+
+		if (slot->call != NULL && slot->slow && (stmt == NULL || slot->call->stmt == stmt))
+			count++;
+	}
+	return count;
+}
+
+/*
+ * The slow call that may start now: all connections but one are for them, and half of these for one statement. First
+ * comes the statement with the fewest under way, so that one that was only once slow can show that it is quick.
+ */
+static struct pgcall *first_slow(const struct pgplain *plain)
+{
+	int room = plain->budget > 1 ? plain->budget - 1 : 1, fewest = (room + 1) / 2;
+	struct pgcall *best = NULL;
+
+	if (slow_running(plain, NULL) >= room)
+		return NULL;
+	for (int i = 0; i < S_COUNT; i++) {
+		struct pgcall *call = TAILQ_FIRST(&plain->slow[i]);
+		int count = call != NULL ? slow_running(plain, call->stmt) : 0;
+
+		if (call == NULL || count > fewest || (count == fewest && best == NULL))
+			continue;
+		if (count < fewest || call->started_ns < best->started_ns)
+			best = call;
+		fewest = count;
+	}
+	return best;
+}
+
+/* The oldest call that may start, taken out of its queue. NULL: none. */
+static struct pgcall *take_next(struct pgplain *plain)
+{
+	struct pgcall *call = first_quick(plain), *slow = first_slow(plain);
+
+	if (slow != NULL && (call == NULL || slow->started_ns < call->started_ns))
+		call = slow;
+	if (call != NULL)
+		TAILQ_REMOVE(call->queue, call, link);
+	return call;
+}
+
+static void finish_free(struct pgcall *call, enum pl_code code)
+{
+	pgcall_fail(call, code, code == PL_E_DB_AWAY ? DB_RETRY_AFTER_S : 0);
+	pgcall_free(&call);
+}
+
+static void drop_work(struct slot *slot)
+{
+	if (slot->work != NULL)
+		pgcall_free(&slot->work);
+}
+
+/* The call, with its task's Idempotency-Key before it in the same transaction. */
+static bool send_call(struct slot *slot, struct pgcall *call)
+{
+	const struct pl_once *once = call->task != NULL && call->stmt->class != STMT_READ ? call->task->once : NULL;
+
+	if (once != NULL) {
+		slot->work = repo_idem_work(slot->plain->db, once);
+		if (!pgconn_send(slot->conn, slot->work)) {
+			drop_work(slot);
+			return false;
+		}
+	}
+	return pgconn_send(slot->conn, call);	/* a broken connection's loss frees `work` */
+}
+
+/* The next waiting call goes to this connection. */
+static void feed(struct slot *slot)
+{
+	struct pgplain *plain = slot->plain;
+	struct pgcall *call;
+
+	if (slot->conn == NULL || slot->call != NULL || slot->hold || !pgconn_ready(slot->conn))
+		return;
+	call = take_next(plain);
+	if (call == NULL)
+		return;
+	slot->slow = db_slow(plain->db, call->stmt);
+	slot->used_ns = pl_now_ns();
+	call->tries++;
+	if (!send_call(slot, call)) {
+		wait_at_head(plain, call);
+		return;
+	}
+	slot->call = call;
+	pgconn_sync(slot->conn);
+}
+
+/* Open another connection when more wait than will be served by those that are opening. */
+static void grow(struct pgplain *plain)
+{
+	struct slot *spare = NULL;
+	struct pgcall *call;
+	int opening = 0, waiting = first_slow(plain) != NULL ? 1 : 0;
+
+	for (int i = 0; i < plain->budget; i++) {
+		struct slot *slot = &plain->slots[i];
+
+		if (slot->conn == NULL)
+			spare = slot;
+		else if (!pgconn_ready(slot->conn))
+			opening++;
+	}
+	TAILQ_FOREACH(call, &plain->waiting, link) {
+		if (++waiting > opening)
+			break;
+	}
+	if (spare == NULL || waiting <= opening)
+		return;
+	spare->used_ns = pl_now_ns();
+	spare->conn = pgconn_new(plain->db, "plain", &ops, spare);
+}
+
+void pgplain_start(struct pgplain *plain, struct pgcall *call)
+{
+	if (plain->away && pl_now_ns() < plain->away_until_ns) {
+		pgcall_fail_later(call, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
+		return;
+	}
+	enqueue(plain, call, false);
+	for (int i = 0; i < plain->budget && call->queue != NULL; i++)
+		feed(&plain->slots[i]);
+	if (call->queue != NULL)
+		grow(plain);
+}
+
+static void on_ready(void *arg)
+{
+	struct slot *slot = arg;
+
+	slot->plain->away = false;
+	feed(slot);
+}
+
+static bool on_result(void *arg, struct pgcall *call, PGresult *res)
+{
+	struct slot *slot = arg;
+
+	if (slot->call == NULL || (call != NULL && call == slot->work && PQresultStatus(res) == PGRES_TUPLES_OK))
+		return false;
+	if (PQresultStatus(res) == PGRES_PIPELINE_ABORTED)
+		return false;	/* slot->res says why */
+	PQclear(slot->res);	/* a failed commit replaces the statement's own result */
+	slot->res = res;
+	return true;
+}
+
+static void on_synced(void *arg)
+{
+	struct slot *slot = arg;
+	struct pgcall *call = slot->call;
+	PGresult *res = slot->res;
+	ExecStatusType status = PQresultStatus(res);
+	bool slow = pgconn_silent_ms(slot->conn) >= DB_STUCK_MS;
+	struct pl_err err;
+
+	slot->call = NULL;
+	slot->res = NULL;
+	drop_work(slot);
+	if (call == NULL)
+		return;
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+		db_slow_set(slot->plain->db, call->stmt, slow);
+		pgcall_finish(call, res, NULL);
+		pgcall_free(&call);
+	} else {
+		db_count(slot->plain->db, SHM_M_db_errors, 1);
+		if (pgerr_of(res, call->stmt->name, call->task, &err) == PGERR_RETRY && call->tries < DB_TRIES_MAX &&
+		    !call->finished) {
+			wait_at_head(slot->plain, call);
+		} else {
+			pgcall_finish(call, NULL, &err);
+			pgcall_free(&call);
+		}
+	}
+	PQclear(res);
+	feed(slot);
+}
+
+/* The statement that was sent when the connection broke. */
+static void lost_call(struct pgplain *plain, struct pgcall *call)
+{
+	bool repeatable = call->stmt->class == STMT_SAFE || call->stmt->class == STMT_READ;
+
+	if (call->finished)
+		pgcall_free(&call);
+	else if (!repeatable)
+		finish_free(call, PL_E_WRITE_UNKNOWN);
+	else if (call->tries < DB_TRIES_MAX)
+		wait_at_head(plain, call);
+	else
+		finish_free(call, PL_E_DB_AWAY);
+}
+
+static bool any_ready(const struct pgplain *plain)
+{
+	for (int i = 0; i < plain->budget; i++) {
+		if (plain->slots[i].conn != NULL && pgconn_ready(plain->slots[i].conn))
+			return true;
+	}
+	return false;
+}
+
+static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
+{
+	struct slot *slot = arg;
+	struct pgplain *plain = slot->plain;
+	struct pgcall *call = slot->call;
+
+	TAILQ_INIT(in_flight);	/* at most slot->call and slot->work, which are ours anyway */
+	drop_work(slot);
+	PQclear(slot->res);
+	slot->res = NULL;
+	slot->call = NULL;
+	if (call != NULL)
+		lost_call(plain, call);
+	if (was_ready || any_ready(plain))
+		return;
+	plain->away = true;
+	plain->away_until_ns = pl_now_ns() + 200 * PL_NS_PER_MS;
+	for (int i = 0; i < S_COUNT; i++)
+		TAILQ_CONCAT(&plain->waiting, &plain->slow[i], link);
+	while ((call = TAILQ_FIRST(&plain->waiting)) != NULL) {
+		TAILQ_REMOVE(&plain->waiting, call, link);
+		finish_free(call, PL_E_DB_AWAY);
+	}
+}
+
+static const struct pgconn_ops ops = { .ready = on_ready, .result = on_result, .synced = on_synced, .lost = on_lost };
+
+struct pgplain *pgplain_new(struct db *db, int budget)
+{
+	struct pgplain *plain = pl_new(sizeof(*plain) + (size_t)budget * sizeof(plain->slots[0]));
+
+	*plain = (struct pgplain){ .db = db, .budget = budget };
+	TAILQ_INIT(&plain->waiting);
+	for (int i = 0; i < S_COUNT; i++)
+		TAILQ_INIT(&plain->slow[i]);
+	for (int i = 0; i < budget; i++)
+		plain->slots[i].plain = plain;
+	return plain;
+}
+
+void pgplain_free(struct pgplain **plainp, struct pgcall_list *calls)
+{
+	struct pgplain *plain = *plainp;
+
+	*plainp = NULL;
+	for (int i = 0; i < plain->budget; i++) {
+		struct slot *slot = &plain->slots[i];
+		struct pgcall_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
+
+		if (slot->conn != NULL)
+			pgconn_free(&slot->conn, &in_flight);
+		PQclear(slot->res);
+		drop_work(slot);
+		if (slot->call != NULL)
+			TAILQ_INSERT_TAIL(calls, slot->call, link);
+	}
+	TAILQ_CONCAT(calls, &plain->waiting, link);
+	for (int i = 0; i < S_COUNT; i++)
+		TAILQ_CONCAT(calls, &plain->slow[i], link);
+	pl_free(plain);
+}
+
+bool pgplain_up(const struct pgplain *plain)
+{
+	return !plain->away;
+}
+
+bool pgplain_idle(const struct pgplain *plain)
+{
+	for (int i = 0; i < plain->budget; i++) {
+		if (plain->slots[i].call != NULL)
+			return false;
+	}
+	for (int i = 0; i < S_COUNT; i++) {
+		if (!TAILQ_EMPTY(&plain->slow[i]))
+			return false;
+	}
+	return TAILQ_EMPTY(&plain->waiting);
+}
+
+void pgplain_trim(struct pgplain *plain)
+{
+	int64_t limit_ns = pl_now_ns() - IDLE_CLOSE_S * PL_NS_PER_S;
+
+	for (int i = 0; i < plain->budget; i++) {
+		struct slot *slot = &plain->slots[i];
+		struct pgcall_list none = TAILQ_HEAD_INITIALIZER(none);
+
+		if (slot->conn != NULL && slot->call == NULL && slot->used_ns < limit_ns)
+			pgconn_free(&slot->conn, &none);
+	}
+}
+
+/* The canceled statement's own result comes on its connection, as PGERR_LOCK. */
+static void on_canceled(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct pgplain *plain = call->db->plain;
+
+	if (plain == NULL)
+		return;
+	plain->canceling = false;
+	for (int i = 0; i < plain->budget; i++) {
+		plain->slots[i].hold = false;
+		feed(&plain->slots[i]);
+	}
+}
+
+/* All are stuck and a quick call waits. The clerk has no other connection to say it on: there lock_timeout ends it. */
+static void make_room(struct pgplain *plain)
+{
+	int64_t *pids;
+
+	if (plain->canceling || plain->db->read == NULL || plain->db->stopping || first_quick(plain) == NULL)
+		return;
+	for (int i = 0; i < plain->budget; i++) {
+		const struct slot *slot = &plain->slots[i];
+
+		if (slot->conn == NULL || slot->call == NULL || pgconn_silent_ms(slot->conn) < DB_STUCK_MS)
+			return;
+	}
+	pids = pl_new((size_t)plain->budget * sizeof(*pids));
+	for (int i = 0; i < plain->budget; i++) {
+		plain->slots[i].hold = true;
+		pids[i] = pgconn_pid(plain->slots[i].conn);
+	}
+	plain->canceling = true;
+	backend_cancel(plain->db, pids, plain->budget, on_canceled, NULL);
+	pl_free(pids);
+}
+
+void pgplain_sweep(struct pgplain *plain)
+{
+	for (int i = 0; i < plain->budget; i++) {
+		struct slot *slot = &plain->slots[i];
+
+		if (slot->conn == NULL)
+			continue;
+		db_tick(plain->db, slot->conn);
+		if (slot->call != NULL && pgconn_silent_ms(slot->conn) >= DB_STUCK_MS) {
+			slot->slow = true;
+			db_slow_set(plain->db, slot->call->stmt, true);
+		}
+	}
+	make_room(plain);
+}

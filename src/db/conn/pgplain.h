@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Plain connections, opened when they are needed and closed after 60 s without use: one statement at a time on each.
+ *
+ * One statement is one transaction; its caller is told after the commit. A connection lost meanwhile: harmless
+ * statements are repeated, others are PL_E_WRITE_UNKNOWN.
+ *
+ * Statements that wait for a lock must not take all connections from those that do not: slow ones (db_slow()) leave the
+ * last connection to the others, and half of the rest to other slow ones. While all connections are stuck and a quick
+ * call waits, the call that waits longest for a lock is canceled (PL_E_BUSY).
+ */
+#ifndef DB_PGPLAIN_H
+#define DB_PGPLAIN_H
+
+#include "db/conn/pgcall.h"
+
+struct pgplain;
+
+struct pgplain *pgplain_new(struct db *db, int budget);
+void pgplain_free(struct pgplain **plain, struct pgcall_list *calls);
+void pgplain_start(struct pgplain *plain, struct pgcall *call);
+/* The last attempt to connect did not fail. */
+bool pgplain_up(const struct pgplain *plain);
+/* Every DB_SWEEP_MS while anything waits. */
+void pgplain_sweep(struct pgplain *plain);
+bool pgplain_idle(const struct pgplain *plain);
+/* Closes what was idle for long; called by the sweep about once a second. */
+void pgplain_trim(struct pgplain *plain);
+
+#endif

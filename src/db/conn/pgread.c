@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * start -> (connection) -> result -> caller; aborted -> again; lost -> again, at most DB_TRIES_MAX times; stuck -> the
+ * plain connections.
+ */
+#include "db/conn/pgread.h"
+
+#include "db/conn/backend.h"
+#include "db/db_int.h"
+#include "db/conn/pgconn.h"
+#include "db/conn/pgerr.h"
+
+enum {
+	SYNC_AFTER = 16,
+	RENEW_TICKS = 250 / DB_SWEEP_MS	/* a stall of the disk is over by then, a lock usually is not */
+};
+
+struct pgread {
+	struct db *db;
+	struct pgconn *conn;
+	struct pgcall_list waiting;
+	int unsynced;
+	bool diverted;		/* reads go to the plain connections */
+	int diverted_ticks;
+};
+
+static void sync_now(struct pgread *read)
+{
+	read->unsynced = 0;
+	pgconn_sync(read->conn);
+}
+
+static void wait(struct pgread *read, struct pgcall *call)
+{
+	call->sent = false;
+	call->queue = &read->waiting;
+	TAILQ_INSERT_TAIL(&read->waiting, call, link);
+}
+
+static void send_call(struct pgread *read, struct pgcall *call)
+{
+	if (call->finished) {		/* nobody waits for it any more */
+		pgcall_free(&call);
+		return;
+	}
+	call->tries++;
+	if (!pgconn_ready(read->conn) || !pgconn_send(read->conn, call)) {
+		wait(read, call);
+		return;
+	}
+	if (read->unsynced++ == 0)
+		db_want_turn(read->db);
+	if (call->solo || read->unsynced >= SYNC_AFTER)
+		sync_now(read);
+}
+
+static void renew(struct pgread *read)
+{
+	pgconn_renew(read->conn, "reads waited for one that does not end");
+}
+
+void pgread_start(struct pgread *read, struct pgcall *call)
+{
+	bool plain = !backend_is_call(call) && (read->diverted || db_slow(read->db, call->stmt));
+
+	if (pgconn_away(read->conn)) {
+		pgcall_fail_later(call, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
+	} else if (plain) {
+		pgplain_start(read->db->plain, call);
+	} else if (pgconn_ready(read->conn) && !read->diverted) {
+		send_call(read, call);
+	} else {
+		wait(read, call);
+		if (pgconn_ready(read->conn))
+			renew(read);
+	}
+}
+
+void pgread_turn(struct pgread *read)
+{
+	if (read->unsynced > 0)
+		sync_now(read);
+}
+
+static void on_ready(void *arg)
+{
+	struct pgread *read = arg;
+	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct pgcall *call;
+
+	read->unsynced = 0;
+	read->diverted = false;
+	TAILQ_CONCAT(&calls, &read->waiting, link);
+	while ((call = TAILQ_FIRST(&calls)) != NULL) {
+		TAILQ_REMOVE(&calls, call, link);
+		send_call(read, call);
+	}
+	pgread_turn(read);
+}
+
+/* A group that did nothing wrong itself goes again, alone; one that never gets through is given up. */
+static void again(struct pgread *read, struct pgcall *call, const struct pl_err *err)
+{
+	if (call->tries < DB_TRIES_MAX) {
+		call->solo = true;
+		send_call(read, call);
+		return;
+	}
+	pgcall_finish(call, NULL, err);
+	pgcall_free(&call);
+}
+
+static bool on_result(void *arg, struct pgcall *call, PGresult *res)
+{
+	struct pgread *read = arg;
+	struct pl_err err;
+
+	if (call == NULL)
+		return false;
+	switch (PQresultStatus(res)) {
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		pgcall_finish(call, res, NULL);
+		pgcall_free(&call);
+		break;
+	case PGRES_PIPELINE_ABORTED:
+		pl_err_set(&err, PL_E_BUSY, NULL);
+		again(read, call, &err);
+		break;
+	default:
+		db_count(read->db, SHM_M_db_errors, 1);
+		if (pgerr_of(res, call->stmt->name, call->task, &err) == PGERR_RETRY) {
+			again(read, call, &err);
+		} else {
+			pgcall_finish(call, NULL, &err);
+			pgcall_free(&call);
+		}
+	}
+	return false;
+}
+
+/* Once the dropped results are in, nothing of what held it up is left. */
+static void on_synced(void *arg)
+{
+	struct pgread *read = arg;
+
+	if (pgconn_in_flight(read->conn) == 0)
+		read->diverted = false;
+}
+
+/* Who is at fault is not known here: the server keeps the results of one group until all of it is done. */
+static void divert(struct pgread *read)
+{
+	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct pgcall *call;
+	bool wanted = false;
+
+	read->diverted = true;
+	read->diverted_ticks = 0;
+	pgconn_take(read->conn, &calls);
+	while ((call = TAILQ_FIRST(&calls)) != NULL) {
+		TAILQ_REMOVE(&calls, call, link);
+		if (backend_is_call(call)) {
+			wait(read, call);
+			wanted = true;
+		} else {
+			pgplain_start(read->db->plain, call);
+		}
+	}
+	if (wanted)
+		renew(read);
+}
+
+void pgread_sweep(struct pgread *read)
+{
+	db_tick(read->db, read->conn);
+	if (!pgconn_ready(read->conn))
+		return;
+	if (!read->diverted) {
+		if (pgconn_silent_ms(read->conn) >= DB_STUCK_MS)
+			divert(read);
+	} else if (pgconn_in_flight(read->conn) == 0) {
+		read->diverted = false;
+	} else if (++read->diverted_ticks >= RENEW_TICKS) {
+		renew(read);
+	}
+}
+
+static void fail_all(struct pgcall_list *calls)
+{
+	struct pgcall *call;
+
+	while ((call = TAILQ_FIRST(calls)) != NULL) {
+		TAILQ_REMOVE(calls, call, link);
+		pgcall_fail(call, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
+		pgcall_free(&call);
+	}
+}
+
+/* In flight: again after the reconnect, before what waits already. A failed attempt: nobody waits for the next. */
+static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
+{
+	struct pgread *read = arg;
+	struct pgcall_list dead = TAILQ_HEAD_INITIALIZER(dead);
+	struct pgcall *call;
+
+	read->unsynced = 0;
+	while ((call = TAILQ_LAST(in_flight, pgcall_list)) != NULL) {
+		TAILQ_REMOVE(in_flight, call, link);
+		if (call->finished || call->tries >= DB_TRIES_MAX) {
+			TAILQ_INSERT_HEAD(&dead, call, link);
+			continue;
+		}
+		call->sent = false;
+		call->queue = &read->waiting;
+		TAILQ_INSERT_HEAD(&read->waiting, call, link);
+	}
+	if (!was_ready)
+		TAILQ_CONCAT(&dead, &read->waiting, link);
+	fail_all(&dead);
+}
+
+struct pgread *pgread_new(struct db *db)
+{
+	static const struct pgconn_ops ops = {
+	    .ready = on_ready, .result = on_result, .synced = on_synced, .lost = on_lost};
+	struct pgread *read = pl_new(sizeof(*read));
+
+	*read = (struct pgread){ .db = db };
+	TAILQ_INIT(&read->waiting);
+	read->conn = pgconn_new(db, "read", &ops, read);
+	return read;
+}
+
+void pgread_free(struct pgread **readp, struct pgcall_list *calls)
+{
+	struct pgread *read = *readp;
+
+	*readp = NULL;
+	pgconn_free(&read->conn, calls);
+	TAILQ_CONCAT(calls, &read->waiting, link);
+	pl_free(read);
+}
+
+bool pgread_up(const struct pgread *read)
+{
+	return pgconn_ready(read->conn) || (read->diverted && !pgconn_away(read->conn));
+}
+
+bool pgread_idle(const struct pgread *read)
+{
+	return TAILQ_EMPTY(&read->waiting) && pgconn_in_flight(read->conn) == 0;
+}

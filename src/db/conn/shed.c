@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Slots and intervals, and what follows from them.
+ */
+#include "db/conn/shed.h"
+
+#include "clock.h"
+#include "pool.h"
+
+#define PERIOD_NS (30 * PL_NS_PER_S)	/* half of the time that idle_ns remembers */
+#define CALM_NS PL_NS_PER_S		/* this long without a refusal ends strict */
+#define NEVER_NS INT64_MAX
+
+enum { SERVED_MIN = 8 };	/* fewer in a slot: it goes on, for a whole interval at most */
+
+/* What was given up unserved is not waited for either. */
+static int64_t behind(const struct shed_line *line)
+{
+	int64_t count = line->begun - line->newest;
+
+	return count < line->under_way ? count : line->under_way;
+}
+
+static void slot_begin(struct shed_line *line, int64_t now_ns)
+{
+	line->slot_ns = now_ns;
+	line->slot_behind = behind(line);
+	line->slot_served = line->slot_extra = 0;
+}
+
+static void window_begin(struct shed_line *line, int64_t now_ns)
+{
+	line->window_ns = now_ns;
+	line->fastest_ns = line->queued_ns = NEVER_NS;
+	line->served = line->refused = 0;
+}
+
+void shed_init(struct shed *shed, int64_t age_ns, int64_t interval_ns, int64_t now_ns)
+{
+	*shed = (struct shed){ .age_ns = age_ns, .interval_ns = interval_ns };
+	for (int i = 0; i < SHED_WAYS; i++) {
+		struct shed_line *line = &shed->lines[i];
+
+		line->period_ns = now_ns;
+		line->idle_ns = line->idle_next_ns = NEVER_NS;
+		slot_begin(line, now_ns);
+		window_begin(line, now_ns);
+	}
+}
+
+void shed_set(struct shed *shed, int64_t age_ns, int64_t interval_ns)
+{
+	shed->age_ns = age_ns;
+	shed->interval_ns = interval_ns;
+}
+
+/* At most age_ns, in case that it was never seen without a queue. */
+static int64_t idle_of(const struct shed *shed, const struct shed_line *line)
+{
+	return line->idle_ns < shed->age_ns ? line->idle_ns : line->idle_ns == NEVER_NS ? 0 : shed->age_ns;
+}
+
+/* While strict nothing is forgotten: a long overload would pass for a slow database. */
+static void idle_learn(struct shed_line *line, int64_t now_ns)
+{
+	if (line->queued_ns < line->idle_ns)
+		line->idle_ns = line->queued_ns;
+	if (line->strict)
+		return;
+	if (line->queued_ns < line->idle_next_ns)
+		line->idle_next_ns = line->queued_ns;
+	if (now_ns - line->period_ns < PERIOD_NS)
+		return;
+	line->period_ns = now_ns;
+	line->idle_ns = line->idle_next_ns;
+	line->idle_next_ns = NEVER_NS;
+}
+
+/*
+ * The best speed of the last intervals, because a short queue may be served more slowly than a long one (messages are
+ * stored in groups). It is too high when even the fastest was late, and too low when something was refused although the
+ * fastest was early.
+ */
+static void speed_learn(const struct shed *shed, struct shed_line *line, int64_t took_ns)
+{
+	int64_t speed = line->served * PL_NS_PER_S / took_ns, idle = idle_of(shed, line);
+
+	if (line->strict && line->queued_ns > shed->age_ns + idle)
+		line->speed -= line->speed / 8;
+	else if (line->strict && line->refused > 0 && line->queued_ns < shed->age_ns / 2 + idle)
+		line->speed += line->speed / 16;
+	else if (!line->strict)
+		line->speed -= line->speed / 64;
+	if (line->speed < speed)
+		line->speed = speed;
+}
+
+static void window_end(const struct shed *shed, struct shed_line *line, int64_t now_ns)
+{
+	if (line->strict && now_ns - line->refused_ns > CALM_NS)
+		line->strict = false;
+	if (line->served > 0) {
+		idle_learn(line, now_ns);
+		speed_learn(shed, line, now_ns - line->window_ns);
+		if (line->queue && !line->strict && line->fastest_ns > shed->age_ns + idle_of(shed, line)) {
+			line->strict = true;
+			line->refused_ns = now_ns;
+		}
+	}
+	window_begin(line, now_ns);
+}
+
+static void slot_end(struct shed_line *line, int64_t now_ns)
+{
+	int64_t speed = line->slot_served * PL_NS_PER_S / (now_ns - line->slot_ns);
+
+	line->stalled = line->slot_served == 0;
+	if (!line->stalled) {
+		line->queue = line->slot_behind >= line->slot_served;
+		if (!line->queue)
+			line->slot_speed = 0;
+		else
+			line->slot_speed = line->slot_speed == 0 ? speed : (line->slot_speed + speed) / 2;
+	}
+	slot_begin(line, now_ns);
+}
+
+static void look(struct shed *shed, struct shed_line *line, int64_t now_ns)
+{
+	int64_t took_ns = now_ns - line->slot_ns;
+
+	if (shed->turn_ns == 0)
+		shed->turn_ns = now_ns;
+	if (took_ns >= shed->interval_ns ||
+	    (took_ns >= shed->interval_ns / SHED_SLOTS && line->slot_served >= SERVED_MIN))
+		slot_end(line, now_ns);
+	if (now_ns - line->window_ns >= shed->interval_ns)
+		window_end(shed, line, now_ns);
+}
+
+/*
+ * How long the queue may be. Many can be ready in one turn of the loop, before anything is known about them. What comes
+ * while a group is being stored waits for that one and for its own: twice the time without a queue.
+ */
+static int64_t bound(const struct shed *shed, const struct shed_line *line)
+{
+	int64_t wait_ns = 2 * idle_of(shed, line) + (line->strict ? shed->age_ns / 2 : shed->interval_ns);
+	int64_t speed = line->speed > line->slot_speed || line->strict ? line->speed : line->slot_speed;
+	int64_t count = speed * (wait_ns / 1000) / (PL_NS_PER_S / 1000);
+	int64_t least = !line->queue && !line->strict ? SHED_BURST :
+	    line == &shed->lines[SHED_SEND] ? SHED_LEAST_SENDS : SHED_LEAST;
+
+	return count < least ? least : count;
+}
+
+bool shed_admit(struct shed *shed, enum shed_way way, int64_t now_ns)
+{
+	struct shed_line *line = &shed->lines[way];
+
+	look(shed, line, now_ns);
+	if (shed->age_ns == 0 || behind(line) < bound(shed, line))
+		return true;
+	if (line->stalled && line->slot_extra < SHED_EXTRA) {	/* it may be others that are held up */
+		line->slot_extra++;
+		return true;
+	}
+	line->refused++;
+	line->refused_ns = now_ns;
+	line->strict = true;
+	return false;
+}
+
+struct shed_work shed_begin(struct shed *shed, enum shed_way way, int64_t now_ns)
+{
+	struct shed_line *line = &shed->lines[way];
+
+	look(shed, line, now_ns);
+	line->under_way++;
+	return (struct shed_work){ .number = ++line->begun, .began_ns = now_ns, .turn_ns = shed->turn_ns };
+}
+
+void shed_end(struct shed *shed, enum shed_way way, struct shed_work work, bool served, int64_t now_ns)
+{
+	struct shed_line *line = &shed->lines[way];
+	int64_t took_ns = now_ns - work.turn_ns, queued_ns = now_ns - work.began_ns;
+
+	look(shed, line, now_ns);
+	PL_BUG(line->under_way == 0);
+	line->under_way--;
+	if (!served)
+		return;
+	line->served++;
+	line->slot_served++;
+	if (work.number > line->newest)
+		line->newest = work.number;
+	if (took_ns < line->fastest_ns)
+		line->fastest_ns = took_ns;
+	if (queued_ns < line->queued_ns)
+		line->queued_ns = queued_ns;
+}
+
+void shed_turn(struct shed *shed)
+{
+	shed->turn_ns = 0;
+}

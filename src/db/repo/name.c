@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The rule for names; the same as SQL function name_ok().
+ */
+#include "db/repo/name.h"
+
+#include "leaf.h"
+
+static const char *const reserved[] = {
+    "chat", "signaling", "metrics", "sessions", "echo", "me", "all", "everyone", "here", "system", "parlour", "local"};
+
+const char *name_fault(struct pl_str name)
+{
+	bool digits = true;
+
+	if (name.ptr == NULL || name.len < 1 || name.len > NAME_MAX_BYTES) {
+		/* a UUID is 36 characters: too long by itself, so its shape needs no rule of its own */
+		return "A name has 1 to 32 characters.";
+	}
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+		bool digit = c >= '0' && c <= '9';
+
+		if (!digit && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '_' && c != '.' && c != '-')
+			return "A name has letters, digits, '_', '.' and '-' only.";
+		digits = digits && digit;
+	}
+	if (digits)
+		return "A name cannot be all digits.";
+	for (size_t i = 0; i < PL_COUNT(reserved); i++) {
+		if (pl_str_ieq(name, pl_str(reserved[i])))
+			return "This name is reserved.";
+	}
+	return NULL;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Votes: statements, parameters, row readers.
+ */
+#include "db/repo/repo_feedback.h"
+
+#include "db/repo/repo_int.h"
+
+static void read_feedback(struct pgrow *row, struct feedback *f)
+{
+	f->fresh = pgrow_bool(row);
+	f->id = pgrow_i64(row);
+	f->target_kind = pgrow_text(row);
+	f->target_id = pgrow_text(row);
+	f->score = pgrow_f64_or(row, 0);
+	f->comment = pgrow_text(row);
+	f->created_us = pgrow_time(row);
+	f->updated_us = pgrow_time(row);
+}
+
+static void on_given(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct feedback feedback = { .id = 0 };
+	struct pl_err bad;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+
+		if (repo_status_err(pgrow_text(&row), &bad))
+			read_feedback(&row, &feedback);
+		else
+			err = &bad;
+	}
+	if (call->done != NULL)
+		DONE(repo_feedback_fn, call)(call->arg, err == NULL ? &feedback : NULL, err);
+}
+
+void repo_feedback_give(struct db *db, struct pl_task *task, int64_t user_id, int access, const struct feedback *in,
+    repo_feedback_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FEEDBACK_GIVE, on_given, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, user_id);
+	pgcall_cstr(call, access_words[access]);
+	pgcall_text(call, in->target_kind);
+	pgcall_text(call, in->target_id);
+	pgcall_f64_or_null(call, in->score, false);
+	pgcall_text(call, in->comment);
+	pgcall_start(call);
+}
+
+static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct feedback_list list = { .count = 0 };
+
+	if (err == NULL) {
+		struct feedback *rows;
+
+		list.count = repo_rows(call, res, &list.more);
+		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
+		for (int i = 0; i < list.count; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+
+			read_feedback(&row, &rows[i]);
+		}
+		list.rows = rows;
+	}
+	if (call->done != NULL)
+		DONE(repo_feedback_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+}
+
+void repo_feedback_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
+    repo_feedback_list_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FEEDBACK_LIST, on_list, (pgcall_done_fn *)done, arg);
+
+	repo_keep_limit(call, limit);
+	pgcall_i64(call, user_id);
+	pgcall_i64(call, after);
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}
+
+void repo_feedback_withdraw(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, db_done_fn *done,
+    void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FEEDBACK_WITHDRAW, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, user_id);
+	pgcall_i64(call, id);
+	pgcall_start(call);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Questions put to humans: statements, parameters, row readers.
+ */
+#include "db/repo/repo_feedback.h"
+#include "db/repo/repo_int.h"
+#include "leaf.h"
+
+static void read_request(struct pgrow *row, struct feedback_request *r)
+{
+	r->id = pgrow_text(row);
+	r->number = pgrow_i64(row);
+	r->asker = pgrow_text(row);
+	r->channel = pgrow_text(row);
+	r->destination = pgrow_text(row);
+	r->question = pgrow_text(row);
+	r->context = pgrow_text(row);
+	r->options = pgrow_text(row);
+	r->run_id = pgrow_text(row);
+	r->state = pgrow_text(row);
+	r->on_timeout = pgrow_text(row);
+	r->status = pgrow_text(row);
+	r->outcome = pgrow_text(row);
+	r->answer = pgrow_text(row);
+	r->comment = pgrow_text(row);
+	r->answered_by = pgrow_text(row);
+	r->answered_via = pgrow_text(row);
+	r->delivery_error = pgrow_text(row);
+	r->created_us = pgrow_time(row);
+	r->due_us = pgrow_time(row);
+	r->sent_us = pgrow_time(row);
+	r->timed_out_us = pgrow_time(row);
+	r->ended_us = pgrow_time(row);
+}
+
+static void add_id(struct pgcall *call, struct pl_str id)
+{
+	PL_BUG(!pl_uuid_ok(id));
+	pgcall_text(call, id);
+}
+
+void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t user_id,
+    const struct feedback_request *in, int64_t timeout_us, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FBR_CREATE, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	add_id(call, in->id);
+	pgcall_i64(call, user_id);
+	pgcall_text(call, in->channel);
+	pgcall_text(call, in->destination);
+	pgcall_text(call, in->question);
+	pgcall_text(call, in->context);
+	pgcall_text(call, in->options);
+	pgcall_i64(call, timeout_us);
+	pgcall_text(call, in->on_timeout);
+	pgcall_text(call, in->run_id);
+	pgcall_text(call, in->state);
+	pgcall_start(call);
+}
+
+static void on_request(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct feedback_request request = { .number = 0 };
+	struct pl_err bad;
+
+	if (err == NULL && PQntuples(res) == 0)
+		err = repo_not_found(&bad);
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+
+		read_request(&row, &request);
+		request.asker_id = pgrow_i64(&row);
+		request.asked_id = pgrow_i64(&row);
+	}
+	if (call->done != NULL)
+		DONE(repo_feedback_request_fn, call)(call->arg, err == NULL ? &request : NULL, err);
+}
+
+void repo_feedback_request_get(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
+    repo_feedback_request_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FBR_GET, on_request, (pgcall_done_fn *)done, arg);
+
+	add_id(call, id);
+	pgcall_i64(call, user_id);
+	pgcall_start(call);
+}
+
+static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct feedback_request_list list = { .count = 0 };
+
+	if (err == NULL) {
+		struct feedback_request *rows;
+
+		list.count = repo_rows(call, res, &list.more);
+		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
+		for (int i = 0; i < list.count; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+
+			read_request(&row, &rows[i]);
+		}
+		list.rows = rows;
+	}
+	if (call->done != NULL)
+		DONE(repo_feedback_request_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+}
+
+void repo_feedback_request_list(struct db *db, struct pl_task *task, int64_t user_id, bool asked, struct pl_str status,
+    int64_t before, int limit, repo_feedback_request_list_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, asked ? S_FBR_LIST_ASKED : S_FBR_LIST, on_list,
+	    (pgcall_done_fn *)done, arg);
+
+	repo_keep_limit(call, limit);
+	pgcall_i64(call, user_id);
+	pgcall_text(call, status);
+	pgcall_i64(call, before);
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}
+
+void repo_feedback_request_answer(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool decline,
+    struct pl_str answer, struct pl_str comment, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FBR_ANSWER, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	add_id(call, id);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, decline);
+	pgcall_text(call, answer);
+	pgcall_text(call, comment);
+	pgcall_start(call);
+}
+
+void repo_feedback_request_cancel(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
+    db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FBR_CANCEL, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	add_id(call, id);
+	pgcall_i64(call, user_id);
+	pgcall_start(call);
+}
+
+static void on_due(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct feedback_request_list list = { .count = 0 };
+
+	if (err == NULL) {
+		struct feedback_request *rows;
+
+		list.count = PQntuples(res);
+		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
+		for (int i = 0; i < list.count; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+			struct feedback_request *r = &rows[i];
+
+			r->id = pgrow_text(&row);
+			r->asker_id = pgrow_i64(&row);
+			r->asked_id = pgrow_i64(&row);
+			r->asker = pgrow_text(&row);
+			r->question = pgrow_text(&row);
+			r->status = pgrow_text(&row);
+			r->outcome = pgrow_text(&row);
+			r->due_us = pgrow_time(&row);
+		}
+		list.rows = rows;
+	}
+	if (call->done != NULL)
+		DONE(repo_feedback_request_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+}
+
+void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, repo_feedback_request_list_fn *done,
+    void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_FBR_DUE, on_due, (pgcall_done_fn *)done, arg);
+
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Idempotency keys: statements, parameters, row reader.
+ */
+#include "db/repo/repo_idem.h"
+
+#include "db/repo/repo_int.h"
+
+static void add_key(struct pgcall *call, const struct pl_once *once)
+{
+	pgcall_i64(call, once->user_id);
+	pgcall_text(call, once->route);
+	pgcall_text(call, once->key);
+}
+
+static void on_begun(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct idem_begun begun = { .fresh = false };
+	struct pl_err bad;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+		struct pl_str status = pgrow_text(&row);
+
+		begun.fresh = pl_str_is(status, "fresh");
+		if (pl_str_is(status, "conflict")) {
+			pl_err_set(&bad, PL_E_CONFLICT, "This Idempotency-Key was used with another body.");
+			err = &bad;
+		} else if (!begun.fresh && !pl_str_is(status, "replay") && !pl_str_is(status, "made") &&
+		    !repo_status_err(status, &bad)) {
+			err = &bad;
+		}
+		begun.status = pgrow_i32(&row);
+		begun.body = pgrow_text(&row);
+		begun.location = pgrow_text(&row);
+		begun.claim = pgrow_i64(&row);
+		begun.born_us = pgrow_i64(&row);
+		begun.made = pgrow_text(&row);
+		begun.made_new = pgrow_bool(&row);
+	}
+	if (call->done != NULL)
+		DONE(repo_idem_fn, call)(call->arg, err == NULL ? &begun : NULL, err);
+}
+
+void repo_idem_begin(struct db *db, struct pl_task *task, const struct pl_once *once,
+    const unsigned char body_sha256[32], repo_idem_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_IDEM_BEGIN, on_begun, (pgcall_done_fn *)done, arg);
+
+	add_key(call, once);
+	pgcall_bytes(call, body_sha256, 32);
+	pgcall_start(call);
+}
+
+void repo_idem_finish(struct db *db, struct pl_task *task, const struct pl_once *once, int status, struct pl_str body,
+    struct pl_str location, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_IDEM_FINISH, repo_on_done, (pgcall_done_fn *)done, arg);
+
+	add_key(call, once);
+	pgcall_i64(call, once->claim);
+	pgcall_i32(call, status);
+	pgcall_text(call, body);
+	pgcall_text(call, location);
+	pgcall_start(call);
+}
+
+void repo_idem_forget(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_IDEM_FORGET, repo_on_done, (pgcall_done_fn *)done, arg);
+
+	add_key(call, once);
+	pgcall_i64(call, once->claim);
+	pgcall_start(call);
+}
+
+void repo_idem_release(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_IDEM_RELEASE, repo_on_done, (pgcall_done_fn *)done, arg);
+
+	add_key(call, once);
+	pgcall_i64(call, once->claim);
+	pgcall_start(call);
+}
+
+struct pgcall *repo_idem_work(struct db *db, const struct pl_once *once)
+{
+	struct pgcall *call = pgcall_new(db, NULL, S_IDEM_WORK, NULL, NULL, NULL);
+
+	add_key(call, once);
+	pgcall_i64(call, once->claim);
+	call->finished = true;
+	return call;
+}

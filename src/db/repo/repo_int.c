@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Common parts of the repositories.
+ */
+#include "db/repo/repo_int.h"
+
+const char *const author_kind_words[] = { "user", "role", "system", NULL };
+const char *const access_words[] = { "user", "analyst", "operator", "admin", NULL };
+
+static const struct { const char *status; enum pl_code code; const char *text; } statuses[] = {
+	{ "ok", PL_E_OK, NULL },
+	{ "joined", PL_E_OK, NULL },
+	{ "already", PL_E_OK, NULL },
+	{ "not_found", PL_E_NOT_FOUND, NULL },
+	{ "forbidden", PL_E_FORBIDDEN, NULL },
+	{ "archived", PL_E_ARCHIVED, NULL },
+	{ "conflict", PL_E_CONFLICT, NULL },
+	{ "in_progress", PL_E_IN_PROGRESS, NULL },
+	{ "ended", PL_E_CONFLICT, "The session is over." },
+	{ "session_limit", PL_E_SESSION_LIMIT, NULL },
+	{ "taken_name", PL_E_TAKEN, "This name is already in use." },
+	{ "taken_email", PL_E_TAKEN, "This e-mail address is already in use." },
+	{ "limit", PL_E_CONFLICT, "You have as many of these as are allowed." },
+	{ "no_user", PL_E_NOT_FOUND, "There is no user of that name." },
+	{ "closed", PL_E_CONFLICT, "The request is over already." },
+	{ "no_option", PL_E_INVALID, "The answer is not one of the options." },
+	{ "no_role", PL_E_INVALID, "One of the roles does not exist." },
+};
+
+bool repo_status_err(struct pl_str status, struct pl_err *err)
+{
+	for (size_t i = 0; i < PL_COUNT(statuses); i++) {
+		if (pl_str_is(status, statuses[i].status)) {
+			if (statuses[i].text != NULL)
+				pl_err_set(err, statuses[i].code, "%s", statuses[i].text);
+			else
+				pl_err_set(err, statuses[i].code, NULL);
+			return statuses[i].code == PL_E_OK;
+		}
+	}
+	pl_bug("unknown status of an SQL function", __FILE__, __LINE__);
+}
+
+const struct pl_err *repo_not_found(struct pl_err *err)
+{
+	pl_err_set(err, PL_E_NOT_FOUND, NULL);
+	return err;
+}
+
+void repo_on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	bool good = true;
+
+	if (call->done != NULL)
+		DONE(db_done_fn, call)(call->arg, err == NULL ? &good : NULL, err);
+}
+
+void repo_on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	int64_t count = 0;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->pool);
+
+		count = pgrow_i64(&row);
+	}
+	if (call->done != NULL)
+		DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
+}
+
+void repo_on_status(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct pl_err bad;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->pool);
+
+		PL_BUG(PQntuples(res) != 1);
+		if (!repo_status_err(pgrow_text(&row), &bad))
+			err = &bad;
+	}
+	repo_on_done(call, res, err);
+}
+
+void repo_read_message(struct pgrow *row, struct message *message)
+{
+	message->room_id = pgrow_i64(row);
+	message->seq = pgrow_i64(row);
+	message->author_kind = pgrow_word(row, author_kind_words, AUTHOR_SYSTEM);
+	message->author_id = pgrow_i64(row);
+	message->author_name = pgrow_text(row);
+	message->client_id = pgrow_text(row);
+	message->content = pgrow_text(row);
+	message->reply_to = pgrow_i64(row);
+	message->generation_id = pgrow_text(row);
+	message->meta = pgrow_text(row);
+	message->created_us = pgrow_time(row);
+	message->edited_us = pgrow_time(row);
+	message->deleted_us = pgrow_time(row);
+}
+
+void repo_read_event(struct pgrow *row, struct room_event *event)
+{
+	struct message *m = &event->message;
+
+	repo_read_message(row, m);
+	event->is_message = pgrow_null(row);
+	if (event->is_message)
+		return;
+	event->change = (struct room_change){.room_id = m->room_id,
+	    .seq = m->seq,
+	    .target_seq = m->reply_to,
+	    .kind = pgrow_text(row),
+	    .actor_kind = m->author_kind,
+	    .actor_id = m->author_id,
+	    .actor_name = m->author_name,
+	    .body = m->meta,
+	    .created_us = m->created_us};
+	*m = (struct message){ .seq = 0 };
+}
+
+void repo_keep_limit(struct pgcall *call, int limit)
+{
+	int *kept = pl_alloc(call->pool, sizeof(*kept));
+
+	PL_BUG(limit < 1 || limit > 100000);
+	*kept = limit;
+	call->extra = kept;
+}
+
+int repo_rows(const struct pgcall *call, const PGresult *res, bool *more_r)
+{
+	int limit = *(const int *)call->extra;
+	int rows = PQntuples(res);
+
+	*more_r = rows > limit;
+	return *more_r ? limit : rows;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Places of pages: statement, parameters, row reader.
+ */
+#include "db/repo/repo_list.h"
+
+#include "db/repo/repo_int.h"
+
+static void on_place(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct list_place place = { .total = 0 };
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+
+		place.total = pgrow_i64(&row);
+		place.last = pgrow_i64(&row);
+	}
+	DONE(repo_list_place_fn, call)(call->arg, err == NULL ? &place : NULL, err);
+}
+
+void repo_list_place(struct db *db, struct pl_task *task, const struct list_ask *ask, repo_list_place_fn *done,
+    void *arg)
+{
+	static const char *const words[] = { "roles", "rooms", "members", "feedback", "requests", "knowledge",
+		"logins" };
+	struct pgcall *call = pgcall_new(db, task, S_LIST_PLACE, on_place, (pgcall_done_fn *)done, arg);
+
+	pgcall_cstr(call, words[ask->list]);
+	pgcall_i64(call, ask->user_id);
+	pgcall_i64(call, ask->id);
+	pgcall_bool(call, ask->asked);
+	pgcall_text(call, ask->status);
+	pgcall_i64(call, ask->offset);
+	pgcall_start(call);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Login sessions (table login_sessions): what a login makes, what refresh tokens belong to.
+ *
+ * A refresh token is {login id, counter}; the row holds the one counter that is good. Source of the reuse rule:
+ * parlour-api(7), "Tokens"; it is one function, auth_refresh().
+ */
+#ifndef DB_REPO_LOGIN_H
+#define DB_REPO_LOGIN_H
+
+#include "db/repo/repo_user.h"
+
+struct login {
+	int64_t id, user_id;
+	int64_t refresh_counter;		/* starts at 1 */
+	struct pl_str user_agent, address, end_reason;	/* absent when none */
+	int64_t created_us, last_used_us, expires_us, ended_us;
+};
+struct login_list { const struct login *rows; int count; bool more; };
+typedef void (repo_login_fn)(void *arg, const struct login *login, const struct pl_err *err);
+typedef void (repo_login_list_fn)(void *arg, const struct login_list *list, const struct pl_err *err);
+
+/* life_us: until the refresh token expires for good. PL_E_NOT_FOUND: no such user or disabled. */
+void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int64_t life_us, struct pl_str user_agent,
+    struct pl_str address, repo_login_fn *done, void *arg);
+
+enum refresh_status {
+	REFRESH_ROTATED,	/* counter is a new one: sign new tokens with it */
+	REFRESH_CURRENT,	/* allowed reuse, or rotation is off: sign tokens with the current counter */
+	REFRESH_REUSED,		/* an old token came back: the login session was ended just now; revoke it */
+	REFRESH_GONE		/* ended, expired, unknown, or its user is disabled */
+};
+struct refresh {
+	enum refresh_status status;
+	int64_t login_id, user_id, counter, expires_us;	/* user_id 0 when the login session is unknown */
+	int access;
+	struct pl_str username;
+};
+typedef void (repo_refresh_fn)(void *arg, const struct refresh *refresh, const struct pl_err *err);
+/* One atomic step. reuse_ms: window after a rotation in which the previous counter is answered with the current one. */
+void repo_login_refresh(struct db *db, struct pl_task *task, int64_t login_id, int64_t counter, int64_t reuse_ms,
+    bool rotate, repo_refresh_fn *done, void *arg);
+/*
+ * An access token of this counter was used: ends the grace for older ones. Call once per (login, counter) and worker.
+ */
+void repo_login_seen(
+    struct db *db, struct pl_task *task, int64_t login_id, int64_t counter, db_done_fn *done, void *arg);
+
+enum logout_scope { LOGOUT_THIS, LOGOUT_OTHERS, LOGOUT_ALL };
+/* Ends one's own: this one, all but this one, or all. `reason` is for people ("logout"). None matched: empty list. */
+void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_t login_id, enum logout_scope scope,
+    const char *reason, repo_ended_fn *done, void *arg);
+/* The user's live ones, newest first; before > 0: with a smaller id. At most `limit` of them. */
+void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t before, int limit,
+    repo_login_list_fn *done, void *arg);
+/* Alive (not ended, not expired, user not disabled)? Else PL_E_REVOKED. For when the revocation table was full. */
+void repo_login_check(struct db *db, struct pl_task *task, int64_t login_id, db_done_fn *done, void *arg);
+/* All that ended at or after `since_us` (id and ended_us filled): fills the revocation table at start. */
+void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_us, repo_login_list_fn *done, void *arg);
+
+#endif

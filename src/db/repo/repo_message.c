@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages and the log: statements, parameters, row readers. Appending is wgroup.c's.
+ */
+#include "db/repo/repo_message.h"
+
+#include "db/repo/names.h"
+#include "db/repo/repo_int.h"
+#include "leaf.h"
+
+#define MESSAGE_COLUMNS 13	/* what repo_read_message() reads */
+
+/* One page on its way: authors' names that are not known here are asked for behind the rows. */
+struct page { struct message_list list; struct message *messages; };
+
+static void page_done(struct pgcall *call, const struct page *page, const struct pl_err *err)
+{
+	if (call->done != NULL)
+		DONE(repo_message_list_fn, call)(call->arg, err == NULL ? &page->list : NULL, err);
+}
+
+/* Fills in what is known; ids of the others (each once) go to missing[]. */
+static int page_name(const struct db *db, struct page *page, struct pl_pool *pool, int64_t *missing)
+{
+	int count = 0;
+
+	for (int i = 0; i < page->list.count; i++) {
+		struct message *m = &page->messages[i];
+		const char *name;
+		int k = 0;
+
+		if (m->author_kind != AUTHOR_USER || m->author_name.ptr != NULL)
+			continue;
+		name = db_name_find(db, m->author_id);
+		if (name != NULL) {
+			m->author_name = i > 0 && page->messages[i - 1].author_id == m->author_id &&
+			    page->messages[i - 1].author_kind == AUTHOR_USER ? page->messages[i - 1].author_name :
+			    pl_str_dup(pool, pl_str(name));
+			continue;
+		}
+		while (k < count && missing[k] != m->author_id)
+			k++;
+		if (k == count)
+			missing[count++] = m->author_id;
+	}
+	return count;
+}
+
+static void on_names(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct page *page = call->extra;
+
+	for (int i = 0; err == NULL && i < PQntuples(res); i++) {
+		struct pgrow row = pgrow_at(res, i, call->task->pool);
+		int64_t id = pgrow_i64(&row);
+		struct pl_str name = pgrow_text(&row);
+
+		db_name_put(call->db, id, name);
+		for (int k = 0; k < page->list.count; k++)
+			if (page->messages[k].author_kind == AUTHOR_USER && page->messages[k].author_id == id)
+				page->messages[k].author_name = name;
+	}
+	page_done(call, page, err);
+}
+
+/*
+ * Rows: a message or NULLs (a readable room without any), then last_seq and epoch of the room; no row: no such room.
+ * Pages before a seq come newest first and are turned round here.
+ */
+static void page_read(struct pgcall *call, const PGresult *res, struct page *page)
+{
+	bool backwards = call->stmt == &stmts[S_PAGE_BEFORE];
+	int rows = repo_rows(call, res, &page->list.more);
+
+	page->messages = pl_alloc(call->task->pool, (size_t)rows * sizeof(*page->messages));
+	page->list.rows = page->messages;
+	for (int i = 0; i < rows; i++) {
+		struct pgrow row = pgrow_at(res, backwards ? rows - 1 - i : i, call->task->pool);
+
+		if (i == 0) {
+			struct pgrow tail = row;
+
+			pgrow_skip(&tail, MESSAGE_COLUMNS);
+			page->list.last_seq = pgrow_i64(&tail);
+			page->list.epoch = pgrow_i64(&tail);
+		}
+		if (pgrow_null(&row))
+			break;
+		repo_read_message(&row, &page->messages[i]);
+		page->list.count++;
+	}
+}
+
+static void on_page(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct page *page = pl_alloc(call->task->pool, sizeof(*page));
+	int64_t *missing;
+	struct pgcall *names;
+	struct pl_err bad;
+	int count;
+
+	if (err == NULL && PQntuples(res) == 0)
+		err = repo_not_found(&bad);
+	if (err != NULL) {
+		page_done(call, page, err);
+		return;
+	}
+	page_read(call, res, page);
+	missing = pl_alloc(call->task->pool, ((size_t)page->list.count + 1) * sizeof(*missing));
+	count = page_name(call->db, page, call->task->pool, missing);
+	if (count == 0) {
+		page_done(call, page, NULL);
+		return;
+	}
+	names = pgcall_new(call->db, call->task, S_USER_NAMES, on_names, call->done, call->arg);
+	names->extra = page;
+	pgcall_i64s(names, missing, count, false);
+	pgcall_start(names);
+}
+
+void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,
+    int64_t before, int limit, repo_message_list_fn *done, void *arg)
+{
+	bool backwards = before > 0 || after < 0;
+	struct pgcall *call = pgcall_new(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page,
+	    (pgcall_done_fn *)done, arg);
+
+	repo_keep_limit(call, limit);
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	if (backwards)
+		pgcall_i64(call, before > 0 ? before : INT64_MAX);
+	else
+		pgcall_i64(call, after);
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}
+
+static void on_message(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct message message = { .seq = 0 };
+	struct pl_err bad;
+
+	if (err == NULL && PQntuples(res) == 0)
+		err = repo_not_found(&bad);
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+
+		repo_read_message(&row, &message);
+	}
+	if (call->done != NULL)
+		DONE(repo_message_fn, call)(call->arg, err == NULL ? &message : NULL, err);
+}
+
+void repo_message_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
+    repo_message_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_MESSAGE_GET, on_message, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, seq);
+	pgcall_i64(call, user_id);
+	pgcall_start(call);
+}
+
+static void on_log(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct room_log list = { .count = 0 };
+	struct pl_err bad;
+
+	if (err == NULL && PQntuples(res) == 0)
+		err = repo_not_found(&bad);
+	if (err == NULL) {
+		int rows = PQntuples(res);
+		struct room_event *events = pl_alloc(call->task->pool, (size_t)rows * sizeof(*events));
+
+		for (int i = 0; i < rows; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+
+			list.last_seq = pgrow_i64(&row);
+			list.epoch = pgrow_i64(&row);
+			if (pgrow_null(&row))
+				break;
+			repo_read_event(&row, &events[i]);
+			list.count++;
+		}
+		list.rows = events;
+		list.more = list.count > 0 && room_event_seq(&events[list.count - 1]) < list.last_seq;
+	}
+	if (call->done != NULL)
+		DONE(repo_room_log_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+}
+
+void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t after, int limit, int64_t bytes,
+    repo_room_log_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_LOG, on_log, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, after);
+	pgcall_i32(call, limit);
+	pgcall_i64(call, bytes);
+	pgcall_start(call);
+}
+
+static bool text_ok(struct pl_str text)
+{
+	return text.ptr == NULL || pl_utf8_ok(text.ptr, text.len);
+}
+
+void repo_message_append(
+    struct db *db, struct pl_task *task, const struct message_new *in, repo_append_fn *done, void *arg)
+{
+	PL_BUG(in->content.ptr == NULL || !text_ok(in->content) || !text_ok(in->client_id) || !text_ok(in->meta));
+	PL_BUG(in->generation_id.ptr != NULL && !pl_uuid_ok(in->generation_id));
+	wgroup_add(db->wgroup, task, in, done, arg);
+}
+
+/* Status, then the message and the log entry (if one was written) as log rows. */
+static void on_changed(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct message_changed result = { .message = { .seq = 0 } };
+	struct pl_err bad;
+
+	for (int i = 0; err == NULL && i < PQntuples(res); i++) {
+		struct pgrow row = pgrow_at(res, i, call->task->pool);
+		struct room_event event = { .is_message = false };
+
+		if (!repo_status_err(pgrow_text(&row), &bad)) {
+			err = &bad;
+			break;
+		}
+		repo_read_event(&row, &event);
+		if (event.is_message)
+			result.message = event.message;
+		else
+			result.change = event.change;
+	}
+	if (call->done != NULL)
+		DONE(repo_message_changed_fn, call)(call->arg, err == NULL ? &result : NULL, err);
+}
+
+void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
+    struct pl_str content, repo_message_changed_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_MESSAGE_EDIT, on_changed, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, seq);
+	pgcall_i64(call, user_id);
+	pgcall_text(call, content);
+	pgcall_start(call);
+}
+
+void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id, bool admin,
+    repo_message_changed_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_MESSAGE_DELETE, on_changed, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, seq);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, admin);
+	pgcall_start(call);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * AI characters: statements, parameters, row readers.
+ */
+#include "db/repo/repo_role.h"
+
+#include "db/repo/repo_int.h"
+
+static void read_role(struct pgrow *row, struct role *role)
+{
+	role->id = pgrow_i64(row);
+	role->owner_id = pgrow_i64(row);
+	role->name = pgrow_text(row);
+	role->instructions = pgrow_text(row);
+	role->upstream = pgrow_text(row);
+	role->model = pgrow_text(row);
+	role->temperature = pgrow_f64_or(row, -1);
+	role->max_tokens = pgrow_i32(row);
+	role->created_us = pgrow_time(row);
+	role->updated_us = pgrow_time(row);
+}
+
+/* A role, behind a status when a function made it. */
+static void on_role(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct role role = { .id = 0 };
+	struct pl_err bad;
+
+	if (err == NULL && PQntuples(res) == 0)
+		err = repo_not_found(&bad);
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+
+		if (call->stmt == &stmts[S_ROLE_GET] || repo_status_err(pgrow_text(&row), &bad))
+			read_role(&row, &role);
+		else
+			err = &bad;
+	}
+	if (call->done != NULL)
+		DONE(repo_role_fn, call)(call->arg, err == NULL ? &role : NULL, err);
+}
+
+void repo_role_create(struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner,
+    repo_role_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_ROLE_CREATE, on_role, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64_or_null(call, in->owner_id, 0);
+	pgcall_text(call, in->name);
+	pgcall_text(call, in->instructions.ptr != NULL ? in->instructions : PL_STR(""));
+	pgcall_text(call, in->upstream.len > 0 ? in->upstream : PL_STR_NONE);
+	pgcall_text(call, in->model.len > 0 ? in->model : PL_STR_NONE);
+	pgcall_f64_or_null(call, in->temperature, in->temperature < 0);
+	pgcall_i32_or_null(call, in->max_tokens, 0);
+	pgcall_i64(call, max_per_owner);
+	pgcall_start(call);
+}
+
+void repo_role_patch(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
+    const struct role_patch *patch, repo_role_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_ROLE_PATCH, on_role, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, role_id);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, admin);
+	pgcall_text(call, patch->name);
+	pgcall_text(call, patch->instructions);
+	pgcall_text(call, patch->upstream);
+	pgcall_text(call, patch->model);
+	pgcall_bool(call, patch->set_temperature);
+	pgcall_f64_or_null(call, patch->temperature, patch->temperature < 0);
+	pgcall_bool(call, patch->set_max_tokens);
+	pgcall_i32_or_null(call, patch->max_tokens, 0);
+	pgcall_start(call);
+}
+
+void repo_role_delete(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
+    db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_ROLE_DELETE, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, role_id);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, admin);
+	pgcall_start(call);
+}
+
+void repo_role_get(struct db *db, struct pl_task *task, int64_t role_id, repo_role_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_ROLE_GET, on_role, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, role_id);
+	pgcall_start(call);
+}
+
+static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct role_list list = { .count = 0 };
+
+	if (err == NULL) {
+		struct role *roles;
+
+		list.count = repo_rows(call, res, &list.more);
+		roles = pl_alloc(call->task->pool, (size_t)list.count * sizeof(*roles));
+		for (int i = 0; i < list.count; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+
+			read_role(&row, &roles[i]);
+		}
+		list.rows = roles;
+	}
+	if (call->done != NULL)
+		DONE(repo_role_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+}
+
+void repo_role_list(struct db *db, struct pl_task *task, int64_t owner_id, int64_t after, int limit,
+    repo_role_list_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_ROLE_LIST, on_list, (pgcall_done_fn *)done, arg);
+
+	repo_keep_limit(call, limit);
+	pgcall_i64(call, owner_id);
+	pgcall_i64(call, after);
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}
+
+void repo_role_of_room(struct db *db, struct pl_task *task, int64_t room_id, repo_role_list_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_ROLE_OF_ROOM, on_list, (pgcall_done_fn *)done, arg);
+
+	repo_keep_limit(call, 10000);
+	pgcall_i64(call, room_id);
+	pgcall_start(call);
+}

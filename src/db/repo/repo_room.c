@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rooms: statements that change one, and their common result (type room_result).
+ */
+#include "db/repo/repo_room.h"
+
+#include "db/repo/repo_int.h"
+#include "db/repo/repo_room_int.h"
+
+const char *const visibility_words[] = { "public", "private", NULL };
+const char *const policy_words[] = { "", "off", "mention", "all", NULL };
+const char *const level_words[] = { "", "member", "moderator", "owner", NULL };
+
+void repo_read_room(struct pgrow *row, struct room *room)
+{
+	room->id = pgrow_i64(row);
+	room->name = pgrow_text(row);
+	room->owner_id = pgrow_i64(row);
+	room->visibility = pgrow_word(row, visibility_words, ROOM_PUBLIC);
+	room->reply_policy = pgrow_word(row, policy_words, REPLY_DEFAULT);
+	room->level = pgrow_word(row, level_words, LEVEL_NONE);
+	room->last_seq = pgrow_i64(row);
+	room->last_us = pgrow_time(row);
+	room->epoch = pgrow_i64(row);
+	room->created_us = pgrow_time(row);
+	room->member_count = pgrow_i64(row);
+	room->archived = pgrow_bool(row);
+	room->role_ids = pgrow_i64s(row, &room->role_count);
+	room->role_names = pgrow_texts(row, &room->name_count);
+}
+
+static void read_result(struct pgrow *row, struct room_result *result)
+{
+	struct room_change *change = &result->change;
+
+	repo_read_room(row, &result->room);
+	change->room_id = result->room.id;
+	change->seq = pgrow_i64(row);
+	change->kind = pgrow_text(row);
+	change->target_seq = pgrow_i64(row);
+	change->actor_kind = pgrow_word(row, author_kind_words, AUTHOR_SYSTEM);
+	change->actor_id = pgrow_i64(row);
+	change->actor_name = pgrow_text(row);
+	change->body = pgrow_text(row);
+	change->created_us = pgrow_time(row);
+}
+
+static void on_result(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct room_result result = { .room = { .id = 0 } };
+	struct pl_err bad;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+
+		if (repo_status_err(pgrow_text(&row), &bad))
+			read_result(&row, &result);
+		else
+			err = &bad;
+		if (err != NULL && bad.code == PL_E_CONFLICT && bad.detail[0] == '\0')
+			pl_err_set(&bad, PL_E_CONFLICT,
+			    "A room keeps an owner: its last one can neither leave nor be removed.");
+	}
+	if (call->done != NULL)
+		DONE(repo_room_result_fn, call)(call->arg, err == NULL ? &result : NULL, err);
+}
+
+static struct pgcall *change_new(
+    struct db *db, struct pl_task *task, enum stmt_id stmt, repo_room_result_fn *done, void *arg)
+{
+	return pgcall_new(db, task, stmt, on_result, (pgcall_done_fn *)done, arg);
+}
+
+void repo_room_create(struct db *db, struct pl_task *task, int64_t user_id, const struct room_new *in,
+    repo_room_result_fn *done, void *arg)
+{
+	struct pgcall *call = change_new(db, task, S_ROOM_CREATE, done, arg);
+
+	pgcall_i64(call, user_id);
+	pgcall_text(call, in->name);
+	pgcall_cstr(call, visibility_words[in->visibility]);
+	pgcall_cstr(call, in->reply_policy != REPLY_DEFAULT ? policy_words[in->reply_policy] : NULL);
+	pgcall_i64s(call, in->role_ids, in->role_count, false);
+	pgcall_i64(call, in->max_per_owner);
+	pgcall_start(call);
+}
+
+void repo_room_patch(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    const struct room_patch *patch, repo_room_result_fn *done, void *arg)
+{
+	struct pgcall *call = change_new(db, task, S_ROOM_PATCH, done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, admin);
+	pgcall_text(call, patch->name);
+	pgcall_cstr(call, patch->visibility >= 0 ? visibility_words[patch->visibility] : NULL);
+	pgcall_bool(call, patch->reply_policy >= 0);
+	pgcall_cstr(call, patch->reply_policy > REPLY_DEFAULT ? policy_words[patch->reply_policy] : NULL);
+	pgcall_bool_or_null(call, patch->archived);
+	pgcall_start(call);
+}
+
+void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_ROOM_DELETE, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, admin);
+	pgcall_start(call);
+}
+
+void repo_room_join(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    repo_room_result_fn *done, void *arg)
+{
+	struct pgcall *call = change_new(db, task, S_ROOM_JOIN, done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	pgcall_start(call);
+}
+
+void repo_room_leave(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    repo_room_result_fn *done, void *arg)
+{
+	struct pgcall *call = change_new(db, task, S_ROOM_LEAVE, done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	pgcall_start(call);
+}
+
+void repo_member_add(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, int level, repo_room_result_fn *done, void *arg)
+{
+	struct pgcall *call = change_new(db, task, S_MEMBER_ADD, done, arg);
+
+	PL_BUG(level < LEVEL_MEMBER || level > LEVEL_OWNER);
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, admin);
+	pgcall_i64(call, other_id);
+	pgcall_cstr(call, level_words[level]);
+	pgcall_start(call);
+}
+
+void repo_member_remove(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, repo_room_result_fn *done, void *arg)
+{
+	struct pgcall *call = change_new(db, task, S_MEMBER_REMOVE, done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, admin);
+	pgcall_i64(call, other_id);
+	pgcall_start(call);
+}
+
+void repo_room_role(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t role_id,
+    bool attach, repo_room_result_fn *done, void *arg)
+{
+	struct pgcall *call = change_new(db, task, S_ROOM_ROLE, done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	pgcall_bool(call, admin);
+	pgcall_i64(call, role_id);
+	pgcall_bool(call, attach);
+	pgcall_start(call);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rooms, members and attached roles (tables rooms, members, room_roles; changes go to room_changes with a seq).
+ *
+ * user_id is who asks. Strangers of a private room get PL_E_NOT_FOUND for everything; who may see a room but lacks the
+ * level gets PL_E_FORBIDDEN. With `admin` the caller counts as an owner of every room.
+ */
+#ifndef DB_REPO_ROOM_H
+#define DB_REPO_ROOM_H
+
+#include "db/repo/repo_message.h"
+
+enum room_visibility { ROOM_PUBLIC, ROOM_PRIVATE };
+enum reply_policy { REPLY_DEFAULT, REPLY_OFF, REPLY_MENTION, REPLY_ALL }; /* default: all with one role, else mention */
+enum member_level { LEVEL_NONE, LEVEL_MEMBER, LEVEL_MODERATOR, LEVEL_OWNER };
+
+struct room {
+	int64_t id, owner_id;			/* owner 0: the system's */
+	struct pl_str name;
+	int visibility, reply_policy;
+	int level;				/* of who asks; LEVEL_NONE: no member */
+	int64_t last_seq, last_us, epoch, created_us, member_count;
+	bool archived;
+	const int64_t *role_ids;		/* attached, ascending */
+	const struct pl_str *role_names;	/* in the same order */
+	int role_count, name_count;
+};
+struct room_list { const struct room *rows; int count; bool more; int64_t total; };
+/* The room as it is now for who asked, and the log entry that was written (change.seq 0: nothing changed). */
+struct room_result { struct room room; struct room_change change; };
+struct member { int64_t user_id; struct pl_str username; int level; int64_t joined_us; };
+struct member_list { const struct member *rows; int count; bool more; };
+struct room_head { int64_t room_id, last_seq, epoch; bool can_read, is_member, archived; };
+struct room_head_list { const struct room_head *rows; int count; };
+
+typedef void (repo_room_fn)(void *arg, const struct room *room, const struct pl_err *err);
+typedef void (repo_room_list_fn)(void *arg, const struct room_list *list, const struct pl_err *err);
+typedef void (repo_room_result_fn)(void *arg, const struct room_result *result, const struct pl_err *err);
+typedef void (repo_member_list_fn)(void *arg, const struct member_list *list, const struct pl_err *err);
+typedef void (repo_room_head_fn)(void *arg, const struct room_head *head, const struct pl_err *err);
+typedef void (repo_room_head_list_fn)(void *arg, const struct room_head_list *list, const struct pl_err *err);
+
+struct room_new {
+	struct pl_str name;			/* 1..128 bytes */
+	int visibility, reply_policy;
+	const int64_t *role_ids;
+	int role_count;
+	int64_t max_per_owner;			/* setting rooms_per_user */
+};
+/* The creator is owner; the change is its `joined`. PL_E_INVALID (a role does not exist), PL_E_CONFLICT (too many). */
+void repo_room_create(struct db *db, struct pl_task *task, int64_t user_id, const struct room_new *in,
+    repo_room_result_fn *done, void *arg);
+/* PL_E_NOT_FOUND. Public rooms are readable without joining. */
+void repo_room_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    repo_room_fn *done, void *arg);
+/* Public ones and those the user is a member of, ascending by id, ids > after; archived ones only for members. */
+void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
+    repo_room_list_fn *done, void *arg);
+
+struct room_patch { struct pl_str name; int visibility, reply_policy, archived; };	/* absent, -1 = unchanged */
+/* Moderators and owners; visibility and archived: owners. Writes `room_changed`. */
+void repo_room_patch(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    const struct room_patch *patch, repo_room_result_fn *done, void *arg);
+/* Owners. The room, its log and its generations are gone for good. */
+void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    db_done_fn *done, void *arg);
+
+/* Idempotent; public rooms only (members of a private one: nothing changes). PL_E_NOT_FOUND, PL_E_ARCHIVED. */
+void repo_room_join(
+    struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_result_fn *done, void *arg);
+/* Idempotent. The last owner of a room cannot leave: PL_E_CONFLICT. */
+void repo_room_leave(
+    struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_result_fn *done, void *arg);
+/* Moderators add members, owners any level; again with another level changes it. PL_E_NOT_FOUND: also no such user. */
+void repo_member_add(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, int level, repo_room_result_fn *done, void *arg);
+/* Moderators remove members, owners anybody but the last owner (PL_E_CONFLICT). No member: nothing changes. */
+void repo_member_remove(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, repo_room_result_fn *done, void *arg);
+/* Ascending by user id, > after. */
+void repo_member_list(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t after,
+    int limit, repo_member_list_fn *done, void *arg);
+/* Attach (true) or detach; idempotent; moderators and owners. PL_E_NOT_FOUND: also no such role. */
+void repo_room_role(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t role_id,
+    bool attach, repo_room_result_fn *done, void *arg);
+
+/* Always a result: can_read false when hidden or absent (last_seq and epoch are 0 then). */
+void repo_room_head(
+    struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_head_fn *done, void *arg);
+/* Positions of many rooms at once (the 5 s check); no access check; absent rooms are left out; any order. */
+void repo_room_heads(struct db *db, struct pl_task *task, const int64_t *room_ids, int count,
+    repo_room_head_list_fn *done, void *arg);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sessions: statements, parameters, row readers.
+ */
+#include "db/repo/repo_session.h"
+
+#include "db/repo/repo_int.h"
+#include "leaf.h"
+
+static const char *const kind_words[] = { "chat", "guided", "usage", NULL };
+static const char *const state_words[] = { "open", "ended", "expired", NULL };
+
+static void read_slots(struct pgrow *row, struct session *s)
+{
+	int names_count, values_count, sealed_count, tries_count, collected_count;
+	const struct pl_str *names = pgrow_texts(row, &names_count), *values = pgrow_texts(row, &values_count);
+	const struct pl_str *sealed = pgrow_texts(row, &sealed_count);
+	const int64_t *tries = pgrow_i64s(row, &tries_count), *collected = pgrow_i64s(row, &collected_count);
+
+	PL_BUG(names_count != values_count || names_count != sealed_count || names_count != tries_count ||
+	    names_count != collected_count);
+	s->slots_count = names_count;
+	s->slots = pl_alloc(row->pool, ((size_t)names_count + 1) * sizeof(*s->slots));
+	for (int i = 0; i < names_count; i++)
+		s->slots[i] = (struct session_slot){ .name = names[i], .value = values[i], .sealed = sealed[i],
+			.tries = (int)tries[i], .collected = collected[i] != 0 };
+}
+
+static void read_session(struct pgrow *row, struct session *s)
+{
+	s->id = pgrow_text(row);
+	s->kind = pgrow_word(row, kind_words, SESSION_CHAT);
+	s->user_id = pgrow_i64(row);
+	s->guest = pgrow_bool(row);
+	s->external_id = pgrow_text(row);
+	s->developer = pgrow_text(row);
+	s->form = pgrow_text(row);
+	s->requested = pgrow_text(row);
+	s->is_complete = pgrow_bool(row);
+	s->state = pgrow_word(row, state_words, SESSION_OPEN);
+	s->model = pgrow_text(row);
+	s->total_tokens = pgrow_i64(row);
+	s->cost_micros = pgrow_i64(row);
+	s->accepted = pgrow_null(row) ? -1 : 0;
+	s->accepted += pgrow_bool(row);
+	s->last_seq = pgrow_i64(row);
+	s->started_us = pgrow_time(row);
+	s->last_us = pgrow_time(row);
+	s->ended_us = pgrow_time(row);
+	s->expires_us = pgrow_time(row);
+	read_slots(row, s);
+	s->form_seq = pgrow_i64(row);
+	s->form_over = pgrow_text(row);
+	s->answer = pgrow_text(row);
+	s->lead_mail = pgrow_text(row);
+}
+
+static void add_id(struct pgcall *call, struct pl_str id)
+{
+	PL_BUG(!pl_uuid_ok(id));
+	pgcall_text(call, id);
+}
+
+static void on_created(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct session s = { .user_id = 0 };
+	struct pl_err bad = { 0 };
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+		struct pl_str status = pgrow_text(&row);
+		int64_t retry_s = pgrow_i64(&row);
+
+		if (repo_status_err(status, &bad)) {
+			read_session(&row, &s);
+		} else {
+			bad.retry_after_s = (int)retry_s;
+			err = &bad;
+		}
+	}
+	DONE(repo_session_fn, call)(call->arg, err == NULL ? &s : NULL, err);
+}
+
+void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done,
+    void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_CREATE, on_created, (pgcall_done_fn *)done, arg);
+
+	add_id(call, in->id);
+	pgcall_i64(call, in->user_id);
+	pgcall_text(call, in->address);
+	pgcall_cstr(call, kind_words[in->kind]);
+	pgcall_text(call, in->form);
+	pgcall_text(call, in->requested);
+	pgcall_i64(call, in->max_open);
+	pgcall_i64(call, in->life_ms);
+	pgcall_start(call);
+}
+
+static void on_session(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct session s = { .user_id = 0 };
+	struct pl_err bad;
+
+	if (err == NULL && PQntuples(res) == 0)
+		err = repo_not_found(&bad);
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+
+		read_session(&row, &s);
+	}
+	DONE(repo_session_fn, call)(call->arg, err == NULL ? &s : NULL, err);
+}
+
+void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
+    repo_session_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_GET, on_session, (pgcall_done_fn *)done, arg);
+
+	pgcall_text(call, key);
+	pgcall_i64(call, who.user_id);
+	pgcall_bool(call, who.guests);
+	pgcall_bool(call, who.open);
+	pgcall_start(call);
+}
+
+static void on_owned(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	bool owned = false;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->pool);
+
+		owned = pgrow_bool(&row);
+	}
+	DONE(db_done_fn, call)(call->arg, err == NULL ? &owned : NULL, err);
+}
+
+void repo_session_owned(struct db *db, struct pl_task *task, struct pl_str key, db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_OWNED, on_owned, (pgcall_done_fn *)done, arg);
+
+	pgcall_text(call, pl_uuid_ok(key) ? key : PL_STR_NONE);
+	pgcall_start(call);
+}
+
+static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	struct session_list list = { .count = 0 };
+
+	if (err == NULL) {
+		struct session *rows;
+
+		list.count = repo_rows(call, res, &list.more);
+		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
+		for (int i = 0; i < list.count; i++) {
+			struct pgrow row = pgrow_at(res, i, call->task->pool);
+
+			read_session(&row, &rows[i]);
+			list.total = pgrow_i64(&row);
+		}
+		list.rows = rows;
+	}
+	DONE(repo_session_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+}
+
+void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter,
+    repo_session_list_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_LIST, on_list, (pgcall_done_fn *)done, arg);
+
+	pgcall_i64(call, filter->user_id);
+	pgcall_i32(call, (int)filter->scope);
+	pgcall_text(call, filter->developer);
+	pgcall_text(call, filter->model);
+	pgcall_time(call, filter->start_us);
+	pgcall_time(call, filter->end_us);
+	pgcall_text(call, filter->sort.ptr != NULL ? filter->sort : PL_STR("timestamp"));
+	pgcall_bool(call, filter->descending);
+	pgcall_i64(call, filter->offset);
+	pgcall_i32(call, filter->limit);
+	repo_keep_limit(call, filter->limit);
+	pgcall_start(call);
+}
+
+void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
+    db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_END, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	pgcall_text(call, key);
+	pgcall_i64(call, who.user_id);
+	pgcall_bool(call, who.guests);
+	pgcall_start(call);
+}
+
+void repo_session_enter(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, db_done_fn *done,
+    void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_ENTER, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	add_id(call, id);
+	add_id(call, socket);
+	pgcall_start(call);
+}
+
+void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
+    db_done_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSION_LEAVE, repo_on_status, (pgcall_done_fn *)done, arg);
+
+	add_id(call, id);
+	add_id(call, socket);
+	pgcall_bool(call, made);
+	pgcall_start(call);
+}
+
+void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
+{
+	struct pgcall *call = pgcall_new(db, task, S_SESSIONS_EXPIRE, repo_on_count, (pgcall_done_fn *)done, arg);
+
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}

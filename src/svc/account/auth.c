@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Register, log in, refresh.
+ *
+ * register: hash -> account -> login session -> tokens
+ * login:    account -> verify (a dummy when there is none) -> login session -> tokens; the hash is renewed beside it
+ * refresh:  one atomic step in PostgreSQL -> tokens
+ */
+#include "clock.h"
+#include "log.h"
+#include "svc/account/audit.h"
+#include "svc/account/auth.h"
+
+struct flow {
+	struct svc *svc;
+	CONFIG_HELD const struct config *config;
+	struct pl_task *task;
+	struct user user;
+	struct user_new wanted;
+	struct pl_str password, user_agent;
+	struct refresh refreshed;
+	struct pl_str refresh_token;	/* absent: a new one is signed */
+	int64_t refresh_counter;	/* of that one */
+	bool found;
+	auth_tokens_fn *done;
+	void *arg;
+};
+
+static struct flow *flow_new(struct svc *svc, const struct config *config, struct pl_task *task, auth_tokens_fn *done,
+    void *arg)
+{
+	struct flow *f = pl_alloc(task->pool, sizeof(*f));
+
+	*f = (struct flow){ .svc = svc, .config = config_keep(task->pool, config), .task = task,
+		.done = done, .arg = arg };
+	return f;
+}
+
+static void flow_fail(struct flow *f, const struct pl_err *err)
+{
+	f->done(f->arg, NULL, err);
+}
+
+/* Signs both tokens and completes. refresh_until_s: when the login session expires. */
+static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64_t refresh_until_s)
+{
+	const struct settings *s = &f->config->s;
+	int64_t now_s = pl_wall_us() / PL_US_PER_S;
+	struct pl_token t = { .type = PL_TOKEN_ACCESS, .user_id = f->user.id, .login_id = login_id,
+		.refresh_counter = counter, .issued_s = now_s, .expires_s = now_s + s->access_token_life / 1000,
+		.access = f->user.access };
+	struct auth_tokens out = { .expires_in_s = s->access_token_life / 1000, .user = f->user };
+	size_t n = f->user.username.len < sizeof(t.name) ? f->user.username.len : sizeof(t.name) - 1;
+
+	memcpy(t.name, f->user.username.ptr, n);
+	out.access = pl_token_sign(f->task->pool, &f->config->token_key, s->issuer, &t);
+	t.type = PL_TOKEN_REFRESH;
+	t.expires_s = refresh_until_s;
+	out.refresh = f->refresh_token.ptr != NULL ? f->refresh_token : pl_token_sign(f->task->pool,
+	    &f->config->token_key, s->issuer, &t);
+	f->done(f->arg, &out, NULL);
+}
+
+static void flow_on_login(void *arg, const struct login *login, const struct pl_err *err)
+{
+	struct flow *f = arg;
+
+	if (err != NULL)
+		flow_fail(f, err);
+	else
+		flow_tokens(f, login->id, login->refresh_counter, login->expires_us / PL_US_PER_S);
+}
+
+static void flow_start_login(struct flow *f)
+{
+	repo_login_create(f->svc->db, f->task, f->user.id, f->config->s.refresh_token_life * 1000, f->user_agent,
+	    pl_str(f->task->who.addr), flow_on_login, f);
+}
+
+/* ---- register ---- */
+
+static void register_on_user(void *arg, const struct user *user, const struct pl_err *err)
+{
+	struct flow *f = arg;
+
+	if (err != NULL) {
+		flow_fail(f, err);
+		return;
+	}
+	f->user = *user;
+	f->task->who.user_id = user->id;
+	audit_note(f->svc, f->task, "account made", "user:%lld", (long long)user->id);
+	flow_start_login(f);
+}
+
+static void register_on_hash(void *arg, const struct hash_result *result, const struct pl_err *err)
+{
+	struct flow *f = arg;
+
+	if (err != NULL) {
+		flow_fail(f, err);
+		return;
+	}
+	f->wanted.password_hash = pl_str_dup(f->task->pool, pl_str(result->encoded));
+	repo_user_create(f->svc->db, f->task, &f->wanted, register_on_user, f);
+}
+
+void auth_register(struct svc *svc, const struct config *config, struct pl_task *task, const struct user_new *user,
+    struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg)
+{
+	struct flow *f = flow_new(svc, config, task, done, arg);
+
+	f->wanted = *user;
+	f->user_agent = client.user_agent;
+	hasher_hash(svc->worker->hasher, task, password, register_on_hash, f);
+}
+
+static void register_on_found(void *arg, const struct user *user, const struct pl_err *err)
+{
+	struct flow *f = arg;
+
+	if (err != NULL) {
+		flow_fail(f, err);
+		return;
+	}
+	f->user = *user;
+	f->task->who.user_id = user->id;
+	flow_start_login(f);
+}
+
+void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
+    struct auth_client client, auth_tokens_fn *done, void *arg)
+{
+	struct flow *f = flow_new(svc, config, task, done, arg);
+
+	f->user_agent = client.user_agent;
+	repo_user_get(svc->db, task, user_id, register_on_found, f);
+}
+
+/* ---- log in ---- */
+
+static void login_on_rehash(void *arg, const struct hash_result *result, const struct pl_err *err)
+{
+	struct flow *f = arg;
+
+	if (err == NULL)
+		repo_user_rehash(f->svc->db, f->task, f->user.id, f->user.password_hash, pl_str(result->encoded), NULL,
+		    NULL);
+}
+
+static void login_on_verify(void *arg, const struct hash_result *result, const struct pl_err *err)
+{
+	struct flow *f = arg;
+	struct pl_err bad = { 0 };
+
+	if (err != NULL) {
+		flow_fail(f, err);
+		return;
+	}
+	if (!f->found || !result->good || f->user.disabled) {
+		if (f->found)
+			audit_note(f->svc, f->task, "login refused", "user:%lld", (long long)f->user.id);
+		pl_err_set(&bad, PL_E_BAD_LOGIN, NULL);
+		flow_fail(f, &bad);
+		return;
+	}
+	if (result->rehash)
+		hasher_hash(f->svc->worker->hasher, f->task, f->password, login_on_rehash, f);
+	f->task->who.user_id = f->user.id;
+	flow_start_login(f);
+}
+
+static void login_on_user(void *arg, const struct user *user, const struct pl_err *err)
+{
+	struct flow *f = arg;
+
+	if (err != NULL && err->code != PL_E_NOT_FOUND) {
+		flow_fail(f, err);
+		return;
+	}
+	if (user != NULL)
+		f->user = *user;
+	f->found = user != NULL;
+	/* without an account the same time is spent on nothing, so that the answer's time does not tell */
+	hasher_verify(f->svc->worker->hasher, f->task, f->password, f->user.password_hash, login_on_verify, f);
+}
+
+void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login,
+    struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg)
+{
+	struct flow *f = flow_new(svc, config, task, done, arg);
+
+	f->password = password;
+	f->user_agent = client.user_agent;
+	repo_user_by_login(svc->db, task, login, login_on_user, f);
+}
+
+/* ---- refresh ---- */
+
+static void refresh_on_user(void *arg, const struct user *user, const struct pl_err *err)
+{
+	struct flow *f = arg;
+	const struct refresh *r = &f->refreshed;
+
+	if (err != NULL) {
+		flow_fail(f, err);
+		return;
+	}
+	f->user = *user;
+	flow_tokens(f, r->login_id, r->counter, r->expires_us / PL_US_PER_S);
+}
+
+static void refresh_on_step(void *arg, const struct refresh *r, const struct pl_err *err)
+{
+	struct flow *f = arg;
+	struct pl_err gone = { 0 };
+
+	if (err != NULL) {
+		flow_fail(f, err);
+		return;
+	}
+	if (r->status == REFRESH_REUSED || r->status == REFRESH_GONE) {
+		if (r->status == REFRESH_REUSED) {
+			pl_log(PL_LOG_WARN, f->task, "refresh token reused: login session ended",
+			    "login=%lld user=%lld", (long long)r->login_id, (long long)r->user_id);
+			audit_note(f->svc, f->task, "refresh token reused", "login:%lld", (long long)r->login_id);
+			auth_revoke(f->svc, r->login_id);
+		}
+		pl_err_set(&gone, PL_E_REVOKED, NULL);
+		flow_fail(f, &gone);
+		return;
+	}
+	f->task->who.user_id = r->user_id;
+	f->refreshed = *r;
+	if (f->refresh_counter != r->counter)
+		f->refresh_token = PL_STR_NONE;	/* rotation was on a moment ago: this one is behind */
+	repo_user_get(f->svc->db, f->task, r->user_id, refresh_on_user, f);
+}
+
+bool auth_refresh(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str refresh_token,
+    auth_tokens_fn *done, void *arg, struct pl_err *err)
+{
+	struct flow *f;
+	struct pl_token token;
+
+	if (!pl_token_verify(refresh_token, &config->token_key, config->s.issuer, PL_TOKEN_REFRESH, &token, err))
+		return false;
+	f = flow_new(svc, config, task, done, arg);
+	if (!config->s.refresh_rotation)
+		f->refresh_token = refresh_token;
+	f->refresh_counter = token.refresh_counter;
+	repo_login_refresh(svc->db, task, token.login_id, token.refresh_counter, config->s.refresh_reuse,
+	    config->s.refresh_rotation, refresh_on_step, f);
+	return true;
+}

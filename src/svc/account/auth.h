@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Accounts and tokens: register, log in, refresh, log out; who does a token belong to, on every request.
+ */
+#ifndef SVC_AUTH_H
+#define SVC_AUTH_H
+
+#include "core/hasher.h"
+#include "db/repo/repo_login.h"
+#include "svc/svc.h"
+
+struct auth_cache;
+struct auth_cache *auth_cache_new(void);
+void auth_cache_free(struct auth_cache **cache);
+
+/* What a token says. `ask`: PostgreSQL must be asked first (auth_confirm), see auth_check(). */
+struct auth_who {
+	struct pl_token token;
+	uint64_t key[2];		/* of the cache */
+	bool ask;
+};
+
+/*
+ * Verifies an access token against signature, claims, expiry and revocation; no I/O. The cache of verified tokens makes
+ * the ordinary case one hash. who_r->ask: the token's refresh counter was not seen in this worker yet, or the
+ * revocation table overflowed: the caller must call auth_confirm() before it trusts it.
+ * Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED, PL_E_REVOKED.
+ */
+bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who_r,
+    struct pl_err *err) PL_MUSTCHECK;
+/* Fills the caller from a checked token. addr is left alone. */
+void auth_caller(const struct auth_who *who, struct pl_caller *caller);
+/* Asks PostgreSQL: ends the refresh grace of older tokens, and "is the login session alive?". PL_E_REVOKED. */
+void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg);
+
+struct auth_tokens { struct pl_str access, refresh; int64_t expires_in_s; struct user user; };
+typedef void (auth_tokens_fn)(void *arg, const struct auth_tokens *tokens, const struct pl_err *err);
+
+struct auth_client { struct pl_str user_agent; };
+/* Hash, account, login session, tokens. PL_E_TAKEN, PL_E_FORBIDDEN (registration closed), hasher's errors. */
+void auth_register(struct svc *svc, const struct config *config, struct pl_task *task, const struct user_new *user,
+    struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);
+/* The account was made, its tokens were lost: a login session and tokens. The caller knows that this is who made it. */
+void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
+    struct auth_client client, auth_tokens_fn *done, void *arg);
+/* PL_E_BAD_LOGIN for everything that is wrong with name or password; the time does not tell which. */
+void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login,
+    struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);
+/*
+ * A token that does not verify: false and PL_E_UNAUTHORIZED or PL_E_TOKEN_EXPIRED, nothing was started. Else `done`,
+ * with PL_E_REVOKED when the login session is over (an old token that comes back ends it).
+ */
+bool auth_refresh(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str refresh_token,
+    auth_tokens_fn *done, void *arg, struct pl_err *err) PL_MUSTCHECK;
+/*
+ * Ends login sessions of the task's caller; effective on the next request in every worker. none_is_error:
+ * PL_E_NOT_FOUND.
+ */
+void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum logout_scope scope, bool none_is_error,
+    db_done_fn *done, void *arg);
+/* Makes ended login sessions known: revocation table, other workers, own sockets. */
+void auth_revoke(struct svc *svc, int64_t login_id);
+/* Loads what ended within the longest access token life into the revocation table (start of the first process). */
+void auth_load_revoked(struct svc *svc, struct pl_task *task, db_done_fn *done, void *arg);
+
+/* One-use tickets for socket handshakes, good in any worker. */
+struct pl_str ticket_make(struct svc *svc, const struct config *config, struct pl_task *task);
+bool ticket_use(struct svc *svc, const struct config *config, struct pl_str ticket, struct auth_who *who_r,
+    struct pl_err *err) PL_MUSTCHECK;
+
+#endif

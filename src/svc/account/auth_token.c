@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who does a token belong to: verification, the per-worker cache of verified tokens, revocation.
+ */
+#include <stdio.h>
+
+#include "clock.h"
+#include "svc/account/auth.h"
+
+#define CACHE_SLOTS 2048u	/* power of two; two ways */
+
+struct cached { uint64_t key[2]; struct pl_token token; };
+struct auth_cache { struct cached slots[CACHE_SLOTS]; };
+
+struct auth_cache *auth_cache_new(void)
+{
+	return pl_new(sizeof(struct auth_cache));
+}
+
+void auth_cache_free(struct auth_cache **cache)
+{
+	pl_free(*cache);
+	*cache = NULL;
+}
+
+static struct cached *cache_find(struct auth_cache *cache, const uint64_t key[2])
+{
+	struct cached *at = &cache->slots[key[0] & (CACHE_SLOTS - 2)];
+
+	for (int way = 0; way < 2; way++)
+		if (at[way].key[0] == key[0] && at[way].key[1] == key[1])
+			return &at[way];
+	return NULL;
+}
+
+/* The newer of the two ways moves over, so that a hot token is not thrown out by one cold one. */
+static void cache_put(struct auth_cache *cache, const struct auth_who *who)
+{
+	struct cached *at = &cache->slots[who->key[0] & (CACHE_SLOTS - 2)];
+
+	at[1] = at[0];
+	memcpy(at[0].key, who->key, sizeof(at[0].key));
+	at[0].token = who->token;
+}
+
+static bool still_good(struct svc *svc, const struct pl_token *token, int64_t now_s, struct pl_err *err)
+{
+	if (token->expires_s <= now_s)
+		return pl_err_set(err, PL_E_TOKEN_EXPIRED, NULL);
+	if (shm_revoked(svc->shm, token->login_id, now_s))
+		return pl_err_set(err, PL_E_REVOKED, NULL);
+	return true;
+}
+
+bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who,
+    struct pl_err *err)
+{
+	int64_t now_s = pl_wall_us() / PL_US_PER_S;
+	const struct cached *hit;
+
+	memset(who, 0, sizeof(*who));
+	pl_siphash128(&svc->shm->head->boot_key, token.ptr, token.len, who->key);
+	hit = cache_find(svc->tokens, who->key);
+	if (hit != NULL) {
+		shm_count(svc->shm, SHM_M_token_hits, 1);
+		who->token = hit->token;
+		who->ask = shm_revoked_unsure(svc->shm, now_s);
+		return still_good(svc, &who->token, now_s, err);
+	}
+	shm_count(svc->shm, SHM_M_token_misses, 1);
+	if (!pl_token_verify(token, &config->token_key, config->s.issuer, PL_TOKEN_ACCESS, &who->token, err))
+		return false;
+	if (!still_good(svc, &who->token, now_s, err))
+		return false;
+	/* the first counter has no older token whose grace it could end */
+	who->ask = who->token.refresh_counter > 1 || shm_revoked_unsure(svc->shm, now_s);
+	if (!who->ask)
+		cache_put(svc->tokens, who);
+	return true;
+}
+
+void auth_caller(const struct auth_who *who, struct pl_caller *caller)
+{
+	caller->user_id = who->token.user_id;
+	caller->login_id = who->token.login_id;
+	caller->token_until_s = who->token.expires_s;
+	caller->access = who->token.access;
+	memcpy(caller->name, who->token.name, sizeof(caller->name));
+}
+
+struct confirm {
+	struct svc *svc;
+	struct pl_task *task;
+	struct auth_who who;
+	db_done_fn *done;
+	void *arg;
+};
+
+static void confirm_on_alive(void *arg, const bool *alive, const struct pl_err *err)
+{
+	struct confirm *c = arg;
+
+	if (err == NULL)
+		cache_put(c->svc->tokens, &c->who);
+	c->done(c->arg, alive, err);
+}
+
+static void confirm_on_seen(void *arg, const bool *seen, const struct pl_err *err)
+{
+	struct confirm *c = arg;
+
+	if (err != NULL)
+		c->done(c->arg, NULL, err);
+	else
+		repo_login_check(c->svc->db, c->task, c->who.token.login_id, confirm_on_alive, c);
+}
+
+void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg)
+{
+	struct confirm *c = pl_alloc(task->pool, sizeof(*c));
+
+	*c = (struct confirm){ .svc = svc, .task = task, .who = *who, .done = done, .arg = arg };
+	repo_login_seen(svc->db, task, who->token.login_id, who->token.refresh_counter, confirm_on_seen, c);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rate classes over the shared rate table.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "clock.h"
+#include "svc/account/limits.h"
+
+static const struct { const char *name, *by; size_t offset; } classes[LIMIT_COUNT] = {
+	[LIMIT_NONE] = { "none", "", 0 },
+	[LIMIT_LOGIN] = { "login", "address", offsetof(struct settings, rate_login) },
+	[LIMIT_ASK] = { "ask", "user", offsetof(struct settings, rate_ask) },
+	[LIMIT_ASK_SESSION] = { "ask-session", "session, or user and room",
+		offsetof(struct settings, rate_ask_session) },
+	[LIMIT_CHANNEL] = { "channel", "channel", offsetof(struct settings, rate_channel) },
+	[LIMIT_SEND] = { "send", "user", offsetof(struct settings, rate_send) },
+	[LIMIT_READ] = { "read", "user, else address", offsetof(struct settings, rate_read) },
+};
+
+const char *limit_name(enum limit_class klass)
+{
+	return classes[klass].name;
+}
+
+const char *limit_counts_by(enum limit_class klass)
+{
+	return classes[klass].by;
+}
+
+const struct pl_rate *limit_rate(const struct config *config, enum limit_class klass)
+{
+	return klass == LIMIT_NONE ? NULL : (const void *)((const char *)&config->s + classes[klass].offset);
+}
+
+/* The address as a key: IPv6 counts by /64, because one subscriber holds at least that much. */
+static size_t address_key(const char *addr, char *out, size_t cap)
+{
+	struct in6_addr v6;
+
+	if (strchr(addr, ':') != NULL && inet_pton(AF_INET6, addr, &v6) == 1 && !IN6_IS_ADDR_V4MAPPED(&v6)) {
+		memcpy(out, v6.s6_addr, 8);
+		return 8;
+	}
+	return (size_t)snprintf(out, cap, "%s", addr);
+}
+
+static uint64_t key_tag(const struct shm *shm, enum limit_class klass, const struct pl_caller *who, struct pl_str extra)
+{
+	char key[512];
+	size_t n = (size_t)snprintf(key, sizeof(key), "%d:", klass);
+	bool session = klass == LIMIT_ASK_SESSION && pl_uuid_ok(extra);
+
+	if (klass == LIMIT_CHANNEL || session) {
+		/* the channel or the session itself counts, whoever asks, from wherever */
+	} else if (klass == LIMIT_LOGIN || who->user_id == 0) {
+		key[n++] = 'a';
+		n += address_key(who->addr, key + n, sizeof(who->addr));
+	} else {
+		n += (size_t)snprintf(key + n, 32, "u%lld", (long long)who->user_id);
+	}
+	if (extra.ptr != NULL && klass != LIMIT_ASK && extra.len < sizeof(key) - n - 1) {
+		key[n++] = '/';
+		memcpy(key + n, extra.ptr, extra.len);
+		n += extra.len;
+	}
+	return shm_tag(shm, key, n);
+}
+
+struct taken { uint64_t tag; const struct pl_rate *rate; };
+
+/* One class; true when allowed. Keeps the tightest of those seen so far in *result. */
+static bool take_one(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra, int64_t now_ns, struct taken *taken, struct limit_result *result)
+{
+	const struct pl_rate *rate = limit_rate(config, klass);
+	struct pl_gcra g;
+
+	taken->rate = rate;
+	if (rate->burst == 0)
+		return true;
+	taken->tag = key_tag(svc->shm, klass, who, extra);
+	g = shm_rate_take(svc->shm, taken->tag, rate, now_ns);
+	if (!g.allowed || result->tightest == LIMIT_NONE || g.remaining < result->state.remaining) {
+		result->tightest = klass;
+		result->state = g;
+		result->rate = *rate;
+	}
+	return g.allowed;
+}
+
+static bool refuse(struct svc *svc, const struct limit_result *result, const struct pl_caller *who, struct pl_err *err)
+{
+	char text[48];
+	bool by_user = result->tightest != LIMIT_LOGIN && who->user_id != 0;
+
+	shm_count(svc->shm, SHM_M_rate_refused, 1);
+	shm_refusal_note(svc->shm, limit_name(result->tightest), by_user ? who->user_id : 0, who->addr, pl_wall_us());
+	pl_rate_text(&result->rate, text);
+	pl_err_set(err, PL_E_RATE, "Rate limit exceeded: %s", text);
+	if (err != NULL)
+		err->retry_after_s = (int)((result->state.retry_ns + PL_NS_PER_S - 1) / PL_NS_PER_S);
+	return false;
+}
+
+bool limits_take(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra, struct limit_result *result_r, struct pl_err *err)
+{
+	struct limit_result own = { .allowed = true }, *result = result_r != NULL ? result_r : &own;
+	int64_t now_ns = pl_now_ns();
+	struct taken narrow = { 0 }, wide = { 0 };
+
+	*result = (struct limit_result){ .allowed = true, .now_ns = now_ns };
+	if (klass == LIMIT_NONE)
+		return true;
+	if (klass == LIMIT_ASK && extra.ptr != NULL &&
+	    !take_one(svc, config, LIMIT_ASK_SESSION, who, extra, now_ns, &narrow, result)) {
+		result->allowed = false;
+	} else if (!take_one(svc, config, klass, who, extra, now_ns, &wide, result)) {
+		if (narrow.tag != 0)
+			shm_rate_refund(svc->shm, narrow.tag, narrow.rate, now_ns);
+		result->allowed = false;
+	}
+	return result->allowed || refuse(svc, result, who, err);
+}
+
+static void give_one(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra)
+{
+	const struct pl_rate *rate = limit_rate(config, klass);
+
+	if (rate != NULL && rate->burst != 0)
+		shm_rate_refund(svc->shm, key_tag(svc->shm, klass, who, extra), rate, pl_now_ns());
+}
+
+void limits_give(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra)
+{
+	if (klass == LIMIT_ASK && extra.ptr != NULL)
+		give_one(svc, config, LIMIT_ASK_SESSION, who, extra);
+	give_one(svc, config, klass, who, extra);
+}
+
+bool limits_take_more(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
+    struct pl_str extra, enum limit_class before, struct limit_result *result, struct pl_err *err)
+{
+	const struct pl_rate *rate = limit_rate(config, before);
+	struct taken taken = { 0 };
+
+	if (take_one(svc, config, klass, who, extra, pl_now_ns(), &taken, result))
+		return true;
+	if (rate != NULL && rate->burst > 0)
+		shm_rate_refund(svc->shm, key_tag(svc->shm, before, who, PL_STR_NONE), rate, result->now_ns);
+	result->allowed = false;
+	return refuse(svc, result, who, err);
+}
+
+void limits_headers(const struct limit_result *result, char limit[96], char policy[96])
+{
+	const char *name = limit_name(result->tightest);
+	int64_t reset_s = (result->state.reset_ns + PL_NS_PER_S - 1) / PL_NS_PER_S;
+	int64_t window_s = (result->rate.burst * result->rate.interval_ns + PL_NS_PER_S - 1) / PL_NS_PER_S;
+
+	if (!result->allowed)
+		reset_s = (result->state.retry_ns + PL_NS_PER_S - 1) / PL_NS_PER_S;
+	snprintf(limit, 96, "\"%s\";r=%lld;t=%lld", name, (long long)result->state.remaining, (long long)reset_s);
+	snprintf(policy, 96, "\"%s\";q=%lld;w=%lld", name, (long long)result->rate.burst, (long long)window_s);
+}

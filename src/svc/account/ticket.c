@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One-use tickets for WebSocket handshakes: who, until when, and a random number, under an HMAC of the token key.
+ *
+ * A browser cannot set headers on a handshake; a ticket in the address is worthless once it was used or 30 s have
+ * passed.
+ * That it was used is remembered in shared memory until then, for all workers.
+ */
+#include "clock.h"
+#include "leaf.h"
+#include "svc/account/auth.h"
+
+struct ticket {			/* as signed; only processes of one installation read it */
+	uint8_t version, access;
+	uint8_t pad[6];
+	int64_t user_id, login_id, refresh_counter, until_s, token_until_s;
+	uint64_t nonce;
+	char name[40];
+};
+_Static_assert(sizeof(struct ticket) == 96, "ticket layout");
+#define MAC_BYTES 16
+
+static void mac_of(const struct config *config, const struct ticket *t, unsigned char mac[32])
+{
+	unsigned char text[sizeof(*t) + 7];
+
+	memcpy(text, "ticket:", 7); /* the key signs tokens too: what is signed must not be mistaken */
+	memcpy(text + 7, t, sizeof(*t));
+	pl_hmac_sha256(config->token_key.secret.ptr, config->token_key.secret.len, text, sizeof(text), mac);
+}
+
+struct pl_str ticket_make(struct svc *svc, const struct config *config, struct pl_task *task)
+{
+	unsigned char bytes[sizeof(struct ticket) + MAC_BYTES], mac[32];
+	struct ticket t = { .version = 1, .access = (uint8_t)task->who.access, .user_id = task->who.user_id,
+		.login_id = task->who.login_id, .nonce = pl_random_u64() };
+	char *out = pl_alloc(task->pool, sizeof(bytes) * 2);
+	size_t n;
+
+	t.until_s = pl_wall_us() / PL_US_PER_S + config->s.ws_ticket_life / 1000;
+	t.token_until_s = task->who.token_until_s;
+	memcpy(t.name, task->who.name, sizeof(task->who.name));
+	mac_of(config, &t, mac);
+	memcpy(bytes, &t, sizeof(t));
+	memcpy(bytes + sizeof(t), mac, MAC_BYTES);
+	n = pl_b64url_encode(bytes, sizeof(bytes), out);
+	return pl_strn(out, n);
+}
+
+bool ticket_use(struct svc *svc, const struct config *config, struct pl_str text, struct auth_who *who,
+    struct pl_err *err)
+{
+	unsigned char bytes[sizeof(struct ticket) + MAC_BYTES], mac[32];
+	int64_t now_s = pl_wall_us() / PL_US_PER_S;
+	struct ticket t;
+	size_t n;
+
+	memset(who, 0, sizeof(*who));
+	if (!pl_b64url_decode(text, bytes, sizeof(bytes), &n) || n != sizeof(bytes))
+		return pl_err_set(err, PL_E_UNAUTHORIZED, "The ticket is not one of this server.");
+	memcpy(&t, bytes, sizeof(t));
+	mac_of(config, &t, mac);
+	if (!pl_ct_eq(mac, MAC_BYTES, bytes + sizeof(t), MAC_BYTES) || t.version != 1)
+		return pl_err_set(err, PL_E_UNAUTHORIZED, "The ticket is not one of this server.");
+	if (t.until_s <= now_s)
+		return pl_err_set(err, PL_E_UNAUTHORIZED, "The ticket has expired.");
+	if (!shm_once(svc->shm, shm_tag(svc->shm, &t.nonce, sizeof(t.nonce)), t.until_s, now_s))
+		return pl_err_set(err, PL_E_UNAUTHORIZED, "The ticket was used already.");
+	if (shm_revoked(svc->shm, t.login_id, now_s))
+		return pl_err_set(err, PL_E_REVOKED, NULL);
+	who->token = (struct pl_token){ .type = PL_TOKEN_ACCESS, .user_id = t.user_id, .login_id = t.login_id,
+		.expires_s = t.token_until_s, .access = t.access, .refresh_counter = 1 };
+	memcpy(who->token.name, t.name, sizeof(who->token.name));
+	who->token.name[sizeof(who->token.name) - 1] = '\0';
+	return true;
+}

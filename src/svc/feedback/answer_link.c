@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * version 1, UUID (16 bytes), seconds since 1970 (8, big-endian), HMAC-SHA256 cut to 16 bytes; all in base64url.
+ */
+#include "svc/feedback/answer_link.h"
+
+#include "leaf.h"
+
+#define DATA_BYTES 25
+#define MAC_BYTES 16
+#define LINK_VERSION 1
+
+static void mac_of(const struct config *config, const unsigned char data[DATA_BYTES], unsigned char mac[32])
+{
+	unsigned char text[7 + DATA_BYTES];
+
+	memcpy(text, "answer:", 7);	/* the key signs tokens and tickets too: what is signed must not be mistaken */
+	memcpy(text + 7, data, DATA_BYTES);
+	pl_hmac_sha256(config->token_key.secret.ptr, config->token_key.secret.len, text, sizeof(text), mac);
+}
+
+struct pl_str answer_link_make(const struct config *config, struct pl_pool *pool, struct pl_str id, int64_t until_s)
+{
+	unsigned char bytes[DATA_BYTES + MAC_BYTES] = { LINK_VERSION }, mac[32];
+	char *out = pl_alloc(pool, sizeof(bytes) * 2), digits[32];
+	size_t n = 0;
+
+	PL_BUG(!pl_uuid_ok(id));
+	for (size_t i = 0; i < id.len; i++)
+		if (id.ptr[i] != '-')
+			digits[n++] = id.ptr[i];
+	PL_BUG(!pl_unhex(pl_strn(digits, 32), bytes + 1, 16));
+	for (int i = 0; i < 8; i++)
+		bytes[17 + i] = (unsigned char)((uint64_t)until_s >> (56 - 8 * i));
+	mac_of(config, bytes, mac);
+	memcpy(bytes + DATA_BYTES, mac, MAC_BYTES);
+	n = pl_b64url_encode(bytes, sizeof(bytes), out);
+	return pl_strn(out, n);
+}
+
+enum answer_link answer_link_read(const struct config *config, struct pl_str token, int64_t now_s,
+    char id_r[PL_UUID_LEN + 1])
+{
+	unsigned char bytes[DATA_BYTES + MAC_BYTES], mac[32];
+	uint64_t until_s = 0;
+	char digits[33], *out = id_r;
+	size_t n;
+
+	if (!pl_b64url_decode(token, bytes, sizeof(bytes), &n) || n != sizeof(bytes))
+		return ANSWER_LINK_BAD;
+	mac_of(config, bytes, mac);
+	if (!pl_ct_eq(mac, MAC_BYTES, bytes + DATA_BYTES, MAC_BYTES) || bytes[0] != LINK_VERSION)
+		return ANSWER_LINK_BAD;
+	pl_hex(bytes + 1, 16, digits);
+	for (int i = 0; i < 32; i++) {
+		if (i == 8 || i == 12 || i == 16 || i == 20)
+			*out++ = '-';
+		*out++ = digits[i];
+	}
+	*out = '\0';
+	for (int i = 0; i < 8; i++)
+		until_s = until_s << 8 | bytes[17 + i];
+	return (int64_t)until_s > now_s ? ANSWER_LINK_GOOD : ANSWER_LINK_EXPIRED;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is sent to people, as text: mails (RFC 5322, 2045, 2047) and Slack's incoming-webhook JSON. Pure.
+ */
+#ifndef SVC_MAIL_TEXT_H
+#define SVC_MAIL_TEXT_H
+
+#include "db/repo/repo_outbox.h"
+#include "str.h"
+
+struct mail_text {
+	struct pl_str from, to;		/* bare addresses */
+	struct pl_str subject, body;	/* UTF-8; line ends in the body are LF */
+	struct pl_str id;		/* left part of the Message-ID; its domain is that of `from` */
+	int64_t wall_us;
+};
+/* The whole message with CRLF line ends, in pool. Control characters in the subject become blanks. */
+struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail);
+
+/* Subject and body of a feedback request; `link` is where it is answered. */
+struct pl_str request_subject(struct pl_pool *pool, const struct outbox_item *item);
+struct pl_str request_body(struct pl_pool *pool, const struct outbox_item *item, struct pl_str link);
+/*
+ * The same as JSON for a Slack incoming webhook: text and blocks (docs.slack.dev, "Sending messages using incoming
+ * webhooks").
+ */
+struct pl_str request_slack(struct pl_pool *pool, const struct outbox_item *item, struct pl_str link);
+
+#endif

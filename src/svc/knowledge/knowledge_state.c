@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How the knowledge base is, kept for some seconds: from searches, which tell it for nothing, else from one statement
+ * at a time, however many ask.
+ */
+#include "svc/knowledge/knowledge.h"
+
+#include "clock.h"
+
+#define KEEP_NS (5 * PL_NS_PER_S)
+
+struct waiting {
+	struct waiting *next;
+	struct pl_task *task;		/* held */
+	knowledge_state_fn *done;
+	void *arg;
+};
+
+struct knowledge_watch {
+	struct svc *svc;
+	enum knowledge_state state;
+	int64_t known_ns;		/* since when; 0: not known */
+	struct pl_task *asking;		/* NULL: no statement is under way */
+	struct waiting *waiting;
+};
+
+struct knowledge_watch *knowledge_watch_new(struct svc *svc)
+{
+	struct knowledge_watch *k = pl_new(sizeof(*k));
+
+	k->svc = svc;
+	return k;
+}
+
+void knowledge_watch_free(struct knowledge_watch **watch)
+{
+	if (*watch == NULL)
+		return;
+	PL_BUG((*watch)->asking != NULL);
+	pl_free(*watch);
+	*watch = NULL;
+}
+
+static void know(struct knowledge_watch *k, enum knowledge_state state)
+{
+	k->state = state;
+	k->known_ns = pl_now_ns();
+}
+
+void knowledge_state_forget(struct svc *svc)
+{
+	svc->knowledge->known_ns = 0;
+}
+
+void knowledge_state_note(struct svc *svc, enum knowledge_outcome outcome)
+{
+	if (outcome == KNOWLEDGE_FOUND)
+		know(svc->knowledge, KNOWLEDGE_UP);
+	else if (outcome != KNOWLEDGE_NOTHING)
+		know(svc->knowledge, KNOWLEDGE_DOWN);
+	else if (svc->knowledge->state == KNOWLEDGE_DOWN)
+		knowledge_state_forget(svc); /* it answers again; whether it holds anything is another question */
+}
+
+bool knowledge_state_find(const struct svc *svc, enum knowledge_state *state_r)
+{
+	const struct knowledge_watch *k = svc->knowledge;
+
+	*state_r = k->state;
+	return k->known_ns != 0 && pl_now_ns() - k->known_ns < KEEP_NS;
+}
+
+static void on_any(void *arg, const bool *any, const struct pl_err *err)
+{
+	struct knowledge_watch *k = arg;
+	struct waiting *w = k->waiting;
+
+	know(k, err != NULL ? KNOWLEDGE_DOWN : *any ? KNOWLEDGE_UP : KNOWLEDGE_OFF);
+	k->waiting = NULL;
+	pl_task_release(&k->asking);
+	while (w != NULL) {
+		struct waiting *next = w->next;
+		struct pl_task *task = w->task;
+
+		w->done(w->arg, k->state);
+		pl_task_release(&task); /* w lives in it */
+		w = next;
+	}
+}
+
+void knowledge_state_ask(struct svc *svc, const struct config *config, struct pl_task *task, knowledge_state_fn *done,
+    void *arg)
+{
+	struct knowledge_watch *k = svc->knowledge;
+	struct waiting *w = pl_alloc(task->pool, sizeof(*w));
+
+	*w = (struct waiting){ .next = k->waiting, .task = pl_task_hold(task), .done = done, .arg = arg };
+	k->waiting = w;
+	if (k->asking != NULL)
+		return;
+	k->asking = pl_task_new(pl_now_ns() + config->s.knowledge_timeout * PL_NS_PER_MS);
+	shm_count(svc->shm, SHM_M_knowledge_checks, 1);
+	repo_knowledge_any(svc->db, k->asking, on_any, k);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * chat_send -> append -> done -> publish -> agents
+ *                    -> forbidden -> chat_join -> append again
+ *
+ * A user's messages into a room are stored in the order in which they came, also when the user is no member yet: while
+ * somebody joins, what they send there waits. A join begins when the sends that were under way before it have come
+ * back, because one of them would otherwise be stored before another that was refused. Members pay for this with one
+ * link in a list.
+ *
+ *   chat_join -> under way 0 -> room_join -> append all that waits, in order -> tell who asked to join
+ */
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "clock.h"
+#include "svc/answer/agent.h"
+#include "svc/room/chat.h"
+#include "svc/room/hub.h"
+
+#define WAITING_MAX 256		/* sends behind one join */
+#define JOIN_TIME_NS (10 * PL_NS_PER_S)
+
+struct send {
+	TAILQ_ENTRY(send) link;		/* under way, or behind a join */
+	struct svc *svc;
+	CONFIG_HELD const struct config *config;	/* for those who answer; a reload may come before the commit */
+	struct pl_task *task;
+	struct message_new in;
+	struct joining *joining;	/* waits for it to come back */
+	bool joined;
+	chat_sent_fn *done;
+	void *arg;
+};
+TAILQ_HEAD(send_list, send);
+
+struct asker { struct asker *next; struct pl_task *task; repo_room_result_fn *done; void *arg; };
+
+/* One user joins one room. */
+struct joining {
+	TAILQ_ENTRY(joining) link;
+	struct svc *svc;
+	struct pl_task *task;
+	int64_t room_id;
+	int under_way, waiting_count;
+	bool running;
+	struct send_list refused, waiting;	/* in order; refused ones were sent before any that waits */
+	struct asker *askers;
+};
+
+struct chat {
+	struct svc *svc;
+	struct send_list under_way;		/* appended, not answered yet */
+	TAILQ_HEAD(, joining) joins;
+	struct send_list busy;			/* told so by the timer */
+	struct event *timer;
+};
+
+static void send_on_appended(void *arg, const struct appended *result, const struct pl_err *err);
+
+static void append(struct send *s)
+{
+	TAILQ_INSERT_TAIL(&s->svc->chat->under_way, s, link);
+	repo_message_append(s->svc->db, s->task, &s->in, send_on_appended, s);
+}
+
+static void send_fail(struct send *s, const struct pl_err *err)
+{
+	struct pl_err hidden = { 0 };
+
+	/* whoever may not write does not learn that the room exists */
+	if (err->code == PL_E_FORBIDDEN) {
+		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);
+		err = &hidden;
+	}
+	s->done(s->arg, NULL, err);
+}
+
+/* ---- joining ---- */
+
+static struct joining *joining_find(struct chat *chat, int64_t room_id, int64_t user_id)
+{
+	struct joining *j;
+
+	TAILQ_FOREACH(j, &chat->joins, link) {
+		if (j->room_id == room_id && j->task->who.user_id == user_id)
+			return j;
+	}
+	return NULL;
+}
+
+/* It begins when joining_run() is called and nothing is under way any more. */
+static struct joining *joining_need(struct chat *chat, const struct pl_caller *who, int64_t room_id)
+{
+	struct joining *j = joining_find(chat, room_id, who->user_id);
+	struct send *s;
+
+	if (j != NULL)
+		return j;
+	j = pl_new(sizeof(*j));
+	j->svc = chat->svc;
+	j->task = pl_task_new(pl_now_ns() + JOIN_TIME_NS);
+	j->task->who = *who;
+	j->room_id = room_id;
+	TAILQ_INIT(&j->refused);
+	TAILQ_INIT(&j->waiting);
+	TAILQ_INSERT_TAIL(&chat->joins, j, link);
+	TAILQ_FOREACH(s, &chat->under_way, link) {
+		if (s->in.room_id == room_id && s->in.author_id == who->user_id) {
+			s->joining = j;
+			j->under_way++;
+		}
+	}
+	return j;
+}
+
+static void joining_settle(struct send_list *list, const struct pl_err *err)
+{
+	struct send *s;
+
+	while ((s = TAILQ_FIRST(list)) != NULL) {
+		struct pl_task *task = s->task;
+
+		TAILQ_REMOVE(list, s, link);
+		if (err != NULL)
+			send_fail(s, err);
+		else
+			append(s);
+		pl_task_release(&task);
+	}
+}
+
+/*
+ * Later sends go behind those that are appended here. The first who asked to join tells everybody of it, else this
+ * does.
+ */
+static void joining_end(struct joining *j, const struct room_result *result, const struct pl_err *err)
+{
+	struct room_result again = { .room = { 0 } };
+	struct asker *a = j->askers, *next;
+
+	TAILQ_REMOVE(&j->svc->chat->joins, j, link);
+	joining_settle(&j->refused, err);
+	joining_settle(&j->waiting, err);
+	if (result != NULL && a == NULL)
+		hub_publish_change(j->svc->hub, &result->change);
+	for (; a != NULL; a = next) {
+		struct pl_task *task = a->task;
+
+		next = a->next;
+		a->done(a->arg, result, err);
+		pl_task_release(&task);
+		if (result == NULL || result == &again)
+			continue;
+		again.room = result->room;
+		result = &again;
+	}
+	pl_task_release(&j->task);
+	pl_free(j);
+}
+
+static void joining_on_done(void *arg, const struct room_result *result, const struct pl_err *err)
+{
+	joining_end(arg, result, err);
+}
+
+static void joining_run(struct joining *j)
+{
+	if (j->under_way > 0 || j->running)
+		return;
+	j->running = true;
+	repo_room_join(j->svc->db, j->task, j->room_id, j->task->who.user_id, joining_on_done, j);
+}
+
+static void joining_came_back(struct joining *j)
+{
+	struct pl_err stopping = { 0 };
+
+	j->under_way--;
+	if (j->svc->db != NULL) {
+		joining_run(j);
+	} else if (j->under_way == 0) { /* db_free() is telling us */
+		pl_err_set(&stopping, PL_E_STOPPING, NULL);
+		joining_end(j, NULL, &stopping);
+	}
+}
+
+static void joining_add(struct joining *j, struct send_list *list, struct send *s)
+{
+	pl_task_hold(s->task);
+	TAILQ_INSERT_TAIL(list, s, link);
+	j->waiting_count++;
+}
+
+void chat_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg)
+{
+	struct joining *j = joining_need(svc->chat, &task->who, room_id);
+	struct asker *a = pl_alloc(task->pool, sizeof(*a)), **at = &j->askers;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*a = (struct asker){ .task = pl_task_hold(task), .done = done, .arg = arg };
+	*at = a;
+	joining_run(j);
+}
+
+/* ---- sending ---- */
+
+/* j: the join that waits for it, if there is one already. */
+static void send_on_refused(struct send *s, struct joining *j)
+{
+	bool first = j == NULL;
+
+	if (first)
+		j = joining_need(s->svc->chat, &s->task->who, s->in.room_id);
+	s->joined = true;
+	joining_add(j, &j->refused, s);
+	if (first)
+		joining_run(j);
+}
+
+static void send_on_stored(struct send *s, const struct appended *result)
+{
+	struct chat_sent sent = { .duplicate = result->duplicate,
+		.message = { .room_id = s->in.room_id, .seq = result->seq, .author_kind = AUTHOR_USER,
+		.author_id = s->task->who.user_id, .author_name = pl_str(s->task->who.name),
+		.client_id = result->client_id, .content = s->in.content, .reply_to = result->reply_to,
+		.created_us = result->created_us } };
+	struct room_event event = { .is_message = true, .message = sent.message };
+
+	s->done(s->arg, &sent, NULL);
+	if (sent.duplicate)
+		return; /* whoever wrote it first has told it, or the position check will */
+	hub_publish(s->svc->hub, &event);
+	if (result->has_roles)
+		agent_consider(s->svc, s->config, s->task, &sent.message);
+}
+
+static void send_on_appended(void *arg, const struct appended *result, const struct pl_err *err)
+{
+	struct send *s = arg;
+	struct joining *j = s->joining;
+
+	TAILQ_REMOVE(&s->svc->chat->under_way, s, link);
+	s->joining = NULL;
+	if (err == NULL)
+		send_on_stored(s, result);
+	else if (err->code == PL_E_FORBIDDEN && !s->joined)
+		send_on_refused(s, j);
+	else
+		send_fail(s, err);
+	if (j != NULL)
+		joining_came_back(j);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct chat *chat = arg;
+	struct pl_err err = { 0 };
+
+	pl_err_set(&err, PL_E_BUSY, NULL);
+	joining_settle(&chat->busy, &err);
+}
+
+void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,
+    chat_sent_fn *done, void *arg)
+{
+	static const struct timeval now = { 0, 0 };
+	struct joining *j = joining_find(svc->chat, in->room_id, task->who.user_id);
+	struct send *s = pl_alloc(task->pool, sizeof(*s));
+
+	*s = (struct send){ .svc = svc, .config = config_keep(task->pool, config), .task = task, .done = done,
+		.arg = arg, .in = { .room_id = in->room_id, .author_kind = AUTHOR_USER, .author_id = task->who.user_id,
+		.reply_to = in->reply_to, .client_id = in->client_id, .content = in->content } };
+	if (j == NULL) {
+		append(s);
+	} else if (j->waiting_count < WAITING_MAX) {
+		joining_add(j, &j->waiting, s);
+	} else {
+		pl_task_hold(task);
+		TAILQ_INSERT_TAIL(&svc->chat->busy, s, link);
+		evtimer_add(svc->chat->timer, &now);
+	}
+}
+
+/* ---- life ---- */
+
+struct chat *chat_new(struct svc *svc)
+{
+	struct chat *chat = pl_new(sizeof(*chat));
+
+	chat->svc = svc;
+	TAILQ_INIT(&chat->under_way);
+	TAILQ_INIT(&chat->joins);
+	TAILQ_INIT(&chat->busy);
+	chat->timer = evtimer_new(svc->worker->base, on_timer, chat);
+	PL_BUG(chat->timer == NULL);
+	return chat;
+}
+
+void chat_free(struct chat **chat_at)
+{
+	struct chat *chat = *chat_at;
+
+	*chat_at = NULL;
+	if (chat == NULL)
+		return;
+	PL_BUG(!TAILQ_EMPTY(&chat->under_way) || !TAILQ_EMPTY(&chat->joins));
+	on_timer(-1, 0, chat);
+	event_free(chat->timer);
+	pl_free(chat);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Running answers as viewers see them. The text stands in shared memory, written by its owner; an event carries only
+ * how long it is by now, and every worker reads what its viewers have not got yet. So no delta can be lost with a ring.
+ */
+#include "clock.h"
+#include "db/repo/repo_generation.h"
+#include "svc/room/hub_rooms.h"
+
+/* In the ring: this, then the role's name. */
+struct wire { int64_t room_id; struct hub_generation gen; };
+
+void hub_generation_room_fini(struct hub_room *room)
+{
+	for (struct hub_running *r = room->running, *next; r != NULL; r = next) {
+		next = r->next;
+		pl_free(r);
+	}
+}
+
+static struct hub_running *find(struct hub_room *room, const char *id)
+{
+	struct hub_running *r = room->running;
+
+	while (r != NULL && strcmp(r->id, id) != 0)
+		r = r->next;
+	return r;
+}
+
+static struct hub_running *need(struct hub_room *room, const struct hub_generation *gen)
+{
+	struct hub_running *r = find(room, gen->id);
+
+	if (r != NULL)
+		return r;
+	r = pl_new(sizeof(*r));
+	memcpy(r->id, gen->id, sizeof(r->id));
+	r->gen = *gen;
+	r->gen.role_name = PL_STR_NONE;
+	r->next = room->running;
+	room->running = r;
+	return r;
+}
+
+static void forget(struct hub_room *room, const char *id)
+{
+	for (struct hub_running **at = &room->running; *at != NULL; at = &(*at)->next)
+		if (strcmp((*at)->id, id) == 0) {
+			struct hub_running *r = *at;
+
+			*at = r->next;
+			pl_free(r);
+			return;
+		}
+}
+
+static struct hub_event *event_of(const struct hub_room *room, const struct hub_generation *gen, int state,
+    int64_t offset, struct pl_str text)
+{
+	struct hub_event *event = hub_event_new(HUB_GENERATION, room->id);
+
+	event->gen = *gen;
+	event->gen.state = state;
+	event->gen.offset = offset;
+	event->gen.text = pl_str_dup(event->pool, text);
+	event->gen.role_name = pl_str_dup(event->pool, gen->role_name);
+	return event;
+}
+
+static void deliver(struct hub *hub, struct hub_room *room, struct hub_event *event)
+{
+	hub_room_deliver(hub, room, event);
+	hub_event_release(&event);
+}
+
+/* Tells what stands in shared memory beyond what was told. */
+static void catch_up(struct hub *hub, struct hub_room *room, struct hub_running *running,
+    const struct hub_generation *gen)
+{
+	struct shm_gen_info info;
+	int index = shm_gen_find(hub->svc->shm, pl_str(gen->id), &info), n;
+	int64_t offset = running->sent;
+
+	if (index < 0)
+		return;
+	n = shm_gen_text(hub->svc->shm, index, gen->id, (uint32_t)offset, hub->gen_text);
+	if (n <= 0)
+		return;
+	running->sent += n;
+	deliver(hub, room, event_of(room, gen, HUB_GEN_DELTA, offset, pl_strn(hub->gen_text, (size_t)n)));
+}
+
+static void arrived(struct hub *hub, struct hub_room *room, const struct hub_generation *gen)
+{
+	struct hub_running *running = need(room, gen);
+
+	if (gen->state > HUB_GEN_STARTED)
+		catch_up(hub, room, running, gen);
+	if (gen->state == HUB_GEN_DELTA)
+		return;
+	deliver(hub, room, event_of(room, gen, (int)gen->state, running->sent, PL_STR_NONE));
+	if (gen->state > HUB_GEN_DELTA)
+		forget(room, gen->id);
+}
+
+void hub_generation_arrived(struct hub *hub, struct pl_str bytes)
+{
+	struct wire wire;
+	struct hub_room *room;
+
+	memcpy(&wire, bytes.ptr, sizeof(wire));
+	room = hub_room_find(hub, wire.room_id);
+	if (room == NULL)
+		return;
+	wire.gen.text = PL_STR_NONE;
+	wire.gen.role_name = pl_strn(bytes.ptr + sizeof(wire), bytes.len - sizeof(wire));
+	room->busy++;
+	arrived(hub, room, &wire.gen);
+	room->busy--;
+	hub_room_drop_if_empty(hub, room);
+}
+
+void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generation *gen)
+{
+	struct wire wire = { .room_id = room_id, .gen = *gen };
+	struct hub_room *room = hub_room_find(hub, room_id);
+	struct shm_mask mask;
+
+	if (shm_route_mask(hub->svc->shm, hub_topic_key(room_id), &mask))
+		shm_ring_post(hub->svc->shm, &mask, RING_GENERATION, pl_strn((const char *)&wire, sizeof(wire)),
+		    gen->role_name);
+	if (room == NULL)
+		return;
+	room->busy++;
+	arrived(hub, room, gen);
+	room->busy--;
+	hub_room_drop_if_empty(hub, room);
+}
+
+/* A new viewer first gets the text so far: as much as this worker's other viewers have. */
+bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
+{
+	struct hub_room *room = sub->room;
+	struct shm_gen_info info;
+	bool taken = true;
+
+	for (int i = shm_gen_next(hub->svc->shm, room->id, 0, &info); i >= 0 && taken;
+	    i = shm_gen_next(hub->svc->shm, room->id, i + 1, &info)) {
+		struct hub_generation gen = { .role_id = info.role_id, .asker_id = info.asker_id,
+			.reply_to = info.reply_to_seq };
+		struct hub_running *running;
+		struct hub_event *event;
+		int n;
+
+		if (info.state != SHM_GEN_RUNNING)
+			continue; /* queued: perhaps it will not be begun; everybody is told when it is */
+		memcpy(gen.id, info.id, sizeof(gen.id));
+		running = find(room, info.id);
+		n = shm_gen_text(hub->svc->shm, i, info.id, 0, hub->gen_text);
+		if (running == NULL) {
+			running = need(room, &gen);
+			running->sent = n > 0 ? n : 0;
+		}
+		if (running->sent == 0 || n < running->sent)
+			event = event_of(room, &gen, HUB_GEN_STARTED, 0, PL_STR_NONE);
+		else
+			event = event_of(room, &gen, HUB_GEN_DELTA, 0, pl_strn(hub->gen_text, (size_t)running->sent));
+		taken = sub->ops->event(sub, event);
+		hub_event_release(&event);
+	}
+	return taken;
+}
+
+/* ---- after lost ring events ---- */
+
+struct ended { struct hub *hub; struct pl_task *task; int64_t room_id; struct hub_generation gen; };
+
+static int told_state(int state)
+{
+	switch (state) {
+	case GEN_DONE:
+		return HUB_GEN_DONE;
+	case GEN_CANCELLED:
+		return HUB_GEN_CANCELLED;
+	case GEN_FAILED:
+		return HUB_GEN_FAILED;
+	default:
+		return HUB_GEN_INTERRUPTED;
+	}
+}
+
+static void ended_on_row(void *arg, const struct generation *row, const struct pl_err *err)
+{
+	struct ended *e = arg;
+	struct hub_room *room = hub_room_find(e->hub, e->room_id);
+	struct pl_task *task = e->task;
+
+	/* still listed: its own event did not come after all */
+	if (err == NULL && row->ended_us > 0 && room != NULL && find(room, e->gen.id) != NULL) {
+		e->gen.state = told_state(row->state);
+		e->gen.answer_seq = row->answer_seq;
+		room->busy++;
+		arrived(e->hub, room, &e->gen);
+		room->busy--;
+		hub_room_drop_if_empty(e->hub, room);
+	}
+	pl_task_release(&task);
+}
+
+static void check_room(struct hub *hub, struct hub_room *room)
+{
+	for (struct hub_running *r = room->running; r != NULL; r = r->next) {
+		struct shm_gen_info info;
+		struct pl_task *task;
+		struct ended *e;
+
+		if (shm_gen_find(hub->svc->shm, pl_str(r->id), &info) >= 0 && info.state != SHM_GEN_ENDED)
+			continue;
+		task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
+		e = pl_alloc(task->pool, sizeof(*e));
+		*e = (struct ended){ .hub = hub, .task = task, .room_id = room->id, .gen = r->gen };
+		repo_generation_get(hub->svc->db, task, pl_str(r->id), 0, ended_on_row, e);
+	}
+}
+
+void hub_generation_check_all(struct hub *hub)
+{
+	hub_room_each(hub, check_room);
+}

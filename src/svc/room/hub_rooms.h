@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the hub's files share among themselves: its rooms, and the steps between them. For hub*.c only.
+ */
+#ifndef SVC_HUB_ROOMS_H
+#define SVC_HUB_ROOMS_H
+
+#include <event2/event.h>
+
+#include "svc/room/hub_sub.h"
+
+/* event NULL: only a hint that seq exists */
+struct hub_held { struct hub_event *event; int64_t seq; struct hub_held *next; };
+struct hub_leaving { int64_t user, since_ns; };
+struct hub_running { char id[PL_UUID_LEN + 1]; struct hub_generation gen; int64_t sent; struct hub_running *next; };
+
+struct hub_room {
+	int64_t id, epoch;
+	int64_t last_seq;			/* delivered up to; -1: not known yet */
+	struct hub_room *hash_next;
+	struct hub_sub *subs, *walk;		/* walk: the next one of a delivery in progress */
+	int subs_count, busy;			/* busy: deliveries in progress; the room stays */
+	struct hub_held *held;			/* ascending */
+	int held_count;
+	size_t held_bytes;			/* text in them */
+	TAILQ_HEAD(, hub_sub) behind;		/* those that read the log, longest waiting first */
+	struct hub_chunk *chunk;		/* what is being read for them */
+	bool hungry;				/* in hub->hungry */
+	TAILQ_ENTRY(hub_room) hungry_link;
+	int64_t retry_ns;			/* not before: the last read failed; 0: any time */
+	int64_t gap_since_ns;			/* 0: no gap */
+	bool filling;
+	/* the position with PostgreSQL's; once more after that, or at the next tick */
+	bool comparing, compare_again;
+	int64_t compared_ns;
+	/* presence as told to the listeners */
+	bool presence_dirty;
+	int told_count, told_users_count, leaving_count;
+	int64_t *told;
+	struct hub_leaving *leaving;
+	struct hub_running *running;
+};
+
+struct hub {
+	struct svc *svc;
+	struct hub_room **buckets;
+	uint32_t bucket_count, room_count;
+	struct shm_reader reader;
+	struct event *gap_timer;
+	bool gap_armed, reader_busy;
+	TAILQ_HEAD(, hub_room) hungry;		/* rooms that may read a chunk when another one has been delivered */
+	int chunks;				/* being read */
+	int ticks;
+	struct pl_buf scratch;
+	char *gen_text;				/* SHM_GEN_TEXT bytes */
+};
+
+uint64_t hub_topic_key(int64_t room_id);
+struct hub_room *hub_room_find(struct hub *hub, int64_t room_id);
+struct hub_room *hub_room_need(struct hub *hub, int64_t room_id);
+void hub_room_drop_if_empty(struct hub *hub, struct hub_room *room);
+void hub_room_each(struct hub *hub, void (*fn)(struct hub *hub, struct hub_room *room));
+
+/* To all live listeners of the room, in whatever order they stand; for log events only those behind it. */
+void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *event);
+/* Another epoch: all listeners who were let in go on after room->last_seq and learn it. */
+void hub_room_reset(struct hub *hub, struct hub_room *room);
+
+/* hub_subscribe.c: ends what a user listens to in a room */
+void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user);
+
+/* hub_behind.c: listeners that are behind their room. The position is known; it reads the log until it is live. */
+void hub_behind_add(struct hub *hub, struct hub_sub *sub);
+/* It refused an event: it gets nothing until hub_resume(). */
+void hub_behind_park(struct hub *hub, struct hub_sub *sub);
+/* It leaves. */
+void hub_behind_remove(struct hub_sub *sub);
+/* Goes on with reading, if it may. */
+void hub_behind_next(struct hub *hub, struct hub_room *room);
+void hub_behind_room_fini(struct hub *hub, struct hub_room *room);
+
+/* hub.c: body.user_id of a membership change, 0 if there is none */
+int64_t hub_change_user(struct pl_pool *pool, const struct room_change *change);
+
+/* hub_event.c */
+struct hub_event *hub_event_new(enum hub_kind kind, int64_t room_id);
+struct hub_event *hub_event_from_log(const struct room_event *row);
+/* The ring's form of a log event: false when it is too large (then a hint is posted). */
+bool hub_event_encode(const struct room_event *row, struct pl_buf *out);
+struct hub_event *hub_event_decode(struct pl_str bytes);
+
+/* hub_log.c: order and gaps */
+void hub_log_arrived(struct hub *hub, struct hub_event *event);
+void hub_log_hint(struct hub *hub, int64_t room_id, int64_t seq);
+void hub_log_known(struct hub *hub, struct hub_room *room, int64_t last_seq, int64_t epoch);
+void hub_log_check_all(struct hub *hub);
+void hub_log_tick(struct hub *hub, struct hub_room *room);
+void hub_log_room_fini(struct hub_room *room);
+void hub_log_on_timer(evutil_socket_t fd, short what, void *arg);
+/* The timer that looks at all rooms again runs within this time. */
+void hub_log_arm(struct hub *hub, int64_t wait_ns);
+
+/* hub_presence.c */
+void hub_presence_enter(struct hub *hub, struct hub_room *room, int64_t user);
+void hub_presence_leave(struct hub *hub, struct hub_room *room, int64_t user);
+void hub_presence_dirty(struct hub *hub, int64_t room_id);
+void hub_presence_tick(struct hub *hub, struct hub_room *room);
+/* false: the listener has no room. */
+bool hub_presence_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
+void hub_presence_room_fini(struct hub_room *room);
+
+/* hub_generation.c */
+void hub_generation_arrived(struct hub *hub, struct pl_str bytes);
+bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
+/* Ring events were lost: tells how answers ended whose end was among them. */
+void hub_generation_check_all(struct hub *hub);
+void hub_generation_room_fini(struct hub_room *room);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rooms of calls on this worker: their peers, and the peers elsewhere that these heard of.
+ */
+#include "svc/room/signaling.h"
+
+#include "clock.h"
+#include "svc/room/hub.h"
+
+#define BUCKETS 256
+#define HEARD_MAX 256		/* peers elsewhere that are remembered per room */
+
+struct heard { char id[SIGNALING_ID + 1]; int slot; struct heard *next; };
+
+struct signaling_room {
+	int64_t id;
+	struct signaling_peer *peers;
+	struct heard *heard;
+	int count, heard_count;
+	struct signaling_room *next;
+};
+
+struct signaling {
+	struct svc *svc;
+	struct signaling_room *buckets[BUCKETS];
+};
+
+/* In the ring, before the frame. to "": all. */
+struct ring_head { int64_t room_id, sent_ns; char from[SIGNALING_ID + 1], to[SIGNALING_ID + 1]; bool leaves; };
+
+static uint64_t topic_key(int64_t room_id)
+{
+	return (uint64_t)room_id | 1ULL << 61;
+}
+
+/* ---- rooms ---- */
+
+static struct signaling_room **room_at(struct signaling *s, int64_t room_id)
+{
+	struct signaling_room **at = &s->buckets[(uint64_t)room_id % BUCKETS];
+
+	while (*at != NULL && (*at)->id != room_id)
+		at = &(*at)->next;
+	return at;
+}
+
+static struct signaling_room *room_need(struct signaling *s, int64_t room_id)
+{
+	struct signaling_room **at = room_at(s, room_id);
+
+	if (*at == NULL) {
+		*at = pl_new(sizeof(**at));
+		(*at)->id = room_id;
+		shm_route_add(s->svc->shm, topic_key(room_id));
+	}
+	return *at;
+}
+
+static void room_drop_if_empty(struct signaling *s, struct signaling_room *room)
+{
+	struct signaling_room **at = room_at(s, room->id);
+	struct heard *h;
+
+	if (room->peers != NULL)
+		return;
+	*at = room->next;
+	while ((h = room->heard) != NULL) {
+		room->heard = h->next;
+		pl_free(h);
+	}
+	shm_route_remove(s->svc->shm, topic_key(room->id));
+	pl_free(room);
+}
+
+/* ---- peers elsewhere ---- */
+
+static void heard_note(struct signaling_room *room, const struct ring_head *head, int slot)
+{
+	struct heard **at = &room->heard, *h;
+
+	while (*at != NULL && strcmp((*at)->id, head->from) != 0)
+		at = &(*at)->next;
+	h = *at;
+	if (h != NULL && head->leaves) {
+		*at = h->next;
+		room->heard_count--;
+		pl_free(h);
+	} else if (h == NULL && !head->leaves && room->heard_count < HEARD_MAX) {
+		h = pl_new(sizeof(*h));
+		memcpy(h->id, head->from, sizeof(h->id));
+		h->slot = slot;
+		*at = h;
+		room->heard_count++;
+	}
+}
+
+/* ---- delivery ---- */
+
+/* Delivering only queues bytes at a socket: it closes nobody, so the list stays as it is. */
+static void deliver(struct signaling_room *room, const struct ring_head *head, struct pl_str frame)
+{
+	for (struct signaling_peer *p = room->peers; p != NULL; p = p->next) {
+		if (p->joined_ns == 0 || strcmp(p->id, head->from) == 0)
+			continue;
+		if (head->to[0] == '\0' ? p->joined_ns <= head->sent_ns : strcmp(p->id, head->to) == 0)
+			p->deliver(p->owner, frame);
+	}
+}
+
+static void post(struct signaling *s, const struct ring_head *head, struct pl_str frame)
+{
+	struct shm_mask mask;
+
+	if (shm_route_mask(s->svc->shm, topic_key(head->room_id), &mask))
+		shm_ring_post(s->svc->shm, &mask, RING_SIGNALING, pl_strn((const char *)head, sizeof(*head)), frame);
+}
+
+void signaling_send(struct signaling *s, const struct signaling_peer *peer, struct pl_str to, struct pl_str frame)
+{
+	struct ring_head head;
+
+	if (to.len > SIGNALING_ID)
+		return;
+	memset(&head, 0, sizeof(head));
+	head.room_id = peer->room->id;
+	head.sent_ns = pl_now_ns();
+	memcpy(head.from, peer->id, sizeof(head.from));
+	if (to.len > 0)
+		memcpy(head.to, to.ptr, to.len);
+	deliver(peer->room, &head, frame);
+	post(s, &head, frame);
+}
+
+static struct pl_str leave_frame(const char *id, char text[64])
+{
+	int n = snprintf(text, 64, "{\"type\":\"leave\",\"from\":\"%s\"}", id);
+
+	return pl_strn(text, (size_t)n);
+}
+
+void signaling_on_ring(struct signaling *s, int from_slot, struct pl_str data)
+{
+	struct signaling_room *room;
+	struct ring_head head;
+
+	memcpy(&head, data.ptr, sizeof(head));
+	room = *room_at(s, head.room_id);
+	if (room == NULL)
+		return;
+	heard_note(room, &head, from_slot);
+	deliver(room, &head, pl_strn(data.ptr + sizeof(head), data.len - sizeof(head)));
+}
+
+static void room_slot_died(struct signaling_room *room, int slot)
+{
+	for (struct heard **at = &room->heard, *h; (h = *at) != NULL;) {
+		struct ring_head head = { .room_id = room->id, .sent_ns = pl_now_ns(), .leaves = true };
+		char text[64];
+
+		if (h->slot != slot) {
+			at = &h->next;
+			continue;
+		}
+		memcpy(head.from, h->id, sizeof(head.from));
+		deliver(room, &head, leave_frame(h->id, text));
+		*at = h->next;
+		room->heard_count--;
+		pl_free(h);
+	}
+}
+
+void signaling_slot_died(struct signaling *s, int slot)
+{
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct signaling_room *room = s->buckets[i]; room != NULL; room = room->next)
+			room_slot_died(room, slot);
+}
+
+/* ---- life ---- */
+
+bool signaling_open(struct signaling *s, struct signaling_peer *peer, int64_t room_id)
+{
+	struct signaling_room *room = room_need(s, room_id);
+	unsigned char bytes[SIGNALING_ID / 2];
+
+	if (room->count >= SIGNALING_ROOM_MAX)
+		return false;
+	pl_random(bytes, sizeof(bytes));
+	pl_hex(bytes, sizeof(bytes), peer->id);
+	peer->room = room;
+	peer->next = room->peers;
+	room->peers = peer;
+	room->count++;
+	return true;
+}
+
+void signaling_join(struct signaling_peer *peer)
+{
+	if (peer->joined_ns == 0)
+		peer->joined_ns = pl_now_ns();
+}
+
+void signaling_leave(struct signaling *s, struct signaling_peer *peer, struct pl_str frame)
+{
+	struct ring_head head;
+
+	memset(&head, 0, sizeof(head));
+	head.room_id = peer->room->id;
+	head.sent_ns = pl_now_ns();
+	head.leaves = true;
+	memcpy(head.from, peer->id, sizeof(head.from));
+	peer->joined_ns = 0;
+	deliver(peer->room, &head, frame);
+	post(s, &head, frame);
+}
+
+void signaling_close(struct signaling *s, struct signaling_peer *peer)
+{
+	struct signaling_room *room = peer->room;
+	struct signaling_peer **at;
+	char text[64];
+
+	if (room == NULL)
+		return;
+	if (peer->joined_ns != 0)
+		signaling_leave(s, peer, leave_frame(peer->id, text));
+	for (at = &room->peers; *at != peer; at = &(*at)->next)
+		;
+	*at = peer->next;
+	room->count--;
+	peer->room = NULL;
+	room_drop_if_empty(s, room);
+}
+
+struct signaling *signaling_new(struct svc *svc)
+{
+	struct signaling *s = pl_new(sizeof(*s));
+
+	s->svc = svc;
+	return s;
+}
+
+void signaling_free(struct signaling **signaling)
+{
+	pl_free(*signaling);
+	*signaling = NULL;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A message as it may be stored: without the values of sensitive slots.
+ */
+#include <ctype.h>
+
+#include "svc/session/form.h"
+
+static bool in_address(struct pl_str text, size_t at)
+{
+	size_t from = at, to = at;
+
+	while (from > 0 && !isspace((unsigned char)text.ptr[from - 1]))
+		from--;
+	while (to < text.len && !isspace((unsigned char)text.ptr[to]))
+		to++;
+	return memchr(text.ptr + from, '@', to - from) != NULL;
+}
+
+/* ---- amounts ---- */
+
+#define GROUPS_MAX 10		/* of one amount, "12 34 567"; more than any value has */
+#define DIGITS_MAX 18
+
+/* Bytes of what may stand between two groups of digits; 0: nothing of that kind. */
+static size_t mark_length(struct pl_str text, size_t at)
+{
+	static const char *const marks[] = { ".", ",", "'", " ", "_", "\u00a0", "\u2009", "\u202f", "\u2019" };
+	struct pl_str rest = pl_strn(text.ptr + at, text.len - at);
+
+	for (size_t i = 0; i < PL_COUNT(marks); i++)
+		if (pl_str_starts(rest, marks[i]))
+			return strlen(marks[i]);
+	return 0;
+}
+
+static bool digit_at(struct pl_str text, size_t at)
+{
+	return at < text.len && isdigit((unsigned char)text.ptr[at]);
+}
+
+/* The unit behind an amount, "k", " million": where it ends, `at` when there is none. */
+static size_t unit_end(struct pl_str text, size_t at, int64_t *factor_r)
+{
+	static const struct { const char *word; int64_t factor; } units[] = {
+		{ "k", 1000 }, { "m", 1000000 }, { "mn", 1000000 }, { "mln", 1000000 }, { "mio", 1000000 },
+		{ "bn", 1000000000 }, { "hundred", 100 }, { "hundreds", 100 }, { "grand", 1000 }, { "thousand", 1000 },
+		{ "thousands", 1000 }, { "million", 1000000 }, { "millions", 1000000 }, { "billion", 1000000000 },
+		{ "billions", 1000000000 },
+	};
+	size_t from = at, end;
+
+	while (from < text.len && (text.ptr[from] == '-' || isspace((unsigned char)text.ptr[from]) ||
+	    mark_length(text, from) > 1))
+		from += mark_length(text, from) > 1 ? mark_length(text, from) : 1;
+	for (end = from; end < text.len && isalnum((unsigned char)text.ptr[end]); end++)
+		;
+	for (size_t i = 0; i < PL_COUNT(units); i++)
+		if (pl_str_ieq(pl_strn(text.ptr + from, end - from), pl_str(units[i].word))) {
+			*factor_r = units[i].factor;
+			return end;
+		}
+	*factor_r = 1;
+	return at;
+}
+
+/* All units behind it: "2 hundred thousand". */
+static size_t units_end(struct pl_str text, size_t at, int64_t *factor_r)
+{
+	int64_t factor;
+	size_t end;
+
+	*factor_r = 1;
+	while ((end = unit_end(text, at, &factor)) > at && *factor_r <= INT64_MAX / factor) {
+		*factor_r *= factor;
+		at = end;
+	}
+	return at;
+}
+
+/* Is it the value? Digits with marks between them, times the factor; what is behind the last mark may be decimals. */
+static bool is_value(struct pl_str amount, int64_t factor, int64_t value)
+{
+	__int128 all = 0, scale = 1;
+	int digits = 0;
+
+	for (size_t i = 0; i < amount.len; i++) {
+		if (!digit_at(amount, i)) {
+			if (amount.ptr[i] == '.' || amount.ptr[i] == ',')
+				scale = 1;
+			continue;
+		}
+		if (all > 0 && ++digits > DIGITS_MAX)
+			return false;
+		all = all * 10 + (amount.ptr[i] - '0');
+		scale *= scale < (__int128)INT64_MAX * 10 ? 10 : 1;
+	}
+	if (memchr(amount.ptr, '.', amount.len) == NULL && memchr(amount.ptr, ',', amount.len) == NULL)
+		scale = 1;
+	return all * factor == value || all * factor / scale == value;
+}
+
+/* The end of the amount at `at` that is the value, written in one or more groups; `at`: there is none. */
+static size_t value_end(struct pl_str text, size_t at, int64_t value)
+{
+	size_t end = at, found = at;
+
+	for (int groups = 0; groups < GROUPS_MAX && digit_at(text, end); groups++) {
+		size_t behind;
+		int64_t factor;
+
+		while (digit_at(text, end))
+			end++;
+		behind = units_end(text, end, &factor);
+		if (is_value(pl_strn(text.ptr + at, end - at), factor, value) ||
+		    is_value(pl_strn(text.ptr + at, end - at), 1, value))
+			found = behind;
+		end += end < text.len ? mark_length(text, end) : 0;
+	}
+	return found;
+}
+
+/* The end of the digits at `at` with the groups and the units behind them. */
+static size_t amount_end(struct pl_str text, size_t at)
+{
+	int64_t factor;
+
+	while (digit_at(text, at) || (at < text.len && mark_length(text, at) > 0 &&
+	    digit_at(text, at + mark_length(text, at))))
+		at += digit_at(text, at) ? 1 : mark_length(text, at);
+	return units_end(text, at, &factor);
+}
+
+/*
+ * All numbers but those in addresses: "80,000, no, 90,000" holds two incomes. value >= 0: only those that are as much.
+ */
+static struct pl_str mask_numbers(struct pl_pool *pool, struct pl_str text, int64_t value, const char *label)
+{
+	struct pl_buf out = PL_BUF(pool);
+	size_t end;
+
+	for (size_t i = 0; i < text.len;) {
+		end = i;
+		if (digit_at(text, i) && (value < 0 || i == 0 || !digit_at(text, i - 1)) && !in_address(text, i))
+			end = value < 0 ? amount_end(text, i) : value_end(text, i, value);
+		if (end > i)
+			pl_buf_addf(&out, "[%s]", label);
+		else
+			pl_buf_addc(&out, text.ptr[end++]);
+		i = end;
+	}
+	return pl_buf_str(&out);
+}
+
+/* ---- texts ---- */
+
+static bool is_word_byte(char c)
+{
+	return (unsigned char)c >= 0x80 || isalnum((unsigned char)c);
+}
+
+/* The end of the value at `at`, without regard to case and to how wide its blanks are; `at`: it is not there. */
+static size_t text_end(struct pl_str text, size_t at, struct pl_str value)
+{
+	size_t end = at;
+
+	if (value.len == 0 || (at > 0 && is_word_byte(text.ptr[at - 1]) && is_word_byte(value.ptr[0])))
+		return at;
+	for (size_t i = 0; i < value.len; i++) {
+		if (end == text.len)
+			return at;
+		if (value.ptr[i] == ' ' && isspace((unsigned char)text.ptr[end])) {
+			while (end < text.len && isspace((unsigned char)text.ptr[end]))
+				end++;
+		} else if (tolower((unsigned char)text.ptr[end++]) != tolower((unsigned char)value.ptr[i])) {
+			return at;
+		}
+	}
+	return end < text.len && is_word_byte(text.ptr[end]) && is_word_byte(value.ptr[value.len - 1]) ? at : end;
+}
+
+static struct pl_str mask_again(struct pl_pool *pool, struct pl_str text, struct pl_str value, const char *label)
+{
+	struct pl_buf out = PL_BUF(pool);
+	size_t end;
+
+	for (size_t i = 0; i < text.len; i = end) {
+		end = text_end(text, i, value);
+		if (end > i)
+			pl_buf_addf(&out, "[%s]", label);
+		else
+			pl_buf_addc(&out, text.ptr[end++]);
+	}
+	return pl_buf_str(&out);
+}
+
+static struct pl_str mask_text(struct pl_pool *pool, struct pl_str text, struct pl_str raw, const char *label)
+{
+	struct pl_buf out = PL_BUF(pool);
+	const char *at, *end = text.ptr + text.len;
+
+	while (raw.len > 0 && (at = memmem(text.ptr, text.len, raw.ptr, raw.len)) != NULL) {
+		pl_buf_add(&out, text.ptr, (size_t)(at - text.ptr));
+		pl_buf_addf(&out, "[%s]", label);
+		text = pl_strn(at + raw.len, (size_t)(end - at) - raw.len);
+	}
+	pl_buf_addstr(&out, text);
+	return pl_buf_str(&out);
+}
+
+static bool names_it(const struct form_slot *slot, struct pl_str text)
+{
+	const struct pl_list own = { &slot->name, 1 };
+
+	return form_has_word(text, slot->s->words.count > 0 ? &slot->s->words : &own);
+}
+
+/* What was given before, said again. */
+static struct pl_str mask_secret(struct pl_pool *pool, const struct form_slot *slot, struct pl_str secret,
+    struct pl_str text)
+{
+	int64_t value;
+
+	if (secret.ptr == NULL)
+		return text;
+	if (slot->s->normal != FORM_AMOUNT)
+		return mask_again(pool, text, secret, slot->s->label);
+	return pl_str_i64(secret, 0, INT64_MAX, &value) ? mask_numbers(pool, text, value, slot->s->label) : text;
+}
+
+/* What this message says for a sensitive slot. */
+static struct pl_str mask_found(struct pl_pool *pool, const struct form_slot *slot, struct pl_str value,
+    struct pl_str raw, struct pl_str text)
+{
+	if (slot->s->normal == FORM_AMOUNT)
+		return mask_numbers(pool, text, -1, slot->s->label);
+	if (value.ptr == NULL)
+		return pl_str(pl_sprintf(pool, "[%s]", slot->s->label));
+	return mask_secret(pool, slot, value, mask_text(pool, text, raw, slot->s->label));
+}
+
+struct pl_str form_mask(const struct form *form, struct pl_pool *pool, const struct form_state *state,
+    const struct form_step *step, struct pl_str text)
+{
+	for (int i = 0; i < form->count; i++) {
+		const struct form_slot *slot = &form->slots[i];
+		bool found = step->value[i].ptr != NULL;
+		bool meant = found || ((state->requested == i || step->reopened == i) && !step->question);
+
+		if (!slot->s->sensitive)
+			continue;
+		if (meant || (slot->s->normal == FORM_AMOUNT && names_it(slot, text)))
+			text = mask_found(pool, slot, step->value[i], step->raw[i], text);
+		text = mask_secret(pool, slot, state->secret[i], text);
+	}
+	return text;
+}

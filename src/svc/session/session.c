@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sessions: making them, what they greet with, and the list of running answers.
+ */
+#include "svc/session/session.h"
+
+#include "json.h"
+#include "leaf.h"
+#include "svc/session/session_job.h"
+
+#define INTERRUPTED "Good to have you back. My last answer was interrupted; please ask once more what is still open."
+
+struct sessions *sessions_new(struct svc *svc)
+{
+	struct sessions *s = pl_new(sizeof(*s));
+
+	s->svc = svc;
+	return s;
+}
+
+/* What could not be stored in time stays in shared memory: the other workers adopt it, as if this one had died. */
+void sessions_free(struct sessions **sessions)
+{
+	struct sessions *s = *sessions;
+
+	*sessions = NULL;
+	if (s == NULL)
+		return;
+	while (s->jobs != NULL) {
+		struct pl_err err = { 0 };
+
+		s->jobs->index = -1;
+		pl_err_set(&err, PL_E_STOPPING, NULL);
+		session_job_tell(s->jobs, &err);
+		session_job_free(s->jobs);
+	}
+	pl_free(s);
+}
+
+int sessions_running(const struct sessions *sessions)
+{
+	return sessions->running;
+}
+
+void sessions_cut(struct sessions *sessions)
+{
+	sessions->stopping = true;
+	for (struct session_job *job = sessions->jobs; job != NULL; job = job->next) {
+		if (job->cut || job->call == NULL)
+			continue;
+		job->cut = true;
+		llm_cancel(job->call);
+	}
+}
+
+/* ---- making one ---- */
+
+void session_make(struct svc *svc, const struct config *config, struct pl_task *task, const struct session_want *want,
+    repo_session_fn *done, void *arg)
+{
+	const char *usual = config->s.session_form;
+	struct pl_str name = want->form.ptr != NULL ? want->form : pl_str(usual);
+	bool guided = want->any ? usual[0] != '\0' : want->kind == SESSION_GUIDED;
+	const struct form *form = guided ? forms_find(name) : NULL;
+	struct form_state none = { .requested = -1 };
+	char *id = pl_alloc(task->pool, PL_UUID_LEN + 1);
+	struct session_new in = { .address = pl_str(task->who.addr), .user_id = task->who.user_id,
+		.kind = form != NULL ? SESSION_GUIDED : SESSION_CHAT, .max_open = config->s.sessions_per_user,
+		.life_ms = config->s.session_life };
+
+	pl_uuid_make(id);
+	in.id = pl_str(id);
+	if (form != NULL) {
+		int first = form_next(form, &none);
+
+		in.form = name;
+		in.requested = first >= 0 ? pl_str(form->slots[first].name) : PL_STR_NONE;
+	}
+	shm_count(svc->shm, SHM_M_sessions, 1);
+	repo_session_create(svc->db, task, &in, done, arg);
+}
+
+static const struct form *form_of(const struct session *session)
+{
+	return session->form.ptr != NULL ? forms_find(session->form) : NULL;
+}
+
+struct pl_str session_greeting(const struct config *config, struct pl_pool *pool, const struct session *session)
+{
+	const struct form *form = session != NULL ? form_of(session) : forms_find(pl_str(config->s.session_form));
+	struct pl_str hello = form != NULL ? form_greeting(form, pl_jitter(1000)) : PL_STR_NONE;
+	int asked = form != NULL && session != NULL && session->requested.ptr != NULL ?
+	    form_slot_find(form, session->requested) : -1;
+
+	if (session != NULL && pl_str_is(session->answer, "interrupted"))
+		hello = PL_STR(INTERRUPTED);
+	if (hello.len == 0)
+		return pl_str(pl_sprintf(pool, "Hello, this is %s. What can I do for you?", config->s.server_name));
+	if (asked < 0)
+		return hello;
+	return pl_str(pl_sprintf(pool, "%.*s %s", PL_FMT(hello), form->slots[asked].s->ask));
+}
+
+static bool has_slot(const struct session *session, const char *name)
+{
+	for (int i = 0; i < session->slots_count; i++)
+		if (pl_str_is(session->slots[i].name, name))
+			return session->slots[i].collected;
+	return false;
+}
+
+struct pl_str session_collected(struct pl_pool *pool, const struct session *session)
+{
+	const struct form *form = form_of(session);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	for (int i = 0; form != NULL && i < form->count; i++)
+		pl_jw_kbool(&w, form->slots[i].name, has_slot(session, form->slots[i].name));
+	pl_jw_end_object(&w);
+	return pl_buf_str(&buf);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sessions: talking with the chatbot, freely or while a form is filled in.
+ *
+ * A message: what the form takes out of it -> stored -> the model answers what is asked -> the form's next request ->
+ * stored with tokens and slots -> the asker is told. The answer outlives its asker; text of a worker that dies is
+ * stored by another one and marked interrupted.
+ */
+#ifndef SVC_SESSION_H
+#define SVC_SESSION_H
+
+#include "db/repo/repo_session.h"
+#include "svc/svc.h"
+
+struct sessions;
+struct sessions *sessions_new(struct svc *svc);
+void sessions_free(struct sessions **sessions);
+/* The process will end: cuts all running answers (they are stored as interrupted). */
+void sessions_cut(struct sessions *sessions);
+int sessions_running(const struct sessions *sessions);
+/* An answer whose worker died: its text so far becomes a message (see shm_gen_orphans()). */
+void session_adopt(struct sessions *sessions, const struct shm_gen_info *info, struct pl_str text);
+
+struct session_want {
+	bool any;			/* as the settings say: the default form, or a free chat */
+	enum session_kind kind;
+	struct pl_str form;		/* guided: absent is the default form */
+};
+/* A new session of the task's caller (a guest when there is no user); a form that is not there makes it a free chat.
+ * PL_E_SESSION_LIMIT. */
+void session_make(struct svc *svc, const struct config *config, struct pl_task *task, const struct session_want *want,
+    repo_session_fn *done, void *arg);
+
+/* First words; with a session also its open request. */
+struct pl_str session_greeting(const struct config *config, struct pl_pool *pool, const struct session *session);
+/* {"slot": bool, ...} in the form's order; {} without a form. */
+struct pl_str session_collected(struct pl_pool *pool, const struct session *session);
+
+/* citations: knowledge_cite(); knowledge: knowledge_lack() */
+struct session_reply { struct pl_str session_id, text, collected, citations, knowledge; bool is_complete; };
+typedef void (session_delta_fn)(void *arg, struct pl_str text);
+typedef void (session_reply_fn)(void *arg, const struct session_reply *reply, const struct pl_err *err);
+/*
+ * One message into a session that the caller may use (repo_session_get()); limits were taken by the caller. `delta`
+ * (may be NULL) gets the answer piece by piece, `done` runs when it is stored, or with what went wrong. `task` is held
+ * until then; that it is cancelled does not stop the answer. PL_E_CONFLICT: the session is over; PL_E_BUSY; llm_ask()'s
+ * errors.
+ */
+void session_talk(struct svc *svc, const struct config *config, struct pl_task *task, const struct session *session,
+    struct pl_str message, session_delta_fn *delta, session_reply_fn *done, void *arg);
+
+#endif
