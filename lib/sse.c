@@ -50,6 +50,15 @@ static bool sse_field(struct pl_sse *sse, struct pl_str name, struct pl_str valu
 		if (!sse_has_room(sse, value.len))
 			return false;
 		pl_buf_addstr(&sse->event, value);
+	} else if (pl_str_is(name, "error")) {
+		/* llama-server's way to say that it failed */
+		pl_buf_reset(&sse->event);
+		pl_buf_reset(&sse->data);
+		if (!sse_has_room(sse, sizeof("error") + value.len))
+			return false;
+		pl_buf_adds(&sse->event, "error");
+		pl_buf_addstr(&sse->data, value);
+		sse->has_data = true;
 	}
 	/* "id" and "retry" steer a browser's reconnect; upstream streams are never resumed. */
 	return true;

@@ -3,7 +3,8 @@
  * text/event-stream parser, byte-split safe, no I/O. Source: WHATWG HTML section 9.2.6.
  *
  * Lines end in LF, CRLF or CR, cut anywhere; a BOM at the start is skipped; ':' lines are comments; several data lines
- * join with LF; one blank after the colon is dropped.
+ * join with LF; one blank after the colon is dropped. A line "error: TEXT", which is not in that standard, gives an
+ * event "error" with TEXT as its data.
  */
 #ifndef PL_SSE_H
 #define PL_SSE_H

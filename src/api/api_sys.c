@@ -75,8 +75,9 @@ static void on_knowledge(void *arg, enum knowledge_state knowledge)
 	struct call *call = arg;
 	const struct settings *s = &call->req->config->s;
 	bool db = db_answers(call->svc->db);
-	bool llm = strcmp(s->llm_default, LLM_LOCAL) == 0 ||
-	    shm_breaker_get(call->svc->shm, pl_str(s->llm_default)) != SHM_OPEN;
+	const struct upstream_settings *upstream = config_upstream(call->req->config, pl_str(s->llm_default));
+	bool llm = upstream == NULL || shm_breaker_get(call->svc->shm, llm_breaker_name(call->req->task->pool, upstream,
+	    pl_str(upstream->model))) != SHM_OPEN;
 	enum mail_state mail = mail_state(call->svc, call->req->config);
 	struct services_out services = { .database = db ? PL_STR("up") : PL_STR("down"),
 		.llm = llm ? PL_STR("up") : PL_STR("down"), .knowledge = pl_str(words[knowledge]),

@@ -86,6 +86,9 @@ struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm
 void llm_cancel(struct llm_call *call);
 const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, content_filter, other */
 
+/* What the circuit breaker (core/shm_parts.h) of a model is called; in pool, or borrowed from the upstream. */
+struct pl_str llm_breaker_name(struct pl_pool *pool, const struct upstream_settings *upstream, struct pl_str model);
+
 /* models: sorted as configured or as the upstream lists them; borrowed during the call. count 0 with an error. */
 typedef void (llm_models_fn)(void *arg, const struct pl_str *models, int count, const struct pl_err *err);
 /*

@@ -150,12 +150,17 @@ static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 	return true;
 }
 
-/* Events without a name are not part of the protocol; the data of unknown ones may be anything. */
+/* Some proxies leave all names of events out: the type is in the data as well. Data of unknown ones may be anything. */
 static bool take_event(struct llm_decoder *dec, struct pl_str event, struct pl_str data)
 {
 	static const char *const known[] = { "message_start", "content_block_start", "content_block_delta",
 		"message_delta", "message_stop", "error" };
 
+	if (dec->closed)
+		return true;
+	dec->named = dec->named || event.len > 0;
+	if (!dec->named && pl_str_starts(data, "{"))
+		return llm_dec_json(dec, data);
 	for (size_t i = 0; i < PL_COUNT(known); i++) {
 		if (pl_str_is(event, known[i]))
 			return llm_dec_json(dec, data);

@@ -12,18 +12,6 @@
 /* The last version that knows temperature; later ones refuse a request that has it. */
 #define VERSION_WITH_SAMPLING "2023-06-01"
 
-/* What one turn says; several messages of one side are one turn. */
-static void add_text(struct pl_buf *turn, const struct llm_message *message)
-{
-	if (turn->len > 0)
-		pl_buf_adds(turn, "\n\n");
-	if (message->from == LLM_USER && message->name.len > 0) {
-		pl_buf_addstr(turn, message->name);
-		pl_buf_adds(turn, ": ");
-	}
-	pl_buf_addstr(turn, message->text);
-}
-
 static void put_turn(struct pl_jw *w, enum llm_from from, struct pl_buf *turn)
 {
 	if (turn->len == 0)
@@ -51,7 +39,7 @@ static void put_messages(struct pl_jw *w, const struct llm_request *request)
 			put_turn(w, from, &turn);
 			from = message->from;
 		}
-		add_text(&turn, message);
+		llm_add_turn(&turn, message);
 	}
 	put_turn(w, from, &turn);
 	pl_buf_fini(&turn);

@@ -4,7 +4,6 @@
  */
 #include "llm/llm_dialect.h"
 
-
 enum { EVENT_POOL_BYTES = 2048 };
 
 void llm_dec_init(struct llm_decoder *dec, const struct llm_dialect *dialect, struct pl_str secret, llm_text_fn *text,
@@ -61,7 +60,7 @@ void llm_take_stop(struct llm_decoder *dec, struct pl_str reason, const struct l
 	dec->finished = true;
 	dec->stop = LLM_STOP_OTHER;
 	for (size_t i = 0; i < count; i++) {
-		if (pl_str_is(reason, words[i].word))
+		if (pl_str_ieq(reason, pl_str(words[i].word)))	/* some write STOP and MAX_TOKENS */
 			dec->stop = words[i].stop;
 	}
 }
@@ -73,13 +72,20 @@ bool llm_dec_json(struct llm_decoder *dec, struct pl_str text)
 	struct pl_err err = { 0 };
 	bool more;
 
-	root = pl_json_parse(pool, llm_scrub(text, &dec->scrubbed), &err);
-	if (root == NULL || root->type != PL_J_OBJECT)
-		more = llm_dec_fail(dec, PL_E_UPSTREAM, "The model's server sent broken JSON.");
+	root = llm_dec_object(pl_json_parse(pool, llm_scrub(text, &dec->scrubbed), &err));
+	if (root == NULL)
+		more = llm_dec_fail_for_good(dec, "The model's server sent broken JSON.");
 	else
 		more = dec->dialect->root(dec, root);
 	pl_pool_free(&pool);
 	return more;
+}
+
+const struct pl_jval *llm_dec_object(const struct pl_jval *root)
+{
+	if (root != NULL && root->type == PL_J_ARRAY)
+		root = root->first;
+	return root != NULL && root->type == PL_J_OBJECT ? root : NULL;
 }
 
 /* ---- the body ---- */
@@ -88,14 +94,13 @@ static bool on_event(void *arg, struct pl_str event, struct pl_str data)
 {
 	struct llm_decoder *dec = arg;
 
-	/* what follows the end marker has no meaning */
-	return dec->closed || dec->dialect->event(dec, event, pl_str_trim(data));
+	return dec->dialect->event(dec, event, pl_str_trim(data));
 }
 
 /* What the first character says; Content-Type is often wrong or absent. */
 static bool find_kind(struct llm_decoder *dec, char first)
 {
-	if (first == '{')
+	if (first == '{' || first == '[')
 		dec->kind = LLM_BODY_JSON;
 	else if (first != '\0' && strchr(":deir\xef", first) != NULL)	/* comment, a field's name, byte order mark */
 		dec->kind = LLM_BODY_STREAM;
@@ -142,9 +147,23 @@ void llm_dec_end(struct llm_decoder *dec)
 	if (dec->kind == LLM_BODY_JSON) {
 		if (!llm_dec_json(dec, pl_buf_str(&dec->whole)))
 			return;
-		dec->closed = dec->finished;
+		dec->closed = dec->finished || dec->spoke;	/* it came whole, whether it says why it ends or not */
 	}
 	/* A server may leave out its end marker, but then it has to have given a reason to stop. */
 	if (!dec->closed && (!dec->finished || dec->dialect->needs_end))
 		llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer broke off.");
+	llm_dec_whole(dec);
+}
+
+void llm_dec_whole(struct llm_decoder *dec)
+{
+	if (dec->failed || dec->spoke)
+		return;
+	dec->empty = true;
+	if (dec->stop == LLM_STOP_FILTER)
+		llm_dec_fail_for_good(dec, "The model's server withheld the answer (content filter).");
+	else if (dec->stop == LLM_STOP_LENGTH)
+		llm_dec_fail_for_good(dec, "The model used up its tokens before it said anything.");
+	else
+		llm_dec_fail(dec, PL_E_UPSTREAM, "The model gave an empty answer.");
 }

@@ -34,6 +34,8 @@ int llm_headers(struct pl_pool *pool, const struct config *config, const struct 
 	if (upstream->dialect == DIALECT_ANTHROPIC) {
 		headers[n++] = (struct httpc_header){ "anthropic-version", pl_str(upstream->api_version) };
 		headers[n++] = (struct httpc_header){ "x-api-key", key };
+	} else if (upstream->key_header == KEY_HEADER_API_KEY) {
+		headers[n++] = (struct httpc_header){ "api-key", key };
 	} else {
 		headers[n++] = (struct httpc_header){ "Authorization", bearer(pool, key) };
 	}
@@ -48,9 +50,23 @@ int llm_headers(struct pl_pool *pool, const struct config *config, const struct 
 
 const char *llm_url(struct pl_pool *pool, const struct upstream_settings *upstream, const char *path)
 {
-	size_t len = strlen(upstream->url);
+	size_t len = strcspn(upstream->url, "?");
+	const char *query = upstream->url + len;
+	const char *more = strchr(path, '?') != NULL && query[0] == '?' ? "&" : NULL;
 
 	while (len > 0 && upstream->url[len - 1] == '/')
 		len--;
-	return pl_sprintf(pool, "%.*s%s", (int)len, upstream->url, path);
+	return pl_sprintf(pool, "%.*s%s%s%s", (int)len, upstream->url, path, more != NULL ? more : "",
+	    more != NULL ? query + 1 : query);
+}
+
+void llm_add_turn(struct pl_buf *turn, const struct llm_message *message)
+{
+	if (turn->len > 0)
+		pl_buf_adds(turn, "\n\n");
+	if (message->from == LLM_USER && message->name.len > 0) {
+		pl_buf_addstr(turn, message->name);
+		pl_buf_adds(turn, ": ");
+	}
+	pl_buf_addstr(turn, message->text);
 }

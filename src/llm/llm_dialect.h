@@ -39,8 +39,10 @@ struct llm_decoder {
 	int64_t prompt_tokens, completion_tokens;	/* -1 unknown */
 	int64_t cost_micros;		/* of a US dollar, where the upstream tells it (OpenRouter); -1 unknown */
 	char message_id[LLM_MESSAGE_ID_MAX + 1];	/* Anthropic's, to know a repeated beginning */
+	bool named;			/* Anthropic's: its events have names */
 	int64_t input_tokens[3];	/* Anthropic's disjoint counts: read anew, written to and read from its cache */
 
+	bool empty;			/* it ended without a word, but the server works */
 	bool failed;			/* err says why */
 	struct pl_err err;
 	int error_status;		/* HTTP status that the failure amounts to; 0 unknown */
@@ -63,7 +65,7 @@ const struct llm_dialect *llm_dialect_of(const struct upstream_settings *upstrea
 /* Headers of a request under `key` (absent: none); values in pool, wiped with it. Returns how many. */
 int llm_headers(struct pl_pool *pool, const struct config *config, const struct upstream_settings *upstream,
     struct pl_str key, const char *accept, struct httpc_header headers[LLM_HEADERS_MAX]);
-/* {url}{path}, without doubled slashes. */
+/* {url}{path}, without doubled slashes; a query of the url stays behind the path (Azure's api-version). */
 const char *llm_url(struct pl_pool *pool, const struct upstream_settings *upstream, const char *path);
 
 /* llm_decode.c */
@@ -74,6 +76,8 @@ void llm_dec_fini(struct llm_decoder *dec);
 bool llm_dec_feed(struct llm_decoder *dec, const char *data, size_t len) PL_MUSTCHECK;
 /* The body ended. Fails the decoder when the answer is not whole. */
 void llm_dec_end(struct llm_decoder *dec);
+/* The reply is whole: fails the decoder when there is no text in it. */
+void llm_dec_whole(struct llm_decoder *dec);
 
 /* For dialects. The first two return false. */
 bool llm_dec_fail(struct llm_decoder *dec, enum pl_code code, const char *text);
@@ -84,6 +88,8 @@ struct llm_stop_word { const char *word; enum llm_stop stop; };
 /* The reason to stop, if one is given: a word of the table, or LLM_STOP_OTHER. */
 void llm_take_stop(struct llm_decoder *dec, struct pl_str reason, const struct llm_stop_word *words, size_t count);
 bool llm_dec_json(struct llm_decoder *dec, struct pl_str text);		/* parses, calls dialect->root */
+/* The object itself, or the first of an array (Gemini's errors); NULL: neither. */
+const struct pl_jval *llm_dec_object(const struct pl_jval *root);
 
 /* llm_refusal.c */
 /* A reply that is not 2xx: body may be cut. Sets err, error_status, permanent. */
@@ -91,6 +97,8 @@ void llm_dec_refused(struct llm_decoder *dec, int status, struct pl_str body);
 /* Fails it with what `status` (0 unknown) means; `message` is the upstream's. */
 void llm_dec_refuse(struct llm_decoder *dec, int status, struct pl_str message);
 
+/* Adds a message to what one turn says; several messages of one side are one turn. */
+void llm_add_turn(struct pl_buf *turn, const struct llm_message *message);
 /* Body of POST {url}/chat/completions. */
 void llm_openai_encode(const struct llm_request *request, struct pl_buf *body);
 /* Body of POST {url}/messages. */

@@ -42,7 +42,7 @@ static void take_finish(struct llm_decoder *dec, struct pl_str reason)
 	static const struct llm_stop_word words[] = {
 		{ "stop", LLM_STOP_END }, { "eos", LLM_STOP_END }, { "end_turn", LLM_STOP_END },
 		{ "length", LLM_STOP_LENGTH }, { "max_tokens", LLM_STOP_LENGTH }, { "model_length", LLM_STOP_LENGTH },
-		{ "content_filter", LLM_STOP_FILTER }, { "safety", LLM_STOP_FILTER },
+		{ "content_filter", LLM_STOP_FILTER }, { "safety", LLM_STOP_FILTER }, { "recitation", LLM_STOP_FILTER },
 	};
 
 	llm_take_stop(dec, reason, words, PL_COUNT(words));
@@ -66,6 +66,19 @@ static bool take_choice(struct llm_decoder *dec, const struct pl_jval *choice)
 	return true;
 }
 
+/* Gemini counts 3.0 tokens. */
+static bool count_of(const struct pl_jval *value, int64_t *count_r)
+{
+	double number;
+
+	if (pl_json_i64(value, 0, INT32_MAX, count_r))
+		return true;
+	if (!pl_json_f64(value, &number) || number < 0 || number > INT32_MAX || number != floor(number))
+		return false;
+	*count_r = (int64_t)number;
+	return true;
+}
+
 /* xAI leaves reasoning tokens out of completion_tokens, but not out of total_tokens. */
 static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 {
@@ -74,10 +87,10 @@ static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 
 	if (pl_json_f64(pl_json_get(usage, "cost"), &cost) && cost >= 0 && cost < 1e6)	/* OpenRouter */
 		dec->cost_micros = llround(cost * 1e6);
-	if (!pl_json_i64(pl_json_get(usage, "prompt_tokens"), 0, INT32_MAX, &prompt) ||
-	    !pl_json_i64(pl_json_get(usage, "completion_tokens"), 0, INT32_MAX, &completion))
+	if (!count_of(pl_json_get(usage, "prompt_tokens"), &prompt) ||
+	    !count_of(pl_json_get(usage, "completion_tokens"), &completion))
 		return;
-	if (pl_json_i64(pl_json_get(usage, "total_tokens"), 0, INT32_MAX, &total) && total > prompt + completion)
+	if (count_of(pl_json_get(usage, "total_tokens"), &total) && total > prompt + completion)
 		completion = total - prompt;
 	dec->prompt_tokens = prompt;
 	dec->completion_tokens = completion;
@@ -96,6 +109,13 @@ static bool is_no_credit(const struct pl_jval *error)
 	return false;
 }
 
+/* llama-server's line "error: {...}" holds a message and nothing of a chunk. */
+static bool is_flat_error(const struct pl_jval *root)
+{
+	return pl_str_is(pl_json_str(pl_json_get(root, "object")), "error") ||
+	    (has_text(root, "message") && pl_json_get(root, "choices") == NULL);
+}
+
 /*
  * {"error":{"message","type","code"}}, {"error":"text"}, or flat {"object":"error","message"} (older vLLM, Mistral).
  * `code` may be a word, null, or the HTTP status as a number (OpenRouter, llama-server).
@@ -108,7 +128,7 @@ static bool take_error(struct llm_decoder *dec, int http_status, const struct pl
 	int status = http_status;
 
 	if (error == NULL || error->type == PL_J_NULL) {
-		if (http_status == 0 && !pl_str_is(pl_json_str(pl_json_get(root, "object")), "error"))
+		if (http_status == 0 && !is_flat_error(root))
 			return false;
 		error = root;
 	}
@@ -120,18 +140,24 @@ static bool take_error(struct llm_decoder *dec, int http_status, const struct pl
 	return true;
 }
 
+static void take_usage_of(struct llm_decoder *dec, const struct pl_jval *root)
+{
+	const struct pl_jval *usage = pl_json_get(root, "usage");
+
+	if (usage == NULL || usage->type != PL_J_OBJECT)	/* Groq */
+		usage = pl_json_get(pl_json_get(root, "x_groq"), "usage");
+	take_usage(dec, usage);
+}
+
 /* One chunk or one whole completion. `error` comes first: OpenRouter sends it next to choices, with status 200. */
 static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 {
 	const struct pl_jval *choices = pl_json_get(root, "choices");
-	const struct pl_jval *usage = pl_json_get(root, "usage");
 
 	if (take_error(dec, 0, root))
 		return false;
 	llm_dec_model(dec, pl_json_str(pl_json_get(root, "model")));
-	if (usage == NULL || usage->type != PL_J_OBJECT)	/* Groq */
-		usage = pl_json_get(pl_json_get(root, "x_groq"), "usage");
-	take_usage(dec, usage);
+	take_usage_of(dec, root);
 	if (choices == NULL || choices->type != PL_J_ARRAY)
 		return true;
 	for (const struct pl_jval *choice = choices->first; choice != NULL; choice = choice->next) {
@@ -141,14 +167,31 @@ static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 	return true;
 }
 
+/* Behind the end marker only the usage has a meaning (Gemini). */
+static void take_late(struct llm_decoder *dec, struct pl_str data)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_err ignored = { 0 };
+	const struct pl_jval *root = pl_json_parse(pool, llm_scrub(data, &dec->scrubbed), &ignored);
+
+	if (root != NULL)
+		take_usage_of(dec, root);
+	pl_pool_free(&pool);
+}
+
 static bool take_event(struct llm_decoder *dec, struct pl_str event, struct pl_str data)
 {
 	PL_UNUSED(event);
-	if (pl_str_is(data, "[DONE]")) {
-		dec->closed = true;
+	if (dec->closed) {
+		take_late(dec, data);
 		return true;
 	}
-	return data.len == 0 || llm_dec_json(dec, data);
+	if (!pl_str_is(data, "[DONE]"))
+		return data.len == 0 || llm_dec_json(dec, data);
+	if (!dec->finished)	/* a server that broke off may still send its end marker */
+		return llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer broke off.");
+	dec->closed = true;
+	return true;
 }
 
 const struct llm_dialect llm_openai = {

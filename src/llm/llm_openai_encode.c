@@ -6,40 +6,36 @@
 
 #include "llm/llm_dialect.h"
 
-static void put_message(struct pl_jw *w, const char *role, struct pl_str name, struct pl_str text, struct pl_buf *tmp)
+static void put_message(struct pl_jw *w, const char *role, struct pl_str text)
 {
 	pl_jw_object(w);
 	pl_jw_kcstr(w, "role", role);
-	if (name.len > 0) {
-		/* In the text: the field `name` has rules of its own, and most servers drop it. */
-		pl_buf_reset(tmp);
-		pl_buf_addstr(tmp, name);
-		pl_buf_adds(tmp, ": ");
-		pl_buf_addstr(tmp, text);
-		text = pl_buf_str(tmp);
-	}
 	pl_jw_kstr(w, "content", text.ptr != NULL ? text : PL_STR(""));
 	pl_jw_end_object(w);
 }
 
+/* Several messages of one side are one: chat templates of Mistral, Gemma, and others insist on turns. */
 static void put_messages(struct pl_jw *w, const struct llm_request *request)
 {
-	struct pl_buf tmp = PL_BUF(NULL);
+	struct pl_buf turn = PL_BUF(NULL);
 
 	pl_jw_key(w, "messages");
 	pl_jw_array(w);
 	if (request->system.len > 0)
-		put_message(w, "system", PL_STR_NONE, request->system, &tmp);
+		put_message(w, "system", request->system);
 	for (int i = 0; i < request->messages_count; i++) {
 		const struct llm_message *message = &request->messages[i];
+		bool last = i + 1 == request->messages_count || message[1].from != message->from;
 
-		if (message->from == LLM_ASSISTANT)
-			put_message(w, "assistant", PL_STR_NONE, message->text, &tmp);
-		else
-			put_message(w, "user", message->name, message->text, &tmp);
+		/* the name goes into the text: the field `name` has rules of its own, and most servers drop it */
+		llm_add_turn(&turn, message);
+		if (!last)
+			continue;
+		put_message(w, message->from == LLM_ASSISTANT ? "assistant" : "user", pl_buf_str(&turn));
+		pl_buf_reset(&turn);
 	}
 	pl_jw_end_array(w);
-	pl_buf_fini(&tmp);
+	pl_buf_fini(&turn);
 }
 
 void llm_openai_encode(const struct llm_request *request, struct pl_buf *body)

@@ -62,8 +62,8 @@ void llm_dec_refused(struct llm_decoder *dec, int status, struct pl_str body)
 	struct pl_err ignored = { 0 };
 
 	if (body.len > 0)
-		root = pl_json_parse(pool, llm_scrub(body, &dec->scrubbed), &ignored);
-	if (root != NULL && root->type == PL_J_OBJECT)
+		root = llm_dec_object(pl_json_parse(pool, llm_scrub(body, &dec->scrubbed), &ignored));
+	if (root != NULL)
 		dec->dialect->error(dec, status, root);
 	else
 		llm_dec_refuse(dec, status, PL_STR_NONE);

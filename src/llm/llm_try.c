@@ -19,6 +19,7 @@ enum {
 	RETRY_MAX_MS = 8000,
 	RETRY_AFTER_MAX_MS = 20000,
 	GRACE_MS = 1000,		/* after the end marker, for the end of the body: keeps the connection usable */
+	FINISHED_MS = 3000,		/* after a reason to stop, for the end marker that some servers leave out */
 	REFUSAL_MAX_BYTES = 16384
 };
 
@@ -40,13 +41,28 @@ void llm_try_prepare(struct llm_call *call, const struct llm_request *request)
 
 /* ---- breaker ---- */
 
+/*
+ * One model that fails leaves its neighbors alone. Only models that the configuration names have a breaker of their
+ * own: the table in shared memory forgets no name, and users choose models.
+ */
+struct pl_str llm_breaker_name(struct pl_pool *pool, const struct upstream_settings *upstream, struct pl_str model)
+{
+	bool named = pl_str_is(model, upstream->model);
+
+	for (int i = 0; i < upstream->models.count; i++)
+		named = named || pl_str_is(model, upstream->models.items[i]);
+	if (!named || model.len == 0)
+		return pl_str(upstream->name);
+	return pl_str(pl_sprintf(pool, "%s/%.*s", upstream->name, PL_FMT(model)));
+}
+
 /* What an attempt says about the upstream's health. A refusal with reason (4xx) comes from a healthy one. */
 enum health { HEALTH_UNKNOWN, HEALTH_GOOD, HEALTH_BAD };
 
 static void breaker_report(struct llm_call *call, enum health health)
 {
 	const struct upstream_settings *upstream = call->upstream;
-	struct pl_str name = pl_str(upstream->name);
+	struct pl_str name = llm_breaker_name(call->pool, upstream, call->model);
 	enum shm_breaker_state before = shm_breaker_get(call->llm->shm, name);
 
 	if (health == HEALTH_UNKNOWN) {
@@ -67,9 +83,9 @@ static bool is_our_stop(enum pl_code code)
 }
 
 /* status: of the reply or of the error inside it; 0 none. */
-static enum health health_of(int status, bool got_head, const struct pl_err *err)
+static enum health health_of(const struct llm_decoder *dec, int status, bool got_head, const struct pl_err *err)
 {
-	if (err->code == PL_E_OK)
+	if (err->code == PL_E_OK || dec->empty)
 		return HEALTH_GOOD;
 	if (is_our_stop(err->code))
 		return got_head ? HEALTH_GOOD : HEALTH_UNKNOWN;
@@ -105,6 +121,9 @@ static bool on_body(void *arg, const struct httpc_head *head, const char *data, 
 	if (call->dec.closed && !call->in_grace) {
 		call->in_grace = true;
 		llm_call_wait(call, GRACE_MS);
+	} else if (call->dec.finished && !call->dec.dialect->needs_end && !call->in_grace) {
+		call->in_grace = true;
+		llm_call_wait(call, FINISHED_MS);
 	}
 	return more;
 }
@@ -117,7 +136,9 @@ static int outcome(struct llm_call *call, const struct httpc_result *reply, cons
 	int status = reply->head.status;
 
 	*err_r = (struct pl_err){ .code = PL_E_OK };
-	if (dec->closed && !dec->failed)
+	if (dec->closed || (call->in_grace && dec->finished))
+		llm_dec_whole(dec);
+	if ((dec->closed || (call->in_grace && dec->finished)) && !dec->failed)
 		return status;
 	if (call->stopped) {
 		*err_r = call->err;
@@ -140,6 +161,11 @@ static int outcome(struct llm_call *call, const struct httpc_result *reply, cons
 	return status;
 }
 
+static bool is_temporary(int status)
+{
+	return status == 408 || status == 409 || status == 429 || status >= 500;
+}
+
 static bool is_worth_retry(const struct llm_call *call, const struct httpc_head *head, const struct pl_err *err)
 {
 	if (call->stopped || call->result.text_bytes > 0 || call->result.tries > RETRIES_MAX)
@@ -154,20 +180,21 @@ static bool is_worth_retry(const struct llm_call *call, const struct httpc_head 
 	return !call->dec.permanent;
 }
 
-/* Milliseconds until the next attempt, or -1: there is none. */
+/* Milliseconds until the next attempt, or -1: there is none. Retry-After means something beside a refusal only. */
 static int64_t retry_pause_ms(const struct llm_call *call, const struct httpc_head *head, const struct pl_err *err)
 {
 	int64_t pause_ms = RETRY_FIRST_MS << (call->result.tries - 1);
+	int64_t after_ms = is_temporary(head->status) ? head->retry_after_ms : -1;
 
 	if (!is_worth_retry(call, head, err))
 		return -1;
 	if (pause_ms > RETRY_MAX_MS)
 		pause_ms = RETRY_MAX_MS;
 	pause_ms -= pl_jitter((uint32_t)pause_ms / 4);
-	if (head->retry_after_ms > RETRY_AFTER_MAX_MS)
+	if (after_ms > RETRY_AFTER_MAX_MS)
 		return -1;
-	if (head->retry_after_ms >= 0)
-		pause_ms = head->retry_after_ms;
+	if (after_ms >= 0)
+		pause_ms = after_ms;
 	if (call->task->deadline_ns - pl_now_ns() <= pause_ms * PL_NS_PER_MS)
 		return -1;
 	return pause_ms;
@@ -195,15 +222,18 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	call->http = NULL;
 	evtimer_del(call->timer);
 	status = outcome(call, reply, http_err, &err);
-	breaker_report(call, health_of(status, reply->head.status != 0, &err));
+	call->dec.permanent = call->dec.permanent || reply->hopeless;
 	take_result(call);
+	pause_ms = err.code == PL_E_OK ? -1 : retry_pause_ms(call, &reply->head, &err);
+	/* a question counts once, however often it is asked again */
+	if (pause_ms < 0)
+		breaker_report(call, health_of(&call->dec, status, reply->head.status != 0, &err));
 	if (err.code == PL_E_OK) {
 		llm_call_finish(call, NULL);
 		return;
 	}
 	if ((status == 429 || status == 503) && reply->head.retry_after_ms >= 0)
 		err.retry_after_s = (int)((reply->head.retry_after_ms + 999) / 1000);
-	pause_ms = retry_pause_ms(call, &reply->head, &err);
 	if (pause_ms < 0) {
 		llm_call_finish(call, &err);
 		return;
@@ -247,16 +277,17 @@ static void try_send(struct llm_call *call)
 static void try_start(struct llm_call *call)
 {
 	const struct upstream_settings *upstream = call->upstream;
-	struct pl_err err = call->err;		/* of the attempt before */
+	struct pl_str name = llm_breaker_name(call->pool, upstream, call->model);
+	struct pl_err err = { 0 };
 
-	if (shm_breaker_allow(call->llm->shm, pl_str(upstream->name), upstream->breaker_cooldown, pl_now_ns())) {
+	/* asked once: the question that is the breaker's trial may be repeated like any other */
+	if (call->result.tries > 0 ||
+	    shm_breaker_allow(call->llm->shm, name, upstream->breaker_cooldown, pl_now_ns())) {
 		try_send(call);
 		return;
 	}
-	if (call->result.tries == 0) {
-		pl_err_set(&err, PL_E_UNAVAILABLE, "The model's server failed too often; it is left alone for now.");
-		err.retry_after_s = (int)((upstream->breaker_cooldown + 999) / 1000);
-	}
+	pl_err_set(&err, PL_E_UNAVAILABLE, "The model's server failed too often; it is left alone for now.");
+	err.retry_after_s = (int)((upstream->breaker_cooldown + 999) / 1000);
 	llm_call_finish(call, &err);
 }
 

@@ -46,6 +46,7 @@ struct httpc_result {
 	struct httpc_head head;
 	int64_t body_bytes;
 	int64_t total_us;
+	bool hopeless;			/* its address, certificate, or protocol is wrong: another try ends so, too */
 };
 
 /*

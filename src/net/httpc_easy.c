@@ -104,6 +104,23 @@ static void head_content_type(struct httpc_head *head, struct pl_str value)
 	head->content_type[n] = '\0';
 }
 
+/* "1.5": not in the RFC, but sent. */
+static bool seconds_ms(struct pl_str value, int64_t *ms_r)
+{
+	struct pl_str whole;
+	int64_t seconds, ms = 0, unit = 100;
+
+	if (!pl_str_cut(&value, '.', &whole) || !pl_str_i64(whole, 0, RETRY_AFTER_MAX_S, &seconds))
+		return false;
+	for (size_t i = 0; value.ptr != NULL && i < value.len; i++, unit /= 10) {
+		if (value.ptr[i] < '0' || value.ptr[i] > '9')
+			return false;
+		ms += (value.ptr[i] - '0') * unit;
+	}
+	*ms_r = seconds * 1000 + ms;
+	return true;
+}
+
 /* RFC 9110 section 10.2.3: seconds or an HTTP date. retry-after-ms, which is finer, wins. */
 static void head_retry_after(struct httpc_head *head, struct pl_str value)
 {
@@ -113,10 +130,8 @@ static void head_retry_after(struct httpc_head *head, struct pl_str value)
 
 	if (head->retry_after_ms >= 0 || value.len >= sizeof(date))
 		return;
-	if (pl_str_i64(value, 0, RETRY_AFTER_MAX_S, &seconds)) {
-		head->retry_after_ms = seconds * 1000;
+	if (seconds_ms(value, &head->retry_after_ms))
 		return;
-	}
 	memcpy(date, value.ptr, value.len);
 	date[value.len] = '\0';
 	at = curl_getdate(date, NULL);
@@ -267,6 +282,7 @@ void httpc_easy_verdict(struct httpc_call *call, CURLcode code)
 		httpc_fail(call, PL_E_UPSTREAM, "The upstream refuses connections.");
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
+		call->result.hopeless = true;
 		httpc_fail(call, PL_E_UPSTREAM, "The upstream's TLS certificate is not trusted.");
 		break;
 	case CURLE_SSL_CONNECT_ERROR:
@@ -276,6 +292,7 @@ void httpc_easy_verdict(struct httpc_call *call, CURLcode code)
 	case CURLE_LOGIN_DENIED:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		/* also what a reply without a status line gives: HTTP/0.9 is not spoken */
+		call->result.hopeless = true;
 		httpc_fail(call, PL_E_UPSTREAM, "The upstream's address is wrong or it does not speak HTTP.");
 		break;
 	default:

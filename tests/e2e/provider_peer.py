@@ -76,7 +76,7 @@ def directive_of(body):
     for message in reversed(body.get("messages", [])):
         text = message.get("content")
         if isinstance(text, str) and "[[" in text and "]]" in text:
-            return text.split("[[", 1)[1].split("]]", 1)[0]
+            return text.rsplit("[[", 1)[1].split("]]", 1)[0]
     model = body.get("model", "")
     return model[5:] if model.startswith("peer:") else "ok"
 

@@ -145,6 +145,30 @@ class Reply:
         self.event(b"[DONE]")
         self.end()
 
+    async def mode_error_line(self):
+        """As llama-server does it: a field of its own, then the end marker as if nothing had happened."""
+        await self.half()
+        self.raw(b'error: {"code":500,"message":"out of slots","type":"server_error"}\n\n')
+        self.event(b"[DONE]")
+        self.end()
+
+    async def mode_no_reason(self):
+        await self.half()
+        self.event(b"[DONE]")
+        self.end()
+
+    async def mode_wordless(self):
+        self.head()
+        self.chunk({}, "stop")
+        self.event(b"[DONE]")
+        self.end()
+
+    async def mode_finish_hang(self):
+        self.head()
+        await self.text(self.words())
+        self.chunk({}, "stop")
+        await self.conn.stall()
+
     async def mode_badjson(self):
         await self.half()
         self.event(b'{"choices":[{"delta":{"content":"x"')

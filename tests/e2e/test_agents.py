@@ -220,11 +220,13 @@ def test_history_is_context(ann, bob, peer):
     system, *said = body["messages"]
     assert system["role"] == "system" and "Speak like a pirate." in system["content"]
     assert role["name"] in system["content"] and "The Löwen" in system["content"]
-    expected = [("user", f"{ann.name}: first words"), ("user", f"{bob.name}: second wörds"),
-                ("user", f"{ann.name}: @{other['name']} [[ok,tokens=2,pace=0]]"), ("user", f"{other['name']}: Parlour keeps"),
-                ("user", f"{ann.name}: @{role['name']} [[ok,tokens=3,pace=0]]"), ("assistant", "Parlour keeps every"),
-                ("user", f"{ann.name}: @{role['name']} now? {QUICK}")]
-    assert [(m["role"], m["content"]) for m in said if m["content"] != f"{ann.name}: taken back"] == expected
+    # neighbors of one side are one message: chat templates of many models insist on turns
+    expected = [("user", [f"{ann.name}: first words", f"{bob.name}: second wörds",
+                          f"{ann.name}: @{other['name']} [[ok,tokens=2,pace=0]]", f"{other['name']}: Parlour keeps",
+                          f"{ann.name}: @{role['name']} [[ok,tokens=3,pace=0]]"]),
+                ("assistant", ["Parlour keeps every"]), ("user", [f"{ann.name}: @{role['name']} now? {QUICK}"])]
+    assert [(m["role"], [part for part in m["content"].split("\n\n") if part != f"{ann.name}: taken back"])
+            for m in said] == expected
     assert (body["model"], body["temperature"], body["max_tokens"], body["stream"]) == ("peer-2", 0.5, 123, True)
     assert body["stream_options"] == {"include_usage": True}
     assert headers["authorization"] == "Bearer sk-peer-secret"
@@ -249,7 +251,7 @@ def test_context_limits(parlour, peer):
     def told(text):
         with listen(user, room) as sock:
             ask(sock, room, f"@{role['name']} {text}{QUICK}")
-        return [m["content"] for m in peer.stats()["bodies"][-1]["messages"][1:]]
+        return [part for m in peer.stats()["bodies"][-1]["messages"][1:] for part in m["content"].split("\n\n")]
 
     for i in range(6):
         user.say(room, f"m{i}")
@@ -277,7 +279,7 @@ def test_what_came_after_the_question_is_not_told(ann, peer):
         assert answer(sock, frames).state == "cancelled"
         assert answer(sock, reply_to=seq).state == "done"
     said = [m["content"] for m in peer.stats()["bodies"][-1]["messages"][1:]]
-    assert said[-1] == f"{ann.name}: @{role['name']} two"
+    assert said[-1].endswith(f"{ann.name}: @{role['name']} two")
 
 
 # ---- one at a time ----

@@ -118,7 +118,8 @@ def test_refusals(ann, room, peer, mode, code, requests):
         assert ask(sock, room, "[[ok,tokens=1,pace=0]]").state == "done", "the role is free again"
 
 
-@pytest.mark.parametrize("modes", [("500,after=0",), ("429,after=0", "503,after=0"), ("error-first",), ("empty",)])
+@pytest.mark.parametrize("modes", [("500,after=0",), ("429,after=0", "503,after=0"), ("error-first",), ("empty",),
+                                   ("wordless",)])
 def test_tried_again(ann, room, peer, modes):
     peer.queue(*modes, "ok,tokens=3,pace=0")
     with listen(ann, room) as sock:
@@ -126,6 +127,24 @@ def test_tried_again(ann, room, peer, modes):
         assert (end.state, end.text) == ("done", "Parlour keeps every")
         assert end.states.count("started") == 1
     assert peer.stats()["requests"] == len(modes) + 1
+
+
+def test_an_answer_without_a_word_is_an_error(ann, room, peer):
+    """It is asked for again; at the end the asker hears of it, and there is no empty message."""
+    peer.queue("wordless*3")
+    with listen(ann, room) as sock:
+        end = ask(sock, room, "x")
+        assert (end.state, end.error) == ("failed", "upstream_error")
+    assert peer.stats()["requests"] == 3
+    assert len(ann.get(f"/api/rooms/{room}/messages").json()) == 1
+
+
+def test_no_end_marker_after_the_reason(own, peer):
+    """The answer is whole after a few seconds, not after the longest silence that is allowed."""
+    _, user, room = own({"idle_timeout": "10min"})
+    with listen(user, room) as sock:
+        end = ask(sock, room, "[[finish-hang,tokens=3,pace=0]]")
+        assert (end.state, end.text) == ("done", "Parlour keeps every")
 
 
 def test_nobody_listens_there(parlour):
@@ -160,7 +179,8 @@ def test_upstream_that_is_gone_after_a_reload(own, peer):
 
 @pytest.mark.parametrize("mode,code", [("cut-rst", "upstream_truncated"), ("cut-fin", "upstream_truncated"),
                                        ("cut-close", "upstream_truncated"), ("error-mid", "upstream_error"),
-                                       ("badjson", "upstream_error")])
+                                       ("badjson", "upstream_error"), ("error-line", "upstream_error"),
+                                       ("no-reason", "upstream_truncated")])
 def test_broken_in_the_middle(ann, room, peer, mode, code):
     """What was said is kept and marked, and it is not asked for again."""
     with listen(ann, room) as sock:
@@ -230,11 +250,13 @@ def test_connect_timeout(parlour, peer):
 # ---- the breaker ----
 
 def test_breaker(own, peer):
-    """Failures in a row open it for all workers; /health says so; one trial after the cooldown closes it."""
-    daemon, user, room = own({"breaker_failures": "3", "breaker_cooldown": "1500ms"})
+    """Questions that fail in a row open it for all workers; /health says so; one trial after the cooldown closes it."""
+    daemon, user, room = own({"breaker_failures": "2", "breaker_cooldown": "1500ms"})
     assert health(daemon)["services"]["llm"] == "up"
     with listen(user, room) as sock:
-        peer.queue("500,after=0*3")
+        peer.queue("500,after=0*6")
+        assert ask(sock, room, "x").error == "upstream_error"
+        assert health(daemon)["services"]["llm"] == "up", "three tries are one question"
         assert ask(sock, room, "x").error == "upstream_error"
         state = health(daemon)
         assert state["status"] == "degraded" and state["services"]["llm"] == "down"
@@ -247,21 +269,33 @@ def test_breaker(own, peer):
             end = ask(other, room, "x")
             assert end.state == "failed" and end.error == "unavailable" and end.last["error"]["temporary"] is True
             other.drop()
-        assert peer.stats()["requests"] == 3, "it is left alone"
+        assert peer.stats()["requests"] == 6, "it is left alone"
         wait_for(lambda: ask(sock, room, "[[ok,tokens=1,pace=0]]").state == "done", 10, "the trial went well")
         assert health(daemon) == {**state, "status": "healthy", "services": {**state["services"], "llm": "up"}}
         assert ask(sock, room, "[[ok,tokens=1,pace=0]]").state == "done"
-    assert peer.stats()["requests"] == 5
+    assert peer.stats()["requests"] == 8
+
+
+def test_a_broken_model_leaves_its_neighbors_alone(own, peer):
+    """Each model that the configuration names has a breaker of its own."""
+    daemon, user, _ = own({"breaker_failures": "1", "models": "peer-1 peer:500,after=0"})
+    good, bad = (user.room(role_ids=[user.role(model=model)["id"]])["id"] for model in ("peer-1", "peer:500,after=0"))
+    with listen(user, bad) as sock:
+        assert ask(sock, bad, "x").error == "upstream_error"
+        assert ask(sock, bad, "x").error == "unavailable"
+    with listen(user, good) as sock:
+        assert ask(sock, good, "x").state == "done"
+    assert health(daemon)["services"]["llm"] == "up"
 
 
 def test_breaker_opens_again(own, peer):
     """A trial that fails opens it for another cooldown."""
     daemon, user, room = own({"breaker_failures": "1", "breaker_cooldown": "400ms"})
     with listen(user, room) as sock:
-        peer.queue("500,after=0*2")
+        peer.queue("500,after=0*6")
         assert ask(sock, room, "x").error == "upstream_error"
-        wait_for(lambda: peer.stats()["requests"] == 1 and ask(sock, room, "x").error == "upstream_error" or
-                 peer.stats()["requests"] == 2, 10, "the trial")
+        wait_for(lambda: peer.stats()["requests"] == 3 and ask(sock, room, "x").error == "upstream_error" or
+                 peer.stats()["requests"] == 6, 10, "the trial")
         assert health(daemon)["services"]["llm"] == "down"
         wait_for(lambda: ask(sock, room, "[[ok,tokens=1,pace=0]]").state == "done", 10, "closed again")
         assert health(daemon)["services"]["llm"] == "up"

@@ -60,12 +60,19 @@ struct stream_case {
 static const struct stream_case streams[] = {
 	{ .what = "plain", .bytes = START BLOCK PING SAY("H\xc3\xa9") SAY("llo") BLOCK_END ENDING("end_turn") STOP,
 	  .text = "H\xc3\xa9llo" },
+	{ .what = "events without names", .bytes = "data: {'type':'message_start','message':{'id':'m','model':'c-1',"
+	    "'usage':{'input_tokens':12,'output_tokens':4}}}\n\n"
+	    "data: {'type':'content_block_delta','index':0,'delta':{'type':'text_delta','text':'Hi'}}\n\n"
+	    "data: {'type':'message_delta','delta':{'stop_reason':'end_turn'}}\n\ndata: {'type':'message_stop'}\n\n",
+	  .text = "Hi" },
 	{ .what = "CRLF",
 	    .bytes = "event: message_start\r\ndata: "
 	    "{'type':'message_start','message':{'id':'m','model':'c-1',"
 	    "'usage':{'input_tokens':12,'output_tokens':4}}}\r\n\r\n"
+	    "event: content_block_delta\r\ndata: {'type':'content_block_delta','index':0,"
+	    "'delta':{'type':'text_delta','text':'a'}}\r\n\r\n"
 	    "event: message_stop\r\ndata: {'type':'message_stop'}\r\n\r\n",
-	  .stop = LLM_STOP_OTHER },
+	  .text = "a", .stop = LLM_STOP_OTHER },
 	{ .what = "max_tokens", .bytes = START SAY("a") ENDING("max_tokens") STOP, .text = "a",
 	    .stop = LLM_STOP_LENGTH },
 	{ .what = "context full", .bytes = START SAY("a") ENDING("model_context_window_exceeded") STOP, .text = "a",
@@ -110,7 +117,7 @@ static const struct stream_case streams[] = {
 	{ .what = "unknown error", .bytes = ERROR("new_error"), .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM,
 	    .nothing = true },
 	{ .what = "broken JSON", .bytes = START EVENT("content_block_delta", "{'type':"), .stop = LLM_STOP_OTHER,
-	  .code = PL_E_UPSTREAM, .prompt = 12, .completion = 1 },
+	  .code = PL_E_UPSTREAM, .permanent = true, .prompt = 12, .completion = 1 },
 	{ .what = "nothing", .bytes = "", .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM_CUT, .nothing = true },
 	{ .what = "whole message", .bytes = "{'id':'msg_1','type':'message','role':'assistant','model':'c-1','content':"
 	    "[{'type':'thinking','thinking':'hm'},{'type':'text','text':'Hi '},{'type':'text','text':'you'}],"
@@ -256,6 +263,9 @@ static const struct head_case { struct upstream_settings upstream; enum provider
 	    "https://api.openai.com.example/x" },
 	{ { .url = "https://api.openai.com@example" }, PROVIDER_OTHER, "Accept Authorization ",
 	    "https://api.openai.com@example/x" },
+	{ { .url = "https://x.openai.azure.com/openai/deployments/m/?api-version=2024-10-21",
+	    .key_header = KEY_HEADER_API_KEY }, PROVIDER_OTHER, "Accept api-key ",
+	    "https://x.openai.azure.com/openai/deployments/m/x?api-version=2024-10-21" },
 	{ { .url = "http://[::1]:1", .provider = PROVIDER_OPENAI }, PROVIDER_OPENAI, "Accept Authorization ",
 	    "http://[::1]:1/x" },
 };
@@ -278,6 +288,8 @@ START_TEST(test_heads)
 	}
 	ck_assert_str_eq(names.ptr, c->names);
 	ck_assert_str_eq(llm_url(pool, &c->upstream, "/x"), c->url);
+	ck_assert_str_eq(llm_url(pool, &(struct upstream_settings){ .url = "http://a/b?c=d" }, "/models?limit=1"),
+	    "http://a/b/models?limit=1&c=d");
 	ck_assert_int_eq(config_provider(&c->upstream), c->provider);
 	pl_pool_free(&pool);
 }

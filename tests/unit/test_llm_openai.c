@@ -71,7 +71,26 @@ static const struct stream_case streams[] = {
 	{ .what = "no end marker but a reason", .bytes = SAY("a") STOP("content_filter"),
 	  .text = "a", .model = "m", .stop = LLM_STOP_FILTER },
 	{ .what = "end marker but no reason", .bytes = SAY("a") DONE,
-	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true },
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM_CUT },
+	{ .what = "reasons in capitals", .bytes = SAY("a") STOP("MAX_TOKENS") DONE,
+	  .text = "a", .model = "m", .stop = LLM_STOP_LENGTH },
+	{ .what = "nothing said", .bytes = STOP("stop") DONE, .model = "m", .code = PL_E_UPSTREAM },
+	{ .what = "nothing said, for a reason nobody knows", .bytes = STOP("odd") DONE, .model = "m",
+	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM },
+	{ .what = "nothing said: filter", .bytes = STOP("SAFETY") DONE, .model = "m", .stop = LLM_STOP_FILTER,
+	  .code = PL_E_UPSTREAM, .permanent = true },
+	{ .what = "nothing said: all tokens went into thinking",
+	  .bytes = CHUNK("{'reasoning_content':'hm'}", "null") STOP("length") DONE, .model = "m",
+	  .stop = LLM_STOP_LENGTH, .code = PL_E_UPSTREAM, .permanent = true },
+	{ .what = "llama-server's error line",
+	  .bytes = SAY("a") "error: {'code':500,'message':'out of slots'}\n\n" DONE,
+	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM,
+	  .error_status = 500 },
+	{ .what = "error as an array (Gemini)", .bytes = EVENT("[{'error':{'code':429,'message':'quota'}}]"),
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .error_status = 429 },
+	{ .what = "usage behind the end marker, as 9.0 (Gemini)", .bytes = SAY("a") STOP("STOP") DONE
+	  EVENT("{'choices':[],'usage':{'prompt_tokens':9.0,'completion_tokens':2.0,'total_tokens':11.0}}"),
+	  .text = "a", .model = "m", .prompt = 9, .completion = 2 },
 	{ .what = "neither", .bytes = SAY("a"),
 	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM_CUT },
 	{ .what = "cut inside an event", .bytes = SAY("a") "data: {'choices':[{'del",
@@ -84,8 +103,8 @@ static const struct stream_case streams[] = {
 	{ .what = "x_groq usage", .bytes = SAY("a") STOP("stop") EVENT("{'x_groq':{" USAGE("11") "}}") DONE,
 	  .text = "a", .model = "m", .prompt = 9, .completion = 2 },
 	{ .what = "xAI: reasoning only in the total",
-	  .bytes = STOP("stop") EVENT("{'choices':[]," USAGE("351") "}") DONE,
-	  .model = "m", .prompt = 9, .completion = 342 },
+	  .bytes = SAY("a") STOP("stop") EVENT("{'choices':[]," USAGE("351") "}") DONE,
+	  .text = "a", .model = "m", .prompt = 9, .completion = 342 },
 	{ .what = "list of parts",
 	  .bytes = CHUNK("{'content':[{'type':'thinking','thinking':[{'type':'text','text':'no'}]},"
 	    "{'type':'text','text':'a'},{'type':'text','text':'b'}]}", "'stop'") DONE, .text = "ab", .model = "m" },
@@ -119,10 +138,10 @@ static const struct stream_case streams[] = {
 	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
 	{ .what = "no credit", .bytes = EVENT("{'error':{'message':'m','type':'insufficient_quota','code':null}}"),
 	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .permanent = true },
-	{ .what = "broken JSON", .bytes = SAY("a") EVENT("{'choices':"),
-	  .text = "a", .model = "m", .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+	{ .what = "broken JSON", .bytes = SAY("a") EVENT("{'choices':"), .text = "a", .model = "m",
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .permanent = true },
 	{ .what = "JSON, but no object", .bytes = EVENT("17"),
-	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .permanent = true },
 	{ .what = "after the end marker", .bytes = SAY("a") STOP("stop") DONE EVENT("rubbish"),
 	  .text = "a", .model = "m" },
 	{ .what = "web page", .bytes = "\n <html>",
@@ -133,8 +152,11 @@ static const struct stream_case streams[] = {
 	{ .what = "whole completion",
 	  .bytes = "{'model':'m-2','choices':[{'index':0,'message':{'role':'assistant','content':'Hi','refusal':null},"
 	    "'finish_reason':'stop'}]," USAGE("11") "}", .text = "Hi", .model = "m-2", .prompt = 9, .completion = 2 },
+	{ .what = "whole completion that does not say why it ends",
+	  .bytes = "{'choices':[{'message':{'role':'assistant','content':'Hi'}}]}", .text = "Hi",
+	  .stop = LLM_STOP_OTHER, .no_reason = true },
 	{ .what = "whole completion, cut", .bytes = "{'model':'m-2','choices':[{'index':0",
-	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
+	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM, .permanent = true },
 	{ .what = "error with status 200", .bytes = "{'error':{'message':'no','code':'rate_limit'}}",
 	  .stop = LLM_STOP_OTHER, .no_reason = true, .code = PL_E_UPSTREAM },
 };
@@ -242,6 +264,7 @@ static const struct refusal_case {
 	{ 503, "{'object':'error','message':'Loading model'}", "503: Loading model", NULL, true },
 	{ 302, "", "not followed", NULL, false },
 	{ 500, "[1", "500", NULL, true },
+	{ 400, "[{'error':{'code':400,'message':'no such model'}}]", "400: no such model", NULL, false },
 };
 
 START_TEST(test_refusal)
@@ -284,6 +307,7 @@ START_TEST(test_encode)
 		{ LLM_USER, PL_STR("alice"), PL_STR("Hi \"you\"\n") },
 		{ LLM_ASSISTANT, PL_STR("guide"), PL_STR("Yes?") },
 		{ LLM_USER, PL_STR_NONE, PL_STR(SMILE) },
+		{ LLM_USER, PL_STR("bob"), PL_STR("Me too") },
 	};
 	struct llm_request request = { .upstream = &plain, .temperature = NAN };
 
@@ -292,7 +316,8 @@ START_TEST(test_encode)
 		.messages = messages, .messages_count = PL_COUNT(messages), .temperature = 0.5, .max_tokens = 64 };
 	check_encoding(&request, "{'model':'m-2','messages':[{'role':'system','content':'Be kind.'},"
 	    "{'role':'user','content':'alice: Hi \\'you\\'\\n'},{'role':'assistant','content':'Yes?'},"
-	    "{'role':'user','content':'" SMILE "'}],'temperature':0.5,'max_completion_tokens':64,'stream':true,"
+	    "{'role':'user','content':'" SMILE "\\n\\nbob: Me too'}],"
+	    "'temperature':0.5,'max_completion_tokens':64,'stream':true,"
 	    "'stream_options':{'include_usage':true}}");
 }
 END_TEST

@@ -40,6 +40,7 @@ static const struct row rows[] = {
 	{ "\n\n\r\n\r\rdata: x\n\n", "|x;", 0 },
 	{ "data: \xc3\xa4\xf0\x9f\x98\x80\n\n", "|\xc3\xa4\xf0\x9f\x98\x80;", 0 },
 	{ "data: unfinished\n", "", 0 },
+	{ "data: a\n\nerror: {\"code\":500}\n\ndata: b\n\n", "|a;error|{\"code\":500};|b;", 0 },
 };
 
 static bool collect(void *arg, struct pl_str event, struct pl_str data)
