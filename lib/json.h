@@ -46,7 +46,7 @@ bool pl_json_f64(const struct pl_jval *value, double *out_r) PL_MUSTCHECK;
 /* The writer: commas are its own business. `struct pl_jw w = PL_JW(&buf);` Misnesting is PL_BUG. */
 struct pl_jw {
 	struct pl_buf *buf;
-	uint32_t first;			/* bit 0: no comma needed yet; bit n: level n is an object */
+	uint64_t first;			/* bit 0: no comma needed yet; bit n: level n is an object */
 	int depth;
 	bool after_key;
 };

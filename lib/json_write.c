@@ -9,7 +9,7 @@
 
 #include "clock.h"
 
-enum { JW_DEPTH_MAX = 31 };
+enum { JW_DEPTH_MAX = 63 };	/* what the reader takes, inside of replies of our own */
 
 /* Comma, and the order of keys and values. */
 static inline void start_value(struct pl_jw *w)
@@ -20,25 +20,25 @@ static inline void start_value(struct pl_jw *w)
 	}
 	PL_BUG(w->depth > 0 ? (w->first >> w->depth & 1) != 0 : (w->first & 1) == 0);
 	if ((w->first & 1) != 0)
-		w->first &= ~1u;
+		w->first &= ~(uint64_t)1;
 	else
 		pl_buf_addc(w->buf, ',');
 }
 
-static void open_level(struct pl_jw *w, char bracket, uint32_t is_object)
+static void open_level(struct pl_jw *w, char bracket, uint64_t is_object)
 {
 	start_value(w);
 	PL_BUG(w->depth == JW_DEPTH_MAX);
 	w->depth++;
-	w->first = (w->first & ~(1u << w->depth)) | is_object << w->depth | 1;
+	w->first = (w->first & ~((uint64_t)1 << w->depth)) | is_object << w->depth | 1;
 	pl_buf_addc(w->buf, bracket);
 }
 
-static void close_level(struct pl_jw *w, char bracket, uint32_t is_object)
+static void close_level(struct pl_jw *w, char bracket, uint64_t is_object)
 {
 	PL_BUG(w->depth == 0 || w->after_key || (w->first >> w->depth & 1) != is_object);
 	w->depth--;
-	w->first &= ~1u;
+	w->first &= ~(uint64_t)1;
 	pl_buf_addc(w->buf, bracket);
 }
 
@@ -70,7 +70,7 @@ void pl_jw_key(struct pl_jw *w, const char *key)
 	PL_BUG(w->depth == 0 || w->after_key || (w->first >> w->depth & 1) == 0);
 	if ((w->first & 1) == 0)
 		*out++ = ',';
-	w->first &= ~1u;
+	w->first &= ~(uint64_t)1;
 	*out++ = '"';
 	memcpy(out, key, len);
 	out += len;
