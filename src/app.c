@@ -269,5 +269,10 @@ bool app_check(char why[512])
 
 int app_preflight(const struct config *config, char why[512])
 {
+	if (config->s.db[0] == '\0') {
+		snprintf(why, 512, "db is not set: it needs PostgreSQL's connection string, such as "
+		    "\"host=/run/postgresql dbname=parlour user=parlour_app\"");
+		return MIGRATE_SCHEMA;
+	}
 	return app_check(why) ? (int)migrate_check(config, why) : MIGRATE_SCHEMA;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the daemon shows of itself to its operator: `parlourd -t`, `parlourctl why`, `parlourctl metrics`.
+ * What the daemon shows of itself to its operator: `parlourd -T`, `parlourctl why`, `parlourctl metrics`.
  */
 #include <stdio.h>
 
@@ -70,18 +70,23 @@ static void show_connections(const struct config *config, FILE *out)
 	    (long long)(rest / s->workers > 0 ? rest / s->workers : 1));
 }
 
-int app_test(const struct config *config, FILE *out)
+int app_test(const struct config *config, bool tables, FILE *out)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	char why[512] = "";
 	int status;
 
-	show_settings(config, out, pool);
-	show_limits(config, out);
-	show_routes(config, out);
-	show_connections(config, out);
+	if (tables) {
+		show_settings(config, out, pool);
+		show_limits(config, out);
+		show_routes(config, out);
+		show_connections(config, out);
+	}
 	status = app_preflight(config, why);
-	fprintf(out, "\n# database: %s\n", status == 0 ? "ready" : why);
+	if (tables)
+		fprintf(out, "\n# database: %s\n", status == 0 ? "ready" : why);
+	else if (status != 0)
+		fprintf(stderr, "parlourd: %s\n", why);
 	pl_pool_free(&pool);
 	return status;
 }
@@ -101,15 +106,16 @@ static void show_trace(const struct shm_trace_rec *t, struct pl_buf *out)
 	    t->in_bytes, t->out_bytes);
 }
 
-void app_render(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out)
+bool app_render(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out)
 {
 	struct shm_trace_rec trace;
 
-	if (strcmp(what, "metrics") == 0)
+	if (strcmp(what, "metrics") == 0) {
 		metrics_write(out, shm);
-	else if (arg != NULL && shm_trace_find(shm, pl_str(arg), &trace))
-		show_trace(&trace, out);
-	else
-		pl_buf_addf(out, "no such request: the last %u of each worker are kept, and they must have finished\n",
-		    SHM_TRACES);
+		return true;
+	}
+	if (arg == NULL || !shm_trace_find(shm, pl_str(arg), &trace))
+		return false;
+	show_trace(&trace, out);
+	return true;
 }

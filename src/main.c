@@ -2,6 +2,7 @@
 /*
  * parlourd: options, then the master.
  */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,37 +30,46 @@ struct options {
 	const char *config_path;
 	const char *overrides[OVERRIDES_MAX];
 	int overrides_count;
-	bool foreground, single, test, version, help;
+	bool foreground, single, test, tables, version, help;
 };
 
 static void usage(FILE *out)
 {
 	fprintf(out,
-	    "usage: parlourd [-f] [-1] [-t] [-V] [-h] [-c FILE] [-o key=value]...\n"
-	    "  -c FILE       configuration (default %s, if it exists)\n"
-	    "  -o key=value  one setting, stronger than the file; again and again; in a section: llm.NAME.key=value\n"
-	    "  -f            stay in the foreground\n"
-	    "  -1            one process that does it all (with -f; for debuggers)\n"
-	    "  -t            check the configuration, print what is in effect, and exit (0, or 78)\n"
-	    "  -V            version\n"
-	    "  -h            this text\n"
-	    "signals of the master: TERM INT stop, QUIT drain, HUP reload, USR1 reopen logs,\n"
-	    "                       TTIN TTOU one worker more or less\n",
+	    "usage: parlourd [-1fhTtV] [-c FILE] [-o name=value]...\n"
+	    "  -c, --config FILE     configuration file (default %s, if it exists)\n"
+	    "  -o, --set name=value  one setting; overrides the file; can be repeated; in a section:\n"
+	    "                        llm.NAME.name=value\n"
+	    "  -f, --foreground      stay in the foreground\n"
+	    "  -1, --single          run as one process (with -f; for debuggers)\n"
+	    "  -t, --test            check configuration, keys, and database, and exit: 0 valid, 78 invalid\n"
+	    "  -T, --tables          the same, and print settings, limits, routes, and connections\n"
+	    "  -V, --version         print the version\n"
+	    "  -h, --help            print this text\n"
+	    "Signals to the master: TERM or INT stops, QUIT drains, HUP reloads, USR1 reopens the logs,\n"
+	    "TTIN and TTOU add and remove a worker. See parlourd(8).\n",
 	    PARLOUR_CONFIG);
 }
 
 /* Copies: the argv area is written over with the names of the processes. */
 static bool options_read(struct options *o, int argc, char **argv)
 {
+	static const struct option longs[] = {
+		{ "config", 1, NULL, 'c' }, { "set", 1, NULL, 'o' }, { "foreground", 0, NULL, 'f' },
+		{ "single", 0, NULL, '1' }, { "test", 0, NULL, 't' }, { "tables", 0, NULL, 'T' },
+		{ "version", 0, NULL, 'V' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
+	};
 	int letter;
 
-	while ((letter = getopt(argc, argv, "f1tVhc:o:")) != -1) {
+	while ((letter = getopt_long(argc, argv, "f1tTVhc:o:", longs, NULL)) != -1) {
 		if (letter == 'f')
 			o->foreground = true;
 		else if (letter == '1')
 			o->single = true;
 		else if (letter == 't')
 			o->test = true;
+		else if (letter == 'T')
+			o->test = o->tables = true;
 		else if (letter == 'V')
 			o->version = true;
 		else if (letter == 'h')
@@ -72,9 +82,9 @@ static bool options_read(struct options *o, int argc, char **argv)
 			return false;
 	}
 	if (optind < argc)
-		fprintf(stderr, "parlourd: what is %s?\n", argv[optind]);
+		fprintf(stderr, "parlourd: unexpected argument: %s\n", argv[optind]);
 	if (o->single && !o->foreground)
-		fprintf(stderr, "parlourd: -1 goes with -f\n");
+		fprintf(stderr, "parlourd: -1 requires -f\n");
 	return optind == argc && (!o->single || o->foreground);
 }
 
@@ -89,7 +99,10 @@ static int test_config(const struct options *o)
 		config_release(&config);
 		return STATUS_CONFIG;
 	}
-	status = app_test(config, stdout);
+	status = app_test(config, o->tables, stdout);
+	if (!o->tables && status == 0)
+		printf("parlourd: %s is valid, and the database is ready\n",
+		    o->config_path != NULL ? o->config_path : "the default configuration");
 	config_release(&config);
 	return status;
 }

@@ -30,7 +30,7 @@ struct ctl {
 	const char *overrides[OVERRIDES_MAX];
 	int overrides_count;
 	const char *dsn, *database, *source, *upstream, *from;
-	bool dry_run, print;
+	bool dry_run, print, help, version;
 	int argc;			/* what stands behind the verb */
 	char **argv;
 	CONFIG_HELD struct config *config;	/* read when first needed */
@@ -260,9 +260,14 @@ static int run_version(struct ctl *ctl)
 	return 0;
 }
 
+static int help(const char *verb, FILE *out);
+
 static int run_help(struct ctl *ctl)
 {
-	return usage(stdout) * 0;
+	if (ctl->argc > 0)
+		return help(ctl->argv[0], stdout);
+	usage(stdout);
+	return 0;
 }
 
 static const struct verb verbs[] = {
@@ -281,16 +286,29 @@ static const struct verb verbs[] = {
 	{ "price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
 	  "what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]" },
 	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
-	{ "version", run_version, 0, "", "" },
-	{ "help", run_help, 0, "", "" },
+	{ "version", run_version, 0, "", "print the version" },
+	{ "help", run_help, -1, "[VERB]", "print this text, or what a verb takes" },
 };
 
 static int usage(FILE *out)
 {
-	fprintf(out, "usage: parlourctl [-c FILE] [-o key=value]... VERB [ARGUMENTS]\n");
+	fprintf(out, "usage: parlourctl [-c FILE] [-o name=value]... VERB [ARGUMENTS]\n");
 	for (size_t i = 0; i < PL_COUNT(verbs); i++)
 		fprintf(out, "  %-10s %-38s %s\n", verbs[i].name, verbs[i].usage, verbs[i].text);
 	fprintf(out, "See parlourctl(8).\n");
+	return USAGE;
+}
+
+/* What one verb takes. */
+static int help(const char *verb, FILE *out)
+{
+	for (size_t i = 0; i < PL_COUNT(verbs); i++)
+		if (strcmp(verbs[i].name, verb) == 0) {
+			fprintf(out, "usage: parlourctl [-c FILE] [-o name=value]... %s %s\n%s\nSee parlourctl(8).\n",
+			    verb, verbs[i].usage, verbs[i].text);
+			return out == stdout ? 0 : USAGE;
+		}
+	fprintf(stderr, "parlourctl: unknown command: %s; 'parlourctl help' lists them\n", verb);
 	return USAGE;
 }
 
@@ -300,10 +318,11 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 		{ "print", 0, NULL, 'p' },
 		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "upstream", 1, NULL, 'u' },
 		    { "from", 1, NULL, 'f' },
+		{ "config", 1, NULL, 'c' }, { "set", 1, NULL, 'o' }, { "version", 0, NULL, 'V' },
 		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "c:o:h", longs, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, "c:o:hV", longs, NULL)) != -1) {
 		if (letter == 'c')
 			ctl->config_path = optarg;
 		else if (letter == 'o' && ctl->overrides_count < OVERRIDES_MAX)
@@ -322,10 +341,14 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->dry_run = true;
 		else if (letter == 'p')
 			ctl->print = true;
+		else if (letter == 'h')
+			ctl->help = true;
+		else if (letter == 'V')
+			ctl->version = true;
 		else
 			return false;
 	}
-	return optind < argc;
+	return optind < argc || ctl->help || ctl->version;
 }
 
 int main(int argc, char **argv)
@@ -335,17 +358,20 @@ int main(int argc, char **argv)
 
 	if (!read_options(&ctl, argc, argv))
 		return usage(stderr);
+	if (ctl.help && optind < argc)
+		return help(argv[optind], stdout);
+	if (ctl.help || ctl.version)
+		return ctl.help ? usage(stdout) * 0 : run_version(&ctl);
 	if (ctl.config_path == NULL && access(PARLOUR_CONFIG, F_OK) == 0)
 		ctl.config_path = PARLOUR_CONFIG;
 	ctl.argc = argc - optind - 1;
 	ctl.argv = argv + optind + 1;
 	for (size_t i = 0; i < PL_COUNT(verbs); i++)
 		if (strcmp(verbs[i].name, argv[optind]) == 0)
-			status = verbs[i].args < 0 || ctl.argc == verbs[i].args ? verbs[i].run(&ctl) : usage(stderr);
-	if (status < 0) {
-		fprintf(stderr, "parlourctl: %s is no verb\n", argv[optind]);
-		status = usage(stderr);
-	}
+			status = verbs[i].args < 0 || ctl.argc == verbs[i].args ? verbs[i].run(&ctl) :
+			    help(argv[optind], stderr);
+	if (status < 0)
+		status = help(argv[optind], stderr);
 	if (ctl.config != NULL)
 		config_release(&ctl.config);
 	return status;

@@ -17,8 +17,8 @@ struct master_opts {
 	/* Called in the master before forking: is the database usable (schema version, fsync, connection budget)? */
 	bool (*check)(char why[512]);	/* at a reload: what the layers above read again; NULL: nothing */
 	int (*preflight)(const struct config *config, char why[512]); /* 0, or an exit status such as 78 or 69 */
-	/* The text of `parlourctl why` and of /metrics, made in the master from the shared segment. */
-	void (*render)(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out);
+	/* Text of `parlourctl why` and of /metrics, made in the master from the shared segment. false: nothing. */
+	bool (*render)(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out);
 	struct app_hooks worker, clerk;
 };
 

@@ -364,20 +364,44 @@ def test_version_and_check(parlour):
     assert re.search(r"\d+\.\d+", run("-V").stdout)
     good = run("-t", "-c", daemon.config)
     assert good.returncode == 0, good.stderr
-    assert "argon2_memory" in good.stdout and "login" in good.stdout
-    assert run("-x").returncode == 64
+    assert good.stdout == f"parlourd: {daemon.config} is valid, and the database is ready\n"
+    tables = run("-T", "-c", daemon.config)
+    assert tables.returncode == 0 and "argon2_memory" in tables.stdout and "login" in tables.stdout
+    assert run("--version").stdout == run("-V").stdout
+    assert run("--help").stdout == run("-h").stdout and run("--help").returncode == 0
+    wrong = run("-x")
+    assert wrong.returncode == 64 and "usage: parlourd" in wrong.stderr
+    unset = run("-t", "-c", daemon.config, "-o", "db=")
+    assert unset.returncode == 78 and "db is not set" in unset.stderr
     assert run("-t", "-c", "/nonexistent.conf").returncode == 78
     assert run("-t", "-c", daemon.config, "-o", "workers=3").returncode == 0
     assert run("-t", "-c", daemon.config, "-o", "workers=0").returncode == 78
+
+
+def test_help_of_the_operators_tool(parlour):
+    daemon = parlour()
+    for args in (("--help",), ("help",), ("-h",)):
+        done = daemon.ctl(*args)
+        assert "usage: parlourctl" in done.stdout and "seed-demo" in done.stdout
+    assert daemon.ctl("--version").stdout == daemon.ctl("version").stdout
+    for args in (("help", "migrate"), ("migrate", "--help")):
+        done = daemon.ctl(*args)
+        assert "migrate [--dsn DSN]" in done.stdout and "seed-demo" not in done.stdout
+    for args, says in ((("bogus",), "unknown command: bogus"), (("help", "bogus"), "unknown command: bogus"),
+                       (("import", "users"), "import KIND FILE")):
+        done = daemon.ctl(*args, check=False)
+        assert done.returncode == 64 and says in done.stderr
+    unknown = daemon.ctl("why", "0" * 32, check=False)
+    assert unknown.returncode == 1 and "no such request" in unknown.stderr
 
 
 def test_secrets_are_not_printed(parlour):
     daemon = parlour(start=False)
     daemon.settings["db"] += " password=open-sesame"
     daemon.write_config()
-    done = subprocess.run(cluster.as_user([daemon.binaries["parlourd"], "-t", "-c", daemon.config]), capture_output=True, text=True,
+    done = subprocess.run(cluster.as_user([daemon.binaries["parlourd"], "-T", "-c", daemon.config]), capture_output=True, text=True,
                           check=False)
-    assert "open-sesame" not in done.stdout + done.stderr
+    assert "password" in done.stdout and "open-sesame" not in done.stdout + done.stderr
 
 
 def test_an_empty_database_names_the_command(parlour, pg):
@@ -424,7 +448,6 @@ def test_control_verbs(parlour):
     answer = user.get("/api/auth/me")
     why = daemon.ctl("why", answer.headers["X-Request-Id"]).stdout
     assert "/api/auth/me" in why and "200" in why and user.access.split(".")[2] not in why
-    assert "no such request" in daemon.ctl("why", "no-such-request", check=False).stdout
     daemon.configure(server_name="by-ctl")
     daemon.ctl("reload")
     wait_for(lambda: daemon.once("GET", "/").json()["name"] == "by-ctl")

@@ -24,7 +24,7 @@ struct limit_result {
 
 const char *limit_name(enum limit_class klass);		/* "login", "ask" ... */
 const struct pl_rate *limit_rate(const struct config *config, enum limit_class klass);
-/* "user", "address" or what else the class counts by; for `parlourd -t` and the manual. */
+/* "user", "address" or what else the class counts by; for `parlourd -T` and the manual. */
 const char *limit_counts_by(enum limit_class klass);
 
 /*
