@@ -10,27 +10,29 @@
 
 struct call;
 struct ws_client;
+struct ws_frame;
 
-/* What a path does with its frames. */
+/* What a path does with its frames. Members from `drained` on may be NULL: nothing happens then. */
 struct ws_dialect {
 	enum hub_dialect render;
-	/* The handshake is good; before the socket is open. May be NULL. */
-	void (*made)(struct ws_client *client, const struct call *call);
-	/* Open, and nobody is logged in: true if it may go on as a guest's (no time-out for auth). May be NULL. */
-	bool (*guest)(struct ws_client *client);
+	size_t state_bytes;		/* of client->state, which is zeroed and freed with the client */
+	/* Every known frame has one answer, refusals included; else who is beyond a limit is told once a second. */
+	bool answers_each;
 	/* Authenticated for the first time: by the handshake, or by an auth frame. */
 	void (*ready)(struct ws_client *client, bool by_handshake);
-	void (*frame)(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame);
+	void (*frame)(struct ws_frame *f);
 	void (*error)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
-	/* The client was taken out of the room. */
-	void (*ended)(struct ws_client *client, int64_t room_id);
-	/* The room's epoch changed: events after seq come. NULL: such a socket is closed with 1012. */
-	void (*reset)(struct ws_client *client, int64_t room_id, int64_t epoch, int64_t seq);
-	/* What the client missed of a room cannot be read now; it comes later. NULL: the client is not told. */
-	void (*stalled)(struct ws_client *client, int64_t room_id, const struct pl_err *err);
-	/* The socket has taken all that waited; may be NULL. */
+	/* The socket has taken all that waited. */
 	void (*drained)(struct ws_client *client);
-	/* The socket is gone; may be NULL. */
+	/* The handshake is good; before the socket is open. */
+	void (*made)(struct ws_client *client, const struct call *call);
+	/* Open, and nobody is logged in: true if it may go on as a guest's (no time-out for auth). */
+	bool (*guest)(struct ws_client *client);
+	/* Its user is no member of a room any more. (Whoever listens to that room learns it from the hub.) */
+	void (*left)(struct ws_client *client, int64_t room_id);
+	/* A frame about its user: topic user:me. */
+	void (*about_user)(struct ws_client *client, struct pl_str frame);
+	/* The socket is gone. */
 	void (*closed)(struct ws_client *client);
 	/* Word of setting `anonymous` that makes a token needless: then ready() runs without one. NULL: never. */
 	const char *anonymous;
