@@ -50,55 +50,27 @@ static bool rewrite(const struct ws_client *client, const struct signaling_peer 
 	return true;
 }
 
-enum kind { KIND_JOIN, KIND_LEAVE, KIND_OFFER, KIND_ANSWER, KIND_CANDIDATE, KIND_COUNT };
-
-static enum kind kind_of(struct pl_str type)
-{
-	static const char *const words[] = { "join", "leave", "offer", "answer", "candidate" };
-	int kind = 0;
-
-	while (kind < KIND_COUNT && !pl_str_is(type, words[kind]))
-		kind++;
-	return (enum kind)kind;
-}
-
-/* What forbids relaying it, as err->code; PL_E_OK: nothing. */
-static void check(const struct signaling_peer *peer, enum kind kind, const struct pl_jval *frame, struct pl_err *err)
-{
-	const struct pl_jval *to = pl_json_get(frame, "to");
-
-	if (kind == KIND_COUNT)
-		pl_err_set(err, PL_E_UNKNOWN_TYPE, "type must be join, offer, answer, candidate or leave");
-	else if (frame->raw.len > SIGNALING_FRAME_MAX - 256)
-		pl_err_set(err, PL_E_TOO_LARGE, "a frame may have at most %d bytes", SIGNALING_FRAME_MAX - 256);
-	else if (to != NULL && (to->type != PL_J_STRING || to->text.len != SIGNALING_ID))
-		pl_err_set(err, PL_E_INVALID, "to must be the id of a peer, as it came in from");
-	else if (to == NULL && kind >= KIND_OFFER)
-		pl_err_set(err, PL_E_INVALID, "to is needed: an %s goes to one peer", kind == KIND_OFFER ? "offer" :
-		    kind == KIND_ANSWER ? "answer" : "ICE candidate");
-	else if (kind != KIND_JOIN && peer->joined_ns == 0)
-		pl_err_set(err, PL_E_INVALID, "join comes first");
-}
-
 void ws_call_relay(struct ws_frame *f, struct signaling_peer *peer)
 {
-	struct ws_client *client = f->client;
-	const struct pl_jval *frame = f->json;
-	enum kind kind = kind_of(pl_json_str(pl_json_get(frame, "type")));
+	struct signaling *signaling = f->client->svc->signaling;
+	bool joins = strcmp(f->row->type, "join") == 0;
 	struct pl_buf out = PL_BUF(f->task->pool);
 	struct pl_err err = { 0 };
 
-	check(peer, kind, frame, &err);
-	if (err.code == PL_E_OK && !rewrite(client, peer, frame, f->task->pool, &out))
+	if (f->json->raw.len > SIGNALING_FRAME_MAX - 256)
+		pl_err_set(&err, PL_E_TOO_LARGE, "a frame may have at most %d bytes", SIGNALING_FRAME_MAX - 256);
+	else if (!joins && peer->joined_ns == 0)
+		pl_err_set(&err, PL_E_INVALID, "join comes first");
+	else if (!rewrite(f->client, peer, f->json, f->task->pool, &out))
 		pl_err_set(&err, PL_E_BAD_FRAME, "names of members must be plain words");
 	if (err.code != PL_E_OK) {
 		ws_frame_fail(f, &err);
 		return;
 	}
-	if (kind == KIND_JOIN)
+	if (joins)
 		signaling_join(peer);
-	if (kind == KIND_LEAVE)
-		signaling_leave(client->svc->signaling, peer, pl_buf_str(&out));
+	if (strcmp(f->row->type, "leave") == 0)
+		signaling_leave(signaling, peer, pl_buf_str(&out));
 	else
-		signaling_send(client->svc->signaling, peer, pl_json_str(pl_json_get(frame, "to")), pl_buf_str(&out));
+		signaling_send(signaling, peer, pl_json_str(pl_json_get(f->json, "to")), pl_buf_str(&out));
 }

@@ -198,8 +198,6 @@ void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_st
 	struct pl_err err = { 0 };
 
 	*a = (struct auth_frame){ .client = client, .task = task, .id = id, .done = done };
-	if (!client->dialect->answers_each && !ws_client_counts(client, id))
-		return;		/* who answers each counted it before it looks into it */
 	if (token.ptr == NULL)
 		pl_err_set(&err, PL_E_UNAUTHORIZED, NULL);
 	else if (auth_check(client->svc, svc_config(client->svc), token, &a->who, &err) && a->who.ask) {
@@ -220,7 +218,9 @@ static void compat_auth_done(struct ws_client *client, struct pl_str id, const s
 
 void ws_compat_auth(struct ws_frame *f)
 {
-	ws_client_auth(f->client, f->task, pl_json_str(pl_json_get(f->json, "token")), compat_auth_done, PL_STR_NONE);
+	const struct in_room_auth *in = f->in;	/* all dialects have the same */
+
+	ws_client_auth(f->client, f->task, in->token, compat_auth_done, PL_STR_NONE);
 }
 
 /* ---- the socket ---- */
@@ -259,7 +259,7 @@ static void on_message(struct ws_conn *conn, struct pl_str text)
 	if (frame != NULL && frame->type == PL_J_OBJECT) {
 		f = pl_alloc(task->pool, sizeof(*f));
 		*f = (struct ws_frame){ .client = c, .task = task, .json = frame };
-		c->dialect->frame(f);
+		ws_frame_take(f);
 	} else {
 		pl_err_set(&err, PL_E_BAD_FRAME, NULL);
 		ws_client_refuse(c, PL_STR_NONE, &err);

@@ -64,8 +64,6 @@ void ws_open_client(struct call *call, const struct ws_dialect *dialect);
 /* Checks an `auth` frame's token; `done` runs at once or later with the client held. */
 void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_str token,
     void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err), struct pl_str id);
-/* {"type":"auth","token"} of the compatible sockets: closes with 4401 or 4410 when it is bad. */
-void ws_compat_auth(struct ws_frame *f);
 
 /* ws_subs.c: an event for this client, whose `sub` it is; as hub_sub_ops.event. */
 bool ws_client_event(struct ws_client *client, const struct hub_sub *sub, struct hub_event *event);

@@ -16,10 +16,16 @@ struct ws_frame {
 	struct pl_str id;			/* the client's own; absent: none */
 	struct pl_str text;			/* what it says, on sockets that take words */
 	const struct pl_jval *json;
+	const struct ws_frame_row *row;		/* NULL: of an unknown type */
+	const void *in;				/* its struct of ws_frames.h, checked */
 	struct ws_topic *topic;			/* a subscription's */
 	struct ws_frame *next;			/* while it waits: ws_wait.h */
 };
 
+/* From the socket: finds its row, and answers it, lets it wait, or refuses it. */
+void ws_frame_take(struct ws_frame *f);
+/* The part of it that comes after waiting: limits, shape, handler. */
+void ws_frame_run(struct ws_frame *f);
 /* {"type":type,"id":id, to be filled, finished and sent by ws_frame_finish(). */
 struct pl_jw ws_frame_begin(struct pl_buf *buf, const char *type, struct pl_str id);
 void ws_frame_finish(struct ws_frame *f, struct pl_jw *w);

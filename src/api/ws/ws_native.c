@@ -2,24 +2,11 @@
 /*
  * The native dialect: topics, recovery, acknowledged sends. Frames: parlour-ws(7).
  *
- * Each frame type is a row of a table; a row says whether the client must be known and which limit counts.
+ * Its frames are rows of frames.def; those of topics are answered in ws_topic*.c.
  */
 #include "api/ws/ws_native.h"
 #include "api/ws/ws_topic.h"
 #include "svc/answer/agent.h"
-
-#define ID_BYTES 64
-
-bool ws_frame_i64(struct ws_frame *f, const char *name, int64_t min, int64_t absent, int64_t *out)
-{
-	const struct pl_jval *v = pl_json_get(f->json, name);
-
-	*out = absent;
-	if (v == NULL || v->type == PL_J_NULL || pl_json_i64(v, min, INT64_MAX, out))
-		return true;
-	ws_frame_fail_field(f, name, min > 0 ? "must be a whole number from 1" : "must be a whole number from 0");
-	return false;
-}
 
 /* ---- auth, ping ---- */
 
@@ -64,12 +51,14 @@ static void auth_done(struct ws_client *client, struct pl_str id, const struct p
 		ws_client_close(client, err->code);
 }
 
-static void on_auth(struct ws_frame *f)
+void ws_on_auth(struct ws_frame *f)
 {
-	ws_client_auth(f->client, f->task, pl_json_str(pl_json_get(f->json, "token")), auth_done, f->id);
+	const struct in_native_auth *in = f->in;
+
+	ws_client_auth(f->client, f->task, in->token, auth_done, f->id);
 }
 
-static void on_ping(struct ws_frame *f)
+void ws_on_ping(struct ws_frame *f)
 {
 	struct pl_buf buf = PL_BUF(f->task->pool);
 	struct pl_jw w = ws_frame_begin(&buf, "pong", f->id);
@@ -89,78 +78,15 @@ static void stopped(void *arg, const struct generation *g, const struct pl_err *
 	ws_frame_end(f);
 }
 
-static void on_stop(struct ws_frame *f)
+void ws_on_stop(struct ws_frame *f)
 {
-	struct pl_str id = pl_json_str(pl_json_get(f->json, "generation_id"));
+	const struct in_native_stop *in = f->in;
 
-	if (id.ptr == NULL || !pl_uuid_ok(id)) {
-		ws_frame_fail_field(f, "generation_id", "is required and must be a UUID");
-		return;
-	}
 	ws_frame_hold(f);
-	agent_stop(f->client->svc, f->task, id, stopped, f);
+	agent_stop(f->client->svc, f->task, in->generation_id, stopped, f);
 }
 
-/* ---- dispatch ---- */
-
-static const struct {
-	const char *type;
-	void (*on)(struct ws_frame *f);
-	enum { TO_USERS, TO_ALL, BY_SETTING } open;	/* BY_SETTING: also where ws_topics_are_open() */
-	enum limit_class klass;
-} types[] = {
-	{ "send", ws_on_send, TO_USERS, LIMIT_SEND },
-	{ "typing", ws_on_typing, TO_USERS, LIMIT_READ },
-	{ "read", ws_on_read, TO_USERS, LIMIT_READ },
-	{ "ping", on_ping, BY_SETTING, LIMIT_READ },
-	{ "subscribe", ws_on_subscribe, BY_SETTING, LIMIT_READ },
-	{ "unsubscribe", ws_on_unsubscribe, BY_SETTING, LIMIT_READ },
-	{ "stop", on_stop, TO_USERS, LIMIT_READ },
-	{ "auth", on_auth, TO_ALL, LIMIT_READ },
-	{ "candidate", ws_on_call, TO_USERS, LIMIT_READ },
-	{ "offer", ws_on_call, TO_USERS, LIMIT_READ },
-	{ "answer", ws_on_call, TO_USERS, LIMIT_READ },
-	{ "join", ws_on_call, TO_USERS, LIMIT_READ },
-	{ "leave", ws_on_call, TO_USERS, LIMIT_READ },
-};
-
-static void run_type(struct ws_frame *f, size_t i)
-{
-	struct ws_client *c = f->client;
-	struct pl_err err = { 0 };
-
-	if (!c->authed && types[i].open != TO_ALL && (types[i].open == TO_USERS || !ws_topics_are_open(f))) {
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_frame_refuse(f, &err);
-	} else if (types[i].klass == LIMIT_SEND && !db_admit(c->svc->db, SHED_SEND, &err)) {
-		ws_frame_fail(f, &err);
-	} else if (!limits_take(c->svc, svc_config(c->svc), types[i].klass, &c->who, PL_STR_NONE, NULL, &err)) {
-		ws_frame_fail(f, &err);
-	} else {
-		types[i].on(f);
-	}
-}
-
-static void native_frame(struct ws_frame *f)
-{
-	struct pl_str type = pl_json_str(pl_json_get(f->json, "type"));
-	struct pl_err err = { 0 };
-
-	f->id = pl_json_str(pl_json_get(f->json, "id"));
-	if (f->id.len > ID_BYTES) {
-		f->id = PL_STR_NONE;
-		pl_err_set(&err, PL_E_INVALID, "id must have at most %d bytes", ID_BYTES);
-		ws_frame_refuse(f, &err);
-		return;
-	}
-	for (size_t i = 0; type.ptr != NULL && i < PL_COUNT(types); i++)
-		if (pl_str_is(type, types[i].type)) {
-			run_type(f, i);
-			return;
-		}
-	pl_err_set(&err, type.ptr != NULL ? PL_E_UNKNOWN_TYPE : PL_E_BAD_FRAME, NULL);
-	ws_frame_refuse(f, &err);
-}
+/* ---- the dialect ---- */
 
 void ws_native_error(struct ws_client *client, struct pl_str id, const char *topic, const struct pl_err *err)
 {
@@ -185,8 +111,15 @@ static void native_error(struct ws_client *client, struct pl_str id, const struc
 	ws_native_error(client, id, NULL, err);
 }
 
+/* That a type is unknown is said to everybody. */
+static bool native_lets_in(const struct ws_frame *f)
+{
+	return f->row == NULL || ws_topics_are_open(f);
+}
+
 const struct ws_dialect ws_native = { .render = HUB_NATIVE, .state_bytes = sizeof(struct ws_topics),
-	.answers_each = true, .ready = native_ready, .frame = native_frame, .error = native_error,
+	.words = WS_WORDS_native, .answers_each = true, .has_ids = true, .untyped = "", .ready = native_ready,
+	.error = native_error, .lets_in = native_lets_in,
 	.drained = ws_topics_drained, .left = ws_topics_left, .about_user = ws_topics_about_user,
 	.closed = ws_topics_closed };
 

@@ -10,7 +10,6 @@
 #include "api/ws/ws_wait.h"
 #include "clock.h"
 
-#define ID_BYTES 64
 
 struct ws_questions {
 	char name[sizeof(((struct pl_caller *)NULL)->name)];	/* of the path; "": no user can have it */
@@ -170,33 +169,24 @@ static void next_question(struct ws_client *client)
 	}
 }
 
-static void on_query(struct ws_frame *f)
+void ws_on_query(struct ws_frame *f)
 {
-	const struct pl_jval *id_value = pl_json_get(f->json, "id");
-	struct pl_str id = pl_json_str(id_value);
-	const struct query_in *in;
+	const struct in_query_query *in = f->in;
+	struct ws_questions *s = questions_of(f->client);
 	struct pl_err err = { 0 };
 
-	if (id.len > ID_BYTES || (id.ptr == NULL && id_value != NULL && id_value->type != PL_J_NULL)) {
-		pl_err_set(&err, PL_E_INVALID, "id must be a string of at most 64 bytes");
-		ws_frame_refuse(f, &err);
+	if (!s->open)
+		return;		/* it is being closed */
+	f->text = in->query;
+	if (ws_wait_push(&s->wait, WS_WAIT_MAX, f)) {
+		next_question(f->client);
 		return;
 	}
-	/* the rules of the route's body, by the same table */
-	f->id = id;
-	in = shape_read_json(&shape_query_in, f->task->pool, f->json, &err);
-	if (in != NULL) {
-		f->text = in->query;
-		if (ws_wait_push(&questions_of(f->client)->wait, WS_WAIT_MAX, f)) {
-			next_question(f->client);
-			return;
-		}
-		pl_err_set(&err, PL_E_BUSY, NULL);
-	}
+	pl_err_set(&err, PL_E_BUSY, NULL);
 	ws_frame_refuse(f, &err);
 }
 
-static void on_ping(struct ws_frame *f)
+void ws_on_query_ping(struct ws_frame *f)
 {
 	struct pl_buf buf = PL_BUF(f->task->pool);
 	struct pl_jw w = begin(&buf, "pong");
@@ -205,45 +195,16 @@ static void on_ping(struct ws_frame *f)
 	end(f->client, &w, &buf, PL_STR_NONE);
 }
 
-static void query_frame(struct ws_frame *f)
-{
-	struct ws_client *client = f->client;
-	const struct pl_jval *frame = f->json;
-	const struct pl_jval *type_value = pl_json_get(frame, "type");
-	struct pl_str type = pl_json_str(type_value);
-	struct pl_err err = { 0 };
-
-	if (pl_str_is(type, "auth")) {
-		ws_compat_auth(f);
-		return;
-	}
-	if (!client->authed)
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-	else if (!questions_of(client)->open)
-		return;		/* it is being closed */
-	else if (pl_str_is(type, "query")) {
-		on_query(f);
-		return;
-	} else if (pl_str_is(type, "ping")) {
-		if (ws_client_counts(client, PL_STR_NONE))
-			on_ping(f);
-		return;
-	} else if (type.ptr == NULL)
-		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"type\":\"query\",\"query\":\"...\"}.");
-	else
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE,
-		    "This socket takes {\"type\":\"query\",\"query\"} and {\"type\":\"ping\"}.");
-	ws_frame_refuse(f, &err);
-}
-
 static void query_closed(struct ws_client *client)
 {
 	ws_wait_clear(&questions_of(client)->wait);
 }
 
-static const struct ws_dialect ws_query = { .render = HUB_ROOM_COMPAT, .state_bytes = sizeof(struct ws_questions),
-	.made = query_made, .ready = query_ready, .frame = query_frame, .error = query_error,
-	.closed = query_closed };
+static const struct ws_dialect ws_query = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_query,
+	.state_bytes = sizeof(struct ws_questions), .has_ids = true,
+	.unknown = "This socket takes {\"type\":\"query\",\"query\"} and {\"type\":\"ping\"}.",
+	.untyped = "Send {\"type\":\"query\",\"query\":\"...\"}.", .made = query_made, .ready = query_ready,
+	.error = query_error, .closed = query_closed };
 
 void ws_open_query(struct call *call)
 {

@@ -131,7 +131,7 @@ static void post(struct ws_frame *f)
 	struct pl_err err = { 0 };
 
 	if (f->text.len == 0)
-		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
+		pl_err_set(&err, PL_E_INVALID, "message is required");
 	else if ((int64_t)f->text.len > config->s.max_content)
 		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
 		    (long long)config->s.max_content);
@@ -151,36 +151,20 @@ static void post(struct ws_frame *f)
 	ws_frame_refuse(f, &err);
 }
 
-static void room_frame(struct ws_frame *f)
+void ws_on_room_bare(struct ws_frame *f)
 {
-	const struct ws_client *client = f->client;
-	const struct pl_jval *frame = f->json;
-	const struct pl_jval *type_value = pl_json_get(frame, "type");
-	struct pl_str type = pl_json_str(type_value), bare = pl_json_str(pl_json_get(frame, "message"));
-	struct pl_err err = { 0 };
+	const struct in_room_bare *in = f->in;
 
-	if (pl_str_is(type, "auth")) {
-		ws_compat_auth(f);
-		return;
-	}
-	if (!client->authed)
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-	else if (pl_str_is(type, "message")) {
-		struct pl_str content = pl_json_str(pl_json_get(frame, "content"));
+	f->text = in->message;
+	post(f);
+}
 
-		f->text = content.ptr != NULL ? content : bare;
-		post(f);
-		return;
-	} else if (type_value == NULL && bare.ptr != NULL) {
-		f->text = bare;
-		post(f);
-		return;
-	} else if (type_value == NULL) {
-		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"message\": \"text\"}.");
-	} else {
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE, NULL);
-	}
-	ws_frame_refuse(f, &err);
+void ws_on_room_message(struct ws_frame *f)
+{
+	const struct in_room_message *in = f->in;
+
+	f->text = in->content.ptr != NULL ? in->content : in->message;
+	post(f);
 }
 
 /* What came over the wire before the socket closed was sent. */
@@ -203,9 +187,9 @@ static void room_drained(struct ws_client *client)
 		hub_resume(client->svc->hub, room->sub);
 }
 
-static const struct ws_dialect ws_room = { .render = HUB_ROOM_COMPAT, .state_bytes = sizeof(struct room_state),
-	.made = room_made, .ready = room_ready, .frame = room_frame, .error = ws_compat_error,
-	.drained = room_drained, .closed = room_closed };
+static const struct ws_dialect ws_room = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_room,
+	.state_bytes = sizeof(struct room_state), .untyped = "Send {\"message\": \"text\"}.", .made = room_made,
+	.ready = room_ready, .error = ws_compat_error, .drained = room_drained, .closed = room_closed };
 
 static void open_on_head(void *arg, const struct room_head *head, const struct pl_err *err)
 {

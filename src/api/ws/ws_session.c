@@ -277,39 +277,30 @@ static void next_message(struct ws_client *client)
 	}
 }
 
-static void session_frame(struct ws_frame *f)
+/* With and without a type. */
+void ws_on_session_message(struct ws_frame *f)
 {
-	struct ws_client *client = f->client;
-	const struct pl_jval *frame = f->json;
-	const struct config *config = svc_config(client->svc);
-	const struct pl_jval *type_value = pl_json_get(frame, "type");
-	struct pl_str type = pl_json_str(type_value), message = pl_json_str(pl_json_get(frame, "message"));
+	const struct in_session_message *in = f->in;
+	int64_t max = svc_config(f->client->svc)->s.max_content;
 	struct pl_err err = { 0 };
 
-	if (pl_str_is(type, "auth")) {
-		ws_compat_auth(f);
+	f->text = in->message;
+	if (pl_str_trim(f->text).len == 0) {
+		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
+	} else if ((int64_t)f->text.len > max) {
+		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes", (long long)max);
+	} else if (!ws_wait_push(&session_of(f->client)->wait, WS_WAIT_MAX, f)) {
+		pl_err_set(&err, PL_E_BUSY, NULL);
+	} else {
+		next_message(f->client);
 		return;
 	}
-	if (!client->authed && !config->s.guest)
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-	else if (type_value != NULL && !pl_str_is(type, "message"))
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE, NULL);
-	else if (message.ptr == NULL)
-		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"message\": \"text\"}.");
-	else if (pl_str_trim(message).len == 0)
-		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
-	else if ((int64_t)message.len > config->s.max_content)
-		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
-		    (long long)config->s.max_content);
-	else {
-		f->text = message;
-		if (ws_wait_push(&session_of(client)->wait, WS_WAIT_MAX, f)) {
-			next_message(client);
-			return;
-		}
-		pl_err_set(&err, PL_E_BUSY, NULL);
-	}
 	ws_frame_refuse(f, &err);
+}
+
+static bool session_lets_in(const struct ws_frame *f)
+{
+	return svc_config(f->client->svc)->s.guest;
 }
 
 static void session_closed(struct ws_client *client)
@@ -329,8 +320,9 @@ static void session_made(struct ws_client *client, const struct call *call)
 	memcpy(s->key, call->param[0].ptr, call->param[0].len);
 }
 
-static const struct ws_dialect ws_session = { .state_bytes = sizeof(struct ws_session), .made = session_made,
-	.guest = session_guest, .ready = session_ready, .frame = session_frame, .error = ws_compat_error,
+static const struct ws_dialect ws_session = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_session,
+	.state_bytes = sizeof(struct ws_session), .untyped = "Send {\"message\": \"text\"}.", .made = session_made,
+	.guest = session_guest, .ready = session_ready, .error = ws_compat_error, .lets_in = session_lets_in,
 	.closed = session_closed };
 
 void ws_open_session(struct call *call)

@@ -29,16 +29,11 @@ static void on_deliver(void *owner, struct pl_str frame)
 		(void)ws_send_text(client->conn, frame);
 }
 
-static void relay(struct ws_frame *f)
+void ws_on_signaling(struct ws_frame *f)
 {
-	struct ws_client *client = f->client;
-	struct signaling_state *s = client->state;
-	struct pl_err err = { 0 };
+	struct signaling_state *s = f->client->state;
 
-	if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, &err))
-		ws_call_relay(f, &s->peer);
-	else
-		ws_frame_fail(f, &err);
+	ws_call_relay(f, &s->peer);
 }
 
 /* ---- opening ---- */
@@ -48,7 +43,7 @@ static void relay_waiting(struct signaling_state *s)
 	struct ws_frame *f;
 
 	while ((f = ws_wait_pop(&s->wait)) != NULL) {
-		relay(f);
+		ws_frame_run(f);
 		ws_frame_end(f);
 	}
 }
@@ -88,22 +83,15 @@ static void signaling_ready(struct ws_client *client, bool by_handshake)
 
 /* ---- frames ---- */
 
-static void signaling_frame(struct ws_frame *f)
+static bool signaling_waits(struct ws_frame *f)
 {
 	struct signaling_state *s = f->client->state;
-	struct pl_err err = { 0 };
 
-	if (pl_str_is(pl_json_str(pl_json_get(f->json, "type")), "auth")) {
-		ws_compat_auth(f);
-	} else if (!f->client->authed) {
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_frame_refuse(f, &err);
-	} else if (s->open) {
-		relay(f);
-	} else if (!ws_wait_push(&s->wait, WS_WAIT_MAX, f)) {
-		pl_err_set(&err, PL_E_BUSY, NULL);
-		ws_frame_fail(f, &err);
-	}
+	if (s->open)
+		return false;
+	if (!ws_wait_push(&s->wait, WS_WAIT_MAX, f))
+		ws_frame_fail(f, &(struct pl_err){ .code = PL_E_BUSY });
+	return true;
 }
 
 static void signaling_closed(struct ws_client *client)
@@ -129,9 +117,11 @@ static void signaling_left(struct ws_client *client, int64_t room_id)
 		ws_client_close(client, PL_E_NOT_FOUND);
 }
 
-static const struct ws_dialect ws_signaling = { .render = HUB_ROOM_COMPAT,
-	.state_bytes = sizeof(struct signaling_state), .made = signaling_made, .ready = signaling_ready,
-	.frame = signaling_frame, .error = ws_compat_error, .left = signaling_left, .closed = signaling_closed };
+static const struct ws_dialect ws_signaling = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_signaling,
+	.state_bytes = sizeof(struct signaling_state), .answers_each = true,
+	.unknown = "type must be join, offer, answer, candidate or leave", .made = signaling_made,
+	.ready = signaling_ready, .error = ws_compat_error, .waits = signaling_waits, .left = signaling_left,
+	.closed = signaling_closed };
 
 void ws_open_signaling(struct call *call)
 {

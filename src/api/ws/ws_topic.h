@@ -83,8 +83,6 @@ void ws_topic_drop(struct ws_topic *topic);
 void ws_topic_end(struct ws_topic *topic, enum pl_code code);
 
 /* For the native dialect. */
-void ws_on_subscribe(struct ws_frame *f);
-void ws_on_unsubscribe(struct ws_frame *f);
 /* May it be answered although nobody is logged in? Only where setting `anonymous` opens the topic. */
 bool ws_topics_are_open(const struct ws_frame *f);
 void ws_topics_drained(struct ws_client *client);

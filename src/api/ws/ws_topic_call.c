@@ -6,7 +6,6 @@
  *   subscribe call:7 -> is it a member? -> subscribed with the peer's id -> join, offer, answer, candidate, leave
  */
 #include "api/ws/ws_call.h"
-#include "api/ws/ws_native.h"
 #include "api/ws/ws_topic.h"
 #include "db/repo/repo_room.h"
 #include "svc/room/signaling.h"

@@ -2,7 +2,6 @@
 /*
  * Topics room:N: a room's events as the hub delivers them, and what is said in rooms.
  */
-#include "api/ws/ws_native.h"
 #include "api/ws/ws_topic.h"
 #include "clock.h"
 #include "svc/room/chat.h"
@@ -70,13 +69,10 @@ static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subsc
 static void room_open(struct ws_topic *topic, struct ws_frame *f)
 {
 	struct room_topic *room = (struct room_topic *)(void *)topic;
-	int64_t since, epoch;
+	const struct in_native_subscribe *in = f->in;
 
-	if (!ws_frame_i64(f, "since", 0, -1, &since) || !ws_frame_i64(f, "epoch", 0, 0, &epoch)) {
-		ws_topic_drop(topic);
-		return;
-	}
-	room->sub = hub_subscribe(f->client->svc->hub, f->task, topic->number, since, epoch, &sub_ops, topic,
+	room->sub = hub_subscribe(f->client->svc->hub, f->task, topic->number,
+	    in->since != SHAPE_NONE ? in->since : -1, in->epoch != SHAPE_NONE ? in->epoch : 0, &sub_ops, topic,
 	    on_subscribed, f);
 }
 
@@ -133,32 +129,20 @@ static void sent(void *arg, const struct chat_sent *result, const struct pl_err 
 	ws_frame_end(f);
 }
 
-static bool content_ok(struct ws_frame *f, struct pl_str content)
-{
-	struct pl_err err = { 0 };
-	int64_t max = svc_config(f->client->svc)->s.max_content;
-
-	if (content.ptr == NULL || content.len == 0)
-		ws_frame_fail_field(f, "content", "is required and must be a string that is not empty");
-	else if ((int64_t)content.len > max) {
-		pl_err_set(&err, PL_E_TOO_LARGE, "content may have at most %lld bytes.", (long long)max);
-		ws_frame_fail(f, &err);
-	} else
-		return true;
-	return false;
-}
-
 void ws_on_send(struct ws_frame *f)
 {
-	struct chat_send send = { .content = pl_json_str(pl_json_get(f->json, "content")) };
-	const struct pl_jval *client_id = pl_json_get(f->json, "client_id");
+	const struct in_native_send *in = f->in;
+	struct chat_send send = { .content = in->content, .client_id = in->client_id,
+		.reply_to = in->reply_to != SHAPE_NONE ? in->reply_to : 0 };
+	int64_t max = svc_config(f->client->svc)->s.max_content;
+	struct pl_err err = { 0 };
 	struct topic_name room;
 
-	if (!room_named(f, &room) || !content_ok(f, send.content) || !ws_frame_i64(f, "reply_to", 1, 0, &send.reply_to))
+	if (!room_named(f, &room))
 		return;
-	send.client_id = pl_json_str(client_id);
-	if (client_id != NULL && (send.client_id.len < 1 || send.client_id.len > 128)) {
-		ws_frame_fail_field(f, "client_id", "must be a string of 1 to 128 bytes");
+	if ((int64_t)in->content.len > max) {
+		pl_err_set(&err, PL_E_TOO_LARGE, "content may have at most %lld bytes.", (long long)max);
+		ws_frame_fail(f, &err);
 		return;
 	}
 	send.room_id = room.number;
@@ -198,16 +182,14 @@ void ws_on_typing(struct ws_frame *f)
 
 void ws_on_read(struct ws_frame *f)
 {
+	const struct in_native_read *in = f->in;
 	struct topic_name room;
 	struct hub_sub *sub = listens(f, &room);
-	int64_t seq;
 
-	if (sub == NULL || !ws_frame_i64(f, "seq", 1, 0, &seq))
+	if (sub == NULL)
 		return;
-	if (seq == 0)
-		ws_frame_fail_field(f, "seq", "is required");
-	else if (seq > hub_sub_head(sub))
+	if (in->seq > hub_sub_head(sub))
 		ws_frame_fail_field(f, "seq", "must not lie beyond the last one of the room");
 	else
-		hub_read_marker(f->client->svc->hub, room.number, f->client->who.user_id, seq);
+		hub_read_marker(f->client->svc->hub, room.number, f->client->who.user_id, in->seq);
 }

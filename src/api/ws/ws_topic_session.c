@@ -10,7 +10,6 @@
  */
 #include <event2/event.h>
 
-#include "api/ws/ws_native.h"
 #include "api/ws/ws_topic.h"
 #include "clock.h"
 #include "db/repo/repo_session_talk.h"
@@ -366,7 +365,7 @@ static void watch_read(struct ws_watch *watch, struct ws_frame *frame, int64_t s
 static void session_open(struct ws_topic *topic, struct ws_frame *f)
 {
 	struct ws_watch *watch = (struct ws_watch *)(void *)topic;
-	int64_t since;
+	const struct in_native_subscribe *in = f->in;
 
 	watch->watcher.changed = on_changed;
 	memcpy(watch->watcher.id, topic->name + strlen(topic->ops->name), PL_UUID_LEN);
@@ -374,10 +373,7 @@ static void session_open(struct ws_topic *topic, struct ws_frame *f)
 	PL_BUG(watch->timer == NULL);
 	/* before it is read: what is said from now on comes as a word that it changed */
 	session_live_add(topic->client->svc->session_live, &watch->watcher);
-	if (ws_frame_i64(f, "since", 0, -1, &since))
-		watch_read(watch, f, since);
-	else
-		ws_topic_drop(topic);
+	watch_read(watch, f, in->since != SHAPE_NONE ? in->since : -1);
 }
 
 const struct topic_ops topic_session = { .name = "session:", .bytes = sizeof(struct ws_watch), .max = 100,

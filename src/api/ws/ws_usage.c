@@ -39,7 +39,7 @@ static void sessions_ready(struct ws_client *client, bool by_handshake)
 	ready(client, WS_FEED_SESSIONS);
 }
 
-static void send_pong(struct ws_frame *f)
+void ws_on_usage_ping(struct ws_frame *f)
 {
 	struct pl_buf buf = PL_BUF(f->task->pool);
 	struct pl_jw w = ws_frame_begin(&buf, "pong", PL_STR_NONE);
@@ -48,23 +48,9 @@ static void send_pong(struct ws_frame *f)
 	ws_frame_finish(f, &w);
 }
 
-static void usage_frame(struct ws_frame *f)
+static bool usage_lets_in(const struct ws_frame *f)
 {
-	struct pl_str type = pl_json_str(pl_json_get(f->json, "type"));
-	struct pl_err err = { 0 };
-
-	if (pl_str_is(type, "auth")) {
-		ws_compat_auth(f);
-	} else if (usage_of(f->client)->feed == NULL) {
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_frame_refuse(f, &err);
-	} else if (pl_str_is(type, "ping")) {
-		send_pong(f);
-	} else {
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE,
-		    "This socket takes {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only.");
-		ws_frame_refuse(f, &err);
-	}
+	return usage_of(f->client)->feed != NULL;
 }
 
 static void usage_closed(struct ws_client *client)
@@ -72,12 +58,14 @@ static void usage_closed(struct ws_client *client)
 	ws_feed_free(&usage_of(client)->feed);
 }
 
-static const struct ws_dialect ws_metrics = { .render = HUB_ROOM_COMPAT, .state_bytes = sizeof(struct usage_state),
-	.ready = metrics_ready, .frame = usage_frame, .error = ws_compat_error, .closed = usage_closed,
-	.anonymous = "metrics" };
-static const struct ws_dialect ws_sessions = { .render = HUB_ROOM_COMPAT, .state_bytes = sizeof(struct usage_state),
-	.ready = sessions_ready, .frame = usage_frame, .error = ws_compat_error, .closed = usage_closed,
-	.anonymous = "sessions" };
+#define UNKNOWN "This socket takes {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only."
+
+static const struct ws_dialect ws_metrics = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_usage,
+	.state_bytes = sizeof(struct usage_state), .unknown = UNKNOWN, .ready = metrics_ready,
+	.error = ws_compat_error, .lets_in = usage_lets_in, .closed = usage_closed, .anonymous = "metrics" };
+static const struct ws_dialect ws_sessions = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_usage,
+	.state_bytes = sizeof(struct usage_state), .unknown = UNKNOWN, .ready = sessions_ready,
+	.error = ws_compat_error, .lets_in = usage_lets_in, .closed = usage_closed, .anonymous = "sessions" };
 
 void ws_open_metrics(struct call *call)
 {
