@@ -12,6 +12,7 @@
 #include "api/http/call.h"
 #include "api/http/route_group.h"
 #include "api/http/www.h"
+#include "api/ws/ws_frames.h"
 #include "cfg_value.h"
 #include "core/settings.h"
 
@@ -284,7 +285,8 @@ static const char *range_of(struct pl_pool *pool, const struct shape_field *f, c
 static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 {
 	static const char *const plain[] = { [T_STR] = "text", [T_NAME] = "name", [T_EMAIL] = "address",
-		[T_PASSWORD] = "text", [T_CONTENT] = "text", [T_ID] = "id", [T_I64] = "number", [T_F64] = "number",
+		[T_PASSWORD] = "text", [T_CONTENT] = "text", [T_BYTES] = "text", [T_LAX] = "text",
+		[T_ID] = "id", [T_I64] = "number", [T_F64] = "number",
 		    [T_BOOL] = "boolean",
 		[T_TIME] = "time", [T_UUID] = "UUID", [T_IDS] = "array of ids", [T_JSON] = "JSON" };
 
@@ -297,6 +299,9 @@ static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 		return pl_sprintf(pool, "array of %s", f->other->name);
 	case T_PASSWORD:
 	case T_CONTENT:
+	case T_BYTES:
+		if (f->max <= 0)
+			return plain[f->type];
 		return pl_sprintf(pool, "%s bytes", range_of(pool, f, plain[f->type]));
 	case T_STR:
 	case T_NAME:
@@ -307,12 +312,10 @@ static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 	}
 }
 
-static void man_shape(struct pl_buf *out, const struct shape *s)
+static void man_fields(struct pl_buf *out, const struct shape *s)
 {
 	static const char *const presence[] = { [P_R] = "", [P_O] = "; optional", [P_N] = "; or null" };
 
-	pl_buf_addf(out, ".It Vt %s\n", s->name);
-	mdoc_text(out, pl_str(s->text));
 	pl_buf_adds(out, ".Bl -tag -width Ds -compact\n");
 	for (int i = 0; i < s->count; i++) {
 		const struct shape_field *f = &s->fields[i];
@@ -325,12 +328,69 @@ static void man_shape(struct pl_buf *out, const struct shape *s)
 	pl_buf_adds(out, ".El\n");
 }
 
+static void man_shape(struct pl_buf *out, const struct shape *s)
+{
+	pl_buf_addf(out, ".It Vt %s\n", s->name);
+	mdoc_text(out, pl_str(s->text));
+	man_fields(out, s);
+}
+
 static void man_shapes(struct pl_buf *out)
 {
 	pl_buf_adds(out, ".Bl -tag -width Ds\n");
 	for (int i = 0; shape_all[i] != NULL; i++)
 		man_shape(out, shape_all[i]);
 	pl_buf_adds(out, ".El\n");
+}
+
+/* ---- sockets ---- */
+
+static void man_topics(struct pl_buf *out)
+{
+	static const struct { const char *called, *text; } rows[] = {
+#define TOPIC(name, called_, text_) { called_, text_ },
+#include "api/ws/topics.def"
+#undef TOPIC
+	};
+
+	pl_buf_adds(out, ".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < PL_COUNT(rows); i++) {
+		pl_buf_addf(out, ".It Cm %s\n", rows[i].called);
+		mdoc_text(out, pl_str(rows[i].text));
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
+static void man_frame(struct pl_buf *out, const struct ws_frame_row *row)
+{
+	static const char *const who[] = { [WS_ALL] = "Anybody", [WS_USERS] = "Authenticated sockets",
+		[WS_SETTING] = "Authenticated sockets, and others that a setting lets in" };
+
+	if (row->type[0] != '\0')
+		pl_buf_addf(out, ".It Li %s Cm %s\n", row->on != NULL ? ">" : "<", row->type);
+	else
+		pl_buf_adds(out, ".It Li > Pq without type\n");
+	mdoc_text(out, pl_str(row->shape->text));
+	if (row->on != NULL) {
+		pl_buf_addf(out, "%s.\n", who[row->who]);
+		if (row->klass != LIMIT_NONE)
+			pl_buf_addf(out, "Rate class:\n.Cm %s .\n", limit_name(row->klass));
+	}
+	if (row->shape->count > 0)
+		man_fields(out, row->shape);
+}
+
+static void man_frames(struct pl_buf *out)
+{
+	for (int words = 0; words < WS_WORDS_COUNT; words++) {
+		pl_buf_addf(out, ".Ss %s\n", ws_words[words].title);
+		mdoc_text(out, pl_str(pl_sprintf(out->pool, "%s.", ws_words[words].paths)));
+		pl_buf_adds(out, ".Bl -tag -width Ds\n");
+		for (int i = 0; i < ws_frames_count; i++)
+			if ((int)ws_frames[i].words == words)
+				man_frame(out, &ws_frames[i]);
+		pl_buf_adds(out, ".El\n");
+	}
 }
 
 /* ---- errors, limits, metrics ---- */
@@ -412,6 +472,7 @@ static const struct { const char *name; void (*write)(struct pl_buf *out); } tab
 	{ "@SETTINGS@\n", man_settings }, { "@UPSTREAM_SETTINGS@\n", man_upstream_settings },
 	    { "@ROUTES@\n", man_routes },
 	{ "@WSROUTES@\n", man_ws_routes }, { "@SHAPES@\n", man_shapes }, { "@ERRORS@\n", man_errors },
+	{ "@TOPICS@\n", man_topics }, { "@FRAMES@\n", man_frames },
 	{ "@LIMITS@\n", man_limits }, { "@METRICS@\n", man_metrics },
 };
 

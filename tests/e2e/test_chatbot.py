@@ -242,6 +242,15 @@ def test_socket_without_guests(parlour):
         assert sock.wait_closed() == 4401
 
 
+def test_socket_takes_messages_with_and_without_a_type(guests):
+    with guests.ws("/ws/any", protocols=()) as sock:
+        sock.expect("message")
+        sock.send("message", message="Zoë")
+        assert sock.expect("message")["data_collected"]["name"]
+        sock.send(message="zoe@example.org")
+        assert sock.expect("message")["data_collected"]["email"]
+
+
 def test_socket_errors_keep_it_open(guests):
     with guests.ws("/ws/err", protocols=()) as sock:
         ident = sock.expect("message")["session_id"]

@@ -291,6 +291,21 @@ def test_subscribing_joins(ann, bob):
     assert bob.get(f"/api/rooms/{room}").json()["level"] == "member"
 
 
+def test_changes_of_levels_and_roles_are_events(ann, bob):
+    room, role = ann.room()["id"], ann.role()["id"]
+    with ann.ws() as sock:
+        subscribe(sock, room)
+        for level in ("member", "moderator"):
+            assert ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id, "level": level}).status_code in (200, 201)
+        assert ann.put(f"/api/rooms/{room}/roles/{role}").status_code == 200
+        assert ann.delete(f"/api/rooms/{room}/roles/{role}").status_code == 204
+        first = sock.expect("joined", topic=f"room:{room}")["seq"]
+        level = sock.expect("member_level", seq=first + 1)
+        assert level["body"]["user_id"] == bob.id and level["body"]["level"] == "moderator"
+        assert sock.expect("role_attached", seq=first + 2)["actor"]["id"] == ann.id
+        assert sock.expect("role_detached", seq=first + 3)["topic"] == f"room:{room}"
+
+
 def test_unsubscribe_and_subscribe_again(ann, bob):
     room = ann.room()["id"]
     with ann.ws() as a, bob.ws() as b:

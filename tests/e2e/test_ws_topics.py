@@ -305,7 +305,7 @@ def test_calls_are_for_members(daemon, ann):
         assert "join comes first" in sock.expect("error")["detail"]
         sock.send("offer", topic=f"call:{public}", id="o")
         error = sock.expect("error")
-        assert error["id"] == "o" and "to is needed" in error["detail"]
+        assert error["id"] == "o" and "to is required" in error["detail"]
         for topic in (f"call:{private}", f"room:{public}", "call:x", None):
             sock.send("join", topic=topic)
             assert sock.expect("error")["detail"].startswith("topic must be a call's")

@@ -77,7 +77,7 @@ static const char *words_text(struct pl_pool *pool, const char *words)
 
 static void check_length(struct reader *r, const struct shape_field *f, struct pl_str s)
 {
-	bool bytes = f->type == T_CONTENT || f->type == T_PASSWORD;
+	bool bytes = f->type == T_CONTENT || f->type == T_PASSWORD || f->type == T_BYTES;
 	double n = bytes ? (double)s.len : (double)pl_utf8_count(s.ptr, s.len);
 	const char *unit = bytes ? "bytes" : "characters";
 
@@ -198,6 +198,9 @@ static void read_value(struct reader *r, const struct shape_field *f, const stru
 	case T_OBJ:
 		read_object(r, f, v, at);
 		break;
+	case T_LAX:
+		*(struct pl_str *)at = pl_json_str(v);
+		break;
 	case T_LIST:
 		PL_BUG(true); /* no input shape has one yet */
 		break;
@@ -216,7 +219,7 @@ static bool read_fields(struct reader *r, const struct shape *shape, const struc
 		const struct pl_jval *v = object != NULL ? pl_json_get(object, f->name) : NULL;
 
 		if (v == NULL || (v->type == PL_J_NULL && f->presence != P_R)) {
-			if (f->presence == P_R)
+			if (f->presence == P_R && f->type != T_LAX)
 				complain(r, f, "missing", "is required");
 			continue;
 		}

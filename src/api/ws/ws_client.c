@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "api/ws/ws_client.h"
+#include "api/ws/ws_frame.h"
 #include "api/ws/ws_user.h"
 #include "clock.h"
 
@@ -27,8 +27,7 @@ void ws_client_release(struct ws_client **client)
 	*client = NULL;
 	if (--c->holds > 0)
 		return;
-	pl_free(c->session);
-	pl_free(c->questions);
+	pl_free(c->state);
 	pl_free(c);
 }
 
@@ -135,23 +134,17 @@ void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
 	int n = snprintf(text, sizeof(text), "{\"type\":\"%s\",\"topic\":\"user:me\",\"room_id\":%lld,\"seq\":%lld}",
 	    joined ? "joined" : "left", (long long)room_id, (long long)seq);
 
-	for (struct ws_client *c = clients; c != NULL; c = c->next) {
-		if (c->who.user_id != user_id)
-			continue;
-		if (c->listens_me)
-			(void)ws_send_text(c->conn, pl_strn(text, (size_t)n));
-		if (!joined && c->dialect == &ws_signaling_compat && c->room_id == room_id)
-			c->dialect->ended(c, room_id);
-		if (!joined)
-			ws_call_ended(c, room_id);
-	}
+	ws_user(user_id, pl_strn(text, (size_t)n));
+	for (struct ws_client *c = clients; !joined && c != NULL; c = c->next)
+		if (c->who.user_id == user_id && c->dialect->left != NULL)
+			c->dialect->left(c, room_id);
 }
 
 void ws_user(int64_t user_id, struct pl_str frame)
 {
 	for (struct ws_client *c = clients; c != NULL; c = c->next)
-		if (c->listens_me && c->who.user_id == user_id)
-			(void)ws_send_text(c->conn, frame);
+		if (c->who.user_id == user_id && c->dialect->about_user != NULL)
+			c->dialect->about_user(c, frame);
 }
 
 /* ---- the token in an auth frame ---- */
@@ -205,8 +198,6 @@ void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_st
 	struct pl_err err = { 0 };
 
 	*a = (struct auth_frame){ .client = client, .task = task, .id = id, .done = done };
-	if (client->dialect != &ws_native && !ws_client_counts(client, id))
-		return;		/* the native dialect counts every frame before it looks into it */
 	if (token.ptr == NULL)
 		pl_err_set(&err, PL_E_UNAUTHORIZED, NULL);
 	else if (auth_check(client->svc, svc_config(client->svc), token, &a->who, &err) && a->who.ask) {
@@ -225,9 +216,11 @@ static void compat_auth_done(struct ws_client *client, struct pl_str id, const s
 		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
 }
 
-void ws_compat_auth(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+void ws_compat_auth(struct ws_frame *f)
 {
-	ws_client_auth(client, task, pl_json_str(pl_json_get(frame, "token")), compat_auth_done, PL_STR_NONE);
+	const struct in_room_auth *in = f->in;	/* all dialects have the same */
+
+	ws_client_auth(f->client, f->task, in->token, compat_auth_done, PL_STR_NONE);
 }
 
 /* ---- the socket ---- */
@@ -259,11 +252,14 @@ static void on_message(struct ws_conn *conn, struct pl_str text)
 	struct ws_client *c = ws_client_hold(ws_conn_user(conn));
 	struct pl_task *task = ws_client_task(c);
 	struct pl_err err = { 0 };
+	struct ws_frame *f;
 	/* the socket's buffer is used again at once; the frame's work may go on for a while */
 	const struct pl_jval *frame = pl_json_parse(task->pool, pl_str_dup(task->pool, text), &err);
 
 	if (frame != NULL && frame->type == PL_J_OBJECT) {
-		c->dialect->frame(c, task, frame);
+		f = pl_alloc(task->pool, sizeof(*f));
+		*f = (struct ws_frame){ .client = c, .task = task, .json = frame };
+		ws_frame_take(f);
 	} else {
 		pl_err_set(&err, PL_E_BAD_FRAME, NULL);
 		ws_client_refuse(c, PL_STR_NONE, &err);
@@ -277,7 +273,6 @@ static void on_closed(struct ws_conn *conn, int code)
 	struct ws_client *c = ws_conn_user(conn);
 
 	c->conn = NULL;
-	ws_subs_drop_all(c);
 	if (c->dialect->closed != NULL)
 		c->dialect->closed(c);
 	if (c->prev != NULL)
@@ -293,7 +288,6 @@ static void on_drained(struct ws_conn *conn)
 {
 	struct ws_client *c = ws_conn_user(conn);
 
-	ws_subs_resume(c);
 	if (c->dialect->drained != NULL)
 		c->dialect->drained(c);
 }
@@ -303,7 +297,7 @@ static const struct ws_ops client_ops = { .opened = on_opened, .message = on_mes
 
 /* ---- the handshake ---- */
 
-struct opening { struct call *call; const struct ws_dialect *dialect; int64_t room_id; const char *subprotocol; };
+struct opening { struct call *call; const struct ws_dialect *dialect; const char *subprotocol; };
 
 static void take_over(struct opening *o)
 {
@@ -313,7 +307,7 @@ static void take_over(struct opening *o)
 	c->svc = call->svc;
 	c->holds = 1;
 	c->dialect = o->dialect;
-	c->room_id = o->room_id;
+	c->state = pl_new(o->dialect->state_bytes);
 	if (call->who.token.user_id != 0) {
 		auth_caller(&call->who, &c->who);
 		c->authed = true;
@@ -361,14 +355,14 @@ static bool handshake_token(struct opening *o, struct pl_str bearer, struct pl_e
 	return true;
 }
 
-void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id)
+void ws_open_client(struct call *call, const struct ws_dialect *dialect)
 {
 	struct pl_str offered = req_header(call->req, "Sec-WebSocket-Protocol"), part, bearer = PL_STR_NONE;
 	struct opening *o = pl_alloc(call->req->task->pool, sizeof(*o));
 	struct pl_err err = { 0 };
 	bool native = false;
 
-	*o = (struct opening){ .call = call, .dialect = dialect, .room_id = room_id };
+	*o = (struct opening){ .call = call, .dialect = dialect };
 	while (offered.ptr != NULL && pl_str_cut(&offered, ',', &part)) {
 		part = pl_str_trim(part);
 		if (pl_str_is(part, "parlour.v1"))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A client on a WebSocket: who it is, what it listens to, which dialect it speaks.
+ * A client on a WebSocket: who it is and which dialect it speaks.
  *
  * Life: made at the handshake, counted; the socket holds it once, and so does every operation in flight. When the
  * socket closes, `conn` becomes NULL and what completes later finds nobody to answer.
@@ -14,29 +14,18 @@
 #include "svc/room/hub_sub.h"
 
 struct ws_client;
+struct ws_frame;
 
-extern const struct ws_dialect ws_native, ws_room_compat, ws_signaling_compat, ws_metrics, ws_sessions;
-
-enum ws_feed_kind { WS_FEED_METRICS, WS_FEED_SESSIONS, WS_FEEDS };
+extern const struct ws_dialect ws_native;
 
 struct ws_client {
 	struct svc *svc;
 	struct ws_conn *conn;			/* NULL: closed */
 	const struct ws_dialect *dialect;
 	struct ws_client *prev, *next;		/* all of this worker */
-	struct hub_sub *subs;			/* through owner_next */
+	void *state;				/* the dialect's own */
 	int holds;
-	uint16_t subs_count;
-	bool authed, listens_me, room_open;	/* listens_me: topic user:me; room_open: compatible room sockets */
-	int64_t room_id;			/* of the path, compatible room sockets */
-	int64_t since, epoch;			/* that room's head at the handshake; -1, 0: not known */
-	struct ws_session *session;		/* chatbot sockets: theirs */
-	struct ws_waiting *waiting;		/* compatible room sockets: frames that came before the room was open */
-	struct ws_signaling *signaling;		/* signalling sockets, once authenticated */
-	struct ws_questions *questions;		/* sockets of questions: whose, and what waits */
-	struct ws_feed *feeds[WS_FEEDS];	/* metrics and sessions: what it gets and when */
-	struct ws_watch *watches;		/* native: topics session:UUID */
-	struct ws_call *calls;			/* native: topics call:N */
+	bool authed;
 	int64_t limited_ns;			/* when ws_client_refuse() last told it that it is limited */
 	int64_t expires_us;			/* wall time of the token's end */
 	struct pl_caller who;
@@ -71,39 +60,13 @@ void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
 /* ws_query.c: the socket of questions; the path's parameter is a name or "me". */
 void ws_open_query(struct call *call);
 /* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */
-void ws_open_client(struct call *call, const struct ws_dialect *dialect, int64_t room_id);
+void ws_open_client(struct call *call, const struct ws_dialect *dialect);
 /* Checks an `auth` frame's token; `done` runs at once or later with the client held. */
 void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_str token,
     void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err), struct pl_str id);
-/* {"type":"auth","token"} of the compatible sockets: closes with 4401 or 4410 when it is bad. */
-void ws_compat_auth(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame);
 
-/* ws_subs.c: what it listens to */
-struct hub_sub *ws_subs_find(struct ws_client *client, int64_t room_id);
-void ws_subs_add(struct ws_client *client, struct hub_sub *sub);
-void ws_subs_remove(struct ws_client *client, struct hub_sub *sub);	/* only unlinks */
-void ws_subs_drop(struct ws_client *client, struct hub_sub *sub);	/* unlinks and unsubscribes */
-void ws_subs_drop_all(struct ws_client *client);
-/* The socket has taken everything: what had no room goes on. */
-void ws_subs_resume(struct ws_client *client);
-extern const struct hub_sub_ops ws_sub_ops;
-
-/* ws_feed.c: figures that change; /ws/metrics, /ws/sessions, and native topics of these names */
-const char *ws_feed_word(enum ws_feed_kind kind);
-/* The client is known, or setting `anonymous` names it. */
-bool ws_feed_may(const struct ws_client *client, enum ws_feed_kind kind);
-/* Sends the data as soon as they are there and then at their rhythm; again: sends them again. */
-void ws_feed_open(struct ws_client *client, enum ws_feed_kind kind);
-void ws_feed_close(struct ws_client *client, enum ws_feed_kind kind);
-/* Somebody logged in: those that are open show what is theirs. */
-void ws_feed_again(struct ws_client *client);
-
-/* ws_call.c: one frame of a call from a joined or joining peer; id: of the frame, for the error. */
-struct signaling_peer;
-void ws_call_relay(struct ws_client *client, struct signaling_peer *peer, struct pl_task *task,
-    const struct pl_jval *frame, struct pl_str id);
-/* The user of native sockets is no member of the room any more. */
-void ws_call_ended(struct ws_client *client, int64_t room_id);
+/* ws_subs.c: an event for this client, whose `sub` it is; as hub_sub_ops.event. */
+bool ws_client_event(struct ws_client *client, const struct hub_sub *sub, struct hub_event *event);
 
 /* ws_render.c: an event as a frame of a dialect; NULL when that dialect has none for it. Kept in the event. */
 struct ws_buf *ws_render(struct hub_event *event, enum hub_dialect dialect);

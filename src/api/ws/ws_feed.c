@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Figures that change, for sockets: {"type","data","timestamp"} at once and then when the data changed, looked at every
- * 5 (metrics) or 10 s (sessions); where nothing changed, {"type":"heartbeat","timestamp"}. Native sockets also get
- * "topic".
- *
- * A feed lives from ws_feed_open() to ws_feed_close(), at the latest to the end of its socket.
+ * 5 (metrics) or 10 s (sessions); where nothing changed, {"type":"heartbeat","timestamp"}.
  */
 #include <event2/event.h>
 
 #include "api/usage_shape.h"
-#include "api/ws/ws_native.h"
+#include "api/ws/ws_feed.h"
 #include "clock.h"
 #include "svc/usage/memo.h"
 
@@ -18,9 +15,12 @@
 struct ws_feed {
 	struct ws_client *client;
 	enum ws_feed_kind kind;
+	const char *topic;
+	void (*shut)(void *arg);
+	void *arg;
 	struct event *timer;
 	struct pl_buf last;		/* data of the newest frame */
-	bool asking;
+	struct look *look;		/* on its way; NULL: none */
 };
 
 static const struct { const char *word; int every_s; } kinds[WS_FEEDS] = {
@@ -28,14 +28,9 @@ static const struct { const char *word; int every_s; } kinds[WS_FEEDS] = {
 	[WS_FEED_SESSIONS] = { "sessions", 10 },
 };
 
-/* One look at the data. */
-struct look { struct ws_client *client; struct pl_task *task; enum ws_feed_kind kind; struct pl_str key;
+/* One look at the data; feed NULL: it was freed meanwhile. */
+struct look { struct ws_feed *feed; struct ws_client *client; struct pl_task *task; struct pl_str key;
     struct usage_filter filter; };
-
-const char *ws_feed_word(enum ws_feed_kind kind)
-{
-	return kinds[kind].word;
-}
 
 bool ws_feed_may(const struct ws_client *client, enum ws_feed_kind kind)
 {
@@ -49,8 +44,8 @@ static void send_data(const struct look *look, const char *type, struct pl_str d
 
 	pl_jw_object(&w);
 	pl_jw_kcstr(&w, "type", type);
-	if (look->client->dialect == &ws_native)
-		pl_jw_kcstr(&w, "topic", kinds[look->kind].word);
+	if (look->feed->topic != NULL)
+		pl_jw_kcstr(&w, "topic", look->feed->topic);
 	if (data.ptr != NULL)
 		pl_jw_kraw(&w, "data", data);
 	pl_jw_ktime(&w, "timestamp", pl_wall_us());
@@ -63,16 +58,16 @@ static void look_end(struct look *look, struct pl_str data, const struct pl_err 
 {
 	struct ws_client *client = look->client;
 	struct pl_task *task = look->task;
-	struct ws_feed *feed = client->feeds[look->kind];
+	struct ws_feed *feed = look->feed;
 
-	if (feed != NULL && client->conn != NULL) {
-		feed->asking = false;
+	if (feed != NULL) {
+		feed->look = NULL;
 		if (err != NULL) {
 			ws_client_error(client, PL_STR_NONE, err);
 		} else if (pl_str_eq(pl_buf_str(&feed->last), data)) {
 			send_data(look, "heartbeat", PL_STR_NONE);
 		} else {
-			send_data(look, kinds[look->kind].word, data);
+			send_data(look, kinds[feed->kind].word, data);
 			pl_buf_reset(&feed->last);
 			pl_buf_addstr(&feed->last, data);
 		}
@@ -123,7 +118,7 @@ static void look_at_sessions(struct look *look)
 		    on_sessions, look);
 }
 
-static void look_now(struct ws_feed *feed)
+void ws_feed_look(struct ws_feed *feed)
 {
 	struct ws_client *client = feed->client;
 	struct pl_task *task = ws_client_task(client);
@@ -131,12 +126,12 @@ static void look_now(struct ws_feed *feed)
 	struct pl_err err = { 0 };
 	bool standing;
 
-	if (feed->asking) {	/* the one before is still on its way */
+	if (feed->look != NULL) {	/* the one before is still on its way */
 		pl_task_release(&task);
 		return;
 	}
-	*look = (struct look){ .client = ws_client_hold(client), .task = task, .kind = feed->kind };
-	feed->asking = true;
+	*look = (struct look){ .feed = feed, .client = ws_client_hold(client), .task = task };
+	feed->look = look;
 	if (!usage_scope(&client->who, &look->filter, &err) ||
 	    !usage_window(&look->filter, task->pool, SHAPE_NONE, SHAPE_NONE, SHAPE_NONE, &standing, &err)) {
 		look_end(look, PL_STR_NONE, &err);
@@ -156,68 +151,48 @@ static void arm(struct ws_feed *feed)
 	PL_BUG(evtimer_add(feed->timer, &tv) != 0);
 }
 
-/* The setting does not name it any more, and nobody is logged in. */
-static void shut(struct ws_feed *feed)
-{
-	struct ws_client *client = feed->client;
-	enum ws_feed_kind kind = feed->kind;
-
-	if (client->dialect != &ws_native) {
-		ws_client_close(client, PL_E_UNAUTHORIZED);
-		return;
-	}
-	ws_feed_close(client, kind);
-	ws_native_unsubscribed(client, kinds[kind].word, PL_E_UNAUTHORIZED);
-	ws_client_wait_auth(client);
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct ws_feed *feed = arg;
 
 	if (!ws_feed_may(feed->client, feed->kind)) {
-		shut(feed);
+		feed->shut(feed->arg);
 		return;
 	}
 	arm(feed);
-	look_now(feed);
+	ws_feed_look(feed);
 }
 
-void ws_feed_open(struct ws_client *client, enum ws_feed_kind kind)
+struct ws_feed *ws_feed_new(struct ws_client *client, enum ws_feed_kind kind, const char *topic,
+    void (*shut)(void *arg), void *arg)
 {
-	struct ws_feed *feed = client->feeds[kind];
+	struct ws_feed *feed = pl_new(sizeof(*feed));
 
-	if (client->conn == NULL)
-		return;
-	if (feed == NULL) {
-		feed = client->feeds[kind] = pl_new(sizeof(*feed));
-		feed->client = client;
-		feed->kind = kind;
-		feed->timer = evtimer_new(client->svc->worker->base, on_timer, feed);
-		PL_BUG(feed->timer == NULL);
-		arm(feed);
-	}
-	if (!client->authed)
-		ws_timer(client->conn, 0, NULL);	/* whoever needs no token needs not hurry with one */
+	*feed = (struct ws_feed){ .client = client, .kind = kind, .topic = topic, .shut = shut, .arg = arg,
+		.timer = evtimer_new(client->svc->worker->base, on_timer, feed) };
+	PL_BUG(feed->timer == NULL);
+	arm(feed);
+	return feed;
+}
+
+void ws_feed_show(struct ws_feed *feed)
+{
+	if (!feed->client->authed)
+		ws_timer(feed->client->conn, 0, NULL);	/* whoever needs no token needs not hurry with one */
 	pl_buf_reset(&feed->last);
-	look_now(feed);
+	ws_feed_look(feed);
 }
 
-void ws_feed_again(struct ws_client *client)
+void ws_feed_free(struct ws_feed **feed_at)
 {
-	for (int kind = 0; kind < WS_FEEDS; kind++)
-		if (client->feeds[kind] != NULL)
-			look_now(client->feeds[kind]);
-}
+	struct ws_feed *feed = *feed_at;
 
-void ws_feed_close(struct ws_client *client, enum ws_feed_kind kind)
-{
-	struct ws_feed *feed = client->feeds[kind];
-
+	*feed_at = NULL;
 	if (feed == NULL)
 		return;
+	if (feed->look != NULL)
+		feed->look->feed = NULL;
 	event_free(feed->timer);
 	pl_buf_fini(&feed->last);
 	pl_free(feed);
-	client->feeds[kind] = NULL;
 }

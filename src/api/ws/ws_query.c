@@ -7,22 +7,22 @@
  *   next
  */
 #include "api/query_shape.h"
-#include "api/ws/ws_client.h"
+#include "api/ws/ws_wait.h"
 #include "clock.h"
 
-#define WAITING_MAX 32
-#define ID_BYTES 64
-
-/* A question, in its task's pool; client and task are held while it is being answered. */
-struct question { struct ws_client *client; struct pl_task *task; struct pl_str text, id; struct question *next; };
 
 struct ws_questions {
 	char name[sizeof(((struct pl_caller *)NULL)->name)];	/* of the path; "": no user can have it */
-	bool open, busy;
-	struct question *waiting;
+	bool open, busy;		/* busy: one is being answered, and its frame held */
+	struct ws_wait wait;
 };
 
 static void next_question(struct ws_client *client);
+
+static struct ws_questions *questions_of(const struct ws_client *client)
+{
+	return client->state;
+}
 
 /* ---- frames to the client ---- */
 
@@ -70,7 +70,7 @@ static void query_error(struct ws_client *client, struct pl_str id, const struct
 
 static void on_stage(void *arg, enum query_stage stage)
 {
-	struct question *q = arg;
+	struct ws_frame *q = arg;
 	struct pl_buf buf = PL_BUF(q->task->pool);
 	struct pl_jw w = begin(&buf, "progress");
 
@@ -79,7 +79,7 @@ static void on_stage(void *arg, enum query_stage stage)
 }
 
 /* The body of POST /api/query with a type in front; its `id` is the answer's, the client's own comes as request_id. */
-static void send_answer(struct question *q, const struct query_answer *answer)
+static void send_answer(struct ws_frame *q, const struct query_answer *answer)
 {
 	struct query_out out = query_shape(answer);
 	struct pl_str body = shape_json(&shape_query_out, &out, q->task->pool);
@@ -100,15 +100,14 @@ static void query_made(struct ws_client *client, const struct call *call)
 {
 	struct pl_str name = call->param[0];
 
-	client->questions = pl_new(sizeof(*client->questions));
-	if (name.len < sizeof(client->questions->name))
-		memcpy(client->questions->name, name.ptr, name.len);
+	if (name.len < sizeof(questions_of(client)->name))
+		memcpy(questions_of(client)->name, name.ptr, name.len);
 }
 
 /* Names are told apart as at the login: without regard to case. */
 static void query_ready(struct ws_client *client, bool by_handshake)
 {
-	struct pl_str name = pl_str(client->questions->name);
+	struct pl_str name = pl_str(questions_of(client)->name);
 	struct pl_pool *pool;
 	struct pl_buf buf;
 	struct pl_jw w;
@@ -117,7 +116,7 @@ static void query_ready(struct ws_client *client, bool by_handshake)
 		ws_client_close(client, PL_E_FORBIDDEN);
 		return;
 	}
-	client->questions->open = true;
+	questions_of(client)->open = true;
 	pool = pl_pool_new(0);
 	buf = PL_BUF(pool);
 	w = begin(&buf, "system");
@@ -130,20 +129,16 @@ static void query_ready(struct ws_client *client, bool by_handshake)
 
 /* ---- answering ---- */
 
-static void question_end(struct question *q)
+static void question_end(struct ws_frame *q)
 {
-	struct ws_client *client = q->client;
-	struct pl_task *task = q->task;
-
-	client->questions->busy = false;
-	next_question(client);
-	ws_client_release(&client);
-	pl_task_release(&task);
+	questions_of(q->client)->busy = false;
+	next_question(q->client);
+	ws_frame_end(q);
 }
 
 static void on_answer(void *arg, const struct query_answer *answer, const struct pl_err *err)
 {
-	struct question *q = arg;
+	struct ws_frame *q = arg;
 
 	if (err != NULL)
 		query_error(q->client, q->id, err);
@@ -155,125 +150,63 @@ static void on_answer(void *arg, const struct query_answer *answer, const struct
 /* Takes the next of the waiting questions, if there is one and none is being answered. */
 static void next_question(struct ws_client *client)
 {
-	struct ws_questions *s = client->questions;
+	struct ws_questions *s = client->state;
 	const struct config *config = svc_config(client->svc);
-	struct question *q;
+	struct ws_frame *q;
 
-	while (!s->busy && (q = s->waiting) != NULL) {
-		struct pl_task *task = q->task;
+	while (!s->busy && (q = ws_wait_pop(&s->wait)) != NULL) {
 		struct pl_err err = { 0 };
 
-		s->waiting = q->next;
 		if (!limits_take(client->svc, config, LIMIT_ASK, &client->who, PL_STR_NONE, NULL, &err)) {
 			query_error(client, q->id, &err);
-			pl_task_release(&task);
+			ws_frame_end(q);
 			continue;
 		}
 		s->busy = true;
-		ws_client_hold(client);
-		task->who = client->who;
-		task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;	/* it may have waited longer */
-		query_ask(client->svc, config, task, q->text, on_stage, on_answer, q);
+		q->task->who = client->who;
+		q->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;	/* it may have waited longer */
+		query_ask(client->svc, config, q->task, q->text, on_stage, on_answer, q);
 	}
 }
 
-static bool enqueue(struct ws_client *client, struct pl_task *task, struct pl_str text, struct pl_str id)
+void ws_on_query(struct ws_frame *f)
 {
-	struct question **at = &client->questions->waiting, *q = pl_alloc(task->pool, sizeof(*q));
-	int count = 0;
-
-	for (; *at != NULL; at = &(*at)->next)
-		count++;
-	if (count >= WAITING_MAX)
-		return false;
-	*q = (struct question){ .client = client, .task = pl_task_hold(task), .text = text, .id = id };
-	*at = q;
-	return true;
-}
-
-static void on_query(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
-{
-	const struct pl_jval *id_value = pl_json_get(frame, "id");
-	struct pl_str id = pl_json_str(id_value);
-	const struct query_in *in;
+	const struct in_query_query *in = f->in;
+	struct ws_questions *s = questions_of(f->client);
 	struct pl_err err = { 0 };
 
-	if (id.len > ID_BYTES || (id.ptr == NULL && id_value != NULL && id_value->type != PL_J_NULL)) {
-		pl_err_set(&err, PL_E_INVALID, "id must be a string of at most 64 bytes");
-		ws_client_refuse(client, PL_STR_NONE, &err);
+	if (!s->open)
+		return;		/* it is being closed */
+	f->text = in->query;
+	if (ws_wait_push(&s->wait, WS_WAIT_MAX, f)) {
+		next_question(f->client);
 		return;
 	}
-	/* the rules of the route's body, by the same table */
-	in = shape_read_json(&shape_query_in, task->pool, frame, &err);
-	if (in != NULL && enqueue(client, task, in->query, id)) {
-		next_question(client);
-		return;
-	}
-	if (in != NULL)
-		pl_err_set(&err, PL_E_BUSY, NULL);
-	ws_client_refuse(client, id, &err);
+	pl_err_set(&err, PL_E_BUSY, NULL);
+	ws_frame_refuse(f, &err);
 }
 
-static void on_ping(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+void ws_on_query_ping(struct ws_frame *f)
 {
-	struct pl_buf buf = PL_BUF(task->pool);
+	struct pl_buf buf = PL_BUF(f->task->pool);
 	struct pl_jw w = begin(&buf, "pong");
 
 	pl_jw_ktime(&w, "timestamp", pl_wall_us());
-	end(client, &w, &buf, PL_STR_NONE);
-}
-
-static void query_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
-{
-	const struct pl_jval *type_value = pl_json_get(frame, "type");
-	struct pl_str type = pl_json_str(type_value);
-	struct pl_err err = { 0 };
-
-	if (pl_str_is(type, "auth")) {
-		ws_compat_auth(client, task, frame);
-		return;
-	}
-	if (!client->authed)
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-	else if (!client->questions->open)
-		return;		/* it is being closed */
-	else if (pl_str_is(type, "query")) {
-		on_query(client, task, frame);
-		return;
-	} else if (pl_str_is(type, "ping")) {
-		if (ws_client_counts(client, PL_STR_NONE))
-			on_ping(client, task, frame);
-		return;
-	} else if (type.ptr == NULL)
-		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"type\":\"query\",\"query\":\"...\"}.");
-	else
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE,
-		    "This socket takes {\"type\":\"query\",\"query\"} and {\"type\":\"ping\"}.");
-	ws_client_refuse(client, PL_STR_NONE, &err);
+	end(f->client, &w, &buf, PL_STR_NONE);
 }
 
 static void query_closed(struct ws_client *client)
 {
-	struct ws_questions *s = client->questions;
-	struct question *q;
-
-	while ((q = s->waiting) != NULL) {
-		struct pl_task *task = q->task;
-
-		s->waiting = q->next;
-		pl_task_release(&task);
-	}
+	ws_wait_clear(&questions_of(client)->wait);
 }
 
-static void query_ended(struct ws_client *client, int64_t room_id)
-{
-	/* it listens to no room */
-}
-
-static const struct ws_dialect ws_query = { .render = HUB_ROOM_COMPAT, .made = query_made, .ready = query_ready,
-	.frame = query_frame, .error = query_error, .ended = query_ended, .closed = query_closed };
+static const struct ws_dialect ws_query = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_query,
+	.state_bytes = sizeof(struct ws_questions), .has_ids = true,
+	.unknown = "This socket takes {\"type\":\"query\",\"query\"} and {\"type\":\"ping\"}.",
+	.untyped = "Send {\"type\":\"query\",\"query\":\"...\"}.", .made = query_made, .ready = query_ready,
+	.error = query_error, .closed = query_closed };
 
 void ws_open_query(struct call *call)
 {
-	ws_open_client(call, &ws_query, 0);
+	ws_open_client(call, &ws_query);
 }

@@ -3,19 +3,22 @@
  * /ws/chat/{room_id} without parlour.v1, where that is a number: the compatible room socket. It speaks whole messages
  * only, and errors as {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
  */
-#include "api/ws/ws_client.h"
+#include "api/ws/ws_wait.h"
 #include "db/repo/repo_room.h"
 #include "svc/room/chat.h"
 
-#define WAITING_MIN 32		/* so that whoever sends too much is told that and not `busy` */
+#define WAITING_MIN WS_WAIT_MAX	/* so that whoever sends too much is told that and not `busy` */
 #define WAITING_MAX 1024
 #define WAITING_NO_LIMIT 256	/* when class send is off */
 
-struct posting { struct ws_client *client; struct pl_task *task; };
-/* In its task's pool. */
-struct ws_waiting { struct pl_task *task; struct pl_str content; struct ws_waiting *next; };
+struct room_state {
+	int64_t id, since, epoch;	/* the room's head at the handshake; -1, 0: not known */
+	struct hub_sub *sub;
+	struct ws_wait wait;		/* frames that came before the room was open */
+	bool open;
+};
 
-static void post(struct ws_client *client, struct pl_task *task, struct pl_str content);
+static void post(struct ws_frame *f);
 
 /* As many as class send lets through at once when the room is open. */
 static int waiting_max(const struct ws_client *client)
@@ -27,150 +30,166 @@ static int waiting_max(const struct ws_client *client)
 	return burst < WAITING_MIN ? WAITING_MIN : burst < WAITING_MAX ? (int)burst : WAITING_MAX;
 }
 
-/* A message sent before its sender listens would never come back to them; it waits until the room is open. */
-static bool wait_for_room(struct ws_client *client, struct pl_task *task, struct pl_str content)
-{
-	struct ws_waiting *w = pl_alloc(task->pool, sizeof(*w)), **at = &client->waiting;
-	int count = 0;
+/* ---- listening ---- */
 
-	while (*at != NULL) {
-		at = &(*at)->next;
-		count++;
-	}
-	if (count >= waiting_max(client))
-		return false;
-	*w = (struct ws_waiting){ .task = pl_task_hold(task), .content = content };
-	*at = w;
-	return true;
+static bool on_event(struct hub_sub *sub, struct hub_event *event)
+{
+	return ws_client_event(sub->owner, sub, event);
 }
 
-static void waiting_end(struct ws_client *client, bool send)
+static void on_ended(struct hub_sub *sub)
 {
-	struct ws_waiting *w;
+	struct ws_client *client = sub->owner;
+	struct room_state *room = client->state;
 
-	while ((w = client->waiting) != NULL) {
-		struct pl_task *task = w->task;
+	hub_unsubscribe(client->svc->hub, &room->sub);
+	shm_count(client->svc->shm, SHM_M_subscriptions, -1);
+	ws_client_close(client, PL_E_NOT_FOUND);
+}
 
-		client->waiting = w->next;
-		if (send)
-			post(client, task, w->content);
-		pl_task_release(&task);
+/* There is no frame for this; coming back it loads the room again. */
+static void on_reset(struct hub_sub *sub, int64_t epoch, int64_t seq)
+{
+	ws_client_close(sub->owner, PL_E_RESTARTING);
+}
+
+static void on_stalled(struct hub_sub *sub, const struct pl_err *err)
+{
+	/* nor for this; what is missing comes later */
+}
+
+static const struct hub_sub_ops sub_ops = { .event = on_event, .ended = on_ended, .reset = on_reset,
+	.stalled = on_stalled };
+
+/* A message sent before its sender listens would never come back to them; it waits until the room is open. */
+static void post_waiting(struct room_state *room)
+{
+	struct ws_frame *f;
+
+	while ((f = ws_wait_pop(&room->wait)) != NULL) {
+		post(f);
+		ws_frame_end(f);
 	}
 }
 
 static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subscribed *result, const struct pl_err *err)
 {
 	struct ws_client *client = arg;
+	struct room_state *room = client->state;
 
-	client->room_open = err == NULL;
-	waiting_end(client, client->room_open);
-	if (err != NULL) {
-		ws_subs_remove(client, sub);
-		ws_client_close(client, err->code);
+	if (err == NULL) {
+		room->open = true;
+		post_waiting(room);
+		return;
 	}
+	ws_wait_clear(&room->wait);
+	room->sub = NULL;
+	shm_count(client->svc->shm, SHM_M_subscriptions, -1);
+	ws_client_close(client, err->code);
 }
 
 /* What is said after the handshake is heard, however long the token and the subscription take. */
 static void room_made(struct ws_client *client, const struct call *call)
 {
 	const struct room_head *head = call->flow;
+	struct room_state *room = client->state;
 
-	client->since = head != NULL ? head->last_seq : -1;
-	client->epoch = head != NULL ? head->epoch : 0;
+	room->id = call->id;
+	room->since = head != NULL ? head->last_seq : -1;
+	room->epoch = head != NULL ? head->epoch : 0;
 }
 
 /* The path is the subscription. */
 static void room_ready(struct ws_client *client, bool by_handshake)
 {
 	struct pl_task *task = ws_client_task(client);
+	struct room_state *room = client->state;
 
-	ws_subs_add(client, hub_subscribe(client->svc->hub, task, client->room_id, client->since, client->epoch,
-	    &ws_sub_ops, client, on_subscribed, client));
+	shm_count(client->svc->shm, SHM_M_subscriptions, 1);
+	room->sub = hub_subscribe(client->svc->hub, task, room->id, room->since, room->epoch, &sub_ops, client,
+	    on_subscribed, client);
 	pl_task_release(&task);
 }
+
+/* ---- talking ---- */
 
 static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)
 {
-	struct posting *p = arg;
-	struct ws_client *client = p->client;
-	struct pl_task *task = p->task;
+	struct ws_frame *f = arg;
 
 	if (err != NULL)
-		ws_client_error(client, PL_STR_NONE, err);
-	ws_client_release(&client);
-	pl_task_release(&task);
+		ws_frame_fail(f, err);
+	ws_frame_end(f);
 }
 
-static void post(struct ws_client *client, struct pl_task *task, struct pl_str content)
+static void post(struct ws_frame *f)
 {
+	struct ws_client *client = f->client;
+	struct room_state *room = client->state;
 	const struct config *config = svc_config(client->svc);
-	struct posting *p = pl_alloc(task->pool, sizeof(*p));
-	struct chat_send send = { .room_id = client->room_id, .content = content };
+	struct chat_send send = { .room_id = room->id, .content = f->text };
 	struct pl_err err = { 0 };
 
-	if (content.len == 0)
-		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
-	else if ((int64_t)content.len > config->s.max_content)
+	if (f->text.len == 0)
+		pl_err_set(&err, PL_E_INVALID, "message is required");
+	else if ((int64_t)f->text.len > config->s.max_content)
 		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
 		    (long long)config->s.max_content);
-	else if (!client->room_open) {
-		if (wait_for_room(client, task, content))
+	else if (!room->open) {
+		if (ws_wait_push(&room->wait, waiting_max(client), f))
 			return;
 		pl_err_set(&err, PL_E_BUSY, NULL);
 	} else if (!db_admit(client->svc->db, SHED_SEND, &err) ||
 	    !limits_take(client->svc, config, LIMIT_SEND, &client->who, PL_STR_NONE, NULL, &err)) {
-		ws_client_error(client, PL_STR_NONE, &err);
+		ws_frame_fail(f, &err);
 		return;
 	} else {
-		*p = (struct posting){ .client = ws_client_hold(client), .task = pl_task_hold(task) };
-		chat_send(client->svc, config, task, &send, on_sent, p);
+		ws_frame_hold(f);
+		chat_send(client->svc, config, f->task, &send, on_sent, f);
 		return;
 	}
-	ws_client_refuse(client, PL_STR_NONE, &err);
+	ws_frame_refuse(f, &err);
 }
 
-static void room_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+void ws_on_room_bare(struct ws_frame *f)
 {
-	const struct pl_jval *type_value = pl_json_get(frame, "type");
-	struct pl_str type = pl_json_str(type_value), bare = pl_json_str(pl_json_get(frame, "message"));
-	struct pl_err err = { 0 };
+	const struct in_room_bare *in = f->in;
 
-	if (pl_str_is(type, "auth")) {
-		ws_compat_auth(client, task, frame);
-		return;
-	}
-	if (!client->authed)
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-	else if (pl_str_is(type, "message")) {
-		struct pl_str content = pl_json_str(pl_json_get(frame, "content"));
+	f->text = in->message;
+	post(f);
+}
 
-		post(client, task, content.ptr != NULL ? content : bare);
-		return;
-	} else if (type_value == NULL && bare.ptr != NULL) {
-		post(client, task, bare);
-		return;
-	} else if (type_value == NULL) {
-		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"message\": \"text\"}.");
-	} else {
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE, NULL);
-	}
-	ws_client_refuse(client, PL_STR_NONE, &err);
+void ws_on_room_message(struct ws_frame *f)
+{
+	const struct in_room_message *in = f->in;
+
+	f->text = in->content.ptr != NULL ? in->content : in->message;
+	post(f);
 }
 
 /* What came over the wire before the socket closed was sent. */
 static void room_closed(struct ws_client *client)
 {
-	client->room_open = true;
-	waiting_end(client, true);
+	struct room_state *room = client->state;
+
+	if (room->sub != NULL)
+		shm_count(client->svc->shm, SHM_M_subscriptions, -1);
+	hub_unsubscribe(client->svc->hub, &room->sub);
+	room->open = true;
+	post_waiting(room);
 }
 
-static void room_ended(struct ws_client *client, int64_t room_id)
+static void room_drained(struct ws_client *client)
 {
-	ws_client_close(client, PL_E_NOT_FOUND);
+	struct room_state *room = client->state;
+
+	if (room->sub != NULL)
+		hub_resume(client->svc->hub, room->sub);
 }
 
-const struct ws_dialect ws_room_compat = { .render = HUB_ROOM_COMPAT, .made = room_made, .ready = room_ready,
-	.frame = room_frame, .error = ws_compat_error, .ended = room_ended, .closed = room_closed };
+static const struct ws_dialect ws_room = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_room,
+	.state_bytes = sizeof(struct room_state), .untyped = "Send {\"message\": \"text\"}.", .made = room_made,
+	.ready = room_ready, .error = ws_compat_error, .drained = room_drained, .closed = room_closed };
 
 static void open_on_head(void *arg, const struct room_head *head, const struct pl_err *err)
 {
@@ -181,7 +200,7 @@ static void open_on_head(void *arg, const struct room_head *head, const struct p
 		call->flow = pl_alloc(call->req->task->pool, sizeof(*head));
 		memcpy(call->flow, head, sizeof(*head));
 	}
-	ws_open_client(call, &ws_room_compat, call->id);
+	ws_open_client(call, &ws_room);
 }
 
 void ws_open_room(struct call *call)
@@ -196,7 +215,7 @@ void ws_open_room(struct call *call)
 	} else if (!pl_str_i64(param, 1, INT64_MAX, &call->id)) {
 		call_fail_code(call, PL_E_NOT_FOUND);
 	} else if (!db_up(call->svc->db)) {
-		ws_open_client(call, &ws_room_compat, call->id);
+		ws_open_client(call, &ws_room);
 	} else {
 		req_defer(call->req);
 		repo_room_head(call->svc->db, call->req->task, call->id, 0, open_on_head, call);

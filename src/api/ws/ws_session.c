@@ -5,29 +5,31 @@
  *
  *   opened -> whose session is it? -> [wait for auth] -> open_session -> [session_make] -> greet -> next, one at a time
  */
-#include "api/ws/ws_client.h"
+#include "api/ws/ws_wait.h"
 #include "clock.h"
 #include "leaf.h"
 #include "svc/session/session.h"
 #include "svc/session/session_live.h"
 
-#define WAITING_MAX 32
 #define KEY_MAX 64		/* characters */
-
-struct waiting { struct pl_task *task; struct pl_str message; struct waiting *next; };	/* in its task's pool */
 
 struct ws_session {
 	char key[4 * KEY_MAX + 1], id[PL_UUID_LEN + 1];	/* as in the path; the session's own once it is open */
 	char socket[PL_UUID_LEN + 1];			/* this socket's name in the database */
 	bool opening, open, busy;
 	bool made, used;				/* made for this socket; something was said */
-	struct waiting *waiting;
+	struct ws_wait wait;
 };
 
 /* A step that outlives its frame: client and task are held. */
 struct step { struct ws_client *client; struct pl_task *task; struct pl_str message; struct session session; };
 
 static void next_message(struct ws_client *client);
+
+static struct ws_session *session_of(const struct ws_client *client)
+{
+	return client->state;
+}
 
 static struct step *step_new(struct ws_client *client, struct pl_task *task)
 {
@@ -76,7 +78,7 @@ static void on_left(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct step *step = arg;
 
-	session_live_changed(step->client->svc, pl_str(step->client->session->id));
+	session_live_changed(step->client->svc, pl_str(session_of(step->client)->id));
 	step_end(step);
 }
 
@@ -86,7 +88,7 @@ static void on_left(void *arg, const bool *done, const struct pl_err *err)
  */
 static void leave(struct ws_client *client)
 {
-	const struct ws_session *s = client->session;
+	const struct ws_session *s = client->state;
 	struct pl_task *task;
 
 	if (!(s->made && !s->used) && client->who.user_id != 0)
@@ -99,7 +101,7 @@ static void leave(struct ws_client *client)
 
 static void greet(struct ws_client *client, struct pl_task *task, const struct session *session)
 {
-	struct ws_session *s = client->session;
+	struct ws_session *s = client->state;
 
 	s->open = true;
 	memcpy(s->id, session->id.ptr, PL_UUID_LEN);
@@ -122,7 +124,7 @@ static void on_made(void *arg, const struct session *session, const struct pl_er
 {
 	struct step *step = arg;
 
-	step->client->session->made = err == NULL;
+	session_of(step->client)->made = err == NULL;
 	if (err != NULL)
 		open_failed(step->client, err);
 	else
@@ -159,7 +161,7 @@ static void on_found(void *arg, const struct session *session, const struct pl_e
 	if (err == NULL && session->state == SESSION_OPEN && session->kind != SESSION_USAGE) {
 		step->session = *session;
 		repo_session_enter(step->client->svc->db, step->task, session->id,
-		    pl_str(step->client->session->socket), on_entered, step);
+		    pl_str(session_of(step->client)->socket), on_entered, step);
 	} else if (err == NULL || err->code == PL_E_NOT_FOUND) {
 		make(step);
 	} else {
@@ -170,7 +172,7 @@ static void on_found(void *arg, const struct session *session, const struct pl_e
 
 static void open_session(struct ws_client *client, struct pl_task *task)
 {
-	struct ws_session *s = client->session;
+	struct ws_session *s = client->state;
 
 	if (s->open || s->opening)
 		return;
@@ -212,7 +214,7 @@ static bool session_guest(struct ws_client *client)
 	if (!svc_config(client->svc)->s.guest)
 		return false;
 	task = ws_client_task(client);
-	repo_session_owned(client->svc->db, task, pl_str(client->session->key), on_owned, step_new(client, task));
+	repo_session_owned(client->svc->db, task, pl_str(session_of(client)->key), on_owned, step_new(client, task));
 	pl_task_release(&task);
 	return true;
 }
@@ -225,7 +227,7 @@ static void talk_over(struct step *step, const struct pl_err *err)
 
 	if (err != NULL)
 		ws_client_error(client, PL_STR_NONE, err);
-	client->session->busy = false;
+	session_of(client)->busy = false;
 	next_message(client);
 	step_end(step);
 }
@@ -253,99 +255,75 @@ static void on_session(void *arg, const struct session *session, const struct pl
 /* Takes the next of the waiting messages, if there is one and none is being answered. */
 static void next_message(struct ws_client *client)
 {
-	struct ws_session *s = client->session;
-	struct waiting *w;
+	struct ws_session *s = client->state;
+	struct ws_frame *f;
 
-	while (s->open && !s->busy && (w = s->waiting) != NULL) {
-		struct pl_task *task = w->task;
+	while (s->open && !s->busy && (f = ws_wait_pop(&s->wait)) != NULL) {
 		struct pl_err err = { 0 };
 		struct step *step;
 
-		s->waiting = w->next;
 		if (!limits_take(client->svc, svc_config(client->svc), LIMIT_ASK, &client->who, pl_str(s->id), NULL,
 		    &err)) {
-			ws_client_error(client, PL_STR_NONE, &err);
+			ws_frame_fail(f, &err);
 		} else {
 			s->busy = s->used = true;
-			step = step_new(client, task);
-			step->message = w->message;
-			task->who = client->who;
-			task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S; /* it may have waited longer */
-			repo_session_get(client->svc->db, task, pl_str(s->id), caller_of(client), on_session, step);
+			step = step_new(client, f->task);
+			step->message = f->text;
+			f->task->who = client->who;
+			f->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S; /* it may have waited longer */
+			repo_session_get(client->svc->db, f->task, pl_str(s->id), caller_of(client), on_session, step);
 		}
-		pl_task_release(&task);
+		ws_frame_end(f);
 	}
 }
 
-static bool enqueue(struct ws_client *client, struct pl_task *task, struct pl_str message)
+/* With and without a type. */
+void ws_on_session_message(struct ws_frame *f)
 {
-	struct waiting **at = &client->session->waiting, *w = pl_alloc(task->pool, sizeof(*w));
-	int count = 0;
-
-	for (; *at != NULL; at = &(*at)->next)
-		count++;
-	if (count >= WAITING_MAX)
-		return false;
-	*w = (struct waiting){ .task = pl_task_hold(task), .message = message };
-	*at = w;
-	return true;
-}
-
-static void session_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
-{
-	const struct config *config = svc_config(client->svc);
-	const struct pl_jval *type_value = pl_json_get(frame, "type");
-	struct pl_str type = pl_json_str(type_value), message = pl_json_str(pl_json_get(frame, "message"));
+	const struct in_session_message *in = f->in;
+	int64_t max = svc_config(f->client->svc)->s.max_content;
 	struct pl_err err = { 0 };
 
-	if (pl_str_is(type, "auth")) {
-		ws_compat_auth(client, task, frame);
-		return;
-	}
-	if (!client->authed && !config->s.guest)
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-	else if (type_value != NULL && !pl_str_is(type, "message"))
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE, NULL);
-	else if (message.ptr == NULL)
-		pl_err_set(&err, PL_E_BAD_FRAME, "Send {\"message\": \"text\"}.");
-	else if (pl_str_trim(message).len == 0)
+	f->text = in->message;
+	if (pl_str_trim(f->text).len == 0) {
 		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
-	else if ((int64_t)message.len > config->s.max_content)
-		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
-		    (long long)config->s.max_content);
-	else if (!enqueue(client, task, message))
+	} else if ((int64_t)f->text.len > max) {
+		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes", (long long)max);
+	} else if (!ws_wait_push(&session_of(f->client)->wait, WS_WAIT_MAX, f)) {
 		pl_err_set(&err, PL_E_BUSY, NULL);
-	else {
-		next_message(client);
+	} else {
+		next_message(f->client);
 		return;
 	}
-	ws_client_refuse(client, PL_STR_NONE, &err);
+	ws_frame_refuse(f, &err);
+}
+
+static bool session_lets_in(const struct ws_frame *f)
+{
+	return svc_config(f->client->svc)->s.guest;
 }
 
 static void session_closed(struct ws_client *client)
 {
-	struct ws_session *s = client->session;
-	struct waiting *w;
+	struct ws_session *s = client->state;
 
-	while ((w = s->waiting) != NULL) {
-		struct pl_task *task = w->task;
-
-		s->waiting = w->next;
-		pl_task_release(&task);
-	}
+	ws_wait_clear(&s->wait);
 	if (s->open)
 		leave(client);
 }
 
 static void session_made(struct ws_client *client, const struct call *call)
 {
-	client->session = pl_new(sizeof(*client->session));
-	pl_uuid_make(client->session->socket);
-	memcpy(client->session->key, call->param[0].ptr, call->param[0].len);
+	struct ws_session *s = client->state;
+
+	pl_uuid_make(s->socket);
+	memcpy(s->key, call->param[0].ptr, call->param[0].len);
 }
 
-static const struct ws_dialect ws_session = { .made = session_made, .guest = session_guest, .ready = session_ready,
-	.frame = session_frame, .error = ws_compat_error, .closed = session_closed };
+static const struct ws_dialect ws_session = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_session,
+	.state_bytes = sizeof(struct ws_session), .untyped = "Send {\"message\": \"text\"}.", .made = session_made,
+	.guest = session_guest, .ready = session_ready, .error = ws_compat_error, .lets_in = session_lets_in,
+	.closed = session_closed };
 
 void ws_open_session(struct call *call)
 {
@@ -356,7 +334,7 @@ void ws_open_session(struct call *call)
 	for (size_t i = 0; i < PL_COUNT(reserved); i++)
 		good = good && !pl_str_is(key, reserved[i]);
 	if (good)
-		ws_open_client(call, &ws_session, 0);
+		ws_open_client(call, &ws_session);
 	else
 		call_fail_code(call, PL_E_NO_ROUTE);
 }

@@ -6,20 +6,17 @@
  *
  * What comes before it is known to be a member waits.
  */
-#include "api/ws/ws_client.h"
+#include "api/ws/ws_call.h"
+#include "api/ws/ws_wait.h"
 #include "db/repo/repo_room.h"
 #include "svc/account/limits.h"
 #include "svc/room/signaling.h"
 
-#define WAITING_MAX 32
-
-/* In its task's pool. */
-struct waiting { struct pl_task *task; const struct pl_jval *frame; struct waiting *next; };
-
-struct ws_signaling {
+struct signaling_state {
+	int64_t room_id;
 	struct signaling_peer peer;
-	struct waiting *waiting;
-	int waiting_count;
+	struct ws_wait wait;
+	bool open;
 };
 
 struct opening { struct ws_client *client; struct pl_task *task; };
@@ -32,47 +29,22 @@ static void on_deliver(void *owner, struct pl_str frame)
 		(void)ws_send_text(client->conn, frame);
 }
 
-static void relay(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+void ws_on_signaling(struct ws_frame *f)
 {
-	struct pl_err err = { 0 };
+	struct signaling_state *s = f->client->state;
 
-	if (limits_take(client->svc, svc_config(client->svc), LIMIT_READ, &client->who, PL_STR_NONE, NULL, &err))
-		ws_call_relay(client, &client->signaling->peer, task, frame, PL_STR_NONE);
-	else
-		ws_client_error(client, PL_STR_NONE, &err);
+	ws_call_relay(f, &s->peer);
 }
 
 /* ---- opening ---- */
 
-static void wait(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+static void relay_waiting(struct signaling_state *s)
 {
-	struct ws_signaling *s = client->signaling;
-	struct waiting *w = pl_alloc(task->pool, sizeof(*w)), **at = &s->waiting;
-	struct pl_err err = { 0 };
+	struct ws_frame *f;
 
-	if (s->waiting_count >= WAITING_MAX) {
-		pl_err_set(&err, PL_E_BUSY, NULL);
-		ws_client_error(client, PL_STR_NONE, &err);
-		return;
-	}
-	while (*at != NULL)
-		at = &(*at)->next;
-	*w = (struct waiting){ .task = pl_task_hold(task), .frame = frame };
-	*at = w;
-	s->waiting_count++;
-}
-
-static void waiting_end(struct ws_client *client, bool send)
-{
-	struct waiting *w;
-
-	while ((w = client->signaling->waiting) != NULL) {
-		struct pl_task *task = w->task;
-
-		client->signaling->waiting = w->next;
-		if (send)
-			relay(client, task, w->frame);
-		pl_task_release(&task);
+	while ((f = ws_wait_pop(&s->wait)) != NULL) {
+		ws_frame_run(f);
+		ws_frame_end(f);
 	}
 }
 
@@ -81,17 +53,18 @@ static void on_room(void *arg, const struct room *room, const struct pl_err *err
 	struct opening *o = arg;
 	struct ws_client *client = o->client;
 	struct pl_task *task = o->task;
-	bool here = client->signaling != NULL && client->conn != NULL;
+	struct signaling_state *s = client->state;
+	bool here = client->conn != NULL;
 
 	if (here && err != NULL) {
 		ws_client_close(client, err->code);
 	} else if (here && room->level == LEVEL_NONE) {
 		ws_client_close(client, PL_E_FORBIDDEN);	/* a public room: seen, but not one's own */
-	} else if (here && !signaling_open(client->svc->signaling, &client->signaling->peer, client->room_id)) {
+	} else if (here && !signaling_open(client->svc->signaling, &s->peer, s->room_id)) {
 		ws_client_close(client, PL_E_BUSY);
 	} else if (here) {
-		client->room_open = true;
-		waiting_end(client, true);
+		s->open = true;
+		relay_waiting(s);
 	}
 	ws_client_release(&client);
 	pl_task_release(&task);
@@ -101,55 +74,59 @@ static void signaling_ready(struct ws_client *client, bool by_handshake)
 {
 	struct pl_task *task = ws_client_task(client);
 	struct opening *o = pl_alloc(task->pool, sizeof(*o));
+	struct signaling_state *s = client->state;
 
-	client->signaling = pl_new(sizeof(*client->signaling));
-	client->signaling->peer = (struct signaling_peer){ .deliver = on_deliver, .owner = client };
+	s->peer = (struct signaling_peer){ .deliver = on_deliver, .owner = client };
 	*o = (struct opening){ .client = ws_client_hold(client), .task = task };
-	repo_room_get(client->svc->db, task, client->room_id, client->who.user_id, false, on_room, o);
+	repo_room_get(client->svc->db, task, s->room_id, client->who.user_id, false, on_room, o);
 }
 
 /* ---- frames ---- */
 
-static void signaling_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+static bool signaling_waits(struct ws_frame *f)
 {
-	struct pl_err err = { 0 };
+	struct signaling_state *s = f->client->state;
 
-	if (pl_str_is(pl_json_str(pl_json_get(frame, "type")), "auth")) {
-		ws_compat_auth(client, task, frame);
-	} else if (!client->authed) {
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_client_refuse(client, PL_STR_NONE, &err);
-	} else if (!client->room_open) {
-		wait(client, task, frame);
-	} else {
-		relay(client, task, frame);
-	}
+	if (s->open)
+		return false;
+	if (!ws_wait_push(&s->wait, WS_WAIT_MAX, f))
+		ws_frame_fail(f, &(struct pl_err){ .code = PL_E_BUSY });
+	return true;
 }
 
 static void signaling_closed(struct ws_client *client)
 {
-	if (client->signaling == NULL)
-		return;
-	waiting_end(client, false);
-	signaling_close(client->svc->signaling, &client->signaling->peer);
-	pl_free(client->signaling);
-	client->signaling = NULL;
+	struct signaling_state *s = client->state;
+
+	ws_wait_clear(&s->wait);
+	signaling_close(client->svc->signaling, &s->peer);
 }
 
-static void signaling_ended(struct ws_client *client, int64_t room_id)
+static void signaling_made(struct ws_client *client, const struct call *call)
 {
-	ws_client_close(client, PL_E_NOT_FOUND);
+	struct signaling_state *s = client->state;
+
+	s->room_id = call->id;
 }
 
-const struct ws_dialect ws_signaling_compat = { .render = HUB_ROOM_COMPAT, .ready = signaling_ready,
-	.frame = signaling_frame, .error = ws_compat_error, .ended = signaling_ended, .closed = signaling_closed };
+static void signaling_left(struct ws_client *client, int64_t room_id)
+{
+	const struct signaling_state *s = client->state;
+
+	if (s->room_id == room_id)
+		ws_client_close(client, PL_E_NOT_FOUND);
+}
+
+static const struct ws_dialect ws_signaling = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_signaling,
+	.state_bytes = sizeof(struct signaling_state), .answers_each = true,
+	.unknown = "type must be join, offer, answer, candidate or leave", .made = signaling_made,
+	.ready = signaling_ready, .error = ws_compat_error, .waits = signaling_waits, .left = signaling_left,
+	.closed = signaling_closed };
 
 void ws_open_signaling(struct call *call)
 {
-	int64_t room;
-
-	if (pl_str_i64(call->param[0], 1, INT64_MAX, &room))
-		ws_open_client(call, &ws_signaling_compat, room);
+	if (pl_str_i64(call->param[0], 1, INT64_MAX, &call->id))
+		ws_open_client(call, &ws_signaling);
 	else
 		call_fail_code(call, PL_E_NOT_FOUND);
 }

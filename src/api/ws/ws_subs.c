@@ -1,50 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a client listens to, and events on their way to its socket.
+ * Events of rooms on their way to a socket.
  */
 #include "api/ws/ws_client.h"
 
 #define BEHIND_BYTES (64 << 10)
-
-struct hub_sub *ws_subs_find(struct ws_client *client, int64_t room_id)
-{
-	struct hub_sub *s = client->subs;
-
-	while (s != NULL && hub_sub_room(s) != room_id)
-		s = s->owner_next;
-	return s;
-}
-
-void ws_subs_add(struct ws_client *client, struct hub_sub *sub)
-{
-	sub->owner_next = client->subs;
-	client->subs = sub;
-	client->subs_count++;
-	shm_count(client->svc->shm, SHM_M_subscriptions, 1);
-}
-
-void ws_subs_remove(struct ws_client *client, struct hub_sub *sub)
-{
-	for (struct hub_sub **at = &client->subs; *at != NULL; at = &(*at)->owner_next)
-		if (*at == sub) {
-			*at = sub->owner_next;
-			client->subs_count--;
-			shm_count(client->svc->shm, SHM_M_subscriptions, -1);
-			return;
-		}
-}
-
-void ws_subs_drop(struct ws_client *client, struct hub_sub *sub)
-{
-	ws_subs_remove(client, sub);
-	hub_unsubscribe(client->svc->hub, &sub);
-}
-
-void ws_subs_drop_all(struct ws_client *client)
-{
-	while (client->subs != NULL)
-		ws_subs_drop(client, client->subs);
-}
 
 /* Compatible dialects have no frames of answers in the making, but who asked must learn that none will come. */
 static void tell_failure(struct ws_client *client, enum pl_code code)
@@ -64,9 +24,8 @@ static int64_t waiting_max(const struct ws_client *client, const struct hub_sub 
 	return sub->state == HUB_SUB_LIVE ? svc_config(client->svc)->s.ws_queue / 2 : BEHIND_BYTES;
 }
 
-static bool on_event(struct hub_sub *sub, struct hub_event *event)
+bool ws_client_event(struct ws_client *client, const struct hub_sub *sub, struct hub_event *event)
 {
-	struct ws_client *client = sub->owner;
 	struct ws_buf *buf;
 
 	/* the user who types does not need to be told */
@@ -84,41 +43,4 @@ static bool on_event(struct hub_sub *sub, struct hub_event *event)
 		return true;
 	}
 	return ws_offer(client->conn, buf, waiting_max(client, sub));
-}
-
-static void on_ended(struct hub_sub *sub)
-{
-	struct ws_client *client = sub->owner;
-	int64_t room_id = hub_sub_room(sub);
-
-	ws_subs_drop(client, sub);
-	client->dialect->ended(client, room_id);
-}
-
-static void on_reset(struct hub_sub *sub, int64_t epoch, int64_t seq)
-{
-	struct ws_client *client = sub->owner;
-
-	if (client->dialect->reset != NULL)
-		client->dialect->reset(client, hub_sub_room(sub), epoch, seq);
-	else
-		/* it has no frame for this; coming back it loads the room again */
-		ws_client_close(client, PL_E_RESTARTING);
-}
-
-static void on_stalled(struct hub_sub *sub, const struct pl_err *err)
-{
-	struct ws_client *client = sub->owner;
-
-	if (client->dialect->stalled != NULL)
-		client->dialect->stalled(client, hub_sub_room(sub), err);
-}
-
-const struct hub_sub_ops ws_sub_ops = { .event = on_event, .ended = on_ended, .reset = on_reset,
-	.stalled = on_stalled };
-
-void ws_subs_resume(struct ws_client *client)
-{
-	for (struct hub_sub *sub = client->subs; sub != NULL; sub = sub->owner_next)
-		hub_resume(client->svc->hub, sub);
 }

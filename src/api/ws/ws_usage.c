@@ -3,72 +3,76 @@
  * /ws/metrics and /ws/sessions without parlour.v1: one feed each, from the first ready() to the end of the socket.
  * Frames: parlour-ws(7), "Compatible sockets".
  */
-#include "api/ws/ws_client.h"
+#include "api/ws/ws_feed.h"
+#include "api/ws/ws_frame.h"
 #include "clock.h"
 
-static enum ws_feed_kind kind_of(const struct ws_client *client)
+struct usage_state { struct ws_feed *feed; };
+
+static struct usage_state *usage_of(const struct ws_client *client)
 {
-	return client->dialect == &ws_metrics ? WS_FEED_METRICS : WS_FEED_SESSIONS;
+	return client->state;
+}
+
+static void on_shut(void *arg)
+{
+	ws_client_close(arg, PL_E_UNAUTHORIZED);
 }
 
 /* Runs a second time when somebody without a token shows one later: then they see what is theirs. */
-static void usage_ready(struct ws_client *client, bool by_handshake)
+static void ready(struct ws_client *client, enum ws_feed_kind kind)
 {
-	ws_feed_open(client, kind_of(client));
+	struct usage_state *usage = client->state;
+
+	if (usage->feed == NULL)
+		usage->feed = ws_feed_new(client, kind, NULL, on_shut, client);
+	ws_feed_show(usage->feed);
 }
 
-static void send_pong(struct ws_client *client, struct pl_pool *pool)
+static void metrics_ready(struct ws_client *client, bool by_handshake)
 {
-	struct pl_buf buf = PL_BUF(pool);
-	struct pl_jw w = PL_JW(&buf);
+	ready(client, WS_FEED_METRICS);
+}
 
-	pl_jw_object(&w);
-	pl_jw_kcstr(&w, "type", "pong");
+static void sessions_ready(struct ws_client *client, bool by_handshake)
+{
+	ready(client, WS_FEED_SESSIONS);
+}
+
+void ws_on_usage_ping(struct ws_frame *f)
+{
+	struct pl_buf buf = PL_BUF(f->task->pool);
+	struct pl_jw w = ws_frame_begin(&buf, "pong", PL_STR_NONE);
+
 	pl_jw_ktime(&w, "timestamp", pl_wall_us());
-	pl_jw_end_object(&w);
-	ws_client_send(client, &buf);
+	ws_frame_finish(f, &w);
 }
 
-static void usage_frame(struct ws_client *client, struct pl_task *task, const struct pl_jval *frame)
+static bool usage_lets_in(const struct ws_frame *f)
 {
-	struct pl_str type = pl_json_str(pl_json_get(frame, "type"));
-	struct pl_err err = { 0 };
-
-	if (pl_str_is(type, "auth")) {
-		ws_compat_auth(client, task, frame);
-	} else if (client->feeds[kind_of(client)] == NULL) {
-		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
-		ws_client_refuse(client, PL_STR_NONE, &err);
-	} else if (pl_str_is(type, "ping")) {
-		send_pong(client, task->pool);
-	} else {
-		pl_err_set(&err, PL_E_UNKNOWN_TYPE,
-		    "This socket takes {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only.");
-		ws_client_refuse(client, PL_STR_NONE, &err);
-	}
-}
-
-static void usage_ended(struct ws_client *client, int64_t room_id)
-{
-	/* it listens to no room */
+	return usage_of(f->client)->feed != NULL;
 }
 
 static void usage_closed(struct ws_client *client)
 {
-	ws_feed_close(client, kind_of(client));
+	ws_feed_free(&usage_of(client)->feed);
 }
 
-const struct ws_dialect ws_metrics = { .render = HUB_ROOM_COMPAT, .ready = usage_ready, .frame = usage_frame,
-	.error = ws_compat_error, .ended = usage_ended, .closed = usage_closed, .anonymous = "metrics" };
-const struct ws_dialect ws_sessions = { .render = HUB_ROOM_COMPAT, .ready = usage_ready, .frame = usage_frame,
-	.error = ws_compat_error, .ended = usage_ended, .closed = usage_closed, .anonymous = "sessions" };
+#define UNKNOWN "This socket takes {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only."
+
+static const struct ws_dialect ws_metrics = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_usage,
+	.state_bytes = sizeof(struct usage_state), .unknown = UNKNOWN, .ready = metrics_ready,
+	.error = ws_compat_error, .lets_in = usage_lets_in, .closed = usage_closed, .anonymous = "metrics" };
+static const struct ws_dialect ws_sessions = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_usage,
+	.state_bytes = sizeof(struct usage_state), .unknown = UNKNOWN, .ready = sessions_ready,
+	.error = ws_compat_error, .lets_in = usage_lets_in, .closed = usage_closed, .anonymous = "sessions" };
 
 void ws_open_metrics(struct call *call)
 {
-	ws_open_client(call, &ws_metrics, 0);
+	ws_open_client(call, &ws_metrics);
 }
 
 void ws_open_sessions(struct call *call)
 {
-	ws_open_client(call, &ws_sessions, 0);
+	ws_open_client(call, &ws_sessions);
 }

@@ -39,7 +39,6 @@ struct hub_sub {
 	void *owner;
 	struct hub_room *room;
 	struct hub_sub *prev, *next;		/* in the room */
-	struct hub_sub *owner_next;		/* for the owner's list */
 	int64_t typing_ns;			/* the owner's: when it last passed on a typing frame */
 	struct hub_asking *asking;		/* in that state */
 	TAILQ_ENTRY(hub_sub) behind;		/* in its room's list, while BEHIND */

@@ -3,28 +3,26 @@
  * Topics session:UUID on native sockets: what is said in a session and what its form learns, for whoever may use it.
  * Frames: parlour-ws(7).
  *
- *   ws_watch_open -> on_session -> subscribed -> on_log* -> state -> idle
+ *   session_open -> on_session -> subscribed -> on_log* -> state -> idle
  *   word that it changed, its life may be over -> on_session -> on_log* -> state -> idle
  *
  * Every frame comes from what was read, so a socket sees the same whichever worker answered, and nothing twice.
  */
 #include <event2/event.h>
 
-#include "api/ws/ws_native.h"
+#include "api/ws/ws_topic.h"
 #include "clock.h"
 #include "db/repo/repo_session_talk.h"
 #include "svc/session/session.h"
 #include "svc/session/session_live.h"
 
-#define WATCHES_MAX 100		/* of one socket */
 #define LOG_LIMIT 16		/* messages read at once, of up to 64 KiB each */
 #define WAITING_BYTES (64 << 10)	/* that may wait for the socket */
 #define RETRY_S 1
 
 struct ws_watch {
+	struct ws_topic topic;
 	struct session_watcher watcher;
-	struct ws_client *client;
-	struct ws_watch *next;
 	struct reading *reading;	/* NULL: idle */
 	struct event *timer;		/* the end of its life; or another try */
 	struct pl_buf collected;	/* data_collected as it was told */
@@ -57,24 +55,22 @@ static void reading_end(struct reading *r);
 static struct pl_jw topic_begin(struct pl_buf *buf, const char *type, const struct ws_watch *watch)
 {
 	struct pl_jw w = ws_frame_begin(buf, type, PL_STR_NONE);
-	char topic[PL_UUID_LEN + 16];
 
-	snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
-	pl_jw_kcstr(&w, "topic", topic);
+	pl_jw_kcstr(&w, "topic", watch->topic.name);
 	return w;
 }
 
-/* false: the socket has no room for it; ws_watch_resume() will be called. */
+/* false: the socket has no room for it; session_resume() will be called. */
 static bool topic_offer(const struct ws_watch *watch, struct pl_jw *w)
 {
 	struct ws_buf *buf;
 	bool taken;
 
 	pl_jw_end_object(w);
-	if (watch->client->conn == NULL)
+	if (watch->topic.client->conn == NULL)
 		return true;
 	buf = ws_buf_new(PL_WS_TEXT, pl_buf_str(w->buf));
-	taken = ws_offer(watch->client->conn, buf, WAITING_BYTES);
+	taken = ws_offer(watch->topic.client->conn, buf, WAITING_BYTES);
 	ws_buf_release(&buf);
 	return taken;
 }
@@ -82,7 +78,7 @@ static bool topic_offer(const struct ws_watch *watch, struct pl_jw *w)
 static void topic_send(const struct ws_watch *watch, struct pl_jw *w)
 {
 	pl_jw_end_object(w);
-	ws_client_send(watch->client, w->buf);
+	ws_client_send(watch->topic.client, w->buf);
 }
 
 static void write_author(struct pl_jw *w, const struct reading *r, int author)
@@ -150,11 +146,8 @@ static void send_subscribed(const struct reading *r, const struct session *sessi
 	struct hub_subscribed head = { .seq = session->last_seq, .was_recovering = r->since >= 0,
 		.recovered = recovered };
 	struct pl_buf buf = PL_BUF(r->task->pool);
-	char topic[PL_UUID_LEN + 16];
-	struct pl_jw w;
+	struct pl_jw w = ws_topic_subscribed(&r->watch->topic, r->frame->id, &buf, &head);
 
-	snprintf(topic, sizeof(topic), "session:%s", r->watch->watcher.id);
-	w = ws_frame_subscribed(r->frame, &buf, topic, &head);
 	pl_jw_kcstr(&w, "state", state_word(r->state));
 	pl_jw_kraw(&w, "data_collected", r->collected);
 	pl_jw_kbool(&w, "is_complete", r->complete);
@@ -163,24 +156,22 @@ static void send_subscribed(const struct reading *r, const struct session *sessi
 
 /* ---- life ---- */
 
-static void drop(struct ws_watch *watch)
+static void session_close(struct ws_topic *topic)
 {
-	struct ws_watch **at = &watch->client->watches;
+	struct ws_watch *watch = (struct ws_watch *)(void *)topic;
 	struct reading *r = watch->reading;
 
-	while (*at != watch)
-		at = &(*at)->next;
-	*at = watch->next;
 	if (r != NULL) {
+		if (r->frame != NULL)
+			ws_frame_fail(r->frame, &(struct pl_err){ .code = PL_E_CANCELLED });
+		r->frame = NULL;
 		r->watch = NULL;
 		if (r->waiting)
 			reading_end(r); /* no query will come back to end it */
 	}
-	session_live_remove(watch->client->svc->session_live, &watch->watcher);
-	shm_count(watch->client->svc->shm, SHM_M_subscriptions, -1);
+	session_live_remove(topic->client->svc->session_live, &watch->watcher);
 	event_free(watch->timer);
 	pl_buf_fini(&watch->collected);
-	pl_free(watch);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -190,7 +181,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 static void on_changed(struct session_watcher *watcher)
 {
-	watch_read((struct ws_watch *)(void *)watcher, NULL, -1);
+	watch_read((struct ws_watch *)(void *)((char *)watcher - offsetof(struct ws_watch, watcher)), NULL, -1);
 }
 
 static void arm(struct ws_watch *watch, int64_t wait_us)
@@ -220,22 +211,20 @@ static void reading_end(struct reading *r)
 static void reading_failed(struct reading *r, const struct pl_err *err)
 {
 	struct ws_watch *watch = r->watch;
-	char topic[PL_UUID_LEN + 16];
+	struct ws_frame *frame = r->frame;
 
-	if (watch != NULL && r->frame == NULL && pl_err_info(err->code)->temporary) {
+	if (watch != NULL && frame == NULL && pl_err_info(err->code)->temporary) {
 		watch->again = false;
 		arm(watch, RETRY_S * PL_US_PER_S);
-		snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
 		if (!watch->stalled)
-			ws_native_stalled(r->client, topic, err);
+			ws_topic_stalled(&watch->topic, err);
 		watch->stalled = true;
+	} else if (watch != NULL && frame != NULL) {
+		r->frame = NULL;
+		ws_topic_drop(&watch->topic);
+		ws_frame_fail(frame, err);
 	} else if (watch != NULL) {
-		snprintf(topic, sizeof(topic), "session:%s", watch->watcher.id);
-		drop(watch);
-		if (r->frame != NULL)
-			ws_frame_fail(r->frame, err);
-		else
-			ws_native_unsubscribed(r->client, topic, err->code);
+		ws_topic_end(&watch->topic, err->code);
 	}
 	reading_end(r);
 }
@@ -255,7 +244,7 @@ static void reading_state(struct reading *r)
 	watch->complete = r->complete;
 	if (r->state != SESSION_OPEN) {
 		send_end(r);
-		drop(watch);
+		ws_topic_drop(&watch->topic);
 	} else if (r->expires_us > 0) {
 		arm(watch, left_us > 0 ? left_us + PL_US_PER_S / 10 : PL_US_PER_S / 10);
 	}
@@ -299,13 +288,12 @@ static void on_log(void *arg, const struct session_page *log, const struct pl_er
 	}
 }
 
-void ws_watch_resume(struct ws_client *client)
+static void session_resume(struct ws_topic *topic)
 {
-	for (struct ws_watch *watch = client->watches, *next; watch != NULL; watch = next) {
-		next = watch->next; /* its end may be among what is sent */
-		if (watch->reading != NULL && watch->reading->waiting)
-			reading_send(watch->reading);
-	}
+	struct ws_watch *watch = (struct ws_watch *)(void *)topic;
+
+	if (watch->reading != NULL && watch->reading->waiting)
+		reading_send(watch->reading);
 }
 
 /* Where the subscription begins. */
@@ -356,77 +344,38 @@ static void on_session(void *arg, const struct session *session, const struct pl
 
 static void watch_read(struct ws_watch *watch, struct ws_frame *frame, int64_t since)
 {
-	struct session_caller who = { .user_id = watch->client->who.user_id,
-		.guests = svc_config(watch->client->svc)->s.guest };
+	struct session_caller who = { .user_id = watch->topic.client->who.user_id,
+		.guests = svc_config(watch->topic.client->svc)->s.guest };
 	struct pl_task *task;
 	struct reading *r;
 
 	watch->again = watch->reading != NULL;
 	if (watch->again)
 		return;
-	task = frame != NULL ? pl_task_hold(frame->task) : ws_client_task(watch->client);
+	task = frame != NULL ? pl_task_hold(frame->task) : ws_client_task(watch->topic.client);
 	r = pl_alloc(task->pool, sizeof(*r));
-	*r = (struct reading){ .watch = watch, .client = ws_client_hold(watch->client), .task = task, .frame = frame,
-		.since = since };
+	*r = (struct reading){ .watch = watch, .client = ws_client_hold(watch->topic.client), .task = task,
+		.frame = frame, .since = since };
 	watch->reading = r;
-	repo_session_get(watch->client->svc->db, task, pl_str(watch->watcher.id), who, on_session, r);
+	repo_session_get(watch->topic.client->svc->db, task, pl_str(watch->watcher.id), who, on_session, r);
 }
 
-/* ---- topics ---- */
+/* ---- the topic ---- */
 
-static struct ws_watch *find(const struct ws_client *client, struct pl_str id)
+static void session_open(struct ws_topic *topic, struct ws_frame *f)
 {
-	struct ws_watch *watch = client->watches;
+	struct ws_watch *watch = (struct ws_watch *)(void *)topic;
+	const struct in_native_subscribe *in = f->in;
 
-	while (watch != NULL && !pl_str_is(id, watch->watcher.id))
-		watch = watch->next;
-	return watch;
-}
-
-void ws_watch_open(struct ws_frame *f, struct pl_str id)
-{
-	struct ws_client *client = f->client;
-	struct ws_watch *watch;
-	int64_t since;
-	int count = 0;
-
-	if (!ws_frame_i64(f, "since", 0, -1, &since))
-		return;
-	ws_watch_close(client, id);
-	for (watch = client->watches; watch != NULL; watch = watch->next)
-		count++;
-	if (count >= WATCHES_MAX) {
-		ws_frame_fail_field(f, "topic", "is one too many: a socket may listen to 100 sessions");
-		return;
-	}
-	watch = pl_new(sizeof(*watch));
-	*watch = (struct ws_watch){ .watcher = { .changed = on_changed }, .client = client, .next = client->watches };
-	memcpy(watch->watcher.id, id.ptr, PL_UUID_LEN);
-	watch->timer = evtimer_new(client->svc->worker->base, on_timer, watch);
+	watch->watcher.changed = on_changed;
+	memcpy(watch->watcher.id, topic->name + strlen(topic->ops->name), PL_UUID_LEN);
+	watch->timer = evtimer_new(topic->client->svc->worker->base, on_timer, watch);
 	PL_BUG(watch->timer == NULL);
-	client->watches = watch;
-	shm_count(client->svc->shm, SHM_M_subscriptions, 1);
 	/* before it is read: what is said from now on comes as a word that it changed */
-	session_live_add(client->svc->session_live, &watch->watcher);
-	watch_read(watch, f, since);
+	session_live_add(topic->client->svc->session_live, &watch->watcher);
+	watch_read(watch, f, in->since != SHAPE_NONE ? in->since : -1);
 }
 
-/* Whoever asked for it and has no answer yet gets one. */
-void ws_watch_close(struct ws_client *client, struct pl_str id)
-{
-	struct ws_watch *watch = find(client, id);
-	struct reading *r = watch != NULL ? watch->reading : NULL;
-
-	if (r != NULL && r->frame != NULL) {
-		ws_frame_fail(r->frame, &(struct pl_err){ .code = PL_E_CANCELLED });
-		r->frame = NULL;
-	}
-	if (watch != NULL)
-		drop(watch);
-}
-
-void ws_watch_close_all(struct ws_client *client)
-{
-	while (client->watches != NULL)
-		drop(client->watches);
-}
+const struct topic_ops topic_session = { .name = "session:", .bytes = sizeof(struct ws_watch), .max = 100,
+	.too_many = "is one too many: a socket may listen to 100 sessions", .counted = true, .parse = ws_topic_uuid,
+	.open = session_open, .close = session_close, .resume = session_resume };

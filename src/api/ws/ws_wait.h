@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Frames that came before their socket was ready for them, oldest first. Each is held while it waits.
+ */
+#ifndef API_WS_WAIT_H
+#define API_WS_WAIT_H
+
+#include "api/ws/ws_frame.h"
+
+#define WS_WAIT_MAX 32
+
+struct ws_wait { struct ws_frame *first; int count; };		/* zeroed: empty */
+
+/* false: `max` wait already, and this one does not. */
+bool ws_wait_push(struct ws_wait *wait, int max, struct ws_frame *f) PL_MUSTCHECK;
+/* The oldest, for the caller to ws_frame_end(); NULL: none. */
+struct ws_frame *ws_wait_pop(struct ws_wait *wait);
+/* Ends all of them unanswered. */
+void ws_wait_clear(struct ws_wait *wait);
+
+#endif
