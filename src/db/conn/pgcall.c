@@ -195,7 +195,8 @@ void pgcall_start(struct pgcall *call)
 	PL_BUG(call->stmt->args[call->count] != '\0');
 	TAILQ_INSERT_TAIL(&db->active, call, active);
 	db->active_count++;
-	call->work = shed_begin(&db->shed, way_of(call), call->started_ns);
+	call->way = way_of(call);
+	call->work = shed_begin(&db->shed, call->way, call->started_ns);
 	db_arm_sweep(db);
 	if (call->task != NULL && call->task->cancelled)
 		pgcall_fail_later(call, PL_E_CANCELLED, 0);
@@ -217,7 +218,7 @@ void pgcall_finish(struct pgcall *call, const PGresult *res, const struct pl_err
 	TAILQ_REMOVE(&call->db->active, call, active);
 	call->db->active_count--;
 	now_ns = pl_now_ns();
-	shed_end(&call->db->shed, way_of(call), call->work, res != NULL, now_ns);
+	shed_end(&call->db->shed, call->way, call->work, res != NULL, now_ns);
 	if (call->task != NULL)
 		call->task->sql_ns += now_ns - call->started_ns;
 	call->finish(call, res, err);

@@ -37,6 +37,7 @@ struct pgcall {
 	void *arg;
 	void *extra;			/* the repo function's own, in call->pool */
 	int64_t started_ns;
+	enum shed_way way;		/* of `work`, as it was at the start */
 	struct shed_work work;
 	bool finished, sent, solo;
 	bool preparing;			/* sent, and the result of preparing its statement comes first */

@@ -6,30 +6,24 @@
 
 #include "db/repo/repo_int.h"
 
-static void on_profile(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_profile, struct profile)
 {
-	struct profile profile = { .messages = 0 };
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		profile.preferences = pgrow_text(&row);
-		profile.messages = pgrow_i64(&row);
-		profile.rooms = pgrow_i64(&row);
-		profile.sessions = pgrow_i64(&row);
-		profile.answers = pgrow_i64(&row);
-		profile.tokens = pgrow_i64(&row);
-		profile.cost_micros = pgrow_i64(&row);
-		profile.votes = pgrow_i64(&row);
-	}
-	if (call->done != NULL)
-		DONE(repo_profile_fn, call)(call->arg, err == NULL ? &profile : NULL, err);
+	out->preferences = pgrow_text(&row);
+	out->messages = pgrow_i64(&row);
+	out->rooms = pgrow_i64(&row);
+	out->sessions = pgrow_i64(&row);
+	out->answers = pgrow_i64(&row);
+	out->tokens = pgrow_i64(&row);
+	out->cost_micros = pgrow_i64(&row);
+	out->votes = pgrow_i64(&row);
+	return true;
 }
 
 void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_profile_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, user_id != 0 ? S_PROFILE : S_PROFILE_ALL, on_profile,
-	    (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, user_id != 0 ? S_PROFILE : S_PROFILE_ALL, on_profile, done, arg);
 
 	if (user_id != 0)
 		pgcall_i64(call, user_id);
@@ -39,46 +33,37 @@ void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_pro
 void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_PREFERENCES_PUT, repo_on_done, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_PREFERENCES_PUT, repo_on_done, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_text(call, preferences);
 	pgcall_start(call);
 }
 
-static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_dashboard(struct pgrow *row, struct dashboard *out)
 {
-	struct dashboard_list list = { .count = 0 };
-	struct pl_err none;
+	out->layout_id = pgrow_text(row);
+	out->version = pgrow_i64(row);
+	out->cards = pgrow_text(row);
+	out->created_us = pgrow_time(row);
+	out->updated_us = pgrow_time(row);
+}
 
-	if (err == NULL && call->stmt == &stmts[S_DASHBOARD_GET] && PQntuples(res) == 0)
-		err = repo_not_found(&none);
-	if (err == NULL) {
-		struct dashboard *rows;
+REPLY(on_list, struct dashboard_list)
+{
+	struct pgrow row;
 
-		list.count = PQntuples(res);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			rows[i].layout_id = pgrow_text(&row);
-			rows[i].version = pgrow_i64(&row);
-			rows[i].cards = pgrow_text(&row);
-			rows[i].created_us = pgrow_time(&row);
-			rows[i].updated_us = pgrow_time(&row);
-		}
-		list.rows = rows;
-	}
-	if (call->done != NULL)
-		DONE(repo_dashboard_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	if (call->stmt == &stmts[S_DASHBOARD_GET] && !repo_first(call, res, &row, bad))
+		return false;
+	READ_ROWS(call, res, out, struct dashboard, read_dashboard);
+	return true;
 }
 
 void repo_dashboard_list(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id,
     repo_dashboard_list_fn *done, void *arg)
 {
 	bool one = layout_id.ptr != NULL;
-	struct pgcall *call = pgcall_new(db, task, one ? S_DASHBOARD_GET : S_DASHBOARD_LIST, on_list,
-	    (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, one ? S_DASHBOARD_GET : S_DASHBOARD_LIST, on_list, done, arg);
 
 	pgcall_i64(call, user_id);
 	if (one)
@@ -100,29 +85,23 @@ static void read_refusal(struct pl_str status, int64_t have, struct pl_err *err)
 		    (long long)have);
 }
 
-static void on_saved(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_saved, int64_t)
 {
-	int64_t version = 0;
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pl_str status = pgrow_text(&row);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-		struct pl_str status = pgrow_text(&row);
-
-		version = pgrow_i64(&row);
-		if (!pl_str_is(status, "ok")) {
-			read_refusal(status, version, &bad);
-			err = &bad;
-		}
+	*out = pgrow_i64(&row);
+	if (!pl_str_is(status, "ok")) {
+		read_refusal(status, *out, bad);
+		return false;
 	}
-	if (call->done != NULL)
-		DONE(db_count_fn, call)(call->arg, err == NULL ? &version : NULL, err);
+	return true;
 }
 
 void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id, int64_t match,
     int64_t version, struct pl_str cards, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_DASHBOARD_SAVE, on_saved, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_DASHBOARD_SAVE, on_saved, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_text(call, layout_id);
@@ -133,28 +112,22 @@ void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, s
 	pgcall_start(call);
 }
 
-static void on_deleted(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_deleted, bool)
 {
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pl_str status = pgrow_text(&row);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-		struct pl_str status = pgrow_text(&row);
-
-		if (pl_str_is(status, "stale")) {
-			pl_err_set(&bad, PL_E_STALE, NULL);
-			err = &bad;
-		} else if (!repo_status_err(status, &bad)) {
-			err = &bad;
-		}
-	}
-	repo_on_done(call, res, err);
+	*out = true;
+	if (!pl_str_is(status, "stale"))
+		return repo_status_err(status, bad);
+	pl_err_set(bad, PL_E_STALE, NULL);
+	return false;
 }
 
 void repo_dashboard_delete(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id, int64_t match,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_DASHBOARD_DELETE, on_deleted, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_DASHBOARD_DELETE, on_deleted, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_text(call, layout_id);

@@ -18,27 +18,20 @@ static void read_feedback(struct pgrow *row, struct feedback *f)
 	f->updated_us = pgrow_time(row);
 }
 
-static void on_given(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_given, struct feedback)
 {
-	struct feedback feedback = { .id = 0 };
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		if (repo_status_err(pgrow_text(&row), &bad))
-			read_feedback(&row, &feedback);
-		else
-			err = &bad;
-	}
-	if (call->done != NULL)
-		DONE(repo_feedback_fn, call)(call->arg, err == NULL ? &feedback : NULL, err);
+	if (!repo_status_err(pgrow_text(&row), bad))
+		return false;
+	read_feedback(&row, out);
+	return true;
 }
 
 void repo_feedback_give(struct db *db, struct pl_task *task, int64_t user_id, int access, const struct feedback *in,
     repo_feedback_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FEEDBACK_GIVE, on_given, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_FEEDBACK_GIVE, on_given, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_cstr(call, access_words[access]);
@@ -49,30 +42,16 @@ void repo_feedback_give(struct db *db, struct pl_task *task, int64_t user_id, in
 	pgcall_start(call);
 }
 
-static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_list, struct feedback_list)
 {
-	struct feedback_list list = { .count = 0 };
-
-	if (err == NULL) {
-		struct feedback *rows;
-
-		list.count = repo_rows(call, res, &list.more);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			read_feedback(&row, &rows[i]);
-		}
-		list.rows = rows;
-	}
-	if (call->done != NULL)
-		DONE(repo_feedback_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	READ_PAGE(call, res, out, struct feedback, read_feedback);
+	return true;
 }
 
 void repo_feedback_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
     repo_feedback_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FEEDBACK_LIST, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_FEEDBACK_LIST, on_list, done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, user_id);
@@ -84,7 +63,7 @@ void repo_feedback_list(struct db *db, struct pl_task *task, int64_t user_id, in
 void repo_feedback_withdraw(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, db_done_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FEEDBACK_WITHDRAW, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_FEEDBACK_WITHDRAW, repo_on_status, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_i64(call, id);

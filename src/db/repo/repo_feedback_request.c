@@ -42,7 +42,7 @@ static void add_id(struct pgcall *call, struct pl_str id)
 void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t user_id,
     const struct feedback_request *in, int64_t timeout_us, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FBR_CREATE, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_FBR_CREATE, repo_on_status, done, arg);
 
 	add_id(call, in->id);
 	pgcall_i64(call, user_id);
@@ -58,59 +58,38 @@ void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t u
 	pgcall_start(call);
 }
 
-static void on_request(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_request, struct feedback_request)
 {
-	struct feedback_request request = { .number = 0 };
-	struct pl_err bad;
+	struct pgrow row;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		read_request(&row, &request);
-		request.asker_id = pgrow_i64(&row);
-		request.asked_id = pgrow_i64(&row);
-	}
-	if (call->done != NULL)
-		DONE(repo_feedback_request_fn, call)(call->arg, err == NULL ? &request : NULL, err);
+	if (!repo_first(call, res, &row, bad))
+		return false;
+	read_request(&row, out);
+	out->asker_id = pgrow_i64(&row);
+	out->asked_id = pgrow_i64(&row);
+	return true;
 }
 
 void repo_feedback_request_get(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     repo_feedback_request_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FBR_GET, on_request, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_FBR_GET, on_request, done, arg);
 
 	add_id(call, id);
 	pgcall_i64(call, user_id);
 	pgcall_start(call);
 }
 
-static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_list, struct feedback_request_list)
 {
-	struct feedback_request_list list = { .count = 0 };
-
-	if (err == NULL) {
-		struct feedback_request *rows;
-
-		list.count = repo_rows(call, res, &list.more);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			read_request(&row, &rows[i]);
-		}
-		list.rows = rows;
-	}
-	if (call->done != NULL)
-		DONE(repo_feedback_request_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	READ_PAGE(call, res, out, struct feedback_request, read_request);
+	return true;
 }
 
 void repo_feedback_request_list(struct db *db, struct pl_task *task, int64_t user_id, bool asked, struct pl_str status,
     int64_t before, int limit, repo_feedback_request_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, asked ? S_FBR_LIST_ASKED : S_FBR_LIST, on_list,
-	    (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, asked ? S_FBR_LIST_ASKED : S_FBR_LIST, on_list, done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, user_id);
@@ -123,7 +102,7 @@ void repo_feedback_request_list(struct db *db, struct pl_task *task, int64_t use
 void repo_feedback_request_answer(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool decline,
     struct pl_str answer, struct pl_str comment, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FBR_ANSWER, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_FBR_ANSWER, repo_on_status, done, arg);
 
 	add_id(call, id);
 	pgcall_i64(call, user_id);
@@ -136,45 +115,35 @@ void repo_feedback_request_answer(struct db *db, struct pl_task *task, struct pl
 void repo_feedback_request_cancel(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FBR_CANCEL, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_FBR_CANCEL, repo_on_status, done, arg);
 
 	add_id(call, id);
 	pgcall_i64(call, user_id);
 	pgcall_start(call);
 }
 
-static void on_due(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_due(struct pgrow *row, struct feedback_request *out)
 {
-	struct feedback_request_list list = { .count = 0 };
+	out->id = pgrow_text(row);
+	out->asker_id = pgrow_i64(row);
+	out->asked_id = pgrow_i64(row);
+	out->asker = pgrow_text(row);
+	out->question = pgrow_text(row);
+	out->status = pgrow_text(row);
+	out->outcome = pgrow_text(row);
+	out->due_us = pgrow_time(row);
+}
 
-	if (err == NULL) {
-		struct feedback_request *rows;
-
-		list.count = PQntuples(res);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-			struct feedback_request *r = &rows[i];
-
-			r->id = pgrow_text(&row);
-			r->asker_id = pgrow_i64(&row);
-			r->asked_id = pgrow_i64(&row);
-			r->asker = pgrow_text(&row);
-			r->question = pgrow_text(&row);
-			r->status = pgrow_text(&row);
-			r->outcome = pgrow_text(&row);
-			r->due_us = pgrow_time(&row);
-		}
-		list.rows = rows;
-	}
-	if (call->done != NULL)
-		DONE(repo_feedback_request_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+REPLY(on_due, struct feedback_request_list)
+{
+	READ_ROWS(call, res, out, struct feedback_request, read_due);
+	return true;
 }
 
 void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, repo_feedback_request_list_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_FBR_DUE, on_due, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_FBR_DUE, on_due, done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);

@@ -37,27 +37,21 @@ static void add_id(struct pgcall *call, struct pl_str id)
 	pgcall_text(call, id);
 }
 
-static void on_begun(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_begun, struct generation_begun)
 {
-	struct generation_begun begun = { .busy = false };
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pl_str status = pgrow_text(&row);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-		struct pl_str status = pgrow_text(&row);
-
-		begun.busy = pl_str_is(status, "busy");
-		if (!begun.busy && !repo_status_err(status, &bad))
-			err = &bad;
-	}
-	if (call->done != NULL)
-		DONE(repo_generation_begin_fn, call)(call->arg, err == NULL ? &begun : NULL, err);
+	out->busy = pl_str_is(status, "busy");
+	if (!out->busy && !repo_status_err(status, bad))
+		return false;
+	return true;
 }
 
 void repo_generation_begin(struct db *db, struct pl_task *task, const struct generation_new *in,
     repo_generation_begin_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_GEN_BEGIN, on_begun, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_GEN_BEGIN, on_begun, done, arg);
 
 	add_id(call, in->id);
 	pgcall_i64(call, in->room_id);
@@ -73,32 +67,26 @@ void repo_generation_begin(struct db *db, struct pl_task *task, const struct gen
 	pgcall_start(call);
 }
 
-static void on_ended(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_ended, struct generation_ended)
 {
-	struct generation_ended ended = { .ended = false };
-	struct pl_err bad;
+	struct pgrow row;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		ended.ended = pl_str_is(pgrow_text(&row), "ok");
-		ended.room_id = pgrow_i64(&row);
-		ended.role_id = pgrow_i64(&row);
-		ended.follow_up_seq = pgrow_i64(&row);
-		ended.follow_up_asker = pgrow_i64(&row);
-		ended.state = pgrow_word(&row, state_words, GEN_INTERRUPTED);
-		ended.answer_seq = pgrow_i64(&row);
-	}
-	if (call->done != NULL)
-		DONE(repo_generation_end_fn, call)(call->arg, err == NULL ? &ended : NULL, err);
+	if (!repo_first(call, res, &row, bad))
+		return false;
+	out->ended = pl_str_is(pgrow_text(&row), "ok");
+	out->room_id = pgrow_i64(&row);
+	out->role_id = pgrow_i64(&row);
+	out->follow_up_seq = pgrow_i64(&row);
+	out->follow_up_asker = pgrow_i64(&row);
+	out->state = pgrow_word(&row, state_words, GEN_INTERRUPTED);
+	out->answer_seq = pgrow_i64(&row);
+	return true;
 }
 
 void repo_generation_end(struct db *db, struct pl_task *task, const struct generation_end *in,
     repo_generation_end_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_GEN_END, on_ended, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_GEN_END, on_ended, done, arg);
 
 	PL_BUG(in->state < GEN_DONE || in->state > GEN_INTERRUPTED);
 	add_id(call, in->id);
@@ -116,34 +104,28 @@ void repo_generation_end(struct db *db, struct pl_task *task, const struct gener
 }
 
 /* One generation; S_GEN_STOPPABLE adds whether the caller may stop it. */
-static void on_generation(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_generation, struct generation)
 {
-	struct generation gen = { .room_id = 0 };
-	struct pl_err bad;
+	struct pgrow row;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		read_generation(&row, &gen);
-		if (call->stmt == &stmts[S_GEN_GET]) {
-			gen.citations = pgrow_text(&row);
-			gen.knowledge = pgrow_text(&row);
-		}
-		if (call->stmt == &stmts[S_GEN_STOPPABLE] && !pgrow_bool(&row)) {
-			pl_err_set(&bad, PL_E_FORBIDDEN, NULL);
-			err = &bad;
-		}
+	if (!repo_first(call, res, &row, bad))
+		return false;
+	read_generation(&row, out);
+	if (call->stmt == &stmts[S_GEN_GET]) {
+		out->citations = pgrow_text(&row);
+		out->knowledge = pgrow_text(&row);
 	}
-	if (call->done != NULL)
-		DONE(repo_generation_fn, call)(call->arg, err == NULL ? &gen : NULL, err);
+	if (call->stmt == &stmts[S_GEN_STOPPABLE] && !pgrow_bool(&row)) {
+		pl_err_set(bad, PL_E_FORBIDDEN, NULL);
+		return false;
+	}
+	return true;
 }
 
 void repo_generation_get(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     repo_generation_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_GEN_GET, on_generation, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_GEN_GET, on_generation, done, arg);
 
 	add_id(call, id);
 	pgcall_i64(call, user_id);
@@ -153,7 +135,7 @@ void repo_generation_get(struct db *db, struct pl_task *task, struct pl_str id, 
 void repo_generation_stoppable(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool admin,
     repo_generation_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_GEN_STOPPABLE, on_generation, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_GEN_STOPPABLE, on_generation, done, arg);
 
 	add_id(call, id);
 	pgcall_i64(call, user_id);
@@ -161,29 +143,15 @@ void repo_generation_stoppable(struct db *db, struct pl_task *task, struct pl_st
 	pgcall_start(call);
 }
 
-static void on_interrupted(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_interrupted, struct generation_list)
 {
-	struct generation_list list = { .count = 0 };
-
-	if (err == NULL) {
-		struct generation *rows;
-
-		list.count = PQntuples(res);
-		rows = pl_alloc(call->task->pool, (size_t)list.count * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			read_generation(&row, &rows[i]);
-		}
-		list.rows = rows;
-	}
-	if (call->done != NULL)
-		DONE(repo_generation_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	READ_ROWS(call, res, out, struct generation, read_generation);
+	return true;
 }
 
 void repo_generation_interrupt(struct db *db, struct pl_task *task, repo_generation_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_GEN_INTERRUPT, on_interrupted, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_GEN_INTERRUPT, on_interrupted, done, arg);
 
 	pgcall_cstr(call, db->host);
 	pgcall_i64(call, db->boot);

@@ -13,39 +13,33 @@ static void add_key(struct pgcall *call, const struct pl_once *once)
 	pgcall_text(call, once->key);
 }
 
-static void on_begun(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_begun, struct idem_begun)
 {
-	struct idem_begun begun = { .fresh = false };
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pl_str status = pgrow_text(&row);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-		struct pl_str status = pgrow_text(&row);
-
-		begun.fresh = pl_str_is(status, "fresh");
-		if (pl_str_is(status, "conflict")) {
-			pl_err_set(&bad, PL_E_CONFLICT, "This Idempotency-Key was used with another body.");
-			err = &bad;
-		} else if (!begun.fresh && !pl_str_is(status, "replay") && !pl_str_is(status, "made") &&
-		    !repo_status_err(status, &bad)) {
-			err = &bad;
-		}
-		begun.status = pgrow_i32(&row);
-		begun.body = pgrow_text(&row);
-		begun.location = pgrow_text(&row);
-		begun.claim = pgrow_i64(&row);
-		begun.born_us = pgrow_i64(&row);
-		begun.made = pgrow_text(&row);
-		begun.made_new = pgrow_bool(&row);
+	out->fresh = pl_str_is(status, "fresh");
+	if (pl_str_is(status, "conflict")) {
+		pl_err_set(bad, PL_E_CONFLICT, "This Idempotency-Key was used with another body.");
+		return false;
+	} else if (!out->fresh && !pl_str_is(status, "replay") && !pl_str_is(status, "made") &&
+	    !repo_status_err(status, bad)) {
+		return false;
 	}
-	if (call->done != NULL)
-		DONE(repo_idem_fn, call)(call->arg, err == NULL ? &begun : NULL, err);
+	out->status = pgrow_i32(&row);
+	out->body = pgrow_text(&row);
+	out->location = pgrow_text(&row);
+	out->claim = pgrow_i64(&row);
+	out->born_us = pgrow_i64(&row);
+	out->made = pgrow_text(&row);
+	out->made_new = pgrow_bool(&row);
+	return true;
 }
 
 void repo_idem_begin(struct db *db, struct pl_task *task, const struct pl_once *once,
     const unsigned char body_sha256[32], repo_idem_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_IDEM_BEGIN, on_begun, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_IDEM_BEGIN, on_begun, done, arg);
 
 	add_key(call, once);
 	pgcall_bytes(call, body_sha256, 32);
@@ -55,7 +49,7 @@ void repo_idem_begin(struct db *db, struct pl_task *task, const struct pl_once *
 void repo_idem_finish(struct db *db, struct pl_task *task, const struct pl_once *once, int status, struct pl_str body,
     struct pl_str location, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_IDEM_FINISH, repo_on_done, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_IDEM_FINISH, repo_on_done, done, arg);
 
 	add_key(call, once);
 	pgcall_i64(call, once->claim);
@@ -67,7 +61,7 @@ void repo_idem_finish(struct db *db, struct pl_task *task, const struct pl_once 
 
 void repo_idem_forget(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_IDEM_FORGET, repo_on_done, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_IDEM_FORGET, repo_on_done, done, arg);
 
 	add_key(call, once);
 	pgcall_i64(call, once->claim);
@@ -76,7 +70,7 @@ void repo_idem_forget(struct db *db, struct pl_task *task, const struct pl_once 
 
 void repo_idem_release(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_IDEM_RELEASE, repo_on_done, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_IDEM_RELEASE, repo_on_done, done, arg);
 
 	add_key(call, once);
 	pgcall_i64(call, once->claim);

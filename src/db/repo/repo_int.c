@@ -47,12 +47,43 @@ const struct pl_err *repo_not_found(struct pl_err *err)
 	return err;
 }
 
+bool repo_first(struct pgcall *call, const PGresult *res, struct pgrow *row_r, struct pl_err *bad)
+{
+	*row_r = pgrow_at(res, 0, call->task->pool);
+	if (PQntuples(res) > 0)
+		return true;
+	pl_err_set(bad, PL_E_NOT_FOUND, NULL);
+	return false;
+}
+
+/* The last column of the first row; false: there is no row. */
+static bool last_column(const PGresult *res, struct pgrow *row_r)
+{
+	*row_r = pgrow_at(res, 0, NULL);
+	row_r->col = PQnfields(res) - 1;
+	return PQntuples(res) > 0;
+}
+
+int64_t repo_total_i64(const PGresult *res)
+{
+	struct pgrow row;
+
+	return last_column(res, &row) ? pgrow_i64(&row) : 0;
+}
+
+double repo_total_f64(const PGresult *res)
+{
+	struct pgrow row;
+
+	return last_column(res, &row) ? pgrow_f64_or(&row, 0) : 0;
+}
+
 void repo_on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err)
 {
 	bool good = true;
 
 	if (call->done != NULL)
-		DONE(db_done_fn, call)(call->arg, err == NULL ? &good : NULL, err);
+		((db_done_fn *)call->done)(call->arg, err == NULL ? &good : NULL, err);
 }
 
 void repo_on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err)
@@ -65,7 +96,20 @@ void repo_on_count(struct pgcall *call, const PGresult *res, const struct pl_err
 		count = pgrow_i64(&row);
 	}
 	if (call->done != NULL)
-		DONE(db_count_fn, call)(call->arg, err == NULL ? &count : NULL, err);
+		((db_count_fn *)call->done)(call->arg, err == NULL ? &count : NULL, err);
+}
+
+void repo_on_bool(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+{
+	bool value = false;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, call->pool);
+
+		value = pgrow_bool(&row);
+	}
+	if (call->done != NULL)
+		((db_done_fn *)call->done)(call->arg, err == NULL ? &value : NULL, err);
 }
 
 void repo_on_status(struct pgcall *call, const PGresult *res, const struct pl_err *err)

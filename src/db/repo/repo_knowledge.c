@@ -19,28 +19,23 @@ static void read_document(struct pgrow *row, struct knowledge *d)
 	d->updated_us = pgrow_time(row);
 }
 
-static void on_put(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_put, struct knowledge)
 {
-	struct knowledge d = { .id = 0 };
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		if (repo_status_err(pgrow_text(&row), &bad)) {
-			(void)pgrow_bool(&row);
-			read_document(&row, &d);
-		} else {
-			err = &bad;
-		}
+	if (repo_status_err(pgrow_text(&row), bad)) {
+		(void)pgrow_bool(&row);
+		read_document(&row, out);
+	} else {
+		return false;
 	}
-	DONE(repo_knowledge_fn, call)(call->arg, err == NULL ? &d : NULL, err);
+	return true;
 }
 
 void repo_knowledge_put(struct db *db, struct pl_task *task, int64_t user_id, const struct knowledge *in,
     struct pl_str chunks, repo_knowledge_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_KNOWLEDGE_PUT, on_put, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_PUT, on_put, done, arg);
 
 	pgcall_text(call, PL_STR_NONE);
 	pgcall_text(call, in->title);
@@ -51,54 +46,35 @@ void repo_knowledge_put(struct db *db, struct pl_task *task, int64_t user_id, co
 	pgcall_start(call);
 }
 
-static void on_document(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_document, struct knowledge)
 {
-	struct knowledge d = { .id = 0 };
-	struct pl_err bad;
+	struct pgrow row;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		read_document(&row, &d);
-		d.text = pgrow_text(&row);
-	}
-	DONE(repo_knowledge_fn, call)(call->arg, err == NULL ? &d : NULL, err);
+	if (!repo_first(call, res, &row, bad))
+		return false;
+	read_document(&row, out);
+	out->text = pgrow_text(&row);
+	return true;
 }
 
 void repo_knowledge_get(struct db *db, struct pl_task *task, int64_t id, repo_knowledge_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_KNOWLEDGE_GET, on_document, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_GET, on_document, done, arg);
 
 	pgcall_i64(call, id);
 	pgcall_start(call);
 }
 
-static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_list, struct knowledge_list)
 {
-	struct knowledge_list list = { .count = 0 };
-
-	if (err == NULL) {
-		struct knowledge *rows;
-
-		list.count = repo_rows(call, res, &list.more);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			rows[i].text = PL_STR_NONE;
-			read_document(&row, &rows[i]);
-		}
-		list.rows = rows;
-	}
-	DONE(repo_knowledge_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	READ_PAGE(call, res, out, struct knowledge, read_document);
+	return true;
 }
 
 void repo_knowledge_list(struct db *db, struct pl_task *task, int64_t after, int limit, repo_knowledge_list_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_KNOWLEDGE_LIST, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_LIST, on_list, done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, after);
@@ -108,41 +84,33 @@ void repo_knowledge_list(struct db *db, struct pl_task *task, int64_t after, int
 
 void repo_knowledge_delete(struct db *db, struct pl_task *task, int64_t id, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_KNOWLEDGE_DELETE, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_DELETE, repo_on_status, done, arg);
 
 	pgcall_i64(call, id);
 	pgcall_start(call);
 }
 
-static void on_passages(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_passage(struct pgrow *row, struct passage *out)
 {
-	struct passage_list list = { .count = 0 };
+	out->document_id = pgrow_i64(row);
+	out->title = pgrow_text(row);
+	out->number = pgrow_i64(row);
+	out->first = pgrow_i64(row);
+	out->last = pgrow_i64(row);
+	out->text = pgrow_text(row);
+	out->score = pgrow_f64_or(row, 0);
+}
 
-	if (err == NULL) {
-		struct passage *rows;
-
-		list.count = PQntuples(res);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			rows[i].document_id = pgrow_i64(&row);
-			rows[i].title = pgrow_text(&row);
-			rows[i].number = pgrow_i64(&row);
-			rows[i].first = pgrow_i64(&row);
-			rows[i].last = pgrow_i64(&row);
-			rows[i].text = pgrow_text(&row);
-			rows[i].score = pgrow_f64_or(&row, 0);
-		}
-		list.rows = rows;
-	}
-	DONE(repo_passages_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+REPLY(on_passages, struct passage_list)
+{
+	READ_ROWS(call, res, out, struct passage, read_passage);
+	return true;
 }
 
 void repo_knowledge_search(struct db *db, struct pl_task *task, struct pl_str query, double floor, int limit,
     repo_passages_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_KNOWLEDGE_SEARCH, on_passages, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_SEARCH, on_passages, done, arg);
 
 	pgcall_text(call, query);
 	pgcall_f64_or_null(call, floor, false);
@@ -150,19 +118,7 @@ void repo_knowledge_search(struct db *db, struct pl_task *task, struct pl_str qu
 	pgcall_start(call);
 }
 
-static void on_any(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	bool any = false;
-
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		any = pgrow_bool(&row);
-	}
-	DONE(db_done_fn, call)(call->arg, err == NULL ? &any : NULL, err);
-}
-
 void repo_knowledge_any(struct db *db, struct pl_task *task, db_done_fn *done, void *arg)
 {
-	pgcall_start(pgcall_new(db, task, S_KNOWLEDGE_ANY, on_any, (pgcall_done_fn *)done, arg));
+	pgcall_start(CALL(db, task, S_KNOWLEDGE_ANY, repo_on_bool, done, arg));
 }

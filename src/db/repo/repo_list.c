@@ -6,17 +6,13 @@
 
 #include "db/repo/repo_int.h"
 
-static void on_place(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_place, struct list_place)
 {
-	struct list_place place = { .total = 0 };
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		place.total = pgrow_i64(&row);
-		place.last = pgrow_i64(&row);
-	}
-	DONE(repo_list_place_fn, call)(call->arg, err == NULL ? &place : NULL, err);
+	out->total = pgrow_i64(&row);
+	out->last = pgrow_i64(&row);
+	return true;
 }
 
 void repo_list_place(struct db *db, struct pl_task *task, const struct list_ask *ask, repo_list_place_fn *done,
@@ -24,7 +20,7 @@ void repo_list_place(struct db *db, struct pl_task *task, const struct list_ask 
 {
 	static const char *const words[] = { "roles", "rooms", "members", "feedback", "requests", "knowledge",
 		"logins" };
-	struct pgcall *call = pgcall_new(db, task, S_LIST_PLACE, on_place, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_LIST_PLACE, on_place, done, arg);
 
 	pgcall_cstr(call, words[ask->list]);
 	pgcall_i64(call, ask->user_id);

@@ -10,13 +10,15 @@
 
 #define MESSAGE_COLUMNS 13	/* what repo_read_message() reads */
 
+typedef repo_message_list_fn on_page_done;	/* for CALL(): the result comes in two steps */
+
 /* One page on its way: authors' names that are not known here are asked for behind the rows. */
 struct page { struct message_list list; struct message *messages; };
 
 static void page_done(struct pgcall *call, const struct page *page, const struct pl_err *err)
 {
 	if (call->done != NULL)
-		DONE(repo_message_list_fn, call)(call->arg, err == NULL ? &page->list : NULL, err);
+		((on_page_done *)call->done)(call->arg, err == NULL ? &page->list : NULL, err);
 }
 
 /* Fills in what is known; ids of the others (each once) go to missing[]. */
@@ -122,8 +124,7 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
     int64_t before, int limit, repo_message_list_fn *done, void *arg)
 {
 	bool backwards = before > 0 || after < 0;
-	struct pgcall *call = pgcall_new(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page,
-	    (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page, done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, room_id);
@@ -136,26 +137,20 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
 	pgcall_start(call);
 }
 
-static void on_message(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_message, struct message)
 {
-	struct message message = { .seq = 0 };
-	struct pl_err bad;
+	struct pgrow row;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		repo_read_message(&row, &message);
-	}
-	if (call->done != NULL)
-		DONE(repo_message_fn, call)(call->arg, err == NULL ? &message : NULL, err);
+	if (!repo_first(call, res, &row, bad))
+		return false;
+	repo_read_message(&row, out);
+	return true;
 }
 
 void repo_message_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
     repo_message_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_MESSAGE_GET, on_message, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_MESSAGE_GET, on_message, done, arg);
 
 	pgcall_i64(call, room_id);
 	pgcall_i64(call, seq);
@@ -163,38 +158,33 @@ void repo_message_get(struct db *db, struct pl_task *task, int64_t room_id, int6
 	pgcall_start(call);
 }
 
-static void on_log(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_log, struct room_log)
 {
-	struct room_log list = { .count = 0 };
-	struct pl_err bad;
+	int rows = PQntuples(res);
+	struct room_event *events = pl_alloc(call->task->pool, ((size_t)rows + 1) * sizeof(*events));
+	struct pgrow first;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		int rows = PQntuples(res);
-		struct room_event *events = pl_alloc(call->task->pool, (size_t)rows * sizeof(*events));
+	if (!repo_first(call, res, &first, bad))
+		return false;
+	for (int i = 0; i < rows; i++) {
+		struct pgrow row = pgrow_at(res, i, call->task->pool);
 
-		for (int i = 0; i < rows; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			list.last_seq = pgrow_i64(&row);
-			list.epoch = pgrow_i64(&row);
-			if (pgrow_null(&row))
-				break;
-			repo_read_event(&row, &events[i]);
-			list.count++;
-		}
-		list.rows = events;
-		list.more = list.count > 0 && room_event_seq(&events[list.count - 1]) < list.last_seq;
+		out->last_seq = pgrow_i64(&row);
+		out->epoch = pgrow_i64(&row);
+		if (pgrow_null(&row))
+			break;
+		repo_read_event(&row, &events[i]);
+		out->count++;
 	}
-	if (call->done != NULL)
-		DONE(repo_room_log_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	out->rows = events;
+	out->more = out->count > 0 && room_event_seq(&events[out->count - 1]) < out->last_seq;
+	return true;
 }
 
 void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t after, int limit, int64_t bytes,
     repo_room_log_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_LOG, on_log, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_LOG, on_log, done, arg);
 
 	pgcall_i64(call, room_id);
 	pgcall_i64(call, after);
@@ -217,33 +207,27 @@ void repo_message_append(
 }
 
 /* Status, then the message and the log entry (if one was written) as log rows. */
-static void on_changed(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_changed, struct message_changed)
 {
-	struct message_changed result = { .message = { .seq = 0 } };
-	struct pl_err bad;
-
-	for (int i = 0; err == NULL && i < PQntuples(res); i++) {
+	for (int i = 0; i < PQntuples(res); i++) {
 		struct pgrow row = pgrow_at(res, i, call->task->pool);
 		struct room_event event = { .is_message = false };
 
-		if (!repo_status_err(pgrow_text(&row), &bad)) {
-			err = &bad;
-			break;
-		}
+		if (!repo_status_err(pgrow_text(&row), bad))
+			return false;
 		repo_read_event(&row, &event);
 		if (event.is_message)
-			result.message = event.message;
+			out->message = event.message;
 		else
-			result.change = event.change;
+			out->change = event.change;
 	}
-	if (call->done != NULL)
-		DONE(repo_message_changed_fn, call)(call->arg, err == NULL ? &result : NULL, err);
+	return true;
 }
 
 void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
     struct pl_str content, repo_message_changed_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_MESSAGE_EDIT, on_changed, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_MESSAGE_EDIT, on_changed, done, arg);
 
 	pgcall_i64(call, room_id);
 	pgcall_i64(call, seq);
@@ -255,7 +239,7 @@ void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int
 void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id, bool admin,
     repo_message_changed_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_MESSAGE_DELETE, on_changed, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_MESSAGE_DELETE, on_changed, done, arg);
 
 	pgcall_i64(call, room_id);
 	pgcall_i64(call, seq);

@@ -6,33 +6,24 @@
 
 #include "db/repo/repo_int.h"
 
-static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_sealed_key(struct pgrow *row, struct sealed_key *out)
 {
-	struct sealed_key_list list = { .count = 0 };
+	out->provider = pgrow_text(row);
+	out->sealed = pgrow_text(row);
+	out->created_us = pgrow_time(row);
+	out->updated_us = pgrow_time(row);
+}
 
-	if (err == NULL) {
-		struct sealed_key *keys;
-
-		list.count = PQntuples(res);
-		keys = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*keys));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			keys[i].provider = pgrow_text(&row);
-			keys[i].sealed = pgrow_text(&row);
-			keys[i].created_us = pgrow_time(&row);
-			keys[i].updated_us = pgrow_time(&row);
-		}
-		list.rows = keys;
-	}
-	if (call->done != NULL)
-		DONE(repo_provider_key_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+REPLY(on_list, struct sealed_key_list)
+{
+	READ_ROWS(call, res, out, struct sealed_key, read_sealed_key);
+	return true;
 }
 
 void repo_provider_key_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str provider,
     struct pl_str sealed, repo_provider_key_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_PROVIDER_KEY_PUT, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_PROVIDER_KEY_PUT, on_list, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_text(call, provider);
@@ -43,7 +34,7 @@ void repo_provider_key_put(struct db *db, struct pl_task *task, int64_t user_id,
 void repo_provider_key_list(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str provider,
     repo_provider_key_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_PROVIDER_KEY_LIST, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_PROVIDER_KEY_LIST, on_list, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_text(call, provider);
@@ -53,7 +44,7 @@ void repo_provider_key_list(struct db *db, struct pl_task *task, int64_t user_id
 void repo_provider_key_delete(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str provider,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_PROVIDER_KEY_DELETE, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_PROVIDER_KEY_DELETE, repo_on_status, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_text(call, provider);

@@ -6,33 +6,24 @@
 
 #include "db/repo/repo_int.h"
 
-static void on_rows(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_query_row(struct pgrow *row, struct query_row *out)
 {
-	struct query_rows list = { .count = 0 };
+	for (int k = 0; k < QUERY_KEYS; k++)
+		out->key[k] = pgrow_text(row);
+	out->value = pgrow_f64_or(row, 0);
+}
 
-	if (err == NULL) {
-		struct query_row *rows;
-
-		list.count = repo_rows(call, res, &list.more);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			for (int k = 0; k < QUERY_KEYS; k++)
-				rows[i].key[k] = pgrow_text(&row);
-			rows[i].value = pgrow_f64_or(&row, 0);
-			list.total = pgrow_f64_or(&row, 0);
-		}
-		list.rows = rows;
-	}
-	if (call->done != NULL)
-		DONE(repo_query_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+REPLY(on_rows, struct query_rows)
+{
+	READ_PAGE(call, res, out, struct query_row, read_query_row);
+	out->total = repo_total_f64(res);
+	return true;
 }
 
 void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask *ask, int limit, repo_query_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_QUERY_RUN, on_rows, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_QUERY_RUN, on_rows, done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_cstr(call, ask->metric);
@@ -53,7 +44,7 @@ void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask 
 void repo_query_note(struct db *db, struct pl_task *task, int64_t user_id, const struct query_past *past,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_QUERY_NOTE, repo_on_done, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_QUERY_NOTE, repo_on_done, done, arg);
 
 	pgcall_text(call, past->id);
 	pgcall_i64(call, user_id);
@@ -64,65 +55,47 @@ void repo_query_note(struct db *db, struct pl_task *task, int64_t user_id, const
 	pgcall_start(call);
 }
 
-static void on_history(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_query_past(struct pgrow *row, struct query_past *out)
 {
-	struct query_past_list list = { .count = 0 };
+	out->id = pgrow_text(row);
+	out->query = pgrow_text(row);
+	out->intent = pgrow_text(row);
+	out->rows = pgrow_i32(row);
+	out->created_us = pgrow_time(row);
+	out->expires_us = pgrow_time(row);
+}
 
-	if (err == NULL) {
-		struct query_past *rows;
-
-		list.count = PQntuples(res);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			rows[i].id = pgrow_text(&row);
-			rows[i].query = pgrow_text(&row);
-			rows[i].intent = pgrow_text(&row);
-			rows[i].rows = pgrow_i32(&row);
-			rows[i].created_us = pgrow_time(&row);
-			rows[i].expires_us = pgrow_time(&row);
-		}
-		list.rows = rows;
-	}
-	if (call->done != NULL)
-		DONE(repo_query_past_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+REPLY(on_history, struct query_past_list)
+{
+	READ_ROWS(call, res, out, struct query_past, read_query_past);
+	return true;
 }
 
 void repo_query_history(struct db *db, struct pl_task *task, int64_t user_id, int limit, repo_query_past_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_QUERY_HISTORY, on_history, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_QUERY_HISTORY, on_history, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_i32(call, limit);
 	pgcall_start(call);
 }
 
-static void on_suggestions(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_query_suggestion(struct pgrow *row, struct query_suggestion *out)
 {
-	struct query_suggestion_list list = { .count = 0 };
+	out->text = pgrow_text(row);
+	out->reason = pgrow_text(row);
+}
 
-	if (err == NULL) {
-		struct query_suggestion *rows;
-
-		list.count = PQntuples(res);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			rows[i].text = pgrow_text(&row);
-			rows[i].reason = pgrow_text(&row);
-		}
-		list.rows = rows;
-	}
-	if (call->done != NULL)
-		DONE(repo_suggestion_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+REPLY(on_suggestions, struct query_suggestion_list)
+{
+	READ_ROWS(call, res, out, struct query_suggestion, read_query_suggestion);
+	return true;
 }
 
 void repo_query_suggest(struct db *db, struct pl_task *task, int64_t user_id, repo_suggestion_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_QUERY_SUGGEST, on_suggestions, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_QUERY_SUGGEST, on_suggestions, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_start(call);

@@ -21,29 +21,22 @@ static void read_role(struct pgrow *row, struct role *role)
 }
 
 /* A role, behind a status when a function made it. */
-static void on_role(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_role, struct role)
 {
-	struct role role = { .id = 0 };
-	struct pl_err bad;
+	struct pgrow row;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		if (call->stmt == &stmts[S_ROLE_GET] || repo_status_err(pgrow_text(&row), &bad))
-			read_role(&row, &role);
-		else
-			err = &bad;
-	}
-	if (call->done != NULL)
-		DONE(repo_role_fn, call)(call->arg, err == NULL ? &role : NULL, err);
+	if (!repo_first(call, res, &row, bad))
+		return false;
+	if (call->stmt != &stmts[S_ROLE_GET] && !repo_status_err(pgrow_text(&row), bad))
+		return false;
+	read_role(&row, out);
+	return true;
 }
 
 void repo_role_create(struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner,
     repo_role_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROLE_CREATE, on_role, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROLE_CREATE, on_role, done, arg);
 
 	pgcall_i64_or_null(call, in->owner_id, 0);
 	pgcall_text(call, in->name);
@@ -59,7 +52,7 @@ void repo_role_create(struct db *db, struct pl_task *task, const struct role *in
 void repo_role_patch(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
     const struct role_patch *patch, repo_role_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROLE_PATCH, on_role, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROLE_PATCH, on_role, done, arg);
 
 	pgcall_i64(call, role_id);
 	pgcall_i64(call, user_id);
@@ -78,7 +71,7 @@ void repo_role_patch(struct db *db, struct pl_task *task, int64_t role_id, int64
 void repo_role_delete(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROLE_DELETE, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROLE_DELETE, repo_on_status, done, arg);
 
 	pgcall_i64(call, role_id);
 	pgcall_i64(call, user_id);
@@ -88,36 +81,22 @@ void repo_role_delete(struct db *db, struct pl_task *task, int64_t role_id, int6
 
 void repo_role_get(struct db *db, struct pl_task *task, int64_t role_id, repo_role_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROLE_GET, on_role, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROLE_GET, on_role, done, arg);
 
 	pgcall_i64(call, role_id);
 	pgcall_start(call);
 }
 
-static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_list, struct role_list)
 {
-	struct role_list list = { .count = 0 };
-
-	if (err == NULL) {
-		struct role *roles;
-
-		list.count = repo_rows(call, res, &list.more);
-		roles = pl_alloc(call->task->pool, (size_t)list.count * sizeof(*roles));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			read_role(&row, &roles[i]);
-		}
-		list.rows = roles;
-	}
-	if (call->done != NULL)
-		DONE(repo_role_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	READ_PAGE(call, res, out, struct role, read_role);
+	return true;
 }
 
 void repo_role_list(struct db *db, struct pl_task *task, int64_t owner_id, int64_t after, int limit,
     repo_role_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROLE_LIST, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROLE_LIST, on_list, done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, owner_id);
@@ -128,7 +107,7 @@ void repo_role_list(struct db *db, struct pl_task *task, int64_t owner_id, int64
 
 void repo_role_of_room(struct db *db, struct pl_task *task, int64_t room_id, repo_role_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROLE_OF_ROOM, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROLE_OF_ROOM, on_list, done, arg);
 
 	repo_keep_limit(call, 10000);
 	pgcall_i64(call, room_id);

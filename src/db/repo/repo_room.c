@@ -45,30 +45,24 @@ static void read_result(struct pgrow *row, struct room_result *result)
 	change->created_us = pgrow_time(row);
 }
 
-static void on_result(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_result, struct room_result)
 {
-	struct room_result result = { .room = { .id = 0 } };
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		if (repo_status_err(pgrow_text(&row), &bad))
-			read_result(&row, &result);
-		else
-			err = &bad;
-		if (err != NULL && bad.code == PL_E_CONFLICT && bad.detail[0] == '\0')
-			pl_err_set(&bad, PL_E_CONFLICT,
-			    "A room keeps an owner: its last one can neither leave nor be removed.");
+	if (repo_status_err(pgrow_text(&row), bad)) {
+		read_result(&row, out);
+		return true;
 	}
-	if (call->done != NULL)
-		DONE(repo_room_result_fn, call)(call->arg, err == NULL ? &result : NULL, err);
+	if (bad->code == PL_E_CONFLICT && bad->detail[0] == '\0')
+		pl_err_set(bad, PL_E_CONFLICT,
+		    "A room keeps an owner: its last one can neither leave nor be removed.");
+	return false;
 }
 
 static struct pgcall *change_new(
     struct db *db, struct pl_task *task, enum stmt_id stmt, repo_room_result_fn *done, void *arg)
 {
-	return pgcall_new(db, task, stmt, on_result, (pgcall_done_fn *)done, arg);
+	return CALL(db, task, stmt, on_result, done, arg);
 }
 
 void repo_room_create(struct db *db, struct pl_task *task, int64_t user_id, const struct room_new *in,
@@ -104,7 +98,7 @@ void repo_room_patch(struct db *db, struct pl_task *task, int64_t room_id, int64
 void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROOM_DELETE, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROOM_DELETE, repo_on_status, done, arg);
 
 	pgcall_i64(call, room_id);
 	pgcall_i64(call, user_id);

@@ -5,26 +5,20 @@
 #include "db/repo/repo_int.h"
 #include "db/repo/repo_room_int.h"
 
-static void on_room(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_room, struct room)
 {
-	struct room room = { .id = 0 };
-	struct pl_err bad;
+	struct pgrow row;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		repo_read_room(&row, &room);
-	}
-	if (call->done != NULL)
-		DONE(repo_room_fn, call)(call->arg, err == NULL ? &room : NULL, err);
+	if (!repo_first(call, res, &row, bad))
+		return false;
+	repo_read_room(&row, out);
+	return true;
 }
 
 void repo_room_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     repo_room_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROOM_GET, on_room, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROOM_GET, on_room, done, arg);
 
 	pgcall_i64(call, room_id);
 	pgcall_i64(call, user_id);
@@ -32,31 +26,17 @@ void repo_room_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t
 	pgcall_start(call);
 }
 
-static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_list, struct room_list)
 {
-	struct room_list list = { .count = 0 };
-
-	if (err == NULL) {
-		struct room *rooms;
-
-		list.count = repo_rows(call, res, &list.more);
-		rooms = pl_alloc(call->task->pool, (size_t)list.count * sizeof(*rooms));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			repo_read_room(&row, &rooms[i]);
-			list.total = pgrow_i64(&row);
-		}
-		list.rows = rooms;
-	}
-	if (call->done != NULL)
-		DONE(repo_room_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	READ_PAGE(call, res, out, struct room, repo_read_room);
+	out->total = repo_total_i64(res);
+	return true;
 }
 
 void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
     repo_room_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROOM_LIST, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROOM_LIST, on_list, done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, user_id);
@@ -66,39 +46,34 @@ void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_
 }
 
 /* No row: no such room, or hidden. A row of NULLs: a room without (more) members. */
-static void on_members(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_members, struct member_list)
 {
-	struct member_list list = { .count = 0 };
-	struct pl_err bad;
+	int rows = repo_rows(call, res, &out->more);
+	struct pgrow first;
+	struct member *members = pl_alloc(call->task->pool, ((size_t)rows + 1) * sizeof(*members));
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		int rows = repo_rows(call, res, &list.more);
-		struct member *members = pl_alloc(call->task->pool, (size_t)rows * sizeof(*members));
+	if (!repo_first(call, res, &first, bad))
+		return false;
+	for (int i = 0; i < rows; i++) {
+		struct pgrow row = pgrow_at(res, i, call->task->pool);
+		struct member *member = &members[out->count];
 
-		for (int i = 0; i < rows; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-			struct member *member = &members[list.count];
-
-			if (pgrow_null(&row))
-				continue;
-			member->user_id = pgrow_i64(&row);
-			member->username = pgrow_text(&row);
-			member->level = pgrow_word(&row, level_words, LEVEL_NONE);
-			member->joined_us = pgrow_time(&row);
-			list.count++;
-		}
-		list.rows = members;
+		if (pgrow_null(&row))
+			continue;
+		member->user_id = pgrow_i64(&row);
+		member->username = pgrow_text(&row);
+		member->level = pgrow_word(&row, level_words, LEVEL_NONE);
+		member->joined_us = pgrow_time(&row);
+		out->count++;
 	}
-	if (call->done != NULL)
-		DONE(repo_member_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	out->rows = members;
+	return true;
 }
 
 void repo_member_list(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t after,
     int limit, repo_member_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_MEMBER_LIST, on_members, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_MEMBER_LIST, on_members, done, arg);
 
 	repo_keep_limit(call, limit);
 	pgcall_i64(call, room_id);
@@ -109,31 +84,26 @@ void repo_member_list(struct db *db, struct pl_task *task, int64_t room_id, int6
 	pgcall_start(call);
 }
 
-static void on_head(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_head, struct room_head)
 {
-	struct room_head head = { .can_read = false };
+	out->room_id = *(int64_t *)call->extra;
+	if (PQntuples(res) > 0) {
+		struct pgrow row = pgrow_at(res, 0, call->task->pool);
 
-	if (err == NULL) {
-		head.room_id = *(int64_t *)call->extra;
-		if (PQntuples(res) > 0) {
-			struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-			head.room_id = pgrow_i64(&row);
-			head.last_seq = pgrow_i64(&row);
-			head.epoch = pgrow_i64(&row);
-			head.can_read = pgrow_bool(&row);
-			head.is_member = pgrow_bool(&row);
-			head.archived = pgrow_bool(&row);
-		}
+		out->room_id = pgrow_i64(&row);
+		out->last_seq = pgrow_i64(&row);
+		out->epoch = pgrow_i64(&row);
+		out->can_read = pgrow_bool(&row);
+		out->is_member = pgrow_bool(&row);
+		out->archived = pgrow_bool(&row);
 	}
-	if (call->done != NULL)
-		DONE(repo_room_head_fn, call)(call->arg, err == NULL ? &head : NULL, err);
+	return true;
 }
 
 void repo_room_head(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     repo_room_head_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROOM_HEAD, on_head, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROOM_HEAD, on_head, done, arg);
 	int64_t *kept = pl_alloc(call->pool, sizeof(*kept));
 
 	*kept = room_id;
@@ -143,33 +113,24 @@ void repo_room_head(struct db *db, struct pl_task *task, int64_t room_id, int64_
 	pgcall_start(call);
 }
 
-static void on_heads(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_room_head(struct pgrow *row, struct room_head *out)
 {
-	struct room_head_list list = { .count = 0 };
+	out->room_id = pgrow_i64(row);
+	out->last_seq = pgrow_i64(row);
+	out->epoch = pgrow_i64(row);
+	out->can_read = true;
+}
 
-	if (err == NULL) {
-		struct room_head *heads;
-
-		list.count = PQntuples(res);
-		heads = pl_alloc(call->task->pool, (size_t)list.count * sizeof(*heads));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			heads[i].room_id = pgrow_i64(&row);
-			heads[i].last_seq = pgrow_i64(&row);
-			heads[i].epoch = pgrow_i64(&row);
-			heads[i].can_read = true;
-		}
-		list.rows = heads;
-	}
-	if (call->done != NULL)
-		DONE(repo_room_head_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+REPLY(on_heads, struct room_head_list)
+{
+	READ_ROWS(call, res, out, struct room_head, read_room_head);
+	return true;
 }
 
 void repo_room_heads(struct db *db, struct pl_task *task, const int64_t *room_ids, int count,
     repo_room_head_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_ROOM_HEADS, on_heads, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_ROOM_HEADS, on_heads, done, arg);
 
 	pgcall_i64s(call, room_ids, count, false);
 	pgcall_start(call);

@@ -61,30 +61,25 @@ static void add_id(struct pgcall *call, struct pl_str id)
 	pgcall_text(call, id);
 }
 
-static void on_created(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_created, struct session)
 {
-	struct session s = { .user_id = 0 };
-	struct pl_err bad = { 0 };
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pl_str status = pgrow_text(&row);
+	int64_t retry_s = pgrow_i64(&row);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-		struct pl_str status = pgrow_text(&row);
-		int64_t retry_s = pgrow_i64(&row);
-
-		if (repo_status_err(status, &bad)) {
-			read_session(&row, &s);
-		} else {
-			bad.retry_after_s = (int)retry_s;
-			err = &bad;
-		}
+	if (repo_status_err(status, bad)) {
+		read_session(&row, out);
+	} else {
+		bad->retry_after_s = (int)retry_s;
+		return false;
 	}
-	DONE(repo_session_fn, call)(call->arg, err == NULL ? &s : NULL, err);
+	return true;
 }
 
 void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_CREATE, on_created, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_CREATE, on_created, done, arg);
 
 	add_id(call, in->id);
 	pgcall_i64(call, in->user_id);
@@ -97,25 +92,20 @@ void repo_session_create(struct db *db, struct pl_task *task, const struct sessi
 	pgcall_start(call);
 }
 
-static void on_session(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_session, struct session)
 {
-	struct session s = { .user_id = 0 };
-	struct pl_err bad;
+	struct pgrow row;
 
-	if (err == NULL && PQntuples(res) == 0)
-		err = repo_not_found(&bad);
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
-
-		read_session(&row, &s);
-	}
-	DONE(repo_session_fn, call)(call->arg, err == NULL ? &s : NULL, err);
+	if (!repo_first(call, res, &row, bad))
+		return false;
+	read_session(&row, out);
+	return true;
 }
 
 void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     repo_session_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_GET, on_session, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_GET, on_session, done, arg);
 
 	pgcall_text(call, key);
 	pgcall_i64(call, who.user_id);
@@ -124,50 +114,25 @@ void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, st
 	pgcall_start(call);
 }
 
-static void on_owned(struct pgcall *call, const PGresult *res, const struct pl_err *err)
-{
-	bool owned = false;
-
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		owned = pgrow_bool(&row);
-	}
-	DONE(db_done_fn, call)(call->arg, err == NULL ? &owned : NULL, err);
-}
-
 void repo_session_owned(struct db *db, struct pl_task *task, struct pl_str key, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_OWNED, on_owned, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_OWNED, repo_on_bool, done, arg);
 
 	pgcall_text(call, pl_uuid_ok(key) ? key : PL_STR_NONE);
 	pgcall_start(call);
 }
 
-static void on_list(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_list, struct session_list)
 {
-	struct session_list list = { .count = 0 };
-
-	if (err == NULL) {
-		struct session *rows;
-
-		list.count = repo_rows(call, res, &list.more);
-		rows = pl_alloc(call->task->pool, ((size_t)list.count + 1) * sizeof(*rows));
-		for (int i = 0; i < list.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			read_session(&row, &rows[i]);
-			list.total = pgrow_i64(&row);
-		}
-		list.rows = rows;
-	}
-	DONE(repo_session_list_fn, call)(call->arg, err == NULL ? &list : NULL, err);
+	READ_PAGE(call, res, out, struct session, read_session);
+	out->total = repo_total_i64(res);
+	return true;
 }
 
 void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter,
     repo_session_list_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_LIST, on_list, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_LIST, on_list, done, arg);
 
 	pgcall_i64(call, filter->user_id);
 	pgcall_i32(call, (int)filter->scope);
@@ -186,7 +151,7 @@ void repo_session_list(struct db *db, struct pl_task *task, const struct session
 void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_END, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_END, repo_on_status, done, arg);
 
 	pgcall_text(call, key);
 	pgcall_i64(call, who.user_id);
@@ -197,7 +162,7 @@ void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, st
 void repo_session_enter(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, db_done_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_ENTER, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_ENTER, repo_on_status, done, arg);
 
 	add_id(call, id);
 	add_id(call, socket);
@@ -207,7 +172,7 @@ void repo_session_enter(struct db *db, struct pl_task *task, struct pl_str id, s
 void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_LEAVE, repo_on_status, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_LEAVE, repo_on_status, done, arg);
 
 	add_id(call, id);
 	add_id(call, socket);
@@ -217,7 +182,7 @@ void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, s
 
 void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSIONS_EXPIRE, repo_on_count, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSIONS_EXPIRE, repo_on_count, done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);

@@ -16,28 +16,23 @@ static void add_id(struct pgcall *call, struct pl_str id)
 	pgcall_text(call, id);
 }
 
-static void on_said(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_said, struct session_said)
 {
-	struct session_said said = { .seq = 0 };
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pl_str status = pgrow_text(&row);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-		struct pl_str status = pgrow_text(&row);
-
-		said.stale = pl_str_is(status, "stale");
-		if (!said.stale && !repo_status_err(status, &bad))
-			err = &bad;
-		said.seq = pgrow_i64(&row);
-		said.ahead = pgrow_i64(&row);
-	}
-	DONE(repo_session_said_fn, call)(call->arg, err == NULL ? &said : NULL, err);
+	out->stale = pl_str_is(status, "stale");
+	if (!out->stale && !repo_status_err(status, bad))
+		return false;
+	out->seq = pgrow_i64(&row);
+	out->ahead = pgrow_i64(&row);
+	return true;
 }
 
 void repo_session_say(struct db *db, struct pl_task *task, const struct session_message *in, repo_session_said_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_SAY, on_said, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_SAY, on_said, done, arg);
 
 	add_id(call, in->id);
 	add_id(call, in->token);
@@ -56,7 +51,7 @@ void repo_session_say(struct db *db, struct pl_task *task, const struct session_
 void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done,
     void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_AHEAD, repo_on_count, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_AHEAD, repo_on_count, done, arg);
 
 	add_id(call, id);
 	pgcall_i64(call, question);
@@ -66,7 +61,7 @@ void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, i
 void repo_session_seen(struct db *db, struct pl_task *task, const int64_t *slots, const int64_t *generations, int count,
     db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_SEEN, repo_on_count, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_SEEN, repo_on_count, done, arg);
 
 	pgcall_cstr(call, db->host);
 	pgcall_i64(call, db->boot);
@@ -77,44 +72,50 @@ void repo_session_seen(struct db *db, struct pl_task *task, const int64_t *slots
 
 void repo_session_interrupt(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_INTERRUPT, repo_on_count, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_INTERRUPT, repo_on_count, done, arg);
 
 	pgcall_i32(call, limit);
 	pgcall_start(call);
 }
 
-static void on_page(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_entry(struct pgrow *row, struct session_entry *out)
 {
-	struct session_page page = { .count = 0 };
-	bool upwards = call->stmt == &stmts[S_SESSION_AFTER];
+	out->seq = pgrow_i64(row);
+	out->author = pgrow_word(row, author_words, SESSION_USER);
+	out->content = pgrow_text(row);
+	out->state = pgrow_word(row, outcome_words, SESSION_DONE);
+	out->reply_to = pgrow_i64(row);
+	out->model = pgrow_text(row);
+	out->citations = pgrow_text(row);
+	out->created_us = pgrow_time(row);
+}
 
-	if (err == NULL) {
-		struct session_entry *rows;
+REPLY(on_after, struct session_page)
+{
+	READ_PAGE(call, res, out, struct session_entry, read_entry);
+	return true;
+}
 
-		page.count = repo_rows(call, res, &page.more);
-		rows = pl_alloc(call->task->pool, ((size_t)page.count + 1) * sizeof(*rows));
-		for (int i = 0; i < page.count; i++) {
-			struct pgrow row = pgrow_at(res, upwards ? i : page.count - 1 - i, call->task->pool);
+/* Newest first; turned round here. */
+REPLY(on_before, struct session_page)
+{
+	struct session_entry *rows;
 
-			rows[i].seq = pgrow_i64(&row);
-			rows[i].author = pgrow_word(&row, author_words, SESSION_USER);
-			rows[i].content = pgrow_text(&row);
-			rows[i].state = pgrow_word(&row, outcome_words, SESSION_DONE);
-			rows[i].reply_to = pgrow_i64(&row);
-			rows[i].model = pgrow_text(&row);
-			rows[i].citations = pgrow_text(&row);
-			rows[i].created_us = pgrow_time(&row);
-		}
-		page.rows = rows;
+	out->count = repo_rows(call, res, &out->more);
+	out->rows = rows = pl_alloc(call->task->pool, ((size_t)out->count + 1) * sizeof(*rows));
+	for (int i = 0; i < out->count; i++) {
+		struct pgrow row = pgrow_at(res, out->count - 1 - i, call->task->pool);
+
+		read_entry(&row, &rows[i]);
 	}
-	DONE(repo_session_page_fn, call)(call->arg, err == NULL ? &page : NULL, err);
+	return true;
 }
 
 void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before,
     int limit, repo_session_page_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, after >= 0 ? S_SESSION_AFTER : S_SESSION_BEFORE, on_page,
-	    (pgcall_done_fn *)done, arg);
+	struct pgcall *call = after >= 0 ? CALL(db, task, S_SESSION_AFTER, on_after, done, arg) :
+	    CALL(db, task, S_SESSION_BEFORE, on_before, done, arg);
 
 	add_id(call, id);
 	pgcall_i64(call, after);
@@ -124,30 +125,22 @@ void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id
 	pgcall_start(call);
 }
 
-static void on_history(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void read_line(struct pgrow *row, struct session_line *out)
 {
-	struct session_history history = { .count = 0 };
+	out->author = pgrow_word(row, author_words, SESSION_USER);
+	out->content = pgrow_text(row);
+}
 
-	if (err == NULL) {
-		struct session_line *rows;
-
-		history.count = PQntuples(res);
-		rows = pl_alloc(call->task->pool, ((size_t)history.count + 1) * sizeof(*rows));
-		for (int i = 0; i < history.count; i++) {
-			struct pgrow row = pgrow_at(res, i, call->task->pool);
-
-			rows[i].author = pgrow_word(&row, author_words, SESSION_USER);
-			rows[i].content = pgrow_text(&row);
-		}
-		history.rows = rows;
-	}
-	DONE(repo_session_history_fn, call)(call->arg, err == NULL ? &history : NULL, err);
+REPLY(on_history, struct session_history)
+{
+	READ_ROWS(call, res, out, struct session_line, read_line);
+	return true;
 }
 
 void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
     repo_session_history_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_HISTORY, on_history, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_HISTORY, on_history, done, arg);
 
 	add_id(call, id);
 	pgcall_i64(call, seq);
@@ -155,25 +148,20 @@ void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id,
 	pgcall_start(call);
 }
 
-static void on_answered(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+REPLY(on_answered, struct pl_str)
 {
-	struct pl_str session = PL_STR_NONE;
-	struct pl_err bad;
+	struct pgrow row = pgrow_at(res, 0, call->pool);
 
-	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
-
-		if (!repo_status_err(pgrow_text(&row), &bad))
-			err = &bad;
-		session = pgrow_text(&row);
-	}
-	DONE(repo_session_answered_fn, call)(call->arg, err == NULL ? &session : NULL, err);
+	if (!repo_status_err(pgrow_text(&row), bad))
+		return false;
+	*out = pgrow_text(&row);
+	return true;
 }
 
 void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in,
     repo_session_answered_fn *done, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, task, S_SESSION_ANSWER, on_answered, (pgcall_done_fn *)done, arg);
+	struct pgcall *call = CALL(db, task, S_SESSION_ANSWER, on_answered, done, arg);
 
 	add_id(call, in->id);
 	pgcall_i64(call, in->question);

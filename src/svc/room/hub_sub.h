@@ -15,7 +15,8 @@ struct hub_sub;
 struct hub_sub_ops {
 	/*
 	 * One event, live or from the log; log events come in order without gaps or repeats. false: no room for it now.
-	 * Then nothing comes until the owner calls hub_resume(), and after that the log from this event on.
+	 * Then nothing comes until the owner calls hub_resume(), and after that the log from this event on. Must not
+	 * unsubscribe anybody.
 	 */
 	bool (*event)(struct hub_sub *sub, struct hub_event *event);
 	/* Its user is no member any more: must call hub_unsubscribe(). */

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Connections without a server: takes the place of src/db/conn/pgconn.c, whose functions it defines all.
+ *
+ * The test opens, answers, and breaks each connection, and sees what it was given: the names of statements (messages as
+ * "APPEND 7: a b"), and "|" for each Sync.
+ */
+#ifndef FAKE_PGCONN_H
+#define FAKE_PGCONN_H
+
+#include "db/conn/pgconn.h"
+#include "db/db_int.h"
+
+#define FAKE_CONNS 8
+#define FAKE_SENT 8192
+
+struct fake_conn;
+
+/* A database of a worker with these many plain connections; time stands still but for fake_db_skip_ms(). */
+extern struct db *fake_db;
+void fake_db_setup(int plain);
+void fake_db_teardown(void);
+void fake_db_skip_ms(int64_t ms);
+/* The end of a loop turn, and what was put off to a later one. */
+void fake_db_turn(void);
+/* What runs every DB_SWEEP_MS. */
+void fake_db_sweep(void);
+
+/* The nth connection (from 0) with that label that is not freed; NULL: none. */
+struct pgconn *fake_conn(const char *label, int nth);
+/* It is ready, or an attempt to connect has failed. */
+void fake_conn_open(struct pgconn *conn);
+void fake_conn_refuse(struct pgconn *conn);
+/* It breaks, with everything that is in flight. */
+void fake_conn_lose(struct pgconn *conn);
+/* Its next pgconn_send() fails: it breaks at the next fake_db_turn(). */
+void fake_conn_break_send(struct pgconn *conn);
+/* The result of the oldest statement in flight. */
+void fake_conn_answer(struct pgconn *conn, PGresult *res);
+/* An error without a statement: the commit failed. */
+void fake_conn_commit_fails(struct pgconn *conn, const char *sqlstate);
+/* The oldest Sync is through. */
+void fake_conn_synced(struct pgconn *conn);
+/* It has not answered for so long. */
+void fake_conn_silent(struct pgconn *conn, int ms);
+/* Asserts what it was given since the last call. */
+void fake_conn_sent(struct pgconn *conn, const char *text);
+/* How often it was closed and opened again by pgconn_renew(). */
+int fake_conn_renewed(const struct pgconn *conn);
+
+/* Results: no rows; one row with a number; an error; aborted by an error before it. */
+PGresult *fake_done(void);
+PGresult *fake_number(int64_t value);
+PGresult *fake_error(const char *sqlstate);
+PGresult *fake_aborted(void);
+/* Rows of room_append(): per word of `statuses` ("ok ok conflict") one, with seq from first_seq on. */
+PGresult *fake_appended(const char *statuses, int64_t first_seq);
+
+#endif
