@@ -6,7 +6,7 @@
  */
 #include "api/ws/ws_native.h"
 #include "clock.h"
-#include "svc/answer/agent.h"
+#include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 
 #define ID_BYTES 64
@@ -251,7 +251,7 @@ static void on_stop(struct ws_frame *f)
 		return;
 	}
 	ws_frame_hold(f);
-	agent_stop(f->client->svc, f->task, id, stopped, f);
+	role_stop(f->client->svc, f->task, id, stopped, f);
 }
 
 /* ---- dispatch ---- */
