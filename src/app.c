@@ -13,7 +13,8 @@
 #include "core/app.h"
 #include "db/admin/migrate.h"
 #include "log.h"
-#include "svc/answer/agent.h"
+#include "svc/answer/answer.h"
+#include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/clerk.h"
 #include "svc/session/forms.h"
@@ -36,7 +37,7 @@ static int64_t wait_until_ns;
 
 static void turn(void *arg)
 {
-	agents_turn(svc.agents);
+	answers_turn(svc.answers);
 	hub_turn(svc.hub);
 	db_turn(svc.db);
 	ws_server_flush(ws_sockets);
@@ -113,7 +114,8 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.tokens = auth_cache_new();
 	svc.hub = hub_new(&svc);
 	svc.chat = chat_new(&svc);
-	svc.agents = agents_new(&svc);
+	svc.answers = answers_new(&svc);
+	svc.roles = role_answers_new(&svc);
 	svc.signaling = signaling_new(&svc);
 	svc.memo = memo_new();
 	svc.sessions = sessions_new(&svc);
@@ -129,7 +131,8 @@ static bool worker_start(struct worker *worker, char why[512])
 		return false;
 	}
 	worker_on_turn(worker, turn, NULL);
-	agents_adopt(svc.agents);
+	answers_adopt(svc.answers);
+	role_answers_mark(svc.roles);
 	wait_until_ns = pl_now_ns() + START_TIME_NS;
 	load_revoked(-1, 0, NULL);
 	return true;
@@ -150,16 +153,14 @@ static void worker_drain(struct worker *worker, int ws_close_code, bool cut)
 {
 	http_server_drain(http, !cut);
 	ws_server_drain(ws_sockets, ws_close_code, ws_close_code == 1001 ? "stopping" : "restarting", DRAIN_SPREAD_MS);
-	if (cut) {
-		agents_cut(svc.agents);
-		sessions_cut(svc.sessions);
-	}
+	if (cut)
+		answers_cut(svc.answers);
 }
 
 static bool worker_idle(struct worker *worker)
 {
-	return http_server_pending(http) == 0 && ws_server_count(ws_sockets) == 0 && agents_running(svc.agents) == 0 &&
-	    sessions_running(svc.sessions) == 0 && db_idle(svc.db);
+	return http_server_pending(http) == 0 && ws_server_count(ws_sockets) == 0 &&
+	    answers_running(svc.answers) == 0 && db_idle(svc.db);
 }
 
 /* The last chance of running answers: their text is stored and marked interrupted. */
@@ -168,9 +169,8 @@ static void finish_answers(struct worker *worker)
 	int64_t until_ns = pl_now_ns() + STOP_TIME_NS;
 	struct timeval tick = { 0, 20000 };
 
-	agents_cut(svc.agents);
-	sessions_cut(svc.sessions);
-	while (agents_running(svc.agents) + sessions_running(svc.sessions) > 0 && pl_now_ns() < until_ns) {
+	answers_cut(svc.answers);
+	while (answers_running(svc.answers) > 0 && pl_now_ns() < until_ns) {
 		event_base_loopexit(worker->base, &tick);
 		event_base_dispatch(worker->base);
 		turn(NULL);
@@ -183,12 +183,14 @@ static void worker_stop(struct worker *worker)
 	event_free(retry);
 	http_server_free(&http);
 	ws_server_free(&ws_sockets);
-	/* what these complete still speaks to the agents and the hub */
+	answers_close(svc.answers);
+	/* what these complete still speaks to the answers and the hub */
 	llm_free(&svc.llm);
 	httpc_free(&svc.httpc);
 	db_free(&svc.db);
 	chat_free(&svc.chat);
-	agents_free(&svc.agents);
+	answers_free(&svc.answers);
+	role_answers_free(&svc.roles);
 	signaling_free(&svc.signaling);
 	sessions_free(&svc.sessions);
 	session_live_free(&svc.session_live);
@@ -202,7 +204,7 @@ static void worker_wake(struct worker *worker, int dead_slot)
 {
 	hub_wake(svc.hub, dead_slot);
 	if (dead_slot >= 0) {
-		agents_adopt(svc.agents);
+		answers_adopt(svc.answers);
 		signaling_slot_died(svc.signaling, dead_slot);
 		session_live_check_all(svc.session_live);
 	} else if (dead_slot == -2) {

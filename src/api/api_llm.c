@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "api/http/call.h"
-#include "svc/answer/agent.h"
+#include "svc/room/role_answer.h"
 #include "svc/account/provider_key.h"
 
 /* ---- GET /api/llm/models: local, then each upstream in turn ---- */
@@ -159,5 +159,5 @@ void api_generation_stop(struct call *call)
 	struct pl_str id;
 
 	if (call_uuid(call, 0, &id))
-		agent_stop(call->svc, call->req->task, id, on_generation, call);
+		role_stop(call->svc, call->req->task, id, on_generation, call);
 }

@@ -14,7 +14,8 @@
 struct hub;
 struct chat;
 struct auth_cache;
-struct agents;
+struct answers;
+struct role_answers;
 struct signaling;
 struct sessions;
 struct session_live;
@@ -35,7 +36,8 @@ struct svc {
 	struct auth_cache *tokens;
 	struct hub *hub;
 	struct chat *chat;
-	struct agents *agents;
+	struct answers *answers;
+	struct role_answers *roles;
 	struct signaling *signaling;
 	struct memo *memo;
 	struct sessions *sessions;

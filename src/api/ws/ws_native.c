@@ -6,7 +6,7 @@
  */
 #include "api/ws/ws_native.h"
 #include "api/ws/ws_topic.h"
-#include "svc/answer/agent.h"
+#include "svc/room/role_answer.h"
 
 /* ---- auth, ping ---- */
 
@@ -83,7 +83,7 @@ void ws_on_stop(struct ws_frame *f)
 	const struct in_native_stop *in = f->in;
 
 	ws_frame_hold(f);
-	agent_stop(f->client->svc, f->task, in->generation_id, stopped, f);
+	role_stop(f->client->svc, f->task, in->generation_id, stopped, f);
 }
 
 /* ---- the dialect ---- */

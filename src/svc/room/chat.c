@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * chat_send -> append -> done -> publish -> agents
+ * chat_send -> append -> done -> publish -> roles
  *                    -> forbidden -> chat_join -> append again
  *
  * A user's messages into a room are stored in the order in which they came, also when the user is no member yet: while
@@ -14,7 +14,7 @@
 #include <sys/queue.h>
 
 #include "clock.h"
-#include "svc/answer/agent.h"
+#include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/room/hub.h"
 
@@ -233,7 +233,7 @@ static void send_on_stored(struct send *s, const struct appended *result)
 		return; /* whoever wrote it first has told it, or the position check will */
 	hub_publish(s->svc->hub, &event);
 	if (result->has_roles)
-		agent_consider(s->svc, s->config, s->task, &sent.message);
+		role_consider(s->svc, s->config, s->task, &sent.message);
 }
 
 static void send_on_appended(void *arg, const struct appended *result, const struct pl_err *err)

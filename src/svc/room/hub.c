@@ -299,7 +299,7 @@ static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
 		if (hub->svc->on_revoked != NULL)
 			hub->svc->on_revoked(login_id);
 		break;
-	default: /* RING_STOP_GENERATION: agents look at the cancel flags after every wake-up */
+	default: /* RING_STOP_GENERATION: answers look at the cancel flags after every wake-up */
 		break;
 	}
 }

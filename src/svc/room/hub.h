@@ -22,7 +22,10 @@ enum hub_dialect { HUB_NATIVE, HUB_ROOM_COMPAT, HUB_DIALECTS };
 
 struct hub_presence { int count, users_count, joined_count, left_count; int64_t *users, *joined, *left; };
 
-/* State of a generation as viewers see it; text = the delta, offset = bytes before it. */
+/*
+ * State of a generation as viewers see it; text = the delta, offset = bytes before it. In hub_generation() offset is
+ * the length of the whole text, and text its last bytes that are new.
+ */
 struct hub_generation {
 	char id[PL_UUID_LEN + 1];
 	int64_t role_id, asker_id, reply_to;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Running answers as viewers see them. The text stands in shared memory, written by its owner; an event carries only
- * how long it is by now, and every worker reads what its viewers have not got yet. So no delta can be lost with a ring.
+ * Running answers as viewers see them. The text is in shared memory, written by its owner. An event carries only how
+ * long it is by now, and every other worker reads what its viewers have not got yet. So no delta can be lost with a
+ * ring. Viewers on the owner's worker get the text that the owner hands over.
  */
 #include "clock.h"
 #include "db/repo/repo_generation.h"
@@ -36,7 +37,7 @@ static struct hub_running *need(struct hub_room *room, const struct hub_generati
 	r = pl_new(sizeof(*r));
 	memcpy(r->id, gen->id, sizeof(r->id));
 	r->gen = *gen;
-	r->gen.role_name = PL_STR_NONE;
+	r->gen.role_name = r->gen.text = PL_STR_NONE;
 	r->next = room->running;
 	room->running = r;
 	return r;
@@ -73,28 +74,48 @@ static void deliver(struct hub *hub, struct hub_room *room, struct hub_event *ev
 	hub_event_release(&event);
 }
 
-/* Tells what stands in shared memory beyond what was told. */
+static void deliver_text(struct hub *hub, struct hub_room *room, struct hub_running *running,
+    const struct hub_generation *gen, struct pl_str text)
+{
+	int64_t offset = running->sent;
+
+	running->sent += (int64_t)text.len;
+	deliver(hub, room, event_of(room, gen, HUB_GEN_DELTA, offset, text));
+}
+
+/* Tells what is in shared memory beyond what was told. */
 static void catch_up(struct hub *hub, struct hub_room *room, struct hub_running *running,
     const struct hub_generation *gen)
 {
 	struct shm_gen_info info;
 	int index = shm_gen_find(hub->svc->shm, pl_str(gen->id), &info), n;
-	int64_t offset = running->sent;
 
 	if (index < 0)
 		return;
-	n = shm_gen_text(hub->svc->shm, index, gen->id, (uint32_t)offset, hub->gen_text);
-	if (n <= 0)
-		return;
-	running->sent += n;
-	deliver(hub, room, event_of(room, gen, HUB_GEN_DELTA, offset, pl_strn(hub->gen_text, (size_t)n)));
+	n = shm_gen_text(hub->svc->shm, index, gen->id, (uint32_t)running->sent, hub->gen_text);
+	if (n > 0)
+		deliver_text(hub, room, running, gen, pl_strn(hub->gen_text, (size_t)n));
 }
 
-static void arrived(struct hub *hub, struct hub_room *room, const struct hub_generation *gen)
+/* The owner is this worker: gen->text are the last bytes of gen->offset. False: viewers lack some before them. */
+static bool told_here(struct hub *hub, struct hub_room *room, struct hub_running *running,
+    const struct hub_generation *gen)
+{
+	int64_t rest = gen->offset - running->sent;
+
+	if (rest <= 0)
+		return true;
+	if (rest > (int64_t)gen->text.len)
+		return false;
+	deliver_text(hub, room, running, gen, pl_strn(gen->text.ptr + gen->text.len - (size_t)rest, (size_t)rest));
+	return true;
+}
+
+static void arrived(struct hub *hub, struct hub_room *room, const struct hub_generation *gen, bool here)
 {
 	struct hub_running *running = need(room, gen);
 
-	if (gen->state > HUB_GEN_STARTED)
+	if (gen->state > HUB_GEN_STARTED && !(here && told_here(hub, room, running, gen)))
 		catch_up(hub, room, running, gen);
 	if (gen->state == HUB_GEN_DELTA)
 		return;
@@ -115,7 +136,7 @@ void hub_generation_arrived(struct hub *hub, struct pl_str bytes)
 	wire.gen.text = PL_STR_NONE;
 	wire.gen.role_name = pl_strn(bytes.ptr + sizeof(wire), bytes.len - sizeof(wire));
 	room->busy++;
-	arrived(hub, room, &wire.gen);
+	arrived(hub, room, &wire.gen, false);
 	room->busy--;
 	hub_room_drop_if_empty(hub, room);
 }
@@ -126,13 +147,14 @@ void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generatio
 	struct hub_room *room = hub_room_find(hub, room_id);
 	struct shm_mask mask;
 
+	wire.gen.text = PL_STR_NONE;
 	if (shm_route_mask(hub->svc->shm, hub_topic_key(room_id), &mask))
 		shm_ring_post(hub->svc->shm, &mask, RING_GENERATION, pl_strn((const char *)&wire, sizeof(wire)),
 		    gen->role_name);
 	if (room == NULL)
 		return;
 	room->busy++;
-	arrived(hub, room, gen);
+	arrived(hub, room, gen, true);
 	room->busy--;
 	hub_room_drop_if_empty(hub, room);
 }
@@ -200,7 +222,7 @@ static void ended_on_row(void *arg, const struct generation *row, const struct p
 		e->gen.state = told_state(row->state);
 		e->gen.answer_seq = row->answer_seq;
 		room->busy++;
-		arrived(e->hub, room, &e->gen);
+		arrived(e->hub, room, &e->gen, false);
 		room->busy--;
 		hub_room_drop_if_empty(e->hub, room);
 	}

@@ -15,42 +15,15 @@ struct sessions *sessions_new(struct svc *svc)
 	struct sessions *s = pl_new(sizeof(*s));
 
 	s->svc = svc;
+	answers_on_orphan(svc->answers, ANSWER_IN_SESSION, session_adopt);
 	return s;
 }
 
-/* What could not be stored in time stays in shared memory: the other workers adopt it, as if this one had died. */
+/* After answers_free(), which ends what still ran. */
 void sessions_free(struct sessions **sessions)
 {
-	struct sessions *s = *sessions;
-
+	pl_free(*sessions);
 	*sessions = NULL;
-	if (s == NULL)
-		return;
-	while (s->jobs != NULL) {
-		struct pl_err err = { 0 };
-
-		s->jobs->index = -1;
-		pl_err_set(&err, PL_E_STOPPING, NULL);
-		session_job_tell(s->jobs, &err);
-		session_job_free(s->jobs);
-	}
-	pl_free(s);
-}
-
-int sessions_running(const struct sessions *sessions)
-{
-	return sessions->running;
-}
-
-void sessions_cut(struct sessions *sessions)
-{
-	sessions->stopping = true;
-	for (struct session_job *job = sessions->jobs; job != NULL; job = job->next) {
-		if (job->cut || job->call == NULL)
-			continue;
-		job->cut = true;
-		llm_cancel(job->call);
-	}
 }
 
 /* ---- making one ---- */

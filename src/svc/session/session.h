@@ -15,11 +15,8 @@
 struct sessions;
 struct sessions *sessions_new(struct svc *svc);
 void sessions_free(struct sessions **sessions);
-/* The process will end: cuts all running answers (they are stored as interrupted). */
-void sessions_cut(struct sessions *sessions);
-int sessions_running(const struct sessions *sessions);
-/* An answer whose worker died: its text so far becomes a message (see shm_gen_orphans()). */
-void session_adopt(struct sessions *sessions, const struct shm_gen_info *info, struct pl_str text);
+/* An answer whose worker died: its text so far becomes a message (see answers_on_orphan()). */
+void session_adopt(struct svc *svc, const struct shm_gen_info *info, struct pl_str text);
 
 struct session_want {
 	bool any;			/* as the settings say: the default form, or a free chat */

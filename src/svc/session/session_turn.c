@@ -22,7 +22,7 @@ static void arm(struct session_job *job, int ms)
 static void come(struct session_job *job)
 {
 	job->task->deadline_ns = pl_now_ns() + 30 * PL_NS_PER_S;
-	session_turn_come(job);
+	session_job_answer(job);
 }
 
 static void on_ahead(void *arg, const int64_t *ahead, const struct pl_err *err)
@@ -31,7 +31,7 @@ static void on_ahead(void *arg, const int64_t *ahead, const struct pl_err *err)
 
 	job->waiting = true;
 	if (err != NULL && err->code == PL_E_STOPPING)
-		return; /* sessions_free() takes it */
+		return; /* answers_free() takes it */
 	if (err == NULL && *ahead == 0) {
 		job->waiting = false;
 		come(job);
@@ -45,7 +45,7 @@ static void look(evutil_socket_t fd, short what, void *arg)
 	struct session_job *job = arg;
 
 	job->waiting = false;
-	if (job->sessions->stopping || job->looks++ >= LOOKS_MAX) {
+	if (answers_stopping(job->answer->answers) || job->looks++ >= LOOKS_MAX) {
 		come(job);
 		return;
 	}

@@ -1,49 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who answers, and stopping: agent_consider -> consider_on_roles -> consider_on_room -> agent_start for each.
+ * Who answers, and stopping: role_consider -> consider_on_roles -> consider_on_room -> role_answer_start for each.
  */
 #include "clock.h"
 #include "db/repo/repo_room.h"
 #include "db/repo/repo_user.h"
 #include "log.h"
-#include "svc/answer/agent_job.h"
-
-struct agents *agents_new(struct svc *svc)
-{
-	struct agents *a = pl_new(sizeof(*a));
-
-	a->svc = svc;
-	return a;
-}
-
-/* What did not end in time stays in shared memory: the other workers adopt it, as if this one had died. */
-void agents_free(struct agents **agents_at)
-{
-	struct agents *agents = *agents_at;
-
-	*agents_at = NULL;
-	if (agents == NULL)
-		return;
-	while (agents->jobs != NULL) {
-		if (!agents->jobs->over)
-			agents->jobs->index = -1;
-		agent_job_free(agents->jobs);
-	}
-	if (agents->late != NULL)
-		event_free(agents->late);
-	pl_free(agents);
-}
-
-int agents_running(const struct agents *agents)
-{
-	return agents->running;
-}
+#include "svc/room/role_int.h"
 
 struct consider {
-	struct agents *agents;
+	struct svc *svc;
 	CONFIG_HELD const struct config *config;
 	struct pl_task *task;
-	struct agent_question question;
+	struct role_question question;
 	struct pl_str content;
 	struct role_list roles;
 	char addr[46];
@@ -82,7 +51,7 @@ static void consider_on_room(void *arg, const struct room *room, const struct pl
 		c->question.room_name = room->name;
 		for (int i = 0; i < c->roles.count; i++)
 			if (has_turn(c, effective_policy(room), &c->roles.rows[i]))
-				agent_start(c->agents, c->config, &c->question, &c->roles.rows[i], c->addr);
+				role_answer_start(c->svc, c->config, &c->question, &c->roles.rows[i], c->addr);
 	} else {
 		pl_log(PL_LOG_WARN, c->task, "room not read: nobody answers", "room=%lld error=%s",
 		    (long long)c->question.room_id, pl_err_info(err->code)->code);
@@ -99,23 +68,23 @@ static void consider_on_roles(void *arg, const struct role_list *roles, const st
 		return;
 	}
 	c->roles = *roles;
-	repo_room_get(c->agents->svc->db, c->task, c->question.room_id, 0, true, consider_on_room, c);
+	repo_room_get(c->svc->db, c->task, c->question.room_id, 0, true, consider_on_room, c);
 }
 
-static struct consider *consider_new(struct agents *agents, const struct config *config, int64_t room_id, int64_t seq,
+static struct consider *consider_new(struct svc *svc, const struct config *config, int64_t room_id, int64_t seq,
     int64_t asker_id)
 {
 	struct pl_task *task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
 	struct consider *c = pl_alloc(task->pool, sizeof(*c));
 
-	*c = (struct consider){ .agents = agents, .config = config_keep(task->pool, config), .task = task,
+	*c = (struct consider){ .svc = svc, .config = config_keep(task->pool, config), .task = task,
 		.question = { .room_id = room_id, .seq = seq, .asker_id = asker_id } };
 	return c;
 }
 
-void agent_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *m)
+void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *m)
 {
-	struct consider *c = consider_new(svc->agents, config, m->room_id, m->seq, m->author_id);
+	struct consider *c = consider_new(svc, config, m->room_id, m->seq, m->author_id);
 
 	memcpy(c->addr, task->who.addr, sizeof(c->addr));
 	c->question.asker_name = pl_str_dup(c->task->pool, m->author_name);
@@ -123,13 +92,13 @@ void agent_consider(struct svc *svc, const struct config *config, struct pl_task
 	repo_role_of_room(svc->db, c->task, m->room_id, consider_on_roles, c);
 }
 
-void agent_follow_up(struct agents *agents, const struct config *config, const struct generation_ended *ended)
+void role_follow_up(struct svc *svc, const struct config *config, const struct generation_ended *ended)
 {
-	struct consider *c = consider_new(agents, config, ended->room_id, ended->follow_up_seq, ended->follow_up_asker);
+	struct consider *c = consider_new(svc, config, ended->room_id, ended->follow_up_seq, ended->follow_up_asker);
 
 	c->forced = true;
 	c->forced_role = ended->role_id;
-	repo_role_of_room(agents->svc->db, c->task, ended->room_id, consider_on_roles, c);
+	repo_role_of_room(svc->db, c->task, ended->room_id, consider_on_roles, c);
 }
 
 /* ---- stopping ---- */
@@ -153,36 +122,11 @@ static void stop_on_row(void *arg, const struct generation *row, const struct pl
 	s->done(s->arg, row, err);
 }
 
-void agent_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_generation_fn *done, void *arg)
+void role_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_generation_fn *done, void *arg)
 {
 	struct stop *s = pl_alloc(task->pool, sizeof(*s));
 
 	*s = (struct stop){ .svc = svc, .done = done, .arg = arg };
 	repo_generation_stoppable(svc->db, task, id, task->who.user_id, task->who.access == ACCESS_ADMIN, stop_on_row,
 	    s);
-}
-
-static void end_as(struct agent_job *job, int ending)
-{
-	if (job->over || job->ending != AGENT_GOES_ON)
-		return;
-	job->ending = ending;
-	if (job->call != NULL)
-		llm_cancel(job->call);
-}
-
-void agents_turn(void *arg)
-{
-	struct agents *a = arg;
-
-	for (struct agent_job *job = a->jobs; job != NULL; job = job->next)
-		if (job->index >= 0 && shm_gen_cancelled(a->svc->shm, job->index))
-			end_as(job, AGENT_STOPPED);
-}
-
-void agents_cut(struct agents *agents)
-{
-	agents->stopping = true;
-	for (struct agent_job *job = agents->jobs; job != NULL; job = job->next)
-		end_as(job, AGENT_CUT);
 }

@@ -4,7 +4,7 @@
  */
 #include <ctype.h>
 
-#include "svc/answer/agent.h"
+#include "svc/room/role_answer.h"
 
 static bool name_char(char c)
 {

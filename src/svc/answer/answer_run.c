@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An answer from its context to the model's last word.
+ */
+#include "clock.h"
+#include "svc/answer/answer_int.h"
+
+#define LOCAL_MS 600000		/* the built-in responder has no section that bounds its time */
+
+bool answer_upstream(const struct config *config, struct pl_str name, const struct upstream_settings **upstream_r)
+{
+	if (name.ptr == NULL)
+		name = pl_str(config->s.llm_default);
+	*upstream_r = pl_str_is(name, LLM_LOCAL) ? NULL : config_upstream(config, name);
+	return *upstream_r != NULL || pl_str_is(name, LLM_LOCAL);
+}
+
+int answer_fit(struct llm_message *messages, int count, int64_t budget)
+{
+	int first = count, n = 0;
+
+	while (first > 0 && budget - (int64_t)messages[first - 1].text.len > 0)
+		budget -= (int64_t)messages[--first].text.len;
+	if (first == count && first > 0)
+		first--; /* the question itself, however long */
+	for (int i = first; i < count; i++)
+		if (messages[i].text.len > 0)
+			messages[n++] = messages[i];
+	return n;
+}
+
+void answer_do_context(struct answer *answer)
+{
+	if (answer->ops->context != NULL)
+		answer->ops->context(answer);
+	else
+		answer_move(answer, ANSWER_EV_READY);
+}
+
+static void on_found(void *arg, const struct knowledge_found *found)
+{
+	struct answer *answer = arg;
+
+	answer->run->found = *found;
+	answer->ask.passages = found->passages;
+	answer->ask.passages_count = found->count;
+	if (found->prompt.ptr != NULL)
+		answer->ask.system = pl_str(pl_sprintf(answer->task->pool, "%.*s%.*s", PL_FMT(answer->ask.system),
+		    PL_FMT(found->prompt)));
+	answer_move(answer, ANSWER_EV_FOUND);
+}
+
+void answer_do_search(struct answer *answer)
+{
+	if (answer->search.ptr != NULL)
+		answer->answers->env->search(answer->answers->svc, answer->config, answer->task, answer->search,
+		    on_found, answer);
+	else
+		answer_move(answer, ANSWER_EV_FOUND);
+}
+
+/* The asker's own key, if there is one for this upstream, wins over the section's. */
+static void on_key(void *arg, struct pl_str key, const struct pl_err *err)
+{
+	struct answer *answer = arg;
+
+	if (err != NULL) {
+		answer_fail(answer, err);
+		return;
+	}
+	answer->ask.key = key;
+	answer_move(answer, ANSWER_EV_KEY);
+}
+
+void answer_do_key(struct answer *answer)
+{
+	if (provider_key_wanted(answer->user_id, answer->ask.upstream))
+		answer->answers->env->key(answer->answers->svc, answer->config, answer->task, answer->user_id,
+		    answer->ask.upstream, on_key, answer);
+	else
+		answer_move(answer, ANSWER_EV_KEY);
+}
+
+static void on_delta(void *arg, struct pl_str text)
+{
+	struct answer *answer = arg;
+
+	answer->run->text = text;
+	answer_move(answer, ANSWER_EV_TEXT);
+}
+
+static void on_done(void *arg, const struct llm_result *result, const struct pl_err *err)
+{
+	struct answer *answer = arg;
+
+	answer->run->call = NULL;
+	answer->run->result = result;
+	answer->run->err = err;
+	answer_move(answer, ANSWER_EV_ANSWERED);
+}
+
+void answer_do_ask(struct answer *answer)
+{
+	struct answers *answers = answer->answers;
+	const struct upstream_settings *upstream = answer->ask.upstream;
+	struct pl_err stopped = { 0 };
+
+	if (answers->stopping && answer->ending == ANSWER_GOES_ON)
+		answer->ending = ANSWER_TO_CUT;
+	if (answer->ending != ANSWER_GOES_ON) {
+		pl_err_set(&stopped, answer->ending == ANSWER_TO_CUT ? PL_E_STOPPING : PL_E_CANCELLED, NULL);
+		answer->run->err = &stopped;
+		answer_move(answer, ANSWER_EV_ANSWERED);
+		return;
+	}
+	answer->task->deadline_ns = pl_now_ns() + (upstream != NULL ? upstream->total_timeout + 1000 : LOCAL_MS) *
+	    PL_NS_PER_MS;
+	if (answer->index >= 0)
+		shm_gen_state(answers->svc->shm, answer->index, SHM_GEN_RUNNING);
+	if (answer->ops->asked != NULL)
+		answer->ops->asked(answer);
+	answer->run->call = answers->env->ask(answers->svc->llm, answer->task, &answer->ask, on_delta, on_done, answer);
+}
+
+/* ---- text ---- */
+
+void answer_flush(struct answer *answer)
+{
+	struct pl_str rest = PL_STR_NONE;
+
+	if (answer->told < answer->text.len)
+		rest = pl_strn(answer->text.ptr + answer->told, answer->text.len - answer->told);
+	answer->told = answer->text.len;
+	if (answer->ops->delta != NULL)
+		answer->ops->delta(answer, rest);
+}
+
+void answer_say(struct answer *answer, struct pl_str text)
+{
+	size_t room = answer->text_max - answer->text.len, fits = text.len;
+
+	if (fits > room) {
+		fits = pl_utf8_cut(text.ptr, text.len, room);
+		answer->full = true;
+	}
+	if (answer->first_text_us == 0)
+		answer->first_text_us = pl_wall_us();
+	pl_buf_add(&answer->text, text.ptr, fits);
+	if (answer->index >= 0)
+		shm_gen_append(answer->answers->svc->shm, answer->index, text.ptr, (uint32_t)fits);
+	if (!answer->ops->gathers && fits > 0)
+		answer_flush(answer);
+}
+
+void answer_do_text(struct answer *answer)
+{
+	if (answer->full)
+		return;
+	answer_say(answer, answer->run->text);
+	if (answer->ops->gathers && !evtimer_pending(answer->run->timer, NULL)) {
+		answer_flush(answer);
+		answer_arm(answer, answer->config->s.llm_delta);
+	}
+	if (answer->full)
+		answer->answers->env->cancel(answer->run->call);
+}
+
+void answer_do_gathered(struct answer *answer)
+{
+	if (answer->text.len == answer->told)
+		return;
+	answer_flush(answer);
+	answer_arm(answer, answer->config->s.llm_delta);
+}
+
+/* ---- somebody wants it to end ---- */
+
+static void end_as(struct answer *answer, enum answer_ending ending)
+{
+	if (answer->ending != ANSWER_GOES_ON)
+		return;
+	answer->ending = ending;
+	if (answer->run->call != NULL)
+		answer->answers->env->cancel(answer->run->call);
+}
+
+void answer_do_stop(struct answer *answer)
+{
+	end_as(answer, ANSWER_TO_STOP);
+}
+
+void answer_do_cut(struct answer *answer)
+{
+	end_as(answer, ANSWER_TO_CUT);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * AI roles in rooms: who answers a message, and the answer as a generation that outlives its asker.
+ *
+ * A generation: take a place in shared memory and in PostgreSQL -> the answer (svc/answer/answer.h) with text into
+ * shared memory, viewers told every llm_delta -> the finished text as a message of the role -> the row ended -> its
+ * follow-up.
+ */
+#ifndef SVC_ROLE_ANSWER_H
+#define SVC_ROLE_ANSWER_H
+
+#include "db/repo/repo_generation.h"
+#include "db/repo/repo_message.h"
+#include "svc/svc.h"
+
+struct role_answers;
+/* Also adopts answers of roles whose worker died. */
+struct role_answers *role_answers_new(struct svc *svc);
+void role_answers_free(struct role_answers **roles);
+/* At the start: rows that earlier processes left running and whose text nobody stores are marked interrupted. */
+void role_answers_mark(struct role_answers *roles);
+
+/* After a user's message was committed: starts answers of the roles whose turn it is. Texts are copied. */
+void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *message);
+/* Stops one: its asker, moderators and owners of the room, admins. PL_E_NOT_FOUND, PL_E_FORBIDDEN. Gives the row. */
+void role_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_generation_fn *done, void *arg);
+
+/* Does the text mention `name`: @name at its start or after a non-word character, not inside code? */
+bool mention_has(struct pl_str text, struct pl_str name);
+
+#endif
