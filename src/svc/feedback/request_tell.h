@@ -13,7 +13,7 @@
  * worker. event: created, answered, declined, cancelled, timed_out. May be called in the clerk.
  */
 void request_tell(struct svc *svc, const char *event, const struct feedback_request *request);
-/* The hub: such news came from another process. */
-void request_on_ring(struct svc *svc, struct pl_str data);
+/* At start: such news from other processes go to this one's sockets (svc->on_user). */
+void request_listen(struct svc *svc);
 
 #endif
