@@ -15,7 +15,7 @@
 #include "log.h"
 #include "svc/answer/agent.h"
 #include "svc/bus/bus.h"
-#include "svc/feedback/request_tell.h"
+#include "svc/feedback/request.h"
 #include "svc/room/chat.h"
 #include "svc/clerk.h"
 #include "svc/session/forms.h"

@@ -8,11 +8,10 @@
 #include "db/repo/repo_admin.h"
 #include "db/repo/repo_session.h"
 #include "db/repo/repo_session_talk.h"
-#include "db/repo/repo_feedback.h"
 #include "log.h"
 #include "svc/clerk.h"
 #include "svc/feedback/outbox.h"
-#include "svc/feedback/request_tell.h"
+#include "svc/feedback/request.h"
 
 #define HITS_EVERY_S 10
 #define PURGE_EVERY_S 3600
@@ -157,8 +156,6 @@ static void on_due_handled(void *arg, const struct feedback_request_list *list, 
 		pl_log(PL_LOG_WARN, task, "time-outs not handled", "error=%s", pl_err_info(err->code)->code);
 	else if (list->count > 0 && p->clerk == living)
 		shm_count(p->clerk->svc->shm, SHM_M_feedback_timeouts, list->count);
-	for (int i = 0; err == NULL && p->clerk == living && i < list->count; i++)
-		request_tell(p->clerk->svc, "timed_out", &list->rows[i]);
 	if (p->clerk == living)
 		arm(p->clerk->due, err == NULL && list->count == DUE_ROWS ? 0 : DUE_EVERY_S);
 	pl_task_release(&task);
@@ -170,7 +167,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	struct purge *p = pl_alloc(task->pool, sizeof(*p));
 
 	*p = (struct purge){ .clerk = arg, .task = task };
-	repo_feedback_requests_due(p->clerk->svc->db, task, DUE_ROWS, on_due_handled, p);
+	request_time_out(p->clerk->svc, task, DUE_ROWS, on_due_handled, p);
 }
 
 /* ---- questions whose worker died ---- */

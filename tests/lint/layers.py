@@ -35,7 +35,7 @@ TOPICS = {
     "svc/bus": set(),
     "svc/feedback": {"svc/bus"},
     "svc/knowledge": set(),
-    "svc/room": {"svc/answer", "svc/bus"},
+    "svc/room": {"svc/account", "svc/answer", "svc/bus"},
     "svc/session": {"svc/account", "svc/bus", "svc/knowledge"},
     "svc/usage": set(),
     "api": {"api/http"},

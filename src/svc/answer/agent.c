@@ -7,6 +7,7 @@
 #include "db/repo/repo_user.h"
 #include "log.h"
 #include "svc/answer/agent_job.h"
+#include "svc/room/room.h"
 
 struct agents *agents_new(struct svc *svc)
 {
@@ -60,9 +61,7 @@ static void consider_end(struct consider *c)
 
 static int effective_policy(const struct room *room)
 {
-	if (room->reply_policy != REPLY_DEFAULT)
-		return room->reply_policy;
-	return room->role_count == 1 ? REPLY_ALL : REPLY_MENTION;
+	return (int)room_reply_policy(room->reply_policy, room->role_count);
 }
 
 static bool has_turn(const struct consider *c, int policy, const struct role *role)

@@ -2,7 +2,7 @@
 /*
  * One frame is written by whoever knows the news; the other workers hand it on as it is.
  */
-#include "svc/feedback/request_tell.h"
+#include "svc/feedback/request_int.h"
 
 #include "json.h"
 #include "svc/bus/bus.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * chat_send -> append -> done -> publish -> agents
- *                    -> forbidden -> chat_join -> append again
+ *                    -> forbidden -> join -> append again
  *
  * A user's messages into a room are stored in the order in which they came, also when the user is no member yet: while
  * somebody joins, what they send there waits. A join begins when the sends that were under way before it have come
  * back, because one of them would otherwise be stored before another that was refused. Members pay for this with one
  * link in a list.
  *
- *   chat_join -> under way 0 -> room_join -> append all that waits, in order -> tell who asked to join
+ *   room_join -> under way 0 -> repo_room_join -> append all that waits, in order -> publish -> tell who asked to join
  */
 #include <event2/event.h>
 #include <sys/queue.h>
@@ -17,6 +17,7 @@
 #include "svc/answer/agent.h"
 #include "svc/room/chat.h"
 #include "svc/room/hub.h"
+#include "svc/room/room.h"
 
 #define WAITING_MAX 256		/* sends behind one join */
 #define JOIN_TIME_NS (10 * PL_NS_PER_S)
@@ -130,19 +131,15 @@ static void joining_settle(struct send_list *list, const struct pl_err *err)
 	}
 }
 
-/*
- * Later sends go behind those that are appended here. The first who asked to join tells everybody of it, else this
- * does.
- */
+/* Later sends go behind those that are appended here. */
 static void joining_end(struct joining *j, const struct room_result *result, const struct pl_err *err)
 {
-	struct room_result again = { .room = { 0 } };
 	struct asker *a = j->askers, *next;
 
 	TAILQ_REMOVE(&j->svc->chat->joins, j, link);
 	joining_settle(&j->refused, err);
 	joining_settle(&j->waiting, err);
-	if (result != NULL && a == NULL)
+	if (result != NULL)
 		hub_publish_change(j->svc->hub, &result->change);
 	for (; a != NULL; a = next) {
 		struct pl_task *task = a->task;
@@ -150,10 +147,6 @@ static void joining_end(struct joining *j, const struct room_result *result, con
 		next = a->next;
 		a->done(a->arg, result, err);
 		pl_task_release(&task);
-		if (result == NULL || result == &again)
-			continue;
-		again.room = result->room;
-		result = &again;
 	}
 	pl_task_release(&j->task);
 	pl_free(j);
@@ -192,7 +185,7 @@ static void joining_add(struct joining *j, struct send_list *list, struct send *
 	j->waiting_count++;
 }
 
-void chat_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg)
+void room_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg)
 {
 	struct joining *j = joining_need(svc->chat, &task->who, room_id);
 	struct asker *a = pl_alloc(task->pool, sizeof(*a)), **at = &j->askers;

@@ -25,11 +25,6 @@ typedef void (chat_sent_fn)(void *arg, const struct chat_sent *sent, const struc
  */
 void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,
     chat_sent_fn *done, void *arg);
-/*
- * repo_room_join() for the task's user, once for all who ask at the same time on this worker (the later ones get
- * change.seq 0); what the user sends into the room meanwhile waits for it. The first caller publishes the change.
- */
-void chat_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg);
 
 struct chat *chat_new(struct svc *svc);
 /* After the database, which has completed everything, and before the hub. */
