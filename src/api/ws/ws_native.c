@@ -158,16 +158,9 @@ static void sent(void *arg, const struct chat_sent *result, const struct pl_err 
 
 static bool content_ok(struct ws_frame *f, struct pl_str content)
 {
-	struct pl_err err = { 0 };
-	int64_t max = svc_config(f->client->svc)->s.max_content;
-
-	if (content.ptr == NULL || content.len == 0)
-		ws_frame_fail_field(f, "content", "is required and must be a string that is not empty");
-	else if ((int64_t)content.len > max) {
-		pl_err_set(&err, PL_E_TOO_LARGE, "content may have at most %lld bytes.", (long long)max);
-		ws_frame_fail(f, &err);
-	} else
+	if (content.ptr != NULL && content.len > 0)
 		return true;
+	ws_frame_fail_field(f, "content", "is required and must be a string that is not empty");
 	return false;
 }
 

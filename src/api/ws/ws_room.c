@@ -110,9 +110,6 @@ static void post(struct ws_client *client, struct pl_task *task, struct pl_str c
 
 	if (content.len == 0)
 		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
-	else if ((int64_t)content.len > config->s.max_content)
-		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
-		    (long long)config->s.max_content);
 	else if (!client->room_open) {
 		if (wait_for_room(client, task, content))
 			return;

@@ -30,6 +30,7 @@ struct send {
 	struct message_new in;
 	struct joining *joining;	/* waits for it to come back */
 	bool joined;
+	const struct pl_err *refusal;	/* of one in chat->refused */
 	chat_sent_fn *done;
 	void *arg;
 };
@@ -53,7 +54,7 @@ struct chat {
 	struct svc *svc;
 	struct send_list under_way;		/* appended, not answered yet */
 	TAILQ_HEAD(, joining) joins;
-	struct send_list busy;			/* told so by the timer */
+	struct send_list refused;		/* before anything was done; the timer completes them */
 	struct event *timer;
 };
 
@@ -246,33 +247,68 @@ static void send_on_appended(void *arg, const struct appended *result, const str
 		joining_came_back(j);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+/* ---- refusing, which completes in a later turn like everything else ---- */
+
+static void chat_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct chat *chat = arg;
-	struct pl_err err = { 0 };
+	struct send *s;
 
-	pl_err_set(&err, PL_E_BUSY, NULL);
-	joining_settle(&chat->busy, &err);
+	while ((s = TAILQ_FIRST(&chat->refused)) != NULL) {
+		struct pl_task *task = s->task;
+
+		TAILQ_REMOVE(&chat->refused, s, link);
+		send_fail(s, s->refusal);
+		pl_task_release(&task);
+	}
+}
+
+static void send_refuse(struct send *s, const struct pl_err *err)
+{
+	static const struct timeval now = { 0, 0 };
+	struct pl_err *refusal = pl_alloc(s->task->pool, sizeof(*refusal));
+
+	*refusal = *err;
+	s->refusal = refusal;
+	pl_task_hold(s->task);
+	TAILQ_INSERT_TAIL(&s->svc->chat->refused, s, link);
+	evtimer_add(s->svc->chat->timer, &now);
+}
+
+/* Setting max_content. */
+static bool content_fits(const struct send *s, struct pl_err *err)
+{
+	long long max = s->config->s.max_content;
+	const struct pl_field_err *fields;
+
+	if ((long long)s->in.content.len <= max)
+		return true;
+	pl_err_field(err, s->task->pool, "body.content", "too_large", "must have at most %lld bytes", max);
+	fields = err->fields;
+	pl_err_set(err, PL_E_TOO_LARGE, "content may have at most %lld bytes.", max);
+	err->fields = fields;
+	return false;
 }
 
 void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,
     chat_sent_fn *done, void *arg)
 {
-	static const struct timeval now = { 0, 0 };
 	struct joining *j = joining_find(svc->chat, in->room_id, task->who.user_id);
 	struct send *s = pl_alloc(task->pool, sizeof(*s));
+	struct pl_err err = { 0 };
 
 	*s = (struct send){ .svc = svc, .config = config_keep(task->pool, config), .task = task, .done = done,
 		.arg = arg, .in = { .room_id = in->room_id, .author_kind = AUTHOR_USER, .author_id = task->who.user_id,
 		.reply_to = in->reply_to, .client_id = in->client_id, .content = in->content } };
-	if (j == NULL) {
+	if (!content_fits(s, &err)) {
+		send_refuse(s, &err);
+	} else if (j == NULL) {
 		append(s);
 	} else if (j->waiting_count < WAITING_MAX) {
 		joining_add(j, &j->waiting, s);
 	} else {
-		pl_task_hold(task);
-		TAILQ_INSERT_TAIL(&svc->chat->busy, s, link);
-		evtimer_add(svc->chat->timer, &now);
+		pl_err_set(&err, PL_E_BUSY, NULL);
+		send_refuse(s, &err);
 	}
 }
 
@@ -285,8 +321,8 @@ struct chat *chat_new(struct svc *svc)
 	chat->svc = svc;
 	TAILQ_INIT(&chat->under_way);
 	TAILQ_INIT(&chat->joins);
-	TAILQ_INIT(&chat->busy);
-	chat->timer = evtimer_new(svc->worker->base, on_timer, chat);
+	TAILQ_INIT(&chat->refused);
+	chat->timer = evtimer_new(svc->worker->base, chat_on_timer, chat);
 	PL_BUG(chat->timer == NULL);
 	return chat;
 }
@@ -299,7 +335,7 @@ void chat_free(struct chat **chat_at)
 	if (chat == NULL)
 		return;
 	PL_BUG(!TAILQ_EMPTY(&chat->under_way) || !TAILQ_EMPTY(&chat->joins));
-	on_timer(-1, 0, chat);
+	chat_on_timer(-1, 0, chat);
 	event_free(chat->timer);
 	pl_free(chat);
 }
