@@ -320,7 +320,7 @@ void dispatch_request(void *arg, struct req *req)
 
 	call->route = route_find(req, call->param, &call->params, &methods);
 	if (req->operator_side) {
-		if (call->route == NULL || strcmp(call->route->path, "/metrics") != 0)
+		if (call->route == NULL || !(call->route->flags & ROUTE_OPERATOR))
 			req_fail_code(req, PL_E_NO_ROUTE);
 		else
 			call->route->handler(call);
@@ -364,7 +364,7 @@ void dispatch_request(void *arg, struct req *req)
 		call_fail(call, &err);
 		return;
 	}
-	if (strcmp(call->route->path, "/metrics") == 0) {
+	if (call->route->flags & ROUTE_OPERATOR) {
 		refuse_code(call, PL_E_NO_ROUTE); /* the operator's listener only */
 		return;
 	}
