@@ -126,7 +126,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	request_listen(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .admit = dispatch_admit,
-		.finished = dispatch_finished, .arg = &svc };
+		.finished = access_log_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
 	retry = evtimer_new(worker->base, load_revoked, NULL);
 	if (svc.db == NULL || retry == NULL) {
