@@ -67,3 +67,18 @@ struct pl_secret pl_secret_copy(struct pl_pool *pool, const void *data, size_t b
 	pl_pool_cleanup(pool, wipe_secret, secret);
 	return *secret;
 }
+
+bool pl_email_ok(struct pl_str s)
+{
+	const char *at = memchr(s.ptr, '@', s.len);
+	const char *end = s.ptr + s.len;
+
+	if (at == NULL || at == s.ptr || at - s.ptr > 64 || memchr(at + 1, '@', (size_t)(end - at - 1)) != NULL)
+		return false;
+	for (const char *p = s.ptr; p < end; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p == 127 || strchr("\"(),:;<>[\\]", *p) != NULL)
+			return false;
+	if (at + 1 == end || at[1] == '.' || end[-1] == '.' || memchr(at + 1, '.', (size_t)(end - at - 1)) == NULL)
+		return false;
+	return memmem(s.ptr, s.len, "..", 2) == NULL;
+}

@@ -32,6 +32,8 @@ void pl_uuid_make(char out[PL_UUID_LEN + 1]);
 /* The same of given bytes; 6 of the 128 bits are the version's. */
 void pl_uuid_of(const unsigned char bytes[16], char out[PL_UUID_LEN + 1]);
 bool pl_uuid_ok(struct pl_str text);
+/* An e-mail address: one '@', something before it, a dotted name behind it, nothing that could end a header line. */
+bool pl_email_ok(struct pl_str text);
 
 /* SipHash-2-4 (Aumasson, Bernstein), 64 and 128 bit. */
 struct pl_sipkey { uint64_t k[2]; };

@@ -14,6 +14,8 @@
 #include "db/admin/migrate.h"
 #include "log.h"
 #include "svc/answer/answer.h"
+#include "svc/bus/bus.h"
+#include "svc/feedback/request.h"
 #include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/clerk.h"
@@ -38,10 +40,10 @@ static int64_t wait_until_ns;
 static void turn(void *arg)
 {
 	answers_turn(svc.answers);
-	hub_turn(svc.hub);
+	bus_turn(svc.bus);
 	db_turn(svc.db);
 	ws_server_flush(ws_sockets);
-	shm_ring_kick(svc.shm); /* what the flush's closed sockets posted */
+	bus_kick(&svc); /* what the flush's closed sockets posted */
 }
 
 static void listen_all(struct worker *worker)
@@ -111,6 +113,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);
 	svc.httpc = httpc_new(worker->base);
 	svc.llm = llm_new(worker->base, svc.httpc, worker->shm);
+	svc.bus = bus_new(&svc);
 	svc.tokens = auth_cache_new();
 	svc.hub = hub_new(&svc);
 	svc.chat = chat_new(&svc);
@@ -121,9 +124,11 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.sessions = sessions_new(&svc);
 	svc.session_live = session_live_new(&svc);
 	svc.knowledge = knowledge_watch_new(&svc);
+	auth_listen(&svc);
+	request_listen(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .admit = dispatch_admit,
-		.finished = dispatch_finished, .arg = &svc };
+		.finished = access_log_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
 	retry = evtimer_new(worker->base, load_revoked, NULL);
 	if (svc.db == NULL || retry == NULL) {
@@ -188,6 +193,7 @@ static void worker_stop(struct worker *worker)
 	llm_free(&svc.llm);
 	httpc_free(&svc.httpc);
 	db_free(&svc.db);
+	bus_free(&svc.bus);
 	chat_free(&svc.chat);
 	answers_free(&svc.answers);
 	role_answers_free(&svc.roles);
@@ -200,16 +206,13 @@ static void worker_stop(struct worker *worker)
 	knowledge_watch_free(&svc.knowledge);
 }
 
-static void worker_wake(struct worker *worker, int dead_slot)
+static void worker_wake(struct worker *worker, enum wake why, int slot)
 {
-	hub_wake(svc.hub, dead_slot);
-	if (dead_slot >= 0) {
+	bus_wake(svc.bus, why, slot);
+	if (why == WAKE_SLOT_DIED)
 		answers_adopt(svc.answers);
-		signaling_slot_died(svc.signaling, dead_slot);
-		session_live_check_all(svc.session_live);
-	} else if (dead_slot == -2) {
+	else if (why == WAKE_TICK)
 		http_server_balance(http);
-	}
 }
 
 const struct app_hooks app_worker_hooks = { .start = worker_start, .reload = worker_reload, .drain = worker_drain,

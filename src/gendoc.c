@@ -255,7 +255,7 @@ static void man_routes(struct pl_buf *out)
 	for (const struct route_group *g = route_groups; g->tag != NULL; g++) {
 		pl_buf_addf(out, ".Ss %s\n.Bl -tag -width Ds\n", g->title);
 		for (int i = 0; i < routes_count; i++)
-			if (!(routes[i].flags & ROUTE_HIDE) && route_group_of(routes[i].path) == g)
+			if (!(routes[i].flags & ROUTE_HIDE) && &route_groups[routes[i].group] == g)
 				man_route(out, &routes[i]);
 		pl_buf_adds(out, ".El\n");
 	}

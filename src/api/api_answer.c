@@ -6,7 +6,7 @@
 #include "api/http/call.h"
 #include "clock.h"
 #include "svc/feedback/answer_link.h"
-#include "svc/feedback/request_tell.h"
+#include "svc/feedback/request.h"
 
 #define PAGE_POLICY "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -178,40 +178,26 @@ void api_answer_page(struct call *call)
 		repo_feedback_request_get(call->svc->db, call->req->task, id, 0, on_shown, call);
 }
 
-static void on_told(void *arg, const struct feedback_request *r, const struct pl_err *err)
+static void on_answered(void *arg, bool answered, const struct feedback_request *r, const struct pl_err *err)
 {
-	struct call *call = arg;
-
-	if (err == NULL)
-		request_tell(call->svc, pl_str_c(call->req->task->pool, r->status), r);
-	say(call, 200, "Thank you", "The answer was taken. You can close this page.");
-}
-
-static void on_answered(void *arg, const bool *done, const struct pl_err *err)
-{
-	struct call *call = arg;
-
-	if (err != NULL)
-		say_error(call, err);
+	if (answered)
+		say(arg, 200, "Thank you", "The answer was taken. You can close this page.");
 	else
-		repo_feedback_request_get(call->svc->db, call->req->task, *(struct pl_str *)call->flow, 0, on_told,
-		    call);
+		say_error(arg, err);
 }
 
 void api_answer_post(struct call *call)
 {
 	const struct answer_in *in = call->in;
 	bool decline = in->decline == 1;
-	struct pl_str *id = pl_alloc(call->req->task->pool, sizeof(*id));
+	struct pl_str id;
 
-	call->flow = id;
-	if (!read_link(call, id))
+	if (!read_link(call, &id))
 		return;
 	if (decline && in->comment.len == 0)
 		say(call, 422, "Why?", "Go back and say why you decline.");
 	else if (!decline && in->answer.ptr == NULL)
 		say(call, 422, "No answer", "Go back and give an answer.");
 	else
-		repo_feedback_request_answer(call->svc->db, call->req->task, *id, 0, decline, in->answer, in->comment,
-		    on_answered, call);
+		request_answer(call->svc, call->req->task, id, decline, in->answer, in->comment, on_answered, call);
 }

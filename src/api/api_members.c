@@ -5,8 +5,7 @@
 #include "api/http/call.h"
 #include "api/room_shape.h"
 #include "db/repo/repo_user.h"
-#include "svc/account/audit.h"
-#include "svc/room/hub.h"
+#include "svc/room/room.h"
 
 static void on_members(void *arg, const struct member_list *list, const struct pl_err *err)
 {
@@ -40,7 +39,7 @@ void api_member_list(struct call *call)
 		    q->limit == SHAPE_NONE ? 200 : (int)q->limit, on_members, call);
 }
 
-struct add { int64_t user_id; int level; bool joined; };
+struct add { int64_t user_id; enum member_level level; bool joined; };
 
 static void on_added_member(void *arg, const struct member_list *list, const struct pl_err *err)
 {
@@ -81,7 +80,6 @@ static void on_added(void *arg, const struct room_result *result, const struct p
 		return;
 	}
 	a->joined = result->change.seq > 0 && pl_str_is(result->change.kind, "joined");
-	hub_publish_change(call->svc->hub, &result->change);
 	reply_member(call);
 }
 
@@ -99,25 +97,17 @@ void api_member_add(struct call *call)
 	if (call->made.ptr != NULL)
 		reply_member(call);
 	else
-		repo_member_add(call->svc->db, call->req->task, call->id, call->req->task->who.user_id,
-		    call_is_admin(call), a->user_id, a->level, on_added, call);
+		room_member_add(call->svc, call->req->task, call->id, a->user_id, a->level, on_added, call);
 }
 
 static void on_removed(void *arg, const struct room_result *result, const struct pl_err *err)
 {
 	struct call *call = arg;
 
-	if (err != NULL) {
+	if (err != NULL)
 		call_fail(call, err);
-		return;
-	}
-	if (result->change.seq == 0) {
-		call_fail_code(call, PL_E_NOT_FOUND);	/* no member */
-		return;
-	}
-	hub_publish_change(call->svc->hub, &result->change);
-	audit_note(call->svc, call->req->task, "member removed", "room:%lld", (long long)call->id);
-	call_reply_empty(call);
+	else
+		call_reply_empty(call);
 }
 
 void api_member_remove(struct call *call)
@@ -125,6 +115,5 @@ void api_member_remove(struct call *call)
 	int64_t user;
 
 	if (call_id(call, 0, &call->id) && call_id(call, 1, &user))
-		repo_member_remove(call->svc->db, call->req->task, call->id, call->req->task->who.user_id,
-		    call_is_admin(call), user, on_removed, call);
+		room_member_remove(call->svc, call->req->task, call->id, user, on_removed, call);
 }

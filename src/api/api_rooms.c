@@ -5,8 +5,7 @@
 #include "api/http/call.h"
 #include "api/room_shape.h"
 #include "db/repo/repo_role.h"
-#include "svc/room/chat.h"
-#include "svc/room/hub.h"
+#include "svc/room/room.h"
 
 static void reply_room(struct call *call, const struct room *room)
 {
@@ -26,7 +25,7 @@ static void on_room(void *arg, const struct room *room, const struct pl_err *err
 		reply_room(arg, room);
 }
 
-/* The room after a change; everybody in it is told. */
+/* The room after a change. */
 static void on_changed(void *arg, const struct room_result *result, const struct pl_err *err)
 {
 	struct call *call = arg;
@@ -41,7 +40,6 @@ static void on_changed(void *arg, const struct room_result *result, const struct
 		call_fail(call, err);
 		return;
 	}
-	hub_publish_change(call->svc->hub, &result->change);
 	if (call->route->status == 204)
 		call_reply_empty(call);
 	else
@@ -67,7 +65,7 @@ void api_room_create(struct call *call)
 		room.reply_policy = REPLY_MENTION;
 	else if (pl_str_is(in->reply_policy, "all"))
 		room.reply_policy = REPLY_ALL;
-	repo_room_create(call->svc->db, call->req->task, call->req->task->who.user_id, &room, on_changed, call);
+	room_create(call->svc, call->req->task, &room, on_changed, call);
 }
 
 void api_room_get(struct call *call)
@@ -117,7 +115,7 @@ void api_room_join(struct call *call)
 	int64_t id;
 
 	if (call_id(call, 0, &id))
-		chat_join(call->svc, call->req->task, id, on_changed, call);
+		room_join(call->svc, call->req->task, id, on_changed, call);
 }
 
 void api_room_leave(struct call *call)
@@ -125,7 +123,7 @@ void api_room_leave(struct call *call)
 	int64_t id;
 
 	if (call_id(call, 0, &id))
-		repo_room_leave(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_changed, call);
+		room_leave(call->svc, call->req->task, id, on_changed, call);
 }
 
 static void room_role(struct call *call, bool attach)
@@ -133,8 +131,7 @@ static void room_role(struct call *call, bool attach)
 	int64_t room, role;
 
 	if (call_id(call, 0, &room) && call_id(call, 1, &role))
-		repo_room_role(call->svc->db, call->req->task, room, call->req->task->who.user_id, call_is_admin(call),
-		    role, attach, on_changed, call);
+		room_role_attach(call->svc, call->req->task, room, role, attach, on_changed, call);
 }
 
 void api_room_role_put(struct call *call)

@@ -5,7 +5,6 @@
 #include "api/session_shape.h"
 #include "db/repo/repo_session_talk.h"
 #include "svc/session/forms.h"
-#include "svc/session/session_live.h"
 
 bool session_admits(struct call *call)
 {
@@ -179,19 +178,16 @@ static void on_ended(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct call *call = arg;
 
-	if (err != NULL) {
+	if (err != NULL)
 		call_fail(call, err);
-		return;
-	}
-	session_live_changed(call->svc, call->param[0]);
-	call_reply_empty(call);
+	else
+		call_reply_empty(call);
 }
 
 void api_session_end(struct call *call)
 {
 	if (session_admits(call))
-		repo_session_end(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_ended,
-		    call);
+		session_end(call->svc, call->req->task, call->param[0], session_caller_of(call), on_ended, call);
 }
 
 /* ---- the list ---- */

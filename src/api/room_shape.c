@@ -4,6 +4,8 @@
  */
 #include "api/room_shape.h"
 
+#include "svc/room/room.h"
+
 struct pl_str kind_word(int author_kind)
 {
 	return author_kind == AUTHOR_USER ? PL_STR("user") : author_kind == AUTHOR_ROLE ? PL_STR("role") :
@@ -64,10 +66,8 @@ void message_shape(struct message_out *out, const struct message *m, struct pl_p
 
 static struct pl_str policy_word(const struct room *room)
 {
-	int policy = room->reply_policy;
+	enum reply_policy policy = room_reply_policy(room->reply_policy, room->role_count);
 
-	if (policy == REPLY_DEFAULT)
-		policy = room->role_count == 1 ? REPLY_ALL : REPLY_MENTION;
 	return policy == REPLY_OFF ? PL_STR("off") : policy == REPLY_ALL ? PL_STR("all") : PL_STR("mention");
 }
 

@@ -73,12 +73,12 @@ static void both_stop(struct worker *worker)
 		worker_hooks()->stop(worker);
 }
 
-static void both_wake(struct worker *worker, int dead_slot)
+static void both_wake(struct worker *worker, enum wake why, int slot)
 {
 	if (worker_hooks()->wake != NULL)
-		worker_hooks()->wake(worker, dead_slot);
+		worker_hooks()->wake(worker, why, slot);
 	if (clerk_hooks()->wake != NULL)
-		clerk_hooks()->wake(worker, dead_slot);
+		clerk_hooks()->wake(worker, why, slot);
 }
 
 static const struct app_hooks both = {

@@ -123,7 +123,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	shm_count_dropped(&worker->shm->counters[worker->slot].metric[SHM_M_log_dropped]);
 	evtimer_add(loop.tick, &next);
 	if (++loop.ticks % TICKS_PER_S == 0 && loop.hooks->wake != NULL)
-		loop.hooks->wake(worker, -2);
+		loop.hooks->wake(worker, WAKE_TICK, -1);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -135,7 +135,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	while (read(fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
 		;
 	if (loop.hooks->wake != NULL)
-		loop.hooks->wake(worker, -1);
+		loop.hooks->wake(worker, WAKE_EVENTS, -1);
 }
 
 /* Somebody ended this very process politely: it leaves, and the master starts another. */

@@ -33,6 +33,9 @@ struct worker {
 	int64_t drain_deadline_ns;
 };
 
+/* Why a process is woken: events are in the rings; a second has passed; the process of `slot` (else -1) died. */
+enum wake { WAKE_EVENTS, WAKE_TICK, WAKE_SLOT_DIED };
+
 struct app_hooks {
 	/*
 	 * Build everything above core in this process. false and why[]: the process exits 71 and the master backs off.
@@ -45,8 +48,7 @@ struct app_hooks {
 	void (*drain)(struct worker *worker, int ws_close_code, bool cut);
 	bool (*idle)(struct worker *worker);		/* nothing is pending any more: the process may end */
 	void (*stop)(struct worker *worker);		/* last call: store what must be stored, close, free */
-	/* The ring's reader woke up, or a slot died (slot >= 0), or once a second (slot -2). */
-	void (*wake)(struct worker *worker, int dead_slot);
+	void (*wake)(struct worker *worker, enum wake why, int slot);
 };
 
 extern struct worker *worker_this;	/* of this process; NULL in master and hasher */

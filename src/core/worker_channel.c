@@ -69,7 +69,7 @@ static void obey(struct worker_channel *channel, const struct channel_msg *msg, 
 		break;
 	case CHANNEL_SLOT_DIED:
 		if (channel->hooks->wake != NULL && msg->number != worker->slot)
-			channel->hooks->wake(worker, msg->number);
+			channel->hooks->wake(worker, WAKE_SLOT_DIED, msg->number);
 		break;
 	case CHANNEL_HASHER_DIED:
 		if (worker->hasher != NULL)

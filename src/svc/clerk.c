@@ -8,11 +8,10 @@
 #include "db/repo/repo_admin.h"
 #include "db/repo/repo_session.h"
 #include "db/repo/repo_session_talk.h"
-#include "db/repo/repo_feedback.h"
 #include "log.h"
 #include "svc/clerk.h"
 #include "svc/feedback/outbox.h"
-#include "svc/feedback/request_tell.h"
+#include "svc/feedback/request.h"
 
 #define HITS_EVERY_S 10
 #define PURGE_EVERY_S 3600
@@ -34,7 +33,7 @@ struct clerk {
 
 static struct clerk *living;	/* one per process; statements may end after it */
 
-static void arm(struct event *timer, int seconds)
+static void clerk_arm(struct event *timer, int seconds)
 {
 	struct timeval tv = { seconds, 0 };
 
@@ -84,7 +83,7 @@ static void on_hits(evutil_socket_t fd, short what, void *arg)
 	struct clerk *clerk = arg;
 
 	store_hits(clerk);
-	arm(clerk->hits, HITS_EVERY_S);
+	clerk_arm(clerk->hits, HITS_EVERY_S);
 }
 
 void clerk_last_round(struct clerk *clerk)
@@ -110,7 +109,7 @@ static void on_purged(void *arg, const int64_t *rows, const struct pl_err *err)
 	if (err != NULL)
 		pl_log(PL_LOG_WARN, task, "old rows not thrown away", "error=%s", pl_err_info(err->code)->code);
 	if (p->clerk == living)
-		arm(p->clerk->purge, err == NULL && *rows > 0 ? 1 : PURGE_EVERY_S);
+		clerk_arm(p->clerk->purge, err == NULL && *rows > 0 ? 1 : PURGE_EVERY_S);
 	pl_task_release(&task);
 }
 
@@ -133,7 +132,7 @@ static void on_expired(void *arg, const int64_t *rows, const struct pl_err *err)
 	if (err != NULL)
 		pl_log(PL_LOG_WARN, task, "old sessions not marked", "error=%s", pl_err_info(err->code)->code);
 	if (p->clerk == living)
-		arm(p->clerk->expire, err == NULL && *rows == EXPIRE_ROWS ? 1 : EXPIRE_EVERY_S);
+		clerk_arm(p->clerk->expire, err == NULL && *rows == EXPIRE_ROWS ? 1 : EXPIRE_EVERY_S);
 	pl_task_release(&task);
 }
 
@@ -157,10 +156,8 @@ static void on_due_handled(void *arg, const struct feedback_request_list *list, 
 		pl_log(PL_LOG_WARN, task, "time-outs not handled", "error=%s", pl_err_info(err->code)->code);
 	else if (list->count > 0 && p->clerk == living)
 		shm_count(p->clerk->svc->shm, SHM_M_feedback_timeouts, list->count);
-	for (int i = 0; err == NULL && p->clerk == living && i < list->count; i++)
-		request_tell(p->clerk->svc, "timed_out", &list->rows[i]);
 	if (p->clerk == living)
-		arm(p->clerk->due, err == NULL && list->count == DUE_ROWS ? 0 : DUE_EVERY_S);
+		clerk_arm(p->clerk->due, err == NULL && list->count == DUE_ROWS ? 0 : DUE_EVERY_S);
 	pl_task_release(&task);
 }
 
@@ -170,7 +167,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	struct purge *p = pl_alloc(task->pool, sizeof(*p));
 
 	*p = (struct purge){ .clerk = arg, .task = task };
-	repo_feedback_requests_due(p->clerk->svc->db, task, DUE_ROWS, on_due_handled, p);
+	request_time_out(p->clerk->svc, task, DUE_ROWS, on_due_handled, p);
 }
 
 /* ---- questions whose worker died ---- */
@@ -186,7 +183,7 @@ static void on_tended(void *arg, const int64_t *rows, const struct pl_err *err)
 	else if (*rows > 0)
 		pl_log(PL_LOG_WARN, task, "messages in sessions marked interrupted", "count=%lld", (long long)*rows);
 	if (p->clerk == living)
-		arm(p->clerk->tend, err == NULL && *rows == TEND_ROWS ? 0 : TEND_EVERY_S);
+		clerk_arm(p->clerk->tend, err == NULL && *rows == TEND_ROWS ? 0 : TEND_EVERY_S);
 	pl_task_release(&task);
 }
 
@@ -235,11 +232,11 @@ struct clerk *clerk_new(struct svc *svc)
 	c->tend = evtimer_new(svc->worker->base, on_tend, c);
 	PL_BUG(c->hits == NULL || c->purge == NULL || c->expire == NULL || c->due == NULL || c->tend == NULL);
 	c->outbox = outbox_new(svc);
-	arm(c->due, 0);
-	arm(c->hits, HITS_EVERY_S);
-	arm(c->purge, PURGE_FIRST_S);
-	arm(c->expire, 1);
-	arm(c->tend, 0);
+	clerk_arm(c->due, 0);
+	clerk_arm(c->hits, HITS_EVERY_S);
+	clerk_arm(c->purge, PURGE_FIRST_S);
+	clerk_arm(c->expire, 1);
+	clerk_arm(c->tend, 0);
 	return c;
 }
 

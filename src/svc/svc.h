@@ -11,6 +11,7 @@
 #include "db/db.h"
 #include "llm/llm.h"
 
+struct bus;
 struct hub;
 struct chat;
 struct auth_cache;
@@ -23,10 +24,6 @@ struct hub_event;
 struct memo;
 struct knowledge_watch;
 
-/* Kinds of events in the rings. */
-enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
-	RING_REVOKED, RING_MEMBER, RING_SIGNALING, RING_SESSION, RING_REQUEST };
-
 struct svc {
 	struct worker *worker;
 	struct shm *shm;
@@ -34,6 +31,7 @@ struct svc {
 	struct httpc *httpc;
 	struct llm *llm;
 	struct auth_cache *tokens;
+	struct bus *bus;			/* NULL in the clerk, which only posts */
 	struct hub *hub;
 	struct chat *chat;
 	struct answers *answers;

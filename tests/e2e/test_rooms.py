@@ -395,6 +395,18 @@ def test_too_large_has_its_code(ann):
     assert other["code"] == "validation_error", "something else is wrong too"
 
 
+def test_the_setting_max_content_holds_for_requests_and_sockets(parlour):
+    user = parlour(max_content=300).register()
+    room = user.room()["id"]
+    assert user.post(f"/api/rooms/{room}/messages", {"content": "x" * 300}).status_code == 201
+    answer = user.post(f"/api/rooms/{room}/messages", {"content": "x" * 301})
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_large")
+    assert answer.json()["detail"] == [{"loc": ["body", "content"], "msg": "must have at most 300 bytes", "type": "too_large"}]
+    with user.ws() as sock:
+        sock.send("send", topic=f"room:{room}", content="x" * 301)
+        assert sock.expect("error")["code"] == "too_large"
+
+
 def test_a_member_is_made_once(ann, bob):
     room = ann.room()["id"]
     first = ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id})

@@ -7,6 +7,7 @@
 #include "shm_fixture.h"
 
 #include "fake_svc.h"
+#include "svc/bus/bus.h"
 #include "svc/room/chat.h"
 
 struct svc fake_svc;
@@ -30,6 +31,7 @@ void fake_svc_setup(void)
 	worker = (struct worker){ .kind = PROC_WORKER, .base = event_base_new(), .shm = fixture_take(0),
 		.config = config };
 	fake_svc = (struct svc){ .worker = &worker, .shm = worker.shm, .db = (struct db *)&worker };
+	fake_svc.bus = bus_new(&fake_svc);
 	fake_svc.hub = fake_hub = hub_new(&fake_svc);
 	fake_svc.chat = chat_new(&fake_svc);
 }
@@ -39,6 +41,7 @@ void fake_svc_teardown(void)
 	struct config *config = (struct config *)(uintptr_t)worker.config;
 
 	fake_repo_run_all();
+	bus_free(&fake_svc.bus);
 	chat_free(&fake_svc.chat);
 	hub_free(&fake_svc.hub);
 	event_base_free(worker.base);

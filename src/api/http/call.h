@@ -65,7 +65,9 @@ bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str e
 /* The dispatcher: net's hooks call these. */
 void dispatch_request(void *svc, struct req *req);
 bool dispatch_admit(void *svc, struct req *req);
-void dispatch_finished(void *svc, struct req *req);
+
+/* access_log.c: net's hook for a request whose reply is out. */
+void access_log_finished(void *svc, struct req *req);
 
 /* page.c */
 /* Runs the handler, after it was found where the page begins that the query asks for. */

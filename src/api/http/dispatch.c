@@ -77,18 +77,18 @@ static bool check_limits(struct call *call, enum limit_class klass)
 }
 
 /* What has no route or no good token counts against its address, and its reply says so like any other. */
-static void refuse(struct call *call, const struct pl_err *err)
+static void dispatch_refuse(struct call *call, const struct pl_err *err)
 {
 	if (check_limits(call, LIMIT_READ))
 		call_fail(call, err);
 }
 
-static void refuse_code(struct call *call, enum pl_code code)
+static void dispatch_refuse_code(struct call *call, enum pl_code code)
 {
 	struct pl_err err = { 0 };
 
 	pl_err_set(&err, code, NULL);
-	refuse(call, &err);
+	dispatch_refuse(call, &err);
 }
 
 /* ---- token ---- */
@@ -114,12 +114,12 @@ static bool check_token(struct call *call, enum route_who who)
 	if (header.ptr == NULL && who == WHO_OPT)
 		return true;
 	if (header.ptr == NULL || !pl_str_istarts(header, "bearer ")) {
-		refuse_code(call, PL_E_UNAUTHORIZED);
+		dispatch_refuse_code(call, PL_E_UNAUTHORIZED);
 		return false;
 	}
 	token = pl_str_trim(pl_strn(header.ptr + 7, header.len - 7));
 	if (!auth_check(call->svc, call->req->config, token, &call->who, &err)) {
-		refuse(call, &err);
+		dispatch_refuse(call, &err);
 		return false;
 	}
 	auth_caller(&call->who, &call->req->task->who);
@@ -288,13 +288,13 @@ static void dispatch_socket(struct call *call)
 
 	call->ws = ws_route_find(req, call->param, &call->params);
 	if (call->ws == NULL) {
-		refuse_code(call, PL_E_NO_ROUTE);
+		dispatch_refuse_code(call, PL_E_NO_ROUTE);
 		return;
 	}
 	req->route = call->ws->path;
 	req->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
 	if (req->origin_sent ? !req->origin_ok : !req->config->s.ws_no_origin)
-		refuse_code(call, PL_E_BAD_ORIGIN);
+		dispatch_refuse_code(call, PL_E_BAD_ORIGIN);
 	else if (check_token(call, call->ws->who))
 		checked(call);
 }
@@ -320,7 +320,7 @@ void dispatch_request(void *arg, struct req *req)
 
 	call->route = route_find(req, call->param, &call->params, &methods);
 	if (req->operator_side) {
-		if (call->route == NULL || strcmp(call->route->path, "/metrics") != 0)
+		if (call->route == NULL || !(call->route->flags & ROUTE_OPERATOR))
 			req_fail_code(req, PL_E_NO_ROUTE);
 		else
 			call->route->handler(call);
@@ -333,11 +333,11 @@ void dispatch_request(void *arg, struct req *req)
 	if (call->route == NULL && methods == 0 && ws_route_find(req, call->param, &call->params) != NULL) {
 		req_header_add(req, "Upgrade", "websocket");
 		req_header_add(req, "Sec-WebSocket-Version", "13");
-		refuse_code(call, PL_E_UPGRADE);
+		dispatch_refuse_code(call, PL_E_UPGRADE);
 		return;
 	}
 	if (call->route == NULL && methods == 0) {
-		refuse_code(call, PL_E_NO_ROUTE);
+		dispatch_refuse_code(call, PL_E_NO_ROUTE);
 		return;
 	}
 	if (call->route == NULL) {
@@ -347,7 +347,7 @@ void dispatch_request(void *arg, struct req *req)
 	}
 	if (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) {
 		/* another site's page may read what is public, but change nothing */
-		refuse_code(call, PL_E_BAD_ORIGIN);
+		dispatch_refuse_code(call, PL_E_BAD_ORIGIN);
 		return;
 	}
 	req->route = call->route->path;
@@ -357,15 +357,15 @@ void dispatch_request(void *arg, struct req *req)
 
 		pl_err_set(&away, PL_E_DB_AWAY, NULL);
 		away.retry_after_s = 2;
-		refuse(call, &away);
+		dispatch_refuse(call, &away);
 		return;
 	}
 	if (!(call->route->flags & ROUTE_DOWN) && !db_admit(call->svc->db, way_of(call->route), &err)) {
 		call_fail(call, &err);
 		return;
 	}
-	if (strcmp(call->route->path, "/metrics") == 0) {
-		refuse_code(call, PL_E_NO_ROUTE); /* the operator's listener only */
+	if (call->route->flags & ROUTE_OPERATOR) {
+		dispatch_refuse_code(call, PL_E_NO_ROUTE); /* the operator's listener only */
 		return;
 	}
 	if (check_token(call, call->route->who))

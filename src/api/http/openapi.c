@@ -372,7 +372,7 @@ static void write_operation(struct pl_jw *w, const struct route *r, int nth)
 	pl_jw_kcstr(w, "summary", r->summary);
 	pl_jw_key(w, "tags");
 	pl_jw_array(w);
-	pl_jw_cstr(w, route_group_of(r->path)->tag);
+	pl_jw_cstr(w, route_groups[r->group].tag);
 	pl_jw_end_array(w);
 	pl_jw_key(w, "security");
 	pl_jw_array(w);

@@ -2,24 +2,14 @@
 /*
  * Lists by pages: {items, total, page, page_size, next} where the query names page, page_size or cursor.
  *
- * A list that its handler gives as a whole is cut here. One that goes on from an id is asked where the page begins and
- * how long it is; then its handler runs as if that id had come in the query. Sessions find their page themselves.
+ * A list that its handler gives as a whole is cut here. One that goes on from an id (column list of routes.def) is
+ * asked where the page begins and how long it is; then its handler runs as if that id had come in the query. Sessions
+ * find their page themselves.
  */
 #include "api/http/call.h"
-#include "db/repo/repo_list.h"
 
 #define SIZE_USUAL 50
 #define WHOLE_MAX 10000
-
-static const struct { const char *path; enum list_of list; } lists[] = {
-	{ "/api/roles", LIST_ROLES },
-	{ "/api/rooms", LIST_ROOMS },
-	{ "/api/rooms/{room_id}/members", LIST_MEMBERS },
-	{ "/api/feedback", LIST_FEEDBACK },
-	{ "/api/feedback-requests", LIST_REQUESTS },
-	{ "/api/knowledge", LIST_KNOWLEDGE },
-	{ "/api/auth/sessions", LIST_LOGINS },
-};
 
 /* A field of the query; NULL: its shape has none of that name. */
 static void *field(const struct call *call, const char *name)
@@ -85,10 +75,8 @@ void page_run(struct call *call)
 	if (number(call, "page_size") == SHAPE_NONE)
 		set_number(call, "page_size", SIZE_USUAL);
 	ask.offset = (number(call, "page") - 1) * number(call, "page_size");
-	for (size_t i = 0; i < PL_COUNT(lists); i++) {
-		if (strcmp(lists[i].path, call->route->path) != 0)
-			continue;
-		ask.list = lists[i].list;
+	if (call->route->list != LIST_NONE) {
+		ask.list = (enum list_of)call->route->list;
 		if (call->params > 0 && !call_id(call, 0, &ask.id))
 			return;
 		set_number(call, "limit", number(call, "page_size"));

@@ -3,6 +3,7 @@
  * The route table of routes.def as data, and the tree that finds a row by the parts of a path.
  */
 #include "api/http/call.h"
+#include "db/repo/name.h"
 
 #define NONE_0 0u
 #define IDEM ROUTE_IDEM
@@ -13,13 +14,16 @@
 #define RAW ROUTE_RAW
 #define LATE ROUTE_LATE
 #define SEAL ROUTE_SEAL
+#define OPERATOR ROUTE_OPERATOR
 
 const struct route routes[] = {
-#define ROUTE(method_, path_, handler_, who_, class_, body_, ms_, query_, in_, out_, status_, flags_, summary_) \
+#define ROUTE(method_, path_, handler_, who_, class_, body_, ms_, query_, in_, out_, status_, flags_, group_, list_, \
+    summary_) \
 	{ .method = REQ_##method_, .path = path_, .handler = handler_, .who = WHO_##who_, .klass = LIMIT_##class_, \
 	    .body_bytes = body_, .deadline_ms = ms_, .query = &shape_##query_, .in = &shape_##in_, .out = \
 	    &shape_##out_, \
-	    .status = status_, .flags = flags_, .summary = summary_, .name = #handler_ },
+	    .status = status_, .flags = flags_, .group = GROUP_##group_, .list = LIST_##list_, .summary = summary_, \
+	    .name = #handler_ },
 #define WSROUTE(...)
 #include "api/http/routes.def"
 #undef ROUTE
@@ -81,6 +85,15 @@ static struct node *path_need(const char *path)
 	return at;
 }
 
+/* In /ws/WORD, where the id of a session or the name of a user can stand too: nobody may have the word as a name. */
+static void check_reserved(const char *path)
+{
+	struct pl_str rest = pl_str(path + 1), part;
+
+	if (pl_str_cut(&rest, '/', &part) && rest.len > 0 && pl_str_cut(&rest, '/', &part))
+		PL_BUG(part.ptr[0] != '{' && name_fault(part) == NULL);
+}
+
 void route_init(void)
 {
 	if (root.first != NULL)
@@ -97,6 +110,7 @@ void route_init(void)
 		struct node *n = path_need(ws_routes[i].path);
 
 		PL_BUG(n->ws != NULL);
+		check_reserved(ws_routes[i].path);
 		n->ws = &ws_routes[i];
 	}
 }

@@ -5,7 +5,9 @@
 #ifndef API_ROUTE_H
 #define API_ROUTE_H
 
+#include "api/http/route_group.h"
 #include "api/http/shape.h"
+#include "db/repo/repo_list.h"
 #include "net/req.h"
 #include "svc/account/limits.h"
 
@@ -15,7 +17,8 @@ struct call;
 
 enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
 enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
-	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128 };
+	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128, ROUTE_OPERATOR = 256 };
+#define LIST_NONE (-1)			/* beside enum list_of */
 
 typedef void (route_fn)(struct call *call);
 
@@ -30,6 +33,8 @@ struct route {
 	const struct shape *query, *in, *out;
 	int status;
 	unsigned flags;
+	enum route_group_id group;
+	int list;			/* enum list_of or LIST_NONE */
 	const char *summary;
 	const char *name;		/* of the handler: operationId */
 };

@@ -5,10 +5,12 @@
 #ifndef API_ROUTE_GROUP_H
 #define API_ROUTE_GROUP_H
 
+enum route_group_id { GROUP_SERVER, GROUP_ACCOUNTS, GROUP_ROLES, GROUP_ROOMS, GROUP_MODELS, GROUP_SESSIONS,
+	GROUP_KNOWLEDGE, GROUP_FEEDBACK, GROUP_FIGURES, GROUP_QUESTIONS };
+
 struct route_group { const char *tag, *title, *text; };
 
-/* In the order of the manual; the last has a NULL tag. */
+/* By enum route_group_id, which is the order of the manual; the last has a NULL tag. */
 extern const struct route_group route_groups[];
-const struct route_group *route_group_of(const char *path);
 
 #endif

@@ -92,8 +92,6 @@ void *shape_read_json(const struct shape *shape, struct pl_pool *pool, const str
 /* From name=value pairs: `get` gives a decoded value (absent when not there). */
 void *shape_read_pairs(const struct shape *shape, struct pl_pool *pool, const char *where,
     struct pl_str (*get)(void *arg, const char *name, bool *bad_r), void *arg, struct pl_err *err) PL_MUSTCHECK;
-/* The rule of type EMAIL, which also keeps an address from ending a mail header. */
-bool shape_email_ok(struct pl_str text);
 /* All fields absent. */
 void shape_clear(const struct shape *shape, void *values);
 

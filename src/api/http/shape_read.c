@@ -39,22 +39,6 @@ static bool name_ok(struct pl_str s)
 	return !digits_only && !pl_uuid_ok(s);
 }
 
-/* One '@', something before it, a dotted name behind it, nothing that could end a header line. */
-bool shape_email_ok(struct pl_str s)
-{
-	const char *at = memchr(s.ptr, '@', s.len);
-	const char *end = s.ptr + s.len;
-
-	if (at == NULL || at == s.ptr || at - s.ptr > 64 || memchr(at + 1, '@', (size_t)(end - at - 1)) != NULL)
-		return false;
-	for (const char *p = s.ptr; p < end; p++)
-		if ((unsigned char)*p <= ' ' || (unsigned char)*p == 127 || strchr("\"(),:;<>[\\]", *p) != NULL)
-			return false;
-	if (at + 1 == end || at[1] == '.' || end[-1] == '.' || memchr(at + 1, '.', (size_t)(end - at - 1)) == NULL)
-		return false;
-	return memmem(s.ptr, s.len, "..", 2) == NULL;
-}
-
 static bool word_ok(const char *words, struct pl_str s)
 {
 	struct pl_str rest = pl_str(words), word;
@@ -109,7 +93,7 @@ static void read_text(struct reader *r, const struct shape_field *f, struct pl_s
 	if (!r->bad && f->type == T_NAME && !name_ok(s))
 		complain(r, f, "value_error",
 		    "must be letters, digits, '_', '.' or '-', and neither a number nor a UUID");
-	if (!r->bad && f->type == T_EMAIL && !shape_email_ok(s))
+	if (!r->bad && f->type == T_EMAIL && !pl_email_ok(s))
 		complain(r, f, "value_error", "must be an e-mail address");
 	r->bad = r->bad || before;
 }

@@ -132,9 +132,6 @@ static void post(struct ws_frame *f)
 
 	if (f->text.len == 0)
 		pl_err_set(&err, PL_E_INVALID, "message is required");
-	else if ((int64_t)f->text.len > config->s.max_content)
-		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes",
-		    (long long)config->s.max_content);
 	else if (!room->open) {
 		if (ws_wait_push(&room->wait, waiting_max(client), f))
 			return;

@@ -7,7 +7,10 @@
 #include "leaf.h"
 
 static const char *const reserved[] = {
-    "chat", "signaling", "metrics", "sessions", "echo", "me", "all", "everyone", "here", "system", "parlour", "local"};
+#define RESERVED(word) #word,
+#include "db/repo/reserved.def"
+#undef RESERVED
+};
 
 const char *name_fault(struct pl_str name)
 {

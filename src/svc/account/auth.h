@@ -60,6 +60,8 @@ void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum l
     db_done_fn *done, void *arg);
 /* Makes ended login sessions known: revocation table, other workers, own sockets. */
 void auth_revoke(struct svc *svc, int64_t login_id);
+/* At start: what other workers end closes sockets here too (svc->on_revoked). */
+void auth_listen(struct svc *svc);
 /* Loads what ended within the longest access token life into the revocation table (start of the first process). */
 void auth_load_revoked(struct svc *svc, struct pl_task *task, db_done_fn *done, void *arg);
 

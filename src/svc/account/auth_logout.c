@@ -6,7 +6,7 @@
 #include "log.h"
 #include "svc/account/audit.h"
 #include "svc/account/auth.h"
-#include "svc/room/hub.h"
+#include "svc/bus/bus.h"
 
 /* How long the table must remember: until the last access token of that login session has expired. */
 static int64_t remember_until_s(const struct svc *svc, int64_t ended_us)
@@ -19,9 +19,24 @@ void auth_revoke(struct svc *svc, int64_t login_id)
 	if (!shm_revoke(svc->shm, login_id, remember_until_s(svc, pl_wall_us())))
 		pl_log(PL_LOG_WARN, NULL, "revocation table full: PostgreSQL is asked instead", "login=%lld",
 		    (long long)login_id);
-	hub_post(svc->hub, RING_REVOKED, pl_strn((const char *)&login_id, sizeof(login_id)), PL_STR_NONE);
+	bus_post(svc, RING_REVOKED, pl_strn((const char *)&login_id, sizeof(login_id)), PL_STR_NONE);
 	if (svc->on_revoked != NULL)
 		svc->on_revoked(login_id);
+}
+
+static void auth_on_revoked(void *arg, int from_slot, struct pl_str data)
+{
+	struct svc *svc = arg;
+	int64_t login_id;
+
+	memcpy(&login_id, data.ptr, sizeof(login_id));
+	if (svc->on_revoked != NULL)
+		svc->on_revoked(login_id);
+}
+
+void auth_listen(struct svc *svc)
+{
+	bus_register(svc->bus, RING_REVOKED, auth_on_revoked, svc);
 }
 
 struct logout { struct svc *svc; struct pl_task *task; bool none_is_error; db_done_fn *done; void *arg; };

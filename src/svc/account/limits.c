@@ -90,7 +90,8 @@ static bool take_one(struct svc *svc, const struct config *config, enum limit_cl
 	return g.allowed;
 }
 
-static bool refuse(struct svc *svc, const struct limit_result *result, const struct pl_caller *who, struct pl_err *err)
+static bool limits_refuse(struct svc *svc, const struct limit_result *result, const struct pl_caller *who,
+    struct pl_err *err)
 {
 	char text[48];
 	bool by_user = result->tightest != LIMIT_LOGIN && who->user_id != 0;
@@ -122,7 +123,7 @@ bool limits_take(struct svc *svc, const struct config *config, enum limit_class 
 			shm_rate_refund(svc->shm, narrow.tag, narrow.rate, now_ns);
 		result->allowed = false;
 	}
-	return result->allowed || refuse(svc, result, who, err);
+	return result->allowed || limits_refuse(svc, result, who, err);
 }
 
 static void give_one(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
@@ -153,7 +154,7 @@ bool limits_take_more(struct svc *svc, const struct config *config, enum limit_c
 	if (rate != NULL && rate->burst > 0)
 		shm_rate_refund(svc->shm, key_tag(svc->shm, before, who, PL_STR_NONE), rate, result->now_ns);
 	result->allowed = false;
-	return refuse(svc, result, who, err);
+	return limits_refuse(svc, result, who, err);
 }
 
 void limits_headers(const struct limit_result *result, char limit[96], char policy[96])

@@ -85,7 +85,7 @@ static void tell_server(struct outbox *o, enum mailc_outcome outcome, const char
 		    "why=%s", why);
 }
 
-static void arm(struct outbox *o, int seconds)
+static void outbox_arm(struct outbox *o, int seconds)
 {
 	struct timeval tv = { seconds, 0 };
 
@@ -102,7 +102,7 @@ static void job_free(struct job *job)
 	if (job->outbox != NULL) {
 		TAILQ_REMOVE(&job->outbox->jobs, job, link);
 		if (TAILQ_EMPTY(&job->outbox->jobs) && !job->outbox->draining)
-			arm(job->outbox, 0);
+			outbox_arm(job->outbox, 0);
 	}
 	pl_task_release(&claim);
 	pl_task_release(&task);
@@ -356,7 +356,7 @@ static void on_round(evutil_socket_t fd, short what, void *arg)
 	const struct config *config = svc_config(o->svc);
 	bool mail = mail_on(config), slack = config->s.slack_webhook[0] != '\0';
 
-	arm(o, ROUND_S);
+	outbox_arm(o, ROUND_S);
 	note_again(o);
 	if (o->draining || (!mail && !slack))
 		return;
@@ -376,7 +376,7 @@ struct outbox *outbox_new(struct svc *svc)
 	TAILQ_INIT(&o->jobs);
 	o->round = evtimer_new(svc->worker->base, on_round, o);
 	PL_BUG(o->round == NULL);
-	arm(o, 0);
+	outbox_arm(o, 0);
 	return o;
 }
 

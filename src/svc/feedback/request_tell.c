@@ -2,9 +2,10 @@
 /*
  * One frame is written by whoever knows the news; the other workers hand it on as it is.
  */
-#include "svc/feedback/request_tell.h"
+#include "svc/feedback/request_int.h"
 
 #include "json.h"
+#include "svc/bus/bus.h"
 
 struct concerned { int64_t asker_id, asked_id; };	/* asked_id 0: nobody on this server */
 
@@ -54,23 +55,26 @@ void request_tell(struct svc *svc, const char *event, const struct feedback_requ
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_str frame = write_frame(pool, event, request);
 	struct feedback_request shorter = *request;
-	struct shm_mask mask;
 
 	if (frame.len > SHM_EVENT_MAX - sizeof(who)) {
 		shorter.answer = shorter.comment = PL_STR_NONE; /* GET has them */
 		frame = write_frame(pool, event, &shorter);
 	}
-	shm_mask_all(svc->shm, &mask);
-	shm_ring_post(svc->shm, &mask, RING_REQUEST, pl_strn((const char *)&who, sizeof(who)), frame);
-	shm_ring_kick(svc->shm);
+	bus_post(svc, RING_REQUEST, pl_strn((const char *)&who, sizeof(who)), frame);
+	bus_kick(svc);
 	hand_on(svc, &who, frame);
 	pl_pool_free(&pool);
 }
 
-void request_on_ring(struct svc *svc, struct pl_str data)
+static void request_on_ring(void *svc, int from_slot, struct pl_str data)
 {
 	struct concerned who;
 
 	memcpy(&who, data.ptr, sizeof(who));
 	hand_on(svc, &who, pl_strn(data.ptr + sizeof(who), data.len - sizeof(who)));
+}
+
+void request_listen(struct svc *svc)
+{
+	bus_register(svc->bus, RING_REQUEST, request_on_ring, svc);
 }

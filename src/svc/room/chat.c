@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * chat_send -> append -> done -> publish -> roles
- *                    -> forbidden -> chat_join -> append again
+ *                    -> forbidden -> join -> append again
  *
  * A user's messages into a room are stored in the order in which they came, also when the user is no member yet: while
  * somebody joins, what they send there waits. A join begins when the sends that were under way before it have come
  * back, because one of them would otherwise be stored before another that was refused. Members pay for this with one
  * link in a list.
  *
- *   chat_join -> under way 0 -> room_join -> append all that waits, in order -> tell who asked to join
+ *   room_join -> under way 0 -> repo_room_join -> append all that waits, in order -> publish -> tell who asked to join
  */
 #include <event2/event.h>
 #include <sys/queue.h>
@@ -17,6 +17,7 @@
 #include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/room/hub.h"
+#include "svc/room/room.h"
 
 #define WAITING_MAX 256		/* sends behind one join */
 #define JOIN_TIME_NS (10 * PL_NS_PER_S)
@@ -29,6 +30,7 @@ struct send {
 	struct message_new in;
 	struct joining *joining;	/* waits for it to come back */
 	bool joined;
+	const struct pl_err *refusal;	/* of one in chat->refused */
 	chat_sent_fn *done;
 	void *arg;
 };
@@ -52,7 +54,7 @@ struct chat {
 	struct svc *svc;
 	struct send_list under_way;		/* appended, not answered yet */
 	TAILQ_HEAD(, joining) joins;
-	struct send_list busy;			/* told so by the timer */
+	struct send_list refused;		/* before anything was done; the timer completes them */
 	struct event *timer;
 };
 
@@ -130,19 +132,15 @@ static void joining_settle(struct send_list *list, const struct pl_err *err)
 	}
 }
 
-/*
- * Later sends go behind those that are appended here. The first who asked to join tells everybody of it, else this
- * does.
- */
+/* Later sends go behind those that are appended here. */
 static void joining_end(struct joining *j, const struct room_result *result, const struct pl_err *err)
 {
-	struct room_result again = { .room = { 0 } };
 	struct asker *a = j->askers, *next;
 
 	TAILQ_REMOVE(&j->svc->chat->joins, j, link);
 	joining_settle(&j->refused, err);
 	joining_settle(&j->waiting, err);
-	if (result != NULL && a == NULL)
+	if (result != NULL)
 		hub_publish_change(j->svc->hub, &result->change);
 	for (; a != NULL; a = next) {
 		struct pl_task *task = a->task;
@@ -150,10 +148,6 @@ static void joining_end(struct joining *j, const struct room_result *result, con
 		next = a->next;
 		a->done(a->arg, result, err);
 		pl_task_release(&task);
-		if (result == NULL || result == &again)
-			continue;
-		again.room = result->room;
-		result = &again;
 	}
 	pl_task_release(&j->task);
 	pl_free(j);
@@ -192,7 +186,7 @@ static void joining_add(struct joining *j, struct send_list *list, struct send *
 	j->waiting_count++;
 }
 
-void chat_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg)
+void room_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg)
 {
 	struct joining *j = joining_need(svc->chat, &task->who, room_id);
 	struct asker *a = pl_alloc(task->pool, sizeof(*a)), **at = &j->askers;
@@ -253,33 +247,68 @@ static void send_on_appended(void *arg, const struct appended *result, const str
 		joining_came_back(j);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+/* ---- refusing, which completes in a later turn like everything else ---- */
+
+static void chat_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct chat *chat = arg;
-	struct pl_err err = { 0 };
+	struct send *s;
 
-	pl_err_set(&err, PL_E_BUSY, NULL);
-	joining_settle(&chat->busy, &err);
+	while ((s = TAILQ_FIRST(&chat->refused)) != NULL) {
+		struct pl_task *task = s->task;
+
+		TAILQ_REMOVE(&chat->refused, s, link);
+		send_fail(s, s->refusal);
+		pl_task_release(&task);
+	}
+}
+
+static void send_refuse(struct send *s, const struct pl_err *err)
+{
+	static const struct timeval now = { 0, 0 };
+	struct pl_err *refusal = pl_alloc(s->task->pool, sizeof(*refusal));
+
+	*refusal = *err;
+	s->refusal = refusal;
+	pl_task_hold(s->task);
+	TAILQ_INSERT_TAIL(&s->svc->chat->refused, s, link);
+	evtimer_add(s->svc->chat->timer, &now);
+}
+
+/* Setting max_content. */
+static bool content_fits(const struct send *s, struct pl_err *err)
+{
+	long long max = s->config->s.max_content;
+	const struct pl_field_err *fields;
+
+	if ((long long)s->in.content.len <= max)
+		return true;
+	pl_err_field(err, s->task->pool, "body.content", "too_large", "must have at most %lld bytes", max);
+	fields = err->fields;
+	pl_err_set(err, PL_E_TOO_LARGE, "content may have at most %lld bytes.", max);
+	err->fields = fields;
+	return false;
 }
 
 void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,
     chat_sent_fn *done, void *arg)
 {
-	static const struct timeval now = { 0, 0 };
 	struct joining *j = joining_find(svc->chat, in->room_id, task->who.user_id);
 	struct send *s = pl_alloc(task->pool, sizeof(*s));
+	struct pl_err err = { 0 };
 
 	*s = (struct send){ .svc = svc, .config = config_keep(task->pool, config), .task = task, .done = done,
 		.arg = arg, .in = { .room_id = in->room_id, .author_kind = AUTHOR_USER, .author_id = task->who.user_id,
 		.reply_to = in->reply_to, .client_id = in->client_id, .content = in->content } };
-	if (j == NULL) {
+	if (!content_fits(s, &err)) {
+		send_refuse(s, &err);
+	} else if (j == NULL) {
 		append(s);
 	} else if (j->waiting_count < WAITING_MAX) {
 		joining_add(j, &j->waiting, s);
 	} else {
-		pl_task_hold(task);
-		TAILQ_INSERT_TAIL(&svc->chat->busy, s, link);
-		evtimer_add(svc->chat->timer, &now);
+		pl_err_set(&err, PL_E_BUSY, NULL);
+		send_refuse(s, &err);
 	}
 }
 
@@ -292,8 +321,8 @@ struct chat *chat_new(struct svc *svc)
 	chat->svc = svc;
 	TAILQ_INIT(&chat->under_way);
 	TAILQ_INIT(&chat->joins);
-	TAILQ_INIT(&chat->busy);
-	chat->timer = evtimer_new(svc->worker->base, on_timer, chat);
+	TAILQ_INIT(&chat->refused);
+	chat->timer = evtimer_new(svc->worker->base, chat_on_timer, chat);
 	PL_BUG(chat->timer == NULL);
 	return chat;
 }
@@ -306,7 +335,7 @@ void chat_free(struct chat **chat_at)
 	if (chat == NULL)
 		return;
 	PL_BUG(!TAILQ_EMPTY(&chat->under_way) || !TAILQ_EMPTY(&chat->joins));
-	on_timer(-1, 0, chat);
+	chat_on_timer(-1, 0, chat);
 	event_free(chat->timer);
 	pl_free(chat);
 }

@@ -21,15 +21,11 @@ typedef void (chat_sent_fn)(void *arg, const struct chat_sent *sent, const struc
  * Joins a public room if need be, appends, acknowledges (done), tells everybody (own sockets after their ack), and lets
  * AI roles answer. Stored in the order of the calls per user and room. Rate limits were taken by the caller. Errors:
  * PL_E_NOT_FOUND (also for strangers of private rooms), PL_E_CONFLICT (client_id with other content), PL_E_ARCHIVED,
- * PL_E_TOO_LARGE, PL_E_BUSY (too much waits for the same join), database's.
+ * PL_E_TOO_LARGE (setting max_content; with field body.content), PL_E_BUSY (too much waits for the same join),
+ * database's.
  */
 void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,
     chat_sent_fn *done, void *arg);
-/*
- * repo_room_join() for the task's user, once for all who ask at the same time on this worker (the later ones get
- * change.seq 0); what the user sends into the room meanwhile waits for it. The first caller publishes the change.
- */
-void chat_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg);
 
 struct chat *chat_new(struct svc *svc);
 /* After the database, which has completed everything, and before the hub. */

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The hub itself: its rooms, what goes into the ring and what comes out of it.
+ * The hub itself: its rooms, what goes out to other workers and what comes in from them.
  */
 #include "clock.h"
 #include "json.h"
 #include "log.h"
 #include "svc/room/hub_rooms.h"
-#include "svc/session/session_live.h"
-#include "svc/feedback/request_tell.h"
-#include "svc/room/signaling.h"
-
-#define RING_BUDGET 2048	/* events per loop turn: sockets want to be served in between */
 
 uint64_t hub_topic_key(int64_t room_id)
 {
@@ -143,21 +138,10 @@ void hub_room_reset(struct hub *hub, struct hub_room *room)
 
 /* ---- out ---- */
 
-void hub_post(struct hub *hub, enum ring_kind kind, struct pl_str head, struct pl_str body)
-{
-	struct shm_mask mask;
-
-	shm_mask_all(hub->svc->shm, &mask);
-	shm_ring_post(hub->svc->shm, &mask, kind, head, body);
-}
-
 /* To the workers that may have listeners of the room. */
 static void post_room(struct hub *hub, int64_t room_id, enum ring_kind kind, struct pl_str head, struct pl_str body)
 {
-	struct shm_mask mask;
-
-	if (shm_route_mask(hub->svc->shm, hub_topic_key(room_id), &mask))
-		shm_ring_post(hub->svc->shm, &mask, kind, head, body);
+	bus_post_to(hub->svc, hub_topic_key(room_id), kind, head, body);
 }
 
 struct note { int64_t room_id, user_id, seq; };
@@ -202,7 +186,7 @@ static void tell_member(struct hub *hub, const struct room_change *change)
 	pool = pl_pool_new(0);
 	note.user_id = hub_change_user(pool, change);
 	pl_pool_free(&pool);
-	hub_post(hub, RING_MEMBER, pl_strn((const char *)&note, sizeof(note)), joined ? PL_STR("+") : PL_STR("-"));
+	bus_post(hub->svc, RING_MEMBER, pl_strn((const char *)&note, sizeof(note)), joined ? PL_STR("+") : PL_STR("-"));
 	member_arrived(hub, &note, joined);
 }
 
@@ -249,70 +233,64 @@ void hub_read_marker(struct hub *hub, int64_t room_id, int64_t user_id, int64_t 
 
 /* ---- in ---- */
 
-static void on_ring(void *arg, int from_slot, uint32_t kind, struct pl_str data)
+static struct note note_read(struct pl_str data)
 {
-	struct hub *hub = arg;
-	struct note note = { 0 };
-	struct hub_event *event;
-	int64_t login_id;
+	struct note note;
 
-	if (kind == RING_HINT || kind == RING_TYPING || kind == RING_READ || kind == RING_PRESENCE ||
-	    kind == RING_MEMBER)
-		memcpy(&note, data.ptr, sizeof(note));
-	switch (kind) {
-	case RING_LOG:
-		event = hub_event_decode(data);
-		hub_log_arrived(hub, event);
-		hub_event_release(&event);
-		break;
-	case RING_HINT:
-		hub_log_hint(hub, note.room_id, note.seq);
-		break;
-	case RING_TYPING:
-		note_arrived(hub, HUB_TYPING, &note, pl_strn(data.ptr + sizeof(note), data.len - sizeof(note)));
-		break;
-	case RING_READ:
-		note_arrived(hub, HUB_READ, &note, PL_STR_NONE);
-		break;
-	case RING_PRESENCE:
-		hub_presence_dirty(hub, note.room_id);
-		break;
-	case RING_MEMBER:
-		member_arrived(hub, &note, data.ptr[sizeof(note)] == '+');
-		break;
-	case RING_GENERATION:
-		hub_generation_arrived(hub, data);
-		break;
-	case RING_SIGNALING:
-		if (hub->svc->signaling != NULL)
-			signaling_on_ring(hub->svc->signaling, from_slot, data);
-		break;
-	case RING_SESSION:
-		if (hub->svc->session_live != NULL)
-			session_live_on_ring(hub->svc->session_live, data);
-		break;
-	case RING_REQUEST:
-		request_on_ring(hub->svc, data);
-		break;
-	case RING_REVOKED:
-		memcpy(&login_id, data.ptr, sizeof(login_id));
-		if (hub->svc->on_revoked != NULL)
-			hub->svc->on_revoked(login_id);
-		break;
-	default: /* RING_STOP_GENERATION: answers look at the cancel flags after every wake-up */
-		break;
-	}
+	memcpy(&note, data.ptr, sizeof(note));
+	return note;
 }
 
-static void on_lapped(void *arg, int from_slot)
+static void hub_on_log(void *hub, int from_slot, struct pl_str data)
 {
-	struct hub *hub = arg;
+	struct hub_event *event = hub_event_decode(data);
 
-	shm_count(hub->svc->shm, SHM_M_ring_laps, 1);
+	hub_log_arrived(hub, event);
+	hub_event_release(&event);
+}
+
+static void hub_on_hint(void *hub, int from_slot, struct pl_str data)
+{
+	struct note note = note_read(data);
+
+	hub_log_hint(hub, note.room_id, note.seq);
+}
+
+static void hub_on_typing(void *hub, int from_slot, struct pl_str data)
+{
+	struct note note = note_read(data);
+
+	note_arrived(hub, HUB_TYPING, &note, pl_strn(data.ptr + sizeof(note), data.len - sizeof(note)));
+}
+
+static void hub_on_read(void *hub, int from_slot, struct pl_str data)
+{
+	struct note note = note_read(data);
+
+	note_arrived(hub, HUB_READ, &note, PL_STR_NONE);
+}
+
+static void hub_on_presence(void *hub, int from_slot, struct pl_str data)
+{
+	hub_presence_dirty(hub, note_read(data).room_id);
+}
+
+static void hub_on_member(void *hub, int from_slot, struct pl_str data)
+{
+	struct note note = note_read(data);
+
+	member_arrived(hub, &note, data.ptr[sizeof(note)] == '+');
+}
+
+static void hub_lost(void *hub)
+{
 	hub_log_check_all(hub);
 	hub_generation_check_all(hub);
-	if (hub->svc->session_live != NULL)
-		session_live_check_all(hub->svc->session_live);
+}
+
+static void hub_slot_died(void *hub, int slot)
+{
+	hub_log_check_all(hub);
 }
 
 static void tick_room(struct hub *hub, struct hub_room *room)
@@ -321,37 +299,30 @@ static void tick_room(struct hub *hub, struct hub_room *room)
 	hub_log_tick(hub, room);
 }
 
-void hub_wake(struct hub *hub, int dead_slot)
-{
-	if (dead_slot == -2) {
-		hub_room_each(hub, tick_room);
-		if (++hub->ticks % 5 == 0)
-			hub_log_check_all(hub);
-		return;
-	}
-	if (dead_slot >= 0)
-		hub_log_check_all(hub);
-	shm_reader_awake(&hub->reader, hub->svc->shm);
-	hub->reader_busy = true;
-}
-
-void hub_turn(void *arg)
+static void hub_tick(void *arg)
 {
 	struct hub *hub = arg;
 
-	if (hub->reader_busy) {
-		hub->reader_busy = shm_reader_run(&hub->reader, hub->svc->shm, RING_BUDGET, on_ring, on_lapped, hub);
-		if (!hub->reader_busy && shm_reader_sleep(&hub->reader, hub->svc->shm)) {
-			shm_reader_awake(&hub->reader, hub->svc->shm);
-			hub->reader_busy = true;
-		}
-		if (hub->reader_busy)
-			worker_again(hub->svc->worker);
-	}
-	shm_ring_kick(hub->svc->shm);
+	hub_room_each(hub, tick_room);
+	if (++hub->ticks % 5 == 0)
+		hub_log_check_all(hub);
 }
 
 /* ---- life ---- */
+
+static void hub_listen(struct hub *hub, struct bus *bus)
+{
+	static const struct bus_hooks hooks = { .lost = hub_lost, .slot_died = hub_slot_died, .tick = hub_tick };
+
+	bus_register(bus, RING_LOG, hub_on_log, hub);
+	bus_register(bus, RING_HINT, hub_on_hint, hub);
+	bus_register(bus, RING_TYPING, hub_on_typing, hub);
+	bus_register(bus, RING_READ, hub_on_read, hub);
+	bus_register(bus, RING_PRESENCE, hub_on_presence, hub);
+	bus_register(bus, RING_MEMBER, hub_on_member, hub);
+	bus_register(bus, RING_GENERATION, hub_generation_on_ring, hub);
+	bus_watch(bus, &hooks, hub);
+}
 
 struct hub *hub_new(struct svc *svc)
 {
@@ -364,8 +335,7 @@ struct hub *hub_new(struct svc *svc)
 	TAILQ_INIT(&hub->hungry);
 	hub->gap_timer = evtimer_new(svc->worker->base, hub_log_on_timer, hub);
 	PL_BUG(hub->gap_timer == NULL);
-	shm_reader_init(&hub->reader, svc->shm);
-	hub->reader_busy = true; /* the first turn announces sleep */
+	hub_listen(hub, svc->bus);
 	return hub;
 }
 
@@ -390,7 +360,6 @@ void hub_free(struct hub **hub_at)
 			hub_room_drop_if_empty(hub, room);
 		}
 	event_free(hub->gap_timer);
-	shm_reader_fini(&hub->reader);
 	pl_buf_fini(&hub->scratch);
 	pl_free(hub->gen_text);
 	pl_free(hub->buckets);

@@ -2,8 +2,8 @@
 /*
  * Rooms as live topics: who on this worker listens, in which position, and how events reach them in order.
  *
- *   committed message -> hub_publish() -> ring of this slot -> on_ring() of other workers
- *                                      -> deliver here      -> deliver there
+ *   committed message -> hub_publish() -> bus          -> hub of other workers
+ *                                      -> deliver here -> deliver there
  *
  * The ring is a hint, the log is the truth: a room delivers seq = last + 1; a lower one is dropped; a higher one is
  * held while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap, when a
@@ -13,7 +13,7 @@
 #define SVC_HUB_H
 
 #include "db/repo/repo_message.h"
-#include "svc/svc.h"
+#include "svc/bus/bus.h"
 
 enum hub_kind { HUB_LOG, HUB_TYPING, HUB_READ, HUB_PRESENCE, HUB_GENERATION };
 enum hub_dialect { HUB_NATIVE, HUB_ROOM_COMPAT, HUB_DIALECTS };
@@ -50,12 +50,9 @@ struct hub_event {
 	struct pl_pool *pool;			/* its texts, itself included */
 };
 
+/* Registers with svc->bus. */
 struct hub *hub_new(struct svc *svc);
 void hub_free(struct hub **hub);
-/* Events from other workers are waiting, or slot `dead_slot` died (>= 0), or once a second (-2). */
-void hub_wake(struct hub *hub, int dead_slot);
-/* End of the loop turn: kicks the readers of what was posted. */
-void hub_turn(void *hub);
 
 /* A committed message or change: to everybody on all workers. Texts are copied. */
 void hub_publish(struct hub *hub, const struct room_event *event);
@@ -64,8 +61,6 @@ void hub_publish_change(struct hub *hub, const struct room_change *change);
 void hub_typing(struct hub *hub, int64_t room_id, int64_t user_id, struct pl_str name);
 void hub_read_marker(struct hub *hub, int64_t room_id, int64_t user_id, int64_t seq);
 void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generation *gen);
-/* Posts raw bytes into the ring for all other workers. */
-void hub_post(struct hub *hub, enum ring_kind kind, struct pl_str head, struct pl_str body);
 struct hub_event *hub_event_hold(struct hub_event *event);
 void hub_event_release(struct hub_event **event);
 

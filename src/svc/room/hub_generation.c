@@ -124,8 +124,9 @@ static void arrived(struct hub *hub, struct hub_room *room, const struct hub_gen
 		forget(room, gen->id);
 }
 
-void hub_generation_arrived(struct hub *hub, struct pl_str bytes)
+void hub_generation_on_ring(void *arg, int from_slot, struct pl_str bytes)
 {
+	struct hub *hub = arg;
 	struct wire wire;
 	struct hub_room *room;
 
@@ -145,12 +146,10 @@ void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generatio
 {
 	struct wire wire = { .room_id = room_id, .gen = *gen };
 	struct hub_room *room = hub_room_find(hub, room_id);
-	struct shm_mask mask;
 
 	wire.gen.text = PL_STR_NONE;
-	if (shm_route_mask(hub->svc->shm, hub_topic_key(room_id), &mask))
-		shm_ring_post(hub->svc->shm, &mask, RING_GENERATION, pl_strn((const char *)&wire, sizeof(wire)),
-		    gen->role_name);
+	bus_post_to(hub->svc, hub_topic_key(room_id), RING_GENERATION, pl_strn((const char *)&wire, sizeof(wire)),
+	    gen->role_name);
 	if (room == NULL)
 		return;
 	room->busy++;

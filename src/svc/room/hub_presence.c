@@ -14,12 +14,10 @@ struct presence_note { int64_t room_id, user_id, seq; };
 static void tell_others(struct hub *hub, struct hub_room *room)
 {
 	struct presence_note note = { .room_id = room->id };
-	struct shm_mask mask;
 
 	room->presence_dirty = true;
-	if (shm_route_mask(hub->svc->shm, hub_topic_key(room->id), &mask))
-		shm_ring_post(hub->svc->shm, &mask, RING_PRESENCE, pl_strn((const char *)&note, sizeof(note)),
-		    PL_STR_NONE);
+	bus_post_to(hub->svc, hub_topic_key(room->id), RING_PRESENCE, pl_strn((const char *)&note, sizeof(note)),
+	    PL_STR_NONE);
 }
 
 void hub_presence_enter(struct hub *hub, struct hub_room *room, int64_t user)

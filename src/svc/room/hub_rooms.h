@@ -45,9 +45,8 @@ struct hub {
 	struct svc *svc;
 	struct hub_room **buckets;
 	uint32_t bucket_count, room_count;
-	struct shm_reader reader;
 	struct event *gap_timer;
-	bool gap_armed, reader_busy;
+	bool gap_armed;
 	TAILQ_HEAD(, hub_room) hungry;		/* rooms that may read a chunk when another one has been delivered */
 	int chunks;				/* being read */
 	int ticks;
@@ -110,7 +109,8 @@ bool hub_presence_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
 void hub_presence_room_fini(struct hub_room *room);
 
 /* hub_generation.c */
-void hub_generation_arrived(struct hub *hub, struct pl_str bytes);
+/* From the bus. */
+void hub_generation_on_ring(void *hub, int from_slot, struct pl_str bytes);
 bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
 /* Ring events were lost: tells how answers ended whose end was among them. */
 void hub_generation_check_all(struct hub *hub);

@@ -7,9 +7,8 @@
  * The room is registered for ring events before its head is read: what commits afterwards comes by ring, what committed
  * before is in the head. The question outlives a listener that leaves: it may be joining a room.
  */
-#include "db/repo/repo_room.h"
-#include "svc/room/chat.h"
 #include "svc/room/hub_rooms.h"
+#include "svc/room/room.h"
 
 /* In its task's pool. */
 struct hub_asking {
@@ -79,8 +78,6 @@ static void on_joined(void *arg, const struct room_result *result, const struct 
 		asking_fail(q, err);
 		return;
 	}
-	if (result != NULL)
-		hub_publish_change(q->hub, &result->change);
 	repo_room_head(q->hub->svc->db, q->task, q->room_id, q->task->who.user_id, on_head, q);
 }
 
@@ -96,7 +93,7 @@ static void on_head(void *arg, const struct room_head *head, const struct pl_err
 		asking_fail(q, &hidden);
 	} else if (!head->is_member && !q->joined && !head->archived) {
 		q->joined = true; /* once: somebody may remove the user again meanwhile */
-		chat_join(q->hub->svc, q->task, q->room_id, on_joined, q);
+		room_join(q->hub->svc, q->task, q->room_id, on_joined, q);
 	} else if (q->sub == NULL) {
 		asking_end(q); /* it left, but it did open the room */
 	} else {

@@ -6,7 +6,9 @@
 #include "db/repo/repo_room.h"
 #include "db/repo/repo_user.h"
 #include "log.h"
+#include "svc/bus/bus.h"
 #include "svc/room/role_int.h"
+#include "svc/room/room.h"
 
 struct consider {
 	struct svc *svc;
@@ -29,9 +31,7 @@ static void consider_end(struct consider *c)
 
 static int effective_policy(const struct room *room)
 {
-	if (room->reply_policy != REPLY_DEFAULT)
-		return room->reply_policy;
-	return room->role_count == 1 ? REPLY_ALL : REPLY_MENTION;
+	return (int)room_reply_policy(room->reply_policy, room->role_count);
 }
 
 static bool has_turn(const struct consider *c, int policy, const struct role *role)
@@ -109,15 +109,12 @@ static void stop_on_row(void *arg, const struct generation *row, const struct pl
 {
 	struct stop *s = arg;
 	struct shm_gen_info info;
-	struct shm_mask mask;
 	int index;
 
 	if (err == NULL && (row->state == GEN_QUEUED || row->state == GEN_RUNNING)) {
 		index = shm_gen_find(s->svc->shm, row->id, &info);
-		if (index >= 0 && shm_gen_cancel(s->svc->shm, index, info.id) && info.owner_slot != s->svc->shm->slot) {
-			shm_mask_all(s->svc->shm, &mask);
-			shm_ring_post(s->svc->shm, &mask, RING_STOP_GENERATION, pl_str(info.id), PL_STR_NONE);
-		}
+		if (index >= 0 && shm_gen_cancel(s->svc->shm, index, info.id) && info.owner_slot != s->svc->shm->slot)
+			bus_post(s->svc, RING_STOP_GENERATION, pl_str(info.id), PL_STR_NONE);
 	}
 	s->done(s->arg, row, err);
 }

@@ -5,7 +5,7 @@
 #include "svc/room/signaling.h"
 
 #include "clock.h"
-#include "svc/room/hub.h"
+#include "svc/bus/bus.h"
 
 #define BUCKETS 256
 #define HEARD_MAX 256		/* peers elsewhere that are remembered per room */
@@ -109,10 +109,8 @@ static void deliver(struct signaling_room *room, const struct ring_head *head, s
 
 static void post(struct signaling *s, const struct ring_head *head, struct pl_str frame)
 {
-	struct shm_mask mask;
-
-	if (shm_route_mask(s->svc->shm, topic_key(head->room_id), &mask))
-		shm_ring_post(s->svc->shm, &mask, RING_SIGNALING, pl_strn((const char *)head, sizeof(*head)), frame);
+	bus_post_to(s->svc, topic_key(head->room_id), RING_SIGNALING, pl_strn((const char *)head, sizeof(*head)),
+	    frame);
 }
 
 void signaling_send(struct signaling *s, const struct signaling_peer *peer, struct pl_str to, struct pl_str frame)
@@ -138,8 +136,9 @@ static struct pl_str leave_frame(const char *id, char text[64])
 	return pl_strn(text, (size_t)n);
 }
 
-void signaling_on_ring(struct signaling *s, int from_slot, struct pl_str data)
+static void signaling_on_ring(void *arg, int from_slot, struct pl_str data)
 {
+	struct signaling *s = arg;
 	struct signaling_room *room;
 	struct ring_head head;
 
@@ -169,8 +168,10 @@ static void room_slot_died(struct signaling_room *room, int slot)
 	}
 }
 
-void signaling_slot_died(struct signaling *s, int slot)
+static void signaling_slot_died(void *arg, int slot)
 {
+	struct signaling *s = arg;
+
 	for (int i = 0; i < BUCKETS; i++)
 		for (struct signaling_room *room = s->buckets[i]; room != NULL; room = room->next)
 			room_slot_died(room, slot);
@@ -234,9 +235,12 @@ void signaling_close(struct signaling *s, struct signaling_peer *peer)
 
 struct signaling *signaling_new(struct svc *svc)
 {
+	static const struct bus_hooks hooks = { .slot_died = signaling_slot_died };
 	struct signaling *s = pl_new(sizeof(*s));
 
 	s->svc = svc;
+	bus_register(svc->bus, RING_SIGNALING, signaling_on_ring, s);
+	bus_watch(svc->bus, &hooks, s);
 	return s;
 }
 

@@ -7,7 +7,7 @@
  * that of two peers exactly one hears the other join. Frames are not kept: a peer that is not there misses them.
  *
  *   signaling_send() -> peers of this worker
- *                    -> ring of this slot -> other workers' signaling_on_ring() -> their peers
+ *                    -> ring of this slot -> other workers -> their peers
  *
  * What a worker's own peers heard of peers elsewhere is remembered, so that these leave when their worker dies.
  */
@@ -32,6 +32,7 @@ struct signaling_peer {
 	struct signaling_peer *next;
 };
 
+/* Registers with svc->bus. */
 struct signaling *signaling_new(struct svc *svc);
 void signaling_free(struct signaling **signaling);
 
@@ -49,9 +50,5 @@ void signaling_send(struct signaling *signaling, const struct signaling_peer *pe
 void signaling_join(struct signaling_peer *peer);
 /* Out of the call: all joined ones learn it, and it gets no more. */
 void signaling_leave(struct signaling *signaling, struct signaling_peer *peer, struct pl_str frame);
-
-/* The hub: an event of kind RING_SIGNALING came; a slot died. */
-void signaling_on_ring(struct signaling *signaling, int from_slot, struct pl_str data);
-void signaling_slot_died(struct signaling *signaling, int slot);
 
 #endif

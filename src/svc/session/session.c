@@ -7,6 +7,7 @@
 #include "json.h"
 #include "leaf.h"
 #include "svc/session/session_job.h"
+#include "svc/session/session_live.h"
 
 #define INTERRUPTED "Good to have you back. My last answer was interrupted; please ask once more what is still open."
 
@@ -51,6 +52,26 @@ void session_make(struct svc *svc, const struct config *config, struct pl_task *
 	}
 	shm_count(svc->shm, SHM_M_sessions, 1);
 	repo_session_create(svc->db, task, &in, done, arg);
+}
+
+struct session_ending { struct svc *svc; struct pl_str key; db_done_fn *done; void *arg; };
+
+static void session_on_ended(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct session_ending *e = arg;
+
+	if (err == NULL)
+		session_live_changed(e->svc, e->key);
+	e->done(e->arg, done, err);
+}
+
+void session_end(struct svc *svc, struct pl_task *task, struct pl_str key, struct session_caller who,
+    db_done_fn *done, void *arg)
+{
+	struct session_ending *e = pl_alloc(task->pool, sizeof(*e));
+
+	*e = (struct session_ending){ .svc = svc, .key = pl_str_dup(task->pool, key), .done = done, .arg = arg };
+	repo_session_end(svc->db, task, e->key, who, session_on_ended, e);
 }
 
 static const struct form *form_of(const struct session *session)

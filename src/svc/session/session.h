@@ -28,6 +28,10 @@ struct session_want {
 void session_make(struct svc *svc, const struct config *config, struct pl_task *task, const struct session_want *want,
     repo_session_fn *done, void *arg);
 
+/* Ends one that the caller may use, and tells those who watch it. Errors: repo_session_end(). */
+void session_end(struct svc *svc, struct pl_task *task, struct pl_str key, struct session_caller who,
+    db_done_fn *done, void *arg);
+
 /* First words; with a session also its open request. */
 struct pl_str session_greeting(const struct config *config, struct pl_pool *pool, const struct session *session);
 /* {"slot": bool, ...} in the form's order; {} without a form. */

@@ -6,7 +6,7 @@
 
 #include <ctype.h>
 
-#include "svc/room/hub.h"
+#include "svc/bus/bus.h"
 
 #define BUCKETS 256
 
@@ -49,7 +49,7 @@ void session_live_remove(struct session_live *live, struct session_watcher *watc
 	shm_route_remove(live->svc->shm, topic_key(watcher->id));
 }
 
-static void tell(struct session_live *live, const char *id)
+static void session_live_tell(struct session_live *live, const char *id)
 {
 	for (struct session_watcher *w = *bucket_of(live, id); w != NULL; w = w->next)
 		if (strcmp(w->id, id) == 0)
@@ -59,35 +59,43 @@ static void tell(struct session_live *live, const char *id)
 void session_live_changed(struct svc *svc, struct pl_str id)
 {
 	char lower[PL_UUID_LEN + 1] = "";
-	struct shm_mask mask;
 
 	if (!pl_uuid_ok(id))
 		return;
 	for (size_t i = 0; i < PL_UUID_LEN; i++)
 		lower[i] = (char)tolower((unsigned char)id.ptr[i]);
 	if (svc->session_live != NULL)
-		tell(svc->session_live, lower);
-	if (shm_route_mask(svc->shm, topic_key(lower), &mask))
-		shm_ring_post(svc->shm, &mask, RING_SESSION, pl_strn(lower, sizeof(lower)), PL_STR_NONE);
+		session_live_tell(svc->session_live, lower);
+	bus_post_to(svc, topic_key(lower), RING_SESSION, pl_strn(lower, sizeof(lower)), PL_STR_NONE);
 }
 
-void session_live_on_ring(struct session_live *live, struct pl_str data)
+static void session_live_on_ring(void *live, int from_slot, struct pl_str data)
 {
-	tell(live, data.ptr);
+	session_live_tell(live, data.ptr);
 }
 
-void session_live_check_all(struct session_live *live)
+static void session_live_check_all(void *arg)
 {
+	struct session_live *live = arg;
+
 	for (int i = 0; i < BUCKETS; i++)
 		for (struct session_watcher *w = live->buckets[i]; w != NULL; w = w->next)
 			w->changed(w);
 }
 
+static void session_live_slot_died(void *live, int slot)
+{
+	session_live_check_all(live);
+}
+
 struct session_live *session_live_new(struct svc *svc)
 {
+	static const struct bus_hooks hooks = { .lost = session_live_check_all, .slot_died = session_live_slot_died };
 	struct session_live *live = pl_new(sizeof(*live));
 
 	live->svc = svc;
+	bus_register(svc->bus, RING_SESSION, session_live_on_ring, live);
+	bus_watch(svc->bus, &hooks, live);
 	return live;
 }
 

@@ -20,6 +20,7 @@ struct session_watcher {
 };
 
 struct session_live;
+/* Registers with svc->bus. */
 struct session_live *session_live_new(struct svc *svc);
 /* All watchers are gone by then. */
 void session_live_free(struct session_live **live);
@@ -28,9 +29,5 @@ void session_live_add(struct session_live *live, struct session_watcher *watcher
 void session_live_remove(struct session_live *live, struct session_watcher *watcher);
 /* A change was committed. id: of a session, in any case; another text is nobody's. */
 void session_live_changed(struct svc *svc, struct pl_str id);
-
-/* The hub: an event of kind RING_SESSION came; events may be lost. */
-void session_live_on_ring(struct session_live *live, struct pl_str data);
-void session_live_check_all(struct session_live *live);
 
 #endif

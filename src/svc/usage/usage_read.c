@@ -142,7 +142,7 @@ struct pl_str usage_batch_json(struct usage_batch *batch)
 /* One record on its way in. The first rule that it breaks is kept. */
 struct record { struct usage_batch *batch; const struct pl_jval *object; struct pl_jw w; const char *error; };
 
-static void PL_PRINTF(2, 3) refuse(struct record *r, const char *fmt, ...)
+static void PL_PRINTF(2, 3) usage_refuse(struct record *r, const char *fmt, ...)
 {
 	char text[256];
 	va_list args;
@@ -170,7 +170,7 @@ static struct pl_str text_field(struct record *r, const char *name, bool needed,
 	if (value == NULL && !needed)
 		return PL_STR_NONE;
 	if (text.ptr == NULL || text.len == 0 || pl_utf8_count(text.ptr, text.len) > max)
-		refuse(r, "%s must be a string of 1 to %zu characters", name, max);
+		usage_refuse(r, "%s must be a string of 1 to %zu characters", name, max);
 	return text;
 }
 
@@ -180,7 +180,7 @@ static int64_t count_field(struct record *r, const char *name, int64_t max)
 	int64_t number = 0;
 
 	if (value != NULL && !pl_json_i64(value, 0, max, &number))
-		refuse(r, "%s must be a whole number from 0 to %lld", name, (long long)max);
+		usage_refuse(r, "%s must be a whole number from 0 to %lld", name, (long long)max);
 	return number;
 }
 
@@ -191,7 +191,7 @@ static double number_field(struct record *r, const char *name, double min, doubl
 	double number = NAN;
 
 	if (value != NULL && (!pl_json_f64(value, &number) || !(number >= min) || !(number <= max)))
-		refuse(r, "%s must be a number from %g to %g", name, min, max);
+		usage_refuse(r, "%s must be a number from %g to %g", name, min, max);
 	return number;
 }
 
@@ -206,7 +206,7 @@ static int64_t time_field(struct record *r, const char *name, bool needed)
 		return 0;
 	if (text.ptr != NULL && pl_time_parse_lax(text.ptr, text.len, &at_us) && at_us > 0)
 		return at_us;
-	refuse(r, "%s must be a time after 1970 such as 2026-11-20T09:30:00Z", name);
+	usage_refuse(r, "%s must be a time after 1970 such as 2026-11-20T09:30:00Z", name);
 	return 0;
 }
 
@@ -224,9 +224,9 @@ static bool record_begin(struct record *r, struct usage_batch *batch, struct pl_
 	*r = (struct record){ .batch = batch };
 	r->object = pl_json_parse(batch->pool, text, &err);
 	if (r->object == NULL)
-		refuse(r, "%s", pl_err_text(&err));
+		usage_refuse(r, "%s", pl_err_text(&err));
 	else if (r->object->type != PL_J_OBJECT)
-		refuse(r, "must be a JSON object");
+		usage_refuse(r, "must be a JSON object");
 	return r->error == NULL;
 }
 
@@ -255,7 +255,7 @@ static void write_counts(struct record *r)
 	if (field(r, "total_tokens") == NULL)
 		total = prompt + completion;
 	else if (total < prompt + completion)
-		refuse(r, "total_tokens must not be less than prompt_tokens and completion_tokens together");
+		usage_refuse(r, "total_tokens must not be less than prompt_tokens and completion_tokens together");
 	pl_jw_ki64(&r->w, "prompt", prompt);
 	pl_jw_ki64(&r->w, "completion", completion);
 	pl_jw_ki64(&r->w, "total", total);
@@ -281,7 +281,7 @@ void usage_batch_session(struct usage_batch *batch, struct pl_str text, int64_t 
 		at_us = time_field(&r, "timestamp", true);
 		ended_us = time_field(&r, "ended_at", false);
 		if (ended_us != 0 && ended_us < at_us)
-			refuse(&r, "ended_at must not be before timestamp");
+			usage_refuse(&r, "ended_at must not be before timestamp");
 		pl_jw_ktime(&r.w, "at", at_us);
 		if (ended_us != 0)
 			pl_jw_ktime(&r.w, "ended", ended_us);
@@ -291,7 +291,7 @@ void usage_batch_session(struct usage_batch *batch, struct pl_str text, int64_t 
 		write_counts(&r);
 		accepted = field(&r, "accepted_flag");
 		if (accepted != NULL && accepted->type != PL_J_BOOL)
-			refuse(&r, "accepted_flag must be true, false or null");
+			usage_refuse(&r, "accepted_flag must be true, false or null");
 		else if (accepted != NULL)
 			pl_jw_kbool(&r.w, "accepted", accepted->truth);
 		pl_jw_end_object(&r.w);
@@ -353,15 +353,15 @@ void usage_batch_figure(struct usage_batch *batch, struct pl_str text, int64_t l
 		snprintf(midnight, sizeof(midnight), "%.*sT00:00:00Z", (int)(day.len < 11 ? day.len : 11),
 		    day.ptr != NULL ? day.ptr : "");
 		if (!pl_time_parse(midnight, strlen(midnight), &at_us))
-			refuse(&r, "day must be a date such as 2026-11-20");
+			usage_refuse(&r, "day must be a date such as 2026-11-20");
 		pl_jw_kstr(&r.w, "day", day);
 		pl_jw_kstr(&r.w, "developer", text_field(&r, "developer", true, NAME_MAX_CHARS));
 		name = text_field(&r, "name", true, 64);
 		if (name.ptr != NULL && !name_ok(name))
-			refuse(&r, "name must be lower case letters, digits and _, a letter first");
+			usage_refuse(&r, "name must be lower case letters, digits and _, a letter first");
 		pl_jw_kstr(&r.w, "name", name);
 		if (field(&r, "value") == NULL)
-			refuse(&r, "value is missing");
+			usage_refuse(&r, "value is missing");
 		pl_jw_key(&r.w, "value");
 		pl_jw_f64(&r.w, number_field(&r, "value", -1e15, 1e15));
 		pl_jw_end_object(&r.w);

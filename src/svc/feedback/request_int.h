@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * News of questions put to humans, for those whom they concern: frames on the topic user:me.
+ * News of feedback requests, for those whom they concern: frames on the topic user:me. For request*.c only.
  */
-#ifndef SVC_REQUEST_TELL_H
-#define SVC_REQUEST_TELL_H
+#ifndef SVC_REQUEST_INT_H
+#define SVC_REQUEST_INT_H
 
-#include "db/repo/repo_feedback.h"
-#include "svc/svc.h"
+#include "svc/feedback/request.h"
 
 /*
  * To all sockets of the asker and of the user asked (request->asker_id, asked_id) that listen to user:me, on every
  * worker. event: created, answered, declined, cancelled, timed_out. May be called in the clerk.
  */
 void request_tell(struct svc *svc, const char *event, const struct feedback_request *request);
-/* The hub: such news came from another process. */
-void request_on_ring(struct svc *svc, struct pl_str data);
 
 #endif

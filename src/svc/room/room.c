@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * repo_*() -> hub -> done, for each change.
+ */
+#include "svc/room/room.h"
+
+#include "db/repo/repo_user.h"
+#include "svc/account/audit.h"
+#include "svc/room/hub.h"
+
+struct room_changing {
+	struct svc *svc;
+	struct pl_task *task;
+	int64_t room_id;
+	repo_room_result_fn *done;
+	void *arg;
+};
+
+static struct room_changing *room_changing(struct svc *svc, struct pl_task *task, int64_t room_id,
+    repo_room_result_fn *done, void *arg)
+{
+	struct room_changing *c = pl_alloc(task->pool, sizeof(*c));
+
+	*c = (struct room_changing){ .svc = svc, .task = task, .room_id = room_id, .done = done, .arg = arg };
+	return c;
+}
+
+static bool room_is_admin(const struct pl_task *task)
+{
+	return task->who.access == ACCESS_ADMIN;
+}
+
+static void room_on_changed(void *arg, const struct room_result *result, const struct pl_err *err)
+{
+	struct room_changing *c = arg;
+
+	if (err == NULL)
+		hub_publish_change(c->svc->hub, &result->change);
+	c->done(c->arg, result, err);
+}
+
+void room_create(struct svc *svc, struct pl_task *task, const struct room_new *in, repo_room_result_fn *done, void *arg)
+{
+	repo_room_create(svc->db, task, task->who.user_id, in, room_on_changed, room_changing(svc, task, 0, done, arg));
+}
+
+void room_leave(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg)
+{
+	repo_room_leave(svc->db, task, room_id, task->who.user_id, room_on_changed,
+	    room_changing(svc, task, room_id, done, arg));
+}
+
+void room_member_add(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id,
+    enum member_level level, repo_room_result_fn *done, void *arg)
+{
+	repo_member_add(svc->db, task, room_id, task->who.user_id, room_is_admin(task), other_id, (int)level,
+	    room_on_changed, room_changing(svc, task, room_id, done, arg));
+}
+
+static void room_on_removed(void *arg, const struct room_result *result, const struct pl_err *err)
+{
+	struct room_changing *c = arg;
+	struct pl_err absent = { 0 };
+
+	if (err == NULL && result->change.seq == 0) {
+		pl_err_set(&absent, PL_E_NOT_FOUND, NULL);
+		c->done(c->arg, NULL, &absent);
+		return;
+	}
+	if (err == NULL) {
+		hub_publish_change(c->svc->hub, &result->change);
+		audit_note(c->svc, c->task, "member removed", "room:%lld", (long long)c->room_id);
+	}
+	c->done(c->arg, result, err);
+}
+
+void room_member_remove(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id,
+    repo_room_result_fn *done, void *arg)
+{
+	repo_member_remove(svc->db, task, room_id, task->who.user_id, room_is_admin(task), other_id, room_on_removed,
+	    room_changing(svc, task, room_id, done, arg));
+}
+
+void room_role_attach(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, bool attach,
+    repo_room_result_fn *done, void *arg)
+{
+	repo_room_role(svc->db, task, room_id, task->who.user_id, room_is_admin(task), role_id, attach,
+	    room_on_changed, room_changing(svc, task, room_id, done, arg));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What changes a room and who is in it. Each function commits, tells everybody in the room on all workers and, when
+ * somebody came or went, that user's own sockets; then it completes.
+ *
+ * The task's caller asks; admins count as an owner of every room. Errors: see the repo_* function of the same purpose.
+ */
+#ifndef SVC_ROOM_H
+#define SVC_ROOM_H
+
+#include "db/repo/repo_room.h"
+#include "svc/svc.h"
+
+/* The caller owns it. */
+void room_create(struct svc *svc, struct pl_task *task, const struct room_new *in, repo_room_result_fn *done,
+    void *arg);
+/* Once for all who ask at the same time on this worker; what the caller sends meanwhile waits for it (chat.c). */
+void room_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg);
+void room_leave(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg);
+void room_member_add(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id,
+    enum member_level level, repo_room_result_fn *done, void *arg);
+/* PL_E_NOT_FOUND: also when that user is not a member. In the audit trail. */
+void room_member_remove(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id,
+    repo_room_result_fn *done, void *arg);
+void room_role_attach(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, bool attach,
+    repo_room_result_fn *done, void *arg);
+
+/* When roles answer in a room: its own policy, or by default all with exactly one role, else mention. */
+static inline enum reply_policy room_reply_policy(int policy, int role_count)
+{
+	if (policy != REPLY_DEFAULT)
+		return (enum reply_policy)policy;
+	return role_count == 1 ? REPLY_ALL : REPLY_MENTION;
+}
+
+#endif
