@@ -138,7 +138,7 @@ static struct pl_buf diary;			/* what happened, one word each */
 static struct answer *subject;
 static int store_errors, end_errors;		/* so many times the database is away */
 static enum pl_code store_code, context_code;
-static bool freed, abandoned;
+static bool freed, abandoned, store_waits;
 static llm_delta_fn *model_delta;
 static llm_done_fn *model_done;
 static bool model_cancelled;
@@ -250,6 +250,8 @@ static void on_answered(struct answer *a, const struct llm_result *result, const
 static void on_store(struct answer *a)
 {
 	note_str("store", a->text.len > 20 ? PL_STR("long") : pl_buf_str(&a->text));
+	if (store_waits)
+		return;
 	if (store_errors-- > 0) {
 		if (!answer_again(a, error_of(store_code)))
 			answer_refused(a);
@@ -310,7 +312,7 @@ static void setup(void)
 	svc.answers = answers_new(&svc);
 	svc.answers->env = &fake_env;
 	diary = PL_BUF(NULL);
-	freed = abandoned = model_cancelled = false;
+	freed = abandoned = model_cancelled = store_waits = false;
 	store_errors = end_errors = 0;
 	store_code = PL_E_DB_AWAY;
 	context_code = PL_E_OK;
@@ -394,6 +396,25 @@ START_TEST(test_deltas_are_gathered)
 	model_ends(PL_E_OK);
 	ck_assert_str_eq(noted(), "context search:q asked ask:you+passages delta:a delta:bc delta:d answered:whole "
 	    "delta:e store:abcde end over");
+}
+END_TEST
+
+/* The timer that gathers deltas is not taken for the one that repeats. */
+START_TEST(test_slow_store_is_not_repeated)
+{
+	struct answer_ops gathering = ops;
+	struct timeval limit = { 0, 100000 };
+
+	gathering.gathers = true;
+	store_waits = true;
+	begin(&gathering);
+	model_says("a");
+	model_ends(PL_E_OK);
+	event_base_loopexit(worker.base, &limit);
+	event_base_dispatch(worker.base);
+	ck_assert_str_eq(noted(), "context search:q asked ask:you+passages delta:a answered:whole delta: store:a");
+	answer_stored(subject);
+	ck_assert(freed);
 }
 END_TEST
 
@@ -641,9 +662,10 @@ END_TEST
 Suite *suite_answer(void)
 {
 	const TTest *const tests[] = { test_table, test_every_state_reaches_the_end, test_normal,
-		test_deltas_are_gathered, test_stopped_while_asking, test_stopped_before_asking, test_cut_at_shutdown,
-		test_store_fails_for_a_while, test_store_is_refused, test_adopted_twice, test_full, test_context_fails,
-		test_settled_and_dropped, test_lingers, test_closed_while_asking, test_fit };
+		test_deltas_are_gathered, test_slow_store_is_not_repeated, test_stopped_while_asking,
+		test_stopped_before_asking, test_cut_at_shutdown, test_store_fails_for_a_while, test_store_is_refused,
+		test_adopted_twice, test_full, test_context_fails, test_settled_and_dropped, test_lingers,
+		test_closed_while_asking, test_fit };
 	Suite *suite = suite_create("answer");
 	TCase *engine = tcase_create("answer"), *bugs = tcase_create("bugs");
 
