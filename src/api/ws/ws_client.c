@@ -216,9 +216,17 @@ static void compat_auth_done(struct ws_client *client, struct pl_str id, const s
 		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
 }
 
+#define SAME_AUTH(dialect) \
+	_Static_assert(offsetof(struct in_##dialect##_auth, token) == offsetof(struct in_room_auth, token), \
+	    "one handler")
+SAME_AUTH(query);
+SAME_AUTH(signaling);
+SAME_AUTH(session);
+SAME_AUTH(usage);
+
 void ws_compat_auth(struct ws_frame *f)
 {
-	const struct in_room_auth *in = f->in;	/* all dialects have the same */
+	const struct in_room_auth *in = f->in;
 
 	ws_client_auth(f->client, f->task, in->token, compat_auth_done, PL_STR_NONE);
 }

@@ -277,6 +277,9 @@ static void next_message(struct ws_client *client)
 	}
 }
 
+_Static_assert(offsetof(struct in_session_bare, message) == offsetof(struct in_session_message, message),
+    "one handler");
+
 /* With and without a type. */
 void ws_on_session_message(struct ws_frame *f)
 {
