@@ -12,9 +12,7 @@
 
 static struct pl_str access_word(int access)
 {
-	static const char *const words[] = { "user", "analyst", "operator", "admin" };
-
-	return pl_str(words[access >= 0 && access < 4 ? access : 0]);
+	return pl_str(access_words[access >= 0 && access < 4 ? access : 0]);
 }
 
 void user_shape(struct user_out *out, const struct user *user)

@@ -106,9 +106,7 @@ void api_models(struct call *call)
 
 static struct pl_str state_word(int state)
 {
-	static const char *const words[] = { "queued", "running", "done", "failed", "cancelled", "interrupted" };
-
-	return pl_str(words[state >= 0 && state <= GEN_INTERRUPTED ? state : GEN_FAILED]);
+	return pl_str(gen_state_words[state >= 0 && state <= GEN_INTERRUPTED ? state : GEN_FAILED]);
 }
 
 static int64_t or_none(int64_t value, int64_t none)

@@ -38,14 +38,13 @@ static struct pl_str form_state(const struct session *s)
 
 void session_shape(struct session_out *out, const struct session *s, struct pl_pool *pool)
 {
-	static const char *const kinds[] = { "chat", "guided", "usage" },
-		*const states[] = { "open", "ended", "expired" };
 
 	*out = (struct session_out){ .id = s->id, .session_id = s->external_id.ptr != NULL ? s->external_id : s->id,
 		.developer_id = s->developer, .timestamp = s->started_us, .model = s->model,
 		.total_tokens = s->total_tokens, .cost_usd = (double)s->cost_micros / 1e6,
 		.accepted_flag = (signed char)s->accepted, .data_collected = session_collected(pool, s),
-		.is_complete = s->is_complete, .kind = pl_str(kinds[s->kind]), .state = pl_str(states[s->state]),
+		.is_complete = s->is_complete, .kind = pl_str(session_kind_words[s->kind]),
+		.state = pl_str(session_state_words[s->state]),
 		.form = s->form, .form_state = form_state(s), .answer = s->answer, .lead_mail = s->lead_mail,
 		.messages = s->last_seq, .last_at = s->last_us,
 		.expires_at = s->expires_us > 0 ? s->expires_us : SHAPE_NONE };
@@ -122,8 +121,7 @@ void api_session_get(struct call *call)
 
 static void on_messages(void *arg, const struct session_page *page, const struct pl_err *err)
 {
-	static const char *const authors[] = { "user", "assistant" }, *const states[] = { "done", "failed", "cancelled",
-		"interrupted" };
+	static const char *const authors[] = { "user", "assistant" };
 	struct call *call = arg;
 	const struct messages_query *q = call->query;
 	struct session_message_out *items;
@@ -137,7 +135,7 @@ static void on_messages(void *arg, const struct session_page *page, const struct
 		const struct session_entry *m = &page->rows[i];
 
 		items[i] = (struct session_message_out){ .seq = m->seq, .author = pl_str(authors[m->author]),
-			.content = m->content, .state = pl_str(states[m->state]),
+			.content = m->content, .state = pl_str(session_outcome_words[m->state]),
 			.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .model = m->model,
 			.citations = m->citations, .created_at = m->created_us };
 	}

@@ -59,7 +59,4 @@ typedef void (db_done_fn)(void *arg, const bool *result, const struct pl_err *er
 /* How many rows were touched. */
 typedef void (db_count_fn)(void *arg, const int64_t *result, const struct pl_err *err);
 
-/* One trivial query; measures that the database answers. */
-void repo_ping(struct db *db, struct pl_task *task, db_done_fn *done, void *arg);
-
 #endif

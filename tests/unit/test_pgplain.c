@@ -38,7 +38,7 @@ static void start(enum stmt_id stmt, const char *name, struct pl_task *task)
 /* A read; a write that may be repeated, two kinds of it; a write that may not. */
 static void read_as(const char *name)
 {
-	start(S_PING, name, NULL);
+	start(S_LOGIN_CHECK, name, NULL);
 }
 
 static void safe_as(const char *name)
@@ -300,7 +300,7 @@ START_TEST(one_sync_a_turn)
 {
 	read_as("a");
 	read_as("b");
-	fake_conn_sent(read_conn, "PING PING");
+	fake_conn_sent(read_conn, "LOGIN_CHECK LOGIN_CHECK");
 	fake_db_turn();
 	fake_conn_sent(read_conn, "|");
 	fake_conn_answer(read_conn, fake_number(1));
@@ -310,8 +310,9 @@ START_TEST(one_sync_a_turn)
 	heard("b");
 	for (int i = 0; i < 17; i++)
 		read_as("c");
-	fake_conn_sent(read_conn, "PING PING PING PING PING PING PING PING PING PING PING PING PING PING PING PING | "
-	    "PING");
+	fake_conn_sent(read_conn, "LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK "
+	    "LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK "
+	    "LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK | LOGIN_CHECK");
 }
 END_TEST
 
@@ -322,13 +323,13 @@ START_TEST(neighbors_of_an_error)
 	read_as("b");
 	read_as("c");
 	fake_db_turn();
-	fake_conn_sent(read_conn, "PING PING PING |");
+	fake_conn_sent(read_conn, "LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK |");
 	fake_conn_answer(read_conn, fake_error("22000"));
 	fake_conn_answer(read_conn, fake_aborted());
 	fake_conn_answer(read_conn, fake_aborted());
 	fake_conn_synced(read_conn);
 	heard("a!database_error");
-	fake_conn_sent(read_conn, "PING | PING |");
+	fake_conn_sent(read_conn, "LOGIN_CHECK | LOGIN_CHECK |");
 	finishes(read_conn, fake_number(1));
 	finishes(read_conn, fake_number(1));
 	heard("b c");
@@ -340,12 +341,12 @@ START_TEST(reads_survive_a_loss)
 	read_as("a");
 	read_as("b");
 	fake_db_turn();
-	fake_conn_sent(read_conn, "PING PING |");
+	fake_conn_sent(read_conn, "LOGIN_CHECK LOGIN_CHECK |");
 	fake_conn_lose(read_conn);
 	read_as("c");
 	heard("");
 	fake_conn_open(read_conn);
-	fake_conn_sent(read_conn, "PING PING PING |");
+	fake_conn_sent(read_conn, "LOGIN_CHECK LOGIN_CHECK LOGIN_CHECK |");
 	fake_conn_answer(read_conn, fake_number(1));
 	fake_conn_lose(read_conn);
 	fake_conn_open(read_conn);
@@ -367,7 +368,7 @@ START_TEST(diversion)
 	read_as("a");
 	read_as("b");
 	fake_db_turn();
-	fake_conn_sent(read_conn, "PING PING |");
+	fake_conn_sent(read_conn, "LOGIN_CHECK LOGIN_CHECK |");
 	fake_conn_silent(read_conn, 25);
 	fake_db_sweep();
 	ck_assert_ptr_null(fake_conn("plain", 0));
@@ -375,8 +376,8 @@ START_TEST(diversion)
 	fake_db_sweep();
 	first = open_slot(0);
 	second = open_slot(1);
-	fake_conn_sent(first, "PING |");
-	fake_conn_sent(second, "PING |");
+	fake_conn_sent(first, "LOGIN_CHECK |");
+	fake_conn_sent(second, "LOGIN_CHECK |");
 	read_as("c");
 	fake_conn_sent(read_conn, "");		/* new ones go there, too */
 	ck_assert(pgread_up(fake_db->read));
@@ -390,7 +391,7 @@ START_TEST(diversion)
 	heard("");
 	read_as("d");
 	fake_db_turn();
-	fake_conn_sent(read_conn, "PING |");
+	fake_conn_sent(read_conn, "LOGIN_CHECK |");
 }
 END_TEST
 
@@ -407,10 +408,10 @@ START_TEST(diversion_ends_in_a_renewal)
 	fake_db_sweep();
 	ck_assert_int_eq(fake_conn_renewed(read_conn), 1);
 	fake_conn_open(read_conn);
-	fake_conn_sent(read_conn, "PING |");	/* what went before; the diverted one is not sent again */
+	fake_conn_sent(read_conn, "LOGIN_CHECK |");	/* what went before; the diverted one is not sent again */
 	read_as("b");
 	fake_db_turn();
-	fake_conn_sent(read_conn, "PING |");
+	fake_conn_sent(read_conn, "LOGIN_CHECK |");
 }
 END_TEST
 

@@ -12,7 +12,6 @@
 
 static void send_authed(struct ws_client *client, struct pl_str id)
 {
-	static const char *const access[] = { "user", "analyst", "operator", "admin" };
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_buf buf = PL_BUF(pool);
 	struct pl_jw w = ws_frame_begin(&buf, "authed", id);
@@ -21,7 +20,7 @@ static void send_authed(struct ws_client *client, struct pl_str id)
 	pl_jw_object(&w);
 	pl_jw_ki64(&w, "id", client->who.user_id);
 	pl_jw_kcstr(&w, "username", client->who.name);
-	pl_jw_kcstr(&w, "access", access[client->who.access & 3]);
+	pl_jw_kcstr(&w, "access", access_words[client->who.access & 3]);
 	pl_jw_end_object(&w);
 	pl_jw_ki64(&w, "login_session", client->who.login_id);
 	pl_jw_ktime(&w, "expires_at", client->expires_us);

@@ -95,7 +95,6 @@ static void write_author(struct pl_jw *w, const struct reading *r, int author)
 
 static bool send_entry(const struct reading *r, const struct session_entry *entry)
 {
-	static const char *const states[] = { "done", "failed", "cancelled", "interrupted" };
 	struct pl_buf buf = PL_BUF(r->task->pool);
 	struct pl_jw w = topic_begin(&buf, entry->author == SESSION_ASSISTANT ? "answer" : "message", r->watch);
 
@@ -108,7 +107,7 @@ static bool send_entry(const struct reading *r, const struct session_entry *entr
 	pl_jw_kstr(&w, "content", entry->content);
 	pl_jw_ktime(&w, "created_at", entry->created_us);
 	if (entry->author == SESSION_ASSISTANT) {
-		pl_jw_kcstr(&w, "state", states[entry->state]);
+		pl_jw_kcstr(&w, "state", session_outcome_words[entry->state]);
 		pl_jw_kstr(&w, "model", entry->model);
 		if (entry->citations.ptr != NULL)
 			pl_jw_kraw(&w, "citations", entry->citations);

@@ -6,11 +6,6 @@
 
 #include "db/repo/repo_int.h"
 
-void repo_ping(struct db *db, struct pl_task *task, db_done_fn *done, void *arg)
-{
-	pgcall_start(CALL(db, task, S_PING, repo_on_done, done, arg));
-}
-
 void repo_limit_hits_add(struct db *db, struct pl_task *task, const struct shm_refusal *refusals, int count,
     db_done_fn *done, void *arg)
 {

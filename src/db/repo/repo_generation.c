@@ -7,7 +7,7 @@
 #include "db/repo/repo_int.h"
 #include "leaf.h"
 
-static const char *const state_words[] = { "queued", "running", "done", "failed", "cancelled", "interrupted", NULL };
+const char *const gen_state_words[] = { "queued", "running", "done", "failed", "cancelled", "interrupted", NULL };
 
 static void read_generation(struct pgrow *row, struct generation *gen)
 {
@@ -16,7 +16,7 @@ static void read_generation(struct pgrow *row, struct generation *gen)
 	gen->role_id = pgrow_i64(row);
 	gen->asker_id = pgrow_i64(row);
 	gen->reply_to = pgrow_i64(row);
-	gen->state = pgrow_word(row, state_words, GEN_INTERRUPTED);
+	gen->state = pgrow_word(row, gen_state_words, GEN_INTERRUPTED);
 	gen->upstream = pgrow_text(row);
 	gen->model = pgrow_text(row);
 	gen->error_code = pgrow_text(row);
@@ -78,7 +78,7 @@ REPLY(on_ended, struct generation_ended)
 	out->role_id = pgrow_i64(&row);
 	out->follow_up_seq = pgrow_i64(&row);
 	out->follow_up_asker = pgrow_i64(&row);
-	out->state = pgrow_word(&row, state_words, GEN_INTERRUPTED);
+	out->state = pgrow_word(&row, gen_state_words, GEN_INTERRUPTED);
 	out->answer_seq = pgrow_i64(&row);
 	return true;
 }
@@ -90,7 +90,7 @@ void repo_generation_end(struct db *db, struct pl_task *task, const struct gener
 
 	PL_BUG(in->state < GEN_DONE || in->state > GEN_INTERRUPTED);
 	add_id(call, in->id);
-	pgcall_cstr(call, state_words[in->state]);
+	pgcall_cstr(call, gen_state_words[in->state]);
 	pgcall_text(call, in->error_code);
 	pgcall_text(call, in->partial);
 	pgcall_text(call, in->upstream);

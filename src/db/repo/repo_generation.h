@@ -8,11 +8,12 @@
 #include "db/db.h"
 
 enum gen_state { GEN_QUEUED, GEN_RUNNING, GEN_DONE, GEN_FAILED, GEN_CANCELLED, GEN_INTERRUPTED };
+extern const char *const gen_state_words[];	/* ends with NULL */
 
 struct generation {
 	struct pl_str id;			/* UUID */
 	int64_t room_id, role_id, asker_id, reply_to;
-	int state;
+	enum gen_state state;
 	struct pl_str upstream, model, error_code, partial;	/* absent when none */
 	/* of its message, as in there; repo_generation_get() only */
 	struct pl_str citations, knowledge;

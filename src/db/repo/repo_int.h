@@ -9,9 +9,9 @@
 #include "db/conn/pgrow.h"
 #include "db/repo/repo_message.h"
 #include "db/repo/repo_login.h"
+#include "db/repo/repo_user.h"
 
 extern const char *const author_kind_words[];	/* enum author_kind */
-extern const char *const access_words[];	/* enum access */
 
 /* The first column of our SQL functions: true for ok and its kin, else *err is filled. */
 bool repo_status_err(struct pl_str status, struct pl_err *err);

@@ -137,27 +137,6 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
 	pgcall_start(call);
 }
 
-REPLY(on_message, struct message)
-{
-	struct pgrow row;
-
-	if (!repo_first(call, res, &row, bad))
-		return false;
-	repo_read_message(&row, out);
-	return true;
-}
-
-void repo_message_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
-    repo_message_fn *done, void *arg)
-{
-	struct pgcall *call = CALL(db, task, S_MESSAGE_GET, on_message, done, arg);
-
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, seq);
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
-}
-
 REPLY(on_log, struct room_log)
 {
 	int rows = PQntuples(res);

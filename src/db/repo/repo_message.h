@@ -11,7 +11,7 @@ enum author_kind { AUTHOR_USER, AUTHOR_ROLE, AUTHOR_SYSTEM };
 
 struct message {
 	int64_t room_id, seq;
-	int author_kind;
+	enum author_kind author_kind;
 	int64_t author_id;			/* 0 for the system */
 	struct pl_str author_name, client_id, content;	/* content "" when deleted */
 	int64_t reply_to;			/* seq, 0 = none */
@@ -24,7 +24,7 @@ struct message {
 struct room_change {
 	int64_t room_id, seq, target_seq;	/* target 0 = none */
 	struct pl_str kind; /* joined left member_level role_attached role_detached room_changed edited deleted */
-	int actor_kind;
+	enum author_kind actor_kind;
 	int64_t actor_id;
 	struct pl_str actor_name, body;
 	int64_t created_us;
@@ -37,7 +37,6 @@ static inline int64_t room_event_seq(const struct room_event *event)
 
 struct message_list { const struct message *rows; int count; bool more; int64_t last_seq, epoch; };
 struct room_log { const struct room_event *rows; int count; bool more; int64_t last_seq, epoch; };
-typedef void (repo_message_fn)(void *arg, const struct message *message, const struct pl_err *err);
 typedef void (repo_message_list_fn)(void *arg, const struct message_list *list, const struct pl_err *err);
 typedef void (repo_room_log_fn)(void *arg, const struct room_log *log, const struct pl_err *err);
 
@@ -48,8 +47,6 @@ typedef void (repo_room_log_fn)(void *arg, const struct room_log *log, const str
  */
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,
     int64_t before, int limit, repo_message_list_fn *done, void *arg);
-void repo_message_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
-    repo_message_fn *done, void *arg);
 /*
  * Messages and changes with seq > after, ascending, for recovery and gap repair: at most `limit` of them, and none
  * after the one that reaches `bytes` of text. `more`: the room goes on behind them. No access check. PL_E_NOT_FOUND: no
@@ -60,7 +57,7 @@ void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t
 
 struct message_new {
 	int64_t room_id;
-	int author_kind;
+	enum author_kind author_kind;
 	int64_t author_id, reply_to;		/* a reply_to that is no message of the room is stored as none */
 	struct pl_str client_id;		/* absent: one is made here, before the first try */
 	struct pl_str content;

@@ -17,8 +17,9 @@ enum member_level { LEVEL_NONE, LEVEL_MEMBER, LEVEL_MODERATOR, LEVEL_OWNER };
 struct room {
 	int64_t id, owner_id;			/* owner 0: the system's */
 	struct pl_str name;
-	int visibility, reply_policy;
-	int level;				/* of who asks; LEVEL_NONE: no member */
+	enum room_visibility visibility;
+	enum reply_policy reply_policy;
+	enum member_level level;		/* of who asks; LEVEL_NONE: no member */
 	int64_t last_seq, last_us, epoch, created_us, member_count;
 	bool archived;
 	const int64_t *role_ids;		/* attached, ascending */
@@ -28,7 +29,7 @@ struct room {
 struct room_list { const struct room *rows; int count; bool more; int64_t total; };
 /* The room as it is now for who asked, and the log entry that was written (change.seq 0: nothing changed). */
 struct room_result { struct room room; struct room_change change; };
-struct member { int64_t user_id; struct pl_str username; int level; int64_t joined_us; };
+struct member { int64_t user_id; struct pl_str username; enum member_level level; int64_t joined_us; };
 struct member_list { const struct member *rows; int count; bool more; };
 struct room_head { int64_t room_id, last_seq, epoch; bool can_read, is_member, archived; };
 struct room_head_list { const struct room_head *rows; int count; };
@@ -42,7 +43,8 @@ typedef void (repo_room_head_list_fn)(void *arg, const struct room_head_list *li
 
 struct room_new {
 	struct pl_str name;			/* 1..128 bytes */
-	int visibility, reply_policy;
+	enum room_visibility visibility;
+	enum reply_policy reply_policy;
 	const int64_t *role_ids;
 	int role_count;
 	int64_t max_per_owner;			/* setting rooms_per_user */

@@ -7,8 +7,8 @@
 #include "db/repo/repo_int.h"
 #include "leaf.h"
 
-static const char *const kind_words[] = { "chat", "guided", "usage", NULL };
-static const char *const state_words[] = { "open", "ended", "expired", NULL };
+const char *const session_kind_words[] = { "chat", "guided", "usage", NULL };
+const char *const session_state_words[] = { "open", "ended", "expired", NULL };
 
 static void read_slots(struct pgrow *row, struct session *s)
 {
@@ -29,7 +29,7 @@ static void read_slots(struct pgrow *row, struct session *s)
 static void read_session(struct pgrow *row, struct session *s)
 {
 	s->id = pgrow_text(row);
-	s->kind = pgrow_word(row, kind_words, SESSION_CHAT);
+	s->kind = pgrow_word(row, session_kind_words, SESSION_CHAT);
 	s->user_id = pgrow_i64(row);
 	s->guest = pgrow_bool(row);
 	s->external_id = pgrow_text(row);
@@ -37,7 +37,7 @@ static void read_session(struct pgrow *row, struct session *s)
 	s->form = pgrow_text(row);
 	s->requested = pgrow_text(row);
 	s->is_complete = pgrow_bool(row);
-	s->state = pgrow_word(row, state_words, SESSION_OPEN);
+	s->state = pgrow_word(row, session_state_words, SESSION_OPEN);
 	s->model = pgrow_text(row);
 	s->total_tokens = pgrow_i64(row);
 	s->cost_micros = pgrow_i64(row);
@@ -84,7 +84,7 @@ void repo_session_create(struct db *db, struct pl_task *task, const struct sessi
 	add_id(call, in->id);
 	pgcall_i64(call, in->user_id);
 	pgcall_text(call, in->address);
-	pgcall_cstr(call, kind_words[in->kind]);
+	pgcall_cstr(call, session_kind_words[in->kind]);
 	pgcall_text(call, in->form);
 	pgcall_text(call, in->requested);
 	pgcall_i64(call, in->max_open);

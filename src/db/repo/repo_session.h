@@ -12,13 +12,15 @@
 
 enum session_kind { SESSION_CHAT, SESSION_GUIDED, SESSION_USAGE };
 enum session_state { SESSION_OPEN, SESSION_ENDED, SESSION_EXPIRED };
+extern const char *const session_kind_words[], *const session_state_words[];	/* end with NULL */
 
 /* What a form has collected: value "" for sealed ones; sealed in hex digits, "" for others. */
 struct session_slot { struct pl_str name, value, sealed; int tries; bool collected; };
 
 struct session {
 	struct pl_str id;			/* UUID */
-	int kind, state;
+	enum session_kind kind;
+	enum session_state state;
 	int64_t user_id;			/* 0: none */
 	bool guest, is_complete;
 	struct pl_str external_id, developer, form, requested, model;	/* absent when none */

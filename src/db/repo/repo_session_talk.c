@@ -8,7 +8,7 @@
 #include "leaf.h"
 
 static const char *const author_words[] = { "user", "assistant", NULL };
-static const char *const outcome_words[] = { "done", "failed", "cancelled", "interrupted", NULL };
+const char *const session_outcome_words[] = { "done", "failed", "cancelled", "interrupted", NULL };
 
 static void add_id(struct pgcall *call, struct pl_str id)
 {
@@ -83,7 +83,7 @@ static void read_entry(struct pgrow *row, struct session_entry *out)
 	out->seq = pgrow_i64(row);
 	out->author = pgrow_word(row, author_words, SESSION_USER);
 	out->content = pgrow_text(row);
-	out->state = pgrow_word(row, outcome_words, SESSION_DONE);
+	out->state = pgrow_word(row, session_outcome_words, SESSION_DONE);
 	out->reply_to = pgrow_i64(row);
 	out->model = pgrow_text(row);
 	out->citations = pgrow_text(row);
@@ -166,7 +166,7 @@ void repo_session_answer(struct db *db, struct pl_task *task, const struct sessi
 	add_id(call, in->id);
 	pgcall_i64(call, in->question);
 	pgcall_text(call, in->content);
-	pgcall_cstr(call, outcome_words[in->state]);
+	pgcall_cstr(call, session_outcome_words[in->state]);
 	pgcall_text(call, in->model);
 	pgcall_i64_or_null(call, in->prompt_tokens, -1);
 	pgcall_i64_or_null(call, in->completion_tokens, -1);

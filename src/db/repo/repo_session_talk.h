@@ -32,10 +32,14 @@ typedef void (repo_session_history_fn)(void *arg, const struct session_history *
 void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
     repo_session_history_fn *done, void *arg);
 
+enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
+extern const char *const session_outcome_words[];	/* ends with NULL */
+
 /* A message as clients see it. reply_to 0: none. */
 struct session_entry {
 	int64_t seq, reply_to, created_us;
-	int author, state;
+	int author;
+	enum session_outcome state;
 	struct pl_str content, model, citations;	/* absent: none */
 };
 /* ascending; more: in that direction */
@@ -45,7 +49,6 @@ typedef void (repo_session_page_fn)(void *arg, const struct session_page *page, 
 void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before,
     int limit, repo_session_page_fn *done, void *arg);
 
-enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };
 struct session_answer {
 	struct pl_str id;
 	int64_t question;			/* seq of the message that it answers; 0: id is the message's token */

@@ -8,12 +8,13 @@
 #include "db/db.h"
 
 enum access { ACCESS_USER, ACCESS_ANALYST, ACCESS_OPERATOR, ACCESS_ADMIN };
+extern const char *const access_words[];	/* ends with NULL */
 
 struct user {
 	int64_t id;
 	struct pl_str username, email, name;	/* email, name: absent when not given */
 	struct pl_str password_hash;		/* only from repo_user_by_login(); absent: no password login */
-	int access;				/* enum access */
+	enum access access;
 	bool disabled;
 	int64_t created_us, updated_us;
 };
