@@ -3,7 +3,6 @@
  * Routes of a user's own keys for providers of models. A key goes in and never comes out again.
  */
 #include "api/http/call.h"
-#include "svc/account/audit.h"
 #include "svc/account/provider_key.h"
 
 static void key_shape(struct provider_key_out *out, const struct provider_key *k)
@@ -41,8 +40,6 @@ static void reply_one(void *arg, const struct provider_key_list *list, const str
 		return;
 	}
 	key_shape(&out, &list->rows[0]);
-	if (call->route->method == REQ_PUT)
-		audit_note(call->svc, call->req->task, "provider key stored", "provider:%.*s", PL_FMT(call->param[0]));
 	call_reply(call, &shape_provider_key_out, &out);
 }
 
@@ -78,12 +75,10 @@ static void reply_deleted(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct call *call = arg;
 
-	if (err != NULL) {
+	if (err != NULL)
 		call_fail(call, err);
-		return;
-	}
-	audit_note(call->svc, call->req->task, "provider key deleted", "provider:%.*s", PL_FMT(call->param[0]));
-	call_reply_empty(call);
+	else
+		call_reply_empty(call);
 }
 
 void api_key_delete(struct call *call)

@@ -22,7 +22,7 @@ typedef void (provider_key_list_fn)(void *arg, const struct provider_key_list *l
 bool provider_key_has(struct pl_str provider);
 /* NULL, or the rule that the key breaks. */
 const char *provider_key_fault(struct pl_str key);
-/* Stores or replaces the caller's; gives the one row. */
+/* Stores or replaces the caller's; gives the one row. In the audit trail, like deleting one. */
 void provider_key_put(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str provider,
     struct pl_str key, provider_key_list_fn *done, void *arg);
 /* The caller's, by provider; provider absent: all. An empty list is no error. */
