@@ -427,6 +427,7 @@ def test_typing_and_read_markers(ann, bob):
         a.send("typing", topic=f"room:{room}")
         assert ann.name in json.dumps(b.expect("typing", topic=f"room:{room}"))
         seq = send(a, room, "x")["seq"]
+        b.expect("message", seq=seq)
         b.send("read", topic=f"room:{room}", seq=seq)
         assert a.expect("read", topic=f"room:{room}")["seq"] == seq
     assert ann.get(f"/api/rooms/{room}").json()["last_seq"] == seq, "neither is in the log"

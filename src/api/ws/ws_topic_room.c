@@ -134,17 +134,10 @@ void ws_on_send(struct ws_frame *f)
 	const struct in_native_send *in = f->in;
 	struct chat_send send = { .content = in->content, .client_id = in->client_id,
 		.reply_to = in->reply_to != SHAPE_NONE ? in->reply_to : 0 };
-	int64_t max = svc_config(f->client->svc)->s.max_content;
-	struct pl_err err = { 0 };
 	struct topic_name room;
 
 	if (!room_named(f, &room))
 		return;
-	if ((int64_t)in->content.len > max) {
-		pl_err_set(&err, PL_E_TOO_LARGE, "content may have at most %lld bytes.", (long long)max);
-		ws_frame_fail(f, &err);
-		return;
-	}
 	send.room_id = room.number;
 	ws_frame_hold(f);
 	chat_send(f->client->svc, svc_config(f->client->svc), f->task, &send, sent, f);
