@@ -19,3 +19,6 @@ LANGUAGE sql STABLE AS $$
 	SELECT p_room, a.last_seq, a.epoch, true, a.level IS NOT NULL, a.archived
 	FROM room_access(p_room, p_user) a WHERE a.can_read OR p_user = 0
 $$;
+
+-- Nobody calls it: login sessions end in logins_end().
+DROP FUNCTION login_end(bigint, text);

@@ -46,7 +46,7 @@ void wsend_finish(struct wsend *send, const struct appended *result, const struc
 	pl_task_release(&send->task);
 }
 
-void wsend_fail(struct wsend *send, enum pl_code code, int retry_after_s)
+static void wsend_fail(struct wsend *send, enum pl_code code, int retry_after_s)
 {
 	struct pl_err err;
 
@@ -55,7 +55,7 @@ void wsend_fail(struct wsend *send, enum pl_code code, int retry_after_s)
 	wsend_finish(send, NULL, &err);
 }
 
-void wsend_free(struct wsend **sendp)
+static void wsend_free(struct wsend **sendp)
 {
 	struct pl_pool *pool = (*sendp)->pool;
 

@@ -40,8 +40,6 @@ struct wsend *wsend_new(
     struct db *db, struct pl_task *task, const struct message_new *in, repo_append_fn *done, void *arg);
 /* Tells the caller (once) and leaves the send allocated. */
 void wsend_finish(struct wsend *send, const struct appended *result, const struct pl_err *err);
-void wsend_fail(struct wsend *send, enum pl_code code, int retry_after_s);
-void wsend_free(struct wsend **send);
 /* Fails and frees all of a list. sent ones get PL_E_WRITE_UNKNOWN instead, if `unknown`. */
 void wsend_fail_list(struct wsend_list *list, enum pl_code code, int retry_after_s, bool unknown);
 /* Deadline and cancellation of a list: finished sends that were never sent are removed and freed. */
