@@ -41,6 +41,8 @@ TOPICS = {
     "api": {"api/http"},
     "api/http": set(),
     "api/ws": {"api/http"},
+    "api/ws/compat": {"api/http", "api/ws"},
+    "api/ws/topic": {"api/http", "api/ws"},
 }
 # Single headers that a layer may use although their layer is not in its row.
 ALSO = {("svc", "net/httpc.h"), ("svc", "net/mailc.h")}

@@ -26,7 +26,7 @@ def routes():
     """All routes of the source, "GET /x" and "WS /x". The chat socket by user name is a kind of its own on the room's path."""
     text = read(SOURCE, "src/api/http/routes.def")
     found = {f"{method} {path}" for method, path in ROUTE.findall(text)} | {"WS " + path for path in SOCKET.findall(text)}
-    if any("query_response" in read(path) for path in glob.glob(SOURCE + "/src/api/ws/*.c")):
+    if any("query_response" in read(path) for path in glob.glob(SOURCE + "/src/api/ws/compat/*.c")):
         found.add("WS /ws/chat/{username}")
     return found
 
