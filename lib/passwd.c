@@ -89,7 +89,8 @@ static void burn(struct pl_str password, struct pl_passwd_cost cost)
 	pl_wipe(hash, sizeof(hash));
 }
 
-bool pl_passwd_bcrypt(struct pl_str encoded)
+/* Whether `encoded` is a bcrypt hash that pl_passwd_verify() takes. */
+static bool is_bcrypt(struct pl_str encoded)
 {
 	int64_t cost;
 
@@ -138,7 +139,7 @@ bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_p
 	int result;
 
 	*rehash_r = false;
-	if (password.ptr != NULL && password.len <= PL_PASSWD_MAX && pl_passwd_bcrypt(encoded))
+	if (password.ptr != NULL && password.len <= PL_PASSWD_MAX && is_bcrypt(encoded))
 		return *rehash_r = bcrypt_verify(password, encoded);
 	if (password.ptr == NULL || password.len > PL_PASSWD_MAX || encoded.ptr == NULL ||
 	    encoded.len >= sizeof(text) || memchr(encoded.ptr, '\0', encoded.len) != NULL ||

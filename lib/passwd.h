@@ -24,7 +24,5 @@ bool pl_passwd_hash(struct pl_str password, struct pl_passwd_cost cost, char out
  * *rehash_r: the hash has another cost than `cost`, or is bcrypt.
  */
 bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_passwd_cost cost, bool *rehash_r);
-/* Whether `encoded` is a bcrypt hash that pl_passwd_verify() takes. */
-bool pl_passwd_bcrypt(struct pl_str encoded);
 
 #endif

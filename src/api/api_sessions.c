@@ -36,7 +36,7 @@ static struct pl_str form_state(const struct session *s)
 	return s->is_complete ? PL_STR("complete") : PL_STR("open");
 }
 
-void session_shape(struct session_out *out, const struct session *s, struct pl_pool *pool)
+static void session_shape(struct session_out *out, const struct session *s, struct pl_pool *pool)
 {
 
 	*out = (struct session_out){ .id = s->id, .session_id = s->external_id.ptr != NULL ? s->external_id : s->id,

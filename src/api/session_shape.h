@@ -11,6 +11,5 @@
 /* A user, or a guest where guests are let in; otherwise 401 was sent and false. */
 bool session_admits(struct call *call) PL_MUSTCHECK;
 struct session_caller session_caller_of(const struct call *call);
-void session_shape(struct session_out *out, const struct session *session, struct pl_pool *pool);
 
 #endif

@@ -16,8 +16,6 @@ struct llm_talk {
 	int own_turns;			/* answers given so far */
 };
 
-/* Does the message hold these words, as whole words, next to each other? */
-bool llm_local_has(const struct llm_talk *talk, const char *phrase);
 
 enum llm_sum { LLM_SUM_NONE, LLM_SUM_UNDEFINED, LLM_SUM_VALUE };
 /*

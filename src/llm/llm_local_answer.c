@@ -15,7 +15,7 @@ enum { COUNT_MAX = 500, QUOTE_MAX_BYTES = 160, STORY_SHORT = 6, STORY_LONG = 48 
 
 /* ---- reading ---- */
 
-bool llm_local_has(const struct llm_talk *talk, const char *phrase)
+static bool talk_has(const struct llm_talk *talk, const char *phrase)
 {
 	size_t len = strlen(phrase);
 	const char *at = talk->plain;
@@ -32,7 +32,7 @@ bool llm_local_has(const struct llm_talk *talk, const char *phrase)
 static bool has_any(const struct llm_talk *talk, const char *const *phrases)
 {
 	for (; *phrases != NULL; phrases++) {
-		if (llm_local_has(talk, *phrases))
+		if (talk_has(talk, *phrases))
 			return true;
 	}
 	return false;
@@ -140,9 +140,9 @@ static bool rule_story(const struct llm_talk *talk, struct pl_buf *out)
 	static const char *const where[] = { "by the river", "on the market square", "behind the mill",
 		"under the old bridge", "at the edge of the woods" };
 	uint32_t seed = seed_of(talk->last);
-	int sentences = llm_local_has(talk, "long") ? STORY_LONG : STORY_SHORT;
+	int sentences = talk_has(talk, "long") ? STORY_LONG : STORY_SHORT;
 
-	if (!llm_local_has(talk, "story") && !llm_local_has(talk, "tale"))
+	if (!talk_has(talk, "story") && !talk_has(talk, "tale"))
 		return false;
 	pl_buf_adds(out, "Here is a story, put together from a box of words.");
 	for (int i = 1; i <= sentences; i++) {

@@ -130,7 +130,8 @@ void http_forwarded_client(const struct http_nets *trusted, struct pl_str forwar
 	}
 }
 
-struct pl_str http_host_name(struct pl_str host)
+/* The Host without its port. */
+static struct pl_str host_name(struct pl_str host)
 {
 	size_t n = host.len;
 
@@ -143,7 +144,7 @@ struct pl_str http_host_name(struct pl_str host)
 
 bool http_host_allowed(const struct pl_list *list, struct pl_str host)
 {
-	struct pl_str name = http_host_name(host), want;
+	struct pl_str name = host_name(host), want;
 
 	if (name.len > 1 && name.ptr[name.len - 1] == '.')
 		name.len--;

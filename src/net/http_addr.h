@@ -41,7 +41,5 @@ void http_forwarded_client(const struct http_nets *trusted, struct pl_str forwar
 
 /* Is a Host (with or without port) in the list? "*" any, "*.example.org" its subdomains, not itself. */
 bool http_host_allowed(const struct pl_list *list, struct pl_str host);
-/* The Host without its port. */
-struct pl_str http_host_name(struct pl_str host);
 
 #endif

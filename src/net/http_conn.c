@@ -69,7 +69,8 @@ void http_conn_hold_read(struct http_conn *conn, bool hold)
 		event_del(&conn->hold_read);
 }
 
-void http_conn_free(struct http_conn *conn)
+/* Forgets the connection without touching evhttp's part. */
+static void conn_free(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
 
@@ -102,7 +103,7 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
 	conn->ev = NULL;
 	if (ev != NULL && evhttp_request_get_connection(ev) == NULL)
 		evhttp_request_free(ev);	/* evhttp has let go of it */
-	http_conn_free(conn);
+	conn_free(conn);
 }
 
 void http_conn_close(struct http_conn *conn)

@@ -102,8 +102,6 @@ bool http_conn_doomed(const struct http_conn *conn);
 void http_conn_close(struct http_conn *conn);
 /* Says goodbye: no more output; input is dropped until the client closes, for two seconds at most. */
 void http_conn_linger(struct http_conn *conn);
-/* Forgets the connection without touching evhttp's part. */
-void http_conn_free(struct http_conn *conn);
 /*
  * evhttp turns reading off and on around each request, which costs an epoll_ctl() even when it comes to nothing. While
  * an event of our own wants to read too, libevent has nothing to tell epoll. Never left on when the loop polls.

@@ -294,7 +294,3 @@ void httpc_free(struct httpc **clientp)
 	curl_global_cleanup();
 }
 
-int httpc_running(const struct httpc *client)
-{
-	return client->running;
-}

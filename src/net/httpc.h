@@ -78,7 +78,5 @@ struct httpc_call *httpc_start(struct httpc *client, struct pl_task *task, const
 void httpc_cancel(struct httpc_call *call);
 /* Runs the completions of cancelled calls now instead of in the next turn. Not from a callback. */
 void httpc_flush(struct httpc *client);
-/* Calls that have not completed. */
-int httpc_running(const struct httpc *client);
 
 #endif

@@ -25,7 +25,6 @@ struct ws_conn *ws_conn_new(struct ws_server *server, const struct ws_ops *ops, 
 	conn->server = server;
 	conn->ops = ops;
 	conn->user = user;
-	conn->id = ++server->last_id;
 	conn->fd = -1;
 	conn->queue = conn->few;
 	conn->cap = PL_COUNT(conn->few);
@@ -100,11 +99,6 @@ void ws_conn_fail(struct ws_conn *conn, int code, const char *reason)
 	conn->state = WS_ENDING;
 	ws_conn_arm(conn);
 	ws_conn_dirty(conn);
-}
-
-bool ws_closing(const struct ws_conn *conn)
-{
-	return conn->state != WS_OPEN;
 }
 
 static void on_peer_close(struct ws_conn *conn, int code)
@@ -282,7 +276,3 @@ const char *ws_conn_addr(const struct ws_conn *conn)
 	return conn->addr;
 }
 
-uint64_t ws_conn_id(const struct ws_conn *conn)
-{
-	return conn->id;
-}

@@ -50,7 +50,6 @@ bool ws_accept(struct ws_server *server, struct req *req, const struct ws_ops *o
 
 void *ws_conn_user(const struct ws_conn *conn);
 const char *ws_conn_addr(const struct ws_conn *conn);	/* client address */
-uint64_t ws_conn_id(const struct ws_conn *conn);	/* unique in this worker's life */
 /*
  * Queues; written at the end of the turn. false: the connection is closing.
  *
@@ -67,7 +66,6 @@ bool ws_send_text(struct ws_conn *conn, struct pl_str text);
 bool ws_offer(struct ws_conn *conn, struct ws_buf *buf, int64_t max_bytes) PL_MUSTCHECK;
 /* Sends what is queued, then the close frame; waits up to 5 s for the peer's. Further messages are ignored. */
 void ws_close(struct ws_conn *conn, int code, const char *reason);
-bool ws_closing(const struct ws_conn *conn);
 /* One timer per connection (token expiry, auth time-out): at `at_ns` (0 = off) fn(conn) is called, within 250 ms. */
 void ws_timer(struct ws_conn *conn, int64_t at_ns, void (*fn)(struct ws_conn *conn));
 

@@ -31,7 +31,6 @@ struct ws_conn {
 	struct ws_server *server;
 	const struct ws_ops *ops;
 	void *user;
-	uint64_t id;
 	struct ws_conn *next, **at;		/* all of the server */
 	struct ws_conn *next_dirty;
 	struct ws_buf **queue, *few[2];		/* a ring; few[] while it is short */
@@ -61,7 +60,6 @@ struct ws_server {
 	struct wheel wheel;
 	struct ws_conn *conns, *dirty;
 	int count;
-	uint64_t last_id;
 	bool draining;
 	int drain_code;
 	int64_t drain_end_tick;

@@ -108,7 +108,8 @@ void ws_client_wait_auth(struct ws_client *client)
 	ws_timer(client->conn, pl_now_ns() + svc_config(client->svc)->s.ws_auth_timeout * PL_NS_PER_MS, on_no_auth);
 }
 
-void ws_client_login(struct ws_client *client, const struct auth_who *who)
+/* Takes the identity of a checked token and arms its expiry; the first time calls dialect->ready. */
+static void client_login(struct ws_client *client, const struct auth_who *who)
 {
 	bool first = !client->authed;
 
@@ -176,7 +177,7 @@ static void auth_end(struct auth_frame *a, const struct pl_err *err)
 		err = &other;
 	}
 	if (err == NULL && a->client->conn != NULL)
-		ws_client_login(a->client, &a->who);
+		client_login(a->client, &a->who);
 	a->done(a->client, a->id, err);
 }
 

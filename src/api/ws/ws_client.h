@@ -38,8 +38,6 @@ struct ws_client *ws_client_hold(struct ws_client *client);
 void ws_client_release(struct ws_client **client);
 /* A task for one frame: the client's caller, 10 s. */
 struct pl_task *ws_client_task(struct ws_client *client);
-/* Takes the identity of a checked token and arms its expiry; the first time calls dialect->ready. */
-void ws_client_login(struct ws_client *client, const struct auth_who *who);
 /* Closes with the code of errors.def; nothing when it is closed already. */
 void ws_client_close(struct ws_client *client, enum pl_code code);
 void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl_err *err);

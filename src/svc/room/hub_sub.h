@@ -64,7 +64,6 @@ struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t roo
 void hub_unsubscribe(struct hub *hub, struct hub_sub **sub);
 /* Calls `done` with this error, if nobody has called it yet; then hub_unsubscribe() must follow. */
 void hub_subscribe_fail(struct hub_sub *sub, enum pl_code code);
-int64_t hub_sub_room(const struct hub_sub *sub);
 /* The highest seq of the room that this worker has heard of. */
 int64_t hub_sub_head(const struct hub_sub *sub);
 /* Its user may read the room and was told so; before, it is only a wish. */

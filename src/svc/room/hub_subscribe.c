@@ -175,11 +175,6 @@ void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user)
 	}
 }
 
-int64_t hub_sub_room(const struct hub_sub *sub)
-{
-	return sub->room->id;
-}
-
 int64_t hub_sub_head(const struct hub_sub *sub)
 {
 	int64_t head = sub->room->last_seq;

@@ -23,7 +23,8 @@ int form_next(const struct form *form, const struct form_state *state)
 	return -1;
 }
 
-bool form_complete(const struct form *form, const struct form_state *state)
+/* No required slot is empty, at least one has a value, and the form was not ended before. */
+static bool is_complete(const struct form *form, const struct form_state *state)
 {
 	bool any = false;
 
@@ -246,7 +247,7 @@ static void give_up(const struct form *form, const struct form_state *before, st
 	step->skipped = asked;
 	if (!before->filled[asked] && s->give_up == FORM_HAND_OVER)
 		after->over = FORM_HANDED_OVER;
-	else if (form_next(form, after) < 0 && !form_complete(form, after))
+	else if (form_next(form, after) < 0 && !is_complete(form, after))
 		after->over = FORM_CANCELLED;	/* nothing came of it at all */
 }
 
@@ -267,7 +268,7 @@ void form_finish(const struct form *form, const struct form_state *state, struct
 		after.over = FORM_CANCELLED;
 	memcpy(step->tries, after.tries, sizeof(step->tries));
 	step->over = after.over;
-	step->complete = form_complete(form, &after);
+	step->complete = is_complete(form, &after);
 	step->requested = after.over == FORM_GOES_ON ? form_next(form, &after) : -1;
 	if (step->reopened >= 0)
 		step->requested = step->reopened;
@@ -307,7 +308,7 @@ static void add_ending(const struct form *form, const struct form_state *state, 
 	else if (step->cancelled || (step->over == FORM_CANCELLED && state->over != step->over))
 		pl_buf_adds(out,
 		    or_else(form->cancelled, "All right, I do not ask any further. What else can I do for you?"));
-	else if (step->complete && !form_complete(form, state))
+	else if (step->complete && !is_complete(form, state))
 		pl_buf_adds(out, form->thanks);
 }
 

@@ -85,8 +85,6 @@ struct form_step {
 
 /* The first required slot that is neither filled nor given up; -1: none. */
 int form_next(const struct form *form, const struct form_state *state);
-/* No such slot, at least one value, and it was not ended before. */
-bool form_complete(const struct form *form, const struct form_state *state);
 void form_take(const struct form *form, struct pl_pool *pool, const struct form_state *state, struct pl_str text,
     struct form_step *step_r);
 /* What a model is told, and its answer {"slots":{...},"question":bool}; false: it is none, the step stays as it is. */
