@@ -62,24 +62,15 @@ static struct auth_client client_of(const struct call *call)
 void api_register(struct call *call)
 {
 	const struct register_in *in = call->in;
-	const struct settings *s = &call->req->config->s;
 	struct user_new user = { .username = in->username, .email = in->email, .name = in->name };
-	const char *fault = name_fault(in->username);
+	struct pl_err err = { 0 };
 	int64_t made;
 
 	if (call_made_id(call, &made)) {
 		auth_register_again(call->svc, call->req->config, call->req->task, made, client_of(call), reply_tokens,
 		    call);
-	} else if (s->registration == REGISTRATION_CLOSED) {
-		struct pl_err err = { 0 };
-
-		pl_err_set(&err, PL_E_FORBIDDEN, "Registration is closed.");
+	} else if (!auth_may_register(call->req->config, call->req->task->pool, in->username, in->password, &err)) {
 		call_fail(call, &err);
-	} else if (fault != NULL) {
-		fail_field(call, "username", "value_error", fault);
-	} else if ((int64_t)in->password.len < s->password_min) {
-		fail_field(call, "password", "string_too_short",
-		    pl_sprintf(call->req->task->pool, "must have at least %lld bytes", (long long)s->password_min));
 	} else {
 		req_defer(call->req);
 		auth_register(call->svc, call->req->config, call->req->task, &user, in->password,

@@ -3,9 +3,6 @@
  * Routes of the knowledge base.
  */
 #include "api/http/call.h"
-#include "leaf.h"
-#include "svc/account/audit.h"
-#include "svc/knowledge/chunk.h"
 #include "svc/knowledge/knowledge.h"
 
 static void knowledge_shape(struct knowledge_out *out, const struct knowledge *d)
@@ -15,12 +12,14 @@ static void knowledge_shape(struct knowledge_out *out, const struct knowledge *d
 		.updated_at = d->updated_us, .text = d->text };
 }
 
-/* Operators and admins write; otherwise 403 was sent. */
+/* Otherwise 403 was sent. */
 static bool may_write(struct call *call)
 {
-	if (call->req->task->who.access >= ACCESS_OPERATOR)
+	struct pl_err err = { 0 };
+
+	if (knowledge_may_change(&call->req->task->who, &err))
 		return true;
-	call_fail_code(call, PL_E_FORBIDDEN);
+	call_fail(call, &err);
 	return false;
 }
 
@@ -33,8 +32,6 @@ static void on_put(void *arg, const struct knowledge *document, const struct pl_
 		call_fail(call, err);
 		return;
 	}
-	knowledge_state_forget(call->svc);
-	audit_note(call->svc, call->req->task, "document added", "knowledge:%lld", (long long)document->id);
 	knowledge_shape(&out, document);
 	call_location(call, "/api/knowledge/%lld", (long long)document->id);
 	call_reply_status(call, 201, &shape_knowledge_out, &out);
@@ -60,10 +57,6 @@ static void on_document(void *arg, const struct knowledge *document, const struc
 void api_knowledge_add(struct call *call)
 {
 	const struct knowledge_in *in = call->in;
-	struct pl_pool *pool = call->req->task->pool;
-	struct knowledge document = { .title = in->title, .text = in->text };
-	unsigned char digest[32];
-	char hex[65];
 	int64_t made;
 
 	if (!may_write(call))
@@ -72,11 +65,7 @@ void api_knowledge_add(struct call *call)
 		repo_knowledge_get(call->svc->db, call->req->task, made, on_document, call);
 		return;
 	}
-	pl_sha256(in->text.ptr, in->text.len, digest);
-	pl_hex(digest, sizeof(digest), hex);
-	document.sha256 = pl_strn(hex, 64);
-	repo_knowledge_put(call->svc->db, call->req->task, call->req->task->who.user_id, &document,
-	    chunk_json(pool, in->text), on_put, call);
+	knowledge_add(call->svc, call->req->task, in->title, in->text, on_put, call);
 }
 
 static void on_list(void *arg, const struct knowledge_list *list, const struct pl_err *err)
@@ -118,15 +107,13 @@ static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
 		call_fail(call, err);
 		return;
 	}
-	knowledge_state_forget(call->svc);
-	audit_note(call->svc, call->req->task, "document deleted", "knowledge:%lld", (long long)call->id);
 	call_reply_empty(call);
 }
 
 void api_knowledge_delete(struct call *call)
 {
 	if (may_write(call) && call_id(call, 0, &call->id))
-		repo_knowledge_delete(call->svc->db, call->req->task, call->id, on_deleted, call);
+		knowledge_remove(call->svc, call->req->task, call->id, on_deleted, call);
 }
 
 static void on_passages(void *arg, const struct passage_list *list, const struct pl_err *err)

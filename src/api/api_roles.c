@@ -3,10 +3,7 @@
  * Routes of AI roles.
  */
 #include "api/http/call.h"
-#include "db/repo/name.h"
-#include "db/repo/repo_role.h"
-#include "llm/llm.h"
-#include "svc/account/audit.h"
+#include "svc/room/role.h"
 
 static void role_shape(struct role_out *out, const struct role *r)
 {
@@ -35,18 +32,12 @@ static void reply_role(void *arg, const struct role *role, const struct pl_err *
 /* true when fine; otherwise it has failed */
 static bool check_role(struct call *call, struct pl_str name, struct pl_str upstream)
 {
-	struct pl_pool *pool = call->req->task->pool;
-	const char *fault = name.ptr != NULL ? name_fault(name) : NULL;
 	struct pl_err err = { 0 };
 
-	if (fault != NULL)
-		pl_err_field(&err, pool, "body.name", "value_error", "%s", fault);
-	if (upstream.len > 0 && !pl_str_is(upstream, LLM_LOCAL) && config_upstream(call->req->config, upstream) == NULL)
-		pl_err_field(&err, pool, "body.upstream", "value_error",
-		    "is no upstream of this server; see GET /api/llm/models");
-	if (err.code != PL_E_OK)
-		call_fail(call, &err);
-	return err.code == PL_E_OK;
+	if (role_valid(call->req->config, call->req->task->pool, name, upstream, &err))
+		return true;
+	call_fail(call, &err);
+	return false;
 }
 
 void api_role_create(struct call *call)
@@ -96,7 +87,6 @@ static void reply_deleted(void *arg, const bool *done, const struct pl_err *err)
 		call_fail(call, err);
 		return;
 	}
-	audit_note(call->svc, call->req->task, "role deleted", "role:%.*s", PL_FMT(call->param[0]));
 	call_reply_empty(call);
 }
 
@@ -105,8 +95,7 @@ void api_role_delete(struct call *call)
 	int64_t id;
 
 	if (call_id(call, 0, &id))
-		repo_role_delete(call->svc->db, call->req->task, id, call->req->task->who.user_id, call_is_admin(call),
-		    reply_deleted, call);
+		role_delete(call->svc, call->req->task, id, reply_deleted, call);
 }
 
 static void reply_list(void *arg, const struct role_list *list, const struct pl_err *err)

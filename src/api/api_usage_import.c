@@ -3,10 +3,7 @@
  * POST /api/sessions/import: every record is checked, the good ones go to the database in one statement.
  */
 #include "api/http/call.h"
-#include "db/repo/repo_usage.h"
-#include "db/repo/repo_user.h"
-#include "svc/account/audit.h"
-#include "svc/usage/memo.h"
+#include "svc/usage/usage.h"
 #include "svc/usage/usage_read.h"
 
 struct import { struct call *call; struct usage_batch batch; };
@@ -28,16 +25,11 @@ static void reply(struct import *import, int64_t imported)
 static void on_stored(void *arg, const int64_t *imported, const struct pl_err *err)
 {
 	struct import *import = arg;
-	struct call *call = import->call;
 
-	if (err != NULL) {
-		call_fail(call, err);
-		return;
-	}
-	memo_forget(call->svc->memo);
-	audit_note(call->svc, call->req->task, "usage sessions imported", "%lld of %d", (long long)*imported,
-	    import->batch.good + import->batch.refused);
-	reply(import, *imported);
+	if (err != NULL)
+		call_fail(import->call, err);
+	else
+		reply(import, *imported);
 }
 
 void api_usage_import(struct call *call)
@@ -51,8 +43,7 @@ void api_usage_import(struct call *call)
 	int64_t line;
 
 	import->call = call;
-	if (task->who.access < ACCESS_ANALYST) {
-		pl_err_set(&err, PL_E_FORBIDDEN, "Analysts, operators and admins may import.");
+	if (!usage_may_import(&task->who, &err)) {
 		call_fail(call, &err);
 		return;
 	}
@@ -66,7 +57,7 @@ void api_usage_import(struct call *call)
 		    "send usage sessions as JSON lines or as a JSON array");
 		call_fail(call, &err);
 	} else if (import->batch.good > 0) {
-		repo_usage_import(call->svc->db, task, usage_batch_json(&import->batch), on_stored, import);
+		usage_import(call->svc, task, &import->batch, on_stored, import);
 	} else {
 		reply(import, 0);
 	}

@@ -7,6 +7,7 @@
  * refresh:  one atomic step in PostgreSQL -> tokens
  */
 #include "clock.h"
+#include "db/repo/name.h"
 #include "log.h"
 #include "svc/account/audit.h"
 #include "svc/account/auth.h"
@@ -103,6 +104,21 @@ static void register_on_hash(void *arg, const struct hash_result *result, const 
 	}
 	f->wanted.password_hash = pl_str_dup(f->task->pool, pl_str(result->encoded));
 	repo_user_create(f->svc->db, f->task, &f->wanted, register_on_user, f);
+}
+
+bool auth_may_register(const struct config *config, struct pl_pool *pool, struct pl_str username,
+    struct pl_str password, struct pl_err *err)
+{
+	const char *fault = name_fault(username);
+
+	if (config->s.registration == REGISTRATION_CLOSED)
+		return pl_err_set(err, PL_E_FORBIDDEN, "Registration is closed.");
+	if (fault != NULL)
+		pl_err_field(err, pool, "body.username", "value_error", "%s", fault);
+	else if ((int64_t)password.len < config->s.password_min)
+		pl_err_field(err, pool, "body.password", "string_too_short", "must have at least %lld bytes",
+		    (long long)config->s.password_min);
+	return err->code == PL_E_OK;
 }
 
 void auth_register(struct svc *svc, const struct config *config, struct pl_task *task, const struct user_new *user,

@@ -37,6 +37,9 @@ struct auth_tokens { struct pl_str access, refresh; int64_t expires_in_s; struct
 typedef void (auth_tokens_fn)(void *arg, const struct auth_tokens *tokens, const struct pl_err *err);
 
 struct auth_client { struct pl_str user_agent; };
+/* Is registration open, and may an account have this name and password? PL_E_FORBIDDEN, PL_E_INVALID with the field. */
+bool auth_may_register(const struct config *config, struct pl_pool *pool, struct pl_str username,
+    struct pl_str password, struct pl_err *err) PL_MUSTCHECK;
 /* Hash, account, login session, tokens. PL_E_TAKEN, PL_E_FORBIDDEN (registration closed), hasher's errors. */
 void auth_register(struct svc *svc, const struct config *config, struct pl_task *task, const struct user_new *user,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);

@@ -16,6 +16,14 @@ struct knowledge_watch *knowledge_watch_new(struct svc *svc);
 /* After db_free(): nothing is under way any more. */
 void knowledge_watch_free(struct knowledge_watch **watch);
 
+/* Operators and admins may add and remove documents. PL_E_FORBIDDEN. */
+bool knowledge_may_change(const struct pl_caller *who, struct pl_err *err) PL_MUSTCHECK;
+/* Stores a document in passages. Errors: repo_knowledge_put(). In the audit trail, like the next one. */
+void knowledge_add(struct svc *svc, struct pl_task *task, struct pl_str title, struct pl_str text,
+    repo_knowledge_fn *done, void *arg);
+/* PL_E_NOT_FOUND. */
+void knowledge_remove(struct svc *svc, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
+
 /* A search for somebody: counted, and noted for knowledge_state_find(). */
 void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query, int limit, repo_passages_fn *done,
     void *arg);

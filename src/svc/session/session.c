@@ -74,6 +74,23 @@ void session_end(struct svc *svc, struct pl_task *task, struct pl_str key, struc
 	repo_session_end(svc->db, task, e->key, who, session_on_ended, e);
 }
 
+static void session_on_left(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct session_ending *e = arg;
+
+	session_live_changed(e->svc, e->key);
+	e->done(e->arg, done, err);
+}
+
+void session_leave(struct svc *svc, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
+    db_done_fn *done, void *arg)
+{
+	struct session_ending *e = pl_alloc(task->pool, sizeof(*e));
+
+	*e = (struct session_ending){ .svc = svc, .key = pl_str_dup(task->pool, id), .done = done, .arg = arg };
+	repo_session_leave(svc->db, task, e->key, socket, made, session_on_left, e);
+}
+
 static const struct form *form_of(const struct session *session)
 {
 	return session->form.ptr != NULL ? forms_find(session->form) : NULL;

@@ -28,6 +28,9 @@ struct session_want {
 void session_make(struct svc *svc, const struct config *config, struct pl_task *task, const struct session_want *want,
     repo_session_fn *done, void *arg);
 
+/* A socket of it is gone (repo_session_leave()); those who watch it are told. */
+void session_leave(struct svc *svc, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
+    db_done_fn *done, void *arg);
 /* Ends one that the caller may use, and tells those who watch it. Errors: repo_session_end(). */
 void session_end(struct svc *svc, struct pl_task *task, struct pl_str key, struct session_caller who,
     db_done_fn *done, void *arg);

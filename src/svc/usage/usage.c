@@ -9,7 +9,9 @@
 
 #include "clock.h"
 #include "db/repo/repo_user.h"
+#include "svc/account/audit.h"
 #include "svc/usage/memo.h"
+#include "svc/usage/usage_read.h"
 
 #define US_PER_DAY (86400 * PL_US_PER_S)
 
@@ -52,6 +54,34 @@ const char *usage_kpi_status(const struct usage_kpis *kpis, enum usage_kpi kpi)
 	if (sign * value >= sign * info->good)
 		return "good";
 	return sign * value >= sign * info->warning ? "warning" : "bad";
+}
+
+bool usage_may_import(const struct pl_caller *who, struct pl_err *err)
+{
+	return who->access >= ACCESS_ANALYST ||
+	    pl_err_set(err, PL_E_FORBIDDEN, "Analysts, operators and admins may import.");
+}
+
+struct importing { struct svc *svc; struct pl_task *task; int records; db_count_fn *done; void *arg; };
+
+static void importing_on_stored(void *arg, const int64_t *imported, const struct pl_err *err)
+{
+	struct importing *i = arg;
+
+	if (err == NULL) {
+		memo_forget(i->svc->memo);
+		audit_note(i->svc, i->task, "usage sessions imported", "%lld of %d", (long long)*imported, i->records);
+	}
+	i->done(i->arg, imported, err);
+}
+
+void usage_import(struct svc *svc, struct pl_task *task, struct usage_batch *batch, db_count_fn *done, void *arg)
+{
+	struct importing *i = pl_alloc(task->pool, sizeof(*i));
+
+	*i = (struct importing){ .svc = svc, .task = task, .records = batch->good + batch->refused, .done = done,
+		.arg = arg };
+	repo_usage_import(svc->db, task, usage_batch_json(batch), importing_on_stored, i);
 }
 
 bool usage_scope(const struct pl_caller *who, struct usage_filter *filter, struct pl_err *err)

@@ -38,4 +38,10 @@ bool usage_kpis_known(struct svc *svc, struct pl_str key, struct usage_kpis *out
 void usage_kpis_ask(struct svc *svc, struct pl_task *task, struct pl_str key, const struct usage_filter *filter,
     repo_usage_kpis_fn *done, void *arg);
 
+struct usage_batch;
+/* Analysts, operators, and admins. PL_E_FORBIDDEN. */
+bool usage_may_import(const struct pl_caller *who, struct pl_err *err) PL_MUSTCHECK;
+/* Stores the good records of a batch, and forgets kept figures. How many were new. In the audit trail. */
+void usage_import(struct svc *svc, struct pl_task *task, struct usage_batch *batch, db_count_fn *done, void *arg);
+
 #endif

@@ -9,7 +9,6 @@
 #include "clock.h"
 #include "leaf.h"
 #include "svc/session/session.h"
-#include "svc/session/session_live.h"
 
 #define KEY_MAX 64		/* characters */
 
@@ -76,10 +75,7 @@ static void send_message(struct ws_client *client, struct pl_str text, struct pl
 
 static void on_left(void *arg, const bool *done, const struct pl_err *err)
 {
-	struct step *step = arg;
-
-	session_live_changed(step->client->svc, pl_str(session_of(step->client)->id));
-	step_end(step);
+	step_end(arg);
 }
 
 /*
@@ -94,7 +90,7 @@ static void leave(struct ws_client *client)
 	if (!(s->made && !s->used) && client->who.user_id != 0)
 		return;
 	task = ws_client_task(client);
-	repo_session_leave(client->svc->db, task, pl_str(s->id), pl_str(s->socket), s->made && !s->used, on_left,
+	session_leave(client->svc, task, pl_str(s->id), pl_str(s->socket), s->made && !s->used, on_left,
 	    step_new(client, task));
 	pl_task_release(&task);
 }
