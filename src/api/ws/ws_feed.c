@@ -144,14 +144,14 @@ void ws_feed_look(struct ws_feed *feed)
 		look_at_sessions(look);
 }
 
-static void arm(struct ws_feed *feed)
+static void feed_arm(struct ws_feed *feed)
 {
 	struct timeval tv = { kinds[feed->kind].every_s, 0 };
 
 	PL_BUG(evtimer_add(feed->timer, &tv) != 0);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void feed_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct ws_feed *feed = arg;
 
@@ -159,7 +159,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		feed->shut(feed->arg);
 		return;
 	}
-	arm(feed);
+	feed_arm(feed);
 	ws_feed_look(feed);
 }
 
@@ -169,9 +169,9 @@ struct ws_feed *ws_feed_new(struct ws_client *client, enum ws_feed_kind kind, co
 	struct ws_feed *feed = pl_new(sizeof(*feed));
 
 	*feed = (struct ws_feed){ .client = client, .kind = kind, .topic = topic, .shut = shut, .arg = arg,
-		.timer = evtimer_new(client->svc->worker->base, on_timer, feed) };
+		.timer = evtimer_new(client->svc->worker->base, feed_on_timer, feed) };
 	PL_BUG(feed->timer == NULL);
-	arm(feed);
+	feed_arm(feed);
 	return feed;
 }
 

@@ -92,7 +92,7 @@ void answers_adopt(struct answers *answers)
 
 /* ---- one of them ---- */
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void answer_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	answer_move(arg, ANSWER_EV_TIMER);
 }
@@ -114,7 +114,7 @@ struct answer *answer_new(struct answers *answers, const struct config *config, 
 		.config = config_keep(task->pool, config), .index = -1, .text_max = SHM_GEN_TEXT,
 		.next = answers->list };
 	answer->run = pl_alloc(task->pool, sizeof(*answer->run));
-	answer->run->timer = evtimer_new(answers->svc->worker->base, on_timer, answer);
+	answer->run->timer = evtimer_new(answers->svc->worker->base, answer_on_timer, answer);
 	PL_BUG(answer->run->timer == NULL);
 	pl_uuid_make(answer->id);
 	if (answers->list != NULL)

@@ -158,7 +158,7 @@ static void give(struct hub *hub, struct hub_room *room, const struct room_event
 }
 
 /* Those who have had a turn let the others have theirs. */
-static void finish(struct hub_room *room, int64_t to)
+static void chunk_finish(struct hub_room *room, int64_t to)
 {
 	TAILQ_HEAD(, hub_sub) served = TAILQ_HEAD_INITIALIZER(served);
 	struct hub_sub *sub = TAILQ_FIRST(&room->behind), *next;
@@ -176,7 +176,8 @@ static void finish(struct hub_room *room, int64_t to)
 	TAILQ_CONCAT(&room->behind, &served, behind);
 }
 
-static void deliver(struct hub *hub, struct hub_room *room, const struct hub_chunk *chunk, const struct room_log *log)
+static void chunk_deliver(struct hub *hub, struct hub_room *room, const struct hub_chunk *chunk,
+    const struct room_log *log)
 {
 	int64_t to = log->last_seq;
 
@@ -190,7 +191,7 @@ static void deliver(struct hub *hub, struct hub_room *room, const struct hub_chu
 	choose(room, chunk->from, to);
 	for (int i = 0; i < log->count; i++)
 		give(hub, room, &log->rows[i]);
-	finish(room, to);
+	chunk_finish(room, to);
 }
 
 static void on_chunk(void *arg, const struct room_log *log, const struct pl_err *err)
@@ -207,7 +208,7 @@ static void on_chunk(void *arg, const struct room_log *log, const struct pl_err 
 		if (err != NULL)
 			failed(hub, room, err);
 		else
-			deliver(hub, room, chunk, log);
+			chunk_deliver(hub, room, chunk, log);
 		hub_behind_next(hub, room);
 		room->busy--;
 		hub_room_drop_if_empty(hub, room);

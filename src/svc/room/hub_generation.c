@@ -68,7 +68,7 @@ static struct hub_event *event_of(const struct hub_room *room, const struct hub_
 	return event;
 }
 
-static void deliver(struct hub *hub, struct hub_room *room, struct hub_event *event)
+static void generation_deliver(struct hub *hub, struct hub_room *room, struct hub_event *event)
 {
 	hub_room_deliver(hub, room, event);
 	hub_event_release(&event);
@@ -80,7 +80,7 @@ static void deliver_text(struct hub *hub, struct hub_room *room, struct hub_runn
 	int64_t offset = running->sent;
 
 	running->sent += (int64_t)text.len;
-	deliver(hub, room, event_of(room, gen, HUB_GEN_DELTA, offset, text));
+	generation_deliver(hub, room, event_of(room, gen, HUB_GEN_DELTA, offset, text));
 }
 
 /* Tells what is in shared memory beyond what was told. */
@@ -119,7 +119,7 @@ static void arrived(struct hub *hub, struct hub_room *room, const struct hub_gen
 		catch_up(hub, room, running, gen);
 	if (gen->state == HUB_GEN_DELTA)
 		return;
-	deliver(hub, room, event_of(room, gen, (int)gen->state, running->sent, PL_STR_NONE));
+	generation_deliver(hub, room, event_of(room, gen, (int)gen->state, running->sent, PL_STR_NONE));
 	if (gen->state > HUB_GEN_DELTA)
 		forget(room, gen->id);
 }

@@ -74,7 +74,7 @@ static void forget_leaving(struct hub_room *room, int64_t user)
 			room->leaving[i--] = room->leaving[--room->leaving_count];
 }
 
-static void deliver(struct hub *hub, struct hub_room *room, const struct hub_presence *p)
+static void presence_deliver(struct hub *hub, struct hub_room *room, const struct hub_presence *p)
 {
 	struct hub_event *event = hub_event_new(HUB_PRESENCE, room->id);
 
@@ -111,7 +111,7 @@ static void tick_list(struct hub *hub, struct hub_room *room, const int64_t *now
 		}
 	room->told_users_count = room->told_count = p.count = kept;
 	if (p.joined_count + p.left_count > 0)
-		deliver(hub, room, &p);
+		presence_deliver(hub, room, &p);
 }
 
 void hub_presence_tick(struct hub *hub, struct hub_room *room)
@@ -129,7 +129,7 @@ void hub_presence_tick(struct hub *hub, struct hub_room *room)
 	}
 	room->told_users_count = room->leaving_count = 0;
 	if (total != room->told_count)
-		deliver(hub, room, &(struct hub_presence){ .count = total });
+		presence_deliver(hub, room, &(struct hub_presence){ .count = total });
 	room->told_count = total;
 }
 

@@ -41,7 +41,7 @@ struct role_answer {
 };
 
 /* text: of a delta, else absent. */
-static void tell(struct role_answer *role, int state, enum pl_code error, struct pl_str text)
+static void role_tell(struct role_answer *role, int state, enum pl_code error, struct pl_str text)
 {
 	struct hub_generation gen = { .role_id = role->role.id, .asker_id = role->question.asker_id,
 		.reply_to = role->question.seq, .state = state, .offset = (int64_t)role->answer->text.len,
@@ -103,19 +103,19 @@ static void role_context(struct answer *answer)
 {
 	struct role_answer *role = answer->owner;
 
-	tell(role, HUB_GEN_QUEUED, PL_E_OK, PL_STR_NONE);
+	role_tell(role, HUB_GEN_QUEUED, PL_E_OK, PL_STR_NONE);
 	repo_message_page(role->svc->db, answer->task, role->question.room_id, 0, -1, role->question.seq + 1,
 	    (int)answer->config->s.llm_history, run_on_history, role);
 }
 
 static void role_asked(struct answer *answer)
 {
-	tell(answer->owner, HUB_GEN_STARTED, PL_E_OK, PL_STR_NONE);
+	role_tell(answer->owner, HUB_GEN_STARTED, PL_E_OK, PL_STR_NONE);
 }
 
 static void role_delta(struct answer *answer, struct pl_str text)
 {
-	tell(answer->owner, HUB_GEN_DELTA, PL_E_OK, text);
+	role_tell(answer->owner, HUB_GEN_DELTA, PL_E_OK, text);
 }
 
 static void role_answered(struct answer *answer, const struct llm_result *result, const struct pl_err *err)
@@ -287,7 +287,7 @@ static void role_over(struct answer *answer)
 		state = HUB_GEN_CANCELLED;
 	else if (role->outcome == GEN_INTERRUPTED)
 		state = HUB_GEN_INTERRUPTED;
-	tell(role, state, role->code, PL_STR_NONE);
+	role_tell(role, state, role->code, PL_STR_NONE);
 }
 
 /* ---- beginning ---- */
@@ -321,7 +321,7 @@ static struct role_answer *role_answer_new(struct svc *svc, const struct config 
 /* It never began: viewers learn why, nothing is stored. */
 static void give_up(struct role_answer *role, enum pl_code code)
 {
-	tell(role, HUB_GEN_FAILED, code, PL_STR_NONE);
+	role_tell(role, HUB_GEN_FAILED, code, PL_STR_NONE);
 	answer_drop(role->answer);
 }
 

@@ -97,7 +97,7 @@ static void heard_note(struct signaling_room *room, const struct ring_head *head
 /* ---- delivery ---- */
 
 /* Delivering only queues bytes at a socket: it closes nobody, so the list stays as it is. */
-static void deliver(struct signaling_room *room, const struct ring_head *head, struct pl_str frame)
+static void signaling_deliver(struct signaling_room *room, const struct ring_head *head, struct pl_str frame)
 {
 	for (struct signaling_peer *p = room->peers; p != NULL; p = p->next) {
 		if (p->joined_ns == 0 || strcmp(p->id, head->from) == 0)
@@ -107,7 +107,7 @@ static void deliver(struct signaling_room *room, const struct ring_head *head, s
 	}
 }
 
-static void post(struct signaling *s, const struct ring_head *head, struct pl_str frame)
+static void signaling_post(struct signaling *s, const struct ring_head *head, struct pl_str frame)
 {
 	bus_post_to(s->svc, topic_key(head->room_id), RING_SIGNALING, pl_strn((const char *)head, sizeof(*head)),
 	    frame);
@@ -125,8 +125,8 @@ void signaling_send(struct signaling *s, const struct signaling_peer *peer, stru
 	memcpy(head.from, peer->id, sizeof(head.from));
 	if (to.len > 0)
 		memcpy(head.to, to.ptr, to.len);
-	deliver(peer->room, &head, frame);
-	post(s, &head, frame);
+	signaling_deliver(peer->room, &head, frame);
+	signaling_post(s, &head, frame);
 }
 
 static struct pl_str leave_frame(const char *id, char text[64])
@@ -147,7 +147,7 @@ static void signaling_on_ring(void *arg, int from_slot, struct pl_str data)
 	if (room == NULL)
 		return;
 	heard_note(room, &head, from_slot);
-	deliver(room, &head, pl_strn(data.ptr + sizeof(head), data.len - sizeof(head)));
+	signaling_deliver(room, &head, pl_strn(data.ptr + sizeof(head), data.len - sizeof(head)));
 }
 
 static void room_slot_died(struct signaling_room *room, int slot)
@@ -161,7 +161,7 @@ static void room_slot_died(struct signaling_room *room, int slot)
 			continue;
 		}
 		memcpy(head.from, h->id, sizeof(head.from));
-		deliver(room, &head, leave_frame(h->id, text));
+		signaling_deliver(room, &head, leave_frame(h->id, text));
 		*at = h->next;
 		room->heard_count--;
 		pl_free(h);
@@ -211,8 +211,8 @@ void signaling_leave(struct signaling *s, struct signaling_peer *peer, struct pl
 	head.leaves = true;
 	memcpy(head.from, peer->id, sizeof(head.from));
 	peer->joined_ns = 0;
-	deliver(peer->room, &head, frame);
-	post(s, &head, frame);
+	signaling_deliver(peer->room, &head, frame);
+	signaling_post(s, &head, frame);
 }
 
 void signaling_close(struct signaling *s, struct signaling_peer *peer)

@@ -92,7 +92,7 @@ static int line_of(const char *path, const char *slot, const char *key)
 	return found;
 }
 
-static bool refuse(const char *path, const char *slot, const char *key, const char *rule, char why[512])
+static bool form_refuse(const char *path, const char *slot, const char *key, const char *rule, char why[512])
 {
 	snprintf(why, 512, "%s:%d: %s%s%s%s: %s", path, line_of(path, slot, key), slot != NULL ? "slot " : "",
 	    slot != NULL ? slot : "", slot != NULL && key != NULL ? ": " : "", key != NULL ? key : "", rule);
@@ -112,12 +112,12 @@ static bool compile(const struct form_slot *slot, const char *key, const char *t
 	if (code != 0) {
 		regerror(code, re, reason, sizeof(reason));
 		memset(re, 0, sizeof(*re));
-		return refuse(path, slot->name, key, reason, why);
+		return form_refuse(path, slot->name, key, reason, why);
 	}
 	if ((int64_t)re->re_nsub >= group)
 		return true;
 	snprintf(reason, sizeof(reason), "it has no group %lld", (long long)group);
-	return refuse(path, slot->name, key, reason, why);
+	return form_refuse(path, slot->name, key, reason, why);
 }
 
 static bool add_slot(struct form *form, const char *name, const struct form_slot_settings *s, const char *path,
@@ -127,9 +127,9 @@ static bool add_slot(struct form *form, const char *name, const struct form_slot
 
 	*slot = (struct form_slot){ .name = name, .s = s };
 	if (s->ask[0] == '\0' || s->label[0] == '\0')
-		return refuse(path, name, NULL, "label and ask must be given", why);
+		return form_refuse(path, name, NULL, "label and ask must be given", why);
 	if (s->min > s->max)
-		return refuse(path, name, "min", "is above max", why);
+		return form_refuse(path, name, "min", "is above max", why);
 	return compile(slot, "find", s->find, s->find_group, &slot->find, path, why) &&
 	    compile(slot, "answer", s->answer, s->answer_group, &slot->answer, path, why) &&
 	    compile(slot, "pattern", s->pattern, 0, &slot->pattern, path, why);
@@ -142,8 +142,8 @@ static bool check_person(const struct form *form, const char *path, char why[512
 	if (form->person[0] == '\0')
 		return true;
 	if (slot < 0)
-		return refuse(path, NULL, "person", "there is no slot of that name", why);
-	return !form->slots[slot].s->sensitive || refuse(path, NULL, "person",
+		return form_refuse(path, NULL, "person", "there is no slot of that name", why);
+	return !form->slots[slot].s->sensitive || form_refuse(path, NULL, "person",
 	    "the slot is sensitive: nobody could write to it", why);
 }
 

@@ -12,7 +12,7 @@
 
 static void look(evutil_socket_t fd, short what, void *arg);
 
-static void arm(struct session_job *job, int ms)
+static void turn_arm(struct session_job *job, int ms)
 {
 	struct timeval tv = { 0, ms * 1000 };
 
@@ -36,7 +36,7 @@ static void on_ahead(void *arg, const int64_t *ahead, const struct pl_err *err)
 		job->waiting = false;
 		come(job);
 	} else {
-		arm(job, LOOK_MS);
+		turn_arm(job, LOOK_MS);
 	}
 }
 
@@ -62,12 +62,12 @@ void session_turn_wait(struct session_job *job, int64_t ahead)
 	job->turn = evtimer_new(job->sessions->svc->worker->base, look, job);
 	PL_BUG(job->turn == NULL);
 	job->waiting = true;
-	arm(job, LOOK_MS);
+	turn_arm(job, LOOK_MS);
 }
 
 void session_turn_over(struct sessions *sessions, const char *id)
 {
 	for (struct session_job *job = sessions->jobs; job != NULL; job = job->next)
 		if (job->waiting && strcmp(job->id, id) == 0)
-			arm(job, 0);
+			turn_arm(job, 0);
 }

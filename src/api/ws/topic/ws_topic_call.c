@@ -29,7 +29,7 @@ static void on_deliver(void *owner, struct pl_str frame)
 	pl_pool_free(&pool);
 }
 
-static void answer(struct ws_frame *f, struct call_topic *call)
+static void call_topic_answer(struct ws_frame *f, struct call_topic *call)
 {
 	struct pl_buf buf = PL_BUF(f->task->pool);
 	struct pl_jw w = ws_topic_subscribed(&call->topic, f->id, &buf, &(struct hub_subscribed){ .seq = 0 });
@@ -53,7 +53,7 @@ static void on_room(void *arg, const struct room *room, const struct pl_err *err
 		else if (!signaling_open(f->client->svc->signaling, &call->peer, call->topic.number))
 			pl_err_set(&bad, PL_E_BUSY, NULL);
 		if (bad.code == PL_E_OK) {
-			answer(f, call);
+			call_topic_answer(f, call);
 		} else {
 			ws_topic_drop(&call->topic);
 			ws_frame_fail(f, &bad);

@@ -173,7 +173,7 @@ static void session_close(struct ws_topic *topic)
 	pl_buf_fini(&watch->collected);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void watch_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	watch_read(arg, NULL, -1);
 }
@@ -183,7 +183,7 @@ static void on_changed(struct session_watcher *watcher)
 	watch_read((struct ws_watch *)(void *)((char *)watcher - offsetof(struct ws_watch, watcher)), NULL, -1);
 }
 
-static void arm(struct ws_watch *watch, int64_t wait_us)
+static void watch_arm(struct ws_watch *watch, int64_t wait_us)
 {
 	struct timeval tv = { wait_us / PL_US_PER_S, wait_us % PL_US_PER_S };
 
@@ -214,7 +214,7 @@ static void reading_failed(struct reading *r, const struct pl_err *err)
 
 	if (watch != NULL && frame == NULL && pl_err_info(err->code)->temporary) {
 		watch->again = false;
-		arm(watch, RETRY_S * PL_US_PER_S);
+		watch_arm(watch, RETRY_S * PL_US_PER_S);
 		if (!watch->stalled)
 			ws_topic_stalled(&watch->topic, err);
 		watch->stalled = true;
@@ -245,7 +245,7 @@ static void reading_state(struct reading *r)
 		send_end(r);
 		ws_topic_drop(&watch->topic);
 	} else if (r->expires_us > 0) {
-		arm(watch, left_us > 0 ? left_us + PL_US_PER_S / 10 : PL_US_PER_S / 10);
+		watch_arm(watch, left_us > 0 ? left_us + PL_US_PER_S / 10 : PL_US_PER_S / 10);
 	}
 	reading_end(r);
 }
@@ -296,7 +296,7 @@ static void session_resume(struct ws_topic *topic)
 }
 
 /* Where the subscription begins. */
-static void answer(struct reading *r, const struct session *session)
+static void watch_answer(struct reading *r, const struct session *session)
 {
 	int64_t behind = session->last_seq - r->since;
 	bool recovered = r->since >= 0 && behind >= 0 && behind <= svc_config(r->client->svc)->s.recover_limit;
@@ -333,7 +333,7 @@ static void on_session(void *arg, const struct session *session, const struct pl
 	r->collected = session_collected(r->task->pool, session);
 	r->watch->stalled = false;
 	if (r->frame != NULL)
-		answer(r, session);
+		watch_answer(r, session);
 	if (r->watch->position < session->last_seq)
 		repo_session_messages(r->client->svc->db, r->task, pl_str(r->watch->watcher.id), r->watch->position, 0,
 		    LOG_LIMIT, on_log, r);
@@ -368,7 +368,7 @@ static void session_open(struct ws_topic *topic, struct ws_frame *f)
 
 	watch->watcher.changed = on_changed;
 	memcpy(watch->watcher.id, topic->name + strlen(topic->ops->name), PL_UUID_LEN);
-	watch->timer = evtimer_new(topic->client->svc->worker->base, on_timer, watch);
+	watch->timer = evtimer_new(topic->client->svc->worker->base, watch_on_timer, watch);
 	PL_BUG(watch->timer == NULL);
 	/* before it is read: what is said from now on comes as a word that it changed */
 	session_live_add(topic->client->svc->session_live, &watch->watcher);
