@@ -24,7 +24,8 @@ enum answer_state {
 	ANSWER_SEARCHING,	/* passages of the knowledge base */
 	ANSWER_KEY,		/* the asker's own key for the upstream */
 	ANSWER_ASKING,		/* the model writes */
-	ANSWER_STORING,		/* the text is whole, or as whole as it gets: answer_stored(), answer_again() */
+	/* the text is whole, or as whole as it gets: answer_stored(), answer_refused(), answer_again() */
+	ANSWER_STORING,
 	ANSWER_ENDING,		/* answer_ended(), answer_again() */
 	ANSWER_OVER,		/* viewers in other processes may still read the text in shared memory */
 	ANSWER_STATES
@@ -53,7 +54,7 @@ struct answer_ops {
 	 * ANSWER_FAILED it is only how the model's call ended.
 	 */
 	void (*answered)(struct answer *answer, const struct llm_result *result, const struct pl_err *err);
-	/* Stores the text, 30 s; then answer_stored() or answer_again(). Repeated after answer_again(). */
+	/* Stores the text, 30 s; then answer_stored(), answer_refused(), or answer_again() to be called again. */
 	void (*store)(struct answer *answer);
 	/* Records the end, 30 s; then answer_ended() or answer_again(). */
 	void (*end)(struct answer *answer);
