@@ -4,12 +4,12 @@
 ROWS: (number, what the document names, where (document:lines), verdict, note, tests, routes).
 verdict: "works"; "later": part of it is missing, the note says what; "not-ours", the note says why.
 tests: "file.test" in tests/seeds or tests/e2e. routes: a row that is "works" once the server has all these routes and its
-tests run; until then it is "later" because they are missing. After a change: python3 tests/seeds/manpage.py
+tests run; until then it is "later" because they are missing. It is also "later" while the system's front end needs more
+than its document names, see clients.py. After a change: python3 tests/seeds/listing.py
 """
 
+from clients import LATER, NOT_OURS, WORKS, missing
 from printed import ROUTES
-
-WORKS, LATER, NOT_OURS = "works", "later", "not-ours"
 
 ROWS = [
     (1, "POST /api/auth/register answers with tokens", "001:87-104; 004:46", WORKS, "",
@@ -236,11 +236,11 @@ ROWS = [
 
 
 def verdict(row):
-    """(verdict, note) as it is true for the routes that this server has."""
-    _, _, _, said, note, _, needed = row
-    missing = [route for route in needed if route not in ROUTES]
-    if said == WORKS and missing:
-        return LATER, "missing: " + ", ".join(missing)
+    """(verdict, note) as it is true for the routes that this server has, and for the front ends."""
+    number, _, _, said, note, _, needed = row
+    absent = [route for route in needed if route not in ROUTES] + missing(number)
+    if said == WORKS and absent:
+        return LATER, "; ".join(([note] if note else []) + ["missing: " + ", ".join(absent)])
     return said, note
 
 

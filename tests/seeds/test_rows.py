@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-import manpage
+import clients
+import listing
 import rows as table
 from printed import BUILD, HERE, ROUTES, SOURCE, read
 
@@ -37,6 +38,22 @@ def test_works_rows_name_tests(row):
                 assert getattr(module, name.split(".")[1]) is not None, f"{name} is not collected"
 
 
+@pytest.mark.parametrize("row", clients.CLIENTS, ids=lambda row: row[0])
+def test_clients_rows_name_tests(row):
+    name, what, belongs, said, note, tests = row
+    assert re.fullmatch(r"00[0-4]\.[a-z-]+", name) and name[:3] in clients.SYSTEMS and what
+    assert set(belongs) <= {number for number, *_ in table.ROWS}
+    assert said in (table.WORKS, table.LATER, table.NOT_OURS)
+    assert note or said == table.WORKS, "what is missing, or why not"
+    assert tests or said != table.WORKS, "a row that works names its tests"
+    assert set(tests.split()) <= TESTS, set(tests.split()) - TESTS
+
+
+def test_clients_rows_are_there_once():
+    names = [row[0] for row in clients.CLIENTS]
+    assert len(set(names)) == len(names)
+
+
 def test_routes_are_those_of_the_server(shared):
     """The verdicts come from routes.def; the running server describes the same."""
     described = shared.get("/openapi.json").json()["paths"]
@@ -47,8 +64,8 @@ def test_routes_are_those_of_the_server(shared):
                 assert (method.lower() in described.get(path, {})) == (route in ROUTES), route
 
 
-def test_manual_page_is_current():
-    assert read(manpage.PATH) == manpage.page(), "run python3 tests/seeds/manpage.py"
+def test_listing_is_current():
+    assert read(listing.PATH) == listing.listing(), "run python3 tests/seeds/listing.py"
 
 
 def test_documents():

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: ISC
+"""What the front ends and API tests of the five systems send and read besides what their documents print.
+
+CLIENTS: (id, what the client sends or reads, rows of rows.py that it belongs to, verdict, note, tests).
+The id is "document.name". verdict, note and tests are those of rows.py. A row of rows.py works only when its rows here do.
+After a change: python3 tests/seeds/listing.py
+"""
+
+WORKS, LATER, NOT_OURS = "works", "later", "not-ours"
+SYSTEMS = {"000": "AGENT BI", "001": "Interactive Agent Chat", "002": "ProdLens", "003": "Hedge fund chatbot", "004": "Virtual Company"}
+
+CLIENTS = [
+    ("000.query-reply", "the reply of POST /api/query also has query_id, result, visualization, and more members of intent", (19, 26),
+     LATER, "missing", ""),
+    ("000.query-error", "a question with context that is not understood gets 200 with error; a trailing [digits] is ignored", (19, 26),
+     LATER, "missing", ""),
+    ("000.suggestions", "GET /api/suggestions gives strings; a new user gets some", (20,), LATER, "missing", ""),
+    ("000.feedback", "POST /api/feedback takes query_id, rating, feedback_text", (21,), LATER, "missing", ""),
+    ("000.dashboard", "cards and layouts with that system's fields; a default layout with 200", (22, 27), LATER, "missing", ""),
+    ("000.profile", "the profile also has user_id, chart_preferences, color_scheme, expertise_level", (23, 28), LATER, "missing", ""),
+    ("000.socket", "frame query with message gets one response; system has a timestamp", (33,), LATER, "missing", ""),
+    ("000.anonymous", "queries and suggestions without a token", (11,), LATER, "missing", ""),
+
+    ("001.session-frames", "start_session, session_started, session_update, send_message, agent_status, ping on /ws/{id}", (45,),
+     LATER, "missing", ""),
+    ("001.feedback-in-session", "feedback requests of the session appear in session_update", (47,), LATER, "missing", ""),
+    ("001.greeting-first", "the greeting comes before session_started", (45,), LATER, "missing", ""),
+    ("001.is-active", "GET /api/auth/me has is_active", (3,), LATER, "missing", ""),
+
+    ("002.refresh", "POST /auth/refresh takes user name and password", (5,), LATER, "missing", ""),
+    ("002.health", "/health also has timestamp, database_connected, prodlens_cache_exists; / has message, status", (24, 25),
+     LATER, "missing", ""),
+    ("002.insights", "/api/insights also has generated_at; correlations have count, lag_days, effect_size", (58, 59), LATER, "missing", ""),
+    ("002.kpis", "its nine KPIs with value, unit, threshold, and the states good, warning, critical", (52,), LATER,
+     "five of them are missing", ""),
+    ("002.series", "KPIs from commits, pull requests, and rework by day and developer; approved models", (52,), LATER, "missing", ""),
+    ("002.parameters", "the query parameters since, lag_days, sort_by, sort_order", (57,), LATER, "missing", ""),
+    ("002.profile", "the profile also has developer_id and sums of its usage sessions", (23,), LATER, "missing", ""),
+    ("002.session-fields", "usage sessions also have tokens_in, tokens_out, latency_ms, status_code, diff_ratio, accepted_lines, repo_slug",
+     (55, 56), LATER, "missing", ""),
+    ("002.page-members", "a page also has sessions, total_count, has_more", (54, 57), LATER, "missing", ""),
+    ("002.metrics-update", "metrics_update is its newer name of a frame of /ws/metrics", (60,), LATER, "not tested", ""),
+    ("002.sqlite", "its SQLite file is imported", (63,), LATER, "missing", ""),
+    ("002.demo", "demo accounts demo/demo123 and others", (6,), LATER, "missing", ""),
+
+    ("003.stream", "POST /api/chat/stream: unnamed events chunk, email_sent, done, error", (76,), LATER, "missing", ""),
+    ("003.greeting", "GET /api/greeting has greeting", (77,), LATER, "missing", ""),
+    ("003.session-fields", "sessions also have status, timestamp; one session also has data and conversation_history", (73, 74, 75),
+     LATER, "missing", ""),
+    ("003.health", "/health also has rag_ready, storage_ready, email_ready", (24,), LATER, "missing", ""),
+    ("003.guests", "a page loaded again and again does not lock guests out", (73, 78), LATER, "missing", ""),
+
+    ("004.frame-in", "a frame with content, and with role_id of the role that answers", (87,), LATER, "missing", ""),
+    ("004.roles-of-the-owner", "a room made without role_ids takes the roles of its owner, so that an AI answers", (84, 87), LATER,
+     "missing", ""),
+    ("004.message-fields", "messages also have user, timestamp, message_type; the history takes limit and offset", (85, 89), LATER,
+     "missing", ""),
+    ("004.role-fields", "roles with ai_instructions, avatar, description, user_id, and names with blanks", (83,), LATER, "missing", ""),
+    ("004.models", "models also have name, provider; rooms also have created_by", (84, 86), LATER, "missing", ""),
+    ("004.signaling", "offer, answer, ice_candidate without to reach all others, without join", (88,), LATER, "missing", ""),
+    ("004.join-frames", "join and leave frames on the room socket", (87,), LATER, "missing", ""),
+]
+
+
+def missing(number):
+    """Ids of the rows here that keep a row of rows.py from working."""
+    return [row[0] for row in CLIENTS if number in row[2] and row[3] == LATER]
+
+
+def summary():
+    """Lines for the end of a test run."""
+    lines = [f"{said:<8} {name}: {what}" + (f" ({note})" if note else "") for name, what, _, said, note, _ in CLIENTS]
+    counts = {kind: sum(row[3] == kind for row in CLIENTS) for kind in (WORKS, LATER, NOT_OURS)}
+    return lines + [f"{len(CLIENTS)} rows of clients: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())]
