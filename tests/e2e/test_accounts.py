@@ -21,6 +21,10 @@ def alive(api, access):
     return api.get("/api/auth/me", headers={"Authorization": "Bearer " + access}).status_code
 
 
+def alive_once(daemon, access):
+    return daemon.once("GET", "/api/auth/me", headers={"Authorization": "Bearer " + access}).status_code
+
+
 # ---- register and log in ----
 
 def test_register_answers_with_tokens(shared):
@@ -243,29 +247,54 @@ def test_a_lost_answer_is_given_again(shared):
     assert claims(again.json()["refresh_token"])["rc"] == claims(lost["refresh_token"])["rc"]
 
 
-def test_use_of_the_new_token_ends_the_grace(parlour):
-    """Once the client has shown that it saved the new tokens, the old refresh token is a stolen one: all is over."""
-    daemon = parlour(workers=4, watchdog="10min")
+def test_the_previous_token_is_good_within_the_window_also_after_the_new_one_was_used(parlour):
+    """Another tab has used the new access token on another worker: this tab still gets the current tokens."""
+    daemon = parlour(workers=4, watchdog="10min", refresh_reuse="10min")
     user = daemon.register()
     new = refresh(daemon, user.refresh).json()
     with daemon.only_worker(1):
-        me = daemon.once("GET", "/api/auth/me", headers={"Authorization": "Bearer " + new["access_token"]})
-        assert me.status_code == 200
+        assert alive_once(daemon, new["access_token"]) == 200
     with daemon.only_worker(2):
-        assert daemon.once("POST", "/api/auth/refresh", json={"refresh_token": user.refresh}).status_code == 401
+        again = daemon.once("POST", "/api/auth/refresh", json={"refresh_token": user.refresh})
+        assert again.status_code == 200 and claims(again.json()["refresh_token"])["rc"] == 2
     for slot in range(4):
         with daemon.only_worker(slot):
-            me = daemon.once("GET", "/api/auth/me", headers={"Authorization": "Bearer " + new["access_token"]})
-            assert me.status_code == 401 and me.json()["code"] == "revoked"
-    assert refresh(daemon, new["refresh_token"]).status_code == 401
+            assert alive_once(daemon, again.json()["access_token"]) == alive_once(daemon, new["access_token"]) == 200
+    third = refresh(daemon, again.json()["refresh_token"])
+    assert third.status_code == 200 and claims(third.json()["refresh_token"])["rc"] == 3
+
+
+def test_findings_9_four_tabs_refresh_30_ms_apart(parlour):
+    """Ten rounds: each tab refreshes with the token of the round before, uses what it got, and is 30 ms behind the
+    one before it, so that the new tokens are in use when the last tab refreshes."""
+    daemon = parlour(workers=4)
+    token, counter = daemon.register().refresh, 1
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(10):
+            start = time.monotonic()
+
+            def tab(number, shared=token):
+                time.sleep(max(0, start + number * 0.03 - time.monotonic()))
+                answer = daemon.once("POST", "/api/auth/refresh", json={"refresh_token": shared})
+                assert answer.status_code == 200, answer.text
+                assert alive_once(daemon, answer.json()["access_token"]) == 200
+                return answer.json()["refresh_token"]
+
+            tokens, counter = list(pool.map(tab, range(4))), counter + 1
+            assert [claims(t)["rc"] for t in tokens] == [counter] * 4
+            token = tokens[counter % 4]
 
 
 def test_reuse_after_the_window_kills_the_session(parlour):
-    daemon = parlour(refresh_reuse="0s")
+    """One of its two holders is not the owner: all is over, on every worker."""
+    daemon = parlour(refresh_reuse="0s", workers=4, watchdog="10min")
     user = daemon.register()
     new = refresh(daemon, user.refresh).json()
     assert refresh(daemon, user.refresh).status_code == 401
     assert refresh(daemon, new["refresh_token"]).status_code == 401
+    for slot in range(4):
+        with daemon.only_worker(slot):
+            assert alive_once(daemon, new["access_token"]) == 401
     assert alive(daemon, new["access_token"]) == 401 and alive(daemon, user.access) == 401
     assert daemon.login(user.name).get("/api/auth/me").status_code == 200
 

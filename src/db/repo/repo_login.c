@@ -72,16 +72,6 @@ void repo_login_refresh(struct db *db, struct pl_task *task, int64_t login_id, i
 	pgcall_start(call);
 }
 
-void repo_login_seen(
-    struct db *db, struct pl_task *task, int64_t login_id, int64_t counter, db_done_fn *done, void *arg)
-{
-	struct pgcall *call = CALL(db, task, S_LOGIN_SEEN, repo_on_done, done, arg);
-
-	pgcall_i64(call, login_id);
-	pgcall_i64(call, counter);
-	pgcall_start(call);
-}
-
 REPLY(on_logins, struct login_list)
 {
 	READ_PAGE(call, res, out, struct login, read_login);

@@ -40,11 +40,6 @@ typedef void (repo_refresh_fn)(void *arg, const struct refresh *refresh, const s
 /* One atomic step. reuse_ms: window after a rotation in which the previous counter is answered with the current one. */
 void repo_login_refresh(struct db *db, struct pl_task *task, int64_t login_id, int64_t counter, int64_t reuse_ms,
     bool rotate, repo_refresh_fn *done, void *arg);
-/*
- * An access token of this counter was used: ends the grace for older ones. Call once per (login, counter) and worker.
- */
-void repo_login_seen(
-    struct db *db, struct pl_task *task, int64_t login_id, int64_t counter, db_done_fn *done, void *arg);
 
 enum logout_scope { LOGOUT_THIS, LOGOUT_OTHERS, LOGOUT_ALL };
 /* Ends one's own: this one, all but this one, or all. `reason` is for people ("logout"). None matched: empty list. */

@@ -22,15 +22,15 @@ struct auth_who {
 
 /*
  * Verifies an access token against signature, claims, expiry and revocation; no I/O. The cache of verified tokens makes
- * the ordinary case one hash. who_r->ask: the token's refresh counter was not seen in this worker yet, or the
- * revocation table overflowed: the caller must call auth_confirm() before it trusts it.
+ * the ordinary case one hash. who_r->ask: the revocation table overflowed: the caller must call auth_confirm() before
+ * it trusts the token.
  * Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED, PL_E_REVOKED.
  */
 bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who_r,
     struct pl_err *err) PL_MUSTCHECK;
 /* Fills the caller from a checked token. addr is left alone. */
 void auth_caller(const struct auth_who *who, struct pl_caller *caller);
-/* Asks PostgreSQL: ends the refresh grace of older tokens, and "is the login session alive?". PL_E_REVOKED. */
+/* Asks PostgreSQL whether the login session is alive. PL_E_REVOKED. */
 void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg);
 
 struct auth_tokens { struct pl_str access, refresh; int64_t expires_in_s; struct user user; };

@@ -72,8 +72,7 @@ bool auth_check(struct svc *svc, const struct config *config, struct pl_str toke
 		return false;
 	if (!still_good(svc, &who->token, now_s, err))
 		return false;
-	/* the first counter has no older token whose grace it could end */
-	who->ask = who->token.refresh_counter > 1 || shm_revoked_unsure(svc->shm, now_s);
+	who->ask = shm_revoked_unsure(svc->shm, now_s);
 	if (!who->ask)
 		cache_put(svc->tokens, who);
 	return true;
@@ -90,7 +89,6 @@ void auth_caller(const struct auth_who *who, struct pl_caller *caller)
 
 struct confirm {
 	struct svc *svc;
-	struct pl_task *task;
 	struct auth_who who;
 	db_done_fn *done;
 	void *arg;
@@ -105,20 +103,10 @@ static void confirm_on_alive(void *arg, const bool *alive, const struct pl_err *
 	c->done(c->arg, alive, err);
 }
 
-static void confirm_on_seen(void *arg, const bool *seen, const struct pl_err *err)
-{
-	struct confirm *c = arg;
-
-	if (err != NULL)
-		c->done(c->arg, NULL, err);
-	else
-		repo_login_check(c->svc->db, c->task, c->who.token.login_id, confirm_on_alive, c);
-}
-
 void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg)
 {
 	struct confirm *c = pl_alloc(task->pool, sizeof(*c));
 
-	*c = (struct confirm){ .svc = svc, .task = task, .who = *who, .done = done, .arg = arg };
-	repo_login_seen(svc->db, task, who->token.login_id, who->token.refresh_counter, confirm_on_seen, c);
+	*c = (struct confirm){ .svc = svc, .who = *who, .done = done, .arg = arg };
+	repo_login_check(svc->db, task, who->token.login_id, confirm_on_alive, c);
 }
