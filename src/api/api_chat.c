@@ -65,7 +65,9 @@ static void on_answer(void *arg, const struct session_reply *reply, const struct
 	}
 	out = (struct chat_out){ .response = reply->text, .message = reply->text, .session_id = reply->session_id,
 		.data_collected = reply->collected, .is_complete = reply->is_complete,
-		.citations = reply->citations, .knowledge = reply->knowledge };
+		.citations = reply->citations, .knowledge = reply->knowledge,
+		.state = reply->stopped ? PL_STR("cancelled") : PL_STR("done"), .model = reply->model,
+		.usage = reply->usage };
 	if (!chat->stream) {
 		call_reply(call, &shape_chat_out, &out);
 		return;

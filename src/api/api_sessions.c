@@ -188,6 +188,26 @@ void api_session_end(struct call *call)
 		session_end(call->svc, call->req->task, call->param[0], session_caller_of(call), on_ended, call);
 }
 
+/* Nothing to stop is no error: the answer may have ended meanwhile. */
+static void on_stoppable(void *arg, const struct session *session, const struct pl_err *err)
+{
+	struct call *call = arg;
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	session_stop(call->svc, session->id);
+	call_reply_empty(call);
+}
+
+void api_session_stop(struct call *call)
+{
+	if (session_admits(call))
+		repo_session_get(call->svc->db, call->req->task, call->param[0], session_caller_of(call), on_stoppable,
+		    call);
+}
+
 /* ---- the list ---- */
 
 static int64_t or_else(int64_t value, int64_t otherwise)

@@ -3,8 +3,10 @@
  * Running answers: who owns them, their text so far, asking them to stop.
  *
  * An entry changes hands by a CAS of its word. `life` counts the takings: a copy is good when the entry was in use and
- * in the same life before and after it. Text is only ever appended, `length` moves behind it.
+ * in the same life before and after it. Text is only ever appended, `length` moves behind it. One that ended keeps its
+ * text for a while, but whoever finds no free entry takes it.
  */
+#include "clock.h"
 #include "core/shm_layout.h"
 
 /* The word: state 0-7, slot of the owner 8-23, state before the sweep 24-31, generation of the owner 32-63. */
@@ -60,30 +62,58 @@ static bool state_visible(int state)
 	return state >= SHM_GEN_QUEUED && state <= SHM_GEN_ENDED;
 }
 
-int shm_gen_take(struct shm *shm, const struct shm_gen_info *info)
+/* A free entry, else the one that ended first and only lingers for readers; -1: all run. *word_r: what it holds. */
+static int place_find(const struct shm *shm, uint64_t *word_r)
 {
+	int64_t oldest_ns = INT64_MAX;
+	int found = -1;
+
 	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
 		struct shm_gen *gen = gen_at(shm, i);
 		uint64_t word = atomic_load_explicit(&gen->word, memory_order_relaxed);
+		int64_t ended_ns = atomic_load_explicit(&gen->ended_ns, memory_order_relaxed);
 
-		if (WORD_STATE(word) != SHM_GEN_FREE ||
-		    !atomic_compare_exchange_strong(&gen->word, &word, own_word(shm, GEN_TAKING)))
+		if (WORD_STATE(word) == SHM_GEN_FREE)
+			ended_ns = INT64_MIN;
+		else if (WORD_STATE(word) != SHM_GEN_ENDED)
 			continue;
-		atomic_store(&gen->life, atomic_load(&gen->life) + 1);
-		atomic_thread_fence(memory_order_release);	/* the new life is seen before any of its contents */
-		atomic_store_explicit(&gen->length, 0, memory_order_relaxed);
-		gen->slot = shm->slot;
-		gen->room_id = info->room_id;
-		gen->role_id = info->role_id;
-		gen->asker_id = info->asker_id;
-		gen->reply_to_seq = info->reply_to_seq;
-		memcpy(gen->id, info->id, sizeof(gen->id));
-		gen->id[PL_UUID_LEN] = '\0';
-		atomic_store(&gen->word,
-		    own_word(shm, info->state == SHM_GEN_RUNNING ? SHM_GEN_RUNNING : SHM_GEN_QUEUED));
-		return i;
+		if (found >= 0 && ended_ns >= oldest_ns)
+			continue;
+		found = i;
+		oldest_ns = ended_ns;
+		*word_r = word;
+		if (ended_ns == INT64_MIN)
+			break;
 	}
-	return -1;
+	return found;
+}
+
+int shm_gen_take(struct shm *shm, const struct shm_gen_info *info)
+{
+	struct shm_gen *gen;
+	uint64_t word;
+	int index;
+
+	do {
+		index = place_find(shm, &word);
+		if (index < 0)
+			return -1;
+		gen = gen_at(shm, index);
+	} while (!atomic_compare_exchange_strong(&gen->word, &word, own_word(shm, GEN_TAKING)));
+	atomic_store(&gen->life, atomic_load(&gen->life) + 1);
+	atomic_thread_fence(memory_order_release);	/* the new life is seen before any of its contents */
+	atomic_store_explicit(&gen->length, 0, memory_order_relaxed);
+	gen->slot = shm->slot;
+	gen->room_id = info->room_id;
+	gen->role_id = info->role_id;
+	gen->asker_id = info->asker_id;
+	gen->reply_to_seq = info->reply_to_seq;
+	memcpy(gen->id, info->id, sizeof(gen->id));
+	gen->id[PL_UUID_LEN] = '\0';
+	memcpy(gen->session, info->session, sizeof(gen->session));
+	gen->session[PL_UUID_LEN] = '\0';
+	atomic_store(&gen->word, own_word(shm, info->state == SHM_GEN_RUNNING ? SHM_GEN_RUNNING : SHM_GEN_QUEUED));
+	return index;
 }
 
 void shm_gen_state(struct shm *shm, int index, enum shm_gen_state state)
@@ -91,6 +121,8 @@ void shm_gen_state(struct shm *shm, int index, enum shm_gen_state state)
 	struct shm_gen *gen = gen_at(shm, index);
 
 	PL_BUG(!word_owned(shm, atomic_load(&gen->word)) || !state_visible(state));
+	if (state == SHM_GEN_ENDED)
+		atomic_store_explicit(&gen->ended_ns, pl_now_ns(), memory_order_relaxed);
 	atomic_store(&gen->word, own_word(shm, state));
 }
 
@@ -107,12 +139,14 @@ uint32_t shm_gen_append(struct shm *shm, int index, const char *text, uint32_t b
 	return bytes;
 }
 
-void shm_gen_free(struct shm *shm, int index)
+/* One that ended may have a new owner by now, or another answer of this process: then it is left alone. */
+void shm_gen_free(struct shm *shm, int index, const char *id)
 {
 	struct shm_gen *gen = gen_at(shm, index);
+	uint64_t word = atomic_load(&gen->word);
 
-	PL_BUG(!word_owned(shm, atomic_load(&gen->word)));
-	atomic_store(&gen->word, SHM_GEN_FREE);
+	if (word_owned(shm, word) && strcmp(gen->id, id) == 0)
+		atomic_compare_exchange_strong(&gen->word, &word, SHM_GEN_FREE);
 }
 
 static void info_copy(const struct shm_gen *gen, uint64_t word, struct shm_gen_info *info_r)
@@ -124,6 +158,8 @@ static void info_copy(const struct shm_gen *gen, uint64_t word, struct shm_gen_i
 	};
 	memcpy(info_r->id, gen->id, sizeof(info_r->id));
 	info_r->id[PL_UUID_LEN] = '\0';
+	memcpy(info_r->session, gen->session, sizeof(info_r->session));
+	info_r->session[PL_UUID_LEN] = '\0';
 	if (info_r->length > SHM_GEN_TEXT)
 		info_r->length = SHM_GEN_TEXT;
 }
@@ -169,6 +205,17 @@ int shm_gen_next(const struct shm *shm, int64_t room, int from, struct shm_gen_i
 			return i;
 	}
 	return -1;
+}
+
+void shm_gen_cancel_session(struct shm *shm, const char *session)
+{
+	struct shm_gen_info info;
+	uint64_t life;
+
+	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
+		if (info_read(gen_at(shm, i), &info, &life) && strcmp(info.session, session) == 0)
+			shm_gen_cancel(shm, i, info.id);
+	}
 }
 
 int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offset, char *out)

@@ -52,10 +52,11 @@ struct shm_gen {
 	_Alignas(64) _Atomic uint64_t word;	/* state, owner's slot and generation: see shm_gen.c */
 	_Atomic uint64_t life;			/* +1 at every taking; a reader's copy is good when it did not change */
 	_Atomic uint64_t cancel;		/* the life that shall stop */
+	_Atomic int64_t ended_ns;		/* when its state became SHM_GEN_ENDED */
 	_Atomic uint32_t length;
 	int32_t slot;				/* as taken; `word` may name a sweeper */
 	int64_t room_id, role_id, asker_id, reply_to_seq;
-	char id[PL_UUID_LEN + 1];
+	char id[PL_UUID_LEN + 1], session[PL_UUID_LEN + 1];
 };
 
 /* ---- breakers: names are never removed ---- */

@@ -94,17 +94,22 @@ enum shm_gen_state { SHM_GEN_FREE, SHM_GEN_QUEUED, SHM_GEN_RUNNING, SHM_GEN_ENDE
 
 struct shm_gen_info {
 	char id[PL_UUID_LEN + 1];
+	char session[PL_UUID_LEN + 1];	/* that it belongs to, lower case; "": a room's */
 	int64_t room_id, role_id, asker_id, reply_to_seq;
 	int state, owner_slot;
 	uint32_t length;		/* bytes of text so far */
 };
 
-/* A free entry for this slot, or -1 when all are taken (callers answer 503). */
+/*
+ * An entry for this slot: a free one, else the one that ended longest ago; -1 when all run (callers answer 503). Whose
+ * answer ended may find its entry taken.
+ */
 int shm_gen_take(struct shm *shm, const struct shm_gen_info *info);
 void shm_gen_state(struct shm *shm, int index, enum shm_gen_state state);
 /* Appends; returns the bytes that fitted (the rest is beyond SHM_GEN_TEXT). Owner only. */
 uint32_t shm_gen_append(struct shm *shm, int index, const char *text, uint32_t bytes);
-void shm_gen_free(struct shm *shm, int index);		/* owner only */
+/* Owner only. Without effect when the entry was taken since `id` ended. */
+void shm_gen_free(struct shm *shm, int index, const char *id);
 /* By id; -1 when it does not run. Copies into *info_r. */
 int shm_gen_find(const struct shm *shm, struct pl_str id, struct shm_gen_info *info_r);
 /* The next running one of `room` at or after `from`; -1: no more. */
@@ -113,6 +118,7 @@ int shm_gen_next(const struct shm *shm, int64_t room, int from, struct shm_gen_i
 int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offset, char *out);
 /* Any process: asks the owner to stop; the owner polls shm_gen_cancelled() when it is woken. false: gone. */
 bool shm_gen_cancel(struct shm *shm, int index, const char *id);
+void shm_gen_cancel_session(struct shm *shm, const char *session);	/* all of a session that run */
 bool shm_gen_cancelled(const struct shm *shm, int index);
 /* Entries whose owner slot has another generation than when they were taken: fn gets a copy, then the entry is free. */
 void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text),

@@ -43,7 +43,7 @@ START_TEST(test_life_of_one)
 	shm_gen_state(a, index, SHM_GEN_ENDED);
 	ck_assert_int_eq(shm_gen_next(b, 9, 0, &got), -1);
 	ck_assert_int_eq(shm_gen_find(b, pl_str(info.id), &got), index);
-	shm_gen_free(a, index);
+	shm_gen_free(a, index, info.id);
 	ck_assert_int_eq(shm_gen_find(b, pl_str(info.id), &got), -1);
 	ck_assert_int_eq(shm_gen_text(b, index, info.id, 0, text), -1);
 }
@@ -53,13 +53,13 @@ START_TEST(test_all_taken_and_text_full)
 {
 	struct shm *a = fixture_take(0);
 	static char text[SHM_GEN_TEXT];
+	struct shm_gen_info infos[4];
 	int index[4];
 
 	memset(text, 'x', sizeof(text));
 	for (int i = 0; i < 4; i++) {
-		struct shm_gen_info info = info_of(i);
-
-		index[i] = shm_gen_take(a, &info);
+		infos[i] = info_of(i);
+		index[i] = shm_gen_take(a, &infos[i]);
 		ck_assert_int_ge(index[i], 0);
 	}
 	ck_assert_int_eq(shm_gen_take(a, &(struct shm_gen_info){ .room_id = 1 }), -1);
@@ -67,8 +67,59 @@ START_TEST(test_all_taken_and_text_full)
 	ck_assert_uint_eq(shm_gen_append(a, index[3], "\xc3\xa9", 2), 0);	/* no half characters */
 	ck_assert_uint_eq(shm_gen_append(a, index[3], "ab", 2), 1);
 	ck_assert_uint_eq(shm_gen_append(a, index[3], "c", 1), 0);
-	shm_gen_free(a, index[2]);
+	shm_gen_free(a, index[2], infos[2].id);
 	ck_assert_int_eq(shm_gen_take(a, &(struct shm_gen_info){ .room_id = 1 }), index[2]);
+}
+END_TEST
+
+/* What ended keeps its text until somebody needs the place: then the one that ended first goes, whoever has it. */
+START_TEST(test_lingering_places_are_taken)
+{
+	struct shm *a = fixture_take(0), *b = fixture_take(1);
+	struct shm_gen_info infos[4], more[3], got;
+	static char text[SHM_GEN_TEXT];
+	int index[4];
+
+	for (int i = 0; i < 4; i++) {
+		infos[i] = info_of(i + 1);
+		index[i] = shm_gen_take(i < 2 ? a : b, &infos[i]);
+		shm_gen_append(i < 2 ? a : b, index[i], "text", 4);
+	}
+	for (int i = 0; i < 3; i++)
+		more[i] = info_of(10 + i);
+	shm_gen_state(b, index[2], SHM_GEN_ENDED);
+	shm_gen_state(a, index[0], SHM_GEN_ENDED);
+	ck_assert_int_eq(shm_gen_text(a, index[2], infos[2].id, 0, text), 4);
+	ck_assert_int_eq(shm_gen_take(a, &more[0]), index[2]);
+	ck_assert_int_eq(shm_gen_text(a, index[2], infos[2].id, 0, text), -1);
+	ck_assert_int_eq(shm_gen_find(b, pl_str(more[0].id), &got), index[2]);
+	ck_assert_uint_eq(got.length, 0);
+	/* its own, too; the timers of those that lost their places must not free the new answers */
+	ck_assert_int_eq(shm_gen_take(a, &more[1]), index[0]);
+	ck_assert_int_eq(shm_gen_take(a, &more[2]), -1);
+	shm_gen_free(b, index[2], infos[2].id);
+	shm_gen_free(a, index[0], infos[0].id);
+	ck_assert_int_eq(shm_gen_take(a, &more[2]), -1);
+	ck_assert_int_eq(shm_gen_find(b, pl_str(more[1].id), &got), index[0]);
+}
+END_TEST
+
+START_TEST(test_cancel_of_a_session)
+{
+	struct shm *a = fixture_take(0), *b = fixture_take(1);
+	struct shm_gen_info infos[3] = { info_of(0), info_of(0), info_of(1) };
+	char session[PL_UUID_LEN + 1];
+	int index[3];
+
+	pl_uuid_make(session);
+	memcpy(infos[0].session, session, sizeof(session));
+	pl_uuid_make(infos[1].session);
+	for (int i = 0; i < 3; i++)
+		index[i] = shm_gen_take(a, &infos[i]);
+	shm_gen_cancel_session(b, session);
+	ck_assert(shm_gen_cancelled(a, index[0]));
+	ck_assert(!shm_gen_cancelled(a, index[1]));
+	ck_assert(!shm_gen_cancelled(a, index[2]));
 }
 END_TEST
 
@@ -81,7 +132,7 @@ START_TEST(test_cancel_hits_only_that_one)
 	ck_assert(!shm_gen_cancelled(a, index));
 	ck_assert(shm_gen_cancel(b, index, first.id));
 	ck_assert(shm_gen_cancelled(a, index));
-	shm_gen_free(a, index);
+	shm_gen_free(a, index, first.id);
 	ck_assert(!shm_gen_cancel(b, index, first.id));
 	ck_assert_int_eq(shm_gen_take(a, &second), index);
 	ck_assert(!shm_gen_cancelled(a, index));
@@ -175,7 +226,7 @@ static void answer_forever(struct shm *shm)
 		for (int i = 0; i < 20; i += 5)
 			shm_gen_append(shm, index, text, 5);
 		shm_count(shm, SHM_M_llm_started, 1);
-		shm_gen_free(shm, index);
+		shm_gen_free(shm, index, info.id);
 	}
 }
 
@@ -215,7 +266,8 @@ END_TEST
 Suite *suite_shm_gen(void)
 {
 	const TTest *const tests[] = {
-		test_life_of_one, test_all_taken_and_text_full, test_cancel_hits_only_that_one,
+		test_life_of_one, test_all_taken_and_text_full, test_lingering_places_are_taken,
+		test_cancel_of_a_session, test_cancel_hits_only_that_one,
 		test_orphans_are_given_once, test_sweeper_killed_in_the_sweep, test_readers_during_reuse_and_kills,
 	};
 

@@ -130,7 +130,7 @@ void answer_free(struct answer *answer)
 	struct pl_task *task = answer->task;
 
 	if (answer->index >= 0)
-		shm_gen_free(answers->svc->shm, answer->index);
+		shm_gen_free(answers->svc->shm, answer->index, answer->id);
 	if (answer->prev != NULL)
 		answer->prev->next = answer->next;
 	else
@@ -173,6 +173,11 @@ void answer_begin(struct answer *answer)
 {
 	shm_count(answer->answers->svc->shm, SHM_M_llm_started, 1);
 	answer_move(answer, ANSWER_EV_BEGUN);
+}
+
+void answer_stop(struct answer *answer)
+{
+	answer_move(answer, ANSWER_EV_STOP);
 }
 
 void answer_drop(struct answer *answer)

@@ -58,6 +58,8 @@ struct answer_ops {
 	void (*store)(struct answer *answer);
 	/* Records the end, 30 s; then answer_ended() or answer_again(). */
 	void (*end)(struct answer *answer);
+	/* Somebody wants it to end (ending is set); once, in any state before ANSWER_OVER. */
+	void (*ends)(struct answer *answer);
 	/* Nothing more will happen: the last to be told. */
 	void (*over)(struct answer *answer);
 	/* Looks up what an adopted answer needs, 30 s; then answer_settle() or answer_again(). */
@@ -126,6 +128,7 @@ bool answer_limit_take(struct answer *answer, const struct pl_caller *who, struc
 void answer_limit_give(struct answer *answer);
 
 void answer_begin(struct answer *answer);		/* counts it */
+void answer_stop(struct answer *answer);		/* as if somebody had asked for it in shared memory */
 void answer_drop(struct answer *answer);		/* it never began: nothing is stored */
 void answer_adopt(struct answer *answer, const struct shm_gen_info *info, struct pl_str text);
 void answer_settle(struct answer *answer, enum answer_outcome outcome);	/* no model is asked; the text stands */
@@ -143,6 +146,8 @@ void answer_flush(struct answer *answer);
 
 /* NULL and true: the built-in responder. name absent: the default. false: there is no upstream of that name. */
 bool answer_upstream(const struct config *config, struct pl_str name, const struct upstream_settings **upstream_r);
+/* {"prompt_tokens","completion_tokens","total_tokens","stop"} in pool: what is known (-1, NULL: not). */
+struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, const char *stop);
 /* Keeps the newest messages that fit into the budget (bytes) and those with text, in place; the last one always. */
 int answer_fit(struct llm_message *messages, int count, int64_t budget);
 

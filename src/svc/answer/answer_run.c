@@ -3,6 +3,7 @@
  * An answer from its context to the model's last word.
  */
 #include "clock.h"
+#include "json.h"
 #include "svc/answer/answer_int.h"
 
 #define LOCAL_MS 600000		/* the built-in responder has no section that bounds its time */
@@ -13,6 +14,24 @@ bool answer_upstream(const struct config *config, struct pl_str name, const stru
 		name = pl_str(config->s.llm_default);
 	*upstream_r = pl_str_is(name, LLM_LOCAL) ? NULL : config_upstream(config, name);
 	return *upstream_r != NULL || pl_str_is(name, LLM_LOCAL);
+}
+
+struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, const char *stop)
+{
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	if (prompt_tokens >= 0)
+		pl_jw_ki64(&w, "prompt_tokens", prompt_tokens);
+	if (completion_tokens >= 0)
+		pl_jw_ki64(&w, "completion_tokens", completion_tokens);
+	if (prompt_tokens >= 0 && completion_tokens >= 0)
+		pl_jw_ki64(&w, "total_tokens", prompt_tokens + completion_tokens);
+	if (stop != NULL)
+		pl_jw_kcstr(&w, "stop", stop);
+	pl_jw_end_object(&w);
+	return pl_buf_str(&buf);
 }
 
 int answer_fit(struct llm_message *messages, int count, int64_t budget)
@@ -180,6 +199,8 @@ static void end_as(struct answer *answer, enum answer_ending ending)
 	if (answer->ending != ANSWER_GOES_ON)
 		return;
 	answer->ending = ending;
+	if (answer->ops->ends != NULL)
+		answer->ops->ends(answer);
 	if (answer->run->call != NULL)
 		answer->answers->env->cancel(answer->run->call);
 }

@@ -156,20 +156,11 @@ static struct pl_str write_meta(struct role_answer *role)
 	struct answer *answer = role->answer;
 	struct pl_buf buf = PL_BUF(answer->task->pool);
 	struct pl_jw w = PL_JW(&buf);
-	int64_t prompt_tokens = role->end.prompt_tokens, completion_tokens = role->end.completion_tokens;
 
 	pl_jw_object(&w);
 	pl_jw_kstr(&w, "model", role->end.model);
-	pl_jw_key(&w, "usage");
-	pl_jw_object(&w);
-	if (prompt_tokens >= 0)
-		pl_jw_ki64(&w, "prompt_tokens", prompt_tokens);
-	if (completion_tokens >= 0)
-		pl_jw_ki64(&w, "completion_tokens", completion_tokens);
-	if (prompt_tokens >= 0 && completion_tokens >= 0)
-		pl_jw_ki64(&w, "total_tokens", prompt_tokens + completion_tokens);
-	pl_jw_kcstr(&w, "stop", role->stop);
-	pl_jw_end_object(&w);
+	pl_jw_kraw(&w, "usage", answer_usage(answer->task->pool, role->end.prompt_tokens, role->end.completion_tokens,
+	    role->stop));
 	if (answer->citations.ptr != NULL)
 		pl_jw_kraw(&w, "citations", answer->citations);
 	if (answer->knowledge.ptr != NULL)

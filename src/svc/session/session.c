@@ -4,8 +4,11 @@
  */
 #include "svc/session/session.h"
 
+#include <ctype.h>
+
 #include "json.h"
 #include "leaf.h"
+#include "svc/bus/bus.h"
 #include "svc/session/session_job.h"
 #include "svc/session/session_live.h"
 
@@ -54,14 +57,28 @@ void session_make(struct svc *svc, const struct config *config, struct pl_task *
 	repo_session_create(svc->db, task, &in, done, arg);
 }
 
+void session_stop(struct svc *svc, struct pl_str id)
+{
+	char lower[PL_UUID_LEN + 1] = "";
+
+	if (!pl_uuid_ok(id))
+		return;		/* imported sessions have no answers */
+	for (size_t i = 0; i < PL_UUID_LEN; i++)
+		lower[i] = (char)tolower((unsigned char)id.ptr[i]);
+	shm_gen_cancel_session(svc->shm, lower);
+	bus_post(svc, RING_STOP_GENERATION, pl_str(lower), PL_STR_NONE);
+}
+
 struct session_ending { struct svc *svc; struct pl_str key; db_done_fn *done; void *arg; };
 
 static void session_on_ended(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct session_ending *e = arg;
 
-	if (err == NULL)
+	if (err == NULL) {
+		session_stop(e->svc, e->key);
 		session_live_changed(e->svc, e->key);
+	}
 	e->done(e->arg, done, err);
 }
 

@@ -31,7 +31,9 @@ void session_make(struct svc *svc, const struct config *config, struct pl_task *
 /* A socket of it is gone (repo_session_leave()); those who watch it are told. */
 void session_leave(struct svc *svc, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
     db_done_fn *done, void *arg);
-/* Ends one that the caller may use, and tells those who watch it. Errors: repo_session_end(). */
+/* Stops the answers that are under way in a session, on whatever worker; what they have said is stored. */
+void session_stop(struct svc *svc, struct pl_str id);
+/* Ends one that the caller may use, stops its answers, and tells those who watch it. Errors: repo_session_end(). */
 void session_end(struct svc *svc, struct pl_task *task, struct pl_str key, struct session_caller who,
     db_done_fn *done, void *arg);
 
@@ -40,8 +42,11 @@ struct pl_str session_greeting(const struct config *config, struct pl_pool *pool
 /* {"slot": bool, ...} in the form's order; {} without a form. */
 struct pl_str session_collected(struct pl_pool *pool, const struct session *session);
 
-/* citations: knowledge_cite(); knowledge: knowledge_lack() */
-struct session_reply { struct pl_str session_id, text, collected, citations, knowledge; bool is_complete; };
+/* citations: knowledge_cite(); knowledge: knowledge_lack(); model, usage (answer_usage()): absent where none wrote */
+struct session_reply {
+	struct pl_str session_id, text, collected, citations, knowledge, model, usage;
+	bool is_complete, stopped;	/* stopped: by session_stop() or the session's end */
+};
 typedef void (session_delta_fn)(void *arg, struct pl_str text);
 typedef void (session_reply_fn)(void *arg, const struct session_reply *reply, const struct pl_err *err);
 /*

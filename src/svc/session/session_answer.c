@@ -4,6 +4,7 @@
  * -> answered -> store; then the asker is told. The form's words follow the model's; where nothing else is asked it
  * answers alone.
  */
+#include <ctype.h>
 #include <math.h>
 
 #include "clock.h"
@@ -32,13 +33,18 @@ void session_job_tell(struct session_job *job, const struct pl_err *err)
 {
 	struct session_reply reply = { .session_id = pl_str(job->id), .text = pl_buf_str(&job->answer->text),
 		.is_complete = job->is_complete, .citations = job->end.citations,
-		.knowledge = job->answer->knowledge };
+		.knowledge = job->answer->knowledge, .stopped = job->answer->outcome == ANSWER_STOPPED };
 	struct pl_task *asker = job->asker;
 
 	if (asker == NULL)
 		return;
 	job->asker = NULL;
 	reply.collected = collected(job);
+	if (!pl_str_is(job->end.model, "none"))
+		reply.model = job->end.model;
+	if (job->stop != NULL || job->extracting)
+		reply.usage = answer_usage(job->task->pool, job->end.prompt_tokens, job->end.completion_tokens,
+		    job->stop);
 	job->done(job->arg, err == NULL ? &reply : NULL, err);
 	pl_task_release(&asker);
 }
@@ -128,6 +134,8 @@ static void session_answered(struct answer *answer, const struct llm_result *res
 		job->end.cost_micros = result->cost_micros;
 	}
 	job->end.citations = answer->citations;
+	job->stop = answer->outcome == ANSWER_STOPPED ? "cancelled" : answer->full ? "length" :
+	    answer->outcome == ANSWER_WHOLE && result != NULL ? llm_stop_text(result->stop) : NULL;
 	shm_count(job->sessions->svc->shm, answer->outcome == ANSWER_WHOLE ? SHM_M_llm_done : SHM_M_llm_failed, 1);
 	if (failed || cut) {
 		if (err != NULL)
@@ -218,6 +226,26 @@ static void session_store(struct answer *answer)
 
 /* ---- life ---- */
 
+void session_job_place(struct session_job *job)
+{
+	struct shm_gen_info info = { .asker_id = job->user_id, .state = SHM_GEN_RUNNING };
+
+	memcpy(info.session, job->id, sizeof(info.session));
+	for (char *c = info.session; *c != '\0'; c++)
+		*c = (char)tolower((unsigned char)*c);
+	if (job->answer->index < 0)
+		(void)answer_place(job->answer, &info);
+}
+
+/* The form's question to a model is for an answer that nobody waits for any more. */
+static void session_ends(struct answer *answer)
+{
+	struct session_job *job = answer->owner;
+
+	if (job->extraction != NULL)
+		answer_stop(job->extraction);
+}
+
 static void session_abandoned(struct answer *answer)
 {
 	struct pl_err err = { 0 };
@@ -252,7 +280,8 @@ static void session_adopted(struct answer *answer)
 
 static const struct answer_ops session_ops = { .stores_empty = true, .context = session_context,
 	.asked = session_asked, .delta = session_delta, .answered = session_answered, .store = session_store,
-	.adopt = session_adopted, .waits = session_waits, .abandoned = session_abandoned, .free = session_free };
+	.ends = session_ends, .adopt = session_adopted, .waits = session_waits,
+	.abandoned = session_abandoned, .free = session_free };
 
 struct session_job *session_job_new(struct sessions *sessions, const struct config *config, const char *id)
 {

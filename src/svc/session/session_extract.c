@@ -40,6 +40,7 @@ static void extract_over(struct answer *answer)
 {
 	struct extract *extract = answer->owner;
 
+	extract->job->extraction = NULL;
 	extract->done(extract->job);
 }
 
@@ -48,7 +49,7 @@ static const struct answer_ops extract_ops = { .answered = extract_answered, .ov
 /* Has a model anything to find? */
 static bool wants_model(const struct session_job *job)
 {
-	if (job->step.cancelled || answers_stopping(job->answer->answers))
+	if (job->step.cancelled || job->answer->ending != ANSWER_GOES_ON || answers_stopping(job->answer->answers))
 		return false;
 	return form_has_word(job->message, &job->form->correct) ||
 	    (job->state.over == FORM_GOES_ON && form_next(job->form, &job->state) >= 0);
@@ -76,6 +77,7 @@ bool session_extract(struct session_job *job, void (*done)(struct session_job *j
 	answer->ask = (struct llm_request){ .config = answer->config, .upstream = upstream, .temperature = 0,
 		.messages = message, .messages_count = 1, .system = form_prompt(job->form, answer->task->pool,
 		&job->state) };
+	job->extraction = answer;
 	answer_begin(answer);
 	return true;
 }

@@ -47,6 +47,8 @@ struct session_job {
 	bool waiting;				/* for its turn */
 	int looks;
 	struct session_answer end;
+	const char *stop;			/* why the model's text ends; NULL: no model was asked, or it failed */
+	struct answer *extraction;		/* the form asks a model now */
 	bool extracting;			/* the form asked a model */
 	struct pl_str extracted;		/* its structured answer */
 	int64_t extract_prompt, extract_completion;	/* tokens of that */
@@ -59,6 +61,8 @@ struct session_job {
 struct session_job *session_job_new(struct sessions *sessions, const struct config *config, const char *id);
 /* Tells the asker, once. err NULL: the answer. */
 void session_job_tell(struct session_job *job, const struct pl_err *err);
+/* Takes its place in shared memory, where others can read, stop, and end it; it may go on without one. */
+void session_job_place(struct session_job *job);
 /* It is this message's turn: the form answers by itself, or a model is asked. */
 void session_job_answer(struct session_job *job);
 /* Nothing came of it: the asker is told why, nothing is stored. */

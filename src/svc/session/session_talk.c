@@ -51,18 +51,15 @@ static void on_said(void *arg, const struct session_said *said, const struct pl_
 	}
 }
 
-/* Its place in shared memory comes first: from the moment it is stored others can end what a dying worker began. */
 static void talk_say(struct session_job *job)
 {
 	struct session_message in = { .id = pl_str(job->id), .token = pl_str(job->answer->id), .content = job->message,
 		.life_ms = job->config->s.session_life };
-	struct shm_gen_info info = { .asker_id = job->user_id, .state = SHM_GEN_RUNNING };
 
 	if (job->form != NULL)
 		session_form_step(job, &in);
 	job->masked = in.content;
-	if (job->answer->index < 0)
-		(void)answer_place(job->answer, &info);
+	session_job_place(job);
 	job->task->deadline_ns = pl_now_ns() + 30 * PL_NS_PER_S; /* whatever the model took */
 	repo_session_say(job->sessions->svc->db, job->task, &in, on_said, job);
 }
@@ -84,6 +81,8 @@ void session_talk(struct svc *svc, const struct config *config, struct pl_task *
 	job->form = session->form.ptr != NULL ? form_hold(forms_find(session->form)) : NULL;
 	if (job->form != NULL)
 		session_form_read(job, session);
+	/* first of all: what is in there can be stopped, and others can end what a dying worker began */
+	session_job_place(job);
 	if (job->form == NULL || !session_extract(job, talk_say))
 		talk_say(job);
 }

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: ISC
+"""What servers of models do that no specification says, and what people expect of an answer all the same."""
+
+import json
+import threading
+
+import pytest
+
+from asking import HALF, SETTINGS, STALL, WHOLE, Provider, answer, ask, listen, room_of, say
+from parlour import wait_for
+
+QUICK = "[[ok,tokens=2,pace=0]]"
+
+
+@pytest.fixture(scope="module")
+def provider():
+    made = Provider()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def modelled(parlour, provider):
+    """modelled(**settings): a daemon whose default upstream is the provider, and a user."""
+    def make(section=None, **settings):
+        provider.reset()
+        daemon = parlour(upstreams={"peer": provider.section(**(section or {}))},
+                         **{**SETTINGS, "guest": "on", "session_form": "", "sessions_per_user": "1000", **settings})
+        return daemon, daemon.register()
+    return make
+
+
+def chat(user, message, session=None, **how):
+    body = {"message": message, **({"session_id": session} if session else {})}
+    return user.post("/api/chat", body, **how)
+
+
+class Asked(threading.Thread):
+    """A question to the chatbot that does not wait here for its answer."""
+
+    def __init__(self, user, message, session):
+        super().__init__(daemon=True)
+        self.user, self.message, self.session, self.answer = user, message, session, None
+        self.start()
+
+    def run(self):
+        self.answer = self.user.request("POST", "/api/chat", {"message": self.message, "session_id": self.session})
+
+    def done(self):
+        self.join(30)
+        assert self.answer is not None, "no answer"
+        return self.answer
+
+
+# ---- places in shared memory ----
+
+def test_place_of_an_answer_that_ended_is_taken(modelled):
+    """Texts stay for viewers elsewhere for 2 s; with four places the fifth quick answer took none and was `busy`."""
+    daemon, ann = modelled(generations=4)
+    rooms = [room_of(ann) for _ in range(6)]
+    for room in rooms:
+        with listen(ann, room) as sock:
+            end = ask(sock, room, QUICK)
+            assert end.state == "done", end.last
+    for _ in range(6):
+        assert chat(ann, QUICK).status_code == 200
+
+
+def test_answers_that_run_keep_their_places(modelled, provider):
+    daemon, ann = modelled(generations=4)
+    running = []
+    for _ in range(4):
+        room = room_of(ann)
+        sock = listen(ann, room)
+        say(sock, room, STALL)
+        running.append((sock, sock.expect("generation", state="started")))
+    late = room_of(ann)
+    with listen(ann, late) as sock:
+        assert ask(sock, late, QUICK).error == "busy"
+    for sock, frame in running:
+        ann.post(f"/api/generations/{frame['generation_id']}/cancel")
+        assert answer(sock, [frame]).state == "cancelled"
+        sock.drop()
+
+
+# ---- stopping what the chatbot says ----
+
+def said(rows, ident):
+    return [tuple(r) for r in rows(f"SELECT author, content, state FROM session_messages WHERE session_id = '{ident}' ORDER BY seq")]
+
+
+@pytest.mark.parametrize("way", ["cancel", "end"])
+@pytest.mark.parametrize("slot", [0, 1])
+def test_chatbot_answer_is_stopped(modelled, provider, rows, way, slot):
+    """From either worker, by the route or by the session's end: the upstream is closed, the text so far is kept."""
+    daemon, ann = modelled()
+    ident = ann.post("/api/sessions", {"kind": "chat"}).json()["id"]
+    asked = Asked(ann, STALL, ident)
+    provider.wait(streams=1)
+    with daemon.only_worker(slot):
+        if way == "cancel":
+            answer = daemon.once("POST", f"/api/sessions/{ident.upper()}/cancel", headers=ann.auth)
+        else:
+            answer = daemon.once("DELETE", f"/api/sessions/{ident}", headers=ann.auth)
+    assert answer.status_code == 204
+    provider.wait(aborted=1)
+    body = asked.done().json()
+    assert body["state"] == "cancelled" and HALF.startswith(body["message"]) and body["model"] == "peer-1"
+    assert body["usage"]["stop"] == "cancelled"
+    assert said(rows, ident)[1:] == [("assistant", body["message"], "cancelled")]
+    after = chat(ann, QUICK, ident)
+    assert after.status_code == (200 if way == "cancel" else 409)
+
+
+def test_form_question_to_a_model_is_stopped(modelled, provider):
+    """The form asks a model for its values before the answer begins: that ends with the session as well."""
+    daemon, ann = modelled(session_form="contact")
+    ident = ann.post("/api/sessions", {"kind": "guided"}).json()["id"]
+    provider.queue("stall-headers")
+    asked = Asked(ann, "people know me as Ann Lee", ident)
+    provider.wait(streams=1)
+    assert ann.delete(f"/api/sessions/{ident}").status_code == 204
+    provider.wait(aborted=1)
+    assert asked.done().status_code == 409
+    assert provider.stats()["requests"] == 1
+
+
+def test_who_may_stop_a_session(modelled):
+    daemon, ann = modelled()
+    bob = daemon.register()
+    ident = ann.post("/api/sessions", {"kind": "chat"}).json()["id"]
+    assert bob.post(f"/api/sessions/{ident}/cancel").status_code == 404
+    assert daemon.post(f"/api/sessions/{ident}/cancel").status_code == 404
+    assert ann.post(f"/api/sessions/{ident}/cancel").status_code == 204, "nothing runs: there is nothing to do"
+    assert ann.post("/api/sessions/nonsense/cancel").status_code == 404
+
+
+def test_model_and_usage_of_a_chatbot_answer(modelled):
+    daemon, ann = modelled()
+    whole = chat(ann, "[[ok,tokens=3,pace=0]]").json()
+    assert whole["model"] == "peer-1" and whole["state"] == "done"
+    usage = whole["usage"]
+    assert usage["completion_tokens"] == 3 and usage["prompt_tokens"] > 0 and usage["stop"] == "stop"
+    assert usage["total_tokens"] == usage["prompt_tokens"] + 3
+    stream = chat(ann, "[[ok,tokens=3,pace=0]]", headers={"Accept": "text/event-stream"})
+    last = json.loads(stream.text.strip().rsplit("data: ", 1)[1])
+    assert last["model"] == "peer-1" and last["usage"] == usage
