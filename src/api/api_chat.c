@@ -113,6 +113,6 @@ void api_chat(struct call *call)
 	if (in->session_id.ptr != NULL)
 		repo_session_get(call->svc->db, call->req->task, in->session_id, session_caller_of(call), on_session,
 		    chat);
-	else
+	else if (session_guest_limit(call))
 		session_make(call->svc, call->req->config, call->req->task, &any, on_session, chat);
 }

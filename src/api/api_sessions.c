@@ -14,6 +14,11 @@ bool session_admits(struct call *call)
 	return false;
 }
 
+bool session_guest_limit(struct call *call)
+{
+	return call->req->task->who.user_id != 0 || call_limits_more(call, LIMIT_GUEST, PL_STR_NONE);
+}
+
 struct session_caller session_caller_of(const struct call *call)
 {
 	return (struct session_caller){ .user_id = call->req->task->who.user_id, .guests = call->req->config->s.guest };
@@ -83,7 +88,7 @@ void api_session_create(struct call *call)
 	else if (!want.any && want.kind == SESSION_GUIDED && forms_find(form) == NULL)
 		fail_field(call, in->form.ptr != NULL ? "body.form" : "body.kind", "value_error",
 		    "there is no such form here");
-	else
+	else if (session_guest_limit(call))
 		session_make(call->svc, call->req->config, call->req->task, &want, on_made, call);
 }
 

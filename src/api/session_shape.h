@@ -10,6 +10,8 @@
 
 /* A user, or a guest where guests are let in; otherwise 401 was sent and false. */
 bool session_admits(struct call *call) PL_MUSTCHECK;
+/* Takes one new session from a guest's address; false: the refusal was sent. Users: true. */
+bool session_guest_limit(struct call *call) PL_MUSTCHECK;
 struct session_caller session_caller_of(const struct call *call);
 
 #endif

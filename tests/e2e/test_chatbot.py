@@ -19,7 +19,7 @@ SLOTS = {"name": False, "email": False, "income": False}
 
 @pytest.fixture
 def guests(parlour):
-    return parlour(guest="on", sessions_per_user="1000")
+    return parlour(guest="on", guest_sessions_per_address="1000")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def modelled(parlour, provider):
     """modelled(**settings): a daemon whose default upstream is the provider, and a user."""
     def make(**settings):
         provider.reset()
-        daemon = parlour(upstreams={"peer": provider.section()}, guest="on", sessions_per_user="1000",
+        daemon = parlour(upstreams={"peer": provider.section()}, guest="on", guest_sessions_per_address="1000",
                          **{**SETTINGS, **settings})
         return daemon, daemon.register()
     return make
@@ -152,7 +152,7 @@ def test_all_at_once(guests, rows):
 
 
 def test_sealed_is_nowhere(parlour, rows):
-    daemon = parlour(guest="on", sessions_per_user="1000", log_level="debug", access_log="-")
+    daemon = parlour(guest="on", guest_sessions_per_address="1000", log_level="debug", access_log="-")
     answer = chat(daemon, "My name is Jane Doe, jane42@doe.io, and I earn 987654 dollars")
     ident = answer["session_id"]
     for table in ("sessions", "session_messages", "session_slots"):
@@ -165,7 +165,7 @@ def test_sealed_is_nowhere(parlour, rows):
 
 
 def test_sealed_is_masked_when_it_is_said_again(parlour, rows):
-    daemon = parlour(guest="on", sessions_per_user="1000", log_level="debug", access_log="-")
+    daemon = parlour(guest="on", guest_sessions_per_address="1000", log_level="debug", access_log="-")
     for value in ("987654321", "987 654 321", "987,654,321"):
         ident = chat(daemon, f"My name is Jane Doe, jane42@doe.io, my income is {value}")["session_id"]
         for again in (f"so {value} is what I said", "again 987654321 and 987 654 321 in 2020", "987654.321k and 987.654321 million"):
@@ -268,7 +268,7 @@ def test_socket_errors_keep_it_open(guests):
 
 def test_socket_limit(parlour, rows):
     rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
-    daemon = parlour(guest="on", sessions_per_user="3", rate_ask_session="2/min")
+    daemon = parlour(guest="on", guest_sessions_per_address="3", sessions_per_user="3", rate_ask_session="2/min")
     socks = [daemon.ws(f"/ws/s{i}", protocols=()) for i in range(3)]
     for sock in socks:
         sock.expect("message")
@@ -288,7 +288,7 @@ def test_socket_limit(parlour, rows):
 def test_what_guests_left_does_not_count(parlour, rows):
     """Document 003's client again and again, from one address; forms that are complete; and who comes back."""
     rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
-    daemon = parlour(guest="on", sessions_per_user="3")
+    daemon = parlour(guest="on", guest_sessions_per_address="3", sessions_per_user="3")
     numbers = []
     for _ in range(8):
         with daemon.ws("/ws/test-session-id", protocols=()) as sock:
@@ -309,7 +309,7 @@ def test_what_guests_left_does_not_count(parlour, rows):
 def test_a_closing_socket_takes_nothing_from_another(parlour, rows, guest):
     """Two tabs, or a telephone that came back before its old socket was given up."""
     rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
-    daemon = parlour(guest="on", sessions_per_user="3")
+    daemon = parlour(guest="on", guest_sessions_per_address="3", sessions_per_user="3")
     user = daemon.register()
 
     def opened(path):
@@ -329,7 +329,7 @@ def test_a_closing_socket_takes_nothing_from_another(parlour, rows, guest):
 
 def test_sockets_do_not_get_round_the_limit_of_guests(parlour, rows):
     rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
-    daemon = parlour(guest="on", sessions_per_user="3")
+    daemon = parlour(guest="on", guest_sessions_per_address="3", sessions_per_user="3")
     kept = []
     for _ in range(3):
         old = daemon.ws("/ws/x", protocols=())

@@ -22,7 +22,7 @@ globals().update({name: value for name, value in vars(base).items() if not name.
 def guests(request, workdir):
     """One daemon with guests for a whole module."""
     make, made = base.maker(request, workdir)
-    yield make(guest="on", sessions_per_user="1000")
+    yield make(guest="on", guest_sessions_per_address="1000", sessions_per_user="1000")
     base.finish(made, request.session.testsfailed > 0)
 
 

@@ -117,7 +117,7 @@ def test_greeting(guests):
 
 def test_four_workers(parlour):
     """`--workers 4`: a session is one session in all of them."""
-    daemon = parlour(guest="on", workers=4, sessions_per_user="1000")
+    daemon = parlour(guest="on", workers=4)
     ident = daemon.post("/api/sessions").json()["id"]
     for _ in range(12):
         assert daemon.once("POST", "/api/chat", json={"message": "Hello!", "session_id": ident}).status_code == 200

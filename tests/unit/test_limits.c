@@ -26,6 +26,7 @@ static void setup(void)
 	config->s.rate_read = (struct pl_rate){ .burst = 2, .interval_ns = PL_NS_PER_S };
 	config->s.rate_channel = (struct pl_rate){ .burst = 2, .interval_ns = PL_NS_PER_S };
 	config->s.rate_login = (struct pl_rate){ .burst = 2, .interval_ns = PL_NS_PER_S };
+	config->s.rate_guest = (struct pl_rate){ .burst = 2, .interval_ns = PL_NS_PER_S };
 }
 
 static bool take(enum limit_class klass, const struct pl_caller *who, struct pl_str extra)
@@ -155,6 +156,9 @@ START_TEST(counts_by_address)
 	snprintf(b.addr, sizeof(b.addr), "%s", addresses[_i].b);
 	ck_assert_int_eq(left(LIMIT_LOGIN, &a, PL_STR_NONE), 2);
 	ck_assert_int_eq(left(LIMIT_LOGIN, &b, PL_STR_NONE), addresses[_i].same ? 0 : 2);
+	a.user_id = b.user_id = 0;
+	ck_assert_int_eq(left(LIMIT_GUEST, &a, PL_STR_NONE), 2);
+	ck_assert_int_eq(left(LIMIT_GUEST, &b, PL_STR_NONE), addresses[_i].same ? 0 : 2);
 }
 END_TEST
 

@@ -45,6 +45,7 @@ void repo_session_say(struct db *db, struct pl_task *task, const struct session_
 	pgcall_i64(call, db->boot);
 	pgcall_i32(call, db->slot);
 	pgcall_i64(call, db->slot_generation);
+	pgcall_i64(call, in->guests_max);
 	pgcall_start(call);
 }
 

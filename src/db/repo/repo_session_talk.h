@@ -13,12 +13,16 @@ struct session_message {
 	struct pl_str id, token, content;	/* token: a UUID; the same one is stored once */
 	int64_t life_ms;
 	int64_t form_seq;			/* of the session as it was read */
+	int64_t guests_max;			/* sessions of one guest address that may count; users have no such */
 	struct pl_str form, mails;		/* JSON, see session_learn(); absent: no form, mail is off */
 };
 /* ahead: so many earlier messages wait for their answer. stale: the form has changed since, nothing was stored. */
 struct session_said { int64_t seq, ahead; bool stale; };
 typedef void (repo_session_said_fn)(void *arg, const struct session_said *said, const struct pl_err *err);
-/* Stores a person's message, and what it did to the form. PL_E_NOT_FOUND, PL_E_CONFLICT (the session is over). */
+/*
+ * Stores a person's message, and what it did to the form. PL_E_NOT_FOUND, PL_E_CONFLICT (the session is over),
+ * PL_E_SESSION_LIMIT (the first message of a guest whose address has guests_max others).
+ */
 void repo_session_say(struct db *db, struct pl_task *task, const struct session_message *in, repo_session_said_fn *done,
     void *arg);
 /* How many messages before this one still wait for their answer. */

@@ -16,6 +16,7 @@ static const struct { const char *name, *by; size_t offset; } classes[LIMIT_COUN
 		offsetof(struct settings, rate_ask_session) },
 	[LIMIT_CHANNEL] = { "channel", "channel", offsetof(struct settings, rate_channel) },
 	[LIMIT_SEND] = { "send", "user", offsetof(struct settings, rate_send) },
+	[LIMIT_GUEST] = { "guest", "address", offsetof(struct settings, rate_guest) },
 	[LIMIT_READ] = { "read", "user, else address", offsetof(struct settings, rate_read) },
 };
 
@@ -54,7 +55,7 @@ static uint64_t key_tag(const struct shm *shm, enum limit_class klass, const str
 
 	if (klass == LIMIT_CHANNEL || session) {
 		/* the channel or the session itself counts, whoever asks, from wherever */
-	} else if (klass == LIMIT_LOGIN || who->user_id == 0) {
+	} else if (klass == LIMIT_LOGIN || klass == LIMIT_GUEST || who->user_id == 0) {
 		key[n++] = 'a';
 		n += address_key(who->addr, key + n, sizeof(who->addr));
 	} else {

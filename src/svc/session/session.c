@@ -42,9 +42,9 @@ void session_make(struct svc *svc, const struct config *config, struct pl_task *
 	struct form_state none = { .requested = -1 };
 	char *id = pl_alloc(task->pool, PL_UUID_LEN + 1);
 	struct session_new in = { .address = pl_str(task->who.addr), .user_id = task->who.user_id,
-		.kind = form != NULL ? SESSION_GUIDED : SESSION_CHAT, .max_open = config->s.sessions_per_user,
-		.life_ms = config->s.session_life };
+		.kind = form != NULL ? SESSION_GUIDED : SESSION_CHAT, .life_ms = config->s.session_life };
 
+	in.max_open = in.user_id != 0 ? config->s.sessions_per_user : config->s.guest_sessions_per_address;
 	pl_uuid_make(id);
 	in.id = pl_str(id);
 	if (form != NULL) {

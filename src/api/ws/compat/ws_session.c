@@ -130,9 +130,18 @@ static void on_made(void *arg, const struct session *session, const struct pl_er
 
 static void make(struct step *step)
 {
+	struct ws_client *client = step->client;
+	const struct config *config = svc_config(client->svc);
 	struct session_want any = { .any = true };
+	struct pl_err err = { 0 };
 
-	session_make(step->client->svc, svc_config(step->client->svc), step->task, &any, on_made, step);
+	if (client->who.user_id == 0 &&
+	    !limits_take(client->svc, config, LIMIT_GUEST, &client->who, PL_STR_NONE, NULL, &err)) {
+		open_failed(client, &err);
+		step_end(step);
+	} else {
+		session_make(client->svc, config, step->task, &any, on_made, step);
+	}
 }
 
 static void on_entered(void *arg, const bool *done, const struct pl_err *err)

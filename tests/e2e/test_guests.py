@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: ISC
+"""Guests of one address: what counts against their limit and what does not, the rate of new sessions, and the race for the
+last place."""
+
+import concurrent.futures
+import secrets
+
+import pytest
+
+from parlour import wait_for
+
+PROXY = {"guest": "on", "trusted_proxies": "127.0.0.1"}
+
+
+@pytest.fixture(autouse=True)
+def nobody_there(rows):
+    rows("DELETE FROM sessions WHERE guest")
+
+
+def made(api, **how):
+    answer = api.post("/api/sessions", **how)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+def say(api, session=None, **how):
+    return api.post("/api/chat", {"message": "Ann", **({"session_id": session} if session else {})}, **how)
+
+
+def by_socket(daemon):
+    with daemon.ws("/ws/" + secrets.token_hex(4), protocols=()) as sock:
+        return sock.expect("message")["session_id"]
+
+
+@pytest.mark.parametrize("load", [made, by_socket], ids=["rest", "socket"])
+def test_a_page_that_is_loaded_again_and_again(parlour, load):
+    """With the settings as they come, the rate apart: a hundred loads, and the visitor still gets an answer."""
+    daemon = parlour(guest="on")
+    last = [load(daemon) for _ in range(100)][-1]
+    if load is made:
+        assert say(daemon, last).status_code == 200
+    assert say(daemon).status_code == 200
+
+
+def test_what_counts(parlour, rows):
+    """A session counts from its first message until it ends; others from the same address find no place meanwhile."""
+    daemon = parlour(guest_sessions_per_address="2", sessions_per_user="1", **PROXY)
+    silent = [made(daemon) for _ in range(5)]
+    talking = [made(daemon), say(daemon).json()["session_id"]]
+    assert say(daemon, talking[0]).status_code == 200
+    refused = [daemon.post("/api/sessions"), say(daemon), say(daemon, silent[0])]
+    assert [(r.status_code, r.json()["code"]) for r in refused] == [(429, "session_limit")] * 3
+    assert 86000 < int(refused[0].headers["Retry-After"]) <= 86400
+    assert rows(f"SELECT last_seq FROM sessions WHERE id = '{silent[0]}'") == [(0,)], "what was refused is not stored"
+    with daemon.ws(f"/ws/{silent[1]}", protocols=()) as sock:
+        sock.expect("message")
+        sock.send(message="Ann")
+        assert sock.expect("error")["code"] == "session_limit"
+    for session in talking:
+        assert say(daemon, session).status_code == 200, "who is in goes on"
+    elsewhere = {"X-Forwarded-For": "192.0.2.9"}
+    assert say(daemon, headers=elsewhere).status_code == 200, "another address is not concerned"
+    user = daemon.register()
+    assert user.post("/api/sessions").status_code == 201 and user.post("/api/sessions").status_code == 429, "users have their own"
+    assert daemon.delete(f"/api/sessions/{talking[0]}").status_code == 204
+    assert say(daemon, silent[0]).status_code == 200
+    assert say(daemon, silent[2]).json()["code"] == "session_limit"
+
+
+def test_one_address_in_different_forms(parlour):
+    """Of IPv6 a /64 counts as one."""
+    daemon = parlour(guest_sessions_per_address="1", **PROXY)
+    codes = [say(daemon, headers={"X-Forwarded-For": address}).status_code
+             for address in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1", "192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    assert codes == [200, 429, 200, 200, 429, 200]
+
+
+def test_one_place_and_many_who_want_it(parlour):
+    daemon = parlour(guest_sessions_per_address="3", workers=2, guest="on")
+    sessions = [made(daemon) for _ in range(12)]
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        codes = list(pool.map(lambda s: daemon.once("POST", "/api/chat", json={"message": "Ann", "session_id": s}).status_code,
+                              sessions))
+    assert sorted(codes) == [200] * 3 + [429] * 9
+
+
+def test_rate(parlour):
+    daemon = parlour(rate_guest="5/h", guest_sessions_per_address="100", **PROXY)
+    key = {"Idempotency-Key": secrets.token_hex(16)}
+    first = made(daemon, headers=key)
+    assert made(daemon, headers=key) == first, "asked again, nothing is made"
+    for _ in range(3):
+        made(daemon)
+    with daemon.ws("/ws/fifth", protocols=()) as sock:
+        sock.expect("message")
+    for refused in (daemon.post("/api/sessions"), say(daemon)):
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert refused.json()["error"] == "Rate limit exceeded: 5 per 1 hour" and int(refused.headers["Retry-After"]) > 600
+        assert refused.headers["RateLimit"].startswith('"guest";r=0')
+    with daemon.ws("/ws/sixth", protocols=()) as sock:
+        assert sock.expect("error")["code"] == "rate_limited"
+        assert sock.wait_closed() == 4429
+    assert say(daemon, first).status_code == 200, "who is in goes on"
+    with daemon.ws(f"/ws/{first}", protocols=()) as sock:
+        assert sock.expect("message")["session_id"] == first
+    assert daemon.post("/api/sessions", headers={"X-Forwarded-For": "192.0.2.9"}).status_code == 201
+    user = daemon.register()
+    assert [user.post("/api/sessions").status_code for _ in range(3)] == [201] * 3
+
+
+def test_what_nobody_used_is_not_kept(parlour, rows):
+    daemon = parlour(guest="on")
+    silent, talking = made(daemon), made(daemon)
+    assert say(daemon, talking).status_code == 200
+    mine = made(daemon.register())
+    rows(f"UPDATE sessions SET expires_at = clock_timestamp() WHERE id IN ('{silent}', '{talking}', '{mine}')")
+    wait_for(lambda: rows("SELECT sessions_expire(100)") and rows(f"SELECT count(*) FROM sessions WHERE id = '{silent}'") == [(0,)])
+    assert daemon.get(f"/api/sessions/{silent}").status_code == 404
+    assert rows(f"SELECT state FROM sessions WHERE id IN ('{talking}', '{mine}')") == [("expired",)] * 2
