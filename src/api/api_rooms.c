@@ -49,7 +49,8 @@ static void on_changed(void *arg, const struct room_result *result, const struct
 void api_room_create(struct call *call)
 {
 	const struct room_in *in = call->in;
-	struct room_new room = { .name = in->name, .role_ids = in->role_ids.items, .role_count = in->role_ids.count,
+	struct room_new room = { .name = in->name, .role_ids = in->role_ids.items,
+		.role_count = in->role_ids.items != NULL ? in->role_ids.count : -1,
 		.visibility = pl_str_is(in->visibility, "private") ? ROOM_PRIVATE : ROOM_PUBLIC,
 		.reply_policy = REPLY_DEFAULT, .max_per_owner = call->req->config->s.rooms_per_user };
 	int64_t made;

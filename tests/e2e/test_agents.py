@@ -118,7 +118,7 @@ def test_mention(ann, asked, peer):
 
 
 def test_policies(ann, asked):
-    """off answers nobody, all answers everything; the default is all with one role and mention with more."""
+    """off answers nobody, all answers everything; the default is all where one role joins first and mention where several do."""
     role, other = ann.role(), ann.role()
     name = "@" + role["name"]
     cases = [({"reply_policy": "off"}, [role], []), ({"reply_policy": "all"}, [role], [0, 1]),
@@ -139,13 +139,57 @@ def test_policies(ann, asked):
         assert asked(room) == want, fields
 
 
-def test_default_policy_follows_the_roles(ann):
-    first, second = ann.role(), ann.role()
-    room = ann.room(role_ids=[first["id"]])
-    assert room["reply_policy"] == "all"
-    assert ann.put(f"/api/rooms/{room['id']}/roles/{second['id']}").json()["reply_policy"] == "mention"
-    ann.delete(f"/api/rooms/{room['id']}/roles/{second['id']}")
-    assert ann.get(f"/api/rooms/{room['id']}").json()["reply_policy"] == "all"
+FIRST = [({"role_ids": [0]}, "all"), ({"role_ids": [0, 1]}, "mention"), ({"role_ids": []}, "all"), ({}, "all"),
+         ({"role_ids": [0], "reply_policy": "mention"}, "mention"), ({"role_ids": [], "reply_policy": "off"}, "off")]
+
+
+@pytest.mark.parametrize("fields, policy", FIRST, ids=lambda v: v if isinstance(v, str) else str(len(v.get("role_ids", ()))))
+def test_the_first_role_fixes_the_policy(ann, fields, policy):
+    """Roles that join or leave later do not change when the others answer."""
+    roles = [ann.role()["id"] for _ in range(3)]
+    fields = {**fields, **({"role_ids": [roles[i] for i in fields["role_ids"]]} if "role_ids" in fields else {})}
+    path = f"/api/rooms/{ann.room(**fields)['id']}"
+    for role in roles:
+        assert ann.put(f"{path}/roles/{role}").json()["reply_policy"] == policy
+    for role in roles:
+        assert ann.delete(f"{path}/roles/{role}").status_code == 204
+        assert ann.get(path).json()["reply_policy"] == policy
+    assert ann.put(f"{path}/roles/{roles[0]}").json()["reply_policy"] == policy
+
+
+def test_rooms_take_roles_of_their_owner(ann, bob, asked):
+    """A room made without role_ids: a role of its owner joins when somebody mentions it, and answers when it is mentioned."""
+    role, other, foreign = ann.role(), ann.role(), bob.role()
+    room = ann.room()["id"]
+    want = []
+    with listen(bob, room) as sock:
+        for text, who in ((QUICK, None), (f"@{foreign['name']} {QUICK}", None), (f"@{role['name']} {QUICK}", role), (QUICK, None),
+                          (f"@{other['name']} {QUICK}", other), (f"@{role['name']} {QUICK}", role)):
+            seq = say(sock, room, text)
+            if who:
+                assert answer(sock, role_id=who["id"]).frames[0]["reply_to"] == seq
+                want.append((who["id"], seq))
+        joined = [frame["body"] for frame in sock.inbox if frame["type"] == "role_attached"]
+    assert asked(room) == want
+    assert [(body["role_id"], body["name"]) for body in joined] == [(r["id"], r["name"]) for r in (role, other)]
+    seen = ann.get(f"/api/rooms/{room}").json()
+    assert [r["id"] for r in seen["roles"]] == [role["id"], other["id"]] and seen["reply_policy"] == "mention"
+
+
+def test_rooms_that_take_no_roles(ann, asked):
+    """With a list, also an empty one; with policy off; and once a moderator has taken a role out."""
+    role, other = ann.role(), ann.role()
+    text = f"@{role['name']} {QUICK}"
+    rooms = [ann.room(role_ids=[])["id"], ann.room(role_ids=[other["id"]], reply_policy="mention")["id"],
+             ann.room(reply_policy="off")["id"], ann.room()["id"]]
+    ann.put(f"/api/rooms/{rooms[3]}/roles/{role['id']}")
+    ann.delete(f"/api/rooms/{rooms[3]}/roles/{role['id']}")
+    barrier = ann.room()["id"]
+    for room in rooms:
+        ann.say(room, text)
+    with listen(ann, barrier) as sock:      # what comes later is answered, so the earlier was looked at
+        ask(sock, barrier, text)
+    assert [asked(room) for room in rooms] == [[]] * 4
 
 
 def test_several_roles(ann, asked):

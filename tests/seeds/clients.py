@@ -50,9 +50,12 @@ CLIENTS = [
     ("003.health", "/health also has rag_ready, storage_ready, email_ready", (24,), LATER, "missing", ""),
     ("003.guests", "a page loaded again and again does not lock guests out", (73, 78), LATER, "missing", ""),
 
-    ("004.frame-in", "a frame with content, and with role_id of the role that answers", (87,), LATER, "missing", ""),
-    ("004.roles-of-the-owner", "a room made without role_ids takes the roles of its owner, so that an AI answers", (84, 87), LATER,
-     "missing", ""),
+    ("004.frame-in", "a frame with content, and with role_id of the role that answers", (87,), WORKS, "",
+     "test_client_004.test_an_ai_answers_with_the_printed_routes_alone test_client_004.test_role_id_names_the_one_role_that_answers"),
+    ("004.roles-of-the-owner", "a room made without role_ids takes the roles of its owner, so that an AI answers", (84, 87), WORKS, "",
+     "test_client_004.test_an_ai_answers_with_the_printed_routes_alone "
+     "test_client_004.test_a_room_takes_the_roles_of_its_owner_for_everybody "
+     "test_client_004.test_with_an_empty_list_a_room_takes_none"),
     ("004.message-fields", "messages also have user, timestamp, message_type; the history takes limit and offset", (85, 89), LATER,
      "missing", ""),
     ("004.role-fields", "roles with ai_instructions, avatar, description, user_id, and names with blanks", (83,), LATER, "missing", ""),

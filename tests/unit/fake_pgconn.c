@@ -223,7 +223,7 @@ PGresult *fake_number(int64_t value)
 
 PGresult *fake_appended(const char *statuses, int64_t first_seq)
 {
-	PGresult *res = rows_of(5);
+	PGresult *res = rows_of(6);
 
 	for (int row = 0; *statuses != '\0'; row++) {
 		size_t len = strcspn(statuses, " ");
@@ -232,7 +232,8 @@ PGresult *fake_appended(const char *statuses, int64_t first_seq)
 		put_i64(res, row, 1, first_seq + row);
 		put_i64(res, row, 2, 1);
 		put(res, row, 3, "\0", 1);
-		put_i64(res, row, 4, 0);
+		put(res, row, 4, "\0", 1);
+		put_i64(res, row, 5, 0);
 		statuses += len + (statuses[len] == ' ');
 	}
 	return res;

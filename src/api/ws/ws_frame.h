@@ -15,6 +15,7 @@ struct ws_frame {
 	struct pl_task *task;
 	struct pl_str id;			/* the client's own; absent: none */
 	struct pl_str text;			/* what it says, on sockets that take words */
+	int64_t role_id;			/* the role that shall answer, on sockets of rooms; 0: none is named */
 	const struct pl_jval *json;
 	const struct ws_frame_row *row;		/* NULL: of an unknown type */
 	const void *in;				/* its struct of ws_frames.h, checked */

@@ -147,6 +147,10 @@ void pgcall_i64s(struct pgcall *call, const int64_t *values, int count, bool zer
 {
 	struct pl_buf buf = PL_BUF(call->pool);
 
+	if (count < 0) {
+		add(call, 'L', NULL, 0);
+		return;
+	}
 	pl_buf_room(&buf, 20 + (size_t)count * 12);
 	put_array(&buf, OID_INT8, count);
 	for (int i = 0; i < count; i++) {

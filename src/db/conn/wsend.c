@@ -168,6 +168,7 @@ static void settle_one(struct wsend *send, struct pgrow *row, bool unknown, stru
 	result.seq = pgrow_i64(row);
 	result.created_us = pgrow_time(row);
 	result.has_roles = pgrow_bool(row);
+	result.takes_roles = pgrow_bool(row);
 	result.reply_to = pgrow_i64(row);
 	if (pl_str_is(status, "ok") || pl_str_is(status, "duplicate")) {
 		result.duplicate = pl_str_is(status, "duplicate") && !unknown;

@@ -63,9 +63,16 @@ struct message_new {
 	struct pl_str content;
 	struct pl_str generation_id, meta;	/* absent when none */
 };
-/* has_roles: AI roles are attached to the room (somebody may want to answer) */
+/*
+ * has_roles: AI roles are attached to the room (somebody may want to answer); takes_roles: its owner's roles join when
+ * they are used.
+ */
 /* reply_to: as stored, 0 when the one asked for is no message of the room */
-struct appended { bool duplicate, has_roles; int64_t reply_to, seq, created_us; struct pl_str client_id; };
+struct appended {
+	bool duplicate, has_roles, takes_roles;
+	int64_t reply_to, seq, created_us;
+	struct pl_str client_id;
+};
 typedef void (repo_append_fn)(void *arg, const struct appended *result, const struct pl_err *err);
 /*
  * Sends one message through the write groups; `done` after its commit, in order of the calls per room. duplicate: the

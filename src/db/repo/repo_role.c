@@ -105,11 +105,25 @@ void repo_role_list(struct db *db, struct pl_task *task, int64_t owner_id, int64
 	pgcall_start(call);
 }
 
-void repo_role_of_room(struct db *db, struct pl_task *task, int64_t room_id, repo_role_list_fn *done, void *arg)
+static void read_turn(struct pgrow *row, struct role *role)
 {
-	struct pgcall *call = CALL(db, task, S_ROLE_OF_ROOM, on_list, done, arg);
+	read_role(row, role);
+	role->place = (enum role_place)pgrow_i32(row);
+}
 
-	repo_keep_limit(call, 10000);
+REPLY(on_turn, struct role_list)
+{
+	READ_ROWS(call, res, out, struct role, read_turn);
+	return true;
+}
+
+void repo_role_turn(struct db *db, struct pl_task *task, int64_t room_id, int64_t asker_id, int64_t role_id,
+    repo_role_list_fn *done, void *arg)
+{
+	struct pgcall *call = CALL(db, task, S_ROLE_TURN, on_turn, done, arg);
+
 	pgcall_i64(call, room_id);
+	pgcall_i64(call, asker_id);
+	pgcall_i64(call, role_id);
 	pgcall_start(call);
 }

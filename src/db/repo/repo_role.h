@@ -7,6 +7,9 @@
 
 #include "db/db.h"
 
+/* In the room of a message: the asker's own, one that the room takes when it is used, or attached. */
+enum role_place { ROLE_OWN, ROLE_TAKEN, ROLE_ATTACHED };
+
 struct role {
 	int64_t id, owner_id;			/* owner 0: the system's */
 	struct pl_str name, instructions;
@@ -14,6 +17,7 @@ struct role {
 	double temperature;			/* < 0: not set */
 	int max_tokens;				/* 0: not set */
 	int64_t created_us, updated_us;
+	enum role_place place;			/* of repo_role_turn() only */
 };
 struct role_list { const struct role *rows; int count; bool more; };
 typedef void (repo_role_fn)(void *arg, const struct role *role, const struct pl_err *err);
@@ -40,7 +44,11 @@ void repo_role_get(struct db *db, struct pl_task *task, int64_t role_id, repo_ro
 /* All that are not deleted, ascending, ids > after; owner_id 0 = of anybody. limit 1..200. */
 void repo_role_list(struct db *db, struct pl_task *task, int64_t owner_id, int64_t after, int limit,
     repo_role_list_fn *done, void *arg);
-/* Those attached to a room, ascending by id. Empty when there are none or no room. No access check. */
-void repo_role_of_room(struct db *db, struct pl_task *task, int64_t room_id, repo_role_list_fn *done, void *arg);
+/*
+ * Those that may answer a message in a room, ascending by id: attached ones, those that the room takes when they are
+ * used, and role_id (0: none) where asker_id owns it. Empty when there are none or no room. No access check.
+ */
+void repo_role_turn(struct db *db, struct pl_task *task, int64_t room_id, int64_t asker_id, int64_t role_id,
+    repo_role_list_fn *done, void *arg);
 
 #endif

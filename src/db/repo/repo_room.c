@@ -164,3 +164,14 @@ void repo_room_role(struct db *db, struct pl_task *task, int64_t room_id, int64_
 	pgcall_bool(call, attach);
 	pgcall_start(call);
 }
+
+void repo_room_take(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t role_id,
+    repo_room_result_fn *done, void *arg)
+{
+	struct pgcall *call = change_new(db, task, S_ROOM_TAKE, done, arg);
+
+	pgcall_i64(call, room_id);
+	pgcall_i64(call, user_id);
+	pgcall_i64(call, role_id);
+	pgcall_start(call);
+}

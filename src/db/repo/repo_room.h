@@ -11,7 +11,7 @@
 #include "db/repo/repo_message.h"
 
 enum room_visibility { ROOM_PUBLIC, ROOM_PRIVATE };
-enum reply_policy { REPLY_DEFAULT, REPLY_OFF, REPLY_MENTION, REPLY_ALL }; /* default: all with one role, else mention */
+enum reply_policy { REPLY_DEFAULT, REPLY_OFF, REPLY_MENTION, REPLY_ALL };	/* default: decided when a role joins */
 enum member_level { LEVEL_NONE, LEVEL_MEMBER, LEVEL_MODERATOR, LEVEL_OWNER };
 
 struct room {
@@ -46,7 +46,7 @@ struct room_new {
 	enum room_visibility visibility;
 	enum reply_policy reply_policy;
 	const int64_t *role_ids;
-	int role_count;
+	int role_count;				/* -1: the room takes roles of its owner when they are used */
 	int64_t max_per_owner;			/* setting rooms_per_user */
 };
 /* The creator is owner; the change is its `joined`. PL_E_INVALID (a role does not exist), PL_E_CONFLICT (too many). */
@@ -85,6 +85,9 @@ void repo_member_list(struct db *db, struct pl_task *task, int64_t room_id, int6
 /* Attach (true) or detach; idempotent; moderators and owners. PL_E_NOT_FOUND: also no such role. */
 void repo_room_role(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t role_id,
     bool attach, repo_room_result_fn *done, void *arg);
+/* A role of the owner joins a room that takes them; idempotent; user_id asked it. PL_E_NOT_FOUND: not in this room. */
+void repo_room_take(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t role_id,
+    repo_room_result_fn *done, void *arg);
 
 /* Always a result: can_read false when hidden or absent (last_seq and epoch are 0 then). */
 void repo_room_head(

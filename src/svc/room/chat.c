@@ -14,7 +14,6 @@
 #include <sys/queue.h>
 
 #include "clock.h"
-#include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/room/hub.h"
 #include "svc/room/room.h"
@@ -28,6 +27,8 @@ struct send {
 	CONFIG_HELD const struct config *config;	/* for those who answer; a reload may come before the commit */
 	struct pl_task *task;
 	struct message_new in;
+	int64_t role_id;
+	role_asked_fn *asked;
 	struct joining *joining;	/* waits for it to come back */
 	bool joined;
 	const struct pl_err *refusal;	/* of one in chat->refused */
@@ -226,8 +227,10 @@ static void send_on_stored(struct send *s, const struct appended *result)
 	if (sent.duplicate)
 		return; /* whoever wrote it first has told it, or the position check will */
 	hub_publish(s->svc->hub, &event);
-	if (result->has_roles)
-		role_consider(s->svc, s->config, s->task, &sent.message);
+	/* most messages in rooms that take roles mention nobody: they must not cost a look at all the roles */
+	if (result->has_roles || s->role_id != 0 ||
+	    (result->takes_roles && memchr(s->in.content.ptr, '@', s->in.content.len) != NULL))
+		role_consider(s->svc, s->config, s->task, &sent.message, s->role_id, s->asked, s->arg);
 }
 
 static void send_on_appended(void *arg, const struct appended *result, const struct pl_err *err)
@@ -299,7 +302,8 @@ void chat_send(struct svc *svc, const struct config *config, struct pl_task *tas
 
 	*s = (struct send){ .svc = svc, .config = config_keep(task->pool, config), .task = task, .done = done,
 		.arg = arg, .in = { .room_id = in->room_id, .author_kind = AUTHOR_USER, .author_id = task->who.user_id,
-		.reply_to = in->reply_to, .client_id = in->client_id, .content = in->content } };
+		.reply_to = in->reply_to, .client_id = in->client_id, .content = in->content }, .role_id = in->role_id,
+		.asked = in->asked };
 	if (!content_fits(s, &err)) {
 		send_refuse(s, &err);
 	} else if (j == NULL) {

@@ -20,8 +20,14 @@ void role_answers_free(struct role_answers **roles);
 /* At the start: rows that earlier processes left running and whose text nobody stores are marked interrupted. */
 void role_answers_mark(struct role_answers *roles);
 
-/* After a user's message was committed: starts answers of the roles whose turn it is. Texts are copied. */
-void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *message);
+typedef void (role_asked_fn)(void *arg, const struct pl_err *err);
+/*
+ * After a user's message was committed: starts answers of the roles whose turn it is, or of role_id alone if that is
+ * not 0. Texts are copied. `asked`, if not NULL, completes with what forbids it to role_id: PL_E_NOT_FOUND (no such
+ * role, or it is neither in the room nor the asker's own), PL_E_FORBIDDEN (the room's policy is off), database's.
+ */
+void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *message,
+    int64_t role_id, role_asked_fn *asked, void *arg);
 /* Stops one: its asker, moderators and owners of the room, admins. PL_E_NOT_FOUND, PL_E_FORBIDDEN. Gives the row. */
 void role_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_generation_fn *done, void *arg);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who answers, and stopping: role_consider -> consider_on_roles -> consider_on_room -> role_answer_start for each.
+ * Who answers, and stopping: role_consider -> consider_on_roles -> consider_on_room -> role_answer_start for each,
+ * after room_role_take for those that join on this occasion.
  */
 #include "clock.h"
 #include "db/repo/repo_room.h"
@@ -17,45 +18,105 @@ struct consider {
 	struct role_question question;
 	struct pl_str content;
 	struct role_list roles;
-	char addr[46];
 	bool forced;			/* a follow-up: the role was chosen before */
-	int64_t forced_role;
+	int64_t role_id;		/* the one that was asked, alone; 0: whose turn it is */
+	int joining;			/* roles that are being taken into the room */
+	role_asked_fn *asked;
+	void *arg;
 };
+
+/* A role that joins the room before it answers. */
+struct taking { struct consider *consider; const struct role *role; };
 
 static void consider_end(struct consider *c)
 {
 	struct pl_task *task = c->task;
 
-	pl_task_release(&task);
+	if (c->joining == 0)
+		pl_task_release(&task);
 }
 
-static int effective_policy(const struct room *room)
+static void consider_tell(struct consider *c, enum pl_code code, const char *text)
 {
-	return (int)room_reply_policy(room->reply_policy, room->role_count);
+	struct pl_err err = { 0 };
+
+	if (c->asked == NULL)
+		return;
+	if (code != PL_E_OK)
+		pl_err_set(&err, code, "%s", text);
+	c->asked(c->arg, code != PL_E_OK ? &err : NULL);
 }
 
-static bool has_turn(const struct consider *c, int policy, const struct role *role)
+static void start(const struct consider *c, const struct role *role)
 {
-	if (c->forced)
-		return role->id == c->forced_role;
+	role_answer_start(c->svc, c->config, &c->question, role, c->task->who.addr);
+}
+
+static void consider_on_taken(void *arg, const struct room_result *result, const struct pl_err *err)
+{
+	struct taking *taking = arg;
+	struct consider *c = taking->consider;
+
+	if (err == NULL)
+		start(c, taking->role);
+	else if (err->code != PL_E_NOT_FOUND) /* that one: a moderator was faster, and the room takes it no more */
+		pl_log(PL_LOG_WARN, c->task, "role not taken into the room: it does not answer",
+		    "room=%lld role=%lld error=%s", (long long)c->question.room_id, (long long)taking->role->id,
+		    pl_err_info(err->code)->code);
+	c->joining--;
+	consider_end(c);
+}
+
+static void consider_start(struct consider *c, const struct role *role)
+{
+	struct taking *taking;
+
+	if (role->place != ROLE_TAKEN) {
+		start(c, role);
+		return;
+	}
+	taking = pl_alloc(c->task->pool, sizeof(*taking));
+	*taking = (struct taking){ .consider = c, .role = role };
+	c->joining++;
+	room_role_take(c->svc, c->task, c->question.room_id, role->id, consider_on_taken, taking);
+}
+
+static bool has_turn(const struct consider *c, enum reply_policy policy, const struct role *role)
+{
+	if (c->role_id != 0)
+		return role->id == c->role_id && (c->forced || policy != REPLY_OFF);
 	if (policy == REPLY_OFF)
 		return false;
-	return policy == REPLY_ALL || mention_has(c->content, role->name);
+	return (policy == REPLY_ALL && role->place == ROLE_ATTACHED) || mention_has(c->content, role->name);
 }
 
 static void consider_on_room(void *arg, const struct room *room, const struct pl_err *err)
 {
 	struct consider *c = arg;
+	enum reply_policy policy;
+	int count = 0;
 
-	if (err == NULL) {
-		c->question.room_name = room->name;
-		for (int i = 0; i < c->roles.count; i++)
-			if (has_turn(c, effective_policy(room), &c->roles.rows[i]))
-				role_answer_start(c->svc, c->config, &c->question, &c->roles.rows[i], c->addr);
-	} else {
+	if (err != NULL) {
 		pl_log(PL_LOG_WARN, c->task, "room not read: nobody answers", "room=%lld error=%s",
 		    (long long)c->question.room_id, pl_err_info(err->code)->code);
+		consider_tell(c, err->code, pl_err_text(err));
+		consider_end(c);
+		return;
 	}
+	c->question.room_name = room->name;
+	policy = room_reply_policy(room->reply_policy, room->role_count);
+	for (int i = 0; i < c->roles.count; i++) {
+		if (has_turn(c, policy, &c->roles.rows[i])) {
+			consider_start(c, &c->roles.rows[i]);
+			count++;
+		}
+	}
+	if (count > 0)
+		consider_tell(c, PL_E_OK, NULL);
+	else if (policy == REPLY_OFF)
+		consider_tell(c, PL_E_FORBIDDEN, "Roles do not answer in this room: its reply policy is off.");
+	else
+		consider_tell(c, PL_E_NOT_FOUND, "role_id must be a role of this room or one of your own.");
 	consider_end(c);
 }
 
@@ -63,7 +124,9 @@ static void consider_on_roles(void *arg, const struct role_list *roles, const st
 {
 	struct consider *c = arg;
 
-	if (err != NULL || roles->count == 0) {
+	if (err != NULL || (roles->count == 0 && c->asked == NULL)) {
+		if (err != NULL)
+			consider_tell(c, err->code, pl_err_text(err));
 		consider_end(c);
 		return;
 	}
@@ -77,19 +140,30 @@ static struct consider *consider_new(struct svc *svc, const struct config *confi
 	struct pl_task *task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
 	struct consider *c = pl_alloc(task->pool, sizeof(*c));
 
+	task->who.user_id = asker_id;
 	*c = (struct consider){ .svc = svc, .config = config_keep(task->pool, config), .task = task,
 		.question = { .room_id = room_id, .seq = seq, .asker_id = asker_id } };
 	return c;
 }
 
-void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *m)
+static void consider_begin(struct consider *c)
+{
+	repo_role_turn(c->svc->db, c->task, c->question.room_id, c->question.asker_id, c->role_id, consider_on_roles,
+	    c);
+}
+
+void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *m,
+    int64_t role_id, role_asked_fn *asked, void *arg)
 {
 	struct consider *c = consider_new(svc, config, m->room_id, m->seq, m->author_id);
 
-	memcpy(c->addr, task->who.addr, sizeof(c->addr));
+	memcpy(c->task->who.addr, task->who.addr, sizeof(c->task->who.addr));
 	c->question.asker_name = pl_str_dup(c->task->pool, m->author_name);
 	c->content = pl_str_dup(c->task->pool, m->content);
-	repo_role_of_room(svc->db, c->task, m->room_id, consider_on_roles, c);
+	c->role_id = role_id;
+	c->asked = role_id != 0 ? asked : NULL;
+	c->arg = arg;
+	consider_begin(c);
 }
 
 void role_follow_up(struct svc *svc, const struct config *config, const struct generation_ended *ended)
@@ -97,8 +171,8 @@ void role_follow_up(struct svc *svc, const struct config *config, const struct g
 	struct consider *c = consider_new(svc, config, ended->room_id, ended->follow_up_seq, ended->follow_up_asker);
 
 	c->forced = true;
-	c->forced_role = ended->role_id;
-	repo_role_of_room(svc->db, c->task, ended->room_id, consider_on_roles, c);
+	c->role_id = ended->role_id;
+	consider_begin(c);
 }
 
 /* ---- stopping ---- */

@@ -87,3 +87,10 @@ void room_role_attach(struct svc *svc, struct pl_task *task, int64_t room_id, in
 	repo_room_role(svc->db, task, room_id, task->who.user_id, room_is_admin(task), role_id, attach,
 	    room_on_changed, room_changing(svc, task, room_id, done, arg));
 }
+
+void room_role_take(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, repo_room_result_fn *done,
+    void *arg)
+{
+	repo_room_take(svc->db, task, room_id, task->who.user_id, role_id, room_on_changed,
+	    room_changing(svc, task, room_id, done, arg));
+}

@@ -25,7 +25,11 @@ void room_member_remove(struct svc *svc, struct pl_task *task, int64_t room_id, 
 void room_role_attach(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, bool attach,
     repo_room_result_fn *done, void *arg);
 
-/* When roles answer in a room: its own policy, or by default all with exactly one role, else mention. */
+/* A role of the room's owner joins, because the caller used it: repo_room_take(). */
+void room_role_take(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, repo_room_result_fn *done,
+    void *arg);
+
+/* When roles answer in a room: its own policy; where none is decided yet, as a role that joins decides it. */
 static inline enum reply_policy room_reply_policy(int policy, int role_count)
 {
 	if (policy != REPLY_DEFAULT)

@@ -113,7 +113,8 @@ static void room_ready(struct ws_client *client, bool by_handshake)
 
 /* ---- talking ---- */
 
-static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)
+/* The message is stored and stays, also where the role that was named will not answer it. */
+static void on_asked(void *arg, const struct pl_err *err)
 {
 	struct ws_frame *f = arg;
 
@@ -122,12 +123,24 @@ static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err
 	ws_frame_end(f);
 }
 
+static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)
+{
+	struct ws_frame *f = arg;
+
+	if (err != NULL)
+		ws_frame_fail(f, err);
+	else if (f->role_id != 0 && !sent->duplicate)
+		return;	/* until on_asked() */
+	ws_frame_end(f);
+}
+
 static void post(struct ws_frame *f)
 {
 	struct ws_client *client = f->client;
 	struct room_state *room = client->state;
 	const struct config *config = svc_config(client->svc);
-	struct chat_send send = { .room_id = room->id, .content = f->text };
+	struct chat_send send = { .room_id = room->id, .content = f->text,
+		.role_id = f->role_id, .asked = on_asked };
 	struct pl_err err = { 0 };
 
 	if (f->text.len == 0)
@@ -148,20 +161,29 @@ static void post(struct ws_frame *f)
 	ws_frame_refuse(f, &err);
 }
 
+static void say(struct ws_frame *f, struct pl_str text, int64_t role_id)
+{
+	f->text = text;
+	f->role_id = role_id == SHAPE_NONE ? 0 : role_id;
+	post(f);
+}
+
+_Static_assert(offsetof(struct in_room_bare, message) == offsetof(struct in_room_bare_content, content) &&
+    offsetof(struct in_room_bare, role_id) == offsetof(struct in_room_bare_content, role_id), "one handler");
+
+/* {"message"} and {"content"}. */
 void ws_on_room_bare(struct ws_frame *f)
 {
 	const struct in_room_bare *in = f->in;
 
-	f->text = in->message;
-	post(f);
+	say(f, in->message, in->role_id);
 }
 
 void ws_on_room_message(struct ws_frame *f)
 {
 	const struct in_room_message *in = f->in;
 
-	f->text = in->content.ptr != NULL ? in->content : in->message;
-	post(f);
+	say(f, in->content.ptr != NULL ? in->content : in->message, in->role_id);
 }
 
 /* What came over the wire before the socket closed was sent. */
