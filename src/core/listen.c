@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "core/addr.h"
+#include "core/orphans.h"
 #include "log.h"
 
 #define BIND_PATIENCE_NS (5 * PL_NS_PER_S)
@@ -68,8 +69,13 @@ static bool unix_bind(int fd, const struct addr *addr, mode_t mode, uid_t uid, g
 	umask(before);
 	if (!good)
 		return false;
-	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(addr_path(addr), uid, gid) != 0)
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(addr_path(addr), uid, gid) != 0) {
+		int why = errno;
+
+		unlink(addr_path(addr));
+		errno = why;
 		return false;
+	}
 	return chmod(addr_path(addr), mode) == 0;
 }
 
@@ -134,7 +140,10 @@ static int failed(const char *text, char why[512])
 {
 	int error = errno;
 
-	snprintf(why, 512, "listen: cannot bind %s: %s", text, strerror(error));
+	if (error == EADDRINUSE)
+		snprintf(why, 512, "listen: %s is in use by another program (ss -ltnp shows which)", text);
+	else
+		snprintf(why, 512, "listen: cannot bind %s: %s", text, strerror(error));
 	if (error == EACCES || error == EPERM)
 		return STATUS_NOPERM;
 	if (error == EADDRNOTAVAIL || error == EAFNOSUPPORT)
@@ -167,18 +176,27 @@ static int bind_once(const struct binding *b, const struct addr *addr)
 	return listen_tcp(addr, (int)b->s->listen_backlog);
 }
 
-/* The old daemon's workers may hold the address for a moment after their master was killed. */
-static int bind_patiently(const struct binding *b, const struct addr *addr)
+/*
+ * A taken address is reported at once, unless a daemon whose master was killed is still ending: its workers hold the
+ * address for a moment.
+ */
+static int bind_patiently(const struct binding *b, const struct addr *addr, const char *text)
 {
 	int64_t until_ns = pl_now_ns() + BIND_PATIENCE_NS;
 	int fd = bind_once(b, addr);
+	bool orphans = true, reported = false;
 
-	while (fd < 0 && errno == EADDRINUSE && pl_now_ns() < until_ns) {
-		if (b->give_up(b->arg, BIND_PAUSE_MS)) {
+	while (fd < 0 && errno == EADDRINUSE && orphans && pl_now_ns() < until_ns) {
+		orphans = orphans_live();
+		if (orphans && !reported)
+			pl_log(PL_LOG_WARN, NULL, "address in use by a daemon that is ending, trying again",
+			    "addr=%s", text);
+		reported = true;
+		if (orphans && b->give_up(b->arg, BIND_PAUSE_MS)) {
 			errno = EINTR;
 			return -1;
 		}
-		fd = bind_once(b, addr);
+		fd = bind_once(b, addr);	/* once more without orphans: the last one may have gone just now */
 	}
 	return fd;
 }
@@ -194,7 +212,13 @@ static int bind_one(struct listen_set *set, const struct binding *b, const char 
 		snprintf(why, 512, "listen: %s: %s", text, set->count >= LISTEN_MAX ? "too many addresses" : rule);
 		return STATUS_CONFIG;
 	}
-	item->fd = bind_patiently(b, &addr);
+	item->fd = bind_patiently(b, &addr, text);
+	if (item->fd < 0 && addr.is_unix && b->gid != (gid_t)-1 && (errno == EPERM || errno == EINVAL)) {
+		snprintf(why, 512, "listen_unix_group: cannot give %s to group %s: parlourd must be a member of it, "
+		    "or start as root; or let the proxy's user join the daemon's group (nginx-site.conf)", text,
+		    b->s->listen_unix_group);
+		return STATUS_NOPERM;
+	}
 	if (item->fd < 0)
 		return failed(text, why);
 	item->is_unix = addr.is_unix;

@@ -26,8 +26,9 @@ struct listen_set {
  */
 bool listen_inherit(struct listen_set *set, char why[512]) PL_MUSTCHECK;
 /*
- * Binds what the configuration names and was not handed over. An address in use is tried again for 5 s; give_up(arg,
- * ms) waits so long and says true when the daemon is to stop. Returns 0 or an exit status and why[].
+ * Binds what the configuration names and was not handed over. An address in use fails at once, but while a daemon
+ * whose master was killed is ending it is tried again for 5 s; give_up(arg, ms) waits for ms and returns true when the
+ * daemon is to stop. Returns 0 or an exit status and why[].
  */
 int listen_open(struct listen_set *set, const struct config *config, bool (*give_up)(void *arg, int wait_ms), void *arg,
     char why[512]) PL_MUSTCHECK;
