@@ -16,6 +16,7 @@
 #include "ctl/ctl_import.h"
 #include "ctl/ctl_knowledge.h"
 #include "ctl/ctl_price.h"
+#include "ctl/ctl_socket.h"
 #include "db/admin/db_admin.h"
 #include "leaf.h"
 #include "passwd.h"
@@ -60,18 +61,43 @@ static bool need_config(struct ctl *ctl)
 
 /* ---- the running daemon ---- */
 
+/*
+ * The socket of the running daemon. A file with an error does not stop us: the daemon runs with what it read before,
+ * and a reload has to reach it so that the refusal is in its log. 0, or the status to leave with.
+ */
+static int find_socket(struct ctl *ctl, char socket_r[CTL_SOCKET_MAX], char why[512])
+{
+	char alone[512];
+
+	why[0] = '\0';
+	ctl->config = config_read(ctl->config_path, ctl->overrides, ctl->overrides_count, why);
+	if (ctl->config != NULL) {
+		snprintf(socket_r, CTL_SOCKET_MAX, "%s", ctl->config->s.control_socket);
+		return 0;
+	}
+	if (ctl->overrides_count > 0 && (ctl->config = config_read(ctl->config_path, NULL, 0, alone)) != NULL)
+		return complain(why, BAD_CONFIG);	/* the arguments are wrong, not the file */
+	ctl_socket_find(ctl->config_path, ctl->overrides, ctl->overrides_count, socket_r);
+	return 0;
+}
+
 static int ask(struct ctl *ctl, const char *line)
 {
 	struct pl_buf reply = { 0 };
-	char why[512];
-	int status = 0;
+	char path[CTL_SOCKET_MAX], bad_file[512], why[512];
+	int status = find_socket(ctl, path, bad_file);
 
-	if (!need_config(ctl))
-		return BAD_CONFIG;
-	if (control_ask(ctl->config->s.control_socket, line, &reply, why))
+	if (status != 0)
+		return status;
+	if (control_ask(path, line, &reply, why)) {
 		fwrite(reply.ptr != NULL ? reply.ptr : "", 1, reply.len, stdout);
-	else
+		if (bad_file[0] != '\0')
+			complain(bad_file, 0);
+	} else if (bad_file[0] != '\0' && access(path, F_OK) != 0) {
+		status = complain(bad_file, BAD_CONFIG);	/* perhaps the reason why nobody is there */
+	} else {
 		status = complain(why, 1);
+	}
 	pl_buf_fini(&reply);
 	return status;
 }
@@ -84,6 +110,11 @@ static int run_status(struct ctl *ctl)
 static int run_reload(struct ctl *ctl)
 {
 	return ask(ctl, "reload");
+}
+
+static int run_reopen(struct ctl *ctl)
+{
+	return ask(ctl, "reopen");
 }
 
 static int run_stop(struct ctl *ctl)
@@ -273,6 +304,7 @@ static int run_help(struct ctl *ctl)
 static const struct verb verbs[] = {
 	{ "status", run_status, 0, "", "the master and a line per process" },
 	{ "reload", run_reload, 0, "", "read the configuration again; says file:line when it is refused" },
+	{ "reopen", run_reopen, 0, "", "open the log files again, for logrotate" },
 	{ "stop", run_stop, 0, "", "stop the daemon in good order" },
 	{ "why", run_why, 1, "REQUEST_ID", "what became of one request" },
 	{ "metrics", run_metrics, 0, "", "Prometheus text" },

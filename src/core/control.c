@@ -80,6 +80,13 @@ static void verb_metrics(struct master *m, const char *arg, struct pl_buf *out)
 		(void)m->opts->render(m->shm, "metrics", arg, out);
 }
 
+static void verb_reopen(struct master *m, const char *arg, struct pl_buf *out)
+{
+	PL_UNUSED(arg);
+	reload_reopen(m);
+	pl_buf_adds(out, "ok\n");
+}
+
 static void verb_stop(struct master *m, const char *arg, struct pl_buf *out)
 {
 	PL_UNUSED(arg);
@@ -100,6 +107,7 @@ static const struct {
 } verbs[] = {
 	{ "status", verb_status },
 	{ "reload", verb_reload },
+	{ "reopen", verb_reopen },
 	{ "why", verb_why },
 	{ "metrics", verb_metrics },
 	{ "stop", verb_stop },

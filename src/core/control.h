@@ -3,7 +3,8 @@
  * The control socket's protocol: one request line, one reply, close. `VERB [ARG]\n` -> `ok\n` or `error TEXT\n`, then
  * text.
  *
- * Verbs: status, reload, why REQUEST_ID, metrics, stop, version. Mode 0600: only the daemon's user and root reach it.
+ * Verbs: status, reload, reopen, why REQUEST_ID, metrics, stop, version. Mode 0600: only the daemon's user and root
+ * reach it.
  */
 #ifndef CORE_CONTROL_H
 #define CORE_CONTROL_H
