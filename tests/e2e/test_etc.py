@@ -78,6 +78,43 @@ def test_nginx_in_front(nginx):
     talks_through(*nginx)
 
 
+def test_nginx_compresses(nginx):
+    """What is long, with the header that caches need; not streams, and not what is changed with If-Match."""
+    daemon, port = nginx
+    user = daemon.register()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={**user.auth, "Accept-Encoding": "gzip"}, **PLAIN) as client:
+        long = client.get("/openapi.json")
+        assert long.headers["Content-Encoding"] == "gzip" and "Accept-Encoding" in long.headers["Vary"] and long.json()["paths"]
+        assert client.get("/api/auth/me").headers.get("Content-Encoding") is None, "short"
+        with client.stream("POST", "/api/chat", json={"message": "Hello " * 300}, headers={"Accept": "text/event-stream"}) as stream:
+            assert stream.headers["Content-Type"].startswith("text/event-stream")
+            assert "Content-Encoding" not in stream.headers and "event: " in "".join(stream.iter_text())
+        cards = [{"id": f"c{i}", "type": "text", "title": "t" * 100, "x": 0, "y": i, "w": 3, "h": 1} for i in range(20)]
+        made_here = client.post("/api/dashboard/wide", json={"cards": cards})
+        assert made_here.status_code in (200, 201), made_here.text
+        read = client.get("/api/dashboard/wide")
+        assert len(read.content) > 2000 and read.headers["ETag"].startswith('"')
+        again = client.put("/api/dashboard/wide", json={"cards": cards[:1]}, headers={"If-Match": read.headers["ETag"]})
+        assert again.status_code == 200, again.text
+
+
+def test_the_unix_socket_of_the_site(parlour):
+    """The settings that the comment of nginx-site.conf names, as the unit's user: it starts, and the group may connect."""
+    site = made("nginx-site.conf")
+    [path] = re.findall(r"in parlour\.conf:\s+listen = (\S+)", site)
+    assert f"server {path};" in site
+    daemon = parlour(start=False)
+    ours = path.replace("/run/parlour/", daemon.dir + "/")
+    daemon.configure(listen=ours)
+    daemon.start(ready=False)
+    with httpx.Client(transport=httpx.HTTPTransport(uds=ours.removeprefix("unix:")), base_url="http://localhost") as client:
+        wait_for(lambda: daemon.running() and client.get("/readyz").status_code == 200, 20, "/readyz is 200")
+    there = os.stat(ours.removeprefix("unix:"))
+    assert there.st_mode & 0o777 == 0o660
+    # The group that the proxy joins has no business in the configuration.
+    assert re.search(r"^z\s+\S+/parlour\.conf\s+0600\s", made("parlour.tmpfiles"), re.M)
+
+
 APACHE_MODULES = "mpm_event authz_core unixd proxy proxy_http headers alias"
 
 
