@@ -144,6 +144,7 @@ struct llm *llm_new(struct event_base *base, struct httpc *httpc, struct shm *sh
 	llm->shm = shm;
 	TAILQ_INIT(&llm->calls);
 	llm_lists_init(llm);
+	llm_memory_init(llm);
 	return llm;
 }
 
@@ -166,5 +167,6 @@ void llm_free(struct llm **llmp)
 			llm_call_finish(call, &call->err);
 	}
 	llm_lists_fini(llm);
+	llm_memory_fini(llm);
 	pl_free(llm);
 }

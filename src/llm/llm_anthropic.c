@@ -81,6 +81,8 @@ static bool take_block(struct llm_decoder *dec, const struct pl_jval *block)
 
 	if (pl_str_is(type, "text") || pl_str_is(type, "text_delta"))
 		return llm_dec_give(dec, pl_json_str(pl_json_get(block, "text")));
+	if (pl_str_is(type, "thinking") || pl_str_is(type, "thinking_delta"))
+		llm_dec_think(dec, pl_json_str(pl_json_get(block, "thinking")));
 	dec->alive = true;	/* it thinks, or prepares something that is no text */
 	return true;
 }
@@ -172,6 +174,7 @@ const struct llm_dialect llm_anthropic = {
 	.path = "/messages",
 	.needs_end = true,
 	.encode = llm_anthropic_encode,
+	.options = llm_anthropic_options,
 	.event = take_event,
 	.root = take_root,
 	.error = take_error,

@@ -45,24 +45,28 @@ static void put_messages(struct pl_jw *w, const struct llm_request *request)
 	pl_buf_fini(&turn);
 }
 
-void llm_anthropic_encode(const struct llm_request *request, struct pl_buf *body)
+void llm_anthropic_encode(const struct llm_request *request, struct pl_jw *w)
 {
 	const struct upstream_settings *upstream = request->upstream;
-	struct pl_jw w = PL_JW(body);
 
-	pl_jw_object(&w);
-	pl_jw_kstr(&w, "model", request->model.len > 0 ? request->model : pl_str(upstream->model));
-	pl_jw_ki64(&w, "max_tokens", request->max_tokens > 0 ? request->max_tokens : upstream->max_tokens);
+	pl_jw_object(w);
+	pl_jw_kstr(w, "model", request->model.len > 0 ? request->model : pl_str(upstream->model));
+	pl_jw_ki64(w, "max_tokens", request->max_tokens > 0 ? request->max_tokens : upstream->max_tokens);
 	if (request->system.len > 0)
-		pl_jw_kstr(&w, "system", request->system);
-	pl_jw_key(&w, "messages");
-	pl_jw_array(&w);
-	put_messages(&w, request);
-	pl_jw_end_array(&w);
-	if (!isnan(request->temperature) && strcmp(upstream->api_version, VERSION_WITH_SAMPLING) <= 0) {
-		pl_jw_key(&w, "temperature");
-		pl_jw_f64(&w, request->temperature > 1 ? 1 : request->temperature);
+		pl_jw_kstr(w, "system", request->system);
+	pl_jw_key(w, "messages");
+	pl_jw_array(w);
+	put_messages(w, request);
+	pl_jw_end_array(w);
+}
+
+void llm_anthropic_options(const struct llm_request *request, unsigned without, struct pl_jw *w)
+{
+	if (!isnan(request->temperature) && (without & LLM_WITHOUT_TEMPERATURE) == 0 &&
+	    strcmp(request->upstream->api_version, VERSION_WITH_SAMPLING) <= 0) {
+		pl_jw_key(w, "temperature");
+		pl_jw_f64(w, request->temperature > 1 ? 1 : request->temperature);
 	}
-	pl_jw_kbool(&w, "stream", true);
-	pl_jw_end_object(&w);
+	pl_jw_kbool(w, "stream", true);
+	pl_jw_end_object(w);
 }

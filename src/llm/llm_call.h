@@ -18,6 +18,7 @@ struct llm {
 	struct shm *shm;
 	struct llm_calls calls;
 	struct llm_lists *lists;	/* llm_models.c */
+	struct llm_memory *memory;	/* llm_options.c */
 	int running;
 	bool stopping;
 };
@@ -45,11 +46,17 @@ struct llm_call {
 	bool answer_ready;
 
 	/* llm_try.c */
-	struct pl_str body, key;	/* key: wiped with the pool */
+	struct pl_buf body;
+	struct pl_jw head;		/* the writer behind the messages, */
+	size_t head_bytes;		/* and where it stands: the options follow */
+	struct llm_request options;	/* those alone */
+	unsigned without, known;	/* what is left out; what was remembered when it began */
+	struct pl_str key;		/* wiped with the pool */
 	struct httpc_call *http;
 	struct llm_decoder dec;
 	struct pl_buf refusal;		/* body of a reply that is not 2xx; heap */
 	bool dec_open, in_grace;
+	bool admitted;			/* by the breaker: the attempts of one question ask it once */
 	int64_t try_ns;
 };
 
@@ -65,6 +72,12 @@ void llm_call_wait(struct llm_call *call, int64_t ms);	/* sets the timer */
 void llm_try_prepare(struct llm_call *call, const struct llm_request *request);
 void llm_try_timer(struct llm_call *call);
 void llm_try_fini(struct llm_call *call);
+
+/* llm_options.c: bits of enum llm_without */
+void llm_memory_init(struct llm *llm);
+void llm_memory_fini(struct llm *llm);
+unsigned llm_memory_get(const struct llm *llm, const struct upstream_settings *upstream, struct pl_str model);
+void llm_memory_set(struct llm *llm, const struct upstream_settings *upstream, struct pl_str model, unsigned without);
 
 /* llm_local.c: the same for the built-in responder. */
 void llm_local_prepare(struct llm_call *call, const struct llm_request *request);

@@ -10,7 +10,8 @@ void llm_dec_init(struct llm_decoder *dec, const struct llm_dialect *dialect, st
     void *arg)
 {
 	*dec = (struct llm_decoder){ .dialect = dialect, .secret = secret, .text = text, .arg = arg,
-		.stop = LLM_STOP_OTHER, .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1 };
+		.stop = LLM_STOP_OTHER, .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1,
+		.tag = -1 };
 	pl_sse_init(&dec->sse, LLM_EVENT_MAX);
 }
 
@@ -19,6 +20,9 @@ void llm_dec_fini(struct llm_decoder *dec)
 	pl_sse_fini(&dec->sse);
 	pl_buf_fini(&dec->whole);
 	pl_buf_fini(&dec->scrubbed);
+	pl_buf_fini(&dec->hold);
+	pl_buf_fini(&dec->joined);
+	pl_buf_fini(&dec->thought);
 }
 
 bool llm_dec_fail(struct llm_decoder *dec, enum pl_code code, const char *text)
@@ -32,14 +36,6 @@ bool llm_dec_fail_for_good(struct llm_decoder *dec, const char *text)
 {
 	dec->permanent = true;
 	return llm_dec_fail(dec, PL_E_UPSTREAM, text);
-}
-
-bool llm_dec_give(struct llm_decoder *dec, struct pl_str text)
-{
-	if (text.ptr == NULL || text.len == 0)
-		return true;
-	dec->alive = dec->spoke = true;
-	return dec->text(dec->arg, text);
 }
 
 void llm_dec_model(struct llm_decoder *dec, struct pl_str model)
@@ -63,6 +59,7 @@ void llm_take_stop(struct llm_decoder *dec, struct pl_str reason, const struct l
 		if (pl_str_ieq(reason, pl_str(words[i].word)))	/* some write STOP and MAX_TOKENS */
 			dec->stop = words[i].stop;
 	}
+	llm_dec_flush(dec);
 }
 
 bool llm_dec_json(struct llm_decoder *dec, struct pl_str text)
@@ -72,7 +69,7 @@ bool llm_dec_json(struct llm_decoder *dec, struct pl_str text)
 	struct pl_err err = { 0 };
 	bool more;
 
-	root = llm_dec_object(pl_json_parse(pool, llm_scrub(text, &dec->scrubbed), &err));
+	root = llm_dec_object(pl_json_parse(pool, llm_scrub_marked(text, &dec->scrubbed, &dec->marked), &err));
 	if (root == NULL)
 		more = llm_dec_fail_for_good(dec, "The model's server sent broken JSON.");
 	else
@@ -147,6 +144,7 @@ void llm_dec_end(struct llm_decoder *dec)
 	if (dec->kind == LLM_BODY_JSON) {
 		if (!llm_dec_json(dec, pl_buf_str(&dec->whole)))
 			return;
+		llm_dec_flush(dec);
 		dec->closed = dec->finished || dec->spoke;	/* it came whole, whether it says why it ends or not */
 	}
 	/* A server may leave out its end marker, but then it has to have given a reason to stop. */

@@ -17,6 +17,15 @@
 struct llm_dialect;
 enum llm_body_kind { LLM_BODY_UNKNOWN, LLM_BODY_STREAM, LLM_BODY_JSON };
 
+#define LLM_THOUGHT_MAX 65536		/* of what a model thinks is kept */
+
+/* Marks of halves of characters, as parts of U+10F000: bytes 0x80 to 0xff, and surrogates from 0xd800. */
+enum { LLM_MARK_BYTE = 0x700, LLM_MARK_UNIT = 0x800 };
+/* The first half of a character whose other half is still to come. */
+struct llm_half { uint32_t unit, state; uint8_t count; char bytes[4]; };
+/* In front of the answer, where a model may think aloud; inside of that; in the answer. */
+enum llm_part { LLM_PART_BEFORE, LLM_PART_THOUGHT, LLM_PART_TEXT };
+
 /* true to go on. Text is valid UTF-8 without NUL and never empty. */
 typedef bool (llm_text_fn)(void *arg, struct pl_str text);
 
@@ -29,6 +38,13 @@ struct llm_decoder {
 	struct pl_str secret;		/* must not appear in error texts; borrowed */
 	llm_text_fn *text;
 	void *arg;
+
+	/* llm_text.c */
+	bool marked;			/* the event's texts hold marks */
+	struct llm_half text_half, thought_half;
+	enum llm_part part;
+	int tag;			/* that opened the last thought; -1: none did */
+	struct pl_buf hold, joined, thought;	/* heap */
 
 	bool finished;			/* a reason to stop was given */
 	bool closed;			/* the end marker was there: nothing can be missing */
@@ -49,11 +65,16 @@ struct llm_decoder {
 	bool permanent;			/* asking again is useless */
 };
 
+/* Options that some models refuse. OTHER_MAX_TOKENS: max_completion_tokens instead of max_tokens, or the reverse. */
+enum llm_without { LLM_WITHOUT_TEMPERATURE = 1, LLM_OTHER_MAX_TOKENS = 2, LLM_WITHOUT_STREAM_OPTIONS = 4 };
+
 /* A wire format. `root` gets one event's JSON, or a whole reply; the others what their names say. */
 struct llm_dialect {
 	const char *path;		/* behind the upstream's url */
 	bool needs_end;			/* a reason to stop is not enough: the end marker must come */
-	void (*encode)(const struct llm_request *request, struct pl_buf *body);
+	/* The request's body: up to the messages, then the options and its end. without: bits of enum llm_without */
+	void (*encode)(const struct llm_request *request, struct pl_jw *w);
+	void (*options)(const struct llm_request *request, unsigned without, struct pl_jw *w);
 	bool (*event)(struct llm_decoder *dec, struct pl_str event, struct pl_str data);
 	bool (*root)(struct llm_decoder *dec, const struct pl_jval *root);
 	/* An error inside JSON. http_status 0: it came in a 2xx. false: there is none. */
@@ -82,7 +103,11 @@ void llm_dec_whole(struct llm_decoder *dec);
 /* For dialects. The first two return false. */
 bool llm_dec_fail(struct llm_decoder *dec, enum pl_code code, const char *text);
 bool llm_dec_fail_for_good(struct llm_decoder *dec, const char *text);	/* asking again would give the same */
+/* The next piece of the answer, or of what the model thinks. */
 bool llm_dec_give(struct llm_decoder *dec, struct pl_str text);
+void llm_dec_think(struct llm_decoder *dec, struct pl_str text);
+/* There is no more: gives what was held back. */
+void llm_dec_flush(struct llm_decoder *dec);
 void llm_dec_model(struct llm_decoder *dec, struct pl_str model);
 struct llm_stop_word { const char *word; enum llm_stop stop; };
 /* The reason to stop, if one is given: a word of the table, or LLM_STOP_OTHER. */
@@ -100,15 +125,23 @@ void llm_dec_refuse(struct llm_decoder *dec, int status, struct pl_str message);
 /* Adds a message to what one turn says; several messages of one side are one turn. */
 void llm_add_turn(struct pl_buf *turn, const struct llm_message *message);
 /* Body of POST {url}/chat/completions. */
-void llm_openai_encode(const struct llm_request *request, struct pl_buf *body);
+void llm_openai_encode(const struct llm_request *request, struct pl_jw *w);
+void llm_openai_options(const struct llm_request *request, unsigned without, struct pl_jw *w);
 /* Body of POST {url}/messages. */
-void llm_anthropic_encode(const struct llm_request *request, struct pl_buf *body);
+void llm_anthropic_encode(const struct llm_request *request, struct pl_jw *w);
+void llm_anthropic_options(const struct llm_request *request, unsigned without, struct pl_jw *w);
+
+/* llm_options.c: the option that a refusal (its status and body) is about, if it was sent; 0: none. */
+unsigned llm_refused_options(const struct llm_request *options, unsigned without, int status, struct pl_str body);
+const char *llm_option_name(unsigned option);
 
 /*
  * Foreign JSON made acceptable to pl_json_parse(): NUL, \u0000, invalid UTF-8 and lone surrogates become U+FFFD. Gives
  * `json` itself when it is clean, else a view of *out, which is overwritten.
  */
 struct pl_str llm_scrub(struct pl_str json, struct pl_buf *out);
+/* The same, but lone surrogates and invalid bytes become marks; *marked_r: there are some. */
+struct pl_str llm_scrub_marked(struct pl_str json, struct pl_buf *out, bool *marked_r);
 
 /*
  * The local responder's answer to a conversation, never empty: depends on the request and, for questions about the

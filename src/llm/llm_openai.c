@@ -10,13 +10,24 @@
 
 /* ---- parts of a chunk ---- */
 
-/* A string, or (Mistral) a list of parts: {"type":"text","text":...}; "thinking" parts hold lists of their own. */
+/* "thinking": a string, or a list of parts with texts (Mistral). */
+static void take_thinking(struct llm_decoder *dec, const struct pl_jval *thinking)
+{
+	llm_dec_think(dec, pl_json_str(thinking));
+	if (thinking == NULL || thinking->type != PL_J_ARRAY)
+		return;
+	for (const struct pl_jval *part = thinking->first; part != NULL; part = part->next)
+		llm_dec_think(dec, pl_json_str(pl_json_get(part, "text")));
+}
+
+/* A string, or (Mistral) a list of parts: {"type":"text","text":...}, {"type":"thinking","thinking":[...]}. */
 static bool take_content(struct llm_decoder *dec, const struct pl_jval *content)
 {
 	if (content == NULL || content->type != PL_J_ARRAY)
 		return llm_dec_give(dec, pl_json_str(content));
 	for (const struct pl_jval *part = content->first; part != NULL; part = part->next) {
 		dec->alive = true;
+		take_thinking(dec, pl_json_get(part, "thinking"));
 		if (!llm_dec_give(dec, pl_json_str(part)) || !llm_dec_give(dec, pl_json_str(pl_json_get(part, "text"))))
 			return false;
 	}
@@ -31,8 +42,9 @@ static bool has_text(const struct pl_jval *object, const char *key)
 /* `delta` of a chunk or `message` of a whole completion. */
 static bool take_message(struct llm_decoder *dec, const struct pl_jval *message)
 {
-	if (has_text(message, "reasoning") || has_text(message, "reasoning_content"))
-		dec->alive = true;
+	/* some proxies send both names */
+	llm_dec_think(dec, pl_json_str(pl_json_get(message,
+	    has_text(message, "reasoning") ? "reasoning" : "reasoning_content")));
 	return take_content(dec, pl_json_get(message, "content")) &&
 	    llm_dec_give(dec, pl_json_str(pl_json_get(message, "refusal")));
 }
@@ -197,6 +209,7 @@ static bool take_event(struct llm_decoder *dec, struct pl_str event, struct pl_s
 const struct llm_dialect llm_openai = {
 	.path = "/chat/completions",
 	.encode = llm_openai_encode,
+	.options = llm_openai_options,
 	.event = take_event,
 	.root = take_root,
 	.error = take_error,

@@ -38,23 +38,29 @@ static void put_messages(struct pl_jw *w, const struct llm_request *request)
 	pl_buf_fini(&turn);
 }
 
-void llm_openai_encode(const struct llm_request *request, struct pl_buf *body)
+void llm_openai_encode(const struct llm_request *request, struct pl_jw *w)
 {
 	const struct upstream_settings *upstream = request->upstream;
-	struct pl_jw w = PL_JW(body);
 
-	pl_jw_object(&w);
-	pl_jw_kstr(&w, "model", request->model.len > 0 ? request->model : pl_str(upstream->model));
-	put_messages(&w, request);
-	if (!isnan(request->temperature)) {
-		pl_jw_key(&w, "temperature");
-		pl_jw_f64(&w, request->temperature);
+	pl_jw_object(w);
+	pl_jw_kstr(w, "model", request->model.len > 0 ? request->model : pl_str(upstream->model));
+	put_messages(w, request);
+}
+
+void llm_openai_options(const struct llm_request *request, unsigned without, struct pl_jw *w)
+{
+	const struct upstream_settings *upstream = request->upstream;
+	bool other = (without & LLM_OTHER_MAX_TOKENS) != 0;
+
+	if (!isnan(request->temperature) && (without & LLM_WITHOUT_TEMPERATURE) == 0) {
+		pl_jw_key(w, "temperature");
+		pl_jw_f64(w, request->temperature);
 	}
 	if (request->max_tokens > 0)
-		pl_jw_ki64(&w, upstream->max_tokens_field == MAX_TOKENS_NEW ? "max_completion_tokens" : "max_tokens",
-		    request->max_tokens);
-	pl_jw_kbool(&w, "stream", true);
-	if (upstream->include_usage)
-		pl_jw_kraw(&w, "stream_options", PL_STR("{\"include_usage\":true}"));
-	pl_jw_end_object(&w);
+		pl_jw_ki64(w, (upstream->max_tokens_field == MAX_TOKENS_NEW) != other ? "max_completion_tokens" :
+		    "max_tokens", request->max_tokens);
+	pl_jw_kbool(w, "stream", true);
+	if (upstream->include_usage && (without & LLM_WITHOUT_STREAM_OPTIONS) == 0)
+		pl_jw_kraw(w, "stream_options", PL_STR("{\"include_usage\":true}"));
+	pl_jw_end_object(w);
 }

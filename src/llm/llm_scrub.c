@@ -38,9 +38,21 @@ static int escape_unit(const char *at, const char *end)
 	return unit;
 }
 
-/* `at` is a backslash; returns the bytes it consumed. */
-static size_t scrub_escape(const char *at, const char *end, struct pl_buf *out)
+struct scrub { struct pl_buf *out; bool marks, marked; };
+
+/* A character of U+10F700 to U+10FFFF that stands for half of one: see llm_text.c. */
+static void add_mark(struct scrub *scrub, int mark)
 {
+	pl_buf_adds(scrub->out, "\xf4\x8f");
+	pl_buf_addc(scrub->out, (char)(0x80 | mark >> 6));
+	pl_buf_addc(scrub->out, (char)(0x80 | (mark & 0x3f)));
+	scrub->marked = true;
+}
+
+/* `at` is a backslash; returns the bytes it consumed. */
+static size_t scrub_escape(const char *at, const char *end, struct scrub *scrub)
+{
+	struct pl_buf *out = scrub->out;
 	int unit = escape_unit(at, end), low;
 
 	if (unit < 0) {
@@ -56,7 +68,9 @@ static size_t scrub_escape(const char *at, const char *end, struct pl_buf *out)
 			return 2 * (size_t)ESCAPE_LEN;
 		}
 	}
-	if (unit == 0 || (unit >= 0xd800 && unit <= 0xdfff))
+	if (scrub->marks && unit >= 0xd800 && unit <= 0xdfff)
+		add_mark(scrub, LLM_MARK_UNIT + (unit - 0xd800));
+	else if (unit == 0 || (unit >= 0xd800 && unit <= 0xdfff))
 		pl_buf_adds(out, REPLACEMENT_ESCAPE);
 	else
 		pl_buf_add(out, at, ESCAPE_LEN);
@@ -64,7 +78,7 @@ static size_t scrub_escape(const char *at, const char *end, struct pl_buf *out)
 }
 
 /* One character, or the longest beginning of one as U+FFFD (Unicode 15, section 3.9); returns the bytes it consumed. */
-static size_t scrub_char(const char *at, const char *end, struct pl_buf *out)
+static size_t scrub_char(const char *at, const char *end, struct scrub *scrub)
 {
 	uint32_t state = 0;
 	size_t len = 0;
@@ -72,22 +86,45 @@ static size_t scrub_char(const char *at, const char *end, struct pl_buf *out)
 	while (at + len < end && pl_utf8_feed(&state, at + len, 1)) {
 		len++;
 		if (state == 0) {
-			pl_buf_add(out, at, len);
+			pl_buf_add(scrub->out, at, len);
 			return len;
 		}
 	}
-	pl_buf_adds(out, REPLACEMENT);
-	return len > 0 ? len : 1;
+	if (len == 0)
+		len = 1;
+	if (!scrub->marks || *at == '\0') {
+		pl_buf_adds(scrub->out, REPLACEMENT);
+		return len;
+	}
+	for (size_t i = 0; i < len; i++)
+		add_mark(scrub, LLM_MARK_BYTE + (unsigned char)at[i]);
+	return len;
 }
 
-struct pl_str llm_scrub(struct pl_str json, struct pl_buf *out)
+static struct pl_str scrubbed(struct pl_str json, struct scrub *scrub)
 {
 	const char *at = json.ptr, *end = json.ptr + json.len;
 
 	if (pl_utf8_ok(json.ptr, json.len) && memmem(json.ptr, json.len, "\\u", 2) == NULL)
 		return json;
-	pl_buf_reset(out);
+	pl_buf_reset(scrub->out);
 	while (at < end)
-		at += *at == '\\' ? scrub_escape(at, end, out) : scrub_char(at, end, out);
-	return pl_buf_str(out);
+		at += *at == '\\' ? scrub_escape(at, end, scrub) : scrub_char(at, end, scrub);
+	return pl_buf_str(scrub->out);
+}
+
+struct pl_str llm_scrub(struct pl_str json, struct pl_buf *out)
+{
+	struct scrub scrub = { .out = out };
+
+	return scrubbed(json, &scrub);
+}
+
+struct pl_str llm_scrub_marked(struct pl_str json, struct pl_buf *out, bool *marked_r)
+{
+	struct scrub scrub = { .out = out, .marks = true };
+	struct pl_str clean = scrubbed(json, &scrub);
+
+	*marked_r = scrub.marked;
+	return clean;
 }

@@ -27,12 +27,16 @@ void llm_try_prepare(struct llm_call *call, const struct llm_request *request)
 {
 	const struct upstream_settings *upstream = call->upstream;
 	struct pl_str key = request->key.ptr != NULL ? request->key : pl_str(upstream->key);
-	struct pl_buf body = PL_BUF(call->pool);
 	struct pl_secret secret;
 
 	call->model = pl_str_dup(call->pool, request->model.len > 0 ? request->model : pl_str(upstream->model));
-	llm_dialect_of(upstream)->encode(request, &body);
-	call->body = pl_buf_str(&body);
+	call->known = call->without = llm_memory_get(call->llm, upstream, call->model);
+	call->options = (struct llm_request){ .upstream = upstream, .temperature = request->temperature,
+		.max_tokens = request->max_tokens };
+	call->body = PL_BUF(call->pool);
+	call->head = PL_JW(&call->body);
+	llm_dialect_of(upstream)->encode(request, &call->head);
+	call->head_bytes = call->body.len;
 	if (key.len == 0)
 		return;
 	secret = pl_secret_copy(call->pool, key.ptr, key.len);
@@ -212,6 +216,25 @@ static void take_result(struct llm_call *call)
 		call->result.model = pl_str_dup(call->pool, pl_str(dec->model));
 }
 
+/* Whether it is asked again without an option that it refused. That is no attempt that failed. */
+static bool adapt(struct llm_call *call, int status, const struct pl_err *err)
+{
+	struct pl_str reason = call->refusal.len > 0 ? pl_buf_str(&call->refusal) : pl_str(pl_err_text(err));
+	unsigned option = 0;
+
+	if (!call->stopped && call->result.text_bytes == 0)
+		option = llm_refused_options(&call->options, call->without, status, reason);
+	if (option == 0)
+		return false;
+	pl_log(PL_LOG_INFO, call->task, "upstream is asked without what it refuses", "upstream=%s model=%.*s option=%s",
+	    call->upstream->name, PL_FMT(call->model), llm_option_name(option));
+	call->without |= option;
+	call->result.tries--;
+	llm_try_fini(call);
+	llm_call_wait(call, 0);
+	return true;
+}
+
 static void on_reply(void *arg, const struct httpc_result *reply, const struct pl_err *http_err)
 {
 	struct llm_call *call = arg;
@@ -224,11 +247,15 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	status = outcome(call, reply, http_err, &err);
 	call->dec.permanent = call->dec.permanent || reply->hopeless;
 	take_result(call);
+	if (err.code != PL_E_OK && adapt(call, status, &err))
+		return;
 	pause_ms = err.code == PL_E_OK ? -1 : retry_pause_ms(call, &reply->head, &err);
 	/* a question counts once, however often it is asked again */
 	if (pause_ms < 0)
 		breaker_report(call, health_of(&call->dec, status, reply->head.status != 0, &err));
 	if (err.code == PL_E_OK) {
+		if (call->without != call->known)
+			llm_memory_set(call->llm, call->upstream, call->model, call->without);
 		llm_call_finish(call, NULL);
 		return;
 	}
@@ -251,16 +278,19 @@ static void try_send(struct llm_call *call)
 	const struct upstream_settings *upstream = call->upstream;
 	const struct llm_dialect *dialect = llm_dialect_of(upstream);
 	struct httpc_header headers[LLM_HEADERS_MAX + 1];
+	struct pl_jw w = call->head;
 	struct httpc_request request = {
 		.method = "POST",
 		.headers = headers,
-		.body = call->body,
 		.connect_ms = upstream->connect_timeout,
 		.first_ms = upstream->first_timeout,
 		.idle_ms = upstream->idle_timeout,
 		.total_ms = upstream->total_timeout,
 	};
 
+	call->body.len = call->head_bytes;
+	dialect->options(&call->options, call->without, &w);
+	request.body = pl_buf_str(&call->body);
 	request.headers_count = llm_headers(call->pool, call->config, upstream, call->key, "text/event-stream",
 	    headers);
 	headers[request.headers_count++] = (struct httpc_header){ "Content-Type", PL_STR("application/json") };
@@ -280,9 +310,10 @@ static void try_start(struct llm_call *call)
 	struct pl_str name = llm_breaker_name(call->pool, upstream, call->model);
 	struct pl_err err = { 0 };
 
-	/* asked once: the question that is the breaker's trial may be repeated like any other */
-	if (call->result.tries > 0 ||
+	/* the question that is the breaker's trial may be repeated like any other */
+	if (call->admitted ||
 	    shm_breaker_allow(call->llm->shm, name, upstream->breaker_cooldown, pl_now_ns())) {
+		call->admitted = true;
 		try_send(call);
 		return;
 	}

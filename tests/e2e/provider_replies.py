@@ -204,6 +204,33 @@ class Reply:
     async def mode_surrogate(self):
         await self.bytes_in_text(b"a\\ud83db\\ude00c\\ud83d\\ude00")
 
+    async def mode_halves(self):
+        """One token an event, and a token is half a character."""
+        self.head()
+        for half in (b"a\\ud83d", b"\\ude00b\xf0", b"\x9f\x98", b"\x80c"):
+            self.event(b'{"model":"peer-1","choices":[{"index":0,"delta":{"content":"' + half + b'"}}]}')
+        self.chunk({}, "stop")
+        self.event(b"[DONE]")
+        self.end()
+
+    async def mode_tagged(self):
+        self.head()
+        for word in ("<thi", "nk>Let me ", "see.</think>", "\n\nParlour", " keeps"):
+            await self.conn.pause(self.pace)
+            self.chunk({"content": word})
+        self.chunk({}, "stop")
+        self.event(b"[DONE]")
+        self.end()
+
+    async def mode_picky(self):
+        """no=NAME+NAME: refuses requests that have such fields, as OpenAI's newer models do."""
+        for name in self.opts["no"].split("+"):
+            if name in self.body:
+                self.conn.whole("400 Bad Request", error_body(f"Unsupported value: '{name}' is not supported with this model.",
+                                                              "invalid_request_error", "unsupported_value"))
+                return
+        await self.normal()
+
     async def mode_empty(self):
         self.conn.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n")
 

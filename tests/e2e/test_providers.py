@@ -145,3 +145,57 @@ def test_model_and_usage_of_a_chatbot_answer(modelled):
     stream = chat(ann, "[[ok,tokens=3,pace=0]]", headers={"Accept": "text/event-stream"})
     last = json.loads(stream.text.strip().rsplit("data: ", 1)[1])
     assert last["model"] == "peer-1" and last["usage"] == usage
+
+
+# ---- options that a model refuses ----
+
+@pytest.mark.parametrize("refused,left", [("temperature", {"max_tokens"}), ("max_tokens", {"temperature", "max_completion_tokens"}),
+                                          ("stream_options", {"temperature", "max_tokens"}),
+                                          ("temperature+max_tokens+stream_options", {"max_completion_tokens"})])
+def test_models_that_refuse(modelled, provider, refused, left):
+    """It is asked again without them, and the next question does not send them; the breaker does not hear of it."""
+    daemon, ann = modelled({"breaker_failures": "1"}, workers=1)
+    room = ann.room(role_ids=[ann.role(temperature=0.5, max_tokens=100)["id"]])["id"]
+    names = {"temperature", "max_tokens", "max_completion_tokens", "stream_options"}
+    with listen(ann, room) as sock:
+        for requests in (1 + refused.count("+") + 1, 1):
+            provider.reset()
+            assert ask(sock, room, f"[[picky,no={refused},tokens=2,pace=0]]").text == "Parlour keeps"
+            stats = provider.stats()
+            assert stats["requests"] == requests
+            sent = set(stats["bodies"][-1]) & names
+            assert sent >= left and not sent & set(refused.split("+"))
+    assert "option=" in daemon.log_text() and "left alone" not in daemon.log_text()
+
+
+def test_form_and_a_model_that_refuses_temperature(modelled, provider):
+    """The form's question to the model has temperature 0: refused each turn, the form silently went on without it."""
+    daemon, ann = modelled(session_form="contact", workers=1)
+    ident = ann.post("/api/sessions", {"kind": "guided"}).json()["id"]
+    found = json.dumps({"slots": {"name": "Ann Lee"}})
+    body = chat(ann, f"people know me as Ann Lee {found} [[picky,no=temperature,echo=1]]", ident).json()
+    assert body["data_collected"]["name"] is True
+    assert provider.stats()["requests"] == 2 and "temperature" not in provider.stats()["bodies"][-1]
+
+
+def test_other_refusals_are_told(modelled, provider):
+    daemon, ann = modelled()
+    room = ann.room(role_ids=[ann.role(temperature=0.5)["id"]])["id"]
+    with listen(ann, room) as sock:
+        assert ask(sock, room, "[[400]]").error == "upstream_error"
+        assert ask(sock, room, "[[picky,no=messages]]").error == "upstream_error"
+    assert provider.stats()["requests"] == 2
+
+
+# ---- characters and thoughts ----
+
+@pytest.mark.parametrize("mode,text", [("halves", "a\U0001f600b\U0001f600c"), ("tagged", "Parlour keeps"),
+                                       ("think,tokens=2,pace=0", "Parlour keeps")])
+def test_text_that_comes_in_odd_pieces(modelled, provider, mode, text):
+    """Halves of characters in two deltas are joined; what the model thinks is neither shown nor sent back."""
+    daemon, ann = modelled()
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        assert ask(sock, room, f"[[{mode}]]").text == text
+        assert ask(sock, room, QUICK).text == "Parlour keeps"
+    assert [m["content"] for m in provider.stats()["bodies"][-1]["messages"] if m["role"] == "assistant"] == [text]

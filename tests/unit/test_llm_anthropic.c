@@ -206,12 +206,14 @@ START_TEST(test_refusal)
 }
 END_TEST
 
-static void check_encoding(const struct llm_request *request, const char *want)
+static void check_encoding(const struct llm_request *request, unsigned without, const char *want)
 {
 	struct pl_buf body = PL_BUF(NULL);
+	struct pl_jw w = PL_JW(&body);
 	char *text = with_quotes(want);
 
-	llm_anthropic_encode(request, &body);
+	llm_anthropic_encode(request, &w);
+	llm_anthropic_options(request, without, &w);
 	ck_assert_str_eq(body.ptr, text);
 	pl_buf_fini(&body);
 	pl_free(text);
@@ -232,20 +234,20 @@ START_TEST(test_encode)
 	struct llm_request request = { .upstream = &old, .messages = messages + 5, .messages_count = 1,
 		.temperature = NAN };
 
-	check_encoding(&request,
+	check_encoding(&request, 0,
 	    "{'model':'c-1','max_tokens':4096,'messages':[{'role':'user','content':'So'}],'stream':true}");
 	request = (struct llm_request){ .upstream = &old, .model = PL_STR("c-2"), .system = PL_STR("Be kind."),
 		.messages = messages, .messages_count = PL_COUNT(messages), .temperature = 0.5, .max_tokens = 64 };
-	check_encoding(&request, "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':["
+	check_encoding(&request, 0, "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':["
 	    "{'role':'user','content':'...'},{'role':'assistant','content':'Earlier.'},"
 	    "{'role':'user','content':'alice: Hi \\'you\\'\\n\\nbob: Me too'},{'role':'assistant','content':'Yes?'},"
 	    "{'role':'user','content':'So'}],'temperature':0.5,'stream':true}");
 	request.temperature = 2;
 	request.messages_count = 0;
-	check_encoding(&request,
+	check_encoding(&request, 0,
 	    "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':[],'temperature':1,'stream':true}");
 	request.upstream = &fresh;
-	check_encoding(&request, "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':[],'stream':true}");
+	check_encoding(&request, 0, "{'model':'c-2','max_tokens':64,'system':'Be kind.','messages':[],'stream':true}");
 }
 END_TEST
 

@@ -40,7 +40,7 @@ static bool on_text(void *arg, struct pl_str text)
 
 /* What is not given: a whole answer, no text, reason stop, no usage, no model. */
 struct stream_case {
-	const char *what, *bytes, *text, *model;
+	const char *what, *bytes, *text, *model, *thought;
 	enum llm_stop stop;
 	enum pl_code code;
 	bool no_reason, permanent;
@@ -80,7 +80,7 @@ static const struct stream_case streams[] = {
 	{ .what = "nothing said: filter", .bytes = STOP("SAFETY") DONE, .model = "m", .stop = LLM_STOP_FILTER,
 	  .code = PL_E_UPSTREAM, .permanent = true },
 	{ .what = "nothing said: all tokens went into thinking",
-	  .bytes = CHUNK("{'reasoning_content':'hm'}", "null") STOP("length") DONE, .model = "m",
+	  .bytes = CHUNK("{'reasoning_content':'hm'}", "null") STOP("length") DONE, .model = "m", .thought = "hm",
 	  .stop = LLM_STOP_LENGTH, .code = PL_E_UPSTREAM, .permanent = true },
 	{ .what = "llama-server's error line",
 	  .bytes = SAY("a") "error: {'code':500,'message':'out of slots'}\n\n" DONE,
@@ -107,10 +107,46 @@ static const struct stream_case streams[] = {
 	  .text = "a", .model = "m", .prompt = 9, .completion = 342 },
 	{ .what = "list of parts",
 	  .bytes = CHUNK("{'content':[{'type':'thinking','thinking':[{'type':'text','text':'no'}]},"
-	    "{'type':'text','text':'a'},{'type':'text','text':'b'}]}", "'stop'") DONE, .text = "ab", .model = "m" },
+	    "{'type':'text','text':'a'},{'type':'text','text':'b'}]}", "'stop'") DONE, .text = "ab", .model = "m",
+	  .thought = "no" },
 	{ .what = "reasoning is no text",
 	  .bytes = CHUNK("{'reasoning_content':'hm'}", "null") SAY("a") STOP("stop") DONE,
-	  .text = "a", .model = "m" },
+	  .text = "a", .model = "m", .thought = "hm" },
+	{ .what = "reasoning under both names (proxies)",
+	  .bytes = CHUNK("{'reasoning_content':'hm','reasoning':'hm'}", "null") SAY("a") STOP("stop") DONE,
+	  .text = "a", .model = "m", .thought = "hm" },
+	{ .what = "thinking in the text", .bytes = SAY("<think>Let me\\n") SAY("see</think>\\n\\nHi") STOP("stop") DONE,
+	  .text = "Hi", .model = "m", .thought = "Let me\nsee" },
+	{ .what = "thinking in the text, tags in pieces", .bytes = SAY("\\n<th") SAY("ink>a<") SAY("b</th") SAY("ink")
+	    SAY("> ") SAY("x < y</think>") STOP("stop") DONE,
+	  .text = "x < y</think>", .model = "m", .thought = "a<b" },
+	{ .what = "two thoughts", .bytes = SAY("[THINK]a[/THINK] <thinking>b</thinking>Hi") STOP("stop") DONE,
+	  .text = "Hi", .model = "m", .thought = "ab" },
+	{ .what = "a tag later on is text", .bytes = SAY("Use <think>like this</think>.") STOP("stop") DONE,
+	  .text = "Use <think>like this</think>.", .model = "m" },
+	{ .what = "what only begins like a tag", .bytes = SAY(" <thi") SAY("s>") STOP("stop") DONE,
+	  .text = " <this>", .model = "m" },
+	{ .what = "half a tag is the answer", .bytes = SAY("<") STOP("stop") DONE, .text = "<", .model = "m" },
+	{ .what = "nothing but thinking", .bytes = SAY("<think>a") STOP("length") DONE, .model = "m", .thought = "a",
+	  .stop = LLM_STOP_LENGTH, .code = PL_E_UPSTREAM, .permanent = true },
+	{ .what = "thinking in a whole completion",
+	  .bytes = "{'choices':[{'message':{'content':'<think>a</think>Hi','reasoning_content':'b'},"
+	    "'finish_reason':'stop'}]}", .text = "Hi", .thought = "ba" },
+	{ .what = "surrogate pair in two deltas", .bytes = SAY("a\\ud83d") SAY("\\ude00b") STOP("stop") DONE,
+	  .text = "a" SMILE "b", .model = "m" },
+	{ .what = "halves that belong to nothing", .bytes = SAY("\\ud83d") SAY("b\\ude00") SAY("\\ud83d\\ud83d")
+	    SAY("\\ude00") STOP("stop") DONE, .text = FFFD "b" FFFD FFFD SMILE, .model = "m" },
+	{ .what = "the last half is missing", .bytes = SAY("a\\ud83d") STOP("stop") DONE,
+	  .text = "a" FFFD, .model = "m" },
+	{ .what = "bytes of a character in several deltas", .bytes = SAY("a\xf0\x9f") SAY("\x98") SAY("\x80" "b")
+	    SAY("\xc3") SAY("\xa9") STOP("stop") DONE, .text = "a" SMILE "b\xc3\xa9", .model = "m" },
+	{ .what = "bytes that do not go together", .bytes = SAY("\xe2\x82") SAY("\xe2\x82\xac") SAY("\xf0") SAY("x")
+	    STOP("stop") DONE, .text = FFFD "\xe2\x82\xac" FFFD "x", .model = "m" },
+	{ .what = "halves in a thought", .bytes = CHUNK("{'reasoning':'\\ud83d'}", "null")
+	    CHUNK("{'reasoning':'\\ude00','content':'\\ud83d'}", "null") SAY("\\ude00") STOP("stop") DONE,
+	  .text = SMILE, .thought = SMILE, .model = "m" },
+	{ .what = "private characters stay what they are", .bytes = SAY("\xf4\x8f\xa0\xbd") STOP("stop") DONE,
+	  .text = "\xf4\x8f\xa0\xbd", .model = "m" },
 	{ .what = "another choice",
 	  .bytes = EVENT("{'choices':[{'index':1,'delta':{'content':'b'},'finish_reason':'length'},"
 	    "{'index':0,'delta':{'content':'a'},'finish_reason':'stop'}]}") DONE, .text = "a" },
@@ -167,9 +203,11 @@ static void check_outcome(const struct stream_case *c, const struct llm_decoder 
 	enum pl_code code = dec->failed ? dec->err.code : PL_E_OK;
 	int64_t prompt = c->completion > 0 ? c->prompt : -1, completion = c->completion > 0 ? c->completion : -1;
 	const char *text = c->text != NULL ? c->text : "", *model = c->model != NULL ? c->model : "";
+	const char *thought = c->thought != NULL ? c->thought : "";
 
 	ck_assert_msg(code == c->code, "%s, cut at %zu: code %d (%s)", c->what, at, (int)code, dec->err.detail);
 	ck_assert_msg(pl_str_is(pl_buf_str(&heard->text), text), "%s, cut at %zu: %s", c->what, at, heard->text.ptr);
+	ck_assert_msg(pl_str_is(pl_buf_str(&dec->thought), thought), "%s, cut at %zu: thought", c->what, at);
 	ck_assert_msg(dec->stop == c->stop && dec->finished == !c->no_reason, "%s, cut at %zu: stop", c->what, at);
 	ck_assert_msg(dec->prompt_tokens == prompt && dec->completion_tokens == completion, "%s: usage", c->what);
 	ck_assert_msg(strcmp(dec->model, model) == 0, "%s: model %s", c->what, dec->model);
@@ -287,12 +325,14 @@ START_TEST(test_refusal)
 }
 END_TEST
 
-static void check_encoding(const struct llm_request *request, const char *want)
+static void check_encoding(const struct llm_request *request, unsigned without, const char *want)
 {
 	struct pl_buf body = PL_BUF(NULL);
+	struct pl_jw w = PL_JW(&body);
 	char *text = with_quotes(want);
 
-	llm_openai_encode(request, &body);
+	llm_openai_encode(request, &w);
+	llm_openai_options(request, without, &w);
 	ck_assert_str_eq(body.ptr, text);
 	pl_buf_fini(&body);
 	pl_free(text);
@@ -311,14 +351,46 @@ START_TEST(test_encode)
 	};
 	struct llm_request request = { .upstream = &plain, .temperature = NAN };
 
-	check_encoding(&request, "{'model':'m-1','messages':[],'stream':true}");
+	check_encoding(&request, 0, "{'model':'m-1','messages':[],'stream':true}");
 	request = (struct llm_request){ .upstream = &full, .model = PL_STR("m-2"), .system = PL_STR("Be kind."),
 		.messages = messages, .messages_count = PL_COUNT(messages), .temperature = 0.5, .max_tokens = 64 };
-	check_encoding(&request, "{'model':'m-2','messages':[{'role':'system','content':'Be kind.'},"
+	check_encoding(&request, 0, "{'model':'m-2','messages':[{'role':'system','content':'Be kind.'},"
 	    "{'role':'user','content':'alice: Hi \\'you\\'\\n'},{'role':'assistant','content':'Yes?'},"
 	    "{'role':'user','content':'" SMILE "\\n\\nbob: Me too'}],"
 	    "'temperature':0.5,'max_completion_tokens':64,'stream':true,"
 	    "'stream_options':{'include_usage':true}}");
+	request.messages_count = 0;
+	request.system = PL_STR_NONE;
+	check_encoding(&request, LLM_WITHOUT_TEMPERATURE | LLM_OTHER_MAX_TOKENS | LLM_WITHOUT_STREAM_OPTIONS,
+	    "{'model':'m-2','messages':[],'max_tokens':64,'stream':true}");
+}
+END_TEST
+
+static const struct option_case { const char *body; int status; unsigned without, option; } options[] = {
+	{ "{'error':{'message':'Unsupported value: temperature does not support 0','param':'temperature',"
+	    "'code':'unsupported_value'}}", 400, 0, LLM_WITHOUT_TEMPERATURE },
+	{ "{'error':{'message':'temperature'}}", 400, LLM_WITHOUT_TEMPERATURE, 0 },
+	{ "{'detail':[{'type':'extra_forbidden','loc':['body','temperature']}]}", 422, 0, LLM_WITHOUT_TEMPERATURE },
+	{ "{'error':{'message':'temperature'}}", 500, 0, 0 },
+	{ "{'error':{'message':'Unsupported parameter: max_tokens. Use max_completion_tokens instead.'}}", 400, 0,
+	    LLM_OTHER_MAX_TOKENS },
+	{ "{'detail':[{'loc':['body','max_completion_tokens']}]}", 422, 0, LLM_OTHER_MAX_TOKENS },
+	{ "{'error':{'message':'max_tokens is too large: 64'}}", 400, 0, 0 },
+	{ "{'error':{'message':'unknown field stream_options'}}", 400, 0, LLM_WITHOUT_STREAM_OPTIONS },
+	{ "{'error':{'message':'no such model'}}", 400, 0, 0 },
+	{ "", 400, 0, 0 },
+};
+
+START_TEST(test_refused_options)
+{
+	const struct upstream_settings upstream = { .include_usage = true };
+	const struct llm_request request = { .upstream = &upstream, .temperature = 0, .max_tokens = 64 };
+	const struct llm_request plain = { .upstream = &upstream, .temperature = (double)NAN };
+	const struct option_case *c = &options[_i];
+
+	ck_assert_uint_eq(llm_refused_options(&request, c->without, c->status, pl_str(c->body)), c->option);
+	if (c->option == LLM_WITHOUT_TEMPERATURE || c->option == LLM_OTHER_MAX_TOKENS)	/* they were not sent */
+		ck_assert_uint_eq(llm_refused_options(&plain, c->without, c->status, pl_str(c->body)), 0);
 }
 END_TEST
 
@@ -367,6 +439,7 @@ Suite *suite_llm_openai(void)
 	tcase_add_loop_test(tc, test_caps, 0, 2);
 	tcase_add_loop_test(tc, test_refusal, 0, PL_COUNT(refusals));
 	tcase_add_test(tc, test_encode);
+	tcase_add_loop_test(tc, test_refused_options, 0, PL_COUNT(options));
 	tcase_add_loop_test(tc, test_models, 0, PL_COUNT(model_lists));
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Options that a model refuses: found in its refusal, left out when it is asked again, and remembered per upstream and
+ * model by this process once the model has answered without them.
+ */
+#include <math.h>
+
+#include "clock.h"
+#include "llm/llm_call.h"
+
+enum { REMEMBERED_MAX = 256, REMEMBER_S = 86400 };	/* a server may learn */
+
+struct llm_memory { struct { uint64_t tag; unsigned without; int64_t until_ns; } kept[REMEMBERED_MAX]; };
+
+void llm_memory_init(struct llm *llm)
+{
+	llm->memory = pl_new(sizeof(*llm->memory));
+}
+
+void llm_memory_fini(struct llm *llm)
+{
+	pl_free(llm->memory);
+	llm->memory = NULL;
+}
+
+/* FNV-1a; never 0. */
+static uint64_t tag_of(const struct upstream_settings *upstream, struct pl_str model)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	for (const char *c = upstream->url; *c != '\0'; c++)
+		hash = (hash ^ (unsigned char)*c) * 0x100000001b3ULL;
+	hash = (hash ^ 0xff) * 0x100000001b3ULL;
+	for (size_t i = 0; i < model.len; i++)
+		hash = (hash ^ (unsigned char)model.ptr[i]) * 0x100000001b3ULL;
+	return hash | 1;
+}
+
+unsigned llm_memory_get(const struct llm *llm, const struct upstream_settings *upstream, struct pl_str model)
+{
+	uint64_t tag = tag_of(upstream, model);
+
+	for (int i = 0; i < REMEMBERED_MAX; i++) {
+		if (llm->memory->kept[i].tag == tag && llm->memory->kept[i].until_ns > pl_now_ns())
+			return llm->memory->kept[i].without;
+	}
+	return 0;
+}
+
+/* What expires first makes room. */
+void llm_memory_set(struct llm *llm, const struct upstream_settings *upstream, struct pl_str model, unsigned without)
+{
+	uint64_t tag = tag_of(upstream, model);
+	int at = 0;
+
+	for (int i = 0; i < REMEMBERED_MAX; i++) {
+		if (llm->memory->kept[i].tag == tag) {
+			at = i;
+			break;
+		}
+		if (llm->memory->kept[i].until_ns < llm->memory->kept[at].until_ns)
+			at = i;
+	}
+	llm->memory->kept[at].tag = tag;
+	llm->memory->kept[at].without = without;
+	llm->memory->kept[at].until_ns = pl_now_ns() + REMEMBER_S * PL_NS_PER_S;
+}
+
+static bool says(struct pl_str body, const char *word)
+{
+	return body.len > 0 && memmem(body.ptr, body.len, word, strlen(word)) != NULL;
+}
+
+/* "max_tokens is too large" and the like: another name for the bound changes nothing. */
+static bool says_too_large(struct pl_str body)
+{
+	return says(body, "too large") || says(body, "context length") || says(body, "context_length") ||
+	    says(body, "less than or equal");
+}
+
+unsigned llm_refused_options(const struct llm_request *options, unsigned without, int status, struct pl_str body)
+{
+	bool openai = options->upstream->dialect != DIALECT_ANTHROPIC;
+
+	if (status != 400 && status != 422)
+		return 0;
+	if (!isnan(options->temperature) && (without & LLM_WITHOUT_TEMPERATURE) == 0 && says(body, "temperature"))
+		return LLM_WITHOUT_TEMPERATURE;
+	if (!openai)
+		return 0;
+	if (options->upstream->include_usage && (without & LLM_WITHOUT_STREAM_OPTIONS) == 0 &&
+	    says(body, "stream_options"))
+		return LLM_WITHOUT_STREAM_OPTIONS;
+	if (options->max_tokens > 0 && (without & LLM_OTHER_MAX_TOKENS) == 0 &&
+	    (says(body, "max_tokens") || says(body, "max_completion_tokens")) && !says_too_large(body))
+		return LLM_OTHER_MAX_TOKENS;
+	return 0;
+}
+
+const char *llm_option_name(unsigned option)
+{
+	if (option == LLM_WITHOUT_TEMPERATURE)
+		return "temperature";
+	return option == LLM_WITHOUT_STREAM_OPTIONS ? "stream_options" : "max_tokens";
+}
