@@ -354,9 +354,7 @@ static bool file_load(struct pl_cfg *cfg, const char *path, struct pl_str *text_
 	else if (n > 0)
 		fail(cfg, path, "larger than %d bytes; is this the right file?", FILE_MAX_BYTES);
 	close(fd);
-	*text_r = pl_buf_str(&text);
-	if (pl_str_starts(*text_r, "\xef\xbb\xbf"))
-		*text_r = pl_strn(text_r->ptr + 3, text_r->len - 3);
+	*text_r = pl_str_unmarked(pl_buf_str(&text));
 	return n == 0;
 }
 

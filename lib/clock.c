@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "pool.h"
@@ -192,15 +193,18 @@ static bool take_date(struct cursor *in, struct civil *date_r)
 	    date_r->day <= month_days(date_r->year, date_r->month);
 }
 
-/* 23:59:60 is a time in RFC 3339; it becomes the second after it. */
-static bool take_clock(struct cursor *in, int64_t *of_day_us_r)
+/* 23:59:60 is a time in RFC 3339; it becomes the second after it. lax: seconds may be absent. */
+static bool take_clock(struct cursor *in, int64_t *of_day_us_r, bool lax)
 {
-	int hour, minute, second, digits = 0, fraction_us = 0;
+	int hour, minute, second = 0, digits = 0, fraction_us = 0;
+	bool seconds;
 
-	if (!take_digits(in, 2, &hour) || !take_any(in, ":") || !take_digits(in, 2, &minute) || !take_any(in, ":") ||
-	    !take_digits(in, 2, &second) || hour > 23 || minute > 59 || second > 60)
+	if (!take_digits(in, 2, &hour) || !take_any(in, ":") || !take_digits(in, 2, &minute))
 		return false;
-	if (take_any(in, ".")) {
+	seconds = take_any(in, ":");
+	if ((seconds ? !take_digits(in, 2, &second) : !lax) || hour > 23 || minute > 59 || second > 60)
+		return false;
+	if (seconds && take_any(in, lax ? ".," : ".")) {
 		for (; in->at < in->end && *in->at >= '0' && *in->at <= '9'; in->at++, digits++) {
 			if (digits < 6)
 				fraction_us = fraction_us * 10 + (*in->at - '0');
@@ -235,26 +239,57 @@ bool pl_time_parse(const char *text, size_t len, int64_t *wall_us_r)
 	int64_t of_day_us, offset_us;
 	struct civil date;
 
-	if (text == NULL || !take_date(&in, &date) || !take_any(&in, "Tt ") || !take_clock(&in, &of_day_us) ||
+	if (text == NULL || !take_date(&in, &date) || !take_any(&in, "Tt ") || !take_clock(&in, &of_day_us, false) ||
 	    !take_offset(&in, &offset_us) || in.at != in.end)
 		return false;
 	*wall_us_r = days_from_civil(date) * DAY_S * PL_US_PER_S + of_day_us - offset_us;
 	return true;
 }
 
+/* Z, UTC or GMT, an offset of hours, hours and minutes, or hours, minutes and seconds; nothing: UTC. */
+static bool take_offset_lax(struct cursor *in, int64_t *offset_us_r)
+{
+	int parts[3] = { 0 }, sign = 1, count = 0;
+	const char *before = in->at;
+	bool blank, colons;
+
+	*offset_us_r = 0;
+	while (take_any(in, " "))
+		;
+	blank = in->at > before;
+	if (in->end - in->at == 3 && (strncasecmp(in->at, "UTC", 3) == 0 || strncasecmp(in->at, "GMT", 3) == 0)) {
+		in->at = in->end;
+		return true;
+	}
+	if ((in->at == in->end && !blank) || take_any(in, "Zz"))
+		return true;
+	if (take_any(in, "-"))
+		sign = -1;
+	else if (!take_any(in, "+") && !blank)
+		return false;
+	if (!take_digits(in, 2, &parts[count++]))
+		return false;
+	colons = in->at < in->end && *in->at == ':';
+	while (count < 3 && in->at < in->end)
+		if ((colons && !take_any(in, ":")) || !take_digits(in, 2, &parts[count++]))
+			return false;
+	if (parts[0] > 23 || parts[1] > 59 || parts[2] > 59)
+		return false;
+	*offset_us_r = sign * (parts[0] * 3600LL + parts[1] * 60LL + parts[2]) * PL_US_PER_S;
+	return true;
+}
+
 bool pl_time_parse_lax(const char *text, size_t len, int64_t *wall_us_r)
 {
-	char whole[48];
-	int n;
+	struct cursor in = { .at = text, .end = text + len };
+	int64_t of_day_us = 0, offset_us = 0;
+	struct civil date;
 
-	if (pl_time_parse(text, len, wall_us_r))
-		return true;
-	if (text == NULL || len < 10 || len > 40 || memchr(text, '\0', len) != NULL)
+	if (text == NULL || !take_date(&in, &date))
 		return false;
-	n = snprintf(whole, sizeof(whole), "%.*s%s", (int)len, text, len == 10 ? "T00:00:00Z" : "");
-	if (n > 6 && whole[n - 6] == ' ' && whole[n - 3] == ':')
-		whole[n - 6] = '+';
-	else if (len > 10)
-		whole[n++] = 'Z';
-	return pl_time_parse(whole, (size_t)n, wall_us_r);
+	if (in.at != in.end && (!take_any(&in, "Tt ") || !take_clock(&in, &of_day_us, true) ||
+	    !take_offset_lax(&in, &offset_us) || in.at != in.end))
+		return false;
+	*wall_us_r = days_from_civil(date) * DAY_S * PL_US_PER_S + of_day_us - offset_us;
+	return true;
 }

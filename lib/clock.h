@@ -26,8 +26,9 @@ void pl_time_format(int64_t wall_us, char out[PL_TIME_LEN]);
 /* Reads RFC 3339 (offset or Z, 0-9 fraction digits, 'T' or blank). false when it is none. */
 bool pl_time_parse(const char *text, size_t len, int64_t *wall_us_r) __attribute__((warn_unused_result));
 /*
- * The same for what people and older clients write: without a zone it is UTC, a date alone is its first moment, and the
- * `+` of an offset may have become the blank that it means in a query.
+ * The same for what people, databases, and older clients write: without a zone it is UTC, a date alone is its first
+ * moment, seconds may be absent, a fraction may begin with a comma. Offsets as psql writes them (+00, +0530), also
+ * behind a blank; UTC and GMT; and the `+` of an offset may have become the blank that it means in a query.
  */
 bool pl_time_parse_lax(const char *text, size_t len, int64_t *wall_us_r) __attribute__((warn_unused_result));
 /* RFC 9110 IMF-fixdate, NUL-terminated, for the Date header. */

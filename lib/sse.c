@@ -71,8 +71,7 @@ static bool sse_line(struct pl_sse *sse, struct pl_str line, pl_sse_fn *fn, void
 
 	if (!sse->started) {
 		sse->started = true;
-		if (pl_str_starts(line, "\xef\xbb\xbf"))
-			line = pl_strn(line.ptr + 3, line.len - 3);
+		line = pl_str_unmarked(line);
 	}
 	if (line.len == 0)
 		return sse_dispatch(sse, fn, arg);

@@ -56,6 +56,11 @@ bool pl_str_istarts(struct pl_str s, const char *prefix)
 	return s.ptr != NULL && s.len >= len && fold_eq(s.ptr, prefix, len);
 }
 
+struct pl_str pl_str_unmarked(struct pl_str s)
+{
+	return pl_str_starts(s, "\xef\xbb\xbf") ? pl_strn(s.ptr + 3, s.len - 3) : s;
+}
+
 struct pl_str pl_str_trim(struct pl_str s)
 {
 	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) {

@@ -41,6 +41,8 @@ bool pl_str_istarts(struct pl_str s, const char *prefix);
 struct pl_str pl_str_trim(struct pl_str s);			/* blanks and tabs at both ends */
 struct pl_str pl_str_dup(struct pl_pool *pool, struct pl_str s); /* NUL-terminated copy; absent stays absent */
 const char *pl_str_c(struct pl_pool *pool, struct pl_str s);	/* the same as a C string; absent gives NULL */
+/* Without the byte order mark that Windows programs write before UTF-8. */
+struct pl_str pl_str_unmarked(struct pl_str s);
 /* Cuts *rest at the first `sep`; returns the part before it and leaves the rest; false when *rest is absent. */
 bool pl_str_cut(struct pl_str *rest, char sep, struct pl_str *part_r);
 

@@ -39,8 +39,6 @@ void api_usage_import(struct call *call)
 	struct import *import = pl_alloc(task->pool, sizeof(*import));
 	struct pl_err err = { 0 };
 	struct usage_text text;
-	struct pl_str record;
-	int64_t line;
 
 	import->call = call;
 	if (!usage_may_import(&task->who, &err)) {
@@ -48,13 +46,13 @@ void api_usage_import(struct call *call)
 		return;
 	}
 	usage_batch_init(&import->batch, task->pool);
-	usage_text_init(&text, call->req->body);
-	while (usage_text_next(&text, &record, &line))
-		usage_batch_session(&import->batch, record, line,
-		    q->source.ptr != NULL ? q->source : PL_STR(USAGE_SOURCE));
+	usage_text_init(&text, call->req->body, USAGE_SESSIONS);
+	while (usage_batch_next(&import->batch, &text, USAGE_SESSIONS,
+	    q->source.ptr != NULL ? q->source : PL_STR(USAGE_SOURCE)))
+		;
 	if (import->batch.good + import->batch.refused == 0) {
 		pl_err_field(&err, task->pool, "body", "missing",
-		    "send usage sessions as JSON lines or as a JSON array");
+		    "send usage sessions as JSON lines, a JSON array, or CSV");
 		call_fail(call, &err);
 	} else if (import->batch.good > 0) {
 		usage_import(call->svc, task, &import->batch, on_stored, import);

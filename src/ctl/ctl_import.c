@@ -40,19 +40,14 @@ static bool one_batch(struct import_run *run, struct usage_text *text, bool *mor
 {
 	struct pl_pool *pool = pl_pool_new(65536);
 	bool series = strcmp(run->opts->kind, "series") == 0, good = true;
-	struct pl_str source = pl_str(run->opts->source != NULL ? run->opts->source : USAGE_SOURCE), record;
+	struct pl_str source = pl_str(run->opts->source != NULL ? run->opts->source : USAGE_SOURCE);
 	struct usage_batch batch;
-	int64_t line, fresh = 0;
+	int64_t fresh = 0;
 
 	usage_batch_init(&batch, pool);
 	*more_r = true;
-	while (batch.good + batch.refused < RECORDS_PER_STATEMENT &&
-	    (*more_r = usage_text_next(text, &record, &line))) {
-		if (!series)
-			usage_batch_session(&batch, record, line, source);
-		else if (line > 1 || !pl_str_is(record, "day,developer,name,value"))
-			usage_batch_figure(&batch, record, line);
-	}
+	while (batch.good + batch.refused < RECORDS_PER_STATEMENT && *more_r)
+		*more_r = usage_batch_next(&batch, text, series ? USAGE_FIGURES : USAGE_SESSIONS, source);
 	for (int i = 0; i < batch.refusals_count; i++)
 		fprintf(run->complaints, "%s:%lld: %s\n", run->opts->path, (long long)batch.refusals[i].line,
 		    batch.refusals[i].error);
@@ -74,10 +69,11 @@ static int everything(struct import_run *run, struct pl_str all, char why[512])
 	run->db = db_import_open(run->opts->dsn, why);
 	if (run->db == NULL)
 		return EXIT_AWAY;
-	usage_text_init(&text, all);
 	if (ctl_import_over_kind(run->opts->kind) != NULL) {
 		more = false;
 		good = ctl_import_over(run, all, why);
+	} else {
+		usage_text_init(&text, all, strcmp(run->opts->kind, "series") == 0 ? USAGE_FIGURES : USAGE_SESSIONS);
 	}
 	while (more && good)
 		good = one_batch(run, &text, &more, why);

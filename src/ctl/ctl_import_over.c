@@ -66,10 +66,12 @@ bool ctl_import_over(struct import_run *run, struct pl_str all, char why[512])
 	char number[24];
 	bool good;
 
-	usage_text_init(&text, all);
-	while (usage_text_next(&text, &record, &line)) {
+	usage_text_init(&text, all, USAGE_OBJECTS);
+	while (usage_text_next(&text, NULL, &record, &line)) {
 		snprintf(number, sizeof(number), "%lld", (long long)line);
-		if (pl_utf8_ok(record.ptr, record.len) && memchr(record.ptr, '\0', record.len) == NULL)
+		if (text.error != NULL)
+			refuse(run, number, text.error);
+		else if (pl_utf8_ok(record.ptr, record.len) && memchr(record.ptr, '\0', record.len) == NULL)
 			add(&over, record, line);
 		else
 			refuse(run, number, "not UTF-8");

@@ -41,7 +41,7 @@ static const char *read_text(const char *path, struct pl_buf *out)
 	fclose(file);
 	if (bad)
 		return "cannot be read";
-	if (out->len == 0 || out->len > TEXT_BYTES_MAX)
+	if (pl_str_unmarked(pl_buf_str(out)).len == 0 || out->len > TEXT_BYTES_MAX)
 		return "is not 1 byte to 1 MiB long";
 	return pl_utf8_ok(out->ptr, out->len) ? NULL : "is not valid UTF-8";
 }
@@ -77,7 +77,7 @@ static bool one_file(struct load *load, const char *name, char why[512])
 		fprintf(load->complaints, "%s/%s: %s\n", load->dir, name, bad);
 		load->refused++;
 	} else {
-		good = store(load, pool, name, pl_buf_str(&text), why);
+		good = store(load, pool, name, pl_str_unmarked(pl_buf_str(&text)), why);
 	}
 	pl_pool_free(&pool);
 	return good;

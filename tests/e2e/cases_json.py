@@ -93,7 +93,7 @@ many(BAD, "utf8", [b'"\xff"', b'"\xfe"', b'"\x80"', b'"\xbf"', b'"\xc3"', b'"\xe
                    b'"\xfc\x80\x80\x80\x80\x80"', b'"\xed\xa0\x80"', b'"\xed\xbf\xbf"', b'"\xed\xa0\x80\xed\xb0\x80"', b'"\xf4\x90\x80\x80"', b'"\xf4\xbf\xbf\xbf"',
                    b'"\xf5\x80\x80\x80"', b'"\xe2\x82"', b'"\xf0\x9f\x98"', b'"\xc3\x28"', b'"\xe2\x28\xa1"', b'"\xe6\x97\xa5\xd1\x88\xfa"', b'[\xff]', b'{"\xff":1}',
                    b'{"a":"\xe9"}', b"\xe5", b"[\xe5]", b'"a\xc2"', b'"\xc2\x00"', b"\xff\xfe", b"\xfe\xff"])
-add(BAD, "encoding", bom=b"\xef\xbb\xbf{}", bom_only=b"\xef\xbb\xbf", bom_half=b"\xef\xbb{}", utf16_be='["é"]'.encode("utf-16-be"),
+add(BAD, "encoding", bom_twice=b"\xef\xbb\xbf\xef\xbb\xbf{}", bom_only=b"\xef\xbb\xbf", bom_half=b"\xef\xbb{}", utf16_be='["é"]'.encode("utf-16-be"),
     utf16_le='["é"]'.encode("utf-16-le"), utf16_bom='{"a":"b"}'.encode("utf-16"), utf32='{"a":1}'.encode("utf-32-le"), latin1='["é"]'.encode("latin-1"),
     utf7=b'+AHsAIg-a', gzip=bytes.fromhex("1f8b0800000000000003ab56ca4854b2aad605003c1e4d3b07000000"), cbor=b"\xa1aa\x01", msgpack=b"\x81\xa1a\x01",
     bson=b"\x0c\x00\x00\x00\x10a\x00\x01\x00\x00\x00\x00", xml="<a>1</a>", form="username=a&password=b", yaml="a: 1", ndjson='{"a":1}\n{"b":2}',

@@ -192,9 +192,11 @@ static bool read_body(struct call *call)
 		call_fail_code(call, PL_E_BAD_TYPE);
 		return false;
 	}
+	if (req->body.len > 3)
+		req->body = pl_str_unmarked(req->body);
 	if (route->flags & ROUTE_RAW) {
 		if (strcmp(type, "application/json") == 0 || strcmp(type, "application/x-ndjson") == 0 ||
-		    strcmp(type, "application/jsonl") == 0)
+		    strcmp(type, "application/jsonl") == 0 || strcmp(type, "text/csv") == 0)
 			return true;
 		call_fail_code(call, PL_E_BAD_TYPE);
 		return false;

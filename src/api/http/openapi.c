@@ -300,8 +300,10 @@ static void write_body(struct pl_jw *w, const struct route *r)
 	pl_jw_key(w, "content");
 	pl_jw_object(w);
 	write_content(w, "application/json", r->in->name, r->flags & ROUTE_RAW ? BODY_LIST : BODY_ONE);
-	if (r->flags & ROUTE_RAW)
+	if (r->flags & ROUTE_RAW) {
 		write_content(w, "application/x-ndjson", r->in->name, BODY_ONE);
+		pl_jw_kraw(w, "text/csv", PL_STR("{\"schema\":{\"type\":\"string\"}}"));
+	}
 	if (r->flags & ROUTE_FORM)
 		write_content(w, "application/x-www-form-urlencoded", r->in->name, BODY_ONE);
 	pl_jw_end_object(w);

@@ -263,7 +263,8 @@ static void on_message(struct ws_conn *conn, struct pl_str text)
 	struct pl_err err = { 0 };
 	struct ws_frame *f;
 	/* the socket's buffer is used again at once; the frame's work may go on for a while */
-	const struct pl_jval *frame = pl_json_parse(task->pool, pl_str_dup(task->pool, text), &err);
+	const struct pl_jval *frame = pl_json_parse(task->pool,
+	    pl_str_dup(task->pool, pl_str_unmarked(text)), &err);
 
 	if (frame != NULL && frame->type == PL_J_OBJECT) {
 		f = pl_alloc(task->pool, sizeof(*f));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Records of usage: cutting, checking, normalising.
+ * Records of usage: checking, normalising.
  */
 #include <math.h>
 #include <stdio.h>
@@ -13,116 +13,6 @@
 #define TOKENS_MAX 1000000000000LL
 #define COST_USD_MAX 1e6
 #define NAME_MAX_CHARS 128
-
-/* ---- cutting ---- */
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void skip_blanks(struct pl_str *s)
-{
-	while (s->len > 0 && is_blank(s->ptr[0])) {
-		s->ptr++;
-		s->len--;
-	}
-}
-
-void usage_text_init(struct usage_text *text, struct pl_str all)
-{
-	struct pl_str at = all;
-
-	*text = (struct usage_text){ .rest = all };
-	skip_blanks(&at);
-	if (at.len == 0 || at.ptr[0] != '[')
-		return;
-	text->array = true;
-	text->rest = pl_strn(at.ptr + 1, at.len - 1);
-}
-
-/* Length of the element at the start of s: up to a comma or bracket of the outer array. */
-static size_t element_length(struct pl_str s)
-{
-	bool quoted = false;
-	int depth = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (quoted) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				quoted = false;
-		} else if (c == '"') {
-			quoted = true;
-		} else if (c == '{' || c == '[') {
-			depth++;
-		} else if (depth == 0 && (c == ',' || c == ']')) {
-			return i;
-		} else if (c == '}' || c == ']') {
-			depth--;
-		}
-	}
-	return s.len;
-}
-
-static bool next_element(struct usage_text *text, struct pl_str *record_r, int64_t *line_r)
-{
-	size_t len;
-
-	skip_blanks(&text->rest);
-	if (text->ended || (text->rest.len > 0 && text->rest.ptr[0] == ']' && text->line == 0)) {
-		/* whatever stands behind the array is a record that will be refused */
-		if (!text->ended && text->rest.len > 0)
-			text->rest = pl_strn(text->rest.ptr + 1, text->rest.len - 1);
-		text->ended = true;
-		skip_blanks(&text->rest);
-		len = text->rest.len;
-	} else {
-		len = element_length(text->rest);
-		text->cut = len >= text->rest.len;
-		text->ended = text->cut || text->rest.ptr[len] == ']';
-		if (len > 0 || !text->cut)
-			goto give;
-	}
-	if (len == 0 && !text->cut)
-		return false;
-	text->cut = false;	/* an array that does not end: an empty record stands for the rest, and is refused */
-give:
-	*record_r = pl_strn(text->rest.ptr, len);
-	while (record_r->len > 0 && is_blank(record_r->ptr[record_r->len - 1]))
-		record_r->len--;
-	*line_r = ++text->line;
-	len += len < text->rest.len;
-	text->rest = pl_strn(text->rest.ptr + len, text->rest.len - len);
-	return true;
-}
-
-bool usage_text_next(struct usage_text *text, struct pl_str *record_r, int64_t *line_r)
-{
-	if (text->array)
-		return next_element(text, record_r, line_r);
-	while (text->rest.len > 0) {
-		const char *end = memchr(text->rest.ptr, '\n', text->rest.len);
-		size_t len = end != NULL ? (size_t)(end - text->rest.ptr) : text->rest.len;
-		struct pl_str record = pl_strn(text->rest.ptr, len);
-
-		len += end != NULL;
-		text->rest = pl_strn(text->rest.ptr + len, text->rest.len - len);
-		text->line++;
-		if (record.len > 0 && record.ptr[record.len - 1] == '\r')
-			record.len--;
-		record = pl_str_trim(record);
-		if (record.len == 0)
-			continue;
-		*record_r = record;
-		*line_r = text->line;
-		return true;
-	}
-	return false;
-}
 
 /* ---- checking ---- */
 
@@ -174,14 +64,46 @@ static struct pl_str text_field(struct record *r, const char *name, bool needed,
 	return text;
 }
 
+/* 2500.0 is the number 2500. In a table numbers are texts, and between semicolons 0,5 is one. */
+static bool number_of(const struct record *r, const struct pl_jval *value, double *number_r)
+{
+	struct pl_jval copy = *value;
+	char text[64];
+
+	if (value->type != PL_J_STRING || r->batch->form != USAGE_TABLE)
+		return pl_json_f64(value, number_r);
+	if (value->text.len == 0 || value->text.len >= sizeof(text))
+		return false;
+	for (size_t i = 0; i <= value->text.len; i++)
+		text[i] = i == value->text.len ? '\0' : value->text.ptr[i];
+	if (r->batch->comma && strchr(text, '.') == NULL && strchr(text, ',') != NULL)
+		*strchr(text, ',') = '.';
+	if (strspn(text, "+-.0123456789eE") != value->text.len || strpbrk(text, "0123456789") == NULL)
+		return false;
+	copy.type = PL_J_NUMBER;
+	copy.text = pl_str(text);
+	return pl_json_f64(&copy, number_r);
+}
+
+/* What programs write into tables where they have no value. */
+static bool is_nothing(const struct record *r, const struct pl_jval *value)
+{
+	return r->batch->form == USAGE_TABLE && (pl_str_ieq(value->text, PL_STR("null")) ||
+	    pl_str_ieq(value->text, PL_STR("none")) || pl_str_ieq(value->text, PL_STR("nan")));
+}
+
 static int64_t count_field(struct record *r, const char *name, int64_t max)
 {
 	const struct pl_jval *value = field(r, name);
-	int64_t number = 0;
+	int64_t count = 0;
+	double number;
 
-	if (value != NULL && !pl_json_i64(value, 0, max, &number))
-		usage_refuse(r, "%s must be a whole number from 0 to %lld", name, (long long)max);
-	return number;
+	if (value == NULL || is_nothing(r, value) || pl_json_i64(value, 0, max, &count))
+		return count;
+	if (number_of(r, value, &number) && number >= 0 && number <= (double)max && number == floor(number))
+		return (int64_t)number;
+	usage_refuse(r, "%s must be a whole number from 0 to %lld", name, (long long)max);
+	return 0;
 }
 
 /* NaN when absent. */
@@ -190,9 +112,31 @@ static double number_field(struct record *r, const char *name, double min, doubl
 	const struct pl_jval *value = field(r, name);
 	double number = NAN;
 
-	if (value != NULL && (!pl_json_f64(value, &number) || !(number >= min) || !(number <= max)))
+	if (value == NULL || is_nothing(r, value))
+		return NAN;
+	if (!number_of(r, value, &number) || !(number >= min) || !(number <= max))
 		usage_refuse(r, "%s must be a number from %g to %g", name, min, max);
 	return number;
+}
+
+/* 1, 0, or -1 when absent. Databases without a type for it write 1 and 0, psql writes t and f. */
+static int flag_field(struct record *r, const char *name)
+{
+	static const char *const words[] = { "false", "true", "f", "t", "no", "yes", "n", "y" };
+	const struct pl_jval *value = field(r, name);
+	double number;
+
+	if (value == NULL || is_nothing(r, value))
+		return -1;
+	if (value->type == PL_J_BOOL)
+		return value->truth;
+	if (number_of(r, value, &number) && (number == 0 || number == 1))
+		return number == 1;
+	for (size_t i = 0; i < PL_COUNT(words) && r->batch->form == USAGE_TABLE; i++)
+		if (pl_str_ieq(value->text, pl_str(words[i])))
+			return i % 2 == 1;
+	usage_refuse(r, "%s must be true, false or null", name);
+	return -1;
 }
 
 /* Times without a zone are UTC: that is how the systems that export them write. 0 when absent. */
@@ -202,7 +146,7 @@ static int64_t time_field(struct record *r, const char *name, bool needed)
 	struct pl_str text = pl_json_str(value);
 	int64_t at_us = 0;
 
-	if (value == NULL && !needed)
+	if (!needed && (value == NULL || is_nothing(r, value)))
 		return 0;
 	if (text.ptr != NULL && pl_time_parse_lax(text.ptr, text.len, &at_us) && at_us > 0)
 		return at_us;
@@ -265,13 +209,13 @@ static void write_counts(struct record *r)
 	pl_jw_f64(&r->w, score);
 }
 
-void usage_batch_session(struct usage_batch *batch, struct pl_str text, int64_t line, struct pl_str source)
+static void add_session(struct usage_batch *batch, struct pl_str text, int64_t line, struct pl_str source)
 {
 	struct pl_buf row = PL_BUF(batch->pool);
-	const struct pl_jval *accepted;
 	struct pl_str own_source;
 	int64_t at_us, ended_us;
 	struct record r;
+	int accepted;
 
 	if (record_begin(&r, batch, text)) {
 		r.w = PL_JW(&row);
@@ -289,11 +233,9 @@ void usage_batch_session(struct usage_batch *batch, struct pl_str text, int64_t 
 		own_source = text_field(&r, "source", false, 64);
 		pl_jw_kstr(&r.w, "source", own_source.ptr != NULL ? own_source : source);
 		write_counts(&r);
-		accepted = field(&r, "accepted_flag");
-		if (accepted != NULL && accepted->type != PL_J_BOOL)
-			usage_refuse(&r, "accepted_flag must be true, false or null");
-		else if (accepted != NULL)
-			pl_jw_kbool(&r.w, "accepted", accepted->truth);
+		accepted = flag_field(&r, "accepted_flag");
+		if (accepted >= 0)
+			pl_jw_kbool(&r.w, "accepted", accepted == 1);
 		pl_jw_end_object(&r.w);
 	}
 	record_end(&r, line, &row);
@@ -312,40 +254,15 @@ static bool name_ok(struct pl_str name)
 	return true;
 }
 
-/* A CSV line as the JSON object it means; values that are no numbers stay texts and are refused later. */
-static struct pl_str csv_object(struct usage_batch *batch, struct pl_str line)
-{
-	static const char *const names[] = { "day", "developer", "name" };
-	struct pl_buf out = PL_BUF(batch->pool);
-	struct pl_jw w = PL_JW(&out);
-	struct pl_str part;
-
-	pl_jw_object(&w);
-	for (size_t i = 0; i < PL_COUNT(names) && line.ptr != NULL && pl_str_cut(&line, ',', &part); i++)
-		pl_jw_kstr(&w, names[i], pl_str_trim(part));
-	if (line.ptr != NULL) {
-		pl_jw_key(&w, "value");
-		pl_jw_raw(&w, pl_str_trim(line));
-	}
-	pl_jw_end_object(&w);
-	return pl_buf_str(&out);
-}
-
-void usage_batch_figure(struct usage_batch *batch, struct pl_str text, int64_t line)
+static void add_figure(struct usage_batch *batch, struct pl_str text, int64_t line)
 {
 	struct pl_buf row = PL_BUF(batch->pool);
 	struct pl_str day, name;
 	char midnight[32];
 	int64_t at_us;
 	struct record r;
+	double value;
 
-	if (text.len > 0 && text.ptr[0] != '{') {
-		if (!pl_utf8_ok(text.ptr, text.len)) {
-			refused(batch, line, "is not UTF-8");
-			return;
-		}
-		text = csv_object(batch, text);
-	}
 	if (record_begin(&r, batch, text)) {
 		r.w = PL_JW(&row);
 		pl_jw_object(&r.w);
@@ -360,11 +277,30 @@ void usage_batch_figure(struct usage_batch *batch, struct pl_str text, int64_t l
 		if (name.ptr != NULL && !name_ok(name))
 			usage_refuse(&r, "name must be lower case letters, digits and _, a letter first");
 		pl_jw_kstr(&r.w, "name", name);
-		if (field(&r, "value") == NULL)
+		value = number_field(&r, "value", -1e15, 1e15);
+		if (isnan(value))
 			usage_refuse(&r, "value is missing");
 		pl_jw_key(&r.w, "value");
-		pl_jw_f64(&r.w, number_field(&r, "value", -1e15, 1e15));
+		pl_jw_f64(&r.w, value);
 		pl_jw_end_object(&r.w);
 	}
 	record_end(&r, line, &row);
+}
+
+bool usage_batch_next(struct usage_batch *batch, struct usage_text *text, enum usage_kind kind, struct pl_str source)
+{
+	struct pl_str record;
+	int64_t line;
+
+	if (!usage_text_next(text, batch->pool, &record, &line))
+		return false;
+	batch->form = text->form;
+	batch->comma = text->form == USAGE_TABLE && text->table.separator != ',';
+	if (text->error != NULL)
+		refused(batch, line, text->error);
+	else if (kind == USAGE_FIGURES)
+		add_figure(batch, record, line);
+	else
+		add_session(batch, record, line, source);
+	return true;
 }

@@ -8,16 +8,37 @@
 
 #include <stdint.h>
 
+#include "csv.h"
 #include "str.h"
 
+#define USAGE_COLUMNS_MAX 64
+
+/* What the records are. Objects: no table can be one. */
+enum usage_kind { USAGE_OBJECTS, USAGE_SESSIONS, USAGE_FIGURES };
+enum usage_form { USAGE_LINES, USAGE_ARRAY, USAGE_TABLE };
+
 /*
- * Cuts a text: JSON lines (one object per line, blank lines skipped), or one JSON array of objects when the first
- * character is '['. The cut looks at quotes and brackets only; grammar is checked with each record.
+ * Cuts a text: one JSON array of objects when the first character is '['; JSON lines (one object per line, blank lines
+ * skipped); or a table (csv.h). The first line of a table names its columns, in any order; of figures it may be absent.
+ * A text whose first line names no column of sessions is taken for JSON lines. The cut looks at quotes and brackets
+ * only; grammar is checked with each record. A byte order mark is skipped.
  */
-struct usage_text { struct pl_str rest; int64_t line; bool array, ended, cut; };
-void usage_text_init(struct usage_text *text, struct pl_str all);
-/* The next record; line: number of its line, or of the element in an array. false at the end. */
-bool usage_text_next(struct usage_text *text, struct pl_str *record_r, int64_t *line_r);
+struct usage_text {
+	struct pl_str rest;
+	int64_t line;
+	enum usage_form form;
+	bool ended, cut, utf16;
+	struct pl_csv table;
+	const char *columns[USAGE_COLUMNS_MAX];
+	int columns_count;
+	const char *error;		/* of the record that was given last; NULL: none */
+};
+void usage_text_init(struct usage_text *text, struct pl_str all, enum usage_kind kind);
+/*
+ * The next record, of a table as a JSON object of strings (in `pool`); line: number of its line, or of the element in
+ * an array. false at the end.
+ */
+bool usage_text_next(struct usage_text *text, struct pl_pool *pool, struct pl_str *record_r, int64_t *line_r);
 
 struct usage_refusal { int64_t line; const char *error; };
 
@@ -28,12 +49,15 @@ struct usage_batch {
 	int good, refused;		/* how many of each */
 	struct usage_refusal *refusals;
 	int refusals_count;		/* how many are kept: the first 1000 */
+	enum usage_form form;		/* of the text that is read; in a table all values are strings */
+	bool comma;			/* 0,5 is a number there */
 };
 void usage_batch_init(struct usage_batch *batch, struct pl_pool *pool);
-/* One usage session {session_id, developer_id, timestamp, ...}; source: where the record names none. */
-void usage_batch_session(struct usage_batch *batch, struct pl_str record, int64_t line, struct pl_str source);
-/* One figure {day, developer, name, value}, or "day,developer,name,value". */
-void usage_batch_figure(struct usage_batch *batch, struct pl_str record, int64_t line);
+/*
+ * Reads and checks the next record. Sessions {session_id, developer_id, timestamp, ...}, with `source` where the record
+ * names none; or figures {day, developer, name, value}. false: there is none.
+ */
+bool usage_batch_next(struct usage_batch *batch, struct usage_text *text, enum usage_kind kind, struct pl_str source);
 struct pl_str usage_batch_json(struct usage_batch *batch);
 
 #define USAGE_SOURCE "import"	/* where neither record nor caller names a source */

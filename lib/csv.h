@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Tables as text: comma, semicolon, or tab between cells, quotes as in RFC 4180. Lines end with LF, CR LF, or CR.
+ */
+#ifndef PL_CSV_H
+#define PL_CSV_H
+
+#include <stdint.h>
+
+#include "str.h"
+
+/* The text that is left, and the lines that were read. */
+struct pl_csv { struct pl_str rest; int64_t line; char separator; };
+
+/*
+ * Finds the separator: the one that the first line names ("sep=;", which Excel writes and which is skipped), else the
+ * one of , ; and tab that the first line has most of outside quotes, else a comma.
+ */
+void pl_csv_init(struct pl_csv *csv, struct pl_str text);
+/*
+ * Reads the next record that is not blank into at most `max` cells, without blanks around cells that have no quotes.
+ * line_r: where it begins. false at the end. A record that cannot be read has *error_r and no cells; reading goes on
+ * behind its first line. The cells live in the text or in `pool`.
+ */
+bool pl_csv_next(struct pl_csv *csv, struct pl_pool *pool, struct pl_str *cells, int max, int *count_r,
+    int64_t *line_r, const char **error_r) PL_MUSTCHECK;
+
+#endif
