@@ -8,98 +8,125 @@
 #include "svc/room/role_answer.h"
 #include "svc/account/provider_key.h"
 
-/* ---- GET /api/llm/models: local, then each upstream in turn ---- */
+/* ---- GET /api/llm/models: local and all upstreams at once ---- */
+
+struct models;
+struct models_part {
+	struct models *all;
+	int upstream;				/* its index; -1: local */
+	bool own;				/* it is asked with the caller's own key */
+	struct pl_str *names;
+	int count;
+};
 
 struct models {
 	struct call *call;
-	struct model_out *items;
-	int count, cap, next;			/* next: upstream to ask; -1 is local */
-	bool own;				/* it is asked with the caller's own key */
-	struct pl_err error;
+	struct models_part *parts;
+	int count, left;			/* left: parts that are still asked, and the one that asks them */
+	struct pl_err err;
 };
 
-static void models_next(struct models *m);
+static const struct upstream_settings *models_upstream(const struct models_part *part)
+{
+	return part->upstream >= 0 ? &part->all->call->req->config->upstreams[part->upstream] : NULL;
+}
 
 /* Whose key an answer from there would use. */
-static struct pl_str models_key(const struct models *m)
+static struct pl_str models_key(const struct models_part *part)
 {
-	const struct upstream_settings *u = m->next >= 0 ? &m->call->req->config->upstreams[m->next] : NULL;
+	const struct upstream_settings *u = models_upstream(part);
 
-	if (m->own)
+	if (part->own)
 		return PL_STR("own");
 	return u == NULL || u->key[0] != '\0' || config_provider(u) == PROVIDER_OTHER ? PL_STR("server") :
 	    PL_STR("none");
 }
 
-static void models_add(struct models *m, struct pl_str id, const char *upstream, const char *preferred)
+static void models_reply(struct models *m)
 {
 	const struct settings *s = &m->call->req->config->s;
+	struct model_out *items;
+	int count = 0, n = 0;
 
-	if (m->count == m->cap) {
-		struct model_out *old = m->items;
+	for (int i = 0; i < m->count; i++)
+		count += m->parts[i].count;
+	items = pl_alloc(m->call->req->task->pool, ((size_t)count + 1) * sizeof(*items));
+	for (int i = 0; i < m->count; i++) {
+		const struct models_part *part = &m->parts[i];
+		const struct upstream_settings *u = models_upstream(part);
+		const char *name = u != NULL ? u->name : LLM_LOCAL;
+		const char *preferred = u != NULL ? u->model : LLM_LOCAL_MODEL;
 
-		m->cap = m->cap * 2 + 16;
-		m->items = pl_alloc(m->call->req->task->pool, (size_t)m->cap * sizeof(*m->items));
-		if (m->count > 0)
-			memcpy(m->items, old, (size_t)m->count * sizeof(*m->items));
+		for (int k = 0; k < part->count; k++)
+			items[n++] = (struct model_out){ .id = part->names[k], .upstream = pl_str(name),
+				.key = models_key(part), .is_default = strcmp(name, s->llm_default) == 0 &&
+				(preferred[0] == '\0' || pl_str_is(part->names[k], preferred)) };
 	}
-	m->items[m->count++] = (struct model_out){ .id = pl_str_dup(m->call->req->task->pool, id),
-		.upstream = pl_str(upstream), .key = models_key(m),
-		.is_default = strcmp(upstream, s->llm_default) == 0 &&
-		(preferred[0] == '\0' || pl_str_is(id, preferred)) };
+	call_reply_list(m->call, &shape_model_out, items, n);
+}
+
+static void models_part_over(struct models *m)
+{
+	if (--m->left > 0)
+		return;
+	if (m->err.code != PL_E_OK)
+		call_fail(m->call, &m->err);
+	else
+		models_reply(m);
 }
 
 static void models_on_list(void *arg, const struct pl_str *models, int count, const struct pl_err *err)
 {
-	struct models *m = arg;
-	const struct config *config = m->call->req->config;
-	const struct upstream_settings *u = m->next >= 0 ? &config->upstreams[m->next] : NULL;
+	struct models_part *part = arg;
+	struct pl_pool *pool = part->all->call->req->task->pool;
+	const struct upstream_settings *u = models_upstream(part);
 
+	part->names = pl_alloc(pool, ((size_t)count + 1) * sizeof(*part->names));
+	for (int i = 0; i < count; i++)
+		part->names[i] = pl_str_dup(pool, models[i]);
+	part->count = count;
 	/* an upstream that is down hides only its own models, but the one it would use by default is known */
 	if (err != NULL && u != NULL && u->model[0] != '\0')
-		models_add(m, pl_str(u->model), u->name, u->model);
-	for (int i = 0; i < count; i++)
-		models_add(m, models[i], u != NULL ? u->name : LLM_LOCAL, u != NULL ? u->model : LLM_LOCAL_MODEL);
-	m->next++;
-	models_next(m);
+		part->names[part->count++] = pl_str(u->model);
+	models_part_over(part->all);
 }
 
 static void models_on_key(void *arg, struct pl_str key, const struct pl_err *err)
 {
-	struct models *m = arg;
-	const struct config *config = m->call->req->config;
+	struct models_part *part = arg;
+	struct call *call = part->all->call;
 
 	if (err != NULL) {
-		call_fail(m->call, err);
+		part->all->err = *err;
+		models_part_over(part->all);
 		return;
 	}
-	m->own = key.ptr != NULL;
-	llm_models(m->call->svc->llm, m->call->req->task, config, m->next < 0 ? NULL : &config->upstreams[m->next], key,
-	    models_on_list, m);
-}
-
-static void models_next(struct models *m)
-{
-	const struct config *config = m->call->req->config;
-	const struct upstream_settings *u = m->next >= 0 && m->next < config->upstreams_count ?
-	    &config->upstreams[m->next] : NULL;
-	int64_t user_id = m->call->req->task->who.user_id;
-
-	if (m->next >= config->upstreams_count)
-		call_reply_list(m->call, &shape_model_out, m->items, m->count);
-	else if (provider_key_wanted(user_id, u))
-		provider_key_find(m->call->svc, config, m->call->req->task, user_id, u, models_on_key, m);
-	else
-		models_on_key(m, PL_STR_NONE, NULL);
+	part->own = key.ptr != NULL;
+	llm_models(call->svc->llm, call->req->task, call->req->config, models_upstream(part), key, models_on_list,
+	    part);
 }
 
 void api_models(struct call *call)
 {
+	const struct config *config = call->req->config;
+	int64_t user_id = call->req->task->who.user_id;
 	struct models *m = pl_alloc(call->req->task->pool, sizeof(*m));
 
 	m->call = call;
-	m->next = -1;
-	models_next(m);
+	m->count = config->upstreams_count + 1;
+	m->parts = pl_alloc(call->req->task->pool, (size_t)m->count * sizeof(*m->parts));
+	m->left = m->count + 1;
+	for (int i = 0; i < m->count; i++) {
+		struct models_part *part = &m->parts[i];
+
+		*part = (struct models_part){ .all = m, .upstream = i - 1 };
+		if (provider_key_wanted(user_id, models_upstream(part)))
+			provider_key_find(call->svc, config, call->req->task, user_id, models_upstream(part),
+			    models_on_key, part);
+		else
+			models_on_key(part, PL_STR_NONE, NULL);
+	}
+	models_part_over(m);
 }
 
 /* ---- generations ---- */

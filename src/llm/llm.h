@@ -92,8 +92,9 @@ struct pl_str llm_breaker_name(struct pl_pool *pool, const struct upstream_setti
 /* models: sorted as configured or as the upstream lists them; borrowed during the call. count 0 with an error. */
 typedef void (llm_models_fn)(void *arg, const struct pl_str *models, int count, const struct pl_err *err);
 /*
- * The models of one upstream (NULL: local): the configured list, else GET {url}/models, kept 10 minutes per process and
- * key. key: goes out instead of the section's own, in the task's pool; absent: that one.
+ * The models of one upstream (NULL: local): the configured list, else GET {url}/models within 3 s, kept 10 minutes per
+ * process and key; a failure is kept 30 s, and the last list given meanwhile. key: goes out instead of the section's
+ * own, in the task's pool; absent: that one.
  *   errors:  as llm_ask(); at most 1000 models, names of at most 128 bytes
  *   async:   done once, never before return
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Which models an upstream offers: what the configuration lists, else what the upstream says to the key that asks, kept
- * for ten minutes.
+ * for ten minutes. That it does not say is kept for half a minute: until it is asked again its last list is good.
  *
  * A list in progress has its own pool, with the names in it; of a fetched one the names stay as the cache's entry of
  * its upstream and key, without the key.
@@ -12,9 +12,10 @@
 
 enum {
 	KEEP_S = 600,
+	KEEP_FAILURE_S = 30,
 	MODELS_MAX = 1000,
 	REPLY_MAX_BYTES = 8 * 1024 * 1024,	/* OpenRouter's list is nearly 1 MB */
-	LIST_TIMEOUT_MS = 10000,
+	LIST_TIMEOUT_MS = 3000,		/* somebody waits for the lists of all upstreams */
 	LIST_POOL_BYTES = 4096,
 	KEPT_MAX = 64			/* users with a key of their own have lists of their own */
 };
@@ -34,7 +35,7 @@ struct llm_list {
 	struct httpc_call *http;
 	struct llm_decoder dec;		/* for what an error means */
 	struct pl_buf body;		/* heap */
-	bool fetched, failed;
+	bool fetched, failed;		/* fetched: the upstream has answered, or failed to */
 	struct pl_err err;
 	const char *upstream, *url;	/* key of the cache, with: */
 	uint64_t tag[2];		/* of the user's key; 0: the section's own */
@@ -97,8 +98,8 @@ static void kept_add(struct llm_lists *lists, const struct llm_list *fetched)
 	struct llm_list *list = pl_alloc(pool, sizeof(*list)), *old, *next;
 	int count = 0;
 
-	*list = (struct llm_list){ .pool = pool, .upstream = pl_strdup(pool, fetched->upstream),
-		.url = pl_strdup(pool, fetched->url), .tag = { fetched->tag[0], fetched->tag[1] },
+	*list = (struct llm_list){ .pool = pool, .failed = fetched->failed, .err = fetched->err,
+		.upstream = pl_strdup(pool, fetched->upstream), .url = pl_strdup(pool, fetched->url), .tag = { fetched->tag[0], fetched->tag[1] },
 		.kept_ns = pl_now_ns() };
 	names_copy(list, fetched->names, fetched->count);
 	for (old = TAILQ_FIRST(&lists->kept); old != NULL; old = next) {
@@ -114,6 +115,23 @@ static void kept_add(struct llm_lists *lists, const struct llm_list *fetched)
 
 /* ---- the end ---- */
 
+/* A list of before is better than none. */
+static void list_give(struct llm_list *list)
+{
+	const struct llm_list *kept = list->failed && list->fetched ? kept_find(list->llm->lists, list) : NULL;
+
+	if (list->failed)
+		list->count = 0;
+	if (kept != NULL)
+		names_copy(list, kept->names, kept->count);
+	list->on_done(list->arg, list->names, list->count, list->failed && list->count == 0 ? &list->err : NULL);
+}
+
+static bool is_our_stop(enum pl_code code)
+{
+	return code == PL_E_CANCELLED || code == PL_E_STOPPING || code == PL_E_DEADLINE;
+}
+
 static void list_finish(struct llm_list *list)
 {
 	struct llm *llm = list->llm;
@@ -124,10 +142,10 @@ static void list_finish(struct llm_list *list)
 	pl_task_unhook(task, &list->hook);
 	TAILQ_REMOVE(&llm->lists->running, list, link);
 	llm->running--;
-	list->on_done(list->arg, list->names, list->failed ? 0 : list->count, list->failed ? &list->err : NULL);
+	list_give(list);
 	pl_buf_fini(&list->body);
 	llm_dec_fini(&list->dec);
-	if (list->fetched && !list->failed)
+	if (list->fetched)
 		kept_add(llm->lists, list);
 	pl_pool_free(&pool);
 	pl_task_release(&task);
@@ -182,6 +200,7 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	struct pl_err no_list = { 0 };
 
 	list->http = NULL;
+	list->fetched = !list->failed && (err == NULL || !is_our_stop(err->code));
 	if (err != NULL) {
 		list_fail(list, err);
 	} else if (reply->head.status != 200) {
@@ -190,7 +209,6 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	} else {
 		list->names = pl_alloc(list->pool, MODELS_MAX * sizeof(*list->names));
 		list->count = llm_openai_models(list->pool, pl_buf_str(&list->body), list->names, MODELS_MAX);
-		list->fetched = true;
 		if (list->count < 0) {
 			pl_err_set(&no_list, PL_E_UPSTREAM, "The upstream's answer is no list of models.");
 			list_fail(list, &no_list);
@@ -239,9 +257,12 @@ static bool names_known(struct llm_list *list, const struct upstream_settings *u
 		return true;
 	}
 	kept = kept_find(list->llm->lists, list);
-	if (kept == NULL || pl_now_ns() - kept->kept_ns > KEEP_S * PL_NS_PER_S)
+	if (kept == NULL ||
+	    pl_now_ns() - kept->kept_ns > (kept->failed ? KEEP_FAILURE_S : KEEP_S) * PL_NS_PER_S)
 		return false;
 	names_copy(list, kept->names, kept->count);
+	if (kept->failed && kept->count == 0)
+		list_fail(list, &kept->err);
 	return true;
 }
 

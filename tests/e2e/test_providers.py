@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: ISC
 """What servers of models do that no specification says, and what people expect of an answer all the same."""
 
+import contextlib
 import json
+import os
+import socket
 import threading
+import time
 
 import pytest
 
@@ -199,3 +203,24 @@ def test_text_that_comes_in_odd_pieces(modelled, provider, mode, text):
         assert ask(sock, room, f"[[{mode}]]").text == text
         assert ask(sock, room, QUICK).text == "Parlour keeps"
     assert [m["content"] for m in provider.stats()["bodies"][-1]["messages"] if m["role"] == "assistant"] == [text]
+
+
+# ---- lists of models ----
+
+def test_hanging_upstreams_and_the_list_of_models(parlour, provider):
+    """They are asked at once, briefly, and not again by the next caller."""
+    provider.reset()
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+        daemon = parlour(workers=1, upstreams={"one": {"url": url, "model": "m-1"}, "two": {"url": url, "model": "m-2"},
+                                               "three": {"url": url}, "peer": provider.section()})
+        ann = daemon.register()
+        began = time.monotonic()
+        first = ann.get("/api/llm/models").json()
+        assert 2.5 < time.monotonic() - began < 3 * float(os.environ.get("PARLOUR_TEST_SLOW", "1")) + 3
+        assert [(m["upstream"], m["id"]) for m in first] == [
+            ("local", "local-1"), ("one", "m-1"), ("two", "m-2"), ("peer", "peer-1"), ("peer", "peer-2")]
+        began = time.monotonic()
+        assert ann.get("/api/llm/models").json() == first
+        assert time.monotonic() - began < 2.5, "the failure is remembered"
+        assert provider.stats()["models"] == 1
