@@ -99,8 +99,8 @@ static void kept_add(struct llm_lists *lists, const struct llm_list *fetched)
 	int count = 0;
 
 	*list = (struct llm_list){ .pool = pool, .failed = fetched->failed, .err = fetched->err,
-		.upstream = pl_strdup(pool, fetched->upstream), .url = pl_strdup(pool, fetched->url), .tag = { fetched->tag[0], fetched->tag[1] },
-		.kept_ns = pl_now_ns() };
+		.upstream = pl_strdup(pool, fetched->upstream), .url = pl_strdup(pool, fetched->url),
+		.tag = { fetched->tag[0], fetched->tag[1] }, .kept_ns = pl_now_ns() };
 	names_copy(list, fetched->names, fetched->count);
 	for (old = TAILQ_FIRST(&lists->kept); old != NULL; old = next) {
 		next = TAILQ_NEXT(old, link);
