@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/describe/describe.h"
 #include "api/http/call.h"
 #include "api/http/route_group.h"
 #include "api/http/www.h"
@@ -282,13 +283,35 @@ static const char *range_of(struct pl_pool *pool, const struct shape_field *f, c
 	return what;
 }
 
+/* In words, what `words` of a JSON field means: see shapes.def. */
+static const char *json_type(struct pl_pool *pool, struct pl_str text)
+{
+	struct pl_buf out = PL_BUF(pool);
+	struct pl_str part;
+
+	if (text.len == 0)
+		return "JSON";
+	while (describe_cut(&text, &part)) {
+		struct pl_str inner = pl_strn(part.ptr + 1, part.len - 1 - (part.len > 1));
+
+		pl_buf_adds(&out, out.len > 0 ? " or " : "");
+		if (part.ptr[0] == '[')
+			pl_buf_addf(&out, "array of %s", json_type(pool, inner));
+		else if (part.ptr[0] == '{')
+			pl_buf_addf(&out, "object of %s", json_type(pool, inner));
+		else
+			pl_buf_addstr(&out, pl_str_is(part, "string") ? PL_STR("text") : part);
+	}
+	return pl_buf_str(&out).ptr;
+}
+
 static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 {
 	static const char *const plain[] = { [T_STR] = "text", [T_NAME] = "name", [T_EMAIL] = "address",
 		[T_PASSWORD] = "text", [T_CONTENT] = "text", [T_BYTES] = "text", [T_LAX] = "text",
 		[T_ID] = "id", [T_I64] = "number", [T_F64] = "number",
 		    [T_BOOL] = "boolean",
-		[T_TIME] = "time", [T_UUID] = "UUID", [T_IDS] = "array of ids", [T_JSON] = "JSON" };
+		[T_TIME] = "time", [T_UUID] = "UUID", [T_IDS] = "array of ids" };
 
 	switch (f->type) {
 	case T_ENUM:
@@ -297,6 +320,8 @@ static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 		return f->other->name;
 	case T_LIST:
 		return pl_sprintf(pool, "array of %s", f->other->name);
+	case T_JSON:
+		return json_type(pool, pl_str(f->words));
 	case T_PASSWORD:
 	case T_CONTENT:
 	case T_BYTES:

@@ -2,6 +2,7 @@
 /*
  * Routes about the server itself: what it is, how it is, its pages and descriptions.
  */
+#include "api/describe/describe.h"
 #include "api/http/call.h"
 #include "api/http/www.h"
 #include "svc/knowledge/knowledge.h"
@@ -51,13 +52,47 @@ void api_docs(struct call *call)
 	send_file(call, www_find(PL_STR("docs.html")));
 }
 
+/* A description and its entity tag: written again when the settings that it contains have changed. */
+struct description {
+	void (*write)(struct pl_buf *out, const char *server_name, const char *base);
+	struct pl_pool *pool;
+	struct pl_str text, server_name, base;
+	char etag[WWW_ETAG_BYTES];
+};
+
+static void describe(struct description *d, const struct settings *s)
+{
+	struct pl_buf *out;
+
+	if (d->pool != NULL && pl_str_is(d->server_name, s->server_name) && pl_str_is(d->base, s->public_url))
+		return;
+	pl_pool_free(&d->pool);
+	d->pool = pl_pool_new(0);
+	out = pl_alloc(d->pool, sizeof(*out));
+	*out = PL_BUF(d->pool);
+	d->server_name = pl_str_dup(d->pool, pl_str(s->server_name));
+	d->base = pl_str_dup(d->pool, pl_str(s->public_url));
+	d->write(out, s->server_name, s->public_url);
+	d->text = pl_buf_str(out);
+	www_etag(d->text, d->etag);
+}
+
+static void send_description(struct call *call, struct description *d)
+{
+	describe(d, &call->req->config->s);
+	req_header_add(call->req, "Cache-Control", "no-cache");
+	req_header_add(call->req, "ETag", d->etag);
+	if (call_none_match(call, d->etag))
+		req_reply_empty(call->req, 304);
+	else
+		req_reply(call->req, 200, "application/json", d->text);
+}
+
 void api_openapi(struct call *call)
 {
-	struct pl_buf buf = PL_BUF(call->req->task->pool);
+	static struct description openapi = { .write = openapi_write };
 
-	openapi_write(&buf, call->req->config->s.server_name, call->req->config->s.public_url);
-	req_header_add(call->req, "Cache-Control", "no-cache");
-	req_reply(call->req, 200, "application/json", pl_buf_str(&buf));
+	send_description(call, &openapi);
 }
 
 void api_metrics_text(struct call *call)

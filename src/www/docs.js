@@ -9,8 +9,11 @@ const METHODS = ["get", "post", "put", "patch", "delete", "head", "options"];
 
 let api = null;
 
-export function resolve(schema) {
-	return schema?.$ref ? api.components.schemas[schema.$ref.split("/").pop()] ?? {} : schema ?? {};
+/* What a $ref of the description names; other values as they are. */
+export function resolve(value) {
+	if (!value?.$ref)
+		return value ?? {};
+	return value.$ref.split("/").slice(1).reduce((node, name) => node?.[name], api) ?? {};
 }
 
 const nameOf = (schema) => schema?.$ref?.split("/").pop();
@@ -20,6 +23,11 @@ function typeText(schema) {
 	const name = nameOf(schema);
 	if (name)
 		return name;
+	const choices = schema.oneOf ?? schema.allOf;
+	if (choices)
+		return choices.map(typeText).join(schema.oneOf ? " or " : " and ");
+	if (schema.additionalProperties?.type)
+		return `object of ${typeText(schema.additionalProperties)}`;
 	const types = [schema.type ?? "any"].flat().map((type) => type === "array" ?
 		`array of ${typeText(schema.items ?? {})}` : type);
 	const text = types.join(" or ") + (["int64", "double", undefined].includes(schema.format) ? "" : ` (${schema.format})`);
@@ -43,12 +51,13 @@ const star = () => el("span", { class: "required", title: "required" }, " *");
 
 /* One member; a schema it refers to can be opened in place. `seen`: those around it, so that none is inside itself. */
 function member(name, schema, isRequired, seen) {
-	const inner = nameOf(schema) ?? nameOf(schema.items);
+	const parts = [schema, ...(schema.oneOf ?? [])];
+	const inner = parts.map((part) => nameOf(part) ?? nameOf(part.items)).find(Boolean);
 	return el("tr", {},
 		el("th", { scope: "row" }, el("code", {}, name), isRequired && star()),
 		el("td", { class: "type" }, typeText(schema)),
 		el("td", {}, schema.description ?? "", words(schema), inner && !seen.includes(inner) &&
-			el("details", {}, el("summary", {}, inner), table(resolve({ $ref: "/" + inner }),
+			el("details", {}, el("summary", {}, inner), table(api.components.schemas[inner] ?? {},
 				[...seen, inner]))));
 }
 
@@ -61,7 +70,12 @@ function table(schema, seen) {
 }
 
 /** A schema with its name above it. */
-function schemaBlock(schema) {
+function schemaBlock(whole) {
+	/* A list that can also come as pages; an error and its codes. */
+	const schema = whole.oneOf?.[0] ?? whole.allOf?.[0] ?? whole;
+	const codes = whole.allOf?.[1]?.properties?.code;
+	if (schema !== whole)
+		return el("div", {}, codes && el("p", {}, "code: ", words(codes)), schemaBlock(schema));
 	const isList = schema.type === "array", inner = isList ? schema.items : schema, name = nameOf(inner);
 	return el("div", { class: "schema" }, el("p", { class: "dim" }, isList ? "array of " : "",
 		el("a", { href: `#schema-${name}` }, name ?? "")),
@@ -87,7 +101,8 @@ function body(operation) {
 		schemaBlock(Object.values(content)[0].schema));
 }
 
-function answer([status, response]) {
+function answer([status, value]) {
+	const response = resolve(value);
 	const schema = Object.values(response.content ?? {})[0]?.schema;
 	const head = [el("code", { class: status.startsWith("2") ? "good" : "" }, status), ` ${response.description}`];
 	if (!schema || Object.keys(schema).length === 0)
@@ -103,6 +118,9 @@ function inside({ method, path, operation }) {
 	return el("div", { class: "inside" }, ...parts.filter(Boolean));
 }
 
+/* Of several ways to authenticate, an empty one means that none is needed. */
+const needsToken = ({ security = [] }) => security.length > 0 && security.every((way) => Object.keys(way).length > 0);
+
 const lock = () => el("span", { class: "lock", role: "img", title: "needs a token", "aria-label": "needs a token" });
 
 function route({ method, path, operation }) {
@@ -110,7 +128,7 @@ function route({ method, path, operation }) {
 		el("summary", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), " ",
 			el("code", { class: "path" }, path), " ",
 			el("span", { class: "dim" }, operation.summary ?? ""),
-			operation.security?.length > 0 && lock()));
+			needsToken(operation) && lock()));
 	/* What is inside is made when it is opened: the page stays light with many routes. */
 	node.addEventListener("toggle", () => {
 		if (node.open && node.childElementCount === 1)

@@ -33,11 +33,20 @@ static const char *type_of(const char *name)
 	return NULL;
 }
 
+void www_etag(struct pl_str body, char etag[WWW_ETAG_BYTES])
+{
+	unsigned char hash[32];
+
+	pl_sha256(body.ptr, body.len, hash);
+	etag[0] = '"';
+	pl_hex(hash, 8, etag + 1);
+	strcpy(etag + 17, "\"");
+}
+
 static void read_file(int dir, const char *name)
 {
 	struct www_file *f = &files[files_count];
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	unsigned char hash[32];
 	struct stat st;
 	char *body;
 
@@ -54,10 +63,7 @@ static void read_file(int dir, const char *name)
 		memcpy(copy, name, strlen(name));
 		f->name = pl_str(copy);
 		f->body = pl_strn(body, (size_t)st.st_size);
-		pl_sha256(body, (size_t)st.st_size, hash);
-		f->etag[0] = '"';
-		pl_hex(hash, 8, f->etag + 1);
-		strcpy(f->etag + 17, "\"");
+		www_etag(f->body, f->etag);
 		files_count++;
 	} else {
 		pl_free(body);

@@ -8,14 +8,15 @@
 #include "core/shm.h"
 #include "str.h"
 
-struct www_file { struct pl_str name, body; const char *type; char etag[20]; };
+#define WWW_ETAG_BYTES 20
+
+struct www_file { struct pl_str name, body; const char *type; char etag[WWW_ETAG_BYTES]; };
 
 /* Reads all files of `dir` ($PARLOUR_WWW_DIR wins). Missing files are no error: then there is no page. */
 void www_load(const char *dir);
 const struct www_file *www_find(struct pl_str name);
-
-/* OpenAPI 3.1 of routes.def and shapes.def. server_name and base may be "". */
-void openapi_write(struct pl_buf *out, const char *server_name, const char *base);
+/* Entity tag of a body, quoted: from its hash. */
+void www_etag(struct pl_str body, char etag[WWW_ETAG_BYTES]);
 
 /* Prometheus text of the scoreboard. */
 void metrics_write(struct pl_buf *out, const struct shm *shm);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Descriptions of the server for programs: OpenAPI and AsyncAPI, made from routes.def, shapes.def, frames.def,
+ * errors.def and describe.def.
+ */
+#ifndef API_DESCRIBE_H
+#define API_DESCRIBE_H
+
+#include "api/http/route.h"
+#include "str.h"
+
+/* OpenAPI 3.1. server_name and base may be "". */
+void openapi_write(struct pl_buf *out, const char *server_name, const char *base);
+
+/* The next alternative of an expression (`words` of JSON fields in shapes.def): cuts at a | outside of brackets. */
+bool describe_cut(struct pl_str *text, struct pl_str *part_r) PL_MUSTCHECK;
+
+#endif

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Responses of /openapi.json: what a route answers, with which headers, and the error codes it can send.
+ */
+#include "api/describe/describe_int.h"
+
+#define STATUS_FIRST 200
+#define STATUS_LAST 599
+#define ERROR_FIRST 400
+#define NAME_BYTES 400
+#define BIT(code) (1ull << (code))
+#define REPLAYED_SUFFIX "_once"
+
+_Static_assert(PL_E_COUNT <= 64, "error codes are bits of a word");
+
+/* ---- which errors ---- */
+
+static const uint64_t any_route = BIT(PL_E_BAD_REQUEST) | BIT(PL_E_BAD_HOST) | BIT(PL_E_TIMEOUT) |
+    BIT(PL_E_BODY_TOO_LARGE) | BIT(PL_E_HEADERS_LARGE) | BIT(PL_E_INTERNAL) | BIT(PL_E_UNSUPPORTED) |
+    BIT(PL_E_UNAVAILABLE) | BIT(PL_E_BUSY) | BIT(PL_E_STOPPING) | BIT(PL_E_RESTARTING) | BIT(PL_E_DEADLINE);
+
+static bool is_read(const struct route *r)
+{
+	return (r->method & (REQ_GET | REQ_HEAD)) != 0;
+}
+
+/* What a body can do wrong. */
+static uint64_t body_errors(const struct route *r)
+{
+	return is_read(r) || r->method == REQ_DELETE ? 0 : BIT(PL_E_BAD_TYPE) | BIT(PL_E_INVALID);
+}
+
+static uint64_t errors_of(const struct route *r)
+{
+	uint64_t set = any_route | body_errors(r);
+
+	if (!(r->flags & ROUTE_DOWN))
+		set |= BIT(PL_E_DB_AWAY) | BIT(PL_E_DB);
+	if (!is_read(r))
+		set |= BIT(PL_E_BAD_ORIGIN) | BIT(PL_E_WRITE_UNKNOWN);
+	if (r->klass != LIMIT_NONE)
+		set |= BIT(PL_E_RATE);
+	if (r->who != WHO_ANY)
+		set |= BIT(PL_E_UNAUTHORIZED) | BIT(PL_E_TOKEN_EXPIRED) | BIT(PL_E_REVOKED);
+	if (strchr(r->path, '{') != NULL)
+		set |= BIT(PL_E_NOT_FOUND);
+	if (r->query != &shape_none)
+		set |= BIT(PL_E_INVALID);
+	if (r->flags & ROUTE_IDEM)
+		set |= BIT(PL_E_CONFLICT) | BIT(PL_E_IN_PROGRESS) | BIT(PL_E_INVALID);
+	for (const struct describe_raise *row = describe_raises; row->handler != NULL; row++)
+		if (strcmp(row->handler, r->name) == 0)
+			set |= BIT(row->code);
+	return set;
+}
+
+/* Those of a set that have this status. */
+static uint64_t errors_with(uint64_t set, int status)
+{
+	for (int code = 0; code < PL_E_COUNT; code++)
+		if (pl_err_info(code)->http_status != status)
+			set &= ~BIT(code);
+	return set;
+}
+
+static enum pl_code first_of(uint64_t codes)
+{
+	return (enum pl_code)__builtin_ctzll(codes);
+}
+
+/* Name of the component for these errors: one for all routes with the same ones. */
+static void component_name(char name[NAME_BYTES], int status, uint64_t codes, bool replayed)
+{
+	int at = snprintf(name, NAME_BYTES, "error_%d", status);
+
+	for (uint64_t rest = codes; rest != 0; rest &= rest - 1)
+		at += snprintf(name + at, (size_t)(NAME_BYTES - at), "_%s", pl_err_info(first_of(rest))->code);
+	snprintf(name + at, (size_t)(NAME_BYTES - at), "%s", replayed ? REPLAYED_SUFFIX : "");
+}
+
+/* ---- bodies ---- */
+
+static void write_array_of(struct pl_jw *w, const struct shape *shape)
+{
+	schema_type(w, "array", false);
+	pl_jw_key(w, "items");
+	pl_jw_object(w);
+	schema_ref(w, shape->name);
+	pl_jw_end_object(w);
+}
+
+/* A bare array, or a page when the query names one. */
+static void write_pages(struct pl_jw *w, const struct shape *shape)
+{
+	static const char *const numbers[] = { "total", "page", "page_size" };
+
+	pl_jw_key(w, "oneOf");
+	pl_jw_array(w);
+	pl_jw_object(w);
+	write_array_of(w, shape);
+	pl_jw_end_object(w);
+	pl_jw_object(w);
+	pl_jw_kcstr(w, "type", "object");
+	pl_jw_kcstr(w, "description", "A page, for requests with page or page_size.");
+	pl_jw_kraw(w, "required", PL_STR("[\"items\",\"total\",\"page\",\"page_size\",\"next\"]"));
+	pl_jw_key(w, "properties");
+	pl_jw_object(w);
+	pl_jw_key(w, "items");
+	pl_jw_object(w);
+	write_array_of(w, shape);
+	pl_jw_end_object(w);
+	for (size_t i = 0; i < PL_COUNT(numbers); i++)
+		pl_jw_kraw(w, numbers[i], PL_STR("{\"type\":\"integer\",\"format\":\"int64\"}"));
+	pl_jw_kraw(w, "next", PL_STR("{\"type\":[\"string\",\"null\"],\"description\":\"Address of the next page.\"}"));
+	pl_jw_end_object(w);
+	pl_jw_end_object(w);
+	pl_jw_end_array(w);
+}
+
+static void write_body_schema(struct pl_jw *w, const struct shape *shape, enum openapi_list list)
+{
+	if (list == LIST_OF_MANY)
+		write_array_of(w, shape);
+	else if (list == LIST_OF_PAGES)
+		write_pages(w, shape);
+	else
+		schema_ref(w, shape->name);
+}
+
+static void write_body_example(struct pl_jw *w, const struct shape *shape, enum openapi_list list)
+{
+	if (list != LIST_OF_ONE)
+		pl_jw_array(w);
+	example_shape(w, shape, NULL);
+	if (list != LIST_OF_ONE)
+		pl_jw_end_array(w);
+}
+
+void openapi_media(struct pl_jw *w, const char *media, const struct shape *shape, enum openapi_list list)
+{
+	pl_jw_key(w, media);
+	pl_jw_object(w);
+	pl_jw_key(w, "schema");
+	pl_jw_object(w);
+	write_body_schema(w, shape, list);
+	pl_jw_end_object(w);
+	pl_jw_key(w, "example");
+	write_body_example(w, shape, list);
+	pl_jw_end_object(w);
+}
+
+static enum openapi_list list_of(const struct route *r)
+{
+	if (!(r->flags & ROUTE_OUT_LIST))
+		return LIST_OF_ONE;
+	for (int i = 0; i < r->query->count; i++)
+		if (strcmp(r->query->fields[i].name, "page") == 0)
+			return LIST_OF_PAGES;
+	return LIST_OF_MANY;
+}
+
+/* The members of error_out, or of problem_out, with `code` one of these. */
+static void write_error_schema(struct pl_jw *w, const char *shape, uint64_t codes)
+{
+	pl_jw_key(w, "allOf");
+	pl_jw_array(w);
+	pl_jw_object(w);
+	schema_ref(w, shape);
+	pl_jw_end_object(w);
+	pl_jw_object(w);
+	pl_jw_kcstr(w, "type", "object");
+	pl_jw_kraw(w, "required", PL_STR("[\"code\"]"));
+	pl_jw_key(w, "properties");
+	pl_jw_object(w);
+	pl_jw_key(w, "code");
+	pl_jw_object(w);
+	schema_type(w, "string", false);
+	pl_jw_key(w, "enum");
+	pl_jw_array(w);
+	for (; codes != 0; codes &= codes - 1)
+		pl_jw_cstr(w, pl_err_info(first_of(codes))->code);
+	pl_jw_end_array(w);
+	pl_jw_end_object(w);
+	pl_jw_end_object(w);
+	pl_jw_end_object(w);
+	pl_jw_end_array(w);
+}
+
+static void write_error_example(struct pl_jw *w, enum pl_code code, bool problem)
+{
+	const struct pl_err_info *info = pl_err_info(code);
+	const struct shape *field = &shape_error_field_out;
+
+	pl_jw_object(w);
+	if (problem) {
+		pl_jw_kcstr(w, "type", "about:blank");
+		pl_jw_kcstr(w, "title", info->text);
+		pl_jw_ki64(w, "status", info->http_status);
+	}
+	pl_jw_key(w, "detail");
+	if (info->http_status == 422 && !problem) {
+		pl_jw_array(w);
+		example_shape(w, field, NULL);
+		pl_jw_end_array(w);
+	} else {
+		pl_jw_cstr(w, info->text);
+	}
+	pl_jw_kcstr(w, "code", info->code);
+	pl_jw_kbool(w, "temporary", info->temporary);
+	if (info->http_status == 429)
+		pl_jw_ki64(w, "retry_after", 12);
+	pl_jw_kcstr(w, "request_id", "0192f3a1-7c44-7d10");
+	pl_jw_end_object(w);
+}
+
+static void write_errors_media(struct pl_jw *w, uint64_t codes)
+{
+	static const struct { const char *media, *shape; } forms[] = { { "application/json", "error_out" },
+		{ "application/problem+json", "problem_out" } };
+
+	for (size_t i = 0; i < PL_COUNT(forms); i++) {
+		pl_jw_key(w, forms[i].media);
+		pl_jw_object(w);
+		pl_jw_key(w, "schema");
+		pl_jw_object(w);
+		write_error_schema(w, forms[i].shape, codes);
+		pl_jw_end_object(w);
+		pl_jw_key(w, "example");
+		write_error_example(w, first_of(codes), i == 1);
+		pl_jw_end_object(w);
+	}
+}
+
+/* ---- headers ---- */
+
+static void write_header(struct pl_jw *w, enum describe_header_id id)
+{
+	char ref[120];
+
+	snprintf(ref, sizeof(ref), "#/components/headers/%s", describe_headers[id].name);
+	pl_jw_key(w, describe_headers[id].name);
+	pl_jw_object(w);
+	pl_jw_kcstr(w, "$ref", ref);
+	pl_jw_end_object(w);
+}
+
+static void write_common_headers(struct pl_jw *w, bool limits, bool replayed)
+{
+	write_header(w, HEADER_REQUEST_ID);
+	if (limits) {
+		write_header(w, HEADER_LIMIT);
+		write_header(w, HEADER_LIMIT_POLICY);
+	}
+	if (replayed)
+		write_header(w, HEADER_REPLAYED);
+}
+
+static void write_error_headers(struct pl_jw *w, int status, uint64_t codes, bool replayed)
+{
+	bool again = false;
+
+	for (uint64_t rest = codes; rest != 0; rest &= rest - 1)
+		again = again || pl_err_info(first_of(rest))->temporary;
+	pl_jw_key(w, "headers");
+	pl_jw_object(w);
+	write_common_headers(w, true, replayed);
+	if (again)
+		write_header(w, HEADER_RETRY_AFTER);
+	if (status == 401)
+		write_header(w, HEADER_AUTHENTICATE);
+	pl_jw_end_object(w);
+}
+
+static void write_good_headers(struct pl_jw *w, const struct route *r)
+{
+	pl_jw_key(w, "headers");
+	pl_jw_object(w);
+	write_common_headers(w, r->klass != LIMIT_NONE, (r->flags & ROUTE_IDEM) != 0);
+	if (r->flags & ROUTE_OUT_LIST)
+		write_header(w, HEADER_LINK);
+	for (const struct describe_send *row = describe_sends; row->handler != NULL; row++)
+		if (strcmp(row->handler, r->name) == 0)
+			write_header(w, row->header);
+	pl_jw_end_object(w);
+}
+
+/* ---- responses ---- */
+
+/* What the body is, in words. */
+static void write_good_description(struct pl_jw *w, const struct route *r, const struct describe_reply *row)
+{
+	char text[512];
+
+	if (row != NULL)
+		snprintf(text, sizeof(text), "%s", row->text);
+	else if (r->out == &shape_none)
+		snprintf(text, sizeof(text), "Done. There is no body.");
+	else
+		snprintf(text, sizeof(text), "%s%s", r->flags & ROUTE_OUT_LIST ? "List. Each item: " : "",
+		    r->out->text);
+	pl_jw_kcstr(w, "description", text);
+}
+
+static void write_row_media(struct pl_jw *w, const struct describe_reply *row, uint64_t codes)
+{
+	bool json = strcmp(row->media, "application/json") == 0;
+
+	pl_jw_key(w, row->media);
+	pl_jw_object(w);
+	pl_jw_key(w, "schema");
+	if (json && codes != 0) {
+		pl_jw_object(w);
+		pl_jw_key(w, "oneOf");
+		pl_jw_array(w);
+		schema_expression(w, pl_str(row->schema), false);
+		pl_jw_object(w);
+		write_error_schema(w, "error_out", codes);
+		pl_jw_end_object(w);
+		pl_jw_end_array(w);
+		pl_jw_end_object(w);
+	} else {
+		schema_expression(w, pl_str(row->schema), false);
+	}
+	pl_jw_key(w, "example");
+	if (row->example[0] == '\0')
+		example_expression(w, pl_str(row->schema));
+	else if (json)
+		pl_jw_raw(w, pl_str(row->example));
+	else
+		pl_jw_cstr(w, row->example);
+	pl_jw_end_object(w);
+}
+
+static const struct describe_reply *row_of(const struct route *r, int status)
+{
+	for (const struct describe_reply *row = describe_replies; row->handler != NULL; row++)
+		if (row->status == status && strcmp(row->handler, r->name) == 0)
+			return row;
+	return NULL;
+}
+
+/* A reply of describe.def, beside an error or the out shape with the same status. */
+static void write_row(struct pl_jw *w, const struct route *r, const struct describe_reply *row, uint64_t codes)
+{
+	bool with_out = row->status == r->status && r->out != &shape_none;
+	bool json = strcmp(row->media, "application/json") == 0;
+
+	if (codes != 0)
+		write_error_headers(w, row->status, codes, false);
+	else
+		write_good_headers(w, r);
+	if (row->media[0] == '\0')
+		return;
+	pl_jw_key(w, "content");
+	pl_jw_object(w);
+	if (with_out)
+		openapi_media(w, "application/json", r->out, list_of(r));
+	write_row_media(w, row, codes);
+	if (codes != 0 && !json)
+		write_errors_media(w, codes);
+	pl_jw_end_object(w);
+}
+
+static void write_good(struct pl_jw *w, const struct route *r)
+{
+	write_good_headers(w, r);
+	if (r->out == &shape_none)
+		return;
+	pl_jw_key(w, "content");
+	pl_jw_object(w);
+	openapi_media(w, "application/json", r->out, list_of(r));
+	pl_jw_end_object(w);
+}
+
+static void write_response(struct pl_jw *w, const struct route *r, int status, uint64_t codes)
+{
+	const struct describe_reply *row = row_of(r, status);
+	char key[8], name[NAME_BYTES], ref[NAME_BYTES + 40];
+
+	if (codes == 0 && row == NULL && status != r->status)
+		return;
+	snprintf(key, sizeof(key), "%d", status);
+	pl_jw_key(w, key);
+	pl_jw_object(w);
+	if (row != NULL || codes == 0) {
+		write_good_description(w, r, row);
+		if (row != NULL)
+			write_row(w, r, row, codes);
+		else
+			write_good(w, r);
+	} else {
+		component_name(name, status, codes, (r->flags & ROUTE_IDEM) != 0);
+		snprintf(ref, sizeof(ref), "#/components/responses/%s", name);
+		pl_jw_kcstr(w, "$ref", ref);
+	}
+	pl_jw_end_object(w);
+}
+
+void openapi_responses(struct pl_jw *w, const struct route *r)
+{
+	uint64_t errors = errors_of(r);
+
+	pl_jw_key(w, "responses");
+	pl_jw_object(w);
+	for (int status = STATUS_FIRST; status <= STATUS_LAST; status++)
+		write_response(w, r, status, status < ERROR_FIRST ? 0 : errors_with(errors, status));
+	pl_jw_end_object(w);
+}
+
+/* ---- components ---- */
+
+/* The sentences of the codes, one after the other. */
+static void write_error_description(struct pl_jw *w, uint64_t codes)
+{
+	char text[1600] = "";
+	size_t at = 0;
+
+	for (; codes != 0 && at < sizeof(text) - 200; codes &= codes - 1) {
+		const struct pl_err_info *info = pl_err_info(first_of(codes));
+
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s: %s", at > 0 ? "\n\n" : "", info->code,
+		    info->text);
+	}
+	pl_jw_kcstr(w, "description", text);
+}
+
+struct seen { uint64_t codes; bool replayed; };
+
+static bool is_new(struct seen *seen, int *count, uint64_t codes, bool replayed)
+{
+	for (int i = 0; i < *count; i++)
+		if (seen[i].codes == codes && seen[i].replayed == replayed)
+			return false;
+	seen[(*count)++] = (struct seen){ codes, replayed };
+	return true;
+}
+
+static void write_component(struct pl_jw *w, int status, uint64_t codes, bool replayed)
+{
+	char name[NAME_BYTES];
+
+	component_name(name, status, codes, replayed);
+	pl_jw_key(w, name);
+	pl_jw_object(w);
+	write_error_description(w, codes);
+	write_error_headers(w, status, codes, replayed);
+	pl_jw_key(w, "content");
+	pl_jw_object(w);
+	write_errors_media(w, codes);
+	pl_jw_end_object(w);
+	pl_jw_end_object(w);
+}
+
+static void write_error_components(struct pl_jw *w)
+{
+	struct seen *seen = pl_new((size_t)routes_count * 2 * PL_E_COUNT * sizeof(*seen));
+	int count = 0;
+
+	for (int status = ERROR_FIRST; status <= STATUS_LAST; status++)
+		for (int i = 0; i < routes_count; i++) {
+			uint64_t codes = errors_with(errors_of(&routes[i]), status);
+			bool replayed = (routes[i].flags & ROUTE_IDEM) != 0;
+
+			if (codes != 0 && !(routes[i].flags & ROUTE_HIDE) && row_of(&routes[i], status) == NULL &&
+			    is_new(seen, &count, codes, replayed))
+				write_component(w, status, codes, replayed);
+		}
+	pl_free(seen);
+}
+
+void openapi_reply_components(struct pl_jw *w)
+{
+	pl_jw_key(w, "responses");
+	pl_jw_object(w);
+	write_error_components(w);
+	pl_jw_end_object(w);
+	pl_jw_key(w, "headers");
+	pl_jw_object(w);
+	for (int i = 0; i < HEADER_COUNT; i++) {
+		pl_jw_key(w, describe_headers[i].name);
+		pl_jw_object(w);
+		pl_jw_kcstr(w, "description", describe_headers[i].text);
+		pl_jw_kbool(w, "required", describe_headers[i].always);
+		pl_jw_key(w, "schema");
+		pl_jw_object(w);
+		schema_type(w, describe_headers[i].type, false);
+		pl_jw_end_object(w);
+		pl_jw_end_object(w);
+	}
+	pl_jw_end_object(w);
+}
