@@ -68,7 +68,7 @@ def test_table_on_each_route(scene, method, path):
     shared, user, _, holes = scene
     link, wrong = Wire(shared), []
     caller = shared.login(user.name)
-    target = path.format(**{"request_id": "00000000-0000-4000-8000-000000000000", "token": "x", "layout_id": "main", **holes})
+    target = path.format(**{"request_id": "00000000-0000-4000-8000-000000000000", "token": "x", "layout_id": "main", "session_id": "x", **holes})
     for kind, table in (("good", GOOD), ("bad", BAD), ("odd", ODD)):
         for name, text in table:
             status, body = link.ask(method, target, text, caller.auth)
