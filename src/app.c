@@ -128,6 +128,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	request_listen(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .admit = dispatch_admit,
+		.overloaded = dispatch_overloaded, .refuse = dispatch_refuse_early,
 		.finished = access_log_finished, .arg = &svc };
 	http = http_server_new(worker->base, worker->shm, worker->config, &http_hooks);
 	retry = evtimer_new(worker->base, load_revoked, NULL);

@@ -230,6 +230,11 @@ void db_config(struct db *db, const struct config *config)
 	shed_set(&db->shed, config->s.shed_age * PL_NS_PER_MS, config->s.shed_interval * PL_NS_PER_MS);
 }
 
+bool db_overloaded(const struct db *db)
+{
+	return shed_strict(&db->shed);
+}
+
 bool db_admit(struct db *db, enum shed_way way, struct pl_err *err)
 {
 	static const enum shm_metric counters[] = { [SHED_READ] = SHM_M_shed_read, [SHED_SEND] = SHM_M_shed_send,

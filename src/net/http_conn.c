@@ -360,6 +360,10 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 		on_refused(conn);
 		return;
 	}
+	if (conn->ev == NULL && conn->delivered == messages && phase == GUARD_START && guard->phase == GUARD_START &&
+	    guard->messages == messages + 1 && evbuffer_get_length(input) == info->n_added &&
+	    http_early_refused(conn, input))
+		return;
 	if (conn->ev == NULL && conn->delivered == messages) {
 		if (phase == GUARD_START)
 			http_conn_skip_crlf(conn);

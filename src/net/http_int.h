@@ -53,6 +53,7 @@ struct http_conn {
 	bool streaming, chunked, slow, limited;
 	bool keep, is_http10;		/* the request allows another one after it; HTTP/1.0 */
 	bool stealing, held;
+	bool early;			/* req is answered by http_early.c: evhttp does not know it */
 	uint32_t dropped;
 	size_t out_before;		/* output bytes at the last look for progress */
 	bool has_ip;
@@ -119,10 +120,31 @@ void http_conn_write(struct http_conn *conn, struct iovec *parts, int count, str
 /* The reply is complete: gives the turn back to evhttp, or ends the connection. conn may be gone afterwards. */
 void http_conn_finish(struct http_conn *conn, bool close);
 
+/* Headers that the front itself needs, gathered in one walk. */
+struct http_heads {
+	struct pl_str host, origin, forwarded, proto, request_id, connection;
+	bool close, keep_alive, upgrade, websocket;
+};
+
 /* http_request.c */
+/* A request of this connection; nothing but that is known about it. */
+struct req *http_req_new(struct http_conn *conn);
+/* Takes one header field into *heads; the name is not empty. `value` must live as long as the pool. */
+void http_heads_take(struct http_heads *heads, struct pl_pool *pool, struct pl_str name, struct pl_str value);
+/* What follows from request line and headers; `target` must live as long as the task. */
+void http_req_fill(struct req *req, enum req_method method, struct pl_str target, struct http_heads *heads);
 void http_request_start(struct evhttp_request *ev, void *listener);
 /* The request is over for us: hooks, figures, the task's hold. */
 void http_request_over(struct http_conn *conn);
+
+/* http_early.c */
+/*
+ * Bytes came, and with them exactly one whole request, which is all that is in `input`: refuses it when there is
+ * overload. true: it was answered, and input is empty; false: evhttp may have it.
+ */
+bool http_early_refused(struct http_conn *conn, struct evbuffer *input);
+/* The reply to such a request: parts[] are head and body. */
+void http_early_reply(struct http_conn *conn, struct iovec *parts, int count);
 
 /* http_steal.c */
 void http_steals_drop(struct http_server *server);

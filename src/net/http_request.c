@@ -13,12 +13,6 @@
 
 enum { REQUEST_ID_MIN = 8 };
 
-/* Headers that the front itself needs, gathered in one walk. */
-struct heads {
-	struct pl_str host, origin, forwarded, proto, request_id, connection;
-	bool close, keep_alive, upgrade, websocket;
-};
-
 static enum req_method method_of(enum evhttp_cmd_type type)
 {
 	switch (type) {
@@ -39,7 +33,7 @@ static enum req_method method_of(enum evhttp_cmd_type type)
 	}
 }
 
-static void connection_words(struct heads *heads, struct pl_str value)
+static void connection_words(struct http_heads *heads, struct pl_str value)
 {
 	struct pl_str word;
 
@@ -53,11 +47,10 @@ static void connection_words(struct heads *heads, struct pl_str value)
 	}
 }
 
-static void heads_take(struct heads *heads, struct pl_pool *pool, const char *key, const char *text)
+void http_heads_take(struct http_heads *heads, struct pl_pool *pool, struct pl_str name, struct pl_str value)
 {
-	struct pl_str name = pl_str(key), value = pl_str_trim(pl_str(text));
-
-	switch (key[0] | 0x20) {
+	value = pl_str_trim(value);
+	switch (name.ptr[0] | 0x20) {
 	case 'h':
 		if (pl_str_ieq(name, PL_STR("host")))
 			heads->host = value;
@@ -88,13 +81,13 @@ static void heads_take(struct heads *heads, struct pl_pool *pool, const char *ke
 	}
 }
 
-static void heads_read(struct heads *heads, struct pl_pool *pool, struct evhttp_request *ev)
+static void heads_read(struct http_heads *heads, struct pl_pool *pool, struct evhttp_request *ev)
 {
 	const struct evkeyval *header;
 
-	*heads = (struct heads){ .close = false };
+	*heads = (struct http_heads){ .close = false };
 	TAILQ_FOREACH(header, evhttp_request_get_input_headers(ev), next)
-		heads_take(heads, pool, header->key, header->value);
+		http_heads_take(heads, pool, pl_str(header->key), pl_str(header->value));
 }
 
 static bool request_id_ok(struct pl_str id)
@@ -112,7 +105,7 @@ static bool request_id_ok(struct pl_str id)
 }
 
 /* What a proxy says about the client counts only from a trusted one. */
-static void client_find(struct http_conn *conn, struct req *req, const struct heads *heads)
+static void client_find(struct http_conn *conn, struct req *req, const struct http_heads *heads)
 {
 	struct http_server *server = conn->server;
 	char *addr = req->task->who.addr;
@@ -140,7 +133,7 @@ static void client_find(struct http_conn *conn, struct req *req, const struct he
 }
 
 /* Splits the target; an absolute one names the host itself, which wins over the Host header (RFC 9112 3.2.2). */
-static void target_split(struct req *req, struct pl_str target, struct heads *heads)
+static void target_split(struct req *req, struct pl_str target, struct http_heads *heads)
 {
 	const char *mark;
 
@@ -170,7 +163,6 @@ static void body_take(struct req *req, struct pl_pool *pool)
 	size_t len = evbuffer_get_length(input);
 	char *copy;
 
-	req->body = PL_STR("");
 	if (len == 0)
 		return;
 	copy = pl_alloc(pool, len + 1);
@@ -179,32 +171,48 @@ static void body_take(struct req *req, struct pl_pool *pool)
 	req->body = pl_strn(copy, len);
 }
 
-static struct req *req_make(struct http_conn *conn, struct evhttp_request *ev, struct heads *heads)
+struct req *http_req_new(struct http_conn *conn)
 {
 	struct pl_task *task = pl_task_new(INT64_MAX);
-	struct pl_pool *pool = task->pool;
-	struct req *req = pl_alloc(pool, sizeof(*req));
-	struct pl_str target = pl_str_dup(pool, pl_str(evhttp_request_get_uri(ev)));
+	struct req *req = pl_alloc(task->pool, sizeof(*req));
 
 	task->owner = req;
 	req->task = task;
-	req->config = config_keep(pool, conn->server->config);
-	req->ev = ev;
+	req->config = config_keep(task->pool, conn->server->config);
 	req->conn = conn;
-	req->method = method_of(evhttp_request_get_command(ev));
 	req->from_unix = conn->listener->is_unix;
 	req->operator_side = conn->listener->operator_side;
-	heads_read(heads, pool, ev);
+	req->body = PL_STR("");
+	return req;
+}
+
+void http_req_fill(struct req *req, enum req_method method, struct pl_str target, struct http_heads *heads)
+{
+	struct http_conn *conn = req->conn;
+	struct pl_pool *pool = req->task->pool;
+
+	req->method = method;
 	client_find(conn, req, heads);
 	req->target = req_target_redact(pool, target);
 	target_split(req, target, heads);
 	req_path_split(req);
-	body_take(req, pool);
-	req->is_upgrade = heads->upgrade && heads->websocket && req->method == REQ_GET && ev->minor > 0;
 	conn->cors = http_cors_decide(&req->config->s, pool, heads->origin, heads->host, req->forwarded_tls);
 	req->origin_sent = conn->cors.sent;
 	req->origin_ok = conn->cors.allowed;
 	req->cors_origin = conn->cors.echo;
+}
+
+static struct req *req_make(struct http_conn *conn, struct evhttp_request *ev, struct http_heads *heads)
+{
+	struct req *req = http_req_new(conn);
+	struct pl_pool *pool = req->task->pool;
+
+	req->ev = ev;
+	heads_read(heads, pool, ev);
+	http_req_fill(req, method_of(evhttp_request_get_command(ev)),
+	    pl_str_dup(pool, pl_str(evhttp_request_get_uri(ev))), heads);
+	body_take(req, pool);
+	req->is_upgrade = heads->upgrade && heads->websocket && req->method == REQ_GET && ev->minor > 0;
 	return req;
 }
 
@@ -257,7 +265,7 @@ void http_request_start(struct evhttp_request *ev, void *arg)
 	bufferevent_data_cb read_cb, write_cb;
 	bufferevent_event_cb event_cb;
 	struct pl_task *task;
-	struct heads heads;
+	struct http_heads heads;
 	struct req *req;
 	void *ctx;
 

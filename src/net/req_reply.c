@@ -137,6 +137,10 @@ static void reply(struct req *req, int status, const char *type, struct pl_str b
 	parts[0] = (struct iovec){ conn->server->head.ptr, conn->server->head.len };
 	parts[1] = (struct iovec){ (void *)(uintptr_t)body.ptr, has_body(req, status) ? body.len : 0 };
 	req->reply_bytes = parts[0].iov_len + parts[1].iov_len;
+	if (conn->early) {
+		http_early_reply(conn, parts, 2);
+		return;
+	}
 	http_conn_write(conn, parts, parts[1].iov_len > 0 ? 2 : 1, req->task);
 	http_conn_finish(conn, close);
 }

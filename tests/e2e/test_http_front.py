@@ -18,9 +18,10 @@ pytestmark = pytest.mark.skipif(not os.access(binary(), os.X_OK), reason="net_pr
 SEED = int(os.environ.get("PARLOUR_TEST_SEED", "20261121"))
 
 
-@pytest.fixture(scope="module")
-def probe():
-    with Probe("max_header=16k", "max_body=1M", "cors_origins=https://app.example.org", "keepalive_timeout=20s") as server:
+@pytest.fixture(scope="module", params=["usual", "overload"])
+def probe(request):
+    """In overload whole requests are first read in another way (test_http_early.py); nothing here is refused because of it."""
+    with Probe(*(["-o"] if request.param == "overload" else []), "max_header=16k", "max_body=1M", "cors_origins=https://app.example.org", "keepalive_timeout=20s") as server:
         yield server
 
 

@@ -2,7 +2,9 @@
 /*
  * A small server made of lib and src/net alone, driven by tests/e2e/test_http_front.py.
  *
- *   net_probe [-p PORT] [-u SOCKET] [key=value ...]     settings as in parlour.conf
+ *   net_probe [-p PORT] [-u SOCKET] [-o] [key=value ...]     settings as in parlour.conf
+ *
+ * -o: there is always overload, and requests for /busy are refused because of it.
  *
  * It prints "port=N" when it accepts. Every request is noted before anything else happens, so that /probe/log tells
  * whether bytes of one request were run as another one.
@@ -32,7 +34,8 @@ static struct probe {
 	struct config *config;
 	struct pl_buf notes;
 	int notes_count, finished, gone, ws_closed, ws_code;
-	bool quit;
+	int refused;
+	bool quit, overload;
 } probe;
 
 /* A deferred reply or a stream in progress. */
@@ -128,8 +131,9 @@ static void reply_log(struct req *req)
 
 	pl_buf_addf(&out, "{\"seen\":[%.*s],\"finished\":%d,\"gone\":%d,\"pending\":%d,"
 	    "\"ws\":%d,\"ws_closed\":%d,\"ws_code\":%d,"
-	    "\"conns\":%lld}", PL_FMT(probe.notes), probe.finished, probe.gone, http_server_pending(probe.http),
-	    ws_server_count(probe.ws), probe.ws_closed, probe.ws_code,
+	    "\"refused\":%d,\"conns\":%lld}", PL_FMT(probe.notes), probe.finished, probe.gone,
+	    http_server_pending(probe.http),
+	    ws_server_count(probe.ws), probe.ws_closed, probe.ws_code, probe.refused,
 	    (long long)atomic_load(&probe.shm->counters[0].metric[SHM_M_http_conns]));
 	probe.notes.len = 0;
 	probe.notes_count = 0;
@@ -241,6 +245,24 @@ static void on_request(void *arg, struct req *req)
 	}
 }
 
+static bool on_overloaded(void *arg)
+{
+	return probe.overload;
+}
+
+static bool on_refuse(void *arg, struct req *req)
+{
+	struct pl_err err = { 0 };
+
+	if (!path_is(req, "/busy"))
+		return false;
+	probe.refused++;
+	pl_err_set(&err, PL_E_BUSY, NULL);
+	err.retry_after_s = 3;
+	req_fail(req, &err);
+	return true;
+}
+
 static void on_finished(void *arg, struct req *req)
 {
 	probe.finished++;
@@ -296,7 +318,8 @@ static struct event_base *base_new(void)
 
 static void setup(const char *const *overrides, int count)
 {
-	static const struct http_hooks hooks = { .request = on_request, .finished = on_finished };
+	static const struct http_hooks hooks = { .request = on_request, .finished = on_finished,
+		.overloaded = on_overloaded, .refuse = on_refuse };
 	struct shm_sizes sizes = { .workers_max = 1, .slots = 4, .rate_pairs = 1024, .revoked_pairs = 1024,
 		.ring_bytes = 262144, .generations = 4 };
 	char why[512];
@@ -334,11 +357,13 @@ int main(int argc, char **argv)
 	struct event *term;
 	int option, port = 0, count = 0, tcp, local = -1;
 
-	while ((option = getopt(argc, argv, "p:u:")) != -1) {
+	while ((option = getopt(argc, argv, "p:u:o")) != -1) {
 		if (option == 'p')
 			port = atoi(optarg);
 		else if (option == 'u')
 			path = optarg;
+		else if (option == 'o')
+			probe.overload = true;
 		else
 			return 64;
 	}

@@ -65,6 +65,8 @@ bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str e
 /* The dispatcher: net's hooks call these. */
 void dispatch_request(void *svc, struct req *req);
 bool dispatch_admit(void *svc, struct req *req);
+bool dispatch_overloaded(void *svc);
+bool dispatch_refuse_early(void *svc, struct req *req);
 
 /* access_log.c: net's hook for a request whose reply is out. */
 void access_log_finished(void *svc, struct req *req);

@@ -314,6 +314,30 @@ static enum shed_way way_of(const struct route *route)
 	return route->klass == LIMIT_SEND ? SHED_SEND : SHED_OTHER;
 }
 
+bool dispatch_overloaded(void *arg)
+{
+	struct svc *svc = arg;
+
+	return db_overloaded(svc->db);
+}
+
+/* The same order as in dispatch_request(): what that one would answer for other reasons is left to it. */
+bool dispatch_refuse_early(void *arg, struct req *req)
+{
+	struct call *call = call_new(arg, req);
+	struct pl_err err = { 0 };
+	unsigned methods = 0;
+
+	call->route = route_find(req, call->param, &call->params, &methods);
+	if (call->route == NULL || (call->route->flags & ROUTE_DOWN) || !db_up(call->svc->db) ||
+	    (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) ||
+	    db_admit(call->svc->db, way_of(call->route), &err))
+		return false;
+	req->route = call->route->path;
+	call_fail(call, &err);
+	return true;
+}
+
 void dispatch_request(void *arg, struct req *req)
 {
 	struct call *call = call_new(arg, req);

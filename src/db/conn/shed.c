@@ -170,6 +170,11 @@ bool shed_admit(struct shed *shed, enum shed_way way, int64_t now_ns)
 	return false;
 }
 
+bool shed_strict(const struct shed *shed)
+{
+	return shed->lines[SHED_READ].strict || shed->lines[SHED_SEND].strict || shed->lines[SHED_OTHER].strict;
+}
+
 struct shed_work shed_begin(struct shed *shed, enum shed_way way, int64_t now_ns)
 {
 	struct shed_line *line = &shed->lines[way];
