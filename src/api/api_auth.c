@@ -18,7 +18,7 @@ static struct pl_str access_word(int access)
 void user_shape(struct user_out *out, const struct user *user)
 {
 	*out = (struct user_out){ .id = user->id, .username = user->username, .email = user->email, .name = user->name,
-		.access = access_word(user->access), .created_at = user->created_us };
+		.access = access_word(user->access), .is_active = !user->disabled, .created_at = user->created_us };
 }
 
 static void reply_tokens(void *arg, const struct auth_tokens *tokens, const struct pl_err *err)

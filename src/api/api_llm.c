@@ -42,6 +42,15 @@ static struct pl_str models_key(const struct models_part *part)
 	    PL_STR("none");
 }
 
+static struct pl_str models_provider(const struct upstream_settings *u)
+{
+	if (u == NULL)
+		return PL_STR(LLM_LOCAL);
+	if (config_provider(u) == PROVIDER_OTHER)
+		return pl_str(u->name);
+	return pl_str(config_provider_word(config_provider(u)));
+}
+
 static void models_reply(struct models *m)
 {
 	const struct settings *s = &m->call->req->config->s;
@@ -58,8 +67,9 @@ static void models_reply(struct models *m)
 		const char *preferred = u != NULL ? u->model : LLM_LOCAL_MODEL;
 
 		for (int k = 0; k < part->count; k++)
-			items[n++] = (struct model_out){ .id = part->names[k], .upstream = pl_str(name),
-				.key = models_key(part), .is_default = strcmp(name, s->llm_default) == 0 &&
+			items[n++] = (struct model_out){ .id = part->names[k], .name = part->names[k],
+				.provider = models_provider(u), .upstream = pl_str(name), .key = models_key(part),
+				.is_default = strcmp(name, s->llm_default) == 0 &&
 				(preferred[0] == '\0' || pl_str_is(part->names[k], preferred)) };
 	}
 	call_reply_list(m->call, &shape_model_out, items, n);

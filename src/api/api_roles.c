@@ -7,7 +7,9 @@
 
 static void role_shape(struct role_out *out, const struct role *r)
 {
-	*out = (struct role_out){ .id = r->id, .name = r->name, .instructions = r->instructions,
+	*out = (struct role_out){ .id = r->id, .name = r->display, .mention_name = r->name,
+		.instructions = r->instructions, .ai_instructions = r->instructions, .avatar = r->avatar,
+		.description = r->description, .user_id = r->owner_id > 0 ? r->owner_id : SHAPE_NONE,
 		.upstream = r->upstream, .model = r->model, .temperature = r->temperature < 0 ? (double)NAN :
 		r->temperature, .max_tokens = r->max_tokens > 0 ? r->max_tokens : SHAPE_NONE,
 		    .owner_id = r->owner_id > 0 ? r->owner_id : SHAPE_NONE,
@@ -43,15 +45,16 @@ static bool check_role(struct call *call, struct pl_str name, struct pl_str upst
 void api_role_create(struct call *call)
 {
 	const struct role_in *in = call->in;
-	struct role role = { .owner_id = call->req->task->who.user_id, .name = in->name,
-		.instructions = in->instructions.ptr != NULL ? in->instructions : PL_STR(""), .upstream = in->upstream,
+	struct role role = { .owner_id = call->req->task->who.user_id, .display = pl_str_trim(in->name),
+		.instructions = in->instructions.ptr != NULL ? in->instructions : in->ai_instructions,
+		.avatar = in->avatar, .description = in->description, .upstream = in->upstream,
 		.model = in->model, .temperature = isnan(in->temperature) ? -1 : in->temperature,
 		.max_tokens = in->max_tokens == SHAPE_NONE ? 0 : (int)in->max_tokens };
 	int64_t made;
 
 	if (call_made_id(call, &made))
 		repo_role_get(call->svc->db, call->req->task, made, reply_role, call);
-	else if (check_role(call, in->name, in->upstream))
+	else if (check_role(call, role.display, in->upstream))
 		repo_role_create(call->svc->db, call->req->task, &role, call->req->config->s.roles_per_user, reply_role,
 		    call);
 }
@@ -59,14 +62,16 @@ void api_role_create(struct call *call)
 void api_role_patch(struct call *call)
 {
 	const struct role_patch_in *in = call->in;
-	struct role_patch patch = { .name = in->name, .instructions = in->instructions, .upstream = in->upstream,
+	struct role_patch patch = { .display = in->name.ptr != NULL ? pl_str_trim(in->name) : PL_STR_NONE,
+		.instructions = in->instructions.ptr != NULL ? in->instructions : in->ai_instructions,
+		.avatar = in->avatar, .description = in->description, .upstream = in->upstream,
 		.model = in->model, .set_temperature = !isnan(in->temperature),
 		.temperature = isnan(in->temperature) ? -1 : in->temperature,
 		.set_max_tokens = in->max_tokens != SHAPE_NONE,
 		.max_tokens = in->max_tokens == SHAPE_NONE ? 0 : (int)in->max_tokens };
 	int64_t id;
 
-	if (call_id(call, 0, &id) && check_role(call, in->name, in->upstream))
+	if (call_id(call, 0, &id) && check_role(call, patch.display, in->upstream))
 		repo_role_patch(call->svc->db, call->req->task, id, call->req->task->who.user_id, call_is_admin(call),
 		    &patch, reply_role, call);
 }

@@ -56,7 +56,10 @@ void message_shape(struct message_out *out, const struct message *m, struct pl_p
 	*author = (struct author_out){ .kind = kind_word(m->author_kind), .id = m->author_id, .name = m->author_name };
 	*out = (struct message_out){ .id = pl_strn(p, (size_t)(end - p)), .room_id = m->room_id, .seq = m->seq,
 		.author = author, .user_id = m->author_kind == AUTHOR_USER ? m->author_id : SHAPE_NONE,
-		.username = m->author_name, .role_id = m->author_kind == AUTHOR_ROLE ? m->author_id : SHAPE_NONE,
+		.username = m->author_name,
+		.user = m->author_display.ptr != NULL ? m->author_display : m->author_name, .timestamp = m->created_us,
+		.message_type = m->author_kind == AUTHOR_ROLE ? PL_STR("ai_response") : PL_STR("text"),
+		.role_id = m->author_kind == AUTHOR_ROLE ? m->author_id : SHAPE_NONE,
 		.is_ai = m->author_kind == AUTHOR_ROLE, .content = m->content, .created_at = m->created_us,
 		.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .client_id = m->client_id,
 		.generation_id = m->generation_id, .duplicate = -1 };
@@ -76,10 +79,12 @@ void room_shape(struct room_out *out, const struct room *r, struct pl_pool *pool
 	struct room_role_out *roles = pl_alloc(pool, ((size_t)r->role_count + 1) * sizeof(*roles));
 
 	for (int i = 0; i < r->role_count; i++)
-		roles[i] = (struct room_role_out){ .id = r->role_ids[i], .name = r->role_names[i] };
+		roles[i] = (struct room_role_out){ .id = r->role_ids[i], .name = r->role_displays[i],
+			.mention_name = r->role_names[i] };
 	*out = (struct room_out){ .id = r->id, .name = r->name,
 		.visibility = r->visibility == ROOM_PUBLIC ? PL_STR("public") : PL_STR("private"),
 		.reply_policy = policy_word(r), .owner_id = r->owner_id > 0 ? r->owner_id : SHAPE_NONE,
+		.created_by = r->owner_id > 0 ? r->owner_id : SHAPE_NONE,
 		.archived = r->archived, .last_seq = r->last_seq, .epoch = r->epoch, .members = r->member_count,
 		.level = level_word(r->level), .roles = { roles, r->role_count }, .created_at = r->created_us,
 		.last_at = r->last_us > 0 ? r->last_us : SHAPE_NONE };

@@ -53,7 +53,7 @@ export class Composer {
 		const who = roles.length === 1 ? roles[0].name : "the roles";
 		this.text.placeholder = roles.length === 0 || policy === "off" ? `Write to ${name}` :
 			policy === "all" ? `Write to ${name}; ${who} will answer` :
-				`Write to ${name}; @${roles[0].name} asks the AI`;
+				`Write to ${name}; @${roles[0].mention_name} asks the AI`;
 	}
 
 	/* ---- writing ---- */

@@ -46,7 +46,7 @@ export class People {
 
 	isName(name) {
 		const lower = name.toLowerCase();
-		return Boolean(this.room?.roles.some((role) => role.name.toLowerCase() === lower) ||
+		return Boolean(this.room?.roles.some((role) => role.mention_name.toLowerCase() === lower) ||
 			[...this.members.values()].some((member) => member.username.toLowerCase() === lower));
 	}
 

@@ -65,14 +65,71 @@ def test_role_crud(ann, bob):
 
 
 @pytest.mark.parametrize("field,values", [
-    ("name", ["", "x" * 33, "123", "me", "a b", "ä", None, 5]), ("upstream", ["", "nosuch", 5, "x" * 65]),
-    ("temperature", [-0.1, 2.1, "hot"]), ("max_tokens", [0, -1, 100001, 1.5, "many"]),
+    ("name", ["", " ", "x" * 33, "123", "me", "a\nb", "a b" * 22, None, 5]), ("upstream", ["", "nosuch", 5, "x" * 65]),
+    ("avatar", ["x" * 33, 5]), ("description", ["x" * 2001, 5]), ("temperature", [-0.1, 2.1, "hot"]), ("max_tokens", [0, -1, 100001, 1.5, "many"]),
     ("instructions", ["x" * 20001, 5]), ("model", ["x" * 129, 5])])
 def test_role_rules(ann, field, values):
     for value in values:
         answered = ann.post("/api/roles", {"name": "Ruled", field: value})
         assert answered.status_code == 422, (field, value, answered.text)
         assert answered.json()["detail"][0]["loc"][-1] == field
+
+
+NAMES = [("Product Manager", "Product_Manager"), ("Chef de cuisine étoilé", "Chef_de_cuisine_etoile"), ("C++ / R&D!", "C_R_D"),
+         ("ärztin", "arztin"), ("日本語", "role"), ("😀", "role"), ("Me!", "role"), ("  Spaced out ", "Spaced_out"),
+         ("A very long name of a role that nobody can mention as it is", "A_very_long_name_of_a_role_t"), ("Plain-1.x", "Plain-1.x")]
+
+
+@pytest.mark.parametrize("name, mention", NAMES, ids=[mention for _, mention in NAMES])
+def test_names_that_cannot_be_mentioned(daemon, asked, name, mention):
+    """Any name is shown as it was given; one for mentions is made from it, with a number where that is taken."""
+    one, two = daemon.register(), daemon.register()
+    first = one.role(name=name)
+    assert first["name"] == name.strip()
+    taken = [first["mention_name"]]
+    assert taken[0] == mention or (mention == "role" and taken[0].startswith("role")), taken
+    again = one.post("/api/roles", {"name": name.upper().strip()})
+    assert again.status_code == 409, "one owner calls one role so"
+    other = two.post("/api/roles", {"name": name})
+    if name == mention:
+        assert other.status_code == 409, "a name that is given for mentions is nobody else's"
+        return
+    assert other.status_code == 201 and other.json()["name"] == name.strip() and other.json()["mention_name"] not in taken
+    assert other.json()["mention_name"].startswith("role" if mention == "role" else mention + "_")
+    room = two.room()["id"]
+    for text in (f"@{name.strip()} {QUICK}", f"ask @{other.json()['mention_name'].lower()}. {QUICK}"):
+        with listen(two, room) as sock:
+            ask(sock, room, text)
+    assert {role for role, _ in asked(room)} == {other.json()["id"]}
+
+
+def test_the_longest_name_is_meant(ann, asked):
+    short, long = ann.role(name="Sales"), ann.role(name="Sales Lead")
+    room = ann.room(role_ids=[short["id"], long["id"]])["id"]
+    want = []
+    with listen(ann, room) as sock:
+        for text, role in (("@Sales Lead {}", long), ("@sales {}", short), ("@Sales_Lead {}", long), ("@Sales Leader {}", short)):
+            seq = say(sock, room, text.format(QUICK))
+            answer(sock, reply_to=seq)
+            want.append((role["id"], seq))
+    assert asked(room) == want
+
+
+def test_renamed_roles(ann):
+    role = ann.role(name="Growth Hacker", avatar="🚀", description="Grows.")
+    path = f"/api/roles/{role['id']}"
+    for name, mention in (("growth hacker", "growth_hacker"), ("Hacker", "Hacker"), ("The Hacker", "The_Hacker")):
+        changed = ann.patch(path, {"name": name}).json()
+        assert (changed["name"], changed["mention_name"], changed["avatar"]) == (name, mention, "🚀")
+        assert ann.get(path).json() == changed
+    assert ann.patch(path, {"avatar": "", "ai_instructions": "Sing."}).json()["avatar"] is None
+    got = ann.get(path).json()
+    assert (got["instructions"], got["ai_instructions"], got["description"]) == ("Sing.", "Sing.", "Grows.")
+    ann.role(name="Other Name")
+    assert ann.patch(path, {"name": "other name"}).status_code == 409
+    assert ann.patch(path, {"name": ann.name}).status_code == 409
+    assert ann.get(path).json()["mention_name"] == "The_Hacker"
+    assert ann.role(name="Growth Hacker")["mention_name"] == "Growth_Hacker", "old names are free again"
 
 
 def test_names_are_one_space(daemon, ann):

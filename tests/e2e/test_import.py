@@ -88,6 +88,22 @@ def test_messages_keep_their_times_and_get_a_dense_log(shared, rows, bring, old)
     assert rows(f"SELECT last_seq FROM rooms WHERE id = {room}")[0][0] == 7
 
 
+def test_roles_with_names_for_people(shared, rows, bring, old):
+    """display_name is shown, a name for mentions is made from it; a room without role_ids takes the role when it is mentioned."""
+    tag = unique()
+    assert bring("roles", [{"id": n, "name": f"x{n}-{tag}", "display_name": f"Night Watch {tag}", "ai_instructions": "Watch.",
+                            "avatar": "\U0001f989", "owner_id": n} for n in (1, 2)]).stdout.startswith("2 imported")
+    found = [tuple(r) for r in rows("SELECT name, instructions, avatar FROM roles WHERE "
+                                    f"display_name = 'Night Watch {tag}' ORDER BY id")]
+    made = f"Night_Watch_{tag}"[:28]
+    assert found == [(made, "Watch.", "\U0001f989"), (made + "_2", "Watch.", "\U0001f989")]
+    bring("rooms", [{"id": n, "name": "watch", "owner_id": 1, "created_at": "2024-02-01T00:00:00Z", **more}
+                    for n, more in ((21, {}), (22, {"role_ids": []}))])
+    taking = rows(f"SELECT r.takes_roles FROM import_ids i JOIN rooms r ON r.id = i.new_id WHERE i.source = '{bring.source}' "
+                  "AND i.kind = 'room' AND i.old_id IN ('21', '22') ORDER BY i.old_id")
+    assert [r[0] for r in taking] == [True, False]
+
+
 def test_later_file_goes_on_behind_the_first(bring, old):
     assert bring("messages", [message(1, 1), message(2, 2)]).stdout.startswith("2 imported")
     assert bring("messages", [message(2, 2), message(3, 3)]).stdout == "1 imported, 1 duplicates, 0 refused\n"

@@ -8,7 +8,8 @@ import pytest
 import wire
 from parlour import wait_for
 
-KEYS = {"type", "id", "room_id", "content", "user_id", "username", "role_id", "is_ai", "created_at"}
+KEYS = {"type", "id", "room_id", "content", "user_id", "username", "user", "role_id", "is_ai", "message_type", "created_at",
+        "timestamp"}
 
 
 def chat(user, room, **how):

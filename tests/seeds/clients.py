@@ -25,7 +25,8 @@ CLIENTS = [
      LATER, "missing", ""),
     ("001.feedback-in-session", "feedback requests of the session appear in session_update", (47,), LATER, "missing", ""),
     ("001.greeting-first", "the greeting comes before session_started", (45,), LATER, "missing", ""),
-    ("001.is-active", "GET /api/auth/me has is_active", (3,), LATER, "missing", ""),
+    ("001.is-active", "GET /api/auth/me has is_active", (3,), WORKS, "",
+     "test_client_001.test_me_is_active"),
 
     ("002.refresh", "POST /auth/refresh takes user name and password", (5,), LATER, "missing", ""),
     ("002.health", "/health also has timestamp, database_connected, prodlens_cache_exists; / has message, status", (24, 25),
@@ -56,10 +57,12 @@ CLIENTS = [
      "test_client_004.test_an_ai_answers_with_the_printed_routes_alone "
      "test_client_004.test_a_room_takes_the_roles_of_its_owner_for_everybody "
      "test_client_004.test_with_an_empty_list_a_room_takes_none"),
-    ("004.message-fields", "messages also have user, timestamp, message_type; the history takes limit and offset", (85, 89), LATER,
-     "missing", ""),
-    ("004.role-fields", "roles with ai_instructions, avatar, description, user_id, and names with blanks", (83,), LATER, "missing", ""),
-    ("004.models", "models also have name, provider; rooms also have created_by", (84, 86), LATER, "missing", ""),
+    ("004.message-fields", "messages also have user, timestamp, message_type; the history takes limit and offset", (85, 89), WORKS, "",
+     "test_client_004.test_message_fields test_client_004.test_history_takes_limit_and_offset"),
+    ("004.role-fields", "roles with ai_instructions, avatar, description, user_id, and names with blanks", (83,), WORKS, "",
+     "test_client_004.test_role_fields test_client_004.test_a_role_with_blanks_is_mentioned_as_it_is_called"),
+    ("004.models", "models also have name, provider; rooms also have created_by", (84, 86), WORKS, "",
+     "test_client_004.test_models_and_rooms"),
     ("004.signaling", "offer, answer, ice_candidate without to reach all others, without join", (88,), LATER, "missing", ""),
     ("004.join-frames", "join and leave frames on the room socket", (87,), LATER, "missing", ""),
 ]

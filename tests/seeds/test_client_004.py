@@ -112,3 +112,65 @@ def test_an_own_role_that_is_busy_answers_once_more(ann, bob):
         sock.send(content="hello", role_id=own["id"])
         answer_of(sock, own)
         answer_of(sock, own)
+
+
+def test_message_fields(ann):
+    """user, timestamp, message_type beside the printed ones, in frames and in the history."""
+    role = role_by_004(ann, name="Product Manager " + secrets.token_hex(3))
+    room = room_by_004(ann)
+    with socket_of(ann, room) as sock:
+        sock.send(content="hello", role_id=role["id"])
+        frames = [sock.expect("message", is_ai=False), answer_of(sock, role)]
+    history = ann.get(f"/api/rooms/{room}/messages").json()
+    for said in (frames, history):
+        assert [m["user"] for m in said] == [ann.name, role["name"]]
+        assert [m["message_type"] for m in said] == ["text", "ai_response"]
+        assert all(m["timestamp"] == m["created_at"] for m in said)
+    assert [m["id"] for m in frames] == [m["id"] for m in history]
+
+
+PAGES = [("limit=2", [3, 4]), ("limit=2&offset=0", [3, 4]), ("limit=2&offset=1", [2, 3]), ("limit=2&offset=4", [0]), ("offset=5", []),
+         ("after=0&limit=2&offset=1", [1, 2]), ("offset=2", [0, 1, 2])]
+
+
+@pytest.mark.parametrize("query, want", PAGES, ids=[query for query, _ in PAGES])
+def test_history_takes_limit_and_offset(ann, query, want):
+    """offset skips the newest, so that the next page is the one before; each page is oldest first."""
+    room = room_by_004(ann)
+    for i in range(5):
+        ann.say(room, str(i))
+    assert [int(m["content"]) for m in ann.get(f"/api/rooms/{room}/messages?{query}").json()] == want
+    assert ann.get(f"/api/rooms/{room}/messages?offset=-1").status_code == 422
+
+
+def test_role_fields(ann, bob):
+    """ai_instructions is another name of instructions; avatar, description, user_id come back."""
+    name = "Chief of Everything " + secrets.token_hex(3)
+    body = {"name": name, "ai_instructions": "Be the chief.", "avatar": "🦊", "description": "Decides."}
+    made = ann.post("/api/roles/", body)
+    assert made.status_code == 201, made.text
+    role = made.json()
+    listed = next(item for item in bob.get("/api/roles/?limit=200").json() if item["id"] == role["id"])
+    for got in (role, listed, bob.get(f"/api/roles/{role['id']}").json()):
+        assert {key: got[key] for key in body} == body
+        assert got["instructions"] == "Be the chief." and got["user_id"] == ann.id
+    assert ann.post("/api/roles/", body).status_code == 409
+    assert bob.post("/api/roles/", body).json()["mention_name"] == role["mention_name"][:28] + "_2"
+    plain = role_by_004(ann)
+    assert (plain["avatar"], plain["description"], plain["ai_instructions"]) == (None, None, "Be brief.")
+
+
+def test_a_role_with_blanks_is_mentioned_as_it_is_called(ann):
+    role = role_by_004(ann, name="Office Dog " + secrets.token_hex(3))
+    room = room_by_004(ann)
+    with socket_of(ann, room) as sock:
+        for text in (f"@{role['name']} sit", f"@{role['name'].lower()}, sit!", f"hey @{role['mention_name']}"):
+            sock.send(content=text)
+            assert answer_of(sock, role)["user"] == role["name"]
+
+
+def test_models_and_rooms(ann):
+    for model in ann.get("/api/llm/models").json():
+        assert model["name"] == model["id"] and model["provider"] == "local"
+    room = room_by_004(ann)
+    assert ann.get(f"/api/rooms/{room}").json()["created_by"] == ann.id

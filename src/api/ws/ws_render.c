@@ -33,6 +33,8 @@ static void native_log(struct pl_jw *w, const struct hub_event *e, struct pl_poo
 
 	if (e->log.is_message) {
 		message_shape(&message, &e->log.message, pool);
+		message.user = message.message_type = PL_STR_NONE;	/* for front ends that know routes only */
+		message.timestamp = SHAPE_NONE;
 		pl_jw_kcstr(w, "type", "message");
 		write_topic(w, e->room_id);
 		pl_jw_ki64(w, "seq", e->seq);
@@ -151,13 +153,16 @@ static bool render_room(struct pl_jw *w, const struct hub_event *e, struct pl_po
 	else
 		pl_jw_null(w);
 	pl_jw_kstr(w, "username", m->author_name);
+	pl_jw_kstr(w, "user", out.user);
 	pl_jw_key(w, "role_id");
 	if (is_role)
 		pl_jw_i64(w, m->author_id);
 	else
 		pl_jw_null(w);
 	pl_jw_kbool(w, "is_ai", is_role);
+	pl_jw_kstr(w, "message_type", out.message_type);
 	pl_jw_ktime(w, "created_at", m->created_us);
+	pl_jw_ktime(w, "timestamp", m->created_us);
 	pl_jw_end_object(w);
 	return true;
 }

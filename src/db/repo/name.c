@@ -12,6 +12,12 @@ static const char *const reserved[] = {
 #undef RESERVED
 };
 
+bool name_char(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' ||
+	    c == '-';
+}
+
 const char *name_fault(struct pl_str name)
 {
 	bool digits = true;
@@ -22,11 +28,10 @@ const char *name_fault(struct pl_str name)
 	}
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.ptr[i];
-		bool digit = c >= '0' && c <= '9';
 
-		if (!digit && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '_' && c != '.' && c != '-')
+		if (!name_char(c))
 			return "A name has letters, digits, '_', '.' and '-' only.";
-		digits = digits && digit;
+		digits = digits && c >= '0' && c <= '9';
 	}
 	if (digits)
 		return "A name cannot be all digits.";

@@ -14,6 +14,8 @@
 
 #define NAME_MAX_BYTES 32
 
+/* One of the characters of names. */
+bool name_char(char c);
 /* NULL when good, else what is wrong, as a sentence for people. */
 const char *name_fault(struct pl_str name);
 

@@ -82,13 +82,14 @@ static void page_read(struct pgcall *call, const PGresult *res, struct page *pag
 		if (i == 0) {
 			struct pgrow tail = row;
 
-			pgrow_skip(&tail, MESSAGE_COLUMNS);
+			pgrow_skip(&tail, MESSAGE_COLUMNS + 1);
 			page->list.last_seq = pgrow_i64(&tail);
 			page->list.epoch = pgrow_i64(&tail);
 		}
 		if (pgrow_null(&row))
 			break;
 		repo_read_message(&row, &page->messages[i]);
+		page->messages[i].author_display = pgrow_text(&row);
 		page->list.count++;
 	}
 }
@@ -121,7 +122,7 @@ static void on_page(struct pgcall *call, const PGresult *res, const struct pl_er
 }
 
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,
-    int64_t before, int limit, repo_message_list_fn *done, void *arg)
+    int64_t before, int limit, int offset, repo_message_list_fn *done, void *arg)
 {
 	bool backwards = before > 0 || after < 0;
 	struct pgcall *call = CALL(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page, done, arg);
@@ -134,6 +135,7 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
 	else
 		pgcall_i64(call, after);
 	pgcall_i32(call, limit);
+	pgcall_i32(call, offset);
 	pgcall_start(call);
 }
 
@@ -153,6 +155,10 @@ REPLY(on_log, struct room_log)
 		if (pgrow_null(&row))
 			break;
 		repo_read_event(&row, &events[i]);
+		if (events[i].is_message) {
+			pgrow_skip(&row, 1);	/* kind */
+			events[i].message.author_display = pgrow_text(&row);
+		}
 		out->count++;
 	}
 	out->rows = events;

@@ -18,6 +18,9 @@ static void read_role(struct pgrow *row, struct role *role)
 	role->max_tokens = pgrow_i32(row);
 	role->created_us = pgrow_time(row);
 	role->updated_us = pgrow_time(row);
+	role->display = pgrow_text(row);
+	role->avatar = pgrow_text(row);
+	role->description = pgrow_text(row);
 }
 
 /* A role, behind a status when a function made it. */
@@ -39,13 +42,15 @@ void repo_role_create(struct db *db, struct pl_task *task, const struct role *in
 	struct pgcall *call = CALL(db, task, S_ROLE_CREATE, on_role, done, arg);
 
 	pgcall_i64_or_null(call, in->owner_id, 0);
-	pgcall_text(call, in->name);
+	pgcall_text(call, in->display);
 	pgcall_text(call, in->instructions.ptr != NULL ? in->instructions : PL_STR(""));
 	pgcall_text(call, in->upstream.len > 0 ? in->upstream : PL_STR_NONE);
 	pgcall_text(call, in->model.len > 0 ? in->model : PL_STR_NONE);
 	pgcall_f64_or_null(call, in->temperature, in->temperature < 0);
 	pgcall_i32_or_null(call, in->max_tokens, 0);
 	pgcall_i64(call, max_per_owner);
+	pgcall_text(call, in->avatar);
+	pgcall_text(call, in->description);
 	pgcall_start(call);
 }
 
@@ -57,7 +62,7 @@ void repo_role_patch(struct db *db, struct pl_task *task, int64_t role_id, int64
 	pgcall_i64(call, role_id);
 	pgcall_i64(call, user_id);
 	pgcall_bool(call, admin);
-	pgcall_text(call, patch->name);
+	pgcall_text(call, patch->display);
 	pgcall_text(call, patch->instructions);
 	pgcall_text(call, patch->upstream);
 	pgcall_text(call, patch->model);
@@ -65,6 +70,8 @@ void repo_role_patch(struct db *db, struct pl_task *task, int64_t role_id, int64
 	pgcall_f64_or_null(call, patch->temperature, patch->temperature < 0);
 	pgcall_bool(call, patch->set_max_tokens);
 	pgcall_i32_or_null(call, patch->max_tokens, 0);
+	pgcall_text(call, patch->avatar);
+	pgcall_text(call, patch->description);
 	pgcall_start(call);
 }
 

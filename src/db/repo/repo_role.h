@@ -12,8 +12,10 @@ enum role_place { ROLE_OWN, ROLE_TAKEN, ROLE_ATTACHED };
 
 struct role {
 	int64_t id, owner_id;			/* owner 0: the system's */
-	struct pl_str name, instructions;
+	struct pl_str name, instructions;	/* name: for mentions */
+	struct pl_str display;			/* the name as it was given */
 	struct pl_str upstream, model;		/* absent: the daemon's defaults */
+	struct pl_str avatar, description;	/* absent: none */
 	double temperature;			/* < 0: not set */
 	int max_tokens;				/* 0: not set */
 	int64_t created_us, updated_us;
@@ -23,12 +25,16 @@ struct role_list { const struct role *rows; int count; bool more; };
 typedef void (repo_role_fn)(void *arg, const struct role *role, const struct pl_err *err);
 typedef void (repo_role_list_fn)(void *arg, const struct role_list *list, const struct pl_err *err);
 
-/* in->name passes name_fault(); `max_per_owner` from settings. PL_E_TAKEN (name), PL_E_CONFLICT (too many). */
+/*
+ * in->display passes role_valid(), in->name is made from it; `max_per_owner` from settings. PL_E_TAKEN (name, or the
+ * owner has one that is called so), PL_E_CONFLICT (too many).
+ */
 void repo_role_create(struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner,
     repo_role_fn *done, void *arg);
 
 struct role_patch {
-	struct pl_str name, instructions, upstream, model;	/* absent = unchanged; upstream, model "" = default */
+	struct pl_str display, instructions, upstream, model;	/* absent = unchanged; upstream, model "" = default */
+	struct pl_str avatar, description;			/* absent = unchanged; "" = none */
 	bool set_temperature, set_max_tokens;
 	double temperature;					/* < 0 = not set */
 	int max_tokens;						/* 0 = not set */

@@ -11,6 +11,24 @@ const char *const visibility_words[] = { "public", "private", NULL };
 const char *const policy_words[] = { "", "off", "mention", "all", NULL };
 const char *const level_words[] = { "", "member", "moderator", "owner", NULL };
 
+/* Elements of role_names of room_view(): the name, and in a second line the name as it was given if that differs. */
+static void read_role_names(struct pgrow *row, struct room *room)
+{
+	int count;
+	const struct pl_str *both = pgrow_texts(row, &count);
+	struct pl_str *names = pl_alloc(row->pool, ((size_t)count + 1) * sizeof(*names));
+	struct pl_str *displays = pl_alloc(row->pool, ((size_t)count + 1) * sizeof(*displays));
+
+	for (int i = 0; i < count; i++) {
+		displays[i] = both[i];
+		(void)pl_str_cut(&displays[i], '\n', &names[i]);
+		if (displays[i].len == 0)
+			displays[i] = names[i];
+	}
+	room->role_names = names;
+	room->role_displays = displays;
+}
+
 void repo_read_room(struct pgrow *row, struct room *room)
 {
 	room->id = pgrow_i64(row);
@@ -26,7 +44,7 @@ void repo_read_room(struct pgrow *row, struct room *room)
 	room->member_count = pgrow_i64(row);
 	room->archived = pgrow_bool(row);
 	room->role_ids = pgrow_i64s(row, &room->role_count);
-	room->role_names = pgrow_texts(row, &room->name_count);
+	read_role_names(row, room);
 }
 
 static void read_result(struct pgrow *row, struct room_result *result)

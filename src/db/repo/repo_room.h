@@ -24,7 +24,8 @@ struct room {
 	bool archived;
 	const int64_t *role_ids;		/* attached, ascending */
 	const struct pl_str *role_names;	/* in the same order */
-	int role_count, name_count;
+	const struct pl_str *role_displays;	/* the names as they were given */
+	int role_count;
 };
 struct room_list { const struct room *rows; int count; bool more; int64_t total; };
 /* The room as it is now for who asked, and the log entry that was written (change.seq 0: nothing changed). */

@@ -47,6 +47,7 @@ struct hub_event *hub_event_from_log(const struct room_event *row)
 		struct message *m = &e->log.message;
 
 		m->author_name = pl_str_dup(e->pool, m->author_name);
+		m->author_display = pl_str_dup(e->pool, m->author_display);
 		m->client_id = pl_str_dup(e->pool, m->client_id);
 		m->content = pl_str_dup(e->pool, m->content);
 		m->generation_id = pl_str_dup(e->pool, m->generation_id);
@@ -64,7 +65,7 @@ struct hub_event *hub_event_from_log(const struct room_event *row)
 }
 
 /* In the ring: the struct, then its texts one behind the other; pointers in it are replaced by "there is one". */
-#define WIRE_TEXTS 5
+#define WIRE_TEXTS 6
 struct wire { struct room_event row; uint32_t absent, length[WIRE_TEXTS]; };
 
 static void wire_texts(struct room_event *row, struct pl_str *texts[WIRE_TEXTS])
@@ -77,6 +78,7 @@ static void wire_texts(struct room_event *row, struct pl_str *texts[WIRE_TEXTS])
 	texts[2] = row->is_message ? &m->content : &c->body;
 	texts[3] = row->is_message ? &m->generation_id : NULL;
 	texts[4] = row->is_message ? &m->meta : NULL;
+	texts[5] = row->is_message ? &m->author_display : NULL;
 }
 
 bool hub_event_encode(const struct room_event *row, struct pl_buf *out)

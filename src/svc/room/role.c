@@ -8,10 +8,29 @@
 #include "db/repo/repo_user.h"
 #include "svc/account/audit.h"
 
+#define DISPLAY_MAX 64	/* characters */
+
+/* What is wrong with the name, as a sentence; NULL: nothing. */
+static const char *role_name_fault(struct pl_str name)
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.ptr[i];
+
+		if (c < ' ' || c == 0x7f)
+			return "A name has no control characters.";
+		plain = plain && name_char(name.ptr[i]);
+	}
+	if (plain)
+		return name_fault(name);
+	return pl_utf8_count(name.ptr, name.len) > DISPLAY_MAX ? "A name has 1 to 64 characters." : NULL;
+}
+
 bool role_valid(const struct config *config, struct pl_pool *pool, struct pl_str name, struct pl_str upstream,
     struct pl_err *err)
 {
-	const char *fault = name.ptr != NULL ? name_fault(name) : NULL;
+	const char *fault = name.ptr != NULL ? role_name_fault(name) : NULL;
 
 	if (fault != NULL)
 		pl_err_field(err, pool, "body.name", "value_error", "%s", fault);

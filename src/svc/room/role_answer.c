@@ -93,7 +93,7 @@ static void run_on_history(void *arg, const struct message_list *list, const str
 	answer->ask.system =
 	    pl_str(pl_sprintf(answer->task->pool,
 	    "You are %.*s, taking part in the chat room \"%.*s\". Messages of "
-	    "others begin with their name and a colon; yours do not.\n%.*s", PL_FMT(role->role.name),
+	    "others begin with their name and a colon; yours do not.\n%.*s", PL_FMT(role->role.display),
 	    PL_FMT(role->question.room_name), PL_FMT(role->role.instructions)));
 	answer->search = list->count > 0 ? list->rows[list->count - 1].content : PL_STR("");
 	answer_ready(answer);
@@ -105,7 +105,7 @@ static void role_context(struct answer *answer)
 
 	role_tell(role, HUB_GEN_QUEUED, PL_E_OK, PL_STR_NONE);
 	repo_message_page(role->svc->db, answer->task, role->question.room_id, 0, -1, role->question.seq + 1,
-	    (int)answer->config->s.llm_history, run_on_history, role);
+	    (int)answer->config->s.llm_history, 0, run_on_history, role);
 }
 
 static void role_asked(struct answer *answer)
@@ -206,6 +206,7 @@ static void on_stored(void *arg, const struct appended *result, const struct pl_
 	role->end.answer_seq = result->seq;
 	event.message = (struct message){ .room_id = role->question.room_id, .seq = result->seq,
 		.author_kind = AUTHOR_ROLE, .author_id = role->role.id, .author_name = role->role.name,
+		.author_display = role->role.display,
 		.client_id = pl_str(role->client_id), .content = pl_buf_str(&answer->text),
 		.reply_to = role->question.seq, .generation_id = pl_str(answer->id), .meta = role->meta,
 		.created_us = result->created_us };
@@ -301,6 +302,7 @@ static struct role_answer *role_answer_new(struct svc *svc, const struct config 
 	r->question.asker_name = pl_str_dup(pool, q->asker_name);
 	r->question.room_name = pl_str_dup(pool, q->room_name);
 	r->role.name = pl_str_dup(pool, role->name);
+	r->role.display = pl_str_dup(pool, role->display);
 	r->role.instructions = pl_str_dup(pool, role->instructions);
 	r->role.upstream = pl_str_dup(pool, role->upstream);
 	r->role.model = pl_str_dup(pool, role->model);
@@ -368,8 +370,10 @@ static void adopt_on_role(void *arg, const struct role *row, const struct pl_err
 
 	if (err != NULL && answer_again(role->answer, err))
 		return;
-	if (err == NULL)
+	if (err == NULL) {
 		role->role.name = pl_str_dup(role->answer->task->pool, row->name);
+		role->role.display = pl_str_dup(role->answer->task->pool, row->display);
+	}
 	role->answer->outcome = ANSWER_CUT;
 	role_answered(role->answer, NULL, NULL);
 	answer_settle(role->answer, ANSWER_CUT);

@@ -11,6 +11,7 @@
 
 #include "db/repo/repo_generation.h"
 #include "db/repo/repo_message.h"
+#include "db/repo/repo_role.h"
 #include "svc/svc.h"
 
 struct role_answers;
@@ -33,5 +34,10 @@ void role_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_gen
 
 /* Does the text mention `name`: @name at its start or after a non-word character, not inside code? */
 bool mention_has(struct pl_str text, struct pl_str name);
+/*
+ * Which of the roles the text mentions, by their name for mentions or as they are called ("@Product Manager"):
+ * marks[i] of roles[i]. The longest name at a place is meant: this does not mention a role called Product.
+ */
+void mention_mark(struct pl_str text, const struct role *roles, int count, bool *marks);
 
 #endif

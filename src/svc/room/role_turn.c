@@ -81,19 +81,20 @@ static void consider_start(struct consider *c, const struct role *role)
 	room_role_take(c->svc, c->task, c->question.room_id, role->id, consider_on_taken, taking);
 }
 
-static bool has_turn(const struct consider *c, enum reply_policy policy, const struct role *role)
+static bool has_turn(const struct consider *c, enum reply_policy policy, const struct role *role, bool mentioned)
 {
 	if (c->role_id != 0)
 		return role->id == c->role_id && (c->forced || policy != REPLY_OFF);
 	if (policy == REPLY_OFF)
 		return false;
-	return (policy == REPLY_ALL && role->place == ROLE_ATTACHED) || mention_has(c->content, role->name);
+	return (policy == REPLY_ALL && role->place == ROLE_ATTACHED) || mentioned;
 }
 
 static void consider_on_room(void *arg, const struct room *room, const struct pl_err *err)
 {
 	struct consider *c = arg;
 	enum reply_policy policy;
+	bool *mentioned;
 	int count = 0;
 
 	if (err != NULL) {
@@ -105,8 +106,10 @@ static void consider_on_room(void *arg, const struct room *room, const struct pl
 	}
 	c->question.room_name = room->name;
 	policy = room_reply_policy(room->reply_policy, room->role_count);
+	mentioned = pl_alloc(c->task->pool, (size_t)c->roles.count + 1);
+	mention_mark(c->content, c->roles.rows, c->roles.count, mentioned);
 	for (int i = 0; i < c->roles.count; i++) {
-		if (has_turn(c, policy, &c->roles.rows[i])) {
+		if (has_turn(c, policy, &c->roles.rows[i], mentioned[i])) {
 			consider_start(c, &c->roles.rows[i]);
 			count++;
 		}
