@@ -67,7 +67,7 @@ static void on_answer(void *arg, const struct session_reply *reply, const struct
 		.data_collected = reply->collected, .is_complete = reply->is_complete,
 		.citations = reply->citations, .knowledge = reply->knowledge,
 		.state = reply->stopped ? PL_STR("cancelled") : PL_STR("done"), .model = reply->model,
-		.usage = reply->usage };
+		.usage = reply->usage, .reasoning = reply->reasoning };
 	if (!chat->stream) {
 		call_reply(call, &shape_chat_out, &out);
 		return;

@@ -142,7 +142,7 @@ static void on_messages(void *arg, const struct session_page *page, const struct
 		items[i] = (struct session_message_out){ .seq = m->seq, .author = pl_str(authors[m->author]),
 			.content = m->content, .state = pl_str(session_outcome_words[m->state]),
 			.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .model = m->model,
-			.citations = m->citations, .created_at = m->created_us };
+			.citations = m->citations, .reasoning = m->reasoning, .created_at = m->created_us };
 	}
 	if (page->more && q->after != SHAPE_NONE)
 		call_link_next(call, "after=%lld&limit=%d", (long long)items[page->count - 1].seq, page->count);

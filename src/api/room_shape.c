@@ -19,7 +19,7 @@ struct pl_str level_word(int level)
 	return pl_str(words[level >= 0 && level <= LEVEL_OWNER ? level : 0]);
 }
 
-/* meta = {"model","usage":{..},"citations":[..],"knowledge"}, written by us */
+/* meta = {"model","usage":{..},"citations":[..],"knowledge","reasoning"}, written by us */
 static void meta_shape(struct message_out *out, struct pl_str meta, struct pl_pool *pool)
 {
 	struct pl_err err = { 0 };
@@ -31,6 +31,7 @@ static void meta_shape(struct message_out *out, struct pl_str meta, struct pl_po
 	citations = pl_json_get(v, "citations");
 	out->model = pl_json_str(pl_json_get(v, "model"));
 	out->knowledge = pl_json_str(pl_json_get(v, "knowledge"));
+	out->reasoning = pl_json_str(pl_json_get(v, "reasoning"));
 	if (citations != NULL)
 		out->citations = citations->raw;
 	if (usage != NULL)

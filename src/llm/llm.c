@@ -77,6 +77,8 @@ void llm_call_finish(struct llm_call *call, const struct pl_err *err)
 	pl_task_unhook(task, &call->hook);
 	TAILQ_REMOVE(&llm->calls, call, link);
 	llm->running--;
+	if (err != NULL && call->upstream != NULL)
+		llm_try_estimate(call);
 	call->result.upstream_us = (pl_now_ns() - call->start_ns) / 1000;
 	call->on_done(call->arg, &call->result, err);
 	llm_try_fini(call);

@@ -55,7 +55,8 @@ struct llm_result {
 	struct pl_str model;			/* as the upstream names it, else as asked; never absent */
 	int64_t prompt_tokens, completion_tokens;	/* -1 unknown */
 	int64_t cost_micros;			/* of a US dollar, as the upstream told; -1 unknown */
-	bool estimated;				/* the counts are words, not tokens */
+	bool estimated;				/* the counts are: words, or the text's length by four */
+	struct pl_str reasoning;		/* what the model thought before it answered; absent: nothing */
 	int64_t text_bytes;			/* handed to delta */
 	int64_t upstream_us;			/* from the ask to the end, retries included */
 	int64_t first_us;			/* from the ask to the first text; -1: there was none */

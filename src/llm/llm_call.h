@@ -72,6 +72,8 @@ void llm_call_wait(struct llm_call *call, int64_t ms);	/* sets the timer */
 void llm_try_prepare(struct llm_call *call, const struct llm_request *request);
 void llm_try_timer(struct llm_call *call);
 void llm_try_fini(struct llm_call *call);
+/* It ended before its tokens were counted: estimates them from the lengths of what was sent and said. */
+void llm_try_estimate(struct llm_call *call);
 
 /* llm_options.c: bits of enum llm_without */
 void llm_memory_init(struct llm *llm);

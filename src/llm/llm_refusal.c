@@ -6,23 +6,42 @@
 
 #include "llm/llm_dialect.h"
 
-enum { ERROR_POOL_BYTES = 2048, ERROR_TEXT_MAX = 160 };
+enum { ERROR_POOL_BYTES = 2048, ERROR_TEXT_MAX = 160, KEY_PART = 8 };
+
+/* Words that keys of known providers begin with, and what announces one. */
+static const char *const key_words[] = { "sk-", "sk_", "gsk_", "xai-", "AIza", "eyJ", "Bearer ", "bearer ",
+	"pplx-", "hf_" };
+
+/* The key, its beginning or its end (some servers show it masked), or what looks like anybody's. */
+static bool has_secret(const struct llm_decoder *dec, struct pl_str message)
+{
+	struct pl_str key = dec->secret;
+	size_t part = key.len < KEY_PART ? key.len : KEY_PART;
+
+	if (part > 0 && (memmem(message.ptr, message.len, key.ptr, part) != NULL ||
+	    memmem(message.ptr, message.len, key.ptr + key.len - part, part) != NULL))
+		return true;
+	for (size_t i = 0; i < PL_COUNT(key_words); i++) {
+		if (memmem(message.ptr, message.len, key_words[i], strlen(key_words[i])) != NULL)
+			return true;
+	}
+	return false;
+}
 
 /* What the upstream says, as one short line that cannot carry the key. */
-static void error_text(struct llm_decoder *dec, const char *lead, struct pl_str message)
+static void error_text(struct llm_decoder *dec, enum pl_code code, const char *lead, struct pl_str message)
 {
 	char line[ERROR_TEXT_MAX + 1];
 	size_t len = pl_utf8_cut(message.ptr, message.len, ERROR_TEXT_MAX);
 
-	if (message.ptr == NULL || len == 0 ||
-	    (dec->secret.len > 0 && memmem(message.ptr, message.len, dec->secret.ptr, dec->secret.len) != NULL)) {
-		pl_err_set(&dec->err, PL_E_UPSTREAM, "%s.", lead);
+	if (message.ptr == NULL || len == 0 || has_secret(dec, message)) {
+		pl_err_set(&dec->err, code, "%s.", lead);
 		return;
 	}
 	for (size_t i = 0; i < len; i++)
 		line[i] = (unsigned char)message.ptr[i] < 0x20 || message.ptr[i] == 0x7f ? ' ' : message.ptr[i];
 	line[len] = '\0';
-	pl_err_set(&dec->err, PL_E_UPSTREAM, "%s: %s", lead, line);
+	pl_err_set(&dec->err, code, "%s: %s", lead, line);
 }
 
 static bool is_status_permanent(int status)
@@ -40,7 +59,7 @@ void llm_dec_refuse(struct llm_decoder *dec, int status, struct pl_str message)
 	dec->error_status = status;
 	dec->permanent = dec->permanent || is_status_permanent(status);
 	if (status == 401 || status == 403) {
-		pl_err_set(&dec->err, PL_E_UPSTREAM_AUTH, NULL);
+		error_text(dec, PL_E_UPSTREAM_AUTH, "The model's server refused our key", message);
 		return;
 	}
 	if (status >= 300 && status < 400)
@@ -52,7 +71,7 @@ void llm_dec_refuse(struct llm_decoder *dec, int status, struct pl_str message)
 		snprintf(lead, sizeof(lead), "The upstream refused with status %d", status);
 	else
 		snprintf(lead, sizeof(lead), "The upstream reported an error");
-	error_text(dec, lead, message);
+	error_text(dec, PL_E_UPSTREAM, lead, message);
 }
 
 void llm_dec_refused(struct llm_decoder *dec, int status, struct pl_str body)

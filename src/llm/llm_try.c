@@ -20,7 +20,8 @@ enum {
 	RETRY_AFTER_MAX_MS = 20000,
 	GRACE_MS = 1000,		/* after the end marker, for the end of the body: keeps the connection usable */
 	FINISHED_MS = 3000,		/* after a reason to stop, for the end marker that some servers leave out */
-	REFUSAL_MAX_BYTES = 16384
+	REFUSAL_MAX_BYTES = 16384,
+	BYTES_A_TOKEN = 4		/* a rule of thumb */
 };
 
 void llm_try_prepare(struct llm_call *call, const struct llm_request *request)
@@ -212,6 +213,8 @@ static void take_result(struct llm_call *call)
 	call->result.prompt_tokens = dec->prompt_tokens;
 	call->result.completion_tokens = dec->completion_tokens;
 	call->result.cost_micros = dec->cost_micros;
+	if (dec->thought.len > 0)
+		call->result.reasoning = pl_str_dup(call->pool, pl_buf_str(&dec->thought));
 	if (dec->model[0] != '\0')
 		call->result.model = pl_str_dup(call->pool, pl_str(dec->model));
 }
@@ -302,6 +305,18 @@ static void try_send(struct llm_call *call)
 	/* Comments and pings keep the connection from being idle, but they are no text: that bound is kept here. */
 	llm_call_wait(call, upstream->first_timeout);
 	call->http = httpc_start(call->llm->httpc, call->task, &request, on_body, on_reply, call);
+}
+
+void llm_try_estimate(struct llm_call *call)
+{
+	struct llm_result *result = &call->result;
+	int64_t said = result->text_bytes + (int64_t)result->reasoning.len;
+
+	if (result->completion_tokens >= 0 || result->tries == 0 || (said == 0 && !call->stopped))
+		return;
+	result->prompt_tokens = ((int64_t)call->head_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
+	result->completion_tokens = (said + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
+	result->estimated = true;
 }
 
 static void try_start(struct llm_call *call)

@@ -16,13 +16,18 @@ function sources(citations) {
 		`[${c.mark}] ${c.title}`)));
 }
 
+/** What a model thought first; closed until somebody wants to read it. */
+function thoughts(text) {
+	return el("details", { class: "thoughts" }, el("summary", {}, "Reasoning"), el("div", { class: "text" }, ...markdown(text)));
+}
+
 /** A message as an element. options: { mine, isName(name), quote: node, tools: [nodes] } */
 export function messageNode(message, { mine = false, isName, quote = null, tools = [] } = {}) {
 	const { kind, name } = message.author;
 	const label = name ?? (kind === "system" ? "Parlour" : "somebody");
 	const stop = STOPS[message.usage?.stop];
 	const about = [message.model, message.usage?.total_tokens &&
-		`${message.usage.total_tokens} tokens`].filter(Boolean).join(", ");
+		`${message.usage.estimated ? "about " : ""}${message.usage.total_tokens} tokens`].filter(Boolean).join(", ");
 	return el("li", { class: `message ${kind}${mine ? " mine" : ""}` },
 		el("div", { class: "day", hidden: true }),
 		avatar(label, kind === "role"),
@@ -31,6 +36,7 @@ export function messageNode(message, { mine = false, isName, quote = null, tools
 				title: about }, "AI"),
 				message.created_at && timeNode(message.created_at)),
 			quote,
+			message.reasoning && thoughts(message.reasoning),
 			el("div", { class: "text" }, ...markdown(message.content, isName)),
 			message.citations && sources(message.citations),
 			message.knowledge && el("p", { class: "note" }, "Without the knowledge base, which did not answer."),

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from asking import HALF, SETTINGS, STALL, WHOLE, Provider, answer, ask, listen, room_of, say
+from asking import (HALF, SETTINGS, STALL, Provider, answer, ask, listen, listen_on, message_of, room_of, say,
+                    text_of)
 from parlour import wait_for
 
 QUICK = "[[ok,tokens=2,pace=0]]"
@@ -110,7 +111,11 @@ def test_chatbot_answer_is_stopped(modelled, provider, rows, way, slot):
     provider.wait(aborted=1)
     body = asked.done().json()
     assert body["state"] == "cancelled" and HALF.startswith(body["message"]) and body["model"] == "peer-1"
-    assert body["usage"]["stop"] == "cancelled"
+    usage = body["usage"]
+    assert usage["stop"] == "cancelled" and usage["estimated"] is True and usage["prompt_tokens"] > 0
+    assert usage["completion_tokens"] == (len(body["message"]) + 3) // 4
+    assert rows(f"SELECT estimated, completion_tokens FROM session_messages WHERE session_id = '{ident}' AND author = 'assistant'") == [
+        (True, usage["completion_tokens"])]
     assert said(rows, ident)[1:] == [("assistant", body["message"], "cancelled")]
     after = chat(ann, QUICK, ident)
     assert after.status_code == (200 if way == "cancel" else 409)
@@ -203,6 +208,80 @@ def test_text_that_comes_in_odd_pieces(modelled, provider, mode, text):
         assert ask(sock, room, f"[[{mode}]]").text == text
         assert ask(sock, room, QUICK).text == "Parlour keeps"
     assert [m["content"] for m in provider.stats()["bodies"][-1]["messages"] if m["role"] == "assistant"] == [text]
+
+
+# ---- what a model thinks ----
+
+def test_thoughts_stand_beside_the_message(modelled, provider, rows):
+    daemon, ann = modelled()
+    room = room_of(ann)
+    with listen(ann, room) as sock, ann.ws(f"/ws/chat/{room}", native=False) as old:
+        end = ask(sock, room, "[[tagged]]")
+        live = message_of(sock, end.id)
+        assert live["reasoning"] == "Let me see." and live["content"] == "Parlour keeps" == end.text
+        frame = old.expect("message", is_ai=True)
+        assert frame["content"] == "Parlour keeps" and "Let me see" not in json.dumps(frame)
+        plain = ask(sock, room, QUICK)
+        assert "reasoning" not in message_of(sock, plain.id)
+    stored = ann.get(f"/api/rooms/{room}/messages").json()
+    assert {**stored[1], **live} == stored[1] and "reasoning" not in stored[3]
+    assert "Let me see" not in json.dumps(provider.stats()["bodies"][-1])
+    assert rows(f"SELECT reasoning, meta ? 'reasoning' FROM messages WHERE room_id = {room} AND seq = {live['seq']}") == [
+        ("Let me see.", False)]
+    with ann.ws() as late:      # the log, as a client that comes back reads it
+        late.send("subscribe", topic=f"room:{room}", since=0, epoch=1)
+        assert message_of(late, end.id) == live
+    assert rows(f"SELECT status FROM message_delete({room}, {live['seq']}, {ann.id}, true)")[0] == ("ok",)
+    assert rows(f"SELECT reasoning FROM messages WHERE room_id = {room} AND seq = {live['seq']}") == [(None,)]
+
+
+def test_thoughts_in_the_chatbot(modelled, provider):
+    daemon, ann = modelled()
+    ident = ann.post("/api/sessions", {"kind": "chat"}).json()["id"]
+    body = chat(ann, "[[think,tokens=2,pace=0]]", ident).json()
+    assert body["message"] == "Parlour keeps" and body["reasoning"] == "hmhm"
+    said_ = ann.get(f"/api/sessions/{ident}/messages").json()
+    assert said_[1]["reasoning"] == "hmhm" and said_[1]["content"] == "Parlour keeps" and "reasoning" not in said_[0]
+    with ann.ws() as sock:
+        sock.send("subscribe", topic=f"session:{ident}", since=0, epoch=0)
+        assert sock.expect("answer")["message"]["reasoning"] == "hmhm"
+    chat(ann, QUICK, ident)
+    assert "hmhm" not in json.dumps(provider.stats()["bodies"][-1])
+
+
+# ---- tokens of answers that were stopped, and reasons of those that failed ----
+
+def test_tokens_of_a_stopped_answer_are_estimated(modelled, rows):
+    daemon, ann = modelled()
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        say(sock, room, STALL)
+        frames = text_of(sock, len(HALF))
+        ann.post(f"/api/generations/{frames[0]['generation_id']}/cancel")
+        end = answer(sock, frames)
+        usage = message_of(sock, end.id)["usage"]
+    assert usage["estimated"] is True and usage["completion_tokens"] == (len(HALF) + 3) // 4 and usage["prompt_tokens"] > 0
+    row = wait_for(lambda: (g := ann.get(f"/api/generations/{end.id}").json())["ended_at"] and g)
+    assert row["estimated"] is True and row["completion_tokens"] == usage["completion_tokens"]
+    assert rows(f"SELECT prompt_tokens, completion_tokens FROM usage WHERE generation_id = '{end.id}'") == [
+        (usage["prompt_tokens"], usage["completion_tokens"])]
+
+
+@pytest.mark.parametrize("directive,says", [("error-first,error=x", "provider went away"), ("error-line", "out of slots"),
+                                            ("quota", "no credit left"), ("400", None)])
+def test_reason_of_the_provider(modelled, provider, directive, says):
+    """400 repeats our key, so its reason is not told."""
+    daemon, ann = modelled()
+    bob = daemon.register()
+    room = room_of(ann)
+    provider.queue(*[directive] * 3)
+    with listen(ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
+        seq = say(sock, room, "why?")
+        end, seen = answer(sock, reply_to=seq), answer(other)
+    row = ann.get(f"/api/generations/{end.id}").json()
+    for detail in (end.last["error"]["detail"], seen.last["error"]["detail"], row["error_detail"]):
+        assert says in detail if says else detail == "The upstream refused with status 400.", detail
+    assert not row["estimated"] or row["completion_tokens"] is not None
 
 
 # ---- lists of models ----

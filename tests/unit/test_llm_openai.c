@@ -292,6 +292,8 @@ static const struct refusal_case {
 	{ 403, "", "refused our key", NULL, false },
 	{ 400, "{'error':{'message':'too long\\nby far','code':null}}", "400: too long by far", NULL, false },
 	{ 400, "{'error':{'message':'your key sk-key is odd'}}", "status 400.", "sk-key", false },
+	{ 400, "{'error':{'message':'header Authorization: Bearer abc'}}", "status 400.", "abc", false },
+	{ 403, "{'error':{'message':'flagged by moderation'}}", "refused our key: flagged by moderation", NULL, false },
 	{ 402, "{'error':{'message':'pay'}}", "402: pay", NULL, false },
 	{ 404, "<html>", "status 404.", "html", false },
 	{ 408, "", "408", NULL, true },

@@ -29,6 +29,8 @@ static void read_generation(struct pgrow *row, struct generation *gen)
 	gen->first_text_us = pgrow_time(row);
 	gen->ended_us = pgrow_time(row);
 	gen->cost_micros = pgrow_i64_or(row, -1);
+	gen->estimated = pgrow_bool(row);
+	gen->error_detail = pgrow_text(row);
 }
 
 static void add_id(struct pgcall *call, struct pl_str id)
@@ -100,6 +102,8 @@ void repo_generation_end(struct db *db, struct pl_task *task, const struct gener
 	pgcall_i64_or_null(call, in->answer_seq, 0);
 	pgcall_time(call, in->first_text_us);
 	pgcall_i64_or_null(call, in->cost_micros, -1);
+	pgcall_bool(call, in->estimated);
+	pgcall_text(call, in->error_detail);
 	pgcall_start(call);
 }
 

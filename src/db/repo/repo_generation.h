@@ -14,7 +14,8 @@ struct generation {
 	struct pl_str id;			/* UUID */
 	int64_t room_id, role_id, asker_id, reply_to;
 	enum gen_state state;
-	struct pl_str upstream, model, error_code, partial;	/* absent when none */
+	struct pl_str upstream, model, error_code, error_detail, partial;	/* absent when none */
+	bool estimated;				/* the tokens are */
 	/* of its message, as in there; repo_generation_get() only */
 	struct pl_str citations, knowledge;
 	int64_t prompt_tokens, completion_tokens;		/* -1: unknown */
@@ -43,11 +44,12 @@ void repo_generation_begin(struct db *db, struct pl_task *task, const struct gen
 struct generation_end {
 	struct pl_str id;
 	enum gen_state state;			/* GEN_DONE and beyond */
-	struct pl_str error_code;		/* absent unless failed */
+	struct pl_str error_code, error_detail;	/* absent unless failed */
 	struct pl_str partial;			/* text so far when there is no answer message; absent: none */
 	struct pl_str upstream, model;		/* what really answered; absent: unchanged */
 	int64_t prompt_tokens, completion_tokens, answer_seq, first_text_us;	/* -1, -1, 0, 0 when unknown */
 	int64_t cost_micros;			/* as the upstream told; -1: it did not */
+	bool estimated;				/* the tokens are */
 };
 /*
  * follow_up_seq > 0: answer that message next (asked by follow_up_asker). ended false: somebody ended it before. state,

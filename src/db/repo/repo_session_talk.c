@@ -89,6 +89,7 @@ static void read_entry(struct pgrow *row, struct session_entry *out)
 	out->model = pgrow_text(row);
 	out->citations = pgrow_text(row);
 	out->created_us = pgrow_time(row);
+	out->reasoning = pgrow_text(row);
 }
 
 REPLY(on_after, struct session_page)
@@ -174,5 +175,7 @@ void repo_session_answer(struct db *db, struct pl_task *task, const struct sessi
 	pgcall_text(call, in->citations);
 	pgcall_text(call, in->upstream);
 	pgcall_i64_or_null(call, in->cost_micros, -1);
+	pgcall_bool(call, in->estimated);
+	pgcall_text(call, in->reasoning);
 	pgcall_start(call);
 }

@@ -44,7 +44,7 @@ struct session_entry {
 	int64_t seq, reply_to, created_us;
 	int author;
 	enum session_outcome state;
-	struct pl_str content, model, citations;	/* absent: none */
+	struct pl_str content, model, citations, reasoning;	/* absent: none */
 };
 /* ascending; more: in that direction */
 struct session_page { const struct session_entry *rows; int count; bool more; };
@@ -59,7 +59,9 @@ struct session_answer {
 	struct pl_str content, model;		/* model absent: no model wrote it */
 	enum session_outcome state;
 	int64_t prompt_tokens, completion_tokens;	/* -1: unknown */
+	bool estimated;				/* the tokens are */
 	struct pl_str citations;		/* JSON list; absent: none */
+	struct pl_str reasoning;		/* what the model thought; absent: nothing */
 	struct pl_str upstream;			/* absent: none was asked */
 	int64_t cost_micros;			/* as the upstream told; -1: it did not */
 };

@@ -146,8 +146,12 @@ void answer_flush(struct answer *answer);
 
 /* NULL and true: the built-in responder. name absent: the default. false: there is no upstream of that name. */
 bool answer_upstream(const struct config *config, struct pl_str name, const struct upstream_settings **upstream_r);
-/* {"prompt_tokens","completion_tokens","total_tokens","stop"} in pool: what is known (-1, NULL: not). */
-struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, const char *stop);
+/*
+ * {"prompt_tokens","completion_tokens","total_tokens","stop"} in pool: what is known (-1, NULL: not), and "estimated"
+ * where the tokens are.
+ */
+struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, bool estimated,
+    const char *stop);
 /* Keeps the newest messages that fit into the budget (bytes) and those with text, in place; the last one always. */
 int answer_fit(struct llm_message *messages, int count, int64_t budget);
 

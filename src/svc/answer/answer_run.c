@@ -16,7 +16,8 @@ bool answer_upstream(const struct config *config, struct pl_str name, const stru
 	return *upstream_r != NULL || pl_str_is(name, LLM_LOCAL);
 }
 
-struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, const char *stop)
+struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, bool estimated,
+    const char *stop)
 {
 	struct pl_buf buf = PL_BUF(pool);
 	struct pl_jw w = PL_JW(&buf);
@@ -28,6 +29,8 @@ struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t 
 		pl_jw_ki64(&w, "completion_tokens", completion_tokens);
 	if (prompt_tokens >= 0 && completion_tokens >= 0)
 		pl_jw_ki64(&w, "total_tokens", prompt_tokens + completion_tokens);
+	if (estimated)
+		pl_jw_kbool(&w, "estimated", true);
 	if (stop != NULL)
 		pl_jw_kcstr(&w, "stop", stop);
 	pl_jw_end_object(&w);

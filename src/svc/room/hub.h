@@ -34,6 +34,7 @@ struct hub_generation {
 	int64_t offset, answer_seq;
 	struct pl_str text, role_name;
 	enum pl_code error;
+	struct pl_str detail;			/* of the error; absent: the code's own text */
 };
 
 /* One event for all who listen on this worker. Counted; what a dialect rendered is kept for the next listener. */

@@ -8,8 +8,8 @@
 #include "db/repo/repo_generation.h"
 #include "svc/room/hub_rooms.h"
 
-/* In the ring: this, then the role's name. */
-struct wire { int64_t room_id; struct hub_generation gen; };
+/* In the ring: this, then the role's name and what is to say about an error. */
+struct wire { int64_t room_id; struct hub_generation gen; size_t name_len; };
 
 void hub_generation_room_fini(struct hub_room *room)
 {
@@ -37,7 +37,7 @@ static struct hub_running *need(struct hub_room *room, const struct hub_generati
 	r = pl_new(sizeof(*r));
 	memcpy(r->id, gen->id, sizeof(r->id));
 	r->gen = *gen;
-	r->gen.role_name = r->gen.text = PL_STR_NONE;
+	r->gen.role_name = r->gen.text = r->gen.detail = PL_STR_NONE;
 	r->next = room->running;
 	room->running = r;
 	return r;
@@ -65,6 +65,7 @@ static struct hub_event *event_of(const struct hub_room *room, const struct hub_
 	event->gen.offset = offset;
 	event->gen.text = pl_str_dup(event->pool, text);
 	event->gen.role_name = pl_str_dup(event->pool, gen->role_name);
+	event->gen.detail = pl_str_dup(event->pool, gen->detail);
 	return event;
 }
 
@@ -135,7 +136,8 @@ void hub_generation_on_ring(void *arg, int from_slot, struct pl_str bytes)
 	if (room == NULL)
 		return;
 	wire.gen.text = PL_STR_NONE;
-	wire.gen.role_name = pl_strn(bytes.ptr + sizeof(wire), bytes.len - sizeof(wire));
+	wire.gen.role_name = pl_strn(bytes.ptr + sizeof(wire), wire.name_len);
+	wire.gen.detail = pl_strn(bytes.ptr + sizeof(wire) + wire.name_len, bytes.len - sizeof(wire) - wire.name_len);
 	room->busy++;
 	arrived(hub, room, &wire.gen, false);
 	room->busy--;
@@ -144,12 +146,18 @@ void hub_generation_on_ring(void *arg, int from_slot, struct pl_str bytes)
 
 void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generation *gen)
 {
-	struct wire wire = { .room_id = room_id, .gen = *gen };
+	struct wire wire = { .room_id = room_id, .gen = *gen, .name_len = gen->role_name.len };
 	struct hub_room *room = hub_room_find(hub, room_id);
+	struct pl_buf tail = PL_BUF(NULL);
 
-	wire.gen.text = PL_STR_NONE;
+	wire.gen.text = wire.gen.detail = PL_STR_NONE;
+	if (gen->detail.len > 0) {
+		pl_buf_addstr(&tail, gen->role_name);
+		pl_buf_addstr(&tail, gen->detail);
+	}
 	bus_post_to(hub->svc, hub_topic_key(room_id), RING_GENERATION, pl_strn((const char *)&wire, sizeof(wire)),
-	    gen->role_name);
+	    gen->detail.len > 0 ? pl_buf_str(&tail) : gen->role_name);
+	pl_buf_fini(&tail);
 	if (room == NULL)
 		return;
 	room->busy++;

@@ -36,7 +36,7 @@ struct role_answer {
 	enum gen_state outcome;
 	enum pl_code code;			/* of the error that ended it */
 	const char *stop;			/* why the text ends, as in its usage */
-	struct pl_str meta;
+	struct pl_str meta, reasoning;
 	struct generation_end end;
 };
 
@@ -45,7 +45,8 @@ static void role_tell(struct role_answer *role, int state, enum pl_code error, s
 {
 	struct hub_generation gen = { .role_id = role->role.id, .asker_id = role->question.asker_id,
 		.reply_to = role->question.seq, .state = state, .offset = (int64_t)role->answer->text.len,
-		.answer_seq = role->end.answer_seq, .role_name = role->role.name, .error = error, .text = text };
+		.answer_seq = role->end.answer_seq, .role_name = role->role.name, .error = error,
+		.detail = error != PL_E_OK ? role->end.error_detail : PL_STR_NONE, .text = text };
 
 	memcpy(gen.id, role->answer->id, sizeof(gen.id));
 	hub_generation(role->svc->hub, role->question.room_id, &gen);
@@ -131,6 +132,8 @@ static void role_answered(struct answer *answer, const struct llm_result *result
 		role->end.prompt_tokens = result->prompt_tokens;
 		role->end.completion_tokens = result->completion_tokens;
 		role->end.cost_micros = result->cost_micros;
+		role->end.estimated = result->estimated && role->end.completion_tokens >= 0;
+		role->reasoning = pl_str_dup(answer->task->pool, result->reasoning);
 		if (result->first_us >= 0)
 			shm_count(role->svc->shm, SHM_M_llm_first_us, result->first_us);
 	}
@@ -141,6 +144,8 @@ static void role_answered(struct answer *answer, const struct llm_result *result
 		role->stop = llm_stop_text(result->stop);
 	if (answer->outcome == ANSWER_FAILED) {
 		role->end.error_code = pl_str(pl_err_info(err->code)->code);
+		if (err->detail[0] != '\0')
+			role->end.error_detail = pl_str_dup(answer->task->pool, pl_str(err->detail));
 		pl_log(PL_LOG_WARN, answer->task, "answer failed", "generation=%s room=%lld error=%s detail=%s",
 		    answer->id, (long long)role->question.room_id, pl_err_info(err->code)->code, pl_err_text(err));
 	}
@@ -150,7 +155,7 @@ static void role_answered(struct answer *answer, const struct llm_result *result
 
 /* ---- storing ---- */
 
-/* {"model","usage":{..},"citations":[..],"knowledge"} */
+/* {"model","usage":{..},"citations":[..],"knowledge","reasoning"} */
 static struct pl_str write_meta(struct role_answer *role)
 {
 	struct answer *answer = role->answer;
@@ -160,11 +165,13 @@ static struct pl_str write_meta(struct role_answer *role)
 	pl_jw_object(&w);
 	pl_jw_kstr(&w, "model", role->end.model);
 	pl_jw_kraw(&w, "usage", answer_usage(answer->task->pool, role->end.prompt_tokens, role->end.completion_tokens,
-	    role->stop));
+	    role->end.estimated, role->stop));
 	if (answer->citations.ptr != NULL)
 		pl_jw_kraw(&w, "citations", answer->citations);
 	if (answer->knowledge.ptr != NULL)
 		pl_jw_kstr(&w, "knowledge", answer->knowledge);
+	if (role->reasoning.ptr != NULL)
+		pl_jw_kstr(&w, "reasoning", role->reasoning);
 	pl_jw_end_object(&w);
 	return pl_buf_str(&buf);
 }

@@ -42,9 +42,12 @@ struct pl_str session_greeting(const struct config *config, struct pl_pool *pool
 /* {"slot": bool, ...} in the form's order; {} without a form. */
 struct pl_str session_collected(struct pl_pool *pool, const struct session *session);
 
-/* citations: knowledge_cite(); knowledge: knowledge_lack(); model, usage (answer_usage()): absent where none wrote */
+/*
+ * citations: knowledge_cite(); knowledge: knowledge_lack(); model, usage (answer_usage()): absent where none wrote;
+ * reasoning: what it thought
+ */
 struct session_reply {
-	struct pl_str session_id, text, collected, citations, knowledge, model, usage;
+	struct pl_str session_id, text, collected, citations, knowledge, model, usage, reasoning;
 	bool is_complete, stopped;	/* stopped: by session_stop() or the session's end */
 };
 typedef void (session_delta_fn)(void *arg, struct pl_str text);

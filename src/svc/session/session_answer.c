@@ -44,7 +44,8 @@ void session_job_tell(struct session_job *job, const struct pl_err *err)
 		reply.model = job->end.model;
 	if (job->stop != NULL || job->extracting)
 		reply.usage = answer_usage(job->task->pool, job->end.prompt_tokens, job->end.completion_tokens,
-		    job->stop);
+		    job->end.estimated, job->stop);
+	reply.reasoning = job->end.reasoning;
 	job->done(job->arg, err == NULL ? &reply : NULL, err);
 	pl_task_release(&asker);
 }
@@ -132,6 +133,8 @@ static void session_answered(struct answer *answer, const struct llm_result *res
 		job->end.prompt_tokens = result->prompt_tokens;
 		job->end.completion_tokens = result->completion_tokens;
 		job->end.cost_micros = result->cost_micros;
+		job->end.estimated = result->estimated && result->completion_tokens >= 0;
+		job->end.reasoning = pl_str_dup(job->task->pool, result->reasoning);
 	}
 	job->end.citations = answer->citations;
 	job->stop = answer->outcome == ANSWER_STOPPED ? "cancelled" : answer->full ? "length" :

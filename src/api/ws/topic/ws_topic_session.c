@@ -111,6 +111,8 @@ static bool send_entry(const struct reading *r, const struct session_entry *entr
 		pl_jw_kstr(&w, "model", entry->model);
 		if (entry->citations.ptr != NULL)
 			pl_jw_kraw(&w, "citations", entry->citations);
+		if (entry->reasoning.ptr != NULL)
+			pl_jw_kstr(&w, "reasoning", entry->reasoning);
 	}
 	pl_jw_end_object(&w);
 	return topic_offer(r->watch, &w);
