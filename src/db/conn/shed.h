@@ -27,7 +27,7 @@
 
 #define SHED_SLOTS 10		/* per interval */
 #define SHED_LEAST 64		/* a queue of this length is always accepted */
-#define SHED_LEAST_SENDS 512	/* of messages: the group that is being stored and the next one */
+#define SHED_LEAST_SENDS 256	/* of messages: one group */
 #define SHED_BURST 512		/* the same while it is not known whether there is a queue */
 #define SHED_EXTRA 16		/* accepted per slot beyond that when nothing is served */
 
