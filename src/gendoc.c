@@ -16,6 +16,7 @@
 #include "api/ws/ws_frames.h"
 #include "cfg_value.h"
 #include "core/settings.h"
+#include "net/http_cors.h"
 
 #define STATUS_USAGE 64
 #define STATUS_NOINPUT 66
@@ -491,6 +492,14 @@ static void man_metrics(struct pl_buf *out)
 	pl_buf_adds(out, ".El\n");
 }
 
+static void man_exposed(struct pl_buf *out)
+{
+	struct pl_str names = http_cors_exposed(), name;
+
+	while (pl_str_cut(&names, ',', &name))
+		pl_buf_addf(out, ".Cm %.*s%s\n", PL_FMT(pl_str_trim(name)), names.ptr != NULL ? " ," : " .");
+}
+
 /* ---- pages ---- */
 
 static const struct { const char *name; void (*write)(struct pl_buf *out); } tables[] = {
@@ -498,7 +507,7 @@ static const struct { const char *name; void (*write)(struct pl_buf *out); } tab
 	    { "@ROUTES@\n", man_routes },
 	{ "@WSROUTES@\n", man_ws_routes }, { "@SHAPES@\n", man_shapes }, { "@ERRORS@\n", man_errors },
 	{ "@TOPICS@\n", man_topics }, { "@FRAMES@\n", man_frames },
-	{ "@LIMITS@\n", man_limits }, { "@METRICS@\n", man_metrics },
+	{ "@LIMITS@\n", man_limits }, { "@METRICS@\n", man_metrics }, { "@EXPOSED@\n", man_exposed },
 };
 
 /* A line that is no table, with its @VERSION@ and @DATE@ filled in. false: there is an unknown @WORD@. */

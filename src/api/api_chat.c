@@ -8,14 +8,19 @@
 
 struct chat { struct call *call; struct pl_buf event; bool stream, started; };
 
+static void start(struct chat *chat)
+{
+	if (!chat->started)
+		req_stream_start(chat->call->req, 200, "text/event-stream");
+	chat->started = true;
+}
+
 /* One event; its data is one line of JSON. */
 static void send_event(struct chat *chat, const char *name, struct pl_str json)
 {
 	struct req *req = chat->call->req;
 
-	if (!chat->started)
-		req_stream_start(req, 200, "text/event-stream");
-	chat->started = true;
+	start(chat);
 	pl_buf_reset(&chat->event);
 	pl_buf_addf(&chat->event, "event: %s\ndata: %.*s\n\n", name, PL_FMT(json));
 	(void)req_stream_chunk(req, pl_buf_str(&chat->event)); /* a client that left does not stop the answer */
@@ -24,10 +29,17 @@ static void send_event(struct chat *chat, const char *name, struct pl_str json)
 static void on_delta(void *arg, struct pl_str text)
 {
 	struct chat *chat = arg;
-	struct pl_pool *pool = pl_pool_new(0);
-	struct pl_buf buf = PL_BUF(pool);
-	struct pl_jw w = PL_JW(&buf);
+	struct pl_pool *pool;
+	struct pl_buf buf;
+	struct pl_jw w;
 
+	if (text.len == 0) {	/* accepted: the client and its proxies get the header before the model's first word */
+		start(chat);
+		return;
+	}
+	pool = pl_pool_new(0);
+	buf = PL_BUF(pool);
+	w = PL_JW(&buf);
 	pl_jw_object(&w);
 	pl_jw_kstr(&w, "delta", text);
 	pl_jw_end_object(&w);

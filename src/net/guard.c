@@ -50,7 +50,7 @@ static void message_start(struct guard *guard)
 	guard->state = G_METHOD;
 	guard->has_body_method = guard->http10 = guard->is_get = false;
 	guard->host_seen = guard->length_seen = guard->chunked = false;
-	guard->connection_seen = guard->connection_close = guard->ask_upgrade = guard->ask_websocket = false;
+	guard->connection_seen = guard->ask_upgrade = guard->ask_websocket = false;
 	guard->text_len = guard->lines = guard->crlfs = 0;
 	guard->header_bytes = guard->extra_bytes = 0;
 	guard->length = guard->left = guard->total = 0;
@@ -107,15 +107,18 @@ static size_t on_target(struct guard *guard, const char *bytes, size_t len)
 	return n + 1;
 }
 
-static bool on_version(struct guard *guard, char c)
+/* A later minor version is read as the one we know (RFC 9110 2.5): its digit is changed in place. */
+static bool on_version(struct guard *guard, char *c)
 {
-	if (c == '\r') {
+	if (*c == '\r') {
 		guard->state = G_LINE_LF;
 		return guard_check_version(guard);
 	}
-	if (guard->text_len >= METHOD_MAX || (unsigned char)c <= ' ' || (unsigned char)c >= 0x7f)
+	if (guard->text_len >= METHOD_MAX || (unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f)
 		return guard_refuse(guard, 400, "The version is malformed.");
-	guard_keep(guard, c);
+	if (*c >= '2' && *c <= '9' && pl_str_is(guard_text(guard), "HTTP/1."))
+		*c = '1';
+	guard_keep(guard, *c);
 	return true;
 }
 
@@ -212,7 +215,7 @@ static size_t step(struct guard *guard, const struct guard_limits *limits, char 
 		used = on_target(guard, bytes, len);
 		break;
 	case G_VERSION:
-		on_version(guard, *bytes);
+		on_version(guard, bytes);
 		break;
 	case G_FIELD:
 		on_field(guard, *bytes);
@@ -237,16 +240,17 @@ static size_t step(struct guard *guard, const struct guard_limits *limits, char 
 	return used;
 }
 
-bool guard_feed(struct guard *guard, const struct guard_limits *limits, char *bytes, size_t len)
+size_t guard_feed(struct guard *guard, const struct guard_limits *limits, char *bytes, size_t len)
 {
 	size_t at = 0;
 
+	guard->add_length = false;
 	while (at < len) {
 		if (guard->state == G_RAW)
-			return true;
-		if (guard->state == G_REFUSED)
-			return false;
+			return len;
+		if (guard->state == G_REFUSED || guard->add_length)
+			return at;
 		at += step(guard, limits, bytes + at, len - at);
 	}
-	return guard->state != G_REFUSED;
+	return at;
 }

@@ -3,7 +3,7 @@
  * The guard's judgement of methods, targets, versions and of the header fields that decide where a message ends.
  *
  * It is stricter than RFC 9112 where evhttp would read the same bytes differently: a body needs POST, PUT or PATCH;
- * a tab before the value of such a field; a body method with a Connection header but without a length.
+ * a tab before the value of such a field.
  */
 #include "net/guard_int.h"
 
@@ -167,16 +167,15 @@ static bool check_transfer(struct guard *guard, struct pl_str value)
 	return guard_refuse(guard, 501, "This transfer coding is not supported.");
 }
 
-static void check_connection(struct guard *guard, struct pl_str value)
+bool guard_list_has(struct pl_str list, struct pl_str word)
 {
 	struct pl_str part;
 
-	guard->connection_seen = true;
-	guard->connection_close = pl_str_ieq(value, PL_STR("close"));
-	while (pl_str_cut(&value, ',', &part)) {
-		if (pl_str_ieq(pl_str_trim(part), PL_STR("upgrade")))
-			guard->ask_upgrade = true;
+	while (pl_str_cut(&list, ',', &part)) {
+		if (pl_str_ieq(pl_str_trim(part), word))
+			return true;
 	}
+	return false;
 }
 
 /* A line of a field that matters is complete. */
@@ -203,10 +202,11 @@ bool guard_check_field(struct guard *guard)
 	case F_TRANSFER:
 		return check_transfer(guard, value);
 	case F_CONNECTION:
-		check_connection(guard, value);
+		guard->connection_seen = true;
+		guard->ask_upgrade |= guard_list_has(value, PL_STR("upgrade"));
 		return true;
 	case F_UPGRADE:
-		guard->ask_websocket |= pl_str_ieq(value, PL_STR("websocket"));
+		guard->ask_websocket |= guard_list_has(value, PL_STR("websocket"));
 		return true;
 	case F_EXPECT:
 		return pl_str_ieq(value, PL_STR("100-continue")) ||
@@ -230,9 +230,7 @@ bool guard_check_end(struct guard *guard, const struct guard_limits *limits)
 		return guard_refuse(guard, 400, "A body is not allowed with this method.");
 	if (guard->length > limits->body_bytes)
 		return guard_refuse(guard, 413, "The body is too large.");
-	if (guard->has_body_method && !guard->chunked && !guard->length_seen && guard->connection_seen &&
-	    !guard->connection_close)
-		return guard_refuse(guard, 411, "Content-Length is missing.");
+	guard->add_length = guard->has_body_method && !guard->chunked && !guard->length_seen && guard->connection_seen;
 	if (guard->ask_upgrade && guard->ask_websocket && guard->is_get && !guard->http10) {
 		guard->messages++;
 		guard->state = G_RAW;

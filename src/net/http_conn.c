@@ -33,6 +33,7 @@ struct bufferevent *http_conn_new(struct http_listener *listener)
 	conn->server = server;
 	conn->listener = listener;
 	conn->fd = -1;
+	conn->write_due = conn->ping_due = WHEEL_NEVER;
 	conn->bev = bufferevent_socket_new(server->base, -1, 0);
 	PL_BUG(conn->bev == NULL);
 	conn->watch = evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn);
@@ -231,7 +232,8 @@ void http_conn_arm(struct http_conn *conn)
 		return;
 	if (conn->ev != NULL) {
 		conn->out_before = evbuffer_get_length(bufferevent_get_output(conn->bev));
-		wheel_set_ms(wheel, &conn->wheel, conn->out_before > 0 ? s->write_timeout : -1);
+		conn->write_due = wheel_tick_in(wheel, conn->out_before > 0 ? s->write_timeout : -1);
+		wheel_set(wheel, &conn->wheel, conn->write_due < conn->ping_due ? conn->write_due : conn->ping_due);
 	} else if (conn->guard.phase == GUARD_HEADER || conn->guard.phase == GUARD_BODY) {
 		wheel_set(wheel, &conn->wheel, conn->phase_due);
 	} else {
@@ -239,20 +241,33 @@ void http_conn_arm(struct http_conn *conn)
 	}
 }
 
+/* A reply is being written, or waited for. */
+static void reply_expired(struct http_conn *conn)
+{
+	struct wheel *wheel = &conn->server->wheel;
+	size_t out = evbuffer_get_length(bufferevent_get_output(conn->bev));
+
+	if (out > 0 && conn->write_due <= wheel->tick && out >= conn->out_before) {
+		http_conn_close(conn);
+		return;
+	}
+	if (conn->ping_due <= wheel->tick)
+		req_stream_ping(conn->req, out == 0);
+	if (conn->write_due <= wheel->tick || conn->write_due == WHEEL_NEVER)
+		http_conn_arm(conn);
+	else
+		wheel_set(wheel, &conn->wheel, conn->write_due < conn->ping_due ? conn->write_due : conn->ping_due);
+}
+
 void http_conn_expired(void *arg, struct wheel_node *node)
 {
 	struct http_conn *conn = (struct http_conn *)node;
-	size_t out;
 
 	PL_UNUSED(arg);
 	if (conn->lingering) {
 		http_conn_close(conn);
 	} else if (conn->ev != NULL) {
-		out = evbuffer_get_length(bufferevent_get_output(conn->bev));
-		if (out > 0 && out >= conn->out_before)
-			http_conn_close(conn);
-		else
-			http_conn_arm(conn);
+		reply_expired(conn);
 	} else if (conn->guard.phase == GUARD_HEADER || conn->guard.phase == GUARD_BODY) {
 		conn_refuse(conn, 408, PL_E_TIMEOUT, pl_err_info(PL_E_TIMEOUT)->text);
 	} else {
@@ -269,28 +284,39 @@ void http_conn_skip_crlf(struct http_conn *conn)
 		evbuffer_drain(input, 2);
 }
 
+/* Puts what the guard wants added where a header that ends at `at` ends; returns its length. */
+static size_t add_length(struct http_conn *conn, struct evbuffer *input, size_t at)
+{
+	struct evbuffer *whole = evbuffer_new();
+
+	PL_BUG(whole == NULL);
+	evbuffer_cb_clear_flags(input, conn->watch, EVBUFFER_CB_ENABLED);
+	PL_BUG(evbuffer_remove_buffer(input, whole, at - 2) != (int)(at - 2) ||
+	    evbuffer_add(whole, GUARD_NO_LENGTH, sizeof(GUARD_NO_LENGTH) - 1) != 0 ||
+	    evbuffer_add_buffer(whole, input) != 0 || evbuffer_add_buffer(input, whole) != 0);
+	evbuffer_cb_set_flags(input, conn->watch, EVBUFFER_CB_ENABLED);
+	evbuffer_free(whole);
+	return sizeof(GUARD_NO_LENGTH) - 1;
+}
+
 /* Shows the bytes that were added last to the guard. */
 static bool guard_new_bytes(struct http_conn *conn, struct evbuffer *input, const struct evbuffer_cb_info *info)
 {
 	const struct settings *s = &conn->server->config->s;
 	const struct guard_limits limits = { .header_bytes = (uint32_t)s->max_header, .body_bytes = s->max_body };
 	struct evbuffer_ptr from;
-	struct evbuffer_iovec parts[8];
-	size_t at = info->orig_size, end = info->orig_size + info->n_added;
-	bool good = true;
+	struct evbuffer_iovec part;
+	size_t at = info->orig_size, end = info->orig_size + info->n_added, more;
 
-	while (good && at < end) {
-		int count;
-
+	while (at < end && conn->guard.phase != GUARD_REFUSED) {
 		PL_BUG(evbuffer_ptr_set(input, &from, at, EVBUFFER_PTR_SET) != 0);
-		count = evbuffer_peek(input, (ev_ssize_t)(end - at), &from, parts, (int)PL_COUNT(parts));
-		PL_BUG(count <= 0);
-		for (int i = 0; good && i < count && i < (int)PL_COUNT(parts); i++) {
-			good = guard_feed(&conn->guard, &limits, parts[i].iov_base, parts[i].iov_len);
-			at += parts[i].iov_len;
-		}
+		PL_BUG(evbuffer_peek(input, (ev_ssize_t)(end - at), &from, &part, 1) <= 0);
+		at += guard_feed(&conn->guard, &limits, part.iov_base, part.iov_len);
+		more = conn->guard.add_length ? add_length(conn, input, at) : 0;
+		at += more;
+		end += more;
 	}
-	return good;
+	return conn->guard.phase != GUARD_REFUSED;
 }
 
 /*

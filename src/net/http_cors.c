@@ -61,11 +61,21 @@ struct http_cors http_cors_decide(const struct settings *s, struct pl_pool *pool
 	return cors;
 }
 
+struct pl_str http_cors_exposed(void)
+{
+#define EXPOSED(name) ", " name
+#define PLAIN(name) ""
+#define HEADER(name, kind) kind(name)
+	static const char names[] =
+#include "net/headers.def"
+	    ;
+#undef HEADER
+
+	return pl_strn(names + 2, sizeof(names) - 3);
+}
+
 void http_cors_headers(const struct http_cors *cors, const struct settings *s, struct pl_buf *out)
 {
-	static const char expose[] = "Access-Control-Expose-Headers: RateLimit, RateLimit-Policy, Retry-After, "
-	    "X-Request-Id, Link, ETag, Location, X-Total-Count\r\n";
-
 	if (!cors->sent)
 		return;
 	pl_buf_addstr(out, PL_STR("Vary: Origin\r\n"));
@@ -76,7 +86,9 @@ void http_cors_headers(const struct http_cors *cors, const struct settings *s, s
 	pl_buf_addstr(out, PL_STR("\r\n"));
 	if (s->cors_credentials && cors->credentials)
 		pl_buf_addstr(out, PL_STR("Access-Control-Allow-Credentials: true\r\n"));
-	pl_buf_add(out, expose, sizeof(expose) - 1);
+	pl_buf_addstr(out, PL_STR("Access-Control-Expose-Headers: "));
+	pl_buf_addstr(out, http_cors_exposed());
+	pl_buf_addstr(out, PL_STR("\r\n"));
 }
 
 bool http_cors_names_ok(struct pl_str names)

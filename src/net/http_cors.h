@@ -21,6 +21,8 @@ struct http_cors {
  */
 struct http_cors http_cors_decide(const struct settings *s, struct pl_pool *pool, struct pl_str origin,
     struct pl_str host, bool tls);
+/* The headers of ours that scripts of other origins may read, with commas between (headers.def). */
+struct pl_str http_cors_exposed(void);
 /* Appends the headers that every reply carries. */
 void http_cors_headers(const struct http_cors *cors, const struct settings *s, struct pl_buf *out);
 /* Is the value of Access-Control-Request-Headers fit to be sent back (names, commas and blanks)? */

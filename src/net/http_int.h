@@ -56,6 +56,8 @@ struct http_conn {
 	bool early;			/* req is answered by http_early.c: evhttp does not know it */
 	uint32_t dropped;
 	size_t out_before;		/* output bytes at the last look for progress */
+	int64_t write_due;		/* tick of the next look; WHEEL_NEVER: nothing waits to be written */
+	int64_t ping_due;		/* tick when a stream of events gets a comment line; WHEEL_NEVER: none */
 	bool has_ip;
 	struct http_ip ip;
 	char addr[HTTP_ADDR_TEXT];
@@ -151,8 +153,11 @@ void http_steals_drop(struct http_server *server);
 /* evhttp is freeing a connection that is being stolen. */
 void http_steal_lost(struct http_conn *conn);
 
+struct req;
 /* req_reply.c */
 const char *http_status_text(int status);
+/* A stream of events was silent for long: a comment line if `silent`, and the time begins anew. */
+void req_stream_ping(struct req *req, bool silent);
 
 /* req_params.c */
 /* Splits and decodes req->path into req->segment[]. */

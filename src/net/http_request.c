@@ -35,16 +35,11 @@ static enum req_method method_of(enum evhttp_cmd_type type)
 
 static void connection_words(struct http_heads *heads, struct pl_str value)
 {
-	struct pl_str word;
-
 	/* evhttp knows only this one spelling; anything else closes an HTTP/1.0 connection */
 	heads->keep_alive = heads->connection.ptr == NULL && pl_str_ieq(value, PL_STR("keep-alive"));
 	heads->connection = value;
-	while (pl_str_cut(&value, ',', &word)) {
-		word = pl_str_trim(word);
-		heads->close |= pl_str_ieq(word, PL_STR("close"));
-		heads->upgrade |= pl_str_ieq(word, PL_STR("upgrade"));
-	}
+	heads->close |= guard_list_has(value, PL_STR("close"));
+	heads->upgrade |= guard_list_has(value, PL_STR("upgrade"));
 }
 
 void http_heads_take(struct http_heads *heads, struct pl_pool *pool, struct pl_str name, struct pl_str value)
@@ -65,7 +60,7 @@ void http_heads_take(struct http_heads *heads, struct pl_pool *pool, struct pl_s
 		break;
 	case 'u':
 		if (pl_str_ieq(name, PL_STR("upgrade")))
-			heads->websocket |= pl_str_ieq(value, PL_STR("websocket"));
+			heads->websocket |= guard_list_has(value, PL_STR("websocket"));
 		break;
 	case 'x':
 		if (pl_str_ieq(name, PL_STR("x-request-id")))

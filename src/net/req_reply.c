@@ -155,6 +155,20 @@ void req_reply_empty(struct req *req, int status)
 	reply(req, status, NULL, PL_STR(""));
 }
 
+static void ping_later(struct req *req)
+{
+	int64_t ms = req->config->s.sse_ping;
+
+	req->conn->ping_due = wheel_tick_in(&req->conn->server->wheel, ms > 0 ? ms : -1);
+}
+
+void req_stream_ping(struct req *req, bool silent)
+{
+	ping_later(req);
+	if (silent)
+		(void)req_stream_chunk(req, PL_STR(":\n\n"));
+}
+
 void req_stream_start(struct req *req, int status, const char *type)
 {
 	struct http_conn *conn = req->conn;
@@ -164,8 +178,10 @@ void req_stream_start(struct req *req, int status, const char *type)
 	req->replied = true;
 	if (req->gone || conn == NULL)
 		return;
-	if (strncmp(type, "text/event-stream", 17) == 0)
+	if (strncmp(type, "text/event-stream", 17) == 0) {
 		req_header_add(req, "X-Accel-Buffering", "no");	/* nginx would gather the events */
+		ping_later(req);
+	}
 	req->status = status;
 	conn->streaming = true;
 	conn->keep = !head_build(req, status, type, LENGTH_CHUNKED);
@@ -175,6 +191,7 @@ void req_stream_start(struct req *req, int status, const char *type)
 	http_conn_hold_read(conn, false);
 	http_conn_write(conn, &part, 1, NULL);
 	req_defer(req);
+	http_conn_arm(conn);
 }
 
 bool req_stream_chunk(struct req *req, struct pl_str bytes)
@@ -203,7 +220,9 @@ bool req_stream_chunk(struct req *req, struct pl_str bytes)
 	for (int i = 0; i < count; i++)
 		req->reply_bytes += parts[i].iov_len;
 	http_conn_write(conn, parts, count, NULL);
-	if (conn->wheel.due == WHEEL_NEVER && evbuffer_get_length(bufferevent_get_output(conn->bev)) > 0)
+	if (conn->ping_due != WHEEL_NEVER)
+		ping_later(req);
+	if (conn->write_due == WHEEL_NEVER && evbuffer_get_length(bufferevent_get_output(conn->bev)) > 0)
 		http_conn_arm(conn);
 	return !conn->broken;
 }
@@ -215,6 +234,7 @@ void req_stream_end(struct req *req)
 
 	if (req->gone || conn == NULL)
 		return;
+	conn->ping_due = WHEEL_NEVER;
 	if (conn->slow) {	/* cut off without the last chunk, so that nobody takes it for whole */
 		http_request_over(conn);
 		http_conn_close(conn);

@@ -264,7 +264,7 @@ def test_the_previous_token_is_good_within_the_window_also_after_the_new_one_was
     assert third.status_code == 200 and claims(third.json()["refresh_token"])["rc"] == 3
 
 
-def test_findings_9_four_tabs_refresh_30_ms_apart(parlour):
+def test_four_tabs_refresh_30_ms_apart_with_one_refresh_token(parlour):
     """Ten rounds: each tab refreshes with the token of the round before, uses what it got, and is 30 ms behind the
     one before it, so that the new tokens are in use when the last tab refreshes."""
     daemon = parlour(workers=4)

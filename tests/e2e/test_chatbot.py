@@ -8,11 +8,12 @@ import time
 import uuid
 from urllib.parse import quote
 
+import httpx
 import pytest
 import websockets
 
 from asking import HALF, SETTINGS, STALL, WHOLE, Provider
-from parlour import wait_for
+from parlour import PLAIN, wait_for
 
 SLOTS = {"name": False, "email": False, "income": False}
 
@@ -372,6 +373,31 @@ def test_stream_errors(modelled):
     assert got[0][0] == "delta" and got[-1][0] == "error" and got[-1][1]["code"] == "upstream_truncated"
     whole = user.post("/api/chat", {"message": "[[500]]"})
     assert whole.status_code == 502, whole.text
+
+
+def arrivals(daemon, user, message, until):
+    """[(seconds, what)] of a stream: "header", then each line, up to the first one that `until` accepts."""
+    start, got = time.monotonic(), []
+    with httpx.Client(base_url=daemon.url, **PLAIN) as client, client.stream(
+            "POST", "/api/chat", json={"message": message}, headers={"Accept": "text/event-stream", **user.auth}) as answer:
+        assert answer.status_code == 200 and answer.headers["X-Accel-Buffering"] == "no"
+        got.append((time.monotonic() - start, "header"))
+        for line in map(str.strip, answer.iter_lines()):
+            if line:
+                got.append((time.monotonic() - start, line))
+            if until(got):
+                return got
+    raise AssertionError(got)
+
+
+@pytest.mark.parametrize("form", ["", "contact"])
+def test_silence_before_the_first_word(modelled, form):
+    """The model says nothing: the header comes at once all the same, then comment lines; also while a form is read."""
+    daemon, user = modelled(session_form=form, sse_ping="1s")
+    got = arrivals(daemon, user, "[[stall-headers]]", lambda lines: [line for _, line in lines].count(":") == 2)
+    assert [what for _, what in got] == ["header", ":", ":"]
+    header, first, second = (at for at, _ in got)
+    assert header < 0.9 and first > 0.9 and second - first > 0.9, got
 
 
 # ---- with a model ----

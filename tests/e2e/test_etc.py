@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: ISC
 """The files of etc/ do what they say: nginx in front, the unit's hardening."""
 
+import contextlib
+import http.client
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 import httpx
@@ -25,13 +28,12 @@ def made(name):
     return text
 
 
-@pytest.fixture
-def nginx(parlour, workdir):
-    """(daemon, port of nginx with our site in front of it)."""
+@contextlib.contextmanager
+def nginx_running(daemon, workdir, edit=lambda site: site):
+    """The port of nginx with our site, edited, in front of the daemon."""
     if NGINX is None:
         pytest.skip("nginx is not installed")
-    daemon, port = parlour(), free_port()
-    site = made("nginx-site.conf")
+    port, site = free_port(), edit(made("nginx-site.conf"))
     site = site.replace("server 127.0.0.1:8000;", f"server 127.0.0.1:{daemon.port};")
     first, second = site.split("server {", 2)[1:]
     assert "return 301" in first
@@ -48,7 +50,7 @@ def nginx(parlour, workdir):
                                stdin=subprocess.DEVNULL)
     try:
         wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/livez", **PLAIN).status_code == 200, 10, "nginx answers")
-        yield daemon, port
+        yield port
     finally:
         process.terminate()
         process.wait(10)
@@ -74,8 +76,69 @@ def talks_through(daemon, port):
         assert sock.close() == 1000
 
 
-def test_nginx_in_front(nginx):
-    talks_through(*nginx)
+def raw_reply(port, method, path, fields):
+    """(status, body) of a request without Content-Length, as `curl -X POST` sends it."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n"
+    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+        sock.sendall((head + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n").encode())
+        answer = http.client.HTTPResponse(sock)
+        answer.begin()
+        return answer.status, answer.read()
+
+
+def bodiless(daemon, port):
+    """POST, PUT and PATCH without a body and without a length reach their handlers."""
+    owner, user = daemon.register(), daemon.register()
+    room, role = owner.room()["id"], owner.role()["id"]
+    for method, path, who, want in (("POST", f"/api/rooms/{room}/join", user, 200),
+                                    ("PUT", f"/api/rooms/{room}/roles/{role}", owner, 200),
+                                    ("PATCH", "/api/profile", owner, 200),
+                                    ("POST", "/api/auth/ws-ticket", user, 201), ("POST", "/api/auth/logout", user, 204)):
+        status, body = raw_reply(port, method, path, who.auth)
+        assert status == want, (method, path, status, body)
+    assert user.get("/api/auth/me").status_code == 401
+
+
+def streams(daemon, port):
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", **PLAIN) as client:
+        answer = client.post("/api/chat", json={"message": "hello"},
+                             headers={"Accept": "text/event-stream", **daemon.register().auth})
+    assert answer.status_code == 200 and answer.text.rstrip().split("\n\n")[-1].startswith("event: done"), answer.text
+
+
+def upgrade_for_all(site):
+    """What many guides tell people to write into the block of the server."""
+    line = "proxy_set_header Connection $parlour_connection;"
+    assert site.count(line) == 1
+    return site.replace(line, 'proxy_set_header Connection "upgrade";')
+
+
+def nothing_set(site):
+    """proxy_pass alone: HTTP/1.0 and Connection: close."""
+    site, count = re.subn(r"^\s*proxy_(http_version|set_header|next_upstream) [^\n]*\n", "", site, flags=re.M)
+    assert count > 5
+    return site
+
+
+NGINX_SITES = {"our site": lambda site: site, "Connection upgrade for all": upgrade_for_all, "proxy_pass alone": nothing_set}
+
+
+@pytest.mark.parametrize("name", NGINX_SITES)
+def test_nginx_in_front(parlour, workdir, name):
+    daemon = parlour()
+    with nginx_running(daemon, workdir, NGINX_SITES[name]) as port:
+        bodiless(daemon, port)
+        streams(daemon, port)
+        if name != "proxy_pass alone":
+            talks_through(daemon, port)
+
+
+@pytest.fixture
+def nginx(parlour, workdir):
+    """(daemon, port of nginx with our site in front of it)."""
+    daemon = parlour()
+    with nginx_running(daemon, workdir) as port:
+        yield daemon, port
 
 
 def test_nginx_compresses(nginx):
@@ -145,6 +208,8 @@ def apache(parlour, workdir):
 
 
 def test_apache_in_front(apache):
+    bodiless(*apache)
+    streams(*apache)
     talks_through(*apache)
 
 

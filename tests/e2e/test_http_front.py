@@ -231,6 +231,30 @@ def test_stream_then_next_request(probe):
         assert reader.reply()[2] == b"s" * 50 and reader.reply()[0] == 200
 
 
+def test_silent_stream_of_events_gets_comments():
+    """A comment line after each sse_ping of silence, none while it speaks."""
+    with Probe("sse_ping=500ms") as server:
+        body = server.get(b"/stream?n=1&ms=2600")[2]
+        assert 4 <= body.count(b":\n\n") <= 10 and body.replace(b":\n\n", b"") == b"s" * 10, body
+        assert server.get(b"/stream?n=30&ms=40")[2] == b"s" * 300
+        with server.connect() as sock:    # the timer belongs to the stream, not to the connection
+            reader = Reader(sock)
+            sock.sendall(get(target=b"/stream?n=1&ms=1300"))
+            assert b":\n\n" in reader.reply()[2]
+            sock.sendall(get(target=b"/later?ms=1300"))
+            assert reader.reply()[2] == b'{"later":true}'
+    with Probe("sse_ping=0s") as server:
+        assert server.get(b"/stream?n=1&ms=900")[2] == b"s" * 10
+
+
+def test_stream_of_events_to_a_reader_that_stops_is_given_up():
+    """Comments that are due meanwhile do not put it off."""
+    with Probe("sse_ping=500ms", "write_timeout=2s", "ws_queue=64M") as server, server.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(get(target=b"/stream?n=100000&ms=10&bytes=60000"))
+        wait_for(lambda: server.log()["gone"] == 1)
+
+
 def test_stream_to_http10_ends_with_the_connection(probe):
     with probe.connect() as sock:
         sock.sendall(get(target=b"/stream?n=5&ms=5", version=b"HTTP/1.0"))

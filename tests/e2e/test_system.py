@@ -271,6 +271,43 @@ def test_head_and_options(shared):
     assert options.status_code in (200, 204) and {"GET", "POST"} <= {m.strip() for m in options.headers["Allow"].split(",")}
 
 
+def exposed_rows():
+    """Headers of our own that scripts of other origins must be able to read."""
+    with open(SOURCE + "/src/net/headers.def", encoding="utf-8") as table:
+        return re.findall(r'^HEADER\("([^"]+)", EXPOSED\)$', table.read(), re.M)
+
+
+SAFELISTED = {"Cache-Control", "Content-Length", "Content-Type"}    # of the Fetch standard
+FOR_BROWSERS = re.compile(r"Access-Control-.*|Vary|Connection|Transfer-Encoding|X-Accel-Buffering|X-Content-Type-Options|"
+                          r"X-Frame-Options|Referrer-Policy|Content-Security-Policy|Upgrade|Sec-WebSocket-Version", re.I)
+
+
+def test_browser_code_can_read_our_headers(parlour):
+    """Idempotent-Replayed, Link, ETag, Retry-After and their like are in Access-Control-Expose-Headers, on each reply."""
+    daemon = parlour(cors_origins="https://app.example.org", rate_ask="1/h burst 1", guest="on", session_form="")
+    user, origin = daemon.register(), {"Origin": "https://app.example.org"}
+    key = {"Idempotency-Key": "k1", **origin}
+    for number in range(3):
+        user.room(f"room{number}")
+    replies = [user.post("/api/rooms", {"name": "once"}, headers=key), user.post("/api/rooms", {"name": "once"}, headers=key),
+               user.get("/api/rooms?limit=1", headers=origin), user.get("/api/rooms?page=1&page_size=1", headers=origin),
+               daemon.get("/api/auth/me", headers=origin), daemon.get("/nothing", headers=origin),
+               daemon.once("DELETE", "/api/rooms", headers=origin), daemon.get("/favicon.ico", headers=origin),
+               user.post("/api/chat", {"message": "x"}, headers=origin), user.post("/api/chat", {"message": "x"}, headers=origin),
+               user.post("/api/chat", {"message": "x"}, headers={"Accept": "text/event-stream", **origin})]
+    seen = set()
+    for answer in replies:
+        exposed = answer.headers["Access-Control-Expose-Headers"].split(", ")
+        assert exposed == exposed_rows()
+        for name in answer.headers:
+            name = next((e for e in [*exposed, *SAFELISTED] if e.lower() == name.lower()), name)
+            assert name in exposed or name in SAFELISTED or FOR_BROWSERS.fullmatch(name), (name, answer)
+            seen.add(name)
+    assert replies[1].headers["Idempotent-Replayed"] == "true"
+    assert seen >= {"Idempotent-Replayed", "Link", "Retry-After", "RateLimit", "X-Request-Id", "X-Total-Count", "Allow",
+                    "WWW-Authenticate", "Location"}, seen
+
+
 def test_cors(parlour):
     daemon = parlour(cors_origins="https://app.example.org")
     good, bad = {"Origin": "https://app.example.org"}, {"Origin": "https://evil.example"}

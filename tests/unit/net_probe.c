@@ -24,7 +24,7 @@
 #include "net/http.h"
 #include "net/ws.h"
 
-enum { NOTES_MAX = 256, OVERRIDES_MAX = 64, STREAMS_CHUNK = 1024 };
+enum { NOTES_MAX = 256, OVERRIDES_MAX = 64, STREAMS_CHUNK = 65536 };
 
 static struct probe {
 	struct event_base *base;

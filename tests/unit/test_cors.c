@@ -65,6 +65,10 @@ START_TEST(test_headers)
 	ck_assert_ptr_nonnull(strstr(out.ptr, "Access-Control-Allow-Origin: https://a\r\n"));
 	ck_assert_ptr_nonnull(strstr(out.ptr, "Access-Control-Allow-Credentials: true\r\n"));
 	ck_assert_ptr_nonnull(strstr(out.ptr, "Vary: Origin\r\n"));
+	ck_assert_ptr_nonnull(strstr(out.ptr, "\r\nAccess-Control-Expose-Headers: Allow, Content-Disposition, "));
+	ck_assert_ptr_nonnull(strstr(out.ptr, ", X-Request-Id, X-Total-Count\r\n"));
+	ck_assert_ptr_nonnull(strstr(out.ptr, ", Idempotent-Replayed, "));
+	ck_assert_ptr_null(strstr(out.ptr, "Cache-Control"));
 	pl_buf_reset(&out);
 	cors = (struct http_cors){ .sent = true };
 	http_cors_headers(&cors, &s, &out);

@@ -54,9 +54,9 @@ typedef void (session_delta_fn)(void *arg, struct pl_str text);
 typedef void (session_reply_fn)(void *arg, const struct session_reply *reply, const struct pl_err *err);
 /*
  * One message into a session that the caller may use (repo_session_get()); limits were taken by the caller. `delta`
- * (may be NULL) gets the answer piece by piece, `done` runs when it is stored, or with what went wrong. `task` is held
- * until then; that it is cancelled does not stop the answer. PL_E_CONFLICT: the session is over; PL_E_BUSY; llm_ask()'s
- * errors.
+ * (may be NULL) gets "" when the message was accepted, then the answer piece by piece; `done` runs when it is stored,
+ * or with what went wrong. `task` is held until then; that it is cancelled does not stop the answer. PL_E_CONFLICT: the
+ * session is over; PL_E_BUSY; llm_ask()'s errors.
  */
 void session_talk(struct svc *svc, const struct config *config, struct pl_task *task, const struct session *session,
     struct pl_str message, session_delta_fn *delta, session_reply_fn *done, void *arg);

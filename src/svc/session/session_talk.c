@@ -12,6 +12,13 @@
 
 static void talk_say(struct session_job *job);
 
+/* The answer may take long: a stream of it begins now. */
+static void tell_accepted(struct session_job *job)
+{
+	if (job->asker != NULL && job->delta != NULL)
+		job->delta(job->arg, PL_STR(""));
+}
+
 /* Another message was faster; this one is read again beside what that one said. */
 static void on_reread(void *arg, const struct session *session, const struct pl_err *err)
 {
@@ -47,6 +54,7 @@ static void on_said(void *arg, const struct session_said *said, const struct pl_
 	} else {
 		job->question = said->seq;
 		session_live_changed(job->sessions->svc, pl_str(job->id));
+		tell_accepted(job);
 		session_turn_wait(job, said->ahead);
 	}
 }
@@ -85,4 +93,6 @@ void session_talk(struct svc *svc, const struct config *config, struct pl_task *
 	session_job_place(job);
 	if (job->form == NULL || !session_extract(job, talk_say))
 		talk_say(job);
+	else if (session->state == SESSION_OPEN)
+		tell_accepted(job);
 }
