@@ -175,7 +175,8 @@ static void set_defaults(struct pl_cfg *cfg, int group)
 		const char *def = row->def != NULL ? row->def : "";
 
 		/* Zero bytes are the value of a number or list without a default; texts become "". */
-		if (def[0] == '\0' && row->type != PL_SET_STR && row->type != PL_SET_SECRET) {
+		if (def[0] == '\0' && row->type != PL_SET_STR && row->type != PL_SET_SECRET &&
+		    row->type != PL_SET_LINES) {
 			if (group < 0) {
 				cfg->texts[i] = "";
 				cfg->origins[i] = "default";
@@ -269,8 +270,14 @@ static bool file_value(struct load *load, struct pl_str name, struct pl_str valu
 	if (setting == NULL)
 		return fail_unknown(cfg, origin, load->group >= 0, name);
 	line = &load->lines[setting - table.rows];
-	if (*line != 0)
+	if (setting->type == PL_SET_LINES && *line != 0) {
+		const void *base = load->group < 0 ? cfg->values : group_base(cfg, load->group);
+
+		value = pl_str(pl_sprintf(cfg->pool, "%s\n%.*s",
+		    *(const char *const *)((const char *)base + setting->offset), PL_FMT(value)));
+	} else if (*line != 0) {
 		return fail(cfg, origin, "%s: already set in line %d", setting->name, *line);
+	}
 	*line = load->line;
 	return set_value(cfg, origin, load->group, setting, value);
 }

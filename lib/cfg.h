@@ -20,6 +20,7 @@ enum pl_setting_type {
 	PL_SET_TIME,	/* int64_t milliseconds; 500ms 5s 10min 24h 7d; a bare number is refused */
 	PL_SET_STR,	/* const char *, "" when unset */
 	PL_SET_SECRET,	/* const char *; printed as (secret) */
+	PL_SET_LINES,	/* the same; may be given several times: lines */
 	PL_SET_ENUM,	/* int: index into words */
 	PL_SET_RATE,	/* struct pl_rate; min/max bound the burst */
 	PL_SET_LIST,	/* struct pl_list: comma or blank separated words */

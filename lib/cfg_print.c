@@ -93,6 +93,7 @@ const char *pl_cfg_value_text(const struct pl_setting *setting, const void *base
 		text = *(const char *const *)at;
 		return text != NULL ? text : "";
 	case PL_SET_SECRET:
+	case PL_SET_LINES:
 		return "(secret)";
 	case PL_SET_ENUM:
 		return setting->words[*(const int *)at];

@@ -218,6 +218,7 @@ bool pl_cfg_value_parse(struct pl_pool *pool, const struct pl_setting *setting, 
 		return read_units(&r, time_units, "is not a time with its unit, such as 500ms, 5s, 10min, 24h or 7d");
 	case PL_SET_STR:
 	case PL_SET_SECRET:
+	case PL_SET_LINES:
 		return read_string(&r);
 	case PL_SET_ENUM:
 		return read_enum(&r);

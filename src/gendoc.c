@@ -32,7 +32,8 @@ static void add_type(struct pl_buf *out, const struct pl_setting *row)
 {
 	static const char *const words[] = { [PL_SET_BOOL] = "on | off", [PL_SET_INT] = "number",
 		[PL_SET_SIZE] = "size", [PL_SET_TIME] = "time", [PL_SET_STR] = "text",
-		    [PL_SET_SECRET] = "text, never printed", [PL_SET_RATE] = "rate",
+		    [PL_SET_SECRET] = "text, never printed",
+		[PL_SET_LINES] = "NAME: VALUE, several times, never printed", [PL_SET_RATE] = "rate",
 		[PL_SET_LIST] = "list", [PL_SET_MODE] = "octal mode" };
 	char low[PL_CFG_NUMBER_LEN], high[PL_CFG_NUMBER_LEN];
 

@@ -63,7 +63,7 @@ static void config_wipe(void *arg)
 	for (size_t i = 0; i < settings_schema.count; i++) {
 		const struct pl_setting *row = &settings_rows[i];
 
-		if (row->type != PL_SET_SECRET)
+		if (row->type != PL_SET_SECRET && row->type != PL_SET_LINES)
 			continue;
 		if (config->cfg.texts != NULL)
 			wipe_text(row, config->cfg.texts[i]);
@@ -163,6 +163,7 @@ static bool value_same(enum pl_setting_type type, const void *a, const void *b)
 		return *(const int *)a == *(const int *)b;
 	case PL_SET_STR:
 	case PL_SET_SECRET:
+	case PL_SET_LINES:
 		return strcmp(*(const char *const *)a, *(const char *const *)b) == 0;
 	case PL_SET_RATE:
 		return memcmp(a, b, sizeof(struct pl_rate)) == 0;
@@ -198,6 +199,7 @@ static void value_copy(struct pl_pool *pool, enum pl_setting_type type, void *to
 		return;
 	case PL_SET_STR:
 	case PL_SET_SECRET:
+	case PL_SET_LINES:
 		*(const char **)to = pl_strdup(pool, *(const char *const *)from);
 		return;
 	case PL_SET_RATE:
@@ -266,6 +268,19 @@ void config_keep_restart_only(struct config *fresh, const struct config *old, vo
 const char *config_provider_word(enum provider provider)
 {
 	return words_provider[provider];
+}
+
+bool config_line(struct pl_str *lines, struct pl_str *name_r, struct pl_str *value_r)
+{
+	struct pl_str line;
+
+	if (!pl_str_cut(lines, '\n', &line) || line.len == 0)
+		return false;
+	if (!pl_str_cut(&line, ':', name_r))
+		*name_r = PL_STR("");
+	*name_r = pl_str_trim(*name_r);
+	*value_r = pl_str_trim(line);
+	return true;
 }
 
 enum provider config_provider(const struct upstream_settings *upstream)

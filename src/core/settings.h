@@ -30,6 +30,7 @@
 #define SETTING_C_MODE int64_t
 #define SETTING_C_STR const char *
 #define SETTING_C_SECRET const char *
+#define SETTING_C_LINES const char *
 #define SETTING_C_ENUM int
 #define SETTING_C_RATE struct pl_rate
 #define SETTING_C_LIST struct pl_list
@@ -96,6 +97,9 @@ void config_pack(const struct config *config, struct pl_buf *out);
 struct config *config_unpack(struct pl_str bytes, char why[512]) PL_MUSTCHECK;
 /* An [llm NAME] section by name, NULL if there is none. */
 const struct upstream_settings *config_upstream(const struct config *config, struct pl_str name);
+/* Cuts the next "NAME: VALUE" off the lines of a setting; value absent without a colon. false: no more. */
+bool config_line(struct pl_str *lines, struct pl_str *name_r, struct pl_str *value_r);
+#define CONFIG_HEADERS_MAX 16	/* lines of `header` in a section */
 /* Whose keys an upstream takes; with `auto` the host in its url says it. Never PROVIDER_AUTO. */
 enum provider config_provider(const struct upstream_settings *upstream);
 /* openai, anthropic, openrouter, other */

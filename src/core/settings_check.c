@@ -4,6 +4,7 @@
  */
 #include "core/settings_check.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/addr.h"
+#include "json.h"
 
 #define KEY_FILE_MAX_BYTES 1024
 #define LISTEN_MAX 31		/* and one for metrics_listen */
@@ -150,7 +152,71 @@ static bool check_names(const struct config *config, char why[512])
 	return true;
 }
 
-static bool check_upstream(const struct upstream_settings *up, char why[512])
+static bool is_one_of(struct pl_str word, const char *const *words)
+{
+	while (*words != NULL && !pl_str_ieq(word, pl_str(*words)))
+		words++;
+	return *words != NULL;
+}
+
+/* Letters of RFC 9110's tokens that names of headers really have; with `_`, names of JSON fields as well. */
+static bool name_plain(struct pl_str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		if (!isalnum((unsigned char)name.ptr[i]) && name.ptr[i] != '-' && name.ptr[i] != '_')
+			return false;
+	}
+	return name.len > 0 && name.len <= 64;
+}
+
+static const char *check_headers(const struct upstream_settings *up)
+{
+	static const char *const ours[] = { "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection",
+		"Expect", "Accept", "Accept-Encoding", NULL };
+	struct pl_str lines = pl_str(up->header), name, value;
+	int count = 0;
+
+	while (config_line(&lines, &name, &value)) {
+		if (!name_plain(name) || value.len == 0)
+			return "header: must be NAME: VALUE";
+		if (is_one_of(name, ours))
+			return "header: Host, Content-*, Accept*, and headers of the connection are set by Parlour";
+		if (++count > CONFIG_HEADERS_MAX)
+			return "header: more than 16";
+	}
+	return NULL;
+}
+
+static const char *check_parameters(const struct config *config, const struct upstream_settings *up)
+{
+	static const char *const ours[] = { "model", "messages", "system", "temperature", "max_tokens",
+		"max_completion_tokens", "stream", "stream_options", NULL };
+	struct pl_str lines = pl_str(up->parameter), name, value;
+	struct pl_err err = { 0 };
+
+	while (config_line(&lines, &name, &value)) {
+		if (!name_plain(name) || value.len == 0 || pl_json_parse(config->pool, value, &err) == NULL)
+			return "parameter: must be NAME: JSON, and text stands in double quotes";
+		if (is_one_of(name, ours))
+			return "parameter: this field is set by Parlour";
+	}
+	return NULL;
+}
+
+static bool is_proxy(const char *text)
+{
+	static const char *const schemes[] = { "http://", "https://", "socks5://", "socks5h://" };
+
+	for (size_t i = 0; i < PL_COUNT(schemes); i++) {
+		size_t len = strlen(schemes[i]);
+
+		if (strncmp(text, schemes[i], len) == 0)
+			return text[len] != '\0' && strpbrk(text + len, " \t\"<>\\^`{|}@/") == NULL;
+	}
+	return false;
+}
+
+static bool check_upstream(const struct config *config, const struct upstream_settings *up, char why[512])
 {
 	const char *rule = NULL;
 
@@ -162,6 +228,12 @@ static bool check_upstream(const struct upstream_settings *up, char why[512])
 		rule = "url: is no http:// or https:// address";
 	else if (up->key[0] != '\0' && up->key_file[0] != '\0')
 		rule = "key: give either key or key_file";
+	else if (up->proxy[0] != '\0' && !is_proxy(up->proxy))
+		rule = "proxy: is no http://, https://, socks5:// or socks5h:// HOST:PORT without user name";
+	else if (up->ca_file[0] != '\0' && access(up->ca_file, R_OK) != 0)
+		rule = "ca_file: cannot be read";
+	else if ((rule = check_headers(up)) == NULL)
+		rule = check_parameters(config, up);
 	if (rule != NULL)
 		snprintf(why, 512, "[llm %s]: %s", up->name, rule);
 	return rule == NULL;
@@ -211,7 +283,7 @@ bool config_check(const struct config *config, char why[512])
 	if (!check_names(config, why))
 		return false;
 	for (int i = 0; i < config->upstreams_count; i++)
-		if (!check_upstream(&config->upstreams[i], why))
+		if (!check_upstream(config, &config->upstreams[i], why))
 			return false;
 	if (strcmp(s->llm_default, "local") != 0 && config_upstream(config, pl_str(s->llm_default)) == NULL)
 		return refuse(config, "llm_default", why, "there is no section [llm %s]", s->llm_default);

@@ -51,6 +51,7 @@ static void put_value(struct pl_buf *out, enum pl_setting_type type, const void 
 		return;
 	case PL_SET_STR:
 	case PL_SET_SECRET:
+	case PL_SET_LINES:
 		put_text(out, *(const char *const *)value);
 		return;
 	case PL_SET_RATE:
@@ -159,6 +160,7 @@ static void get_value(struct unpack *in, enum pl_setting_type type, void *value)
 		return;
 	case PL_SET_STR:
 	case PL_SET_SECRET:
+	case PL_SET_LINES:
 		*(const char **)value = get_text(in);
 		return;
 	case PL_SET_RATE:

@@ -68,5 +68,6 @@ void llm_anthropic_options(const struct llm_request *request, unsigned without, 
 		pl_jw_f64(w, request->temperature > 1 ? 1 : request->temperature);
 	}
 	pl_jw_kbool(w, "stream", true);
+	llm_put_parameters(request->upstream, w);
 	pl_jw_end_object(w);
 }

@@ -45,7 +45,22 @@ int llm_headers(struct pl_pool *pool, const struct config *config, const struct 
 			config != NULL ? pl_str(config->s.public_url) : PL_STR_NONE };
 		headers[n++] = (struct httpc_header){ "X-OpenRouter-Title", PL_STR("Parlour") };
 	}
+	for (struct pl_str lines = pl_str(upstream->header), name, value; config_line(&lines, &name, &value);)
+		headers[n++] = (struct httpc_header){ pl_str_c(pool, name), value };
 	return n;
+}
+
+void llm_put_parameters(const struct upstream_settings *upstream, struct pl_jw *w)
+{
+	struct pl_pool *pool = NULL;
+
+	for (struct pl_str lines = pl_str(upstream->parameter), name, value; config_line(&lines, &name, &value);) {
+		if (pool == NULL)
+			pool = pl_pool_new(0);
+		pl_jw_kraw(w, pl_str_c(pool, name), value);
+	}
+	if (pool != NULL)
+		pl_pool_free(&pool);
 }
 
 const char *llm_url(struct pl_pool *pool, const struct upstream_settings *upstream, const char *path)

@@ -12,7 +12,7 @@
 #define LLM_EVENT_MAX (1024 * 1024)	/* one event, or a whole reply that is no stream */
 #define LLM_MODEL_NAME_MAX 128
 #define LLM_MESSAGE_ID_MAX 63
-#define LLM_HEADERS_MAX 6
+#define LLM_HEADERS_MAX (6 + CONFIG_HEADERS_MAX)
 
 struct llm_dialect;
 enum llm_body_kind { LLM_BODY_UNKNOWN, LLM_BODY_STREAM, LLM_BODY_JSON };
@@ -130,6 +130,9 @@ void llm_openai_options(const struct llm_request *request, unsigned without, str
 /* Body of POST {url}/messages. */
 void llm_anthropic_encode(const struct llm_request *request, struct pl_jw *w);
 void llm_anthropic_options(const struct llm_request *request, unsigned without, struct pl_jw *w);
+
+/* The section's own parameters. */
+void llm_put_parameters(const struct upstream_settings *upstream, struct pl_jw *w);
 
 /* llm_options.c: the option that a refusal (its status and body) is about, if it was sent; 0: none. */
 unsigned llm_refused_options(const struct llm_request *options, unsigned without, int status, struct pl_str body);

@@ -223,6 +223,8 @@ static void list_fetch(struct llm_list *list, const struct upstream_settings *up
 	struct httpc_request request = {
 		.method = "GET",
 		.headers = headers,
+		.ca_file = upstream->ca_file,
+		.proxy = upstream->proxy,
 		.connect_ms = upstream->connect_timeout,
 		.total_ms = LIST_TIMEOUT_MS,
 		.max_body_bytes = REPLY_MAX_BYTES,

@@ -62,5 +62,6 @@ void llm_openai_options(const struct llm_request *request, unsigned without, str
 	pl_jw_kbool(w, "stream", true);
 	if (upstream->include_usage && (without & LLM_WITHOUT_STREAM_OPTIONS) == 0)
 		pl_jw_kraw(w, "stream_options", PL_STR("{\"include_usage\":true}"));
+	llm_put_parameters(upstream, w);
 	pl_jw_end_object(w);
 }

@@ -285,6 +285,8 @@ static void try_send(struct llm_call *call)
 	struct httpc_request request = {
 		.method = "POST",
 		.headers = headers,
+		.ca_file = upstream->ca_file,
+		.proxy = upstream->proxy,
 		.connect_ms = upstream->connect_timeout,
 		.first_ms = upstream->first_timeout,
 		.idle_ms = upstream->idle_timeout,

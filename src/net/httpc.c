@@ -135,6 +135,8 @@ static struct httpc_call *call_new(struct httpc *client, struct pl_task *task, c
 	call->task = pl_task_hold(task);
 	call->url = pl_strdup(pool, request->url);
 	call->url_secret = request->url_secret;
+	call->ca_file = request->ca_file != NULL ? pl_strdup(pool, request->ca_file) : "";
+	call->proxy = request->proxy != NULL ? pl_strdup(pool, request->proxy) : "";
 	call->is_post = strcmp(request->method, "POST") == 0;
 	call->body = call->is_post ? pl_str_dup(pool, request->body.ptr != NULL ? request->body : PL_STR("")) :
 	    PL_STR_NONE;

@@ -2,9 +2,9 @@
 /*
  * Outbound HTTP(S) in the worker's loop, over libcurl. Only httpc*.c and mailc.c know libcurl.
  *
- * HTTP/1.1 with keep-alive, TLS verified, no proxy, no redirect, no cookies, nothing compressed. A request that fails
- * on a reused connection before the first byte of its reply is repeated once, at once, on a fresh connection: servers
- * close idle connections without a word.
+ * HTTP/1.1 with keep-alive, TLS verified, no proxy unless one is given, no redirect, no cookies, nothing compressed.
+ * A request that fails on a reused connection before the first byte of its reply is repeated once, at once, on a fresh
+ * connection: servers close idle connections without a word.
  */
 #ifndef NET_HTTPC_H
 #define NET_HTTPC_H
@@ -26,6 +26,8 @@ struct httpc_request {
 	bool url_secret;		/* the address is a credential: it is not logged */
 	const struct httpc_header *headers;	/* copied, and wiped at the end: keys may be among them */
 	int headers_count;
+	const char *ca_file;		/* NULL or "": the system's authorities */
+	const char *proxy;		/* NULL or "": none */
 	struct pl_str body;		/* POST only */
 	int64_t connect_ms;		/* name, TCP, TLS */
 	int64_t first_ms;		/* from the start to the first byte of the reply's body */

@@ -45,7 +45,7 @@ struct httpc_call {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct event *timer;		/* the nearest time bound */
-	const char *url;
+	const char *url, *ca_file, *proxy;
 	struct pl_str body;
 	bool is_post, url_secret;
 	int64_t connect_ms, first_ms, idle_ms, total_ms;

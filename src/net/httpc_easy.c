@@ -206,7 +206,11 @@ static void setup_limits(struct httpc_call *call)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");	/* not what the environment says */
+	/* "": none, whatever the environment says */
+	curl_easy_setopt(easy, CURLOPT_PROXY, call->proxy != NULL ? call->proxy : "");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	if (call->ca_file != NULL && call->ca_file[0] != '\0')
+		curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca_file);
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);

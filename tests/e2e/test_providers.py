@@ -2,9 +2,14 @@
 """What servers of models do that no specification says, and what people expect of an answer all the same."""
 
 import contextlib
+import http.server
 import json
 import os
+import shutil
 import socket
+import ssl
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -303,3 +308,92 @@ def test_hanging_upstreams_and_the_list_of_models(parlour, provider):
         assert ann.get("/api/llm/models").json() == first
         assert time.monotonic() - began < 2.5, "the failure is remembered"
         assert provider.stats()["models"] == 1
+
+
+# ---- what a section adds ----
+
+def test_headers_and_parameters_of_a_section(parlour, provider):
+    provider.reset()
+    section = provider.section(parameter='reasoning_effort: "low"\nparameter = metadata: {"app": "parlour"}',
+                               header="OpenAI-Organization: org-1\nheader = X-Trace: a: b")
+    daemon = parlour(upstreams={"peer": section}, **SETTINGS)
+    ann = daemon.register()
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        assert ask(sock, room, QUICK).state == "done"
+    stats = provider.stats()
+    assert stats["bodies"][-1]["reasoning_effort"] == "low" and stats["bodies"][-1]["metadata"] == {"app": "parlour"}
+    assert stats["headers"][-1]["openai-organization"] == "org-1" and stats["headers"][-1]["x-trace"] == "a: b"
+    ann.get("/api/llm/models")
+    assert provider.stats()["headers"][-1]["openai-organization"] == "org-1"
+
+
+@pytest.mark.parametrize("name,value,rule", [
+    ("header", "no colon", "NAME: VALUE"), ("header", "Host: x", "set by Parlour"), ("header", "Bad name: x", "NAME: VALUE"),
+    ("parameter", "top_p: low", "NAME: JSON"), ("parameter", "stream: false", "set by Parlour"), ("proxy", "x:1", "proxy:"),
+    ("proxy", "http://user:pw@h:1", "proxy:"), ("ca_file", "/nowhere.pem", "cannot be read")])
+def test_bad_lines_of_a_section(parlour, provider, name, value, rule):
+    daemon = parlour(start=False, upstreams={"peer": provider.section(**{name: value})})
+    checked = subprocess.run([daemon.binaries["parlourd"], "-t", "-c", daemon.config], capture_output=True, text=True)
+    assert checked.returncode != 0 and rule in checked.stderr
+
+
+def test_proxy_of_a_section(parlour, provider):
+    """The proxy is asked with the whole address."""
+    provider.reset()
+    hidden = {**provider.section(proxy=provider.url), "url": "http://models.invalid/v1"}
+    daemon = parlour(upstreams={"peer": hidden}, **SETTINGS)
+    ann = daemon.register()
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        assert ask(sock, room, QUICK).state == "done"
+    assert provider.stats()["headers"][-1]["host"] == "models.invalid"
+
+
+@pytest.fixture(scope="module")
+def tls_server(tmp_path_factory):
+    """(certificate, port): a server of models behind TLS, with a certificate that nobody knows."""
+    place = tmp_path_factory.mktemp("tls")
+    cert, key = place / "cert.pem", place / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    place.chmod(0o755)
+    cert.chmod(0o644)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps({"model": "tls-1", "choices": [{"message": {"content": "Sealed."}, "finish_reason": "stop"}]})
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield cert, server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+def test_authorities_of_a_section(parlour, tls_server):
+    """An unknown authority is refused at once; a section may name it."""
+    cert, port = tls_server
+    url = {"url": f"https://127.0.0.1:{port}/v1", "model": "tls-1"}
+    copy = f"{tempfile.mkdtemp(prefix='pl-ca-')}"
+    os.chmod(copy, 0o755)
+    shutil.copy(cert, copy)
+    daemon = parlour(upstreams={"peer": url, "known": {**url, "ca_file": f"{copy}/cert.pem"}}, **SETTINGS)
+    ann = daemon.register()
+    rooms = {name: ann.room(role_ids=[ann.role(upstream=name)["id"]])["id"] for name in ("peer", "known")}
+    with listen(ann, rooms["peer"]) as sock:
+        assert "not trusted" in ask(sock, rooms["peer"], "Hello").last["error"]["detail"]
+    with listen(ann, rooms["known"]) as sock:
+        assert ask(sock, rooms["known"], "Hello").text == "Sealed."
+    shutil.rmtree(copy)

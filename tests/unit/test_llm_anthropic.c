@@ -221,8 +221,10 @@ static void check_encoding(const struct llm_request *request, unsigned without, 
 
 START_TEST(test_encode)
 {
-	const struct upstream_settings old = { .model = "c-1", .max_tokens = 4096, .api_version = "2023-06-01" };
-	const struct upstream_settings fresh = { .model = "c-1", .max_tokens = 4096, .api_version = "2026-10-21" };
+	const struct upstream_settings old = { .model = "c-1", .max_tokens = 4096, .api_version = "2023-06-01",
+		.parameter = "" };
+	const struct upstream_settings fresh = { .model = "c-1", .max_tokens = 4096, .api_version = "2026-10-21",
+		.parameter = "" };
 	const struct llm_message messages[] = {
 		{ LLM_ASSISTANT, PL_STR_NONE, PL_STR("Earlier.") },
 		{ LLM_USER, PL_STR("alice"), PL_STR("Hi \"you\"") },

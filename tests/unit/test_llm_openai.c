@@ -342,9 +342,11 @@ static void check_encoding(const struct llm_request *request, unsigned without, 
 
 START_TEST(test_encode)
 {
-	const struct upstream_settings plain = { .model = "m-1" };
-	const struct upstream_settings full = { .model = "m-1", .include_usage = true,
+	const struct upstream_settings plain = { .model = "m-1", .parameter = "" };
+	const struct upstream_settings full = { .model = "m-1", .include_usage = true, .parameter = "",
 		.max_tokens_field = MAX_TOKENS_NEW };
+	const struct upstream_settings more = { .model = "m-1",
+		.parameter = "top_p: 0.9\nprovider : {\"order\":[\"a: b\"]}" };
 	const struct llm_message messages[] = {
 		{ LLM_USER, PL_STR("alice"), PL_STR("Hi \"you\"\n") },
 		{ LLM_ASSISTANT, PL_STR("guide"), PL_STR("Yes?") },
@@ -363,6 +365,10 @@ START_TEST(test_encode)
 	    "'stream_options':{'include_usage':true}}");
 	request.messages_count = 0;
 	request.system = PL_STR_NONE;
+	request.upstream = &more;
+	check_encoding(&request, LLM_WITHOUT_TEMPERATURE, "{'model':'m-2','messages':[],'max_tokens':64,'stream':true,"
+	    "'top_p':0.9,'provider':{'order':['a: b']}}");
+	request.upstream = &full;
 	check_encoding(&request, LLM_WITHOUT_TEMPERATURE | LLM_OTHER_MAX_TOKENS | LLM_WITHOUT_STREAM_OPTIONS,
 	    "{'model':'m-2','messages':[],'max_tokens':64,'stream':true}");
 }
