@@ -21,10 +21,12 @@ CLIENTS = [
     ("000.socket", "frame query with message gets one response; system has a timestamp", (33,), LATER, "missing", ""),
     ("000.anonymous", "queries and suggestions without a token", (11,), LATER, "missing", ""),
 
-    ("001.session-frames", "start_session, session_started, session_update, send_message, agent_status, ping on /ws/{id}", (45,),
-     LATER, "missing", ""),
-    ("001.feedback-in-session", "feedback requests of the session appear in session_update", (47,), LATER, "missing", ""),
-    ("001.greeting-first", "the greeting comes before session_started", (45,), LATER, "missing", ""),
+    ("001.session-frames", "start_session, session_started, session_update, send_message, agent_status, ping on /ws/{id}", (45,), WORKS, "",
+     "test_client_001.test_session_frames test_client_001.test_page test_agent_socket.test_a_whole_session"),
+    ("001.feedback-in-session", "feedback requests of the session appear in session_update", (47,), WORKS, "",
+     "test_client_001.test_feedback_requests_of_the_session test_agent_socket.test_feedback_requests"),
+    ("001.greeting-first", "the greeting comes before session_started", (45,), WORKS, "",
+     "test_client_001.test_the_greeting_comes_before_session_started test_agent_socket.test_the_greeting_comes_first"),
     ("001.is-active", "GET /api/auth/me has is_active", (3,), WORKS, "",
      "test_client_001.test_me_is_active"),
 

@@ -15,7 +15,7 @@
 #include "core/settings.h"
 
 /* The schema this program is written for. */
-#define MIGRATE_VERSION 26
+#define MIGRATE_VERSION 27
 
 enum migrate_result {
 	MIGRATE_OK = 0,

@@ -56,6 +56,9 @@ void repo_feedback_request_get(struct db *db, struct pl_task *task, struct pl_st
  */
 void repo_feedback_request_list(struct db *db, struct pl_task *task, int64_t user_id, bool asked, struct pl_str status,
     int64_t before, int limit, repo_feedback_request_list_fn *done, void *arg);
+/* Those with this run_id that user_id asked or is asked (0: all of them), newest first. */
+void repo_feedback_request_of_run(struct db *db, struct pl_task *task, struct pl_str run_id, int64_t user_id, int limit,
+    repo_feedback_request_list_fn *done, void *arg);
 /*
  * The first valid answer wins. PL_E_NOT_FOUND, PL_E_FORBIDDEN (its asker, who is not the one asked), PL_E_CONFLICT
  * (over already), PL_E_INVALID (not one of the options). user_id 0: whoever has the link.

@@ -99,6 +99,18 @@ void repo_feedback_request_list(struct db *db, struct pl_task *task, int64_t use
 	pgcall_start(call);
 }
 
+void repo_feedback_request_of_run(struct db *db, struct pl_task *task, struct pl_str run_id, int64_t user_id, int limit,
+    repo_feedback_request_list_fn *done, void *arg)
+{
+	struct pgcall *call = CALL(db, task, S_FBR_OF_RUN, on_list, done, arg);
+
+	repo_keep_limit(call, limit);
+	pgcall_text(call, run_id);
+	pgcall_i64(call, user_id);
+	pgcall_i32(call, limit);
+	pgcall_start(call);
+}
+
 void repo_feedback_request_answer(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool decline,
     struct pl_str answer, struct pl_str comment, db_done_fn *done, void *arg)
 {

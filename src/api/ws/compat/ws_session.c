@@ -3,8 +3,11 @@
  * /ws/{session_id}: the chatbot's socket. The server greets unasked; each {"message"} gets one answer, in order.
  * Frames: parlour-ws(7), "Compatible sockets".
  *
+ * A socket that sends start_session speaks the frames of ws_agent.h from then on; the greeting was sent before.
+ *
  *   opened -> whose session is it? -> [wait for auth] -> open_session -> [session_make] -> greet -> next, one at a time
  */
+#include "api/ws/compat/ws_agent.h"
 #include "api/ws/ws_wait.h"
 #include "clock.h"
 #include "leaf.h"
@@ -17,7 +20,8 @@ struct ws_session {
 	char socket[PL_UUID_LEN + 1];			/* this socket's name in the database */
 	bool opening, open, busy;
 	bool made, used;				/* made for this socket; something was said */
-	struct ws_wait wait;
+	struct ws_wait wait;				/* what was said; a text that is absent: start_session */
+	struct ws_agent agent;
 };
 
 /* A step that outlives its frame: client and task are held. */
@@ -229,18 +233,31 @@ static bool session_guest(struct ws_client *client)
 static void talk_over(struct step *step, const struct pl_err *err)
 {
 	struct ws_client *client = step->client;
+	struct ws_session *s = client->state;
 
 	if (err != NULL)
 		ws_client_error(client, PL_STR_NONE, err);
-	session_of(client)->busy = false;
+	if (s->agent.on && step->message.ptr != NULL)
+		ws_agent_status(client, s->id, "idle");
+	s->busy = false;
 	next_message(client);
 	step_end(step);
+}
+
+static void on_told(void *arg)
+{
+	talk_over(arg, NULL);
 }
 
 static void on_answer(void *arg, const struct session_reply *reply, const struct pl_err *err)
 {
 	struct step *step = arg;
+	struct ws_session *s = session_of(step->client);
 
+	if (err == NULL && s->agent.on) {
+		ws_agent_tell(step->client, &s->agent, s->id, "session_update", on_told, step);
+		return;
+	}
 	if (err == NULL)
 		send_message(step->client, reply->text, reply->collected, reply->is_complete, NULL);
 	talk_over(step, err);
@@ -257,6 +274,15 @@ static void on_session(void *arg, const struct session *session, const struct pl
 		    on_answer, step);
 }
 
+static void start_agent(struct ws_client *client, struct ws_frame *f)
+{
+	struct ws_session *s = client->state;
+
+	s->busy = true;
+	ws_agent_start(&s->agent, pl_json_get(f->json, "payload"));
+	ws_agent_tell(client, &s->agent, s->id, "session_started", on_told, step_new(client, f->task));
+}
+
 /* Takes the next of the waiting messages, if there is one and none is being answered. */
 static void next_message(struct ws_client *client)
 {
@@ -267,13 +293,17 @@ static void next_message(struct ws_client *client)
 		struct pl_err err = { 0 };
 		struct step *step;
 
-		if (!limits_take(client->svc, svc_config(client->svc), LIMIT_ASK, &client->who, pl_str(s->id), NULL,
-		    &err)) {
+		if (f->text.ptr == NULL) {
+			start_agent(client, f);
+		} else if (!limits_take(client->svc, svc_config(client->svc), LIMIT_ASK, &client->who, pl_str(s->id),
+		    NULL, &err)) {
 			ws_frame_fail(f, &err);
 		} else {
 			s->busy = s->used = true;
 			step = step_new(client, f->task);
 			step->message = f->text;
+			if (s->agent.on)
+				ws_agent_status(client, s->id, "thinking");
 			f->task->who = client->who;
 			f->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S; /* it may have waited longer */
 			repo_session_get(client->svc->db, f->task, pl_str(s->id), caller_of(client), on_session, step);
@@ -285,18 +315,17 @@ static void next_message(struct ws_client *client)
 _Static_assert(offsetof(struct in_session_bare, message) == offsetof(struct in_session_message, message),
     "one handler");
 
-/* With and without a type. */
-void ws_on_session_message(struct ws_frame *f)
+/* `field`: what the client calls the text. */
+static void hear(struct ws_frame *f, struct pl_str text, const char *field)
 {
-	const struct in_session_message *in = f->in;
 	int64_t max = svc_config(f->client->svc)->s.max_content;
 	struct pl_err err = { 0 };
 
-	f->text = in->message;
+	f->text = text;
 	if (pl_str_trim(f->text).len == 0) {
-		pl_err_set(&err, PL_E_INVALID, "message must be a string that is not empty");
+		pl_err_set(&err, PL_E_INVALID, "%s must be a string that is not empty", field);
 	} else if ((int64_t)f->text.len > max) {
-		pl_err_set(&err, PL_E_TOO_LARGE, "message may have at most %lld bytes", (long long)max);
+		pl_err_set(&err, PL_E_TOO_LARGE, "%s may have at most %lld bytes", field, (long long)max);
 	} else if (!ws_wait_push(&session_of(f->client)->wait, WS_WAIT_MAX, f)) {
 		pl_err_set(&err, PL_E_BUSY, NULL);
 	} else {
@@ -304,6 +333,49 @@ void ws_on_session_message(struct ws_frame *f)
 		return;
 	}
 	ws_frame_refuse(f, &err);
+}
+
+/* With and without a type. */
+void ws_on_session_message(struct ws_frame *f)
+{
+	const struct in_session_message *in = f->in;
+
+	hear(f, in->message, "message");
+}
+
+void ws_on_session_send(struct ws_frame *f)
+{
+	hear(f, pl_json_str(pl_json_get(pl_json_get(f->json, "payload"), "content")), "payload.content");
+}
+
+void ws_on_session_start(struct ws_frame *f)
+{
+	struct pl_err err = { 0 };
+
+	if (ws_wait_push(&session_of(f->client)->wait, WS_WAIT_MAX, f)) {
+		next_message(f->client);
+	} else {
+		pl_err_set(&err, PL_E_BUSY, NULL);
+		ws_frame_refuse(f, &err);
+	}
+}
+
+void ws_on_session_ping(struct ws_frame *f)
+{
+	struct pl_buf buf = PL_BUF(f->task->pool);
+	struct pl_jw w = ws_frame_begin(&buf, "pong", PL_STR_NONE);
+
+	pl_jw_ktime(&w, "timestamp", pl_wall_us());
+	ws_frame_finish(f, &w);
+}
+
+/* A feedback request of the user's was asked or settled; it may be one of this session. */
+static void session_about_user(struct ws_client *client, struct pl_str frame)
+{
+	struct ws_session *s = client->state;
+
+	if (s->open && s->agent.on)
+		ws_agent_tell(client, &s->agent, s->id, "session_update", NULL, NULL);
 }
 
 static bool session_lets_in(const struct ws_frame *f)
@@ -316,6 +388,7 @@ static void session_closed(struct ws_client *client)
 	struct ws_session *s = client->state;
 
 	ws_wait_clear(&s->wait);
+	ws_agent_fini(&s->agent);
 	if (s->open)
 		leave(client);
 }
@@ -331,7 +404,7 @@ static void session_made(struct ws_client *client, const struct call *call)
 static const struct ws_dialect ws_session = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_session,
 	.state_bytes = sizeof(struct ws_session), .untyped = "Send {\"message\": \"text\"}.", .made = session_made,
 	.guest = session_guest, .ready = session_ready, .error = ws_compat_error, .lets_in = session_lets_in,
-	.closed = session_closed };
+	.about_user = session_about_user, .closed = session_closed };
 
 void ws_open_session(struct call *call)
 {

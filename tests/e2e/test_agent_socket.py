@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: ISC
+"""Agent chat on /ws/{session_id}: start_session switches the socket to frames that carry the whole session."""
+
+import secrets
+
+import pytest
+
+from conftest import finish, maker
+from parlour import wait_for
+
+FIELDS = {"id", "userId", "status", "createdAt", "updatedAt", "preferredChannel", "messages", "feedbackRequests", "metadata"}
+MESSAGE = {"id", "sessionId", "content", "type", "timestamp", "status", "channel"}
+
+
+@pytest.fixture(scope="module", name="guests")
+def fixture_guests(request, workdir):
+    make, made = maker(request, workdir)
+    yield make(guest="on", sessions_per_user="1000")
+    finish(made, request.session.testsfailed > 0)
+
+
+@pytest.fixture(scope="module", name="ann")
+def fixture_ann(guests):
+    return guests.register()
+
+
+@pytest.fixture(scope="module", name="bob")
+def fixture_bob(guests):
+    return guests.register()
+
+
+def unknown():
+    return "tab-" + secrets.token_hex(8)
+
+
+def socket_of(user, session):
+    return user.ws(f"/ws/{session}", native=False)
+
+
+def started(sock, **payload):
+    """The greeting has come before: it is the first frame, whatever the client sends."""
+    sock.send("start_session", payload=payload)
+    assert sock.recv()["type"] == "message"
+    first = sock.recv()
+    assert first["type"] == "session_started" and set(first["payload"]) == FIELDS
+    return first["payload"]
+
+
+def ask(sock, text):
+    sock.send("send_message", payload={"content": text})
+    frames = [sock.recv(timeout=20) for _ in range(3)]
+    assert [f["type"] for f in frames] == ["agent_status", "session_update", "agent_status"], frames
+    assert [frames[i]["payload"]["status"] for i in (0, 2)] == ["thinking", "idle"]
+    assert set(frames[1]["payload"]) == FIELDS
+    return frames[1]["payload"]
+
+
+def test_a_whole_session(ann):
+    with socket_of(ann, unknown()) as sock:
+        first = started(sock, preferredChannel="slack", metadata={"page": "/pricing", "deep": [1, {"a": None}]})
+        assert (first["userId"], first["status"], first["messages"], first["feedbackRequests"]) == (str(ann.id), "active", [], [])
+        assert first["preferredChannel"] == "slack" and first["metadata"] == {"page": "/pricing", "deep": [1, {"a": None}]}
+        for turn in (1, 2):
+            session = ask(sock, f"hällo {turn}")
+            assert session["id"] == first["id"] and session["createdAt"] == first["createdAt"] <= session["updatedAt"]
+            assert session["metadata"] == first["metadata"]
+            assert [m["type"] for m in session["messages"]] == ["user", "agent"] * turn
+            for message in session["messages"]:
+                assert set(message) == MESSAGE and message["sessionId"] == first["id"] and message["content"]
+                assert (message["status"], message["channel"]) == ("sent", "web")
+            assert session["messages"][-2]["content"] == f"hällo {turn}"
+            assert len({m["id"] for m in session["messages"]}) == 2 * turn
+        sock.send("ping")
+        assert sock.recv()["type"] == "pong"
+    with socket_of(ann, first["id"]) as sock:   # the page is loaded again
+        again = started(sock)
+        assert again["messages"] == session["messages"] and again["metadata"] == {} and again["preferredChannel"] == "web"
+
+
+def test_the_greeting_comes_first(ann, guests):
+    """Also when start_session was sent before anything, and when it waits for auth; what follows at once is answered after it."""
+    for auth in (False, True):
+        session = ann.post("/api/sessions").json()["id"]    # a user's own: a guest has to show the token first
+        with guests.ws(f"/ws/{session}", protocols=(), **({} if auth else {"token": ann.access})) as sock:
+            if auth:
+                sock.send("auth", token=ann.access)
+            sock.send("start_session", payload={})
+            sock.send("send_message", payload={"content": "at once"})
+            kinds = [sock.recv(timeout=20)["type"] for _ in range(5)]
+            assert kinds == ["message", "session_started", "agent_status", "session_update", "agent_status"], kinds
+
+
+def test_without_start_session_nothing_changes(ann):
+    """The chatbot's own frames; and a socket that starts later answers as it is asked from then on."""
+    with socket_of(ann, unknown()) as sock:
+        assert set(sock.recv()) == {"type", "message", "data_collected", "is_complete", "session_id"}
+        sock.send(message="hello")
+        assert sock.recv(timeout=20)["type"] == "message"
+        sock.send("start_session")
+        assert [m["content"] for m in sock.expect("session_started")["payload"]["messages"]][0] == "hello"
+        assert len(ask(sock, "and now?")["messages"]) == 4
+        sock.send("start_session", payload={"preferredChannel": "x" * 40, "metadata": [1]})
+        again = sock.expect("session_started")["payload"]
+        assert (again["preferredChannel"], again["metadata"]) == ("web", {})
+
+
+def test_guests(guests):
+    with guests.ws(f"/ws/{unknown()}", protocols=()) as sock:
+        first = started(sock)
+        assert first["userId"] is None
+        assert [m["type"] for m in ask(sock, "yes")["messages"]] == ["user", "agent"]
+    with guests.ws(f"/ws/{first['id']}", protocols=()) as sock:
+        assert len(started(sock)["messages"]) == 2
+
+
+BAD = [({}, "payload"), ({"payload": None}, "payload"), ({"payload": "text"}, "payload.content"), ({"payload": {}}, "payload.content"),
+       ({"payload": {"content": ""}}, "payload.content"), ({"payload": {"content": "  "}}, "payload.content"),
+       ({"payload": {"content": 5}}, "payload.content"), ({"payload": {"content": "x" * 20000}}, "payload.content")]
+
+
+@pytest.mark.parametrize("fields, word", BAD, ids=range(len(BAD)))
+def test_what_is_refused(ann, fields, word):
+    with socket_of(ann, unknown()) as sock:
+        started(sock)
+        sock.send("send_message", **fields)
+        error = sock.expect("error")
+        assert word in error["message"] and error["code"] in ("validation_error", "too_large"), error
+        sock.send("start_session", payload=5)
+        assert sock.expect("session_started")["payload"]["messages"] == []
+
+
+def test_without_a_token(shared):
+    """guest = off: nothing is told before auth."""
+    with shared.ws(f"/ws/{unknown()}", protocols=()) as sock:
+        for kind in ("start_session", "send_message", "ping"):
+            sock.send(kind, payload={"content": "x"})
+            assert sock.recv()["code"] == "unauthorized"
+
+
+def test_feedback_requests(ann, bob, guests):
+    """Those whose run_id is the session come in feedbackRequests, live, for who asks and who is asked; others do not."""
+    with socket_of(ann, unknown()) as sock:
+        session = started(sock)["id"]
+        for asker, run in ((bob, "another"), (ann, session), (bob, session)):
+            asked = ann.name if asker is bob else bob.name
+            made = asker.post("/api/feedback-requests", {"channel": {"kind": "web", "destination": asked}, "run_id": run,
+                                                         "question": f"May {asker.name} ship?", "options": ["yes", "no"]})
+            assert made.status_code == 201, made.text
+
+        def update(count, status):
+            return next((s for f in iter(lambda: sock.expect("session_update"), None) if (s := f["payload"]["feedbackRequests"])
+                         and len(s) == count and s[-1]["status"] == status))
+        found = update(2, "pending")
+        assert [(r["question"], r["sessionId"], r["options"], r["channel"]) for r in found] == [
+            (f"May {who.name} ship?", session, ["yes", "no"], "web") for who in (ann, bob)]
+        assert found[0]["createdAt"] < found[0]["expiresAt"] and "response" not in found[0]
+        answered = ann.post(f"/api/feedback-requests/{found[-1]['id']}/respond", {"answer": "no"})
+        assert answered.status_code == 200, answered.text
+        settled = update(2, "answered")[-1]
+        assert (settled["id"], settled["response"]) == (found[-1]["id"], "no") and settled["respondedAt"]
+        assert len(ask(sock, "hello")["feedbackRequests"]) == 2
+    stranger = guests.register()
+    with socket_of(stranger, unknown()) as sock:
+        assert started(sock)["feedbackRequests"] == []
+
+
+def test_an_answer_that_fails(parlour):
+    """The error, then idle: the client's spinner stops."""
+    daemon = parlour(rate_ask_session="1/h", workers=1)
+    user = daemon.register()
+    with socket_of(user, unknown()) as sock:
+        started(sock)
+        ask(sock, "one")
+        sock.send("send_message", payload={"content": "two"})
+        assert sock.expect("error")["code"] == "rate_limited"
+        sock.send("ping")
+        sock.expect("pong")
+        assert wait_for(lambda: not [f for f in sock.inbox if f["type"] == "agent_status"], 1, "nobody began to think")
