@@ -189,3 +189,9 @@ void pl_access(const char *fmt, ...)
 	finish_line(&line, sink, PL_LOG_INFO);
 	errno = error;
 }
+
+void pl_access_line(const char *line, size_t len)
+{
+	if (logger.access_mode == ACCESS_OWN)
+		pl_log_sink_write(&logger.access, PL_LOG_INFO, line, len);
+}

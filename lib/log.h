@@ -54,5 +54,7 @@ void pl_log(enum pl_log_level level, const struct pl_task *task, const char *msg
 bool pl_access_open(const char *path, char why[256]) PL_MUSTCHECK;
 bool pl_access_on(void);
 void pl_access(const char *fmt, ...) PL_PRINTF(1, 2);
+/* A whole line in a format of its own, with its LF; for an access log that is a file. */
+void pl_access_line(const char *line, size_t len);
 
 #endif

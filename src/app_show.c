@@ -106,12 +106,13 @@ static void show_trace(const struct shm_trace_rec *t, struct pl_buf *out)
 	    t->in_bytes, t->out_bytes);
 }
 
-bool app_render(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out)
+bool app_render(const struct config *config, const struct shm *shm, const char *what, const char *arg,
+    struct pl_buf *out)
 {
 	struct shm_trace_rec trace;
 
 	if (strcmp(what, "metrics") == 0) {
-		metrics_write(out, shm);
+		metrics_write(out, shm, config);
 		return true;
 	}
 	if (arg == NULL || !shm_trace_find(shm, pl_str(arg), &trace))

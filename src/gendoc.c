@@ -473,21 +473,31 @@ static void man_limits(struct pl_buf *out)
 
 static void man_metrics(struct pl_buf *out)
 {
-	static const struct { const char *kind, *name, *help; } rows[] = {
+	static const struct { const char *kind, *name, *labels, *help; } rows[] = {
 #define COUNTER "counter"
+#define COUNTER_US "counter"
 #define GAUGE "gauge"
-#define METRIC(field, kind_, name_, labels, help_) { kind_, name_, help_ },
+#define GAUGE_US "gauge"
+#define METRIC(field, kind_, name_, labels_, help_) { kind_, name_, labels_, help_ },
+#define LABELED(id, name_, type_, labels_, help_) { type_, name_, labels_, help_ },
 #include "core/metrics.def"
 #undef METRIC
+#undef LABELED
 #undef COUNTER
+#undef COUNTER_US
 #undef GAUGE
+#undef GAUGE_US
 	};
 
 	pl_buf_adds(out, ".Bl -tag -width Ds -compact\n");
 	for (size_t i = 0; i < PL_COUNT(rows); i++) {
+		const char *equals = strchr(rows[i].labels, '=');
+		int len = equals != NULL ? (int)(equals - rows[i].labels) : (int)strlen(rows[i].labels);
+
 		if (i > 0 && strcmp(rows[i].name, rows[i - 1].name) == 0)
 			continue;
-		pl_buf_addf(out, ".It Cm %s Pq %s\n", rows[i].name, rows[i].kind);
+		pl_buf_addf(out, ".It Cm %s Pq %s%s%.*s\n", rows[i].name, rows[i].kind, len > 0 ? " by " : "", len,
+		    rows[i].labels);
 		mdoc_text(out, pl_str(rows[i].help));
 	}
 	pl_buf_adds(out, ".El\n");

@@ -99,7 +99,7 @@ void api_metrics_text(struct call *call)
 {
 	struct pl_buf buf = PL_BUF(call->req->task->pool);
 
-	metrics_write(&buf, call->svc->shm);
+	metrics_write(&buf, call->svc->shm, call->req->config);
 	req_reply(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", pl_buf_str(&buf));
 }
 

@@ -16,7 +16,8 @@ bool app_check(char why[512]);
 /* The same, and is the database usable? 0, or an exit status (69, 78) and a sentence that says what to do. */
 int app_preflight(const struct config *config, char why[512]);
 /* Text for `parlourctl why ID` (what "why") and /metrics (what "metrics"). false: no such request. */
-bool app_render(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out);
+bool app_render(const struct config *config, const struct shm *shm, const char *what, const char *arg,
+    struct pl_buf *out);
 /* parlourd -t: checks what config_read() cannot; tables (-T): prints what is in effect. Returns the exit status. */
 int app_test(const struct config *config, bool tables, FILE *out);
 

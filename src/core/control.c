@@ -67,7 +67,7 @@ static void verb_why(struct master *m, const char *arg, struct pl_buf *out)
 		return;
 	}
 	pl_buf_adds(out, "ok\n");
-	if (m->opts->render != NULL && m->opts->render(m->shm, "why", arg, out))
+	if (m->opts->render != NULL && m->opts->render(m->config, m->shm, "why", arg, out))
 		return;
 	pl_buf_reset(out);
 	pl_buf_addf(out, "error no such request: each worker keeps its last %u finished requests\n", SHM_TRACES);
@@ -77,7 +77,7 @@ static void verb_metrics(struct master *m, const char *arg, struct pl_buf *out)
 {
 	pl_buf_adds(out, "ok\n");
 	if (m->opts->render != NULL)
-		(void)m->opts->render(m->shm, "metrics", arg, out);
+		(void)m->opts->render(m->config, m->shm, "metrics", arg, out);
 }
 
 static void verb_reopen(struct master *m, const char *arg, struct pl_buf *out)

@@ -18,7 +18,8 @@ struct master_opts {
 	bool (*check)(char why[512]);	/* at a reload: what the layers above read again; NULL: nothing */
 	int (*preflight)(const struct config *config, char why[512]); /* 0, or an exit status such as 78 or 69 */
 	/* Text of `parlourctl why` and of /metrics, made in the master from the shared segment. false: nothing. */
-	bool (*render)(const struct shm *shm, const char *what, const char *arg, struct pl_buf *out);
+	bool (*render)(const struct config *config, const struct shm *shm, const char *what, const char *arg,
+	    struct pl_buf *out);
 	struct app_hooks worker, clerk;
 };
 

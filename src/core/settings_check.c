@@ -89,6 +89,15 @@ static bool check_addresses(const struct config *config, char why[512])
 	return true;
 }
 
+static bool check_logs(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+
+	if (s->access_log_format == ACCESS_COMBINED && strcmp(s->access_log, "-") == 0)
+		return refuse(config, "access_log_format", why, "combined needs a file in access_log, not -");
+	return true;
+}
+
 static bool check_sizes(const struct config *config, char why[512])
 {
 	const struct settings *s = &config->s;
@@ -276,7 +285,8 @@ bool config_check(const struct config *config, char why[512])
 {
 	const struct settings *s = &config->s;
 
-	if (!check_processes(config, why) || !check_addresses(config, why) || !check_sizes(config, why))
+	if (!check_processes(config, why) || !check_addresses(config, why) || !check_logs(config, why) ||
+	    !check_sizes(config, why))
 		return false;
 	if (s->public_url[0] != '\0' && !web_address(s->public_url))
 		return refuse(config, "public_url", why, "%s is no http:// or https:// address", s->public_url);

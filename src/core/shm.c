@@ -12,14 +12,17 @@
 
 #include "clock.h"
 #include "core/shm_layout.h"
+#include "core/shm_stats.h"
 #include "log.h"
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_kind { METRIC_COUNTER, METRIC_COUNTER_US, METRIC_GAUGE, METRIC_GAUGE_US };
 
 static const enum metric_kind metric_kinds[SHM_M_COUNT] = {
 #define METRIC(field, kind, ...) [SHM_M_##field] = METRIC_##kind,
+#define LABELED(...)
 #include "core/metrics.def"
 #undef METRIC
+#undef LABELED
 };
 
 static bool is_power_of_two(uint64_t n)
@@ -77,6 +80,7 @@ static void parts_place(struct shm_header *head)
 	part_place(head, SHM_PART_BREAKERS, 1, SHM_BREAKERS, sizeof(struct shm_breaker), 0);
 	part_place(head, SHM_PART_TRACES, 1, s->slots, page_round(sizeof(struct shm_trace)), 0);
 	part_place(head, SHM_PART_REFUSALS, 1, s->slots, page_round(sizeof(struct shm_refusals)), 0);
+	part_place(head, SHM_PART_STATS, 1, s->slots, page_round(sizeof(struct shm_stats)), 0);
 }
 
 const struct shm_part *shm_part_find(const struct shm_header *head, enum shm_part_id id)
@@ -111,6 +115,7 @@ static void parts_map(struct shm *shm)
 	shm->breakers = part_map(shm, SHM_PART_BREAKERS, NULL);
 	shm->traces = part_map(shm, SHM_PART_TRACES, &shm->trace_stride);
 	shm->refusals = part_map(shm, SHM_PART_REFUSALS, &shm->refusal_stride);
+	shm->stats = part_map(shm, SHM_PART_STATS, &shm->stats_stride);
 }
 
 static bool eventfds_make(struct shm *shm, int slots, char why[256])
@@ -203,7 +208,7 @@ static void score_take(struct shm *shm, struct shm_score *score, int slot)
 	uint32_t per_binary = shm->head->sizes.workers_max + 1;
 
 	for (int m = 0; m < SHM_M_COUNT; m++) {
-		if (metric_kinds[m] == METRIC_GAUGE)
+		if (metric_kinds[m] >= METRIC_GAUGE)
 			atomic_store_explicit(&counters->metric[m], 0, memory_order_relaxed);
 	}
 	atomic_store(&score->sockets, 0);
@@ -280,23 +285,12 @@ int64_t shm_sum(const struct shm *shm, enum shm_metric m)
 	int64_t sum = 0;
 
 	for (int i = 0; i < (int)shm->head->sizes.slots; i++) {
-		if (metric_kinds[m] == METRIC_COUNTER || shm_slot_live(shm, i))
+		if (metric_kinds[m] < METRIC_GAUGE || shm_slot_live(shm, i))
 			sum += atomic_load_explicit(&shm->counters[i].metric[m], memory_order_relaxed);
 	}
 	for (int i = 0; m == SHM_M_log_dropped && i < SHM_BEATS; i++)
 		sum += atomic_load_explicit(&shm->beats[i].log_dropped, memory_order_relaxed);
 	return sum;
-}
-
-void shm_latency(struct shm *shm, int64_t us)
-{
-	_Atomic int64_t *at;
-	int bucket = 0;
-
-	while (bucket < SHM_LATENCY_BUCKETS - 1 && us > (int64_t)64 << bucket)
-		bucket++;
-	at = &shm->counters[shm->slot].latency[bucket];
-	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
 uint64_t shm_tag(const struct shm *shm, const void *key, size_t bytes)

@@ -26,11 +26,12 @@
 enum shm_state { SHM_FREE, SHM_STARTING, SHM_RUNNING, SHM_DRAINING };
 enum shm_metric {
 #define METRIC(field, ...) SHM_M_##field,
+#define LABELED(...)
 #include "core/metrics.def"
 #undef METRIC
+#undef LABELED
 	SHM_M_COUNT
 };
-#define SHM_LATENCY_BUCKETS 16	/* upper bounds 64 us << n; the last is +Inf */
 
 /* One process. Written by that process alone and by the master (pid, generation, state at death). */
 struct shm_score {
@@ -45,7 +46,6 @@ struct shm_score {
 /* What one process counted; written by it alone. A part of its own: with each new metric it looks different. */
 struct shm_counters {
 	_Alignas(64) _Atomic int64_t metric[SHM_M_COUNT];
-	_Atomic int64_t latency[SHM_LATENCY_BUCKETS];
 };
 
 /* A process without a slot: written by it alone. It has a page of its own, and the rest is not mapped in hashers. */
@@ -63,7 +63,8 @@ struct shm_sizes {
 
 enum shm_part_id {
 	SHM_PART_BEATS = 1, SHM_PART_SCORES, SHM_PART_COUNTERS, SHM_PART_RATES, SHM_PART_REVOKED, SHM_PART_RINGS,
-	SHM_PART_PRESENCE, SHM_PART_GENERATIONS, SHM_PART_BREAKERS, SHM_PART_TRACES, SHM_PART_REFUSALS, SHM_PART_END
+	SHM_PART_PRESENCE, SHM_PART_GENERATIONS, SHM_PART_BREAKERS, SHM_PART_TRACES, SHM_PART_REFUSALS,
+	SHM_PART_STATS, SHM_PART_END
 };
 /*
  * Where a part lies. Two binaries mean the same by it when version, count and stride are equal, wherever it lies in
@@ -104,8 +105,9 @@ struct shm {
 	struct shm_counters *counters;		/* [slots] */
 	struct shm_beat *beats;			/* [SHM_BEATS]: hashers, then the master */
 	struct pl_pair *rate, *revoked;
-	char *rings, *presence, *gens, *breakers, *traces, *refusals;	/* parts; each shm_*.c knows its element */
-	size_t ring_stride, presence_stride, gen_stride, trace_stride, refusal_stride;
+	/* parts; each shm_*.c knows its element */
+	char *rings, *presence, *gens, *breakers, *traces, *refusals, *stats;
+	size_t ring_stride, presence_stride, gen_stride, trace_stride, refusal_stride, stats_stride;
 	int slot;				/* of this process; -1 in the master */
 	int wake_fd[SHM_SLOTS_MAX];		/* eventfd of each slot's reader; made by the master before fork */
 };
@@ -135,7 +137,6 @@ static inline void shm_count(struct shm *shm, enum shm_metric m, int64_t n)
 void shm_count_dropped(_Atomic int64_t *at);
 /* Sum over slots; gauges count live ones only. */
 int64_t shm_sum(const struct shm *shm, enum shm_metric m);
-void shm_latency(struct shm *shm, int64_t us);
 /* Tag of a key: SipHash of "class:key" with the boot key, never 0. */
 uint64_t shm_tag(const struct shm *shm, const void *key, size_t bytes);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "core/shm_stats.h"
 #include "core/supervise.h"
 
 #ifdef HAVE_CONFIG_H
@@ -72,12 +73,6 @@ static const char *state_of(const struct master *m, const struct child *child)
 	return state >= 0 && state < (int)PL_COUNT(words) ? words[state] : "?";
 }
 
-static int64_t requests_of(const struct shm_counters *counters)
-{
-	return atomic_load(&counters->metric[SHM_M_http_2xx]) + atomic_load(&counters->metric[SHM_M_http_3xx]) +
-	    atomic_load(&counters->metric[SHM_M_http_4xx]) + atomic_load(&counters->metric[SHM_M_http_5xx]);
-}
-
 static void add_child(const struct master *m, const struct child *child, int64_t now_ns, struct pl_buf *out)
 {
 	const struct shm_score *score = child->kind == PROC_HASHER ? NULL : &m->shm->scores[child->index];
@@ -92,7 +87,7 @@ static void add_child(const struct master *m, const struct child *child, int64_t
 		    PL_NS_PER_MS : 0));
 	else
 		pl_buf_addf(out, " %8lld %10lld %9ld %9lld\n", (long long)atomic_load(&score->sockets),
-		    (long long)requests_of(&m->shm->counters[child->index]),
+		    (long long)shm_requests(m->shm, child->index),
 		    child->pid > 0 ? resident_kb(child->pid) : 0,
 		    (long long)(child->pid > 0 ? (now_ns - atomic_load(&score->last_turn_ns)) / PL_NS_PER_MS : 0));
 }

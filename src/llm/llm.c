@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "clock.h"
+#include "core/shm_stats.h"
 #include "llm/llm_call.h"
 
 enum { CALL_POOL_BYTES = 4096 };
@@ -66,6 +67,21 @@ bool llm_call_text(struct llm_call *call, struct pl_str text)
 	return !call->stopped;
 }
 
+static void count(const struct llm_call *call, const struct pl_err *err)
+{
+	const struct llm_result *result = &call->result;
+	struct shm_question question = {
+		.outcome = err == NULL ? SHM_ASKED_DONE :
+		    err->code == PL_E_CANCELLED || err->code == PL_E_STOPPING ? SHM_ASKED_CANCELLED :
+		    err->code == PL_E_UNAVAILABLE && result->tries == 0 ? SHM_ASKED_UNAVAILABLE : SHM_ASKED_FAILED,
+		.attempts = result->tries, .total_us = result->upstream_us, .first_us = result->first_us,
+		.prompt_tokens = result->prompt_tokens, .completion_tokens = result->completion_tokens,
+	};
+
+	shm_upstream_count(call->llm->shm, pl_str(call->upstream != NULL ? call->upstream->name : LLM_LOCAL),
+	    &question);
+}
+
 void llm_call_finish(struct llm_call *call, const struct pl_err *err)
 {
 	struct llm *llm = call->llm;
@@ -80,6 +96,7 @@ void llm_call_finish(struct llm_call *call, const struct pl_err *err)
 	if (err != NULL && call->upstream != NULL)
 		llm_try_estimate(call);
 	call->result.upstream_us = (pl_now_ns() - call->start_ns) / 1000;
+	count(call, err);
 	call->on_done(call->arg, &call->result, err);
 	llm_try_fini(call);
 	pl_pool_free(&pool);

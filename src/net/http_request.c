@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "clock.h"
+#include "core/shm_stats.h"
 #include "log.h"
 
 enum { REQUEST_ID_MIN = 8 };
@@ -207,6 +208,7 @@ static struct req *req_make(struct http_conn *conn, struct evhttp_request *ev, s
 	http_req_fill(req, method_of(evhttp_request_get_command(ev)),
 	    pl_str_dup(pool, pl_str(evhttp_request_get_uri(ev))), heads);
 	body_take(req, pool);
+	req->is_http10 = ev->minor == 0;
 	req->is_upgrade = heads->upgrade && heads->websocket && req->method == REQ_GET && ev->minor > 0;
 	return req;
 }
@@ -292,20 +294,6 @@ void http_request_start(struct evhttp_request *ev, void *arg)
 	pl_task_release(&task);
 }
 
-static enum shm_metric metric_of(int status)
-{
-	switch (status / 100) {
-	case 3:
-		return SHM_M_http_3xx;
-	case 4:
-		return SHM_M_http_4xx;
-	case 5:
-		return SHM_M_http_5xx;
-	default:
-		return SHM_M_http_2xx;
-	}
-}
-
 void http_request_over(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
@@ -324,9 +312,7 @@ void http_request_over(struct http_conn *conn)
 		if (req->status == 0)
 			req->status = 499;
 	}
-	shm_count(server->shm, metric_of(req->status), 1);
-	shm_count(server->shm, SHM_M_http_us, us);
-	shm_latency(server->shm, us);
+	shm_endpoint_count(server->shm, req->endpoint, req->status, us);
 	if (server->hooks.finished != NULL)
 		server->hooks.finished(server->hooks.arg, req);
 	req->ev = NULL;

@@ -32,17 +32,18 @@ struct req {
 	struct pl_str segment[REQ_SEGMENTS_MAX];
 	int segments;			/* -1: too many, or a part that does not decode: no route */
 	struct pl_str body;		/* whole body */
+	bool is_http10;
 	bool is_upgrade;		/* Connection: upgrade + Upgrade: websocket were given */
 	bool operator_side;		/* came in on metrics_listen */
 	bool from_unix, forwarded_tls;
 	bool gone, replied, deferred;
 	/* for finished(): */
 	int status;
-	size_t reply_bytes;
+	size_t reply_bytes, reply_head_bytes;	/* the whole reply; its header */
 	const char *route;		/* set by the dispatcher: the row's path */
+	int endpoint;			/* likewise: its number in /metrics; 0: no route */
 	const char *error_code;		/* set by req_fail */
 	char classes[48];		/* set by the limits: "read 3/200" */
-	int64_t checked_ns;		/* likewise: when; 0 = never */
 	const char *upstream;
 	int64_t upstream_us;
 	/* private to net/ */

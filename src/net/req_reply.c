@@ -136,6 +136,7 @@ static void reply(struct req *req, int status, const char *type, struct pl_str b
 	close = head_build(req, status, type, length);
 	parts[0] = (struct iovec){ conn->server->head.ptr, conn->server->head.len };
 	parts[1] = (struct iovec){ (void *)(uintptr_t)body.ptr, has_body(req, status) ? body.len : 0 };
+	req->reply_head_bytes = parts[0].iov_len;
 	req->reply_bytes = parts[0].iov_len + parts[1].iov_len;
 	if (conn->early) {
 		http_early_reply(conn, parts, 2);
@@ -187,7 +188,7 @@ void req_stream_start(struct req *req, int status, const char *type)
 	conn->keep = !head_build(req, status, type, LENGTH_CHUNKED);
 	conn->chunked = !conn->is_http10 && has_body(req, status);
 	part = (struct iovec){ conn->server->head.ptr, conn->server->head.len };
-	req->reply_bytes = part.iov_len;
+	req->reply_bytes = req->reply_head_bytes = part.iov_len;
 	http_conn_hold_read(conn, false);
 	http_conn_write(conn, &part, 1, NULL);
 	req_defer(req);

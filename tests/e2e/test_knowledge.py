@@ -279,7 +279,7 @@ def test_search_figures(daemon, operator):
     search(operator, "parcel")
     search(operator, "zeppelin")
     assert [figure(daemon, f'parlour_knowledge_searches_total{{outcome="{o}"}}') for o in ("found", "nothing", "failed")] == [1, 1, 0]
-    assert figure(daemon, "parlour_knowledge_search_microseconds_total") > 0
+    assert figure(daemon, "parlour_knowledge_search_seconds_total") > 0
 
 
 def test_load(daemon, operator, rows):

@@ -10,6 +10,7 @@ import time
 import httpx
 import pytest
 
+import exposition
 import wire
 from parlour import HERE, PLAIN, wait_for
 
@@ -193,12 +194,7 @@ def test_metrics_are_for_the_operator(parlour):
     address = daemon.listening("operator")[0]
     text = httpx.get(f"http://{address}/metrics", **PLAIN)
     assert text.status_code == 200 and text.headers["Content-Type"].startswith("text/plain")
-    names = set()
-    for line in text.text.splitlines():
-        assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+(\{[^}]*\})? [0-9.e+-]+', line), line
-        if not line.startswith("#"):
-            names.add(re.match(r"\w+", line).group())
-    assert {"parlour_http_requests_total", "parlour_ws_connections", "parlour_db_up"} <= names
+    assert {"parlour_http_requests_total", "parlour_ws_connections", "parlour_db_up"} <= set(exposition.parse(text.text))
     other = httpx.get(f"http://{address}/api/auth/me", headers=user.auth, **PLAIN)
     assert other.status_code == 404, "the operator's listener serves nothing else"
 
@@ -236,8 +232,8 @@ def test_requests_are_counted_once(parlour):
     address = daemon.listening("operator")[0]
 
     def figure():
-        text = httpx.get(f"http://{address}/metrics", **PLAIN).text
-        return int(re.search(r'^parlour_http_requests_total\{[^}]*2xx[^}]*\} (\d+)', text, re.M).group(1))
+        families = exposition.parse(httpx.get(f"http://{address}/metrics", **PLAIN).text)
+        return exposition.value(families, "parlour_http_requests_total", status="2xx")
 
     before = figure()
     for _ in range(20):

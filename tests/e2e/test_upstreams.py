@@ -342,7 +342,7 @@ def test_figures(own):
 
     def figures():
         return {line.split(" ")[0]: float(line.split(" ")[1]) for line in daemon.ctl("metrics").stdout.splitlines()
-                if line and line[0] != "#" and "generations_total" in line}
+                if line and line[0] != "#" and line.startswith("parlour_generations_")}
 
     before = figures()
     with listen(user, room) as sock:

@@ -184,23 +184,6 @@ START_TEST(test_slots_and_sums)
 }
 END_TEST
 
-START_TEST(test_latency_buckets)
-{
-	static const struct { int64_t us; int bucket; } cases[] = {
-		{ 0, 0 }, { 64, 0 }, { 65, 1 }, { 128, 1 }, { 129, 2 }, { 64 << 14, 14 }, { (64 << 14) + 1, 15 },
-		{ INT64_MAX, 15 },
-	};
-	struct shm *shm = fixture_take(0);
-
-	for (size_t i = 0; i < PL_COUNT(cases); i++) {
-		int64_t before = atomic_load(&shm->counters[0].latency[cases[i].bucket]);
-
-		shm_latency(shm, cases[i].us);
-		ck_assert_int_eq(atomic_load(&shm->counters[0].latency[cases[i].bucket]), before + 1);
-	}
-}
-END_TEST
-
 /* What another binary reads before it decides which parts it can share. */
 START_TEST(test_parts_are_listed)
 {
@@ -231,7 +214,7 @@ Suite *suite_shm_rate(void)
 	const TTest *const tests[] = {
 		test_sizes_are_checked, test_burst_then_refused_then_one_more, test_refund_gives_one_back,
 		test_off_and_full_table_allow, test_twin_is_found, test_exact_over_processes,
-		test_killed_processes_admit_no_more, test_slots_and_sums, test_latency_buckets,
+		test_killed_processes_admit_no_more, test_slots_and_sums,
 		test_parts_are_listed,
 	};
 

@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "api/http/call.h"
 #include "clock.h"
@@ -68,6 +69,67 @@ static const char *log_target(struct pl_pool *pool, struct pl_str target)
 	return pl_buf_str(&out).ptr;
 }
 
+/* As nginx escapes in this format: what is not printable ASCII, quotes and backslashes. Nothing at all is "-". */
+static void add_escaped(struct pl_buf *out, struct pl_str text, bool blanks)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c < ' ' || c > '~' || c == '"' || c == '\\' || (c == ' ' && !blanks))
+			pl_buf_addf(out, "\\x%02X", c);
+		else
+			pl_buf_addc(out, (char)c);
+	}
+	if (text.len == 0)
+		pl_buf_addc(out, '-');
+}
+
+/* A page's address: what follows '?' is nobody's business here. */
+static struct pl_str without_query(struct pl_str address)
+{
+	struct pl_str page = address;
+
+	return address.ptr != NULL && pl_str_cut(&address, '?', &page) ? page : PL_STR_NONE;
+}
+
+/* The combined format of Apache and nginx. */
+static void write_combined(struct req *req)
+{
+	struct pl_task *task = req->task;
+	struct pl_buf line = PL_BUF(task->pool);
+	struct pl_str referer = without_query(req_header(req, "Referer"));
+	time_t now = (time_t)(pl_wall_us() / PL_US_PER_S);
+	char when[40];
+	struct tm tm;
+
+	strftime(when, sizeof(when), "%d/%b/%Y:%H:%M:%S +0000", gmtime_r(&now, &tm));
+	add_escaped(&line, pl_str(task->who.addr), false);
+	pl_buf_adds(&line, " - ");
+	add_escaped(&line, pl_str(task->who.name), false);
+	pl_buf_addf(&line, " [%s] \"%s ", when, method_name(req->method));
+	add_escaped(&line, req->target.len > 0 ? pl_str(log_target(task->pool, req->target)) : PL_STR_NONE, true);
+	pl_buf_addf(&line, " HTTP/1.%d\" %d %zu \"", !req->is_http10, req->status,
+	    req->reply_bytes - req->reply_head_bytes);
+	add_escaped(&line, referer.len > 0 ? pl_str(log_target(task->pool, referer)) : PL_STR_NONE, true);
+	pl_buf_adds(&line, "\" \"");
+	add_escaped(&line, req_header(req, "User-Agent"), true);
+	pl_buf_adds(&line, "\"\n");
+	pl_access_line(line.ptr, line.len);
+}
+
+static void write_line(struct req *req, const struct shm_trace_rec *rec, int64_t us)
+{
+	struct pl_task *task = req->task;
+
+	if (req->config->s.access_log_format == ACCESS_COMBINED)
+		write_combined(req);
+	else
+		pl_access("request_id=%s addr=%s user=%s method=%s target=%s route=%s status=%d bytes=%zu us=%lld "
+		    "sql_us=%lld limits=%s error=%s", task->request_id, task->who.addr, task->who.name, rec->method,
+		    log_target(task->pool, req->target), rec->route, req->status, req->reply_bytes, (long long)us,
+		    (long long)rec->sql_us, rec->classes, rec->error);
+}
+
 void access_log_finished(void *arg, struct req *req)
 {
 	struct svc *svc = arg;
@@ -87,9 +149,5 @@ void access_log_finished(void *arg, struct req *req)
 	snprintf(rec.upstream, sizeof(rec.upstream), "%s", req->upstream != NULL ? req->upstream : "");
 	shm_trace_put(svc->shm, &rec);
 	if (pl_access_on())
-		pl_access("request_id=%s addr=%s user=%s method=%s target=%s route=%s status=%d bytes=%zu us=%lld "
-		    "sql_us=%lld "
-		    "limits=%s error=%s checked_ns=%lld", task->request_id, task->who.addr, task->who.name, rec.method,
-		    log_target(task->pool, req->target), rec.route, req->status, req->reply_bytes, (long long)us,
-		    (long long)rec.sql_us, rec.classes, rec.error, (long long)req->checked_ns);
+		write_line(req, &rec, us);
 }

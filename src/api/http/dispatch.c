@@ -41,7 +41,6 @@ static bool limits_checked(struct call *call, bool ok, const struct pl_err *err)
 	const struct limit_result *result = &call->limits;
 	char limit[96], policy[96];
 
-	call->req->checked_ns = result->now_ns;
 	if (result->tightest != LIMIT_NONE) {
 		limits_headers(result, limit, policy);
 		req_header_set(call->req, "RateLimit", limit);
@@ -294,6 +293,7 @@ static void dispatch_socket(struct call *call)
 		return;
 	}
 	req->route = call->ws->path;
+	req->endpoint = ws_route_endpoint(call->ws);
 	req->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
 	if (req->origin_sent ? !req->origin_ok : !req->config->s.ws_no_origin)
 		dispatch_refuse_code(call, PL_E_BAD_ORIGIN);
@@ -345,6 +345,8 @@ void dispatch_request(void *arg, struct req *req)
 	unsigned methods = 0;
 
 	call->route = route_find(req, call->param, &call->params, &methods);
+	if (call->route != NULL)
+		req->endpoint = route_endpoint(call->route);
 	if (req->operator_side) {
 		if (call->route == NULL || !(call->route->flags & ROUTE_OPERATOR))
 			req_fail_code(req, PL_E_NO_ROUTE);

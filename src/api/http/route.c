@@ -3,6 +3,7 @@
  * The route table of routes.def as data, and the tree that finds a row by the parts of a path.
  */
 #include "api/http/call.h"
+#include "core/shm_stats.h"
 #include "db/repo/name.h"
 
 #define NONE_0 0u
@@ -39,6 +40,17 @@ const struct ws_route ws_routes[] = {
 #undef WSROUTE
 };
 const int ws_routes_count = PL_COUNT(ws_routes);
+_Static_assert(1 + PL_COUNT(routes) + PL_COUNT(ws_routes) <= SHM_ENDPOINTS, "each has a place in /metrics");
+
+int route_endpoint(const struct route *route)
+{
+	return 1 + (int)(route - routes);
+}
+
+int ws_route_endpoint(const struct ws_route *route)
+{
+	return 1 + routes_count + (int)(route - ws_routes);
+}
 
 /* One part of a path. A fixed word wins over {name}: /ws/echo is no session id. */
 struct node {

@@ -45,6 +45,10 @@ struct ws_route { const char *path; void (*open)(struct call *call); enum route_
 extern const struct ws_route ws_routes[];
 extern const int ws_routes_count;
 
+/* The number of a row in struct shm_stats, for req->endpoint; 0 is a request without a route. */
+int route_endpoint(const struct route *route);
+int ws_route_endpoint(const struct ws_route *route);
+
 /* route.c: the tree, built once before fork. Ambiguous rows are PL_BUG. */
 void route_init(void);
 /* NULL and the methods that exist there (bit set of enum req_method; 0: no such path) when there is no such row. */

@@ -5,6 +5,7 @@
 #ifndef API_WWW_H
 #define API_WWW_H
 
+#include "core/settings.h"
 #include "core/shm.h"
 #include "str.h"
 
@@ -19,6 +20,6 @@ const struct www_file *www_find(struct pl_str name);
 void www_etag(struct pl_str body, char etag[WWW_ETAG_BYTES]);
 
 /* Prometheus text of the scoreboard. */
-void metrics_write(struct pl_buf *out, const struct shm *shm);
+void metrics_write(struct pl_buf *out, const struct shm *shm, const struct config *config);
 
 #endif

@@ -82,6 +82,7 @@ REPLY(on_ended, struct generation_ended)
 	out->follow_up_asker = pgrow_i64(&row);
 	out->state = pgrow_word(&row, gen_state_words, GEN_INTERRUPTED);
 	out->answer_seq = pgrow_i64(&row);
+	out->cost_micros = pgrow_i64_or(&row, -1);
 	return true;
 }
 

@@ -58,6 +58,7 @@ struct generation_end {
 struct generation_ended {
 	bool ended;
 	int64_t room_id, role_id, follow_up_seq, follow_up_asker, answer_seq;
+	int64_t cost_micros;		/* as told, or by the prices; -1: not known, or no upstream was given */
 	enum gen_state state;
 };
 typedef void (repo_generation_end_fn)(void *arg, const struct generation_ended *ended, const struct pl_err *err);

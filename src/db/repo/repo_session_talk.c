@@ -150,13 +150,14 @@ void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id,
 	pgcall_start(call);
 }
 
-REPLY(on_answered, struct pl_str)
+REPLY(on_answered, struct session_answered)
 {
 	struct pgrow row = pgrow_at(res, 0, call->pool);
 
 	if (!repo_status_err(pgrow_text(&row), bad))
 		return false;
-	*out = pgrow_text(&row);
+	out->session = pgrow_text(&row);
+	out->cost_micros = pgrow_i64_or(&row, -1);
 	return true;
 }
 

@@ -65,8 +65,10 @@ struct session_answer {
 	struct pl_str upstream;			/* absent: none was asked */
 	int64_t cost_micros;			/* as the upstream told; -1: it did not */
 };
-typedef void (repo_session_answered_fn)(void *arg, const struct pl_str *session, const struct pl_err *err);
-/* Stores it, once; gives the session, absent when there is nothing to answer any more. PL_E_NOT_FOUND. */
+/* session: absent when there is nothing to answer any more. cost_micros: as told, or by the prices; -1: not known. */
+struct session_answered { struct pl_str session; int64_t cost_micros; };
+typedef void (repo_session_answered_fn)(void *arg, const struct session_answered *answered, const struct pl_err *err);
+/* Stores it, once. PL_E_NOT_FOUND. */
 void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in,
     repo_session_answered_fn *done, void *arg);
 /* The clerk: these slots of this daemon live. *result: how many messages they answer. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "core/shm_stats.h"
 #include "json.h"
 #include "log.h"
 #include "svc/answer/answer.h"
@@ -126,16 +127,17 @@ static void role_answered(struct answer *answer, const struct llm_result *result
 	static const char *const stops[] = { [ANSWER_WHOLE] = "length", [ANSWER_FAILED] = "failed",
 		[ANSWER_STOPPED] = "cancelled", [ANSWER_CUT] = "interrupted" };
 	struct role_answer *role = answer->owner;
+	const struct upstream_settings *upstream = answer->ask.upstream;
 
 	role->end.model = result != NULL ? pl_str_dup(answer->task->pool, result->model) : role->role.model;
 	if (result != NULL) {
+		role->end.upstream = pl_str_dup(answer->task->pool,
+		    pl_str(upstream != NULL ? upstream->name : LLM_LOCAL));
 		role->end.prompt_tokens = result->prompt_tokens;
 		role->end.completion_tokens = result->completion_tokens;
 		role->end.cost_micros = result->cost_micros;
 		role->end.estimated = result->estimated && role->end.completion_tokens >= 0;
 		role->reasoning = pl_str_dup(answer->task->pool, result->reasoning);
-		if (result->first_us >= 0)
-			shm_count(role->svc->shm, SHM_M_llm_first_us, result->first_us);
 	}
 	role->end.first_text_us = answer->first_text_us;
 	role->outcome = outcomes[answer->outcome];
@@ -251,6 +253,8 @@ static void on_ended(void *arg, const struct generation_ended *ended, const stru
 	else if (ended->follow_up_seq > 0 && (answer->ending != ANSWER_TO_CUT || answer->adopted))
 		role_follow_up(role->svc, answer->config, ended);
 	if (err == NULL) {
+		if (ended->ended && role->end.upstream.ptr != NULL)
+			shm_upstream_cost(role->svc->shm, role->end.upstream, ended->cost_micros);
 		role->outcome = ended->state;
 		role->end.answer_seq = ended->answer_seq;
 	}

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "clock.h"
+#include "core/shm_stats.h"
 #include "json.h"
 #include "log.h"
 #include "svc/session/session_job.h"
@@ -159,14 +160,16 @@ static void session_answered(struct answer *answer, const struct llm_result *res
 
 /* ---- storing ---- */
 
-static void on_stored(void *arg, const struct pl_str *session, const struct pl_err *err)
+static void on_stored(void *arg, const struct session_answered *answered, const struct pl_err *err)
 {
 	struct session_job *job = arg;
 	bool stopping = err != NULL && err->code == PL_E_STOPPING; /* another worker stores it */
 
 	if (err == NULL) {
-		if (session->ptr != NULL)
-			session_live_changed(job->sessions->svc, *session);
+		if (answered->session.ptr != NULL)
+			session_live_changed(job->sessions->svc, answered->session);
+		if (job->end.upstream.ptr != NULL)
+			shm_upstream_cost(job->sessions->svc->shm, job->end.upstream, answered->cost_micros);
 		session_job_tell(job, job->err.code != PL_E_OK ? &job->err : NULL);
 		answer_stored(job->answer);
 		return;
