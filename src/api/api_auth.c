@@ -87,6 +87,19 @@ static void refresh(struct call *call, struct pl_str token)
 		call_fail(call, &err);
 }
 
+static void login(struct call *call, struct pl_str username, struct pl_str password)
+{
+	if (username.ptr == NULL) {
+		fail_field(call, "username", "missing", "is required");
+	} else if (password.ptr == NULL) {
+		fail_field(call, "password", "missing", "is required");
+	} else {
+		req_defer(call->req);
+		auth_login(call->svc, call->req->config, call->req->task, username, password, client_of(call),
+		    reply_tokens, call);
+	}
+}
+
 void api_login(struct call *call)
 {
 	const struct login_in *in = call->in;
@@ -99,20 +112,21 @@ void api_login(struct call *call)
 			fail_field(call, "refresh_token", "missing", "is required");
 		else
 			refresh(call, in->refresh_token);
-	} else if (in->username.ptr == NULL) {
-		fail_field(call, "username", "missing", "is required");
-	} else if (in->password.ptr == NULL) {
-		fail_field(call, "password", "missing", "is required");
 	} else {
-		req_defer(call->req);
-		auth_login(call->svc, call->req->config, call->req->task, in->username, in->password,
-		    client_of(call), reply_tokens, call);
+		login(call, in->username, in->password);
 	}
 }
 
 void api_refresh(struct call *call)
 {
-	refresh(call, ((const struct refresh_in *)call->in)->refresh_token);
+	const struct refresh_in *in = call->in;
+
+	if (in->refresh_token.ptr != NULL)
+		refresh(call, in->refresh_token);
+	else if (in->username.ptr == NULL && in->password.ptr == NULL)
+		fail_field(call, "refresh_token", "missing", "is required");
+	else if (call_limits_more(call, LIMIT_LOGIN, PL_STR_NONE))
+		login(call, in->username, in->password);
 }
 
 static void reply_done(void *arg, const bool *done, const struct pl_err *err)

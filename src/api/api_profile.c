@@ -2,6 +2,8 @@
 /*
  * Routes of what a user keeps here: profile with preferences, dashboards.
  */
+#include <math.h>
+
 #include "api/http/call.h"
 #include "api/user_shape.h"
 #include "db/repo/repo_dashboard.h"
@@ -13,18 +15,26 @@
 
 /* ---- /api/profile ---- */
 
-struct profiling { struct call *call; struct user_out user; };
+struct profiling { struct call *call; struct user_out user; struct pl_str developer; };
 
-static void profile_reply(struct call *call, const struct user_out *user, const struct profile *p)
+static double or_zero(double value)
 {
-	struct profile_usage usage;
-	struct profile_out out;
+	return isnan(value) ? 0 : value;
+}
 
-	usage = (struct profile_usage){ .messages = p->messages, .rooms = p->rooms, .sessions = p->sessions,
+static struct pl_str profile_json(struct pl_pool *pool, const struct user_out *user, struct pl_str developer,
+    const struct profile *p)
+{
+	struct profile_usage usage = { .messages = p->messages, .rooms = p->rooms, .sessions = p->sessions,
 		.answers = p->answers, .tokens = p->tokens, .cost_usd = (double)p->cost_micros / 1e6,
 		.votes = p->votes };
-	out = (struct profile_out){ .user = user, .preferences = p->preferences, .usage = &usage };
-	call_reply(call, &shape_profile_out, &out);
+	struct profile_out out = { .user = user, .preferences = p->preferences, .usage = &usage,
+		.developer_id = developer, .total_sessions = p->sums.sessions, .total_tokens_used = p->sums.tokens,
+		.total_cost_usd = (double)p->sums.cost_micros / 1e6, .avg_latency_ms = or_zero(p->sums.latency_ms),
+		.acceptance_rate = or_zero(p->sums.acceptance), .most_used_models = p->sums.models,
+		.active_repos = p->sums.repos, .sessions_by_date = p->sums.dates };
+
+	return shape_json(&shape_profile_out, &out, pool);
 }
 
 static void on_profile(void *arg, const struct profile *p, const struct pl_err *err)
@@ -34,43 +44,46 @@ static void on_profile(void *arg, const struct profile *p, const struct pl_err *
 	if (err != NULL)
 		call_fail(f->call, err);
 	else
-		profile_reply(f->call, &f->user, p);
+		req_reply(f->call->req, 200, NULL, profile_json(f->call->req->task->pool, &f->user, f->developer, p));
 }
 
 static void on_sums(void *arg, const struct profile *p, const struct pl_err *err)
 {
 	struct call *call = arg;
-	struct profile sums;
+	struct pl_str text;
 
 	if (err != NULL) {
 		call_fail(call, err);
 		return;
 	}
-	sums = *p;
-	sums.preferences = PL_STR_NONE;
-	memo_keep(call->svc->memo, PL_STR(SUMS_KEY), pl_strn((const char *)&sums, sizeof(sums)));
-	profile_reply(call, NULL, p);
+	text = profile_json(call->req->task->pool, NULL, PL_STR_NONE, p);
+	memo_keep(call->svc->memo, PL_STR(SUMS_KEY), text);
+	req_reply(call->req, 200, NULL, text);
 }
 
 /* Without a token: what everybody did together, and nobody's data. */
 static void nobodys_profile(struct call *call)
 {
 	struct pl_str kept = memo_find(call->svc->memo, PL_STR(SUMS_KEY));
-	struct profile sums;
 
-	if (kept.ptr == NULL) {
-		repo_profile(call->svc->db, call->req->task, 0, on_sums, call);
-		return;
-	}
-	memcpy(&sums, kept.ptr, sizeof(sums));
-	sums.preferences = PL_STR("{}");
-	profile_reply(call, NULL, &sums);
+	if (kept.ptr != NULL)
+		req_reply(call->req, 200, NULL, pl_str_dup(call->req->task->pool, kept));
+	else
+		repo_profile(call->svc->db, call->req->task, 0, PL_STR_NONE, false, on_sums, call);
+}
+
+/* The query; PATCH has none. */
+static struct pl_str asked_developer(const struct call *call)
+{
+	return call->route->query == &shape_profile_query ?
+	    ((const struct profile_query *)call->query)->developer_id : PL_STR_NONE;
 }
 
 static void on_user(void *arg, const struct user *user, const struct pl_err *err)
 {
 	struct call *call = arg;
 	struct profiling *f = pl_alloc(call->req->task->pool, sizeof(*f));
+	bool analyst = call->req->task->who.access >= ACCESS_ANALYST;
 
 	if (err != NULL && err->code == PL_E_NOT_FOUND) {
 		call_fail_code(call, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
@@ -79,20 +92,29 @@ static void on_user(void *arg, const struct user *user, const struct pl_err *err
 	} else {
 		f->call = call;
 		user_shape(&f->user, user);
-		repo_profile(call->svc->db, call->req->task, user->id, on_profile, f);
+		f->developer = asked_developer(call);
+		if (f->developer.ptr == NULL)
+			f->developer = f->user.username;
+		repo_profile(call->svc->db, call->req->task, user->id, analyst ? f->developer : PL_STR_NONE,
+		    asked_developer(call).ptr != NULL, on_profile, f);
 	}
 }
 
 void api_profile(struct call *call)
 {
-	int64_t user_id = call->req->task->who.user_id;
+	const struct pl_caller *who = &call->req->task->who;
+	struct pl_err err = { 0 };
 
 	if (!call_anonymous(call, "profile"))
 		return;
-	if (user_id != 0)
-		repo_user_get(call->svc->db, call->req->task, user_id, on_user, call);
-	else
+	if (asked_developer(call).ptr != NULL && who->access < ACCESS_ANALYST) {
+		pl_err_set(&err, PL_E_FORBIDDEN, "Only analysts, operators, and admins may name a developer.");
+		call_fail(call, &err);
+	} else if (who->user_id != 0) {
+		repo_user_get(call->svc->db, call->req->task, who->user_id, on_user, call);
+	} else {
 		nobodys_profile(call);
+	}
 }
 
 static void on_preferences(void *arg, const bool *done, const struct pl_err *err)

@@ -41,12 +41,26 @@ static struct pl_str form_state(const struct session *s)
 	return s->is_complete ? PL_STR("complete") : PL_STR("open");
 }
 
+static int64_t or_none(int64_t count)
+{
+	return count >= 0 ? count : SHAPE_NONE;
+}
+
+/* Without a token nobody's name is shown, and no repository's. */
+static void session_hide(struct session_out *out)
+{
+	out->developer_id = out->repo_slug = PL_STR_NONE;
+}
+
 static void session_shape(struct session_out *out, const struct session *s, struct pl_pool *pool)
 {
 
 	*out = (struct session_out){ .id = s->id, .session_id = s->external_id.ptr != NULL ? s->external_id : s->id,
 		.developer_id = s->developer, .timestamp = s->started_us, .model = s->model,
 		.total_tokens = s->total_tokens, .cost_usd = (double)s->cost_micros / 1e6,
+		.tokens_in = s->prompt_tokens, .tokens_out = s->completion_tokens, .latency_ms = s->extra.latency_ms,
+		.status_code = or_none(s->extra.status_code), .diff_ratio = s->extra.diff_ratio,
+		.accepted_lines = or_none(s->extra.accepted_lines), .repo_slug = s->extra.repo_slug,
 		.accepted_flag = (signed char)s->accepted, .data_collected = session_collected(pool, s),
 		.is_complete = s->is_complete, .kind = pl_str(session_kind_words[s->kind]),
 		.state = pl_str(session_state_words[s->state]),
@@ -108,7 +122,7 @@ static void on_session(void *arg, const struct session *session, const struct pl
 	}
 	session_shape(&out, session, call->req->task->pool);
 	if (is_anonymous(call))
-		out.developer_id = PL_STR_NONE;
+		session_hide(&out);
 	call_reply(call, &shape_session_out, &out);
 }
 
@@ -274,7 +288,7 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 			items[i].id = pl_str(pl_sprintf(pool, "%.8s-0000-0000-0000-000000000000", items[i].id.ptr));
 		}
 		if (is_anonymous(call))
-			items[i].developer_id = PL_STR_NONE;
+			session_hide(&items[i]);
 	}
 	if (paged)
 		call->page_total = list->total;
@@ -295,7 +309,9 @@ void api_session_list(struct call *call)
 	*filter = (struct session_filter){ .user_id = who->user_id,
 		.scope = who->access >= ACCESS_ANALYST ? SESSIONS_ALL :
 		    is_anonymous(call) ? SESSIONS_IMPORTED : SESSIONS_OWN,
-		.developer = q->developer_id, .model = q->model, .sort = q->sort, .start_us = or_else(q->start, 0),
+		.developer = q->developer_id, .model = q->model,
+		.sort = pl_str_is(q->sort, "cost_usd") ? PL_STR("cost") :
+		    pl_str_is(q->sort, "total_tokens") ? PL_STR("tokens") : q->sort, .start_us = or_else(q->start, 0),
 		.end_us = or_else(q->end, 0), .descending = !pl_str_is(q->order, "asc"), .limit = (int)size,
 		.offset = paged ? (or_else(q->page, 1) - 1) * size : or_else(q->offset, 0) };
 

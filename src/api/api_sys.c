@@ -6,7 +6,12 @@
 #include "api/http/call.h"
 #include "api/http/www.h"
 #include "svc/knowledge/knowledge.h"
+#include "clock.h"
+#include "db/repo/repo_usage.h"
 #include "svc/feedback/outbox.h"
+#include "svc/usage/memo.h"
+
+#define IMPORTED_KEY "usage was imported"
 
 #define PAGE_POLICY "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self'; " \
 	"script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -31,7 +36,9 @@ void api_root(struct call *call)
 	struct pl_str accept = req_header(call->req, "Accept");
 	const struct settings *s = &call->req->config->s;
 	const struct www_file *page = www_find(PL_STR("index.html"));
-	struct info_out out = { .name = pl_str(s->server_name), .version = PL_STR(PARLOUR_VERSION),
+	struct info_out out = { .name = pl_str(s->server_name), .status = PL_STR("running"),
+		.message = pl_str(pl_sprintf(call->req->task->pool, "%s is running", s->server_name)),
+		.version = PL_STR(PARLOUR_VERSION),
 		.docs = PL_STR("/docs"), .openapi = PL_STR("/openapi.json"), .health = PL_STR("/health"),
 		.websocket = PL_STR("/ws") };
 
@@ -103,11 +110,12 @@ void api_metrics_text(struct call *call)
 	req_reply(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", pl_buf_str(&buf));
 }
 
-static void on_knowledge(void *arg, enum knowledge_state knowledge)
+struct looking { struct call *call; enum knowledge_state knowledge; };
+
+static void health_reply(struct call *call, enum knowledge_state knowledge, bool imported)
 {
 	static const char *const words[] = { [KNOWLEDGE_OFF] = "off", [KNOWLEDGE_UP] = "up",
 		[KNOWLEDGE_DOWN] = "down" };
-	struct call *call = arg;
 	const struct settings *s = &call->req->config->s;
 	bool db = db_answers(call->svc->db);
 	const struct upstream_settings *upstream = config_upstream(call->req->config, pl_str(s->llm_default));
@@ -119,9 +127,34 @@ static void on_knowledge(void *arg, enum knowledge_state knowledge)
 		.mail = mail == MAIL_OFF ? PL_STR("off") : mail == MAIL_UP ? PL_STR("up") : PL_STR("down") };
 	bool good = db && llm && mail != MAIL_DOWN && knowledge != KNOWLEDGE_DOWN;
 	struct health_out out = { .services = &services, .status = good ? PL_STR("healthy") : PL_STR("degraded"),
-		.version = PL_STR(PARLOUR_VERSION) };
+		.version = PL_STR(PARLOUR_VERSION), .timestamp = pl_wall_us(), .database_connected = db,
+		.prodlens_cache_exists = imported };
 
 	call_reply_status(call, db ? 200 : 503, &shape_health_out, &out);
+}
+
+static void on_imported(void *arg, const bool *imported, const struct pl_err *err)
+{
+	struct looking *looking = arg;
+
+	if (err == NULL)
+		memo_keep(looking->call->svc->memo, PL_STR(IMPORTED_KEY), *imported ? PL_STR("1") : PL_STR("0"));
+	health_reply(looking->call, looking->knowledge, err == NULL && *imported);
+}
+
+static void on_knowledge(void *arg, enum knowledge_state knowledge)
+{
+	struct call *call = arg;
+	struct pl_str kept = memo_find(call->svc->memo, PL_STR(IMPORTED_KEY));
+	struct looking *looking;
+
+	if (kept.ptr != NULL || !db_answers(call->svc->db)) {
+		health_reply(call, knowledge, pl_str_is(kept, "1"));
+		return;
+	}
+	looking = pl_alloc(call->req->task->pool, sizeof(*looking));
+	*looking = (struct looking){ .call = call, .knowledge = knowledge };
+	repo_usage_imported(call->svc->db, call->req->task, on_imported, looking);
 }
 
 void api_health(struct call *call)

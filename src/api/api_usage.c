@@ -11,6 +11,7 @@ struct asked {
 	struct call *call;
 	struct usage_filter filter;
 	bool standing;			/* the default window */
+	int lag;			/* days between sessions and series; -1: not asked for */
 	struct pl_str kpis_key, key;
 	struct usage_kpis kpis;
 };
@@ -136,7 +137,7 @@ static void on_days(void *arg, const struct usage_day_list *days, const struct p
 		call_fail(a->call, err);
 		return;
 	}
-	text = usage_insights_json(pool, insights_make(pool, &a->kpis, days));
+	text = usage_insights_json(pool, insights_make(pool, &a->kpis, days, a->lag));
 	memo_keep(a->call->svc->memo, a->key, text);
 	req_reply(a->call->req, 200, NULL, text);
 }
@@ -161,7 +162,9 @@ void api_insights(struct call *call)
 
 	if (a == NULL)
 		return;
-	a->key = usage_key(call->req->task->pool, "insights", &a->filter, a->standing);
+	a->lag = q->lag_days == SHAPE_NONE ? -1 : (int)q->lag_days;
+	a->key = usage_key(call->req->task->pool, pl_sprintf(call->req->task->pool, "insights %d", a->lag), &a->filter,
+	    a->standing);
 	kept = memo_find(call->svc->memo, a->key);
 	if (kept.ptr != NULL)
 		req_reply(call->req, 200, NULL, pl_str_dup(call->req->task->pool, kept));

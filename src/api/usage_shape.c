@@ -4,6 +4,8 @@
  */
 #include "api/usage_shape.h"
 
+#include <math.h>
+
 #include "clock.h"
 
 struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpis, int64_t at_us)
@@ -25,6 +27,23 @@ struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpi
 		pl_jw_ktime(&w, "timestamp", at_us);
 	pl_jw_end_object(&w);
 	return pl_buf_str(&out);
+}
+
+static void write_extra(struct pl_jw *w, const struct usage_extra *extra)
+{
+	pl_jw_key(w, "latency_ms");
+	pl_jw_f64(w, extra->latency_ms);
+	if (extra->status_code >= 0)
+		pl_jw_ki64(w, "status_code", extra->status_code);
+	else
+		pl_jw_kraw(w, "status_code", PL_STR("null"));
+	pl_jw_key(w, "diff_ratio");
+	pl_jw_f64(w, extra->diff_ratio);
+	if (extra->accepted_lines >= 0)
+		pl_jw_ki64(w, "accepted_lines", extra->accepted_lines);
+	else
+		pl_jw_kraw(w, "accepted_lines", PL_STR("null"));
+	pl_jw_kstr(w, "repo_slug", extra->repo_slug);
 }
 
 struct pl_str usage_sessions_json(struct pl_pool *pool, const struct usage_session_list *list)
@@ -51,6 +70,9 @@ struct pl_str usage_sessions_json(struct pl_pool *pool, const struct usage_sessi
 			pl_jw_null(&w);
 		else
 			pl_jw_bool(&w, s->accepted != 0);
+		pl_jw_ki64(&w, "tokens_in", s->tokens_in);
+		pl_jw_ki64(&w, "tokens_out", s->tokens_out);
+		write_extra(&w, &s->extra);
 		pl_jw_end_object(&w);
 	}
 	pl_jw_end_array(&w);
@@ -76,13 +98,15 @@ struct pl_str usage_insights_json(struct pl_pool *pool, const struct insights *i
 	struct anomaly_out *days = pl_alloc(pool, ((size_t)in->outliers_count + 1) * sizeof(*days));
 	struct insights_out out = { .key_findings = sentences(pool, in->findings, in->findings_count),
 		.recommendations = sentences(pool, in->advice, in->advice_count),
-		.correlations = { pairs, in->pairs_count }, .anomalies = { days, in->outliers_count } };
+		.generated_at = pl_wall_us(), .correlations = { pairs, in->pairs_count },
+		.anomalies = { days, in->outliers_count } };
 
 	for (int i = 0; i < in->pairs_count; i++) {
 		const struct insights_pair *p = &in->pairs[i];
 
 		pairs[i] = (struct correlation_out){ .variable1 = p->one, .variable2 = p->two, .lag_days = p->lag,
-			.n = p->n, .r = p->r, .p_value = p->p, .q_value = p->q, .significant = p->significant };
+			.n = p->n, .count = p->n, .r = p->r, .effect_size = fabs(p->r), .p_value = p->p,
+			.q_value = p->q, .significant = p->significant };
 	}
 	for (int i = 0; i < in->outliers_count; i++) {
 		const struct insights_outlier *o = &in->outliers[i];

@@ -10,7 +10,8 @@
 
 /* {"ai_interaction_velocity":{"value","unit","status"},...}; at_us: also "timestamp", 0: without. */
 struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpis, int64_t at_us);
-/* {"items":[{session_id, developer_id, timestamp, model, total_tokens, cost_usd, accepted_flag}]} */
+/* {"items":[{session_id, developer_id, timestamp, model, total_tokens, cost_usd, accepted_flag, tokens_in,
+ * tokens_out, latency_ms, status_code, diff_ratio, accepted_lines, repo_slug}]} */
 struct pl_str usage_sessions_json(struct pl_pool *pool, const struct usage_session_list *list);
 struct pl_str usage_insights_json(struct pl_pool *pool, const struct insights *in);
 /* With a line of names; values that a spreadsheet would take for a formula begin with an apostrophe. */

@@ -50,7 +50,7 @@ def fill(boss, shared, seed=1):
 def test_lagged_correlation_is_found(boss, shared):
     counts, _, _ = fill(boss, shared)
     got = settled(boss, "/api/insights", lambda a: a["correlations"])
-    assert list(got) == ["key_findings", "correlations", "anomalies", "recommendations"]
+    assert list(got) == ["key_findings", "correlations", "anomalies", "recommendations", "generated_at"]
     assert got["key_findings"][0].startswith(f"{sum(counts)} sessions by 7 users")
     by_pair = {(c["variable1"], c["variable2"]): c for c in got["correlations"]}
     best = by_pair["ai_sessions", "commits"]
@@ -58,7 +58,7 @@ def test_lagged_correlation_is_found(boss, shared):
     assert best["p_value"] < best["q_value"] < 0.001
     assert not by_pair["ai_sessions", "reviews"]["significant"]
     assert any(f.startswith("More ai_sessions goes with more commits 2 days later (r = 0.9") for f in got["key_findings"])
-    assert set(best) == {"variable1", "variable2", "lag_days", "n", "r", "p_value", "q_value", "significant"}
+    assert set(best) == {"variable1", "variable2", "lag_days", "n", "count", "r", "effect_size", "p_value", "q_value", "significant"}
 
 
 def daily(numpy, records, series):
@@ -145,6 +145,7 @@ def test_good_figures_need_no_advice(boss):
 def test_small_samples_say_so(boss):
     send(boss, [session(n, day(n % 5 + 1)) for n in range(8)])
     got = settled(boss, "/api/insights", lambda a: "8 sessions" in a["key_findings"][0])
+    assert got.pop("generated_at")
     assert got == {"key_findings": ["There are 8 sessions in this window; findings need at least 20."], "correlations": [],
                    "anomalies": [], "recommendations": []}
 

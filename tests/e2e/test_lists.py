@@ -52,7 +52,8 @@ def test_pages_cover_the_list(full, path):
         assert answer.status_code == 200, answer.text
         page = answer.json()
         pages += 1
-        assert set(page) == {"items", "total", "page", "page_size", "next"}
+        assert set(page) == {"items", "total", "total_count", "page", "page_size", "next", "has_more"} | ({"sessions"} if "/api/sessions" in path else set())
+        assert page["total_count"] == page["total"] and page["has_more"] == (page["next"] is not None)
         assert (page["total"], page["page"], page["page_size"]) == (len(whole), pages, 2), page
         items += page["items"]
         address = page["next"]

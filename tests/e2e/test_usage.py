@@ -225,7 +225,9 @@ def test_anonymous_profile_is_nobodys(parlour, rows):
                               "WHERE author_kind = 'user'")[0]
     assert said >= 3 and "secret" not in got.text and ann.name not in got.text
     assert got.json() == {"user": None, "preferences": {}, "usage": {
-        "messages": said, "rooms": rooms, "sessions": 1, "answers": 0, "tokens": 700, "cost_usd": 0.5, "votes": votes}}
+        "messages": said, "rooms": rooms, "sessions": 1, "answers": 0, "tokens": 700, "cost_usd": 0.5, "votes": votes},
+        "developer_id": None, "total_sessions": 1, "total_tokens_used": 700, "total_cost_usd": 0.5, "avg_latency_ms": 0, "acceptance_rate": 0,
+        "most_used_models": [{"value": "mini", "count": 1}], "active_repos": [], "sessions_by_date": {day(1).date().isoformat(): 1}}
     assert daemon.get("/api/profile").json() == got.json(), "kept for 3 s"
     assert ann.get("/api/profile").json()["preferences"] == {"secret": "blue"}
     assert daemon.http.patch("/api/profile", json={"preferences": {}}).status_code == 401
@@ -268,7 +270,8 @@ def test_sessions_socket(shared, boss, rows):
     with boss.ws("/ws/sessions", native=False) as sock:
         items = sock.expect("sessions", timeout=12)["data"]["items"]
     assert [i["session_id"] for i in items[2:]] == ["sess-123", "sess-2"]
-    assert {k: v for k, v in items[2].items() if k != "timestamp"} == {k: v for k, v in PRINTED.items() if k != "timestamp"}
+    more = {"tokens_in": 0, "tokens_out": 0, "latency_ms": None, "status_code": None, "diff_ratio": None, "accepted_lines": None, "repo_slug": None}
+    assert {k: v for k, v in items[2].items() if k != "timestamp"} == {**{k: v for k, v in PRINTED.items() if k != "timestamp"}, **more}
     assert len(items[0]["session_id"]) == 8, "a guest's id is a credential"
     assert len(items[1]["session_id"]) == 36 and items[1]["developer_id"] == other.name
     with other.ws("/ws/sessions", native=False) as sock:

@@ -35,21 +35,15 @@ def entry(name, text, place, said, note):
                          break_on_hyphens=False) + "\n"
 
 
-def counted(verdicts):
-    counts = [f"{sum(said == kind for said in verdicts)} {kind}" for kind in (rows.WORKS, rows.LATER, rows.NOT_OURS)]
-    return f"\n{len(verdicts)} entries: " + ", ".join(counts) + "\n"
-
-
 def listing():
     text = HEAD + "\nDocuments\n---------\n\n"
     judged = [(row, *rows.verdict(row)) for row in rows.ROWS]
     text += "".join(entry(f"{row[0]:>5}", row[1], row[2].replace(";", ","), said, note) for row, said, note in judged)
-    text += counted([said for _, said, _ in judged])
     text += "\nFront ends and API tests\n------------------------\n"
     for document, name in clients.SYSTEMS.items():
         text += f"\n{document} {name}\n\n"
         text += "".join(entry(f"  {row[0][4:]:<21}", row[1], "", row[3], row[4]) for row in clients.CLIENTS if row[0].startswith(document))
-    return text + counted([row[3] for row in clients.CLIENTS])
+    return text
 
 
 if __name__ == "__main__":

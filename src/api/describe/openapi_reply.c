@@ -92,7 +92,7 @@ static void write_array_of(struct pl_jw *w, const struct shape *shape)
 /* A bare array, or a page when the query names one. */
 static void write_pages(struct pl_jw *w, const struct shape *shape)
 {
-	static const char *const numbers[] = { "total", "page", "page_size" };
+	static const char *const numbers[] = { "total", "total_count", "page", "page_size" };
 
 	pl_jw_key(w, "oneOf");
 	pl_jw_array(w);
@@ -102,13 +102,21 @@ static void write_pages(struct pl_jw *w, const struct shape *shape)
 	pl_jw_object(w);
 	pl_jw_kcstr(w, "type", "object");
 	pl_jw_kcstr(w, "description", "A page, for requests with page or page_size.");
-	pl_jw_kraw(w, "required", PL_STR("[\"items\",\"total\",\"page\",\"page_size\",\"next\"]"));
+	pl_jw_kraw(w, "required", PL_STR("[\"items\",\"total\",\"total_count\",\"page\",\"page_size\",\"next\","
+	    "\"has_more\"]"));
 	pl_jw_key(w, "properties");
 	pl_jw_object(w);
 	pl_jw_key(w, "items");
 	pl_jw_object(w);
 	write_array_of(w, shape);
 	pl_jw_end_object(w);
+	if (shape == &shape_session_out) {
+		pl_jw_key(w, "sessions");
+		pl_jw_object(w);
+		write_array_of(w, shape);
+		pl_jw_end_object(w);
+	}
+	pl_jw_kraw(w, "has_more", PL_STR("{\"type\":\"boolean\"}"));
 	for (size_t i = 0; i < PL_COUNT(numbers); i++)
 		pl_jw_kraw(w, numbers[i], PL_STR("{\"type\":\"integer\",\"format\":\"int64\"}"));
 	pl_jw_kraw(w, "next", PL_STR("{\"type\":[\"string\",\"null\"],\"description\":\"Address of the next page.\"}"));

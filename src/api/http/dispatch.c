@@ -229,9 +229,11 @@ static bool read_input(struct call *call)
 	struct pl_err err = { 0 };
 
 	if (call->route->query != &shape_none) {
-		call->query = shape_read_pairs(call->route->query, call->req->task->pool, "query", get_query, call->req,
+		void *query = shape_read_pairs(call->route->query, call->req->task->pool, "query", get_query, call->req,
 		    &err);
-		if (call->query == NULL) {
+
+		call->query = query;
+		if (query == NULL || !alias_apply(call->route->query, query, call->req->task->pool, &err)) {
 			call_fail(call, &err);
 			return false;
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Lists by pages: {items, total, page, page_size, next} where the query names page, page_size or cursor.
+ * Lists by pages where the query names page, page_size or cursor: {items, total, total_count, page, page_size, next,
+ * has_more}; sessions also as `sessions`.
  *
  * A list that its handler gives as a whole is cut here. One that goes on from an id (column list of routes.def) is
  * asked where the page begins and how long it is; then its handler runs as if that id had come in the query. Sessions
@@ -123,7 +124,12 @@ struct pl_str page_json(const struct call *call, const struct shape *shape, cons
 	pl_jw_object(&w);
 	pl_jw_kraw(&w, "items", shape_json_list(shape, (const char *)items + (size_t)skip * shape->bytes, (int)rows,
 	    pool));
+	if (shape == &shape_session_out)
+		pl_jw_kraw(&w, "sessions", shape_json_list(shape,
+		    (const char *)items + (size_t)skip * shape->bytes, (int)rows, pool));
 	pl_jw_ki64(&w, "total", total);
+	pl_jw_ki64(&w, "total_count", total);
+	pl_jw_kbool(&w, "has_more", page * size < total);
 	pl_jw_ki64(&w, "page", page);
 	pl_jw_ki64(&w, "page_size", size);
 	if (page * size < total)

@@ -2,6 +2,8 @@
 /*
  * Preferences, dashboards: statements, parameters, row readers.
  */
+#include <math.h>
+
 #include "db/repo/repo_dashboard.h"
 
 #include "db/repo/repo_int.h"
@@ -18,15 +20,27 @@ REPLY(on_profile, struct profile)
 	out->tokens = pgrow_i64(&row);
 	out->cost_micros = pgrow_i64(&row);
 	out->votes = pgrow_i64(&row);
+	out->sums.sessions = pgrow_i64(&row);
+	out->sums.tokens = pgrow_i64(&row);
+	out->sums.cost_micros = pgrow_i64(&row);
+	out->sums.latency_ms = pgrow_f64_or(&row, NAN);
+	out->sums.acceptance = pgrow_f64_or(&row, NAN);
+	out->sums.models = pgrow_text(&row);
+	out->sums.repos = pgrow_text(&row);
+	out->sums.dates = pgrow_text(&row);
 	return true;
 }
 
-void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_profile_fn *done, void *arg)
+void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str developer, bool alone,
+    repo_profile_fn *done, void *arg)
 {
 	struct pgcall *call = CALL(db, task, user_id != 0 ? S_PROFILE : S_PROFILE_ALL, on_profile, done, arg);
 
-	if (user_id != 0)
+	if (user_id != 0) {
 		pgcall_i64(call, user_id);
+		pgcall_text(call, developer);
+		pgcall_bool(call, alone);
+	}
 	pgcall_start(call);
 }
 

@@ -10,10 +10,24 @@
 #define DASHBOARDS_MAX 100	/* of one user */
 
 /* preferences: a JSON object */
-struct profile { struct pl_str preferences; int64_t messages, rooms, sessions, answers, tokens, cost_micros, votes; };
+/* Sums of usage sessions; NaN: there are none to compute from. models, repos, dates: JSON. */
+struct profile_sums {
+	int64_t sessions, tokens, cost_micros;
+	double latency_ms, acceptance;
+	struct pl_str models, repos, dates;
+};
+struct profile {
+	struct pl_str preferences;
+	int64_t messages, rooms, sessions, answers, tokens, cost_micros, votes;
+	struct profile_sums sums;
+};
 typedef void (repo_profile_fn)(void *arg, const struct profile *profile, const struct pl_err *err);
-/* user_id 0: sums over everybody, no preferences. */
-void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, repo_profile_fn *done, void *arg);
+/*
+ * user_id 0: sums over everybody, no preferences. developer: imported sessions of that name count as well; absent:
+ * none. alone: only they do.
+ */
+void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str developer, bool alone,
+    repo_profile_fn *done, void *arg);
 /* preferences: a checked JSON object of at most 16 KiB. */
 void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences,
     db_done_fn *done, void *arg);

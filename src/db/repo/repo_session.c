@@ -40,9 +40,12 @@ static void read_session(struct pgrow *row, struct session *s)
 	s->state = pgrow_word(row, session_state_words, SESSION_OPEN);
 	s->model = pgrow_text(row);
 	s->total_tokens = pgrow_i64(row);
+	s->prompt_tokens = pgrow_i64(row);
+	s->completion_tokens = pgrow_i64(row);
 	s->cost_micros = pgrow_i64(row);
 	s->accepted = pgrow_null(row) ? -1 : 0;
 	s->accepted += pgrow_bool(row);
+	usage_extra_read(row, &s->extra);
 	s->last_seq = pgrow_i64(row);
 	s->started_us = pgrow_time(row);
 	s->last_us = pgrow_time(row);

@@ -8,7 +8,7 @@
 #ifndef DB_REPO_SESSION_H
 #define DB_REPO_SESSION_H
 
-#include "db/db.h"
+#include "db/repo/repo_usage.h"
 
 enum session_kind { SESSION_CHAT, SESSION_GUIDED, SESSION_USAGE };
 enum session_state { SESSION_OPEN, SESSION_ENDED, SESSION_EXPIRED };
@@ -24,8 +24,9 @@ struct session {
 	int64_t user_id;			/* 0: none */
 	bool guest, is_complete;
 	struct pl_str external_id, developer, form, requested, model;	/* absent when none */
-	int64_t total_tokens, cost_micros, last_seq;
+	int64_t total_tokens, prompt_tokens, completion_tokens, cost_micros, last_seq;
 	int accepted;				/* -1: nobody said */
+	struct usage_extra extra;
 	int64_t started_us, last_us, ended_us, expires_us;
 	struct session_slot *slots;
 	int slots_count;

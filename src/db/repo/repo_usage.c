@@ -93,6 +93,15 @@ void repo_usage_days(struct db *db, struct pl_task *task, const struct usage_fil
 	pgcall_start(call);
 }
 
+void usage_extra_read(struct pgrow *row, struct usage_extra *out)
+{
+	out->latency_ms = pgrow_f64_or(row, NAN);
+	out->status_code = pgrow_i64_or(row, -1);
+	out->diff_ratio = pgrow_f64_or(row, NAN);
+	out->accepted_lines = pgrow_i64_or(row, -1);
+	out->repo_slug = pgrow_text(row);
+}
+
 static void read_usage_session(struct pgrow *row, struct usage_session *out)
 {
 	out->id = pgrow_text(row);
@@ -101,7 +110,11 @@ static void read_usage_session(struct pgrow *row, struct usage_session *out)
 	out->model = pgrow_text(row);
 	out->tokens = pgrow_i64(row);
 	out->cost_micros = pgrow_i64(row);
-	out->accepted = pgrow_null(row) ? -1 : pgrow_bool(row);
+	out->accepted = pgrow_null(row) ? -1 : 0;
+	out->accepted += pgrow_bool(row);
+	out->tokens_in = pgrow_i64(row);
+	out->tokens_out = pgrow_i64(row);
+	usage_extra_read(row, &out->extra);
 }
 
 REPLY(on_recent, struct usage_session_list)
@@ -119,6 +132,11 @@ void repo_usage_recent(struct db *db, struct pl_task *task, int64_t user_id, boo
 	pgcall_bool(call, hide);
 	pgcall_i32(call, limit);
 	pgcall_start(call);
+}
+
+void repo_usage_imported(struct db *db, struct pl_task *task, db_done_fn *done, void *arg)
+{
+	pgcall_start(CALL(db, task, S_USAGE_IMPORTED, repo_on_bool, done, arg));
 }
 
 void repo_usage_import(struct db *db, struct pl_task *task, struct pl_str rows, db_count_fn *done, void *arg)

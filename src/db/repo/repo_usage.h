@@ -38,13 +38,26 @@ typedef void (repo_usage_days_fn)(void *arg, const struct usage_day_list *list, 
 void repo_usage_days(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_days_fn *done,
     void *arg);
 
-struct usage_session { struct pl_str id, developer, model; int64_t at_us, tokens, cost_micros; int accepted;
-    /* -1: nobody said */ };
+/* What some sources say of a session: NaN, -1, absent when they do not. */
+struct usage_extra { double latency_ms, diff_ratio; int64_t status_code, accepted_lines; struct pl_str repo_slug; };
+struct pgrow;
+/* The next five columns. */
+void usage_extra_read(struct pgrow *row, struct usage_extra *out);
+
+struct usage_session {
+	struct pl_str id, developer, model;
+	int64_t at_us, tokens, tokens_in, tokens_out, cost_micros;
+	int accepted;				/* -1: nobody said */
+	struct usage_extra extra;
+};
 struct usage_session_list { const struct usage_session *rows; int count; };
 typedef void (repo_usage_recent_fn)(void *arg, const struct usage_session_list *list, const struct pl_err *err);
 /* Newest first. user_id 0: everybody's. */
 void repo_usage_recent(struct db *db, struct pl_task *task, int64_t user_id, bool hide, int limit,
     repo_usage_recent_fn *done, void *arg);
+
+/* Is there any imported session? */
+void repo_usage_imported(struct db *db, struct pl_task *task, db_done_fn *done, void *arg);
 
 /* rows: a JSON array as svc/usage/usage_read.h builds it. Gives how many were new. */
 void repo_usage_import(struct db *db, struct pl_task *task, struct pl_str rows, db_count_fn *done, void *arg);

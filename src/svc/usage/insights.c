@@ -89,11 +89,11 @@ static bool worth_a_test(const struct column *a, const struct column *b)
 	    (pl_str_is(b->name, "acceptance_rate") || pl_str_is(b->name, "error_rate")));
 }
 
-struct tests { struct insights_pair *items; int count; };
+struct tests { struct insights_pair *items; int count, first, last; };
 
 static void try_lags(struct tests *tests, const struct table *t, const struct column *a, const struct column *b)
 {
-	for (int lag = 0; lag <= INSIGHTS_LAG_MAX && lag < t->days; lag++) {
+	for (int lag = tests->first; lag <= tests->last && lag < t->days; lag++) {
 		struct stats_r s = stats_pearson(a->values, b->values, t->days, lag);
 
 		if (s.n >= INSIGHTS_PAIR_MIN && !isnan(s.p))
@@ -109,10 +109,11 @@ static int by_p(const void *left, const void *right)
 	return a->p != b->p ? (a->p > b->p) - (a->p < b->p) : a->lag - b->lag;
 }
 
-static void correlate(struct insights *in, struct pl_pool *pool, const struct table *t)
+static void correlate(struct insights *in, struct pl_pool *pool, const struct table *t, int lag)
 {
 	size_t most = (size_t)t->columns_count * (size_t)t->columns_count * (INSIGHTS_LAG_MAX + 1) + 1;
-	struct tests tests = { .items = pl_alloc(pool, most * sizeof(*tests.items)) };
+	struct tests tests = { .items = pl_alloc(pool, most * sizeof(*tests.items)), .first = lag >= 0 ? lag : 0,
+		.last = lag >= 0 ? lag : INSIGHTS_LAG_MAX };
 	double *p = pl_alloc(pool, most * sizeof(*p)), *q = pl_alloc(pool, most * sizeof(*q));
 
 	for (int i = 0; i < t->columns_count; i++)
@@ -176,12 +177,13 @@ static void find_outliers(struct insights *in, struct pl_pool *pool, const struc
 		in->outliers_count = OUTLIERS_MAX;
 }
 
-struct insights *insights_make(struct pl_pool *pool, const struct usage_kpis *kpis, const struct usage_day_list *days)
+struct insights *insights_make(struct pl_pool *pool, const struct usage_kpis *kpis, const struct usage_day_list *days,
+    int lag)
 {
 	struct insights *in = pl_alloc(pool, sizeof(*in));
 	const struct table *t = table_of(pool, days);
 
-	correlate(in, pool, t);
+	correlate(in, pool, t, lag);
 	find_outliers(in, pool, t);
 	insights_words(in, pool, kpis);
 	return in;

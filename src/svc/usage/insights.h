@@ -30,8 +30,9 @@ struct insights {
 	int findings_count, advice_count;
 };
 
-/* Everything in `pool`. */
-struct insights *insights_make(struct pl_pool *pool, const struct usage_kpis *kpis, const struct usage_day_list *days);
+/* Everything in `pool`. lag: this one alone; -1: all from 0 to INSIGHTS_LAG_MAX. */
+struct insights *insights_make(struct pl_pool *pool, const struct usage_kpis *kpis, const struct usage_day_list *days,
+    int lag);
 
 /* insights_words.c: fills findings and advice from the rest. */
 void insights_words(struct insights *in, struct pl_pool *pool, const struct usage_kpis *kpis);

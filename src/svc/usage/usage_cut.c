@@ -8,7 +8,8 @@
 /* Columns of tables; others are left out, as unknown members of objects are. */
 static const char *const session_columns[] = { "session_id", "developer_id", "timestamp", "ended_at", "model",
 	"prompt_tokens", "completion_tokens", "total_tokens", "cost_usd", "accepted_flag", "errors", "feedback_score",
-	"source", NULL };
+	"source", "tokens_in", "tokens_out", "latency_ms", "status_code", "diff_ratio", "accepted_lines", "repo_slug",
+	NULL };
 static const char *const figure_columns[] = { "day", "developer", "name", "value", NULL };
 
 static bool is_blank(char c)

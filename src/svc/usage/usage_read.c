@@ -188,11 +188,42 @@ static void record_end(struct record *r, int64_t line, const struct pl_buf *row)
 	pl_buf_addstr(&batch->rows, pl_buf_str(row));
 }
 
+/* The name that the field has in the record; tokens_in and tokens_out are what some systems call these. */
+static const char *either(const struct record *r, const char *name, const char *other)
+{
+	return field(r, name) == NULL && field(r, other) != NULL ? other : name;
+}
+
+static void write_number(struct record *r, const char *name, double max)
+{
+	double number = number_field(r, name, 0, max);
+
+	if (!isnan(number) && r->error == NULL) {
+		pl_jw_key(&r->w, name);
+		pl_jw_f64(&r->w, number);
+	}
+}
+
+/* What the source says besides. A status of 400 and more is an error where it does not count errors. */
+static void write_extra(struct record *r)
+{
+	int64_t status = count_field(r, "status_code", 999), errors = count_field(r, "errors", 1000000);
+
+	pl_jw_ki64(&r->w, "errors", field(r, "errors") == NULL ? status >= 400 : errors);
+	if (status > 0)
+		pl_jw_ki64(&r->w, "status_code", status);
+	write_number(r, "latency_ms", 1e12);
+	write_number(r, "diff_ratio", 1e9);
+	if (field(r, "accepted_lines") != NULL)
+		pl_jw_ki64(&r->w, "accepted_lines", count_field(r, "accepted_lines", 1000000000));
+	pl_jw_kstr(&r->w, "repo_slug", text_field(r, "repo_slug", false, NAME_MAX_CHARS));
+}
+
 /* Writes what was counted; prompt and completion alone give the total. */
 static void write_counts(struct record *r)
 {
-	int64_t prompt = count_field(r, "prompt_tokens", TOKENS_MAX), completion = count_field(r, "completion_tokens",
-	    TOKENS_MAX);
+	int64_t prompt = count_field(r, either(r, "prompt_tokens", "tokens_in"), TOKENS_MAX);
+	int64_t completion = count_field(r, either(r, "completion_tokens", "tokens_out"), TOKENS_MAX);
 	int64_t total = count_field(r, "total_tokens", TOKENS_MAX);
 	double cost = number_field(r, "cost_usd", 0, COST_USD_MAX), score = number_field(r, "feedback_score", 1, 5);
 
@@ -204,7 +235,7 @@ static void write_counts(struct record *r)
 	pl_jw_ki64(&r->w, "completion", completion);
 	pl_jw_ki64(&r->w, "total", total);
 	pl_jw_ki64(&r->w, "cost_micros", isnan(cost) || r->error != NULL ? 0 : llround(cost * 1e6));
-	pl_jw_ki64(&r->w, "errors", count_field(r, "errors", 1000000));
+	write_extra(r);
 	pl_jw_key(&r->w, "score");
 	pl_jw_f64(&r->w, score);
 }
