@@ -7,7 +7,8 @@
 build_packages="gcc make autoconf automake pkg-config libevent-dev libpq-dev libcurl4-openssl-dev libyajl-dev libjwt-dev
 	libssl-dev libargon2-dev libcrypt-dev libinih-dev curl util-linux"
 check_packages="clang check python3-pytest python3-psycopg python3-websockets python3-httpx python3-aiosmtpd mandoc
-	python3-scipy python3-yaml shellcheck logrotate nginx-light apache2-bin chromium chromium-driver xz-utils systemd"
+	python3-scipy python3-yaml shellcheck logrotate nginx-light apache2-bin chromium chromium-driver xz-utils systemd
+	nodejs npm"
 
 say() { printf '%s\n' "$*"; }
 fail()
@@ -43,6 +44,8 @@ is_installed()
 	pkg-config) command -v pkg-config >/dev/null 2>&1 ;;
 	postgresql) [ -n "$(pg_bindir)" ] ;;
 	nginx-light) [ -x /usr/sbin/nginx ] ;;
+	nodejs) command -v node >/dev/null 2>&1 ;;
+	npm) command -v npm >/dev/null 2>&1 ;;
 	*) dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed' ;;
 	esac
 }
