@@ -18,6 +18,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cluster  # noqa: E402
+import described  # noqa: E402
 from parlour import Daemon, Peer, Remote, clean_env, stage_binaries  # noqa: E402
 
 REMOTE = os.environ.get("PARLOUR_TEST_URL")
@@ -141,6 +142,14 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.when == "call":
         item.failed_call = report.failed
+
+
+@pytest.fixture(autouse=True)
+def replies_as_described():
+    """A test whose replies differ from /openapi.json fails."""
+    yield
+    wrong, described.problems[:] = list(dict.fromkeys(described.problems)), []
+    assert not wrong, "replies that /openapi.json does not describe:\n" + "\n".join(wrong)
 
 
 @pytest.fixture

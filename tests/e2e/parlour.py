@@ -22,6 +22,7 @@ import httpx
 import pytest
 
 import cluster
+import described
 import wire
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -108,13 +109,23 @@ def stage_binaries(directory):
     return paths
 
 
+class Client(httpx.Client):
+    """A client whose replies are compared with /openapi.json (described.py)."""
+
+    def send(self, request, *, stream=False, **how):
+        answer = super().send(request, stream=stream, **how)
+        body = None if stream or request.method == "HEAD" else answer.content
+        described.check(request.method, request.url.raw_path.decode("ascii"), answer.status_code, answer.headers, body)
+        return answer
+
+
 class Api:
     """What can be asked of any running daemon, ours or one given by PARLOUR_TEST_URL."""
 
     host, port = "127.0.0.1", 0
 
     def open_http(self):
-        self.http = httpx.Client(base_url=self.url, timeout=20.0 * SLOW, **PLAIN)
+        self.http = Client(base_url=self.url, timeout=20.0 * SLOW, **PLAIN)
 
     @property
     def url(self):
@@ -135,7 +146,7 @@ class Api:
 
     def once(self, method, path, **how):
         """One request on a connection of its own."""
-        with httpx.Client(base_url=self.url, timeout=20.0 * SLOW, **PLAIN) as client:
+        with Client(base_url=self.url, timeout=20.0 * SLOW, **PLAIN) as client:
             return client.request(method, path, **how)
 
     def ws(self, path="/ws", **how):
@@ -143,7 +154,9 @@ class Api:
         return wire.WS(self.addr, path, host=f"{self.host}:{self.port}", **how)
 
     def raw(self, data, timeout=10.0):
-        return wire.exchange(self.addr, data, timeout * SLOW)
+        status, headers, body = wire.exchange(self.addr, data, timeout * SLOW)
+        described.check_raw(data, status, headers, body)
+        return status, headers, body
 
     def register(self, name=None, password="correct horse 9", **extra):
         """A new account; its tokens are in the answer."""

@@ -5,11 +5,10 @@ import threading
 import time
 import uuid
 
-import httpx
 import pytest
 
 from mail_peer import SlackPeer
-from parlour import PLAIN, wait_for
+from parlour import PLAIN, Client, wait_for
 
 URL = "/api/feedback-requests"
 PUBLIC = "https://chat.example.org/base"
@@ -100,7 +99,7 @@ def test_the_first_answer_wins(shared, ann, ben):
         codes, gate = [], threading.Barrier(4)
 
         def go(n, request=request, gate=gate, codes=codes):
-            with httpx.Client(base_url=shared.url, headers=ben.auth, **PLAIN) as http:
+            with Client(base_url=shared.url, headers=ben.auth, **PLAIN) as http:
                 gate.wait()
                 codes.append((http.post(f"{URL}/{request}/respond", json={"answer": str(n)}).status_code, n))
 

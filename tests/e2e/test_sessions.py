@@ -3,10 +3,9 @@
 
 import uuid
 
-import httpx
 import pytest
 
-from parlour import PLAIN, wait_for
+from parlour import PLAIN, Client, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +311,7 @@ def test_limit_per_user(parlour):
     daemon = parlour(workers=2, rate_ask="5/h", rate_ask_session="off")
     user = daemon.register()
     made = make(user)["id"]
-    with httpx.Client(base_url=daemon.url, headers=user.auth, **PLAIN) as other:
+    with Client(base_url=daemon.url, headers=user.auth, **PLAIN) as other:
         statuses = [(user.api.http if i % 2 else other).post("/api/chat", json={"message": "yes", "session_id": made},
                                                              headers=user.auth).status_code for i in range(6)]
     assert statuses == [200] * 5 + [429]
