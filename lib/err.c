@@ -45,11 +45,17 @@ bool pl_err_set(struct pl_err *err, enum pl_code code, const char *fmt, ...)
 	cut = pl_utf8_cut(detail, (size_t)len, sizeof(err->detail) - 1);
 	err->code = code;
 	err->retry_after_s = 0;
+	err->lasting = false;
 	err->sqlstate[0] = '\0';
 	err->fields = NULL;
 	memcpy(err->detail, detail, cut);
 	err->detail[cut] = '\0';
 	return false;
+}
+
+bool pl_err_temporary(const struct pl_err *err)
+{
+	return pl_err_info(err->code)->temporary && !err->lasting;
 }
 
 bool pl_err_field(struct pl_err *err, struct pl_pool *pool, const char *loc, const char *type, const char *fmt, ...)

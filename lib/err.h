@@ -35,6 +35,7 @@ struct pl_field_err {
 struct pl_err {
 	enum pl_code code;
 	int retry_after_s;			/* 0 = none known */
+	bool lasting;				/* asking again ends the same way, though the code's errors pass */
 	char detail[256];			/* a sentence for people; "" = the table's text */
 	char sqlstate[6];			/* for the log only */
 	const struct pl_field_err *fields;	/* PL_E_INVALID: which fields; in the task's pool; may be NULL */
@@ -42,6 +43,8 @@ struct pl_err {
 
 /* The row of errors.def; never NULL. */
 const struct pl_err_info *pl_err_info(enum pl_code code);
+/* May it work later? As the code says, unless it is lasting. */
+bool pl_err_temporary(const struct pl_err *err);
 /* The sentence: err->detail, or the table's text. */
 const char *pl_err_text(const struct pl_err *err);
 /*

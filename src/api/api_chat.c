@@ -55,7 +55,7 @@ static void stream_error(struct chat *chat, const struct pl_err *err)
 	pl_jw_object(&w);
 	pl_jw_kcstr(&w, "detail", pl_err_text(err));
 	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
-	pl_jw_kbool(&w, "temporary", pl_err_info(err->code)->temporary);
+	pl_jw_kbool(&w, "temporary", pl_err_temporary(err));
 	pl_jw_kcstr(&w, "request_id", chat->call->req->task->request_id);
 	pl_jw_end_object(&w);
 	send_event(chat, "error", pl_buf_str(&buf));

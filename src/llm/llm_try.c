@@ -264,6 +264,7 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	}
 	if ((status == 429 || status == 503) && reply->head.retry_after_ms >= 0)
 		err.retry_after_s = (int)((reply->head.retry_after_ms + 999) / 1000);
+	err.lasting = call->dec.permanent;
 	if (pause_ms < 0) {
 		llm_call_finish(call, &err);
 		return;

@@ -55,7 +55,7 @@ static void add_common(struct pl_jw *w, const struct req *req, const struct pl_e
 	pl_jw_kcstr(w, "code", info->code);
 	if (error_of(err) != NULL)
 		pl_jw_kcstr(w, "error", error_of(err));
-	pl_jw_kbool(w, "temporary", info->temporary);
+	pl_jw_kbool(w, "temporary", pl_err_temporary(err));
 	if (err->retry_after_s > 0)
 		pl_jw_ki64(w, "retry_after", err->retry_after_s);
 	pl_jw_kcstr(w, "request_id", req->task->request_id);

@@ -222,6 +222,26 @@ class Reply:
         self.event(b"[DONE]")
         self.end()
 
+    async def mode_strict(self):
+        """As chat templates of Mistral and Gemma do it: user and assistant take turns."""
+        roles = [m["role"] for m in self.body["messages"] if m["role"] != "system"]
+        if any(one == other for one, other in zip(roles, roles[1:])) or roles[0] != "user":
+            self.conn.whole("400 Bad Request", error_body("Conversation roles must alternate user/assistant",
+                                                          "invalid_request_error"))
+            return
+        await self.normal()
+
+    async def mode_gemini(self):
+        self.head()
+        self.chunk({"content": "Parlour keeps"})
+        self.chunk({}, "STOP")
+        self.event(b"[DONE]")
+        self.event({"choices": [], "usage": {"prompt_tokens": 3.0, "completion_tokens": 2.0, "total_tokens": 5.0}})
+        self.end()
+
+    async def mode_gemini_error(self):
+        self.conn.whole("400 Bad Request", b'[{"error": {"code": 400, "message": "no such model", "status": "INVALID"}}]')
+
     async def mode_picky(self):
         """no=NAME+NAME: refuses requests that have such fields, as OpenAI's newer models do."""
         for name in self.opts["no"].split("+"):
@@ -307,6 +327,11 @@ class Message(Reply):
         if self.mode != "nostop":
             self.named("message_stop")
         self.end()
+
+    async def mode_nameless(self):
+        """Without `event:` lines, as some proxies send it."""
+        write, self.raw = self.raw, lambda data: write(data.split(b"\n", 1)[1] if data.startswith(b"event:") else data)
+        await self.normal()
 
     async def half(self):
         self.begin()

@@ -163,9 +163,10 @@ def test_model_and_usage_of_a_chatbot_answer(modelled):
 
 # ---- options that a model refuses ----
 
-@pytest.mark.parametrize("refused,left", [("temperature", {"max_tokens"}), ("max_tokens", {"temperature", "max_completion_tokens"}),
-                                          ("stream_options", {"temperature", "max_tokens"}),
-                                          ("temperature+max_tokens+stream_options", {"max_completion_tokens"})])
+@pytest.mark.parametrize("refused,left", [
+    pytest.param("temperature", {"max_tokens"}, id="models that refuse temperature"), ("max_tokens", {"temperature", "max_completion_tokens"}),
+    ("stream_options", {"temperature", "max_tokens"}),
+    ("temperature+max_tokens+stream_options", {"max_completion_tokens"})])
 def test_models_that_refuse(modelled, provider, refused, left):
     """It is asked again without them, and the next question does not send them; the breaker does not hear of it."""
     daemon, ann = modelled({"breaker_failures": "1"}, workers=1)
@@ -397,3 +398,83 @@ def test_authorities_of_a_section(parlour, tls_server):
     with listen(ann, rooms["known"]) as sock:
         assert ask(sock, rooms["known"], "Hello").text == "Sealed."
     shutil.rmtree(copy)
+
+
+# ---- every case that once went wrong, by its name ----
+
+def two_people_talk(ann, daemon, sock, room, provider):
+    bob = daemon.register()
+    bob.post(f"/api/rooms/{room}/join")
+    for user in (ann, bob):
+        user.say(room, "Hello [[strict,tokens=2,pace=0]]")
+        assert answer(sock).text == "Parlour keeps"
+    provider.queue("400")
+    assert ask(sock, room, "fails").state == "failed"
+    assert ask(sock, room, "[[strict,tokens=2,pace=0]]").text == "Parlour keeps"
+
+
+def refusal_is_not_temporary(ann, daemon, sock, room, provider):
+    for directive, temporary in (("400", False), ("404", False), ("quota", False), ("500,after=0", True)):
+        provider.queue(*[directive] * (3 if temporary else 1))
+        assert ask(sock, room, "x").last["error"]["temporary"] is temporary, directive
+    provider.queue("400")
+    assert chat(ann, "x").json()["temporary"] is False
+
+
+def no_text_is_an_error(ann, daemon, sock, room, provider):
+    provider.queue("wordless")
+    assert ask(sock, room, QUICK).text == "Parlour keeps", "asked again"
+    provider.queue(*["wordless"] * 3)
+    assert ask(sock, room, "x").last["error"]["detail"] == "The model gave an empty answer."
+    provider.queue(*["wordless"] * 3)
+    assert chat(ann, "x").status_code == 502
+
+
+def reasons_in_capitals(ann, daemon, sock, room, provider):
+    for finish, stop in (("MAX_TOKENS", "length"), ("STOP", "stop"), ("SAFETY", "content_filter")):
+        end = ask(sock, room, f"[[ok,tokens=2,pace=0,finish={finish}]]")
+        assert message_of(sock, end.id)["usage"]["stop"] == stop
+
+
+def halves_are_joined(ann, daemon, sock, room, provider):
+    assert ask(sock, room, "[[halves]]").text == "a\U0001f600b\U0001f600c"
+
+
+def gemini_is_understood(ann, daemon, sock, room, provider):
+    usage = message_of(sock, ask(sock, room, "[[gemini]]").id)["usage"]
+    assert usage["prompt_tokens"] == 3 and usage["completion_tokens"] == 2 and "estimated" not in usage
+    assert "no such model" in ask(sock, room, "[[gemini-error]]").last["error"]["detail"]
+
+
+def thoughts_are_apart(ann, daemon, sock, room, provider):
+    for directive in ("tagged", "think,tokens=2,pace=0"):
+        end = ask(sock, room, f"[[{directive}]]")
+        assert end.text == "Parlour keeps" and message_of(sock, end.id)["reasoning"]
+    ask(sock, room, QUICK)
+    assert not any(word in json.dumps(provider.stats()["bodies"][-1]) for word in ("Let me see", "hmhm"))
+
+
+@pytest.mark.parametrize("case", [
+    pytest.param(two_people_talk, id="two user messages in a row and a strict chat template"),
+    pytest.param(refusal_is_not_temporary, id="a refusal that will not pass is not called temporary"),
+    pytest.param(no_text_is_an_error, id="a reason to stop and no text"),
+    pytest.param(reasons_in_capitals, id="MAX_TOKENS and STOP in capitals"),
+    pytest.param(halves_are_joined, id="a surrogate pair split over two deltas"),
+    pytest.param(gemini_is_understood, id="Gemini - error as an array, usage as 3.0 and after [DONE]"),
+    pytest.param(thoughts_are_apart, id="think tags in the text and reasoning_content")])
+def test_case(modelled, provider, case):
+    daemon, ann = modelled()
+    room = room_of(ann, reply_policy="all")
+    with listen(ann, room) as sock:
+        case(ann, daemon, sock, room, provider)
+
+
+@pytest.mark.parametrize("case", [pytest.param(0, id="Anthropic-compatible stream without event lines")])
+def test_anthropic_case(parlour, provider, case):
+    provider.reset()
+    daemon = parlour(upstreams={"peer": provider.section(dialect="anthropic")}, **SETTINGS)
+    ann = daemon.register()
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        assert ask(sock, room, "[[nameless,tokens=2,pace=0]]").text == "Parlour keeps"
+    assert provider.stats()["requests"] == 1

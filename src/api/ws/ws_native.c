@@ -97,7 +97,7 @@ void ws_native_error(struct ws_client *client, struct pl_str id, const char *top
 		pl_jw_kcstr(&w, "topic", topic);
 	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
 	pl_jw_kcstr(&w, "detail", pl_err_text(err));
-	pl_jw_kbool(&w, "temporary", pl_err_info(err->code)->temporary);
+	pl_jw_kbool(&w, "temporary", pl_err_temporary(err));
 	if (err->retry_after_s > 0)
 		pl_jw_ki64(&w, "retry_after", err->retry_after_s);
 	pl_jw_end_object(&w);

@@ -98,7 +98,7 @@ static void native_generation(struct pl_jw *w, const struct hub_event *e)
 		pl_jw_object(w);
 		pl_jw_kcstr(w, "code", pl_err_info(g->error)->code);
 		pl_jw_kstr(w, "detail", g->detail.len > 0 ? g->detail : pl_str(pl_err_info(g->error)->text));
-		pl_jw_kbool(w, "temporary", pl_err_info(g->error)->temporary);
+		pl_jw_kbool(w, "temporary", pl_err_info(g->error)->temporary && !g->lasting);
 		pl_jw_end_object(w);
 	}
 }

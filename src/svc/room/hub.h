@@ -34,6 +34,7 @@ struct hub_generation {
 	int64_t offset, answer_seq;
 	struct pl_str text, role_name;
 	enum pl_code error;
+	bool lasting;				/* pl_err's */
 	struct pl_str detail;			/* of the error; absent: the code's own text */
 };
 

@@ -36,6 +36,7 @@ struct role_answer {
 	char client_id[PL_UUID_LEN + 5];	/* "gen:" id: at most one answer per generation */
 	enum gen_state outcome;
 	enum pl_code code;			/* of the error that ended it */
+	bool lasting;				/* which will not pass */
 	const char *stop;			/* why the text ends, as in its usage */
 	struct pl_str meta, reasoning;
 	struct generation_end end;
@@ -47,7 +48,8 @@ static void role_tell(struct role_answer *role, int state, enum pl_code error, s
 	struct hub_generation gen = { .role_id = role->role.id, .asker_id = role->question.asker_id,
 		.reply_to = role->question.seq, .state = state, .offset = (int64_t)role->answer->text.len,
 		.answer_seq = role->end.answer_seq, .role_name = role->role.name, .error = error,
-		.detail = error != PL_E_OK ? role->end.error_detail : PL_STR_NONE, .text = text };
+		.lasting = role->lasting, .text = text,
+		.detail = error != PL_E_OK ? role->end.error_detail : PL_STR_NONE };
 
 	memcpy(gen.id, role->answer->id, sizeof(gen.id));
 	hub_generation(role->svc->hub, role->question.room_id, &gen);
@@ -146,6 +148,7 @@ static void role_answered(struct answer *answer, const struct llm_result *result
 		role->stop = llm_stop_text(result->stop);
 	if (answer->outcome == ANSWER_FAILED) {
 		role->end.error_code = pl_str(pl_err_info(err->code)->code);
+		role->lasting = err->lasting;
 		if (err->detail[0] != '\0')
 			role->end.error_detail = pl_str_dup(answer->task->pool, pl_str(err->detail));
 		pl_log(PL_LOG_WARN, answer->task, "answer failed", "generation=%s room=%lld error=%s detail=%s",
