@@ -24,7 +24,8 @@ static struct asked *begin(struct call *call, const char *word, int64_t start_us
 	struct asked *a = pl_alloc(pool, sizeof(*a));
 	struct pl_err err = { 0 };
 
-	*a = (struct asked){ .call = call, .filter = { .developer = developer, .model = model } };
+	*a = (struct asked){ .call = call, .filter = { .developer = developer, .model = model,
+		.approved = usage_approved(pool, call->req->config) } };
 	if (!call_anonymous(call, word))
 		return NULL;
 	if (!usage_scope(&call->req->task->who, &a->filter, &err) ||
@@ -40,7 +41,8 @@ static struct asked *begin(struct call *call, const char *word, int64_t start_us
 
 static void reply_kpis(struct asked *a)
 {
-	req_reply(a->call->req, 200, NULL, usage_kpis_json(a->call->req->task->pool, &a->kpis, pl_wall_us()));
+	req_reply(a->call->req, 200, NULL, usage_kpis_json(a->call->req->task->pool, &a->kpis,
+	    a->call->req->config->s.metrics_style == METRICS_PRODLENS, pl_wall_us()));
 }
 
 static void on_kpis(void *arg, const struct usage_kpis *kpis, const struct pl_err *err)
@@ -62,6 +64,10 @@ void api_kpis(struct call *call)
 
 	if (a == NULL)
 		return;
+	if (q->lag_days != SHAPE_NONE) {
+		a->filter.lag_days = (int)q->lag_days;
+		a->kpis_key = usage_key(call->req->task->pool, "metrics", &a->filter, a->standing);
+	}
 	if (usage_kpis_known(call->svc, a->kpis_key, &a->kpis))
 		reply_kpis(a);
 	else

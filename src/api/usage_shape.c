@@ -8,21 +8,49 @@
 
 #include "clock.h"
 
-struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpis, int64_t at_us)
+/* The nine of ProdLens, in its order. */
+static const enum usage_kpi prodlens_kpis[] = { KPI_VELOCITY, KPI_ACCEPTANCE, KPI_MODEL, KPI_ERRORS, KPI_EFFICIENCY,
+	KPI_PRS, KPI_COMMITS, KPI_MERGE, KPI_REWORK };
+
+static void write_prodlens(struct pl_jw *w, const struct usage_kpis *kpis, enum usage_kpi kpi)
+{
+	const struct usage_kpi_info *info = &usage_kpi_infos[kpi];
+
+	pl_jw_key(w, info->name);
+	pl_jw_object(w);
+	pl_jw_key(w, "value");
+	pl_jw_f64(w, isnan(kpis->value[kpi]) ? 0 : kpis->value[kpi]);
+	pl_jw_kcstr(w, "unit", info->unit);
+	pl_jw_key(w, "threshold");
+	pl_jw_f64(w, info->good);
+	pl_jw_kcstr(w, "status", usage_kpi_status_word(kpis, kpi));
+	pl_jw_end_object(w);
+}
+
+/* Beside ours those of imported data, where there are any. */
+static void write_ours(struct pl_jw *w, const struct usage_kpis *kpis, enum usage_kpi kpi)
+{
+	if (kpi >= KPI_OURS && isnan(kpis->value[kpi]))
+		return;
+	pl_jw_key(w, usage_kpi_infos[kpi].name);
+	pl_jw_object(w);
+	pl_jw_key(w, "value");
+	pl_jw_f64(w, kpis->value[kpi]);
+	pl_jw_kcstr(w, "unit", usage_kpi_infos[kpi].unit);
+	pl_jw_kcstr(w, "status", usage_kpi_status(kpis, kpi));
+	pl_jw_end_object(w);
+}
+
+struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpis, bool prodlens, int64_t at_us)
 {
 	struct pl_buf out = PL_BUF(pool);
 	struct pl_jw w = PL_JW(&out);
 
 	pl_jw_object(&w);
-	for (int i = 0; i < KPI_COUNT; i++) {
-		pl_jw_key(&w, usage_kpi_infos[i].name);
-		pl_jw_object(&w);
-		pl_jw_key(&w, "value");
-		pl_jw_f64(&w, kpis->value[i]);
-		pl_jw_kcstr(&w, "unit", usage_kpi_infos[i].unit);
-		pl_jw_kcstr(&w, "status", usage_kpi_status(kpis, i));
-		pl_jw_end_object(&w);
-	}
+	for (size_t i = 0; prodlens && i < PL_COUNT(prodlens_kpis); i++)
+		write_prodlens(&w, kpis, prodlens_kpis[i]);
+	for (int i = 0; !prodlens && i < KPI_COUNT; i++)
+		write_ours(&w, kpis, i);
 	if (at_us != 0)
 		pl_jw_ktime(&w, "timestamp", at_us);
 	pl_jw_end_object(&w);

@@ -8,8 +8,11 @@
 #include "api/http/shape.h"
 #include "svc/usage/insights.h"
 
-/* {"ai_interaction_velocity":{"value","unit","status"},...}; at_us: also "timestamp", 0: without. */
-struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpis, int64_t at_us);
+/*
+ * {"ai_interaction_velocity":{"value","unit","status"},...}; prodlens: its nine, with a threshold (setting
+ * metrics_style). at_us: also "timestamp", 0: without.
+ */
+struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpis, bool prodlens, int64_t at_us);
 /* {"items":[{session_id, developer_id, timestamp, model, total_tokens, cost_usd, accepted_flag, tokens_in,
  * tokens_out, latency_ms, status_code, diff_ratio, accepted_lines, repo_slug}]} */
 struct pl_str usage_sessions_json(struct pl_pool *pool, const struct usage_session_list *list);

@@ -16,6 +16,7 @@ static const char *const words_log_format[] = { "kv", "json", NULL };
 static const char *const words_access_format[] = { "fields", "combined", NULL };
 static const char *const words_registration[] = { "open", "closed", NULL };
 static const char *const words_dialect[] = { "openai", "anthropic", NULL };
+static const char *const words_metrics_style[] = { "parlour", "prodlens", NULL };
 static const char *const words_provider[] = { "auto", "openai", "anthropic", "openrouter", "other", NULL };
 static const char *const words_key_header[] = { "authorization", "api-key", NULL };
 static const char *const words_max_tokens[] = { "max_tokens", "max_completion_tokens", NULL };

@@ -53,6 +53,11 @@ static void send_data(const struct look *look, const char *type, struct pl_str d
 	ws_client_send(look->client, &buf);
 }
 
+static bool in_prodlens_style(const struct ws_client *client)
+{
+	return svc_config(client->svc)->s.metrics_style == METRICS_PRODLENS;
+}
+
 /* The end of a look: data, or err. */
 static void look_end(struct look *look, struct pl_str data, const struct pl_err *err)
 {
@@ -68,6 +73,8 @@ static void look_end(struct look *look, struct pl_str data, const struct pl_err 
 			send_data(look, "heartbeat", PL_STR_NONE);
 		} else {
 			send_data(look, kinds[feed->kind].word, data);
+			if (feed->kind == WS_FEED_METRICS && feed->topic == NULL && in_prodlens_style(client))
+				send_data(look, "metrics_update", data);
 			pl_buf_reset(&feed->last);
 			pl_buf_addstr(&feed->last, data);
 		}
@@ -80,7 +87,8 @@ static void on_kpis(void *arg, const struct usage_kpis *kpis, const struct pl_er
 {
 	struct look *look = arg;
 
-	look_end(look, err == NULL ? usage_kpis_json(look->task->pool, kpis, 0) : PL_STR_NONE, err);
+	look_end(look, err == NULL ? usage_kpis_json(look->task->pool, kpis,
+	    in_prodlens_style(look->client), 0) : PL_STR_NONE, err);
 }
 
 static void on_sessions(void *arg, const struct usage_session_list *list, const struct pl_err *err)
@@ -132,6 +140,7 @@ void ws_feed_look(struct ws_feed *feed)
 	}
 	*look = (struct look){ .feed = feed, .client = ws_client_hold(client), .task = task };
 	feed->look = look;
+	look->filter.approved = usage_approved(task->pool, svc_config(client->svc));
 	if (!usage_scope(&client->who, &look->filter, &err) ||
 	    !usage_window(&look->filter, task->pool, SHAPE_NONE, SHAPE_NONE, SHAPE_NONE, &standing, &err)) {
 		look_end(look, PL_STR_NONE, &err);

@@ -25,7 +25,11 @@ REPLY(on_kpis, struct usage_kpis)
 	out->judged = pgrow_i64(&row);
 	out->timed = pgrow_i64(&row);
 	out->scored = pgrow_i64(&row);
-	for (int i = 0; i < KPI_COUNT; i++)
+	for (int i = 0; i < KPI_OURS; i++)
+		out->value[i] = pgrow_f64_or(&row, NAN);
+	out->named = pgrow_i64(&row);
+	out->days = pgrow_i64(&row);
+	for (int i = KPI_OURS; i < KPI_COUNT; i++)
 		out->value[i] = pgrow_f64_or(&row, NAN);
 	return true;
 }
@@ -36,6 +40,9 @@ void repo_usage_kpis(struct db *db, struct pl_task *task, const struct usage_fil
 	struct pgcall *call = CALL(db, task, S_USAGE_METRICS, on_kpis, done, arg);
 
 	add_filter(call, filter);
+	pgcall_bool(call, filter->series);
+	pgcall_i32(call, filter->lag_days);
+	pgcall_text(call, filter->approved);
 	pgcall_start(call);
 }
 

@@ -14,12 +14,16 @@ struct usage_filter {
 	int64_t user_id;		/* rows of this account only */
 	bool hide;			/* no developer's name may come out, and no series of persons go in by name */
 	bool series;			/* usage_series may be read */
+	int lag_days;			/* figures from series are taken so many days later */
+	struct pl_str approved;		/* LIKE patterns of approved models, one a line; absent: no list */
 };
 
-/* The nine figures, NaN where nothing is known, with what they were computed from. */
+/* The figures, NaN where nothing is known, with what they were computed from. The first KPI_OURS are always shown. */
 enum usage_kpi { KPI_VELOCITY, KPI_ACCEPTANCE, KPI_ERRORS, KPI_EFFICIENCY, KPI_COST_SESSION, KPI_COST_ACCEPTED,
-	KPI_USERS, KPI_MINUTES, KPI_SCORE, KPI_COUNT };
-struct usage_kpis { double value[KPI_COUNT]; int64_t rows, judged, timed, scored; };
+	KPI_USERS, KPI_MINUTES, KPI_SCORE, KPI_OURS, KPI_MODEL = KPI_OURS, KPI_PRS, KPI_COMMITS, KPI_MERGE, KPI_REWORK,
+	KPI_COUNT };
+/* named: sessions with a model; days: rows of series, one a day and developer. */
+struct usage_kpis { double value[KPI_COUNT]; int64_t rows, judged, timed, scored, named, days; };
 typedef void (repo_usage_kpis_fn)(void *arg, const struct usage_kpis *kpis, const struct pl_err *err);
 void repo_usage_kpis(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_kpis_fn *done,
     void *arg);

@@ -10,10 +10,10 @@
 
 #define PAIRS_TOLD 5
 #define OUTLIERS_TOLD 5
-#define SENTENCES_MAX (KPI_COUNT * 2 + PAIRS_TOLD + OUTLIERS_TOLD + 4)
+#define SENTENCES_MAX (KPI_OURS * 2 + PAIRS_TOLD + OUTLIERS_TOLD + 4)
 
 /* What to do when a figure is not good. */
-static const char *const advice[KPI_COUNT] = {
+static const char *const advice[KPI_OURS] = {
 	[KPI_VELOCITY] = "find out who does not use the models, and what keeps them",
 	[KPI_ACCEPTANCE] = "compare models and prompts by their acceptance (filters model and developer_id)",
 	[KPI_ERRORS] = "look at the upstream with the most failures (view v_usage)",
@@ -92,7 +92,7 @@ static void advise(struct insights *in, struct pl_pool *pool, const struct usage
 {
 	int judged = 0;
 
-	for (int i = 0; i < KPI_COUNT; i++) {
+	for (int i = 0; i < KPI_OURS; i++) {
 		const struct usage_kpi_info *info = &usage_kpi_infos[i];
 		const char *status = usage_kpi_status(kpis, i);
 
@@ -113,7 +113,7 @@ static void advise(struct insights *in, struct pl_pool *pool, const struct usage
 void insights_words(struct insights *in, struct pl_pool *pool, const struct usage_kpis *kpis)
 {
 	in->findings = pl_alloc(pool, SENTENCES_MAX * sizeof(*in->findings));
-	in->advice = pl_alloc(pool, (KPI_COUNT + 1) * sizeof(*in->advice));
+	in->advice = pl_alloc(pool, (KPI_OURS + 1) * sizeof(*in->advice));
 	if (kpis->rows < INSIGHTS_ROWS_MIN) {
 		find(in, pl_sprintf(pool, "There %s %lld session%s in this window; findings need at least %d.",
 		    kpis->rows == 1 ? "is" : "are", (long long)kpis->rows, kpis->rows == 1 ? "" : "s",
@@ -121,7 +121,7 @@ void insights_words(struct insights *in, struct pl_pool *pool, const struct usag
 	} else {
 		find(in, pl_sprintf(pool, "%lld session%s by %.0f user%s.", (long long)kpis->rows,
 		    kpis->rows == 1 ? "" : "s", kpis->value[KPI_USERS], kpis->value[KPI_USERS] == 1 ? "" : "s"));
-		for (int i = 0; i < KPI_COUNT; i++) {
+		for (int i = 0; i < KPI_OURS; i++) {
 			const char *status = usage_kpi_status(kpis, i);
 
 			if (i != KPI_USERS && status[0] != 'u')

@@ -26,6 +26,11 @@ const struct usage_kpi_info usage_kpi_infos[KPI_COUNT] = {
 	[KPI_USERS] = { "active_users", "users", "active users", 1, 1, false },
 	[KPI_MINUTES] = { "median_session_minutes", "minutes", "median length of a session", 30, 120, true },
 	[KPI_SCORE] = { "feedback_score", "of 5", "feedback", 4, 3, false },
+	[KPI_MODEL] = { "model_selection_accuracy", "%", "sessions with an approved model", 80, 60, false },
+	[KPI_PRS] = { "pr_throughput", "PRs/week", "merged pull requests a week", 3, 1, false },
+	[KPI_COMMITS] = { "commit_frequency", "commits/day", "commits a day", 1, 0.3, false },
+	[KPI_MERGE] = { "pr_merge_time_hours", "hours", "time until a pull request is merged", 24, 72, true },
+	[KPI_REWORK] = { "rework_rate", "%", "reopened pull requests", 10, 20, true },
 };
 
 int64_t usage_kpi_sample(const struct usage_kpis *kpis, enum usage_kpi kpi)
@@ -39,21 +44,55 @@ int64_t usage_kpi_sample(const struct usage_kpis *kpis, enum usage_kpi kpi)
 		return kpis->timed;
 	case KPI_SCORE:
 		return kpis->scored;
+	case KPI_MODEL:
+		return kpis->named;
+	case KPI_PRS:
+	case KPI_COMMITS:
+	case KPI_MERGE:
+	case KPI_REWORK:
+		return kpis->days;
 	default:
 		return kpis->rows;
 	}
 }
 
-const char *usage_kpi_status(const struct usage_kpis *kpis, enum usage_kpi kpi)
+static const char *judge(const struct usage_kpi_info *info, double value, const char *bad)
 {
-	const struct usage_kpi_info *info = &usage_kpi_infos[kpi];
-	double value = kpis->value[kpi], sign = info->low ? -1 : 1;
+	double sign = info->low ? -1 : 1;
 
-	if (isnan(value) || usage_kpi_sample(kpis, kpi) < USAGE_SAMPLE_MIN)
-		return "unknown";
 	if (sign * value >= sign * info->good)
 		return "good";
-	return sign * value >= sign * info->warning ? "warning" : "bad";
+	return sign * value >= sign * info->warning ? "warning" : bad;
+}
+
+const char *usage_kpi_status_word(const struct usage_kpis *kpis, enum usage_kpi kpi)
+{
+	return isnan(kpis->value[kpi]) ? "warning" : judge(&usage_kpi_infos[kpi], kpis->value[kpi], "critical");
+}
+
+/* The longest list of a setting is far below what a statement takes. */
+struct pl_str usage_approved(struct pl_pool *pool, const struct config *config)
+{
+	const struct pl_list *list = &config->s.approved_models;
+	struct pl_buf out = PL_BUF(pool);
+
+	for (int i = 0; i < list->count; i++) {
+		if (i > 0)
+			pl_buf_addc(&out, '\n');
+		for (const char *c = list->items[i]; *c != '\0'; c++) {
+			if (*c == '%' || *c == '_' || *c == '\\')
+				pl_buf_addc(&out, '\\');
+			pl_buf_addc(&out, *c == '*' ? '%' : *c == '?' ? '_' : *c);
+		}
+	}
+	return list->count > 0 ? pl_buf_str(&out) : PL_STR_NONE;
+}
+
+const char *usage_kpi_status(const struct usage_kpis *kpis, enum usage_kpi kpi)
+{
+	if (isnan(kpis->value[kpi]) || usage_kpi_sample(kpis, kpi) < USAGE_SAMPLE_MIN)
+		return "unknown";
+	return judge(&usage_kpi_infos[kpi], kpis->value[kpi], "bad");
 }
 
 bool usage_may_import(const struct pl_caller *who, struct pl_err *err)
@@ -117,8 +156,8 @@ bool usage_window(struct usage_filter *filter, struct pl_pool *pool, int64_t sta
 
 struct pl_str usage_key(struct pl_pool *pool, const char *what, const struct usage_filter *f, bool standing)
 {
-	return pl_str(pl_sprintf(pool, "%s|%" PRId64 "|%" PRId64 "|%" PRId64 "|%d%d|%zu:%.*s|%.*s", what,
-	    standing ? 0 : f->from_us, standing ? 0 : f->to_us, f->user_id, f->hide, f->series,
+	return pl_str(pl_sprintf(pool, "%s|%" PRId64 "|%" PRId64 "|%" PRId64 "|%d%d%d|%zu:%.*s|%.*s", what,
+	    standing ? 0 : f->from_us, standing ? 0 : f->to_us, f->user_id, f->hide, f->series, f->lag_days,
 	    f->developer.ptr != NULL ? f->developer.len : 9999, PL_FMT(f->developer), PL_FMT(f->model)));
 }
 

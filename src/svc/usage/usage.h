@@ -18,6 +18,10 @@ struct usage_kpi_info { const char *name, *unit, *words; double good, warning; b
 extern const struct usage_kpi_info usage_kpi_infos[KPI_COUNT];
 /* good, warning, bad, unknown */
 const char *usage_kpi_status(const struct usage_kpis *kpis, enum usage_kpi kpi);
+/* The same in ProdLens' three words, whatever the sample: good, warning, critical; warning without data. */
+const char *usage_kpi_status_word(const struct usage_kpis *kpis, enum usage_kpi kpi);
+/* Setting approved_models as LIKE patterns for usage_filter.approved. */
+struct pl_str usage_approved(struct pl_pool *pool, const struct config *config);
 /* What a KPI was computed from. */
 int64_t usage_kpi_sample(const struct usage_kpis *kpis, enum usage_kpi kpi);
 
