@@ -262,6 +262,14 @@ def test_metrics_socket(parlour, rows):
         assert sock.expect("error")["code"] == "bad_frame"
 
 
+def test_metrics_socket_with_the_newer_name(parlour):
+    """metrics_style = prodlens: each frame comes under both names, with its nine figures."""
+    daemon = parlour(anonymous="metrics", metrics_style="prodlens", workers=1)
+    with daemon.ws("/ws/metrics", protocols=()) as sock:
+        older, newer = sock.expect("metrics"), sock.expect("metrics_update")
+    assert older["data"] == newer["data"] and len(newer["data"]) == 9 and newer["data"]["rework_rate"]["status"] == "warning"
+
+
 def test_sessions_socket(shared, boss, rows):
     send(boss, [{**PRINTED, "timestamp": day(0).isoformat()}, session(2, day(4))])
     other = shared.register()
