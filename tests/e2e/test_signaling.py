@@ -114,6 +114,34 @@ def test_other_rooms_are_out_of_reach(ann, bob, room):
         assert not a.inbox
 
 
+def test_to_all_others_without_joining(ann, bob, shared, room):
+    """With data and without to; who shouts can be answered alone; join and leave stay with those that joined."""
+    other = shared.register()
+    other.post(f"/api/rooms/{room}/join")
+    with call(ann, room) as a, call(bob, room) as b, call(other, room) as c:
+        barrier(a, b, c)
+        # covers: signaling > ice_candidate
+        # covers: signaling < ice_candidate
+        for kind in ("offer", "answer", "candidate", "ice_candidate"):
+            a.send(kind, data={"sdp": kind, "n": [1, None]})
+            for sock in (b, c):
+                frame = sock.expect(kind)
+                assert frame == {"type": kind, "data": {"sdp": kind, "n": [1, None]}, "from": frame["from"], "user_id": ann.id,
+                                 "username": ann.name}
+        caller = frame["from"]
+        c.send("join")
+        c.send("answer", to=caller, data="for the caller")
+        assert a.expect("answer")["data"] == "for the caller"
+        barrier(a, b, c)
+        assert not a.inbox and not b.inbox and not c.inbox
+        a.drop()
+        c.send("leave")
+        barrier(b, c)
+        assert not b.inbox and not c.inbox, "who did not join does not leave"
+        b.send("offer", to=caller, data=1)
+        assert b.expect("error")["message"] == "join comes first"
+
+
 @pytest.mark.parametrize("frame,code", [
     ({"type": "offer", "sdp": "x"}, "validation_error"),
     ({"type": "answer", "to": 5}, "validation_error"),

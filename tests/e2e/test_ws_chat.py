@@ -199,3 +199,34 @@ def test_own_topic_tells_of_memberships(ann, bob):
         ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id})
         sock.send("ping", id="p")
         assert sock.expect("pong")["id"] == "p" and not [f for f in sock.inbox if f["type"] == "joined"]
+
+
+def test_join_and_leave_frames(parlour):
+    """Setting room_join_frames: about others, when they come online and when they have been away for 10 s."""
+    daemon = parlour(room_join_frames="on")
+    ann, bob = daemon.register(), daemon.register()
+    room = ann.room()["id"]
+    with chat(ann, room) as one:
+        one.send(message="first")
+        one.expect("message")
+        with chat(bob, room) as two:
+            assert one.expect("join") == {"type": "join", "user": bob.name, "room_id": room}
+            two.send(message="hello")
+            two.expect("message")
+            assert [f for f in two.inbox if f["type"] == "join" and f["user"] == bob.name] == [], "not about oneself"
+        assert one.expect("leave", timeout=40) == {"type": "leave", "user": bob.name, "room_id": room}
+
+
+def test_without_the_setting_nobody_is_told_who_comes(ann, bob):
+    """By default. A native socket in the same room is told, and then the others would have been."""
+    room = ann.room()["id"]
+    with chat(ann, room) as one, ann.ws() as native:
+        native.send("subscribe", topic=f"room:{room}")
+        native.expect("subscribed")
+        with chat(bob, room) as two:
+            wait_for(lambda: bob.id in native.expect("presence").get("joined", []), 10, "presence came")
+            for sock in (one, two):
+                sock.send(message="quiet")
+            for sock in (one, two):
+                sock.expect("message", content="quiet", user_id=bob.id)
+            assert {f["type"] for f in one.inbox + two.inbox} <= {"message"}

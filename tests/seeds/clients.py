@@ -73,8 +73,10 @@ CLIENTS = [
      "test_client_004.test_role_fields test_client_004.test_a_role_with_blanks_is_mentioned_as_it_is_called"),
     ("004.models", "models also have name, provider; rooms also have created_by", (84, 86), WORKS, "",
      "test_client_004.test_models_and_rooms"),
-    ("004.signaling", "offer, answer, ice_candidate without to reach all others, without join", (88,), LATER, "missing", ""),
-    ("004.join-frames", "join and leave frames on the room socket", (87,), LATER, "missing", ""),
+    ("004.signaling", "offer, answer, ice_candidate without to reach all others, without join", (88,), WORKS, "",
+     "test_client_004.test_signaling_without_join test_signaling.test_to_all_others_without_joining"),
+    ("004.join-frames", "join and leave frames on the room socket", (87,), WORKS, "",
+     "test_ws_chat.test_join_and_leave_frames"),
 ]
 
 

@@ -53,13 +53,16 @@ static bool rewrite(const struct ws_client *client, const struct signaling_peer 
 void ws_call_relay(struct ws_frame *f, struct signaling_peer *peer)
 {
 	struct signaling *signaling = f->client->svc->signaling;
-	bool joins = strcmp(f->row->type, "join") == 0;
+	bool joins = strcmp(f->row->type, "join") == 0, leaves = strcmp(f->row->type, "leave") == 0;
+	bool shouts = !joins && !leaves && peer->hears && pl_json_str(pl_json_get(f->json, "to")).ptr == NULL;
 	struct pl_buf out = PL_BUF(f->task->pool);
 	struct pl_err err = { 0 };
 
 	if (f->json->raw.len > SIGNALING_FRAME_MAX - 256)
 		pl_err_set(&err, PL_E_TOO_LARGE, "a frame may have at most %d bytes", SIGNALING_FRAME_MAX - 256);
-	else if (!joins && peer->joined_ns == 0)
+	else if (shouts && pl_json_get(f->json, "data") == NULL)
+		pl_err_set(&err, PL_E_INVALID, "to is required, or data for all others");
+	else if (!joins && !shouts && peer->joined_ns == 0)
 		pl_err_set(&err, PL_E_INVALID, "join comes first");
 	else if (!rewrite(f->client, peer, f->json, f->task->pool, &out))
 		pl_err_set(&err, PL_E_BAD_FRAME, "names of members must be plain words");
@@ -69,8 +72,10 @@ void ws_call_relay(struct ws_frame *f, struct signaling_peer *peer)
 	}
 	if (joins)
 		signaling_join(peer);
-	if (strcmp(f->row->type, "leave") == 0)
+	if (leaves)
 		signaling_leave(signaling, peer, pl_buf_str(&out));
+	else if (shouts)
+		signaling_shout(signaling, peer, pl_buf_str(&out));
 	else
 		signaling_send(signaling, peer, pl_json_str(pl_json_get(f->json, "to")), pl_buf_str(&out));
 }

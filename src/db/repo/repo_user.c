@@ -154,3 +154,24 @@ void repo_user_list(struct db *db, struct pl_task *task, struct pl_str match, in
 	pgcall_i32(call, limit);
 	pgcall_start(call);
 }
+
+static void read_name(struct pgrow *row, struct user_name *out)
+{
+	out->id = pgrow_i64(row);
+	out->name = pgrow_text(row);
+}
+
+REPLY(on_user_names, struct user_name_list)
+{
+	READ_ROWS(call, res, out, struct user_name, read_name);
+	return true;
+}
+
+void repo_user_names(struct db *db, struct pl_task *task, const int64_t *ids, int count, repo_user_names_fn *done,
+    void *arg)
+{
+	struct pgcall *call = CALL(db, task, S_USER_NAMES, on_user_names, done, arg);
+
+	pgcall_i64s(call, ids, count, false);
+	pgcall_start(call);
+}

@@ -22,6 +22,13 @@ struct user_list { const struct user *rows; int count; bool more; int64_t total;
 /* Login sessions that a call ended: to be revoked in shared memory and their sockets closed. */
 struct ended_list { const int64_t *login_ids; int count; };
 
+struct user_name { int64_t id; struct pl_str name; };
+struct user_name_list { const struct user_name *rows; int count; };
+typedef void (repo_user_names_fn)(void *arg, const struct user_name_list *names, const struct pl_err *err);
+/* User names of these users, in any order; those that are gone are left out. */
+void repo_user_names(struct db *db, struct pl_task *task, const int64_t *ids, int count, repo_user_names_fn *done,
+    void *arg);
+
 typedef void (repo_user_fn)(void *arg, const struct user *user, const struct pl_err *err);
 typedef void (repo_user_list_fn)(void *arg, const struct user_list *list, const struct pl_err *err);
 typedef void (repo_ended_fn)(void *arg, const struct ended_list *ended, const struct pl_err *err);

@@ -26,7 +26,11 @@ struct signaling {
 };
 
 /* In the ring, before the frame. to "": all. */
-struct ring_head { int64_t room_id, sent_ns; char from[SIGNALING_ID + 1], to[SIGNALING_ID + 1]; bool leaves; };
+struct ring_head {
+	int64_t room_id, sent_ns;
+	char from[SIGNALING_ID + 1], to[SIGNALING_ID + 1];
+	bool leaves, shouts, joined;	/* joined: the sender was in the call */
+};
 
 static uint64_t topic_key(int64_t room_id)
 {
@@ -85,7 +89,7 @@ static void heard_note(struct signaling_room *room, const struct ring_head *head
 		*at = h->next;
 		room->heard_count--;
 		pl_free(h);
-	} else if (h == NULL && !head->leaves && room->heard_count < HEARD_MAX) {
+	} else if (h == NULL && head->joined && !head->leaves && room->heard_count < HEARD_MAX) {
 		h = pl_new(sizeof(*h));
 		memcpy(h->id, head->from, sizeof(h->id));
 		h->slot = slot;
@@ -96,13 +100,20 @@ static void heard_note(struct signaling_room *room, const struct ring_head *head
 
 /* ---- delivery ---- */
 
+static bool is_for(const struct signaling_peer *p, const struct ring_head *head)
+{
+	if (head->to[0] != '\0')
+		return (p->joined_ns != 0 || p->shouted) && strcmp(p->id, head->to) == 0;
+	if (head->shouts)
+		return p->joined_ns != 0 || p->hears;
+	return p->joined_ns != 0 && p->joined_ns <= head->sent_ns;
+}
+
 /* Delivering only queues bytes at a socket: it closes nobody, so the list stays as it is. */
 static void signaling_deliver(struct signaling_room *room, const struct ring_head *head, struct pl_str frame)
 {
 	for (struct signaling_peer *p = room->peers; p != NULL; p = p->next) {
-		if (p->joined_ns == 0 || strcmp(p->id, head->from) == 0)
-			continue;
-		if (head->to[0] == '\0' ? p->joined_ns <= head->sent_ns : strcmp(p->id, head->to) == 0)
+		if (strcmp(p->id, head->from) != 0 && is_for(p, head))
 			p->deliver(p->owner, frame);
 	}
 }
@@ -113,16 +124,34 @@ static void signaling_post(struct signaling *s, const struct ring_head *head, st
 	    frame);
 }
 
-void signaling_send(struct signaling *s, const struct signaling_peer *peer, struct pl_str to, struct pl_str frame)
+static struct ring_head head_of(const struct signaling_peer *peer)
 {
 	struct ring_head head;
 
-	if (to.len > SIGNALING_ID)
-		return;
 	memset(&head, 0, sizeof(head));
 	head.room_id = peer->room->id;
 	head.sent_ns = pl_now_ns();
+	head.joined = peer->joined_ns != 0;
 	memcpy(head.from, peer->id, sizeof(head.from));
+	return head;
+}
+
+void signaling_shout(struct signaling *s, struct signaling_peer *peer, struct pl_str frame)
+{
+	struct ring_head head = head_of(peer);
+
+	peer->shouted = true;
+	head.shouts = true;
+	signaling_deliver(peer->room, &head, frame);
+	signaling_post(s, &head, frame);
+}
+
+void signaling_send(struct signaling *s, const struct signaling_peer *peer, struct pl_str to, struct pl_str frame)
+{
+	struct ring_head head = head_of(peer);
+
+	if (to.len > SIGNALING_ID)
+		return;
 	if (to.len > 0)
 		memcpy(head.to, to.ptr, to.len);
 	signaling_deliver(peer->room, &head, frame);
@@ -203,14 +232,11 @@ void signaling_join(struct signaling_peer *peer)
 
 void signaling_leave(struct signaling *s, struct signaling_peer *peer, struct pl_str frame)
 {
-	struct ring_head head;
+	struct ring_head head = head_of(peer);
 
-	memset(&head, 0, sizeof(head));
-	head.room_id = peer->room->id;
-	head.sent_ns = pl_now_ns();
 	head.leaves = true;
-	memcpy(head.from, peer->id, sizeof(head.from));
 	peer->joined_ns = 0;
+	peer->shouted = false;
 	signaling_deliver(peer->room, &head, frame);
 	signaling_post(s, &head, frame);
 }

@@ -4,7 +4,8 @@
  *
  * A peer is one socket, not one user: whoever has two tabs open is two peers. Its id is made here and cannot be guessed
  * or chosen. Only peers that joined the call get frames; what was sent to all before a peer joined is not for it, so
- * that of two peers exactly one hears the other join. Frames are not kept: a peer that is not there misses them.
+ * that of two peers exactly one hears the other join. Frames are not kept: a peer that is not there misses them. Some
+ * front ends never join: their peers hear what is shouted to the whole room, and who shouts can be answered.
  *
  *   signaling_send() -> peers of this worker
  *                    -> ring of this slot -> other workers -> their peers
@@ -26,6 +27,8 @@ struct signaling_room;
 struct signaling_peer {
 	void (*deliver)(void *owner, struct pl_str frame);
 	void *owner;
+	bool hears;				/* what is shouted, also before it joins */
+	bool shouted;				/* and may be answered therefore */
 	int64_t joined_ns;			/* in the call since; 0: not */
 	char id[SIGNALING_ID + 1];
 	struct signaling_room *room;
@@ -46,6 +49,8 @@ void signaling_close(struct signaling *signaling, struct signaling_peer *peer);
  */
 void signaling_send(struct signaling *signaling, const struct signaling_peer *peer, struct pl_str to,
     struct pl_str frame);
+/* To all that joined or hear, but the sender, which need not have joined. */
+void signaling_shout(struct signaling *signaling, struct signaling_peer *peer, struct pl_str frame);
 /* Into the call; again: nothing changes. */
 void signaling_join(struct signaling_peer *peer);
 /* Out of the call: all joined ones learn it, and it gets no more. */

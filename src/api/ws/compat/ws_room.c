@@ -5,6 +5,7 @@
  */
 #include "api/ws/ws_wait.h"
 #include "db/repo/repo_room.h"
+#include "db/repo/repo_user.h"
 #include "svc/room/chat.h"
 
 #define WAITING_MIN WS_WAIT_MAX	/* so that whoever sends too much is told that and not `busy` */
@@ -30,10 +31,79 @@ static int waiting_max(const struct ws_client *client)
 	return burst < WAITING_MIN ? WAITING_MIN : burst < WAITING_MAX ? (int)burst : WAITING_MAX;
 }
 
+/* ---- who comes and goes: setting room_join_frames ---- */
+
+struct presence { struct ws_client *client; struct pl_task *task; struct hub_presence diff; };
+
+static void send_presence(struct ws_client *client, const char *type, struct pl_str name)
+{
+	const struct room_state *room = client->state;
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = ws_frame_begin(&buf, type, PL_STR_NONE);
+
+	pl_jw_kstr(&w, "user", name);
+	pl_jw_ki64(&w, "room_id", room->id);
+	pl_jw_end_object(&w);
+	ws_client_send(client, &buf);
+	pl_pool_free(&pool);
+}
+
+static bool is_one_of(int64_t id, const int64_t *ids, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+static void on_names(void *arg, const struct user_name_list *names, const struct pl_err *err)
+{
+	struct presence *p = arg;
+	struct ws_client *client = p->client;
+	struct pl_task *task = p->task;
+
+	/* without a database nobody is told: the next difference comes, and who is here can be read */
+	for (int i = 0; err == NULL && i < names->count; i++) {
+		const struct user_name *user = &names->rows[i];
+		bool came = is_one_of(user->id, p->diff.joined, p->diff.joined_count);
+
+		if (user->id != client->who.user_id)
+			send_presence(client, came ? "join" : "leave", user->name);
+	}
+	ws_client_release(&client);
+	pl_task_release(&task);
+}
+
+static void tell_presence(struct ws_client *client, const struct hub_presence *diff)
+{
+	int count = diff->joined_count + diff->left_count;
+	struct pl_task *task;
+	struct presence *p;
+	int64_t *ids;
+
+	if (count == 0)
+		return;
+	task = ws_client_task(client);
+	p = pl_alloc(task->pool, sizeof(*p));
+	ids = pl_alloc(task->pool, (size_t)count * sizeof(*ids));
+	*p = (struct presence){ .client = ws_client_hold(client), .task = task,
+		.diff = { .joined = ids, .joined_count = diff->joined_count } };
+	if (diff->joined_count > 0)
+		memcpy(ids, diff->joined, (size_t)diff->joined_count * sizeof(*ids));
+	if (diff->left_count > 0)
+		memcpy(ids + diff->joined_count, diff->left, (size_t)diff->left_count * sizeof(*ids));
+	repo_user_names(client->svc->db, task, ids, count, on_names, p);
+}
+
 /* ---- listening ---- */
 
 static bool on_event(struct hub_sub *sub, struct hub_event *event)
 {
+	struct ws_client *client = sub->owner;
+
+	if (event->kind == HUB_PRESENCE && client->conn != NULL && svc_config(client->svc)->s.room_join_frames)
+		tell_presence(client, &event->presence);
 	return ws_client_event(sub->owner, sub, event);
 }
 

@@ -76,7 +76,7 @@ static void signaling_ready(struct ws_client *client, bool by_handshake)
 	struct opening *o = pl_alloc(task->pool, sizeof(*o));
 	struct signaling_state *s = client->state;
 
-	s->peer = (struct signaling_peer){ .deliver = on_deliver, .owner = client };
+	s->peer = (struct signaling_peer){ .deliver = on_deliver, .owner = client, .hears = true };
 	*o = (struct opening){ .client = ws_client_hold(client), .task = task };
 	repo_room_get(client->svc->db, task, s->room_id, client->who.user_id, false, on_room, o);
 }
@@ -119,7 +119,7 @@ static void signaling_left(struct ws_client *client, int64_t room_id)
 
 static const struct ws_dialect ws_signaling = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_signaling,
 	.state_bytes = sizeof(struct signaling_state), .answers_each = true,
-	.unknown = "type must be join, offer, answer, candidate or leave", .made = signaling_made,
+	.unknown = "type must be join, offer, answer, candidate, ice_candidate or leave", .made = signaling_made,
 	.ready = signaling_ready, .error = ws_compat_error, .waits = signaling_waits, .left = signaling_left,
 	.closed = signaling_closed };
 
