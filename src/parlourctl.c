@@ -31,7 +31,7 @@ struct ctl {
 	const char *overrides[OVERRIDES_MAX];
 	int overrides_count;
 	const char *dsn, *database, *source, *upstream, *from;
-	bool dry_run, print, help, version;
+	bool dry_run, print, compat, help, version;
 	int argc;			/* what stands behind the verb */
 	char **argv;
 	CONFIG_HELD struct config *config;	/* read when first needed */
@@ -185,16 +185,22 @@ static int run_check(struct ctl *ctl)
 
 static int run_seed_demo(struct ctl *ctl)
 {
+	/* of the front ends of other systems, with the passwords that these have built in */
+	static const struct { const char *name, *password, *access; } accounts[] = {
+		{ "cfo", "demo", "user" }, { "demo", "demo123", "analyst" }, { "developer", "dev123", "user" },
+	};
 	const char *dsn = need_dsn(ctl);
 	struct pl_passwd_cost cost = { 2, 19456, 1 };
 	char hash[PL_PASSWD_HASH_MAX], why[512];
-	enum migrate_result result;
+	enum migrate_result result = MIGRATE_OK;
 
 	if (dsn == NULL)
 		return BAD_CONFIG;
-	if (!pl_passwd_hash(PL_STR("demo"), cost, hash))
-		return complain("cannot hash a password: not enough memory", 71);
-	result = db_admin_seed_demo(dsn, "cfo", hash, stdout, why);
+	for (size_t i = 0; i < (ctl->compat ? PL_COUNT(accounts) : 1) && result == MIGRATE_OK; i++) {
+		if (!pl_passwd_hash(pl_str(accounts[i].password), cost, hash))
+			return complain("cannot hash a password: not enough memory", 71);
+		result = db_admin_seed_demo(dsn, accounts[i].name, hash, accounts[i].access, stdout, why);
+	}
 	return result == MIGRATE_OK ? 0 : complain(why, (int)result);
 }
 
@@ -311,9 +317,9 @@ static const struct verb verbs[] = {
 	{ "check", run_check, 0, "", "configuration, keys and database: would the daemon start?" },
 	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
 	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
-	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN]", "account cfo/demo, room lobby, role assistant" },
+	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "account cfo/demo, room lobby, role assistant" },
 	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]",
-	    "usage, series, users, roles, rooms or messages" },
+	    "usage, series, prodlens, users, roles, rooms or messages" },
 	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
 	{ "price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
 	  "what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]" },
@@ -347,7 +353,7 @@ static int help(const char *verb, FILE *out)
 static bool read_options(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' },
-		{ "print", 0, NULL, 'p' },
+		{ "print", 0, NULL, 'p' }, { "compat", 0, NULL, 'C' },
 		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "upstream", 1, NULL, 'u' },
 		    { "from", 1, NULL, 'f' },
 		{ "config", 1, NULL, 'c' }, { "set", 1, NULL, 'o' }, { "version", 0, NULL, 'V' },
@@ -373,6 +379,8 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->dry_run = true;
 		else if (letter == 'p')
 			ctl->print = true;
+		else if (letter == 'C')
+			ctl->compat = true;
 		else if (letter == 'h')
 			ctl->help = true;
 		else if (letter == 'V')

@@ -9,6 +9,7 @@
 
 #include "ctl/ctl_import.h"
 #include "str.h"
+#include "svc/usage/usage_read.h"
 
 struct db_import;
 
@@ -23,5 +24,14 @@ struct import_run {
 const char *ctl_import_over_kind(const char *word);
 /* Records of these kinds; what is wrong with single ones goes to complaints. false and why[]: the database refused. */
 bool ctl_import_over(struct import_run *run, struct pl_str all, char why[512]) PL_MUSTCHECK;
+
+/* All records of a text; `source` where the run has none. What is wrong with single ones goes to complaints. */
+bool ctl_import_records(struct import_run *run, struct pl_str all, enum usage_kind kind, const char *source,
+    char why[512]) PL_MUSTCHECK;
+/* Reads ProdLens' SQLite file, without changing it, as JSON lines. */
+bool ctl_prodlens_read(const char *path, struct pl_buf *sessions, struct pl_buf *series, char why[512]) PL_MUSTCHECK;
+/* Stores both and says how many. run->refused counts both. */
+bool ctl_prodlens_store(struct import_run *run, struct pl_str sessions, struct pl_str series, FILE *out,
+    char why[512]) PL_MUSTCHECK;
 
 #endif

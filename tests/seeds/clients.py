@@ -51,8 +51,10 @@ CLIENTS = [
      "test_client_002.test_page_members"),
     ("002.metrics-update", "metrics_update is its newer name of a frame of /ws/metrics", (60,), WORKS, "",
      "test_kpis_002.test_metrics_update_on_the_socket"),
-    ("002.sqlite", "its SQLite file is imported", (63,), LATER, "missing", ""),
-    ("002.demo", "demo accounts demo/demo123 and others", (6,), LATER, "missing", ""),
+    ("002.sqlite", "its SQLite file is imported", (63,), WORKS, "",
+     "test_prodlens_002.test_it_is_imported test_prodlens_002.test_again_stores_nothing_twice test_prodlens_002.test_dry_run"),
+    ("002.demo", "demo accounts demo/demo123 and others", (6,), WORKS, "",
+     "test_prodlens_002.test_demo_accounts"),
 
     ("003.stream", "POST /api/chat/stream: unnamed events chunk, email_sent, done, error", (76,), LATER, "missing", ""),
     ("003.greeting", "GET /api/greeting has greeting", (77,), LATER, "missing", ""),

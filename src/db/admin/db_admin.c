@@ -155,12 +155,13 @@ static const char *ask(
 }
 
 /* Each step looks first; the functions are the ones the daemon uses, so logs and names are right. */
-static bool seed(PGconn *pg, struct pl_pool *pool, const char *username, const char *hash, FILE *out, char why[512])
+static bool seed(PGconn *pg, struct pl_pool *pool, const char *username, const char *hash, const char *access,
+    FILE *out, char why[512])
 {
-	const char *params[4] = { username, hash };
+	const char *params[4] = { username, hash, access };
 	const char *user, *role_id, *room;
 
-	if (ask(pg, pool, "SELECT status FROM user_create($1, NULL, 'Demo account', $2, 'user')", 2, params, why) ==
+	if (ask(pg, pool, "SELECT status FROM user_create($1, NULL, 'Demo account', $2, $3)", 3, params, why) ==
 	    NULL)
 		return false;
 	user = ask(pg, pool, "SELECT id FROM users WHERE lower(username) = lower($1)", 1, params, why);
@@ -190,8 +191,8 @@ static bool seed(PGconn *pg, struct pl_pool *pool, const char *username, const c
 	return true;
 }
 
-enum migrate_result db_admin_seed_demo(const char *dsn, const char *username, const char *password_hash, FILE *out,
-    char why[512])
+enum migrate_result db_admin_seed_demo(const char *dsn, const char *username, const char *password_hash,
+    const char *access, FILE *out, char why[512])
 {
 	PGconn *pg = migrate_connect(dsn, "parlourctl seed-demo", why);
 	struct pl_pool *pool;
@@ -200,7 +201,7 @@ enum migrate_result db_admin_seed_demo(const char *dsn, const char *username, co
 	if (pg == NULL)
 		return MIGRATE_AWAY;
 	pool = pl_pool_new(0);
-	good = migrate_exec(pg, "BEGIN", "begin", why) && seed(pg, pool, username, password_hash, out, why) &&
+	good = migrate_exec(pg, "BEGIN", "begin", why) && seed(pg, pool, username, password_hash, access, out, why) &&
 	    migrate_exec(pg, "COMMIT", "commit", why);
 	pl_pool_free(&pool);
 	PQfinish(pg);

@@ -18,10 +18,10 @@ struct initdb_opts {
 enum migrate_result db_admin_init(const struct initdb_opts *opts, FILE *out, char why[512]) PL_MUSTCHECK;
 /*
  * Demo account, role `assistant` (upstream local) and public room `lobby`; repeatable. password_hash: encoded Argon2id
- * of the demo password. dsn: owner of the schema.
+ * of the demo password. access: user or analyst. dsn: owner of the schema.
  */
-enum migrate_result db_admin_seed_demo(const char *dsn, const char *username, const char *password_hash, FILE *out,
-    char why[512]) PL_MUSTCHECK;
+enum migrate_result db_admin_seed_demo(const char *dsn, const char *username, const char *password_hash,
+    const char *access, FILE *out, char why[512]) PL_MUSTCHECK;
 /* "user@host:port/dbname" of a connection string, for people and logs; never a password. */
 void db_admin_where(const char *dsn, char out[256]);
 
