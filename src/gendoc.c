@@ -424,21 +424,17 @@ static void man_frames(struct pl_buf *out)
 
 static void man_errors(struct pl_buf *out)
 {
-	pl_buf_adds(out, ".Bl -column \"unsupported_grant_type\" \"HTTP\" \"close\" \"again\" \"text\"\n"
-	    ".It Sy code Ta Sy HTTP Ta Sy close Ta Sy again Ta Sy text\n");
+	pl_buf_adds(out, ".Bl -tag -width Ds\n");
 	for (int i = 0; i < PL_E_COUNT; i++) {
 		const struct pl_err_info *e = pl_err_info(i);
 
 		if (i == PL_E_OK)
 			continue;
-		pl_buf_addf(out, ".It Er %s Ta %d Ta ", e->code, e->http_status);
+		pl_buf_addf(out, ".It Er %s Pq HTTP %d", e->code, e->http_status);
 		if (e->ws_close != 0)
-			pl_buf_addi(out, e->ws_close);
-		else
-			pl_buf_adds(out, "\\(en");
-		pl_buf_addf(out, " Ta %s Ta ", e->temporary ? "yes" : "\\&no");
-		mdoc_arg(out, e->text);
-		pl_buf_addc(out, '\n');
+			pl_buf_addf(out, " , close %d", e->ws_close);
+		pl_buf_addf(out, "%s\n", e->temporary ? " , again" : "");
+		mdoc_text(out, pl_str(e->text));
 	}
 	pl_buf_adds(out, ".El\n");
 }
@@ -456,17 +452,14 @@ static const struct pl_setting *limit_setting(struct pl_pool *pool, enum limit_c
 
 static void man_limits(struct pl_buf *out)
 {
-	pl_buf_adds(out, ".Bl -column \"ask-session\" \"10/s burst 50\" \"user, else address\" \"rate_ask_session\"\n"
-	    ".It Sy class Ta Sy default Ta Sy counts by Ta Sy setting\n");
+	pl_buf_adds(out, ".Bl -tag -width Ds\n");
 	for (int i = LIMIT_NONE + 1; i < LIMIT_COUNT; i++) {
 		const struct pl_setting *row = limit_setting(out->pool, i);
 
 		PL_BUG(row == NULL);
-		pl_buf_addf(out, ".It Cm %s Ta ", limit_name(i));
-		mdoc_arg(out, row->def);
-		pl_buf_adds(out, " Ta ");
-		mdoc_arg(out, limit_counts_by(i));
-		pl_buf_addf(out, " Ta Cm %s\n", row->name);
+		pl_buf_addf(out, ".It Cm %s\nSetting\n.Cm %s ,\n", limit_name(i), row->name);
+		mdoc_text(out, pl_str(pl_sprintf(out->pool, "default %s; counts by %s.", row->def,
+		    limit_counts_by(i))));
 	}
 	pl_buf_adds(out, ".El\n");
 }
