@@ -15,7 +15,7 @@ import pytest
 
 import test_001
 import test_003
-from parlour import PLAIN, clean_env, free_port
+from parlour import PLAIN, Peer, clean_env, free_port, wait_for
 from printed import SOURCE, curl
 
 
@@ -87,6 +87,30 @@ def test_what_it_prints_works(quick):
     done = subprocess.run(["sh", "-ec", "\n".join(line for line in lines if re.match("TOKEN=|curl ", line))], capture_output=True,
                           text=True, timeout=30, check=False)
     assert done.returncode == 0 and '"lobby"' in done.stdout and "who is here" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_model_reaches_the_assistant(place, quick):
+    """Also with the data of an older version, whose role was pinned to the local responder."""
+    provider = Peer()
+    try:
+        quickstart("stop", "--dir", place)
+        with open(place + "/user", encoding="utf-8") as file:
+            user = file.read().strip()
+        assert user and user != "root"
+        args = ["--detach", "--dir", place, "--port", str(quick.port), "--llm", "ollama", "-o", f"llm.ollama.url={provider.url}"]
+        quickstart("run", *args)
+        tokens = httpx.post(quick.url + "/api/auth/login", data={"username": "cfo", "password": "demo"}, **PLAIN).json()
+        auth = {"Authorization": "Bearer " + tokens["access_token"]}
+        with httpx.Client(base_url=quick.url, headers=auth, **PLAIN) as client:
+            [lobby] = [r["id"] for r in client.get("/api/rooms").json() if r["name"] == "lobby"]
+            seq = client.post(f"/api/rooms/{lobby}/messages", json={"content": "@assistant are you there?"}).json()["seq"]
+            answer = wait_for(lambda: next((m for m in client.get(f"/api/rooms/{lobby}/messages?after={seq}").json() if m["is_ai"]), None),
+                              20, "the assistant answers")
+        assert answer["content"].startswith("Parlour keeps every word"), "what the provider says: " + answer["content"]
+        with open(place + "/user", encoding="utf-8") as file:
+            assert file.read().strip() == user
+    finally:
+        provider.stop()
 
 
 def test_stop_and_run_again(place, quick):

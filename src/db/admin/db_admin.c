@@ -168,7 +168,7 @@ static bool seed(PGconn *pg, struct pl_pool *pool, const char *username, const c
 	if (user == NULL)
 		return false;
 	params[0] = assistant_text;
-	if (ask(pg, pool, "SELECT status FROM role_create(NULL, 'assistant', $1, 'local', NULL, NULL, NULL, 1)", 1,
+	if (ask(pg, pool, "SELECT status FROM role_create(NULL, 'assistant', $1, NULL, NULL, NULL, NULL, 1)", 1,
 		params, why) == NULL)
 		return false;
 	role_id =
