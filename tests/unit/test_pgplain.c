@@ -114,7 +114,21 @@ START_TEST(slots_open_on_demand)
 	heard("a c");
 	fake_db_skip_ms(61000);
 	pgplain_trim(fake_db->plain);
+	ck_assert_ptr_eq(fake_conn("plain", 0), second);
+	ck_assert_ptr_null(fake_conn("plain", 1));	/* half of them stay */
+}
+END_TEST
+
+START_TEST(half_is_opened_ahead)
+{
 	ck_assert_ptr_null(fake_conn("plain", 0));
+	pgplain_trim(fake_db->plain);
+	ck_assert_ptr_nonnull(fake_conn("plain", 0));
+	pgplain_trim(fake_db->plain);
+	ck_assert_ptr_null(fake_conn("plain", 1));
+	safe_as("a");		/* what is opening is waited for */
+	ck_assert_ptr_null(fake_conn("plain", 1));
+	fake_conn_sent(open_slot(0), "PURGE |");
 }
 END_TEST
 
@@ -431,8 +445,9 @@ END_TEST
 
 Suite *suite_pgplain(void)
 {
-	const TTest *tests[] = { slots_open_on_demand, told_after_the_commit, deadlock_is_repeated, lost_in_flight,
-		away, slow_ones_leave_room, stuck_ones_make_room, once, deadlines, one_sync_a_turn,
+	const TTest *tests[] = { slots_open_on_demand, half_is_opened_ahead, told_after_the_commit,
+		deadlock_is_repeated, lost_in_flight, away, slow_ones_leave_room, stuck_ones_make_room,
+		once, deadlines, one_sync_a_turn,
 		neighbors_of_an_error, reads_survive_a_loss, diversion, diversion_ends_in_a_renewal, stopping };
 	Suite *suite = suite_create("pgplain");
 	TCase *tcase = tcase_create("pgplain");

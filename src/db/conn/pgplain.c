@@ -360,16 +360,51 @@ bool pgplain_idle(const struct pgplain *plain)
 	return TAILQ_EMPTY(&plain->waiting);
 }
 
-void pgplain_trim(struct pgplain *plain)
+/* So many stay open: a burst of answers must not wait for PostgreSQL to start processes. */
+static int warm(const struct pgplain *plain)
+{
+	return (plain->budget + 1) / 2;
+}
+
+static int count_open(const struct pgplain *plain)
+{
+	int count = 0;
+
+	for (int i = 0; i < plain->budget; i++)
+		count += plain->slots[i].conn != NULL;
+	return count;
+}
+
+/* The last ones first: work goes to the first free connection, so these are the warmest. */
+static void close_idle(struct pgplain *plain)
 {
 	int64_t limit_ns = pl_now_ns() - IDLE_CLOSE_S * PL_NS_PER_S;
+	int left = count_open(plain) - warm(plain);
 
-	for (int i = 0; i < plain->budget; i++) {
+	for (int i = plain->budget - 1; i >= 0 && left > 0; i--) {
 		struct slot *slot = &plain->slots[i];
 		struct pgcall_list none = TAILQ_HEAD_INITIALIZER(none);
 
-		if (slot->conn != NULL && slot->call == NULL && slot->used_ns < limit_ns)
-			pgconn_free(&slot->conn, &none);
+		if (slot->conn == NULL || slot->call != NULL || slot->used_ns >= limit_ns)
+			continue;
+		pgconn_free(&slot->conn, &none);
+		left--;
+	}
+}
+
+void pgplain_trim(struct pgplain *plain)
+{
+	close_idle(plain);
+	if (plain->away || plain->db->clerk || plain->db->stopping || count_open(plain) >= warm(plain))
+		return;
+	for (int i = 0; i < plain->budget; i++) {
+		struct slot *slot = &plain->slots[i];
+
+		if (slot->conn == NULL) {
+			slot->used_ns = pl_now_ns();
+			slot->conn = pgconn_new(plain->db, "plain", &ops, slot);
+			return;
+		}
 	}
 }
 

@@ -24,7 +24,10 @@ bool pgplain_up(const struct pgplain *plain);
 /* Every DB_SWEEP_MS while anything waits. */
 void pgplain_sweep(struct pgplain *plain);
 bool pgplain_idle(const struct pgplain *plain);
-/* Closes what was idle for long; called by the sweep about once a second. */
+/*
+ * Called about once a second. Closes connections that were idle for long, but for half of the budget; while fewer are
+ * open it opens one, except in the clerk.
+ */
 void pgplain_trim(struct pgplain *plain);
 
 #endif
