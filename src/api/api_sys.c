@@ -16,19 +16,29 @@
 #define PAGE_POLICY "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self'; " \
 	"script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-static void send_file(struct call *call, const struct www_file *file)
+/* Swagger UI and Redoc write style sheets into their pages; Redoc searches in a worker of its own. */
+#define DOCS_POLICY "default-src 'none'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " \
+	"script-src 'self'; worker-src blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; " \
+	"form-action 'none'"
+
+static void send_file_as(struct call *call, const struct www_file *file, const char *policy)
 {
 	if (file == NULL) {
 		call_fail_code(call, PL_E_NO_ROUTE);
 		return;
 	}
-	req_header_add(call->req, "Content-Security-Policy", PAGE_POLICY);
+	req_header_add(call->req, "Content-Security-Policy", policy);
 	req_header_add(call->req, "Cache-Control", "no-cache");
 	req_header_add(call->req, "ETag", file->etag);
 	if (call_none_match(call, file->etag))
 		req_reply_empty(call->req, 304);
 	else
 		req_reply(call->req, 200, file->type, file->body);
+}
+
+static void send_file(struct call *call, const struct www_file *file)
+{
+	send_file_as(call, file, PAGE_POLICY);
 }
 
 void api_root(struct call *call)
@@ -56,7 +66,13 @@ void api_static(struct call *call)
 
 void api_docs(struct call *call)
 {
-	send_file(call, www_find(PL_STR("docs.html")));
+	bool redoc = strcmp(call->route->path, "/redoc") == 0;
+	const struct www_file *page = www_find(redoc ? PL_STR("redoc.html") : PL_STR("swagger.html"));
+
+	if (page != NULL)
+		send_file_as(call, page, DOCS_POLICY);
+	else	/* built without npm */
+		send_file(call, www_find(PL_STR("docs.html")));
 }
 
 /* A description and its entity tag: written again when the settings that it contains have changed. */

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import secrets
 
 import httpx
@@ -344,10 +345,64 @@ def test_a_telephone(browsers, shared, lobby):
     assert not ann.run(in_sight, "#rooms-list")
 
 
-def test_reference(browsers, shared):
-    """/docs lists every route of openapi.json, and its form works."""
-    described = {f"{method.upper()} {path}" for path, item in shared.get("/openapi.json").json()["paths"].items() for method in item}
+def described_routes(daemon):
+    return {f"{method.upper()} {path}" for path, item in daemon.get("/openapi.json").json()["paths"].items() for method in item}
+
+
+@pytest.fixture
+def with_docs(shared):
+    """A daemon whose build has Swagger UI and Redoc."""
+    if "swagger-ui" not in shared.get("/docs").text:
+        pytest.skip("built without Swagger UI and Redoc: npm was not there")
+    return shared
+
+
+def test_swagger_ui(browsers, with_docs):
+    """/docs lists every route, and a request from there works; nothing breaks the page's policy."""
+    ann = browsers(size=(1280, 1000))
+    ann.open(with_docs.url + "/docs")
+    wanted = described_routes(with_docs)
+    wait_for(lambda: len(ann.run("return document.querySelectorAll('.opblock').length ? [1] : []")) == 1, 30, "routes are shown")
+    shown = ann.run("return [...document.querySelectorAll('.opblock')].map((b) => b.querySelector('.opblock-summary-method')"
+                    ".textContent + ' ' + b.querySelector('.opblock-summary-path').dataset.path)")
+    assert set(shown) == wanted
+    ann.run("document.querySelector('#operations-server-health .opblock-summary-control').click()")
+    wait_for(lambda: ann.run("return Boolean(document.querySelector('.opblock.is-open .execute'))"), 30, "the route is open")
+    ann.run("document.querySelector('.opblock.is-open .execute').click()")
+    wait_for(lambda: "healthy" in (ann.run("return document.querySelector('.opblock.is-open .live-responses-table')?.textContent")
+                                   or ""), 20, "the reply is shown")
+    ann.screenshot("swagger")
+
+
+def test_redoc(browsers, with_docs):
+    ann = browsers(size=(1280, 1000))
+    ann.open(with_docs.url + "/redoc")
+    summaries = [op["summary"] for item in with_docs.get("/openapi.json").json()["paths"].values() for op in item.values()]
+    wait_for(lambda: ann.run("return document.body.textContent.includes(arguments[0])", summaries[-1]), 60, "routes are shown")
+    text = ann.run("return document.body.textContent")
+    assert [s for s in summaries if s not in text] == []
+    ann.screenshot("redoc")
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_pages_of_others_load_nothing_from_elsewhere(with_docs, path):
+    page = with_docs.get(path)
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "script-src 'self';" in policy and "http" not in policy
+    assert "'unsafe-inline'" not in with_docs.get("/").headers["Content-Security-Policy"]
+    assert with_docs.get(path, headers={"If-None-Match": page.headers["ETag"]}).status_code == 304
+    notice = with_docs.get("/static/docs-notice.txt")
+    assert notice.headers["Content-Type"].startswith("text/plain")
+    assert all(name in notice.text for name in ("swagger-ui-dist", "redoc ", "react ", "Apache License", "MIT"))
+
+
+def test_reference(browsers, parlour, monkeypatch):
+    """Without npm /docs and /redoc are a plain page that lists every route of openapi.json, and its form works."""
+    monkeypatch.setenv("PARLOUR_WWW_DIR", os.environ["PARLOUR_WWW_DIR"].split(":", maxsplit=1)[0])
+    shared = parlour()
+    described = described_routes(shared)
     for path in ("/docs", "/redoc"):
+        assert "built without Swagger UI" in shared.get(path).text
         ann = browsers(size=(1280, 1000))
         ann.open(shared.url + path)
         wait_for(lambda ann=ann: len(ann.texts("#index a")) == len(described), 10, "all routes are listed")

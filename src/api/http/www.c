@@ -13,7 +13,7 @@
 #include "leaf.h"
 #include "log.h"
 
-#define FILES_MAX 32
+#define FILES_MAX 64
 #define FILE_BYTES_MAX (2 << 20)
 
 static struct www_file files[FILES_MAX];
@@ -24,6 +24,7 @@ static const char *type_of(const char *name)
 	static const struct { const char *end, *type; } types[] = {
 		{ ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
 		{ ".js", "text/javascript; charset=utf-8" }, { ".svg", "image/svg+xml" },
+		{ ".txt", "text/plain; charset=utf-8" },
 	};
 	const char *dot = strrchr(name, '.');
 
@@ -71,21 +72,34 @@ static void read_file(int dir, const char *name)
 	close(fd);
 }
 
-void www_load(const char *fallback)
+/* false: there is no such directory. */
+static bool read_dir(struct pl_str name)
 {
-	const char *path = getenv("PARLOUR_WWW_DIR");
-	DIR *dir = opendir(path != NULL ? path : fallback);
+	struct pl_pool *pool = pl_pool_new(0);
+	DIR *dir = opendir(pl_str_c(pool, name));
 	struct dirent *e;
 
-	files_count = 0;
-	if (dir == NULL) {
-		pl_log(PL_LOG_WARN, NULL, "no files for the chat page", "dir=%s", path != NULL ? path : fallback);
-		return;
-	}
+	pl_pool_free(&pool);
+	if (dir == NULL)
+		return false;
 	while ((e = readdir(dir)) != NULL && files_count < FILES_MAX)
 		if (e->d_name[0] != '.')
 			read_file(dirfd(dir), e->d_name);
 	closedir(dir);
+	return true;
+}
+
+void www_load(const char *fallback)
+{
+	const char *path = getenv("PARLOUR_WWW_DIR") != NULL ? getenv("PARLOUR_WWW_DIR") : fallback;
+	struct pl_str rest = pl_str(path), dir;
+	bool any = false;
+
+	files_count = 0;
+	while (pl_str_cut(&rest, ':', &dir))
+		any |= read_dir(dir);
+	if (!any)
+		pl_log(PL_LOG_WARN, NULL, "no files for the chat page", "dir=%s", path);
 }
 
 const struct www_file *www_find(struct pl_str name)

@@ -13,7 +13,10 @@
 
 struct www_file { struct pl_str name, body; const char *type; char etag[WWW_ETAG_BYTES]; };
 
-/* Reads all files of `dir` ($PARLOUR_WWW_DIR wins). Missing files are no error: then there is no page. */
+/*
+ * Reads all files of `dir`, or of the directories that $PARLOUR_WWW_DIR names, separated by colons. Missing files are
+ * no error: then there is no page.
+ */
 void www_load(const char *dir);
 const struct www_file *www_find(struct pl_str name);
 /* Entity tag of a body, quoted: from its hash. */
