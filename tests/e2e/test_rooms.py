@@ -83,7 +83,7 @@ def test_pages_of_rooms(ann):
     everything = [r["id"] for r in ann.get("/api/rooms?limit=200").json()]
     assert seen[:len(everything)] == everything
     page = ann.get("/api/rooms?page=2&page_size=3").json()
-    assert set(page) == {"items", "total", "page", "page_size", "next"}
+    assert set(page) == {"items", "total", "total_count", "page", "page_size", "next", "has_more"}
     assert page["page"] == 2 and page["page_size"] == 3 and page["total"] >= 5
     assert [r["id"] for r in page["items"]] == everything[3:6]
 
