@@ -59,6 +59,11 @@ void pl_log_proc(const char *name)
 	snprintf(logger.proc, sizeof(logger.proc), "%s", name);
 }
 
+bool pl_log_owns(int fd)
+{
+	return fd == logger.sink.fd || fd == logger.access.fd;
+}
+
 unsigned long pl_log_dropped(void)
 {
 	return logger.sink.dropped + logger.access.dropped;

@@ -40,6 +40,8 @@ bool pl_log_open(const struct pl_log_opts *opts, char why[256]) PL_MUSTCHECK;
 void pl_log_reopen(void);
 /* "master", "worker/2", "hasher/0", "clerk": copied. */
 void pl_log_proc(const char *name);
+/* The descriptor belongs to the log or the access log: who closes what was inherited leaves it open. */
+bool pl_log_owns(int fd);
 unsigned long pl_log_dropped(void);
 void pl_log_level_set(enum pl_log_level level);
 bool pl_log_on(enum pl_log_level level);

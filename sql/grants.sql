@@ -11,7 +11,7 @@ BEGIN
 		GRANT SELECT, INSERT, UPDATE, DELETE ON users, names, login_sessions, roles, rooms, members, room_roles, messages,
 			room_changes, generations, idempotency_keys, limit_hits,
 			sessions, session_messages, session_slots, provider_keys, usage, usage_series,
-			feedback, feedback_requests, outbox, import_ids, preferences, dashboards, knowledge_documents, knowledge_chunks,
+			feedback, feedback_requests, jobs, import_ids, preferences, dashboards, knowledge_documents, knowledge_chunks,
 			query_history, model_prices, session_questions TO parlour_app;
 		REVOKE DELETE ON users, roles FROM parlour_app;
 		GRANT SELECT, INSERT ON audit TO parlour_app;
@@ -23,7 +23,7 @@ BEGIN
 	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'parlour_report') THEN
 		GRANT USAGE ON SCHEMA public TO parlour_report;
 		GRANT SELECT ON v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_generations, v_unanswered,
-			v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox,
+			v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_jobs, v_outbox,
 			v_knowledge, v_questions, v_prices
 			TO parlour_report;
 	END IF;

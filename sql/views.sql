@@ -4,7 +4,7 @@
 
 SET LOCAL client_min_messages = warning;
 DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
-	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_outbox, v_knowledge, v_questions,
+	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_jobs, v_outbox, v_knowledge, v_questions,
 	v_prices;
 
 CREATE VIEW v_rooms AS
@@ -108,10 +108,17 @@ CREATE VIEW v_feedback_requests AS
 	FROM feedback_requests r JOIN users a ON a.id = r.asker_id LEFT JOIN users b ON b.id = r.answered_by;
 COMMENT ON VIEW v_feedback_requests IS 'Questions put to humans, with names and what came of them';
 
+CREATE VIEW v_jobs AS
+	SELECT j.id, j.kind, j.key, j.state, j.tries, j.due_at, j.last_error, j.lane, j.owner, j.request_id, j.session_id,
+		j.created_at, j.started_at, j.finished_at, j.give_up_at
+	FROM jobs j;
+COMMENT ON VIEW v_jobs IS 'Jobs of the courier: what waits, runs, was done, was given up (dead), or was dropped; without what is sent';
+
 CREATE VIEW v_outbox AS
-	SELECT o.id, o.kind, o.destination, o.state, o.tries, o.next_at, o.last_error, o.request_id, o.created_at, o.sent_at
-	FROM outbox o;
-COMMENT ON VIEW v_outbox IS 'What was sent, waits or failed, without its text';
+	SELECT j.id, j.kind, j.payload ->> 'to' AS destination, j.state, j.tries, j.due_at AS next_at, j.last_error, j.request_id,
+		j.created_at, CASE WHEN j.state = 'done' THEN j.finished_at END AS sent_at
+	FROM jobs j WHERE j.kind IN ('mail', 'slack');
+COMMENT ON VIEW v_outbox IS 'Mails and Slack messages among the jobs, with their destination, without their text';
 
 CREATE VIEW v_knowledge AS
 	SELECT d.id, d.title, d.source, octet_length(d.content) AS bytes,

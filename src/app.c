@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Puts the layers together in a worker and in the clerk, and takes them apart again. The only file that knows all of
- * them.
+ * Puts the layers together in a worker, the clerk, and the courier, and takes them apart again. The only file that
+ * knows all of them.
  */
 #include <stdio.h>
 
@@ -19,6 +19,7 @@
 #include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/clerk.h"
+#include "svc/job/courier.h"
 #include "svc/session/forms.h"
 #include "svc/room/hub.h"
 #include "svc/session/session_live.h"
@@ -223,19 +224,24 @@ const struct app_hooks app_worker_hooks = { .start = worker_start, .reload = wor
 
 static struct clerk *clerk;
 
-static void clerk_turn(void *arg)
+static void aside_turn(void *arg)
 {
 	db_turn(svc.db);
 }
 
+/* What clerk and courier stand on: a connection to the database. */
+static void aside_start(struct worker *worker)
+{
+	if (worker->single)
+		return;
+	svc = (struct svc){ .worker = worker, .shm = worker->shm };
+	svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);
+	worker_on_turn(worker, aside_turn, NULL);
+}
+
 static bool clerk_start(struct worker *worker, char why[512])
 {
-	if (!worker->single) {
-		svc = (struct svc){ .worker = worker, .shm = worker->shm };
-		svc.db = db_new(worker->base, worker->shm, worker->config, worker->slot);
-		svc.httpc = httpc_new(worker->base);
-		worker_on_turn(worker, clerk_turn, NULL);
-	}
+	aside_start(worker);
 	clerk = clerk_new(&svc);
 	return true;
 }
@@ -253,20 +259,66 @@ static void clerk_drain(struct worker *worker, int ws_close_code, bool cut)
 
 static bool clerk_is_idle(struct worker *worker)
 {
-	return db_idle(svc.db) && clerk_idle(clerk);
+	return db_idle(svc.db);
 }
 
 static void clerk_stop(struct worker *worker)
 {
-	if (!worker->single) {
-		httpc_free(&svc.httpc);
+	if (!worker->single)
 		db_free(&svc.db);
-	}
 	clerk_free(&clerk);
 }
 
 const struct app_hooks app_clerk_hooks = { .start = clerk_start, .reload = clerk_reload, .drain = clerk_drain,
 	.idle = clerk_is_idle, .stop = clerk_stop };
+
+/* ---- courier ---- */
+
+static struct courier *courier;
+
+static bool courier_start(struct worker *worker, char why[512])
+{
+	aside_start(worker);
+	courier = courier_new(&svc);
+	return true;
+}
+
+static void courier_reload(struct worker *worker)
+{
+	if (!worker->single)
+		db_config(svc.db, worker->config);
+	courier_wake(courier);
+}
+
+static void courier_begin_drain(struct worker *worker, int ws_close_code, bool cut)
+{
+	courier_drain(courier);
+}
+
+static bool courier_is_idle(struct worker *worker)
+{
+	return courier_idle(courier) && db_idle(svc.db);
+}
+
+/* What still runs is killed, and that is noted, so that its pause begins now. */
+static void courier_stop(struct worker *worker)
+{
+	int64_t until_ns = pl_now_ns() + STOP_TIME_NS;
+	struct timeval tick = { 0, 20000 };
+
+	courier_cut(courier);
+	while (!courier_idle(courier) && pl_now_ns() < until_ns) {
+		event_base_loopexit(worker->base, &tick);
+		event_base_dispatch(worker->base);
+		db_turn(svc.db);
+	}
+	if (!worker->single)
+		db_free(&svc.db);
+	courier_free(&courier);
+}
+
+const struct app_hooks app_courier_hooks = { .start = courier_start, .reload = courier_reload,
+	.drain = courier_begin_drain, .idle = courier_is_idle, .stop = courier_stop };
 
 bool app_check(char why[512])
 {

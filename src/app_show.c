@@ -62,11 +62,11 @@ static void show_limits(const struct config *config, FILE *out)
 static void show_connections(const struct config *config, FILE *out)
 {
 	const struct settings *s = &config->s;
-	int64_t held = 2 * s->workers + 1, rest = s->db_connections - held;
+	int64_t held = SETTINGS_DB_HELD(s->workers), rest = s->db_connections - held;
 
 	fprintf(out,
-	    "\n# database connections: %lld in all = 2 per worker x %lld + 1 for the clerk + %lld for transactions "
-	    "(%lld per worker)\n", (long long)s->db_connections, (long long)s->workers, (long long)rest,
+	    "\n# database connections: %lld in all = 2 per worker x %lld + 2 for clerk and courier + %lld for "
+	    "transactions (%lld per worker)\n", (long long)s->db_connections, (long long)s->workers, (long long)rest,
 	    (long long)(rest / s->workers > 0 ? rest / s->workers : 1));
 }
 

@@ -120,6 +120,7 @@ static int run(const struct options *o)
 		.render = app_render,
 		.worker = app_worker_hooks,
 		.clerk = app_clerk_hooks,
+		.courier = app_courier_hooks,
 	};
 
 	return master_run(&opts);

@@ -14,6 +14,7 @@
 #include "core/control.h"
 #include "core/settings.h"
 #include "ctl/ctl_import.h"
+#include "ctl/ctl_jobs.h"
 #include "ctl/ctl_knowledge.h"
 #include "ctl/ctl_price.h"
 #include "ctl/ctl_socket.h"
@@ -261,6 +262,18 @@ static int run_price(struct ctl *ctl)
 	return status == 0 ? 0 : complain(why, status);
 }
 
+static int run_jobs(struct ctl *ctl)
+{
+	struct ctl_jobs_opts opts = { .dsn = need_dsn(ctl), .argc = ctl->argc, .argv = ctl->argv };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	status = ctl_jobs(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_genkey(struct ctl *ctl)
@@ -323,6 +336,8 @@ static const struct verb verbs[] = {
 	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
 	{ "price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
 	  "what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]" },
+	{ "jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
+	  "mails and Slack messages: what waits, runs, or was given up; retry dead: all that was given up" },
 	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
 	{ "version", run_version, 0, "", "print the version" },
 	{ "help", run_help, -1, "[VERB]", "print this text, or what a verb takes" },

@@ -8,7 +8,7 @@
 #include "svc/knowledge/knowledge.h"
 #include "clock.h"
 #include "db/repo/repo_usage.h"
-#include "svc/feedback/outbox.h"
+#include "svc/feedback/send.h"
 #include "svc/usage/memo.h"
 
 #define IMPORTED_KEY "usage was imported"

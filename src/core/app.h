@@ -9,7 +9,7 @@
 
 #include "core/master.h"
 
-extern const struct app_hooks app_worker_hooks, app_clerk_hooks;
+extern const struct app_hooks app_worker_hooks, app_clerk_hooks, app_courier_hooks;
 
 /* What is read beside the configuration: the forms. false: "contact.conf:12: ..." */
 bool app_check(char why[512]);

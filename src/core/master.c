@@ -149,7 +149,7 @@ static int make_shared(struct master *m)
 {
 	const struct settings *s = &m->config->s;
 	struct shm_sizes sizes = {
-		.workers_max = (uint32_t)s->max_workers, .slots = 2 * ((uint32_t)s->max_workers + 1),
+		.workers_max = (uint32_t)s->max_workers, .slots = 2 * ((uint32_t)s->max_workers + SHM_ASIDE),
 		.rate_pairs = (uint32_t)s->rate_slots, .revoked_pairs = 65536,
 		.ring_bytes = (uint32_t)s->ring_size, .generations = (uint32_t)s->generations,
 	};

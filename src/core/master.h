@@ -20,7 +20,7 @@ struct master_opts {
 	/* Text of `parlourctl why` and of /metrics, made in the master from the shared segment. false: nothing. */
 	bool (*render)(const struct config *config, const struct shm *shm, const char *what, const char *arg,
 	    struct pl_buf *out);
-	struct app_hooks worker, clerk;
+	struct app_hooks worker, clerk, courier;
 };
 
 /*

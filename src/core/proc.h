@@ -15,7 +15,7 @@ bool proc_log_open(const struct config *config, char why[256]) PL_MUSTCHECK;
 void proc_log_daemon(void);
 /* The argv area shows what a process is; what pointed into argv must have been copied before the first proc_name(). */
 void proc_title_init(int argc, char **argv);
-/* "master", "worker", "hasher" or "clerk", number -1: none. For ps, top and the log. */
+/* "master", "worker", "hasher", "clerk", "courier", or "porter", number -1: none. For ps, top and the log. */
 void proc_name(const char *what, int number);
 
 /* The open-file limit up to what is allowed; returns it. */

@@ -23,6 +23,9 @@
 #define CONFIG_HELD
 #define CONFIG_BORROWED
 
+/* Database connections that are held all the time: 2 per worker, 1 each for the clerk and the courier. */
+#define SETTINGS_DB_HELD(workers) (2 * (workers) + 2)
+
 #define SETTING_C_BOOL bool
 #define SETTING_C_INT int64_t
 #define SETTING_C_SIZE int64_t

@@ -51,14 +51,14 @@ static bool power_of_two(int64_t n)
 static bool check_processes(const struct config *config, char why[512])
 {
 	const struct settings *s = &config->s;
-	int64_t held = 2 * s->workers + 1;
+	int64_t held = SETTINGS_DB_HELD(s->workers);
 
 	if (s->workers > s->max_workers)
 		return refuse(config, "workers", why, "%lld is above max_workers (%lld)", (long long)s->workers,
 		    (long long)s->max_workers);
 	if (held > s->db_connections)
 		return refuse(config, "db_connections", why,
-		    "%lld is too few for %lld workers: each holds 2 and the clerk 1, that is %lld",
+		    "%lld is too few for %lld workers: each holds 2, clerk and courier hold 1 each, that is %lld",
 		    (long long)s->db_connections, (long long)s->workers, (long long)held);
 	if (!power_of_two(s->rate_slots))
 		return refuse(config, "rate_slots", why, "%lld is not a power of two", (long long)s->rate_slots);

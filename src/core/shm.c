@@ -39,7 +39,7 @@ static bool sizes_check(const struct shm_sizes *s, char why[256])
 {
 	const char *rule = NULL;
 
-	if (s->workers_max < 1 || s->slots != 2 * (s->workers_max + 1) || s->slots > SHM_SLOTS_MAX)
+	if (s->workers_max < 1 || s->slots != 2 * (s->workers_max + SHM_ASIDE) || s->slots > SHM_SLOTS_MAX)
 		rule = "2 x (workers + 1) slots, at most 130";
 	else if (!is_power_of_two(s->rate_pairs) || !is_power_of_two(s->revoked_pairs))
 		rule = "a power of two of rate and revocation entries";
@@ -81,6 +81,7 @@ static void parts_place(struct shm_header *head)
 	part_place(head, SHM_PART_TRACES, 1, s->slots, page_round(sizeof(struct shm_trace)), 0);
 	part_place(head, SHM_PART_REFUSALS, 1, s->slots, page_round(sizeof(struct shm_refusals)), 0);
 	part_place(head, SHM_PART_STATS, 1, s->slots, page_round(sizeof(struct shm_stats)), 0);
+	part_place(head, SHM_PART_OUTCOMES, 1, SHM_OUTCOMES, sizeof(struct shm_outcome), 0);
 }
 
 const struct shm_part *shm_part_find(const struct shm_header *head, enum shm_part_id id)
@@ -116,6 +117,7 @@ static void parts_map(struct shm *shm)
 	shm->traces = part_map(shm, SHM_PART_TRACES, &shm->trace_stride);
 	shm->refusals = part_map(shm, SHM_PART_REFUSALS, &shm->refusal_stride);
 	shm->stats = part_map(shm, SHM_PART_STATS, &shm->stats_stride);
+	shm->outcomes = part_map(shm, SHM_PART_OUTCOMES, NULL);
 }
 
 static bool eventfds_make(struct shm *shm, int slots, char why[256])
@@ -205,7 +207,7 @@ static void score_take(struct shm *shm, struct shm_score *score, int slot)
 {
 	struct shm_counters *counters = &shm->counters[slot];
 	int64_t now_ns = pl_now_ns();
-	uint32_t per_binary = shm->head->sizes.workers_max + 1;
+	const struct shm_sizes *sizes = &shm->head->sizes;
 
 	for (int m = 0; m < SHM_M_COUNT; m++) {
 		if (metric_kinds[m] >= METRIC_GAUGE)
@@ -214,7 +216,7 @@ static void score_take(struct shm *shm, struct shm_score *score, int slot)
 	atomic_store(&score->sockets, 0);
 	atomic_store(&score->started_ns, now_ns);
 	atomic_store(&score->last_turn_ns, now_ns);
-	atomic_store(&score->is_clerk, (uint32_t)slot % per_binary == per_binary - 1);
+	atomic_store(&score->is_aside, (uint32_t)slot % (sizes->workers_max + SHM_ASIDE) >= sizes->workers_max);
 	atomic_store(&score->pid, getpid());
 }
 

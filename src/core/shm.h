@@ -3,8 +3,8 @@
  * The shared segment: its layout and the scoreboard. One memfd, mapped by the master before the first fork.
  *
  * Rules: fixed sizes, no pointers inside, no lock that a dead process could hold. The master creates it and afterwards
- * only clears what a dead slot left. Slots: 0 .. workers_max-1 are workers, workers_max is the clerk, and the same
- * again for the second generation of a binary upgrade.
+ * only clears what a dead slot left. Slots: 0 .. workers_max-1 are workers, then come the clerk and the courier, and
+ * the same again for the second generation of a binary upgrade.
  */
 #ifndef CORE_SHM_H
 #define CORE_SHM_H
@@ -18,7 +18,8 @@
 
 #define SHM_MAGIC 0x31726c7261504c31ULL
 #define SHM_VERSION 2u
-#define SHM_SLOTS_MAX 130	/* 2 x (64 workers + 1 clerk) */
+#define SHM_ASIDE 2u		/* slots of a daemon beside its workers: clerk, courier */
+#define SHM_SLOTS_MAX 132	/* 2 x (64 workers + SHM_ASIDE) */
 #define SHM_HASHERS_MAX 4
 #define SHM_BEATS (SHM_HASHERS_MAX + 1)
 #define SHM_BEAT_MASTER SHM_HASHERS_MAX
@@ -38,7 +39,7 @@ struct shm_score {
 	_Alignas(64) _Atomic int32_t pid;
 	_Atomic uint32_t generation;		/* +1 at every start in this slot; never 0 for a slot that lived */
 	_Atomic int32_t state;			/* enum shm_state */
-	_Atomic int32_t is_clerk;
+	_Atomic int32_t is_aside;		/* clerk or courier: it serves no client */
 	_Atomic int64_t started_ns, last_turn_ns;
 	_Atomic int64_t sockets;		/* http + ws, for accept balancing */
 };
@@ -55,7 +56,7 @@ struct shm_beat {
 };
 
 struct shm_sizes {
-	uint32_t workers_max, slots;		/* slots = 2 x (workers_max + 1) */
+	uint32_t workers_max, slots;		/* slots = 2 x (workers_max + SHM_ASIDE) */
 	uint32_t rate_pairs, revoked_pairs;	/* powers of two */
 	uint32_t ring_bytes;			/* power of two */
 	uint32_t generations;
@@ -64,7 +65,7 @@ struct shm_sizes {
 enum shm_part_id {
 	SHM_PART_BEATS = 1, SHM_PART_SCORES, SHM_PART_COUNTERS, SHM_PART_RATES, SHM_PART_REVOKED, SHM_PART_RINGS,
 	SHM_PART_PRESENCE, SHM_PART_GENERATIONS, SHM_PART_BREAKERS, SHM_PART_TRACES, SHM_PART_REFUSALS,
-	SHM_PART_STATS, SHM_PART_END
+	SHM_PART_STATS, SHM_PART_OUTCOMES, SHM_PART_END
 };
 /*
  * Where a part lies. Two binaries mean the same by it when version, count and stride are equal, wherever it lies in
@@ -106,7 +107,7 @@ struct shm {
 	struct shm_beat *beats;			/* [SHM_BEATS]: hashers, then the master */
 	struct pl_pair *rate, *revoked;
 	/* parts; each shm_*.c knows its element */
-	char *rings, *presence, *gens, *breakers, *traces, *refusals, *stats;
+	char *rings, *presence, *gens, *breakers, *traces, *refusals, *stats, *outcomes;
 	size_t ring_stride, presence_stride, gen_stride, trace_stride, refusal_stride, stats_stride;
 	int slot;				/* of this process; -1 in the master */
 	int wake_fd[SHM_SLOTS_MAX];		/* eventfd of each slot's reader; made by the master before fork */

@@ -82,6 +82,13 @@ struct shm_refusals {
 	struct shm_refusal_table tables[2];
 };
 
+/* ---- outcomes of jobs ---- */
+struct shm_outcome {
+	_Alignas(64) _Atomic uint32_t word;	/* 0: free; 1: nobody knows; else result + 2 */
+	char id[PL_UUID_LEN + 1];
+	char why[SHM_OUTCOME_WHY];
+};
+
 static inline struct shm_ring *shm_ring_at(const struct shm *shm, int slot)
 {
 	return (struct shm_ring *)(void *)(shm->rings + (size_t)slot * shm->ring_stride);

@@ -133,6 +133,25 @@ void shm_breaker_report(struct shm *shm, struct pl_str upstream, bool good, int6
     int64_t now_ns);
 enum shm_breaker_state shm_breaker_get(const struct shm *shm, struct pl_str upstream);
 
+/*
+ * ---- outcomes: what a try of a job came to, from the moment when a porter knows it ----
+ *
+ * The courier may die before PostgreSQL knows it too; its successor finds it here. One place per porter.
+ */
+#define SHM_OUTCOMES 64u
+#define SHM_OUTCOME_WHY 1000
+struct shm_outcome;
+/* The courier, before the porter starts; and when PostgreSQL has the outcome. id: a UUID. */
+void shm_outcome_begin(struct shm *shm, int place, const char *id);
+void shm_outcome_clear(struct shm *shm, int place);
+/* In the porter: gives the rest of the segment back. Clears *shm. */
+struct shm_outcome *shm_outcome_keep(struct shm **shm, int place);
+/* In the porter: it is known. result >= 0. */
+void shm_outcome_set(struct shm_outcome *outcome, int result, const char *why);
+/* What a courier left at this place. false: nothing, or nobody knows. */
+bool shm_outcome_get(const struct shm *shm, int place, char id_r[PL_UUID_LEN + 1], int *result_r,
+    char why_r[SHM_OUTCOME_WHY]);
+
 /* ---- traces: the last finished requests of each slot ---- */
 
 #define SHM_TRACES 4096u

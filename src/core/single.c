@@ -26,64 +26,64 @@ static struct single {
 	struct event *signals[SIGNALS_MAX];
 } single;
 
-static const struct app_hooks *worker_hooks(void)
+/* What the three kinds of processes do, in the order in which they start; they stop in the reverse order. */
+static const struct app_hooks *hooks_of(int i)
 {
-	return &single.m->opts->worker;
+	const struct app_hooks *const all[] = { &single.m->opts->worker, &single.m->opts->clerk,
+		&single.m->opts->courier };
+
+	return all[i];
 }
 
-static const struct app_hooks *clerk_hooks(void)
+#define KINDS 3
+
+static bool all_start(struct worker *worker, char why[512])
 {
-	return &single.m->opts->clerk;
+	for (int i = 0; i < KINDS; i++)
+		if (hooks_of(i)->start != NULL && !hooks_of(i)->start(worker, why))
+			return false;
+	return true;
 }
 
-static bool both_start(struct worker *worker, char why[512])
+static void all_reload(struct worker *worker)
 {
-	if (worker_hooks()->start != NULL && !worker_hooks()->start(worker, why))
-		return false;
-	return clerk_hooks()->start == NULL || clerk_hooks()->start(worker, why);
+	for (int i = 0; i < KINDS; i++)
+		if (hooks_of(i)->reload != NULL)
+			hooks_of(i)->reload(worker);
 }
 
-static void both_reload(struct worker *worker)
+static void all_drain(struct worker *worker, int ws_close_code, bool cut)
 {
-	if (worker_hooks()->reload != NULL)
-		worker_hooks()->reload(worker);
-	if (clerk_hooks()->reload != NULL)
-		clerk_hooks()->reload(worker);
+	for (int i = 0; i < KINDS; i++)
+		if (hooks_of(i)->drain != NULL)
+			hooks_of(i)->drain(worker, ws_close_code, cut);
 }
 
-static void both_drain(struct worker *worker, int ws_close_code, bool cut)
+static bool all_idle(struct worker *worker)
 {
-	if (worker_hooks()->drain != NULL)
-		worker_hooks()->drain(worker, ws_close_code, cut);
-	if (clerk_hooks()->drain != NULL)
-		clerk_hooks()->drain(worker, ws_close_code, cut);
+	for (int i = 0; i < KINDS; i++)
+		if (hooks_of(i)->idle != NULL && !hooks_of(i)->idle(worker))
+			return false;
+	return true;
 }
 
-static bool both_idle(struct worker *worker)
+static void all_stop(struct worker *worker)
 {
-	return (worker_hooks()->idle == NULL || worker_hooks()->idle(worker)) &&
-	    (clerk_hooks()->idle == NULL || clerk_hooks()->idle(worker));
+	for (int i = KINDS - 1; i >= 0; i--)
+		if (hooks_of(i)->stop != NULL)
+			hooks_of(i)->stop(worker);
 }
 
-static void both_stop(struct worker *worker)
+static void all_wake(struct worker *worker, enum wake why, int slot)
 {
-	if (clerk_hooks()->stop != NULL)
-		clerk_hooks()->stop(worker);
-	if (worker_hooks()->stop != NULL)
-		worker_hooks()->stop(worker);
+	for (int i = 0; i < KINDS; i++)
+		if (hooks_of(i)->wake != NULL)
+			hooks_of(i)->wake(worker, why, slot);
 }
 
-static void both_wake(struct worker *worker, enum wake why, int slot)
-{
-	if (worker_hooks()->wake != NULL)
-		worker_hooks()->wake(worker, why, slot);
-	if (clerk_hooks()->wake != NULL)
-		clerk_hooks()->wake(worker, why, slot);
-}
-
-static const struct app_hooks both = {
-	.start = both_start, .reload = both_reload, .drain = both_drain, .idle = both_idle, .stop = both_stop,
-	.wake = both_wake,
+static const struct app_hooks all = {
+	.start = all_start, .reload = all_reload, .drain = all_drain, .idle = all_idle, .stop = all_stop,
+	.wake = all_wake,
 };
 
 static void tell(const struct channel_msg *msg, int fd)
@@ -169,13 +169,13 @@ static void drop_signals(void)
 /* worker_run() frees the base before it returns, so the signals have to go with the application. */
 static void single_stop(struct worker *worker)
 {
-	both_stop(worker);
+	all_stop(worker);
 	drop_signals();
 }
 
 int single_run(struct master *m)
 {
-	struct app_hooks hooks = both;
+	struct app_hooks hooks = all;
 	struct worker *worker = &single.worker;
 	int ends[2], status;
 

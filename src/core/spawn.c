@@ -35,6 +35,7 @@ void children_init(struct master *m)
 			.kind = PROC_WORKER, .index = i, .channel = -1, .wanted = i < m->config->s.workers,
 		};
 	*child++ = (struct child){ .kind = PROC_CLERK, .index = m->workers_max, .channel = -1, .wanted = true };
+	*child++ = (struct child){ .kind = PROC_COURIER, .index = m->workers_max + 1, .channel = -1, .wanted = true };
 	for (int i = 0; i < m->hashers; i++)
 		*child++ = (struct child){ .kind = PROC_HASHER, .index = i, .channel = -1, .wanted = true };
 	m->children_count = (int)(child - m->children);
@@ -67,6 +68,8 @@ const char *child_what(const struct child *child)
 		return "hasher";
 	case PROC_CLERK:
 		return "clerk";
+	case PROC_COURIER:
+		return "courier";
 	case PROC_MASTER:
 		break;
 	}
@@ -136,22 +139,23 @@ static int hasher_main(struct master *m, const struct child *child, int channel)
 
 static int worker_main(struct master *m, const struct child *child, int channel)
 {
-	bool clerk = child->kind == PROC_CLERK;
-	const struct app_hooks *hooks = clerk ? &m->opts->clerk : &m->opts->worker;
+	bool serves = child->kind == PROC_WORKER;
+	const struct app_hooks *hooks = serves ? &m->opts->worker :
+	    child->kind == PROC_CLERK ? &m->opts->clerk : &m->opts->courier;
 	struct worker worker = {
 		.kind = child->kind, .slot = child->index, .shm = m->shm, .config = m->config,
 		.base = worker_base_new(),
 	};
 	int fds[SHM_HASHERS_MAX];
-	int count = pairs_keep(m, 0, clerk ? -1 : child->index, fds);
+	int count = pairs_keep(m, 0, serves ? child->index : -1, fds);
 
-	if (clerk)
+	if (!serves)
 		listen_close(&m->listen, false);
 	worker.listeners = m->listen.items;
 	worker.listeners_count = m->listen.count;
 	shm_take_slot(m->shm, child->index);
 	worker.generation = atomic_load(&m->shm->scores[child->index].generation);
-	if (!clerk)
+	if (serves)
 		worker.hasher = hasher_client_new(worker.base, fds, count, worker.generation);
 	return worker_run(&worker, hooks, channel);
 }
@@ -161,7 +165,7 @@ static PL_NORETURN void child_main(struct master *m, const struct child *child, 
 	char why[512];
 	int status;
 
-	proc_name(child_what(child), child->kind == PROC_CLERK ? -1 : child->index);
+	proc_name(child_what(child), child->kind == PROC_WORKER || child->kind == PROC_HASHER ? child->index : -1);
 	proc_hide_memory();
 	if (!m->opts->foreground && !proc_null_stdio(true))
 		status = say_failed(channel, STATUS_OSERR, "/dev/null cannot be opened");

@@ -29,7 +29,7 @@ static int workers_wanted(const struct master *m)
 	return count;
 }
 
-/* Each kind of process proves that it lives: workers and the clerk by the turns of their loop, a hasher by its beat. */
+/* Each process proves that it lives: workers, clerk, and courier by the turns of their loop, a hasher by its beat. */
 static void watch(struct master *m, struct child *child, int64_t now_ns)
 {
 	int64_t turned_ns = has_slot(child) ? atomic_load(&m->shm->scores[child->index].last_turn_ns) :
@@ -136,7 +136,7 @@ void supervise_more(struct master *m)
 
 	if (m->phase == MASTER_STOPPING)
 		return;
-	if (2 * (wanted + 1) + 1 > m->config->s.db_connections) {
+	if (SETTINGS_DB_HELD(wanted + 1) > m->config->s.db_connections) {
 		pl_log(PL_LOG_WARN, NULL, "no worker more", "why=%s db_connections=%lld",
 		    "db_connections is too low for it", (long long)m->config->s.db_connections);
 		return;

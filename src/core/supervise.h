@@ -19,12 +19,12 @@
 #define STATUS_NOPERM 77
 #define STATUS_CONFIG 78
 
-#define CHILDREN_MAX (64 + 1 + SHM_HASHERS_MAX)
+#define CHILDREN_MAX (64 + SHM_ASIDE + SHM_HASHERS_MAX)
 
 /* One process that should live, or did. Its place in the array is its own for good. */
 struct child {
 	enum proc_kind kind;
-	int index;			/* slot of a worker or the clerk; number of a hasher */
+	int index;			/* slot of a worker, the clerk, or the courier; number of a hasher */
 	pid_t pid;			/* 0: none */
 	int channel;			/* our end; -1 */
 	bool wanted;			/* another one follows when it dies */

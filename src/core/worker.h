@@ -16,19 +16,19 @@
 
 struct listener { int fd; bool is_unix, operator_side; char name[112]; };
 
-enum proc_kind { PROC_MASTER, PROC_WORKER, PROC_HASHER, PROC_CLERK };
+enum proc_kind { PROC_MASTER, PROC_WORKER, PROC_HASHER, PROC_CLERK, PROC_COURIER };
 
 struct worker {
-	enum proc_kind kind;		/* PROC_WORKER or PROC_CLERK */
+	enum proc_kind kind;		/* PROC_WORKER, PROC_CLERK, or PROC_COURIER */
 	int slot;
 	uint32_t generation;
-	bool single;			/* -f -1: no master, no hasher, no clerk process: this one does it all */
+	bool single;			/* -f -1: no master and no other process: this one does it all */
 	struct event_base *base;
 	struct shm *shm;
 	CONFIG_HELD const struct config *config;	/* the newest; swapped by a reload */
 	const struct listener *listeners;
 	int listeners_count;
-	struct hasher_client *hasher;	/* NULL in the clerk */
+	struct hasher_client *hasher;	/* NULL in the clerk and the courier */
 	bool draining;
 	int64_t drain_deadline_ns;
 };

@@ -136,13 +136,13 @@ static void on_trim(evutil_socket_t fd, short what, void *arg)
 	pgplain_trim(db->plain);
 }
 
-/* What is left of db_connections for this process's plain connections (2 per worker and 1 for the clerk are held). */
+/* What is left of db_connections for this process's plain connections (SETTINGS_DB_HELD). */
 static int plain_budget(const struct db *db)
 {
 	int64_t workers = db->config->s.workers;
-	int64_t budget = (db->config->s.db_connections - 2 * workers - 1) / workers;
+	int64_t budget = (db->config->s.db_connections - SETTINGS_DB_HELD(workers)) / workers;
 
-	if (db->clerk || budget < 1)
+	if (db->aside || budget < 1)
 		return 1;
 	return (int)budget;
 }
@@ -150,16 +150,21 @@ static int plain_budget(const struct db *db)
 static void identify(struct db *db)
 {
 	struct shm *shm = db->shm;
+	uint32_t workers_max, place;
 
+	db->who = "w";
 	if (gethostname(db->host, sizeof(db->host) - 1) != 0)
 		memcpy(db->host, "?", 2);
 	if (shm == NULL) {
 		db->boot = (int64_t)(pl_random_u64() >> 1);
 		return;
 	}
+	workers_max = shm->head->sizes.workers_max;
 	db->boot = (int64_t)(shm_tag(shm, "boot", 4) >> 1);
 	db->slot_generation = atomic_load(&shm->scores[shm->slot].generation);
-	db->clerk = (uint32_t)db->slot % (shm->head->sizes.workers_max + 1) == shm->head->sizes.workers_max;
+	place = (uint32_t)db->slot % (workers_max + SHM_ASIDE);
+	db->aside = place >= workers_max;
+	db->who = !db->aside ? "w" : place == workers_max ? "clerk" : "courier";
 }
 
 struct db *db_new(struct event_base *base, struct shm *shm, const struct config *config, int slot)
@@ -177,10 +182,10 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
 	db->ev_turn = evtimer_new(base, on_turn, db);
 	db->ev_trim = event_new(base, -1, EV_PERSIST, on_trim, db);
 	event_add(db->ev_trim, &second);
-	if (!db->clerk)
+	if (!db->aside)
 		db->read = pgread_new(db);
 	db->plain = pgplain_new(db, plain_budget(db));
-	db->wgroup = wgroup_new(db, !db->clerk);
+	db->wgroup = wgroup_new(db, !db->aside);
 	return db;
 }
 
@@ -201,9 +206,17 @@ void db_turn(void *arg)
 		    &db->shm->counters[db->shm->slot].metric[SHM_M_db_up], db_answers(db), memory_order_relaxed);
 }
 
+void db_listen(struct db *db, const char *channel, void (*fn)(void *arg), void *arg)
+{
+	db->channel = channel;
+	db->on_notice = fn;
+	db->notice_arg = arg;
+	pgplain_listen(db->plain);
+}
+
 bool db_up(const struct db *db)
 {
-	if (db->clerk)
+	if (db->aside)
 		return pgplain_up(db->plain);
 	return pgread_up(db->read) && wgroup_up(db->wgroup);
 }

@@ -30,7 +30,7 @@
 struct db;
 
 /*
- * Starts connecting at once (workers) or at the first use (the clerk's slot, which has one plain connection only).
+ * Starts connecting at once (workers) or at the first use (clerk and courier, which have one plain connection only).
  * config is held. shm may be NULL (tools and tests): no metrics, no boot key.
  */
 struct db *db_new(struct event_base *base, struct shm *shm, const struct config *config, int slot);
@@ -38,10 +38,15 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
  * End-of-turn hook, for worker_on_turn(): one Sync for this turn's reads, the next write group when none is in flight.
  */
 void db_turn(void *db);
-/* Both standing connections work (the clerk: the last attempt worked). */
+/* Both standing connections work (clerk and courier: the last attempt worked). */
 bool db_up(const struct db *db);
 /* db_up(), and no connection has been silent for so long that its server's process must hang. */
 bool db_answers(const struct db *db);
+/*
+ * From now on this process keeps one plain connection open that listens to PostgreSQL's notifications on `channel` (a
+ * literal), and fn(arg) runs in the loop when one came and when the connection opened: some may have been missed.
+ */
+void db_listen(struct db *db, const char *channel, void (*fn)(void *arg), void *arg);
 /* Nothing is in flight or waiting. */
 bool db_idle(const struct db *db);
 /*

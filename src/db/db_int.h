@@ -25,10 +25,11 @@ struct db {
 	CONFIG_HELD const struct config *config;
 	int slot;
 	uint32_t slot_generation;
-	bool clerk, stopping;
+	bool aside, stopping;		/* aside: the clerk or the courier, with one plain connection only */
+	const char *who;		/* "w", "clerk", "courier": before the slot in application_name */
 	int64_t boot;			/* random per start of the daemon, from the segment */
 	char host[65];
-	struct pgread *read;		/* NULL in the clerk */
+	struct pgread *read;		/* NULL when aside */
 	struct pgplain *plain;
 	struct wgroup *wgroup;
 	struct pgcall_list active;	/* started, not finished */
@@ -40,6 +41,9 @@ struct db {
 	int64_t shed_told_ns;
 	int silent_ms;			/* the longest silence of a connection with statements in flight */
 	int64_t slow_until_ns[S_COUNT];	/* of statements that were stuck lately, see db_slow(); 0: quick */
+	const char *channel;		/* db_listen(); NULL: none */
+	void (*on_notice)(void *arg);
+	void *notice_arg;
 	struct db_name *names;		/* names.c */
 };
 

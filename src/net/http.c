@@ -92,7 +92,7 @@ void http_server_balance(struct http_server *server)
 	for (int slot = 0; slot < (int)shm->head->sizes.slots; slot++) {
 		struct shm_score *score = &shm->scores[slot];
 
-		if (!shm_slot_live(shm, slot) || atomic_load(&score->is_clerk) != 0 ||
+		if (!shm_slot_live(shm, slot) || atomic_load(&score->is_aside) != 0 ||
 		    atomic_load(&score->state) != SHM_RUNNING)
 			continue;
 		sum += atomic_load_explicit(&score->sockets, memory_order_relaxed);

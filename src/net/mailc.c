@@ -1,188 +1,386 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A mail as one of httpc's calls: other options, and another meaning of libcurl's verdict.
- *
- * libcurl says QUIT and waits for the answer inside one call, which would stop the loop when a server falls silent
- * after its last word. So that wait is cut to a second as soon as that word came.
+ * connect, EHLO, STARTTLS, AUTH (libcurl) -> MAIL -> RCPT -> DATA -> text -> "." -> outcome -> QUIT
  */
 #include "net/mailc.h"
 
+#include <curl/curl.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
+#include "clock.h"
 #include "leaf.h"
-#include "log.h"
-#include "net/httpc_curl.h"
 
-#define RESPONSE_S 30L
-#define QUIT_S 1L
+#define CONNECT_MS 15000L
+#define HELLO_S 60L			/* a reply before MAIL */
+#define MAIL_MS 300000			/* to MAIL and RCPT: RFC 5321 section 4.5.3.2 */
+#define DATA_MS 120000
+#define TEXT_MS 180000			/* no byte of the text goes out for so long */
+#define LAST_MS 600000			/* to the final dot */
+#define QUIT_MS 1000
+#define REPLY_MAX 1600			/* bytes of a reply that are kept */
+#define REPLY_BYTES_MAX 65536		/* a longer one is no reply */
 
-struct mail {
-	const char *ca_file, *user, *password, *from, *to;
-	bool tls, whole;		/* whole: the text went out */
-	struct pl_str text;
-	size_t at;
-	struct curl_slist *rcpt;
-	char refusal[160];		/* the server's last 4xx or 5xx line */
+struct talk {
+	const struct mailc_mail *mail;
+	CURL *easy;
+	curl_socket_t fd;
+	char in[4096];
+	size_t in_at, in_len;
+	struct pl_buf reply;		/* the newest one, lines separated by \n */
+	int code;			/* its code; 0 while it is not complete */
+	size_t reply_bytes;
+	bool utf8, eight_bit;		/* extensions of the newest EHLO reply */
+	bool open;
 	struct mailc_result result;
-	mailc_done_fn *done;
-	void *arg;
 };
 
-static size_t on_read(char *out, size_t size, size_t count, void *arg)
-{
-	struct httpc_call *call = arg;
-	struct mail *m = call->kind_arg;
-	size_t n = size * count;
+/* ---- replies ---- */
 
-	if (n > m->text.len - m->at)
-		n = m->text.len - m->at;
-	memcpy(out, m->text.ptr + m->at, n);
-	m->at += n;
-	m->whole = m->at == m->text.len;
-	return n;
+static void note_extension(struct talk *t, struct pl_str line)
+{
+	struct pl_str word;
+
+	if (line.len < 4 || strncmp(line.ptr, "250", 3) != 0)
+		return;
+	line = pl_strn(line.ptr + 4, line.len - 4);
+	pl_str_cut(&line, ' ', &word);
+	t->utf8 = t->utf8 || pl_str_ieq(word, PL_STR("SMTPUTF8"));
+	t->eight_bit = t->eight_bit || pl_str_ieq(word, PL_STR("8BITMIME"));
 }
 
-static void keep_refusal(struct mail *m, const char *line, size_t len)
+static bool reply_line_ok(struct pl_str line)
 {
-	size_t n = 0;
-
-	for (; n < len && n < sizeof(m->refusal) - 1 && line[n] != '\r' && line[n] != '\n'; n++)
-		m->refusal[n] = line[n] >= ' ' && line[n] <= '~' ? line[n] : '?';
-	m->refusal[n] = '\0';
+	return line.len >= 3 && line.ptr[0] >= '2' && line.ptr[0] <= '5' && line.ptr[1] >= '0' && line.ptr[1] <= '9' &&
+	    line.ptr[2] >= '0' && line.ptr[2] <= '9' && (line.len == 3 || line.ptr[3] == ' ' || line.ptr[3] == '-');
 }
 
-static size_t on_reply(char *data, size_t size, size_t count, void *arg)
+/* A line without its end. false: it cannot be part of a reply. */
+static bool take_line(struct talk *t, struct pl_str line)
 {
-	struct httpc_call *call = arg;
-	struct mail *m = call->kind_arg;
+	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+		line.len--;
+	if (!reply_line_ok(line))
+		return false;
+	if (t->code != 0 || t->reply.len == 0) {
+		t->code = 0;
+		t->reply.len = t->reply_bytes = 0;
+		t->utf8 = t->eight_bit = false;
+	}
+	t->reply_bytes += line.len;
+	if (t->reply.len + line.len + 1 < REPLY_MAX) {
+		if (t->reply.len > 0)
+			pl_buf_addc(&t->reply, '\n');
+		pl_buf_addstr(&t->reply, line);
+	} else if (t->reply.len < REPLY_MAX) {
+		pl_buf_adds(&t->reply, "\n...");
+	}
+	note_extension(t, line);
+	if (line.len == 3 || line.ptr[3] == ' ')
+		t->code = (line.ptr[0] - '0') * 100 + (line.ptr[1] - '0') * 10 + line.ptr[2] - '0';
+	return t->reply_bytes <= REPLY_BYTES_MAX;
+}
+
+/* Only text that may stand in a log and a table. */
+static void set_why(struct talk *t, const char *prefix, struct pl_str text)
+{
+	char *why = t->result.why;
+	size_t room = sizeof(t->result.why) - strlen(prefix) - 1;
+	size_t n = pl_utf8_cut(text.ptr, text.len, room);
+	bool utf8 = pl_utf8_ok(text.ptr, n);
+	size_t at = (size_t)snprintf(why, sizeof(t->result.why), "%s", prefix);
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c == 0xc2 && i + 1 < n && (unsigned char)text.ptr[i + 1] < 0xa0) {	/* a control character in C1 */
+			why[at++] = '?';
+			i++;
+		} else {
+			why[at++] = c == '\n' || (c >= ' ' && c < 0x7f) || (c >= 0x80 && utf8) ? (char)c : '?';
+		}
+	}
+	why[at] = '\0';
+}
+
+static void set_why_reply(struct talk *t)
+{
+	set_why(t, "The mail server said: ", pl_buf_str(&t->reply));
+}
+
+/* ---- bytes ---- */
+
+static bool wait_for(struct talk *t, short events, int64_t until_ns)
+{
+	struct pollfd one = { .fd = t->fd, .events = events };
+	int64_t left_ms = (until_ns - pl_now_ns()) / PL_NS_PER_MS;
+	int got;
+
+	if (left_ms < 0)
+		return false;
+	got = poll(&one, 1, left_ms < 60000 ? (int)left_ms + 1 : 60000);
+	return got >= 0 || errno == EINTR;
+}
+
+static bool say(struct talk *t, const char *data, size_t len, int64_t ms)
+{
+	int64_t until_ns = pl_now_ns() + ms * PL_NS_PER_MS;
+
+	while (len > 0) {
+		size_t done = 0;
+		CURLcode code = curl_easy_send(t->easy, data, len, &done);
+
+		if (code == CURLE_OK && done > 0) {
+			data += done;
+			len -= done;
+			until_ns = pl_now_ns() + ms * PL_NS_PER_MS;
+		} else if ((code != CURLE_AGAIN && code != CURLE_OK) || !wait_for(t, POLLOUT, until_ns)) {
+			set_why(t, "The connection to the mail server broke off.", PL_STR(""));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* More bytes into t->in. false: none came. */
+static bool receive(struct talk *t, int64_t until_ns)
+{
+	for (;;) {
+		size_t got = 0;
+		CURLcode code = curl_easy_recv(t->easy, t->in, sizeof(t->in), &got);
+
+		t->in_at = 0;
+		t->in_len = got;
+		if (code == CURLE_OK && got > 0)
+			return true;
+		if (code != CURLE_AGAIN) {
+			set_why(t, "The mail server closed the connection.", PL_STR(""));
+			return false;
+		}
+		if (!wait_for(t, POLLIN, until_ns) || pl_now_ns() >= until_ns) {
+			set_why(t, "The mail server took too long.", PL_STR(""));
+			return false;
+		}
+	}
+}
+
+/* The next reply's code; 0 and why: none came. */
+static int hear(struct talk *t, int64_t ms)
+{
+	int64_t until_ns = pl_now_ns() + ms * PL_NS_PER_MS;
+	struct pl_buf line = PL_BUF(NULL);
+	bool good = true;
+
+	t->code = 0;
+	t->reply.len = 0;
+	while (good && t->code == 0) {
+		if (t->in_at == t->in_len && !receive(t, until_ns))
+			break;
+		while (good && t->code == 0 && t->in_at < t->in_len) {
+			char c = t->in[t->in_at++];
+
+			if (c != '\n') {
+				pl_buf_addc(&line, c);
+				good = line.len <= REPLY_BYTES_MAX;
+				continue;
+			}
+			good = take_line(t, pl_buf_str(&line));
+			line.len = 0;
+		}
+	}
+	if (!good)
+		set_why(t, "The mail server sent something that is not an SMTP reply.", PL_STR(""));
+	pl_buf_fini(&line);
+	t->result.code = good ? t->code : 0;
+	return t->result.code;
+}
+
+/* ---- up to EHLO and AUTH ---- */
+
+static size_t on_line(char *data, size_t size, size_t count, void *arg)
+{
 	size_t len = size * count;
-	bool last = len >= 4 && data[3] == ' ' && (data[0] == '4' || data[0] == '5' ||
-	    ((m->whole || m->to == NULL) && data[0] == '2'));
+	struct pl_str lines = pl_strn(data, len), line;
+	struct talk *t = arg;
 
-	call->got_bytes = true;
-	if (len > 0 && (data[0] == '4' || data[0] == '5'))
-		keep_refusal(m, data, len);
-	if (last)
-		curl_easy_setopt(call->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, QUIT_S);
-	else
-		curl_easy_setopt(call->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, RESPONSE_S);
+	while (pl_str_cut(&lines, '\n', &line) && line.len > 0)
+		take_line(t, line);
+	if (t->code >= 400)	/* libcurl says QUIT now and waits for the answer */
+		curl_easy_setopt(t->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, 1L);
 	return len;
 }
 
-static void mail_setup(struct httpc_call *call)
+static void set_options(struct talk *t, char error[CURL_ERROR_SIZE])
 {
-	struct mail *m = call->kind_arg;
-	CURL *easy = call->easy;
+	const struct mailc_mail *m = t->mail;
+	CURL *easy = t->easy;
 
+	curl_easy_setopt(easy, CURLOPT_URL, m->url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");	/* not what the environment says */
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)(m->tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
-	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-	curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, RESPONSE_S);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_reply);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)m->connect_ms);
+	curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, HELLO_S);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_line);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
 	if (m->ca_file != NULL && m->ca_file[0] != '\0')
 		curl_easy_setopt(easy, CURLOPT_CAINFO, m->ca_file);
 	if (m->user != NULL && m->user[0] != '\0') {
 		curl_easy_setopt(easy, CURLOPT_USERNAME, m->user);
 		curl_easy_setopt(easy, CURLOPT_PASSWORD, m->password != NULL ? m->password : "");
 	}
-	if (m->to == NULL) {
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "NOOP");
-		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-		return;
-	}
-	m->rcpt = curl_slist_append(NULL, m->to);
-	PL_BUG(m->rcpt == NULL);
-	curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-	curl_easy_setopt(easy, CURLOPT_MAIL_FROM, m->from);
-	curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, m->rcpt);
-	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
-	curl_easy_setopt(easy, CURLOPT_READDATA, call);
-	curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)m->text.len);
 }
 
-/* What MAIL, RCPT and DATA are refused with; before those it is the server's trouble with us, not with this mail. */
-static bool about_the_mail(const struct mail *m, CURLcode code)
+static bool open_talk(struct talk *t)
 {
-	return m->to != NULL && (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
-	    code == CURLE_WEIRD_SERVER_REPLY);
-}
+	char error[CURL_ERROR_SIZE] = "";
+	CURLcode code;
 
-static void mail_verdict(struct httpc_call *call, CURLcode code)
-{
-	struct mail *m = call->kind_arg;
-	long reply = 0;
-
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &reply);
-	m->result.code = (int)reply;
-	if (code == CURLE_OK) {
-		m->result.outcome = MAILC_SENT;
-		return;
+	set_options(t, error);
+	code = curl_easy_perform(t->easy);
+	t->result.code = t->code;
+	if (code == CURLE_OK && curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &t->fd) == CURLE_OK) {
+		t->open = true;
+		return true;
 	}
-	if (about_the_mail(m, code) && reply >= 500 && reply <= 599)
-		m->result.outcome = MAILC_REFUSED;
-	else if (about_the_mail(m, code) && reply >= 400 && reply <= 499 && reply != 421)
-		m->result.outcome = MAILC_LATER;
+	t->result.outcome = MAILC_DOWN;
+	if (t->code >= 400)
+		set_why_reply(t);
+	else if (code == CURLE_OPERATION_TIMEDOUT)
+		set_why(t, "The mail server took too long.", PL_STR(""));
 	else
-		m->result.outcome = MAILC_DOWN;
-	if (reply >= 400 && m->refusal[0] != '\0')
-		snprintf(m->result.why, sizeof(m->result.why), "The mail server said: %s", m->refusal);
-	else
-		snprintf(m->result.why, sizeof(m->result.why), "%.199s",
-		    call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(code));
-	pl_log(PL_LOG_INFO, call->task, "mail server", "url=%s reply=%ld curl=%d why=%s", call->url, reply, (int)code,
-	    m->result.why);
-	httpc_fail(call, PL_E_UPSTREAM, "The mail server did not take it.");
+		set_why(t, "", pl_str(error[0] != '\0' ? error : curl_easy_strerror(code)));
+	return false;
 }
 
-static const struct httpc_kind mail_kind = { .setup = mail_setup, .verdict = mail_verdict };
+/* ---- the mail ---- */
 
-static bool on_body(void *arg, const struct httpc_head *head, const char *data, size_t len)
+/* A reply that ends the try. in_doubt: the whole message went out. */
+static bool failed(struct talk *t, bool in_doubt)
 {
-	return true;	/* NOOP's reply */
-}
+	int code = t->result.code;
 
-static void on_done(void *arg, const struct httpc_result *result, const struct pl_err *err)
-{
-	struct mail *m = arg;
-
-	curl_slist_free_all(m->rcpt);
-	m->rcpt = NULL;
-	if (err != NULL && m->result.why[0] == '\0') {
-		m->result.outcome = err->code == PL_E_STOPPING ||
-		    err->code == PL_E_CANCELLED ? MAILC_STOPPED : MAILC_DOWN;
-		snprintf(m->result.why, sizeof(m->result.why), "%s", err->code == PL_E_UPSTREAM_SLOW ||
-		    err->code == PL_E_DEADLINE ? "The mail server took too long." : pl_err_text(err));
+	if (code == 0) {	/* why was set */
+		t->result.outcome = in_doubt ? MAILC_UNKNOWN : MAILC_DOWN;
+		return false;
 	}
-	m->done(m->arg, &m->result);
+	set_why_reply(t);
+	if (code == 421 || code == 530 || code == 535 || code == 538)	/* the server's trouble, or ours with it */
+		t->result.outcome = MAILC_DOWN;
+	else
+		t->result.outcome = code >= 500 ? MAILC_REFUSED : MAILC_LATER;
+	return false;
 }
 
-static const char *copy(struct pl_pool *pool, const char *text)
+/* What could not be said completely may have been answered already, such as 552 in the middle of a text. */
+static bool broken(struct talk *t)
 {
-	return text != NULL ? pl_strdup(pool, text) : NULL;
+	char why[sizeof(t->result.why)];
+
+	memcpy(why, t->result.why, sizeof(why));
+	if (hear(t, QUIT_MS) >= 400)
+		return failed(t, false);
+	memcpy(t->result.why, why, sizeof(why));
+	t->result.code = 0;
+	return failed(t, false);
 }
 
-static void wipe_password(void *arg)
+static bool command(struct talk *t, struct pl_pool *pool, int64_t ms, int good, const char *verb, const char *address,
+    const char *rest)
 {
-	pl_wipe(arg, strlen(arg));
+	const char *line = address != NULL ? pl_sprintf(pool, "%s:<%s>%s\r\n", verb, address, rest) :
+	    pl_sprintf(pool, "%s\r\n", verb);
+
+	if (!say(t, line, strlen(line), ms))
+		return broken(t);
+	if (hear(t, ms) / 100 != good)
+		return failed(t, false);
+	return true;
 }
 
-void mailc_start(struct httpc *client, struct pl_task *task, const struct mailc_mail *mail, mailc_done_fn *done,
-    void *arg)
+static bool is_ascii(const char *text)
 {
-	struct httpc_request request = { .method = "GET", .url = mail->url, .connect_ms = 15000,
-		.total_ms = mail->total_ms };
-	struct mail *m = pl_alloc(task->pool, sizeof(*m));
-	struct httpc_call *call;
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text >= 0x80)
+			return false;
+	return true;
+}
 
-	*m = (struct mail){ .tls = mail->tls, .ca_file = copy(task->pool, mail->ca_file),
-		.user = copy(task->pool, mail->user), .password = copy(task->pool, mail->password),
-		.from = copy(task->pool, mail->from), .to = copy(task->pool, mail->to),
-		.text = mail->text.ptr != NULL ? pl_str_dup(task->pool, mail->text) : PL_STR(""), .done = done,
-		.arg = arg };
-	if (m->password != NULL)
-		pl_pool_cleanup(task->pool, wipe_password, (char *)m->password);
-	call = httpc_start(client, task, &request, on_body, on_done, m);
-	call->kind = &mail_kind;	/* in time: libcurl hears of it in the next turn */
-	call->kind_arg = m;
+/* RFC 5321 section 4.5.2. */
+static struct pl_str stuffed(struct pl_pool *pool, struct pl_str text)
+{
+	struct pl_buf out = PL_BUF(pool);
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] == '.' && (i == 0 || text.ptr[i - 1] == '\n'))
+			pl_buf_addc(&out, '.');
+		pl_buf_addc(&out, text.ptr[i]);
+	}
+	if (text.len < 2 || text.ptr[text.len - 1] != '\n')
+		pl_buf_adds(&out, "\r\n");
+	return pl_buf_str(&out);
+}
+
+static bool send_mail(struct talk *t, struct pl_pool *pool, const struct mailc_ops *ops, void *arg)
+{
+	const struct mailc_mail *m = t->mail;
+	bool needs = !is_ascii(m->from) || !is_ascii(m->to), eight_bit = t->eight_bit;
+	struct pl_str text = stuffed(pool, m->text);
+
+	if (needs && !t->utf8) {
+		t->result.outcome = MAILC_REFUSED;
+		snprintf(t->result.why, sizeof(t->result.why),
+		    "The mail server does not support SMTPUTF8, which the address %s needs.",
+		    is_ascii(m->to) ? m->from : m->to);
+		return false;
+	}
+	if (!command(t, pool, MAIL_MS, 2, "MAIL FROM", m->from, !needs ? "" :
+	    eight_bit ? " BODY=8BITMIME SMTPUTF8" : " SMTPUTF8") ||
+	    !command(t, pool, MAIL_MS, 2, "RCPT TO", m->to, "") || !command(t, pool, DATA_MS, 3, "DATA", NULL, ""))
+		return false;
+	if (!say(t, text.ptr, text.len, TEXT_MS))
+		return broken(t);
+	ops->unknown(arg);
+	if (!say(t, ".\r\n", 3, TEXT_MS))
+		return failed(t, true);
+	if (hear(t, LAST_MS) / 100 != 2)
+		return failed(t, true);
+	t->result.outcome = MAILC_SENT;
+	t->result.why[0] = '\0';
+	return true;
+}
+
+void mailc_send(const struct mailc_mail *mail, const struct mailc_ops *ops, void *arg)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct talk *t = pl_alloc(pool, sizeof(*t));
+
+	PL_BUG(curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK);
+	t->mail = mail;
+	t->reply = PL_BUF(pool);
+	t->easy = curl_easy_init();
+	PL_BUG(t->easy == NULL);
+	if (open_talk(t)) {
+		t->result.outcome = MAILC_SENT;
+		if (mail->to != NULL)
+			send_mail(t, pool, ops, arg);
+	}
+	ops->ended(arg, &t->result);
+	if (t->open && say(t, "QUIT\r\n", 6, QUIT_MS))
+		hear(t, QUIT_MS);
+	if (t->open)
+		shutdown(t->fd, SHUT_RDWR);	/* libcurl would say QUIT again and wait */
+	curl_easy_cleanup(t->easy);
+	curl_global_cleanup();
+	pl_pool_free(&pool);
 }

@@ -1,44 +1,48 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Outgoing mail over SMTP in the process's loop, over libcurl: a connection per mail, STARTTLS or TLS, AUTH.
+ * One mail over SMTP, in a process that may wait: a connection of its own, STARTTLS or TLS, AUTH (libcurl), then the
+ * dialog of RFC 5321 in mailc.c, which knows at each moment whether the server may have taken the mail.
  */
 #ifndef NET_MAILC_H
 #define NET_MAILC_H
 
-#include "net/httpc.h"
+#include "pool.h"
+#include "str.h"
 
-/* Borrowed until mailc_start() returned. */
 struct mailc_mail {
 	const char *url;		/* smtp:// or smtps:// */
 	bool tls;			/* smtp://: insist on STARTTLS */
 	const char *ca_file;		/* NULL or "": the system's authorities */
 	const char *user, *password;	/* user NULL or "": no login */
-	const char *from, *to;		/* bare addresses; to NULL: only a look whether the server takes us (NOOP) */
+	const char *from, *to;		/* bare addresses; to NULL: only a look whether the server takes us */
 	struct pl_str text;		/* the whole message, lines ended by CRLF */
-	int64_t total_ms;
+	int64_t connect_ms;		/* until the server is ready for MAIL: name, TCP, TLS, EHLO, AUTH */
 };
 
 enum mailc_outcome {
-	MAILC_SENT,		/* the server said 250 to the whole message */
-	MAILC_REFUSED,		/* this mail, for good (5xx) */
+	MAILC_SENT,		/* the server replied 250 to the whole message */
+	MAILC_REFUSED,		/* this mail, for good (5xx, or the server lacks what its addresses need) */
 	MAILC_LATER,		/* this mail, for now (4xx) */
-	MAILC_DOWN,		/* no connection, TLS or login, or it broke off: says nothing about this mail */
-	MAILC_STOPPED		/* the process stops, or the task was cancelled */
+	MAILC_DOWN,		/* no connection, TLS or login, or it broke off: the server has not taken the mail */
+	MAILC_UNKNOWN		/* the whole message went out, and no reply came: the server may have taken it */
 };
 struct mailc_result {
 	enum mailc_outcome outcome;
 	int code;			/* the server's last reply, 0: none */
-	char why[200];			/* a sentence; "" when sent */
+	char why[2000];			/* a sentence, with all lines of the server's reply; "" when sent */
 };
-typedef void (mailc_done_fn)(void *arg, const struct mailc_result *result);
+
+struct mailc_ops {
+	/* The end of the message goes out now: until `ended`, nobody knows whether the server took it. */
+	void (*unknown)(void *arg);
+	/* The outcome, before the connection is closed in good order, which may take a second. */
+	void (*ended)(void *arg, const struct mailc_result *result);
+};
 
 /*
- * Sends; holds `task` until `done` ran: once, never before return, also after cancel and when the client is freed.
- * After MAILC_DOWN the server may have taken the mail all the same, if it died before its last word: repeat with the
- * same Message-ID.
- *   source:  RFC 5321, RFC 3207, RFC 4954; curl_easy_setopt(3)
+ * Blocks. Replies may take as long as RFC 5321 section 4.5.3.2 grants them, 10 minutes for the last one.
+ *   source:  RFC 5321, RFC 3207, RFC 4954, RFC 6531; CURLOPT_CONNECT_ONLY(3)
  */
-void mailc_start(struct httpc *client, struct pl_task *task, const struct mailc_mail *mail, mailc_done_fn *done,
-    void *arg);
+void mailc_send(const struct mailc_mail *mail, const struct mailc_ops *ops, void *arg);
 
 #endif

@@ -10,7 +10,6 @@
 #include "db/repo/repo_session_talk.h"
 #include "log.h"
 #include "svc/clerk.h"
-#include "svc/feedback/outbox.h"
 #include "svc/feedback/request.h"
 
 #define HITS_EVERY_S 10
@@ -28,7 +27,6 @@
 struct clerk {
 	struct svc *svc;
 	struct event *hits, *purge, *expire, *due, *tend;
-	struct outbox *outbox;
 };
 
 static struct clerk *living;	/* one per process; statements may end after it */
@@ -89,12 +87,6 @@ static void on_hits(evutil_socket_t fd, short what, void *arg)
 void clerk_last_round(struct clerk *clerk)
 {
 	store_hits(clerk);
-	outbox_drain(clerk->outbox);
-}
-
-bool clerk_idle(const struct clerk *clerk)
-{
-	return outbox_idle(clerk->outbox);
 }
 
 /* ---- old rows ---- */
@@ -231,7 +223,6 @@ struct clerk *clerk_new(struct svc *svc)
 	c->due = evtimer_new(svc->worker->base, on_due, c);
 	c->tend = evtimer_new(svc->worker->base, on_tend, c);
 	PL_BUG(c->hits == NULL || c->purge == NULL || c->expire == NULL || c->due == NULL || c->tend == NULL);
-	c->outbox = outbox_new(svc);
 	clerk_arm(c->due, 0);
 	clerk_arm(c->hits, HITS_EVERY_S);
 	clerk_arm(c->purge, PURGE_FIRST_S);
@@ -249,7 +240,6 @@ void clerk_free(struct clerk **clerk)
 	event_free((*clerk)->expire);
 	event_free((*clerk)->due);
 	event_free((*clerk)->tend);
-	outbox_free(&(*clerk)->outbox);
 	pl_free(*clerk);
 	*clerk = living = NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the use cases of one process stand on. Made once per worker (and clerk) by app.c; no evhttp, no SQL, no
+ * What the use cases of one process stand on. Made once per worker, clerk, and courier by app.c; no evhttp, no SQL, no
  * statuses.
  */
 #ifndef SVC_SVC_H
@@ -31,7 +31,7 @@ struct svc {
 	struct httpc *httpc;
 	struct llm *llm;
 	struct auth_cache *tokens;
-	struct bus *bus;			/* NULL in the clerk, which only posts */
+	struct bus *bus;			/* NULL in clerk and courier, which only post */
 	struct hub *hub;
 	struct chat *chat;
 	struct answers *answers;
@@ -39,7 +39,7 @@ struct svc {
 	struct signaling *signaling;
 	struct memo *memo;
 	struct sessions *sessions;
-	struct session_live *session_live;	/* NULL in the clerk */
+	struct session_live *session_live;	/* NULL in clerk and courier */
 	struct knowledge_watch *knowledge;
 	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
 	void (*on_revoked)(int64_t login_id);

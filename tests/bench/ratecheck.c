@@ -30,7 +30,7 @@ static double run(struct shm *shm, int64_t keys)
 int main(void)
 {
 	const struct shm_sizes sizes = {
-		.workers_max = 2, .slots = 6, .rate_pairs = 262144, .revoked_pairs = 1024, .ring_bytes = 1 << 20,
+		.workers_max = 2, .slots = 8, .rate_pairs = 262144, .revoked_pairs = 1024, .ring_bytes = 1 << 20,
 		.generations = 4,
 	};
 	char why[256] = "";

@@ -17,12 +17,12 @@ from parlour import SLOW
 
 # Kinds with their weights after each of them was there once.
 KINDS = {"kill": 4, "heirs": 2, "stop": 2, "hup": 4, "flock": 3, "lock": 4, "terminate": 3, "restart": 2, "backend": 3,
-         "hasher": 1, "clerk": 1}
+         "hasher": 1, "clerk": 1, "courier": 1}
 OURS = "application_name LIKE 'parlourd/%' AND datname = current_database()"
 
 
 class Faults:
-    """Makes one fault after another; hasher and clerk stand still beside the others."""
+    """Makes one fault after another; hasher, clerk, and courier stand still beside the others."""
 
     def __init__(self, ledger, database, kinds=()):
         self.ledger, self.watch, self.pg, self.database = ledger, ledger.watch, ledger.pg, database
@@ -51,7 +51,7 @@ class Faults:
             thread.join(2 * PROCESS_S)
 
     def make(self, kind):
-        if kind in ("hasher", "clerk"):
+        if kind in ("hasher", "clerk", "courier"):
             if any(t.name == kind and t.is_alive() for t in self.aside):
                 return
             self.note(kind)
@@ -147,14 +147,20 @@ class Faults:
             time.sleep(0.1)
 
     def clerk(self, first):
-        pids = self.watch.pids("clerk")
-        for pid in pids.values():
+        self.aside_stands("clerk", first)
+
+    def courier(self, first):
+        self.aside_stands("courier", first)
+
+    def aside_stands(self, what, first):
+        """For a moment, or until the watchdog replaces it; the courier's jobs are put back then."""
+        for pid in self.watch.pids(what).values():
             with self.standing(pid):
                 if not first and self.random.random() < 0.5:
                     self.wait(0.5, WATCHDOG_S / 2)
                     continue
                 self.own(pid)
-                self.replaced("clerk", pid)
+                self.replaced(what, pid)
 
     def hasher(self, first):
         """All logins depend on it. For a few seconds, or until logins work again although it still stands."""

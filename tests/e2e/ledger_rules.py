@@ -29,7 +29,7 @@ RULES = {
         "a sender an acknowledgement within BEHIND_S, and all readers are at the head within HEAD_S of the end",
     11: "a reader that reads is never closed with 1013; one that stops reading for REST_S may be",
     12: "what stands still is replaced: with a backend of the database stopped, /readyz and reads work again within "
-        "BACKEND_S; with a hasher stopped, logins work within PROCESS_S; a stopped worker or clerk is replaced within "
+        "BACKEND_S; with a hasher stopped, logins work within PROCESS_S; a stopped worker, clerk, or courier is replaced within "
         "PROCESS_S; after any other fault everything works within BACK_S",
     13: "an answered message of a chat session is stored once, in order, with one answer; HTTP requests fail only with "
         "statuses that invite a retry",

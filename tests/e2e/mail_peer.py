@@ -6,14 +6,17 @@ like is 400 invalid_payload, as Slack words it.
 """
 
 import base64
+import contextlib
 import email
 import email.policy
 import http.server
 import json
 import re
+import socket
 import ssl
 import subprocess
 import threading
+import time
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -140,3 +143,107 @@ class SlackPeer:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+DROP = object()     # an answer: the connection is closed without one
+
+
+class RudePeer:
+    """A mail server that does at each step of the dialog what the test wants.
+
+    plan[step] is a list; each connection that comes to the step takes the first entry: a text is the answer (several lines
+    separated by \\n), DROP closes the connection, a number is a pause in seconds, a function is called (with the mail so far)
+    and gives one of these or None. Without an entry the answer is the usual one. Steps: greeting, ehlo, mail, rcpt, data,
+    text (in the middle of it), dot, quit (the mail was accepted).
+    """
+
+    USUAL = {"greeting": "220 rude.example", "mail": "250 OK", "rcpt": "250 OK", "data": "354 go on", "text": None, "dot": "250 taken",
+             "quit": "221 bye"}
+
+    def __init__(self, extensions=("8BITMIME", "SMTPUTF8"), slow=None):
+        self.plan, self.extensions, self.slow = {}, extensions, slow or {}
+        self.whole, self.accepted, self.lines, self.opened = [], [], [], []
+        self.usual = {**self.USUAL, "ehlo": "\n".join(["250 rude.example", *(f"250 {e}" for e in extensions)])}
+        self.lock, self.closing = threading.Lock(), threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while not self.closing.is_set():
+            with contextlib.suppress(OSError):
+                sock, _ = self.listener.accept()
+                self.opened.append(time.monotonic())
+                threading.Thread(target=self.talk, args=(sock,), daemon=True).start()
+
+    def stop(self):
+        self.closing.set()
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def answer(self, step, mail):
+        """What is sent at this step; None: nothing. Raises ConnectionError where the connection ends."""
+        with self.lock:
+            act = self.plan[step].pop(0) if self.plan.get(step) else None
+        if callable(act):
+            act = act(mail)
+        if act is DROP:
+            raise ConnectionError
+        if isinstance(act, (int, float)):
+            self.closing.wait(act)
+            act = None
+        return act if act is not None else self.usual[step]
+
+    def talk(self, sock):
+        mail = {}
+        with sock, sock.makefile("rb") as lines, contextlib.suppress(OSError):
+            self.say(sock, self.answer("greeting", mail))
+            for line in lines:
+                self.lines.append(line.decode().rstrip("\r\n"))
+                verb = line[:4].decode().lower()
+                if verb == "data":
+                    self.say(sock, self.answer("data", mail))
+                    if not self.text(sock, lines, mail):
+                        return
+                    continue
+                if verb in ("ehlo", "mail", "rcpt", "quit"):
+                    if verb in ("mail", "rcpt"):
+                        mail[verb] = re.search(r"<(.*)>", line.decode()).group(1)
+                    self.say(sock, self.answer(verb, mail))
+                    if verb == "quit":
+                        return
+                else:
+                    self.say(sock, "250 OK")
+
+    def text(self, sock, lines, mail):
+        text = b""
+        for line in lines:
+            if line == b".\r\n":
+                break
+            if not text:
+                early = self.answer("text", mail)
+                if early is not None:
+                    self.say(sock, early)
+                    return False
+            text += line[1:] if line.startswith(b".") else line
+        else:
+            return False
+        mail["id"] = re.search(rb"^Message-ID: (\S+)\r$", text, re.M).group(1).decode()
+        mail["text"] = text
+        self.whole.append(dict(mail))
+        self.closing.wait(self.slow.get(mail["rcpt"].split("@")[1], 0))
+        answer = self.answer("dot", mail)
+        if answer.startswith("250"):
+            self.accepted.append(dict(mail))
+        self.say(sock, answer)
+        return True
+
+    @staticmethod
+    def say(sock, answer):
+        """The last line of a reply has a blank behind its code, those before it a hyphen."""
+        rows = answer.split("\n")
+        sock.sendall(b"".join(row[:3].encode() + (b" " if row is rows[-1] else b"-") + row[4:].encode() + b"\r\n" for row in rows))
+
+    def ids(self, of=None):
+        return [mail["id"] for mail in (self.whole if of is None else of)]

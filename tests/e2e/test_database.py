@@ -118,7 +118,7 @@ def test_locks_of_a_hanging_process(parlour, backend, rows, pg, database):
 
 def test_a_hanging_plain_connection_is_given_up(parlour, backend, rows):
     """A write without a key has an unknown outcome; the next one gets another connection."""
-    daemon = parlour(**SHORT, db_connections=5)     # two plain ones
+    daemon = parlour(**SHORT, db_connections=6)     # two plain ones
     user = daemon.register()
     user.role()
     pid = backend("w0/plain")
@@ -171,7 +171,7 @@ NEEDS = {
     "me": "users", "logins": "login_sessions", "roles": "roles", "role": "roles", "rooms": "roles rooms members room_roles",
     "room": "roles rooms members room_roles", "members": "users roles rooms members room_roles", "messages": "roles rooms members messages",
     "keys": "provider_keys", "feedback": "feedback", "requests": "users feedback_requests", "boards": "dashboards",
-    "questions": "query_history", "sessions": "users sessions session_messages session_slots outbox session_questions",
+    "questions": "query_history", "sessions": "users sessions session_messages session_slots jobs session_questions",
     "knowledge": "users knowledge_documents knowledge_chunks", "kpis": "users sessions usage",
     "make role": "users names roles", "make room": "users roles rooms members room_roles room_changes",
     "say": "rooms members room_roles messages",

@@ -356,7 +356,7 @@ def test_slack_troubles(parlour, slack, rows):
     request = ask(ann, None, "slack").json()["id"]
     wait_for(lambda: ann.get(f"{URL}/{request}").json()["status"] == "sent", 20)
     assert len(slack.posts) == 1
-    assert rows(f"SELECT tries, state FROM outbox WHERE request_id = '{request}'") == [(3, "sent")]
+    assert rows(f"SELECT tries, state FROM jobs WHERE request_id = '{request}'") == [(3, "done")]
     slack.answers = [(404, "no_service", {})]
     request = ask(ann, None, "slack").json()["id"]
     end = wait_for(lambda: (r := ann.get(f"{URL}/{request}").json())["delivery_error"] and r, 10)
@@ -367,7 +367,7 @@ def test_links(parlour, slack):
     daemon = parlour(slack_webhook=slack.url, public_url=PUBLIC, access_log="-")
     ann = daemon.register()
     request = ask(ann, None, "slack", timeout_s=3).json()["id"]
-    wait_for(lambda: slack.posts, 10)
+    wait_for(lambda: ann.get(f"{URL}/{request}").json()["status"] == "sent", 10)
     token = str(slack.posts[0]).split("/r/")[1].split("|")[0]
     assert daemon.get(f"/r/{token}").status_code == 200
     assert daemon.get(f"/r/{token}").headers["Cache-Control"] == "no-store"

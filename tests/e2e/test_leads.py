@@ -21,7 +21,7 @@ WHOLE = "My name is Jane Doe, my email is jane@doe.io and I make 987654 a year"
 
 @pytest.fixture(autouse=True)
 def empty_queue(rows):
-    rows("DELETE FROM outbox")
+    rows("DELETE FROM jobs")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def look(api, session):
 
 
 def queued(rows, session):
-    return rows(f"SELECT destination, id::text FROM outbox WHERE session_id = '{session}' ORDER BY 1")
+    return rows(f"SELECT payload ->> 'to', id::text FROM jobs WHERE session_id = '{session}' ORDER BY 1")
 
 
 def sent(api, session):
@@ -69,7 +69,7 @@ def test_off(shared, parlour, smtp, rows):
         state = look(user, one)
         assert (state["lead_mail"], state["form_state"], state["answer"]) == ("off", "complete", "done")
         assert queued(rows, one) == []
-    assert rows("SELECT count(*) FROM outbox") == [(0,)] and peer.mails == []
+    assert rows("SELECT count(*) FROM jobs") == [(0,)] and peer.mails == []
 
 
 def test_lead_to_the_team_and_thanks_to_the_person(post, smtp, rows):
@@ -90,7 +90,7 @@ def test_lead_to_the_team_and_thanks_to_the_person(post, smtp, rows):
             assert f"Account: {user.name}\nSession: {one[:8]}\n" in body
         else:
             assert mail.subject == "Contact details: thank you" and "Jane" not in mail.body, "no text of the person's own"
-    assert rows("SELECT 1 FROM outbox o WHERE o::text LIKE '%987654%'") == []
+    assert rows("SELECT 1 FROM jobs o WHERE o::text LIKE '%987654%'") == []
     assert chat(user, "change my name to Bob Miller", one)["message"] == "Corrected: name Bob Miller."
     assert chat(user, "actually I earn 123000", one)["is_complete"]
     assert len(queued(rows, one)) == 3, "a lead is told of once"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Mail: the queue, a real SMTP server with STARTTLS and AUTH, refusals, absences, and clerks that die."""
+"""Mail: the queue, a real SMTP server with STARTTLS and AUTH, refusals, absences, and couriers that die."""
 
 import base64
 import os
@@ -26,7 +26,7 @@ def tls(workdir):
 @pytest.fixture(autouse=True)
 def empty_queue(rows):
     """What an earlier test left unsent is not sent to this test's server."""
-    rows("DELETE FROM outbox")
+    rows("DELETE FROM jobs")
 
 
 @pytest.fixture
@@ -80,12 +80,12 @@ def test_starttls_and_login(parlour, smtp, tls, workdir, rows):
     text = mail.body.replace("\r\n", "\n")
     assert question in text and "- ja\n- nein" in text and '{"build": 7}' in text.replace('":7', '": 7')
     assert mail.subject.startswith(f"{ann.name} asks: Straße fertig? ✓ lang")
-    row = rows(f"SELECT id::text FROM outbox WHERE request_id = '{request}'")[0][0]
+    row = rows(f"SELECT id::text FROM jobs WHERE request_id = '{request}'")[0][0]
     assert mail.id == f"<{row}@parlour.example>" and mail.message["Auto-Submitted"] == "auto-generated"
     assert mail.message["Date"].datetime is not None and max(map(len, mail.raw.split(b"\r\n"))) <= 120
     assert health(daemon)["services"]["mail"] == "up"
     assert "s3cret-pass" not in daemon.log_text() and mail.token not in daemon.log_text()
-    stored = str(rows(f"SELECT o.*, r.* FROM outbox o JOIN feedback_requests r ON r.id = o.request_id WHERE r.id = '{request}'"))
+    stored = str(rows(f"SELECT o.*, r.* FROM jobs o JOIN feedback_requests r ON r.id = o.request_id WHERE r.id = '{request}'"))
     assert mail.token not in stored, "the link is not in the database"
     assert daemon.http.post(f"/r/{mail.token}", data={"answer": "ja", "comment": ""}).status_code == 200
     end = look(ann, request)
@@ -116,12 +116,12 @@ def test_refusals(smtp, post, rows):
     end = wait_for(lambda: (r := look(ann, request))["delivery_error"] and r, 10)
     assert end["delivery_error"] == "The mail server said: 550 5.1.1 no such mailbox"
     assert end["status"] == "created" and peer.mails == []
-    assert rows(f"SELECT state, tries FROM outbox WHERE request_id = '{request}'") == [("failed", 1)]
+    assert rows(f"SELECT state, tries FROM jobs WHERE request_id = '{request}'") == [("dead", 1)]
     assert health(daemon)["services"]["mail"] == "up", "the server works; it does not want this mail"
     peer.rcpt_answers = ["451 4.7.1 grey", "451 4.7.1 grey"]
     request = ask(ann)
     assert sent(ann, request, 20)["delivery_error"] is None
-    assert rows(f"SELECT tries FROM outbox WHERE request_id = '{request}'") == [(3,)] and len(peer.mails) == 1
+    assert rows(f"SELECT tries FROM jobs WHERE request_id = '{request}'") == [(3,)] and len(peer.mails) == 1
     peer.on_data = lambda mail: "554 5.7.1 spam"
     request = ask(ann)
     wait_for(lambda: look(ann, request)["delivery_error"], 10)
@@ -133,7 +133,7 @@ def test_a_server_that_is_down(smtp, post, rows):
     wait_for(lambda: health(daemon)["services"]["mail"] == "down", 10)
     ann = daemon.register()
     request = ask(ann)
-    wait_for(lambda: rows(f"SELECT tries >= 1 AND state = 'queued' FROM outbox WHERE request_id = '{request}'") == [(True,)], 10)
+    wait_for(lambda: rows(f"SELECT tries >= 1 AND state = 'waiting' FROM jobs WHERE request_id = '{request}'") == [(True,)], 10)
     peer = smtp(port=port)
     sent(ann, request, 20)
     wait_for(lambda: health(daemon)["services"]["mail"] == "up", 10)
@@ -163,7 +163,7 @@ def test_each_mail_once(smtp, post, rows):
     assert len(peer.mails) == 30 and len(set(peer.ids())) == 30
 
 
-def test_a_clerk_that_dies_after_the_server_took_it(smtp, post, rows):
+def test_a_courier_that_dies_after_the_server_took_it(smtp, post, rows):
     peer = smtp()
     daemon = post(peer.port)
     ann = daemon.register()
@@ -172,7 +172,7 @@ def test_a_clerk_that_dies_after_the_server_took_it(smtp, post, rows):
     def die(mail):
         if not deaths:
             deaths.append(mail.id)
-            for pid in daemon.procs("clerk").values():
+            for pid in daemon.procs("courier").values():
                 daemon.kill_child(pid)
 
     peer.on_data = die
@@ -202,7 +202,7 @@ def test_the_database_away_after_the_server_took_it(pg, smtp, post, rows):
         pg.start()
     wait_for(lambda: ann.get(f"{URL}/{request}").status_code == 200, 20)
     sent(ann, request, 20)
-    assert len(peer.mails) == 1, "what the server took is not sent again while the clerk lives"
+    assert len(peer.mails) == 1, "what the server took is not sent again while the courier lives"
 
 
 def test_killed_at_any_time_nothing_is_lost(smtp, post):
@@ -211,7 +211,7 @@ def test_killed_at_any_time_nothing_is_lost(smtp, post):
     ann = daemon.register()
     requests = [ask(ann, f"q{i}@example.net") for i in range(20)]
     for _ in range(4):
-        for pid in daemon.procs("clerk").values():
+        for pid in daemon.procs("courier").values():
             daemon.kill_child(pid)
         seen = len(peer.mails)
         wait_for(lambda seen=seen: len(peer.mails) > seen or len(set(peer.ids())) == 20, 10)
@@ -225,9 +225,9 @@ def test_cancelled_before_it_was_sent(post, rows, smtp):
     daemon = post(port)
     ann = daemon.register()
     request = ask(ann)
-    wait_for(lambda: rows(f"SELECT state FROM outbox WHERE request_id = '{request}' AND tries > 0") == [("queued",)], 10)
+    wait_for(lambda: rows(f"SELECT state FROM jobs WHERE request_id = '{request}' AND tries > 0") == [("waiting",)], 10)
     assert ann.post(f"{URL}/{request}/cancel").json()["status"] == "cancelled"
-    assert rows(f"SELECT state FROM outbox WHERE request_id = '{request}'") == [("dropped",)]
+    assert rows(f"SELECT state FROM jobs WHERE request_id = '{request}'") == [("dropped",)]
 
 
 def test_who_may_be_mailed(parlour, smtp, rows):

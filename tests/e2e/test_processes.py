@@ -151,11 +151,12 @@ def test_a_full_hash_queue_answers_at_once(parlour):
     assert all(a.json()["code"] == "busy" and a.headers["Retry-After"] for a in answers if a.status_code == 503)
 
 
-def test_a_killed_clerk_is_replaced(parlour):
+@pytest.mark.parametrize("kind", ["clerk", "courier"])
+def test_a_killed_process_is_replaced(parlour, kind):
     daemon = parlour()
-    old = wait_for(lambda: daemon.procs("clerk"))
+    old = wait_for(lambda: daemon.procs(kind))
     daemon.kill_child(next(iter(old.values())))
-    wait_for(lambda: (new := daemon.procs("clerk")) and new != old, 5, "a new clerk")
+    wait_for(lambda: (new := daemon.procs(kind)) and new != old, 5, f"a new {kind}")
 
 
 def test_children_follow_a_killed_master(parlour):

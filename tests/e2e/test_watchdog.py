@@ -20,16 +20,16 @@ def test_the_watchdog_replaces_a_stopped_worker(parlour):
     assert daemon.once("GET", "/livez").status_code == 200
 
 
-def hashers_and_clerk(daemon):
-    return {("hasher", n): pid for n, pid in daemon.procs("hasher").items()} | {("clerk", n): pid for n, pid in daemon.procs("clerk").items()}
+def not_workers(daemon):
+    return {(kind, n): pid for kind in ("hasher", "clerk", "courier") for n, pid in daemon.procs(kind).items()}
 
 
-@pytest.mark.parametrize("kind", ["hasher", "clerk"])
+@pytest.mark.parametrize("kind", ["hasher", "clerk", "courier"])
 def test_the_watchdog_replaces_any_stopped_process(parlour, kind):
     """A login that waits for a stopped hasher gets 503 as soon as the hasher is replaced; the next one works."""
     daemon = parlour(watchdog="1s")
     user = daemon.register()
-    others = {key: pid for key, pid in hashers_and_clerk(daemon).items() if key[0] != kind}
+    others = {key: pid for key, pid in not_workers(daemon).items() if key[0] != kind}
     number, old = next(iter(daemon.procs(kind).items()))
     daemon.expect_error(rf"child={old} ")
     os.kill(old, signal.SIGSTOP)
@@ -41,7 +41,7 @@ def test_the_watchdog_replaces_any_stopped_process(parlour, kind):
     assert line["why"] == "it does not respond"
     wait_for(lambda: daemon.procs(kind).get(number, old) != old, 10, f"a new {kind}")
     assert daemon.login(user.name).get("/api/auth/me").status_code == 200
-    assert {key: pid for key, pid in hashers_and_clerk(daemon).items() if key[0] != kind} == others
+    assert {key: pid for key, pid in not_workers(daemon).items() if key[0] != kind} == others
 
 
 def test_the_watchdog_leaves_a_busy_hasher_alone(parlour):

@@ -172,7 +172,7 @@ ROWS = [
      "test_page.test_two_people_and_an_answer", ()),
     (96, "Pages for keys and administration (next step)", "004:213-214", LATER,
      "keys by REST, administration by parlourctl; pages are missing", "test_provider_keys.test_life", ()),
-    (97, "Message queue (next step)", "004:219", WORKS, "a table and the clerk", "test_mail.test_killed_at_any_time_nothing_is_lost", ()),
+    (97, "Message queue (next step)", "004:219", WORKS, "a table of jobs and the courier", "test_mail.test_killed_at_any_time_nothing_is_lost", ()),
     (98, "Upload of avatars (next step)", "004:220", LATER, "files of users are missing", "", ()),
     (99, "Notifications (next step)", "004:221", LATER,
      "memberships and questions to humans are told on user:me; mail digests are missing",

@@ -39,7 +39,7 @@ void fake_db_setup(int plain)
 	config = config_read(NULL, NULL, 0, why);
 	ck_assert_msg(config != NULL, "%s", why);
 	config->s.workers = 1;
-	config->s.db_connections = plain + 3;
+	config->s.db_connections = plain + 4;
 	now_ns = 1000 * PL_NS_PER_S;
 	pl_clock_fake(now_ns, WALL_US);
 	base = event_base_new();
@@ -280,6 +280,12 @@ void pgconn_free(struct pgconn **connp, struct pgcall_list *in_flight)
 			conns[i] = NULL;
 	pl_free(*connp);
 	*connp = NULL;
+}
+
+void pgconn_listen(struct pgconn *conn, const char *channel)
+{
+	PL_UNUSED(conn);
+	PL_UNUSED(channel);
 }
 
 bool pgconn_ready(const struct pgconn *conn)

@@ -15,7 +15,7 @@
 
 #include "core/shm_layout.h"
 
-#define FIXTURE_SLOTS 8
+#define FIXTURE_SLOTS 10
 
 static struct shm *fixture_shm;
 static struct shm fixture_view[FIXTURE_SLOTS];	/* the segment as the process in that slot sees it */

@@ -83,7 +83,7 @@ START_TEST(test_slack_sections)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_buf question = PL_BUF(pool);
-	struct outbox_item item = { .asker = PL_STR("ann"), .on_timeout = PL_STR("deny"),
+	struct job item = { .asker = PL_STR("ann"), .on_timeout = PL_STR("deny"),
 		.options = PL_STR("[\"<a>\",\"b\"]"), .context = PL_STR("{\"x\":\"a&b\"}") };
 	struct pl_err err = { 0 };
 	const struct pl_jval *json, *block;

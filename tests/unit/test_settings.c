@@ -89,7 +89,7 @@ static const struct { const char *overrides[OVERRIDES_MAX], *why; } rules[] = {
 	{ { "workers=17" }, "-o: workers: 17 is above max_workers (16)" },
 	{ { "max_workers=1" }, "default: workers: 2 is above max_workers (1)" },
 	{ { "workers=10" }, "default: db_connections: 20 is too few for 10 workers" },
-	{ { "workers=10", "db_connections=21" }, NULL },
+	{ { "workers=10", "db_connections=22" }, NULL },
 	{ { "rate_slots=262143" }, "-o: rate_slots: 262143 is not a power of two" },
 	{ { "ring_size=3M" }, "-o: ring_size: 3145728 bytes is not a power of two" },
 	{ { "ring_size=128k" }, "ring_size: 128k is below 256k" },

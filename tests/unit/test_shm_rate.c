@@ -174,8 +174,8 @@ START_TEST(test_slots_and_sums)
 	ck_assert_int_eq(shm_sum(fixture_shm, SHM_M_sent), 4);
 	ck_assert_int_eq(shm_sum(fixture_shm, SHM_M_ws_conns), 0);
 	b = fixture_take(3);
-	ck_assert_int_eq(atomic_load(&b->scores[3].is_clerk), 1);
-	ck_assert_int_eq(atomic_load(&a->scores[0].is_clerk), 0);
+	ck_assert_int_eq(atomic_load(&b->scores[3].is_aside), 1);
+	ck_assert_int_eq(atomic_load(&a->scores[0].is_aside), 0);
 	/* counted by a master before the fork: not once more */
 	shm_slot_died(fixture_shm, 0);
 	atomic_fetch_add(&fixture_shm->scores[0].generation, 1);

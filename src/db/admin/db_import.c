@@ -4,9 +4,7 @@
  */
 #include "db/admin/db_import.h"
 
-#include "db/admin/migrate_int.h"
-
-struct db_import { PGconn *pg; };
+#include "db/admin/db_import_int.h"
 
 static bool ready(PGconn *pg, char why[512])
 {

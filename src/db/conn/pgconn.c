@@ -27,7 +27,7 @@ struct pgconn {
 	struct db *db;
 	const struct pgconn_ops *ops;
 	void *arg;
-	const char *label;
+	const char *label, *channel;	/* channel: that it listens to; NULL */
 	enum state state;
 	PGconn *pg;
 	struct event *ev_read, *ev_write, *ev_timer;	/* timer: next attempt, or the attempt's time limit */
@@ -154,7 +154,7 @@ static void setup_start(struct pgconn *conn)
 	conn->ev_read = event_new(conn->db->base, conn->fd, EV_READ | EV_PERSIST, on_readable, conn);
 	conn->ev_write = event_new(conn->db->base, conn->fd, EV_WRITE | EV_PERSIST, on_writable, conn);
 	event_add(conn->ev_read, NULL);
-	if (!pgopen_setup(&conn->db->config->s, conn->pg))
+	if (!pgopen_setup(&conn->db->config->s, conn->pg, conn->channel))
 		lose(conn, PQerrorMessage(conn->pg));
 	else
 		flush(conn);
@@ -192,7 +192,7 @@ static void on_connecting(evutil_socket_t fd, short what, void *arg)
 
 static void make_name(const struct pgconn *conn, char name[64])
 {
-	snprintf(name, 64, "parlourd/%s%d/%s", conn->db->clerk ? "clerk" : "w", conn->db->slot, conn->label);
+	snprintf(name, 64, "parlourd/%s%d/%s", conn->db->who, conn->db->slot, conn->label);
 }
 
 static void connect_start(struct pgconn *conn)
@@ -232,6 +232,8 @@ static void setup_done(struct pgconn *conn)
 	conn->logged = false;
 	conn->failures = 0;
 	conn->ops->ready(conn->arg);
+	if (conn->channel != NULL)
+		conn->db->on_notice(conn->db->notice_arg);
 }
 
 /* One result of the setup group. false: it failed and the connection was closed. */
@@ -319,6 +321,20 @@ static void read_results(struct pgconn *conn)
 	}
 }
 
+/* All that came since the last time count as one. */
+static void read_notices(struct pgconn *conn)
+{
+	PGnotify *notice;
+	bool any = false;
+
+	while ((notice = PQnotifies(conn->pg)) != NULL) {
+		PQfreemem(notice);
+		any = true;
+	}
+	if (any && conn->channel != NULL)
+		conn->db->on_notice(conn->db->notice_arg);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct pgconn *conn = arg;
@@ -330,6 +346,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	conn->in_results = false;
 	if (conn->pg == NULL)
 		return;
+	read_notices(conn);
 	if (!good || PQstatus(conn->pg) == CONNECTION_BAD)
 		lose(conn, PQerrorMessage(conn->pg));
 	else
@@ -362,6 +379,11 @@ void pgconn_free(struct pgconn **connp, struct pgcall_list *in_flight)
 	event_free(conn->ev_broken);
 	TAILQ_CONCAT(in_flight, &conn->sent, link);
 	pl_free(conn);
+}
+
+void pgconn_listen(struct pgconn *conn, const char *channel)
+{
+	conn->channel = channel;
 }
 
 bool pgconn_ready(const struct pgconn *conn)

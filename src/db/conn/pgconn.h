@@ -35,6 +35,8 @@ struct pgconn_ops {
 struct pgconn *pgconn_new(struct db *db, const char *label, const struct pgconn_ops *ops, void *arg);
 /* Closes without telling anybody; the calls in flight are moved to *in_flight. */
 void pgconn_free(struct pgconn **conn, struct pgcall_list *in_flight);
+/* It listens to this channel (a literal), from its next start on: db->on_notice. Called before it opens. */
+void pgconn_listen(struct pgconn *conn, const char *channel);
 bool pgconn_ready(const struct pgconn *conn);
 /* The last attempt failed and no later one worked: callers should fail fast. */
 bool pgconn_away(const struct pgconn *conn);

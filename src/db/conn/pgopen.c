@@ -34,17 +34,21 @@ PGconn *pgopen_start(const struct settings *s, const char *name)
 }
 
 /* Generic plans: PostgreSQL's own choice plans room_append()'s statement anew at each call, 1.0 ms instead of 0.3. */
-bool pgopen_setup(const struct settings *s, PGconn *pg)
+bool pgopen_setup(const struct settings *s, PGconn *pg, const char *channel)
 {
-	char statement[24], lock[24];
+	char statement[24], lock[24], listen[64] = "";
 	const char *values[] = { statement, lock };
 
 	snprintf(statement, sizeof(statement), "%lld", (long long)s->db_statement_timeout);
+	if (channel != NULL)
+		snprintf(listen, sizeof(listen), "LISTEN %s", channel);
 	snprintf(lock, sizeof(lock), "%lld", (long long)s->db_lock_timeout);
 	return PQsetnonblocking(pg, 1) == 0 && PQenterPipelineMode(pg) == 1 &&
 	    PQsendQueryParams(pg,
 		"SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), "
 		"set_config('client_min_messages', 'warning', false), set_config("
 		"'plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)",
-		2, NULL, values, NULL, NULL, 0) == 1 && PQpipelineSync(pg) == 1;
+		2, NULL, values, NULL, NULL, 0) == 1 &&
+	    (channel == NULL || PQsendQueryParams(pg, listen, 0, NULL, NULL, NULL, NULL, 0) == 1) &&
+	    PQpipelineSync(pg) == 1;
 }

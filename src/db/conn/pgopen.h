@@ -13,8 +13,11 @@
 
 /* Begins to connect, without waiting; name: the application_name. Its status may be CONNECTION_BAD at once. */
 PGconn *pgopen_start(const struct settings *s, const char *name);
-/* Pipeline mode and the settings, as one group with its Sync: one row follows. false: the connection broke. */
-bool pgopen_setup(const struct settings *s, PGconn *pg);
+/*
+ * Pipeline mode, the settings, and LISTEN (channel NULL: none), as one group with its Sync. false: the connection
+ * broke.
+ */
+bool pgopen_setup(const struct settings *s, PGconn *pg, const char *channel);
 /* A server that is alive answers within this time, if only with an error. */
 int64_t pgopen_answer_ms(const struct settings *s);
 

@@ -165,6 +165,27 @@ static void feed(struct slot *slot)
 	pgconn_sync(slot->conn);
 }
 
+/* The first slot's connection is the one that listens. */
+static void open_slot(struct slot *slot)
+{
+	struct pgplain *plain = slot->plain;
+
+	slot->used_ns = pl_now_ns();
+	slot->conn = pgconn_new(plain->db, "plain", &ops, slot);
+	if (slot == &plain->slots[0] && plain->db->channel != NULL)
+		pgconn_listen(slot->conn, plain->db->channel);
+}
+
+void pgplain_listen(struct pgplain *plain)
+{
+	struct slot *slot = &plain->slots[0];
+
+	if (slot->conn == NULL)
+		open_slot(slot);
+	else
+		pgconn_listen(slot->conn, plain->db->channel);
+}
+
 /* Open another connection when more wait than will be served by those that are opening. */
 static void grow(struct pgplain *plain)
 {
@@ -186,8 +207,7 @@ static void grow(struct pgplain *plain)
 	}
 	if (spare == NULL || waiting <= opening)
 		return;
-	spare->used_ns = pl_now_ns();
-	spare->conn = pgconn_new(plain->db, "plain", &ops, spare);
+	open_slot(spare);
 }
 
 void pgplain_start(struct pgplain *plain, struct pgcall *call)
@@ -385,7 +405,8 @@ static void close_idle(struct pgplain *plain)
 		struct slot *slot = &plain->slots[i];
 		struct pgcall_list none = TAILQ_HEAD_INITIALIZER(none);
 
-		if (slot->conn == NULL || slot->call != NULL || slot->used_ns >= limit_ns)
+		if (slot->conn == NULL || slot->call != NULL || slot->used_ns >= limit_ns ||
+		    (i == 0 && plain->db->channel != NULL))	/* it listens */
 			continue;
 		pgconn_free(&slot->conn, &none);
 		left--;
@@ -395,14 +416,13 @@ static void close_idle(struct pgplain *plain)
 void pgplain_trim(struct pgplain *plain)
 {
 	close_idle(plain);
-	if (plain->away || plain->db->clerk || plain->db->stopping || count_open(plain) >= warm(plain))
+	if (plain->away || plain->db->aside || plain->db->stopping || count_open(plain) >= warm(plain))
 		return;
 	for (int i = 0; i < plain->budget; i++) {
 		struct slot *slot = &plain->slots[i];
 
 		if (slot->conn == NULL) {
-			slot->used_ns = pl_now_ns();
-			slot->conn = pgconn_new(plain->db, "plain", &ops, slot);
+			open_slot(slot);
 			return;
 		}
 	}
@@ -422,7 +442,10 @@ static void on_canceled(struct pgcall *call, const PGresult *res, const struct p
 	}
 }
 
-/* All are stuck and a quick call waits. The clerk has no other connection to say it on: there lock_timeout ends it. */
+/*
+ * All are stuck and a quick call waits. Clerk and courier have no other connection to say it on: there lock_timeout
+ * ends it.
+ */
 static void make_room(struct pgplain *plain)
 {
 	int64_t *pids;

@@ -19,6 +19,8 @@ struct pgplain;
 struct pgplain *pgplain_new(struct db *db, int budget);
 void pgplain_free(struct pgplain **plain, struct pgcall_list *calls);
 void pgplain_start(struct pgplain *plain, struct pgcall *call);
+/* Opens the first connection now, for db->channel, and keeps it. */
+void pgplain_listen(struct pgplain *plain);
 /* The last attempt to connect did not fail. */
 bool pgplain_up(const struct pgplain *plain);
 /* Every DB_SWEEP_MS while anything waits. */

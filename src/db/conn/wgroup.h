@@ -16,7 +16,7 @@
 
 struct wgroup;
 
-/* conn false: no connection of its own, every room goes through the plain pool (the clerk). */
+/* conn false: no connection of its own, every room goes through the plain pool (clerk, courier). */
 struct wgroup *wgroup_new(struct db *db, bool conn);
 /* Tells what was sent PL_E_WRITE_UNKNOWN and the rest PL_E_STOPPING. Before the pools it uses are freed. */
 void wgroup_free(struct wgroup **group);

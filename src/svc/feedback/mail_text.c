@@ -80,7 +80,7 @@ struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail)
 
 /* ---- feedback requests ---- */
 
-struct pl_str request_subject(struct pl_pool *pool, const struct outbox_item *item)
+struct pl_str request_subject(struct pl_pool *pool, const struct job *item)
 {
 	struct pl_str rest = item->question, line = rest;
 	size_t cut;
@@ -101,7 +101,7 @@ static struct pl_str readable(struct pl_pool *pool, struct pl_str json)
 	return text.ptr != NULL ? text : json;
 }
 
-static void add_options(struct pl_buf *out, struct pl_pool *pool, const struct outbox_item *item)
+static void add_options(struct pl_buf *out, struct pl_pool *pool, const struct job *item)
 {
 	struct pl_err err = { 0 };
 	const struct pl_jval *list = item->options.ptr != NULL ? pl_json_parse(pool, item->options, &err) : NULL;
@@ -113,7 +113,7 @@ static void add_options(struct pl_buf *out, struct pl_pool *pool, const struct o
 	pl_buf_addc(out, '\n');
 }
 
-static void add_due(struct pl_buf *out, const struct outbox_item *item)
+static void add_due(struct pl_buf *out, const struct job *item)
 {
 	char when[PL_TIME_LEN];
 
@@ -126,7 +126,7 @@ static void add_due(struct pl_buf *out, const struct outbox_item *item)
 		    pl_str_is(item->on_timeout, "approve") ? "approved" : "denied");
 }
 
-struct pl_str request_body(struct pl_pool *pool, const struct outbox_item *item, struct pl_str link)
+struct pl_str request_body(struct pl_pool *pool, const struct job *item, struct pl_str link)
 {
 	struct pl_buf out = PL_BUF(pool);
 	struct pl_str context = readable(pool, item->context);
@@ -176,7 +176,7 @@ static void add_section(struct pl_jw *w, struct pl_str text)
 	pl_jw_end_object(w);
 }
 
-struct pl_str request_slack(struct pl_pool *pool, const struct outbox_item *item, struct pl_str link)
+struct pl_str request_slack(struct pl_pool *pool, const struct job *item, struct pl_str link)
 {
 	struct pl_buf out = PL_BUF(pool), last = PL_BUF(pool), options = PL_BUF(pool);
 	struct pl_jw w = PL_JW(&out);

@@ -5,7 +5,7 @@
 #ifndef SVC_MAIL_TEXT_H
 #define SVC_MAIL_TEXT_H
 
-#include "db/repo/repo_outbox.h"
+#include "db/repo/repo_job.h"
 #include "str.h"
 
 struct mail_text {
@@ -18,12 +18,12 @@ struct mail_text {
 struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail);
 
 /* Subject and body of a feedback request; `link` is where it is answered. */
-struct pl_str request_subject(struct pl_pool *pool, const struct outbox_item *item);
-struct pl_str request_body(struct pl_pool *pool, const struct outbox_item *item, struct pl_str link);
+struct pl_str request_subject(struct pl_pool *pool, const struct job *item);
+struct pl_str request_body(struct pl_pool *pool, const struct job *item, struct pl_str link);
 /*
  * The same as JSON for a Slack incoming webhook: text and blocks (docs.slack.dev, "Sending messages using incoming
  * webhooks").
  */
-struct pl_str request_slack(struct pl_pool *pool, const struct outbox_item *item, struct pl_str link);
+struct pl_str request_slack(struct pl_pool *pool, const struct job *item, struct pl_str link);
 
 #endif

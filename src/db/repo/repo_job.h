@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Jobs (table jobs): work that the courier takes, does, and notes. Functions of the database queue them, in the
+ * transaction that needs them.
+ */
+#ifndef DB_REPO_JOB_H
+#define DB_REPO_JOB_H
+
+#include "db/db.h"
+
+struct job {
+	struct pl_str id, kind, lane;
+	struct pl_str payload;			/* JSON */
+	int tries;				/* this one included */
+	struct pl_str request_id;		/* absent: no feedback request; then so is the rest */
+	struct pl_str asker, question, context, options, on_timeout;
+	int64_t due_us;				/* time-out of the feedback request */
+};
+struct job_list { const struct job *rows; int count; };
+typedef void (repo_jobs_fn)(void *arg, const struct job_list *list, const struct pl_err *err);
+
+/* What a courier is ready to take. Borrowed. */
+struct job_claim {
+	const struct pl_str *kinds;
+	const int64_t *lane_max;		/* [kinds_count]: how many of one lane at the same time */
+	int kinds_count;
+	const struct pl_str *lanes;		/* "kind lane" of each job that it runs */
+	int lanes_count;
+	int limit;
+};
+/*
+ * Takes what is due, for `lease_us`: then others may take it, unless repo_jobs_tend() extends that. After
+ * PL_E_WRITE_UNKNOWN, too, repo_jobs_tend() puts right what was taken.
+ */
+void repo_jobs_claim(struct db *db, struct pl_task *task, const struct job_claim *claim, int64_t lease_us,
+    repo_jobs_fn *done, void *arg);
+/* Microseconds until the next job of these kinds is due that is not due yet; -1: there is none. */
+void repo_jobs_next(struct db *db, struct pl_task *task, const struct pl_str *kinds, int count, db_count_fn *done,
+    void *arg);
+/* This process among all that ever had a job; behind the first slash without the host. In pool. */
+struct pl_str repo_jobs_owner(struct db *db, struct pl_pool *pool);
+struct job_owners { const struct pl_str *names; int count; };
+typedef void (repo_job_owners_fn)(void *arg, const struct job_owners *owners, const struct pl_err *err);
+/* Couriers of this host that have jobs, dead ones included. */
+void repo_jobs_owners(struct db *db, struct pl_task *task, repo_job_owners_fn *done, void *arg);
+/*
+ * Extends the lease of what this process holds, and puts back what nobody works on any more (that of `dead` at once),
+ * each as a failed try with its pause. Not while a claim is under way. *result: how many.
+ */
+void repo_jobs_tend(struct db *db, struct pl_task *task, const struct job_owners *dead, const struct pl_str *held,
+    int count, int64_t lease_us, db_count_fn *done, void *arg);
+
+struct job_counts { int64_t waiting, dead; };
+typedef void (repo_job_counts_fn)(void *arg, const struct job_counts *counts, const struct pl_err *err);
+void repo_jobs_count(struct db *db, struct pl_task *task, repo_job_counts_fn *done, void *arg);
+
+enum job_result { JOB_DONE, JOB_RETRY, JOB_DEAD };
+/* What became of a try; may be repeated. error absent: none. delay_us: until the next try; 0: the usual pause. */
+void repo_job_end(struct db *db, struct pl_task *task, struct pl_str id, enum job_result result, struct pl_str error,
+    int64_t delay_us, db_done_fn *done, void *arg);
+
+/* fn(arg) whenever a transaction that queued a job was committed, and when it may have been missed. */
+void repo_jobs_listen(struct db *db, void (*fn)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Mails and Slack messages as jobs (send_mail.c, send_slack.c; svc/job/kinds.def names their functions).
+ */
+#ifndef SVC_SEND_H
+#define SVC_SEND_H
+
+#include "svc/job/job.h"
+#include "svc/svc.h"
+
+enum mail_state { MAIL_OFF, MAIL_UP, MAIL_DOWN };
+/* From the courier's last contact with the mail server; for all processes. */
+enum mail_state mail_state(const struct svc *svc, const struct config *config);
+
+/* The link at which a feedback request is answered; it is a secret, which `out` hides. */
+struct pl_str send_link(const struct job *job, const struct config *config, struct pl_pool *pool, struct job_out *out);
+
+#endif

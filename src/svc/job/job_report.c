@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A porter's words, and the table of kinds.
+ */
+#include "svc/job/job_report.h"
+
+#include <stdio.h>
+
+#include "core/porter.h"
+#include "leaf.h"
+
+#define SECRET_MIN 4
+#define HIDDEN "(secret)"
+
+const struct job_kind job_kinds[] = {
+#define JOB_KIND(kind, peer, look, lane_max, limit_s, cpu_s, memory_mb) \
+	{ #kind, job_##kind##_ready, job_##kind##_run, peer, look, lane_max, limit_s, cpu_s, memory_mb },
+#include "svc/job/kinds.def"
+#undef JOB_KIND
+};
+const int job_kinds_count = (int)PL_COUNT(job_kinds);
+_Static_assert(PL_COUNT(job_kinds) <= JOB_KINDS_MAX, "the courier's arrays hold them");
+
+void job_secret(struct job_out *out, struct pl_str secret)
+{
+	PL_BUG(out->secrets_count == JOB_SECRETS_MAX);
+	if (secret.ptr != NULL && secret.len >= SECRET_MIN)
+		out->secrets[out->secrets_count++] = secret;
+}
+
+/* Every occurrence, in place; the word that takes its place may be longer, so the end may be cut. */
+static void hide(char why[2000], struct pl_str secret)
+{
+	char *at = why, rest[2000];
+	size_t room;
+
+	while ((at = memmem(at, strlen(at), secret.ptr, secret.len)) != NULL) {
+		snprintf(rest, sizeof(rest), "%s", at + secret.len);
+		room = (size_t)(why + 2000 - at);
+		snprintf(at, room, HIDDEN "%s", rest);
+		at += strlen(HIDDEN) < room ? strlen(HIDDEN) : room - 1;
+	}
+}
+
+static void say(const struct job_out *out, enum job_say what, const struct job_end *end)
+{
+	struct job_word word;
+
+	memset(&word, 0, sizeof(word));
+	word.say = what;
+	if (end != NULL) {
+		word.end = *end;
+		for (int i = 0; i < out->secrets_count; i++)
+			hide(word.end.why, out->secrets[i]);
+	}
+	if (end != NULL && end->result != JOB_RETRY && out->outcome != NULL)
+		shm_outcome_set(out->outcome, (int)end->result, word.end.why);
+	porter_report(out->fd, &word, sizeof(word));
+}
+
+void job_in_doubt(struct job_out *out)
+{
+	say(out, JOB_SAYS_DOUBT, NULL);
+}
+
+void job_ended(struct job_out *out, const struct job_end *end)
+{
+	say(out, JOB_SAYS_END, end);
+}
+
+/* The text goes into a table: it is UTF-8, also where its end was cut off. The rest is a porter's word, no more. */
+static void make_sane(struct job_end *end)
+{
+	size_t len = strnlen(end->why, sizeof(end->why) - 1), cut = len;
+
+	while (cut > 0 && len - cut < 3 && !pl_utf8_ok(end->why, cut))
+		cut--;
+	if (pl_utf8_ok(end->why, cut))
+		len = cut;
+	end->why[len] = '\0';
+	for (size_t i = 0; !pl_utf8_ok(end->why, len) && i < len; i++)
+		if ((unsigned char)end->why[i] >= 0x80)
+			end->why[i] = '?';
+	if (end->result > JOB_DEAD)
+		end->result = JOB_RETRY;
+	if (end->peer > JOB_PEER_DOWN)
+		end->peer = JOB_PEER_UNSEEN;
+	if (end->delay_us < 0)
+		end->delay_us = 0;
+}
+
+void job_report_read(const char *report, size_t bytes, const char *died, struct job_end *end_r)
+{
+	struct job_word word;
+	bool doubt = false;
+
+	*end_r = (struct job_end){ .result = JOB_RETRY };
+	for (size_t at = 0; at + sizeof(word) <= bytes; at += sizeof(word)) {
+		memcpy(&word, report + at, sizeof(word));
+		doubt = doubt || word.say == JOB_SAYS_DOUBT;
+		if (word.say != JOB_SAYS_END)
+			continue;
+		*end_r = word.end;
+		make_sane(end_r);
+		return;
+	}
+	snprintf(end_r->why, sizeof(end_r->why), "The try broke off (%s)%s.", died,
+	    doubt ? " after the end of the message: it may have arrived" : "");
+}

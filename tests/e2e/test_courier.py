@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: ISC
+"""The courier: jobs that outlive processes, mail servers that misbehave, and deaths at every step of the dialog."""
+
+import base64
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from mail_peer import DROP, RudePeer
+from parlour import SLOW, processes_of_session, wait_for
+
+STEPS = ("greeting", "ehlo", "mail", "rcpt", "data", "text", "dot", "quit")
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(rows):
+    rows("DELETE FROM jobs")
+
+
+@pytest.fixture
+def rude():
+    """rude(**how): a RudePeer, stopped after the test."""
+    made = []
+
+    def make(**how):
+        made.append(RudePeer(**how))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def post(parlour):
+    """post(peer): a daemon that sends through that server."""
+    def make(peer, **settings):
+        return parlour(**{"smtp_url": f"smtp://127.0.0.1:{peer.port}/parlour.example", "smtp_tls": "off",
+                          "mail_from": "bot@parlour.example", "public_url": "https://chat.example.org", "feedback_mail_to": "*",
+                          **settings})
+    return make
+
+
+@pytest.fixture
+def queue(rows):
+    """queue(address): a mail as another program queues it; gives the job's id."""
+    return lambda to: rows(f"SELECT mail_queue($${to}$$, 'Hello', 'One line')::text")[0][0]
+
+
+@pytest.fixture
+def job(rows):
+    """job(id): (state, tries, last error)."""
+    return lambda number: rows(f"SELECT state, tries, last_error FROM v_jobs WHERE id = '{number}'")[0]
+
+
+def ended(job, number, within=30):
+    return wait_for(lambda: (row := job(number))[0] in ("done", "dead", "dropped") and row, within, "the job ends")
+
+
+def porters(daemon):
+    """Processes that run a try now."""
+    return {pid for pid, name in processes_of_session(daemon.pid).items() if name.startswith("porter/")}
+
+
+def looked(peer):
+    """Waits until the daemon's look at the server is over: what comes now belongs to mails."""
+    wait_for(lambda: "QUIT" in peer.lines, 10, "the server was looked at")
+
+
+# ---- servers that misbehave ----
+
+def test_a_server_that_takes_20_s_after_the_final_dot(rude, post, queue, job, rows):
+    """The mail arrives once, at the first try; other recipients, the clerk, and every process go on meanwhile."""
+    peer = rude(slow={"slow.example": 20})
+    daemon = post(peer, watchdog="2s", jobs_at_once="4")
+    looked(peer)
+    before = {kind: daemon.procs(kind) for kind in ("worker", "clerk", "courier", "hasher")}
+    slow = [queue(f"s{i}@slow.example") for i in range(6)]
+    wait_for(lambda: len(peer.whole) == 3, 10, "the slow domain has all places but one")
+    quick = [queue(f"q{i}@quick.example") for i in range(5)]
+    for number in quick:
+        assert ended(job, number, 4)[:2] == ("done", 1)
+    assert [job(number)[0] for number in slow].count("running") == 3, "nobody waited for the slow domain"
+    assert ended(job, slow[0], 40) == ("done", 1, None)
+    for number in slow:
+        assert ended(job, number, 60)[:2] == ("done", 1)
+    assert sorted(peer.ids(peer.accepted)) == sorted(f"<{n}@parlour.example>" for n in slow + quick), "each once"
+    assert {kind: daemon.procs(kind) for kind in before} == before and "killing a process" not in daemon.log_text()
+
+
+def test_the_clerk_never_stands_still(rude, post, queue, rows):
+    """With a server that says nothing at all, the longest turn of clerk and courier stays below 100 ms."""
+    peer = rude()
+    for step in STEPS:
+        peer.plan[step] = [3600] * 50
+    daemon = post(peer)
+    queue("a@quick.example")
+    ann = daemon.register()
+    asked = ann.post("/api/feedback-requests", {"question": "?", "timeout_s": 1, "channel": {"kind": "web", "destination": ann.name}})
+    path = f"/api/feedback-requests/{asked.json()['id']}"
+    wait_for(lambda: porters(daemon), 10, "a try is under way")
+    wait_for(lambda: ann.get(path).json()["timed_out_at"], 10, "time-outs are handled all the same")
+    # every process turns at least each 250 ms, and a late turn is seen
+    for _ in range(8):
+        time.sleep(0.25)
+        status = daemon.ctl("status").stdout
+        late = [int(row.split()[-1]) for row in status.splitlines() if row.startswith(("clerk", "courier"))]
+        assert len(late) == 2 and max(late) < 250 + 100 * SLOW, status
+
+
+TROUBLE = [
+    # name, plan, (state, tries, last error), copies that the server saw whole, copies that it took
+    ("421 greeting", {"greeting": ["421 4.3.2 not now"]}, ("done", 2, None), 1, 1),
+    ("421 at RCPT", {"rcpt": ["421 4.3.2 going down"]}, ("done", 2, None), 1, 1),
+    ("421 after the dot", {"dot": ["421 4.3.2 going down"]}, ("done", 2, None), 2, 1),
+    ("451 after the dot", {"dot": ["451 4.7.1 grey", "451 4.7.1 grey"]}, ("done", 3, None), 3, 1),
+    ("closed at once", {"greeting": [DROP]}, ("done", 2, None), 1, 1),
+    ("closed after DATA", {"data": [DROP]}, ("done", 2, None), 1, 1),
+    ("closed in the text", {"text": [DROP]}, ("done", 2, None), 1, 1),
+    ("closed after the dot", {"dot": [DROP]}, ("done", 2, None), 2, 1),
+    ("no SMTP", {"greeting": ["HTTP/1.1 400 Bad Request"]}, ("done", 2, None), 1, 1),
+    ("550 in three lines", {"rcpt": ["550 5.7.1 We do not want\n550 5.7.1 mail from you;\n550 5.7.1 see https://x.example/why"]},
+     ("dead", 1, "The mail server said: 550-5.7.1 We do not want\n550-5.7.1 mail from you;\n550 5.7.1 see https://x.example/why"), 0, 0),
+    ("554 after the dot", {"dot": ["554 5.7.1 Spam,\n554 5.7.1 we think"]},
+     ("dead", 1, "The mail server said: 554-5.7.1 Spam,\n554 5.7.1 we think"), 1, 0),
+    ("552 at MAIL", {"mail": ["552 5.3.4 too big"]}, ("dead", 1, "The mail server said: 552 5.3.4 too big"), 0, 0),
+    ("bytes that are no text", {"rcpt": ["550 \x1b[31m\x07 ü"]}, ("dead", 1, "The mail server said: 550 ?[31m? ü"), 0, 0),
+]
+
+
+@pytest.mark.parametrize("plan, want, whole, accepted", [row[1:] for row in TROUBLE], ids=[row[0] for row in TROUBLE])
+def test_trouble(rude, post, queue, job, plan, want, whole, accepted):
+    """Known outcomes are never repeated; unknown ones are, with the same Message-ID."""
+    peer = rude()
+    daemon = post(peer)
+    looked(peer)
+    peer.plan.update({step: list(acts) for step, acts in plan.items()})
+    number = queue("carla@example.net")
+    assert ended(job, number) == want
+    assert peer.ids() == [f"<{number}@parlour.example>"] * whole and len(peer.accepted) == accepted
+    if want[0] == "dead":
+        assert "job given up" in daemon.log_text()
+
+
+def test_the_requests_own_error_has_all_lines(rude, post, job):
+    peer = rude()
+    daemon = post(peer)
+    looked(peer)
+    peer.plan["rcpt"] = ["550 5.1.1 Nobody\n550 5.1.1 of that name"]
+    ann = daemon.register()
+    asked = ann.post("/api/feedback-requests", {"question": "?", "channel": {"kind": "mail", "destination": "x@example.net"}}).json()
+    end = wait_for(lambda: (r := ann.get(f"/api/feedback-requests/{asked['id']}").json())["delivery_error"] and r, 10)
+    assert end["delivery_error"] == "The mail server said: 550-5.1.1 Nobody\n550 5.1.1 of that name"
+
+
+def test_a_server_that_repeats_secrets(rude, post, rows):
+    """Neither the link nor the webhook is read in the table or in the log."""
+    peer = rude()
+    daemon = post(peer)
+    looked(peer)
+    seen = []
+
+    def quote(mail):
+        text = b"".join(base64.b64decode(line) for line in mail["text"].split(b"\r\n\r\n", 1)[1].split())
+        seen.append(re.search(rb"/r/(\S+)", text).group(1).decode())
+        return f"554 5.7.1 We do not like https://chat.example.org/r/{seen[0]} at all"
+
+    peer.plan["dot"] = [quote]
+    ann = daemon.register()
+    asked = ann.post("/api/feedback-requests", {"question": "?", "channel": {"kind": "mail", "destination": "x@example.net"}}).json()
+    wait_for(lambda: ann.get(f"/api/feedback-requests/{asked['id']}").json()["delivery_error"], 10)
+    row = rows(f"SELECT last_error, j::text FROM jobs j WHERE request_id = '{asked['id']}'")[0]
+    assert row[0] == "The mail server said: 554 5.7.1 We do not like https://chat.example.org/r/(secret) at all"
+    assert seen[0] not in row[1] and seen[0] not in daemon.log_text()
+
+
+@pytest.mark.parametrize("address", ["jörg@example.net", "info@bücher.example", "用户@例子.example"])
+def test_addresses_outside_ascii(rude, post, queue, job, address):
+    """With SMTPUTF8 where the server has it; else refused for good, before anything of the mail is sent."""
+    peer = rude()
+    post(peer)
+    looked(peer)
+    assert ended(job, queue(address))[:2] == ("done", 1)
+    mail = next(line for line in peer.lines if line.startswith("MAIL"))
+    assert mail == "MAIL FROM:<bot@parlour.example> BODY=8BITMIME SMTPUTF8" and f"RCPT TO:<{address}>" in peer.lines
+    assert f"\r\nTo: <{address}>\r\n".encode() in peer.accepted[0]["text"]
+    assert ended(job, queue("plain@example.net"))[:2] == ("done", 1)
+    assert [line for line in peer.lines if line.startswith("MAIL")][-1] == "MAIL FROM:<bot@parlour.example>"
+
+
+@pytest.mark.parametrize("address", ["jörg@example.net", "info@bücher.example"])
+def test_a_server_without_smtputf8(rude, post, queue, job, address):
+    peer = rude(extensions=("8BITMIME", "SIZE 1000000"))
+    post(peer)
+    looked(peer)
+    assert ended(job, queue(address)) == (
+        "dead", 1, f"The mail server does not support SMTPUTF8, which the address {address} needs.")
+    assert not [line for line in peer.lines if line.startswith(("MAIL", "RCPT"))]
+    assert ended(job, queue("plain@example.net"))[:2] == ("done", 1)
+
+
+@pytest.mark.parametrize("address", ["a b@example.net", "a@example.net>\r\nRCPT TO:<b@example.net", "", "a@example.net\nBcc: c@example.net"])
+def test_addresses_that_are_none(rude, post, queue, job, address):
+    peer = rude()
+    post(peer)
+    looked(peer)
+    assert ended(job, queue(address)) == ("dead", 1, "The destination is not a mail address.")
+    assert not [line for line in peer.lines if line.startswith(("MAIL", "RCPT"))]
+
+
+# ---- jobs that are committed ----
+
+def test_a_job_starts_when_it_is_committed(rude, post, queue, job, rows):
+    """By whomever: the courier is notified, and the next look at the table would come after 30 s."""
+    peer = rude()
+    daemon = post(peer, workers="2")
+    looked(peer)
+    for _ in range(3):
+        begin = time.monotonic()
+        number = queue("quick@example.net")
+        wait_for(lambda n=number: job(n)[0] == "done", 5, "it is sent")
+        assert time.monotonic() - begin < 3 * SLOW
+    ann = daemon.register()
+    asked = ann.post("/api/feedback-requests", {"question": "?", "channel": {"kind": "mail", "destination": "x@example.net"}}).json()
+    wait_for(lambda: ann.get(f"/api/feedback-requests/{asked['id']}").json()["status"] == "sent", 5)
+    assert rows("SELECT count(*) FROM jobs WHERE tries <> 1") == [(0,)]
+
+
+def test_a_job_that_is_not_committed_never_starts(rude, post, pg, database):
+    import psycopg  # pylint: disable=import-outside-toplevel
+    import cluster  # pylint: disable=import-outside-toplevel
+    peer = rude()
+    post(peer)
+    looked(peer)
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
+        conn.execute("SELECT mail_queue('never@example.net', 's', 'b')")
+        conn.rollback()
+        conn.execute("SELECT mail_queue('ever@example.net', 's', 'b')")
+        conn.commit()
+    wait_for(lambda: peer.accepted, 10)
+    assert [mail["rcpt"] for mail in peer.accepted] == ["ever@example.net"]
+
+
+def test_two_daemons_share_the_work(rude, post, queue, job):
+    """Each mail once, whoever takes it."""
+    peer = rude()
+    first, second = post(peer), post(peer)
+    numbers = [queue(f"m{i}@d{i}.example") for i in range(40)]
+    for number in numbers:
+        assert ended(job, number)[:2] == ("done", 1)
+    assert len(peer.whole) == 40 and first.procs("courier") and second.procs("courier")
+
+
+# ---- deaths ----
+
+KNOWN = {"quit"}            # the server's reply was read before this step
+COPIES = {"text": {1, 2}, "dot": {2}}   # a short mail may be on its way as a whole before the server has read its first line
+
+
+@pytest.mark.parametrize("victim", ["courier", "porter"])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_every_step(rude, post, queue, job, rows, step, victim):
+    """kill -9: each mail arrives once, or again with the same Message-ID only if nobody could know its outcome."""
+    peer = rude()
+    daemon = post(peer)
+    looked(peer)
+    died = []
+
+    def die(_mail):
+        gone = porters(daemon)
+        if victim == "courier":
+            for pid in daemon.procs("courier").values():
+                daemon.kill_child(pid)
+        else:
+            for pid in gone:
+                os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not gone & porters(daemon), 10, "the try is over")
+        died.append(time.time())
+
+    peer.plan[step] = [die]
+    number = queue("carla@example.net")
+    state, tries, _ = ended(job, number)
+    wait_for(lambda: died, 10)
+    assert state == "done"
+    assert len(peer.whole) in COPIES.get(step, {1}) and set(peer.ids()) == {f"<{number}@parlour.example>"}
+    assert tries == (1 if step in KNOWN else 2), "a try that was killed counts"
+    if step not in KNOWN:
+        again = rows(f"SELECT extract(epoch FROM started_at)::float FROM jobs WHERE id = '{number}'")[0][0]
+        assert again - died[0] > 1.9, "and has its pause"
+
+
+def test_a_stopped_courier_is_replaced_and_its_mail_comes_again(rude, post, queue, job):
+    """SIGSTOP: the watchdog kills it, and with it what it had under way."""
+    peer = rude()
+    daemon = post(peer, watchdog="1s")
+    looked(peer)
+
+    def stop(_mail):
+        for pid in daemon.procs("courier").values():
+            daemon.expect_error(rf"child={pid} ")
+            os.kill(pid, signal.SIGSTOP)
+        return 3600
+
+    peer.plan["dot"] = [stop]
+    number = queue("carla@example.net")
+    assert ended(job, number) == ("done", 2, None)
+    assert peer.ids() == [f"<{number}@parlour.example>"] * 2
+
+
+def test_a_stop_in_the_middle(rude, post, queue, job):
+    """The daemon ends in time; the try counts, and its mail goes out after the next start with the same Message-ID."""
+    peer = rude()
+    peer.slow["slow.example"] = 3600
+    daemon = post(peer, stop_timeout="1s")
+    looked(peer)
+    number = queue("carla@slow.example")
+    wait_for(lambda: peer.whole, 10)
+    daemon.send_signal(signal.SIGTERM)
+    daemon.http.close()
+    assert daemon.wait_exit(10 * SLOW) == 0
+    state, tries, error = job(number)
+    assert (state, tries) == ("waiting", 1) and "it may have arrived" in error
+    peer.slow.clear()
+    daemon.start()
+    assert ended(job, number) == ("done", 2, None)
+    assert peer.ids() == [f"<{number}@parlour.example>"] * 2
+
+
+def test_a_porter_holds_nothing(rude, post, queue):
+    """No socket but its own, no core file, bounded memory and time; it dies with the courier."""
+    peer = rude()
+    peer.plan["dot"] = [3600]
+    daemon = post(peer)
+    looked(peer)
+    queue("carla@example.net")
+    wait_for(lambda: peer.whole, 10)
+    pid, = porters(daemon)
+    courier, = daemon.procs("courier").values()
+    own, parents = ({os.readlink(f"/proc/{p}/fd/{fd}") for fd in os.listdir(f"/proc/{p}/fd") if int(fd) > 2} for p in (pid, courier))
+    shared = {name for name in own & parents if not name.startswith("pipe:")}
+    assert shared <= {daemon.log_path}, "none of the parent's sockets"
+    with open(f"/proc/{pid}/maps", encoding="ascii") as file:
+        assert len([line for line in file if "memfd:parlour" in line]) == 1, "and one page of the shared segment"
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        limits = {line[:25].strip(): line[25:].split()[:2] for line in file}
+    assert limits["Max core file size"] == ["0", "0"] and limits["Max open files"] == ["256", "256"]
+    assert limits["Max cpu time"] == ["60", "60"]
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        parent = int(re.search(r"^PPid:\s+(\d+)", file.read(), re.M).group(1))
+    assert parent == courier
+    daemon.kill_child(parent)
+    wait_for(lambda: pid not in porters(daemon), 5, "it ends with the courier")
+
+
+# ---- parlourctl jobs ----
+
+def test_parlourctl_jobs(rude, post, queue, job):
+    """What was given up is listed with its error, shown in full, repeated, and dropped."""
+    peer = rude()
+    daemon = post(peer)
+    looked(peer)
+    peer.plan["rcpt"] = ["550 5.7.1 We do not want\n550 5.7.1 mail from you"] * 3
+    dead, other, third = (queue(f"carla{i}@example.net") for i in range(3))
+    for number in (dead, other, third):
+        assert ended(job, number)[0] == "dead"
+    done = queue("dora@example.net")
+    assert ended(job, done)[0] == "done"
+
+    def jobs(*words, status=0):
+        ran = daemon.ctl("jobs", *words, check=False)
+        assert ran.returncode == status, ran.stdout + ran.stderr
+        return ran.stdout + ran.stderr
+
+    assert dead in jobs() and "550-5.7.1 We do not want" in jobs("list") and done not in jobs("list")
+    assert done in jobs("list", "all") and dead not in jobs("list", "done") and jobs("list", "running") == ""
+    shown = jobs("show", dead)
+    assert "mail from you" in shown and "carla0@example.net" in shown and "One line" not in shown
+    assert "2 jobs are due now" in jobs("retry", dead, other)
+    assert ended(job, dead) == ended(job, other) == ("done", 2, None)
+    assert "job " + done + " is done" in jobs("retry", done, status=65)
+    assert job(third)[0] == "dead" and "is done" in jobs("retry", third, done, status=65) and job(third)[0] == "dead", "all or none"
+    assert "1 jobs are due now" in jobs("retry", "dead")
+    assert ended(job, third)[:2] == ("done", 2)
+    peer.plan["rcpt"] = ["451 4.7.1 later"] * 100
+    number = queue("emil@example.net")
+    wait_for(lambda: job(number)[:2] == ("waiting", 1), 10)
+    assert "1 jobs dropped" in jobs("drop", number) and job(number)[0] == "dropped"
+    assert "there is no job" in jobs("show", "00000000-0000-4000-8000-000000000000", status=65)
+    for words in (("frob",), ("list", "none"), ("show",), ("retry",), ("drop", "x"), ("retry", "dead", dead)):
+        assert "jobs takes" in jobs(*words, status=64), words

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * svc/job/job_report.c: what a porter says, whole and broken off, and that it tells no secret.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "pool.h"
+#include "svc/job/job_report.h"
+
+Suite *suite_job_report(void);
+
+static char report[3 * sizeof(struct job_word)];
+static int ends[2];
+
+static struct job_out out_open(void)
+{
+	ck_assert_int_eq(pipe(ends), 0);
+	return (struct job_out){ .fd = ends[1] };
+}
+
+static size_t out_close(void)
+{
+	ssize_t got;
+
+	close(ends[1]);
+	got = read(ends[0], report, sizeof(report));
+	close(ends[0]);
+	return (size_t)got;
+}
+
+static const struct { const char *why, *secrets[3], *want; } hidden[] = {
+	{ "550 no", { "password" }, "550 no" },
+	{ "550 password wrong: password", { "password" }, "550 (secret) wrong: (secret)" },
+	{ "longpassword", { "password", "longpassword" }, "long(secret)" },
+	{ "abc", { "abc" }, "abc" },			/* too short to be looked for */
+	{ "abcdabcd", { "abcd" }, "(secret)(secret)" },
+	{ "a (secret)", { "secret" }, "a ((secret))" },	/* ends */
+};
+
+START_TEST(test_secrets)
+{
+	struct job_end end = { .result = JOB_DEAD, .delay_us = 7 }, got;
+	struct job_out out = out_open();
+
+	snprintf(end.why, sizeof(end.why), "%s", hidden[_i].why);
+	for (int i = 0; i < 3 && hidden[_i].secrets[i] != NULL; i++)
+		job_secret(&out, pl_str(hidden[_i].secrets[i]));
+	job_ended(&out, &end);
+	job_report_read(report, out_close(), "x", &got);
+	ck_assert_str_eq(got.why, hidden[_i].want);
+	ck_assert_int_eq(got.result, JOB_DEAD);
+	ck_assert_int_eq(got.delay_us, 7);
+}
+END_TEST
+
+/* "(secret)" is longer than what it takes the place of: a text that is full is cut, and stays a text. */
+START_TEST(test_a_full_text)
+{
+	struct job_end end = { .result = JOB_RETRY }, got;
+	struct job_out out = out_open();
+
+	memset(end.why, 'x', sizeof(end.why) - 1);
+	memcpy(end.why, "abcd", 4);
+	memcpy(end.why + sizeof(end.why) - 5, "abcd", 5);
+	job_secret(&out, PL_STR("abcd"));
+	job_ended(&out, &end);
+	job_report_read(report, out_close(), "x", &got);
+	ck_assert_uint_eq(strlen(got.why), sizeof(got.why) - 1);
+	ck_assert_ptr_null(strstr(got.why, "abcd"));
+	ck_assert_int_eq(strncmp(got.why, "(secret)xxx", 11), 0);
+}
+END_TEST
+
+static const struct { const char *why, *want; } texts[] = {
+	{ "\xc3\xbc", "\xc3\xbc" }, { "cut \xc3", "cut " }, { "cut \xe2\x9c", "cut " }, { "\xff in it", "? in it" },
+	{ "\xff and cut \xc3", "? and cut ?" },
+};
+
+START_TEST(test_what_is_no_text)
+{
+	struct job_word word = { .say = JOB_SAYS_END, .end = { .result = (enum job_result)77, .peer = (enum job_peer)88,
+		.delay_us = -1 } };
+	struct job_end got;
+
+	snprintf(word.end.why, sizeof(word.end.why), "%s", texts[_i].why);
+	job_report_read((const char *)&word, sizeof(word), "x", &got);
+	ck_assert_int_eq(got.result, JOB_RETRY);
+	ck_assert_int_eq(got.peer, JOB_PEER_UNSEEN);
+	ck_assert_int_eq(got.delay_us, 0);
+	ck_assert_str_eq(got.why, texts[_i].want);
+}
+END_TEST
+
+/* Whatever part of its words arrived. */
+START_TEST(test_broken_off)
+{
+	static const char doubt[] = "The try broke off (signal 9) after the end of the message: it may have arrived.";
+	struct job_end end = { .result = JOB_DONE }, got;
+	struct job_out out = out_open();
+	size_t bytes, word = sizeof(struct job_word);
+
+	job_in_doubt(&out);
+	job_ended(&out, &end);
+	bytes = out_close();
+	ck_assert_uint_eq(bytes, 2 * word);
+	for (size_t i = 0; i <= bytes; i++) {
+		job_report_read(report, i, "signal 9", &got);
+		ck_assert_int_eq(got.result, i < 2 * word ? JOB_RETRY : JOB_DONE);
+		ck_assert_str_eq(got.why, i < word ? "The try broke off (signal 9)." : i < 2 * word ? doubt : "");
+	}
+}
+END_TEST
+
+Suite *suite_job_report(void)
+{
+	Suite *suite = suite_create("job_report");
+	TCase *tests = tcase_create("all");
+
+	tcase_add_loop_test(tests, test_secrets, 0, PL_COUNT(hidden));
+	tcase_add_test(tests, test_a_full_text);
+	tcase_add_loop_test(tests, test_what_is_no_text, 0, PL_COUNT(texts));
+	tcase_add_test(tests, test_broken_off);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
