@@ -71,6 +71,7 @@ struct config {
 	int upstreams_count;
 	struct pl_token_key token_key;	/* loaded by config_secrets() */
 	struct pl_seal_ring seal_ring;	/* likewise */
+	bool secrets_read;		/* what files hold is in the settings beside their names */
 	struct pl_cfg cfg;		/* texts and origins, for -t and reload */
 };
 

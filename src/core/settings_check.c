@@ -235,7 +235,7 @@ static bool check_upstream(const struct config *config, const struct upstream_se
 		rule = "url: is needed";
 	else if (!web_address(up->url) || strpbrk(up->url, " \t\"<>\\^`{|}") != NULL)
 		rule = "url: is no http:// or https:// address";
-	else if (up->key[0] != '\0' && up->key_file[0] != '\0')
+	else if (!config->secrets_read && up->key[0] != '\0' && up->key_file[0] != '\0')
 		rule = "key: give either key or key_file";
 	else if (up->proxy[0] != '\0' && !is_proxy(up->proxy))
 		rule = "proxy: is no http://, https://, socks5:// or socks5h:// HOST:PORT without user name";
@@ -262,9 +262,9 @@ static bool check_mail(const struct config *config, char why[512])
 
 	if (s->slack_webhook[0] != '\0' && !web_address(s->slack_webhook))
 		return refuse(config, "slack_webhook", why, "is no http:// or https:// address");
-	if (s->slack_webhook[0] != '\0' && s->slack_webhook_file[0] != '\0')
+	if (!config->secrets_read && s->slack_webhook[0] != '\0' && s->slack_webhook_file[0] != '\0')
 		return refuse(config, "slack_webhook", why, "give either slack_webhook or slack_webhook_file");
-	if (s->smtp_password[0] != '\0' && s->smtp_password_file[0] != '\0')
+	if (!config->secrets_read && s->smtp_password[0] != '\0' && s->smtp_password_file[0] != '\0')
 		return refuse(config, "smtp_password", why, "give either smtp_password or smtp_password_file");
 	for (int i = 0; i < s->lead_mail_to.count; i++)
 		if (!mail_address(s->lead_mail_to.items[i]))
@@ -404,5 +404,6 @@ bool config_secrets(struct config *config, char why[512])
 		up->key = key;
 		pl_pool_cleanup(config->pool, key_wipe, (char *)key);
 	}
+	config->secrets_read = true;
 	return mail_secrets(config, why);
 }

@@ -55,6 +55,24 @@ def test_wrong_arguments_are_refused(parlour):
     assert done.returncode == 78 and "workers" in done.stderr and done.stdout == ""
 
 
+def test_a_reload_with_keys_in_files(parlour):
+    """Read from its file, a key looked as if it had been given twice, and every reload was refused."""
+    daemon = parlour(start=False)
+    names = {name: f"{daemon.dir}/{name}" for name in ("llm.key", "smtp.key", "slack.key")}
+    for name, path in names.items():
+        with open(path, "w", encoding="ascii") as file:
+            file.write("https://hooks.example/x\n" if name == "slack.key" else "secret-1\n")
+        os.chmod(path, 0o600)
+        cluster.give(path)
+    daemon.upstreams["one"] = {"url": "http://127.0.0.1:9/v1", "model": "m", "key_file": names["llm.key"]}
+    daemon.configure(smtp_url="smtp://127.0.0.1:9", smtp_user="u", smtp_password_file=names["smtp.key"], mail_from="a@example.org",
+                     slack_webhook_file=names["slack.key"], server_name="before")
+    daemon.start()
+    daemon.configure(server_name="after")
+    daemon.ctl("reload")
+    wait_for(lambda: daemon.once("GET", "/").json()["name"] == "after")
+
+
 def test_the_unit_reloads_through_parlourctl():
     """A signal cannot fail; what systemctl runs has to."""
     with open(f"{BUILD}/etc/parlour.service", encoding="utf-8") as unit:
@@ -173,7 +191,7 @@ def test_an_address_that_a_killed_daemon_still_holds(parlour):
         first.process.wait(10)
         second.start(ready=False)
         second.wait_log("trying again")
-    wait_for(lambda: second.running() and second.listening(), 20, "it listens")
+    second.wait_log("msg=ready", timeout=20)
     wait_for(lambda: not processes_of_session(first.pid), 20, "the first one is gone")
     first.process = None
 
