@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "leaf.h"
+#include "text.h"
 
 enum {
 	SALT_BYTES = 16,
@@ -30,16 +31,37 @@ static void end_if_not_tried(int result)
 		pl_no_memory();
 }
 
+/* The password in the form that is hashed, in a pool of its own, which wipe_pool() ends. */
+static struct pl_str prepare(struct pl_pool **pool_r, struct pl_str password)
+{
+	struct pl_str text;
+
+	*pool_r = pl_pool_new(0);
+	text = pl_text_password(*pool_r, password);
+	return text.len <= PL_PASSWD_MAX ? text : password;	/* a few characters take more room in form C */
+}
+
+static void wipe_pool(struct pl_pool **pool, struct pl_str prepared, struct pl_str password)
+{
+	if (prepared.ptr != password.ptr)
+		pl_wipe((void *)(uintptr_t)prepared.ptr, prepared.len);
+	pl_pool_free(pool);
+}
+
 bool pl_passwd_hash(struct pl_str password, struct pl_passwd_cost cost, char out[PL_PASSWD_HASH_MAX])
 {
 	unsigned char salt[SALT_BYTES];
+	struct pl_pool *pool;
+	struct pl_str text;
 	int result;
 
 	if (password.ptr == NULL || password.len > PL_PASSWD_MAX)
 		return false;
 	pl_random(salt, sizeof(salt));
-	result = argon2id_hash_encoded(cost.passes, cost.memory_kib, cost.lanes, password.ptr, password.len, salt,
+	text = prepare(&pool, password);
+	result = argon2id_hash_encoded(cost.passes, cost.memory_kib, cost.lanes, text.ptr, text.len, salt,
 	    sizeof(salt), HASH_BYTES, out, PL_PASSWD_HASH_MAX);
+	wipe_pool(&pool, text, password);
 	end_if_not_tried(result);
 	return result == ARGON2_OK;
 }
@@ -132,7 +154,8 @@ static bool bcrypt_verify(struct pl_str password, struct pl_str encoded)
 	return good;
 }
 
-bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_passwd_cost cost, bool *rehash_r)
+/* Exactly these bytes. */
+static bool verify(struct pl_str password, struct pl_str encoded, struct pl_passwd_cost cost, bool *rehash_r)
 {
 	struct pl_passwd_cost had;
 	char text[PL_PASSWD_HASH_MAX];
@@ -162,4 +185,19 @@ bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_p
 		burn(password, cost);
 		return false;
 	}
+}
+
+bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_passwd_cost cost, bool *rehash_r)
+{
+	struct pl_pool *pool;
+	struct pl_str text = prepare(&pool, password);
+	bool good, other = text.len != password.len || (text.len > 0 && memcmp(text.ptr, password.ptr, text.len) != 0);
+
+	good = verify(text, encoded, cost, rehash_r);
+	if (!good && other) {
+		good = verify(password, encoded, cost, rehash_r);
+		*rehash_r = good;
+	}
+	wipe_pool(&pool, text, password);
+	return good;
 }

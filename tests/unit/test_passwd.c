@@ -43,6 +43,45 @@ START_TEST(known)
 }
 END_TEST
 
+/* RFC 8265 OpaqueString: what is typed the same is the same, whatever the keyboard makes of it. */
+START_TEST(forms)
+{
+	static const struct { const char *set, *typed; bool good; } pairs[] = {
+		{ "caf\xc3\xa9-12345", "cafe\xcc\x81-12345", true },		/* NFC, NFD */
+		{ "cafe\xcc\x81-12345", "caf\xc3\xa9-12345", true },
+		{ "a b", "a\xc2\xa0" "b", true },				/* U+00A0 */
+		{ "a\xe3\x80\x80" "b", "a b", true },				/* U+3000 */
+		{ "\xed\x95\x9c", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", true },	/* Hangul */
+		{ "a", "A", false }, { "a", "\xef\xbd\x81", false },		/* case and width count */
+		{ "a b", "a  b", false }, { " a", "a", false }, { "\xc3\xa9", "e", false },
+		{ "\xff\xfe", "\xff\xfe", true }, { "\xff\xfe", "\xff\xfd", false },	/* not UTF-8 */
+	};
+	char hash[PL_PASSWD_HASH_MAX];
+	bool rehash;
+
+	for (size_t i = 0; i < PL_COUNT(pairs); i++) {
+		ck_assert(pl_passwd_hash(pl_str(pairs[i].set), cheap, hash));
+		ck_assert_msg(pl_passwd_verify(pl_str(pairs[i].typed), pl_str(hash), cheap, &rehash) == pairs[i].good,
+		    "pair %zu", i);
+		ck_assert(!rehash);
+	}
+}
+END_TEST
+
+/* A hash of raw bytes, from before there was a form: "cafe" U+0301, made with the same salt and cost as in known. */
+START_TEST(hash_of_raw_bytes)
+{
+	static const char old[] = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
+	    "x4Xw+2W9JaX/fp4Y3YGdVPL/wl/d3KVPAGgZURNvAPY";
+	bool rehash;
+
+	ck_assert(pl_passwd_verify(PL_STR("cafe\xcc\x81"), pl_str(old), cheap, &rehash));
+	ck_assert(rehash);	/* so that the other spelling works from now on */
+	ck_assert(!pl_passwd_verify(PL_STR("cafe\xcc\x82"), pl_str(old), cheap, &rehash));
+	ck_assert(!rehash);
+}
+END_TEST
+
 START_TEST(bytes)
 {
 	char hash[PL_PASSWD_HASH_MAX], big[PL_PASSWD_MAX + 1];
@@ -128,6 +167,8 @@ Suite *suite_passwd(void)
 
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, known);
+	tcase_add_test(tc, forms);
+	tcase_add_test(tc, hash_of_raw_bytes);
 	tcase_add_test(tc, bytes);
 	tcase_add_test(tc, unreadable);
 	tcase_add_test(tc, bcrypt);

@@ -7,6 +7,7 @@
 #include "api/http/shape.h"
 #include "clock.h"
 #include "leaf.h"
+#include "text.h"
 
 struct reader {
 	struct pl_pool *pool;
@@ -72,6 +73,20 @@ static void check_length(struct reader *r, const struct shape_field *f, struct p
 		    pl_sprintf(r->pool, "must have at most %.0f %s", f->max, unit));
 }
 
+/* What nobody could see is not a name, an address, or a message. */
+static void check_visible(struct reader *r, const struct shape_field *f, struct pl_str s)
+{
+	const char *fault = f->type == T_LABEL ? pl_text_label_fault(r->pool, s) : NULL;
+	uint32_t hidden = f->type == T_EMAIL ? pl_text_invisible(s) : 0;
+
+	if (f->type == T_CONTENT && f->min > 0 && !pl_text_visible(s))
+		fault = "must have a visible character";
+	if (hidden != 0)
+		fault = pl_sprintf(r->pool, "must not contain the invisible character U+%04X", (unsigned)hidden);
+	if (fault != NULL)
+		complain(r, f, "value_error", fault);
+}
+
 static void read_text(struct reader *r, const struct shape_field *f, struct pl_str s, void *at)
 {
 	bool before = r->bad;
@@ -88,8 +103,12 @@ static void read_text(struct reader *r, const struct shape_field *f, struct pl_s
 			complain(r, f, "uuid_parsing", "must be a UUID");
 		return;
 	}
+	if (f->type == T_LABEL || f->type == T_LINE || f->type == T_NAME || f->type == T_EMAIL)
+		s = *(struct pl_str *)at = pl_text_nfc(r->pool, pl_text_trim(s));
 	r->bad = false;
 	check_length(r, f, s);
+	if (!r->bad)
+		check_visible(r, f, s);
 	if (!r->bad && f->type == T_NAME && !name_ok(s))
 		complain(r, f, "value_error",
 		    "must be letters, digits, '_', '.' or '-', and neither a number nor a UUID");

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Unicode forms of text.
+ */
+#include "text.h"
+
+#include <unictype.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+#include "leaf.h"
+
+enum { ZWNJ = 0x200c, ZWJ = 0x200d, BRAILLE_BLANK = 0x2800 };
+
+static bool is_ascii(struct pl_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if ((unsigned char)s.ptr[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
+/* The character at `at`; its bytes. */
+static size_t char_at(struct pl_str s, size_t at, ucs4_t *c_r)
+{
+	int n = u8_mbtouc(c_r, (const uint8_t *)s.ptr + at, s.len - at);
+
+	return n > 0 ? (size_t)n : 1;
+}
+
+struct pl_str pl_text_nfc(struct pl_pool *pool, struct pl_str text)
+{
+	uint8_t *buf, *made;
+	size_t len;
+
+	if (text.ptr == NULL || is_ascii(text))
+		return text;
+	len = text.len * 3 + 1;		/* form C of UTF-8 is at most three times as long */
+	buf = pl_alloc(pool, len);
+	made = u8_normalize(UNINORM_NFC, (const uint8_t *)text.ptr, text.len, buf, &len);
+	PL_BUG(made != buf);
+	if (len == text.len && memcmp(made, text.ptr, len) == 0)
+		return text;
+	buf[len] = '\0';
+	return pl_strn((const char *)buf, len);
+}
+
+static bool is_blank(ucs4_t c)
+{
+	return c == ' ' || (c >= 0x80 && uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Zs));
+}
+
+struct pl_str pl_text_password(struct pl_pool *pool, struct pl_str password)
+{
+	struct pl_buf out = PL_BUF(pool);
+	struct pl_str prepared;
+	ucs4_t c;
+
+	if (password.ptr == NULL || is_ascii(password) || !pl_utf8_ok(password.ptr, password.len))
+		return password;
+	for (size_t at = 0, n; at < password.len; at += n) {
+		n = char_at(password, at, &c);
+		if (is_blank(c))
+			pl_buf_addc(&out, ' ');
+		else
+			pl_buf_add(&out, password.ptr + at, n);
+	}
+	prepared = pl_text_nfc(pool, pl_buf_str(&out));
+	if (prepared.ptr != out.ptr)
+		pl_wipe(out.ptr, out.len);
+	return prepared;
+}
+
+/* Nothing is drawn for it, and it takes no room. */
+static bool is_hidden(ucs4_t c)
+{
+	return uc_is_property_default_ignorable_code_point(c) ||
+	    uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Cf | UC_CATEGORY_MASK_Zl |
+	    UC_CATEGORY_MASK_Zp);
+}
+
+static bool is_visible(ucs4_t c)
+{
+	if (c < 0x80)
+		return c > ' ' && c != 0x7f;
+	return !is_blank(c) && !is_hidden(c) && c != BRAILLE_BLANK;
+}
+
+bool pl_text_visible(struct pl_str text)
+{
+	ucs4_t c;
+
+	for (size_t at = 0; at < text.len; at += char_at(text, at, &c)) {
+		(void)char_at(text, at, &c);
+		if (is_visible(c))
+			return true;
+	}
+	return false;
+}
+
+static bool is_edge(ucs4_t c)
+{
+	return is_blank(c) || (c >= '\t' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+
+struct pl_str pl_text_trim(struct pl_str text)
+{
+	size_t from = 0, to = 0;
+	bool begun = false;
+	ucs4_t c;
+
+	for (size_t at = 0, n; at < text.len; at += n) {
+		n = char_at(text, at, &c);
+		if (is_edge(c))
+			continue;
+		if (!begun)
+			from = at;
+		begun = true;
+		to = at + n;
+	}
+	return text.ptr == NULL ? text : pl_strn(text.ptr + from, to - from);
+}
+
+uint32_t pl_text_invisible(struct pl_str text)
+{
+	ucs4_t c;
+
+	for (size_t at = 0, n; at < text.len; at += n) {
+		n = char_at(text, at, &c);
+		if (c != ' ' && (is_hidden(c) || is_blank(c) || c == BRAILLE_BLANK))
+			return c;
+	}
+	return 0;
+}
+
+static bool is_joiner(ucs4_t c)
+{
+	return c == ZWNJ || c == ZWJ || (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0xe0100 && c <= 0xe01ef);
+}
+
+const char *pl_text_label_fault(struct pl_pool *pool, struct pl_str text)
+{
+	bool after_visible = false, any = false;
+	ucs4_t c;
+
+	for (size_t at = 0, n; at < text.len; at += n) {
+		n = char_at(text, at, &c);
+		if ((is_hidden(c) || c == BRAILLE_BLANK) && !(is_joiner(c) && after_visible))
+			return pl_sprintf(pool, "must not contain the invisible character U+%04X", (unsigned)c);
+		/* a selector and a joiner follow each other in emojis of several parts */
+		after_visible = is_visible(c) || (c >= 0xfe00 && c <= 0xfe0f);
+		any = any || is_visible(c);
+	}
+	return any ? NULL : "must have a visible character";
+}
