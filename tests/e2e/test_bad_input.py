@@ -153,21 +153,25 @@ def test_names_of_rooms_and_people(shared, ann, rows):
 
 
 def test_names_of_accounts_and_roles(shared, ann):
-    """User and role names are plain words; everything else is 422, in every letter case of the reserved ones too."""
+    """User names and the names by which roles are mentioned are plain words, in every letter case of the reserved ones
+    too. Role names may be any text that can be seen."""
     role, plain = ann.role(), re.compile(r"[A-Za-z0-9_.-]{1,32}")
     for text in TEXTS + ["chat", "ME", "Echo", "local", "x" * 33, "é", "a b", "аnn", "ann\u200b", "ａｎｎ", "ß"]:
         changed = ann.patch(f"/api/roles/{role['id']}", {"name": text})
-        if not plain.fullmatch(text) or text.isdigit():
-            assert refused_at(changed, "name", 65536), (text[:40], changed.text)
+        if changed.status_code == 200:
+            assert changed.json()["name"] == unicodedata.normalize("NFC", text.strip()), (text[:40], changed.text)
+            mention = changed.json()["mention_name"]
+            assert plain.fullmatch(mention) and not mention.isdigit(), changed.text
+        else:
+            assert changed.status_code == 409 or refused_at(changed, "name", 65536), (text[:40], changed.text)
+        if not plain.fullmatch(text.strip()) or text.strip().isdigit():
             body = {"username": text, "email": "never@example.org", "password": "correct horse 9"}
             answer = shared.post("/api/auth/register", body)
             assert refused_at(answer, "username", 16384), (text[:40], answer.text)
-        else:
-            assert changed.status_code in (200, 409, 422) and (changed.status_code != 200 or changed.json()["name"] == text)
         told = ann.patch(f"/api/roles/{role['id']}", {"instructions": text})
         assert told.status_code == 200 and told.json()["instructions"] == text, (text[:40], told.text)
         failed = shared.post("/api/auth/login", {"username": text[:254], "password": text[:250]})
-        assert failed.status_code == 401 and text[:254] not in failed.json()["detail"] or len(text) < 5, (text[:40], failed.text)
+        assert failed.status_code == (401 if text[:254].strip() else 422) and text[:254] not in failed.json()["detail"] or len(text) < 5, (text[:40], failed.text)
 
 
 def test_text_that_is_none(shared, ann):
@@ -235,20 +239,20 @@ def test_each_route_has_its_limit(shared, ann, method, path, limit):
 
 def test_fields_that_are_nobodys_business(shared, ann, bob, rows):
     """Members that a client must not set are ignored and never assigned."""
-    evil = {"id": 1, "owner_id": bob.id, "user_id": bob.id, "author_id": bob.id, "author": {"kind": "system", "id": 0}, "author_kind": "system", "access": "admin",
+    evil = {"id": 10 ** 9, "owner_id": bob.id, "user_id": bob.id, "author_id": bob.id, "author": {"kind": "system", "id": 0}, "author_kind": "system", "access": "admin",
             "is_admin": True, "level": "owner", "last_seq": 10 ** 6, "seq": 10 ** 6, "epoch": 99, "archived": True, "archived_at": "2001-01-01T00:00:00Z",
             "created_at": "2001-01-01T00:00:00Z", "updated_at": "2001-01-01T00:00:00Z", "deleted_at": "2001-01-01T00:00:00Z", "members": 7, "generation_id": str(uuid.uuid4()),
             "model": "x", "usage": {"total_tokens": 1}, "duplicate": True, "password_hash": "x", "__proto__": {"access": "admin"}, "constructor": 1, "roles": [1], "room_id": 1}
     room = ann.post("/api/rooms", {**evil, "name": "mine"}).json()
     assert room["owner_id"] == ann.id and room["last_seq"] <= 1 and room["epoch"] == 1 and not room["archived"] and room["members"] == 1 and room["roles"] == []
-    assert room["level"] == "owner" and not room["created_at"].startswith("2001") and room["id"] != 1
+    assert room["level"] == "owner" and not room["created_at"].startswith("2001") and room["id"] != 10 ** 9
     said = ann.post(f"/api/rooms/{room['id']}/messages", {**evil, "content": "mine"}).json()
     assert said["author"] == {"kind": "user", "id": ann.id, "name": ann.name} and said["room_id"] == room["id"] and said["seq"] == 2
     assert "generation_id" not in said and "model" not in said and "usage" not in said and "duplicate" not in said and not said["created_at"].startswith("2001")
     role = ann.post("/api/roles", {**{k: v for k, v in evil.items() if k != "model"}, "name": "Mine" + secrets.token_hex(3)}).json()
-    assert role["owner_id"] == ann.id and role["id"] != 1 and not role["created_at"].startswith("2001")
+    assert role["owner_id"] == ann.id and role["id"] != 10 ** 9 and not role["created_at"].startswith("2001")
     patched = ann.patch(f"/api/roles/{role['id']}", {**{k: v for k, v in evil.items() if k != "model"}, "instructions": "y"}).json()
-    assert {**patched, "updated_at": 0} == {**role, "instructions": "y", "updated_at": 0}
+    assert {**patched, "updated_at": 0} == {**role, "instructions": "y", "ai_instructions": "y", "updated_at": 0}
     member = ann.post(f"/api/rooms/{room['id']}/members", {**evil, "user_id": bob.id, "level": "member"}).json()
     assert member["level"] == "member" and member["user_id"] == bob.id
     assert ann.post(f"/api/rooms/{room['id']}/members", {"user_id": bob.id, "level": "owner"}).status_code == 422
@@ -293,7 +297,7 @@ def test_wrong_charsets_and_codings(shared, ann):
                          ("identity, gzip", body), ("gzip, gzip", gzip.compress(gzip.compress(body))), ("aes128gcm", body), ("x", body), ("GZIP", gzip.compress(body))):
         answer = ann.post("/api/rooms", content=data, headers={**JSON, "Content-Encoding": coding})
         assert answer.status_code == 415, (coding, answer.text)
-    for data in (gzip.compress(body), body.decode().encode("utf-16"), body.decode().encode("utf-16-be"), body.decode().encode("utf-32"), b"\xef\xbb\xbf" + body, b"%7B%22name%22%3A1%7D",
+    for data in (gzip.compress(body), body.decode().encode("utf-16"), body.decode().encode("utf-16-be"), body.decode().encode("utf-32"), b"%7B%22name%22%3A1%7D",
                  b"name=decoded", json.dumps(body.decode()).encode() + b"x", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--", body + b"\x00"):
         assert ann.post("/api/rooms", content=data, headers=JSON).status_code == 400, data
     assert ann.post("/api/rooms", content=json.dumps(body.decode()).encode(), headers=JSON).status_code == 422, "JSON inside a JSON string stays a string"
