@@ -213,7 +213,8 @@ static void man_answers(struct pl_buf *out, const struct route *r)
 {
 	pl_buf_addf(out, "Answers %d", r->status);
 	if (r->out != &shape_none)
-		pl_buf_addf(out, " with%s\n.Vt %s", (r->flags & ROUTE_OUT_LIST) ? " an array of" : "", r->out->name);
+		pl_buf_addf(out, " with%s\n.Vt %s", r->flags & ROUTE_OUT_LIST ? " an array of" :
+		    r->flags & ROUTE_EVENTS ? " events of" : "", r->out->name);
 	pl_buf_addf(out, "%s\nErrors:\n", r->out != &shape_none ? " ." : ".");
 	if (r->who != WHO_ANY || r->in == &shape_login_in || r->in == &shape_refresh_in)
 		pl_buf_adds(out, "401,\n");

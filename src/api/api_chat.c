@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * POST /api/chat: one message, one answer; whole, or as Server-Sent Events for who accepts text/event-stream.
+ * POST /api/chat/stream: the same as events without names, as older front ends read them.
  */
 #include <ctype.h>
 
 #include "api/session_shape.h"
 
-struct chat { struct call *call; struct pl_buf event; bool stream, started; };
+enum chat_form { CHAT_WHOLE, CHAT_EVENTS, CHAT_UNNAMED };
+struct chat { struct call *call; struct pl_buf event; enum chat_form form; bool started; };
 
 static void start(struct chat *chat)
 {
@@ -15,50 +17,99 @@ static void start(struct chat *chat)
 	chat->started = true;
 }
 
-/* One event; its data is one line of JSON. */
+/* One event, without a name where that is NULL; its data is one line of JSON. */
 static void send_event(struct chat *chat, const char *name, struct pl_str json)
 {
 	struct req *req = chat->call->req;
 
 	start(chat);
 	pl_buf_reset(&chat->event);
-	pl_buf_addf(&chat->event, "event: %s\ndata: %.*s\n\n", name, PL_FMT(json));
+	if (name != NULL)
+		pl_buf_addf(&chat->event, "event: %s\n", name);
+	pl_buf_addf(&chat->event, "data: %.*s\n\n", PL_FMT(json));
 	(void)req_stream_chunk(req, pl_buf_str(&chat->event)); /* a client that left does not stop the answer */
+}
+
+static void send_unnamed(struct chat *chat, const struct chat_event_out *out, struct pl_pool *pool)
+{
+	send_event(chat, NULL, shape_json(&shape_chat_event_out, out, pool));
+}
+
+static void send_delta(struct chat *chat, struct pl_str text, struct pl_pool *pool)
+{
+	struct chat_event_out out;
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	if (chat->form == CHAT_UNNAMED) {
+		shape_clear(&shape_chat_event_out, &out);
+		out.type = PL_STR("chunk");
+		out.content = text;
+		send_unnamed(chat, &out, pool);
+		return;
+	}
+	pl_jw_object(&w);
+	pl_jw_kstr(&w, "delta", text);
+	pl_jw_end_object(&w);
+	send_event(chat, "delta", pl_buf_str(&buf));
 }
 
 static void on_delta(void *arg, struct pl_str text)
 {
 	struct chat *chat = arg;
 	struct pl_pool *pool;
-	struct pl_buf buf;
-	struct pl_jw w;
 
 	if (text.len == 0) {	/* accepted: the client and its proxies get the header before the model's first word */
 		start(chat);
 		return;
 	}
 	pool = pl_pool_new(0);
-	buf = PL_BUF(pool);
-	w = PL_JW(&buf);
-	pl_jw_object(&w);
-	pl_jw_kstr(&w, "delta", text);
-	pl_jw_end_object(&w);
-	send_event(chat, "delta", pl_buf_str(&buf));
+	send_delta(chat, text, pool);
 	pl_pool_free(&pool);
 }
 
 static void stream_error(struct chat *chat, const struct pl_err *err)
 {
-	struct pl_buf buf = PL_BUF(chat->call->req->task->pool);
+	struct pl_pool *pool = chat->call->req->task->pool;
+	struct chat_event_out out;
+	struct pl_buf buf = PL_BUF(pool);
 	struct pl_jw w = PL_JW(&buf);
 
-	pl_jw_object(&w);
-	pl_jw_kcstr(&w, "detail", pl_err_text(err));
-	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
-	pl_jw_kbool(&w, "temporary", pl_err_temporary(err));
-	pl_jw_kcstr(&w, "request_id", chat->call->req->task->request_id);
-	pl_jw_end_object(&w);
-	send_event(chat, "error", pl_buf_str(&buf));
+	if (chat->form == CHAT_UNNAMED) {
+		shape_clear(&shape_chat_event_out, &out);
+		out.type = PL_STR("error");
+		out.message = pl_str(pl_err_text(err));
+		out.code = pl_str(pl_err_info(err->code)->code);
+		send_unnamed(chat, &out, pool);
+	} else {
+		pl_jw_object(&w);
+		pl_jw_kcstr(&w, "detail", pl_err_text(err));
+		pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
+		pl_jw_kbool(&w, "temporary", pl_err_temporary(err));
+		pl_jw_kcstr(&w, "request_id", chat->call->req->task->request_id);
+		pl_jw_end_object(&w);
+		send_event(chat, "error", pl_buf_str(&buf));
+	}
+	req_stream_end(chat->call->req);
+}
+
+static void unnamed_done(struct chat *chat, const struct session_reply *reply)
+{
+	struct pl_pool *pool = chat->call->req->task->pool;
+	struct chat_event_out out;
+
+	if (reply->mailed) {
+		shape_clear(&shape_chat_event_out, &out);
+		out.type = PL_STR("email_sent");
+		out.message = PL_STR("Your details were sent by e-mail.");
+		send_unnamed(chat, &out, pool);
+	}
+	shape_clear(&shape_chat_event_out, &out);
+	out.type = PL_STR("done");
+	out.data_collected = reply->collected;
+	out.is_complete = reply->is_complete;
+	out.session_id = reply->session_id;
+	send_unnamed(chat, &out, pool);
 	req_stream_end(chat->call->req);
 }
 
@@ -75,12 +126,16 @@ static void on_answer(void *arg, const struct session_reply *reply, const struct
 			call_fail(call, err);
 		return;
 	}
+	if (chat->form == CHAT_UNNAMED) {
+		unnamed_done(chat, reply);
+		return;
+	}
 	out = (struct chat_out){ .response = reply->text, .message = reply->text, .session_id = reply->session_id,
 		.data_collected = reply->collected, .is_complete = reply->is_complete,
 		.citations = reply->citations, .knowledge = reply->knowledge,
 		.state = reply->stopped ? PL_STR("cancelled") : PL_STR("done"), .model = reply->model,
 		.usage = reply->usage, .reasoning = reply->reasoning };
-	if (!chat->stream) {
+	if (chat->form == CHAT_WHOLE) {
 		call_reply(call, &shape_chat_out, &out);
 		return;
 	}
@@ -98,7 +153,7 @@ static void on_session(void *arg, const struct session *session, const struct pl
 		call_fail(call, err);
 	else
 		session_talk(call->svc, call->req->config, call->req->task, session, in->message,
-		    chat->stream ? on_delta : NULL, on_answer, chat);
+		    chat->form != CHAT_WHOLE ? on_delta : NULL, on_answer, chat);
 }
 
 /* One session, one key, however its id is written. */
@@ -111,15 +166,13 @@ static struct pl_str limit_key(struct call *call, struct pl_str id)
 	return key;
 }
 
-void api_chat(struct call *call)
+static void take_message(struct call *call, enum chat_form form)
 {
 	const struct chat_in *in = call->in;
-	struct pl_str accept = req_header(call->req, "Accept");
 	struct session_want any = { .any = true };
 	struct chat *chat = pl_alloc(call->req->task->pool, sizeof(*chat));
 
-	*chat = (struct chat){ .call = call, .event = PL_BUF(call->req->task->pool),
-		.stream = accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/event-stream", 17) != NULL };
+	*chat = (struct chat){ .call = call, .event = PL_BUF(call->req->task->pool), .form = form };
 	if (!session_admits(call) || !call_limits(call, LIMIT_ASK, limit_key(call, in->session_id)))
 		return;
 	if (in->session_id.ptr != NULL)
@@ -127,4 +180,17 @@ void api_chat(struct call *call)
 		    chat);
 	else if (session_guest_limit(call))
 		session_make(call->svc, call->req->config, call->req->task, &any, on_session, chat);
+}
+
+void api_chat(struct call *call)
+{
+	struct pl_str accept = req_header(call->req, "Accept");
+	bool events = accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/event-stream", 17) != NULL;
+
+	take_message(call, events ? CHAT_EVENTS : CHAT_WHOLE);
+}
+
+void api_chat_stream(struct call *call)
+{
+	take_message(call, CHAT_UNNAMED);
 }

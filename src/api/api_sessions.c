@@ -6,6 +6,8 @@
 #include "db/repo/repo_session_talk.h"
 #include "svc/session/forms.h"
 
+#define TURNS_MAX 200	/* of conversation_history */
+
 bool session_admits(struct call *call)
 {
 	if (call->req->task->who.user_id != 0 || call->req->config->s.guest)
@@ -62,7 +64,8 @@ static void session_shape(struct session_out *out, const struct session *s, stru
 		.status_code = or_none(s->extra.status_code), .diff_ratio = s->extra.diff_ratio,
 		.accepted_lines = or_none(s->extra.accepted_lines), .repo_slug = s->extra.repo_slug,
 		.accepted_flag = (signed char)s->accepted, .data_collected = session_collected(pool, s),
-		.is_complete = s->is_complete, .kind = pl_str(session_kind_words[s->kind]),
+		.is_complete = s->is_complete, .status = s->is_complete ? PL_STR("complete") : PL_STR("active"),
+		.kind = pl_str(session_kind_words[s->kind]),
 		.state = pl_str(session_state_words[s->state]),
 		.form = s->form, .form_state = form_state(s), .answer = s->answer, .lead_mail = s->lead_mail,
 		.messages = s->last_seq, .last_at = s->last_us,
@@ -111,19 +114,46 @@ static bool is_anonymous(const struct call *call)
 	return call->req->task->who.user_id == 0;
 }
 
-static void on_session(void *arg, const struct session *session, const struct pl_err *err)
+static const char *const authors[] = { "user", "assistant" };
+
+/* Its newest messages, in short. */
+static void on_turns(void *arg, const struct session_page *page, const struct pl_err *err)
 {
 	struct call *call = arg;
-	struct session_out out;
+	struct session_out *out = call->flow;
+	struct session_turn_out *turns;
 
 	if (err != NULL) {
 		call_fail(call, err);
 		return;
 	}
-	session_shape(&out, session, call->req->task->pool);
+	turns = pl_alloc(call->req->task->pool, ((size_t)page->count + 1) * sizeof(*turns));
+	for (int i = 0; i < page->count; i++)
+		turns[i] = (struct session_turn_out){ .role = pl_str(authors[page->rows[i].author]),
+			.content = page->rows[i].content, .timestamp = page->rows[i].created_us };
+	out->conversation_history = shape_json_list(&shape_session_turn_out, turns, page->count, call->req->task->pool);
+	call_reply(call, &shape_session_out, out);
+}
+
+static void on_session(void *arg, const struct session *session, const struct pl_err *err)
+{
+	static const struct session_page nothing = { .count = 0 };
+	struct call *call = arg;
+	struct session_out *out = pl_alloc(call->req->task->pool, sizeof(*out));
+
+	if (err != NULL) {
+		call_fail(call, err);
+		return;
+	}
+	session_shape(out, session, call->req->task->pool);
 	if (is_anonymous(call))
-		session_hide(&out);
-	call_reply(call, &shape_session_out, &out);
+		session_hide(out);
+	out->data = session_data(call->req->task->pool, session);
+	call->flow = out;
+	if (session->last_seq == 0)
+		on_turns(call, &nothing, NULL);
+	else
+		repo_session_messages(call->svc->db, call->req->task, session->id, -1, 0, TURNS_MAX, on_turns, call);
 }
 
 /* Without a token: the guest's whose UUID it is, and what the list shows. */
@@ -140,7 +170,6 @@ void api_session_get(struct call *call)
 
 static void on_messages(void *arg, const struct session_page *page, const struct pl_err *err)
 {
-	static const char *const authors[] = { "user", "assistant" };
 	struct call *call = arg;
 	const struct messages_query *q = call->query;
 	struct session_message_out *items;
@@ -327,7 +356,8 @@ void api_session_list(struct call *call)
 
 void api_greeting(struct call *call)
 {
-	struct greeting_out out = { .message = session_greeting(call->req->config, call->req->task->pool, NULL) };
+	struct pl_str text = session_greeting(call->req->config, call->req->task->pool, NULL);
+	struct greeting_out out = { .message = text, .greeting = text };
 
 	if (session_admits(call))
 		call_reply(call, &shape_greeting_out, &out);

@@ -144,7 +144,8 @@ static void health_reply(struct call *call, enum knowledge_state knowledge, bool
 	bool good = db && llm && mail != MAIL_DOWN && knowledge != KNOWLEDGE_DOWN;
 	struct health_out out = { .services = &services, .status = good ? PL_STR("healthy") : PL_STR("degraded"),
 		.version = PL_STR(PARLOUR_VERSION), .timestamp = pl_wall_us(), .database_connected = db,
-		.prodlens_cache_exists = imported };
+		.prodlens_cache_exists = imported, .rag_ready = knowledge == KNOWLEDGE_UP, .storage_ready = db,
+		.email_ready = mail == MAIL_UP };
 
 	call_reply_status(call, db ? 200 : 503, &shape_health_out, &out);
 }

@@ -21,7 +21,7 @@ USUAL = {"date", "content-type", "content-length", "connection", "keep-alive", "
 # Replies that belong to no operation: nothing is at the path, its methods, a socket's address, a client that has gone.
 ROUTELESS = {"no_route", "method_not_allowed", "upgrade_required", "cancelled"}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
-NOTES = {"description", "example", "examples", "title", "default", "deprecated"}
+NOTES = {"contentMediaType", "contentSchema", "description", "example", "examples", "title", "default", "deprecated"}
 
 
 class Mismatch(Exception):

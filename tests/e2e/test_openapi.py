@@ -59,6 +59,7 @@ def test_guests_need_no_token(document, method, path, security):
 
 @pytest.mark.parametrize("method, path, status, media", [
     ("post", "/api/chat", "200", {"application/json", "text/event-stream"}),
+    ("post", "/api/chat/stream", "200", {"text/event-stream"}),
     ("get", "/api/metrics/raw", "200", {"application/json", "text/csv"}),
     ("get", "/r/{token}", "200", {"text/html"}), ("get", "/docs", "200", {"text/html"}),
     ("get", "/", "200", {"application/json", "text/html"}),

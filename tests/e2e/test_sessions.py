@@ -40,6 +40,7 @@ def test_empty_body_makes_a_guided_session(daemon):
     assert (made["total_tokens"], made["cost_usd"], made["accepted_flag"], made["model"]) == (0, 0, None, None)
     assert made["greeting"].endswith("What is your name?")
     again = user.get(f"/api/sessions/{made['id']}").json()
+    assert again.pop("conversation_history") == [] and again.pop("data") == {"name": None, "email": None, "income": None}
     assert {**again, "greeting": made["greeting"]} == made
 
 

@@ -56,12 +56,17 @@ CLIENTS = [
     ("002.demo", "demo accounts demo/demo123 and others", (6,), WORKS, "",
      "test_prodlens_002.test_demo_accounts test_page_002.test_page"),
 
-    ("003.stream", "POST /api/chat/stream: unnamed events chunk, email_sent, done, error", (76,), LATER, "missing", ""),
-    ("003.greeting", "GET /api/greeting has greeting", (77,), LATER, "missing", ""),
-    ("003.session-fields", "sessions also have status, timestamp; one session also has data and conversation_history", (73, 74, 75),
-     LATER, "missing", ""),
-    ("003.health", "/health also has rag_ready, storage_ready, email_ready", (24,), LATER, "missing", ""),
-    ("003.guests", "a page loaded again and again does not lock guests out", (73, 78), LATER, "missing", ""),
+    ("003.stream", "POST /api/chat/stream: unnamed events chunk, email_sent, done, error", (76,), WORKS, "",
+     "test_client_003.test_stream test_client_003.test_stream_tells_of_the_mail test_client_003.test_stream_errors "
+     "test_client_003.test_page"),
+    ("003.greeting", "GET /api/greeting has greeting", (77,), WORKS, "",
+     "test_client_003.test_greeting test_client_003.test_page"),
+    ("003.session-fields", "sessions also have status, timestamp; one session also has data and conversation_history", (73, 74, 75), WORKS, "",
+     "test_client_003.test_session_fields test_client_003.test_session_list_fields test_client_003.test_page"),
+    ("003.health", "/health also has rag_ready, storage_ready, email_ready", (24,), WORKS, "",
+     "test_client_003.test_health test_client_003.test_page"),
+    ("003.guests", "a page loaded again and again does not lock guests out", (73, 78), WORKS, "",
+     "test_client_003.test_guests_who_load_the_page_again test_client_003.test_page"),
 
     ("004.frame-in", "a frame with content, and with role_id of the role that answers", (87,), WORKS, "",
      "test_client_004.test_an_ai_answers_with_the_printed_routes_alone test_client_004.test_role_id_names_the_one_role_that_answers"),

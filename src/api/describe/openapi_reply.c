@@ -369,6 +369,30 @@ static void write_row(struct pl_jw *w, const struct route *r, const struct descr
 	pl_jw_end_object(w);
 }
 
+/* A text: events whose data has the out shape. */
+static void write_events(struct pl_jw *w, const struct shape *shape)
+{
+	struct pl_buf data = PL_BUF(w->buf->pool), text = PL_BUF(w->buf->pool);
+	struct pl_jw inner = PL_JW(&data);
+
+	example_shape(&inner, shape, NULL);
+	pl_buf_addf(&text, "data: %.*s\n\n", PL_FMT(pl_buf_str(&data)));
+	pl_jw_key(w, "text/event-stream");
+	pl_jw_object(w);
+	pl_jw_key(w, "schema");
+	pl_jw_object(w);
+	schema_type(w, "string", false);
+	pl_jw_kcstr(w, "description", "Server-sent events; the data of each is an object of contentSchema.");
+	pl_jw_kcstr(w, "contentMediaType", "text/event-stream");
+	pl_jw_key(w, "contentSchema");
+	pl_jw_object(w);
+	schema_ref(w, shape->name);
+	pl_jw_end_object(w);
+	pl_jw_end_object(w);
+	pl_jw_kstr(w, "example", pl_buf_str(&text));
+	pl_jw_end_object(w);
+}
+
 static void write_good(struct pl_jw *w, const struct route *r)
 {
 	write_good_headers(w, r);
@@ -376,7 +400,10 @@ static void write_good(struct pl_jw *w, const struct route *r)
 		return;
 	pl_jw_key(w, "content");
 	pl_jw_object(w);
-	openapi_media(w, "application/json", r->out, list_of(r));
+	if (r->flags & ROUTE_EVENTS)
+		write_events(w, r->out);
+	else
+		openapi_media(w, "application/json", r->out, list_of(r));
 	pl_jw_end_object(w);
 }
 

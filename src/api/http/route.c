@@ -16,6 +16,7 @@
 #define LATE ROUTE_LATE
 #define SEAL ROUTE_SEAL
 #define OPERATOR ROUTE_OPERATOR
+#define EVENTS ROUTE_EVENTS
 
 const struct route routes[] = {
 #define ROUTE(method_, path_, handler_, who_, class_, body_, ms_, query_, in_, out_, status_, flags_, group_, list_, \

@@ -129,12 +129,13 @@ struct pl_str session_greeting(const struct config *config, struct pl_pool *pool
 	return pl_str(pl_sprintf(pool, "%.*s %s", PL_FMT(hello), form->slots[asked].s->ask));
 }
 
-static bool has_slot(const struct session *session, const char *name)
+/* NULL: nothing was collected for it. */
+static const struct session_slot *slot_of(const struct session *session, const char *name)
 {
 	for (int i = 0; i < session->slots_count; i++)
 		if (pl_str_is(session->slots[i].name, name))
-			return session->slots[i].collected;
-	return false;
+			return session->slots[i].collected ? &session->slots[i] : NULL;
+	return NULL;
 }
 
 struct pl_str session_collected(struct pl_pool *pool, const struct session *session)
@@ -145,7 +146,28 @@ struct pl_str session_collected(struct pl_pool *pool, const struct session *sess
 
 	pl_jw_object(&w);
 	for (int i = 0; form != NULL && i < form->count; i++)
-		pl_jw_kbool(&w, form->slots[i].name, has_slot(session, form->slots[i].name));
+		pl_jw_kbool(&w, form->slots[i].name, slot_of(session, form->slots[i].name) != NULL);
+	pl_jw_end_object(&w);
+	return pl_buf_str(&buf);
+}
+
+struct pl_str session_data(struct pl_pool *pool, const struct session *session)
+{
+	const struct form *form = form_of(session);
+	struct pl_buf buf = PL_BUF(pool);
+	struct pl_jw w = PL_JW(&buf);
+
+	pl_jw_object(&w);
+	for (int i = 0; form != NULL && i < form->count; i++) {
+		const struct form_slot *slot = &form->slots[i];
+		const struct session_slot *filled = slot_of(session, slot->name);
+
+		/* what was sealed when it was stored stays so, whatever the form's file says by now */
+		if (filled != NULL && (slot->s->sensitive || filled->sealed.len > 0))
+			pl_jw_kcstr(&w, slot->name, pl_sprintf(pool, "[%s]", slot->s->label));
+		else
+			pl_jw_kstr(&w, slot->name, filled != NULL ? filled->value : PL_STR_NONE);
+	}
 	pl_jw_end_object(&w);
 	return pl_buf_str(&buf);
 }

@@ -41,6 +41,8 @@ void session_end(struct svc *svc, struct pl_task *task, struct pl_str key, struc
 struct pl_str session_greeting(const struct config *config, struct pl_pool *pool, const struct session *session);
 /* {"slot": bool, ...} in the form's order; {} without a form. */
 struct pl_str session_collected(struct pl_pool *pool, const struct session *session);
+/* {"slot": text or null, ...}; of a sensitive value only "[label]". */
+struct pl_str session_data(struct pl_pool *pool, const struct session *session);
 
 /*
  * citations: knowledge_cite(); knowledge: knowledge_lack(); model, usage (answer_usage()): absent where none wrote;
@@ -49,6 +51,7 @@ struct pl_str session_collected(struct pl_pool *pool, const struct session *sess
 struct session_reply {
 	struct pl_str session_id, text, collected, citations, knowledge, model, usage, reasoning;
 	bool is_complete, stopped;	/* stopped: by session_stop() or the session's end */
+	bool mailed;			/* the form ended with the message, and a mail about it was queued */
 };
 typedef void (session_delta_fn)(void *arg, struct pl_str text);
 typedef void (session_reply_fn)(void *arg, const struct session_reply *reply, const struct pl_err *err);

@@ -34,7 +34,8 @@ void session_job_tell(struct session_job *job, const struct pl_err *err)
 {
 	struct session_reply reply = { .session_id = pl_str(job->id), .text = pl_buf_str(&job->answer->text),
 		.is_complete = job->is_complete, .citations = job->end.citations,
-		.knowledge = job->answer->knowledge, .stopped = job->answer->outcome == ANSWER_STOPPED };
+		.knowledge = job->answer->knowledge, .stopped = job->answer->outcome == ANSWER_STOPPED,
+		.mailed = job->mails };
 	struct pl_task *asker = job->asker;
 
 	if (asker == NULL)

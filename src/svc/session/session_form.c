@@ -132,4 +132,5 @@ void session_form_step(struct session_job *job, struct session_message *in)
 	in->form_seq = job->form_seq;
 	in->form = step_json(job);
 	in->mails = mails(job);
+	job->mails = in->mails.ptr != NULL;
 }

@@ -36,6 +36,7 @@ struct session_job {
 	struct pl_str form_text;
 	int64_t form_seq;
 	bool is_complete, is_lead;
+	bool mails;				/* storing the message queues mails */
 	int rereads;
 
 	struct pl_task *asker;			/* held until it was told; NULL: nobody waits */

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: ISC
+"""Pages of tests/seeds in headless Chromium: served from an origin of their own, as front ends are, and told by their address
+where the server is. Test modules import the fixtures driver, origin, and browse."""
+
+import contextlib
+import functools
+import http.server
+import os
+import re
+import threading
+import urllib.parse
+
+import httpx
+import pytest
+
+from browser import Driver, installed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+needs_browser = pytest.mark.skipif(not installed(), reason="chromium and chromedriver are not installed")
+# What a page shows when a field is missing.
+BROKEN = re.compile(r"undefined|\bnull\b|Invalid Date|\bNaN\b|\[object Object\]")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_args):  # pylint: disable=arguments-differ
+        pass
+
+
+@pytest.fixture(scope="module")
+def driver():
+    process = Driver()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def origin():
+    """The pages' origin, for the setting cors_origins."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=HERE))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def browse(driver, origin):
+    """browse(page, daemon, **parameters): a browser on that page. At the end its console must hold no error, and it may show no
+    sign of a field that was not there."""
+    made = []
+
+    def make(page, daemon, **parameters):
+        made.append(driver.browser())
+        made[-1].open(f"{origin}/{page}?{urllib.parse.urlencode({'api': daemon.url, **parameters})}")
+        return made[-1]
+
+    yield make
+    problems = []
+    for one in made:
+        with contextlib.suppress(httpx.HTTPError):
+            problems += one.problems() + BROKEN.findall(one.text("body"))
+        one.quit()
+    assert not problems, problems
