@@ -11,7 +11,12 @@ static void feedback_shape(struct feedback_out *out, const struct feedback *f, s
 
 	*target = (struct feedback_target){ .kind = f->target_kind, .id = f->target_id };
 	*out = (struct feedback_out){ .id = f->id, .target = target, .score = f->score, .comment = f->comment,
-		.created_at = f->created_us, .updated_at = f->updated_us };
+		.created_at = f->created_us, .updated_at = f->updated_us, .rating = (double)NAN };
+	if (pl_str_is(f->target_kind, "query")) {
+		out->query_id = f->target_id;
+		out->rating = f->score;
+		out->feedback_text = f->comment;
+	}
 }
 
 static void on_given(void *arg, const struct feedback *feedback, const struct pl_err *err)
@@ -45,14 +50,33 @@ static void on_given_before(void *arg, const struct feedback_list *list, const s
 	on_given(call, &feedback, NULL);
 }
 
+/* What the fields of a vote say together: each thing that is judged has its scale. */
+static bool read_vote(const struct feedback_in *in, struct feedback *out, struct pl_pool *pool, struct pl_err *err)
+{
+	bool by_id = in->query_id.ptr != NULL, query;
+
+	if (!by_id && in->target == NULL)
+		pl_err_field(err, pool, "body.target", "missing", "is required");
+	query = by_id || (in->target != NULL && pl_str_is(in->target->kind, "query"));
+	if (isnan(query ? in->rating : in->score))
+		pl_err_field(err, pool, query ? "body.rating" : "body.score", "missing", "is required");
+	if (err->code != PL_E_OK)
+		return false;
+	*out = (struct feedback){ .target_kind = query ? PL_STR("query") : in->target->kind,
+		.target_id = by_id ? in->query_id : in->target->id, .score = query ? in->rating : in->score,
+		.comment = in->comment.ptr != NULL ? in->comment : in->feedback_text };
+	return true;
+}
+
 void api_feedback_give(struct call *call)
 {
-	const struct feedback_in *in = call->in;
 	const struct pl_caller *who = &call->req->task->who;
-	struct feedback feedback = { .target_kind = in->target->kind, .target_id = in->target->id, .score = in->score,
-		.comment = in->comment };
+	struct feedback feedback;
+	struct pl_err err = { 0 };
 
-	if (call_made_id(call, &call->id))
+	if (!read_vote(call->in, &feedback, call->req->task->pool, &err))
+		call_fail(call, &err);
+	else if (call_made_id(call, &call->id))
 		repo_feedback_list(call->svc->db, call->req->task, who->user_id, call->id - 1, 1, on_given_before,
 		    call);
 	else

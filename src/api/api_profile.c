@@ -17,6 +17,21 @@
 
 struct profiling { struct call *call; struct user_out user; struct pl_str developer; };
 
+/* What some front ends read beside the preferences, whatever is kept there. */
+static void show_preferences(struct profile_out *out, struct pl_pool *pool)
+{
+	struct pl_err err = { 0 };
+	const struct pl_jval *all = pl_json_parse(pool, out->preferences, &err), *charts;
+	struct pl_str scheme, level;
+
+	charts = all != NULL ? pl_json_get(all, "chart_preferences") : NULL;
+	scheme = all != NULL ? pl_json_str(pl_json_get(all, "color_scheme")) : PL_STR_NONE;
+	level = all != NULL ? pl_json_str(pl_json_get(all, "expertise_level")) : PL_STR_NONE;
+	out->chart_preferences = charts != NULL && charts->type == PL_J_OBJECT ? charts->raw : PL_STR("{}");
+	out->color_scheme = scheme.ptr != NULL ? scheme : PL_STR("default");
+	out->expertise_level = level.ptr != NULL ? level : PL_STR("intermediate");
+}
+
 static double or_zero(double value)
 {
 	return isnan(value) ? 0 : value;
@@ -32,8 +47,10 @@ static struct pl_str profile_json(struct pl_pool *pool, const struct user_out *u
 		.developer_id = developer, .total_sessions = p->sums.sessions, .total_tokens_used = p->sums.tokens,
 		.total_cost_usd = (double)p->sums.cost_micros / 1e6, .avg_latency_ms = or_zero(p->sums.latency_ms),
 		.acceptance_rate = or_zero(p->sums.acceptance), .most_used_models = p->sums.models,
-		.active_repos = p->sums.repos, .sessions_by_date = p->sums.dates };
+		.active_repos = p->sums.repos, .sessions_by_date = p->sums.dates,
+		.user_id = user != NULL ? user->id : SHAPE_NONE };
 
+	show_preferences(&out, pool);
 	return shape_json(&shape_profile_out, &out, pool);
 }
 

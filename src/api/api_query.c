@@ -6,11 +6,30 @@
 #include "api/query_shape.h"
 #include "db/repo/repo_query.h"
 
+#define BEGINNINGS_MAX 16
+
+/* What it says to a question that nobody understands, as text. */
+static struct pl_str reason(struct pl_pool *pool, const struct pl_err *err)
+{
+	struct pl_buf buf = PL_BUF(pool);
+
+	for (const struct pl_field_err *f = err->fields; f != NULL; f = f->next)
+		pl_buf_addf(&buf, "%s%s", buf.len > 0 ? " " : "", f->msg);
+	return buf.len > 0 ? pl_buf_str(&buf) : pl_str(pl_err_text(err));
+}
+
 static void on_answer(void *arg, const struct query_answer *a, const struct pl_err *err)
 {
 	struct call *call = arg;
+	struct query_answer refused;
 	struct query_out out;
 
+	if (err != NULL && a != NULL && ((const struct query_in *)call->in)->context.ptr != NULL) {
+		refused = *a;
+		query_compose_refusal(call->req->task->pool, reason(call->req->task->pool, err), &refused);
+		a = &refused;
+		err = NULL;
+	}
 	if (err != NULL) {
 		call_fail(call, err);
 		return;
@@ -50,19 +69,37 @@ void api_query_history(struct call *call)
 	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_history, call);
 }
 
+static bool wants_text(const struct call *call, const struct query_suggestion_list *list)
+{
+	const struct suggestions_query *q = call->query;
+	struct pl_str format = q->format.ptr != NULL ? q->format : list->format;
+
+	if (pl_str_is(format, "text") || pl_str_is(format, "objects"))
+		return pl_str_is(format, "text");
+	return call->req->config->s.suggestions_format == SUGGESTIONS_TEXT;
+}
+
 static void on_suggestions(void *arg, const struct query_suggestion_list *list, const struct pl_err *err)
 {
 	struct call *call = arg;
+	struct pl_pool *pool = call->req->task->pool;
 	struct suggestion_out *items;
+	int count = 0;
 
 	if (err != NULL) {
 		call_fail(call, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(pool, ((size_t)list->count + BEGINNINGS_MAX) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
-		items[i] = (struct suggestion_out){ .text = list->rows[i].text, .reason = list->rows[i].reason };
-	call_reply_list(call, &shape_suggestion_out, items, list->count);
+		if (list->rows[i].text.ptr != NULL)
+			items[count++] = (struct suggestion_out){ .text = list->rows[i].text,
+				.reason = list->rows[i].reason };
+	for (int i = 0; list->beginner && i < BEGINNINGS_MAX && query_beginnings[i] != NULL; i++)
+		items[count++] = (struct suggestion_out){ .text = pl_str(query_beginnings[i]),
+			.reason = PL_STR("A question to begin with.") };
+	call_reply_list(call, wants_text(call, list) ? shape_bare(&shape_suggestion_out, pool) : &shape_suggestion_out,
+	    items, count);
 }
 
 void api_suggestions(struct call *call)

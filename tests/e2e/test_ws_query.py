@@ -266,3 +266,13 @@ def test_the_database_is_away(parlour, rows):
         finally:
             rows("ALTER TABLE query_history_gone RENAME TO query_history")
         assert wait_for(lambda: ask(sock, "messages")[-1]["type"] == "query_response", 10)
+
+
+@pytest.mark.parametrize("question, understood", [("messages per user today", True), ("colourless green ideas", False)])
+def test_a_question_in_message_gets_one_frame(ann, said, question, understood):
+    with questions(ann) as sock:
+        sock.send("query", message=question, id="q-1")
+        got = sock.recv()
+        assert got["type"] == "response" and got["request_id"] == "q-1" and ("error" in got["data"]) is not understood
+        sock.send("ping")
+        assert sock.recv()["type"] == "pong"

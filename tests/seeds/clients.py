@@ -10,15 +10,19 @@ WORKS, LATER, NOT_OURS = "works", "later", "not-ours"
 SYSTEMS = {"000": "AGENT BI", "001": "Interactive Agent Chat", "002": "ProdLens", "003": "Hedge fund chatbot", "004": "Virtual Company"}
 
 CLIENTS = [
-    ("000.query-reply", "the reply of POST /api/query also has query_id, result, visualization, and more members of intent", (19, 26),
-     LATER, "missing", ""),
-    ("000.query-error", "a question with context that is not understood gets 200 with error; a trailing [digits] is ignored", (19, 26),
-     LATER, "missing", ""),
-    ("000.suggestions", "GET /api/suggestions gives strings; a new user gets some", (20,), LATER, "missing", ""),
-    ("000.feedback", "POST /api/feedback takes query_id, rating, feedback_text", (21,), LATER, "missing", ""),
+    ("000.query-reply", "the reply of POST /api/query also has query_id, result, visualization, and more members of intent", (19, 26), WORKS, "",
+     "test_client_000.test_query_reply test_client_000.test_page"),
+    ("000.query-error", "a question with context that is not understood gets 200 with error; a trailing [digits] is ignored", (19, 26), WORKS, "",
+     "test_client_000.test_query_error test_client_000.test_query_number_in_brackets test_client_000.test_page"),
+    ("000.suggestions", "GET /api/suggestions gives strings; a new user gets some", (20,), WORKS, "",
+     "test_client_000.test_suggestions_of_a_new_user test_client_000.test_suggestions_as_text test_client_000.test_page"),
+    ("000.feedback", "POST /api/feedback takes query_id, rating, feedback_text", (21,), WORKS, "",
+     "test_client_000.test_feedback test_client_000.test_page"),
     ("000.dashboard", "cards and layouts with that system's fields; a default layout with 200", (22, 27), LATER, "missing", ""),
-    ("000.profile", "the profile also has user_id, chart_preferences, color_scheme, expertise_level", (23, 28), LATER, "missing", ""),
-    ("000.socket", "frame query with message gets one response; system has a timestamp", (33,), LATER, "missing", ""),
+    ("000.profile", "the profile also has user_id, chart_preferences, color_scheme, expertise_level", (23, 28), WORKS, "",
+     "test_client_000.test_profile test_client_000.test_page"),
+    ("000.socket", "frame query with message gets one response; system has a timestamp", (33,), WORKS, "",
+     "test_client_000.test_socket test_client_000.test_page"),
     ("000.anonymous", "queries and suggestions without a token", (11,), LATER, "missing", ""),
 
     ("001.session-frames", "start_session, session_started, session_update, send_message, agent_status, ping on /ws/{id}", (45,), WORKS, "",

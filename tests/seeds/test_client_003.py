@@ -53,7 +53,7 @@ def test_stream_tells_of_the_mail(mailed, rows):
     *_, sent, done = stream(mailed, WHOLE, session)
     assert set(sent) == {"type", "message"} and sent["type"] == "email_sent" and sent["message"]
     assert done["type"] == "done" and done["is_complete"] is True and all(done["data_collected"].values())
-    assert rows(f"SELECT count(*) FROM outbox WHERE session_id = '{session}'") == [(1,)]
+    assert rows(f"SELECT count(*) FROM jobs WHERE session_id = '{session}'") == [(1,)]
     assert [event["type"] for event in stream(mailed, "Change my name to Bob Miller", session)][-2:] == ["chunk", "done"]
 
 

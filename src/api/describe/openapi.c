@@ -86,7 +86,8 @@ static void write_params(struct pl_jw *w, const struct route *r)
 
 static bool body_required(const struct route *r)
 {
-	bool required = (r->flags & ROUTE_RAW) != 0;
+	/* a vote needs one of several fields, which no shape can say */
+	bool required = (r->flags & ROUTE_RAW) != 0 || r->in == &shape_feedback_in;
 
 	for (int i = 0; i < r->in->count; i++)
 		required = required || r->in->fields[i].presence == P_R;

@@ -80,24 +80,26 @@ static void component_name(char name[NAME_BYTES], int status, uint64_t codes, bo
 
 /* ---- bodies ---- */
 
-static void write_array_of(struct pl_jw *w, const struct shape *shape)
+/* more: what an item may be instead, see REPLY in describe.def; NULL: nothing. */
+static void write_array_of(struct pl_jw *w, const struct shape *shape, const char *more)
 {
+	struct pl_buf items = PL_BUF(w->buf->pool);
+
+	pl_buf_addf(&items, "%s%s%s", shape->name, more != NULL ? "|" : "", more != NULL ? more : "");
 	schema_type(w, "array", false);
 	pl_jw_key(w, "items");
-	pl_jw_object(w);
-	schema_ref(w, shape->name);
-	pl_jw_end_object(w);
+	schema_expression(w, pl_buf_str(&items), false);
 }
 
 /* A bare array, or a page when the query names one. */
-static void write_pages(struct pl_jw *w, const struct shape *shape)
+static void write_pages(struct pl_jw *w, const struct shape *shape, const char *more)
 {
 	static const char *const numbers[] = { "total", "total_count", "page", "page_size" };
 
 	pl_jw_key(w, "oneOf");
 	pl_jw_array(w);
 	pl_jw_object(w);
-	write_array_of(w, shape);
+	write_array_of(w, shape, more);
 	pl_jw_end_object(w);
 	pl_jw_object(w);
 	pl_jw_kcstr(w, "type", "object");
@@ -108,12 +110,12 @@ static void write_pages(struct pl_jw *w, const struct shape *shape)
 	pl_jw_object(w);
 	pl_jw_key(w, "items");
 	pl_jw_object(w);
-	write_array_of(w, shape);
+	write_array_of(w, shape, more);
 	pl_jw_end_object(w);
 	if (shape == &shape_session_out) {
 		pl_jw_key(w, "sessions");
 		pl_jw_object(w);
-		write_array_of(w, shape);
+		write_array_of(w, shape, more);
 		pl_jw_end_object(w);
 	}
 	pl_jw_kraw(w, "has_more", PL_STR("{\"type\":\"boolean\"}"));
@@ -125,12 +127,12 @@ static void write_pages(struct pl_jw *w, const struct shape *shape)
 	pl_jw_end_array(w);
 }
 
-static void write_body_schema(struct pl_jw *w, const struct shape *shape, enum openapi_list list)
+static void write_body_schema(struct pl_jw *w, const struct shape *shape, enum openapi_list list, const char *more)
 {
 	if (list == LIST_OF_MANY)
-		write_array_of(w, shape);
+		write_array_of(w, shape, more);
 	else if (list == LIST_OF_PAGES)
-		write_pages(w, shape);
+		write_pages(w, shape, more);
 	else
 		schema_ref(w, shape->name);
 }
@@ -144,17 +146,23 @@ static void write_body_example(struct pl_jw *w, const struct shape *shape, enum 
 		pl_jw_end_array(w);
 }
 
-void openapi_media(struct pl_jw *w, const char *media, const struct shape *shape, enum openapi_list list)
+static void write_media(struct pl_jw *w, const char *media, const struct shape *shape, enum openapi_list list,
+    const char *more)
 {
 	pl_jw_key(w, media);
 	pl_jw_object(w);
 	pl_jw_key(w, "schema");
 	pl_jw_object(w);
-	write_body_schema(w, shape, list);
+	write_body_schema(w, shape, list, more);
 	pl_jw_end_object(w);
 	pl_jw_key(w, "example");
 	write_body_example(w, shape, list);
 	pl_jw_end_object(w);
+}
+
+void openapi_media(struct pl_jw *w, const char *media, const struct shape *shape, enum openapi_list list)
+{
+	write_media(w, media, shape, list, NULL);
 }
 
 static enum openapi_list list_of(const struct route *r)
@@ -362,8 +370,9 @@ static void write_row(struct pl_jw *w, const struct route *r, const struct descr
 	pl_jw_key(w, "content");
 	pl_jw_object(w);
 	if (with_out)
-		openapi_media(w, "application/json", r->out, list_of(r));
-	write_row_media(w, row, codes);
+		write_media(w, "application/json", r->out, list_of(r), json ? row->schema : NULL);
+	if (!with_out || !json)
+		write_row_media(w, row, codes);
 	if (codes != 0 && !json)
 		write_errors_media(w, codes);
 	pl_jw_end_object(w);

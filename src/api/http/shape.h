@@ -68,6 +68,7 @@ struct shape {
 	const struct shape_field *fields;
 	int count;
 	size_t bytes;
+	bool bare;			/* written as the value of its first field, see shape_bare() */
 };
 
 #define SHAPE(name, text) extern const struct shape shape_##name;
@@ -98,6 +99,8 @@ void *shape_read_pairs(const struct shape *shape, struct pl_pool *pool, const ch
 void shape_clear(const struct shape *shape, void *values);
 
 void shape_write(const struct shape *shape, const void *values, struct pl_jw *w);
+/* The same shape, but written as the value of its first field instead of an object. */
+const struct shape *shape_bare(const struct shape *shape, struct pl_pool *pool);
 /* Whole reply texts. */
 struct pl_str shape_json(const struct shape *shape, const void *values, struct pl_pool *pool);
 struct pl_str shape_json_list(const struct shape *shape, const void *items, int count, struct pl_pool *pool);

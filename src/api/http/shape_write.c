@@ -78,6 +78,10 @@ static void write_value(const struct shape_field *f, const char *at, struct pl_j
 
 void shape_write(const struct shape *shape, const void *values, struct pl_jw *w)
 {
+	if (shape->bare) {
+		write_value(&shape->fields[0], (const char *)values + shape->fields[0].offset, w);
+		return;
+	}
 	pl_jw_object(w);
 	for (int i = 0; i < shape->count; i++) {
 		const struct shape_field *f = &shape->fields[i];
@@ -95,6 +99,15 @@ void shape_write(const struct shape *shape, const void *values, struct pl_jw *w)
 		write_value(f, at, w);
 	}
 	pl_jw_end_object(w);
+}
+
+const struct shape *shape_bare(const struct shape *shape, struct pl_pool *pool)
+{
+	struct shape *bare = pl_alloc(pool, sizeof(*bare));
+
+	*bare = *shape;
+	bare->bare = true;
+	return bare;
 }
 
 struct pl_str shape_json(const struct shape *shape, const void *values, struct pl_pool *pool)

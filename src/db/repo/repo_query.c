@@ -83,6 +83,7 @@ void repo_query_history(struct db *db, struct pl_task *task, int64_t user_id, in
 
 static void read_query_suggestion(struct pgrow *row, struct query_suggestion *out)
 {
+	out->format = pgrow_text(row);
 	out->text = pgrow_text(row);
 	out->reason = pgrow_text(row);
 }
@@ -90,6 +91,8 @@ static void read_query_suggestion(struct pgrow *row, struct query_suggestion *ou
 REPLY(on_suggestions, struct query_suggestion_list)
 {
 	READ_ROWS(call, res, out, struct query_suggestion, read_query_suggestion);
+	out->format = out->count > 0 ? out->rows[0].format : PL_STR_NONE;
+	out->beginner = out->count == 0 || out->rows[0].text.ptr == NULL;
 	return true;
 }
 

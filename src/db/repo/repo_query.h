@@ -37,8 +37,9 @@ void repo_query_note(struct db *db, struct pl_task *task, int64_t user_id, const
 void repo_query_history(struct db *db, struct pl_task *task, int64_t user_id, int limit, repo_query_past_fn *done,
     void *arg);
 
-struct query_suggestion { struct pl_str text, reason; };
-struct query_suggestion_list { const struct query_suggestion *rows; int count; };
+/* format: suggestions_format of the user's preferences. beginner: nothing to suggest (at most a row without text). */
+struct query_suggestion { struct pl_str format, text, reason; };
+struct query_suggestion_list { const struct query_suggestion *rows; int count; struct pl_str format; bool beginner; };
 typedef void (repo_suggestion_fn)(void *arg, const struct query_suggestion_list *list, const struct pl_err *err);
 void repo_query_suggest(struct db *db, struct pl_task *task, int64_t user_id, repo_suggestion_fn *done, void *arg);
 

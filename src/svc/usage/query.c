@@ -36,7 +36,7 @@ static void finish(struct asking *a, const struct pl_err *err)
 {
 	shm_count(a->svc->shm, err == NULL ? SHM_M_queries_answered :
 	    err == &a->refused ? SHM_M_queries_not_understood : SHM_M_queries_failed, 1);
-	a->done(a->arg, err == NULL ? &a->answer : NULL, err);
+	a->done(a->arg, err == NULL || err == &a->refused ? &a->answer : NULL, err);
 }
 
 static void on_noted(void *arg, const bool *done, const struct pl_err *err)
@@ -73,7 +73,7 @@ static void on_rows(void *arg, const struct query_rows *rows, const struct pl_er
 	enter(a, QUERY_ANSWERING);
 	if (a->intent.dim_count == 0 && rows->count == 0)
 		rows = &sum;
-	query_compose(a->task->pool, &a->intent, rows, &a->answer);
+	query_compose(a->task->pool, &a->intent, rows, pl_wall_us() - a->answer.created_us, &a->answer);
 	note(a, rows->count, on_noted);
 }
 
@@ -92,6 +92,20 @@ static void run(struct asking *a)
 	repo_query_run(a->svc->db, a->task, &ask, QUERY_ROWS_MAX, on_rows, a);
 }
 
+/* Without the number that some front ends add to tell the same question asked twice apart. */
+static struct pl_str without_number(struct pl_str text)
+{
+	size_t end = text.len, at;
+
+	if (end < 3 || text.ptr[end - 1] != ']')
+		return text;
+	for (at = end - 1; at > 0 && text.ptr[at - 1] >= '0' && text.ptr[at - 1] <= '9';)
+		at--;
+	if (at == end - 1 || at < 2 || text.ptr[at - 1] != '[' || text.ptr[at - 2] != ' ')
+		return text;
+	return pl_str_trim(pl_strn(text.ptr, at - 2));
+}
+
 void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
     query_stage_fn *stage, query_fn *done, void *arg)
 {
@@ -104,6 +118,7 @@ void query_ask(struct svc *svc, const struct config *config, struct pl_task *tas
 	else
 		pl_uuid_make(a->id);
 	a->answer.id = pl_strn(a->id, PL_UUID_LEN);
+	text = without_number(text);
 	a->answer.query = text;
 	a->answer.created_us = pl_wall_us();
 	enter(a, QUERY_UNDERSTANDING);

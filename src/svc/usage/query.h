@@ -9,9 +9,12 @@
 
 #define QUERY_ROWS_MAX 1000
 
-/* intent, columns, rows and card are JSON texts; truncated: there were more rows. */
-struct query_answer { struct pl_str id, query, intent, columns, rows, summary, card; int64_t created_us; bool truncated;
-    };
+/* From intent on these are JSON texts, but summary. error: it was not understood; truncated: there were more rows. */
+struct query_answer {
+	struct pl_str id, query, intent, columns, rows, summary, card, result, visualization, error;
+	int64_t created_us;
+	bool truncated;
+};
 typedef void (query_fn)(void *arg, const struct query_answer *answer, const struct pl_err *err);
 
 /* Where the work is. */
@@ -19,9 +22,15 @@ enum query_stage { QUERY_UNDERSTANDING, QUERY_QUERYING, QUERY_ANSWERING };
 extern const char *const query_stages[];
 typedef void (query_stage_fn)(void *arg, enum query_stage stage);
 
+/* Questions to begin with, for who has not asked any; the last one is NULL. */
+extern const char *const query_beginnings[];
+/* An answer that says in `error` why there is none; id, query and created_us are there already. */
+void query_compose_refusal(struct pl_pool *pool, struct pl_str why, struct query_answer *answer);
+
 /*
  * As the task's caller: analysts and above see everybody's rows, others their own. `stage` (may be NULL) runs when the
- * work enters a stage, perhaps before this returns. A question that is not understood is PL_E_INVALID (body.query).
+ * work enters a stage, perhaps before this returns. " [digits]" at the end is ignored. A question that is not
+ * understood is PL_E_INVALID (body.query) and comes with an answer that holds its id, query and created_us.
  */
 void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
     query_stage_fn *stage, query_fn *done, void *arg);

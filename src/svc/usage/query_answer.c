@@ -6,6 +6,10 @@
 
 #include "json.h"
 
+/* Understood by intent.c, and about the asker's own rows, so that anybody may ask them. */
+const char *const query_beginnings[] = { "My messages per day, last 7 days", "My messages per room, last 30 days",
+	"My sessions per day, last 30 days", "My tokens per model, last 30 days", NULL };
+
 #define NAMED_MAX 3	/* figures that the sentence names */
 
 static struct pl_buf *new_buf(struct pl_pool *pool)
@@ -52,6 +56,25 @@ static void write_sort(struct pl_jw *w, const struct intent *in)
 	pl_jw_end_object(w);
 }
 
+static const char *card_type(const struct intent *in)
+{
+	if (in->metric == METRIC_NONE)
+		return "text";
+	if (in->dim_count == 0)
+		return "number";
+	if (in->dim_count > 1)
+		return "table";
+	/* days that are ordered by their figure make no line */
+	return intent_is_time(in->dims[0]) && in->order == ORDER_NONE ? "line" : "bar";
+}
+
+static const char *level(const struct intent *in)
+{
+	int time = time_dim(in);
+
+	return time >= 0 ? intent_dims[in->dims[time]] : in->dim_count > 0 ? intent_dims[in->dims[0]] : "total";
+}
+
 struct pl_str query_intent_json(struct pl_pool *pool, const struct intent *in)
 {
 	struct pl_buf *buf = new_buf(pool);
@@ -72,6 +95,10 @@ struct pl_str query_intent_json(struct pl_pool *pool, const struct intent *in)
 	pl_jw_ktime(&w, "from", in->from_us);
 	pl_jw_ktime(&w, "to", in->to_us);
 	pl_jw_end_object(&w);
+	pl_jw_kcstr(&w, "metric_type", intent_metrics[in->metric]);
+	pl_jw_kcstr(&w, "time_period", in->period);
+	pl_jw_kcstr(&w, "aggregation_level", level(in));
+	pl_jw_kcstr(&w, "visualization_hint", card_type(in));
 	pl_jw_key(&w, "sort");
 	write_sort(&w, in);
 	if (in->top != 0)
@@ -120,6 +147,39 @@ static struct pl_str rows_json(struct pl_pool *pool, const struct intent *in, co
 		pl_jw_end_array(&w);
 	}
 	pl_jw_end_array(&w);
+	return pl_buf_str(buf);
+}
+
+/* The same as objects, with the names of the columns. */
+static struct pl_str result_json(struct pl_pool *pool, const struct intent *in, const struct query_rows *rows,
+    int64_t took_us)
+{
+	struct pl_buf *buf = new_buf(pool);
+	struct pl_jw w = PL_JW(buf);
+
+	pl_jw_object(&w);
+	pl_jw_key(&w, "data");
+	pl_jw_array(&w);
+	for (int i = 0; i < rows->count; i++) {
+		pl_jw_object(&w);
+		for (int k = 0; k < in->dim_count; k++)
+			pl_jw_kstr(&w, intent_dims[in->dims[k]], rows->rows[i].key[k]);
+		pl_jw_key(&w, intent_metrics[in->metric]);
+		pl_jw_f64(&w, rows->rows[i].value);
+		pl_jw_end_object(&w);
+	}
+	pl_jw_end_array(&w);
+	pl_jw_key(&w, "columns");
+	pl_jw_array(&w);
+	for (int i = 0; i < in->dim_count; i++)
+		pl_jw_cstr(&w, intent_dims[in->dims[i]]);
+	if (in->metric != METRIC_NONE)
+		pl_jw_cstr(&w, intent_metrics[in->metric]);
+	pl_jw_end_array(&w);
+	pl_jw_ki64(&w, "row_count", rows->count);
+	pl_jw_key(&w, "processing_time_ms");
+	pl_jw_f64(&w, (double)(took_us > 0 ? took_us : 0) / 1000);
+	pl_jw_end_object(&w);
 	return pl_buf_str(buf);
 }
 
@@ -191,41 +251,90 @@ static struct pl_str sentence(struct pl_pool *pool, const struct intent *in, con
 	return pl_buf_str(text);
 }
 
-static const char *card_type(const struct intent *in)
+static struct pl_str title(struct pl_pool *pool, const struct intent *in)
 {
-	if (in->dim_count == 0)
-		return "number";
-	if (in->dim_count > 1)
-		return "table";
-	/* days that are ordered by their figure make no line */
-	return intent_is_time(in->dims[0]) && in->order == ORDER_NONE ? "line" : "bar";
+	struct pl_buf *text = new_buf(pool);
+
+	pl_buf_adds(text, intent_metrics[in->metric]);
+	if (in->dim_count > 0)
+		pl_buf_addf(text, " per %s", per_what(pool, in));
+	if (in->top != 0)
+		pl_buf_addf(text, ", %s %d", in->order == ORDER_LEAST ? "lowest" : "top", in->top);
+	pl_buf_addf(text, ", %s", in->period);
+	return pl_buf_str(text);
 }
 
-static struct pl_str card_json(struct pl_pool *pool, const struct intent *in, struct pl_str query)
+static struct pl_str card_json(struct pl_pool *pool, const struct intent *in, struct pl_str heading,
+    struct pl_str query)
 {
-	struct pl_buf *buf = new_buf(pool), *title = new_buf(pool);
+	struct pl_buf *buf = new_buf(pool);
 	struct pl_jw w = PL_JW(buf);
 
-	pl_buf_adds(title, intent_metrics[in->metric]);
-	if (in->dim_count > 0)
-		pl_buf_addf(title, " per %s", per_what(pool, in));
-	if (in->top != 0)
-		pl_buf_addf(title, ", %s %d", in->order == ORDER_LEAST ? "lowest" : "top", in->top);
-	pl_buf_addf(title, ", %s", in->period);
 	pl_jw_object(&w);
 	pl_jw_kcstr(&w, "type", card_type(in));
-	pl_jw_kstr(&w, "title", pl_buf_str(title));
+	pl_jw_kstr(&w, "title", heading);
 	pl_jw_kstr(&w, "query", query);
 	pl_jw_end_object(&w);
 	return pl_buf_str(buf);
 }
 
-void query_compose(struct pl_pool *pool, const struct intent *in, const struct query_rows *rows,
+static struct pl_str visualization_json(struct pl_pool *pool, const struct intent *in, struct pl_str heading)
+{
+	struct pl_buf *buf = new_buf(pool);
+	struct pl_jw w = PL_JW(buf);
+
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "chart_type", card_type(in));
+	pl_jw_kstr(&w, "title", heading);
+	pl_jw_key(&w, "config");
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "x", in->dim_count > 0 ? intent_dims[in->dims[0]] : NULL);
+	pl_jw_kcstr(&w, "y", in->metric != METRIC_NONE ? intent_metrics[in->metric] : NULL);
+	pl_jw_kcstr(&w, "unit", intent_units[in->metric]);
+	pl_jw_end_object(&w);
+	pl_jw_end_object(&w);
+	return pl_buf_str(buf);
+}
+
+void query_compose(struct pl_pool *pool, const struct intent *in, const struct query_rows *rows, int64_t took_us,
     struct query_answer *answer)
 {
+	struct pl_str heading = title(pool, in);
+
 	answer->columns = columns_json(pool, in);
 	answer->rows = rows_json(pool, in, rows);
 	answer->summary = sentence(pool, in, rows);
-	answer->card = card_json(pool, in, answer->query);
+	answer->card = card_json(pool, in, heading, answer->query);
+	answer->result = result_json(pool, in, rows, took_us);
+	answer->visualization = visualization_json(pool, in, heading);
 	answer->truncated = rows->more;
+}
+
+/* ---- no answer ---- */
+
+void query_compose_refusal(struct pl_pool *pool, struct pl_str why, struct query_answer *answer)
+{
+	static const struct query_rows none = { .count = 0 };
+	struct intent in = { .metric = METRIC_NONE, .from_us = answer->created_us, .to_us = answer->created_us };
+	struct pl_str heading = PL_STR("Not understood");
+	struct pl_buf *buf = new_buf(pool);
+	struct pl_jw w = PL_JW(buf);
+
+	pl_jw_object(&w);
+	pl_jw_kcstr(&w, "error_type", "not_understood");
+	pl_jw_kstr(&w, "message", why);
+	pl_jw_kcstr(&w, "recovery_action", "rephrase");
+	pl_jw_key(&w, "suggestions");
+	pl_jw_array(&w);
+	for (const char *const *text = query_beginnings; *text != NULL; text++)
+		pl_jw_cstr(&w, *text);
+	pl_jw_end_array(&w);
+	pl_jw_end_object(&w);
+	answer->error = pl_buf_str(buf);
+	answer->intent = query_intent_json(pool, &in);
+	answer->columns = answer->rows = PL_STR("[]");
+	answer->summary = why;
+	answer->card = card_json(pool, &in, heading, answer->query);
+	answer->result = result_json(pool, &in, &none, 0);
+	answer->visualization = visualization_json(pool, &in, heading);
 }

@@ -9,13 +9,13 @@
 #include "svc/usage/intent.h"
 #include "svc/usage/query.h"
 
-/* {metric, dimensions, filters, period, sort, limit, limit_per} */
+/* {metric, dimensions, filters, period, sort, limit, limit_per, metric_type, time_period, ...} */
 struct pl_str query_intent_json(struct pl_pool *pool, const struct intent *intent);
 /*
- * Fills columns, rows, summary, card and truncated; answer->query is there already. Without dimensions rows has one
- * row.
+ * Fills columns, rows, summary, card, result, visualization and truncated; answer->query is there already. Without
+ * dimensions rows has one row. took_us: since the question came.
  */
-void query_compose(struct pl_pool *pool, const struct intent *intent, const struct query_rows *rows,
+void query_compose(struct pl_pool *pool, const struct intent *intent, const struct query_rows *rows, int64_t took_us,
     struct query_answer *answer);
 
 #endif

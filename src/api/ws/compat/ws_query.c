@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * /ws/chat/{username or me} without parlour.v1: questions in words. Each {"type":"query"} gets progress frames and one
- * {"type":"query_response"} or error, in order. Frames: parlour-ws(7), "Compatible sockets".
+ * {"type":"query_response"} or error, in order; one whose question is in `message` gets one {"type":"response"}.
+ * Frames: parlour-ws(7), "Compatible sockets".
  *
  *   opened -> [auth] -> own name? -> greet -> next, one at a time: limits -> query_ask -> on_stage* -> on_answer ->
  *   next
@@ -68,12 +69,21 @@ static void query_error(struct ws_client *client, struct pl_str id, const struct
 	pl_pool_free(&pool);
 }
 
+/* Its question came in `message`. */
+static bool is_plain(const struct ws_frame *q)
+{
+	return ((const struct in_query_query *)q->in)->query.ptr == NULL;
+}
+
 static void on_stage(void *arg, enum query_stage stage)
 {
 	struct ws_frame *q = arg;
 	struct pl_buf buf = PL_BUF(q->task->pool);
-	struct pl_jw w = begin(&buf, "progress");
+	struct pl_jw w;
 
+	if (is_plain(q))
+		return;
+	w = begin(&buf, "progress");
 	pl_jw_kcstr(&w, "stage", query_stages[stage]);
 	end(q->client, &w, &buf, q->id);
 }
@@ -92,6 +102,19 @@ static void send_answer(struct ws_frame *q, const struct query_answer *answer)
 	pl_buf_adds(&buf, ",");
 	pl_buf_addstr(&buf, pl_strn(body.ptr + 1, body.len - 1));
 	ws_client_send(q->client, &buf);
+}
+
+static void send_plain(struct ws_frame *q, const struct query_answer *answer)
+{
+	struct query_out out = query_shape(answer);
+	struct pl_buf buf = PL_BUF(q->task->pool);
+	struct pl_jw w = begin(&buf, "response");
+
+	pl_jw_kstr(&w, "query_id", answer->id);
+	pl_jw_kstr(&w, "message", answer->summary);
+	pl_jw_kraw(&w, "data", shape_json(&shape_query_out, &out, q->task->pool));
+	pl_jw_ktime(&w, "timestamp", pl_wall_us());
+	end(q->client, &w, &buf, q->id);
 }
 
 /* ---- opening ---- */
@@ -123,6 +146,7 @@ static void query_ready(struct ws_client *client, bool by_handshake)
 	pl_jw_kcstr(&w, "message",
 	    pl_sprintf(pool, "You are %s. Ask about the data in words, for example: messages per day, last 7 days.",
 	    client->who.name));
+	pl_jw_ktime(&w, "timestamp", pl_wall_us());
 	end(client, &w, &buf, PL_STR_NONE);
 	pl_pool_free(&pool);
 }
@@ -139,11 +163,19 @@ static void question_end(struct ws_frame *q)
 static void on_answer(void *arg, const struct query_answer *answer, const struct pl_err *err)
 {
 	struct ws_frame *q = arg;
+	struct query_answer refused;
 
-	if (err != NULL)
+	if (err != NULL && answer != NULL && is_plain(q)) {
+		refused = *answer;
+		query_compose_refusal(q->task->pool, error_text(q->task->pool, err), &refused);
+		send_plain(q, &refused);
+	} else if (err != NULL) {
 		query_error(q->client, q->id, err);
-	else
+	} else if (is_plain(q)) {
+		send_plain(q, answer);
+	} else {
 		send_answer(q, answer);
+	}
 	question_end(q);
 }
 
@@ -177,7 +209,12 @@ void ws_on_query(struct ws_frame *f)
 
 	if (!s->open)
 		return;		/* it is being closed */
-	f->text = in->query;
+	f->text = in->query.ptr != NULL ? in->query : in->message;
+	if (f->text.ptr == NULL) {
+		pl_err_set(&err, PL_E_INVALID, "query: is required");
+		ws_frame_refuse(f, &err);
+		return;
+	}
 	if (ws_wait_push(&s->wait, WS_WAIT_MAX, f)) {
 		next_question(f->client);
 		return;

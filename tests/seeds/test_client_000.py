@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: ISC
+"""Document 000's front end: what it reads and sends beyond what the document prints. Small clients, and a page in a browser."""
+
+import datetime
+import uuid
+
+import pytest
+
+from pages import browse, driver, needs_browser, origin  # noqa: F401  pylint: disable=unused-import
+from parlour import wait_for
+
+CONTEXT = {"context": {"previous": []}}
+NONSENSE = "colourless green ideas"
+
+
+def moment(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def ask(user, question, **more):
+    answer = user.post("/api/query", {"query": question, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture
+def talker(shared):
+    """A user who said something today."""
+    user = shared.register()
+    room = user.room()["id"]
+    for text in ("one", "two", "three"):
+        assert user.say(room, text).status_code == 201
+    return user
+
+
+# ---- 000.query-reply ----
+
+@pytest.mark.parametrize("question, level, hint, columns", [
+    ("my messages per day", "day", "line", ["day", "messages"]), ("how many messages did I write", "total", "number", ["messages"]),
+    ("my messages per room", "room", "bar", ["room", "messages"]), ("my messages per room and week", "week", "table", ["room", "week", "messages"])])
+def test_query_reply(talker, question, level, hint, columns):
+    got = ask(talker, question + ", last 7 days", **CONTEXT)
+    assert got["query_id"] == got["id"] and uuid.UUID(got["query_id"]) and "error" not in got
+    assert {k: got["intent"][k] for k in ("metric_type", "time_period", "aggregation_level", "filters", "visualization_hint")} == {
+        "metric_type": "messages", "time_period": "last 7 days", "aggregation_level": level, "visualization_hint": hint,
+        "filters": {"mine": True}}
+    result, chart = got["result"], got["visualization"]
+    assert set(result) == {"data", "columns", "row_count", "processing_time_ms"} and result["columns"] == columns
+    assert result["row_count"] == len(result["data"]) == len(got["rows"]) > 0 and result["processing_time_ms"] >= 0
+    assert [[row[name] for name in columns] for row in result["data"]] == got["rows"] and result["data"][0]["messages"] == 3
+    assert chart["chart_type"] == hint and chart["title"] == got["card"]["title"]
+    assert chart["config"] == {"x": columns[0] if len(columns) > 1 else None, "y": "messages", "unit": "messages"}
+
+
+# ---- 000.query-error ----
+
+def test_query_error(talker):
+    """With context this client gets an object to show, and members that it may read all the same; without it 422."""
+    got = ask(talker, NONSENSE, **CONTEXT)
+    assert set(got["error"]) == {"error_type", "message", "recovery_action", "suggestions"}
+    assert got["error"]["error_type"] == "not_understood" and got["error"]["recovery_action"] == "rephrase"
+    assert "colourless" in got["error"]["message"] and got["summary"] == got["error"]["message"]
+    assert got["result"] == {"data": [], "columns": [], "row_count": 0, "processing_time_ms": 0}
+    assert got["intent"]["visualization_hint"] == got["visualization"]["chart_type"] == "text" and uuid.UUID(got["query_id"])
+    for suggestion in got["error"]["suggestions"]:
+        assert "error" not in ask(talker, suggestion, **CONTEXT), suggestion
+    assert talker.post("/api/query", {"query": NONSENSE}).status_code == 422
+    assert talker.post("/api/query", {"query": "", **CONTEXT}).status_code == 422, "an empty question breaks the rule of its field"
+
+
+@pytest.mark.parametrize("tail, ignored", [(" [1732791000123]", True), (" [7]", True), ("  [0]", True), ("[7]", False), (" [7a]", False),
+                                           (" []", False), (" [7] [8]", False), (" 7]", False)])
+def test_query_number_in_brackets(talker, tail, ignored):
+    got = ask(talker, "my messages per day" + tail, **CONTEXT)
+    assert ("error" not in got) is ignored
+    if ignored:
+        assert got["query"] == got["card"]["query"] == "my messages per day"
+
+
+def test_query_of_brackets_alone(talker):
+    assert "error" in ask(talker, "[7]", **CONTEXT) and "error" in ask(talker, " [7]", **CONTEXT)
+
+
+# ---- 000.suggestions ----
+
+def test_suggestions_of_a_new_user(shared):
+    user = shared.register()
+    texts = user.get("/api/suggestions?format=text").json()
+    assert len(texts) >= 3 and all(isinstance(text, str) for text in texts)
+    for text in texts:
+        ask(user, text)
+    fresh = shared.register().get("/api/suggestions").json()
+    assert [item["text"] for item in fresh] == texts and all(item["reason"] for item in fresh)
+
+
+def test_suggestions_as_text(parlour):
+    """The query wins over the caller's profile, and that over the setting."""
+    plain, text = parlour(), parlour(suggestions_format="text")
+
+    def form(user, query=""):
+        (kind,) = {type(item) for item in user.get("/api/suggestions" + query).json()}
+        return "text" if kind is str else "objects"
+
+    for daemon, usual in ((plain, "objects"), (text, "text")):
+        user = daemon.register()
+        assert [form(user), form(user, "?format=text"), form(user, "?format=objects")] == [usual, "text", "objects"]
+        for kept in ("text", "objects"):
+            user.request("PATCH", "/api/profile", {"preferences": {"suggestions_format": kept}})
+            assert [form(user), form(user, "?format=text"), form(user, "?format=objects")] == [kept, "text", "objects"]
+        user.request("PATCH", "/api/profile", {"preferences": {"suggestions_format": 7}})
+        assert form(user) == usual
+    assert user.get("/api/suggestions?format=html").status_code == 422
+    page = user.get("/api/suggestions?format=text&page=1&page_size=2").json()
+    assert page["total"] > 2 and [type(item) for item in page["items"]] == [str, str] and "format=text" in page["next"]
+
+
+# ---- 000.feedback ----
+
+def test_feedback(talker, shared):
+    answered, refused = (ask(talker, question, **CONTEXT)["query_id"] for question in ("my messages per day", NONSENSE))
+    for query in (answered, refused):
+        made = talker.post("/api/feedback", {"query_id": query, "rating": 4, "feedback_text": "useful"})
+        assert made.status_code == 201, made.text
+        got = made.json()
+        assert (got["query_id"], got["rating"], got["feedback_text"]) == (query, 4, "useful")
+        assert (got["target"], got["score"], got["comment"]) == ({"kind": "query", "id": query}, 4, "useful")
+    again = talker.post("/api/feedback", {"target": {"kind": "query", "id": answered.upper()}, "rating": 1})
+    assert again.status_code == 200 and again.json()["id"] < got["id"] and again.json()["rating"] == 1
+    assert [vote["rating"] for vote in talker.get("/api/feedback").json()] == [1, 4]
+    for user, body, status in ((shared.register(), {"query_id": answered, "rating": 3}, 404),
+                               (talker, {"query_id": str(uuid.uuid4()), "rating": 3}, 404)):
+        assert user.post("/api/feedback", body).status_code == status
+
+
+@pytest.mark.parametrize("body, field", [
+    ({"rating": 0}, "rating"), ({"rating": 6}, "rating"), ({"rating": "5"}, "rating"), ({}, "rating"), ({"score": 1}, "rating"),
+    ({"rating": 3, "feedback_text": "x" * 2001}, "feedback_text"), ({"rating": 3, "query_id": "1"}, "query_id"),
+    ({"rating": 3, "query_id": None}, "target")])
+def test_feedback_rules(talker, body, field):
+    answer = talker.post("/api/feedback", {"query_id": str(uuid.uuid4()), **body})
+    assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", field], answer.text
+
+
+# ---- 000.profile ----
+
+def test_profile(shared):
+    user = shared.register()
+    got = user.get("/api/profile").json()
+    assert (got["user_id"], got["chart_preferences"], got["color_scheme"], got["expertise_level"]) == (user.id, {}, "default", "intermediate")
+    kept = {"chart_preferences": {"sessions": "bar"}, "color_scheme": "dark", "expertise_level": "expert", "mine": 1}
+    got = user.request("PATCH", "/api/profile", {"preferences": kept}).json()
+    assert {**kept, "mine": None} == {**{name: got.get(name) for name in kept}, "mine": None} and got["preferences"] == kept
+    odd = user.request("PATCH", "/api/profile", {"preferences": {"chart_preferences": [1], "color_scheme": 5, "expertise_level": None}}).json()
+    assert (odd["chart_preferences"], odd["color_scheme"], odd["expertise_level"]) == ({}, "default", "intermediate")
+
+
+# ---- 000.socket ----
+
+def test_socket(talker):
+    with talker.ws("/ws/chat/me", native=False) as sock:
+        assert moment(sock.expect("system")["timestamp"])
+        for question, error in (("my messages per day", False), ("my messages per day [5]", False), (NONSENSE, True)):
+            sock.send("query", message=question)
+            got = sock.recv()
+            assert set(got) == {"type", "query_id", "message", "data", "timestamp"} and got["type"] == "response"
+            assert got["message"] and moment(got["timestamp"]) and got["data"]["query_id"] == got["query_id"]
+            assert ("error" in got["data"]) is error and set(got["data"]["result"]) >= {"data", "columns"}
+        sock.send("ping")
+        assert sock.recv()["type"] == "pong", "exactly one frame each"
+        sock.send("query", query="my messages per day", id="1")
+        assert [sock.recv()["type"] for _ in range(4)] == ["progress"] * 3 + ["query_response"], "native questions are as they were"
+        sock.send("query")
+        assert sock.expect("error")["code"] == "validation_error"
+
+
+# ---- the page ----
+
+@needs_browser
+def test_page(parlour, browse, origin):  # noqa: F811
+    daemon = parlour(cors_origins=origin)
+    user = daemon.register()
+    user.say(user.room()["id"], "hello")
+    page = browse("page_000.html", daemon, token=user.access)
+    page.wait_text("#profile", f"User {user.id}, DEFAULT, INTERMEDIATE, 0 charts")
+    wait_for(lambda: page.texts("#suggestions li"), 10, "suggestions are listed")
+    page.type("#text", "my messages per day, last 7 days")
+    page.click("#send")
+    page.wait_text("#intent", "messages by day, last 7 days, 1 filters, 1 rows, ")
+    assert page.text("#chart") == "line: messages per day, last 7 days" and page.texts("#table th") == ["day", "messages"]
+    assert page.texts("#table td")[1] == "1" and page.text("#error") == ""
+    page.click("#good")
+    page.wait_text("#voted", "5 of 5, Useful")
+    page.type("#text", NONSENSE)
+    page.click("#send")
+    page.wait_text("#error", "not_understood (rephrase): not understood from \"colourless\"")
+    page.wait_text("#system", "You are ")
+    page.click("#by-socket")
+    page.wait_text("#socket", "1 rows")
+    assert len(page.texts("#socket li")) == 1 and page.texts("#socket li")[0].startswith("response ")
