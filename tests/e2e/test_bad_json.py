@@ -98,11 +98,13 @@ def test_inside_a_good_message(scene, rows):
 
 
 def test_strings_come_back(scene):
-    """Each good string as content: REST answers, and history holds, what a JSON reader makes of it."""
+    """Each good string as content, after a letter that can be seen: REST answers, and history holds, what a JSON reader
+    makes of it."""
     shared, user, _, _ = scene
     room, link, want = user.room()["id"], Wire(shared), []
     for name, text in GOOD:
-        if name.startswith("string") and json.loads(text):
+        if name.startswith("string"):
+            text = b'"x' + text.strip()[1:]
             status, answer = link.ask("POST", f"/api/rooms/{room}/messages", b'{"content":' + text + b"}", user.auth)
             assert status == 201 and json.loads(answer)["content"] == json.loads(text), (name, answer)
             want.append(json.loads(text))

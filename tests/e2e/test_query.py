@@ -39,7 +39,8 @@ def ask(user, text):
 
 def test_an_answer_in_full(ann, data):
     answer = ask(ann, "How many messages per user today?")
-    assert set(answer) == {"id", "query", "intent", "columns", "rows", "truncated", "summary", "card", "created_at"}
+    assert set(answer) == {"id", "query", "intent", "columns", "rows", "truncated", "summary", "card", "created_at",
+                           "query_id", "result", "visualization"}
     intent = answer["intent"]
     assert (intent["metric"], intent["dimensions"], intent["filters"], intent["period"]["text"]) == ("messages", ["user"], {}, "today")
     assert answer["columns"] == [{"name": "user", "type": "text", "unit": None},
@@ -200,7 +201,11 @@ def test_history_ends(ann, ben, data, rows):
 
 
 def test_suggestions_can_be_asked(ann, data, shared):
-    assert shared.register().get("/api/suggestions").json() == []
+    new = shared.register()
+    first = new.get("/api/suggestions").json()
+    assert first and {s["reason"] for s in first} == {"A question to begin with."}
+    for suggestion in first:
+        ask(new, suggestion["text"])
     ask(ann, "messages today")
     suggestions = ann.get("/api/suggestions").json()
     texts = [s["text"] for s in suggestions]
