@@ -86,6 +86,11 @@ def processes_of_session(sid):
     return found
 
 
+def porters(daemon):
+    """Processes of the courier that make a try now."""
+    return {pid for pid, name in processes_of_session(daemon.pid).items() if name.startswith("porter/")}
+
+
 def reachable(path, test="-r"):
     """May the user that servers run as use this path? A checkout below a closed home directory is not reachable."""
     return subprocess.run(cluster.as_user(["test", test, path]), check=False).returncode == 0

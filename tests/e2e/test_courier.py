@@ -10,7 +10,7 @@ import time
 import pytest
 
 from mail_peer import DROP, RudePeer
-from parlour import SLOW, processes_of_session, wait_for
+from parlour import SLOW, porters, wait_for
 
 STEPS = ("greeting", "ehlo", "mail", "rcpt", "data", "text", "dot", "quit")
 
@@ -58,11 +58,6 @@ def job(rows):
 
 def ended(job, number, within=30):
     return wait_for(lambda: (row := job(number))[0] in ("done", "dead", "dropped") and row, within, "the job ends")
-
-
-def porters(daemon):
-    """Processes that run a try now."""
-    return {pid for pid, name in processes_of_session(daemon.pid).items() if name.startswith("porter/")}
 
 
 def looked(peer):

@@ -10,7 +10,7 @@ import pytest
 
 import cluster
 from mail_peer import MailPeer, certificate
-from parlour import free_port, wait_for
+from parlour import free_port, porters, wait_for
 
 URL = "/api/feedback-requests"
 PUBLIC = "https://chat.example.org"
@@ -172,8 +172,10 @@ def test_a_courier_that_dies_after_the_server_took_it(smtp, post, rows):
     def die(mail):
         if not deaths:
             deaths.append(mail.id)
+            trying = porters(daemon)
             for pid in daemon.procs("courier").values():
                 daemon.kill_child(pid)
+            wait_for(lambda: not trying & porters(daemon), what="the try ends with the courier")
 
     peer.on_data = die
     request = ask(ann)
