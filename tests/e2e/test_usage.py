@@ -200,7 +200,8 @@ def test_anonymous_sees_one_session_as_the_list_shows_it(parlour, rows):
     assert [s["session_id"] for s in listed] == ["run-1"]
     for key in ("run-1", listed[0]["id"], listed[0]["id"].upper()):
         one = daemon.get(f"/api/sessions/{key}")
-        assert one.status_code == 200 and one.json() == listed[0] and one.json()["developer_id"] is None, one.text
+        assert one.status_code == 200 and one.json()["developer_id"] is None, one.text
+        assert one.json() == {**listed[0], "data": {}, "conversation_history": []}
         assert boss.get(f"/api/sessions/{key}").json()["developer_id"] == "secret-dev"
         assert ann.get(f"/api/sessions/{key}").status_code == 404
         assert daemon.delete(f"/api/sessions/{key}").status_code == 401
@@ -227,7 +228,8 @@ def test_anonymous_profile_is_nobodys(parlour, rows):
     assert got.json() == {"user": None, "preferences": {}, "usage": {
         "messages": said, "rooms": rooms, "sessions": 1, "answers": 0, "tokens": 700, "cost_usd": 0.5, "votes": votes},
         "developer_id": None, "total_sessions": 1, "total_tokens_used": 700, "total_cost_usd": 0.5, "avg_latency_ms": 0, "acceptance_rate": 0,
-        "most_used_models": [{"value": "mini", "count": 1}], "active_repos": [], "sessions_by_date": {day(1).date().isoformat(): 1}}
+        "most_used_models": [{"value": "mini", "count": 1}], "active_repos": [], "sessions_by_date": {day(1).date().isoformat(): 1},
+        "user_id": None, "chart_preferences": {}, "color_scheme": "default", "expertise_level": "intermediate"}
     assert daemon.get("/api/profile").json() == got.json(), "kept for 3 s"
     assert ann.get("/api/profile").json()["preferences"] == {"secret": "blue"}
     assert daemon.http.patch("/api/profile", json={"preferences": {}}).status_code == 401
