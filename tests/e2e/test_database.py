@@ -123,7 +123,10 @@ def test_a_hanging_plain_connection_is_given_up(parlour, backend, rows):
     user.role()
     pid = backend("w0/plain")
     with hanging(pid):
-        answers = [user.post("/api/roles", {"name": f"role{i}", "instructions": "Answer."}) for i in range(3)]
+        def make(i):
+            return user.post("/api/roles", {"name": f"role{i}", "instructions": "Answer."})
+        with ThreadPoolExecutor(3) as pool:     # at the same time, so that every open connection gets one
+            answers = list(pool.map(make, range(3)))
         assert [a.status_code for a in answers].count(201) >= 2, [a.text for a in answers]
         daemon.wait_log(f"database does not answer.*connection=plain backend={pid}")
         daemon.settled()
