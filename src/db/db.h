@@ -54,7 +54,7 @@ bool db_idle(const struct db *db);
  * client begins, never in the middle of it. false: it counts as refused, and *err is PL_E_BUSY with retry_after_s.
  */
 bool db_admit(struct db *db, enum shed_way way, struct pl_err *err) PL_MUSTCHECK;
-/* Is new work being refused just now? Costs nothing. */
+/* Is new work being refused because of overload? Cheap: no clock, no counting. */
 bool db_overloaded(const struct db *db);
 /* After a reload. What needs a restart stays as it was. */
 void db_config(struct db *db, const struct config *config);

@@ -25,13 +25,12 @@ struct http_hooks {
 	 * was refused for asking too often, and answered. May be NULL.
 	 */
 	bool (*admit)(void *arg, struct req *req);
-	/*
-	 * Overload: is something being refused just now? Asked for each request, so it must cost nothing. May be NULL.
-	 */
+	/* Is new work being refused because of overload? Asked for each request, so it must be cheap. May be NULL. */
 	bool (*overloaded)(void *arg);
 	/*
-	 * Then: refuses this request, with its one reply; false: it may go on to request(). Only the reply's head and
-	 * body count: it has no headers to look at, and its body is not complete. NULL when overloaded is NULL.
+	 * If so: true: refused this request with its one reply, now; false: did nothing, and request() gets it later.
+	 * req_header() finds nothing in this request, and its body is still in its transfer coding. NULL if overloaded
+	 * is NULL.
 	 */
 	bool (*refuse)(void *arg, struct req *req);
 	/* A request is over (reply handed to the kernel's buffer, or client gone): for the trace and the access log. */

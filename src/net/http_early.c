@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Refusals during overload, without evhttp: what is refused costs the time that accepted requests need. A request that
- * came whole in one piece is read here from the bytes that the guard has checked, and is answered with one send().
- * Everything else goes its usual way and is refused by the dispatcher.
+ * Refuses requests during overload before evhttp reads them, because each refusal takes processor time from accepted
+ * requests. A request that arrived in one read is parsed here, from the bytes that the guard has checked, and answered
+ * with one sendmsg(). Any other request takes the usual path, where the dispatcher refuses it.
  */
 #include "net/http_int.h"
 
@@ -34,7 +34,7 @@ static struct pl_str line_cut(struct pl_str *bytes)
 	return line.len > 0 ? pl_strn(line.ptr, line.len - 1) : line;
 }
 
-/* Fills req, whose texts point into `bytes`. false: something about it needs the usual way. */
+/* Fills req, whose texts point into `bytes`. false: the request needs the usual path. */
 static bool read_request(struct req *req, struct pl_str bytes)
 {
 	struct http_heads heads = { .close = false };
@@ -99,6 +99,7 @@ void http_early_reply(struct http_conn *conn, struct iovec *parts, int count)
 	size_t bytes = conn->req->reply_bytes;
 
 	conn->delivered++;
+	shm_count(conn->server->shm, SHM_M_shed_early, 1);
 	if (sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes) {
 		http_request_over(conn);
 		evbuffer_drain(input, evbuffer_get_length(input));

@@ -141,11 +141,11 @@ void http_request_over(struct http_conn *conn);
 
 /* http_early.c */
 /*
- * Bytes came, and with them exactly one whole request, which is all that is in `input`: refuses it when there is
- * overload. true: it was answered, and input is empty; false: evhttp may have it.
+ * `input` holds exactly one complete request. true: it was refused because of overload and answered, and `input` is
+ * empty; false: evhttp may read it.
  */
 bool http_early_refused(struct http_conn *conn, struct evbuffer *input);
-/* The reply to such a request: parts[] are head and body. */
+/* Sends the reply to such a request, head and body, and ends the request. */
 void http_early_reply(struct http_conn *conn, struct iovec *parts, int count);
 
 /* http_steal.c */

@@ -323,7 +323,13 @@ bool dispatch_overloaded(void *arg)
 	return db_overloaded(svc->db);
 }
 
-/* The same order as in dispatch_request(): what that one would answer for other reasons is left to it. */
+/* Another site's page may read what is public, but change nothing. */
+static bool is_foreign_change(const struct req *req)
+{
+	return req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD));
+}
+
+/* Refuses only what dispatch_request() would refuse as overload; any other answer is left to that function. */
 bool dispatch_refuse_early(void *arg, struct req *req)
 {
 	struct call *call = call_new(arg, req);
@@ -331,8 +337,7 @@ bool dispatch_refuse_early(void *arg, struct req *req)
 	unsigned methods = 0;
 
 	call->route = route_find(req, call->param, &call->params, &methods);
-	if (call->route == NULL || (call->route->flags & ROUTE_DOWN) || !db_up(call->svc->db) ||
-	    (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) ||
+	if (call->route == NULL || (call->route->flags & ROUTE_DOWN) || !db_up(call->svc->db) || is_foreign_change(req) ||
 	    db_admit(call->svc->db, way_of(call->route), &err))
 		return false;
 	req->route = call->route->path;
@@ -375,8 +380,7 @@ void dispatch_request(void *arg, struct req *req)
 			tell_methods(req, methods);
 		return;
 	}
-	if (req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD))) {
-		/* another site's page may read what is public, but change nothing */
+	if (is_foreign_change(req)) {
 		dispatch_refuse_code(call, PL_E_BAD_ORIGIN);
 		return;
 	}

@@ -64,7 +64,7 @@ void shed_init(struct shed *shed, int64_t age_ns, int64_t interval_ns, int64_t n
 void shed_set(struct shed *shed, int64_t age_ns, int64_t interval_ns);
 /* May one more begin? If not, it was refused. */
 bool shed_admit(struct shed *shed, enum shed_way way, int64_t now_ns);
-/* Is anything being refused just now? If not, shed_admit() need not be asked before there is work to do. */
+/* Is any way strict, so that shed_admit() may refuse? */
 bool shed_strict(const struct shed *shed);
 /* In a long turn of the loop it waited before anybody looked at it: its time counts from the begin of the turn. */
 struct shed_work shed_begin(struct shed *shed, enum shed_way way, int64_t now_ns);
