@@ -337,8 +337,8 @@ bool dispatch_refuse_early(void *arg, struct req *req)
 	unsigned methods = 0;
 
 	call->route = route_find(req, call->param, &call->params, &methods);
-	if (call->route == NULL || (call->route->flags & ROUTE_DOWN) || !db_up(call->svc->db) || is_foreign_change(req) ||
-	    db_admit(call->svc->db, way_of(call->route), &err))
+	if (call->route == NULL || (call->route->flags & ROUTE_DOWN) || !db_up(call->svc->db) ||
+	    is_foreign_change(req) || db_admit(call->svc->db, way_of(call->route), &err))
 		return false;
 	req->route = call->route->path;
 	call_fail(call, &err);
