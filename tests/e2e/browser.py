@@ -112,6 +112,10 @@ class Browser:
         """Some element has exactly this text."""
         wait_for(lambda: text in self.texts(css), timeout, f"one of {css} is {text!r}: {self.texts(css)}")
 
+    def wait_list(self, css, check, timeout=15):
+        """The texts of all such elements, once they are as wanted."""
+        return wait_for(lambda: check(texts := self.texts(css)) and texts, timeout, f"{css}: {self.texts(css)}")
+
     def shown(self, css):
         return self.run("return document.querySelector(arguments[0])?.checkVisibility() ?? false", css)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Pages of tests/seeds in headless Chromium: served from an origin of their own, as front ends are, and told by their address
-where the server is. Test modules import the fixtures driver, origin, and browse."""
+"""Pages of tests/seeds, which stand for the front ends of other systems, in headless Chromium. They come from an origin of their
+own, as front ends do, and read in their address where the server is. Test modules import the fixtures driver, origin, and
+browse."""
 
-import contextlib
 import functools
 import http.server
 import os
@@ -10,7 +10,6 @@ import re
 import threading
 import urllib.parse
 
-import httpx
 import pytest
 
 from browser import Driver, installed
@@ -59,7 +58,6 @@ def browse(driver, origin):
     yield make
     problems = []
     for one in made:
-        with contextlib.suppress(httpx.HTTPError):
-            problems += one.problems() + BROKEN.findall(one.text("body"))
+        problems += one.problems() + BROKEN.findall(one.text("body"))
         one.quit()
     assert not problems, problems

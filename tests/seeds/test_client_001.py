@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Document 001's front end: what it reads and sends beyond what the document prints. Small clients, and a page in a browser."""
 
-import pytest
-
-import page
-from browser import ENTER, installed
+from browser import ENTER
+from pages import browse, driver, needs_browser, origin  # noqa: F401  pylint: disable=unused-import
 
 
 def test_me_is_active(shared, ann):
@@ -55,73 +53,21 @@ def test_feedback_requests_of_the_session(ann, bob):
             (made.json()["id"], session, "Is it good?", "pending")]
 
 
-PAGE = """<!doctype html><meta charset=utf-8><title>Agent chat</title>
-<p id=link></p><p id=status></p><p id=session></p><ol id=messages></ol><ul id=feedback></ul><p id=unknown></p>
-<form id=form><input id=text></form>
-<script type=module>
-const { url, user, password } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
-const $ = (id) => document.getElementById(id);
-const login = await fetch(url + "/api/auth/login", { method: "POST", body: new URLSearchParams({ username: user, password }) });
-const { access_token: token } = await login.json();
-const me = await (await fetch(url + "/api/auth/me", { headers: { Authorization: "Bearer " + token } })).json();
-if (!me.is_active)
-	throw new Error("this account is disabled");
-function show(session) {
-	$("session").textContent = `${session.status} ${session.preferredChannel} ${new Date(session.createdAt).getFullYear()}`;
-	$("messages").replaceChildren(...session.messages.map((message) => {
-		const item = document.createElement("li");
-		const time = new Date(message.timestamp);
-		item.textContent = `${message.type}: ${message.content} (${message.status}, ${Number.isNaN(time.getTime()) ? "Invalid Date" : "ok"})`;
-		return item;
-	}));
-	$("feedback").replaceChildren(...session.feedbackRequests.map((request) => {
-		const item = document.createElement("li");
-		item.textContent = `${request.question} ${request.status}`;
-		return item;
-	}));
-}
-const socket = new WebSocket(url.replace("http", "ws") + "/ws/" + crypto.randomUUID());
-const send = (type, payload) => socket.send(JSON.stringify({ type, payload }));
-socket.onopen = () => {
-	socket.send(JSON.stringify({ type: "auth", token }));
-	send("start_session", { userId: String(me.id), preferredChannel: "web", metadata: {} });
-};
-socket.onmessage = ({ data }) => {
-	const { type, payload } = JSON.parse(data);
-	if (type === "session_started" || type === "session_update")
-		show(payload);
-	else if (type === "agent_status")
-		$("status").textContent = payload.status;
-	else if (type === "pong")
-		$("link").textContent = "alive";
-	else
-		$("unknown").textContent += type + " ";
-	if (type === "session_started")
-		send("ping");
-};
-$("form").onsubmit = (event) => {
-	event.preventDefault();
-	send("send_message", { content: $("text").value });
-	$("text").value = "";
-};
-</script>"""
+# ---- the page ----
 
-
-@pytest.mark.skipif(not installed(), reason="chromium and chromedriver are not installed")
-def test_page(parlour):
-    """A browser with the page above: it shows a whole session, and tolerates the greeting."""
-    with page.served(PAGE) as origin, page.chromium() as driver:
-        daemon = parlour(cors_origins=origin)
-        user, other = daemon.register(), daemon.register()
-        with page.opened(driver, origin, url=daemon.url, user=user.name, password=user.password) as browser:
-            browser.wait_text("#link", "alive")
-            assert browser.text("#session").startswith("active web 20") and browser.text("#unknown").strip() == "message"
-            browser.type("#text", "hello there" + ENTER)
-            said = page.wait_list(browser, "#messages li", lambda texts: len(texts) == 2)
-            assert said[0] == "user: hello there (sent, ok)" and said[1].startswith("agent: ") and said[1].endswith(" (sent, ok)")
-            browser.wait_text("#status", "idle")
-            session = user.get("/api/sessions").json()[0]["id"]
-            other.post("/api/feedback-requests", {"channel": {"kind": "web", "destination": user.name}, "run_id": session,
-                                                  "question": "Was it good?"})
-            page.wait_list(browser, "#feedback li", lambda texts: texts == ["Was it good? pending"])
-            assert "undefined" not in browser.text("body")
+@needs_browser
+def test_page(parlour, browse, origin):  # noqa: F811
+    """It shows a whole session, and tolerates the greeting."""
+    daemon = parlour(cors_origins=origin)
+    user, other = daemon.register(), daemon.register()
+    page = browse("page_001.html", daemon, user=user.name, password=user.password)
+    page.wait_text("#link", "alive")
+    assert page.text("#session").startswith("active web 20") and page.text("#unknown").strip() == "message"
+    page.type("#text", "hello there" + ENTER)
+    said = page.wait_list("#messages li", lambda texts: len(texts) == 2)
+    assert said[0] == "user: hello there (sent, ok)" and said[1].startswith("agent: ") and said[1].endswith(" (sent, ok)")
+    page.wait_text("#status", "idle")
+    session = user.get("/api/sessions").json()[0]["id"]
+    other.post("/api/feedback-requests", {"channel": {"kind": "web", "destination": user.name}, "run_id": session,
+                                          "question": "Was it good?"})
+    page.wait_list("#feedback li", lambda texts: texts == ["Was it good? pending"])

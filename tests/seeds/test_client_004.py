@@ -5,8 +5,8 @@ import secrets
 
 import pytest
 
-import page
-from browser import ENTER, installed
+from browser import ENTER
+from pages import browse, driver, needs_browser, origin  # noqa: F401  pylint: disable=unused-import
 
 
 def role_by_004(user, **fields):
@@ -190,104 +190,25 @@ def test_signaling_without_join(ann, bob):
             assert hearer.expect(kind)["data"] == {"sdp": "v=0"}
 
 
-PAGE = """<!doctype html><meta charset=utf-8><title>Virtual company</title>
-<p id=models></p><ul id=roles></ul><p id=room></p><ol id=messages></ol><p id=errors></p><p id=call></p>
-<form id=form><select id=who><option value="">nobody</option></select><input id=text></form>
-<script type=module>
-const { url, user, password } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
-const $ = (id) => document.getElementById(id);
-let token = "";
-async function call(method, path, body) {
-	const headers = { "Content-Type": "application/json", ...(token && { Authorization: "Bearer " + token }) };
-	const answer = await fetch(url + path, { method, headers, body: body && JSON.stringify(body) });
-	if (!answer.ok)
-		throw new Error(path + ": " + answer.status);
-	return answer.json();
-}
-function line(list, text) {
-	const item = document.createElement("li");
-	item.textContent = text;
-	$(list).append(item);
-}
-function show({ user, content, timestamp, message_type }) {
-	const time = new Date(timestamp);
-	line("messages", `${user} [${message_type}] ${Number.isNaN(time.getTime()) ? "Invalid Date" : "ok"}: ${content}`);
-}
-token = (await call("POST", "/api/auth/login", { username: user, password })).access_token;
-const models = await call("GET", "/api/llm/models");
-$("models").textContent = models.map(({ name, provider }) => `${provider}/${name}`).join(" ");
-for (const [name, avatar] of [["Product Manager", "\\u{1F98A}"], ["Night Watch", "\\u{1F989}"]])
-	await call("POST", "/api/roles/", { name, avatar, description: "Helps.", ai_instructions: "Be brief.", model: models[0].id });
-const me = await call("GET", "/api/auth/me");
-for (const role of (await call("GET", "/api/roles/")).filter((item) => item.user_id === me.id)) {
-	line("roles", `${role.avatar} ${role.name}: ${role.ai_instructions} ${role.description}`);
-	$("who").add(new Option(role.name, role.id));
-}
-const room = await call("POST", "/api/rooms/", { name: "board" });
-$("room").textContent = `${room.name} by ${room.created_by === me.id ? "me" : "somebody"}`;
-(await call("GET", `/api/rooms/${room.id}/messages?limit=50&offset=0`)).forEach(show);
-const open = (path, onmessage) => new Promise((done) => {
-	const socket = new WebSocket(url.replace("http", "ws") + path);
-	socket.onopen = () => {
-		socket.send(JSON.stringify({ type: "auth", token }));
-		done(socket);
-	};
-	socket.onmessage = ({ data }) => onmessage(JSON.parse(data));
-});
-const socket = await open(`/ws/chat/${room.id}`, (frame) => {
-	if (frame.type === "message")
-		show(frame);
-	else
-		$("errors").textContent += JSON.stringify(frame);
-});
-$("form").onsubmit = (event) => {
-	event.preventDefault();
-	const frame = { content: $("text").value };
-	if ($("who").value)
-		frame.role_id = Number($("who").value);
-	socket.send(JSON.stringify(frame));
-	$("text").value = "";
-};
-/* a call between two sockets of this page, which never join */
-const hear = async ({ type, data }) => {
-	if (type === "offer") {
-		await callee.setRemoteDescription(data);
-		await callee.setLocalDescription();
-		two.send(JSON.stringify({ type: "answer", data: callee.localDescription }));
-	}
-};
-const caller = new RTCPeerConnection(), callee = new RTCPeerConnection();
-const two = await open(`/ws/signaling/${room.id}`, hear);
-const one = await open(`/ws/signaling/${room.id}`, async ({ type, data }) => {
-	if (type === "answer")
-		await caller.setRemoteDescription(data);
-	$("call").textContent = caller.signalingState;
-});
-caller.createDataChannel("talk");
-await caller.setLocalDescription();
-const offer = setInterval(() => caller.signalingState === "stable" ? clearInterval(offer) :
-	one.send(JSON.stringify({ type: "offer", data: caller.localDescription })), 300);
-</script>"""
+# ---- the page ----
 
-
-@pytest.mark.skipif(not installed(), reason="chromium and chromedriver are not installed")
-def test_page(parlour):
-    """A browser with the page above: roles, a room, answers by role_id and by @name, a call; nothing is undefined."""
-    with page.served(PAGE) as origin, page.chromium() as driver:
-        daemon = parlour(cors_origins=origin)
-        user = daemon.register()
-        with page.opened(driver, origin, url=daemon.url, user=user.name, password=user.password) as browser:
-            page.wait_list(browser, "#roles li", lambda texts: texts == [
-                "\U0001f98a Product Manager: Be brief. Helps.", "\U0001f989 Night Watch: Be brief. Helps."])
-            browser.wait_text("#room", "board by me")
-            assert browser.text("#models").startswith("local/")
-            browser.type("#text", "@Product Manager hello" + ENTER)
-            said = page.wait_list(browser, "#messages li", lambda texts: len(texts) == 2)
-            assert said[0] == f"{user.name} [text] ok: @Product Manager hello"
-            assert said[1].startswith("Product Manager [ai_response] ok: ")
-            browser.run("document.getElementById('who').selectedIndex = 2")
-            browser.type("#text", "anybody there?" + ENTER)
-            said = page.wait_list(browser, "#messages li", lambda texts: len(texts) == 4)
-            assert said[3].startswith("Night Watch [ai_response] ok: ")
-            browser.wait_text("#call", "stable")
-            assert browser.text("#errors") == "" and "undefined" not in browser.text("body")
+@needs_browser
+def test_page(parlour, browse, origin):  # noqa: F811
+    """Roles, a room, answers by role_id and by @name, a call."""
+    daemon = parlour(cors_origins=origin)
+    user = daemon.register()
+    page = browse("page_004.html", daemon, user=user.name, password=user.password)
+    page.wait_list("#roles li", lambda texts: texts == [
+        "\U0001f98a Product Manager: Be brief. Helps.", "\U0001f989 Night Watch: Be brief. Helps."])
+    page.wait_text("#room", "board by me")
+    assert page.text("#models").startswith("local/")
+    page.type("#text", "@Product Manager hello" + ENTER)
+    said = page.wait_list("#messages li", lambda texts: len(texts) == 2)
+    assert said[0] == f"{user.name} [text] ok: @Product Manager hello"
+    assert said[1].startswith("Product Manager [ai_response] ok: ")
+    page.run("document.getElementById('who').selectedIndex = 2")
+    page.type("#text", "anybody there?" + ENTER)
+    said = page.wait_list("#messages li", lambda texts: len(texts) == 4)
+    assert said[3].startswith("Night Watch [ai_response] ok: ")
+    page.wait_text("#call", "stable")
+    assert page.text("#errors") == ""
