@@ -135,6 +135,11 @@ def message_of(sock, generation):
         others.append(frame)
 
 
+def as_read(message):
+    """A live message of a role as replies of routes show it."""
+    return {**message, "user": message["username"], "timestamp": message["created_at"], "message_type": "ai_response"}
+
+
 def ask(sock, room, content):
     """One question and its whole answer."""
     return answer(sock, reply_to=say(sock, room, content))

@@ -48,12 +48,12 @@ def test_blank_before_or_behind_a_login_name(shared, before, after):
 def test_address_with_an_invisible_character(shared, name):
     address = f"a{INVISIBLE[name]}b@example.org"
     answer = shared.post("/api/auth/register", {"username": "seen", "password": "long enough 1", "email": address})
-    assert "email" in answer.text and answer.status_code == 422, answer.text
+    assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", "email"], answer.text
 
 
 def test_address_with_a_zero_width_blank_behind_it(shared):
     answer = shared.post("/api/auth/register", {"username": "seen", "password": "long enough 1", "email": "a@example.org\u200b"})
-    assert answer.status_code == 422 and "email" in answer.text and "U+200B" in answer.text, answer.text
+    assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", "email"] and "U+200B" in answer.text, answer.text
 
 
 @pytest.mark.parametrize("name", INVISIBLE)
@@ -64,8 +64,7 @@ def test_names_without_a_visible_character(shared, name):
             ("/api/auth/register", {"username": text, "email": "z@example.org", "password": "long enough 1"}, "username"),
             ("/api/auth/register", {"username": "zed", "email": "z@example.org", "password": "long enough 1", "name": text}, "name")):
         answer = user.post(path, body)
-        assert answer.status_code == 422, (path, body, answer.text)
-        assert f'"{field}"' in answer.text or f"body.{field}" in answer.text or f".{field}" in answer.text, answer.text
+        assert answer.status_code == 422 and [d["loc"] for d in answer.json()["detail"]] == [["body", field]], (path, body, answer.text)
 
 
 @pytest.mark.parametrize("text", ["Te\u200ba room", "\u202emoor aeT", "Tea\U000e0061 room", "Tea\troom", "\u2066Tea room", "\u200dTea"])
@@ -80,8 +79,9 @@ def test_names_with_an_invisible_character(shared, text):
                                          ("👩\u200d👧 \u2764\ufe0f", "👩\u200d👧 \u2764\ufe0f"), ("漢字", "漢字")])
 def test_names_that_are_good(shared, text, stored):
     user = shared.register()
-    room = user.post("/api/rooms", {"name": text})
-    assert room.status_code == 201 and room.json()["name"] == stored
+    for path in ("/api/rooms", "/api/roles"):
+        made = user.post(path, {"name": text})
+        assert made.status_code == 201 and made.json()["name"] == stored, made.text
 
 
 @pytest.mark.parametrize("name", INVISIBLE)
@@ -98,7 +98,7 @@ def test_messages_without_a_visible_character(shared, name):
         sock.send("send", topic=f"room:{room}", content=text + "!" + text, client_id="c2")
         assert sock.expect("message")["message"]["content"] == text + "!" + text, "what was said is not changed"
     chat = user.post("/api/chat", {"message": text})
-    assert chat.status_code == 422 and "message" in chat.text, chat.text
+    assert chat.status_code == 422 and chat.json()["detail"][0]["loc"] == ["body", "message"], chat.text
 
 
 def test_knowledge_finds_one_form_by_the_other(shared, rows):
@@ -119,7 +119,7 @@ def test_questions_name_a_room_in_either_form(shared):
     user.say(room["id"], "one")
     for name in (nfc("Café Ämter"), nfd("Café Ämter")):
         answer = user.post("/api/query", {"query": f'messages in room "{name}"'})
-        assert answer.status_code == 200 and "1" in json.dumps(answer.json()["rows"]), answer.text
+        assert answer.status_code == 200 and answer.json()["rows"] == [[1]], answer.text
 
 
 def test_imports_follow_the_same_rules(shared, rows):

@@ -52,7 +52,8 @@ def test_room_chat_and_ai_answer(ann, bob):
         one.send_text('{"message": "@Helper hello"}')
         for sock in (one, two):
             said = sock.expect("message")
-            assert {"type", "id", "room_id", "content", "user_id", "username", "role_id", "is_ai", "created_at"} <= set(said)
+            assert {"type", "id", "room_id", "content", "user_id", "username", "role_id", "is_ai", "created_at", "user", "timestamp",
+                    "message_type"} == set(said)
             assert said["username"] == ann.name and said["is_ai"] is False
             answer = sock.expect("message", timeout=20)
             assert answer["is_ai"] is True and answer["role_id"] == role["id"] and answer["content"]
