@@ -109,6 +109,12 @@ def running(daemon):
     assert daemon.stop() == 0
 
 
+def holders(daemon, name):
+    """Processes of the daemon that have a file of this name open."""
+    return {pid for pid in processes_of_session(daemon.pid) for fd in os.listdir(f"/proc/{pid}/fd")
+            if os.readlink(f"/proc/{pid}/fd/{fd}").endswith("/" + name)}
+
+
 def test_reopen(parlour):
     daemon, folder = with_logs(parlour)
     with running(daemon):
@@ -117,7 +123,7 @@ def test_reopen(parlour):
         daemon.ctl("reopen")
         wait_for(lambda: daemon.once("GET", "/livez") and os.path.exists(folder + "/access.log") and
                  "/livez" in text_of(folder + "/access.log"), 10, "the new access log is written to")
-        assert "log files opened again" in text_of(folder + "/parlour.log")
+        wait_for(lambda: "log files opened again" in text_of(folder + "/parlour.log"), 10, "the master says so")
 
 
 @pytest.mark.skipif(LOGROTATE is None, reason="logrotate is not installed")
@@ -143,8 +149,9 @@ def test_the_sample_for_logrotate(parlour):
         wait_for(lambda: "/livez" in text_of(folder + "/access.log"), 10, "there is a line")
         rotate()
         assert "/livez" in text_of(folder + "/access.log.1")
+        wait_for(lambda: not holders(daemon, "access.log.1") | holders(daemon, "parlour.log.1"), 10, "nobody has an old file open")
         wait_for(lambda: daemon.once("GET", "/health") and "/health" in text_of(folder + "/access.log"), 10, "lines go on in the new file")
-        assert "log files opened again" in text_of(folder + "/parlour.log")
+        wait_for(lambda: "log files opened again" in text_of(folder + "/parlour.log"), 10, "the master says so")
         assert "/health" not in text_of(folder + "/access.log.1")
     rotate()
 

@@ -47,7 +47,8 @@ def test_query_reply(talker, question, level, hint, columns):
     result, chart = got["result"], got["visualization"]
     assert set(result) == {"data", "columns", "row_count", "processing_time_ms"} and result["columns"] == columns
     assert result["row_count"] == len(result["data"]) == len(got["rows"]) > 0 and result["processing_time_ms"] >= 0
-    assert [[row[name] for name in columns] for row in result["data"]] == got["rows"] and result["data"][0]["messages"] == 3
+    assert [[row[name] for name in columns] for row in result["data"]] == got["rows"]
+    assert sum(row["messages"] for row in result["data"]) == 3, "of one day, or of two around midnight"
     assert chart["chart_type"] == hint and chart["title"] == got["card"]["title"]
     assert chart["config"] == {"x": columns[0] if len(columns) > 1 else None, "y": "messages", "unit": "messages"}
 
