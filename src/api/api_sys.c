@@ -107,8 +107,8 @@ static void send_description(struct call *call, struct description *d)
 	req_header_add(call->req, "ETag", d->etag);
 	if (call_none_match(call, d->etag))
 		req_reply_empty(call->req, 304);
-	else
-		req_reply(call->req, 200, "application/json", d->text);
+	else	/* a copy: the text may be written again while a slow client still reads this one */
+		req_reply(call->req, 200, "application/json", pl_str_dup(call->req->task->pool, d->text));
 }
 
 void api_openapi(struct call *call)

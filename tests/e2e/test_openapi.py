@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: ISC
 """/openapi.json: what a generator of clients needs. That replies are as it says, every test checks: described.py."""
 
+import hashlib
 import json
+import socket
 
 import pytest
 
 import described
+from parlour import SLOW, wait_for
 
 METHODS = ("get", "post", "put", "patch", "delete")
 PARAMS = {
@@ -35,7 +38,7 @@ def operation(document, method, path):
 def test_path_parameters_have_their_types(operations):
     for method, path, op in operations:
         for param in op["parameters"]:
-            if param["in"] == "path" and param["name"] in PARAMS:
+            if param["in"] == "path":
                 schema, want = param["schema"], PARAMS[param["name"]]
                 assert schema["type"] == ("string" if want == "uuid" else want), (method, path, param)
                 assert schema.get("format") == {"uuid": "uuid", "integer": "int64"}.get(want), (method, path, param)
@@ -135,6 +138,29 @@ def test_the_description_has_an_etag(shared):
     first = shared.get("/openapi.json")
     again = shared.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304 and again.headers["ETag"] == first.headers["ETag"] and again.content == b""
+
+
+def test_a_reload_while_a_client_reads_it_slowly(parlour):
+    """What is on its way stays as it was, although the settings that it contains have changed and others ask for it."""
+    daemon, count = parlour(workers=1, server_name="Before"), 40    # more than a socket's buffers take
+    request = f"GET /openapi.json HTTP/1.1\r\nHost: {daemon.host}:{daemon.port}\r\n\r\n".encode()
+    titles = []
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.settimeout(10 * SLOW)
+        slow.connect(daemon.addr)
+        reader = slow.makefile("rb")
+        slow.sendall(request * count)
+        assert reader.readline().startswith(b"HTTP/1.1 200")
+        daemon.configure(server_name="After")
+        daemon.reload()
+        wait_for(lambda: daemon.get("/openapi.json").json()["info"]["title"] == "After", 10, "the worker has the new settings")
+        for _ in range(count):
+            head = dict(line.decode().rstrip().split(": ", 1) for line in iter(reader.readline, b"\r\n") if b": " in line)
+            body = reader.read(int(head["Content-Length"]))
+            assert head["ETag"] == f'"{hashlib.sha256(body).hexdigest()[:16]}"', body[:200]
+            titles.append(json.loads(body)["info"]["title"])
+    assert (titles[0], titles[-1]) == ("Before", "After")
 
 
 # ---- the comparison of replies finds what it should ----
