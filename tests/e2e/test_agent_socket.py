@@ -163,6 +163,18 @@ def test_feedback_requests(ann, bob, guests):
         assert started(sock)["feedbackRequests"] == []
 
 
+def test_feedback_requests_that_do_not_fit(ann, bob):
+    """Largest contexts: the frame has the newest ones of at most 256 KiB, so that ws_queue has room for it."""
+    session = ann.post("/api/sessions").json()["id"]
+    made = [bob.post("/api/feedback-requests", {"channel": {"kind": "web", "destination": ann.name}, "run_id": session,
+                                                "question": f"No. {number}?", "context": "x" * 16000}) for number in range(20)]
+    assert {answer.status_code for answer in made} == {201}, made[-1].text
+    with socket_of(ann, session) as sock:
+        found = [request["id"] for request in started(sock)["feedbackRequests"]]
+        assert found == [answer.json()["id"] for answer in made][-16:]
+        assert len(ask(sock, "hello")["feedbackRequests"]) == 16
+
+
 def test_an_answer_that_fails(parlour):
     """An error alone: the client's spinner does not start."""
     daemon = parlour(rate_ask_session="1/h", workers=1)

@@ -12,7 +12,8 @@
 
 #define MESSAGES 100		/* the newest ones */
 #define MESSAGES_BYTES (256 << 10)
-#define REQUESTS 50
+#define REQUESTS 50		/* the newest ones */
+#define REQUESTS_BYTES (256 << 10)
 #define METADATA_BYTES 4096
 
 struct tell {
@@ -124,6 +125,22 @@ static void write_request(struct pl_jw *w, const struct tell *t, const struct fe
 	pl_jw_end_object(w);
 }
 
+/* How many of the newest ones fit into a frame. */
+static int requests_that_fit(const struct feedback_request_list *list)
+{
+	size_t bytes = 0;
+	int count = 0;
+
+	for (; count < list->count; count++) {
+		const struct feedback_request *r = &list->rows[count];
+
+		bytes += r->question.len + r->options.len + r->context.len + r->answer.len;
+		if (bytes > REQUESTS_BYTES)
+			break;
+	}
+	return count;
+}
+
 static void send_session(const struct tell *t, const struct feedback_request_list *requests)
 {
 	const struct session *s = &t->session;
@@ -145,7 +162,7 @@ static void send_session(const struct tell *t, const struct feedback_request_lis
 	write_messages(&w, t);
 	pl_jw_key(&w, "feedbackRequests");
 	pl_jw_array(&w);
-	for (int i = requests->count - 1; i >= 0; i--)
+	for (int i = requests_that_fit(requests) - 1; i >= 0; i--)
 		write_request(&w, t, &requests->rows[i]);
 	pl_jw_end_array(&w);
 	pl_jw_kraw(&w, "metadata", pl_str(t->agent->metadata != NULL ? t->agent->metadata : "{}"));
