@@ -263,19 +263,6 @@ static int64_t or_else(int64_t value, int64_t otherwise)
 	return value != SHAPE_NONE ? value : otherwise;
 }
 
-/* The query again, for the next page: filters as they came, escaped as they came. */
-static const char *same_filters(struct call *call)
-{
-	struct pl_str rest = call->req->query, part;
-	struct pl_buf buf = PL_BUF(call->req->task->pool);
-
-	while (rest.ptr != NULL && pl_str_cut(&rest, '&', &part))
-		if (part.len > 0 && !pl_str_starts(part, "page") && !pl_str_starts(part, "limit=") &&
-		    !pl_str_starts(part, "offset="))
-			pl_buf_addf(&buf, "%.*s&", PL_FMT(part));
-	return pl_buf_str(&buf).ptr;
-}
-
 static void on_first(void *arg, const struct session_list *list, const struct pl_err *err)
 {
 	struct call *call = arg;
@@ -322,7 +309,7 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 	if (paged)
 		call->page_total = list->total;
 	else if (list->more)
-		call_link_next(call, "%soffset=%lld&limit=%d", same_filters(call),
+		call_link_next(call, "%soffset=%lld&limit=%d", page_filters(call),
 		    (long long)(or_else(q->offset, 0) + list->count), list->count);
 	call_reply_list(call, &shape_session_out, items, list->count);
 }

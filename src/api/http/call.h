@@ -77,6 +77,8 @@ void page_run(struct call *call);
 /* Copies parameters that came under another name (alias.c). PL_E_INVALID: both names. */
 bool alias_apply(const struct shape *shape, void *values, struct pl_pool *pool, struct pl_err *err) PL_MUSTCHECK;
 bool page_wanted(const struct call *call);
+/* The query without what says where a list begins and how long it is: "name=value&" for each filter, as it came. */
+const char *page_filters(const struct call *call);
 /* The reply to that: count items of the page, or of the whole list. */
 struct pl_str page_json(const struct call *call, const struct shape *shape, const void *items, int count);
 

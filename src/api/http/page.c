@@ -88,14 +88,13 @@ void page_run(struct call *call)
 	call->route->handler(call);
 }
 
-/* The same query for another page: filters as they came. */
-static const char *next_page(const struct call *call, int64_t page, int64_t size)
+const char *page_filters(const struct call *call)
 {
-	static const char *const not_filters[] = { "page=", "page_size=", "cursor=", "limit=", "after=", "before=" };
+	static const char *const not_filters[] = { "page=", "page_size=", "cursor=", "limit=", "offset=", "after=",
+		"before=" };
 	struct pl_buf out = PL_BUF(call->req->task->pool);
 	struct pl_str rest = call->req->query, part;
 
-	pl_buf_addf(&out, "%.*s?", PL_FMT(call->req->path));
 	while (rest.ptr != NULL && pl_str_cut(&rest, '&', &part)) {
 		bool filter = part.len > 0;
 
@@ -104,8 +103,7 @@ static const char *next_page(const struct call *call, int64_t page, int64_t size
 		if (filter)
 			pl_buf_addf(&out, "%.*s&", PL_FMT(part));
 	}
-	pl_buf_addf(&out, "page=%lld&page_size=%lld", (long long)page, (long long)size);
-	return out.ptr;
+	return pl_buf_str(&out).ptr;
 }
 
 struct pl_str page_json(const struct call *call, const struct shape *shape, const void *items, int count)
@@ -115,25 +113,26 @@ struct pl_str page_json(const struct call *call, const struct shape *shape, cons
 	struct pl_jw w = PL_JW(&buf);
 	int64_t page = number(call, "page"), size = number(call, "page_size"), total = call->page_total;
 	int64_t skip = 0, rows = count;
+	struct pl_str list;
 
 	if (total < 0) {	/* the whole list */
 		total = count;
 		skip = (page - 1) * size < total ? (page - 1) * size : total;
 		rows = total - skip < size ? total - skip : size;
 	}
+	list = shape_json_list(shape, (const char *)items + (size_t)skip * shape->bytes, (int)rows, pool);
 	pl_jw_object(&w);
-	pl_jw_kraw(&w, "items", shape_json_list(shape, (const char *)items + (size_t)skip * shape->bytes, (int)rows,
-	    pool));
+	pl_jw_kraw(&w, "items", list);
 	if (shape == &shape_session_out)
-		pl_jw_kraw(&w, "sessions", shape_json_list(shape,
-		    (const char *)items + (size_t)skip * shape->bytes, (int)rows, pool));
+		pl_jw_kraw(&w, "sessions", list);
 	pl_jw_ki64(&w, "total", total);
 	pl_jw_ki64(&w, "total_count", total);
 	pl_jw_kbool(&w, "has_more", page * size < total);
 	pl_jw_ki64(&w, "page", page);
 	pl_jw_ki64(&w, "page_size", size);
 	if (page * size < total)
-		pl_jw_kcstr(&w, "next", next_page(call, page + 1, size));
+		pl_jw_kcstr(&w, "next", pl_sprintf(pool, "%.*s?%spage=%lld&page_size=%lld", PL_FMT(call->req->path),
+		    page_filters(call), (long long)(page + 1), (long long)size));
 	else
 		pl_jw_kraw(&w, "next", PL_STR("null"));
 	pl_jw_end_object(&w);
