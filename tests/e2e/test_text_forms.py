@@ -37,6 +37,7 @@ def test_blank_before_or_behind_a_login_name(shared, before, after):
         assert answer.status_code == 200, (name, answer.text)
     form = {"username": before + user.name + after, "password": user.password}
     assert shared.http.post("/api/auth/token", data=form).status_code == 200
+    assert shared.post("/api/auth/refresh", form).status_code == 200
     made = shared.post("/api/auth/register", {"username": before + user.name + "x" + after, "password": "long enough 1",
                                               "email": before + user.name + "x@example.org" + after})
     assert made.status_code == 201 and made.json()["user"]["username"] == user.name + "x"
