@@ -51,7 +51,7 @@ def check_format(value, name, at):
 
 
 class Document:
-    """One OpenAPI or AsyncAPI document, and what can be checked against it."""
+    """One OpenAPI document, and what can be checked against it."""
 
     def __init__(self, text):
         self.root = json.loads(text)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Descriptions of the server for programs: OpenAPI and AsyncAPI, made from routes.def, shapes.def, frames.def,
- * errors.def and describe.def.
+ * The description of the server for programs: OpenAPI, made from routes.def, shapes.def, errors.def, and describe.def.
  */
 #ifndef API_DESCRIBE_H
 #define API_DESCRIBE_H

@@ -59,13 +59,13 @@ void schema_format(struct pl_jw *w, const char *type, const char *format, bool n
 void schema_expression(struct pl_jw *w, struct pl_str text, bool nullable);
 /* The members of a field's schema. */
 void schema_field(struct pl_jw *w, const struct shape_field *f);
-/* The members of a shape's schema. `type`: name of the frame, for a constant member of that name; NULL: none. */
-void schema_shape(struct pl_jw *w, const struct shape *s, const char *type);
+/* The members of a shape's schema. */
+void schema_shape(struct pl_jw *w, const struct shape *s);
 /* The member "enum" of a|b. */
 void schema_words(struct pl_jw *w, const char *words, bool nullable);
 
 /* ---- example.c ---- */
-void example_shape(struct pl_jw *w, const struct shape *s, const char *type);
+void example_shape(struct pl_jw *w, const struct shape *s);
 void example_expression(struct pl_jw *w, struct pl_str text);
 void example_param(struct pl_jw *w, const struct describe_param *p);
 

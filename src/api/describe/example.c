@@ -59,7 +59,7 @@ static void example_list(struct pl_jw *w, const struct shape *s)
 {
 	pl_jw_array(w);
 	if (s != NULL)
-		example_shape(w, s, NULL);
+		example_shape(w, s);
 	else
 		pl_jw_i64(w, 7);
 	pl_jw_end_array(w);
@@ -90,7 +90,7 @@ static void by_type(struct pl_jw *w, const struct shape_field *f)
 {
 	switch (f->type) {
 	case T_OBJ:
-		example_shape(w, f->other, NULL);
+		example_shape(w, f->other);
 		break;
 	case T_LIST:
 	case T_IDS:
@@ -124,11 +124,9 @@ static void by_type(struct pl_jw *w, const struct shape_field *f)
 	}
 }
 
-void example_shape(struct pl_jw *w, const struct shape *s, const char *type)
+void example_shape(struct pl_jw *w, const struct shape *s)
 {
 	pl_jw_object(w);
-	if (type != NULL)
-		pl_jw_kcstr(w, "type", type);
 	for (int i = 0; i < s->count; i++) {
 		const struct shape_field *f = &s->fields[i];
 		const char *json = row_for(s, f);
@@ -156,7 +154,7 @@ void example_expression(struct pl_jw *w, struct pl_str text)
 	inner = pl_strn(one.ptr + 1, one.len > 2 ? one.len - 2 : 0);
 	shape = describe_shape_find(one);
 	if (shape != NULL) {
-		example_shape(w, shape, NULL);
+		example_shape(w, shape);
 	} else if (one.ptr[0] == '[') {
 		pl_jw_array(w);
 		example_expression(w, inner);

@@ -235,7 +235,7 @@ static void write_components(struct pl_jw *w)
 			continue;
 		pl_jw_key(w, shape_all[i]->name);
 		pl_jw_object(w);
-		schema_shape(w, shape_all[i], NULL);
+		schema_shape(w, shape_all[i]);
 		pl_jw_end_object(w);
 	}
 	pl_jw_end_object(w);

@@ -141,7 +141,7 @@ static void write_body_example(struct pl_jw *w, const struct shape *shape, enum 
 {
 	if (list != LIST_OF_ONE)
 		pl_jw_array(w);
-	example_shape(w, shape, NULL);
+	example_shape(w, shape);
 	if (list != LIST_OF_ONE)
 		pl_jw_end_array(w);
 }
@@ -216,7 +216,7 @@ static void write_error_example(struct pl_jw *w, enum pl_code code, bool problem
 	pl_jw_key(w, "detail");
 	if (info->http_status == 422 && !problem) {
 		pl_jw_array(w);
-		example_shape(w, field, NULL);
+		example_shape(w, field);
 		pl_jw_end_array(w);
 	} else {
 		pl_jw_cstr(w, info->text);
@@ -384,7 +384,7 @@ static void write_events(struct pl_jw *w, const struct shape *shape)
 	struct pl_buf data = PL_BUF(w->buf->pool), text = PL_BUF(w->buf->pool);
 	struct pl_jw inner = PL_JW(&data);
 
-	example_shape(&inner, shape, NULL);
+	example_shape(&inner, shape);
 	pl_buf_addf(&text, "data: %.*s\n\n", PL_FMT(pl_buf_str(&data)));
 	pl_jw_key(w, "text/event-stream");
 	pl_jw_object(w);

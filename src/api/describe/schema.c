@@ -204,18 +204,12 @@ void schema_field(struct pl_jw *w, const struct shape_field *f)
 	pl_jw_kcstr(w, "description", f->text);
 }
 
-void schema_shape(struct pl_jw *w, const struct shape *s, const char *type)
+void schema_shape(struct pl_jw *w, const struct shape *s)
 {
 	pl_jw_kcstr(w, "type", "object");
 	pl_jw_kcstr(w, "description", s->text);
 	pl_jw_key(w, "properties");
 	pl_jw_object(w);
-	if (type != NULL) {
-		pl_jw_key(w, "type");
-		pl_jw_object(w);
-		pl_jw_kcstr(w, "const", type);
-		pl_jw_end_object(w);
-	}
 	for (int i = 0; i < s->count; i++) {
 		pl_jw_key(w, s->fields[i].name);
 		pl_jw_object(w);
@@ -225,8 +219,6 @@ void schema_shape(struct pl_jw *w, const struct shape *s, const char *type)
 	pl_jw_end_object(w);
 	pl_jw_key(w, "required");
 	pl_jw_array(w);
-	if (type != NULL)
-		pl_jw_cstr(w, "type");
 	for (int i = 0; i < s->count; i++)
 		if (s->fields[i].presence != P_O)
 			pl_jw_cstr(w, s->fields[i].name);
