@@ -11,6 +11,7 @@ import tempfile
 import types
 
 import httpx
+import psycopg
 import pytest
 
 import test_001
@@ -93,6 +94,9 @@ def test_a_model_reaches_the_assistant(place, quick):
     """Also with the data of an older version, whose role was pinned to the local responder."""
     provider = Peer()
     try:
+        sockets = re.search(r"psql -h (\S+) -U postgres parlour", quick.said).group(1)
+        with psycopg.connect(host=sockets, user="postgres", dbname="parlour") as conn:
+            assert conn.execute("UPDATE roles SET upstream = 'local' WHERE name = 'assistant'").rowcount == 1
         quickstart("stop", "--dir", place)
         with open(place + "/user", encoding="utf-8") as file:
             user = file.read().strip()
