@@ -32,7 +32,7 @@ struct talk {
 	struct pl_buf reply;		/* the newest one, lines separated by \n */
 	int code;			/* its code; 0 while it is not complete */
 	size_t reply_bytes;
-	bool utf8, eight_bit;		/* extensions of the newest EHLO reply */
+	bool utf8, eight_bit;		/* extensions of the newest 250, up to MAIL that of EHLO */
 	bool open;
 	struct mailc_result result;
 };
@@ -67,7 +67,8 @@ static bool take_line(struct talk *t, struct pl_str line)
 	if (t->code != 0 || t->reply.len == 0) {
 		t->code = 0;
 		t->reply.len = t->reply_bytes = 0;
-		t->utf8 = t->eight_bit = false;
+		if (pl_str_starts(line, "250"))
+			t->utf8 = t->eight_bit = false;
 	}
 	t->reply_bytes += line.len;
 	if (t->reply.len + line.len + 1 < REPLY_MAX) {

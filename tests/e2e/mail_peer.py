@@ -80,7 +80,7 @@ class MailPeer(Controller):
     def factory(self):
         return SMTP(self.handler, tls_context=self.context, require_starttls=self.context is not None,
                     auth_required=self.login is not None, authenticator=self.check if self.login else None,
-                    hostname="peer.example")
+                    hostname="peer.example", enable_SMTPUTF8=True)
 
     def check(self, server, session, envelope, mechanism, data):
         self.logins += 1

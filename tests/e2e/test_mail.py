@@ -92,6 +92,17 @@ def test_starttls_and_login(parlour, smtp, tls, workdir, rows):
     assert (end["status"], end["answer"], end["comment"], end["answered_via"]) == ("answered", "ja", None, "mail")
 
 
+def test_an_address_outside_ascii_after_a_login(parlour, smtp, tls, rows):
+    """The server's reply to AUTH lists no extensions: those of its EHLO still hold."""
+    peer = smtp(tls=tls, login=("bot", "s3cret-pass"))
+    parlour(smtp_url=f"smtp://127.0.0.1:{peer.port}", smtp_ca_file=tls[0], smtp_user="bot", smtp_password="s3cret-pass",
+            mail_from="bot@parlour.example", public_url=PUBLIC)
+    number = rows("SELECT mail_queue('jörg@example.net', 'Hello', 'One line')::text")[0][0]
+    end = wait_for(lambda: (r := rows(f"SELECT state, last_error FROM jobs WHERE id = '{number}'")[0])[0] != "waiting"
+                   and r[0] != "running" and r, 20, "the job ends")
+    assert end == ("done", None) and peer.mails[0].to == ["jörg@example.net"] and peer.mails[0].login == "bot"
+
+
 def test_a_server_that_is_not_trusted_or_refuses_the_login(parlour, smtp, tls):
     peer = smtp(tls=tls, login=("bot", "right"))
     common = {"smtp_url": f"smtp://127.0.0.1:{peer.port}", "mail_from": "bot@parlour.example", "public_url": PUBLIC,
