@@ -207,6 +207,19 @@ def test_addresses_that_are_none(rude, post, queue, job, address):
     assert not [line for line in peer.lines if line.startswith(("MAIL", "RCPT"))]
 
 
+def test_a_reload_while_the_old_server_is_looked_at(rude, post, queue, job):
+    """What the old server does says nothing about the new one."""
+    old, new = rude(), rude()
+    old.plan["greeting"] = [3600]
+    daemon = post(old)
+    wait_for(lambda: old.opened, 10, "the look began")
+    daemon.configure(smtp_url=f"smtp://127.0.0.1:{new.port}/parlour.example")
+    daemon.reload()
+    wait_for(lambda: "QUIT" in new.lines, 30, "the new server was looked at, after the old one took too long")
+    assert ended(job, queue("carla@example.net")) == ("done", 1, None) and not old.whole
+    assert "mail server is down" not in daemon.log_text()
+
+
 # ---- jobs that are committed ----
 
 def test_a_job_starts_when_it_is_committed(rude, post, queue, job, rows):
@@ -323,6 +336,48 @@ def test_a_stop_in_the_middle(rude, post, queue, job):
     daemon.start()
     assert ended(job, number) == ("done", 2, None)
     assert peer.ids() == [f"<{number}@parlour.example>"] * 2
+
+
+def test_a_long_drain_keeps_what_runs(rude, post, queue, rows):
+    """After QUIT a try may go on for minutes: its lease is extended, so that no other courier repeats it meanwhile."""
+    peer = rude(slow={"slow.example": 3600})
+    daemon = post(peer, drain_timeout="10min")
+    looked(peer)
+    number = queue("carla@slow.example")
+    wait_for(lambda: peer.whole, 10)
+    daemon.send_signal(signal.SIGQUIT)
+    wait_for(lambda: "draining" in daemon.log_text(), 10)
+
+    def lease():
+        return rows(f"SELECT due_at FROM jobs WHERE id = '{number}' AND state = 'running'")[0][0]
+
+    begin = lease()
+    extended = wait_for(lambda: (due := lease()) > begin and due, 30, "the lease is extended")
+    wait_for(lambda: lease() > extended, 30, "again and again")
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait_exit(30 * SLOW) == 0
+
+
+def test_a_claim_under_way_when_the_drain_begins(rude, post, queue, job, pg, database):
+    """What it takes is put back untouched, and the daemon ends at once."""
+    import psycopg  # pylint: disable=import-outside-toplevel
+    import cluster  # pylint: disable=import-outside-toplevel
+    peer = rude()
+    daemon = post(peer, drain_timeout="10min", db_lock_timeout="60s", db_statement_timeout="60s")
+    looked(peer)
+    with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as conn:
+        with conn.transaction():
+            number = conn.execute("SELECT mail_queue('carla@example.net', 's', 'b')::text").fetchone()[0]
+            conn.execute("LOCK TABLE jobs IN EXCLUSIVE MODE")
+            with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as other:
+                other.execute("NOTIFY parlour_jobs")
+            waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%jobs_claim%'"
+            wait_for(lambda: conn.execute(waits).fetchone(), 10, "a claim waits for the lock")
+            daemon.send_signal(signal.SIGQUIT)
+            wait_for(lambda: [line for line in daemon.log_text().splitlines() if "courier" in line and "draining" in line], 10)
+    daemon.http.close()
+    assert daemon.wait_exit(30 * SLOW) == 0
+    assert job(number) == ("waiting", 0, None) and not peer.whole
 
 
 def test_a_porter_holds_nothing(rude, post, queue):

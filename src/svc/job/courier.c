@@ -93,12 +93,14 @@ static void arm(struct event *timer, int64_t ms)
 
 /* ---- the peers' health ---- */
 
-static void tell_peer(struct courier *c, const struct job_kind *kind, enum job_peer peer, const char *why)
+/* config: of the try or look. After a reload it says nothing: the settings may name another server. */
+static void tell_peer(struct courier *c, const struct job_kind *kind, const struct config *config, enum job_peer peer,
+    const char *why)
 {
 	struct pl_str name = pl_str(kind->peer != NULL ? kind->peer : "");
 	bool good = peer == JOB_PEER_UP, was;
 
-	if (kind->peer == NULL || peer == JOB_PEER_UNSEEN)
+	if (kind->peer == NULL || peer == JOB_PEER_UNSEEN || config != svc_config(c->svc))
 		return;
 	was = shm_breaker_get(c->svc->shm, name) != SHM_OPEN;
 	shm_breaker_allow(c->svc->shm, name, 0, pl_now_ns());	/* an open one closes by a trial only */
@@ -134,7 +136,9 @@ static void on_looked(void *arg, const struct porter_end *end)
 	job_report_read(end->report, end->bytes, end->why, &seen);
 	if (!end->whole && seen.peer == JOB_PEER_UNSEEN)
 		seen.peer = JOB_PEER_DOWN;
-	tell_peer(look->courier, look->kind, seen.peer, seen.why);
+	if (look->config != svc_config(look->courier->svc))
+		look->courier->look_ns[look->kind - job_kinds] = 0;
+	tell_peer(look->courier, look->kind, look->config, seen.peer, seen.why);
 	look_free(look);
 }
 
@@ -230,7 +234,7 @@ static void ended(struct run *run)
 	const struct job *job = run->job;
 
 	count(run);
-	tell_peer(run->courier, run->kind, end->peer, end->why);
+	tell_peer(run->courier, run->kind, run->config, end->peer, end->why);
 	if (end->result == JOB_DONE)
 		pl_log(PL_LOG_DEBUG, NULL, "job done", "id=%.*s kind=%s", PL_FMT(job->id), run->kind->name);
 	else
@@ -368,9 +372,11 @@ static void on_claimed(void *arg, const struct job_list *list, const struct pl_e
 	struct wanted w;
 
 	if (c == living) {
-		for (int i = 0; err == NULL && i < list->count; i++)
+		for (int i = 0; err == NULL && !c->draining && i < list->count; i++)
 			run_start(c, ask->task, &list->rows[i]);
-		if (err != NULL) {
+		if (err == NULL && c->draining) {
+			c->untended = c->untended || list->count > 0;	/* puts back what was taken */
+		} else if (err != NULL) {
 			c->untended = true;	/* perhaps it took some */
 			c->busy = false;
 			arm(c->round, 1000);
@@ -476,15 +482,13 @@ static void round_now(struct courier *c)
 	struct ask *ask;
 	struct wanted w;
 
-	if (c->draining)
-		return;
 	if (c->busy) {
 		c->again = true;
 		return;
 	}
 	if (c->untended && c->inherited == 0)
 		tend_now(c);
-	if (c->untended)
+	if (c->untended || c->draining)
 		return;
 	ask = ask_new(c);
 	if (!want(c, ask->task->pool, &w)) {

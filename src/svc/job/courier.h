@@ -11,7 +11,7 @@ struct courier;
 
 /* Starts at once; the settings are looked at in every round. */
 struct courier *courier_new(struct svc *svc);
-/* Takes nothing more; what runs may end. */
+/* Takes nothing more; what runs may end, and stays its own until then. */
 void courier_drain(struct courier *courier);
 bool courier_idle(const struct courier *courier);
 /* Something may be due that was not before: after a reload. */
