@@ -38,7 +38,10 @@ static struct pl_str prepare(struct pl_pool **pool_r, struct pl_str password)
 
 	*pool_r = pl_pool_new(0);
 	text = pl_text_password(*pool_r, password);
-	return text.len <= PL_PASSWD_MAX ? text : password;	/* a few characters take more room in form C */
+	if (text.len <= PL_PASSWD_MAX)
+		return text;
+	pl_wipe((void *)(uintptr_t)text.ptr, text.len);	/* a few characters take more room in form C */
+	return password;
 }
 
 static void wipe_pool(struct pl_pool **pool, struct pl_str prepared, struct pl_str password)

@@ -59,6 +59,7 @@ struct pl_str pl_text_password(struct pl_pool *pool, struct pl_str password)
 
 	if (password.ptr == NULL || is_ascii(password) || !pl_utf8_ok(password.ptr, password.len))
 		return password;
+	pl_buf_room(&out, password.len);	/* a buffer that grows leaves copies that nobody wipes */
 	for (size_t at = 0, n; at < password.len; at += n) {
 		n = char_at(password, at, &c);
 		if (is_blank(c))

@@ -40,7 +40,7 @@ static bool sizes_check(const struct shm_sizes *s, char why[256])
 	const char *rule = NULL;
 
 	if (s->workers_max < 1 || s->slots != 2 * (s->workers_max + SHM_ASIDE) || s->slots > SHM_SLOTS_MAX)
-		rule = "2 x (workers + 1) slots, at most 130";
+		rule = "2 x (workers + 2) slots, at most 132";
 	else if (!is_power_of_two(s->rate_pairs) || !is_power_of_two(s->revoked_pairs))
 		rule = "a power of two of rate and revocation entries";
 	else if (!is_power_of_two(s->ring_bytes) || s->ring_bytes < SHM_RING_MIN_BYTES)

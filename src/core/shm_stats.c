@@ -15,6 +15,12 @@ static struct shm_stats *stats_at(const struct shm *shm, int slot)
 	return (struct shm_stats *)(void *)(shm->stats + (size_t)slot * shm->stats_stride);
 }
 
+/* Slots that no process ever had are not read: reading would make their pages. */
+static bool slot_lived(const struct shm *shm, int slot)
+{
+	return atomic_load_explicit(&shm->scores[slot].generation, memory_order_relaxed) != 0;
+}
+
 /* Single writer: see shm_count(). */
 static void add(_Atomic int64_t *at, int64_t n)
 {
@@ -70,9 +76,11 @@ int64_t shm_requests(const struct shm *shm, int slot)
 void shm_endpoint_read(const struct shm *shm, int endpoint, struct shm_endpoint_sum *sum_r)
 {
 	*sum_r = (struct shm_endpoint_sum){ 0 };
-	for (uint32_t slot = 0; slot < shm->head->sizes.slots; slot++) {
-		const struct shm_endpoint *e = &stats_at(shm, (int)slot)->endpoints[endpoint];
+	for (int slot = 0; slot < (int)shm->head->sizes.slots; slot++) {
+		const struct shm_endpoint *e = &stats_at(shm, slot)->endpoints[endpoint];
 
+		if (!slot_lived(shm, slot))
+			continue;
 		for (int s = 0; s < SHM_STATUSES; s++)
 			sum_r->status[s] += get(&e->status[s]);
 		times_sum(&sum_r->times, &e->times);
@@ -141,7 +149,7 @@ int shm_upstreams_read(const struct shm *shm, struct shm_upstream_sum sums_r[SHM
 		const struct shm_upstream *u = &stats_at(shm, i / SHM_UPSTREAMS)->upstreams[i % SHM_UPSTREAMS];
 		struct shm_upstream_sum *sum;
 
-		if (!atomic_load_explicit(&u->used, memory_order_acquire) ||
+		if (!slot_lived(shm, i / SHM_UPSTREAMS) || !atomic_load_explicit(&u->used, memory_order_acquire) ||
 		    (sum = sum_need(sums_r, &count, u->name)) == NULL)
 			continue;
 		for (int o = 0; o < SHM_ASKED_COUNT; o++)

@@ -17,8 +17,8 @@ struct initdb_opts {
 /* Roles parlour_owner, parlour_app, parlour_report and the database, each only if missing. */
 enum migrate_result db_admin_init(const struct initdb_opts *opts, FILE *out, char why[512]) PL_MUSTCHECK;
 /*
- * Demo account, role `assistant` (upstream local) and public room `lobby`; repeatable. password_hash: encoded Argon2id
- * of the demo password. access: user or analyst. dsn: owner of the schema.
+ * Demo account, role `assistant` (default upstream and model) and public room `lobby`; repeatable. password_hash:
+ * encoded Argon2id of the demo password. access: user or analyst. dsn: owner of the schema.
  */
 enum migrate_result db_admin_seed_demo(const char *dsn, const char *username, const char *password_hash,
     const char *access, FILE *out, char why[512]) PL_MUSTCHECK;

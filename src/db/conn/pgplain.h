@@ -28,7 +28,7 @@ void pgplain_sweep(struct pgplain *plain);
 bool pgplain_idle(const struct pgplain *plain);
 /*
  * Called about once a second. Closes connections that were idle for long, but for half of the budget; while fewer are
- * open it opens one, except in the clerk.
+ * open it opens one, except in clerk and courier.
  */
 void pgplain_trim(struct pgplain *plain);
 
