@@ -5,6 +5,8 @@ last place."""
 import concurrent.futures
 import secrets
 
+import cluster
+import psycopg
 import pytest
 
 from parlour import wait_for
@@ -82,6 +84,24 @@ def test_one_place_and_many_who_want_it(parlour):
         codes = list(pool.map(lambda s: daemon.once("POST", "/api/chat", json={"message": "Ann", "session_id": s}).status_code,
                               sessions))
     assert sorted(codes) == [200] * 3 + [429] * 9
+
+
+def test_two_first_messages_at_once(parlour, pg, database, rows):
+    """Both have seen a session in which nothing was said when one of them becomes its first message."""
+    daemon = parlour(guest_sessions_per_address="1", workers=2, guest="on")
+    session = made(daemon)
+    address, = rows(f"SELECT meta ->> 'address' FROM sessions WHERE id = '{session}'")[0]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
+            conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('parlour guest ' || %s, 0))", (address,))
+            asked = []
+            for slot in (0, 1):
+                with daemon.only_worker(slot):
+                    asked.append(pool.submit(daemon.once, "POST", "/api/chat", json={"message": "Ann", "session_id": session}))
+                    wait_for(lambda: rows("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                                          "AND query LIKE '%session_say%'") == [(slot + 1,)], 10, "it waits for the lock")
+        assert [a.result(30).status_code for a in asked] == [200, 200]
+    assert say(daemon).status_code == 429, "the place is taken"
 
 
 def test_rate(parlour):
