@@ -108,8 +108,9 @@ CREATE VIEW v_feedback_requests AS
 	FROM feedback_requests r JOIN users a ON a.id = r.asker_id LEFT JOIN users b ON b.id = r.answered_by;
 COMMENT ON VIEW v_feedback_requests IS 'Questions put to humans, with names and what came of them';
 
-CREATE VIEW v_jobs AS
-	SELECT j.id, j.kind, j.key, j.state, j.tries, j.due_at, j.last_error, j.lane, j.owner, j.request_id, j.session_id,
+CREATE VIEW v_jobs AS	-- the id of a guest's session is a credential
+	SELECT j.id, j.kind, coalesce(replace(j.key, j.session_id::text, left(j.session_id::text, 8)), j.key) AS key, j.state,
+		j.tries, j.due_at, j.last_error, j.lane, j.owner, j.request_id, left(j.session_id::text, 8) AS session,
 		j.created_at, j.started_at, j.finished_at, j.give_up_at
 	FROM jobs j;
 COMMENT ON VIEW v_jobs IS 'Jobs of the courier: what waits, runs, was done, was given up (dead), or was dropped; without what is sent';

@@ -191,10 +191,14 @@ def test_old_ones_are_deleted(sql):
 
 
 def test_people_see_no_text(pg, database):
-    """v_jobs is for the role parlour_report; what is sent is not in it, and the table is closed."""
+    """v_jobs is for the role parlour_report; what is sent is not in it, nor a session's id, and the table is closed."""
     pg.admin("SELECT mail_queue('a@example.net', 'subject-x', 'body-x')", database)
+    session = str(uuid.uuid4())
+    pg.admin(f"SELECT session_create('{session}', 0, '127.0.0.1', 'guided', NULL, NULL, 10, 60000000)", database)
+    pg.admin(f"SELECT job_add('mail', 'lead {session} a@example.net', 'example.net', '{{}}', NULL, '{session}')", database)
     with psycopg.connect(pg.dsn(database, "parlour_report"), autocommit=True) as conn:
-        assert "subject-x" not in str(conn.execute("SELECT * FROM v_jobs").fetchall())
+        seen = str(conn.execute("SELECT * FROM v_jobs").fetchall())
+        assert "subject-x" not in seen and session not in seen and f"lead {session[:8]} a@example.net" in seen
         assert "a@example.net" in str(conn.execute("SELECT * FROM v_outbox").fetchall())
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("SELECT payload FROM jobs")
