@@ -66,6 +66,22 @@ def test_a_room_takes_the_roles_of_its_owner_for_everybody(ann, bob):
     assert {r["id"] for r in ann.get(f"/api/rooms/{room}").json()["roles"]} == {role["id"], second["id"]}
 
 
+def test_a_role_that_cannot_join_is_an_error(ann, rows):
+    """The database gives up on a lock: the client that named the role learns that no answer will come."""
+    role, room = role_by_004(ann), room_by_004(ann)
+    rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE lock_not_available; END'")
+    rows("CREATE TRIGGER refuse BEFORE INSERT ON room_roles FOR EACH ROW EXECUTE FUNCTION refuse()")
+    try:
+        with socket_of(ann, room) as sock:
+            sock.send(content="hello", role_id=role["id"])
+            assert sock.expect("message", content="hello") and sock.expect("error")["code"] == "busy"
+    finally:
+        rows("DROP FUNCTION refuse CASCADE")
+    with socket_of(ann, room) as sock:
+        sock.send(content="hello", role_id=role["id"])
+        answer_of(sock, role)
+
+
 def test_with_an_empty_list_a_room_takes_none(ann, bob):
     """Not by @name, and of others not by role_id; the sender's own role answers where it is named, and stays outside."""
     role, own = role_by_004(ann), role_by_004(bob)

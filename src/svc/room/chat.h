@@ -25,8 +25,7 @@ typedef void (chat_sent_fn)(void *arg, const struct chat_sent *sent, const struc
  * AI roles answer. Stored in the order of the calls per user and room. Rate limits were taken by the caller. Errors:
  * PL_E_NOT_FOUND (also for strangers of private rooms), PL_E_CONFLICT (client_id with other content), PL_E_ARCHIVED,
  * PL_E_TOO_LARGE (setting max_content; with field body.content), PL_E_BUSY (too much waits for the same join),
- * database's. `asked` completes, with the same arg, after a `done` that is neither an error nor a
- * duplicate.
+ * database's. `asked` completes, with the same arg, after a `done` that is neither an error nor a duplicate.
  */
 void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,
     chat_sent_fn *done, void *arg);

@@ -11,6 +11,8 @@
 #include "svc/room/role_int.h"
 #include "svc/room/room.h"
 
+#define NOT_HERE "role_id must be a role of this room or one of your own."
+
 struct consider {
 	struct svc *svc;
 	CONFIG_HELD const struct config *config;
@@ -57,12 +59,17 @@ static void consider_on_taken(void *arg, const struct room_result *result, const
 	struct taking *taking = arg;
 	struct consider *c = taking->consider;
 
-	if (err == NULL)
+	if (err == NULL) {
 		start(c, taking->role);
-	else if (err->code != PL_E_NOT_FOUND) /* that one: a moderator was faster, and the room takes it no more */
+		consider_tell(c, PL_E_OK, NULL);
+	} else if (err->code == PL_E_NOT_FOUND) { /* a moderator was faster, and the room takes it no more */
+		consider_tell(c, PL_E_NOT_FOUND, NOT_HERE);
+	} else {
 		pl_log(PL_LOG_WARN, c->task, "role not taken into the room: it does not answer",
 		    "room=%lld role=%lld error=%s", (long long)c->question.room_id, (long long)taking->role->id,
 		    pl_err_info(err->code)->code);
+		consider_tell(c, err->code, pl_err_text(err));
+	}
 	c->joining--;
 	consider_end(c);
 }
@@ -114,12 +121,12 @@ static void consider_on_room(void *arg, const struct room *room, const struct pl
 			count++;
 		}
 	}
-	if (count > 0)
-		consider_tell(c, PL_E_OK, NULL);
-	else if (policy == REPLY_OFF)
+	if (count == 0 && policy == REPLY_OFF)
 		consider_tell(c, PL_E_FORBIDDEN, "Roles do not answer in this room: its reply policy is off.");
-	else
-		consider_tell(c, PL_E_NOT_FOUND, "role_id must be a role of this room or one of your own.");
+	else if (count == 0)
+		consider_tell(c, PL_E_NOT_FOUND, NOT_HERE);
+	else if (c->joining == 0)	/* else when the role has joined */
+		consider_tell(c, PL_E_OK, NULL);
 	consider_end(c);
 }
 
