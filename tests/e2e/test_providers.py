@@ -136,7 +136,21 @@ def test_form_question_to_a_model_is_stopped(modelled, provider):
     assert ann.delete(f"/api/sessions/{ident}").status_code == 204
     provider.wait(aborted=1)
     assert asked.done().status_code == 409
-    assert provider.stats()["requests"] == 1
+    assert chat(ann, "people know me as Ann Lee", ident).status_code == 409
+    assert provider.stats()["requests"] == 1, "for a session that is over no model is asked"
+
+
+def test_tokens_of_a_stopped_form_question_are_estimated(modelled, provider, rows):
+    daemon, ann = modelled(session_form="contact")
+    ident = ann.post("/api/sessions", {"kind": "guided"}).json()["id"]
+    provider.queue("stall-headers")
+    asked = Asked(ann, "people know me as Ann Lee", ident)
+    provider.wait(streams=1)
+    assert ann.post(f"/api/sessions/{ident}/cancel").status_code == 204
+    usage = asked.done().json()["usage"]
+    assert usage["estimated"] is True and usage["prompt_tokens"] > 0
+    assert rows(f"SELECT estimated, prompt_tokens FROM session_messages WHERE session_id = '{ident}' AND author = 'assistant' "
+                "ORDER BY seq DESC LIMIT 1") == [(True, usage["prompt_tokens"])]
 
 
 def test_who_may_stop_a_session(modelled):

@@ -135,7 +135,8 @@ static void session_answered(struct answer *answer, const struct llm_result *res
 		job->end.prompt_tokens = result->prompt_tokens;
 		job->end.completion_tokens = result->completion_tokens;
 		job->end.cost_micros = result->cost_micros;
-		job->end.estimated = result->estimated && result->completion_tokens >= 0;
+		if (result->estimated && result->completion_tokens >= 0)
+			job->end.estimated = true;
 		job->end.reasoning = pl_str_dup(job->task->pool, result->reasoning);
 	}
 	job->end.citations = answer->citations;

@@ -26,6 +26,7 @@ static void extract_answered(struct answer *answer, const struct llm_result *res
 			job->extract_prompt = result->prompt_tokens;
 		if (result->completion_tokens > 0)
 			job->extract_completion = result->completion_tokens;
+		job->end.estimated = result->estimated && result->completion_tokens >= 0;
 		job->extract_cost = result->cost_micros;
 		job->extract_model = pl_str_dup(job->task->pool, result->model);
 		job->end.upstream = pl_str(job->config->s.llm_default);

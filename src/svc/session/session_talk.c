@@ -91,8 +91,8 @@ void session_talk(struct svc *svc, const struct config *config, struct pl_task *
 		session_form_read(job, session);
 	/* first of all: what is in there can be stopped, and others can end what a dying worker began */
 	session_job_place(job);
-	if (job->form == NULL || !session_extract(job, talk_say))
-		talk_say(job);
-	else if (session->state == SESSION_OPEN)
+	if (job->form != NULL && session->state == SESSION_OPEN && session_extract(job, talk_say))
 		tell_accepted(job);
+	else
+		talk_say(job);
 }
