@@ -213,8 +213,8 @@ static void take_result(struct llm_call *call)
 	call->result.prompt_tokens = dec->prompt_tokens;
 	call->result.completion_tokens = dec->completion_tokens;
 	call->result.cost_micros = dec->cost_micros;
-	if (dec->thought.len > 0)
-		call->result.reasoning = pl_str_dup(call->pool, pl_buf_str(&dec->thought));
+	/* an attempt before this one may have thought, and failed */
+	call->result.reasoning = dec->thought.len > 0 ? pl_str_dup(call->pool, pl_buf_str(&dec->thought)) : PL_STR_NONE;
 	if (dec->model[0] != '\0')
 		call->result.model = pl_str_dup(call->pool, pl_str(dec->model));
 }

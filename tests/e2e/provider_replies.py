@@ -138,6 +138,13 @@ class Reply:
         self.event(b"[DONE]")
         self.end()
 
+    async def mode_think_error(self):
+        """It thinks, and fails before the first word of the answer."""
+        self.head()
+        self.chunk({"reasoning_content": "in vain"})
+        self.event({"error": {"code": 502, "message": "provider went away"}, "choices": [], "usage": None})
+        self.end()
+
     async def mode_error_mid(self):
         await self.half()
         self.event({"error": {"code": 502, "message": "provider went away"},

@@ -265,7 +265,9 @@ def test_thoughts_in_the_chatbot(modelled, provider):
     with ann.ws() as sock:
         sock.send("subscribe", topic=f"session:{ident}", since=0, epoch=0)
         assert sock.expect("answer")["message"]["reasoning"] == "hmhm"
-    chat(ann, QUICK, ident)
+    provider.queue("think-error")
+    again = chat(ann, QUICK, ident).json()
+    assert again["message"] == "Parlour keeps" and "reasoning" not in again, "what an attempt that failed thought is not kept"
     assert "hmhm" not in json.dumps(provider.stats()["bodies"][-1])
 
 
