@@ -36,6 +36,7 @@ struct llm_decoder {
 	struct pl_sse sse;
 	struct pl_buf whole, scrubbed;	/* heap */
 	struct pl_str secret;		/* must not appear in error texts; borrowed */
+	struct pl_str headers;		/* lines of the setting header: their values neither; borrowed */
 	llm_text_fn *text;
 	void *arg;
 

@@ -236,6 +236,7 @@ static void list_fetch(struct llm_list *list, const struct upstream_settings *up
 	request.url = llm_url(list->pool, upstream,
 	    upstream->dialect == DIALECT_ANTHROPIC ? "/models?limit=1000" : "/models");
 	list->dec.secret = list->key;
+	list->dec.headers = pl_str(upstream->header);
 	list->http = httpc_start(list->llm->httpc, list->task, &request, on_body, on_reply, list);
 }
 

@@ -12,15 +12,24 @@ enum { ERROR_POOL_BYTES = 2048, ERROR_TEXT_MAX = 160, KEY_PART = 8 };
 static const char *const key_words[] = { "sk-", "sk_", "gsk_", "xai-", "AIza", "eyJ", "Bearer ", "bearer ",
 	"pplx-", "hf_" };
 
-/* The key, its beginning or its end (some servers show it masked), or what looks like anybody's. */
+/* Some servers show secrets masked: the beginning or the end is enough. */
+static bool repeats(struct pl_str message, struct pl_str secret)
+{
+	size_t part = secret.len < KEY_PART ? secret.len : KEY_PART;
+
+	return part > 0 && (memmem(message.ptr, message.len, secret.ptr, part) != NULL ||
+	    memmem(message.ptr, message.len, secret.ptr + secret.len - part, part) != NULL);
+}
+
+/* The key, a header that may hold one, or what looks like anybody's key. */
 static bool has_secret(const struct llm_decoder *dec, struct pl_str message)
 {
-	struct pl_str key = dec->secret;
-	size_t part = key.len < KEY_PART ? key.len : KEY_PART;
-
-	if (part > 0 && (memmem(message.ptr, message.len, key.ptr, part) != NULL ||
-	    memmem(message.ptr, message.len, key.ptr + key.len - part, part) != NULL))
+	if (repeats(message, dec->secret))
 		return true;
+	for (struct pl_str lines = dec->headers, name, value; config_line(&lines, &name, &value);) {
+		if (value.len >= KEY_PART && repeats(message, value))
+			return true;
+	}
 	for (size_t i = 0; i < PL_COUNT(key_words); i++) {
 		if (memmem(message.ptr, message.len, key_words[i], strlen(key_words[i])) != NULL)
 			return true;

@@ -302,6 +302,7 @@ static void try_send(struct llm_call *call)
 	headers[request.headers_count++] = (struct httpc_header){ "Content-Type", PL_STR("application/json") };
 	request.url = llm_url(call->pool, upstream, dialect->path);
 	llm_dec_init(&call->dec, dialect, call->key, on_text, call);
+	call->dec.headers = pl_str(upstream->header);
 	call->dec_open = true;
 	call->in_grace = false;
 	call->result.tries++;

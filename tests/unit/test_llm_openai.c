@@ -293,6 +293,9 @@ static const struct refusal_case {
 	{ 400, "{'error':{'message':'too long\\nby far','code':null}}", "400: too long by far", NULL, false },
 	{ 400, "{'error':{'message':'your key sk-key is odd'}}", "status 400.", "sk-key", false },
 	{ 400, "{'error':{'message':'header Authorization: Bearer abc'}}", "status 400.", "abc", false },
+	{ 403, "{'error':{'message':'subscription first-and-last is over'}}", "refused our key.", "first-and", false },
+	{ 403, "{'error':{'message':'subscription first-an*** is over'}}", "refused our key.", "first-an", false },
+	{ 400, "{'error':{'message':'no short header'}}", "400: no short header", NULL, false },
 	{ 403, "{'error':{'message':'flagged by moderation'}}", "refused our key: flagged by moderation", NULL, false },
 	{ 402, "{'error':{'message':'pay'}}", "402: pay", NULL, false },
 	{ 404, "<html>", "status 404.", "html", false },
@@ -315,6 +318,7 @@ START_TEST(test_refusal)
 	struct llm_decoder dec;
 
 	llm_dec_init(&dec, &llm_openai, PL_STR("sk-key"), on_text, NULL);
+	dec.headers = PL_STR("X-Kind: short\nX-Subscription: first-and-last");
 	llm_dec_refused(&dec, c->status, pl_str(body));
 	ck_assert(dec.failed);
 	ck_assert_int_eq(dec.err.code, is_auth ? PL_E_UPSTREAM_AUTH : PL_E_UPSTREAM);
