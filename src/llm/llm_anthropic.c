@@ -71,8 +71,10 @@ static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 	}
 	if (dec->prompt_tokens >= 0)
 		dec->prompt_tokens = sum;
-	if (pl_json_i64(pl_json_get(usage, "output_tokens"), 0, INT32_MAX, &count))
+	if (pl_json_i64(pl_json_get(usage, "output_tokens"), 0, INT32_MAX, &count)) {
 		dec->completion_tokens = count;
+		dec->early = false;
+	}
 }
 
 static bool take_block(struct llm_decoder *dec, const struct pl_jval *block)
@@ -121,6 +123,14 @@ static bool take_start(struct llm_decoder *dec, const struct pl_jval *message)
 
 /* ---- events ---- */
 
+static bool take_beginning(struct llm_decoder *dec, const struct pl_jval *message)
+{
+	bool more = take_start(dec, message);
+
+	dec->early = true;
+	return more;
+}
+
 static bool take_whole(struct llm_decoder *dec, const struct pl_jval *message)
 {
 	bool more = take_start(dec, message);
@@ -138,7 +148,7 @@ static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 	if (pl_str_is(type, "message"))
 		return take_whole(dec, root);
 	if (pl_str_is(type, "message_start"))
-		return take_start(dec, pl_json_get(root, "message"));
+		return take_beginning(dec, pl_json_get(root, "message"));
 	if (pl_str_is(type, "content_block_start"))
 		return take_block(dec, pl_json_get(root, "content_block"));
 	if (pl_str_is(type, "content_block_delta"))

@@ -50,6 +50,7 @@ struct llm_decoder {
 	bool finished;			/* a reason to stop was given */
 	bool closed;			/* the end marker was there: nothing can be missing */
 	bool alive;			/* text, or a sign of thinking, arrived */
+	bool early;			/* completion_tokens was sent before the text, and does not count it */
 	bool spoke;			/* text arrived */
 	enum llm_stop stop;
 	char model[LLM_MODEL_NAME_MAX + 1];

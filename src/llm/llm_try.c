@@ -316,9 +316,10 @@ void llm_try_estimate(struct llm_call *call)
 	struct llm_result *result = &call->result;
 	int64_t said = result->text_bytes + (int64_t)result->reasoning.len;
 
-	if (result->completion_tokens >= 0 || result->tries == 0 || (said == 0 && !call->stopped))
+	if ((result->completion_tokens >= 0 && !call->dec.early) || result->tries == 0 || (said == 0 && !call->stopped))
 		return;
-	result->prompt_tokens = ((int64_t)call->head_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
+	if (result->prompt_tokens < 0)
+		result->prompt_tokens = ((int64_t)call->head_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
 	result->completion_tokens = (said + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
 	result->estimated = true;
 }

@@ -273,8 +273,10 @@ def test_thoughts_in_the_chatbot(modelled, provider):
 
 # ---- tokens of answers that were stopped, and reasons of those that failed ----
 
-def test_tokens_of_a_stopped_answer_are_estimated(modelled, rows):
-    daemon, ann = modelled()
+@pytest.mark.parametrize("dialect, prompt", [("openai", None), ("anthropic", 10)])
+def test_tokens_of_a_stopped_answer_are_estimated(modelled, rows, dialect, prompt):
+    """Anthropic counts the prompt before the answer; its count of the answer at that time means nothing."""
+    daemon, ann = modelled({"dialect": dialect})
     room = room_of(ann)
     with listen(ann, room) as sock:
         say(sock, room, STALL)
@@ -282,7 +284,8 @@ def test_tokens_of_a_stopped_answer_are_estimated(modelled, rows):
         ann.post(f"/api/generations/{frames[0]['generation_id']}/cancel")
         end = answer(sock, frames)
         usage = message_of(sock, end.id)["usage"]
-    assert usage["estimated"] is True and usage["completion_tokens"] == (len(HALF) + 3) // 4 and usage["prompt_tokens"] > 0
+    assert usage["estimated"] is True and usage["completion_tokens"] == (len(HALF) + 3) // 4
+    assert usage["prompt_tokens"] > 0 and prompt in (None, usage["prompt_tokens"])
     row = wait_for(lambda: (g := ann.get(f"/api/generations/{end.id}").json())["ended_at"] and g)
     assert row["estimated"] is True and row["completion_tokens"] == usage["completion_tokens"]
     assert rows(f"SELECT prompt_tokens, completion_tokens FROM usage WHERE generation_id = '{end.id}'") == [

@@ -35,6 +35,7 @@ struct stream_case {
 	enum pl_code code;
 	int error_status;
 	bool permanent, nothing;	/* nothing: neither usage nor model */
+	bool early;			/* no usage behind the text */
 	int64_t prompt, completion;
 };
 
@@ -64,7 +65,7 @@ static const struct stream_case streams[] = {
 	    "'usage':{'input_tokens':12,'output_tokens':4}}}\n\n"
 	    "data: {'type':'content_block_delta','index':0,'delta':{'type':'text_delta','text':'Hi'}}\n\n"
 	    "data: {'type':'message_delta','delta':{'stop_reason':'end_turn'}}\n\ndata: {'type':'message_stop'}\n\n",
-	  .text = "Hi" },
+	  .early = true, .text = "Hi" },
 	{ .what = "CRLF",
 	    .bytes = "event: message_start\r\ndata: "
 	    "{'type':'message_start','message':{'id':'m','model':'c-1',"
@@ -72,7 +73,7 @@ static const struct stream_case streams[] = {
 	    "event: content_block_delta\r\ndata: {'type':'content_block_delta','index':0,"
 	    "'delta':{'type':'text_delta','text':'a'}}\r\n\r\n"
 	    "event: message_stop\r\ndata: {'type':'message_stop'}\r\n\r\n",
-	  .text = "a", .stop = LLM_STOP_OTHER },
+	  .early = true, .text = "a", .stop = LLM_STOP_OTHER },
 	{ .what = "max_tokens", .bytes = START SAY("a") ENDING("max_tokens") STOP, .text = "a",
 	    .stop = LLM_STOP_LENGTH },
 	{ .what = "context full", .bytes = START SAY("a") ENDING("model_context_window_exceeded") STOP, .text = "a",
@@ -101,14 +102,15 @@ static const struct stream_case streams[] = {
 	  .text = "a" },
 	{ .what = "another beginning in the middle", .bytes = START SAY("a") START_OF("msg_2", "'input_tokens':1"),
 	    .text = "a",
-	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM, .completion = 1, .prompt = 12 },
+	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM, .completion = 1, .prompt = 12, .early = true },
 	{ .what = "after the end", .bytes = START SAY("a") ENDING("end_turn") STOP SAY("b"), .text = "a" },
 	{ .what = "no message_stop", .bytes = START SAY("a") ENDING("end_turn"), .text = "a",
 	    .code = PL_E_UPSTREAM_CUT },
 	{ .what = "cut in an event", .bytes = START SAY("a") "event: message_stop\ndata: {'type'", .text = "a",
-	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM_CUT, .prompt = 12, .completion = 1 },
+	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM_CUT, .prompt = 12, .completion = 1, .early = true },
 	{ .what = "error in the middle", .bytes = START SAY("a") ERROR("overloaded_error") SAY("b"), .text = "a",
-	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM, .error_status = 529, .prompt = 12, .completion = 1 },
+	  .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM, .error_status = 529, .prompt = 12, .completion = 1,
+	  .early = true },
 	{ .what = "error at once", .bytes = ERROR("invalid_request_error"), .stop = LLM_STOP_OTHER,
 	    .code = PL_E_UPSTREAM,
 	  .error_status = 400, .permanent = true, .nothing = true },
@@ -117,7 +119,7 @@ static const struct stream_case streams[] = {
 	{ .what = "unknown error", .bytes = ERROR("new_error"), .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM,
 	    .nothing = true },
 	{ .what = "broken JSON", .bytes = START EVENT("content_block_delta", "{'type':"), .stop = LLM_STOP_OTHER,
-	  .code = PL_E_UPSTREAM, .permanent = true, .prompt = 12, .completion = 1 },
+	  .code = PL_E_UPSTREAM, .permanent = true, .prompt = 12, .completion = 1, .early = true },
 	{ .what = "nothing", .bytes = "", .stop = LLM_STOP_OTHER, .code = PL_E_UPSTREAM_CUT, .nothing = true },
 	{ .what = "whole message", .bytes = "{'id':'msg_1','type':'message','role':'assistant','model':'c-1','content':"
 	    "[{'type':'thinking','thinking':'hm'},{'type':'text','text':'Hi '},{'type':'text','text':'you'}],"
@@ -137,6 +139,8 @@ static void check_outcome(const struct stream_case *c, const struct llm_decoder 
 	ck_assert_msg(dec->stop == c->stop, "%s, cut at %zu: stop %d", c->what, at, (int)dec->stop);
 	ck_assert_msg(dec->prompt_tokens == prompt && dec->completion_tokens == completion, "%s: usage %d %d", c->what,
 	    (int)dec->prompt_tokens, (int)dec->completion_tokens);
+	/* until the ending brings another one, the count is the one that came in front of the text */
+	ck_assert_msg(dec->early == c->early, "%s: early", c->what);
 	ck_assert_msg(strcmp(dec->model, c->nothing ? "" : "c-1") == 0, "%s: model %s", c->what, dec->model);
 	ck_assert_msg(dec->error_status == c->error_status, "%s: status %d", c->what, dec->error_status);
 	ck_assert_msg(dec->permanent == c->permanent, "%s: permanent", c->what);
