@@ -25,7 +25,6 @@ static void skip_blanks(struct pl_str *s)
 	}
 }
 
-
 /* "Session ID" is session_id. */
 static bool is_column(struct pl_str cell, const char *name)
 {
