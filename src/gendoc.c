@@ -234,16 +234,16 @@ static void man_answers(struct pl_buf *out, const struct route *r)
 static void man_route(struct pl_buf *out, const struct route *r)
 {
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
-	static const char *const who[] = { [WHO_ANY] = "No token is looked at",
-		[WHO_OPT] = "A token counts if there is one", [WHO_USER] = "Needs a token" };
+	static const char *const who[] = { [WHO_ANY] = "Public",
+		[WHO_OPT] = "Public; a token is checked if there is one", [WHO_USER] = "Requires a token" };
 
 	pl_buf_addf(out, ".It Cm %s Pa %s\n", methods[__builtin_ctz(r->method)], r->path);
 	mdoc_text(out, pl_str(pl_sprintf(out->pool, "%s.", r->summary)));
-	pl_buf_addf(out, "%s; ", who[r->who]);
+	pl_buf_addf(out, "%s. ", who[r->who]);
 	if (r->klass == LIMIT_NONE)
-		pl_buf_adds(out, "no limit.\n");
+		pl_buf_adds(out, "No rate limit.\n");
 	else
-		pl_buf_addf(out, "limit\n.Cm %s .\n", limit_name(r->klass));
+		pl_buf_addf(out, "Rate class:\n.Cm %s .\n", limit_name(r->klass));
 	if (r->in != &shape_none)
 		pl_buf_addf(out, "Body:\n.Vt %s ,\nat most %zu bytes%s.\n", r->in->name, r->body_bytes,
 		    (r->flags & ROUTE_FORM) ? ", JSON or form" : "");

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Does a worker, clerk or hasher without a master live? Those that /proc hides are not seen. */
+/* Is any worker, hasher, clerk, or courier without a master running? Processes that /proc hides are not found. */
 bool orphans_live(void);
 
 #endif

@@ -124,7 +124,7 @@ bool shm_gen_cancelled(const struct shm *shm, int index);
 void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text),
     void *arg);
 
-/* ---- circuit breakers, one per upstream name ---- */
+/* ---- circuit breakers: one per upstream, or per model of it that the configuration names ---- */
 
 enum shm_breaker_state { SHM_CLOSED, SHM_OPEN, SHM_HALF_OPEN };
 /* May a request go to `upstream` now? When the cooldown is over exactly one caller gets the trial (HALF_OPEN). */

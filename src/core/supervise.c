@@ -137,7 +137,7 @@ void supervise_more(struct master *m)
 	if (m->phase == MASTER_STOPPING)
 		return;
 	if (SETTINGS_DB_HELD(wanted + 1) > m->config->s.db_connections) {
-		pl_log(PL_LOG_WARN, NULL, "no worker more", "why=%s db_connections=%lld",
+		pl_log(PL_LOG_WARN, NULL, "worker limit reached", "why=%s db_connections=%lld",
 		    "db_connections is too low for it", (long long)m->config->s.db_connections);
 		return;
 	}
@@ -152,7 +152,7 @@ void supervise_more(struct master *m)
 		pl_log(PL_LOG_INFO, NULL, "one worker more", "workers=%d", wanted + 1);
 		return;
 	}
-	pl_log(PL_LOG_WARN, NULL, "no worker more", "why=%s max_workers=%d", "all slots are taken", m->workers_max);
+	pl_log(PL_LOG_WARN, NULL, "worker limit reached", "why=%s max_workers=%d", "all slots are taken", m->workers_max);
 }
 
 static void drain(struct master *m, struct child *child, int code, int64_t timeout_ms, bool cut)
@@ -178,7 +178,7 @@ void supervise_less(struct master *m)
 		if (m->children[i].wanted && (newest == NULL || m->children[i].started_ns > newest->started_ns))
 			newest = &m->children[i];
 	if (newest == NULL || workers_wanted(m) <= 1) {
-		pl_log(PL_LOG_WARN, NULL, "no worker less", "why=%s", "one must stay");
+		pl_log(PL_LOG_WARN, NULL, "worker not removed", "why=%s", "it is the last one");
 		return;
 	}
 	drain(m, newest, 1012, m->config->s.drain_timeout, false);
