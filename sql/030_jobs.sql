@@ -65,6 +65,9 @@ LANGUAGE sql VOLATILE AS $$
 $$;
 COMMENT ON FUNCTION job_backoff(integer) IS 'Pause after a failed try of that number';
 
+-- A daemon that still runs must not queue anything between the copy and the end of the old table.
+LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE;
+
 -- What the clerk was sending when the daemon stopped has an unknown outcome: it counts as a try.
 INSERT INTO jobs (id, kind, key, lane, state, due_at, tries, payload, request_id, session_id, last_error, created_at,
 	give_up_at, started_at, finished_at)

@@ -41,8 +41,9 @@ END $$;
 COMMENT ON FUNCTION label_form() IS 'Brings the named columns into Unicode form C and refuses what cannot be seen';
 
 UPDATE users SET name = normalize(name) WHERE name IS NOT NFC NORMALIZED;
+-- Addresses of two users that differ in their form only stay as they are.
 UPDATE users SET email = normalize(email) WHERE email IS NOT NFC NORMALIZED
-	AND NOT EXISTS (SELECT FROM users o WHERE o.id <> users.id AND lower(o.email) = lower(normalize(users.email)));
+	AND NOT EXISTS (SELECT FROM users o WHERE o.id <> users.id AND lower(normalize(o.email)) = lower(normalize(users.email)));
 UPDATE rooms SET name = normalize(name) WHERE name IS NOT NFC NORMALIZED;
 UPDATE roles SET display_name = normalize(display_name) WHERE display_name IS NOT NFC NORMALIZED;
 

@@ -239,7 +239,7 @@ static void man_route(struct pl_buf *out, const struct route *r)
 
 	pl_buf_addf(out, ".It Cm %s Pa %s\n", methods[__builtin_ctz(r->method)], r->path);
 	mdoc_text(out, pl_str(pl_sprintf(out->pool, "%s.", r->summary)));
-	pl_buf_addf(out, "%s. ", who[r->who]);
+	pl_buf_addf(out, "%s.\n", who[r->who]);
 	if (r->klass == LIMIT_NONE)
 		pl_buf_adds(out, "No rate limit.\n");
 	else

@@ -152,7 +152,8 @@ void supervise_more(struct master *m)
 		pl_log(PL_LOG_INFO, NULL, "one worker more", "workers=%d", wanted + 1);
 		return;
 	}
-	pl_log(PL_LOG_WARN, NULL, "worker limit reached", "why=%s max_workers=%d", "all slots are taken", m->workers_max);
+	pl_log(PL_LOG_WARN, NULL, "worker limit reached", "why=%s max_workers=%d", "all slots are taken",
+	    m->workers_max);
 }
 
 static void drain(struct master *m, struct child *child, int code, int64_t timeout_ms, bool cut)
