@@ -365,14 +365,15 @@ def test_a_claim_under_way_when_the_drain_begins(rude, post, queue, job, pg, dat
     peer = rude()
     daemon = post(peer, drain_timeout="10min", db_lock_timeout="60s", db_statement_timeout="60s")
     looked(peer)
-    with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as conn:
+    with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as conn, \
+            psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as other:
         with conn.transaction():
             number = conn.execute("SELECT mail_queue('carla@example.net', 's', 'b')::text").fetchone()[0]
             conn.execute("LOCK TABLE jobs IN EXCLUSIVE MODE")
-            with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as other:
-                other.execute("NOTIFY parlour_jobs")
+            other.execute("NOTIFY parlour_jobs")
+            # Asked outside the transaction: inside, pg_stat_activity stays what it was when it was first read.
             waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%jobs_claim%'"
-            wait_for(lambda: conn.execute(waits).fetchone(), 10, "a claim waits for the lock")
+            wait_for(lambda: other.execute(waits).fetchone(), 10, "a claim waits for the lock")
             daemon.send_signal(signal.SIGQUIT)
             wait_for(lambda: [line for line in daemon.log_text().splitlines() if "courier" in line and "draining" in line], 10)
     daemon.http.close()

@@ -178,11 +178,14 @@ def test_a_login_that_ends_during_the_handshake(shared, pg, database):
         except wire.Refused as why:
             refused.append(why.status)
 
-    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock, \
+            psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as other:
         lock.execute("LOCK TABLE rooms")
         hand = threading.Thread(target=shake)
         hand.start()
-        wait_for(lambda: lock.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()[0])
+        # Asked outside the transaction: inside, pg_stat_activity stays what it was when it was first read.
+        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        wait_for(lambda: other.execute(waits).fetchone())
         assert shared.once("POST", "/api/auth/logout", headers=user.auth).status_code == 204
         lock.rollback()
     hand.join(20)
