@@ -21,6 +21,7 @@
 #define LAST_MS 600000			/* to the final dot */
 #define QUIT_MS 1000
 #define REPLY_MAX 1600			/* bytes of a reply that are kept */
+#define CUT "..."
 #define REPLY_BYTES_MAX 65536		/* a longer one is no reply */
 
 struct talk {
@@ -30,6 +31,7 @@ struct talk {
 	char in[4096];
 	size_t in_at, in_len;
 	struct pl_buf reply;		/* the newest one, lines separated by \n */
+	bool cut;			/* the rest of it is left out */
 	int code;			/* its code; 0 while it is not complete */
 	size_t reply_bytes;
 	bool utf8, eight_bit;		/* extensions of the newest 250, up to MAIL that of EHLO */
@@ -57,6 +59,22 @@ static bool reply_line_ok(struct pl_str line)
 	    line.ptr[2] >= '0' && line.ptr[2] <= '9' && (line.len == 3 || line.ptr[3] == ' ' || line.ptr[3] == '-');
 }
 
+/* Lines that do not fit end where the room ends. */
+static void keep_line(struct talk *t, struct pl_str line)
+{
+	size_t room;
+
+	if (t->cut)
+		return;
+	if (t->reply.len > 0)
+		pl_buf_addc(&t->reply, '\n');
+	room = t->reply.len < REPLY_MAX ? REPLY_MAX - t->reply.len : 0;
+	t->cut = line.len > room;
+	pl_buf_addstr(&t->reply, t->cut ? pl_strn(line.ptr, pl_utf8_cut(line.ptr, line.len, room)) : line);
+	if (t->cut)
+		pl_buf_adds(&t->reply, CUT);
+}
+
 /* A line without its end. false: it cannot be part of a reply. */
 static bool take_line(struct talk *t, struct pl_str line)
 {
@@ -66,18 +84,13 @@ static bool take_line(struct talk *t, struct pl_str line)
 		return false;
 	if (t->code != 0 || t->reply.len == 0) {
 		t->code = 0;
+		t->cut = false;
 		t->reply.len = t->reply_bytes = 0;
 		if (pl_str_starts(line, "250"))
 			t->utf8 = t->eight_bit = false;
 	}
 	t->reply_bytes += line.len;
-	if (t->reply.len + line.len + 1 < REPLY_MAX) {
-		if (t->reply.len > 0)
-			pl_buf_addc(&t->reply, '\n');
-		pl_buf_addstr(&t->reply, line);
-	} else if (t->reply.len < REPLY_MAX) {
-		pl_buf_adds(&t->reply, "\n...");
-	}
+	keep_line(t, line);
 	note_extension(t, line);
 	if (line.len == 3 || line.ptr[3] == ' ')
 		t->code = (line.ptr[0] - '0') * 100 + (line.ptr[1] - '0') * 10 + line.ptr[2] - '0';
