@@ -12,8 +12,8 @@
 #define BY_AUTHOR "coalesce(nullif(trim(author), ''), 'unknown'), "
 #define MERGED "SELECT date(merged_at), " BY_AUTHOR
 #define OF_MERGED "FROM pull_requests WHERE merged_at IS NOT NULL "
-/* How many rows with this session_id came before; the first one keeps the id. */
-#define SESSIONS "SELECT *, rowid AS \"row\", row_number() OVER (PARTITION BY session_id ORDER BY rowid) AS \"nth\" " \
+/* The row's number, its number among the rows with this session_id, and its own columns. */
+#define SESSIONS "SELECT rowid, row_number() OVER (PARTITION BY session_id ORDER BY rowid), * " \
 	"FROM sessions ORDER BY rowid"
 
 static const struct { const char *table, *sql; } figures[] = {
@@ -84,15 +84,14 @@ static void write_session(struct pl_buf *out, sqlite3_stmt *row)
 {
 	struct pl_str id = text_at(row, column(row, "session_id"));
 	struct pl_str developer = text_at(row, column(row, "developer_id"));
-	int64_t number = sqlite3_column_int64(row, column(row, "row"));
-	int64_t nth = sqlite3_column_int64(row, column(row, "nth"));
+	int64_t row_number = sqlite3_column_int64(row, 0), copy_number = sqlite3_column_int64(row, 1);
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_jw w = PL_JW(out);
 
 	if (id.len == 0)
-		id = pl_str(pl_sprintf(pool, "row-%lld", (long long)number));
-	else if (nth > 1)
-		id = pl_str(pl_sprintf(pool, "%.*s#%lld", PL_FMT(id), (long long)nth));
+		id = pl_str(pl_sprintf(pool, "row-%lld", (long long)row_number));
+	else if (copy_number > 1)	/* the first one keeps the id */
+		id = pl_str(pl_sprintf(pool, "%.*s#%lld", PL_FMT(id), (long long)copy_number));
 	pl_jw_object(&w);
 	pl_jw_kstr(&w, "session_id", pl_utf8_ok(id.ptr, id.len) ? id : PL_STR(""));
 	pl_jw_kstr(&w, "developer_id", developer.len == 0 ? PL_STR("unknown") :
