@@ -82,14 +82,14 @@ static int retry_dead(struct jobs *j)
 
 	if (!db_jobs_retry_dead(j->db, j->pool, &text, j->why))
 		return EXIT_DB;
-	fprintf(j->out, "%s jobs are due now\n", text);
+	fprintf(j->out, "%s %s due now\n", text, strcmp(text, "1") == 0 ? "job is" : "jobs are");
 	return 0;
 }
 
 /* All of them or none. */
 static int act(struct jobs *j)
 {
-	bool retry = strcmp(j->opts->argv[0], "retry") == 0;
+	bool retry = strcmp(j->opts->argv[0], "retry") == 0, one;
 	const char *text, *id;
 
 	for (int i = 1; i < j->opts->argc; i++) {
@@ -106,7 +106,9 @@ static int act(struct jobs *j)
 			snprintf(j->why, 512, "job %s is %s; nothing was changed", id, text);
 		return EXIT_NOTHING;
 	}
-	fprintf(j->out, retry ? "%d jobs are due now\n" : "%d jobs dropped\n", j->opts->argc - 1);
+	one = j->opts->argc == 2;
+	fprintf(j->out, "%d %s\n", j->opts->argc - 1, retry ? (one ? "job is due now" : "jobs are due now") :
+	    (one ? "job dropped" : "jobs dropped"));
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 /* What others wrote goes to a terminal. */
 #define CLEAN(text) "regexp_replace(" text ", '[\\u0001-\\u001F\\u007F-\\u009F]', '?', 'g')"
+#define LIST_MAX "1000"
 #define WHEN(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 
 bool db_jobs_list(struct db_import *db, const char *state, struct pl_pool *pool, const char **text_r, char why[512])
@@ -19,9 +20,11 @@ bool db_jobs_list(struct db_import *db, const char *state, struct pl_pool *pool,
 	    "'KEY: LAST ERROR') || E'\\n' || string_agg(format('%-36s  %-6s %-7s %5s  %-19s  %s%s', j.id, j.kind, "
 	    "j.state, j.tries, " WHEN("j.due_at") ", " CLEAN("j.key") ", "
 	    "': ' || " CLEAN("split_part(j.last_error, E'\\n', 1)") "), E'\\n' "
-	    "ORDER BY j.due_at, j.id) FROM (SELECT * FROM jobs s WHERE CASE WHEN $1::text IS NULL "
+	    "ORDER BY j.due_at, j.id) || CASE WHEN max(j.total) > count(*) THEN format(E'\n(the newest %s of %s jobs; "
+	    "`jobs show ID` shows any)', count(*), max(j.total)) ELSE '' END "
+	    "FROM (SELECT s.*, count(*) OVER () AS total FROM jobs s WHERE CASE WHEN $1::text IS NULL "
 	    "THEN s.state IN ('waiting', 'running', 'dead') ELSE $1 IN (s.state, 'all') END "
-	    "ORDER BY s.created_at DESC LIMIT 1000) j", 1, params, why);
+	    "ORDER BY s.created_at DESC LIMIT " LIST_MAX ") j", 1, params, why);
 	return *text_r != NULL;
 }
 
@@ -64,6 +67,7 @@ bool db_jobs_drop(struct db_import *db, const char *id, struct pl_pool *pool, co
 bool db_jobs_retry_dead(struct db_import *db, struct pl_pool *pool, const char **text_r, char why[512])
 {
 	*text_r = migrate_value(db->pg, pool,
-	    "SELECT count(*) FROM jobs j WHERE j.state = 'dead' AND job_retry(j.id) = 'ok'", 0, NULL, why);
+	    "SELECT count(*) FROM (SELECT s.id FROM jobs s WHERE s.state = 'dead' ORDER BY s.id) j "
+	    "WHERE job_retry(j.id) = 'ok'", 0, NULL, why);
 	return *text_r != NULL;
 }

@@ -7,7 +7,10 @@
 
 #include "db/admin/db_import.h"
 
-/* A table, oldest first, "" when it is empty. state NULL: what waits, runs, or is dead; "all": everything. */
+/*
+ * A table, oldest first, "" when it is empty; of more than 1,000 jobs the newest, with a line that says so. state NULL:
+ * what waits, runs, or is dead; "all": everything.
+ */
 bool db_jobs_list(struct db_import *db, const char *state, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
 /* A line per property, "" when there is no such job. */
