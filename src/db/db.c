@@ -155,6 +155,7 @@ static void identify(struct db *db)
 	db->who = "w";
 	if (gethostname(db->host, sizeof(db->host) - 1) != 0)
 		memcpy(db->host, "?", 2);
+	lifeline_place(db->place);
 	if (shm == NULL) {
 		db->boot = (int64_t)(pl_random_u64() >> 1);
 		return;

@@ -5,6 +5,7 @@
 #ifndef DB_DB_INT_H
 #define DB_DB_INT_H
 
+#include "core/lifeline.h"
 #include "db/db.h"
 #include "db/conn/pgcall.h"
 #include "db/conn/pgplain.h"
@@ -29,6 +30,7 @@ struct db {
 	const char *who;		/* "w", "clerk", "courier": before the slot in application_name */
 	int64_t boot;			/* random per start of the daemon, from the segment */
 	char host[65];
+	char place[LIFELINE_PLACE_MAX];	/* where this host sees which processes live */
 	struct pgread *read;		/* NULL when aside */
 	struct pgplain *plain;
 	struct wgroup *wgroup;

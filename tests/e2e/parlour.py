@@ -232,11 +232,12 @@ class Daemon(Api):
 
     # ---- life ----
 
-    def start(self, ready=True, extra=()):
+    def start(self, ready=True, extra=(), wrap=()):
+        """wrap: a command that runs it, such as unshare(1)."""
         self.offset = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "ab") as log:
             cluster.give(self.log_path)
-            argv = cluster.as_user([self.binaries["parlourd"], "-f", "-c", self.config, *extra])
+            argv = [*wrap, *cluster.as_user([self.binaries["parlourd"], "-f", "-c", self.config, *extra])]
             self.process = subprocess.Popen(argv, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True, env=clean_env())
         self.pid = self.process.pid

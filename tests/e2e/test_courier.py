@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -122,6 +123,10 @@ TROUBLE = [
     ("554 after the dot", {"dot": ["554 5.7.1 Spam,\n554 5.7.1 we think"]},
      ("dead", 1, "The mail server said: 554-5.7.1 Spam,\n554 5.7.1 we think"), 1, 0),
     ("552 at MAIL", {"mail": ["552 5.3.4 too big"]}, ("dead", 1, "The mail server said: 552 5.3.4 too big"), 0, 0),
+    ("one line of 4,000 bytes", {"rcpt": ["550 5.7.1 No. " + "ü" * 2000]},
+     ("dead", 1, "The mail server said: 550 5.7.1 No. " + "ü" * 793 + "..."), 0, 0),
+    ("many lines", {"rcpt": ["\n".join(f"550 {i:03} " + "x" * 91 for i in range(30))]},
+     ("dead", 1, "The mail server said: " + "\n".join(f"550-{i:03} " + "x" * 91 for i in range(16)) + "\n..."), 0, 0),
     ("bytes that are no text", {"rcpt": ["550 \x1b[31m\x07 ü"]}, ("dead", 1, "The mail server said: 550 ?[31m? ü"), 0, 0),
 ]
 
@@ -261,6 +266,43 @@ def test_two_daemons_share_the_work(rude, post, queue, job):
     for number in numbers:
         assert ended(job, number)[:2] == ("done", 1)
     assert len(peer.whole) == 40 and first.procs("courier") and second.procs("courier")
+
+
+def test_two_containers_with_one_host_name(rude, post, queue, job):
+    """Whether a courier lives can be seen in its own network namespace only: another one's jobs are left to their lease."""
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to make a network namespace")
+    peer = rude(slow={"slow.example": 3600})
+    first = post(peer, jobs_at_once=1, stop_timeout="1s")
+    looked(peer)
+    running = queue("carla@slow.example")
+    wait_for(lambda: peer.whole, 10, "it is under way")
+    second = post(peer, start=False, listen=f"unix:{first.dir}/second")
+    second.start(ready=False, wrap=("unshare", "-n", "--"))
+    other = queue("dora@example.net")
+    wait_for(lambda: job(other)[:2] == ("waiting", 1), 20, "the second one took over what it found, and tried this")
+    assert job(running)[:2] == ("running", 1)
+
+
+def test_a_courier_that_was_cut_off_does_not_judge(post, rude, queue, job, rows):
+    """A database that is away lets the leases of all run out: who returns first waits until the others could extend theirs."""
+    peer = rude()
+    daemon = post(peer)
+    looked(peer)
+    mine = queue("slow@example.net")
+    assert ended(job, mine)[0] == "done"
+    peer.slow["slow.example"] = 3600
+    running = queue("carla@slow.example")
+    place = wait_for(lambda: rows(f"SELECT split_part(owner, '/', 1) FROM jobs WHERE id = '{running}' AND owner <> ''"), 10)[0][0]
+    daemon.stop()
+    dead, silent = queue("dead@example.net"), queue("silent@example.net")
+    for number, owner in ((dead, f"{place}/1/2/3"), (silent, "elsewhere@1/1/2/3")):
+        rows(f"UPDATE jobs SET state = 'running', tries = 1, owner = '{owner}', due_at = now() - interval '1 hour' WHERE id = '{number}'")
+    daemon.start()
+    assert ended(job, dead)[:2] == ("done", 2), "its courier lived in this place, and is gone"
+    assert job(silent)[:2] == ("running", 1), "whoever has it may extend its lease in this very moment"
+    assert wait_for(lambda: (row := job(silent))[0] == "done" and row, 100, "its lease counts after a minute of contact")[1] == 2
+    peer.slow.clear()
 
 
 # ---- deaths ----
@@ -434,14 +476,20 @@ def test_parlourctl_jobs(rude, post, queue, job, rows):
     assert ended(job, dead) == ended(job, other) == ("done", 2, None)
     assert "job " + done + " is done" in jobs("retry", done, status=65)
     assert job(third)[0] == "dead" and "is done" in jobs("retry", third, done, status=65) and job(third)[0] == "dead", "all or none"
-    assert "1 jobs are due now" in jobs("retry", "dead")
+    assert jobs("retry", "dead") == "1 job is due now\n"
     assert ended(job, third)[:2] == ("done", 2)
     peer.plan["rcpt"] = ["451 4.7.1 later"] * 100
     number = queue("emil@example.net")
     # its next try is put off, so that it does not run when it is dropped
     wait_for(lambda: rows("UPDATE jobs SET due_at = now() + interval '1 hour' WHERE state = 'waiting' AND tries > 0 RETURNING id::text")
              == [(number,)], 10, "it was tried")
-    assert "1 jobs dropped" in jobs("drop", number) and job(number)[0] == "dropped"
+    assert jobs("drop", number) == "1 job dropped\n" and job(number)[0] == "dropped"
     assert "there is no job" in jobs("show", "00000000-0000-4000-8000-000000000000", status=65)
+    rows("INSERT INTO jobs (kind, key, lane, due_at) SELECT 'mail', 'many ' || i, 'x', now() + interval '1 hour' "
+         "FROM generate_series(1, 1001) i")
+    last = jobs("list", "waiting").splitlines()[-1]
+    assert last == "(the newest 1000 of 1001 jobs; `jobs show ID` shows any)", last
+    rows("DELETE FROM jobs WHERE key = 'many 1'")
+    assert "(the newest" not in jobs("list", "waiting") and len(jobs("list", "waiting").splitlines()) == 1001
     for words in (("frob",), ("list", "none"), ("show",), ("retry",), ("drop", "x"), ("retry", "dead", dead)):
         assert "jobs takes" in jobs(*words, status=64), words

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 import cluster
+from parlour import wait_for
 
 SQL = os.path.join(os.path.dirname(__file__), "../../sql")
 DAY_US = 86400 * 1000000
@@ -172,11 +173,46 @@ def test_what_dead_couriers_had(sql):
         "WHEN %s THEN 'h/1/0/1' WHEN %s THEN 'h/9/0/1' WHEN %s THEN 'x/2/0/1' ELSE 'h/7/0/1' END RETURNING 1", mine, unheard, dead, silent)
     sql("UPDATE jobs SET due_at = now() - interval '1 second' WHERE id = %s RETURNING 1", silent)
     assert sorted(sql("SELECT unnest(jobs_owners('h'))")) == [("h/1/0/1",), ("h/7/0/1",), ("h/9/0/1",)]
-    assert sql("SELECT jobs_tend('h/1/0/1', '{h/9/0/1}', ARRAY[%s], 60000000)", mine) == [(2,)]
+    tend = "SELECT jobs_tend('h/1/0/1', '{h/9/0/1}', ARRAY[%s], 60000000, %s)"
+    assert sql(tend, mine, False) == [(1,)] and state(sql, silent)[:3] == ("running", 1, "x/2/0/1"), "it may only have been cut off"
+    assert sql(tend, mine, True) == [(1,)]
     assert state(sql, mine)[:3] == ("running", 1, "h/1/0/1") and state(sql, alive)[:3] == ("running", 1, "h/7/0/1")
     assert state(sql, unheard)[:4] == ("waiting", 0, None, 0)
     for job in (dead, silent):
         assert state(sql, job) == ("waiting", 1, None, 2, "The process that had it ended in the middle of the try.")
+
+
+@pytest.mark.parametrize("late", ["job_retry", "job_end", "jobs_tend"])
+def test_locks_are_taken_in_one_order(sql, pg, pg_dsn, database, late):
+    """The feedback request, then its job: no deadlock with whoever ends the request or deletes it with its jobs."""
+    request = str(uuid.uuid4())
+    user = sql("SELECT id FROM user_create(%s, NULL, NULL, 'hash', 'user')", "u" + request[:8])[0][0]
+    sql("SELECT feedback_request_create(%s, %s, 'mail', 'ben@example.org', '?', NULL, NULL, 1000000000, 'deny', NULL, NULL)", request, user)
+    job = sql("SELECT id::text FROM jobs WHERE request_id = %s", request)[0][0]
+    if late != "job_retry":
+        assert claim(sql) == [job]
+        sql("UPDATE jobs SET give_up_at = now(), due_at = now() - interval '1 s' RETURNING 1")
+    call = {"job_retry": f"SELECT job_retry('{job}')", "job_end": f"SELECT job_end('{job}', 'h/1/0/1', 'retry', 'late', NULL)",
+            "jobs_tend": "SELECT jobs_tend('h/2/0/1', '{}', '{}', 60000000, true)"}[late]
+    failed = []
+
+    def work():
+        try:
+            with psycopg.connect(pg_dsn, autocommit=True, application_name="late") as conn:
+                conn.execute(call)
+        except psycopg.Error as why:
+            failed.append(why)
+
+    with psycopg.connect(pg_dsn) as conn:
+        conn.execute("SELECT 1 FROM feedback_requests WHERE id = %s FOR UPDATE", (request,))
+        thread = threading.Thread(target=work)
+        thread.start()
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'late' AND wait_event_type = 'Lock'"
+        wait_for(lambda: pg.admin(waiting, database) or not thread.is_alive(), 10, "it waits, or is through")
+        conn.execute("SELECT feedback_request_end(%s, 'cancelled', NULL, NULL, NULL, NULL, NULL)", (request,))
+        conn.execute("DELETE FROM feedback_requests WHERE id = %s", (request,))
+    thread.join()
+    assert not failed and sql("SELECT 1 FROM jobs WHERE id = %s", job) == []
 
 
 def test_old_ones_are_deleted(sql):

@@ -4,9 +4,11 @@
  */
 #include <check.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "pool.h"
+#include "shm_fixture.h"
 #include "svc/job/job_report.h"
 
 Suite *suite_job_report(void);
@@ -48,7 +50,7 @@ START_TEST(test_secrets)
 	for (int i = 0; i < 3 && hidden[_i].secrets[i] != NULL; i++)
 		job_secret(&out, pl_str(hidden[_i].secrets[i]));
 	job_ended(&out, &end);
-	job_report_read(report, out_close(), "x", &got);
+	job_report_read(&(struct job_report){ .words = report, .bytes = out_close(), .died = "x" }, &got);
 	ck_assert_str_eq(got.why, hidden[_i].want);
 	ck_assert_int_eq(got.result, JOB_DEAD);
 	ck_assert_int_eq(got.delay_us, 7);
@@ -66,7 +68,7 @@ START_TEST(test_a_full_text)
 	memcpy(end.why + sizeof(end.why) - 5, "abcd", 5);
 	job_secret(&out, PL_STR("abcd"));
 	job_ended(&out, &end);
-	job_report_read(report, out_close(), "x", &got);
+	job_report_read(&(struct job_report){ .words = report, .bytes = out_close(), .died = "x" }, &got);
 	ck_assert_uint_eq(strlen(got.why), sizeof(got.why) - 1);
 	ck_assert_ptr_null(strstr(got.why, "abcd"));
 	ck_assert_int_eq(strncmp(got.why, "(secret)xxx", 11), 0);
@@ -85,7 +87,7 @@ START_TEST(test_what_is_no_text)
 	struct job_end got;
 
 	snprintf(word.end.why, sizeof(word.end.why), "%s", texts[_i].why);
-	job_report_read((const char *)&word, sizeof(word), "x", &got);
+	job_report_read(&(struct job_report){ .words = (const char *)&word, .bytes = sizeof(word), .died = "x" }, &got);
 	ck_assert_int_eq(got.result, JOB_RETRY);
 	ck_assert_int_eq(got.peer, JOB_PEER_UNSEEN);
 	ck_assert_int_eq(got.delay_us, 0);
@@ -106,10 +108,41 @@ START_TEST(test_broken_off)
 	bytes = out_close();
 	ck_assert_uint_eq(bytes, 2 * word);
 	for (size_t i = 0; i <= bytes; i++) {
-		job_report_read(report, i, "signal 9", &got);
+		job_report_read(&(struct job_report){ .words = report, .bytes = i, .died = "signal 9" }, &got);
 		ck_assert_int_eq(got.result, i < 2 * word ? JOB_RETRY : JOB_DONE);
 		ck_assert_str_eq(got.why, i < word ? "The try broke off (signal 9)." : i < 2 * word ? doubt : "");
 	}
+}
+END_TEST
+
+static const struct { enum job_result said; const char *why; enum job_result want; } kept[] = {
+	{ JOB_DONE, "", JOB_DONE }, { JOB_DEAD, "550 no", JOB_DEAD }, { JOB_RETRY, "451 later", JOB_RETRY },
+};
+
+/* Killed between keeping its outcome and reporting it: a final outcome is not a retry. */
+START_TEST(test_killed_before_its_report)
+{
+	struct shm *shm = fixture_take(0), *own = shm;
+	struct job_end end = { .result = kept[_i].said }, got;
+	struct job_report read = { .words = report, .died = "signal 9", .shm = shm, .place = 5 };
+	struct job_out out = { .fd = -1 };	/* porter_report() ends the process */
+	pid_t pid;
+
+	snprintf(end.why, sizeof(end.why), "%s", kept[_i].why);
+	shm_outcome_begin(shm, 5, "0190d1a2-3b4c-4d5e-8f60-718293a4b5c6");
+	pid = fork();
+	if (pid == 0) {
+		out.outcome = shm_outcome_keep(&own, 5);
+		job_ended(&out, &end);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	job_report_read(&read, &got);
+	ck_assert_int_eq(got.result, kept[_i].want);
+	ck_assert_str_eq(got.why, kept[_i].said == JOB_RETRY ? "The try broke off (signal 9)." : kept[_i].why);
+	read.place = 4;
+	job_report_read(&read, &got);
+	ck_assert_int_eq(got.result, JOB_RETRY);
 }
 END_TEST
 
@@ -118,10 +151,12 @@ Suite *suite_job_report(void)
 	Suite *suite = suite_create("job_report");
 	TCase *tests = tcase_create("all");
 
+	tcase_add_checked_fixture(tests, fixture_setup, fixture_teardown);
 	tcase_add_loop_test(tests, test_secrets, 0, PL_COUNT(hidden));
 	tcase_add_test(tests, test_a_full_text);
 	tcase_add_loop_test(tests, test_what_is_no_text, 0, PL_COUNT(texts));
 	tcase_add_test(tests, test_broken_off);
+	tcase_add_loop_test(tests, test_killed_before_its_report, 0, PL_COUNT(kept));
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -31,7 +31,7 @@ REPLY(on_claimed, struct job_list)
 
 struct pl_str repo_jobs_owner(struct db *db, struct pl_pool *pool)
 {
-	return pl_str(pl_sprintf(pool, "%s/%llx/%d/%u", db->host, (unsigned long long)db->boot, db->slot,
+	return pl_str(pl_sprintf(pool, "%s/%llx/%d/%u", db->place, (unsigned long long)db->boot, db->slot,
 	    (unsigned)db->slot_generation));
 }
 
@@ -78,19 +78,20 @@ void repo_jobs_owners(struct db *db, struct pl_task *task, repo_job_owners_fn *d
 {
 	struct pgcall *call = CALL(db, task, S_JOBS_OWNERS, on_owners, done, arg);
 
-	pgcall_cstr(call, db->host);
+	pgcall_cstr(call, db->place);
 	pgcall_start(call);
 }
 
-void repo_jobs_tend(struct db *db, struct pl_task *task, const struct job_owners *dead, const struct pl_str *held,
-    int count, int64_t lease_us, db_count_fn *done, void *arg)
+void repo_jobs_tend(struct db *db, struct pl_task *task, const struct job_tend *tend, int64_t lease_us,
+    db_count_fn *done, void *arg)
 {
 	struct pgcall *call = CALL(db, task, S_JOBS_TEND, repo_on_count, done, arg);
 
 	pgcall_text(call, repo_jobs_owner(db, call->pool));
-	pgcall_texts(call, dead->names, dead->count);
-	pgcall_texts(call, held, count);
+	pgcall_texts(call, tend->dead.names, tend->dead.count);
+	pgcall_texts(call, tend->held, tend->held_count);
 	pgcall_i64(call, lease_us);
+	pgcall_bool(call, tend->expired);
 	pgcall_start(call);
 }
 

@@ -37,18 +37,24 @@ void repo_jobs_claim(struct db *db, struct pl_task *task, const struct job_claim
 /* Microseconds until the next job of these kinds is due that is not due yet; -1: there is none. */
 void repo_jobs_next(struct db *db, struct pl_task *task, const struct pl_str *kinds, int count, db_count_fn *done,
     void *arg);
-/* This process among all that ever had a job; behind the first slash without the host. In pool. */
+/* Names this process among all that ever had a job: place/daemon/slot/process (lifeline_place()). In pool. */
 struct pl_str repo_jobs_owner(struct db *db, struct pl_pool *pool);
 struct job_owners { const struct pl_str *names; int count; };
 typedef void (repo_job_owners_fn)(void *arg, const struct job_owners *owners, const struct pl_err *err);
-/* Couriers of this host that have jobs, dead ones included. */
+/* Couriers of this place that have jobs, dead ones included. */
 void repo_jobs_owners(struct db *db, struct pl_task *task, repo_job_owners_fn *done, void *arg);
+struct job_tend {
+	const struct pl_str *held;		/* jobs that this process has */
+	int held_count;
+	struct job_owners dead;			/* couriers known to be dead: their jobs are put back at once */
+	bool expired;				/* put back jobs of other couriers whose lease is over */
+};
 /*
- * Extends the lease of what this process holds, and puts back what nobody works on any more (that of `dead` at once),
- * each as a failed try with its pause. Not while a claim is under way. *result: how many.
+ * Extends the lease of what this process holds, and puts back what nobody works on any more, each as a failed try with
+ * its pause. Not while a claim is under way. *result: how many.
  */
-void repo_jobs_tend(struct db *db, struct pl_task *task, const struct job_owners *dead, const struct pl_str *held,
-    int count, int64_t lease_us, db_count_fn *done, void *arg);
+void repo_jobs_tend(struct db *db, struct pl_task *task, const struct job_tend *tend, int64_t lease_us,
+    db_count_fn *done, void *arg);
 
 struct job_counts { int64_t waiting, dead; };
 typedef void (repo_job_counts_fn)(void *arg, const struct job_counts *counts, const struct pl_err *err);

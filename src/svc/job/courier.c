@@ -3,9 +3,9 @@
  * notification, timer, or a free porter -> claim -> a porter for each job -> its end is noted (until the database took
  * it) -> claim ...
  *
- * While it lives, the courier extends the lease of what it has every TEND_S. What a dead one had is put back, with a
- * pause, as a try that failed: by a courier of the same host as soon as it sees that (lifeline.h), by others after
- * LEASE_S.
+ * While it lives, the courier extends the lease of what it has every CONTACT_TEND_S. What a dead one had is put back,
+ * with a pause, as a try that failed: by a courier of the same place as soon as it sees that (lifeline.h), by others
+ * after CONTACT_LEASE_S (contact.h).
  */
 #include "svc/job/courier.h"
 
@@ -18,11 +18,10 @@
 #include "core/lifeline.h"
 #include "core/porter.h"
 #include "log.h"
+#include "svc/job/contact.h"
 #include "svc/job/job_report.h"
 
 #define PORTERS_MAX ((int)SHM_OUTCOMES)
-#define TEND_S 15
-#define LEASE_S 60
 #define IDLE_S 30		/* a notification cannot be missed; this is for the unforeseen */
 #define NOTE_AGAIN_S 1
 #define LOOK_UP_S 60		/* a peer that is up is looked at this often */
@@ -57,6 +56,7 @@ struct courier {
 	int64_t look_ns[JOB_KINDS_MAX];	/* next look */
 	bool busy;			/* a claim, or what puts back, is under way */
 	bool again, untended, draining;
+	struct contact contact;
 	int lifeline, inherited;	/* inherited: outcomes of a dead courier that are not noted yet */
 };
 
@@ -133,7 +133,7 @@ static void on_looked(void *arg, const struct porter_end *end)
 	struct look *look = arg;
 	struct job_end seen;
 
-	job_report_read(end->report, end->bytes, end->why, &seen);
+	job_report_read(&(struct job_report){ .words = end->report, .bytes = end->bytes, .died = end->why }, &seen);
 	if (!end->whole && seen.peer == JOB_PEER_UNSEEN)
 		seen.peer = JOB_PEER_DOWN;
 	if (look->config != svc_config(look->courier->svc))
@@ -244,13 +244,21 @@ static void ended(struct run *run)
 	note(run);
 }
 
+static void read_outcome(struct run *run, const struct porter_end *end, const char *died)
+{
+	struct job_report report = { .words = end->report, .bytes = end->bytes, .died = died,
+		.shm = run->courier->svc->shm, .place = run->place };
+
+	job_report_read(&report, &run->end);
+}
+
 static void on_porter(void *arg, const struct porter_end *end)
 {
 	struct run *run = arg;
 	struct courier *c = run->courier;
 
 	run->porter = NULL;
-	job_report_read(end->report, end->bytes, end->whole ? "no outcome" : end->why, &run->end);
+	read_outcome(run, end, end->whole ? "no outcome" : end->why);
 	ended(run);
 	round_now(c);
 }
@@ -412,6 +420,7 @@ static void on_tended(void *arg, const int64_t *rows, const struct pl_err *err)
 		c->busy = false;
 		arm(c->round, 1000);
 	} else if (c == living) {
+		contact_made(&c->contact, contact_now_ns());
 		if (*rows > 0)
 			pl_log(PL_LOG_WARN, NULL, "jobs of a process that ended are put back", "count=%lld",
 			    (long long)*rows);
@@ -422,12 +431,12 @@ static void on_tended(void *arg, const int64_t *rows, const struct pl_err *err)
 	ask_free(ask);
 }
 
-/* A courier's name behind its host. */
+/* A courier's name behind its place. */
 static const char *life_of(struct pl_pool *pool, struct pl_str owner)
 {
-	struct pl_str host;
+	struct pl_str place;
 
-	pl_str_cut(&owner, '/', &host);
+	pl_str_cut(&owner, '/', &place);
 	return pl_str_c(pool, owner);
 }
 
@@ -435,16 +444,16 @@ static void put_back(struct courier *c, struct ask *ask, const struct job_owners
 {
 	size_t bytes = ((size_t)owners->count + 1) * sizeof(struct pl_str);
 	struct pl_str held[PORTERS_MAX], *names = pl_alloc(ask->task->pool, bytes);
-	struct job_owners dead = { .names = names };
-	int count = 0;
+	struct job_tend tend = { .held = held, .dead.names = names,
+		.expired = contact_steady(&c->contact, contact_now_ns()) };
 
 	for (int i = 0; i < owners->count; i++)
 		if (!lifeline_held(life_of(ask->task->pool, owners->names[i])))
-			names[dead.count++] = owners->names[i];
+			names[tend.dead.count++] = owners->names[i];
 	for (int i = 0; i < PORTERS_MAX; i++)
 		if (c->runs[i] != NULL)
-			held[count++] = c->runs[i]->job->id;
-	repo_jobs_tend(c->svc->db, ask->task, &dead, held, count, LEASE_S * PL_US_PER_S, on_tended, ask);
+			held[tend.held_count++] = c->runs[i]->job->id;
+	repo_jobs_tend(c->svc->db, ask->task, &tend, CONTACT_LEASE_S * PL_US_PER_S, on_tended, ask);
 }
 
 static void on_owners(void *arg, const struct job_owners *owners, const struct pl_err *err)
@@ -497,7 +506,7 @@ static void round_now(struct courier *c)
 	}
 	c->busy = true;
 	ask->limit = w.claim.limit;
-	repo_jobs_claim(c->svc->db, ask->task, &w.claim, LEASE_S * PL_US_PER_S, on_claimed, ask);
+	repo_jobs_claim(c->svc->db, ask->task, &w.claim, CONTACT_LEASE_S * PL_US_PER_S, on_claimed, ask);
 }
 
 static void on_round(evutil_socket_t fd, short what, void *arg)
@@ -520,7 +529,7 @@ static void on_tend(evutil_socket_t fd, short what, void *arg)
 	PL_UNUSED(fd);
 	PL_UNUSED(what);
 	c->untended = true;
-	arm(c->tend, TEND_S * 1000);
+	arm(c->tend, CONTACT_TEND_S * 1000);
 	round_now(c);
 }
 
@@ -537,20 +546,18 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 /* What the predecessor in this daemon knew, but PostgreSQL perhaps does not. */
 static void inherit(struct courier *c)
 {
-	char id[PL_UUID_LEN + 1], why[SHM_OUTCOME_WHY];
+	char id[PL_UUID_LEN + 1];
+	struct job_end end;
 	struct job *job;
 	struct run *run;
-	int result;
 
 	for (int i = 0; i < PORTERS_MAX; i++) {
-		if (!shm_outcome_get(c->svc->shm, i, id, &result, why)) {
+		if (!job_outcome_read(c->svc->shm, i, id, &end)) {
 			shm_outcome_clear(c->svc->shm, i);
 			continue;
 		}
 		run = pl_new(sizeof(*run));
-		*run = (struct run){ .courier = c, .place = i, .claim = pl_task_new(INT64_MAX),
-			.end = { .result = (enum job_result)result } };
-		snprintf(run->end.why, sizeof(run->end.why), "%s", why);
+		*run = (struct run){ .courier = c, .place = i, .claim = pl_task_new(INT64_MAX), .end = end };
 		run->job = job = pl_alloc(run->claim->pool, sizeof(*job));
 		job->id = pl_str(pl_strdup(run->claim->pool, id));
 		c->runs[i] = run;
@@ -576,6 +583,7 @@ struct courier *courier_new(struct svc *svc)
 
 	c->svc = svc;
 	c->untended = true;
+	contact_init(&c->contact, contact_now_ns());
 	c->round = evtimer_new(base, on_round, c);
 	c->tend = evtimer_new(base, on_tend, c);
 	c->note = evtimer_new(base, on_note, c);
@@ -583,7 +591,7 @@ struct courier *courier_new(struct svc *svc)
 	PL_BUG(c->round == NULL || c->tend == NULL || c->note == NULL || c->look == NULL);
 	living = c;
 	take_lifeline(c);
-	arm(c->tend, TEND_S * 1000);
+	arm(c->tend, CONTACT_TEND_S * 1000);
 	arm(c->look, 0);
 	inherit(c);
 	arm(c->round, 0);
@@ -637,7 +645,7 @@ void courier_cut(struct courier *c)
 		if (run == NULL || run->porter == NULL)
 			continue;
 		porter_kill(&run->porter, &end);
-		job_report_read(end.report, end.bytes, "the server stops", &run->end);
+		read_outcome(run, &end, "the server stops");
 		ended(run);
 	}
 }

@@ -89,14 +89,27 @@ static void make_sane(struct job_end *end)
 		end->delay_us = 0;
 }
 
-void job_report_read(const char *report, size_t bytes, const char *died, struct job_end *end_r)
+bool job_outcome_read(const struct shm *shm, int place, char id_r[PL_UUID_LEN + 1], struct job_end *end_r)
 {
+	char why[SHM_OUTCOME_WHY];
+	int result;
+
+	if (!shm_outcome_get(shm, place, id_r, &result, why))
+		return false;
+	*end_r = (struct job_end){ .result = (enum job_result)result };
+	snprintf(end_r->why, sizeof(end_r->why), "%s", why);
+	make_sane(end_r);
+	return true;
+}
+
+void job_report_read(const struct job_report *report, struct job_end *end_r)
+{
+	char id[PL_UUID_LEN + 1];
 	struct job_word word;
 	bool doubt = false;
 
-	*end_r = (struct job_end){ .result = JOB_RETRY };
-	for (size_t at = 0; at + sizeof(word) <= bytes; at += sizeof(word)) {
-		memcpy(&word, report + at, sizeof(word));
+	for (size_t at = 0; at + sizeof(word) <= report->bytes; at += sizeof(word)) {
+		memcpy(&word, report->words + at, sizeof(word));
 		doubt = doubt || word.say == JOB_SAYS_DOUBT;
 		if (word.say != JOB_SAYS_END)
 			continue;
@@ -104,6 +117,9 @@ void job_report_read(const char *report, size_t bytes, const char *died, struct 
 		make_sane(end_r);
 		return;
 	}
-	snprintf(end_r->why, sizeof(end_r->why), "The try broke off (%s)%s.", died,
+	if (report->shm != NULL && job_outcome_read(report->shm, report->place, id, end_r))
+		return;
+	*end_r = (struct job_end){ .result = JOB_RETRY };
+	snprintf(end_r->why, sizeof(end_r->why), "The try broke off (%s)%s.", report->died,
 	    doubt ? " after the end of the message: it may have arrived" : "");
 }

@@ -20,7 +20,19 @@ struct job_out {
 	int secrets_count;
 };
 
-/* What was said so far: the end, if there was one; else a retry whose `why` begins with `died`. */
-void job_report_read(const char *report, size_t bytes, const char *died, struct job_end *end_r);
+struct job_report {
+	const char *words;		/* what came through the pipe */
+	size_t bytes;
+	const char *died;		/* how the porter ended, a phrase */
+	const struct shm *shm;		/* NULL: it keeps no outcome */
+	int place;
+};
+/*
+ * The end that the porter reported; or the outcome that it kept, should it have died before it could report it; else a
+ * retry whose `why` begins with `died`.
+ */
+void job_report_read(const struct job_report *report, struct job_end *end_r);
+/* The outcome that the porter at this place kept, and its job. false: none, and nothing is changed. */
+bool job_outcome_read(const struct shm *shm, int place, char id_r[PL_UUID_LEN + 1], struct job_end *end_r);
 
 #endif
