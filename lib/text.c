@@ -4,6 +4,7 @@
  */
 #include "text.h"
 
+#include <unicase.h>
 #include <unictype.h>
 #include <uninorm.h>
 #include <unistr.h>
@@ -154,4 +155,57 @@ const char *pl_text_label_fault(struct pl_pool *pool, struct pl_str text)
 		any = any || is_visible(c);
 	}
 	return any ? NULL : "must have a visible character";
+}
+
+size_t pl_text_char(struct pl_str text, size_t at, uint32_t *c_r)
+{
+	ucs4_t c;
+	size_t n = char_at(text, at, &c);
+
+	*c_r = c;
+	return n;
+}
+
+size_t pl_text_char_before(struct pl_str text, size_t at, uint32_t *c_r)
+{
+	size_t from = at;
+
+	*c_r = 0;
+	if (at == 0)
+		return 0;
+	do
+		from--;
+	while (from > 0 && at - from < 4 && ((unsigned char)text.ptr[from] & 0xc0) == 0x80);
+	return pl_text_char(pl_strn(text.ptr, at), from, c_r);
+}
+
+bool pl_text_is_word(uint32_t c)
+{
+	const uint32_t mask = UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N;
+
+	return c == '_' || uc_is_general_category_withtable(c, mask);
+}
+
+bool pl_text_is_unspaced(uint32_t c)
+{
+	static const char *const names[] = {
+		"Han", "Hiragana", "Katakana", "Bopomofo", "Hangul", "Thai", "Lao", "Khmer", "Myanmar",
+	};
+	const uc_script_t *script;
+
+	if (c < 0x0e00)
+		return false;
+	if (c == 0x30fc || c == 0xff70)		/* the mark of long vowels belongs to both kana */
+		return true;
+	script = uc_script(c);
+	for (size_t i = 0; script != NULL && i < PL_COUNT(names); i++) {
+		if (strcmp(script->name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+uint32_t pl_text_lower(uint32_t c)
+{
+	return c < 0x80 ? (c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c) : uc_tolower(c);
 }

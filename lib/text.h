@@ -30,4 +30,14 @@ const char *pl_text_label_fault(struct pl_pool *pool, struct pl_str text);
 /* The first character that cannot be seen, U+0020 aside; 0: none. No exceptions are made for joiners. */
 uint32_t pl_text_invisible(struct pl_str text);
 
+/* The character at `at` < text.len, or the one that ends before `at`; its bytes, 0 if there is none before. */
+size_t pl_text_char(struct pl_str text, size_t at, uint32_t *c_r);
+size_t pl_text_char_before(struct pl_str text, size_t at, uint32_t *c_r);
+/* A character of words: a letter, a mark, a digit (general categories L, M, N), or an underscore. */
+bool pl_text_is_word(uint32_t c);
+/* One of a script that is written without blanks between words: Han, kana, Hangul, Thai, Lao, Khmer, and Myanmar. */
+bool pl_text_is_unspaced(uint32_t c);
+/* The character in lower case, where that is one character. */
+uint32_t pl_text_lower(uint32_t c);
+
 #endif

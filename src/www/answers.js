@@ -17,7 +17,7 @@ const LONG_TEXT = 8000, LONG_EVERY_MS = 200;
 const GRACE_MS = 2000; /* after reconnecting: how long the server's own word about an answer is awaited */
 
 export class Answers {
-	/** hooks: { timeline, roleName(id), isName(name), mayStop(reply_to), stop(id) } */
+	/** hooks: { timeline, roleName(id), names(), mayStop(reply_to), stop(id) } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { running: new Map(), over: new Set() });
 	}
@@ -105,7 +105,7 @@ export class Answers {
 
 	content({ text, node }) {
 		if (text !== "")
-			return markdown(text, this.isName);
+			return markdown(text, this.names());
 		return [el("p", { class: "note" }, node.dataset.state === "queued" ? "waits for its turn" : "thinks")];
 	}
 

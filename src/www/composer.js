@@ -13,7 +13,7 @@ const encoder = new TextEncoder();
 const hasTouchKeyboard = () => matchMedia("(pointer: coarse)").matches;
 
 export class Composer {
-	/** hooks: { me, isName(name), send(pending) -> promise of the ack, typing(), onsent(message), timeline } */
+	/** hooks: { me, names(), send(pending) -> promise of the ack, typing(), onsent(message), timeline } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { room: null, pending: new Map(), replyTo: null, typedAt: 0,
 			drafts: new Map() });
@@ -109,7 +109,7 @@ export class Composer {
 		this.typedAt = 0;
 		pending.note = el("p", { class: "note", role: "status" });
 		pending.node = messageNode({ author: { kind: "user", name: this.me.username }, content }, { mine: true,
-			isName: this.isName });
+			names: this.names() });
 		pending.node.querySelector(".body").append(pending.note);
 		pending.node.classList.add("pending");
 		$("tail").append(pending.node);

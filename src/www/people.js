@@ -44,10 +44,10 @@ export class People {
 		return this.members.get(id)?.username ?? (id === this.me.id ? this.me.username : `user ${id}`);
 	}
 
-	isName(name) {
-		const lower = name.toLowerCase();
-		return Boolean(this.room?.roles.some((role) => role.mention_name.toLowerCase() === lower) ||
-			[...this.members.values()].some((member) => member.username.toLowerCase() === lower));
+	/** Who can be mentioned. */
+	names() {
+		const roles = (this.room?.roles ?? []).flatMap((role) => [role.mention_name, role.name]);
+		return [...roles, ...[...this.members.values()].map((member) => member.username)];
 	}
 
 	async load() {

@@ -16,14 +16,14 @@ export class RoomView {
 	/** hooks: { me, socket, onread(room, seq), onchanged(room), onleft(room) } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { room: null, turn: 0, atStart: false, loading: false });
-		const isName = (name) => this.people.isName(name);
-		this.timeline = new Timeline({ me: this.me, isName, onreply: (message) => this.composer.reply(message),
+		const names = () => this.people.names();
+		this.timeline = new Timeline({ me: this.me, names, onreply: (message) => this.composer.reply(message),
 			onolder: () => this.older() });
 		this.people = new People({ me: this.me, onmention: (name) => this.composer.mention(name) });
-		this.answers = new Answers({ timeline: this.timeline, isName, stop: (id) => this.stop(id),
+		this.answers = new Answers({ timeline: this.timeline, names, stop: (id) => this.stop(id),
 			mayStop: (seq) => this.mayStop(seq),
 			roleName: (id) => this.room.roles.find((role) => role.id === id)?.name ?? `role ${id}` });
-		this.composer = new Composer({ me: this.me, isName, timeline: this.timeline,
+		this.composer = new Composer({ me: this.me, names, timeline: this.timeline,
 			onsent: (message) => this.show(message),
 			typing: () => this.socket.send({ type: "typing", topic: this.topic }),
 			send: (pending) => this.socket.request({ type: "send", id: pending.id,

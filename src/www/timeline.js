@@ -21,8 +21,8 @@ function thoughts(text) {
 	return el("details", { class: "thoughts" }, el("summary", {}, "Reasoning"), el("div", { class: "text" }, ...markdown(text)));
 }
 
-/** A message as an element. options: { mine, isName(name), quote: node, tools: [nodes] } */
-export function messageNode(message, { mine = false, isName, quote = null, tools = [] } = {}) {
+/** A message as an element. options: { mine, names: [who can be mentioned], quote: node, tools: [nodes] } */
+export function messageNode(message, { mine = false, names = [], quote = null, tools = [] } = {}) {
 	const { kind, name } = message.author;
 	const label = name ?? (kind === "system" ? "Parlour" : "somebody");
 	const stop = STOPS[message.usage?.stop];
@@ -37,7 +37,7 @@ export function messageNode(message, { mine = false, isName, quote = null, tools
 				message.created_at && timeNode(message.created_at)),
 			quote,
 			message.reasoning && thoughts(message.reasoning),
-			el("div", { class: "text" }, ...markdown(message.content, isName)),
+			el("div", { class: "text" }, ...markdown(message.content, names)),
 			message.citations && sources(message.citations),
 			message.knowledge && el("p", { class: "note" }, "Without the knowledge base, which did not answer."),
 			stop && el("p", { class: "note" }, stop)),
@@ -45,7 +45,7 @@ export function messageNode(message, { mine = false, isName, quote = null, tools
 }
 
 export class Timeline {
-	/** hooks: { me, isName(name), onreply(message), onolder() } */
+	/** hooks: { me, names(), onreply(message), onolder() } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { items: [], bySeq: new Map(), follows: true, unseen: 0 });
 		this.scroller = $("scroller");
@@ -146,7 +146,7 @@ export class Timeline {
 		const mine = message.author.kind === "user" && message.author.id === this.me.id;
 		const reply = el("button", { type: "button", class: "small",
 			on: { click: () => this.onreply(message) } }, "Reply");
-		const node = messageNode(message, { mine, isName: this.isName, quote: this.quote(message),
+		const node = messageNode(message, { mine, names: this.names(), quote: this.quote(message),
 			tools: [reply] });
 		node.dataset.seq = message.seq;
 		return node;

@@ -152,10 +152,14 @@ def test_only_moderators_attach(ann, bob):
 
 # ---- who answers ----
 
+# What counts as a mention: tests/mentions.json, by tests/unit/test_mention.c and test_page.py. These go the whole way.
 SILENT = ["no mention", "mail a@{n}", "x@{n}", "ä@{n}", "9@{n}", "_@{n}", "`@{n}`", "``a ` @{n}``", "```\n@{n}\n```",
-          "@{n}x", "@{n}_", "@{n}-x", "@ {n}", "{n}", "@", "@@", "`a` `@{n}`", "@x{n}"]
+          "@{n}x", "@{n}_", "@{n}-x", "@ {n}", "{n}", "@", "@@", "`a` `@{n}`", "@x{n}",
+          "https://example.org/@{n}/x", "?u=@{n}", "npm i @{n}/core", "@{n}@example.social", "@{n}é", "~~~\n@{n}\n~~~",
+          "```\n@{n}", "    @{n}"]
 SPOKEN = ["@{n}", "@{n}.", "@{n}...", "@{n}, hello", "hello @{n}!", "(@{n})", "\n@{n}", "@{n}: x", "@@{n}", "`@{n}` but @{n}",
-          "an open ` before @{n}", "@{n}'s", "@{u}", "@{l}-", "/@{n}/", "@other @{n}?"]
+          "an open ` before @{n}", "@{n}'s", "@{u}", "@{l}-", "/@{n}/", "@other @{n}?",
+          "你好，@{n}", "交给@{n}", "\u00a0@{n}", "\u3000@{n}", "“@{n}”", "—@{n}"]
 
 
 def test_mention(ann, asked, peer):

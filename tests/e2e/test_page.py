@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import secrets
 
 import httpx
@@ -427,3 +428,28 @@ def test_reference(browsers, parlour, monkeypatch):
     assert name in [r["name"] for r in user.get("/api/rooms?limit=200").json()]
     ann.screenshot("docs")
     assert ann.text("#room_create .schema table") and "visibility" in ann.text("#room_create .schema table")
+
+
+# ---- mentions ----
+
+MENTIONED = """
+return (async (cases, names) => {
+	const { markdown } = await import("/static/markdown.js");
+	return cases.map(([text]) => {
+		const box = document.createElement("div");
+		box.append(...markdown(text, names));
+		return [...box.querySelectorAll(".mention")].map((node) => node.textContent.slice(1).toLowerCase());
+	});
+})(...arguments);
+"""
+
+
+def test_mentions_are_what_the_server_takes_for_mentions(browsers, shared):
+    """tests/mentions.json is the server's table as well: tests/unit/test_mention.c."""
+    cases = json.loads((pathlib.Path(__file__).parents[1] / "mentions.json").read_text("utf-8"))
+    names = ["bot", "José", "助手", "Product Manager", "Product"]
+    browser = browsers()
+    browser.open(shared.url + "/")
+    for (text, want), got in zip(cases, browser.run(MENTIONED, cases, names)):
+        assert set(got) == {name.lower() for name in want}, text
+    assert len(cases) > 160

@@ -229,7 +229,7 @@ static void send_on_stored(struct send *s, const struct appended *result)
 	hub_publish(s->svc->hub, &event);
 	/* most messages in rooms that take roles mention nobody: they must not cost a look at all the roles */
 	if (result->has_roles || s->role_id != 0 ||
-	    (result->takes_roles && memchr(s->in.content.ptr, '@', s->in.content.len) != NULL))
+	    (result->takes_roles && mention_possible(s->in.content)))
 		role_consider(s->svc, s->config, s->task, &sent.message, s->role_id, s->asked, s->arg);
 }
 

@@ -1,67 +1,291 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mentions: "@name" at the start or after a character that is no part of a word, not inside `code` or ``` blocks.
+ * Mentions: "@name" in a message. What a mention is (the page has the same rules, src/www/mention.js and markdown.js,
+ * and both are tested with tests/mentions.json):
+ *
+ * - Nothing in code counts: `spans`, fenced blocks (``` or ~~~; an unclosed one ends with the text), and indented
+ *   blocks. Nothing in a URL counts.
+ * - No word may touch it: a word is letters, marks, digits and underscores of Unicode. Characters of scripts that are
+ *   written without blanks (Han, kana, Hangul, Thai ...) may touch it.
+ * - Names of other things do not count: @scope/package, @user@host, @user:host, /path/@user, ?query=@user.
+ * - Upper and lower case are the same, and so are composed and decomposed characters.
  */
 #include "svc/room/role_answer.h"
 
-#include "db/repo/name.h"
+#include "leaf.h"
+#include "text.h"
 
-static size_t run_of(struct pl_str text, size_t at, char c)
+enum { TAB = 8, CODE_INDENT = 4, FENCE = 3, FULLWIDTH_AT = 0xff20 };
+
+enum line_kind { LINE_BLANK, LINE_TEXT, LINE_INDENTED, LINE_QUOTE, LINE_ITEM, LINE_HEADING, LINE_FENCE };
+struct line { size_t text, end; enum line_kind kind; };	/* text: behind the indentation */
+
+/* The text, and for each byte whether it is code or a part of a URL. */
+struct scan { struct pl_str text; char *masked; };
+
+static size_t run_of(struct pl_str text, size_t at, size_t end, char c)
 {
 	size_t n = 0;
 
-	while (at + n < text.len && text.ptr[at + n] == c)
+	while (at + n < end && text.ptr[at + n] == c)
 		n++;
 	return n;
 }
 
-/* Behind the code that starts at `at` with `ticks` backticks; the end of the ticks when it is never closed. */
-static size_t skip_code(struct pl_str text, size_t at, size_t ticks)
+static void mask(struct scan *scan, size_t from, size_t to)
 {
-	for (size_t i = at + ticks; i < text.len; i++) {
-		size_t n = run_of(text, i, '`');
+	memset(scan->masked + from, 1, to - from);
+}
 
-		if (n == ticks)
+/* ---- lines and blocks ---- */
+
+static bool blank_at(struct pl_str text, size_t at, size_t end)
+{
+	return at == end || text.ptr[at] == ' ' || text.ptr[at] == '\t';
+}
+
+static bool is_number(struct pl_str text, size_t at, size_t end)
+{
+	size_t n = 0;
+
+	while (n < 9 && at + n < end && text.ptr[at + n] >= '0' && text.ptr[at + n] <= '9')
+		n++;
+	return n > 0 && at + n < end && (text.ptr[at + n] == '.' || text.ptr[at + n] == ')') &&
+	    blank_at(text, at + n + 1, end);
+}
+
+/* What the line begins with, its indentation aside. */
+static enum line_kind kind_of(struct pl_str text, size_t at, size_t end)
+{
+	char c = text.ptr[at];
+	size_t n = run_of(text, at, end, c);
+
+	if (c == '>')
+		return LINE_QUOTE;
+	if (c == '#')
+		return n <= 4 && blank_at(text, at + n, end) ? LINE_HEADING : LINE_TEXT;
+	/* backticks behind backticks: a span of code that stands in one line */
+	if (n >= FENCE && (c == '~' || (c == '`' && memchr(text.ptr + at + n, '`', end - at - n) == NULL)))
+		return LINE_FENCE;
+	if (((c == '-' || c == '*' || c == '+') && blank_at(text, at + 1, end)) || is_number(text, at, end))
+		return LINE_ITEM;
+	return LINE_TEXT;
+}
+
+static struct line line_at(struct pl_str text, size_t at)
+{
+	const char *newline = memchr(text.ptr + at, '\n', text.len - at);
+	struct line line = { .text = at, .end = newline != NULL ? (size_t)(newline - text.ptr) : text.len };
+	size_t columns = 0, end = line.end;
+
+	if (end > at && text.ptr[end - 1] == '\r')
+		end--;
+	for (; line.text < end && (text.ptr[line.text] == ' ' || text.ptr[line.text] == '\t'); line.text++)
+		columns = text.ptr[line.text] == '\t' ? columns / TAB * TAB + TAB : columns + 1;
+	if (line.text == end)
+		line.kind = LINE_BLANK;
+	else if (columns >= CODE_INDENT)
+		line.kind = LINE_INDENTED;
+	else
+		line.kind = kind_of(text, line.text, end);
+	return line;
+}
+
+static size_t line_next(struct pl_str text, struct line line)
+{
+	return line.end < text.len ? line.end + 1 : text.len;
+}
+
+/* Behind the fenced block that the line opens; the end of the text if nothing closes it. */
+static size_t fence_end(struct pl_str text, struct line open)
+{
+	char c = text.ptr[open.text];
+	size_t ticks = run_of(text, open.text, open.end, c);
+
+	for (size_t at = line_next(text, open); at < text.len;) {
+		struct line line = line_at(text, at);
+		size_t n = run_of(text, line.text, line.end, c);
+
+		at = line_next(text, line);
+		if (line.kind != LINE_INDENTED && n >= ticks &&
+		    pl_str_trim(pl_strn(text.ptr + line.text + n, line.end - line.text - n)).len == 0)
+			return at;
+	}
+	return text.len;
+}
+
+/* ---- code and URLs inside a paragraph ---- */
+
+/* Behind the span of code that begins at `at`; the end of its backticks if nothing closes it. */
+static size_t span_end(struct scan *scan, size_t at, size_t end)
+{
+	size_t ticks = run_of(scan->text, at, end, '`');
+
+	for (size_t i = at + ticks; i < end; i++) {
+		size_t n = run_of(scan->text, i, end, '`');
+
+		if (n == ticks) {
+			mask(scan, at, i + n);
 			return i + n;
+		}
 		if (n > 0)
 			i += n - 1;
 	}
 	return at + ticks;
 }
 
-/* Bytes of `name` if the text at `at` says it as a whole word, else 0. Dots and dashes behind it end a sentence. */
-static size_t says(struct pl_str text, size_t at, struct pl_str name)
+/* Bytes of a URL's character at `at`: RFC 3986's, and words of any script. */
+static size_t url_char(struct pl_str text, size_t at)
 {
-	size_t end = at + name.len;
+	uint32_t c;
+	size_t n = pl_text_char(text, at, &c);
 
-	if (name.len == 0 || end > text.len || !pl_str_ieq(pl_strn(text.ptr + at, name.len), name))
-		return 0;
-	while (end < text.len && (text.ptr[end] == '.' || text.ptr[end] == '-'))
-		end++;
-	return end < text.len && name_char(text.ptr[end]) ? 0 : name.len;
+	if (c >= 0x80)
+		return pl_text_is_word(c) ? n : 0;
+	return c > ' ' && c != 0x7f && strchr("<>\"`", (int)c) == NULL ? 1 : 0;
 }
 
-/* The place behind the next '@' that begins a mention, from *at on; false: there is none. */
-static bool next_at(struct pl_str text, size_t *at)
+/* Behind the URL whose "://" is at `at`; `at` if it is none. */
+static size_t url_end(struct scan *scan, size_t at, size_t end)
 {
-	for (size_t i = *at; i < text.len; i++) {
-		if (text.ptr[i] == '`') {
-			i = skip_code(text, i, run_of(text, i, '`')) - 1;
-		} else if (text.ptr[i] == '@' && (i == 0 || !(name_char(text.ptr[i - 1]) ||
-		    (unsigned char)text.ptr[i - 1] >= 0x80))) {
-			*at = i + 1;
-			return true;
+	if (at == 0 || !((scan->text.ptr[at - 1] | 0x20) >= 'a' && (scan->text.ptr[at - 1] | 0x20) <= 'z') ||
+	    at + 3 > end || memcmp(scan->text.ptr + at, "://", 3) != 0)
+		return at;
+	for (size_t i = at, n; ; i += n) {
+		n = i < end ? url_char(scan->text, i) : 0;
+		if (n == 0) {
+			mask(scan, at, i);
+			return i;
 		}
+	}
+}
+
+static void mask_paragraph(struct scan *scan, size_t from, size_t end)
+{
+	for (size_t i = from; i < end; ) {
+		size_t url = scan->text.ptr[i] == ':' ? url_end(scan, i, end) : i;
+
+		i = scan->text.ptr[i] == '`' ? span_end(scan, i, end) : url > i ? url : i + 1;
+	}
+}
+
+/* Behind the paragraph, item, heading or run of quoted lines that begins with this line. */
+static size_t paragraph_end(struct pl_str text, struct line line)
+{
+	enum line_kind kind = line.kind;
+	size_t at = line_next(text, line);
+
+	while ((kind == LINE_TEXT || kind == LINE_QUOTE) && at < text.len) {
+		line = line_at(text, at);
+		if (line.kind != kind && !(kind == LINE_TEXT && line.kind == LINE_INDENTED))
+			break;
+		at = line_next(text, line);
+	}
+	return at;
+}
+
+static void mask_all(struct scan *scan)
+{
+	bool in_list = false;		/* there, what is indented belongs to an item */
+
+	for (size_t at = 0; at < scan->text.len;) {
+		struct line line = line_at(scan->text, at);
+		size_t next = line_next(scan->text, line);
+
+		if (line.kind == LINE_FENCE) {
+			next = fence_end(scan->text, line);
+			mask(scan, at, next);
+		} else if (line.kind == LINE_INDENTED && !in_list) {
+			mask(scan, at, next);
+		} else if (line.kind != LINE_BLANK) {
+			next = paragraph_end(scan->text, line);
+			mask_paragraph(scan, at, next);
+		}
+		if (line.kind != LINE_BLANK && line.kind != LINE_INDENTED)
+			in_list = line.kind == LINE_ITEM;
+		at = next;
+	}
+}
+
+/* ---- what may stand beside a mention ---- */
+
+/* May a mention touch this character? */
+static bool touchable(uint32_t c)
+{
+	return !pl_text_is_word(c) || pl_text_is_unspaced(c);
+}
+
+static bool free_before(struct pl_str text, size_t at)
+{
+	uint32_t c, before;
+	size_t n = pl_text_char_before(text, at, &c);
+
+	if (n == 0)
+		return true;
+	if (c == '/')
+		return pl_text_char_before(text, at - n, &before) == 0 || before == ' ' || before == '\t' ||
+		    before == '\n';
+	return touchable(c) && c != '=' && c != '.' && c != '-';
+}
+
+static bool is_host_char(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-';
+}
+
+/* A name of a host: labels with dots between them. */
+static bool is_host(struct pl_str text, size_t at)
+{
+	bool label = false;
+
+	for (; at < text.len; at++) {
+		char c = text.ptr[at];
+
+		if (c == '.' && label && at + 1 < text.len && is_host_char(text.ptr[at + 1]))
+			return true;
+		if (!is_host_char(c))
+			return false;
+		label = true;
 	}
 	return false;
 }
 
-bool mention_has(struct pl_str text, struct pl_str name)
+/* Dots and dashes behind a name end a sentence, unless a word follows them. */
+static bool free_behind(struct pl_str text, size_t at)
 {
-	for (size_t at = 0; next_at(text, &at);)
-		if (says(text, at, name) > 0)
-			return true;
-	return false;
+	uint32_t c = 0, next = 0;
+	size_t n;
+
+	while (at < text.len && (text.ptr[at] == '.' || text.ptr[at] == '-'))
+		at++;
+	if (at == text.len)
+		return true;
+	n = pl_text_char(text, at, &c);
+	if (at + n < text.len)
+		pl_text_char(text, at + n, &next);
+	if (c == '@' || c == '/')
+		return touchable(next);
+	if (c == ':')
+		return !is_host(text, at + 1);
+	return touchable(c);
+}
+
+/* Bytes that `name` takes in the text at `at`, if it stands there by itself, else 0. */
+static size_t says(struct pl_str text, size_t at, struct pl_str name)
+{
+	size_t end = at;
+
+	for (size_t i = 0; i < name.len;) {
+		uint32_t a, b;
+
+		i += pl_text_char(name, i, &a);
+		if (end >= text.len)
+			return 0;
+		end += pl_text_char(text, end, &b);
+		if (pl_text_lower(a) != pl_text_lower(b))
+			return 0;
+	}
+	return end > at && free_behind(text, end) ? end - at : 0;
 }
 
 static size_t says_role(struct pl_str text, size_t at, const struct role *role)
@@ -71,17 +295,37 @@ static size_t says_role(struct pl_str text, size_t at, const struct role *role)
 	return name > display ? name : display;
 }
 
-void mention_mark(struct pl_str text, const struct role *roles, int count, bool *marks)
+static void mark_at(struct pl_str text, size_t at, const struct role *roles, int count, bool *marks)
 {
-	for (size_t at = 0; next_at(text, &at);) {
-		size_t longest = 0;
+	size_t longest = 0;
 
-		for (int i = 0; i < count; i++) {
-			size_t len = says_role(text, at, &roles[i]);
+	for (int i = 0; i < count; i++) {
+		size_t len = says_role(text, at, &roles[i]);
 
-			longest = len > longest ? len : longest;
-		}
-		for (int i = 0; longest > 0 && i < count; i++)
-			marks[i] = marks[i] || says_role(text, at, &roles[i]) == longest;
+		longest = len > longest ? len : longest;
+	}
+	for (int i = 0; longest > 0 && i < count; i++)
+		marks[i] = marks[i] || says_role(text, at, &roles[i]) == longest;
+}
+
+bool mention_possible(struct pl_str text)
+{
+	return memchr(text.ptr, '@', text.len) != NULL || memmem(text.ptr, text.len, "\xef\xbc\xa0", 3) != NULL;
+}
+
+void mention_mark(struct pl_pool *pool, struct pl_str text, const struct role *roles, int count, bool *marks)
+{
+	struct scan scan;
+	uint32_t c;
+
+	if (!mention_possible(text))
+		return;
+	scan.text = pl_text_nfc(pool, text);
+	scan.masked = pl_alloc(pool, scan.text.len + 1);
+	mask_all(&scan);
+	for (size_t at = 0, n; at < scan.text.len; at += n) {
+		n = pl_text_char(scan.text, at, &c);
+		if ((c == '@' || c == FULLWIDTH_AT) && !scan.masked[at] && free_before(scan.text, at))
+			mark_at(scan.text, at + n, roles, count, marks);
 	}
 }

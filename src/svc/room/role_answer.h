@@ -32,12 +32,12 @@ void role_consider(struct svc *svc, const struct config *config, struct pl_task 
 /* Stops one: its asker, moderators and owners of the room, admins. PL_E_NOT_FOUND, PL_E_FORBIDDEN. Gives the row. */
 void role_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_generation_fn *done, void *arg);
 
-/* Does the text mention `name`: @name at its start or after a non-word character, not inside code? */
-bool mention_has(struct pl_str text, struct pl_str name);
+/* False: the text mentions nobody. Cheap. */
+bool mention_possible(struct pl_str text);
 /*
  * Which of the roles the text mentions, by their name for mentions or as they are called ("@Product Manager"):
  * marks[i] of roles[i]. The longest name at a place is meant: this does not mention a role called Product.
  */
-void mention_mark(struct pl_str text, const struct role *roles, int count, bool *marks);
+void mention_mark(struct pl_pool *pool, struct pl_str text, const struct role *roles, int count, bool *marks);
 
 #endif

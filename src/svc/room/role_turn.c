@@ -114,7 +114,7 @@ static void consider_on_room(void *arg, const struct room *room, const struct pl
 	c->question.room_name = room->name;
 	policy = room_reply_policy(room->reply_policy, room->role_count);
 	mentioned = pl_alloc(c->task->pool, (size_t)c->roles.count + 1);
-	mention_mark(c->content, c->roles.rows, c->roles.count, mentioned);
+	mention_mark(c->task->pool, c->content, c->roles.rows, c->roles.count, mentioned);
 	for (int i = 0; i < c->roles.count; i++) {
 		if (has_turn(c, policy, &c->roles.rows[i], mentioned[i])) {
 			consider_start(c, &c->roles.rows[i]);
