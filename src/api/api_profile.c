@@ -6,6 +6,7 @@
 
 #include "api/http/call.h"
 #include "api/user_shape.h"
+#include "clock.h"
 #include "db/repo/repo_dashboard.h"
 #include "svc/usage/layout.h"
 #include "svc/usage/memo.h"
@@ -168,10 +169,21 @@ void api_profile_patch(struct call *call)
 
 /* ---- /api/dashboard ---- */
 
-static void dashboard_shape(struct dashboard_out *out, const struct dashboard *d)
+static void dashboard_shape(struct dashboard_out *out, const struct call *call, const struct dashboard *d)
 {
-	*out = (struct dashboard_out){ .layout_id = d->layout_id, .version = d->version, .cards = d->cards,
-		.created_at = d->created_us, .updated_at = d->updated_us };
+	*out = (struct dashboard_out){ .layout_id = d->layout_id, .layout_name = d->name,
+		.user_id = call->req->task->who.user_id, .version = d->version, .grid_columns = d->columns,
+		.cards = d->cards, .created_at = d->created_us, .updated_at = d->updated_us };
+}
+
+/* A layout that was never saved has one all the same, and every card says all there is to say about it. */
+static bool wants_default(const struct call *call)
+{
+	struct pl_str asked = call->route->query == &shape_dashboard_query ?
+	    ((const struct dashboard_query *)call->query)->default_ : PL_STR_NONE;
+
+	return asked.ptr != NULL ? pl_str_is(asked, "1") :
+	    call->req->config->s.dashboard_default;
 }
 
 static void on_dashboards(void *arg, const struct dashboard_list *list, const struct pl_err *err)
@@ -184,8 +196,11 @@ static void on_dashboards(void *arg, const struct dashboard_list *list, const st
 		return;
 	}
 	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
-	for (int i = 0; i < list->count; i++)
-		dashboard_shape(&items[i], &list->rows[i]);
+	for (int i = 0; i < list->count; i++) {
+		dashboard_shape(&items[i], call, &list->rows[i]);
+		if (wants_default(call))
+			items[i].cards = layout_full(call->req->task->pool, items[i].cards);
+	}
 	call_reply_list(call, &shape_dashboard_out, items, list->count);
 }
 
@@ -260,17 +275,34 @@ static void match(struct call *call, void (*go)(struct call *call, int64_t now))
 		go(call, 0);
 }
 
+static void reply_default(struct call *call)
+{
+	int64_t now = pl_wall_us();
+	struct dashboard d = { .layout_id = call->param[0], .name = call->param[0], .columns = LAYOUT_COLUMNS,
+		.cards = layout_default(call->req->task->pool), .created_us = now, .updated_us = now };
+	struct dashboard_out out;
+
+	dashboard_shape(&out, call, &d);
+	call_reply_status(call, 200, &shape_dashboard_out, &out);
+}
+
 static void on_dashboard(void *arg, const struct dashboard_list *list, const struct pl_err *err)
 {
 	struct call *call = arg;
 	struct dashboard_out out;
 	const char *etag;
 
+	if (err != NULL && err->code == PL_E_NOT_FOUND && wants_default(call)) {
+		reply_default(call);
+		return;
+	}
 	if (err != NULL) {
 		call_fail(call, err);
 		return;
 	}
-	dashboard_shape(&out, &list->rows[0]);
+	dashboard_shape(&out, call, &list->rows[0]);
+	if (wants_default(call))
+		out.cards = layout_full(call->req->task->pool, out.cards);
 	etag = pl_sprintf(call->req->task->pool, "\"%lld\"", (long long)out.version);
 	req_header_addf(call->req, "ETag", "%s", etag);
 	if (call->req->method == REQ_GET && call_none_match(call, etag))
@@ -294,17 +326,37 @@ static void on_saved(void *arg, const int64_t *version, const struct pl_err *err
 		api_dashboard_get(arg);
 }
 
+/* Whoever names an owner means themselves: by number, by its digits, or by name. */
+static bool owner_ok(struct call *call, struct pl_err *err)
+{
+	const struct pl_caller *who = &call->req->task->who;
+	struct pl_str given = ((const struct dashboard_in *)call->in)->user_id;
+	const struct pl_jval *v = given.ptr != NULL ? pl_json_parse(call->req->task->pool, given, err) : NULL;
+	int64_t id;
+
+	if (v == NULL)
+		return given.ptr == NULL;
+	if (v->type != PL_J_NUMBER && v->type != PL_J_STRING)
+		return pl_err_field(err, call->req->task->pool, "body.user_id", "value_error",
+		    "must be a number or a string");
+	if (pl_str_ieq(v->text, pl_str(who->name)) || (pl_str_i64(v->text, 1, INT64_MAX, &id) && id == who->user_id))
+		return true;
+	pl_err_set(err, PL_E_FORBIDDEN, "user_id names another user. Dashboards are saved by their owners.");
+	return false;
+}
+
 static void save(struct call *call, int64_t now)
 {
 	const struct dashboard_in *in = call->in;
+	struct dashboard d = { .layout_id = call->param[0], .name = in->layout_name,
+		.columns = in->grid_columns == SHAPE_NONE ? LAYOUT_COLUMNS : (int)in->grid_columns };
 	struct pl_err err = { 0 };
-	struct pl_str cards;
 
-	if (!layout_read(call->req->task->pool, in->cards, &cards, &err))
+	if (!owner_ok(call, &err) || !layout_read(call->req->task->pool, in->cards, d.columns, &d.cards, &err))
 		call_fail(call, &err);
 	else
-		repo_dashboard_save(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0],
-		    match_of(call, now), in->version == SHAPE_NONE ? -1 : in->version, cards, on_saved, call);
+		repo_dashboard_save(call->svc->db, call->req->task, call->req->task->who.user_id, &d,
+		    match_of(call, now), in->version == SHAPE_NONE ? -1 : in->version, on_saved, call);
 }
 
 void api_dashboard_save(struct call *call)

@@ -163,6 +163,9 @@ async function dashboards(ann: Person): Promise<void> {
 	assert.equal(stale.error?.code, "precondition_failed");
 	const boards = items(good(await ann.client.GET("/api/dashboards")));
 	assert.equal(boards[0]?.cards[0]?.x, 6);
+	const fresh = good(await ann.client.GET("/api/dashboard/{layout_id}", {
+		params: { path: { layout_id: "fresh" }, query: { default: "1" } } }));
+	assert.deepEqual([fresh.version, fresh.cards[0]?.position?.x], [0, 0]);
 }
 
 async function feedback(ann: Person, message: string, username: string): Promise<void> {

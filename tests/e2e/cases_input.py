@@ -88,7 +88,7 @@ def wrong_query(kind, least, most):
         return ["", "x", "yesterday", "0", "1730115000", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T25:00:00Z", "%00", "%ff", "null",
                 "2026-01-01T00:00:00Zx", "-1", "NaN", "2026-01-01T00:00:00%2B99:99"]
     if kind == "ENUM":
-        return ["", "x", "PUBLIC", "x%00", "%ff", "null", "1", "a|b", "x" * 2000]
+        return ["", "x", "PUBLIC", "x%00", "%ff", "null", "2", "a|b", "x" * 2000]
     assert kind == "I64", "a new kind of query field needs its wrong values here"
     texts = ["", "x", "1.5", "1e2", "0x1", "-", "+", "1x", "null", "true", "NaN", "[1]", "9223372036854775808", "-1", "%00", "%ff", "1%00", "%C0%B1", "%", "%1",
              "%zz", "%31%", "%D9%A1", "1%202", "1,2", "%2531", str(int(least) - 1)]

@@ -89,7 +89,8 @@ def test_versions(ann):
 
 
 BAD = [
-    ({"id": ""}, "id"), ({"id": 7}, "id"), ({"type": "pie"}, "type"), ({"title": None}, "title"), ({"title": "x" * 129}, "title"),
+    ({"id": ""}, "id"), ({"id": 7}, "id"), ({"type": "pie"}, "type"), ({"title": None}, "title"), ({"title": "x" * 129}, "title"), ({"title": " \u200b"}, "title"),
+    ({"title": "a\u202eb"}, "title"), ({"title": "   "}, "title"),
     ({"query": ""}, "query"), ({"query": "x" * 501}, "query"), ({"x": -1}, "x"), ({"x": 12}, "x"), ({"x": 1.5}, "x"),
     ({"y": 1000}, "y"), ({"w": 0}, "w"), ({"w": 13}, "w"), ({"h": 13}, "h"), ({"x": 10}, "w"), ({"x": 1}, "x"), ({"id": "c0"}, "id")]
 
@@ -106,6 +107,19 @@ def test_the_grid(ann):
     for name in ("a" * 65, "a%20b", "%C3%BC"):
         assert ann.put(f"/api/dashboard/{name}", {"cards": []}).status_code == 404
     assert ann.put("/api/dashboard/full", {"cards": [card(i) for i in range(64)]}).status_code == 200
+
+
+def test_titles_have_one_form(ann):
+    cards = [card(0, title="  Cafe\u0301\u00a0"), card(1, title="👩\u200d💻")]
+    got = ann.put("/api/dashboard/titles", {"cards": cards, "layout_name": " U\u0308bersicht "}).json()
+    assert [c["title"] for c in got["cards"]] == ["Caf\u00e9", "👩\u200d💻"] and got["layout_name"] == "\u00dcbersicht"
+
+
+def test_native_cards_are_as_they_were(ann):
+    """A client that sends no more than id, type, title, query and place gets no more, and may send all of it back changed."""
+    got = ann.put("/api/dashboard/native", {"cards": [card(0)]}).json()
+    assert got["cards"] == [card(0)] and (got["layout_name"], got["grid_columns"], got["user_id"]) == ("native", 12, ann.id)
+    assert ann.put("/api/dashboard/native", {**got, "cards": [{**got["cards"][0], "x": 5}]}).json()["cards"][0]["x"] == 5
 
 
 def test_so_many_and_no_more(shared):

@@ -17,8 +17,8 @@ PARAMS = {
     "layout_id": "string", "provider": "string",
 }
 # Fields that may hold any JSON value.
-FREE = {"feedback_request_in.context", "feedback_request_in.state", "feedback_request_out.context",
-        "feedback_request_out.state"}
+FREE = {"dashboard_card.content", "dashboard_card_in.content", "feedback_request_in.context", "feedback_request_in.state",
+        "feedback_request_out.context", "feedback_request_out.state"}
 
 
 @pytest.fixture(scope="module")

@@ -142,6 +142,100 @@ def test_feedback_rules(talker, body, field):
     assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", field], answer.text
 
 
+# ---- 000.dashboard ----
+
+def tile(number, **fields):
+    """A card as this client sends it."""
+    return {"id": f"card-{number}", "card_type": "chart", "size": "medium", "position": {"x": 2 * number, "y": 0, "w": 2, "h": 2},
+            "content": {"title": f"Card {number}", "chart_type": "bar", "query": "my messages per room", "data": [{"a": 1.50}, None]}, **fields}
+
+
+def test_dashboard(shared):
+    user = shared.register()
+    sent = {"layout_id": "main", "layout_name": "Überblick", "grid_columns": 4, "user_id": user.id, "cards": [tile(0), tile(1, card_type="kpi")]}
+    saved = user.post("/api/dashboard/main", sent)
+    assert saved.status_code == 200, saved.text
+    got = user.get("/api/dashboard/main").json()
+    assert got == saved.json() and {name: got[name] for name in ("layout_id", "layout_name", "grid_columns", "user_id")} == {
+        "layout_id": "main", "layout_name": "Überblick", "grid_columns": 4, "user_id": user.id}
+    for card, given, kind in zip(got["cards"], sent["cards"], ("bar", "number")):
+        assert {name: card[name] for name in given} == given, "everything that it sent"
+        assert (card["type"], card["title"], card["query"]) == (kind, given["content"]["title"], "my messages per room")
+        assert {name: card[name] for name in "xywh"} == given["position"]
+    for moved in got["cards"]:
+        moved["position"] = {**moved["position"], "y": 5}    # the old x, y, w, h go along
+    again = user.post("/api/dashboard/main", {**got, "layout_name": "Moved"}).json()
+    assert [card["y"] for card in again["cards"]] == [5, 5] and (again["version"], again["layout_name"]) == (2, "Moved")
+    assert user.post("/api/dashboard/main", {"cards": []}).json()["layout_name"] == "Moved", "who sends no name keeps it"
+
+
+@pytest.mark.parametrize("change, kind, title", [
+    ({}, "bar", "Card 1"), ({"content": None}, "line", "card-1"), ({"content": "words"}, "line", "card-1"),
+    ({"card_type": "kpi"}, "number", "Card 1"), ({"card_type": "metric", "content": {}}, "number", "card-1"),
+    ({"card_type": "table"}, "table", "Card 1"), ({"card_type": "insight"}, "text", "Card 1"), ({"card_type": "bar", "content": {}}, "bar", "card-1"),
+    ({"card_type": None, "type": "line"}, "line", "Card 1"), ({"title": "Mine"}, "bar", "Mine"),
+    ({"content": {"title": "x" * 129}}, "line", "card-1"), ({"content": {"title": "a\u200bb"}}, "line", "card-1"),
+    ({"content": {"chart_type": "pie", "query": 7}}, "line", "card-1")])
+def test_dashboard_cards(ann, change, kind, title):
+    answer = ann.post("/api/dashboard/cards", {"cards": [tile(1, **change)]})
+    assert answer.status_code == 200, answer.text
+    card = answer.json()["cards"][0]
+    assert (card["type"], card["title"]) == (kind, title) and card["card_type"] and card["size"] and card["content"] is not None
+
+
+@pytest.mark.parametrize("body, loc", [
+    ({"cards": [tile(0, position={"x": 0, "y": 0, "w": 5, "h": 1})], "grid_columns": 4}, ["cards", "0", "position", "w"]),
+    ({"cards": [tile(0, position={"x": 4, "y": 0, "w": 1, "h": 1})], "grid_columns": 4}, ["cards", "0", "position", "x"]),
+    ({"cards": [tile(0, position={"x": 3, "y": 0, "w": 2, "h": 1})], "grid_columns": 4}, ["cards", "0", "position", "w"]),
+    ({"cards": [tile(0, position={"x": 3, "y": 0, "w": 2})]}, ["cards", "0", "position", "h"]),
+    ({"cards": [tile(0, position=[1, 2, 3, 4])]}, ["cards", "0", "position"]), ({"cards": [tile(0, position=None)]}, ["cards", "0", "x"]),
+    ({"cards": [tile(0, card_type=7)]}, ["cards", "0", "card_type"]), ({"cards": [tile(0, size="x" * 65)]}, ["cards", "0", "size"]),
+    ({"cards": [tile(0, card_type=None)]}, ["cards", "0", "type"]), ({"cards": [tile(0, type="pie")]}, ["cards", "0", "type"]),
+    ({"cards": [tile(0), tile(1, position=tile(0)["position"])]}, ["cards", "1", "x"]),
+    ({"cards": [], "grid_columns": 13}, ["grid_columns"]), ({"cards": [], "grid_columns": 0}, ["grid_columns"]),
+    ({"cards": [], "layout_name": "\u200b"}, ["layout_name"]), ({"cards": [], "layout_name": ""}, ["layout_name"]),
+    ({"cards": [], "user_id": True}, ["user_id"])])
+def test_dashboard_rules(ann, body, loc):
+    answer = ann.post("/api/dashboard/rules", body)
+    assert answer.status_code == 422, answer.text
+    assert [str(part) for part in answer.json()["detail"][0]["loc"]] == ["body", *loc]
+
+
+def test_dashboard_owner(shared):
+    user, other = shared.register(), shared.register()
+    for owner in (user.id, str(user.id), user.name, user.name.upper(), None):
+        assert user.post("/api/dashboard/mine", {"cards": [], "user_id": owner}).status_code == 200, owner
+    for owner in (other.id, str(other.id), other.name, ""):
+        assert user.post("/api/dashboard/mine", {"cards": [], "user_id": owner}).status_code == 403, owner
+    assert user.get("/api/dashboard/mine").json()["version"] == 5
+    assert other.get("/api/dashboard/mine").status_code == 404
+
+
+def test_dashboard_never_saved(parlour):
+    """The query wins over the setting."""
+    for daemon, usual in ((parlour(), 404), (parlour(dashboard_default="on"), 200)):
+        user = daemon.register()
+        answers = [user.get("/api/dashboard/main" + query) for query in ("", "?default=1", "?default=0")]
+        assert [answer.status_code for answer in answers] == [usual, 200, 404]
+        layout = answers[1].json()
+        assert (layout["layout_id"], layout["layout_name"], layout["version"], layout["grid_columns"], layout["user_id"]) == (
+            "main", "main", 0, 12, user.id) and moment(layout["created_at"]) and "ETag" not in answers[1].headers
+        assert len(layout["cards"]) == 4
+        for card in layout["cards"]:
+            assert ask(user, card["query"])["card"]["type"] == card["type"] == card["content"]["chart_type"]
+            assert card["position"] == {name: card[name] for name in "xywh"} and card["card_type"] == "chart" and card["size"] == "medium"
+        assert user.get("/api/dashboards").json() == [] and user.get("/api/dashboard/a%20b?default=1").status_code == 404
+        assert daemon.get("/api/dashboard/main?default=1").status_code == 401
+        saved = user.post("/api/dashboard/main", layout)
+        assert saved.status_code == 200 and saved.json()["version"] == 1 and saved.json()["cards"] == layout["cards"]
+        plain = {"id": "n", "type": "number", "title": "Mine", "query": None, "x": 0, "y": 0, "w": 2, "h": 1}
+        user.post("/api/dashboard/main", {"cards": [plain]})
+        more = {"card_type": "kpi", "size": "small", "position": {"x": 0, "y": 0, "w": 2, "h": 1}, "content": {"title": "Mine", "chart_type": "number"}}
+        cards = [user.get("/api/dashboard/main" + query).json()["cards"] for query in ("", "?default=1", "?default=0")]
+        assert cards == [[{**plain, **(more if usual == 200 else {})}], [{**plain, **more}], [plain]]
+        assert user.get("/api/dashboards").json()[0]["cards"] == cards[0]
+
+
 # ---- 000.profile ----
 
 def test_profile(shared):
@@ -189,6 +283,11 @@ def test_page(parlour, browse, origin):  # noqa: F811
     page.wait_text("#intent", "messages by day, last 7 days, 1 filters, 1 rows, ")
     assert page.text("#chart") == "line: messages per day, last 7 days" and page.texts("#table th") == ["day", "messages"]
     assert page.texts("#table td")[1] == "1" and page.text("#error") == ""
+    page.wait_text("#layout", "main of user ")
+    assert len(page.texts("#layout li")) == 4 and page.texts("#layout li")[0] == "chart medium at 0, 0, 6 by 3: My messages"
+    page.click("#save")
+    page.wait_text("#layout", "Mine of user ")
+    assert page.texts("#layout li")[0] == "chart medium at 0, 2, 6 by 1: My messages"
     page.click("#good")
     page.wait_text("#voted", "5 of 5, Useful")
     page.type("#text", NONSENSE)

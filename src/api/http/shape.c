@@ -4,6 +4,7 @@
  */
 #include "api/http/shape.h"
 
+#define default default_	/* see shape.h */
 #define SHAPE(name, text) static const struct shape_field fields_##name[] = {
 #define F(shape, field, type_, presence_, min_, max_, words_, text_) \
 	{ .name = #field, .type = T_##type_, .presence = P_##presence_, .min = (double)(min_), .max = (double)(max_), \
@@ -22,6 +23,7 @@
 #undef OBJ
 #undef LIST
 #undef END
+#undef default
 
 #define SHAPE(name_, text_) const struct shape shape_##name_ = \
 	{ .name = #name_, .text = text_, .fields = fields_##name_, \

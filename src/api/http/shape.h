@@ -41,6 +41,9 @@ struct shape_list { const void *items; int count; };
 #define SHAPE_C_BOOL signed char
 #define SHAPE_C_IDS struct shape_ids
 
+/* A query parameter is called `default`, which is a word of C: its member in the struct has another name. */
+#define default default_
+
 #define SHAPE(name, text) struct name {
 #define F(shape, field, type, ...) SHAPE_C_##type field;
 #define OBJ(shape, field, other, ...) const struct other *field;
@@ -52,6 +55,7 @@ struct shape_list { const void *items; int count; };
 #undef OBJ
 #undef LIST
 #undef END
+#undef default
 
 struct shape_field {
 	const char *name;

@@ -57,7 +57,9 @@ void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, 
 static void read_dashboard(struct pgrow *row, struct dashboard *out)
 {
 	out->layout_id = pgrow_text(row);
+	out->name = pgrow_text(row);
 	out->version = pgrow_i64(row);
+	out->columns = pgrow_i32(row);
 	out->cards = pgrow_text(row);
 	out->created_us = pgrow_time(row);
 	out->updated_us = pgrow_time(row);
@@ -112,16 +114,18 @@ REPLY(on_saved, int64_t)
 	return true;
 }
 
-void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id, int64_t match,
-    int64_t version, struct pl_str cards, db_count_fn *done, void *arg)
+void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, const struct dashboard *d, int64_t match,
+    int64_t version, db_count_fn *done, void *arg)
 {
 	struct pgcall *call = CALL(db, task, S_DASHBOARD_SAVE, on_saved, done, arg);
 
 	pgcall_i64(call, user_id);
-	pgcall_text(call, layout_id);
+	pgcall_text(call, d->layout_id);
 	pgcall_i64_or_null(call, match, -1);
 	pgcall_i64_or_null(call, version, -1);
-	pgcall_text(call, cards);
+	pgcall_text(call, d->cards);
+	pgcall_text(call, d->name);
+	pgcall_i32(call, d->columns);
 	pgcall_i64(call, DASHBOARDS_MAX);
 	pgcall_start(call);
 }

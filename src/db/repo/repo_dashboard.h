@@ -32,8 +32,8 @@ void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, struct p
 void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences,
     db_done_fn *done, void *arg);
 
-/* cards: a JSON array */
-struct dashboard { struct pl_str layout_id, cards; int64_t version, created_us, updated_us; };
+/* cards: a JSON array; name: for people */
+struct dashboard { struct pl_str layout_id, name, cards; int64_t version, created_us, updated_us; int columns; };
 struct dashboard_list { const struct dashboard *rows; int count; };
 typedef void (repo_dashboard_list_fn)(void *arg, const struct dashboard_list *list, const struct pl_err *err);
 /* layout_id absent: all; otherwise one row or PL_E_NOT_FOUND. */
@@ -41,11 +41,12 @@ void repo_dashboard_list(struct db *db, struct pl_task *task, int64_t user_id, s
     repo_dashboard_list_fn *done, void *arg);
 
 /*
- * match: what If-Match says, version: what the body says, -1: nothing; match 0: any that exists. Gives the new version.
- * PL_E_STALE, PL_E_CONFLICT (another version, or too many dashboards).
+ * Saves what `d` says of layout_id, name (absent: the one there is), columns, and cards. match: what If-Match says,
+ * version: what the body says, -1: nothing; match 0: any that exists. Gives the new version. PL_E_STALE, PL_E_CONFLICT
+ * (another version, or too many dashboards).
  */
-void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id, int64_t match,
-    int64_t version, struct pl_str cards, db_count_fn *done, void *arg);
+void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, const struct dashboard *d, int64_t match,
+    int64_t version, db_count_fn *done, void *arg);
 /* PL_E_NOT_FOUND, PL_E_STALE. */
 void repo_dashboard_delete(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id, int64_t match,
     db_done_fn *done, void *arg);

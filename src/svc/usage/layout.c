@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rules of a layout.
+ * Rules of a layout. Cards also come and go in the form of AGENT BI's front end: card_type, size, position and content
+ * beside type, title, query and the place.
  */
 #include <string.h>
 
 #include "svc/usage/layout.h"
+#include "text.h"
 
 #define CARD_HEIGHT_MAX 12
 #define ROW_MAX 999
 #define ID_MAX 64
 #define TITLE_MAX 128
 #define QUERY_MAX 500
+#define WORD_MAX 64
 
-struct card { struct pl_str id, type, title, query; int64_t x, y, w, h; };
-struct reader { struct pl_pool *pool; struct pl_err *err; int index; };
+/* kind: card_type; content: JSON. more: the card has one of kind, size, position, content. */
+struct card {
+	struct pl_str id, type, title, query, kind, size, content;
+	int64_t x, y, w, h;
+	bool more;
+};
+struct reader { struct pl_pool *pool; struct pl_err *err; int index, columns; };
+
+/* Kinds of that front end for our types, and the other way around; the first of several is the one that is written. */
+static const struct { const char *kind, *type; } kinds[] = {
+	{ "kpi", "number" }, { "metric", "number" }, { "chart", "line" }, { "chart", "bar" }, { "table", "table" },
+	{ "text", "text" },
+};
+static const char *const types[] = { "number", "line", "bar", "table", "text" };
 
 bool layout_id_ok(struct pl_str id)
 {
@@ -48,31 +63,128 @@ static bool read_text(const struct reader *r, const struct pl_jval *v, const cha
 static bool read_number(const struct reader *r, const struct pl_jval *v, const char *field, int min, int max,
     int64_t *out_r)
 {
-	return pl_json_i64(pl_json_get(v, field), min, max, out_r) ||
+	const char *dot = strrchr(field, '.');
+
+	return pl_json_i64(pl_json_get(v, dot != NULL ? dot + 1 : field), min, max, out_r) ||
 	    complain(r, field, pl_sprintf(r->pool, "must be a whole number from %d to %d", min, max));
+}
+
+static bool is_type(struct pl_str text)
+{
+	for (size_t i = 0; i < PL_COUNT(types); i++)
+		if (pl_str_is(text, types[i]))
+			return true;
+	return false;
+}
+
+/* A chart is what its content says, else a line; what is not known here is text. */
+static struct pl_str type_of(struct pl_str kind, const struct pl_jval *content)
+{
+	struct pl_str chart = pl_json_str(pl_json_get(content, "chart_type"));
+
+	if (is_type(kind))
+		return kind;
+	if (pl_str_is(kind, "chart") && is_type(chart))
+		return chart;
+	for (size_t i = 0; i < PL_COUNT(kinds); i++)
+		if (pl_str_is(kind, kinds[i].kind))
+			return pl_str(kinds[i].type);
+	return PL_STR("text");
+}
+
+static struct pl_str kind_of(struct pl_str type)
+{
+	for (size_t i = 0; i < PL_COUNT(kinds); i++)
+		if (pl_str_is(type, kinds[i].type))
+			return pl_str(kinds[i].kind);
+	return PL_STR("text");
+}
+
+static bool read_type(const struct reader *r, const struct pl_jval *v, struct card *card)
+{
+	const struct pl_jval *type = pl_json_get(v, "type");
+
+	card->type = pl_json_str(type);
+	if (card->kind.ptr != NULL && (type == NULL || type->type == PL_J_NULL))
+		card->type = type_of(card->kind, pl_json_get(v, "content"));
+	return is_type(card->type) || complain(r, "type", "must be number, line, bar, table or text");
+}
+
+/* A card of the other form may leave its title to its content, or have none. */
+static bool read_title(const struct reader *r, const struct pl_jval *v, struct card *card)
+{
+	const struct pl_jval *given = pl_json_get(v, "title");
+	struct pl_str inner = pl_json_str(pl_json_get(pl_json_get(v, "content"), "title"));
+	const char *fault;
+
+	if (!card->more || (given != NULL && given->type != PL_J_NULL)) {
+		if (!read_text(r, v, "title", 1, TITLE_MAX, &card->title))
+			return false;
+	} else {
+		card->title = inner.len > 0 && pl_utf8_count(inner.ptr, inner.len) <= TITLE_MAX &&
+		    pl_text_label_fault(r->pool, inner) == NULL ? inner : card->id;
+	}
+	card->title = pl_text_nfc(r->pool, pl_text_trim(card->title));
+	fault = pl_text_label_fault(r->pool, card->title);
+	return fault == NULL || complain(r, "title", fault);
+}
+
+static bool read_query(const struct reader *r, const struct pl_jval *v, struct card *card)
+{
+	struct pl_str inner = pl_json_str(pl_json_get(pl_json_get(v, "content"), "query"));
+
+	if (!read_text(r, v, "query", 0, QUERY_MAX, &card->query))
+		return false;
+	if (card->query.ptr == NULL && inner.len > 0 && pl_utf8_count(inner.ptr, inner.len) <= QUERY_MAX)
+		card->query = inner;
+	return true;
+}
+
+static bool is_there(const struct pl_jval *v)
+{
+	return v != NULL && v->type != PL_J_NULL;
+}
+
+/* What only the other form has. */
+static bool read_more(const struct reader *r, const struct pl_jval *v, struct card *card)
+{
+	const struct pl_jval *content = pl_json_get(v, "content");
+
+	if (!read_text(r, v, "card_type", 0, WORD_MAX, &card->kind) ||
+	    !read_text(r, v, "size", 0, WORD_MAX, &card->size))
+		return false;
+	if (is_there(content))
+		card->content = content->raw;
+	card->more = card->kind.ptr != NULL || card->size.ptr != NULL || is_there(content) ||
+	    is_there(pl_json_get(v, "position"));
+	return true;
+}
+
+/* Of `position` where there is one: who moves a card in that form may send the old x and y along. */
+static bool read_place(const struct reader *r, const struct pl_jval *v, struct card *card)
+{
+	const struct pl_jval *position = pl_json_get(v, "position");
+	bool inner = is_there(position);
+
+	if (inner && position->type != PL_J_OBJECT)
+		return complain(r, "position", "must be an object {x, y, w, h}");
+	v = inner ? position : v;
+	if (!read_number(r, v, inner ? "position.x" : "x", 0, r->columns - 1, &card->x) ||
+	    !read_number(r, v, inner ? "position.y" : "y", 0, ROW_MAX, &card->y) ||
+	    !read_number(r, v, inner ? "position.w" : "w", 1, r->columns, &card->w) ||
+	    !read_number(r, v, inner ? "position.h" : "h", 1, CARD_HEIGHT_MAX, &card->h))
+		return false;
+	return card->x + card->w <= r->columns || complain(r, inner ? "position.w" : "w",
+	    pl_sprintf(r->pool, "the card must end within %d columns: x + w <= %d", r->columns, r->columns));
 }
 
 static bool read_card(const struct reader *r, const struct pl_jval *v, struct card *card)
 {
-	static const char *const types[] = { "number", "line", "bar", "table", "text" };
-	bool known = false;
-
+	*card = (struct card){ .x = 0 };
 	if (v->type != PL_J_OBJECT)
 		return complain(r, "", "must be an object");
-	if (!read_text(r, v, "id", 1, ID_MAX, &card->id) || !read_text(r, v, "title", 1, TITLE_MAX, &card->title) ||
-	    !read_text(r, v, "query", 0, QUERY_MAX, &card->query))
-		return false;
-	card->type = pl_json_str(pl_json_get(v, "type"));
-	for (size_t i = 0; i < PL_COUNT(types); i++)
-		known = known || pl_str_is(card->type, types[i]);
-	if (!known)
-		return complain(r, "type", "must be number, line, bar, table or text");
-	if (!read_number(r, v, "x", 0, LAYOUT_COLUMNS - 1, &card->x) || !read_number(r, v, "y", 0, ROW_MAX, &card->y) ||
-	    !read_number(r, v, "w", 1, LAYOUT_COLUMNS, &card->w) || !read_number(r, v, "h", 1, CARD_HEIGHT_MAX,
-	    &card->h))
-		return false;
-	return card->x + card->w <= LAYOUT_COLUMNS || complain(r, "w",
-	    "the card must end within 12 columns: x + w <= 12");
+	return read_text(r, v, "id", 1, ID_MAX, &card->id) && read_more(r, v, card) && read_title(r, v, card) &&
+	    read_query(r, v, card) && read_type(r, v, card) && read_place(r, v, card);
 }
 
 static bool overlap(const struct card *a, const struct card *b)
@@ -91,6 +203,29 @@ static bool fits(const struct reader *r, const struct card *cards, int count)
 	return true;
 }
 
+static void write_place(struct pl_jw *w, const struct card *card)
+{
+	pl_jw_ki64(w, "x", card->x);
+	pl_jw_ki64(w, "y", card->y);
+	pl_jw_ki64(w, "w", card->w);
+	pl_jw_ki64(w, "h", card->h);
+}
+
+static void write_content(struct pl_jw *w, const struct card *card)
+{
+	if (card->content.ptr != NULL) {
+		pl_jw_kraw(w, "content", card->content);
+		return;
+	}
+	pl_jw_key(w, "content");
+	pl_jw_object(w);
+	pl_jw_kstr(w, "title", card->title);
+	if (card->query.ptr != NULL)
+		pl_jw_kstr(w, "query", card->query);
+	pl_jw_kstr(w, "chart_type", card->type);
+	pl_jw_end_object(w);
+}
+
 static void write_card(struct pl_jw *w, const struct card *card)
 {
 	pl_jw_object(w);
@@ -98,20 +233,39 @@ static void write_card(struct pl_jw *w, const struct card *card)
 	pl_jw_kstr(w, "type", card->type);
 	pl_jw_kstr(w, "title", card->title);
 	pl_jw_kstr(w, "query", card->query);
-	pl_jw_ki64(w, "x", card->x);
-	pl_jw_ki64(w, "y", card->y);
-	pl_jw_ki64(w, "w", card->w);
-	pl_jw_ki64(w, "h", card->h);
+	write_place(w, card);
+	if (card->more) {
+		pl_jw_kstr(w, "card_type", card->kind.ptr != NULL ? card->kind : kind_of(card->type));
+		pl_jw_kstr(w, "size", card->size.ptr != NULL ? card->size : card->w <= LAYOUT_COLUMNS / 4 ?
+		    PL_STR("small") : card->w <= LAYOUT_COLUMNS / 2 ? PL_STR("medium") : PL_STR("large"));
+		pl_jw_key(w, "position");
+		pl_jw_object(w);
+		write_place(w, card);
+		pl_jw_end_object(w);
+		write_content(w, card);
+	}
 	pl_jw_end_object(w);
 }
 
-bool layout_read(struct pl_pool *pool, struct pl_str cards, struct pl_str *out_r, struct pl_err *err)
+static struct pl_str write_cards(struct pl_pool *pool, const struct card *cards, int count)
+{
+	struct pl_buf *out = pl_alloc(pool, sizeof(*out));
+	struct pl_jw w;
+
+	*out = PL_BUF(pool);
+	w = PL_JW(out);
+	pl_jw_array(&w);
+	for (int i = 0; i < count; i++)
+		write_card(&w, &cards[i]);
+	pl_jw_end_array(&w);
+	return pl_buf_str(out);
+}
+
+bool layout_read(struct pl_pool *pool, struct pl_str cards, int columns, struct pl_str *out_r, struct pl_err *err)
 {
 	const struct pl_jval *list = pl_json_parse(pool, cards, err);
-	struct pl_buf *out = pl_alloc(pool, sizeof(*out));
-	struct reader r = { .pool = pool, .err = err };
+	struct reader r = { .pool = pool, .err = err, .columns = columns };
 	struct card *all;
-	struct pl_jw w;
 
 	if (list == NULL)
 		return false;
@@ -119,15 +273,46 @@ bool layout_read(struct pl_pool *pool, struct pl_str cards, struct pl_str *out_r
 		return pl_err_field(err, pool, "body.cards", "value_error", "must be a list of at most %d cards",
 		    LAYOUT_CARDS_MAX);
 	all = pl_alloc(pool, LAYOUT_CARDS_MAX * sizeof(*all));
-	*out = PL_BUF(pool);
-	w = PL_JW(out);
-	pl_jw_array(&w);
 	for (const struct pl_jval *v = list->first; v != NULL; v = v->next, r.index++) {
 		if (!read_card(&r, v, &all[r.index]) || !fits(&r, all, r.index))
 			return false;
-		write_card(&w, &all[r.index]);
 	}
-	pl_jw_end_array(&w);
-	*out_r = pl_buf_str(out);
+	*out_r = write_cards(pool, all, r.index);
 	return true;
+}
+
+struct pl_str layout_full(struct pl_pool *pool, struct pl_str cards)
+{
+	struct pl_err err = { 0 };
+	const struct pl_jval *list = pl_json_parse(pool, cards, &err);
+	struct reader r = { .pool = pool, .err = &err, .columns = LAYOUT_COLUMNS };
+	struct card *all = pl_alloc(pool, LAYOUT_CARDS_MAX * sizeof(*all));
+
+	if (list == NULL)
+		return cards;
+	for (const struct pl_jval *v = list->first; v != NULL && r.index < LAYOUT_CARDS_MAX; v = v->next, r.index++) {
+		if (!read_card(&r, v, &all[r.index]))
+			return cards;	/* saved when other rules held */
+		all[r.index].more = true;
+	}
+	return write_cards(pool, all, r.index);
+}
+
+struct pl_str layout_default(struct pl_pool *pool)
+{
+	/* questions that everybody can ask: query_beginnings */
+	static const struct { const char *id, *type, *title, *query; } begin[] = {
+		{ "messages", "line", "My messages", "My messages per day, last 7 days" },
+		{ "rooms", "bar", "My rooms", "My messages per room, last 30 days" },
+		{ "sessions", "line", "My sessions", "My sessions per day, last 30 days" },
+		{ "tokens", "bar", "My tokens", "My tokens per model, last 30 days" },
+	};
+	struct card cards[PL_COUNT(begin)];
+
+	for (size_t i = 0; i < PL_COUNT(begin); i++)
+		cards[i] = (struct card){ .id = pl_str(begin[i].id), .type = pl_str(begin[i].type),
+			.title = pl_str(begin[i].title), .query = pl_str(begin[i].query),
+			.x = (int)i % 2 * LAYOUT_COLUMNS / 2, .y = (int)i / 2 * 3, .w = LAYOUT_COLUMNS / 2, .h = 3,
+			.more = true };
+	return write_cards(pool, cards, PL_COUNT(begin));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Layouts of dashboards: cards on a grid of 12 columns, checked and written anew, so that nothing else is stored.
+ * Layouts of dashboards: cards on a grid of at most 12 columns, checked and written anew, so that nothing else is
+ * stored.
  */
 #ifndef SVC_LAYOUT_H
 #define SVC_LAYOUT_H
@@ -14,8 +15,14 @@
 /* [A-Za-z0-9_.-], 1 to 64 of them. */
 bool layout_id_ok(struct pl_str id);
 /*
- * The JSON array `cards` in its stored form. PL_E_INVALID names the first field that breaks a rule, below body.cards.
+ * The JSON array `cards` in its stored form, on a grid of so many columns. PL_E_INVALID names the first field that
+ * breaks a rule, below body.cards.
  */
-bool layout_read(struct pl_pool *pool, struct pl_str cards, struct pl_str *out_r, struct pl_err *err) PL_MUSTCHECK;
+bool layout_read(struct pl_pool *pool, struct pl_str cards, int columns, struct pl_str *out_r, struct pl_err *err)
+    PL_MUSTCHECK;
+/* Stored cards, each also with card_type, size, position, and content. */
+struct pl_str layout_full(struct pl_pool *pool, struct pl_str cards);
+/* The cards of a dashboard that nobody saved: questions to begin with. */
+struct pl_str layout_default(struct pl_pool *pool);
 
 #endif
