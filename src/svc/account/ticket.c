@@ -2,8 +2,7 @@
 /*
  * One-use tickets for WebSocket handshakes: who, until when, and a random number, under an HMAC of the token key.
  *
- * A browser cannot set headers on a handshake; a ticket in the address is worthless once it was used or 30 s have
- * passed.
+ * A browser cannot set headers on a handshake; a ticket in the address is worthless once it was used or has expired.
  * That it was used is remembered in shared memory until then, for all workers.
  */
 #include "clock.h"
@@ -37,7 +36,8 @@ struct pl_str ticket_make(struct svc *svc, const struct config *config, struct p
 	char *out = pl_alloc(task->pool, sizeof(bytes) * 2);
 	size_t n;
 
-	t.until_s = pl_wall_us() / PL_US_PER_S + config->s.ws_ticket_life / 1000;
+	/* rounded up: a ticket is never good for less than its life */
+	t.until_s = (pl_wall_us() + config->s.ws_ticket_life * 1000 + PL_US_PER_S - 1) / PL_US_PER_S;
 	t.token_until_s = task->who.token_until_s;
 	memcpy(t.name, task->who.name, sizeof(task->who.name));
 	mac_of(config, &t, mac);
