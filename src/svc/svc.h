@@ -45,8 +45,8 @@ struct svc {
 	void (*on_revoked)(int64_t login_id);
 	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
 	void (*on_member)(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
-	/* The api layer: a frame for a user's sockets that listen to user:me, on this worker. */
-	void (*on_user)(int64_t user_id, struct pl_str frame);
+	/* The api layer: a frame for a user's sockets that listen to user:me, on this worker. session: ws_user.h. */
+	void (*on_user)(int64_t user_id, const char *session, struct pl_str frame);
 };
 
 /* The newest configuration of this process. */

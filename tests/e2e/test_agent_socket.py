@@ -3,9 +3,12 @@
 
 import secrets
 
+import psycopg
 import pytest
 
+import cluster
 from conftest import finish, maker
+from parlour import wait_for
 
 FIELDS = {"id", "userId", "status", "createdAt", "updatedAt", "preferredChannel", "messages", "feedbackRequests", "metadata"}
 MESSAGE = {"id", "sessionId", "content", "type", "timestamp", "status", "channel"}
@@ -146,6 +149,9 @@ def test_feedback_requests(ann, bob, guests):
                                                          "question": f"May {asker.name} ship?", "options": ["yes", "no"]})
             assert made.status_code == 201, made.text
 
+        first = next(f["payload"]["feedbackRequests"] for f in iter(sock.recv, None) if f["type"] == "session_update")
+        assert [r["question"] for r in first][:1] == [f"May {ann.name} ship?"], "nothing is read for a request of another run"
+
         def update(count, status):
             return next((s for f in iter(lambda: sock.expect("session_update"), None) if (s := f["payload"]["feedbackRequests"])
                          and len(s) == count and s[-1]["status"] == status))
@@ -173,6 +179,49 @@ def test_feedback_requests_that_do_not_fit(ann, bob):
         found = [request["id"] for request in started(sock)["feedbackRequests"]]
         assert found == [answer.json()["id"] for answer in made][-16:]
         assert len(ask(sock, "hello")["feedbackRequests"]) == 16
+
+
+def test_frames_leave_room_in_ws_queue(parlour):
+    """With a small ws_queue a frame has the newest messages and requests of a quarter of it each, and one message in any case."""
+    daemon = parlour(ws_queue="64K", workers=1)
+    ann, bob = daemon.register(), daemon.register()
+    session = ann.post("/api/sessions").json()["id"]
+    for number in range(8):
+        made = bob.post("/api/feedback-requests", {"channel": {"kind": "web", "destination": ann.name}, "run_id": session,
+                                                   "question": f"No. {number}?", "context": "x" * 4000})
+        assert made.status_code == 201, made.text
+    with socket_of(ann, session) as sock:
+        assert [r["question"] for r in started(sock)["feedbackRequests"]] == [f"No. {n}?" for n in range(4, 8)]
+        for number in range(6):
+            whole = ask(sock, f"{number}" + "y" * 4000)
+        told = [m["content"] for m in whole["messages"]]
+        assert 3 <= len([t for t in told if t.startswith(tuple("012345"))]) < 6 and sum(map(len, told)) <= 16384
+    daemon.configure(ws_queue="8K")
+    daemon.reload()
+    with socket_of(ann, session) as sock:
+        started(sock)
+        told = ask(sock, "6" + "y" * 4000)["messages"]
+        assert len(told) == 1 and told[0]["type"] == "agent"
+
+
+def test_an_update_that_cannot_be_read_comes_later(parlour, pg, database):
+    """The database fails while nobody asked: no error, and the update follows once it can be read."""
+    daemon = parlour(workers=1)
+    ann, bob = daemon.register(), daemon.register()
+    session = ann.post("/api/sessions").json()["id"]
+    with socket_of(ann, session) as sock:
+        started(sock)
+        with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
+            conn.execute("LOCK TABLE session_messages IN ACCESS EXCLUSIVE MODE")
+            made = bob.post("/api/feedback-requests", {"channel": {"kind": "web", "destination": ann.name}, "run_id": session,
+                                                       "question": "May it ship?"})
+            assert made.status_code == 201, made.text
+            reads = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            wait_for(lambda: pg.admin(reads, database) != [(0,)], 10, "the update is being read")
+            wait_for(lambda: pg.admin(reads, database) == [(0,)], 20, "this failed")
+        frame = sock.recv(timeout=20)
+        assert frame["type"] == "session_update", frame
+        assert [r["question"] for r in frame["payload"]["feedbackRequests"]] == ["May it ship?"]
 
 
 def test_an_answer_that_fails(parlour):

@@ -135,17 +135,17 @@ void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
 	int n = snprintf(text, sizeof(text), "{\"type\":\"%s\",\"topic\":\"user:me\",\"room_id\":%lld,\"seq\":%lld}",
 	    joined ? "joined" : "left", (long long)room_id, (long long)seq);
 
-	ws_user(user_id, pl_strn(text, (size_t)n));
+	ws_user(user_id, "", pl_strn(text, (size_t)n));
 	for (struct ws_client *c = clients; !joined && c != NULL; c = c->next)
 		if (c->who.user_id == user_id && c->dialect->left != NULL)
 			c->dialect->left(c, room_id);
 }
 
-void ws_user(int64_t user_id, struct pl_str frame)
+void ws_user(int64_t user_id, const char *session, struct pl_str frame)
 {
 	for (struct ws_client *c = clients; c != NULL; c = c->next)
 		if (c->who.user_id == user_id && c->dialect->about_user != NULL)
-			c->dialect->about_user(c, frame);
+			c->dialect->about_user(c, session, frame);
 }
 
 /* ---- the token in an auth frame ---- */

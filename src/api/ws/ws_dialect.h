@@ -34,8 +34,8 @@ struct ws_dialect {
 	bool (*guest)(struct ws_client *client);
 	/* Its user is no member of a room any more. (Whoever listens to that room learns it from the hub.) */
 	void (*left)(struct ws_client *client, int64_t room_id);
-	/* A frame about its user: topic user:me. */
-	void (*about_user)(struct ws_client *client, struct pl_str frame);
+	/* A frame about its user: topic user:me. session: the chat session it is about; "": none. */
+	void (*about_user)(struct ws_client *client, const char *session, struct pl_str frame);
 	/* Nobody is logged in; true if a setting lets this frame in. f->row: one for SETTING, or NULL: unknown. */
 	bool (*lets_in)(const struct ws_frame *f);
 	/* Not open yet: true if the frame waits, or was refused; ws_frame_run() when its turn comes. */

@@ -283,7 +283,7 @@ void ws_topics_left(struct ws_client *client, int64_t room_id)
 	}
 }
 
-void ws_topics_about_user(struct ws_client *client, struct pl_str frame)
+void ws_topics_about_user(struct ws_client *client, const char *session, struct pl_str frame)
 {
 	for (struct ws_topic *t = topics_of(client)->first; t != NULL; t = t->next)
 		if (t->ops->about_user != NULL)

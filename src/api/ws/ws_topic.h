@@ -87,7 +87,7 @@ void ws_topic_end(struct ws_topic *topic, enum pl_code code);
 bool ws_topics_are_open(const struct ws_frame *f);
 void ws_topics_drained(struct ws_client *client);
 void ws_topics_left(struct ws_client *client, int64_t room_id);
-void ws_topics_about_user(struct ws_client *client, struct pl_str frame);
+void ws_topics_about_user(struct ws_client *client, const char *session, struct pl_str frame);
 void ws_topics_revisit(struct ws_client *client);
 void ws_topics_closed(struct ws_client *client);
 

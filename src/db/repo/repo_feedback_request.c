@@ -144,6 +144,7 @@ static void read_due(struct pgrow *row, struct feedback_request *out)
 	out->status = pgrow_text(row);
 	out->outcome = pgrow_text(row);
 	out->due_us = pgrow_time(row);
+	out->run_id = pgrow_text(row);
 }
 
 REPLY(on_due, struct feedback_request_list)

@@ -5,17 +5,21 @@
 #include "svc/feedback/request_int.h"
 
 #include "json.h"
+#include "leaf.h"
 #include "svc/bus/bus.h"
 
-struct concerned { int64_t asker_id, asked_id; };	/* asked_id 0: nobody on this server */
+struct concerned {
+	int64_t asker_id, asked_id;	/* asked_id 0: nobody on this server */
+	char session[PL_UUID_LEN + 1];	/* the request's run_id, if it can be a session's id; else "" */
+};
 
 static void hand_on(struct svc *svc, const struct concerned *who, struct pl_str frame)
 {
 	if (svc->on_user == NULL)
 		return; /* the clerk has no sockets */
-	svc->on_user(who->asker_id, frame);
+	svc->on_user(who->asker_id, who->session, frame);
 	if (who->asked_id != 0 && who->asked_id != who->asker_id)
-		svc->on_user(who->asked_id, frame);
+		svc->on_user(who->asked_id, who->session, frame);
 }
 
 static void write_text(struct pl_jw *w, const char *key, struct pl_str text)
@@ -51,11 +55,13 @@ static struct pl_str write_frame(struct pl_pool *pool, const char *event, const 
 
 void request_tell(struct svc *svc, const char *event, const struct feedback_request *request)
 {
-	struct concerned who = { request->asker_id, request->asked_id };
+	struct concerned who = { .asker_id = request->asker_id, .asked_id = request->asked_id };
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_str frame = write_frame(pool, event, request);
 	struct feedback_request shorter = *request;
 
+	if (pl_uuid_ok(request->run_id))
+		memcpy(who.session, request->run_id.ptr, PL_UUID_LEN);
 	if (frame.len > SHM_EVENT_MAX - sizeof(who)) {
 		shorter.answer = shorter.comment = PL_STR_NONE; /* GET has them */
 		frame = write_frame(pool, event, &shorter);

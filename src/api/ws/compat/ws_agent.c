@@ -2,7 +2,8 @@
 /*
  * ws_agent_tell -> on_session -> on_messages -> on_requests -> the frame
  *
- * Each frame is read as a whole, and the next is read when it was sent: no frame is older than the one before it.
+ * Each frame is read as a whole, and the next is read when it was sent: no frame is older than the one before it. What
+ * could not be read, or had no room on the socket, is read again later.
  */
 #include "api/ws/compat/ws_agent.h"
 
@@ -15,28 +16,45 @@
 #define REQUESTS 50		/* the newest ones */
 #define REQUESTS_BYTES (256 << 10)
 #define METADATA_BYTES 4096
+#define AGAIN_S 1
 
 struct tell {
-	struct ws_client *client;
+	struct ws_client *client;	/* held */
 	struct ws_agent *agent;
 	struct pl_task *task;
-	char id[PL_UUID_LEN + 1];
+	const char *id;
 	const char *type;
 	ws_agent_fn *done;
 	void *arg;
 	struct session session;
 	struct session_page page;
+	bool crowded;			/* no room on the socket: again when it has drained */
 };
 
-static void tell(struct ws_client *client, struct ws_agent *agent, const char *id, const char *type, ws_agent_fn *done,
-    void *arg);
+static void tell(struct ws_agent *agent, const char *type, ws_agent_fn *done, void *arg);
 
-void ws_agent_start(struct ws_agent *agent, const struct pl_jval *payload)
+static void tell_again(struct ws_agent *agent)
+{
+	if (agent->again && !agent->telling && agent->client->conn != NULL)
+		tell(agent, "session_update", NULL, NULL);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	tell_again(arg);
+}
+
+void ws_agent_start(struct ws_agent *agent, struct ws_client *client, const char *id, const struct pl_jval *payload)
 {
 	struct pl_str channel = pl_json_str(pl_json_get(payload, "preferredChannel"));
 	const struct pl_jval *metadata = pl_json_get(payload, "metadata");
 
 	agent->on = true;
+	agent->client = client;
+	agent->id = id;
+	if (agent->late == NULL)
+		agent->late = evtimer_new(client->svc->worker->base, on_late, agent);
+	PL_BUG(agent->late == NULL);
 	if (channel.len > 0 && channel.len < sizeof(agent->channel)) {
 		memcpy(agent->channel, channel.ptr, channel.len);
 		agent->channel[channel.len] = '\0';
@@ -52,6 +70,9 @@ void ws_agent_fini(struct ws_agent *agent)
 {
 	pl_free(agent->metadata);
 	agent->metadata = NULL;
+	if (agent->late != NULL)
+		event_free(agent->late);
+	agent->late = NULL;
 }
 
 /* ---- frames ---- */
@@ -87,13 +108,21 @@ static void write_message(struct pl_jw *w, const struct tell *t, const struct se
 	pl_jw_end_object(w);
 }
 
-/* The newest ones, oldest first, as many as fit into a frame. */
+/* A frame has two lists. Half of ws_queue is left for what comes beside it. */
+static size_t list_max(const struct tell *t, size_t most)
+{
+	size_t max = (size_t)svc_config(t->client->svc)->s.ws_queue / 4;
+
+	return max < most ? max : most;
+}
+
+/* The newest ones, oldest first, as many as fit into a frame, and the newest one in any case. */
 static void write_messages(struct pl_jw *w, const struct tell *t)
 {
+	size_t bytes = 0, max = list_max(t, MESSAGES_BYTES);
 	int first = t->page.count;
-	size_t bytes = 0;
 
-	while (first > 0 && (bytes += t->page.rows[first - 1].content.len) <= MESSAGES_BYTES)
+	while (first > 0 && ((bytes += t->page.rows[first - 1].content.len) <= max || first == t->page.count))
 		first--;
 	pl_jw_key(w, "messages");
 	pl_jw_array(w);
@@ -126,22 +155,36 @@ static void write_request(struct pl_jw *w, const struct tell *t, const struct fe
 }
 
 /* How many of the newest ones fit into a frame. */
-static int requests_that_fit(const struct feedback_request_list *list)
+static int requests_that_fit(const struct tell *t, const struct feedback_request_list *list)
 {
-	size_t bytes = 0;
+	size_t bytes = 0, max = list_max(t, REQUESTS_BYTES);
 	int count = 0;
 
 	for (; count < list->count; count++) {
 		const struct feedback_request *r = &list->rows[count];
 
 		bytes += r->question.len + r->options.len + r->context.len + r->answer.len;
-		if (bytes > REQUESTS_BYTES)
+		if (bytes > max)
 			break;
 	}
 	return count;
 }
 
-static void send_session(const struct tell *t, const struct feedback_request_list *requests)
+/* false: an update that nobody asked for, and the socket has no room for it. */
+static bool send_frame(const struct tell *t, const struct pl_buf *text)
+{
+	struct ws_buf *buf = ws_buf_new(PL_WS_TEXT, pl_buf_str(text));
+	bool taken = true;
+
+	if (t->done != NULL)
+		(void)ws_send(t->client->conn, buf);
+	else
+		taken = ws_offer(t->client->conn, buf, svc_config(t->client->svc)->s.ws_queue / 2);
+	ws_buf_release(&buf);
+	return taken;
+}
+
+static bool send_session(const struct tell *t, const struct feedback_request_list *requests)
 {
 	const struct session *s = &t->session;
 	struct pl_buf buf = PL_BUF(t->task->pool);
@@ -162,13 +205,13 @@ static void send_session(const struct tell *t, const struct feedback_request_lis
 	write_messages(&w, t);
 	pl_jw_key(&w, "feedbackRequests");
 	pl_jw_array(&w);
-	for (int i = requests_that_fit(requests) - 1; i >= 0; i--)
+	for (int i = requests_that_fit(t, requests) - 1; i >= 0; i--)
 		write_request(&w, t, &requests->rows[i]);
 	pl_jw_end_array(&w);
 	pl_jw_kraw(&w, "metadata", pl_str(t->agent->metadata != NULL ? t->agent->metadata : "{}"));
 	pl_jw_end_object(&w);
 	pl_jw_end_object(&w);
-	ws_client_send(t->client, &buf);
+	return send_frame(t, &buf);
 }
 
 /* ---- reading ---- */
@@ -178,19 +221,24 @@ static void tell_over(struct tell *t, const struct pl_err *err)
 	struct ws_client *client = t->client;
 	struct ws_agent *agent = t->agent;
 	struct pl_task *task = t->task;
+	struct timeval pause = { AGAIN_S, 0 };
+	bool failed = err != NULL && pl_err_temporary(err);
 
-	if (err != NULL)
+	if (err != NULL && (t->done != NULL || !failed))
 		ws_client_error(client, PL_STR_NONE, err);
 	agent->telling = false;
+	agent->again = agent->again || failed;
 	if (t->done != NULL)
 		t->done(t->arg);
 	if (!agent->telling && agent->type != NULL) {
 		const char *type = agent->type;
 
 		agent->type = NULL;
-		tell(client, agent, t->id, type, agent->done, agent->arg);
-	} else if (!agent->telling && agent->again && client->conn != NULL) {
-		tell(client, agent, t->id, "session_update", NULL, NULL);
+		tell(agent, type, agent->done, agent->arg);
+	} else if (failed && client->conn != NULL) {
+		evtimer_add(agent->late, &pause);
+	} else if (!t->crowded) {
+		tell_again(agent);
 	}
 	ws_client_release(&client);
 	pl_task_release(&task);
@@ -201,7 +249,8 @@ static void on_requests(void *arg, const struct feedback_request_list *list, con
 	struct tell *t = arg;
 
 	if (err == NULL && t->client->conn != NULL)
-		send_session(t, list);
+		t->crowded = !send_session(t, list);
+	t->agent->again = t->agent->again || t->crowded;
 	tell_over(t, err);
 }
 
@@ -230,26 +279,30 @@ static void on_session(void *arg, const struct session *session, const struct pl
 	repo_session_messages(t->client->svc->db, t->task, pl_str(t->id), -1, 0, MESSAGES, on_messages, t);
 }
 
-static void tell(struct ws_client *client, struct ws_agent *agent, const char *id, const char *type, ws_agent_fn *done,
-    void *arg)
+static void tell(struct ws_agent *agent, const char *type, ws_agent_fn *done, void *arg)
 {
+	struct ws_client *client = agent->client;
 	struct pl_task *task = ws_client_task(client);
 	struct tell *t = pl_alloc(task->pool, sizeof(*t));
 	struct session_caller who = { .user_id = client->who.user_id, .guests = svc_config(client->svc)->s.guest };
 
-	*t = (struct tell){ .client = ws_client_hold(client), .agent = agent, .task = task, .type = type, .done = done,
-		.arg = arg };
-	memcpy(t->id, id, PL_UUID_LEN);
+	*t = (struct tell){ .client = ws_client_hold(client), .agent = agent, .task = task, .id = agent->id, .type = type,
+		.done = done, .arg = arg };
 	agent->telling = true;
 	agent->again = false;
 	repo_session_get(client->svc->db, task, pl_str(t->id), who, on_session, t);
 }
 
-void ws_agent_tell(struct ws_client *client, struct ws_agent *agent, const char *id, const char *type,
-    ws_agent_fn *done, void *arg)
+void ws_agent_drained(struct ws_agent *agent)
+{
+	if (agent->on)
+		tell_again(agent);
+}
+
+void ws_agent_tell(struct ws_agent *agent, const char *type, ws_agent_fn *done, void *arg)
 {
 	if (!agent->telling) {
-		tell(client, agent, id, type, done, arg);
+		tell(agent, type, done, arg);
 	} else if (done == NULL) {
 		agent->again = true;
 	} else {

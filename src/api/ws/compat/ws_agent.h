@@ -16,17 +16,24 @@ struct ws_agent {
 	bool on;
 	char channel[33];		/* preferredChannel; "": web */
 	char *metadata;			/* JSON object of start_session; NULL: {} */
-	bool telling, again;		/* the session is being read; it has changed since */
+	struct ws_client *client;
+	const char *id;			/* of the session */
+	struct event *late;		/* reads again after a failure */
+	bool telling, again;		/* the session is being read; it has changed since, or nobody heard of it */
 	const char *type;		/* of the next frame, for `done`; NULL: none waits */
 	ws_agent_fn *done;
 	void *arg;
 };
 
-/* From start_session: switches, and keeps what the payload says. */
-void ws_agent_start(struct ws_agent *agent, const struct pl_jval *payload);
-/* {"type":type,"payload":the session `id` as it is now}; then `done` (may be NULL). One at a time, in order. */
-void ws_agent_tell(struct ws_client *client, struct ws_agent *agent, const char *id, const char *type,
-    ws_agent_fn *done, void *arg);
+/* From start_session: switches, and keeps what the payload says. id outlives the agent. */
+void ws_agent_start(struct ws_agent *agent, struct ws_client *client, const char *id, const struct pl_jval *payload);
+/*
+ * {"type":type,"payload":the session as it is now}; then `done`. One at a time, in order. After a temporary failure the
+ * client gets an error if `done` is there, and in any case a session_update as soon as the session can be read.
+ * done NULL: an update that nobody asked for; it waits until the socket has room.
+ */
+void ws_agent_tell(struct ws_agent *agent, const char *type, ws_agent_fn *done, void *arg);
+void ws_agent_drained(struct ws_agent *agent);
 /* {"type":"agent_status"}: thinking or idle. */
 void ws_agent_status(struct ws_client *client, const char *id, const char *status);
 /* The socket is gone. */

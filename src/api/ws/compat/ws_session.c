@@ -255,7 +255,7 @@ static void on_answer(void *arg, const struct session_reply *reply, const struct
 	struct ws_session *s = session_of(step->client);
 
 	if (err == NULL && s->agent.on) {
-		ws_agent_tell(step->client, &s->agent, s->id, "session_update", on_told, step);
+		ws_agent_tell(&s->agent, "session_update", on_told, step);
 		return;
 	}
 	if (err == NULL)
@@ -279,8 +279,8 @@ static void start_agent(struct ws_client *client, struct ws_frame *f)
 	struct ws_session *s = client->state;
 
 	s->busy = true;
-	ws_agent_start(&s->agent, pl_json_get(f->json, "payload"));
-	ws_agent_tell(client, &s->agent, s->id, "session_started", on_told, step_new(client, f->task));
+	ws_agent_start(&s->agent, client, s->id, pl_json_get(f->json, "payload"));
+	ws_agent_tell(&s->agent, "session_started", on_told, step_new(client, f->task));
 }
 
 /* Takes the next of the waiting messages, if there is one and none is being answered. */
@@ -369,13 +369,18 @@ void ws_on_session_ping(struct ws_frame *f)
 	ws_frame_finish(f, &w);
 }
 
-/* A feedback request of the user's was asked or settled; it may be one of this session. */
-static void session_about_user(struct ws_client *client, struct pl_str frame)
+/* A feedback request of the user's was asked or settled. */
+static void session_about_user(struct ws_client *client, const char *session, struct pl_str frame)
 {
 	struct ws_session *s = client->state;
 
-	if (s->open && s->agent.on)
-		ws_agent_tell(client, &s->agent, s->id, "session_update", NULL, NULL);
+	if (s->open && s->agent.on && strcasecmp(session, s->id) == 0)
+		ws_agent_tell(&s->agent, "session_update", NULL, NULL);
+}
+
+static void session_drained(struct ws_client *client)
+{
+	ws_agent_drained(&session_of(client)->agent);
 }
 
 static bool session_lets_in(const struct ws_frame *f)
@@ -404,7 +409,7 @@ static void session_made(struct ws_client *client, const struct call *call)
 static const struct ws_dialect ws_session = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_session,
 	.state_bytes = sizeof(struct ws_session), .untyped = "Send {\"message\": \"text\"}.", .made = session_made,
 	.guest = session_guest, .ready = session_ready, .error = ws_compat_error, .lets_in = session_lets_in,
-	.about_user = session_about_user, .closed = session_closed };
+	.about_user = session_about_user, .drained = session_drained, .closed = session_closed };
 
 void ws_open_session(struct call *call)
 {
