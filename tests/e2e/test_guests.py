@@ -9,6 +9,7 @@ import cluster
 import psycopg
 import pytest
 
+from asking import SETTINGS, Provider
 from parlour import wait_for
 
 PROXY = {"guest": "on", "trusted_proxies": "127.0.0.1"}
@@ -102,6 +103,51 @@ def test_two_first_messages_at_once(parlour, pg, database, rows):
                                           "AND query LIKE '%session_say%'") == [(slot + 1,)], 10, "it waits for the lock")
         assert [a.result(30).status_code for a in asked] == [200, 200]
     assert say(daemon).status_code == 429, "the place is taken"
+
+
+@pytest.fixture
+def provider():
+    made_one = Provider()
+    yield made_one
+    made_one.stop()
+
+
+def test_a_guest_who_finds_no_place_costs_nothing(parlour, provider, rows):
+    """The limit comes before the model that reads the form: 429 also to a client of streams, and nobody is asked."""
+    daemon = parlour(guest_sessions_per_address="1", guest="on", upstreams={"peer": provider.section()}, **SETTINGS)
+    sessions = [made(daemon) for _ in range(2)]
+    text = "my name is Ann Lee [[ok,tokens=1,pace=0]]"
+    assert daemon.post("/api/chat", {"message": text, "session_id": sessions[0]}).status_code == 200
+    asked = provider.stats()["requests"]
+    assert asked > 0
+    for headers in ({}, {"Accept": "text/event-stream"}):
+        refused = daemon.once("POST", "/api/chat", json={"message": text, "session_id": sessions[1]}, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (429, "session_limit"), refused.text
+    with daemon.ws(f"/ws/{sessions[1]}", protocols=()) as sock:
+        sock.expect("message")
+        sock.send(message=text)
+        assert sock.expect("error")["code"] == "session_limit"
+    assert provider.stats()["requests"] == asked
+    assert rows(f"SELECT last_seq, reserved_at FROM sessions WHERE id = '{sessions[1]}'") == [(0, None)]
+    assert daemon.post("/api/chat", {"message": text, "session_id": sessions[0]}).status_code == 200, "who is in goes on"
+
+
+def test_the_last_place_is_taken_before_the_model_is_asked(parlour, provider, rows):
+    """While a model reads the first message that took the place, others from this address are refused, and cost nothing."""
+    daemon = parlour(guest_sessions_per_address="1", guest="on", upstreams={"peer": provider.section()}, **SETTINGS)
+    first, second = made(daemon), made(daemon)
+    provider.queue("stall-headers")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(daemon.once, "POST", "/api/chat", json={"message": "my name is Ann Lee", "session_id": first})
+        provider.wait(requests=1)
+        assert say(daemon, second).json()["code"] == "session_limit"
+        assert daemon.post("/api/sessions").json()["code"] == "session_limit"
+        assert provider.stats()["requests"] == 1
+        # ten minutes without the message: its place is free again
+        rows(f"UPDATE sessions SET reserved_at = reserved_at - interval '11 minutes' WHERE id = '{first}'")
+        assert daemon.post("/api/sessions").status_code == 201
+        assert daemon.post(f"/api/sessions/{first}/cancel").status_code == 204
+        slow.result(30)
 
 
 def test_rate(parlour):

@@ -15,8 +15,8 @@ void ws_revoked(int64_t login_id);
 /* svc->on_member: tells a user's sockets that listen to user:me; ends signalling of who is no member any more. */
 void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
 /*
- * svc->on_user: a frame for a user's sockets that listen to user:me. session: id of the chat session that it is about, in
- * lower case; "": none.
+ * svc->on_user: a frame for a user's sockets that listen to user:me. session: id of the chat session that it is about;
+ * "": none.
  */
 void ws_user(int64_t user_id, const char *session, struct pl_str frame);
 

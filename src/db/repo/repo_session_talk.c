@@ -29,6 +29,16 @@ REPLY(on_said, struct session_said)
 	return true;
 }
 
+void repo_session_reserve(struct db *db, struct pl_task *task, struct pl_str id, int64_t guests_max, db_done_fn *done,
+    void *arg)
+{
+	struct pgcall *call = CALL(db, task, S_SESSION_RESERVE, repo_on_status, done, arg);
+
+	add_id(call, id);
+	pgcall_i64(call, guests_max);
+	pgcall_start(call);
+}
+
 void repo_session_say(struct db *db, struct pl_task *task, const struct session_message *in, repo_session_said_fn *done,
     void *arg)
 {

@@ -16,6 +16,12 @@ struct session_message {
 	int64_t guests_max;			/* sessions of one guest address that may count; users have no such */
 	struct pl_str form, mails;		/* JSON, see session_learn(); absent: no form, mail is off */
 };
+/*
+ * Before something is paid for a message: takes the place that the first message of a guest's session needs.
+ * PL_E_SESSION_LIMIT: its address has guests_max others.
+ */
+void repo_session_reserve(struct db *db, struct pl_task *task, struct pl_str id, int64_t guests_max, db_done_fn *done,
+    void *arg);
 /* ahead: so many earlier messages wait for their answer. stale: the form has changed since, nothing was stored. */
 struct session_said { int64_t seq, ahead; bool stale; };
 typedef void (repo_session_said_fn)(void *arg, const struct session_said *said, const struct pl_err *err);

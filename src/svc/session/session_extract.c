@@ -47,10 +47,17 @@ static void extract_over(struct answer *answer)
 
 static const struct answer_ops extract_ops = { .answered = extract_answered, .over = extract_over };
 
-/* Has a model anything to find? */
-static bool wants_model(const struct session_job *job)
+static const struct upstream_settings *reader(const struct session_job *job)
 {
-	if (job->step.cancelled || job->answer->ending != ANSWER_GOES_ON || answers_stopping(job->answer->answers))
+	const struct upstream_settings *upstream = NULL;
+
+	return answer_upstream(job->config, PL_STR_NONE, &upstream) ? upstream : NULL;
+}
+
+bool session_extract_wanted(const struct session_job *job)
+{
+	if (reader(job) == NULL || job->step.cancelled || job->answer->ending != ANSWER_GOES_ON ||
+	    answers_stopping(job->answer->answers))
 		return false;
 	return form_has_word(job->message, &job->form->correct) ||
 	    (job->state.over == FORM_GOES_ON && form_next(job->form, &job->state) >= 0);
@@ -58,12 +65,11 @@ static bool wants_model(const struct session_job *job)
 
 bool session_extract(struct session_job *job, void (*done)(struct session_job *job))
 {
-	const struct upstream_settings *upstream = NULL;
 	struct llm_message *message;
 	struct extract *extract;
 	struct answer *answer;
 
-	if (!wants_model(job) || !answer_upstream(job->config, PL_STR_NONE, &upstream) || upstream == NULL)
+	if (!session_extract_wanted(job))
 		return false;
 	answer = answer_new(job->sessions->svc->answers, job->config, &extract_ops, NULL);
 	extract = pl_alloc(answer->task->pool, sizeof(*extract));
@@ -75,7 +81,7 @@ bool session_extract(struct session_job *job, void (*done)(struct session_job *j
 	answer->owner = extract;
 	answer->user_id = job->user_id;
 	answer->text_max = EXTRACT_MAX_BYTES;
-	answer->ask = (struct llm_request){ .config = answer->config, .upstream = upstream, .temperature = 0,
+	answer->ask = (struct llm_request){ .config = answer->config, .upstream = reader(job), .temperature = 0,
 		.messages = message, .messages_count = 1, .system = form_prompt(job->form, answer->task->pool,
 		&job->state) };
 	job->extraction = answer;

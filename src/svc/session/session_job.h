@@ -71,7 +71,9 @@ void session_job_give_up(struct session_job *job, const struct pl_err *err);
 /* Nobody knows whether the message was stored: if it was, it shall not keep those behind it waiting. */
 void session_job_withdraw(struct session_job *job, const struct pl_err *err);
 
-/* session_extract.c: asks a model for the form's values; false: there is none, or nothing to find. */
+/* session_extract.c: is there a model to ask for the form's values, and anything to find? */
+bool session_extract_wanted(const struct session_job *job);
+/* Asks it. false: it is not wanted. */
 bool session_extract(struct session_job *job, void (*done)(struct session_job *job));
 
 /* session_form.c: the form as it stands, and what the message says to it by the form's patterns. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A message on its way to an answer:
- * session_talk -> [session_extract] -> talk_say -> on_said -> [somebody was faster: on_reread -> talk_say] ->
- * session_turn_wait -> session_job_answer (session_answer.c).
+ * session_talk -> [repo_session_reserve] -> [session_extract] -> talk_say -> on_said -> [somebody was faster:
+ * on_reread -> talk_say] -> session_turn_wait -> session_job_answer (session_answer.c).
  */
 #include "clock.h"
 #include "svc/session/session_job.h"
@@ -72,6 +72,30 @@ static void talk_say(struct session_job *job)
 	repo_session_say(job->sessions->svc->db, job->task, &in, on_said, job);
 }
 
+static void talk_begin(struct session_job *job)
+{
+	if (session_extract(job, talk_say))
+		tell_accepted(job);
+	else
+		talk_say(job);
+}
+
+static void on_reserved(void *arg, const bool *done, const struct pl_err *err)
+{
+	if (err != NULL)
+		session_job_give_up(arg, err);
+	else
+		talk_begin(arg);
+}
+
+/* A guest who finds no place costs nothing. */
+static void talk_reserve(struct session_job *job)
+{
+	job->task->deadline_ns = pl_now_ns() + 5 * PL_NS_PER_S;
+	repo_session_reserve(job->sessions->svc->db, job->task, pl_str(job->id),
+	    job->config->s.guest_sessions_per_address, on_reserved, job);
+}
+
 void session_talk(struct svc *svc, const struct config *config, struct pl_task *task, const struct session *session,
     struct pl_str message, session_delta_fn *delta, session_reply_fn *done, void *arg)
 {
@@ -91,8 +115,10 @@ void session_talk(struct svc *svc, const struct config *config, struct pl_task *
 		session_form_read(job, session);
 	/* first of all: what is in there can be stopped, and others can end what a dying worker began */
 	session_job_place(job);
-	if (job->form != NULL && session->state == SESSION_OPEN && session_extract(job, talk_say))
-		tell_accepted(job);
-	else
+	if (job->form == NULL || session->state != SESSION_OPEN || !session_extract_wanted(job))
 		talk_say(job);
+	else if (session->user_id == 0 && session->last_seq == 0)
+		talk_reserve(job);
+	else
+		talk_begin(job);
 }

@@ -286,8 +286,8 @@ static void tell(struct ws_agent *agent, const char *type, ws_agent_fn *done, vo
 	struct tell *t = pl_alloc(task->pool, sizeof(*t));
 	struct session_caller who = { .user_id = client->who.user_id, .guests = svc_config(client->svc)->s.guest };
 
-	*t = (struct tell){ .client = ws_client_hold(client), .agent = agent, .task = task, .id = agent->id, .type = type,
-		.done = done, .arg = arg };
+	*t = (struct tell){ .client = ws_client_hold(client), .agent = agent, .task = task, .id = agent->id,
+		.type = type, .done = done, .arg = arg };
 	agent->telling = true;
 	agent->again = false;
 	repo_session_get(client->svc->db, task, pl_str(t->id), who, on_session, t);
