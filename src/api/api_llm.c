@@ -173,8 +173,8 @@ static void on_generation(void *arg, const struct generation *g, const struct pl
 		.ended_at = or_none(g->ended_us, 0) };
 	index = shm_gen_find(call->svc->shm, g->id, &info);
 	if (g->ended_us == 0 && index >= 0) {
-		text = pl_alloc(call->req->task->pool, SHM_GEN_TEXT);
-		n = shm_gen_text(call->svc->shm, index, info.id, 0, text);
+		text = pl_alloc(call->req->task->pool, (size_t)info.length + 1);
+		n = shm_gen_text(call->svc->shm, index, info.id, 0, text, info.length);
 		if (n >= 0)
 			out.text = pl_strn(text, (size_t)n);
 	}

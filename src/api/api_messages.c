@@ -43,7 +43,7 @@ void api_messages(struct call *call)
 	repo_message_page(call->svc->db, call->req->task, room, call->req->task->who.user_id,
 	    q->after == SHAPE_NONE ? -1 : q->after, q->before == SHAPE_NONE ? 0 : q->before,
 	    q->limit == SHAPE_NONE ? 50 : (int)q->limit,
-	    q->offset == SHAPE_NONE ? 0 : (int)q->offset, on_page, call);
+	    q->offset == SHAPE_NONE ? 0 : (int)q->offset, INT32_MAX, on_page, call);
 }
 
 static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)

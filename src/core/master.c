@@ -15,12 +15,15 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "core/shm_parts.h"
 #include "core/signals.h"
 #include "core/supervise.h"
 #include "log.h"
 
 #define LOOP_MS 250
 #define STDIO_FDS 3
+#define ANSWER_SHARE (64 << 10)		/* of each answer, where answer_memory says nothing */
+#define ANSWER_MEMORY_MIN (16 << 20)
 
 static bool give_up(void *arg, int wait_ms)
 {
@@ -145,6 +148,19 @@ static int open_process(struct master *m)
 	return 0;
 }
 
+/* A page for each answer, and the pool that answer_memory asks for. */
+static uint32_t text_pages(const struct settings *s)
+{
+	int64_t whole = s->generations * s->max_answer, pool = s->answer_memory;
+
+	if (pool == 0) {
+		pool = s->generations * ANSWER_SHARE;
+		pool = pool > ANSWER_MEMORY_MIN ? pool : ANSWER_MEMORY_MIN;
+		pool = pool < whole ? pool : whole;
+	}
+	return (uint32_t)(s->generations + (pool + SHM_TEXT_PAGE - 1) / SHM_TEXT_PAGE);
+}
+
 static int make_shared(struct master *m)
 {
 	const struct settings *s = &m->config->s;
@@ -152,6 +168,7 @@ static int make_shared(struct master *m)
 		.workers_max = (uint32_t)s->max_workers, .slots = 2 * ((uint32_t)s->max_workers + SHM_ASIDE),
 		.rate_pairs = (uint32_t)s->rate_slots, .revoked_pairs = 65536,
 		.ring_bytes = (uint32_t)s->ring_size, .generations = (uint32_t)s->generations,
+		.text_pages = text_pages(s),
 	};
 
 	m->shm = shm_new(&sizes, m->why);

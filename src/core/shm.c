@@ -47,19 +47,20 @@ static bool sizes_check(const struct shm_sizes *s, char why[256])
 		rule = "a power of two of ring bytes, at least 262144";
 	else if (s->generations < 1 || s->generations > 65536)
 		rule = "1 to 65536 generations";
+	else if (s->text_pages < s->generations || s->text_pages > SHM_TEXT_PAGES_MAX)
+		rule = "a page for the text of each generation, and at most 1 GiB of them";
 	if (rule != NULL)
 		snprintf(why, 256, "shared memory needs %s", rule);
 	return rule == NULL;
 }
 
-/* Places one part behind the others; every part begins on a page. `more` bytes follow its elements. */
-static void part_place(struct shm_header *head, enum shm_part_id id, uint32_t version, uint64_t count, uint64_t stride,
-    size_t more)
+/* Places one part behind the others; every part begins on a page. */
+static void part_place(struct shm_header *head, enum shm_part_id id, uint32_t version, uint64_t count, uint64_t stride)
 {
 	PL_BUG(head->parts_count >= SHM_PARTS_MAX);
 	head->parts[head->parts_count++] = (struct shm_part){ .id = id, .version = version, .offset = head->bytes,
-		.bytes = page_round(count * stride + more), .count = count, .stride = stride };
-	head->bytes += page_round(count * stride + more);
+		.bytes = page_round(count * stride), .count = count, .stride = stride };
+	head->bytes += page_round(count * stride);
 }
 
 static void parts_place(struct shm_header *head)
@@ -67,21 +68,22 @@ static void parts_place(struct shm_header *head)
 	const struct shm_sizes *s = &head->sizes;
 
 	head->bytes = page_round(sizeof(*head));
-	part_place(head, SHM_PART_BEATS, 1, SHM_BEATS, sizeof(struct shm_beat), 0);
-	part_place(head, SHM_PART_SCORES, 1, s->slots, sizeof(struct shm_score), 0);
-	part_place(head, SHM_PART_COUNTERS, 1, s->slots, sizeof(struct shm_counters), 0);
-	part_place(head, SHM_PART_RATES, 1, s->rate_pairs, sizeof(struct pl_pair), 0);
+	part_place(head, SHM_PART_BEATS, 1, SHM_BEATS, sizeof(struct shm_beat));
+	part_place(head, SHM_PART_SCORES, 1, s->slots, sizeof(struct shm_score));
+	part_place(head, SHM_PART_COUNTERS, 1, s->slots, sizeof(struct shm_counters));
+	part_place(head, SHM_PART_RATES, 1, s->rate_pairs, sizeof(struct pl_pair));
 	/* twice: ended login sessions, then used tickets, so that many of one kind cannot fill up the other */
-	part_place(head, SHM_PART_REVOKED, 1, 2 * (uint64_t)s->revoked_pairs, sizeof(struct pl_pair), 0);
-	part_place(head, SHM_PART_RINGS, 1, s->slots, page_round(sizeof(struct shm_ring) + s->ring_bytes), 0);
-	part_place(head, SHM_PART_PRESENCE, 1, s->slots, page_round(sizeof(struct shm_presence)), 0);
-	part_place(head, SHM_PART_GENERATIONS, 1, s->generations, sizeof(struct shm_gen),
-	    SHM_PAGE + (size_t)s->generations * SHM_GEN_TEXT);
-	part_place(head, SHM_PART_BREAKERS, 1, SHM_BREAKERS, sizeof(struct shm_breaker), 0);
-	part_place(head, SHM_PART_TRACES, 1, s->slots, page_round(sizeof(struct shm_trace)), 0);
-	part_place(head, SHM_PART_REFUSALS, 1, s->slots, page_round(sizeof(struct shm_refusals)), 0);
-	part_place(head, SHM_PART_STATS, 1, s->slots, page_round(sizeof(struct shm_stats)), 0);
-	part_place(head, SHM_PART_OUTCOMES, 1, SHM_OUTCOMES, sizeof(struct shm_outcome), 0);
+	part_place(head, SHM_PART_REVOKED, 1, 2 * (uint64_t)s->revoked_pairs, sizeof(struct pl_pair));
+	part_place(head, SHM_PART_RINGS, 1, s->slots, page_round(sizeof(struct shm_ring) + s->ring_bytes));
+	part_place(head, SHM_PART_PRESENCE, 1, s->slots, page_round(sizeof(struct shm_presence)));
+	part_place(head, SHM_PART_GENERATIONS, 2, s->generations, sizeof(struct shm_gen));
+	part_place(head, SHM_PART_BREAKERS, 1, SHM_BREAKERS, sizeof(struct shm_breaker));
+	part_place(head, SHM_PART_TRACES, 1, s->slots, page_round(sizeof(struct shm_trace)));
+	part_place(head, SHM_PART_REFUSALS, 1, s->slots, page_round(sizeof(struct shm_refusals)));
+	part_place(head, SHM_PART_STATS, 1, s->slots, page_round(sizeof(struct shm_stats)));
+	part_place(head, SHM_PART_OUTCOMES, 1, SHM_OUTCOMES, sizeof(struct shm_outcome));
+	part_place(head, SHM_PART_LINKS, 1, s->text_pages, sizeof(struct shm_link));
+	part_place(head, SHM_PART_PAGES, 1, s->text_pages, SHM_TEXT_PAGE);
 }
 
 const struct shm_part *shm_part_find(const struct shm_header *head, enum shm_part_id id)
@@ -118,6 +120,9 @@ static void parts_map(struct shm *shm)
 	shm->refusals = part_map(shm, SHM_PART_REFUSALS, &shm->refusal_stride);
 	shm->stats = part_map(shm, SHM_PART_STATS, &shm->stats_stride);
 	shm->outcomes = part_map(shm, SHM_PART_OUTCOMES, NULL);
+	shm->links = (struct shm_link *)(void *)part_map(shm, SHM_PART_LINKS, NULL);
+	shm->pages = part_map(shm, SHM_PART_PAGES, NULL);
+	shm->page_hint = shm->head->sizes.generations;
 }
 
 static bool eventfds_make(struct shm *shm, int slots, char why[256])

@@ -60,12 +60,13 @@ struct shm_sizes {
 	uint32_t rate_pairs, revoked_pairs;	/* powers of two */
 	uint32_t ring_bytes;			/* power of two */
 	uint32_t generations;
+	uint32_t text_pages;			/* of SHM_TEXT_PAGE bytes: one for each generation, and the pool */
 };
 
 enum shm_part_id {
 	SHM_PART_BEATS = 1, SHM_PART_SCORES, SHM_PART_COUNTERS, SHM_PART_RATES, SHM_PART_REVOKED, SHM_PART_RINGS,
 	SHM_PART_PRESENCE, SHM_PART_GENERATIONS, SHM_PART_BREAKERS, SHM_PART_TRACES, SHM_PART_REFUSALS,
-	SHM_PART_STATS, SHM_PART_OUTCOMES, SHM_PART_END
+	SHM_PART_STATS, SHM_PART_OUTCOMES, SHM_PART_LINKS, SHM_PART_PAGES, SHM_PART_END
 };
 /*
  * Where a part lies. Two binaries mean the same by it when version, count and stride are equal, wherever it lies in
@@ -93,6 +94,7 @@ struct shm_header {
 struct shm_ring;
 struct shm_presence;
 struct shm_gen;
+struct shm_link;
 struct shm_breaker;
 struct shm_trace;
 struct shm_refusals;
@@ -107,7 +109,9 @@ struct shm {
 	struct shm_beat *beats;			/* [SHM_BEATS]: hashers, then the master */
 	struct pl_pair *rate, *revoked;
 	/* parts; each shm_*.c knows its element */
-	char *rings, *presence, *gens, *breakers, *traces, *refusals, *stats, *outcomes;
+	char *rings, *presence, *gens, *pages, *breakers, *traces, *refusals, *stats, *outcomes;
+	struct shm_link *links;			/* [text_pages] */
+	uint32_t page_hint;			/* where this process looks for a free page first */
 	size_t ring_stride, presence_stride, gen_stride, trace_stride, refusal_stride, stats_stride;
 	int slot;				/* of this process; -1 in the master */
 	int wake_fd[SHM_SLOTS_MAX];		/* eventfd of each slot's reader; made by the master before fork */

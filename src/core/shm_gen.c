@@ -4,7 +4,7 @@
  *
  * An entry changes hands by a CAS of its word. `life` counts the takings: a copy is good when the entry was in use and
  * in the same life before and after it. Text is only ever appended, `length` moves behind it. One that ended keeps its
- * text for a while, but whoever finds no free entry takes it.
+ * text for a while, but whoever finds no free entry, or no free page, takes it. A free entry owns no pages of the pool.
  */
 #include "clock.h"
 #include "core/shm_layout.h"
@@ -18,20 +18,13 @@
 #define SLOT_NOBODY 0xffff
 #define SLOT_MASTER 0xfffe
 
-/* States that only this file sees, behind enum shm_gen_state. */
+/* States that only this file sees, behind enum shm_gen_state. TAKING: its holder fills it or clears it. */
 enum { GEN_TAKING = SHM_GEN_ENDED + 1, GEN_SWEEPING };
 
 static struct shm_gen *gen_at(const struct shm *shm, int index)
 {
 	PL_BUG(index < 0 || (uint32_t)index >= shm->head->sizes.generations);
 	return (struct shm_gen *)(void *)(shm->gens + (size_t)index * shm->gen_stride);
-}
-
-static char *gen_text(const struct shm *shm, int index)
-{
-	size_t heads = shm->head->sizes.generations * shm->gen_stride;
-
-	return shm->gens + ((heads + SHM_PAGE - 1) & ~(size_t)(SHM_PAGE - 1)) + (size_t)index * SHM_GEN_TEXT;
 }
 
 /* The word of an entry that this process holds. */
@@ -100,9 +93,11 @@ int shm_gen_take(struct shm *shm, const struct shm_gen_info *info)
 			return -1;
 		gen = gen_at(shm, index);
 	} while (!atomic_compare_exchange_strong(&gen->word, &word, own_word(shm, GEN_TAKING)));
+	shm_page_release(shm, index);
 	atomic_store(&gen->life, atomic_load(&gen->life) + 1);
 	atomic_thread_fence(memory_order_release);	/* the new life is seen before any of its contents */
 	atomic_store_explicit(&gen->length, 0, memory_order_relaxed);
+	gen->last = (uint32_t)index;
 	gen->slot = shm->slot;
 	gen->room_id = info->room_id;
 	gen->role_id = info->role_id;
@@ -132,11 +127,24 @@ uint32_t shm_gen_append(struct shm *shm, int index, const char *text, uint32_t b
 	uint32_t length = atomic_load_explicit(&gen->length, memory_order_relaxed);
 
 	PL_BUG(!word_owned(shm, atomic_load_explicit(&gen->word, memory_order_relaxed)));
-	if (bytes > SHM_GEN_TEXT - length)
-		bytes = (uint32_t)pl_utf8_cut(text, bytes, SHM_GEN_TEXT - length);
-	memcpy(gen_text(shm, index) + length, text, bytes);
+	bytes = shm_page_append(shm, index, length, text, bytes);
 	atomic_store_explicit(&gen->length, length + bytes, memory_order_release);
 	return bytes;
+}
+
+/* Frees an entry whose word is `word`, unless it changed. Nobody sees it any more while its pages go. */
+static void entry_free(struct shm *shm, int index, uint64_t word)
+{
+	struct shm_gen *gen = gen_at(shm, index);
+
+	if (!shm_page_any(shm, index)) {
+		atomic_compare_exchange_strong(&gen->word, &word, SHM_GEN_FREE);
+		return;
+	}
+	if (!atomic_compare_exchange_strong(&gen->word, &word, own_word(shm, GEN_TAKING)))
+		return;
+	shm_page_release(shm, index);
+	atomic_store(&gen->word, SHM_GEN_FREE);
 }
 
 /* One that ended may have a new owner by now, or another answer of this process: then it is left alone. */
@@ -146,22 +154,53 @@ void shm_gen_free(struct shm *shm, int index, const char *id)
 	uint64_t word = atomic_load(&gen->word);
 
 	if (word_owned(shm, word) && strcmp(gen->id, id) == 0)
-		atomic_compare_exchange_strong(&gen->word, &word, SHM_GEN_FREE);
+		entry_free(shm, index, word);
 }
 
-static void info_copy(const struct shm_gen *gen, uint64_t word, struct shm_gen_info *info_r)
+static int ended_find(const struct shm *shm)
 {
+	int64_t oldest_ns = INT64_MAX;
+	int found = -1;
+
+	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
+		struct shm_gen *gen = gen_at(shm, i);
+		int64_t ended_ns = atomic_load_explicit(&gen->ended_ns, memory_order_relaxed);
+
+		if (WORD_STATE(atomic_load(&gen->word)) != SHM_GEN_ENDED || !shm_page_any(shm, i) ||
+		    (found >= 0 && ended_ns >= oldest_ns))
+			continue;
+		found = i;
+		oldest_ns = ended_ns;
+	}
+	return found;
+}
+
+bool shm_gen_reclaim(struct shm *shm)
+{
+	int index = ended_find(shm);
+	uint64_t word;
+
+	if (index < 0)
+		return false;
+	word = atomic_load(&gen_at(shm, index)->word);
+	if (WORD_STATE(word) == SHM_GEN_ENDED)
+		entry_free(shm, index, word);	/* if it changed meanwhile, somebody else freed something */
+	return true;
+}
+
+static void info_copy(const struct shm *shm, int index, uint64_t word, struct shm_gen_info *info_r)
+{
+	const struct shm_gen *gen = gen_at(shm, index);
+
 	*info_r = (struct shm_gen_info){
 		.room_id = gen->room_id, .role_id = gen->role_id, .asker_id = gen->asker_id,
-		.reply_to_seq = gen->reply_to_seq, .state = WORD_STATE(word), .owner_slot = gen->slot,
+		.reply_to_seq = gen->reply_to_seq, .state = WORD_STATE(word), .owner_slot = gen->slot, .index = index,
 		.length = atomic_load_explicit(&gen->length, memory_order_acquire),
 	};
 	memcpy(info_r->id, gen->id, sizeof(info_r->id));
 	info_r->id[PL_UUID_LEN] = '\0';
 	memcpy(info_r->session, gen->session, sizeof(info_r->session));
 	info_r->session[PL_UUID_LEN] = '\0';
-	if (info_r->length > SHM_GEN_TEXT)
-		info_r->length = SHM_GEN_TEXT;
 }
 
 static bool life_same(const struct shm_gen *gen, uint64_t life)
@@ -172,15 +211,16 @@ static bool life_same(const struct shm_gen *gen, uint64_t life)
 }
 
 /* A consistent copy of an entry in use. */
-static bool info_read(const struct shm_gen *gen, struct shm_gen_info *info_r, uint64_t *life_r)
+static bool info_read(const struct shm *shm, int index, struct shm_gen_info *info_r, uint64_t *life_r)
 {
+	const struct shm_gen *gen = gen_at(shm, index);
 	uint64_t word;
 
 	*life_r = atomic_load_explicit(&gen->life, memory_order_acquire);
 	word = atomic_load_explicit(&gen->word, memory_order_acquire);
 	if (!state_visible(WORD_STATE(word)))
 		return false;
-	info_copy(gen, word, info_r);
+	info_copy(shm, index, word, info_r);
 	return life_same(gen, *life_r);
 }
 
@@ -189,7 +229,7 @@ int shm_gen_find(const struct shm *shm, struct pl_str id, struct shm_gen_info *i
 	uint64_t life;
 
 	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
-		if (info_read(gen_at(shm, i), info_r, &life) && pl_str_is(id, info_r->id))
+		if (info_read(shm, i, info_r, &life) && pl_str_is(id, info_r->id))
 			return i;
 	}
 	return -1;
@@ -200,7 +240,7 @@ int shm_gen_next(const struct shm *shm, int64_t room, int from, struct shm_gen_i
 	uint64_t life;
 
 	for (int i = from > 0 ? from : 0; i < (int)shm->head->sizes.generations; i++) {
-		if (info_read(gen_at(shm, i), info_r, &life) && info_r->room_id == room &&
+		if (info_read(shm, i, info_r, &life) && info_r->room_id == room &&
 		    info_r->state != SHM_GEN_ENDED)
 			return i;
 	}
@@ -213,24 +253,40 @@ void shm_gen_cancel_session(struct shm *shm, const char *session)
 	uint64_t life;
 
 	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
-		if (info_read(gen_at(shm, i), &info, &life) && strcmp(info.session, session) == 0)
+		if (info_read(shm, i, &info, &life) && strcmp(info.session, session) == 0)
 			shm_gen_cancel(shm, i, info.id);
 	}
 }
 
-int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offset, char *out)
+/* Bytes without the beginning of a character at their end. */
+static uint32_t whole_characters(const char *text, uint32_t bytes)
+{
+	uint32_t first = bytes, needs;
+
+	while (first > 0 && ((unsigned char)text[first - 1] & 0xc0) == 0x80)
+		first--;
+	if (first == 0)
+		return 0;
+	first--;
+	needs = (unsigned char)text[first] < 0x80 ? 1 : (unsigned char)text[first] < 0xe0 ? 2 :
+	    (unsigned char)text[first] < 0xf0 ? 3 : 4;
+	return bytes - first < needs ? first : bytes;
+}
+
+int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offset, char *out, uint32_t max)
 {
 	const struct shm_gen *gen = gen_at(shm, index);
 	struct shm_gen_info info;
 	uint32_t bytes;
 	uint64_t life;
 
-	if (!info_read(gen, &info, &life) || strcmp(info.id, id) != 0)
+	if (!info_read(shm, index, &info, &life) || strcmp(info.id, id) != 0)
 		return -1;
 	bytes = offset < info.length ? info.length - offset : 0;
-	if (bytes > 0)
-		memcpy(out, gen_text(shm, index) + offset, bytes);
-	return life_same(gen, life) ? (int)bytes : -1;
+	bytes = bytes < max ? bytes : max;
+	if (!shm_page_copy(shm, index, offset, out, bytes) || !life_same(gen, life))
+		return -1;
+	return (int)whole_characters(out, bytes);
 }
 
 bool shm_gen_cancel(struct shm *shm, int index, const char *id)
@@ -239,7 +295,7 @@ bool shm_gen_cancel(struct shm *shm, int index, const char *id)
 	struct shm_gen_info info;
 	uint64_t life, old;
 
-	if (!info_read(gen, &info, &life) || strcmp(info.id, id) != 0 || info.state == SHM_GEN_ENDED)
+	if (!info_read(shm, index, &info, &life) || strcmp(info.id, id) != 0 || info.state == SHM_GEN_ENDED)
 		return false;
 	old = atomic_load(&gen->cancel);
 	while (old < life && !atomic_compare_exchange_weak(&gen->cancel, &old, life))
@@ -256,29 +312,57 @@ bool shm_gen_cancelled(const struct shm *shm, int index)
 	return atomic_load(&gen->cancel) == atomic_load(&gen->life);
 }
 
+/* What an orphan's holder left: its text, put together. */
+static void orphan_give(struct shm *shm, int index, int state,
+    void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text), void *arg)
+{
+	struct shm_gen_info info;
+	char *text;
+
+	info_copy(shm, index, (uint64_t)state, &info);
+	text = pl_new((size_t)info.length + 1);
+	if (!shm_page_copy(shm, index, 0, text, info.length))
+		info.length = 0;	/* damaged: nothing of it can be trusted */
+	fn(arg, &info, pl_strn(text, info.length));
+	pl_free(text);
+}
+
 void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text),
     void *arg)
 {
 	for (int i = 0; i < (int)shm->head->sizes.generations; i++) {
 		struct shm_gen *gen = gen_at(shm, i);
-		uint64_t word = atomic_load(&gen->word);
+		uint64_t word = atomic_load(&gen->word), held;
 		int before = WORD_STATE(word) == GEN_SWEEPING ? WORD_BEFORE(word) : WORD_STATE(word);
-		struct shm_gen_info info;
 
 		if (!word_orphaned(shm, word))
 			continue;
-		if (before == GEN_TAKING) {	/* nothing in it yet */
-			atomic_compare_exchange_strong(&gen->word, &word, SHM_GEN_FREE);
-			continue;
-		}
 		/* A sweeper that is killed in fn leaves an orphan again: fn is called at least once for each. */
-		if (!atomic_compare_exchange_strong(&gen->word, &word,
-		    own_word(shm, GEN_SWEEPING) | (uint64_t)before << 24))
+		held = own_word(shm, GEN_SWEEPING) | (uint64_t)before << 24;
+		if (!atomic_compare_exchange_strong(&gen->word, &word, held))
 			continue;
-		info_copy(gen, (uint64_t)before, &info);
-		fn(arg, &info, pl_strn(gen_text(shm, i), info.length));
+		if (before != GEN_TAKING)	/* else there is nothing in it, or nothing any more */
+			orphan_give(shm, i, before, fn, arg);
+		if (atomic_load(&gen->word) != held)
+			continue;		/* adopted */
+		atomic_store(&gen->word, own_word(shm, GEN_TAKING));
+		shm_page_sweep(shm, i);
 		atomic_store(&gen->word, SHM_GEN_FREE);
 	}
+}
+
+/* It stays where it is, so that viewers find it all the time. What was asked of its owner, to stop, is void. */
+void shm_gen_adopt(struct shm *shm, int index)
+{
+	struct shm_gen *gen = gen_at(shm, index);
+	uint64_t word = atomic_load(&gen->word);
+
+	PL_BUG(!word_owned(shm, word & ~(uint64_t)0xff000000) || WORD_STATE(word) != GEN_SWEEPING);
+	atomic_store(&gen->life, atomic_load(&gen->life) + 1);
+	atomic_thread_fence(memory_order_release);
+	gen->slot = shm->slot;
+	shm_page_repair(shm, index, atomic_load_explicit(&gen->length, memory_order_relaxed));
+	atomic_store(&gen->word, own_word(shm, SHM_GEN_RUNNING));
 }
 
 void shm_gen_disown(struct shm *shm, int slot)

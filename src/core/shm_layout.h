@@ -47,16 +47,27 @@ struct shm_presence {
 	struct shm_present entries[SHM_PRESENCE_MAX];
 };
 
-/* ---- generations: [generations] of these, then as many texts of SHM_GEN_TEXT bytes ---- */
+/* ---- generations ---- */
 struct shm_gen {
 	_Alignas(64) _Atomic uint64_t word;	/* state, owner's slot and generation: see shm_gen.c */
 	_Atomic uint64_t life;			/* +1 at every taking; a reader's copy is good when it did not change */
 	_Atomic uint64_t cancel;		/* the life that shall stop */
 	_Atomic int64_t ended_ns;		/* when its state became SHM_GEN_ENDED */
-	_Atomic uint32_t length;
+	_Atomic uint32_t length;		/* bytes of text; they are in the pages before it says so */
+	uint32_t last;				/* page of its text's end; the holder's */
 	int32_t slot;				/* as taken; `word` may name a sweeper */
 	int64_t room_id, role_id, asker_id, reply_to_seq;
 	char id[PL_UUID_LEN + 1], session[PL_UUID_LEN + 1];
+};
+
+/*
+ * ---- pages: texts of generations ----
+ *
+ * Page i of the first [generations] belongs to generation i for good: a text begins there. The others are the pool.
+ */
+struct shm_link {
+	_Atomic uint32_t owner;			/* generation + 1; 0: free. Only for pages of the pool */
+	_Atomic uint32_t next;			/* page + 1 that the text goes on in; 0: none */
 };
 
 /* ---- breakers: names are never removed ---- */
@@ -123,5 +134,20 @@ void shm_ring_take(struct shm *shm, int slot);
 void shm_ring_died(struct shm *shm, int slot);
 void shm_presence_clear(struct shm *shm, int slot);
 void shm_gen_disown(struct shm *shm, int slot);
+
+/*
+ * shm_page.c: the text of a generation that this process holds, but shm_page_copy(). Whoever dies in between leaves a
+ * page without a place in the chain at worst, or a chain without some of its pages: shm_page_sweep() frees both.
+ */
+/* Adds to `length` bytes; returns how many fitted, a whole number of characters. */
+uint32_t shm_page_append(struct shm *shm, int index, uint32_t length, const char *text, uint32_t bytes);
+/* Copies [offset, offset + bytes); false: the chain was changing. */
+bool shm_page_copy(const struct shm *shm, int index, uint32_t offset, char *out, uint32_t bytes);
+bool shm_page_any(const struct shm *shm, int index);		/* it has pages of the pool */
+void shm_page_release(struct shm *shm, int index);		/* all of a whole chain */
+void shm_page_sweep(struct shm *shm, int index);		/* all that it owns, in whatever state */
+void shm_page_repair(struct shm *shm, int index, uint32_t length);	/* after its holder died: it can go on */
+/* shm_gen.c: frees the pages of the text that ended first and lingers; false: there is none. */
+bool shm_gen_reclaim(struct shm *shm);
 
 #endif

@@ -87,9 +87,13 @@ int shm_present_list(const struct shm *shm, int64_t room, int64_t *users, int ca
 /* Is the user present in the room on any live slot? */
 bool shm_present_has(const struct shm *shm, int64_t room, int64_t user);
 
-/* ---- generations: running answers, text appended by the owner, read by anybody ---- */
-
-#define SHM_GEN_TEXT 65536u
+/*
+ * ---- generations: running answers, text appended by the owner, read by anybody ----
+ *
+ * A text has a page of its own and grows into pages of a pool that all share.
+ */
+#define SHM_TEXT_PAGE 4096u
+#define SHM_TEXT_PAGES_MAX (1u << 18)
 enum shm_gen_state { SHM_GEN_FREE, SHM_GEN_QUEUED, SHM_GEN_RUNNING, SHM_GEN_ENDED };
 
 struct shm_gen_info {
@@ -98,6 +102,7 @@ struct shm_gen_info {
 	int64_t room_id, role_id, asker_id, reply_to_seq;
 	int state, owner_slot;
 	uint32_t length;		/* bytes of text so far */
+	int index;			/* its entry */
 };
 
 /*
@@ -106,7 +111,7 @@ struct shm_gen_info {
  */
 int shm_gen_take(struct shm *shm, const struct shm_gen_info *info);
 void shm_gen_state(struct shm *shm, int index, enum shm_gen_state state);
-/* Appends; returns the bytes that fitted (the rest is beyond SHM_GEN_TEXT). Owner only. */
+/* Appends whole characters; returns the bytes that fitted: fewer when the pool has no pages. Owner only. */
 uint32_t shm_gen_append(struct shm *shm, int index, const char *text, uint32_t bytes);
 /* Owner only. Without effect when the entry was taken since `id` ended. */
 void shm_gen_free(struct shm *shm, int index, const char *id);
@@ -114,15 +119,26 @@ void shm_gen_free(struct shm *shm, int index, const char *id);
 int shm_gen_find(const struct shm *shm, struct pl_str id, struct shm_gen_info *info_r);
 /* The next running one of `room` at or after `from`; -1: no more. */
 int shm_gen_next(const struct shm *shm, int64_t room, int from, struct shm_gen_info *info_r);
-/* Copies text [offset, length) of generation `id` into out (SHM_GEN_TEXT bytes); -1 when it is gone meanwhile. */
-int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offset, char *out);
+/*
+ * Copies text [offset, length) of generation `id` into out, at most `max` bytes and no half characters. Returns how
+ * many; -1 when it is gone meanwhile.
+ */
+int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offset, char *out, uint32_t max);
 /* Any process: asks the owner to stop; the owner polls shm_gen_cancelled() when it is woken. false: gone. */
 bool shm_gen_cancel(struct shm *shm, int index, const char *id);
 void shm_gen_cancel_session(struct shm *shm, const char *session);	/* all of a session that run */
 bool shm_gen_cancelled(const struct shm *shm, int index);
-/* Entries whose owner slot has another generation than when they were taken: fn gets a copy, then the entry is free. */
+/*
+ * Entries whose owner slot has another generation than when they were taken: fn gets a copy, and may call
+ * shm_gen_adopt(); else the entry is free afterwards.
+ */
 void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text),
     void *arg);
+/* In fn: the entry with its text is this process's now, and running. */
+void shm_gen_adopt(struct shm *shm, int index);
+/* Bytes of all pages, and of those that hold text. */
+struct shm_text_use { int64_t bytes, used_bytes; };
+struct shm_text_use shm_text_use(const struct shm *shm);
 
 /* ---- circuit breakers: one per upstream, or per model of it that the configuration names ---- */
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "core/shm_parts.h"
 #include "core/shm_stats.h"
 #include "core/supervise.h"
 
@@ -97,6 +98,7 @@ void status_render(const struct master *m, struct pl_buf *out)
 	static const char *const phases[] = {
 		[MASTER_STARTING] = "starting", [MASTER_RUNNING] = "running", [MASTER_STOPPING] = "stopping",
 	};
+	struct shm_text_use texts = shm_text_use(m->shm);
 	int64_t now_ns = pl_now_ns();
 	char up[32];
 
@@ -107,6 +109,8 @@ void status_render(const struct master *m, struct pl_buf *out)
 	for (int i = 0; i < m->listen.count; i++)
 		pl_buf_addf(out, "listening: %s%s\n", m->listen.items[i].name,
 		    m->listen.items[i].operator_side ? " (operator)" : "");
+	pl_buf_addf(out, "texts of running answers: %lld of %lld kB\n", (long long)texts.used_bytes / 1024,
+	    (long long)texts.bytes / 1024);
 	pl_buf_addf(out, "\n%-7s %4s %8s %-9s %9s %8s %10s %9s %9s\n", "kind", "slot", "pid", "state", "uptime",
 	    "sockets", "requests", "rss kB", "turned ms");
 	for (int i = 0; i < m->children_count; i++)

@@ -31,7 +31,7 @@ int main(void)
 {
 	const struct shm_sizes sizes = {
 		.workers_max = 2, .slots = 8, .rate_pairs = 262144, .revoked_pairs = 1024, .ring_bytes = 1 << 20,
-		.generations = 4,
+		.generations = 4, .text_pages = 4,
 	};
 	char why[256] = "";
 	struct shm *shm = shm_new(&sizes, why);

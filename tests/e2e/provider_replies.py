@@ -8,6 +8,11 @@ WORDS = ("Parlour keeps every word in order and forgets none of them today ✓ a
          "näive bytes may be split").split()
 
 
+def long_text(size):
+    """A text of so many bytes whose characters of four bytes lie across all borders of pages."""
+    return "x" + "\N{TANGERINE}" * ((size - 1) // 4) + "y" * ((size - 1) % 4) if size else ""
+
+
 class Gone(Exception):
     """The client closed the connection."""
 
@@ -56,6 +61,9 @@ class Reply:
         if self.opts.get("echo") == "1":
             text = self.body["messages"][-1]["content"]
             return [text[i:i + 8] for i in range(0, len(text), 8)]
+        if "bytes" in self.opts:
+            text, step = long_text(int(self.opts["bytes"])), int(self.opts.get("piece", 150))
+            return [text[i:i + step] for i in range(0, len(text), step)]
         return [("" if i == 0 else " ") + WORDS[i % len(WORDS)] for i in range(self.tokens)]
 
     def counts(self):

@@ -148,18 +148,6 @@ def test_generation_while_running_and_after(ann, bob, daemon):
     assert ann.get("/api/generations/nonsense").status_code in (404, 422)
 
 
-def test_longest_answer(daemon, ann, bob):
-    """64 KiB, cut between characters, is the end; the upstream is not listened to any more."""
-    room = room_of(ann)
-    with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
-        say(sock, room, "[[ok,tokens=20000,pace=0]]")
-        for viewer in (sock, other):
-            end = answer(viewer)
-            assert end.state == "done" and 65530 <= len(end.text.encode()) <= 65536
-            message = message_of(viewer, end.id)
-            assert message["content"] == end.text and message["usage"]["stop"] == "length"
-
-
 # ---- stopping ----
 
 @pytest.mark.parametrize("way", ["socket", "rest"])

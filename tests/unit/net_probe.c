@@ -321,7 +321,7 @@ static void setup(const char *const *overrides, int count)
 	static const struct http_hooks hooks = { .request = on_request, .finished = on_finished,
 		.overloaded = on_overloaded, .refuse = on_refuse };
 	struct shm_sizes sizes = { .workers_max = 1, .slots = 6, .rate_pairs = 1024, .revoked_pairs = 1024,
-		.ring_bytes = 262144, .generations = 4 };
+		.ring_bytes = 262144, .generations = 4, .text_pages = 4 };
 	char why[512];
 
 	probe.config = config_read(NULL, overrides, count, why);

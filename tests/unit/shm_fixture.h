@@ -16,6 +16,7 @@
 #include "core/shm_layout.h"
 
 #define FIXTURE_SLOTS 10
+#define FIXTURE_PAGES (4 + 20)	/* a page for each of 4 generations, and a pool */
 
 static struct shm *fixture_shm;
 static struct shm fixture_view[FIXTURE_SLOTS];	/* the segment as the process in that slot sees it */
@@ -38,7 +39,7 @@ static void fixture_setup(void)
 {
 	const struct shm_sizes sizes = {
 		.workers_max = 3, .slots = FIXTURE_SLOTS, .rate_pairs = 1024, .revoked_pairs = 64,
-		.ring_bytes = SHM_RING_MIN_BYTES, .generations = 4,
+		.ring_bytes = SHM_RING_MIN_BYTES, .generations = 4, .text_pages = FIXTURE_PAGES,
 	};
 	char why[256] = "";
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * svc/answer: the table of moves, and the engine with a user, a model, a knowledge base, and a store that are made up.
+ * svc/answer: the engine with a user, a model, a knowledge base, and a store that are made up.
  *
  * What happens is written down word by word, so that each test says the whole order: a step that is missing, early, or
  * double is seen.
@@ -13,121 +13,6 @@
 #include "svc/answer/answer_int.h"
 
 Suite *suite_answer(void);
-
-/*
- * State x event -> next state, action. What is not here is a bug of the caller.
- */
-static const char table[] =
-    "beginning begun -> context context\n"
-    "beginning adopted -> adopting adopt\n"
-    "beginning settled -> storing store\n"
-    "beginning dropped -> over drop\n"
-    "beginning failed -> storing finish\n"
-    "beginning stop -> beginning stop\n"
-    "beginning cut -> beginning cut\n"
-    "adopting settled -> storing store\n"
-    "adopting busy -> adopting pause\n"
-    "adopting timer -> adopting adopt\n"
-    "adopting stop -> adopting stop\n"
-    "adopting cut -> adopting cut\n"
-    "context ready -> searching search\n"
-    "context failed -> storing finish\n"
-    "context stop -> context stop\n"
-    "context cut -> context cut\n"
-    "searching found -> key key\n"
-    "searching stop -> searching stop\n"
-    "searching cut -> searching cut\n"
-    "key key -> asking ask\n"
-    "key failed -> storing finish\n"
-    "key stop -> key stop\n"
-    "key cut -> key cut\n"
-    "asking text -> asking text\n"
-    "asking answered -> storing finish\n"
-    "asking timer -> asking gathered\n"
-    "asking stop -> asking stop\n"
-    "asking cut -> asking cut\n"
-    "storing stored -> ending end\n"
-    "storing refused -> ending end\n"
-    "storing busy -> storing pause\n"
-    "storing timer -> storing store\n"
-    "storing stop -> storing stop\n"
-    "storing cut -> storing cut\n"
-    "ending ended -> over over\n"
-    "ending busy -> ending pause\n"
-    "ending timer -> ending end\n"
-    "ending stop -> ending stop\n"
-    "ending cut -> ending cut\n"
-    "over timer -> over free\n"
-    "over stop -> over nothing\n"
-    "over cut -> over nothing\n";
-
-START_TEST(test_table)
-{
-	struct pl_buf found = PL_BUF(NULL);
-
-	for (int s = 0; s < ANSWER_STATES; s++)
-		for (int e = 0; e < ANSWER_EVENTS; e++) {
-			const struct answer_move *move = answer_move_of(s, e);
-
-			if (move->fn != NULL)
-				pl_buf_addf(&found, "%s %s -> %s %s\n", answer_state_name(s), answer_event_name(e),
-				    answer_state_name(move->next), move->name);
-		}
-	pl_buf_add(&found, "", 1);
-	ck_assert_str_eq(found.ptr, table);
-	pl_buf_fini(&found);
-}
-END_TEST
-
-/* From every state there is a way to the end, and it leads through storing and ending or it never began. */
-START_TEST(test_every_state_reaches_the_end)
-{
-	bool reaches[ANSWER_STATES] = { [ANSWER_OVER] = true };
-
-	for (int round = 0; round < ANSWER_STATES; round++)
-		for (int s = 0; s < ANSWER_STATES; s++)
-			for (int e = 0; e < ANSWER_EVENTS; e++)
-				if (answer_move_of(s, e)->fn != NULL && reaches[answer_move_of(s, e)->next])
-					reaches[s] = true;
-	for (int s = 0; s < ANSWER_STATES; s++) {
-		ck_assert_msg(reaches[s], "%s is a dead end", answer_state_name(s));
-		for (int e = 0; e < ANSWER_EVENTS; e++) {
-			const struct answer_move *move = answer_move_of(s, e);
-
-			if (move->fn != NULL && move->next == ANSWER_OVER && s != ANSWER_OVER)
-				ck_assert_int_eq(e == ANSWER_EV_DROPPED ? ANSWER_BEGINNING : ANSWER_ENDING, s);
-			if (move->fn != NULL && move->next == ANSWER_ENDING && s != ANSWER_ENDING)
-				ck_assert_int_eq(s, ANSWER_STORING);
-		}
-	}
-}
-END_TEST
-
-/* An event that a state does not know ends the process. */
-START_TEST(test_unknown_event_is_a_bug)
-{
-	struct answers answers = { 0 };
-	struct answer answer = { .answers = &answers, .state = _i / ANSWER_EVENTS };
-	enum answer_event event = _i % ANSWER_EVENTS;
-	pid_t pid;
-	int status;
-
-	if (answer_move_of(answer.state, event)->fn != NULL)
-		return;
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		pl_log_level_set(PL_LOG_ERROR);
-		if (freopen("/dev/null", "w", stderr) == NULL)
-			_exit(0);
-		answer_move(&answer, event);
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(!WIFEXITED(status) || WEXITSTATUS(status) != 0, "%s %s is taken",
-	    answer_state_name(answer.state), answer_event_name(event));
-}
-END_TEST
 
 /* ---- a world for the engine ---- */
 
@@ -554,23 +439,47 @@ START_TEST(test_adopted_twice)
 }
 END_TEST
 
+#define LONGEST 5000
+
 START_TEST(test_full)
 {
-	static char text[SHM_GEN_TEXT];
+	static char text[LONGEST];
 
-	memset(text, 'x', sizeof(text));
-	text[sizeof(text) - 1] = '\0';
+	memset(text, 'x', sizeof(text) - 1);
 	begin(&ops);
+	subject->text_max = LONGEST;
 	model_says(text);
-	ck_assert(!model_cancelled);
 	model_says("\xc3\xa9");			/* no half characters */
-	ck_assert_uint_eq(subject->text.len, SHM_GEN_TEXT - 1);
+	ck_assert_uint_eq(subject->text.len, LONGEST - 1);
 	ck_assert(model_cancelled);
 	model_says("late");
-	ck_assert_uint_eq(subject->text.len, SHM_GEN_TEXT - 1);
+	ck_assert_uint_eq(subject->text.len, LONGEST - 1);
+	ck_assert_int_eq(shm_sum(svc.shm, SHM_M_answers_cut_long), 1);
 	model_ends(PL_E_CANCELLED);
 	ck_assert_str_eq(noted(), "context search:q asked ask:you+passages delta:long cancel answered:whole "
 	    "store:long end over");
+}
+END_TEST
+
+/* Shared memory has no pages left: the answer ends there, as if it were too long. What is not the model's is kept. */
+START_TEST(test_no_memory_left)
+{
+	static char text[(FIXTURE_PAGES - 3) * SHM_TEXT_PAGE];
+	struct shm_gen_info info;
+
+	memset(text, 'x', sizeof(text) - 1);
+	begin(&ops);
+	model_says(text);
+	ck_assert(!model_cancelled);
+	model_says("\xc3\xa9");
+	ck_assert_uint_eq(subject->text.len, sizeof(text) - 1);
+	ck_assert_int_eq(shm_sum(svc.shm, SHM_M_answers_cut_memory), 1);
+	answer_say(subject, PL_STR("\xc3\xa9!"));
+	ck_assert_uint_eq(subject->text.len, sizeof(text) + 2);
+	answer_say(subject, PL_STR("!"));	/* not behind the gap */
+	ck_assert(shm_gen_find(svc.shm, pl_str(subject->id), &info) >= 0 && info.length == sizeof(text) - 1);
+	model_ends(PL_E_CANCELLED);
+	ck_assert_int_eq(shm_text_use(svc.shm).used_bytes, 0);
 }
 END_TEST
 
@@ -651,31 +560,54 @@ START_TEST(test_fit)
 		{ .text = PL_STR("cccc") } };
 	struct llm_message one[1] = { { .text = PL_STR("longer than the budget") } };
 
-	ck_assert_int_eq(answer_fit(m, 0, 100), 0);
-	ck_assert_int_eq(answer_fit(one, 1, 3), 1);
-	ck_assert_int_eq(answer_fit(m, 4, 7), 2);	/* the empty one costs nothing and is left out */
+	ck_assert_int_eq(answer_fit(NULL, m, 0, 100), 0);
+	ck_assert_int_eq(answer_fit(NULL, one, 1, 3), 1);
+	ck_assert_int_eq(answer_fit(NULL, m, 4, 7), 2);	/* the empty one costs nothing and is left out */
 	ck_assert(pl_str_is(m[0].text, "bb"));
 	ck_assert(pl_str_is(m[1].text, "cccc"));
 }
 END_TEST
 
+/* Of the message that the budget reaches into, the end is kept: what was said last. */
+START_TEST(test_fit_cuts_a_long_message)
+{
+	static char text[9001];
+	struct pl_pool *pool = pl_pool_new(0);
+
+	for (size_t i = 0; i + 2 < sizeof(text); i += 2)
+		memcpy(text + i, "\xc3\xa9", 2);
+	for (int budget = 1024; budget < 9010; budget++) {
+		struct llm_message m[3] = { { .text = PL_STR("old") }, { .text = pl_str(text) },
+			{ .text = PL_STR("why?") } };
+		int count;
+
+		count = answer_fit(pool, m, 3, budget + 5);
+		ck_assert_int_eq(count, budget > 9002 ? 3 : 2);
+		ck_assert_int_le((int)m[count - 2].text.len, budget);
+		ck_assert_int_ge((int)m[count - 2].text.len, budget >= 9000 ? 9000 : budget - 2);
+		ck_assert(pl_utf8_ok(m[count - 2].text.ptr, m[count - 2].text.len));
+		if (m[count - 2].text.len < 9000)
+			ck_assert_int_eq(memcmp(m[count - 2].text.ptr, "[...] ", 6), 0);
+	}
+	pl_pool_free(&pool);
+}
+END_TEST
+
 Suite *suite_answer(void)
 {
-	const TTest *const tests[] = { test_table, test_every_state_reaches_the_end, test_normal,
-		test_deltas_are_gathered, test_slow_store_is_not_repeated, test_stopped_while_asking,
-		test_stopped_before_asking, test_cut_at_shutdown, test_store_fails_for_a_while, test_store_is_refused,
-		test_adopted_twice, test_full, test_context_fails, test_settled_and_dropped, test_lingers,
-		test_closed_while_asking, test_fit };
+	const TTest *const tests[] = { test_normal, test_deltas_are_gathered, test_slow_store_is_not_repeated,
+		test_stopped_while_asking, test_stopped_before_asking, test_cut_at_shutdown,
+		test_store_fails_for_a_while, test_store_is_refused, test_adopted_twice, test_full,
+		test_no_memory_left, test_context_fails, test_settled_and_dropped, test_lingers,
+		test_closed_while_asking, test_fit, test_fit_cuts_a_long_message };
 	Suite *suite = suite_create("answer");
-	TCase *engine = tcase_create("answer"), *bugs = tcase_create("bugs");
+	TCase *engine = tcase_create("answer");
 
 	tcase_add_checked_fixture(engine, setup, teardown);
 	for (size_t i = 0; i < PL_COUNT(tests); i++)
 		tcase_add_test(engine, tests[i]);
 	tcase_add_loop_test(engine, test_adopted, 0, 2);
 	tcase_add_loop_test(engine, test_error_before_text, 0, 2);
-	tcase_add_loop_test(bugs, test_unknown_event_is_a_bug, 0, ANSWER_STATES * ANSWER_EVENTS);
 	suite_add_tcase(suite, engine);
-	suite_add_tcase(suite, bugs);
 	return suite;
 }

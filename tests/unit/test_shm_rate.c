@@ -15,13 +15,15 @@ static const struct pl_rate hundred = { .interval_ns = PL_NS_PER_S, .burst = 100
 START_TEST(test_sizes_are_checked)
 {
 	static const struct shm_sizes bad[] = {
-		{ 3, 7, 1024, 64, SHM_RING_MIN_BYTES, 4 },
-		{ 65, 132, 1024, 64, SHM_RING_MIN_BYTES, 4 },
-		{ 3, 8, 1000, 64, SHM_RING_MIN_BYTES, 4 },
-		{ 3, 8, 1024, 0, SHM_RING_MIN_BYTES, 4 },
-		{ 3, 8, 1024, 64, 65536, 4 },
-		{ 3, 8, 1024, 64, SHM_RING_MIN_BYTES + 1, 4 },
-		{ 3, 8, 1024, 64, SHM_RING_MIN_BYTES, 0 },
+		{ 3, 9, 1024, 64, SHM_RING_MIN_BYTES, 4, 4 },
+		{ 65, 134, 1024, 64, SHM_RING_MIN_BYTES, 4, 4 },
+		{ 3, 10, 1000, 64, SHM_RING_MIN_BYTES, 4, 4 },
+		{ 3, 10, 1024, 0, SHM_RING_MIN_BYTES, 4, 4 },
+		{ 3, 10, 1024, 64, 65536, 4, 4 },
+		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES + 1, 4, 4 },
+		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES, 0, 4 },
+		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES, 4, 3 },
+		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES, 4, SHM_TEXT_PAGES_MAX + 1 },
 	};
 
 	for (size_t i = 0; i < PL_COUNT(bad); i++) {

@@ -223,6 +223,15 @@ static void write_upstreams(struct pl_buf *out, const struct shm *shm, const str
 
 /* ---- the rest ---- */
 
+static void write_answer_memory(struct pl_buf *out, const struct shm *shm)
+{
+	struct shm_text_use use = shm_text_use(shm);
+	const char *name = write_labeled(out, LABELED_ANSWER_MEMORY);
+
+	pl_buf_addf(out, "%s{state=\"used\"} %lld\n", name, (long long)use.used_bytes);
+	pl_buf_addf(out, "%s{state=\"free\"} %lld\n", name, (long long)(use.bytes - use.used_bytes));
+}
+
 static void write_row(struct pl_buf *out, const struct shm *shm, int m)
 {
 	int64_t value = shm_sum(shm, m);
@@ -252,4 +261,5 @@ void metrics_write(struct pl_buf *out, const struct shm *shm, const struct confi
 	pl_buf_addf(out, "parlour_build_info{version=\"%s\"} 1\n", PARLOUR_VERSION);
 	write_endpoints(out, shm);
 	write_upstreams(out, shm, config);
+	write_answer_memory(out, shm);
 }

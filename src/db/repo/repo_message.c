@@ -122,7 +122,7 @@ static void on_page(struct pgcall *call, const PGresult *res, const struct pl_er
 }
 
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,
-    int64_t before, int limit, int offset, repo_message_list_fn *done, void *arg)
+    int64_t before, int limit, int offset, int most, repo_message_list_fn *done, void *arg)
 {
 	bool backwards = before > 0 || after < 0;
 	struct pgcall *call = CALL(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page, done, arg);
@@ -136,6 +136,7 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
 		pgcall_i64(call, after);
 	pgcall_i32(call, limit);
 	pgcall_i32(call, offset);
+	pgcall_i32(call, most);
 	pgcall_start(call);
 }
 

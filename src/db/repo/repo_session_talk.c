@@ -149,7 +149,7 @@ REPLY(on_history, struct session_history)
 	return true;
 }
 
-void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
+void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit, int most,
     repo_session_history_fn *done, void *arg)
 {
 	struct pgcall *call = CALL(db, task, S_SESSION_HISTORY, on_history, done, arg);
@@ -157,6 +157,7 @@ void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id,
 	add_id(call, id);
 	pgcall_i64(call, seq);
 	pgcall_i32(call, limit);
+	pgcall_i32(call, most);
 	pgcall_start(call);
 }
 

@@ -38,8 +38,11 @@ void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, i
 struct session_line { int author; struct pl_str content; };
 struct session_history { const struct session_line *rows; int count; };
 typedef void (repo_session_history_fn)(void *arg, const struct session_history *history, const struct pl_err *err);
-/* The newest `limit` messages up to `seq` with the answers to those before it, each behind its question. */
-void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit,
+/*
+ * The newest `limit` messages up to `seq` with the answers to those before it, each behind its question. Of a longer
+ * text come the last `most` characters.
+ */
+void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit, int most,
     repo_session_history_fn *done, void *arg);
 
 enum session_outcome { SESSION_DONE, SESSION_FAILED, SESSION_CANCELLED, SESSION_INTERRUPTED };

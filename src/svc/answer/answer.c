@@ -111,7 +111,7 @@ struct answer *answer_new(struct answers *answers, const struct config *config, 
 	struct answer *answer = pl_alloc(task->pool, sizeof(*answer));
 
 	*answer = (struct answer){ .answers = answers, .ops = ops, .owner = owner, .task = task,
-		.config = config_keep(task->pool, config), .index = -1, .text_max = SHM_GEN_TEXT,
+		.config = config_keep(task->pool, config), .index = -1, .text_max = (size_t)config->s.max_answer,
 		.next = answers->list };
 	answer->run = pl_alloc(task->pool, sizeof(*answer->run));
 	answer->run->timer = evtimer_new(answers->svc->worker->base, answer_on_timer, answer);
@@ -188,15 +188,13 @@ void answer_drop(struct answer *answer)
 /* An orphan becomes an answer of this worker that was cut: should this one die too, the next finds it. */
 void answer_adopt(struct answer *answer, const struct shm_gen_info *info, struct pl_str text)
 {
-	struct shm_gen_info place = *info;
-
 	answer->adopted = true;
 	answer->ending = ANSWER_TO_CUT;
 	memcpy(answer->id, info->id, sizeof(answer->id));
 	pl_buf_add(&answer->text, text.ptr, text.len);
-	place.state = SHM_GEN_RUNNING;
-	if (answer_place(answer, &place))
-		shm_gen_append(answer->answers->svc->shm, answer->index, text.ptr, (uint32_t)text.len);
+	answer->index = info->index;
+	answer->run->shared = text.len;
+	shm_gen_adopt(answer->answers->svc->shm, info->index);
 	answer_move(answer, ANSWER_EV_ADOPTED);
 }
 

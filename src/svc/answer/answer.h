@@ -90,7 +90,7 @@ struct answer {
 	struct llm_request ask;
 	int64_t user_id;			/* whose own key is used; 0: nobody's */
 	struct pl_str search;			/* for passages; absent: not searched */
-	size_t text_max;			/* what is longer is cut off */
+	size_t text_max;			/* what the model says beyond is cut off */
 
 	struct pl_buf text;			/* heap */
 	size_t told;				/* bytes of it that `delta` got */
@@ -130,6 +130,7 @@ void answer_limit_give(struct answer *answer);
 void answer_begin(struct answer *answer);		/* counts it */
 void answer_stop(struct answer *answer);		/* as if somebody had asked for it in shared memory */
 void answer_drop(struct answer *answer);		/* it never began: nothing is stored */
+/* In answer_adopt_fn: takes over the orphan's place. */
 void answer_adopt(struct answer *answer, const struct shm_gen_info *info, struct pl_str text);
 void answer_settle(struct answer *answer, enum answer_outcome outcome);	/* no model is asked; the text stands */
 void answer_ready(struct answer *answer);
@@ -139,7 +140,7 @@ void answer_refused(struct answer *answer);		/* it cannot be stored, now or late
 void answer_ended(struct answer *answer);
 /* The database failed: true if the step is repeated in a second, false if err will not go away. */
 bool answer_again(struct answer *answer, const struct pl_err *err) PL_MUSTCHECK;
-/* Adds text that is not the model's: kept, shared, told. */
+/* Adds text that is not the model's: kept whole, told, and shared while there is memory. */
 void answer_say(struct answer *answer, struct pl_str text);
 /* Tells the rest of what was gathered; also when there is none. */
 void answer_flush(struct answer *answer);
@@ -152,7 +153,12 @@ bool answer_upstream(const struct config *config, struct pl_str name, const stru
  */
 struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, bool estimated,
     const char *stop);
-/* Keeps the newest messages that fit into the budget (bytes) and those with text, in place; the last one always. */
-int answer_fit(struct llm_message *messages, int count, int64_t budget);
+/* Of a message that becomes context at most so many characters are read, so that answer_fit() is given little. */
+#define ANSWER_CONTEXT_PART 65536
+/*
+ * Keeps the newest messages that fit into the budget (bytes) and those with text, in place; the last one always. Of the
+ * first one that does not fit the end is kept, in pool, if that is not too little.
+ */
+int answer_fit(struct pl_pool *pool, struct llm_message *messages, int count, int64_t budget);
 
 #endif

@@ -52,6 +52,7 @@ struct answers {
 struct answer_run {
 	struct event *timer;			/* gathers deltas, repeats, lingers */
 	struct llm_call *call;
+	size_t shared;				/* bytes of the text that are in shared memory */
 	struct knowledge_found found;
 	struct pl_caller limit_who;
 	struct pl_str limit_extra;

@@ -4,8 +4,11 @@
  */
 #include "clock.h"
 #include "json.h"
+#include "log.h"
 #include "svc/answer/answer_int.h"
 
+#define CUT_MARK "[...] "
+#define CUT_MIN 1024		/* a shorter rest of a message would say too little */
 #define LOCAL_MS 600000		/* the built-in responder has no section that bounds its time */
 
 bool answer_upstream(const struct config *config, struct pl_str name, const struct upstream_settings **upstream_r)
@@ -37,12 +40,26 @@ struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t 
 	return pl_buf_str(&buf);
 }
 
-int answer_fit(struct llm_message *messages, int count, int64_t budget)
+/* The last bytes of a text that is longer. */
+static struct pl_str end_of(struct pl_pool *pool, struct pl_str text, size_t bytes)
+{
+	size_t from = text.len - bytes + sizeof(CUT_MARK) - 1;
+
+	while (from < text.len && ((unsigned char)text.ptr[from] & 0xc0) == 0x80)
+		from++;
+	return pl_str(pl_sprintf(pool, CUT_MARK "%.*s", (int)(text.len - from), text.ptr + from));
+}
+
+int answer_fit(struct pl_pool *pool, struct llm_message *messages, int count, int64_t budget)
 {
 	int first = count, n = 0;
 
 	while (first > 0 && budget - (int64_t)messages[first - 1].text.len > 0)
 		budget -= (int64_t)messages[--first].text.len;
+	if (first > 0 && first < count && budget > CUT_MIN) {
+		first--;
+		messages[first].text = end_of(pool, messages[first].text, (size_t)budget - 1);
+	}
 	if (first == count && first > 0)
 		first--; /* the question itself, however long */
 	for (int i = first; i < count; i++)
@@ -157,28 +174,62 @@ void answer_flush(struct answer *answer)
 		answer->ops->delta(answer, rest);
 }
 
-void answer_say(struct answer *answer, struct pl_str text)
+/* Into shared memory, where the text is never longer than here and has no gaps; returns what fitted. */
+static size_t share(struct answer *answer, struct pl_str text)
 {
-	size_t room = answer->text_max - answer->text.len, fits = text.len;
+	size_t fits = 0;
 
-	if (fits > room) {
-		fits = pl_utf8_cut(text.ptr, text.len, room);
-		answer->full = true;
-	}
+	if (answer->index < 0)
+		return text.len;
+	if (answer->run->shared == answer->text.len)
+		fits = shm_gen_append(answer->answers->svc->shm, answer->index, text.ptr, (uint32_t)text.len);
+	answer->run->shared += fits;
+	return fits;
+}
+
+static void keep(struct answer *answer, struct pl_str text)
+{
 	if (answer->first_text_us == 0)
 		answer->first_text_us = pl_wall_us();
-	pl_buf_add(&answer->text, text.ptr, fits);
-	if (answer->index >= 0)
-		shm_gen_append(answer->answers->svc->shm, answer->index, text.ptr, (uint32_t)fits);
-	if (!answer->ops->gathers && fits > 0)
+	pl_buf_add(&answer->text, text.ptr, text.len);
+	if (!answer->ops->gathers && text.len > 0)
 		answer_flush(answer);
+}
+
+void answer_say(struct answer *answer, struct pl_str text)
+{
+	(void)share(answer, text);
+	keep(answer, text);
+}
+
+/* What the model says ends where text_max or the shared memory does. */
+static void hear(struct answer *answer, struct pl_str text)
+{
+	struct shm *shm = answer->answers->svc->shm;
+	size_t room = answer->text_max > answer->text.len ? answer->text_max - answer->text.len : 0, shared;
+
+	if (text.len > room) {
+		text.len = pl_utf8_cut(text.ptr, text.len, room);
+		answer->full = true;
+		shm_count(shm, SHM_M_answers_cut_long, 1);
+	}
+	shared = share(answer, text);
+	if (shared < text.len) {
+		text.len = shared;
+		if (!answer->full)
+			shm_count(shm, SHM_M_answers_cut_memory, 1);
+		answer->full = true;
+		pl_log(PL_LOG_WARN, answer->task, "answer cut off: answer_memory is used up", "generation=%s bytes=%zu",
+		    answer->id, answer->text.len + shared);
+	}
+	keep(answer, text);
 }
 
 void answer_do_text(struct answer *answer)
 {
 	if (answer->full)
 		return;
-	answer_say(answer, answer->run->text);
+	hear(answer, answer->run->text);
 	if (answer->ops->gathers && !evtimer_pending(answer->run->timer, NULL)) {
 		answer_flush(answer);
 		answer_arm(answer, answer->config->s.llm_delta);

@@ -331,7 +331,7 @@ struct hub *hub_new(struct svc *svc)
 	hub->svc = svc;
 	hub->bucket_count = 256;
 	hub->buckets = pl_new(hub->bucket_count * sizeof(struct hub_room *));
-	hub->gen_text = pl_new(SHM_GEN_TEXT);
+	hub->gen_text = pl_new(HUB_DELTA_MAX);
 	TAILQ_INIT(&hub->hungry);
 	hub->gap_timer = evtimer_new(svc->worker->base, hub_log_on_timer, hub);
 	PL_BUG(hub->gap_timer == NULL);

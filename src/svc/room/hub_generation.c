@@ -19,7 +19,7 @@ void hub_generation_room_fini(struct hub_room *room)
 	}
 }
 
-static struct hub_running *find(struct hub_room *room, const char *id)
+static struct hub_running *find(const struct hub_room *room, const char *id)
 {
 	struct hub_running *r = room->running;
 
@@ -78,10 +78,14 @@ static void generation_deliver(struct hub *hub, struct hub_room *room, struct hu
 static void deliver_text(struct hub *hub, struct hub_room *room, struct hub_running *running,
     const struct hub_generation *gen, struct pl_str text)
 {
-	int64_t offset = running->sent;
+	while (text.len > 0) {
+		size_t bytes = pl_utf8_cut(text.ptr, text.len, HUB_DELTA_MAX);
+		int64_t offset = running->sent;
 
-	running->sent += (int64_t)text.len;
-	generation_deliver(hub, room, event_of(room, gen, HUB_GEN_DELTA, offset, text));
+		running->sent += (int64_t)bytes;
+		generation_deliver(hub, room, event_of(room, gen, HUB_GEN_DELTA, offset, pl_strn(text.ptr, bytes)));
+		text = pl_strn(text.ptr + bytes, text.len - bytes);
+	}
 }
 
 /* Tells what is in shared memory beyond what was told. */
@@ -89,13 +93,15 @@ static void catch_up(struct hub *hub, struct hub_room *room, struct hub_running 
     const struct hub_generation *gen)
 {
 	struct shm_gen_info info;
-	int index = shm_gen_find(hub->svc->shm, pl_str(gen->id), &info), n;
+	int index = shm_gen_find(hub->svc->shm, pl_str(gen->id), &info), n = 0;
 
-	if (index < 0)
-		return;
-	n = shm_gen_text(hub->svc->shm, index, gen->id, (uint32_t)running->sent, hub->gen_text);
-	if (n > 0)
-		deliver_text(hub, room, running, gen, pl_strn(hub->gen_text, (size_t)n));
+	do {
+		if (index >= 0)
+			n = shm_gen_text(hub->svc->shm, index, gen->id, (uint32_t)running->sent, hub->gen_text,
+			    HUB_DELTA_MAX);
+		if (n > 0)
+			deliver_text(hub, room, running, gen, pl_strn(hub->gen_text, (size_t)n));
+	} while (n > 0);
 }
 
 /* The owner is this worker: gen->text are the last bytes of gen->offset. False: viewers lack some before them. */
@@ -166,7 +172,63 @@ void hub_generation(struct hub *hub, int64_t room_id, const struct hub_generatio
 	hub_room_drop_if_empty(hub, room);
 }
 
-/* A new viewer first gets the text so far: as much as this worker's other viewers have. */
+void hub_generation_told_free(struct hub_sub *sub)
+{
+	for (struct hub_told *told = sub->told, *next; told != NULL; told = next) {
+		next = told->next;
+		pl_free(told);
+	}
+	sub->told = NULL;
+}
+
+static struct hub_told *told_need(struct hub_sub *sub, const char *id)
+{
+	struct hub_told *told = sub->told;
+
+	while (told != NULL && strcmp(told->id, id) != 0)
+		told = told->next;
+	if (told != NULL)
+		return told;
+	told = pl_new(sizeof(*told));
+	memcpy(told->id, id, sizeof(told->id));
+	told->next = sub->told;
+	sub->told = told;
+	return told;
+}
+
+static bool welcome_event(struct hub_sub *sub, const struct hub_generation *gen, int state, int64_t offset,
+    struct pl_str text)
+{
+	struct hub_event *event = event_of(sub->room, gen, state, offset, text);
+	bool taken = sub->ops->event(sub, event);
+
+	hub_event_release(&event);
+	return taken;
+}
+
+/* The text so far: as much as this worker's other viewers have. It goes on where the listener refused the last time. */
+static bool welcome(struct hub *hub, struct hub_sub *sub, int index, const struct hub_generation *gen)
+{
+	struct hub_running *running = find(sub->room, gen->id);
+	struct hub_told *told = told_need(sub, gen->id);
+
+	if (running->sent == 0)
+		return welcome_event(sub, gen, HUB_GEN_STARTED, 0, PL_STR_NONE);
+	while (told->bytes < running->sent) {
+		int64_t left = running->sent - told->bytes;
+		int n = shm_gen_text(hub->svc->shm, index, gen->id, (uint32_t)told->bytes, hub->gen_text,
+		    left < HUB_DELTA_MAX ? (uint32_t)left : HUB_DELTA_MAX);
+
+		if (n <= 0)		/* it is over, and its place was needed: the message follows */
+			return told->bytes > 0 || welcome_event(sub, gen, HUB_GEN_STARTED, 0, PL_STR_NONE);
+		if (!welcome_event(sub, gen, HUB_GEN_DELTA, told->bytes, pl_strn(hub->gen_text, (size_t)n)))
+			return false;
+		told->bytes += n;
+	}
+	return true;
+}
+
+/* A new viewer first gets the texts so far. */
 bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 {
 	struct hub_room *room = sub->room;
@@ -177,26 +239,16 @@ bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 	    i = shm_gen_next(hub->svc->shm, room->id, i + 1, &info)) {
 		struct hub_generation gen = { .role_id = info.role_id, .asker_id = info.asker_id,
 			.reply_to = info.reply_to_seq };
-		struct hub_running *running;
-		struct hub_event *event;
-		int n;
 
 		if (info.state != SHM_GEN_RUNNING)
 			continue; /* queued: perhaps it will not be begun; everybody is told when it is */
 		memcpy(gen.id, info.id, sizeof(gen.id));
-		running = find(room, info.id);
-		n = shm_gen_text(hub->svc->shm, i, info.id, 0, hub->gen_text);
-		if (running == NULL) {
-			running = need(room, &gen);
-			running->sent = n > 0 ? n : 0;
-		}
-		if (running->sent == 0 || n < running->sent)
-			event = event_of(room, &gen, HUB_GEN_STARTED, 0, PL_STR_NONE);
-		else
-			event = event_of(room, &gen, HUB_GEN_DELTA, 0, pl_strn(hub->gen_text, (size_t)running->sent));
-		taken = sub->ops->event(sub, event);
-		hub_event_release(&event);
+		if (find(room, info.id) == NULL)
+			need(room, &gen)->sent = info.length;
+		taken = welcome(hub, sub, i, &gen);
 	}
+	if (taken)
+		hub_generation_told_free(sub);
 	return taken;
 }
 

@@ -12,7 +12,9 @@
 /* event NULL: only a hint that seq exists */
 struct hub_held { struct hub_event *event; int64_t seq; struct hub_held *next; };
 struct hub_leaving { int64_t user, since_ns; };
+#define HUB_DELTA_MAX 16384u		/* text of one delta; more comes in several */
 struct hub_running { char id[PL_UUID_LEN + 1]; struct hub_generation gen; int64_t sent; struct hub_running *next; };
+struct hub_told { char id[PL_UUID_LEN + 1]; int64_t bytes; struct hub_told *next; };
 
 struct hub_room {
 	int64_t id, epoch;
@@ -51,7 +53,7 @@ struct hub {
 	int chunks;				/* being read */
 	int ticks;
 	struct pl_buf scratch;
-	char *gen_text;				/* SHM_GEN_TEXT bytes */
+	char *gen_text;				/* HUB_DELTA_MAX bytes */
 };
 
 uint64_t hub_topic_key(int64_t room_id);
@@ -112,6 +114,8 @@ void hub_presence_room_fini(struct hub_room *room);
 /* From the bus. */
 void hub_generation_on_ring(void *hub, int from_slot, struct pl_str bytes);
 bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
+/* What a listener got of texts while it was welcomed. */
+void hub_generation_told_free(struct hub_sub *sub);
 /* Ring events were lost: tells how answers ended whose end was among them. */
 void hub_generation_check_all(struct hub *hub);
 void hub_generation_room_fini(struct hub_room *room);

@@ -11,6 +11,7 @@
 
 struct hub_room;
 struct hub_sub;
+struct hub_told;
 
 struct hub_sub_ops {
 	/*
@@ -47,6 +48,7 @@ struct hub_sub {
 	enum hub_sub_state state;
 	bool was_live, shares;			/* shares: gets the chunk of the log that is being delivered */
 	bool stalled;				/* ops->stalled was called, and nothing could be read since */
+	struct hub_told *told;			/* of running answers, before it was parked while it was welcomed */
 };
 
 struct hub_subscribed { int64_t seq, epoch; bool was_recovering, recovered; };

@@ -156,6 +156,7 @@ void hub_unsubscribe(struct hub *hub, struct hub_sub **sub_at)
 	room->subs_count--;
 	if (hub_sub_granted(sub))
 		hub_presence_leave(hub, room, sub->user_id);
+	hub_generation_told_free(sub);
 	pl_free(sub);
 	hub_room_drop_if_empty(hub, room);
 }

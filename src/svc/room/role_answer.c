@@ -69,7 +69,7 @@ static int to_messages(const struct role_answer *role, const struct message_list
 			out[n++] = (struct llm_message){ .from = own ? LLM_ASSISTANT : LLM_USER,
 				.name = own ? PL_STR_NONE : m->author_name, .text = m->content };
 	}
-	return answer_fit(out, n, role->answer->config->s.llm_context);
+	return answer_fit(role->answer->task->pool, out, n, role->answer->config->s.llm_context);
 }
 
 static void run_on_history(void *arg, const struct message_list *list, const struct pl_err *err)
@@ -109,7 +109,7 @@ static void role_context(struct answer *answer)
 
 	role_tell(role, HUB_GEN_QUEUED, PL_E_OK, PL_STR_NONE);
 	repo_message_page(role->svc->db, answer->task, role->question.room_id, 0, -1, role->question.seq + 1,
-	    (int)answer->config->s.llm_history, 0, run_on_history, role);
+	    (int)answer->config->s.llm_history, 0, ANSWER_CONTEXT_PART, run_on_history, role);
 }
 
 static void role_asked(struct answer *answer)

@@ -67,7 +67,7 @@ static int to_messages(const struct session_job *job, const struct session_histo
 	for (int i = 0; i < history->count; i++)
 		out[i] = (struct llm_message){ .text = history->rows[i].content,
 			.from = history->rows[i].author == SESSION_USER ? LLM_USER : LLM_ASSISTANT };
-	return answer_fit(out, history->count, job->config->s.llm_context);
+	return answer_fit(job->task->pool, out, history->count, job->config->s.llm_context);
 }
 
 static void on_history(void *arg, const struct session_history *history, const struct pl_err *err)
@@ -103,7 +103,7 @@ static void session_context(struct answer *answer)
 	struct session_job *job = answer->owner;
 
 	repo_session_history(job->sessions->svc->db, job->task, pl_str(job->id), job->question,
-	    (int)job->config->s.llm_history, on_history, job);
+	    (int)job->config->s.llm_history, ANSWER_CONTEXT_PART, on_history, job);
 }
 
 static void session_asked(struct answer *answer)

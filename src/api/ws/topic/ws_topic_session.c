@@ -16,7 +16,7 @@
 #include "svc/session/session.h"
 #include "svc/session/session_live.h"
 
-#define LOG_LIMIT 16		/* messages read at once, of up to 64 KiB each */
+#define LOG_LIMIT 4		/* messages read at once, of up to max_answer bytes each */
 #define WAITING_BYTES (64 << 10)	/* that may wait for the socket */
 #define RETRY_S 1
 

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: ISC
+"""Answers longer than one page of shared memory: their length, where they end, who reads them, and who dies meanwhile."""
+
+import pytest
+
+import exposition
+from asking import (SETTINGS, Provider, answer, listen, listen_on, message_of, modules_daemon, room_of, say, text_of)
+from parlour import wait_for
+from provider_replies import long_text
+
+LONGEST = 256 * 1024
+SLOW = ",piece=600"
+
+
+@pytest.fixture(scope="module")
+def both(request, workdir):
+    with modules_daemon(request, workdir, rate_ask="1000/min", rate_ask_session="1000/min") as pair:
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def daemon(both):
+    return both[0]
+
+
+@pytest.fixture
+def peer(both):
+    both[1].reset()
+    return both[1]
+
+
+@pytest.fixture(scope="module")
+def ann(daemon):
+    return daemon.register()
+
+
+@pytest.fixture(scope="module")
+def bob(daemon):
+    return daemon.register()
+
+
+@pytest.fixture
+def own(request, parlour):
+    """own(**settings): a daemon of one's own, with a provider."""
+    provider = Provider()
+    request.addfinalizer(provider.stop)
+
+    def make(**settings):
+        return parlour(upstreams={"peer": provider.section()}, **{**SETTINGS, **settings}), provider
+    return make
+
+
+def memory(daemon):
+    """Bytes of texts of running answers: used, and free."""
+    found = exposition.parse(daemon.ctl("metrics").stdout)
+    return tuple(exposition.value(found, "parlour_answer_memory_bytes", state=state) for state in ("used", "free"))
+
+
+def cut_off(daemon, kind):
+    return exposition.value(exposition.parse(daemon.ctl("metrics").stdout), "parlour_answers_cut_total", kind=kind)
+
+
+# ---- how long ----
+
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 65535, 65536, 65537, 200 * 1024, LONGEST - 1, LONGEST])
+def test_whole(daemon, ann, bob, size):
+    """Both workers' viewers get the text in small deltas; the message, the list and the answer's own route have all of it."""
+    room = room_of(ann)
+    with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
+        say(sock, room, f"[[ok,bytes={size},pace=0{SLOW}]]")
+        for viewer in (sock, other):
+            end = answer(viewer)
+            assert end.state == "done" and end.text == long_text(size)
+            assert max(len(f.get("delta", "").encode()) for f in end.frames) <= 16384
+            message = message_of(viewer, end.id)
+            assert message["content"] == end.text and message["usage"]["stop"] == "stop"
+    assert ann.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == long_text(size)
+
+
+@pytest.mark.parametrize("more", [1, 2, 3, 4, 100, 100000])
+def test_longer_than_max_answer(daemon, ann, bob, more):
+    """Cut between characters, and marked; the upstream is not listened to any more."""
+    room = room_of(ann)
+    before = cut_off(daemon, "max_answer")
+    with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
+        say(sock, room, f"[[ok,bytes={LONGEST + more},pace=0{SLOW}]]")
+        for viewer in (sock, other):
+            end = answer(viewer)
+            assert end.state == "done" and LONGEST - 3 <= len(end.text.encode()) <= LONGEST
+            assert long_text(LONGEST + more).startswith(end.text)
+            message = message_of(viewer, end.id)
+            assert message["content"] == end.text and message["usage"]["stop"] == "length"
+    assert cut_off(daemon, "max_answer") == before + 1
+
+
+@pytest.mark.parametrize("value", ["1k", "4096", "4097", "4M"])
+def test_max_answer(own, value):
+    daemon, _ = own(max_answer=value, ws_queue="32M", workers=1)
+    size = {"1k": 1024, "4M": 4 << 20}.get(value) or int(value)
+    user = daemon.register()
+    room = room_of(user)
+    with listen(user, room) as sock:
+        say(sock, room, f"[[ok,bytes={size},pace=0,piece=5000]]")
+        end = answer(sock)
+        assert end.text == long_text(size) and message_of(sock, end.id)["usage"]["stop"] == "stop"
+        say(sock, room, f"[[ok,bytes={size + 4},pace=0,piece=5000]]")
+        end = answer(sock)
+        assert len(end.text.encode()) >= size - 3 and message_of(sock, end.id)["usage"]["stop"] == "length"
+    found = user.get(f"/api/rooms/{room}/messages").json()
+    assert [len(m["content"].encode()) for m in found[1::2]] == [size, len(end.text.encode())]
+
+
+def test_max_answer_is_reloaded(own):
+    daemon, _ = own(max_answer="2k")
+    user = daemon.register()
+    room = room_of(user)
+    with listen(user, room) as sock:
+        say(sock, room, "[[ok,bytes=20000,pace=0]]")
+        assert len(answer(sock).text) < 2048
+        daemon.configure(max_answer="100k")
+        daemon.reload()
+        say(sock, room, "[[ok,bytes=20000,pace=0]]")
+        assert answer(sock).text == long_text(20000)
+
+
+def test_context_of_the_next_question(daemon, ann, peer):
+    """Of a long answer its end is context, within llm_context."""
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        say(sock, room, f"[[ok,bytes={LONGEST},pace=0{SLOW}]]")
+        answer(sock)
+        say(sock, room, "go on [[ok,tokens=2,pace=0]]")
+        assert answer(sock).state == "done"
+    messages = peer.stats()["bodies"][-1]["messages"]
+    assert [m["role"] for m in messages] == ["system", "assistant", "user"]
+    text = messages[1]["content"]
+    assert text.startswith("[...] ") and long_text(LONGEST).endswith(text[6:])
+    assert 40000 < len(text.encode()) <= 48 * 1024
+
+
+# ---- who reads ----
+
+def test_late_viewers(daemon, ann, bob):
+    """Who comes in the middle gets the text so far in several deltas, on either worker, with or without others there."""
+    room = room_of(ann)
+    with listen_on(daemon, 0, ann, room) as asker:
+        say(asker, room, "[[ok,bytes=200000,pace=6,piece=600]]")
+        frames = text_of(asker, 50000)
+        ident = frames[0]["generation_id"]
+        late = [listen_on(daemon, slot, user, room) for slot in (1, 0) for user in (bob, ann)]
+        now = ann.get(f"/api/generations/{ident}").json()
+        assert now["state"] == "running" and len(now["text"].encode()) >= 50000 and long_text(200000).startswith(now["text"])
+        assert answer(asker, frames).text == long_text(200000)
+        for sock in late:
+            end = answer(sock)
+            assert end.frames[0]["state"] == "delta" and end.frames[0]["offset"] == 0
+            assert end.text == long_text(200000) and end.state == "done"
+            assert max(len(f.get("delta", "").encode()) for f in end.frames) <= 16384
+            sock.drop()
+
+
+def test_late_viewer_without_room(own):
+    """The text so far is more than may wait for a socket: it goes on where it stopped, and does not begin again."""
+    daemon, _ = own(max_answer="4M", ws_queue="64k", workers=1)
+    user = daemon.register()
+    room = room_of(user)
+    with listen(user, room) as asker:
+        say(asker, room, "[[stall-mid,bytes=8000000,pace=0,piece=20000]]")
+        ident = asker.expect("generation", state="started")["generation_id"]
+        wait_for(lambda: len(user.get(f"/api/generations/{ident}").json()["text"] or "") > 900000, 20)
+        late = user.ws()
+        late.send("subscribe", topic=f"room:{room}")
+        late.expect("subscribed")
+        seen = text_of(late, 3990000)
+        user.post(f"/api/generations/{ident}/cancel")
+        end = answer(late, seen)
+        assert end.state == "cancelled" and long_text(8000000).startswith(end.text)
+        assert message_of(late, ident)["content"] == end.text
+        late.drop()
+
+
+def test_stopped(daemon, ann, bob, peer):
+    room = room_of(ann)
+    with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
+        say(sock, room, "[[stall-mid,bytes=200000,pace=0,piece=600]]")
+        frames = text_of(sock, 99000)
+        seen = text_of(other, frames[-1]["offset"] + len(frames[-1]["delta"].encode()))
+        ann.post(f"/api/generations/{frames[0]['generation_id']}/cancel")
+        ends = answer(sock, frames), answer(other, seen)
+        assert ends[0].text == ends[1].text and long_text(200000).startswith(ends[0].text)
+        message = message_of(sock, ends[0].id)
+        assert message["content"] == ends[0].text and message["usage"]["stop"] == "cancelled"
+        peer.wait(aborted=1)
+
+
+def test_recovery(daemon, ann, bob):
+    """Long messages that were missed are replayed, in order and whole."""
+    room = room_of(ann)
+    sizes = [LONGEST, 70000, 200000, 10, LONGEST]
+    with listen_on(daemon, 0, ann, room) as sock:
+        for size in sizes:
+            say(sock, room, f"[[ok,bytes={size},pace=0{SLOW}]]")
+            assert answer(sock).state == "done"
+        with daemon.only_worker(1):
+            late = bob.ws()
+        late.send("subscribe", topic=f"room:{room}", since=0)
+        assert late.expect("subscribed")["recovered"] is True
+        for size in sizes:
+            late.expect("message")
+            assert late.expect("message")["message"]["content"] == long_text(size)
+        late.drop()
+    pages, url = [], f"/api/rooms/{room}/messages?limit=3"
+    while url:
+        reply = ann.get(url)
+        pages[:0], url = reply.json(), reply.links.get("next", {}).get("url")
+    assert [m["content"] for m in pages[1::2]] == [long_text(size) for size in sizes]
+
+
+# ---- who dies ----
+
+def test_killed_worker(own, rows):
+    """kill -9 of the worker in the middle: the whole text is adopted where it is, stored, and marked."""
+    daemon, _ = own()
+    user = daemon.register()
+    room = room_of(user)
+    viewer, asker = listen_on(daemon, 1, user, room), listen_on(daemon, 0, user, room)
+    say(asker, room, "[[stall-mid,bytes=400000,pace=0,piece=600]]")
+    frames, seen = text_of(asker, 199000), text_of(viewer, 199000)
+    ident = frames[0]["generation_id"]
+    assert memory(daemon)[0] >= 199000
+    daemon.kill_child(daemon.workers()[0])
+    end = answer(viewer, seen)
+    assert end.state == "interrupted" and long_text(400000).startswith(end.text) and len(end.text.encode()) >= 199000
+    message = message_of(viewer, ident)
+    assert message["content"] == end.text and message["usage"]["stop"] == "interrupted"
+    wait_for(lambda: memory(daemon)[0] == 0, 10, "its memory is free again")
+    viewer.drop()
+
+
+# ---- memory ----
+
+def test_memory_used_up(own):
+    """Many long answers at once: those that find no memory are cut off and marked; short ones always find some."""
+    daemon, _ = own(answer_memory="512k", workers=2, rate_ask="1000/min", rate_ask_session="1000/min")
+    user = daemon.register()
+    rooms = [room_of(user) for _ in range(6)]
+    socks = [listen_on(daemon, number % 2, user, room) for number, room in enumerate(rooms)]
+    used, free = memory(daemon)
+    assert used == 0 and free == 512 * 1024 + 256 * 4096
+    assert "texts of running answers: 0 of 1536 kB" in daemon.ctl("status").stdout
+    for sock, room in zip(socks, rooms):
+        say(sock, room, f"[[ok,bytes={LONGEST},pace=1,piece=1000]]")
+    seen = [text_of(sock, 60000) for sock in socks]
+    assert memory(daemon)[0] >= 6 * 60000
+    ends = [answer(sock, frames) for sock, frames in zip(socks, seen)]
+    stops = [message_of(sock, end.id)["usage"]["stop"] for sock, end in zip(socks, ends)]
+    assert {end.state for end in ends} == {"done"} and "length" in stops
+    for end, stop in zip(ends, stops):
+        assert long_text(LONGEST).startswith(end.text) and (stop == "stop") == (len(end.text.encode()) == LONGEST)
+    assert cut_off(daemon, "answer_memory") == stops.count("length")
+    wait_for(lambda: memory(daemon)[0] == 0, 10, "all memory is free again")
+    say(socks[0], rooms[0], f"[[ok,bytes={LONGEST},pace=0{SLOW}]]")
+    assert answer(socks[0]).text == long_text(LONGEST)
+    for sock in socks:
+        sock.drop()
+
+
+def test_short_answers_while_memory_is_used_up(own):
+    """An answer of up to 4 KiB needs nothing of what others share."""
+    daemon, _ = own(answer_memory="64k", workers=2)
+    user = daemon.register()
+    rooms = [room_of(user) for _ in range(4)]
+    with listen_on(daemon, 0, user, rooms[0]) as sock:
+        say(sock, rooms[0], "[[stall-mid,bytes=400000,pace=0,piece=600]]")
+        end = answer(sock)
+        assert end.state == "done" and 64 * 1024 <= len(end.text.encode()) <= 68 * 1024
+        say(sock, rooms[0], "[[stall-mid,bytes=135000,pace=0,piece=100]]")
+        text_of(sock, 66000)
+        for room in rooms[1:]:
+            with listen_on(daemon, 1, user, room) as other:
+                say(other, room, "[[ok,bytes=4096,pace=0]]")
+                assert answer(other).text == long_text(4096)
+                say(other, room, "[[ok,bytes=4097,pace=0]]")
+                assert len(answer(other).text.encode()) >= 4093
