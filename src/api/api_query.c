@@ -8,16 +8,6 @@
 
 #define BEGINNINGS_MAX 16
 
-/* What it says to a question that nobody understands, as text. */
-static struct pl_str reason(struct pl_pool *pool, const struct pl_err *err)
-{
-	struct pl_buf buf = PL_BUF(pool);
-
-	for (const struct pl_field_err *f = err->fields; f != NULL; f = f->next)
-		pl_buf_addf(&buf, "%s%s", buf.len > 0 ? " " : "", f->msg);
-	return buf.len > 0 ? pl_buf_str(&buf) : pl_str(pl_err_text(err));
-}
-
 static void on_answer(void *arg, const struct query_answer *a, const struct pl_err *err)
 {
 	struct call *call = arg;
@@ -26,7 +16,7 @@ static void on_answer(void *arg, const struct query_answer *a, const struct pl_e
 
 	if (err != NULL && a != NULL && ((const struct query_in *)call->in)->context.ptr != NULL) {
 		refused = *a;
-		query_compose_refusal(call->req->task->pool, reason(call->req->task->pool, err), &refused);
+		query_compose_refusal(call->req->task->pool, err, call->req->task->who.user_id, &refused);
 		a = &refused;
 		err = NULL;
 	}
@@ -40,6 +30,8 @@ static void on_answer(void *arg, const struct query_answer *a, const struct pl_e
 
 void api_query(struct call *call)
 {
+	if (!call_anonymous(call, "query"))
+		return;
 	query_ask(call->svc, call->req->config, call->req->task, ((const struct query_in *)call->in)->query, NULL,
 	    on_answer, call);
 }
@@ -83,6 +75,7 @@ static void on_suggestions(void *arg, const struct query_suggestion_list *list, 
 {
 	struct call *call = arg;
 	struct pl_pool *pool = call->req->task->pool;
+	const char *const *beginnings = query_beginnings(call->req->task->who.user_id);
 	struct suggestion_out *items;
 	int count = 0;
 
@@ -95,8 +88,8 @@ static void on_suggestions(void *arg, const struct query_suggestion_list *list, 
 		if (list->rows[i].text.ptr != NULL)
 			items[count++] = (struct suggestion_out){ .text = list->rows[i].text,
 				.reason = list->rows[i].reason };
-	for (int i = 0; list->beginner && i < BEGINNINGS_MAX && query_beginnings[i] != NULL; i++)
-		items[count++] = (struct suggestion_out){ .text = pl_str(query_beginnings[i]),
+	for (int i = 0; list->beginner && i < BEGINNINGS_MAX && beginnings[i] != NULL; i++)
+		items[count++] = (struct suggestion_out){ .text = pl_str(beginnings[i]),
 			.reason = PL_STR("A question to begin with.") };
 	call_reply_list(call, wants_text(call, list) ? shape_bare(&shape_suggestion_out, pool) : &shape_suggestion_out,
 	    items, count);
@@ -104,5 +97,7 @@ static void on_suggestions(void *arg, const struct query_suggestion_list *list, 
 
 void api_suggestions(struct call *call)
 {
+	if (!call_anonymous(call, "suggestions"))
+		return;
 	repo_query_suggest(call->svc->db, call->req->task, call->req->task->who.user_id, on_suggestions, call);
 }

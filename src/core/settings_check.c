@@ -119,8 +119,12 @@ static bool web_address(const char *text)
 
 static bool anonymous_ok(const char *word)
 {
-	return strcmp(word, "metrics") == 0 || strcmp(word, "insights") == 0 || strcmp(word, "sessions") == 0 ||
-	    strcmp(word, "profile") == 0;
+	static const char *const words[] = { "metrics", "insights", "sessions", "profile", "query", "suggestions" };
+
+	for (size_t i = 0; i < PL_COUNT(words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
 }
 
 /* scheme://host[:port], as browsers write it: no path, not even "/". */
@@ -156,7 +160,8 @@ static bool check_names(const struct config *config, char why[512])
 			    s->trusted_hosts.items[i]);
 	for (int i = 0; i < s->anonymous.count; i++)
 		if (!anonymous_ok(s->anonymous.items[i]))
-			return refuse(config, "anonymous", why, "%s is none of metrics, insights, sessions, profile",
+			return refuse(config, "anonymous", why,
+			    "%s is none of metrics, insights, sessions, profile, query, suggestions",
 			    s->anonymous.items[i]);
 	return true;
 }

@@ -25,7 +25,10 @@ CLIENTS = [
      "test_client_000.test_profile test_client_000.test_page"),
     ("000.socket", "frame query with message gets one response; system has a timestamp", (33,), WORKS, "",
      "test_client_000.test_socket test_client_000.test_page"),
-    ("000.anonymous", "queries and suggestions without a token", (11,), LATER, "missing", ""),
+    ("000.anonymous", "queries and suggestions without a token", (11,), WORKS,
+     "where the setting anonymous names query and suggestions; about what everybody may see",
+     "test_client_000.test_anonymous_sees_nothing_of_private_rooms test_client_000.test_anonymous_asks_for_nobody "
+     "test_client_000.test_anonymous_suggestions test_client_000.test_anonymous_socket test_client_000.test_page_without_a_token"),
 
     ("001.session-frames", "start_session, session_started, session_update, send_message, agent_status, ping on /ws/{id}", (45,), WORKS, "",
      "test_client_001.test_session_frames test_client_001.test_page test_agent_socket.test_a_whole_session"),

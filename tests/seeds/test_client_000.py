@@ -268,6 +268,162 @@ def test_socket(talker):
         assert sock.expect("error")["code"] == "validation_error"
 
 
+# ---- 000.anonymous ----
+
+@pytest.fixture(scope="module", name="open_daemon")
+def fixture_open_daemon(request, workdir):
+    """A daemon that answers questions without a token."""
+    from conftest import finish, maker  # pylint: disable=import-outside-toplevel
+    make, made = maker(request, workdir)
+    yield make(anonymous="query suggestions", rate_ask="10000/min", rate_read="10000/s burst 10000", workers=1)
+    finish(made, request.session.testsfailed > 0)
+
+
+def figure(who, question, **more):
+    answer = who.post("/api/query", {"query": question, **more})
+    assert answer.status_code == 200, answer.text
+    return sum(row[-1] for row in answer.json()["rows"])
+
+
+QUESTIONS = ["messages", "users", "rooms", "tokens", "cost", "feedback", "messages per day",
+             "users per week", "rooms per month", "tokens per model", "cost per model and day", "feedback per day"]
+
+
+def test_anonymous_sees_nothing_of_private_rooms(open_daemon, rows):
+    """Every figure rises by what happens in a public room, and by nothing that happens in a private one."""
+    ann = open_daemon.register()
+
+    def figures():
+        return {question: figure(open_daemon, question, **CONTEXT) for question in QUESTIONS}
+
+    def live(visibility):
+        user = open_daemon.register()
+        room = user.room(visibility=visibility)["id"]
+        message = user.say(room, f"hello {visibility}").json()["id"]
+        for kind, target in (("message", message), ("generation", str(uuid.uuid4()))):
+            rows(f"INSERT INTO feedback (user_id, target_kind, target_id, score) VALUES ({user.id}, '{kind}', '{target}', 1)")
+        rows("INSERT INTO usage (generation_id, room_id, role_id, user_id, model, prompt_tokens, completion_tokens, cost_micros, state) "
+             f"VALUES ('{target}', {room}, 1, {user.id}, 'm', 30, 4, 1000000, 'done')")
+        return room
+
+    before = figures()
+    private = live("private")
+    assert figures() == before
+    public = live("public")
+    after = figures()
+    assert {question: round(after[question] - before[question], 6) for question in QUESTIONS} == {
+        question: {"tokens": 34, "feedback": 2}.get(question.split()[0], 1) for question in QUESTIONS}
+    rows(f"UPDATE rooms SET visibility = 'private' WHERE id = {public}")
+    assert figures() == before, "what is private by now"
+    rows(f"DELETE FROM rooms WHERE id = {private}")
+    assert figures() == before, "tokens outlive their room"
+    assert figure(ann, "messages") == 0, "who has a token is answered as ever"
+
+
+@pytest.mark.parametrize("question", [
+    "messages per user", "messages per room", "tokens per role", "messages per user per day", "top 3 rooms by messages", "who wrote messages",
+    "messages of user ann", 'messages in room "Tea room"', "tokens per model in room Tea", "my messages", "messages I wrote", "tokens per day and role",
+    "the most active users", "sessions per developer", "users with the most tokens", "rooms by cost"])
+def test_anonymous_asks_for_nobody(open_daemon, question):
+    refused = open_daemon.post("/api/query", {"query": question})
+    assert refused.status_code == 401 and "require a token" in refused.json()["detail"], refused.text
+    got = open_daemon.post("/api/query", {"query": question, **CONTEXT})
+    assert got.status_code == 200 and got.json()["rows"] == [] and got.json()["result"]["data"] == []
+    error = got.json()["error"]
+    assert (error["error_type"], error["recovery_action"]) == ("login_required", "login") and "require a token" in error["message"]
+    assert error["suggestions"] == open_daemon.get("/api/suggestions?format=text").json()
+    with open_daemon.ws("/ws/chat/me", protocols=()) as sock:
+        sock.expect("system")
+        sock.send("query", query=question)
+        assert [sock.recv()["type"], sock.recv()["code"]] == ["progress", "unauthorized"]
+        sock.send("query", message=question)
+        answer = sock.expect("response")
+        assert answer["data"]["rows"] == [] and answer["data"]["error"]["error_type"] == "login_required"
+
+
+def test_anonymous_suggestions(open_daemon, rows):
+    """They name no room and no person, whatever is asked and done, and each is answered."""
+    user = open_daemon.register()
+    room = user.room(name="Secret room")["id"]
+    user.say(room, "hello")
+    ask(user, "messages in room \"Secret room\"")
+    before = rows("SELECT count(*) FROM query_history")[0][0]
+    texts = open_daemon.get("/api/suggestions?format=text").json()
+    assert len(texts) >= 3 and texts == [item["text"] for item in open_daemon.get("/api/suggestions").json()]
+    for text in texts:
+        assert "error" not in ask(open_daemon, text, **CONTEXT)
+    assert "Secret" not in str(texts)
+    assert "error" in ask(open_daemon, NONSENSE, **CONTEXT) and open_daemon.post("/api/query", {"query": NONSENSE}).status_code == 422
+    assert rows("SELECT count(*) FROM query_history")[0][0] == before, "nothing is kept of what they ask"
+    for method, path in (("GET", "/api/query/history"), ("POST", "/api/feedback"), ("GET", "/api/dashboard/main")):
+        assert open_daemon.http.request(method, path).status_code == 401
+
+
+def test_anonymous_socket(open_daemon):
+    user, other = open_daemon.register(), open_daemon.register()
+    user.say(user.room()["id"], "hello")
+    for name in ("me", "somebody"):
+        with open_daemon.ws(f"/ws/chat/{name}", protocols=()) as sock:
+            assert "not logged in" in sock.expect("system")["message"]
+            sock.send("query", message="Messages per day [3]")
+            answer = sock.recv()
+            assert answer["type"] == "response" and "error" not in answer["data"] and uuid.UUID(answer["query_id"])
+            sock.send("ping")
+            assert sock.expect("pong")["timestamp"]
+    with open_daemon.ws(f"/ws/chat/{user.name}", protocols=()) as sock:
+        sock.expect("system")
+        sock.send("auth", token=user.access)
+        assert user.name in sock.expect("system")["message"]
+        sock.send("query", message="my messages today")
+        assert sock.expect("response")["data"]["rows"] == [[1]]
+    with open_daemon.ws(f"/ws/chat/{user.name}", protocols=()) as sock:
+        sock.expect("system")
+        sock.send("auth", token=other.access)
+        assert sock.wait_closed() == 4403, "another's name"
+
+
+def test_anonymous_is_off_by_default(parlour):
+    daemon = parlour(workers=1, rate_ask="10000/min")
+    for setting, query, suggestions in (("", 401, 401), ("metrics", 401, 401), ("query", 200, 401), ("suggestions", 401, 200)):
+        daemon.configure(anonymous=setting)
+        daemon.reload()
+        wait_for(lambda: (daemon.post("/api/query", {"query": "messages"}).status_code, daemon.get("/api/suggestions").status_code) == (
+            query, suggestions), 10, f"anonymous = {setting} holds")    # pylint: disable=cell-var-from-loop
+    daemon.configure(anonymous="query")
+    daemon.reload()
+    wait_for(lambda: daemon.post("/api/query", {"query": "messages"}).status_code == 200, 10, "it is on")
+    with daemon.ws("/ws/chat/me", protocols=()) as sock:
+        sock.expect("system")
+        daemon.configure(anonymous="")
+        daemon.reload()
+        wait_for(lambda: daemon.post("/api/query", {"query": "messages"}).status_code == 401, 10, "it is off again")
+        sock.send("query", message="messages")
+        assert sock.expect("error")["code"] == "unauthorized"
+
+
+def test_anonymous_questions_are_limited_by_address(parlour):
+    daemon = parlour(anonymous="query", rate_ask="2/h", workers=1)
+    assert [daemon.post("/api/query", {"query": "messages"}).status_code for _ in range(3)] == [200, 200, 429]
+
+
+@needs_browser
+def test_page_without_a_token(parlour, browse, origin):  # noqa: F811
+    daemon = parlour(cors_origins=origin, anonymous="query suggestions")
+    user = daemon.register()
+    user.say(user.room(visibility="public")["id"], "hello")
+    page = browse("page_000.html", daemon)
+    wait_for(lambda: page.texts("#suggestions li"), 10, "suggestions are listed")
+    page.wait_text("#system", "You are not logged in.")
+    page.type("#text", "messages per day, last 7 days")
+    page.click("#send")
+    page.wait_text("#intent", "messages by day, last 7 days, 0 filters, 1 rows, ")
+    page.type("#text", "my messages")
+    page.click("#send")
+    page.wait_text("#error", "login_required (login): ")
+    page.click("#by-socket")
+    page.wait_text("#socket", "1 rows")
+
+
 # ---- the page ----
 
 @needs_browser

@@ -188,6 +188,18 @@ static void spell(const struct intent *in, char *out, size_t size)
 	snprintf(out, size, "%s|%s|%s|%s|%.10s", intent_metrics[in->metric], dims, filters, in->period, from);
 }
 
+/* It says whose rows, or names users, rooms, or roles. */
+static bool names_somebody(const char *expected)
+{
+	static const char *const signs[] = { "mine", "user", "room", "role" };
+	const char *rest = strchr(expected, '|');
+
+	for (size_t i = 0; i < PL_COUNT(signs); i++)
+		if (strstr(rest, signs[i]) != NULL)
+			return true;
+	return false;
+}
+
 START_TEST(test_questions)
 {
 	struct pl_pool *pool = pl_pool_new(0);
@@ -199,10 +211,12 @@ START_TEST(test_questions)
 		struct intent in;
 		char got[256] = "";
 
-		if (intent_read(pool, pl_str(cases[i].question), now, &in, &err))
+		if (intent_read(pool, pl_str(cases[i].question), now, &in, &err)) {
 			spell(&in, got, sizeof(got));
-		else
+			ck_assert_msg((intent_private(&in) != NULL) == names_somebody(got), "%s", cases[i].question);
+		} else {
 			ck_assert_int_eq(err.code, PL_E_INVALID);
+		}
 		ck_assert_msg(strcmp(got, cases[i].expected) == 0, "%s: %s", cases[i].question, got);
 	}
 	pl_pool_free(&pool);

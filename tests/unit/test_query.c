@@ -167,17 +167,20 @@ static void on_done(void *arg, const struct query_answer *answer, const struct p
 {
 	struct asked *a = arg;
 
-	ck_assert((answer != NULL) == (err->code == PL_E_INVALID));
+	ck_assert((answer != NULL) == (err->code == PL_E_INVALID || err->code == PL_E_UNAUTHORIZED));
 	a->early = a->in_call;
 	a->completions++;
 	a->code = err->code;
 	event_base_loopbreak(a->base);
 }
 
-static void ask(struct svc *svc, const struct config *config, const char *question, enum pl_code code, int stages)
+static void ask(struct svc *svc, const struct config *config, int64_t user_id, const char *question, enum pl_code code,
+    int stages)
 {
-	struct pl_task *task = pl_task_new(pl_now_ns() + 5 * PL_NS_PER_S);
+	struct pl_task *task = pl_task_new(pl_now_ns() + PL_NS_PER_S);
 	struct asked a = { .base = svc->worker->base, .in_call = true };
+
+	task->who.user_id = user_id;
 
 	query_ask(svc, config, task, pl_str(question), on_stage, on_done, &a);
 	a.in_call = false;
@@ -201,9 +204,12 @@ START_TEST(test_questions_complete_once_and_later)
 	ck_assert_msg(config != NULL, "%s", why);
 	pl_log_level_set(PL_LOG_ERROR);		/* that it is away is no news here */
 	svc.db = db_new(worker.base, NULL, config, 0);
-	ask(&svc, config, "what is the meaning of life", PL_E_INVALID, 1);
-	ask(&svc, config, "", PL_E_INVALID, 1);
-	ask(&svc, config, "messages per day", PL_E_DB_AWAY, 2);
+	for (int64_t user = 1; user >= 0; user--) {	/* those with a token find out that the database is away */
+		ask(&svc, config, user, "what is the meaning of life", PL_E_INVALID, 1);
+		ask(&svc, config, user, "", PL_E_INVALID, 1);
+		ask(&svc, config, user, "messages per day", PL_E_DB_AWAY, 2);
+	}
+	ask(&svc, config, 0, "messages per user", PL_E_UNAUTHORIZED, 1);
 	db_free(&svc.db);
 	config_release(&config);
 	event_base_free(worker.base);

@@ -30,7 +30,7 @@ void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask 
 	pgcall_texts(call, ask->dims, ask->dim_count);
 	pgcall_time(call, ask->from_us);
 	pgcall_time(call, ask->to_us);
-	pgcall_i64_or_null(call, ask->scope, 0);
+	pgcall_i64_or_null(call, ask->scope, QUERY_EVERYBODY);
 	pgcall_text(call, ask->user);
 	pgcall_text(call, ask->room);
 	pgcall_text(call, ask->model);

@@ -8,10 +8,12 @@
 #include "db/db.h"
 
 #define QUERY_KEYS 2
+#define QUERY_EVERYBODY (-1)	/* scope: the rows of all */
 
 /*
- * Words of svc/usage/intent.h: metric, dims (at most QUERY_KEYS), order. scope 0: everybody's rows. Absent texts filter
- * nothing. top 0: all rows; each 0: top counts all rows, else those of each value of dims[each - 1].
+ * Words of svc/usage/intent.h: metric, dims (at most QUERY_KEYS), order. scope: a user's own rows; 0: what everybody
+ * may see, without private rooms. Absent texts filter nothing. top 0: all rows; each 0: top counts all rows, else those
+ * of each value of dims[each - 1].
  */
 struct query_ask {
 	const char *metric, *order;

@@ -477,6 +477,16 @@ static const char *misfit(const struct reader *r)
 	return NULL;
 }
 
+const char *intent_private(const struct intent *in)
+{
+	if (in->mine)
+		return "Questions about \"my\" data require a token.";
+	if (in->user.ptr != NULL || in->room.ptr != NULL || has_dim(in, DIM_USER) || has_dim(in, DIM_ROOM) ||
+	    has_dim(in, DIM_ROLE))
+		return "Questions by user, room, or role require a token.";
+	return NULL;
+}
+
 bool intent_read(struct pl_pool *pool, struct pl_str question, int64_t now_us, struct intent *out, struct pl_err *err)
 {
 	struct reader *r = pl_alloc(pool, sizeof(*r));

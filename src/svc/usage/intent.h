@@ -38,6 +38,8 @@ static inline bool intent_is_time(enum intent_dim dim)
 	return dim == DIM_DAY || dim == DIM_WEEK || dim == DIM_MONTH;
 }
 
+/* Why nobody may ask it without being known: it is about the asker, or names users, rooms, or roles. NULL: all may. */
+const char *intent_private(const struct intent *intent);
 /* PL_E_INVALID (body.query) with a sentence that says which word was not understood and what can be asked. */
 bool intent_read(struct pl_pool *pool, struct pl_str question, int64_t now_us, struct intent *out, struct pl_err *err)
     PL_MUSTCHECK;

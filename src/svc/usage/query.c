@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  *   query_ask -> intent_read -> query_run -> compose -> note -> done
- *                            \ not understood -> note -> done
+ *                            \ refused -> note -> done
+ *
+ * Questions of callers without a token are not noted.
  */
+#include <event2/event.h>
+
 #include "svc/usage/query.h"
 
 #include "clock.h"
@@ -16,7 +20,7 @@ struct asking {
 	struct pl_task *task;
 	struct intent intent;
 	struct query_answer answer;
-	struct pl_err refused;		/* why it was not understood */
+	struct pl_err refused;		/* why it was not understood, or needs a token */
 	int64_t keep_us;
 	char id[PL_UUID_LEN + 1];
 	query_stage_fn *stage;
@@ -60,6 +64,28 @@ static void note(struct asking *a, int rows, db_done_fn *done)
 	repo_query_note(a->svc->db, a->task, a->task->who.user_id, &past, done, a);
 }
 
+/* Nothing had to be asked of the database. */
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct asking *a = arg;
+	struct pl_task *task = a->task;
+
+	finish(a, &a->refused);
+	pl_task_release(&task);
+}
+
+static void refuse(struct asking *a)
+{
+	static const struct timeval now = { 0 };
+
+	if (a->task->who.user_id != 0) {
+		note(a, 0, on_refusal_noted);
+		return;
+	}
+	pl_task_hold(a->task);
+	PL_BUG(event_base_once(a->svc->worker->base, -1, EV_TIMEOUT, on_turn, a, &now) != 0);
+}
+
 static void on_rows(void *arg, const struct query_rows *rows, const struct pl_err *err)
 {
 	static const struct query_row nothing = { .value = 0 };
@@ -74,7 +100,10 @@ static void on_rows(void *arg, const struct query_rows *rows, const struct pl_er
 	if (a->intent.dim_count == 0 && rows->count == 0)
 		rows = &sum;
 	query_compose(a->task->pool, &a->intent, rows, pl_wall_us() - a->answer.created_us, &a->answer);
-	note(a, rows->count, on_noted);
+	if (a->task->who.user_id != 0)
+		note(a, rows->count, on_noted);
+	else
+		finish(a, NULL);
 }
 
 static void run(struct asking *a)
@@ -83,7 +112,7 @@ static void run(struct asking *a)
 	const struct pl_caller *who = &a->task->who;
 	struct query_ask ask = { .metric = intent_metrics[in->metric], .dim_count = in->dim_count,
 		.order = intent_orders[in->order], .top = in->top, .each = in->each, .from_us = in->from_us,
-		.to_us = in->to_us, .scope = in->mine || who->access < ACCESS_ANALYST ? who->user_id : 0,
+		.to_us = in->to_us, .scope = in->mine || who->access < ACCESS_ANALYST ? who->user_id : QUERY_EVERYBODY,
 		.user = in->user, .room = in->room, .model = in->model };
 
 	_Static_assert(QUERY_KEYS == INTENT_DIMS_MAX, "a key for each dimension");
@@ -123,7 +152,12 @@ void query_ask(struct svc *svc, const struct config *config, struct pl_task *tas
 	a->answer.created_us = pl_wall_us();
 	enter(a, QUERY_UNDERSTANDING);
 	if (!intent_read(task->pool, text, a->answer.created_us, &a->intent, &a->refused)) {
-		note(a, 0, on_refusal_noted);
+		refuse(a);
+		return;
+	}
+	if (task->who.user_id == 0 && intent_private(&a->intent) != NULL) {
+		pl_err_set(&a->refused, PL_E_UNAUTHORIZED, "%s", intent_private(&a->intent));
+		refuse(a);
 		return;
 	}
 	a->answer.intent = query_intent_json(task->pool, &a->intent);

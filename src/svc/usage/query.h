@@ -22,15 +22,20 @@ enum query_stage { QUERY_UNDERSTANDING, QUERY_QUERYING, QUERY_ANSWERING };
 extern const char *const query_stages[];
 typedef void (query_stage_fn)(void *arg, enum query_stage stage);
 
-/* Questions to begin with, for who has not asked any; the last one is NULL. */
-extern const char *const query_beginnings[];
+/* Questions to begin with, which this caller (0: no token) may ask; the last one is NULL. */
+const char *const *query_beginnings(int64_t user_id);
+/* Why a question was refused, as one text; `before` stands before each sentence about the question's form. */
+struct pl_str query_reason(struct pl_pool *pool, const struct pl_err *err, const char *before);
 /* An answer that says in `error` why there is none; id, query and created_us are there already. */
-void query_compose_refusal(struct pl_pool *pool, struct pl_str why, struct query_answer *answer);
+void query_compose_refusal(struct pl_pool *pool, const struct pl_err *err, int64_t user_id,
+    struct query_answer *answer);
 
 /*
- * As the task's caller: analysts and above see everybody's rows, others their own. `stage` (may be NULL) runs when the
- * work enters a stage, perhaps before this returns. " [digits]" at the end is ignored. A question that is not
- * understood is PL_E_INVALID (body.query) and comes with an answer that holds its id, query and created_us.
+ * As the task's caller: analysts and above see everybody's rows, others their own. Without a token (user 0; the caller
+ * checks setting `anonymous`) the figures leave out private rooms, the question may not name users, rooms or roles
+ * (PL_E_UNAUTHORIZED), and it is not noted. `stage` (may be NULL) runs when the work enters a stage, perhaps before
+ * this returns. " [digits]" at the end is ignored. A question that is not understood is PL_E_INVALID (body.query). Both
+ * errors come with an answer that holds its id, query and created_us.
  */
 void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
     query_stage_fn *stage, query_fn *done, void *arg);

@@ -6,9 +6,17 @@
 
 #include "json.h"
 
-/* Understood by intent.c, and about the asker's own rows, so that anybody may ask them. */
-const char *const query_beginnings[] = { "My messages per day, last 7 days", "My messages per room, last 30 days",
+/* Understood by intent.c, and about the asker's own rows, so that any user may ask them. */
+static const char *const own[] = { "My messages per day, last 7 days", "My messages per room, last 30 days",
 	"My sessions per day, last 30 days", "My tokens per model, last 30 days", NULL };
+/* Those that name nobody, so that they need no token. */
+static const char *const open[] = { "Messages per day, last 7 days", "Users per day, last 7 days",
+	"Sessions per day, last 30 days", "Tokens per model, last 30 days", NULL };
+
+const char *const *query_beginnings(int64_t user_id)
+{
+	return user_id != 0 ? own : open;
+}
 
 #define NAMED_MAX 3	/* figures that the sentence names */
 
@@ -312,21 +320,33 @@ void query_compose(struct pl_pool *pool, const struct intent *in, const struct q
 
 /* ---- no answer ---- */
 
-void query_compose_refusal(struct pl_pool *pool, struct pl_str why, struct query_answer *answer)
+struct pl_str query_reason(struct pl_pool *pool, const struct pl_err *err, const char *before)
+{
+	struct pl_buf *text = new_buf(pool);
+
+	for (const struct pl_field_err *f = err->fields; f != NULL; f = f->next)
+		pl_buf_addf(text, "%s%s%s", text->len > 0 ? " " : "", before, f->msg);
+	return text->len > 0 ? pl_buf_str(text) : pl_str(pl_err_text(err));
+}
+
+void query_compose_refusal(struct pl_pool *pool, const struct pl_err *err, int64_t user_id,
+    struct query_answer *answer)
 {
 	static const struct query_rows none = { .count = 0 };
 	struct intent in = { .metric = METRIC_NONE, .from_us = answer->created_us, .to_us = answer->created_us };
-	struct pl_str heading = PL_STR("Not understood");
+	bool barred = err->code == PL_E_UNAUTHORIZED;
+	struct pl_str heading = barred ? PL_STR("Login required") : PL_STR("Not understood");
+	struct pl_str why = query_reason(pool, err, "");
 	struct pl_buf *buf = new_buf(pool);
 	struct pl_jw w = PL_JW(buf);
 
 	pl_jw_object(&w);
-	pl_jw_kcstr(&w, "error_type", "not_understood");
+	pl_jw_kcstr(&w, "error_type", barred ? "login_required" : "not_understood");
 	pl_jw_kstr(&w, "message", why);
-	pl_jw_kcstr(&w, "recovery_action", "rephrase");
+	pl_jw_kcstr(&w, "recovery_action", barred ? "login" : "rephrase");
 	pl_jw_key(&w, "suggestions");
 	pl_jw_array(&w);
-	for (const char *const *text = query_beginnings; *text != NULL; text++)
+	for (const char *const *text = query_beginnings(user_id); *text != NULL; text++)
 		pl_jw_cstr(&w, *text);
 	pl_jw_end_array(&w);
 	pl_jw_end_object(&w);

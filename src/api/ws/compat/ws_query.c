@@ -4,13 +4,12 @@
  * {"type":"query_response"} or error, in order; one whose question is in `message` gets one {"type":"response"}.
  * Frames: parlour-ws(7), "Compatible sockets".
  *
- *   opened -> [auth] -> own name? -> greet -> next, one at a time: limits -> query_ask -> on_stage* -> on_answer ->
- *   next
+ *   opened -> [auth, or setting anonymous] -> own name? -> greet -> next, one at a time: limits -> query_ask ->
+ *   on_stage* -> on_answer -> next
  */
 #include "api/query_shape.h"
 #include "api/ws/ws_wait.h"
 #include "clock.h"
-
 
 struct ws_questions {
 	char name[sizeof(((struct pl_caller *)NULL)->name)];	/* of the path; "": no user can have it */
@@ -44,24 +43,13 @@ static void end(struct ws_client *client, struct pl_jw *w, struct pl_buf *buf, s
 	ws_client_send(client, buf);
 }
 
-/* The route says in `detail` which field breaks which rule; here it is one sentence. */
-static struct pl_str error_text(struct pl_pool *pool, const struct pl_err *err)
-{
-	struct pl_buf *text = pl_alloc(pool, sizeof(*text));
-
-	*text = PL_BUF(pool);
-	for (const struct pl_field_err *f = err->fields; f != NULL; f = f->next)
-		pl_buf_addf(text, "%squery: %s", text->len > 0 ? " " : "", f->msg);
-	return text->len > 0 ? pl_buf_str(text) : pl_str(pl_err_text(err));
-}
-
 static void query_error(struct ws_client *client, struct pl_str id, const struct pl_err *err)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_buf buf = PL_BUF(pool);
 	struct pl_jw w = begin(&buf, "error");
 
-	pl_jw_kstr(&w, "message", error_text(pool, err));
+	pl_jw_kstr(&w, "message", query_reason(pool, err, "query: "));
 	pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
 	if (err->retry_after_s > 0)
 		pl_jw_ki64(&w, "retry_after", err->retry_after_s);
@@ -127,7 +115,10 @@ static void query_made(struct ws_client *client, const struct call *call)
 		memcpy(questions_of(client)->name, name.ptr, name.len);
 }
 
-/* Names are told apart as at the login: without regard to case. */
+/*
+ * Names are told apart as at the login: without regard to case. Without a token any name will do, since the answers are
+ * those for everybody; a token that comes later must be of that name.
+ */
 static void query_ready(struct ws_client *client, bool by_handshake)
 {
 	struct pl_str name = pl_str(questions_of(client)->name);
@@ -135,7 +126,7 @@ static void query_ready(struct ws_client *client, bool by_handshake)
 	struct pl_buf buf;
 	struct pl_jw w;
 
-	if (!pl_str_is(name, "me") && !pl_str_ieq(name, pl_str(client->who.name))) {
+	if (client->authed && !pl_str_is(name, "me") && !pl_str_ieq(name, pl_str(client->who.name))) {
 		ws_client_close(client, PL_E_FORBIDDEN);
 		return;
 	}
@@ -145,7 +136,7 @@ static void query_ready(struct ws_client *client, bool by_handshake)
 	w = begin(&buf, "system");
 	pl_jw_kcstr(&w, "message",
 	    pl_sprintf(pool, "You are %s. Ask about the data in words, for example: messages per day, last 7 days.",
-	    client->who.name));
+	    client->authed ? client->who.name : "not logged in"));
 	pl_jw_ktime(&w, "timestamp", pl_wall_us());
 	end(client, &w, &buf, PL_STR_NONE);
 	pl_pool_free(&pool);
@@ -167,7 +158,7 @@ static void on_answer(void *arg, const struct query_answer *answer, const struct
 
 	if (err != NULL && answer != NULL && is_plain(q)) {
 		refused = *answer;
-		query_compose_refusal(q->task->pool, error_text(q->task->pool, err), &refused);
+		query_compose_refusal(q->task->pool, err, q->task->who.user_id, &refused);
 		send_plain(q, &refused);
 	} else if (err != NULL) {
 		query_error(q->client, q->id, err);
@@ -232,6 +223,12 @@ void ws_on_query_ping(struct ws_frame *f)
 	end(f->client, &w, &buf, PL_STR_NONE);
 }
 
+/* The setting may have changed since the socket was opened. */
+static bool query_lets_in(const struct ws_frame *f)
+{
+	return questions_of(f->client)->open && svc_anonymous(svc_config(f->client->svc), "query");
+}
+
 static void query_closed(struct ws_client *client)
 {
 	ws_wait_clear(&questions_of(client)->wait);
@@ -241,7 +238,7 @@ static const struct ws_dialect ws_query = { .render = HUB_ROOM_COMPAT, .words = 
 	.state_bytes = sizeof(struct ws_questions), .has_ids = true,
 	.unknown = "This socket takes {\"type\":\"query\",\"query\"} and {\"type\":\"ping\"}.",
 	.untyped = "Send {\"type\":\"query\",\"query\":\"...\"}.", .made = query_made, .ready = query_ready,
-	.error = query_error, .closed = query_closed };
+	.error = query_error, .lets_in = query_lets_in, .closed = query_closed, .anonymous = "query" };
 
 void ws_open_query(struct call *call)
 {
