@@ -183,6 +183,7 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
 	db->ev_turn = evtimer_new(base, on_turn, db);
 	db->ev_trim = event_new(base, -1, EV_PERSIST, on_trim, db);
 	event_add(db->ev_trim, &second);
+	db->lookup = lookup_new(base);
 	if (!db->aside)
 		db->read = pgread_new(db);
 	db->plain = pgplain_new(db, plain_budget(db));
@@ -297,6 +298,7 @@ void db_free(struct db **dbp)
 	TAILQ_CONCAT(&calls, &db->failed, link);
 	stop_calls(&calls);
 	wgroup_free(&db->wgroup);
+	lookup_free(&db->lookup);
 	PL_BUG(!TAILQ_EMPTY(&db->active));
 	event_free(db->ev_again);
 	event_free(db->ev_sweep);

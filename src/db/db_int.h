@@ -7,6 +7,7 @@
 
 #include "core/lifeline.h"
 #include "db/db.h"
+#include "db/conn/lookup.h"
 #include "db/conn/pgcall.h"
 #include "db/conn/pgplain.h"
 #include "db/conn/pgread.h"
@@ -31,6 +32,7 @@ struct db {
 	int64_t boot;			/* random per start of the daemon, from the segment */
 	char host[65];
 	char place[LIFELINE_PLACE_MAX];	/* where this host sees which processes live */
+	struct lookup *lookup;
 	struct pgread *read;		/* NULL when aside */
 	struct pgplain *plain;
 	struct wgroup *wgroup;

@@ -29,7 +29,8 @@ START_TEST(operators_parameters_stand)
 {
 	for (size_t i = 0; i < PL_COUNT(parameters); i++) {
 		struct settings s = { .db = parameters[i].db, .db_statement_timeout = 5000, .db_answer_timeout = 2000 };
-		PGconn *pg = pgopen_start(&s, "parlourd/w0/read");
+		static const struct lookup_found as_it_is;
+		PGconn *pg = pgopen_start(&s, &as_it_is, "parlourd/w0/read");
 		PQconninfoOption *options = PQconninfo(pg);
 		const char *found = NULL;
 

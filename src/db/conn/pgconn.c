@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The connection's states: WAITING (a timer until the next attempt) -> CONNECTING -> SETUP (settings in flight) ->
- * READY -> (lost) WAITING.
+ * The connection's states: WAITING (a timer until the next attempt) -> LOOKUP (of host names) -> CONNECTING -> SETUP
+ * (settings in flight) -> READY -> (lost) WAITING.
  */
 #include "db/conn/pgconn.h"
 
@@ -21,7 +21,7 @@ enum {
 	CONNECT_TIMEOUT_S = 5
 };
 
-enum state { WAITING, CONNECTING, SETUP, READY };
+enum state { WAITING, LOOKUP, CONNECTING, SETUP, READY };
 
 struct pgconn {
 	struct db *db;
@@ -32,6 +32,7 @@ struct pgconn {
 	PGconn *pg;
 	struct event *ev_read, *ev_write, *ev_timer;	/* timer: next attempt, or the attempt's time limit */
 	struct event *ev_broken;	/* a send failed: lose it from the loop */
+	struct lookup_waiter lookup;
 	int fd;				/* that ev_read and ev_write are for */
 	int failures;			/* attempts in a row */
 	bool logged;			/* that it is away */
@@ -47,7 +48,6 @@ struct pgconn {
 	bool prepared[S_COUNT];		/* sent, and not known to have failed */
 };
 
-static void connect_start(struct pgconn *conn);
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 
 static void break_soon(struct pgconn *conn)
@@ -77,6 +77,7 @@ static void events_drop(struct pgconn *conn)
 static void close_pg(struct pgconn *conn)
 {
 	events_drop(conn);
+	lookup_cancel(&conn->lookup);
 	event_del(conn->ev_broken);
 	conn->broken = false;
 	if (conn->pg != NULL)
@@ -195,18 +196,42 @@ static void make_name(const struct pgconn *conn, char name[64])
 	snprintf(name, 64, "parlourd/%s%d/%s", conn->db->who, conn->db->slot, conn->label);
 }
 
-static void connect_start(struct pgconn *conn)
+static void on_found(void *arg, const struct lookup_found *found)
 {
+	struct pgconn *conn = arg;
 	char name[64];
 
+	if (found->why[0] != '\0') {
+		lose(conn, found->why);
+		return;
+	}
 	make_name(conn, name);
 	conn->state = CONNECTING;
-	timer(conn, CONNECT_TIMEOUT_S * 1000);
-	conn->pg = pgopen_start(&conn->db->config->s, name);
+	conn->pg = pgopen_start(&conn->db->config->s, found, name);
 	if (PQstatus(conn->pg) == CONNECTION_BAD)
 		lose(conn, PQerrorMessage(conn->pg));
 	else
 		connect_wait(conn, EV_WRITE);
+}
+
+static void connect_start(struct pgconn *conn)
+{
+	const struct lookup_found *found;
+
+	conn->state = LOOKUP;
+	timer(conn, CONNECT_TIMEOUT_S * 1000);
+	conn->lookup.done = on_found;
+	conn->lookup.arg = conn;
+	found = lookup_start(conn->db->lookup, conn->db->config->s.db, &conn->lookup);
+	if (found != NULL)
+		on_found(conn, found);
+}
+
+/* One address that swallows what is sent to it must not hide the others. */
+static void connect_late(struct pgconn *conn)
+{
+	conn->lookup.first++;
+	lose(conn, "no answer in time");
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -215,8 +240,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	if (conn->state == WAITING)
 		connect_start(conn);
+	else if (conn->state == LOOKUP)
+		lose(conn, "the lookup of the host name takes too long");
 	else if (conn->state != READY)
-		lose(conn, "no answer in time");
+		connect_late(conn);
 }
 
 static void setup_done(struct pgconn *conn)
@@ -227,6 +254,7 @@ static void setup_done(struct pgconn *conn)
 	if (conn->lived)
 		db_count(conn->db, SHM_M_db_reconnects, 1);
 	conn->lived = true;
+	conn->lookup.first = 0;
 	if (conn->logged)
 		pl_log(PL_LOG_INFO, NULL, "database back", "connection=%s", conn->label);
 	conn->logged = false;

@@ -18,12 +18,14 @@ int64_t pgopen_answer_ms(const struct settings *s)
 }
 
 /* What stands before dbname is a default that the operator's string may change; what stands behind it is not. */
-PGconn *pgopen_start(const struct settings *s, const char *name)
+PGconn *pgopen_start(const struct settings *s, const struct lookup_found *found, const char *name)
 {
 	char unheard[24];
+	bool lists = found->hostaddr[0] != '\0';
 	const char *keys[] = { "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-		"dbname", "application_name", "client_encoding", NULL };
-	const char *values[] = { unheard, "30", "10", "3", s->db, name, "UTF8", NULL };
+		"dbname", "application_name", "client_encoding", lists ? "host" : NULL, "hostaddr", "port", NULL };
+	const char *values[] = { unheard, "30", "10", "3", s->db, name, "UTF8", found->host, found->hostaddr,
+		found->port, NULL };
 	PGconn *pg;
 
 	snprintf(unheard, sizeof(unheard), "%lld", (long long)pgopen_answer_ms(s));

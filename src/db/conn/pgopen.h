@@ -10,9 +10,13 @@
 #include <stdint.h>
 
 #include "core/settings.h"
+#include "db/conn/lookup.h"
 
-/* Begins to connect, without waiting; name: the application_name. Its status may be CONNECTION_BAD at once. */
-PGconn *pgopen_start(const struct settings *s, const char *name);
+/*
+ * Begins to connect, without waiting, to what lookup_start() found; name: the application_name. Its status may be
+ * CONNECTION_BAD at once.
+ */
+PGconn *pgopen_start(const struct settings *s, const struct lookup_found *found, const char *name);
 /*
  * Pipeline mode, the settings, and LISTEN (channel NULL: none), as one group with its Sync. false: the connection
  * broke.
