@@ -4,7 +4,9 @@
  *
  *   gendoc conf          the sample parlour.conf, from settings.def
  *   gendoc man FILE.in   a manual page (mdoc) with its @TABLES@ filled in
+ *   gendoc html FILE.in  the same as a page for browsers
  *   gendoc openapi       openapi.json, from routes.def and shapes.def
+ *   gendoc asyncapi      asyncapi.json, from frames.def
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #include "api/ws/ws_frames.h"
 #include "cfg_value.h"
 #include "core/settings.h"
+#include "mdoc_html.h"
 #include "net/http_cors.h"
 
 #define STATUS_USAGE 64
@@ -391,6 +394,29 @@ static void man_topics(struct pl_buf *out)
 	pl_buf_adds(out, ".El\n");
 }
 
+/* The values of JSON fields that only frames have. */
+static void man_parts(struct pl_buf *out)
+{
+	pl_buf_adds(out, ".Bl -tag -width Ds\n");
+	for (int i = 0; ws_parts[i] != NULL; i++)
+		man_shape(out, ws_parts[i]);
+	pl_buf_adds(out, ".El\n");
+}
+
+static void man_closes(struct pl_buf *out)
+{
+	pl_buf_adds(out, ".Bl -tag -width Ds -compact\n");
+	for (int i = 0; i < ws_closes_count; i++) {
+		const struct ws_close_row *row = &ws_closes[i];
+
+		pl_buf_addf(out, ".It %d\n", row->code);
+		mdoc_text(out, pl_str(row->text));
+		if (row->client[0] != '\0')
+			mdoc_text(out, pl_str(row->client));
+	}
+	pl_buf_adds(out, ".El\n");
+}
+
 static void man_frame(struct pl_buf *out, const struct ws_frame_row *row)
 {
 	static const char *const who[] = { [WS_ALL] = "Anybody", [WS_USERS] = "Authenticated sockets",
@@ -442,22 +468,11 @@ static void man_errors(struct pl_buf *out)
 	pl_buf_adds(out, ".El\n");
 }
 
-/* A class's setting: rate_ask_session for "ask-session". */
-static const struct pl_setting *limit_setting(struct pl_pool *pool, enum limit_class klass)
-{
-	char *name = pl_sprintf(pool, "rate_%s", limit_name(klass));
-
-	for (char *p = name; *p != '\0'; p++)
-		if (*p == '-')
-			*p = '_';
-	return pl_cfg_find(&settings_schema, name);
-}
-
 static void man_limits(struct pl_buf *out)
 {
 	pl_buf_adds(out, ".Bl -tag -width Ds\n");
 	for (int i = LIMIT_NONE + 1; i < LIMIT_COUNT; i++) {
-		const struct pl_setting *row = limit_setting(out->pool, i);
+		const struct pl_setting *row = pl_cfg_find(&settings_schema, limit_setting_name(out->pool, i));
 
 		PL_BUG(row == NULL);
 		pl_buf_addf(out, ".It Cm %s\nSetting\n.Cm %s ,\n", limit_name(i), row->name);
@@ -514,6 +529,7 @@ static const struct { const char *name; void (*write)(struct pl_buf *out); } tab
 	    { "@ROUTES@\n", man_routes },
 	{ "@WSROUTES@\n", man_ws_routes }, { "@SHAPES@\n", man_shapes }, { "@ERRORS@\n", man_errors },
 	{ "@TOPICS@\n", man_topics }, { "@FRAMES@\n", man_frames },
+	{ "@PARTS@\n", man_parts }, { "@CLOSES@\n", man_closes },
 	{ "@LIMITS@\n", man_limits }, { "@METRICS@\n", man_metrics }, { "@EXPOSED@\n", man_exposed },
 };
 
@@ -567,6 +583,18 @@ static int man_write(struct pl_buf *out, const char *path)
 	return status;
 }
 
+static int html_write(struct pl_buf *out, const char *path)
+{
+	struct pl_buf mdoc = PL_BUF(out->pool);
+	int status = man_write(&mdoc, path);
+	const char *wrong = status == 0 ? mdoc_html(out, pl_buf_str(&mdoc)) : NULL;
+
+	if (wrong == NULL)
+		return status;
+	fprintf(stderr, "%s: %s\n", path, wrong);
+	return STATUS_DATA;
+}
+
 int main(int argc, char **argv)
 {
 	struct pl_pool *pool = pl_pool_new(0);
@@ -577,12 +605,16 @@ int main(int argc, char **argv)
 		conf_write(&out);
 	else if (argc == 2 && strcmp(argv[1], "openapi") == 0)
 		openapi_write(&out, "parlour", "");
+	else if (argc == 2 && strcmp(argv[1], "asyncapi") == 0)
+		asyncapi_write(&out, "parlour", "");
 	else if (argc == 3 && strcmp(argv[1], "man") == 0)
 		status = man_write(&out, argv[2]);
+	else if (argc == 3 && strcmp(argv[1], "html") == 0)
+		status = html_write(&out, argv[2]);
 	else
 		status = STATUS_USAGE;
 	if (status == STATUS_USAGE)
-		fprintf(stderr, "usage: gendoc conf | man FILE.in | openapi\n");
+		fprintf(stderr, "usage: gendoc conf | man FILE.in | html FILE.in | openapi | asyncapi\n");
 	if (status == 0 && (fwrite(out.ptr, 1, out.len, stdout) != out.len || fflush(stdout) != 0)) {
 		perror("gendoc");
 		status = EXIT_FAILURE;

@@ -75,6 +75,11 @@ void api_docs(struct call *call)
 		send_file(call, www_find(PL_STR("docs.html")));
 }
 
+void api_docs_sockets(struct call *call)
+{
+	send_file(call, www_find(PL_STR("sockets.html")));
+}
+
 /* A description and its entity tag: written again when the settings that it contains have changed. */
 struct description {
 	void (*write)(struct pl_buf *out, const char *server_name, const char *base);
@@ -116,6 +121,13 @@ void api_openapi(struct call *call)
 	static struct description openapi = { .write = openapi_write };
 
 	send_description(call, &openapi);
+}
+
+void api_asyncapi(struct call *call)
+{
+	static struct description asyncapi = { .write = asyncapi_write };
+
+	send_description(call, &asyncapi);
 }
 
 void api_metrics_text(struct call *call)

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cluster  # noqa: E402
 import described  # noqa: E402
+import described_frames  # noqa: E402
 from parlour import Daemon, Peer, Remote, clean_env, stage_binaries  # noqa: E402
 
 REMOTE = os.environ.get("PARLOUR_TEST_URL")
@@ -146,10 +147,11 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(autouse=True)
 def replies_as_described():
-    """A test whose replies differ from /openapi.json fails."""
+    """A test whose replies or frames differ from /openapi.json or /asyncapi.json fails."""
     yield
+    described_frames.verdict()
     wrong, described.problems[:] = list(dict.fromkeys(described.problems)), []
-    assert not wrong, "replies that /openapi.json does not describe:\n" + "\n".join(wrong)
+    assert not wrong, "replies that /openapi.json, or frames that /asyncapi.json does not describe:\n" + "\n".join(wrong)
 
 
 @pytest.fixture

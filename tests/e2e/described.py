@@ -37,8 +37,13 @@ def is_type(value, name):
 
 
 def check_format(value, name, at):
-    if name == "uuid" and str(uuid.UUID(value)) != value:
-        raise Mismatch(f"{at}: {value!r} is not a UUID")
+    if name == "uuid":
+        try:
+            written_as = str(uuid.UUID(value))
+        except ValueError:
+            written_as = None
+        if written_as != value:
+            raise Mismatch(f"{at}: {value!r} is not a UUID")
     if name == "date-time":
         try:
             datetime.datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ" if "." in value else "%Y-%m-%dT%H:%M:%SZ")
@@ -51,7 +56,7 @@ def check_format(value, name, at):
 
 
 class Document:
-    """One OpenAPI document, and what can be checked against it."""
+    """One OpenAPI or AsyncAPI document, and what can be checked against it."""
 
     def __init__(self, text):
         self.root = json.loads(text)
@@ -115,6 +120,16 @@ class Document:
     def on_allOf(self, _, rule, value, at, __):  # pylint: disable=invalid-name
         for part in rule:
             self.validate(part, value, at, closed=False)
+
+    def on_anyOf(self, _, rule, value, at, __):  # pylint: disable=invalid-name
+        why = []
+        for part in rule:
+            try:
+                self.validate(part, value, at, closed=False)
+                return
+            except Mismatch as reason:
+                why.append(str(reason))
+        raise Mismatch("; ".join(why))
 
     def on_oneOf(self, _, rule, value, at, __):  # pylint: disable=invalid-name
         found, why = 0, []
@@ -217,16 +232,21 @@ class Document:
             self.check_body(response, media, body)
 
 
-@functools.lru_cache(None)
-def document():
+def written(name):
     """What gendoc of the build under test writes; None without a build (PARLOUR_TEST_URL)."""
     gendoc = os.path.join(os.environ.get("PARLOUR_BUILD", os.getcwd()), "gendoc")
     if not os.access(gendoc, os.X_OK):
         return None
-    return Document(subprocess.run([gendoc, "openapi"], check=True, capture_output=True, text=True).stdout)
+    return subprocess.run([gendoc, name], check=True, capture_output=True, text=True).stdout
 
 
-# What was wrong with the replies of the running test; conftest.py fails the test for it.
+@functools.lru_cache(None)
+def document():
+    text = written("openapi")
+    return Document(text) if text is not None else None
+
+
+# What was wrong with the replies and frames of the running test; conftest.py fails the test for it.
 problems = []
 
 

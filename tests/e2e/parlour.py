@@ -109,7 +109,7 @@ def stage_binaries(directory):
     for name, below in (("PARLOUR_SQL_DIR", "sql"), ("PARLOUR_WWW_DIR", "src/www"), ("PARLOUR_FORMS_DIR", "etc/forms")):
         path = os.environ.get(name) or os.path.join(source, below)
         if name == "PARLOUR_WWW_DIR" and name not in os.environ:
-            path += f":{build}/docs:{source}/docs"
+            path += f":{build}/www:{build}/docs:{source}/docs"
         for number, part in enumerate(parts := [p for p in path.split(":") if os.path.isdir(p)]):
             if not reachable(part):
                 parts[number] = shutil.copytree(part, f"{directory}/{os.path.basename(below)}{number}", dirs_exist_ok=True)

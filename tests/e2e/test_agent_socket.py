@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Agent chat on /ws/{session_id}: start_session switches the socket to frames that carry the whole session."""
 
+import json
 import secrets
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 import cluster
 from conftest import finish, maker
 from parlour import wait_for
+from wire import TEXT
 
 FIELDS = {"id", "userId", "status", "createdAt", "updatedAt", "preferredChannel", "messages", "feedbackRequests", "metadata"}
 MESSAGE = {"id", "sessionId", "content", "type", "timestamp", "status", "channel"}
@@ -101,7 +103,8 @@ def test_without_start_session_nothing_changes(ann):
         sock.send("start_session")
         assert [m["content"] for m in sock.expect("session_started")["payload"]["messages"]][0] == "hello"
         assert len(ask(sock, "and now?")["messages"]) == 4
-        sock.send("start_session", payload={"preferredChannel": "x" * 40, "metadata": [1]})
+        wrong = {"type": "start_session", "payload": {"preferredChannel": "x" * 40, "metadata": [1]}}
+        sock.send_frame(TEXT, json.dumps(wrong).encode())    # not as described, but taken
         again = sock.expect("session_started")["payload"]
         assert (again["preferredChannel"], again["metadata"]) == ("web", {})
 

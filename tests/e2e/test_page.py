@@ -385,6 +385,19 @@ def test_redoc(browsers, with_docs):
     ann.screenshot("redoc")
 
 
+def test_sockets_page(browsers, shared):
+    """The manual of the sockets: its style applies under the page's policy, and the index leads to a frame's fields."""
+    ann = browsers(size=(1280, 1000))
+    ann.open(shared.url + "/docs/sockets")
+    assert ann.text("h1") == "WebSockets"
+    assert ann.run("return getComputedStyle(document.body).display") == "grid"
+    ann.run("document.querySelector('nav a[href=\"#frame-reference-native-sockets\"]').click()")
+    wait_for(lambda: ann.run("return location.hash") == "#frame-reference-native-sockets", 10, "the index leads there")
+    assert "max_content" in ann.run("return document.getElementById('frame-reference-native-sockets-in-send')"
+                                    ".nextElementSibling.textContent")
+    ann.screenshot("sockets")
+
+
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
 def test_pages_of_others_load_nothing_from_elsewhere(with_docs, path):
     page = with_docs.get(path)

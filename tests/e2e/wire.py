@@ -14,6 +14,8 @@ import socket
 import struct
 import time
 
+import described_frames
+
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -128,7 +130,7 @@ class WS:
         lines += [f"{name}: {value}" for name, value in extra.items()]
         self.sock.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + early)
         try:
-            self._handshake(key, time.monotonic() + timeout)
+            self._handshake(path, key, time.monotonic() + timeout)
         except BaseException:
             self.sock.close()
             raise
@@ -142,7 +144,7 @@ class WS:
         sock.connect(addr)
         return sock
 
-    def _handshake(self, key, deadline):
+    def _handshake(self, path, key, deadline):
         self.status, self.headers, rest = read_head(self.sock, deadline)
         if self.status != 101:
             want = int(self.headers.get("content-length", "0"))
@@ -156,6 +158,7 @@ class WS:
         assert self.headers.get("sec-websocket-accept") == accept, "wrong Sec-WebSocket-Accept"
         self.subprotocol = self.headers.get("sec-websocket-protocol")
         self.buffer = rest
+        self.described = described_frames.Socket(path, self.subprotocol)
 
     def __enter__(self):
         return self
@@ -180,6 +183,7 @@ class WS:
         self.send_raw(pack_frame(op, payload, **how))
 
     def send_text(self, text):
+        self.described.sent(text)
         self.send_frame(TEXT, text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
 
     def send(self, type_=None, **fields):
@@ -243,12 +247,14 @@ class WS:
             else:
                 self.parts += payload
                 if fin:
-                    text, self.parts = self.parts, b""
-                    return text.decode("utf-8")
+                    text, self.parts = self.parts.decode("utf-8"), b""
+                    self.described.received(text)
+                    return text
 
     def _on_close(self, payload):
         code = struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 1005
         self.closed_with = code
+        self.described.closed(code)
         try:
             self.send_frame(CLOSE, payload[:2])
         except OSError:

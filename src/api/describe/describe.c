@@ -3,6 +3,7 @@
  * The rows of describe.def.
  */
 #include "api/describe/describe_int.h"
+#include "api/ws/ws_frames.h"
 
 #define PARAM(...)
 #define TAKES(...)
@@ -117,6 +118,9 @@ const struct shape *describe_shape_find(struct pl_str name)
 	for (int i = 0; shape_all[i] != NULL; i++)
 		if (pl_str_is(name, shape_all[i]->name))
 			return shape_all[i];
+	for (int i = 0; ws_parts[i] != NULL; i++)
+		if (pl_str_is(name, ws_parts[i]->name))
+			return ws_parts[i];
 	return NULL;
 }
 

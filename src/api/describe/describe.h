@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The description of the server for programs: OpenAPI, made from routes.def, shapes.def, errors.def, and describe.def.
+ * Descriptions of the server for programs: OpenAPI, made from routes.def, shapes.def, errors.def, and describe.def;
+ * AsyncAPI, made from frames.def, topics.def, closes.def, errors.def, and sockets.def.
  */
 #ifndef API_DESCRIBE_H
 #define API_DESCRIBE_H
@@ -10,6 +11,9 @@
 
 /* OpenAPI 3.1. server_name and base may be "". */
 void openapi_write(struct pl_buf *out, const char *server_name, const char *base);
+
+/* AsyncAPI 3.0: the WebSockets. server_name and base may be "". */
+void asyncapi_write(struct pl_buf *out, const char *server_name, const char *base);
 
 /* The next alternative of an expression (`words` of JSON fields in shapes.def): cuts at a | outside of brackets. */
 bool describe_cut(struct pl_str *text, struct pl_str *part_r) PL_MUSTCHECK;

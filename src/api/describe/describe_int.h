@@ -48,7 +48,7 @@ extern const struct describe_body describe_bodies[];
 extern const struct describe_example describe_examples[];
 /* PL_BUG when no row describes a {name} of a path. */
 const struct describe_param *describe_param_get(struct pl_str name);
-/* The shape with a name; NULL: there is none. */
+/* The shape with a name, or the part of frames; NULL: there is none. */
 const struct shape *describe_shape_find(struct pl_str name);
 
 /* ---- schema.c: JSON Schema 2020-12 ---- */
@@ -59,6 +59,9 @@ void schema_format(struct pl_jw *w, const char *type, const char *format, bool n
 void schema_expression(struct pl_jw *w, struct pl_str text, bool nullable);
 /* The members of a field's schema. */
 void schema_field(struct pl_jw *w, const struct shape_field *f);
+/* The names and schemas of a shape's fields, inside an object; the names of those that are always there, in a list. */
+void schema_properties(struct pl_jw *w, const struct shape *s);
+void schema_required(struct pl_jw *w, const struct shape *s);
 /* The members of a shape's schema. */
 void schema_shape(struct pl_jw *w, const struct shape *s);
 /* The member "enum" of a|b. */
@@ -66,8 +69,12 @@ void schema_words(struct pl_jw *w, const char *words, bool nullable);
 
 /* ---- example.c ---- */
 void example_shape(struct pl_jw *w, const struct shape *s);
+void example_fields(struct pl_jw *w, const struct shape *s);	/* inside an object */
 void example_expression(struct pl_jw *w, struct pl_str text);
 void example_param(struct pl_jw *w, const struct describe_param *p);
+
+/* ---- asyncapi_frame.c ---- */
+void asyncapi_components(struct pl_jw *w);
 
 /* ---- openapi_reply.c ---- */
 void openapi_responses(struct pl_jw *w, const struct route *r);

@@ -124,9 +124,8 @@ static void by_type(struct pl_jw *w, const struct shape_field *f)
 	}
 }
 
-void example_shape(struct pl_jw *w, const struct shape *s)
+void example_fields(struct pl_jw *w, const struct shape *s)
 {
-	pl_jw_object(w);
 	for (int i = 0; i < s->count; i++) {
 		const struct shape_field *f = &s->fields[i];
 		const char *json = row_for(s, f);
@@ -139,6 +138,12 @@ void example_shape(struct pl_jw *w, const struct shape *s)
 		else
 			by_type(w, f);
 	}
+}
+
+void example_shape(struct pl_jw *w, const struct shape *s)
+{
+	pl_jw_object(w);
+	example_fields(w, s);
 	pl_jw_end_object(w);
 }
 
@@ -161,6 +166,8 @@ void example_expression(struct pl_jw *w, struct pl_str text)
 		pl_jw_end_array(w);
 	} else if (one.ptr[0] == '{' || pl_str_is(one, "object")) {
 		raw(w, "{}");
+	} else if (pl_str_is(one, "error_code")) {
+		pl_jw_cstr(w, "rate_limited");
 	} else if (pl_str_is(one, "string")) {
 		pl_jw_cstr(w, "text");
 	} else if (pl_str_is(one, "boolean")) {

@@ -255,8 +255,8 @@ static void write_info(struct pl_jw *w, const char *server_name)
 	pl_jw_kcstr(w, "description",
 	    "Chat back end: accounts, rooms, live messages, AI roles. Errors carry {detail, code, temporary, "
 	    "request_id}; branch on code, and expect codes that are not listed here from later versions. Every reply "
-	    "also carries Cache-Control and security headers, replies to other origins those of CORS. Sockets (/ws) "
-	    "are described in parlour-ws(7).");
+	    "also carries Cache-Control and security headers, replies to other origins those of CORS. WebSockets "
+	    "are described at /docs/sockets and, for programs, at /asyncapi.json.");
 	pl_jw_kraw(w, "license", PL_STR("{\"name\":\"ISC\",\"identifier\":\"ISC\"}"));
 	pl_jw_end_object(w);
 }

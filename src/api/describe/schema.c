@@ -114,6 +114,8 @@ static void expression_one(struct pl_jw *w, struct pl_str text, bool nullable)
 	} else if (pl_str_is(text, "object")) {
 		schema_type(w, "object", nullable);
 		pl_jw_kbool(w, "additionalProperties", true);
+	} else if (pl_str_is(text, "error_code")) {
+		schema_ref(w, "error_code");
 	} else {
 		PL_BUG(shape == NULL); /* no such shape, or a word that has no meaning here */
 		schema_ref(w, shape->name);
@@ -204,23 +206,33 @@ void schema_field(struct pl_jw *w, const struct shape_field *f)
 	pl_jw_kcstr(w, "description", f->text);
 }
 
-void schema_shape(struct pl_jw *w, const struct shape *s)
+void schema_properties(struct pl_jw *w, const struct shape *s)
 {
-	pl_jw_kcstr(w, "type", "object");
-	pl_jw_kcstr(w, "description", s->text);
-	pl_jw_key(w, "properties");
-	pl_jw_object(w);
 	for (int i = 0; i < s->count; i++) {
 		pl_jw_key(w, s->fields[i].name);
 		pl_jw_object(w);
 		schema_field(w, &s->fields[i]);
 		pl_jw_end_object(w);
 	}
-	pl_jw_end_object(w);
-	pl_jw_key(w, "required");
-	pl_jw_array(w);
+}
+
+void schema_required(struct pl_jw *w, const struct shape *s)
+{
 	for (int i = 0; i < s->count; i++)
 		if (s->fields[i].presence != P_O)
 			pl_jw_cstr(w, s->fields[i].name);
+}
+
+void schema_shape(struct pl_jw *w, const struct shape *s)
+{
+	pl_jw_kcstr(w, "type", "object");
+	pl_jw_kcstr(w, "description", s->text);
+	pl_jw_key(w, "properties");
+	pl_jw_object(w);
+	schema_properties(w, s);
+	pl_jw_end_object(w);
+	pl_jw_key(w, "required");
+	pl_jw_array(w);
+	schema_required(w, s);
 	pl_jw_end_array(w);
 }

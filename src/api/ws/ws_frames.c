@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The rows of frames.def.
+ * The rows of frames.def and closes.def.
  */
 #include "api/ws/ws_frames.h"
 
 #define DIALECT(...)
+#define PART(name, text) static const struct shape_field part_fields_##name[] = {
 #define FRAME_IN(dialect, name, ...) static const struct shape_field in_fields_##dialect##_##name[] = {
 #define FRAME_OUT(dialect, name, ...) static const struct shape_field out_fields_##dialect##_##name[] = {
 #define F(shape, field, type_, presence_, min_, max_, words_, text_) \
@@ -12,6 +13,7 @@
 	    .words = words_, .text = text_, .offset = offsetof(struct shape, field) },
 #define FRAME_END };
 #include "api/ws/frames.def"
+#undef PART
 #undef FRAME_IN
 #undef FRAME_OUT
 #undef F
@@ -19,6 +21,9 @@
 
 #define F(...)
 #define FRAME_END
+#define PART(name_, text_) \
+	static const struct shape part_##name_ = { .name = #name_, .text = text_, .fields = part_fields_##name_, \
+	    .count = PL_COUNT(part_fields_##name_), .bytes = sizeof(struct part_##name_) };
 #define FRAME_SHAPE(dialect, name_, way, text_) \
 	static const struct shape way##_##dialect##_##name_ = { .name = #way "_" #dialect "_" #name_, .text = text_, \
 	    .fields = way##_fields_##dialect##_##name_, .count = PL_COUNT(way##_fields_##dialect##_##name_), \
@@ -26,9 +31,22 @@
 #define FRAME_IN(dialect, name, type, who, klass, flags, handler, text) FRAME_SHAPE(dialect, name, in, text)
 #define FRAME_OUT(dialect, name, type, text) FRAME_SHAPE(dialect, name, out, text)
 #include "api/ws/frames.def"
+#undef PART
 #undef FRAME_IN
 #undef FRAME_OUT
 
+#define PART(name, text) &part_##name,
+#define FRAME_IN(...)
+#define FRAME_OUT(...)
+const struct shape *const ws_parts[] = {
+#include "api/ws/frames.def"
+	NULL,
+};
+#undef PART
+#undef FRAME_IN
+#undef FRAME_OUT
+
+#define PART(...)
 #define LATE WS_LATE
 #define FRAME_IN(dialect, name, type_, who_, klass_, flags_, handler, text) \
 	{ .words = WS_WORDS_##dialect, .type = type_, .shape = &in_##dialect##_##name, .on = handler, \
@@ -49,3 +67,10 @@ const int ws_frames_count = PL_COUNT(ws_frames);
 const struct ws_words_row ws_words[WS_WORDS_COUNT] = {
 #include "api/ws/frames.def"
 };
+
+const struct ws_close_row ws_closes[] = {
+#define CLOSE(code_, text_, client_) { code_, text_, client_ },
+#include "api/ws/closes.def"
+#undef CLOSE
+};
+const int ws_closes_count = PL_COUNT(ws_closes);

@@ -25,6 +25,16 @@ const char *limit_name(enum limit_class klass)
 	return classes[klass].name;
 }
 
+const char *limit_setting_name(struct pl_pool *pool, enum limit_class klass)
+{
+	char *name = pl_sprintf(pool, "rate_%s", limit_name(klass));
+
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
+	return name;
+}
+
 const char *limit_counts_by(enum limit_class klass)
 {
 	return classes[klass].by;

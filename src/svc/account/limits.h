@@ -23,6 +23,7 @@ struct limit_result {
 };
 
 const char *limit_name(enum limit_class klass);		/* "login", "ask" ... */
+const char *limit_setting_name(struct pl_pool *pool, enum limit_class klass);	/* "rate_ask_session" */
 const struct pl_rate *limit_rate(const struct config *config, enum limit_class klass);
 /* "user", "address" or what else the class counts by; for `parlourd -T` and the manual. */
 const char *limit_counts_by(enum limit_class klass);

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: ISC
+"""Compares frames with /asyncapi.json: what the server sends, and what tests send that the server accepts.
+
+wire.py makes a Socket for each handshake and shows it every text. A frame from the server must be one of its channel's
+messages, without members that are not described. A frame to the server may be wrong on purpose: then it must be refused.
+"""
+
+import functools
+import json
+import re
+import urllib.parse
+
+import described
+
+
+class Sockets(described.Document):
+    """The AsyncAPI document, and what can be checked against it."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.channels = []
+        for name, channel in self.root["channels"].items():
+            pattern = re.sub(r"\{(\w+)\}", lambda m: r"\d+" if m[1] == "room_id" else "[^/]+", channel["address"])
+            frames = {"receive": [], "send": []}
+            for operation in self.root["operations"].values():
+                if operation["channel"]["$ref"] == "#/channels/" + name:
+                    frames[operation["action"]] += [self.resolve(message) for message in operation["messages"]]
+            self.channels.append((re.compile(pattern), name, frames))
+        self.channels.sort(key=lambda row: row[0].pattern.count("[^"))
+        self.native = next(row for row in self.channels if row[1] == "native")
+
+    def channel(self, path, subprotocol):
+        """(name, frames) of the socket at a path; None: it is not described."""
+        if subprotocol == "parlour.v1" and path != "/ws/echo":
+            return self.native[1:]
+        return next((row[1:] for row in self.channels if row[0].fullmatch(path)), None)
+
+    def fits(self, messages, frame):
+        """None if the frame is one of the messages, else why it is none."""
+        why = []
+        for message in messages:
+            schema = self.resolve(message["payload"])
+            typed = schema["properties"].get("type", {}).get("const")
+            if typed is not None and typed != frame.get("type") or typed is None and "type" in frame:
+                continue
+            try:
+                self.validate(schema, frame, "frame")
+                return None
+            except described.Mismatch as reason:
+                why.append(str(reason))
+        return "; ".join(why) or "no message of this type"
+
+
+class Taken(Sockets):
+    """What the server takes: it ignores members that it does not know."""
+
+    def members(self, schema):
+        return None
+
+
+@functools.lru_cache(None)
+def document(kind=Sockets):
+    text = described.written("asyncapi")
+    return kind(text) if text is not None else None
+
+
+# Sockets of the running test; conftest.py asks verdict() after it.
+open_sockets = []
+
+
+class Socket:
+    """What was sent and received on one socket."""
+
+    def __init__(self, path, subprotocol):
+        self.path = path
+        self.channel = document() and document().channel(urllib.parse.urlsplit(path).path, subprotocol)
+        if self.channel and self.channel[0] == "echo":
+            self.channel = None
+        self.bad, self.refusals, self.answered = [], 0, set()
+        self.later = False      # something came after a bad frame
+        open_sockets.append(self)
+
+    def sent(self, text):
+        try:
+            frame = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        if self.channel and isinstance(frame, dict):
+            given = {name: value for name, value in frame.items() if value is not None}    # null counts as absent
+            why = document(Taken).fits(self.channel[1]["receive"], given)
+            if why is not None:
+                self.bad.append((frame, why))
+
+    def received(self, text):
+        if not self.channel:
+            return
+        frame = json.loads(text)
+        why = document().fits(self.channel[1]["send"], frame)
+        if why is not None:
+            described.problems.append(f"{self.channel[0]} {self.path}: {text[:300]}: {why}")
+        self.later = bool(self.bad)
+        if frame.get("type") == "error":
+            self.refusals += 1
+        elif isinstance(frame.get("id"), str):
+            self.answered.add(frame["id"])
+
+    def closed(self, code):
+        """By the server."""
+        self.refusals += code >= 1002
+
+    def verdict(self):
+        """Frames that are not described, but were not refused."""
+        for frame, why in self.bad:
+            taken = isinstance(frame.get("id"), str) and frame["id"] in self.answered
+            if taken or self.later and not self.refusals:
+                described.problems.append(f"{self.channel[0]} {self.path}: accepted: {json.dumps(frame)[:300]}: {why}")
+
+
+def verdict():
+    """Called after each test."""
+    for socket in open_sockets:
+        socket.verdict()
+    open_sockets.clear()
