@@ -26,6 +26,7 @@ import cluster  # noqa: E402
 import load  # noqa: E402
 from parlour import Daemon, clean_env, stage_binaries  # noqa: E402
 
+cluster.TIE_ALL = True
 USERS, ROOMS, PAGE = 32, 8, 60
 CONTENT = "hello world " * 8
 OFF = {f"rate_{name}": "off" for name in ("login", "ask", "ask_session", "channel", "send", "read")}

@@ -5,8 +5,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+
+from cluster import tied  # noqa: E402
+
 FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-D_GNU_SOURCE"]
 
 
@@ -40,7 +45,7 @@ class Load:
     """wsload in mode load: everything is open after the constructor; go() runs it and returns its figures."""
 
     def __init__(self, program, **options):
-        self.process = subprocess.Popen([program, "load", *words(options)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen(tied([program, "load", *words(options)]), stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._line()
 
@@ -70,7 +75,7 @@ class Load:
 
 def probe(program, mode, **options):
     """A mode of wsload that runs by itself."""
-    done = subprocess.run([program, mode, *words(options)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(tied([program, mode, *words(options)]), capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
     return json.loads(done.stdout)
@@ -82,7 +87,7 @@ def wrk(port, seconds, connections, tokens_file, paths):
         raise Missing("wrk is needed: apt-get install wrk")
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE + "/wrk.lua", f"http://127.0.0.1:{port}/",
             "--", tokens_file, *paths]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    done = subprocess.run(tied(argv), capture_output=True, text=True, timeout=seconds + 60, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not lines:
         raise RuntimeError(f"wrk: {done.stdout}{done.stderr}")

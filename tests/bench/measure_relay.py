@@ -18,7 +18,7 @@ class Upstream:
     """peers/upstream.py as a process."""
 
     def __init__(self):
-        self.process = subprocess.Popen([sys.executable, HERE + "/peers/upstream.py", str(WORDS), str(PACE_MS)],
+        self.process = subprocess.Popen(load.tied([sys.executable, HERE + "/peers/upstream.py", str(WORDS), str(PACE_MS)]),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 

@@ -26,7 +26,7 @@ def ratecheck(lab):
     flags = ["-mcx16", *[f"-I{path}" for path in (build, src, src + "/lib", src + "/src")]]
     program = load.compile_program(lab.cache + "/ratecheck", ["ratecheck.c"], flags,
                                    [build + "/libparlour.a", *libraries(build), "-lm", "-latomic"])
-    done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(load.tied([program]), capture_output=True, text=True, timeout=60, check=True)
     got = json.loads(done.stdout)
     return [Row("rate check, 10,000 keys", "ns", got["many_ns"]), Row("rate check, one key", "ns", got["one_ns"]),
             Row("rate check, one key, two processes", "ns", got["contended_ns"])]

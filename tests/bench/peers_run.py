@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from load import Missing
+from load import Missing, tied
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NPM = ["fastify@5", "pg@8", "@fastify/jwt@10", "undici@7"]
@@ -34,7 +34,7 @@ class Peer:
 
     def spawn(self, argv, env=None, cwd="/"):
         with open(f"{self.lab.dir}/{self.name}.log", "ab") as log:
-            self.process = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen(tied(argv, "TERM"), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True, env={**os.environ, **(env or {})})
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -141,7 +141,7 @@ def node(lab, workers, upstream_port):
         lab.say(f"node: npm install into {home}")
         with open(home + "/package.json", "w", encoding="ascii") as package:
             json.dump({"name": "parlour-bench-peer", "private": True, "type": "module"}, package)
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", *NPM], cwd=home, capture_output=True,
+        done = subprocess.run(tied(["npm", "install", "--no-audit", "--no-fund", *NPM], "TERM"), cwd=home, capture_output=True,
                               text=True, timeout=180, check=False)
         if done.returncode != 0:
             raise Missing(f"npm install {' '.join(NPM)} in {home}: {done.stderr.strip()[-300:]}")

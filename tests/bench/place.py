@@ -15,6 +15,8 @@ sys.dont_write_bytecode = True
 import cluster  # noqa: E402
 from parlour import Daemon, clean_env, stage_binaries  # noqa: E402
 
+cluster.TIE_ALL = True
+
 
 def arguments(parser):
     """Parses --build and --src with what the caller added, and tells the modules of the tests."""

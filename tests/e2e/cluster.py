@@ -17,6 +17,9 @@ import time
 import psycopg
 
 OWNER = "postgres"
+# True: servers end when the process that started them does, also when that is killed. tests/bench sets it; the tests of
+# processes start servers that outlive whoever started them.
+TIE_ALL = False
 
 
 def unprivileged():
@@ -31,12 +34,18 @@ def unprivileged():
     raise RuntimeError("neither postgres nor nobody exists here")
 
 
-def as_user(argv):
-    """argv so that it runs without root's rights."""
+def tied(argv, end="KILL"):
+    """argv so that it gets the signal `end` when the thread that starts it is no more, whatever ended that."""
+    return ["setpriv", "--pdeathsig", end, "--", *argv]
+
+
+def as_user(argv, end="TERM"):
+    """argv so that it runs without root's rights. end: as of tied(), if TIE_ALL."""
     user = unprivileged()
-    if user is None:
-        return list(argv)
-    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--", *argv]
+    words = ["--pdeathsig", end] if TIE_ALL else []
+    if user is not None:
+        words += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    return ["setpriv", *words, "--", *argv] if words else list(argv)
 
 
 def give(path):
@@ -82,7 +91,7 @@ class Cluster:
 
     def start(self):
         with open(self.dir + "/log", "ab") as log:
-            self.process = subprocess.Popen(as_user([self.bin + "/postgres", "-D", self.data]), cwd="/", stderr=log,
+            self.process = subprocess.Popen(as_user([self.bin + "/postgres", "-D", self.data], "QUIT"), cwd="/", stderr=log,
                                             stdin=subprocess.DEVNULL, stdout=log, start_new_session=True)
         deadline = time.monotonic() + 30
         while True:
