@@ -148,6 +148,21 @@ void api_logout(struct call *call)
 	auth_logout(call->svc, call->req->task, call->req->task->who.login_id, scope, false, reply_done, call);
 }
 
+void api_password(struct call *call)
+{
+	const struct password_in *in = call->in;
+	struct pl_err err = { 0 };
+
+	if (!password_may_be(call->req->config, call->req->task->pool, "body.new_password", in->new_password, &err)) {
+		call_fail(call, &err);
+	} else if (pl_str_eq(in->new_password, in->current_password)) {
+		fail_field(call, "new_password", "value_error", "must not be the current password");
+	} else {
+		req_defer(call->req);
+		password_change(call->svc, call->req->task, in->current_password, in->new_password, reply_done, call);
+	}
+}
+
 static void reply_user(void *arg, const struct user *user, const struct pl_err *err)
 {
 	struct call *call = arg;

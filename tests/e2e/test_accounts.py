@@ -7,8 +7,10 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
+import cluster
 import wire
 from parlour import claims, wait_for
 
@@ -397,6 +399,86 @@ def test_a_restart_keeps_sessions(parlour):
     daemon.start()
     assert alive(daemon, user.access) == 200
     assert refresh(daemon, user.refresh).status_code == 200
+
+
+# ---- change of the password ----
+
+OLD, NEW = "correct horse 9", "battery staple 7"
+
+
+def change(user, current=OLD, wanted=NEW):
+    return user.post("/api/auth/password", {"current_password": current, "new_password": wanted})
+
+
+def sign_in(daemon, name, password):
+    return daemon.post("/api/auth/login", {"username": name, "password": password}).status_code
+
+
+def test_a_new_password_ends_the_other_logins(parlour, rows):
+    """On the next request in every worker; this login session goes on, its sockets and its refresh token too."""
+    daemon = parlour(workers=2, watchdog="10min", rate_login="1000/min")
+    user = daemon.register()
+    other = daemon.login(user.name)
+    with user.ws() as own, other.ws() as closed:
+        assert change(user).status_code == 204
+        assert closed.wait_closed() == 4410
+        for slot in (0, 1):
+            with daemon.only_worker(slot):
+                assert alive_once(daemon, other.access) == 401 and alive_once(daemon, user.access) == 200
+        own.send("ping")
+        own.expect("pong")
+    assert refresh(daemon, other.refresh).status_code == 401
+    assert refresh(daemon, user.refresh).status_code == 200
+    assert (sign_in(daemon, user.name, OLD), sign_in(daemon, user.name, NEW)) == (401, 200)
+    assert rows(f"SELECT action FROM audit WHERE target = 'user:{user.id}' ORDER BY id DESC LIMIT 2") == \
+        [("login refused",), ("password changed",)]
+    assert rows(f"SELECT end_reason FROM login_sessions WHERE user_id = {user.id} AND ended_at IS NOT NULL") == [("password",)]
+
+
+@pytest.mark.parametrize("current, wanted, field", [
+    ("wrong", NEW, "current_password"), (OLD, "short", "new_password"), (OLD, OLD, "new_password"), ("", NEW, "current_password"),
+    (OLD, "x" * 1025, "new_password"), (None, NEW, "current_password"), (OLD, None, "new_password"), (7, NEW, "current_password")])
+def test_a_password_that_cannot_be_changed(parlour, current, wanted, field):
+    daemon = parlour(rate_login="1000/min")
+    user = daemon.register()
+    other = daemon.login(user.name)
+    refused = change(user, current, wanted)
+    assert refused.status_code == 422 and [e["loc"] for e in refused.json()["detail"]] == [["body", field]], refused.text
+    assert OLD not in refused.text and NEW not in refused.text and "short" not in refused.text.replace("string_too_short", "")
+    assert alive(daemon, other.access) == 200 and sign_in(daemon, user.name, OLD) == 200
+
+
+def test_guessing_the_current_password_is_limited(parlour):
+    user = parlour(rate_login="3/min").register()
+    assert [change(user, f"guess {i}").status_code for i in range(4)] == [422, 422, 429, 429]
+
+
+def test_of_two_changes_at_once_one_wins(parlour):
+    daemon = parlour(workers=2, rate_login="1000/min")
+    user = daemon.register()
+    with ThreadPoolExecutor(2) as pool:
+        got = list(pool.map(lambda new: daemon.once("POST", "/api/auth/password", headers=user.auth, json={
+            "current_password": OLD, "new_password": new}).status_code, ("first one 1", "second one 2")))
+    assert sorted(got) == [204, 422]
+    won = ("first one 1", "second one 2")[got.index(204)]
+    assert [sign_in(daemon, user.name, p) for p in (OLD, "first one 1", "second one 2")] == \
+        [401] + [200 if p == won else 401 for p in ("first one 1", "second one 2")]
+
+
+@pytest.mark.parametrize("password, status", [(NEW, 401), (OLD, 200)], ids=["another password", "the same, hashed anew"])
+def test_a_login_under_way_when_the_hash_changes(parlour, pg, database, password, status):
+    """It was verified with the old hash, and its login session would be made after the others were ended."""
+    daemon = parlour(workers=1, rate_login="1000/min", db_lock_timeout="30s", db_statement_timeout="30s")
+    user, model = daemon.register(), daemon.register(password=password)
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%login_create%'"
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn, ThreadPoolExecutor(1) as pool, \
+            psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as other:
+        conn.execute("UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE id = %s) WHERE id = %s",
+                     (model.id, user.id))
+        late = pool.submit(daemon.once, "POST", "/api/auth/login", json={"username": user.name, "password": OLD})
+        wait_for(lambda: other.execute(waits).fetchone(), 10, "the login waits for the row")
+        conn.commit()
+        assert late.result(30).status_code == status
 
 
 # ---- tickets ----

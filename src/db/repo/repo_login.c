@@ -31,7 +31,7 @@ REPLY(on_login, struct login)
 }
 
 void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int64_t life_us, struct pl_str user_agent,
-    struct pl_str address, repo_login_fn *done, void *arg)
+    struct pl_str address, struct pl_str hash, repo_login_fn *done, void *arg)
 {
 	struct pgcall *call = CALL(db, task, S_LOGIN_CREATE, on_login, done, arg);
 
@@ -39,6 +39,7 @@ void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int
 	pgcall_i64(call, life_us);
 	pgcall_text(call, user_agent);
 	pgcall_text(call, address);
+	pgcall_text(call, hash);
 	pgcall_start(call);
 }
 

@@ -90,13 +90,14 @@ REPLY(on_ended, struct ended_list)
 }
 
 void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str password_hash,
-    int64_t keep_login_id, repo_ended_fn *done, void *arg)
+    struct pl_str old_hash, int64_t keep_login_id, repo_ended_fn *done, void *arg)
 {
 	struct pgcall *call = CALL(db, task, S_USER_PASSWORD, on_ended, done, arg);
 
 	pgcall_i64(call, user_id);
 	pgcall_text(call, password_hash);
 	pgcall_i64(call, keep_login_id);
+	pgcall_text(call, old_hash);
 	pgcall_start(call);
 }
 

@@ -47,9 +47,12 @@ void repo_user_get(struct db *db, struct pl_task *task, int64_t user_id, repo_us
 /* Absent = unchanged; email or name "" = none. PL_E_NOT_FOUND, PL_E_TAKEN (email). */
 void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str email, struct pl_str name,
     repo_user_fn *done, void *arg);
-/* New hash; ends all login sessions but `keep_login_id` (0: all). PL_E_NOT_FOUND. */
+/*
+ * New hash; ends all login sessions but `keep_login_id` (0: all). PL_E_NOT_FOUND: no such user, or the stored hash is
+ * not `old_hash` (absent: any).
+ */
 void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str password_hash,
-    int64_t keep_login_id, repo_ended_fn *done, void *arg);
+    struct pl_str old_hash, int64_t keep_login_id, repo_ended_fn *done, void *arg);
 /* Transparent re-hash at login: only if the stored hash is still `old_hash`. Nothing is ended. */
 void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str old_hash,
     struct pl_str new_hash, db_done_fn *done, void *arg);

@@ -12,13 +12,16 @@
 #include "svc/account/audit.h"
 #include "svc/account/auth.h"
 
+enum { LOGIN_TRIES = 3 };
+
 struct flow {
 	struct svc *svc;
 	CONFIG_HELD const struct config *config;
 	struct pl_task *task;
 	struct user user;
 	struct user_new wanted;
-	struct pl_str password, user_agent;
+	struct pl_str login, password, user_agent;	/* login, password: of a login, else absent */
+	int tries;
 	struct refresh refreshed;
 	struct pl_str refresh_token;	/* absent: a new one is signed */
 	int64_t refresh_counter;	/* of that one */
@@ -62,11 +65,15 @@ static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64
 	f->done(f->arg, &out, NULL);
 }
 
+static void login_again(struct flow *f);
+
 static void flow_on_login(void *arg, const struct login *login, const struct pl_err *err)
 {
 	struct flow *f = arg;
 
-	if (err != NULL)
+	if (err != NULL && err->code == PL_E_NOT_FOUND && f->password.ptr != NULL)
+		login_again(f);
+	else if (err != NULL)
 		flow_fail(f, err);
 	else
 		flow_tokens(f, login->id, login->refresh_counter, login->expires_us / PL_US_PER_S);
@@ -75,7 +82,7 @@ static void flow_on_login(void *arg, const struct login *login, const struct pl_
 static void flow_start_login(struct flow *f)
 {
 	repo_login_create(f->svc->db, f->task, f->user.id, f->config->s.refresh_token_life * 1000, f->user_agent,
-	    pl_str(f->task->who.addr), flow_on_login, f);
+	    pl_str(f->task->who.addr), f->user.password_hash, flow_on_login, f);
 }
 
 /* ---- register ---- */
@@ -115,9 +122,8 @@ bool auth_may_register(const struct config *config, struct pl_pool *pool, struct
 		return pl_err_set(err, PL_E_FORBIDDEN, "Registration is closed.");
 	if (fault != NULL)
 		pl_err_field(err, pool, "body.username", "value_error", "%s", fault);
-	else if ((int64_t)password.len < config->s.password_min)
-		pl_err_field(err, pool, "body.password", "string_too_short", "must have at least %lld bytes",
-		    (long long)config->s.password_min);
+	else
+		(void)!password_may_be(config, pool, "body.password", password, err);
 	return err->code == PL_E_OK;
 }
 
@@ -201,11 +207,25 @@ static void login_on_user(void *arg, const struct user *user, const struct pl_er
 	hasher_verify(f->svc->worker->hasher, f->task, f->password, f->user.password_hash, login_on_verify, f);
 }
 
+/* The password changed after it was verified, or its hash was renewed: verify it against the new one. */
+static void login_again(struct flow *f)
+{
+	struct pl_err bad = { 0 };
+
+	if (++f->tries < LOGIN_TRIES) {
+		repo_user_by_login(f->svc->db, f->task, f->login, login_on_user, f);
+	} else {
+		pl_err_set(&bad, PL_E_BAD_LOGIN, NULL);
+		flow_fail(f, &bad);
+	}
+}
+
 void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg)
 {
 	struct flow *f = flow_new(svc, config, task, done, arg);
 
+	f->login = login;
 	f->password = password;
 	f->user_agent = client.user_agent;
 	repo_user_by_login(svc->db, task, login, login_on_user, f);

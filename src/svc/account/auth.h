@@ -63,10 +63,22 @@ void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum l
     db_done_fn *done, void *arg);
 /* Makes ended login sessions known: revocation table, other workers, own sockets. */
 void auth_revoke(struct svc *svc, int64_t login_id);
+/* The same for those that a statement ended; in the audit trail. */
+void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended);
 /* At start: what other workers end closes sockets here too (svc->on_revoked). */
 void auth_listen(struct svc *svc);
 /* Loads what ended within the longest access token life into the revocation table (start of the first process). */
 void auth_load_revoked(struct svc *svc, struct pl_task *task, db_done_fn *done, void *arg);
+
+/* May this be a password? false: PL_E_INVALID with field `loc`. */
+bool password_may_be(const struct config *config, struct pl_pool *pool, const char *loc, struct pl_str password,
+    struct pl_err *err) PL_MUSTCHECK;
+/*
+ * New password of the task's caller; ends the caller's other login sessions. `wanted` passed password_may_be().
+ * PL_E_INVALID: `current` is not the password. Hasher's errors.
+ */
+void password_change(struct svc *svc, struct pl_task *task, struct pl_str current, struct pl_str wanted,
+    db_done_fn *done, void *arg);
 
 /* One-use tickets for socket handshakes, good in any worker. */
 struct pl_str ticket_make(struct svc *svc, const struct config *config, struct pl_task *task);

@@ -24,6 +24,14 @@ void auth_revoke(struct svc *svc, int64_t login_id)
 		svc->on_revoked(login_id);
 }
 
+void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended)
+{
+	for (int i = 0; i < ended->count; i++) {
+		auth_revoke(svc, ended->login_ids[i]);
+		audit_note(svc, task, "login session ended", "login:%lld", (long long)ended->login_ids[i]);
+	}
+}
+
 static void auth_on_revoked(void *arg, int from_slot, struct pl_str data)
 {
 	struct svc *svc = arg;
@@ -51,10 +59,7 @@ static void logout_on_ended(void *arg, const struct ended_list *ended, const str
 		l->done(l->arg, NULL, err);
 		return;
 	}
-	for (int i = 0; i < ended->count; i++) {
-		auth_revoke(l->svc, ended->login_ids[i]);
-		audit_note(l->svc, l->task, "login session ended", "login:%lld", (long long)ended->login_ids[i]);
-	}
+	auth_ended(l->svc, l->task, ended);
 	if (ended->count == 0 && l->none_is_error) {
 		pl_err_set(&none, PL_E_NOT_FOUND, NULL);
 		l->done(l->arg, NULL, &none);
