@@ -73,7 +73,7 @@ static const char *read_quoted(struct pl_csv *csv, struct pl_pool *pool, struct 
 			i++;
 		else if (c == '"')
 			break;
-		csv->line += c == '\n';
+		csv->line += c == '\n' || (c == '\r' && (i + 1 == csv->rest.len || csv->rest.ptr[i + 1] != '\n'));
 		pl_buf_addc(&out, c);
 	}
 	if (i == csv->rest.len)

@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <unicase.h>
+#include <string.h>
 #include <unictype.h>
 #include <uninorm.h>
 #include <unistr.h>
@@ -155,6 +156,15 @@ const char *pl_text_label_fault(struct pl_pool *pool, struct pl_str text)
 		any = any || is_visible(c);
 	}
 	return any ? NULL : "must have a visible character";
+}
+
+const char *pl_text_lines_fault(struct pl_pool *pool, struct pl_str text)
+{
+	char *line = pl_alloc(pool, text.len + 1);
+
+	for (size_t i = 0; i < text.len; i++)
+		line[i] = memchr("\n\r\t", text.ptr[i], 3) != NULL ? ' ' : text.ptr[i];
+	return pl_text_label_fault(pool, pl_strn(line, text.len));
 }
 
 size_t pl_text_char(struct pl_str text, size_t at, uint32_t *c_r)

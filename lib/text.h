@@ -27,6 +27,8 @@ struct pl_str pl_text_trim(struct pl_str text);
  * allowed behind a visible character, as scripts and emojis need them.
  */
 const char *pl_text_label_fault(struct pl_pool *pool, struct pl_str text);
+/* The same of text that may have several lines: line ends and tabs are allowed. */
+const char *pl_text_lines_fault(struct pl_pool *pool, struct pl_str text);
 /* The first character that cannot be seen, U+0020 aside; 0: none. No exceptions are made for joiners. */
 uint32_t pl_text_invisible(struct pl_str text);
 

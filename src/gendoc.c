@@ -315,8 +315,8 @@ static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 {
 	static const char *const plain[] = { [T_STR] = "text", [T_NAME] = "name", [T_EMAIL] = "address",
 		[T_PASSWORD] = "text", [T_CONTENT] = "text", [T_BYTES] = "text", [T_LAX] = "text",
-		[T_LABEL] = "text", [T_LINE] = "text", [T_ID] = "id", [T_I64] = "number", [T_F64] = "number",
-		    [T_BOOL] = "boolean",
+		[T_LABEL] = "text", [T_LINE] = "text", [T_TEXT] = "text", [T_ID] = "id", [T_I64] = "number",
+		[T_F64] = "number", [T_BOOL] = "boolean",
 		[T_TIME] = "time", [T_UUID] = "UUID", [T_IDS] = "array of ids" };
 
 	switch (f->type) {
@@ -336,6 +336,7 @@ static const char *field_type(struct pl_pool *pool, const struct shape_field *f)
 		return pl_sprintf(pool, "%s bytes", range_of(pool, f, plain[f->type]));
 	case T_STR:
 	case T_LABEL:
+	case T_TEXT:
 	case T_LINE:
 	case T_NAME:
 		return f->max > 0 ? pl_sprintf(pool, "%s characters", range_of(pool, f, plain[f->type])) :

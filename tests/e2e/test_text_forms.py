@@ -123,6 +123,39 @@ def test_questions_name_a_room_in_either_form(shared):
         assert answer.status_code == 200 and answer.json()["rows"] == [[1]], answer.text
 
 
+@pytest.mark.parametrize("name", INVISIBLE)
+def test_questions_to_people_without_a_visible_character(shared, name):
+    text, user = INVISIBLE[name], shared.register()
+    channel = {"kind": "web", "destination": user.name}
+    for body, field in (({"question": text}, "question"), ({"question": "Well?", "options": ["yes", text]}, "options"),
+                        ({"question": f"Go\u2028on?{text}"}, "question")):
+        answer = user.post("/api/feedback-requests", {"channel": channel, **body})
+        assert answer.status_code == 422 and answer.json()["detail"][0]["loc"][:2] == ["body", field], (body, answer.text)
+    good = user.post("/api/feedback-requests", {"channel": channel, "question": f" {nfd('Größe?')}\n\t1. small\r\n\t2. large\n", "options": ["1", "2"]})
+    assert good.status_code == 201 and good.json()["question"] == "Größe?\n\t1. small\r\n\t2. large", good.text
+
+
+def test_imported_messages_without_a_visible_character(shared, rows):
+    """The line is named, and the others are stored."""
+    def load(kind, records):
+        path = f"{shared.dir}/{kind}.jsonl"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("".join(json.dumps(record) + "\n" for record in records))
+        return shared.ctl("import", kind, path, "--source", "unseen", check=False)
+
+    assert load("users", [{"id": 1, "username": "unseen1", "email": "unseen1@example.org"}]).returncode == 0
+    assert load("rooms", [{"id": 1, "name": "Unseen", "owner_id": 1, "created_at": "2024-03-01T00:00:00Z"}]).returncode == 0
+    texts = [*INVISIBLE.values(), "\n\r\n", "\U000e0100", "\u200b \u3164\ufe0f", "seen", "\u200bseen too", "\u2764\ufe0f", "."]
+    done = load("messages", [{"id": i, "room_id": 1, "user_id": 1, "content": text, "created_at": f"2024-03-01T10:{i:02}:00Z"}
+                             for i, text in enumerate(texts)])
+    bad = len(texts) - 4
+    assert done.returncode == 65, done.stdout + done.stderr
+    assert (done.stdout + done.stderr).count("content must have a visible character") == bad, done.stdout + done.stderr
+    for line in range(1, bad + 1):
+        assert f":{line}: " in done.stdout + done.stderr or f"line {line}:" in done.stdout + done.stderr, (line, done.stderr)
+    assert [r[0] for r in rows("SELECT m.content FROM messages m JOIN rooms r ON r.id = m.room_id WHERE r.name = 'Unseen' ORDER BY m.seq")] == texts[bad:]
+
+
 def test_imports_follow_the_same_rules(shared, rows):
     lines = [{"id": "1", "username": "imp1", "email": "imp1@example.org", "name": nfd("Zoë Ä")},
              {"id": "2", "username": "imp2", "email": "imp2@example.org", "name": "a\u200bb"},

@@ -2,6 +2,7 @@
 """Usage: import, the nine figures, their series, who sees what, the live sockets."""
 
 import csv
+import datetime
 import io
 import json
 import statistics
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+import usagedata
 import wire
 from parlour import wait_for
 from usagedata import analyst, day, lines, send, session, settled, unique
@@ -160,6 +162,17 @@ def test_users_see_their_own_answers_of_models(shared, boss, rows):
     assert bob.get("/api/metrics/raw").json() == [], "a name in an import is no account"
     assert rows(f"SELECT answers, without_price FROM v_spend_today WHERE username = '{ann.name}'")[0][0] == 1
     assert rows(f"SELECT answers FROM v_usage WHERE username = '{ann.name}'")[0][0] == 1
+
+
+def test_days_count_from_now_and_not_from_the_start_of_the_suite(monkeypatch):
+    class Tomorrow(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + datetime.timedelta(days=1)
+
+    before = usagedata.day(0)
+    monkeypatch.setattr(usagedata, "datetime", Tomorrow)
+    assert (usagedata.day(0) - before).days in (1, 2) and (usagedata.day(0) - usagedata.day(3, 2)) == datetime.timedelta(days=3, hours=-2)
 
 
 def test_anonymous_is_off_by_default(shared):

@@ -82,7 +82,7 @@ def test_a_role_that_cannot_join_is_an_error(ann, rows):
         answer_of(sock, role)
 
 
-def test_with_an_empty_list_a_room_takes_none(ann, bob):
+def test_with_an_empty_list_a_room_takes_none(ann, bob, rows):
     """Not by @name, and of others not by role_id; the sender's own role answers where it is named, and stays outside."""
     role, own = role_by_004(ann), role_by_004(bob)
     room = room_by_004(ann, role_ids=[])
@@ -93,6 +93,8 @@ def test_with_an_empty_list_a_room_takes_none(ann, bob):
         sock.send(content="hello", role_id=own["id"])
         answer_of(sock, own)
         assert [f for f in sock.inbox if f.get("is_ai")] == []
+    # an unwanted answer may come late, but it began when its message came
+    assert [r[0] for r in rows(f"SELECT role_id FROM generations WHERE room_id = {room}")] == [own["id"]]
     assert ann.get(f"/api/rooms/{room}").json()["roles"] == []
 
 

@@ -79,7 +79,12 @@ START_TEST(test_labels)
 	struct pl_pool *pool = pl_pool_new(0);
 
 	for (size_t i = 0; i < PL_COUNT(labels); i++) {
+		const char *lines = pl_text_lines_fault(pool, pl_str(pl_sprintf(pool, "%s\r\n\t%s", labels[i].text,
+		    labels[i].text)));
+		bool line_end = strpbrk(labels[i].text, "\t\n") != NULL;
 		const char *fault = pl_text_label_fault(pool, pl_str(labels[i].text));
+
+		ck_assert_msg((lines == NULL) == (labels[i].fault == NULL || line_end), "lines %zu: %s", i, lines);
 
 		ck_assert_msg((fault == NULL) == (labels[i].fault == NULL) &&
 		    (fault == NULL || strcmp(fault, labels[i].fault) == 0), "label %zu: %s", i,

@@ -16,7 +16,7 @@
 #define SHAPE_NONE INT64_MIN
 
 enum field_type { T_STR, T_NAME, T_EMAIL, T_PASSWORD, T_CONTENT, T_ID, T_I64, T_F64, T_BOOL, T_TIME, T_UUID, T_ENUM,
-	T_IDS, T_JSON, T_OBJ, T_LIST, T_BYTES, T_LAX, T_LABEL, T_LINE };
+	T_IDS, T_JSON, T_OBJ, T_LIST, T_BYTES, T_LAX, T_LABEL, T_LINE, T_TEXT };
 enum field_presence { P_R, P_O, P_N };
 
 struct shape_ids { int64_t *items; int count; };
@@ -31,6 +31,7 @@ struct shape_list { const void *items; int count; };
 #define SHAPE_C_LAX struct pl_str
 #define SHAPE_C_LABEL struct pl_str
 #define SHAPE_C_LINE struct pl_str
+#define SHAPE_C_TEXT struct pl_str
 #define SHAPE_C_UUID struct pl_str
 #define SHAPE_C_ENUM struct pl_str
 #define SHAPE_C_JSON struct pl_str

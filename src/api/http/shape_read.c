@@ -76,7 +76,8 @@ static void check_length(struct reader *r, const struct shape_field *f, struct p
 /* What nobody could see is not a name, an address, or a message. */
 static void check_visible(struct reader *r, const struct shape_field *f, struct pl_str s)
 {
-	const char *fault = f->type == T_LABEL ? pl_text_label_fault(r->pool, s) : NULL;
+	const char *fault = f->type == T_LABEL ? pl_text_label_fault(r->pool, s) :
+	    f->type == T_TEXT ? pl_text_lines_fault(r->pool, s) : NULL;
 	uint32_t hidden = f->type == T_EMAIL ? pl_text_invisible(s) : 0;
 
 	if (f->type == T_CONTENT && f->min > 0 && !pl_text_visible(s))
@@ -103,7 +104,7 @@ static void read_text(struct reader *r, const struct shape_field *f, struct pl_s
 			complain(r, f, "uuid_parsing", "must be a UUID");
 		return;
 	}
-	if (f->type == T_LABEL || f->type == T_LINE || f->type == T_NAME || f->type == T_EMAIL)
+	if (f->type == T_LABEL || f->type == T_TEXT || f->type == T_LINE || f->type == T_NAME || f->type == T_EMAIL)
 		s = *(struct pl_str *)at = pl_text_nfc(r->pool, pl_text_trim(s));
 	r->bad = false;
 	check_length(r, f, s);

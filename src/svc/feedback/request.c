@@ -6,6 +6,7 @@
 #include "json.h"
 #include "leaf.h"
 #include "svc/feedback/request_int.h"
+#include "text.h"
 
 #define JSON_MAX 16384
 #define OPTIONS_MAX 10
@@ -85,6 +86,8 @@ static bool check_options(const struct request_checking *c, struct pl_str option
 
 		if (text.ptr == NULL || text.len < 1 || pl_utf8_count(text.ptr, text.len) > OPTION_CHARS)
 			return request_refuse(c, "body.options", "must be texts of 1 to 64 characters");
+		if (pl_text_label_fault(c->task->pool, text) != NULL)
+			return request_refuse(c, "body.options", pl_text_label_fault(c->task->pool, text));
 		for (other = list->first; other != v; other = other->next)
 			if (pl_str_eq(other->text, text))
 				return request_refuse(c, "body.options", "must differ from each other");

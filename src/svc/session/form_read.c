@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "svc/session/form.h"
+#include "text.h"
 
 #define TEXT_MAX 2000
 
@@ -120,6 +121,15 @@ static bool compile(const struct form_slot *slot, const char *key, const char *t
 	return form_refuse(path, slot->name, key, reason, why);
 }
 
+/* What people call a form and its slots follows the rule of names: lib/text.h. */
+static bool seen(const struct form *form, const char *slot, const char *key, const char *text, const char *path,
+    char why[512])
+{
+	const char *fault = text[0] != '\0' ? pl_text_label_fault(form->pool, pl_str(text)) : NULL;
+
+	return fault == NULL || form_refuse(path, slot, key, fault, why);
+}
+
 static bool add_slot(struct form *form, const char *name, const struct form_slot_settings *s, const char *path,
     char why[512])
 {
@@ -128,6 +138,8 @@ static bool add_slot(struct form *form, const char *name, const struct form_slot
 	*slot = (struct form_slot){ .name = name, .s = s };
 	if (s->ask[0] == '\0' || s->label[0] == '\0')
 		return form_refuse(path, name, NULL, "label and ask must be given", why);
+	if (!seen(form, name, "label", s->label, path, why))
+		return false;
 	if (s->min > s->max)
 		return form_refuse(path, name, "min", "is above max", why);
 	return compile(slot, "find", s->find, s->find_group, &slot->find, path, why) &&
@@ -161,6 +173,7 @@ struct form *form_read(const char *path, const char *name, char why[512])
 		snprintf(why, 512, "%s", cfg.why);
 	else if (cfg.groups_count < 1 || cfg.groups_count > FORM_SLOTS_MAX)
 		good = snprintf(why, 512, "%s: a form has 1 to %d slots", path, FORM_SLOTS_MAX) < 0;
+	good = good && seen(form, NULL, "title", form->title, path, why);
 	for (int i = 0; good && i < cfg.groups_count; i++)
 		good = add_slot(form, cfg.group_names[i], (struct form_slot_settings *)cfg.groups + i, path, why);
 	if (!good || !check_person(form, path, why))
