@@ -28,12 +28,6 @@ struct httpc {
 	bool inside, stopping;
 };
 
-/* What another protocol than HTTP does differently (mailc.c). */
-struct httpc_kind {
-	void (*setup)(struct httpc_call *call);			/* more options */
-	void (*verdict)(struct httpc_call *call, CURLcode code);	/* instead of httpc_easy_verdict()'s own */
-};
-
 struct httpc_call {
 	TAILQ_ENTRY(httpc_call) all, todo;
 	struct httpc *client;
@@ -57,8 +51,6 @@ struct httpc_call {
 	httpc_body_fn *on_body;
 	httpc_done_fn *on_done;
 	void *arg;
-	const struct httpc_kind *kind;	/* NULL: HTTP */
-	void *kind_arg;
 };
 
 /* httpc.c: ends the call with this error unless it ended already; the connection closes as soon as libcurl allows. */

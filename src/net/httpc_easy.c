@@ -246,8 +246,6 @@ void httpc_easy_setup(struct httpc_call *call)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
 	if (call->retried)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-	if (call->kind != NULL)
-		call->kind->setup(call);
 }
 
 /* ---- the verdict ---- */
@@ -266,10 +264,6 @@ void httpc_easy_verdict(struct httpc_call *call, CURLcode code)
 
 	if (call->failed)
 		return;
-	if (call->kind != NULL) {
-		call->kind->verdict(call, code);
-		return;
-	}
 	if (code == CURLE_OK)
 		return;
 	pl_log(PL_LOG_INFO, call->task, "outbound request failed", "url=%s status=%d curl=%d why=%s",
