@@ -483,6 +483,21 @@ static void man_limits(struct pl_buf *out)
 	pl_buf_adds(out, ".El\n");
 }
 
+/* "kind, outcome" of kind="mail",outcome="done"; names alone are left as they are. */
+static const char *label_names(struct pl_pool *pool, const char *labels)
+{
+	struct pl_buf out = PL_BUF(pool);
+	struct pl_str rest = pl_str(labels), one;
+
+	while (pl_str_cut(&rest, ',', &one)) {
+		const char *equals = one.len > 0 ? memchr(one.ptr, '=', one.len) : NULL;
+
+		one = pl_str_trim(equals != NULL ? pl_strn(one.ptr, (size_t)(equals - one.ptr)) : one);
+		pl_buf_addf(&out, "%s%.*s", out.len > 0 ? ", " : "", PL_FMT(one));
+	}
+	return pl_str_c(pool, pl_buf_str(&out));
+}
+
 static void man_metrics(struct pl_buf *out)
 {
 	static const struct { const char *kind, *name, *labels, *help; } rows[] = {
@@ -503,13 +518,12 @@ static void man_metrics(struct pl_buf *out)
 
 	pl_buf_adds(out, ".Bl -tag -width Ds -compact\n");
 	for (size_t i = 0; i < PL_COUNT(rows); i++) {
-		const char *equals = strchr(rows[i].labels, '=');
-		int len = equals != NULL ? (int)(equals - rows[i].labels) : (int)strlen(rows[i].labels);
+		const char *names = label_names(out->pool, rows[i].labels);
 
 		if (i > 0 && strcmp(rows[i].name, rows[i - 1].name) == 0)
 			continue;
-		pl_buf_addf(out, ".It Cm %s Pq %s%s%.*s\n", rows[i].name, rows[i].kind, len > 0 ? " by " : "", len,
-		    rows[i].labels);
+		pl_buf_addf(out, ".It Cm %s Pq %s%s%s\n", rows[i].name, rows[i].kind, names[0] != '\0' ? " by " : "",
+		    names);
 		mdoc_text(out, pl_str(rows[i].help));
 	}
 	pl_buf_adds(out, ".El\n");

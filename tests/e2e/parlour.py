@@ -396,6 +396,15 @@ class Daemon(Api):
             assert done.returncode == 0, f"parlourctl {args}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
+    def metric(self, name, **labels):
+        """The sum of a metric's samples that have these labels."""
+        wanted, total = {f'{key}="{value}"' for key, value in labels.items()}, 0.0
+        for line in self.ctl("metrics").stdout.splitlines():
+            found = re.fullmatch(name + r"(?:\{(.*)\})? (\S+)", line)
+            if found and wanted <= set((found[1] or "").split(",")):
+                total += float(found[2])
+        return total
+
     def reload(self, good=True):
         """HUP, and wait until the master has said what came of it."""
         mark = self.log_size()

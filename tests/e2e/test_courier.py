@@ -143,6 +143,10 @@ def test_trouble(rude, post, queue, job, plan, want, whole, accepted):
     assert peer.ids() == [f"<{number}@parlour.example>"] * whole and len(peer.accepted) == accepted
     if want[0] == "dead":
         daemon.wait_log("job given up")
+    counted = {"retried": want[1] - 1, "done": int(want[0] == "done"), "dead": int(want[0] == "dead")}
+    wait_for(lambda: {how: daemon.metric("parlour_jobs_total", kind="mail", outcome=how) for how in counted} == counted, 10,
+             f"counted: {counted}")
+    assert daemon.metric("parlour_jobs_total", kind="slack") == 0
 
 
 def test_the_requests_own_error_has_all_lines(rude, post, job):

@@ -361,6 +361,9 @@ def test_slack_troubles(parlour, slack, rows):
     request = ask(ann, None, "slack").json()["id"]
     end = wait_for(lambda: (r := ann.get(f"{URL}/{request}").json())["delivery_error"] and r, 10)
     assert end["delivery_error"] == "Slack answered 404 no_service" and end["status"] == "created"
+    counted = {"retried": 2, "done": 1, "dead": 1}
+    wait_for(lambda: {how: daemon.metric("parlour_jobs_total", kind="slack", outcome=how) for how in counted} == counted, 10,
+             f"counted: {counted}")
 
 
 def test_links(parlour, slack):

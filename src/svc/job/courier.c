@@ -216,16 +216,10 @@ static void on_note(evutil_socket_t fd, short what, void *arg)
 
 static void count(const struct run *run)
 {
-	static const enum shm_metric jobs[] = { [JOB_DONE] = SHM_M_jobs_done, [JOB_RETRY] = SHM_M_jobs_retried,
-		[JOB_DEAD] = SHM_M_jobs_dead };
-	static const enum shm_metric mails[] = { [JOB_DONE] = SHM_M_mails_sent, [JOB_RETRY] = SHM_M_mails_retried,
-		[JOB_DEAD] = SHM_M_mails_failed };
 	struct shm *shm = run->courier->svc->shm;
 
 	shm_count(shm, SHM_M_jobs_running, -1);
-	shm_count(shm, jobs[run->end.result], 1);
-	if (strcmp(run->kind->name, "mail") == 0)
-		shm_count(shm, mails[run->end.result], 1);
+	shm_count(shm, run->kind->ended[run->end.result], 1);
 }
 
 static void ended(struct run *run)

@@ -6,6 +6,7 @@
 #define SVC_JOB_H
 
 #include "core/settings.h"
+#include "core/shm.h"
 #include "db/repo/repo_job.h"
 
 /* What the try showed of the peer's health, whatever became of the job. */
@@ -44,6 +45,7 @@ struct job_kind {
 	const char *peer;
 	job_look_fn *look;
 	int lane_max, limit_s, cpu_s, memory_mb;
+	enum shm_metric ended[JOB_DEAD + 1];	/* by enum job_result */
 };
 #define JOB_KINDS_MAX 32
 extern const struct job_kind job_kinds[];

@@ -14,7 +14,9 @@
 
 const struct job_kind job_kinds[] = {
 #define JOB_KIND(kind, peer, look, lane_max, limit_s, cpu_s, memory_mb) \
-	{ #kind, job_##kind##_ready, job_##kind##_run, peer, look, lane_max, limit_s, cpu_s, memory_mb },
+	{ #kind, job_##kind##_ready, job_##kind##_run, peer, look, lane_max, limit_s, cpu_s, memory_mb, \
+	    { [JOB_DONE] = SHM_M_jobs_##kind##_done, [JOB_RETRY] = SHM_M_jobs_##kind##_retried, \
+	    [JOB_DEAD] = SHM_M_jobs_##kind##_dead } },
 #include "svc/job/kinds.def"
 #undef JOB_KIND
 };
