@@ -55,6 +55,11 @@ def test_the_image_is_built_with_what_quickstart_installs():
     assert {n for n in names if n.startswith("lib") and n.endswith("-dev")} <= built
 
 
+def test_the_image_is_built_with_npm_unless_it_shall_not():
+    build = text_of("docker/Dockerfile").split("\nFROM ")[1]
+    assert 'ARG DOCS="nodejs npm"\n' in build and "$DOCS" in installs(build)
+
+
 def compose():
     return yaml.safe_load(text_of("docker/compose.yaml"))["services"]
 
