@@ -56,6 +56,22 @@ def test_a_second_installation_keeps_key_and_configuration(stage):
     assert [open(name, "rb").read() for name in names] == before
 
 
+def test_without_docs_nothing_of_an_earlier_installation_stays(stage):
+    """A build without Swagger UI and Redoc over one with them: /docs must not load files of both."""
+    folder, prefix, _ = stage
+    www = f"{folder}{prefix}/share/parlour/www"
+    theirs = ["swagger.html", "swagger-ui-bundle.js", "redoc.html", "docs-notice.txt"]
+    for name in theirs:
+        with open(f"{www}/{name}", "w", encoding="ascii") as file:
+            file.write("old")
+    install = ["make", "-C", BUILD, "install", f"DESTDIR={folder}"]
+    subprocess.run([*install, "DOCS_FROM="], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    assert not set(theirs) & set(os.listdir(www)) and {"docs.html", "sockets.html"} <= set(os.listdir(www))
+    subprocess.run(install, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    built = [name for name in theirs if os.path.exists(f"{BUILD}/docs/{name}")]
+    assert [name for name in theirs if os.path.exists(f"{www}/{name}")] == built
+
+
 @pytest.mark.skipif(ACTIVATE is None, reason="systemd-socket-activate is not installed")
 def test_the_units_command_with_a_socket_from_systemd(stage, parlour, workdir):
     """ExecStart as an ordinary user, the listening socket handed over: clients connect to it, TERM ends it with 0."""
