@@ -11,7 +11,7 @@ BEGIN
 		GRANT SELECT, INSERT, UPDATE, DELETE ON users, names, login_sessions, roles, rooms, members, room_roles, messages,
 			room_changes, generations, idempotency_keys, limit_hits,
 			sessions, session_messages, session_slots, provider_keys, usage, usage_series,
-			feedback, feedback_requests, jobs, import_ids, preferences, dashboards, knowledge_documents, knowledge_chunks,
+			feedback, feedback_requests, jobs, import_ids, preferences, dashboards, knowledge_documents, knowledge_chunks, knowledge_terms,
 			query_history, model_prices, session_questions TO parlour_app;
 		REVOKE DELETE ON users, roles FROM parlour_app;
 		GRANT SELECT, INSERT ON audit TO parlour_app;

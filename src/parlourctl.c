@@ -245,7 +245,11 @@ static int run_knowledge(struct ctl *ctl)
 		return BAD_CONFIG;
 	if (dir == NULL)
 		dir = ctl->config->s.knowledge_dir[0] != '\0' ? ctl->config->s.knowledge_dir : PARLOUR_KNOWLEDGEDIR;
-	status = ctl_knowledge_load(dsn, dir, stdout, stderr, why);
+	if (ctl->config == NULL)	/* --dsn and a directory do without one */
+		ctl->config = config_read(ctl->config_path, ctl->overrides, ctl->overrides_count, why);
+	why[0] = '\0';
+	status = ctl_knowledge_load(dsn, dir, ctl->config == NULL ? "en" :
+	    settings_languages[ctl->config->s.knowledge_language], stdout, stderr, why);
 	return why[0] == '\0' ? status : complain(why, status);
 }
 

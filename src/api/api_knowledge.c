@@ -9,7 +9,7 @@ static void knowledge_shape(struct knowledge_out *out, const struct knowledge *d
 {
 	*out = (struct knowledge_out){ .id = d->id, .title = d->title, .source = d->source, .bytes = d->bytes,
 		.chunks = d->chunks, .sha256 = d->sha256, .author = d->author, .created_at = d->created_us,
-		.updated_at = d->updated_us, .text = d->text };
+		.updated_at = d->updated_us, .language = d->language, .found_by = d->found_by, .text = d->text };
 }
 
 /* Otherwise 403 was sent. */
@@ -57,6 +57,8 @@ static void on_document(void *arg, const struct knowledge *document, const struc
 void api_knowledge_add(struct call *call)
 {
 	const struct knowledge_in *in = call->in;
+	struct knowledge document = { .title = in->title, .text = in->text, .language = in->language };
+	struct pl_err err = { 0 };
 	int64_t made;
 
 	if (!may_write(call))
@@ -65,7 +67,10 @@ void api_knowledge_add(struct call *call)
 		repo_knowledge_get(call->svc->db, call->req->task, made, on_document, call);
 		return;
 	}
-	knowledge_add(call->svc, call->req->task, in->title, in->text, on_put, call);
+	if (knowledge_language(call->req->config, call->req->task->pool, &document.language, &err))
+		knowledge_add(call->svc, call->req->task, &document, on_put, call);
+	else
+		call_fail(call, &err);
 }
 
 static void on_list(void *arg, const struct knowledge_list *list, const struct pl_err *err)
@@ -130,7 +135,8 @@ static void on_passages(void *arg, const struct passage_list *list, const struct
 		const struct passage *p = &list->rows[i];
 
 		items[i] = (struct passage_out){ .document = p->document_id, .title = p->title, .from = p->first,
-			.to = p->last, .text = p->text, .score = p->score };
+			.to = p->last, .text = p->text, .score = p->score,
+			.match = p->similar ? PL_STR("similar") : PL_STR("words") };
 	}
 	call_reply_list(call, &shape_passage_out, items, list->count);
 }
@@ -139,6 +145,6 @@ void api_knowledge_search(struct call *call)
 {
 	const struct knowledge_search_in *in = call->in;
 
-	knowledge_search(call->svc, call->req->task, in->query, in->limit == SHAPE_NONE ? 5 : (int)in->limit,
-	    on_passages, call);
+	knowledge_search(call->svc, call->req->task, in->query, in->operators == 1,
+	    in->limit == SHAPE_NONE ? 5 : (int)in->limit, on_passages, call);
 }

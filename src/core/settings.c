@@ -16,6 +16,12 @@ static const char *const words_log_format[] = { "kv", "json", NULL };
 static const char *const words_access_format[] = { "fields", "combined", NULL };
 static const char *const words_suggestions[] = { "objects", "text", NULL };
 static const char *const words_registration[] = { "open", "closed", NULL };
+const char *const settings_languages[] = {
+	"ar", "ca", "da", "de", "el", "en", "es", "eu", "fi", "fr", "ga", "hi", "hu", "hy", "id", "it", "ja",
+	"km", "ko", "lo", "lt", "my", "ne", "nl", "no", "pt", "ro", "ru", "sr", "sv", "ta", "th", "tr", "und",
+	"yi", "zh", NULL
+};
+#define words_language settings_languages
 static const char *const words_dialect[] = { "openai", "anthropic", NULL };
 static const char *const words_metrics_style[] = { "parlour", "prodlens", NULL };
 static const char *const words_provider[] = { "auto", "openai", "anthropic", "openrouter", "other", NULL };

@@ -76,6 +76,8 @@ struct config {
 	struct pl_cfg cfg;		/* texts and origins, for -t and reload */
 };
 
+/* Languages of documents, ISO 639-1; "und": none in particular. The setting knowledge_language is an index. */
+extern const char *const settings_languages[];
 extern const struct pl_schema settings_schema;
 
 /*

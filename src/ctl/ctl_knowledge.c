@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/settings.h"
 #include "ctl/ctl_knowledge.h"
 #include "db/admin/db_import.h"
 #include "leaf.h"
@@ -15,7 +16,7 @@
 
 enum { EXIT_REFUSED = 65, EXIT_NO_DIR = 66, EXIT_AWAY = 69, EXIT_DB = 70 };
 
-struct load { const char *dir; struct db_import *db; FILE *complaints; int fresh, same, refused; };
+struct load { const char *dir, *language; struct db_import *db; FILE *complaints; int fresh, same, refused; };
 
 static bool is_text(const char *name)
 {
@@ -46,15 +47,33 @@ static const char *read_text(const char *path, struct pl_buf *out)
 	return pl_utf8_ok(out->ptr, out->len) ? NULL : "is not valid UTF-8";
 }
 
+/* The language in a name such as opening.de.txt, whose title is then "opening"; else NULL. */
+static const char *language_of(struct pl_str *title)
+{
+	for (int i = 0; settings_languages[i] != NULL; i++) {
+		size_t len = strlen(settings_languages[i]);
+
+		if (title->len > len + 1 && title->ptr[title->len - len - 1] == '.' &&
+		    memcmp(title->ptr + title->len - len, settings_languages[i], len) == 0) {
+			title->len -= len + 1;
+			return settings_languages[i];
+		}
+	}
+	return NULL;
+}
+
 static bool store(struct load *load, struct pl_pool *pool, const char *name, struct pl_str text, char why[512])
 {
-	struct pl_str title = pl_strn(name, pl_utf8_cut(name, (size_t)(strrchr(name, '.') - name), 200));
+	struct pl_str title = pl_strn(name, (size_t)(strrchr(name, '.') - name));
+	const char *language = language_of(&title);
 	unsigned char digest[32];
 	char hex[65];
-	struct import_document document = { .source = name, .title = pl_str_c(pool, title),
-		.text = pl_str_c(pool, text), .sha256 = hex, .chunks = pl_str_c(pool, chunk_json(pool, text)) };
+	struct import_document document = { .source = name, .text = pl_str_c(pool, text), .sha256 = hex,
+		.chunks = pl_str_c(pool, chunk_json(pool, text)),
+		.language = language != NULL ? language : load->language };
 	bool fresh;
 
+	document.title = pl_str_c(pool, pl_strn(title.ptr, pl_utf8_cut(title.ptr, title.len, 200)));
 	pl_sha256(text.ptr, text.len, digest);
 	pl_hex(digest, sizeof(digest), hex);
 	hex[64] = '\0';
@@ -132,9 +151,10 @@ static int load_files(struct load *load, const char *dsn, const char *const *nam
 	return load->refused > 0 ? EXIT_REFUSED : 0;
 }
 
-int ctl_knowledge_load(const char *dsn, const char *dir, FILE *out, FILE *complaints, char why[512])
+int ctl_knowledge_load(const char *dsn, const char *dir, const char *language, FILE *out, FILE *complaints,
+    char why[512])
 {
-	struct load load = { .dir = dir, .complaints = complaints };
+	struct load load = { .dir = dir, .language = language, .complaints = complaints };
 	struct pl_pool *pool = pl_pool_new(0);
 	const char **names = NULL;
 	int count = list_files(pool, dir, &names), status = EXIT_NO_DIR;

@@ -259,6 +259,7 @@ def test_every_table_and_column_has_a_comment(sql):
                " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
                " AND col_description(c.oid, a.attnum) IS NULL") == []
     assert sql("SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace"
+               " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
                " AND obj_description(p.oid, 'pg_proc') IS NULL") == []
 
 

@@ -68,10 +68,11 @@ bool db_import_over(struct db_import *import, const char *source, const char *ki
 
 bool db_import_document(struct db_import *import, const struct import_document *in, bool *fresh_r, char why[512])
 {
-	const char *params[] = { in->source, in->title, in->text, in->sha256, in->chunks };
+	const char *params[] = { in->source, in->title, in->text, in->sha256, in->chunks, in->language };
 	struct pl_pool *pool = pl_pool_new(0);
 	const char *fresh = migrate_value(import->pg, pool,
-	    "SELECT fresh FROM knowledge_put($1::text, $2::text, $3::text, $4::text, 0, $5::text)", 5, params, why);
+	    "SELECT fresh FROM knowledge_put($1::text, $2::text, $3::text, $4::text, 0, $5::text, $6::text)", 6, params,
+	    why);
 	bool good = fresh != NULL;
 
 	*fresh_r = good && fresh[0] == 't';

@@ -22,7 +22,7 @@ bool db_import_rows(struct db_import *import, bool series, struct pl_str rows, i
 typedef void (db_import_outcome_fn)(void *arg, const char *line, const char *outcome);
 bool db_import_over(struct db_import *import, const char *source, const char *kind, struct pl_str lines,
     struct pl_str records, db_import_outcome_fn *on_outcome, void *arg, char why[512]) PL_MUSTCHECK;
-struct import_document { const char *source, *title, *text, *sha256, *chunks; };
+struct import_document { const char *source, *title, *text, *sha256, *chunks, *language; };
 /* Calls knowledge_put(); *fresh_r: its text was not there before. */
 bool db_import_document(struct db_import *import, const struct import_document *in, bool *fresh_r,
     char why[512]) PL_MUSTCHECK;

@@ -17,6 +17,8 @@ static void read_document(struct pgrow *row, struct knowledge *d)
 	d->author = pgrow_text(row);
 	d->created_us = pgrow_time(row);
 	d->updated_us = pgrow_time(row);
+	d->language = pgrow_text(row);
+	d->found_by = pgrow_text(row);
 }
 
 REPLY(on_put, struct knowledge)
@@ -43,6 +45,7 @@ void repo_knowledge_put(struct db *db, struct pl_task *task, int64_t user_id, co
 	pgcall_text(call, in->sha256);
 	pgcall_i64(call, user_id);
 	pgcall_text(call, chunks);
+	pgcall_text(call, in->language);
 	pgcall_start(call);
 }
 
@@ -99,6 +102,7 @@ static void read_passage(struct pgrow *row, struct passage *out)
 	out->last = pgrow_i64(row);
 	out->text = pgrow_text(row);
 	out->score = pgrow_f64_or(row, 0);
+	out->similar = pgrow_bool(row);
 }
 
 REPLY(on_passages, struct passage_list)
@@ -107,14 +111,15 @@ REPLY(on_passages, struct passage_list)
 	return true;
 }
 
-void repo_knowledge_search(struct db *db, struct pl_task *task, struct pl_str query, double floor, int limit,
+void repo_knowledge_search(struct db *db, struct pl_task *task, const struct passage_query *query,
     repo_passages_fn *done, void *arg)
 {
 	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_SEARCH, on_passages, done, arg);
 
-	pgcall_text(call, query);
-	pgcall_f64_or_null(call, floor, false);
-	pgcall_i32(call, limit);
+	pgcall_text(call, query->query);
+	pgcall_bool(call, query->operators);
+	pgcall_f64_or_null(call, query->floor, false);
+	pgcall_i32(call, query->limit);
 	pgcall_start(call);
 }
 

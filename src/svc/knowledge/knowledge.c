@@ -37,13 +37,15 @@ static void on_searched(void *arg, const struct passage_list *list, const struct
 	s->done(s->arg, list, err);
 }
 
-void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query, int limit, repo_passages_fn *done,
-    void *arg)
+void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query, bool operators, int limit,
+    repo_passages_fn *done, void *arg)
 {
+	const struct passage_query asked = { .query = query, .operators = operators, .floor = KNOWLEDGE_FLOOR,
+		.limit = limit };
 	struct search *s = pl_alloc(task->pool, sizeof(*s));
 
 	*s = (struct search){ .svc = svc, .began_ns = pl_now_ns(), .done = done, .arg = arg };
-	repo_knowledge_search(svc->db, task, query, KNOWLEDGE_FLOOR, limit, on_searched, s);
+	repo_knowledge_search(svc->db, task, &asked, on_searched, s);
 }
 
 /* ---- passages for an answer ---- */
@@ -111,7 +113,7 @@ void knowledge_find(struct svc *svc, const struct config *config, struct pl_task
 	own->who = task->who;
 	*f = (struct finding){ .task = pl_task_hold(task), .own = own, .done = done, .arg = arg };
 	question.len = pl_utf8_cut(question.ptr, question.len, QUESTION_MAX_BYTES);
-	knowledge_search(svc, own, question, PASSAGES, on_passages, f);
+	knowledge_search(svc, own, question, false, PASSAGES, on_passages, f);
 }
 
 struct pl_str knowledge_lack(const struct knowledge_found *found)

@@ -9,7 +9,7 @@
 #include "db/repo/repo_knowledge.h"
 #include "svc/svc.h"
 
-#define KNOWLEDGE_FLOOR 0.15	/* one stem out of four, alone in its passage, is just enough */
+#define KNOWLEDGE_FLOOR 0.15	/* knowledge_search() in sql/ has the other conditions */
 
 struct knowledge_watch;
 struct knowledge_watch *knowledge_watch_new(struct svc *svc);
@@ -18,15 +18,18 @@ void knowledge_watch_free(struct knowledge_watch **watch);
 
 /* Operators and admins may add and remove documents. PL_E_FORBIDDEN. */
 bool knowledge_may_change(const struct pl_caller *who, struct pl_err *err) PL_MUSTCHECK;
-/* Stores a document in passages. Errors: repo_knowledge_put(). In the audit trail, like the next one. */
-void knowledge_add(struct svc *svc, struct pl_task *task, struct pl_str title, struct pl_str text,
-    repo_knowledge_fn *done, void *arg);
-/* PL_E_NOT_FOUND. */
+/* Absent: becomes the setting's. PL_E_INVALID (body.language): there is no such language. */
+bool knowledge_language(const struct config *config, struct pl_pool *pool, struct pl_str *language,
+    struct pl_err *err) PL_MUSTCHECK;
+/* Stores a document (title, text, language) in passages, in the audit trail. Errors: repo_knowledge_put(). */
+void knowledge_add(struct svc *svc, struct pl_task *task, const struct knowledge *in, repo_knowledge_fn *done,
+    void *arg);
+/* In the audit trail. PL_E_NOT_FOUND. */
 void knowledge_remove(struct svc *svc, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
 
-/* A search for somebody: counted, and noted for knowledge_state_find(). */
-void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query, int limit, repo_passages_fn *done,
-    void *arg);
+/* A search for somebody: counted, noted for knowledge_state_find(). operators: see struct passage_query. */
+void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query, bool operators, int limit,
+    repo_passages_fn *done, void *arg);
 
 enum knowledge_outcome { KNOWLEDGE_NOTHING, KNOWLEDGE_FOUND, KNOWLEDGE_FAILED, KNOWLEDGE_LATE };
 struct knowledge_found {

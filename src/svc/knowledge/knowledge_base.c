@@ -16,6 +16,17 @@ bool knowledge_may_change(const struct pl_caller *who, struct pl_err *err)
 	return who->access >= ACCESS_OPERATOR || pl_err_set(err, PL_E_FORBIDDEN, NULL);
 }
 
+bool knowledge_language(const struct config *config, struct pl_pool *pool, struct pl_str *language, struct pl_err *err)
+{
+	if (language->ptr == NULL)
+		*language = pl_str(settings_languages[config->s.knowledge_language]);
+	for (int i = 0; settings_languages[i] != NULL; i++)
+		if (pl_str_eq(*language, pl_str(settings_languages[i])))
+			return true;
+	return pl_err_field(err, pool, "body.language", "value_error",
+	    "is not a known language (ISO 639-1, such as en, or und)");
+}
+
 static void adding_on_put(void *arg, const struct knowledge *document, const struct pl_err *err)
 {
 	struct adding *a = arg;
@@ -27,19 +38,20 @@ static void adding_on_put(void *arg, const struct knowledge *document, const str
 	a->done(a->arg, document, err);
 }
 
-void knowledge_add(struct svc *svc, struct pl_task *task, struct pl_str title, struct pl_str text,
-    repo_knowledge_fn *done, void *arg)
+void knowledge_add(struct svc *svc, struct pl_task *task, const struct knowledge *in, repo_knowledge_fn *done,
+    void *arg)
 {
-	struct knowledge document = { .title = title, .text = text };
+	struct knowledge document = *in;
 	struct adding *a = pl_alloc(task->pool, sizeof(*a));
 	unsigned char digest[32];
 	char hex[65];
 
 	*a = (struct adding){ .svc = svc, .task = task, .done = done, .arg = arg };
-	pl_sha256(text.ptr, text.len, digest);
+	pl_sha256(in->text.ptr, in->text.len, digest);
 	pl_hex(digest, sizeof(digest), hex);
 	document.sha256 = pl_strn(hex, 64);
-	repo_knowledge_put(svc->db, task, task->who.user_id, &document, chunk_json(task->pool, text), adding_on_put, a);
+	repo_knowledge_put(svc->db, task, task->who.user_id, &document, chunk_json(task->pool, in->text),
+	    adding_on_put, a);
 }
 
 static void removing_on_deleted(void *arg, const bool *done, const struct pl_err *err)
