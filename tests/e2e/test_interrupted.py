@@ -2,6 +2,7 @@
 """Answers whose worker, daemon or database goes away: nothing that was said is lost, and no role stays busy."""
 
 import contextlib
+import os
 import signal
 
 import psycopg
@@ -102,6 +103,37 @@ def test_killed_only_worker(own, rows):
     over = wait_for(lambda: (r := row(rows, ident))[4] and r[1] and r, 10, "it is marked")
     assert over[0] == "interrupted"
     assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == HALF
+
+
+def test_a_worker_dies_between_commit_and_question(own, rows, pg, database, peer):
+    """The message is stored, and no role was asked: whoever sends it again gets its seq, and each role answers it once."""
+    daemon, user, room = own()
+    sock, pid = listen_on(daemon, 0, user, room), daemon.workers()[0]
+    words = {"topic": f"room:{room}", "content": "hello? [[ok,tokens=2,pace=0]]", "client_id": "first"}
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
+        conn.execute("SELECT FROM rooms WHERE id = %s FOR UPDATE", (room,))
+        sock.send("send", **words)
+        wait_for(lambda: rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%room_append%'"), 10)
+        os.kill(pid, signal.SIGSTOP)
+    seq = wait_for(lambda: rows(f"SELECT seq FROM messages WHERE room_id = {room} AND client_id = 'first'"), 10, "it is stored")[0][0]
+    daemon.kill_child(pid)
+    sock.drop()
+    assert rows(f"SELECT 1 FROM generations WHERE room_id = {room}") == []
+    answers = f"SELECT count(*) FROM messages WHERE room_id = {room} AND author_kind = 'role' AND reply_to = {seq}"
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(listen(user, room)) for _ in range(4)]
+        for one in socks:
+            one.send("send", **words)
+        assert {one.expect("ack")["seq"] for one in socks} == {seq}
+        assert answer(socks[0], reply_to=seq).state == "done"
+        socks[1].send("send", **words)
+        assert socks[1].expect("ack")["duplicate"]
+        assert ask(socks[2], room, "[[ok,tokens=2,pace=0]]").state == "done"
+        socks[3].send("send", **{**words, "client_id": "first"})
+        assert socks[3].expect("ack")["duplicate"]
+        assert ask(socks[2], room, "[[ok,tokens=2,pace=0]]").state == "done", "this one came after all the repeats"
+    assert rows(answers) == [(1,)]
+    assert rows(f"SELECT count(*), count(DISTINCT reply_to_seq), count(follow_up_seq) FROM generations WHERE room_id = {room}") == [(3, 3, 0)]
 
 
 def test_killed_daemon(own, rows):

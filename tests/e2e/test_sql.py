@@ -218,9 +218,17 @@ def test_one_generation_per_room_and_role_and_its_follow_up(sql, user):
     assert sql(end, ids[0]) == [("ok", 4)]
     assert sql(end, ids[0]) == [("already", None)]
     assert sql(begin, ids[2], room, role, owner, 4, 1) == [("ok",)]
+    again = "SELECT generation_begin(%s, %s, %s, %s, %s, NULL, NULL, 'host', 1, 0, %s, true)"
+    for seq, follow_up in ((4, None), (2, None), (3, None), (5, 5), (5, 5), (4, 5)):
+        assert sql(again, str(uuid.uuid4()), room, role, owner, seq, 1) == [("busy",)], "each message once"
+        assert sql("SELECT follow_up_seq FROM generations WHERE id = %s", ids[2]) == [(follow_up,)], seq
     interrupt = "SELECT id::text, state FROM generation_interrupt('host', %s, 0, %s)"
     assert sql(interrupt, 1, 1) == []
     assert sql(interrupt, 1, 2) == [(ids[2], "interrupted")]
+    for call in (begin, again):
+        assert sql(call, str(uuid.uuid4()), room, role, owner, 4, 1) == [("busy",)], "also when it is over"
+    assert sql(again, str(uuid.uuid4()), room, role, owner, 3, 1) == [("busy",)], "a later one was asked about"
+    assert sql(again, str(uuid.uuid4()), room, role, owner, 6, 1) == [("ok",)]
 
 
 @pytest.mark.parametrize("stop, want", [

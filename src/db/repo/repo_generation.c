@@ -66,6 +66,7 @@ void repo_generation_begin(struct db *db, struct pl_task *task, const struct gen
 	pgcall_i64(call, db->boot);
 	pgcall_i32(call, db->slot);
 	pgcall_i64(call, db->slot_generation);
+	pgcall_bool(call, in->again);
 	pgcall_start(call);
 }
 

@@ -31,8 +31,10 @@ struct generation_new {
 	struct pl_str id;
 	int64_t room_id, role_id, asker_id, reply_to;
 	struct pl_str upstream, model;
+	bool again;			/* the message is not new: nothing if the role was asked since */
 };
-struct generation_begun { bool busy; };		/* busy: one runs already; this trigger was noted as its follow-up */
+/* busy: one runs already, and this was noted as its follow-up; or the role was asked about this message before */
+struct generation_begun { bool busy; };
 typedef void (repo_generation_begin_fn)(void *arg, const struct generation_begun *begun, const struct pl_err *err);
 /*
  * Takes the (room, role) place as `running` for this process's slot and generation. busy: nothing was made; the newest

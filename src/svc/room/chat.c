@@ -19,6 +19,7 @@
 #include "svc/room/room.h"
 
 #define WAITING_MAX 256		/* sends behind one join */
+#define AGAIN_S 300		/* clients that lost their worker return within this time */
 #define JOIN_TIME_NS (10 * PL_NS_PER_S)
 
 struct send {
@@ -224,13 +225,16 @@ static void send_on_stored(struct send *s, const struct appended *result)
 	struct room_event event = { .is_message = true, .message = sent.message };
 
 	s->done(s->arg, &sent, NULL);
-	if (sent.duplicate)
-		return; /* whoever wrote it first has told it, or the position check will */
-	hub_publish(s->svc->hub, &event);
+	/* a duplicate was published by the worker that stored it, or the position check finds it */
+	if (!sent.duplicate)
+		hub_publish(s->svc->hub, &event);
 	/* most messages in rooms that take roles mention nobody: they must not cost a look at all the roles */
-	if (result->has_roles || s->role_id != 0 ||
-	    (result->takes_roles && mention_possible(s->in.content)))
+	if (!result->has_roles && s->role_id == 0 && !(result->takes_roles && mention_possible(s->in.content)))
+		return;
+	if (!sent.duplicate)
 		role_consider(s->svc, s->config, s->task, &sent.message, s->role_id, s->asked, s->arg);
+	else if (pl_wall_us() - result->created_us < AGAIN_S * PL_US_PER_S)	/* the first worker may have died */
+		role_consider_again(s->svc, s->config, s->task, &sent.message, s->role_id);
 }
 
 static void send_on_appended(void *arg, const struct appended *result, const struct pl_err *err)

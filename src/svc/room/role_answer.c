@@ -361,7 +361,7 @@ void role_answer_start(struct svc *svc, const struct config *config, const struc
 	struct generation_new row = { .id = pl_str(r->answer->id), .room_id = question->room_id, .role_id = role->id,
 		.asker_id = question->asker_id, .reply_to = question->seq,
 		.upstream = role->upstream.ptr != NULL ? role->upstream : pl_str(config->s.llm_default),
-		.model = role->model };
+		.model = role->model, .again = question->again };
 	struct pl_err err = { 0 };
 
 	snprintf(r->client_id, sizeof(r->client_id), "gen:%s", r->answer->id);

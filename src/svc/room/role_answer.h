@@ -29,6 +29,9 @@ typedef void (role_asked_fn)(void *arg, const struct pl_err *err);
  */
 void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *message,
     int64_t role_id, role_asked_fn *asked, void *arg);
+/* After a message was sent again: asks only roles that were not asked about it or a later one. */
+void role_consider_again(struct svc *svc, const struct config *config, struct pl_task *task,
+    const struct message *message, int64_t role_id);
 /* Stops one: its asker, moderators and owners of the room, admins. PL_E_NOT_FOUND, PL_E_FORBIDDEN. Gives the row. */
 void role_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_generation_fn *done, void *arg);
 

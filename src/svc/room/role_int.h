@@ -12,6 +12,7 @@
 struct role_question {
 	int64_t room_id, seq, asker_id;
 	struct pl_str asker_name, room_name;
+	bool again;			/* the message was sent again: perhaps nobody was asked about it */
 };
 
 /* Starts the answer of one role; takes copies. */

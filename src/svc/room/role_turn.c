@@ -162,8 +162,8 @@ static void consider_begin(struct consider *c)
 	    c);
 }
 
-void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *m,
-    int64_t role_id, role_asked_fn *asked, void *arg)
+static struct consider *consider_message(struct svc *svc, const struct config *config, const struct pl_task *task,
+    const struct message *m, int64_t role_id)
 {
 	struct consider *c = consider_new(svc, config, m->room_id, m->seq, m->author_id);
 
@@ -171,8 +171,25 @@ void role_consider(struct svc *svc, const struct config *config, struct pl_task 
 	c->question.asker_name = pl_str_dup(c->task->pool, m->author_name);
 	c->content = pl_str_dup(c->task->pool, m->content);
 	c->role_id = role_id;
+	return c;
+}
+
+void role_consider(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *m,
+    int64_t role_id, role_asked_fn *asked, void *arg)
+{
+	struct consider *c = consider_message(svc, config, task, m, role_id);
+
 	c->asked = role_id != 0 ? asked : NULL;
 	c->arg = arg;
+	consider_begin(c);
+}
+
+void role_consider_again(struct svc *svc, const struct config *config, struct pl_task *task, const struct message *m,
+    int64_t role_id)
+{
+	struct consider *c = consider_message(svc, config, task, m, role_id);
+
+	c->question.again = true;
 	consider_begin(c);
 }
 
