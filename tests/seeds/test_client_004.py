@@ -133,16 +133,23 @@ def test_an_own_role_that_is_busy_answers_once_more(ann, bob):
         answer_of(sock, own)
 
 
-def test_message_fields(ann):
-    """user, timestamp, message_type beside the printed ones, in frames and in the history."""
+@pytest.mark.parametrize("name", [None, "Änn Example 漢字", "x" * 100])
+def test_message_fields(shared, name):
+    """user (what people call the author), timestamp, message_type beside the printed ones, in frames and in the history."""
+    username = "n" + secrets.token_hex(5)
+    made = shared.post("/api/auth/register", {"username": username, "email": username + "@example.org", "password": "correct horse 9", "name": name})
+    assert made.status_code == 201, made.text
+    ann = shared.login(username)
     role = role_by_004(ann, name="Product Manager " + secrets.token_hex(3))
     room = room_by_004(ann)
     with socket_of(ann, room) as sock:
         sock.send(content="hello", role_id=role["id"])
         frames = [sock.expect("message", is_ai=False), answer_of(sock, role)]
-    history = ann.get(f"/api/rooms/{room}/messages").json()
-    for said in (frames, history):
-        assert [m["user"] for m in said] == [ann.name, role["name"]]
+    pages = [ann.get(f"/api/rooms/{room}/messages").json() for _ in range(6)]    # from both workers, unknown and known names
+    history = pages[0]
+    for said in (frames, *pages):
+        assert [m["user"] for m in said] == [name or ann.name, role["name"]]
+        assert said[0]["username"] == ann.name
         assert [m["message_type"] for m in said] == ["text", "ai_response"]
         assert all(m["timestamp"] == m["created_at"] for m in said)
     assert [m["id"] for m in frames] == [m["id"] for m in history]

@@ -223,7 +223,7 @@ PGresult *fake_number(int64_t value)
 
 PGresult *fake_appended(const char *statuses, int64_t first_seq)
 {
-	PGresult *res = rows_of(6);
+	PGresult *res = rows_of(7);
 
 	for (int row = 0; *statuses != '\0'; row++) {
 		size_t len = strcspn(statuses, " ");

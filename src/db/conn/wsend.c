@@ -170,12 +170,15 @@ static void settle_one(struct wsend *send, struct pgrow *row, bool unknown, stru
 	result.has_roles = pgrow_bool(row);
 	result.takes_roles = pgrow_bool(row);
 	result.reply_to = pgrow_i64(row);
+	result.display = pgrow_text(row);
 	if (pl_str_is(status, "ok") || pl_str_is(status, "duplicate")) {
 		result.duplicate = pl_str_is(status, "duplicate") && !unknown;
 		if (!result.duplicate)
 			db_count(db, SHM_M_sent, 1);
-		if (send->task != NULL)
+		if (send->task != NULL) {
 			result.client_id = pl_str_dup(send->task->pool, send->in.client_id);
+			result.display = pl_str_dup(send->task->pool, result.display);
+		}
 		wsend_finish(send, &result, NULL);
 	} else {
 		repo_status_err(status, &err);

@@ -28,16 +28,18 @@ static int page_name(const struct db *db, struct page *page, struct pl_pool *poo
 
 	for (int i = 0; i < page->list.count; i++) {
 		struct message *m = &page->messages[i];
+		struct pl_str display;
 		const char *name;
 		int k = 0;
 
 		if (m->author_kind != AUTHOR_USER || m->author_name.ptr != NULL)
 			continue;
-		name = db_name_find(db, m->author_id);
+		name = db_name_find(db, m->author_id, &display);
 		if (name != NULL) {
 			m->author_name = i > 0 && page->messages[i - 1].author_id == m->author_id &&
 			    page->messages[i - 1].author_kind == AUTHOR_USER ? page->messages[i - 1].author_name :
 			    pl_str_dup(pool, pl_str(name));
+			m->author_display = pl_str_dup(pool, display);
 			continue;
 		}
 		while (k < count && missing[k] != m->author_id)
@@ -55,12 +57,15 @@ static void on_names(struct pgcall *call, const PGresult *res, const struct pl_e
 	for (int i = 0; err == NULL && i < PQntuples(res); i++) {
 		struct pgrow row = pgrow_at(res, i, call->task->pool);
 		int64_t id = pgrow_i64(&row);
-		struct pl_str name = pgrow_text(&row);
+		struct pl_str name = pgrow_text(&row), display = pgrow_text(&row);
 
-		db_name_put(call->db, id, name);
-		for (int k = 0; k < page->list.count; k++)
-			if (page->messages[k].author_kind == AUTHOR_USER && page->messages[k].author_id == id)
-				page->messages[k].author_name = name;
+		db_name_put(call->db, id, name, display);
+		for (int k = 0; k < page->list.count; k++) {
+			if (page->messages[k].author_kind != AUTHOR_USER || page->messages[k].author_id != id)
+				continue;
+			page->messages[k].author_name = name;
+			page->messages[k].author_display = display;
+		}
 	}
 	page_done(call, page, err);
 }

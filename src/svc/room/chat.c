@@ -220,8 +220,8 @@ static void send_on_stored(struct send *s, const struct appended *result)
 	struct chat_sent sent = { .duplicate = result->duplicate,
 		.message = { .room_id = s->in.room_id, .seq = result->seq, .author_kind = AUTHOR_USER,
 		.author_id = s->task->who.user_id, .author_name = pl_str(s->task->who.name),
-		.client_id = result->client_id, .content = s->in.content, .reply_to = result->reply_to,
-		.created_us = result->created_us } };
+		.author_display = result->display, .client_id = result->client_id, .content = s->in.content,
+		.reply_to = result->reply_to, .created_us = result->created_us } };
 	struct room_event event = { .is_message = true, .message = sent.message };
 
 	s->done(s->arg, &sent, NULL);
