@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "api/describe/describe.h"
+#include "api/describe/sockets.h"
 #include "api/http/call.h"
 #include "api/http/route_group.h"
 #include "api/http/www.h"
@@ -418,6 +419,20 @@ static void man_closes(struct pl_buf *out)
 	pl_buf_adds(out, ".El\n");
 }
 
+/* Answered by: authed. */
+static void man_answered(struct pl_buf *out, const struct ws_frame_row *row)
+{
+	const struct socket_words *answers = socket_words_of(socket_answers, row->shape);
+	struct pl_str rest, word;
+
+	if (answers == NULL)
+		return;
+	pl_buf_adds(out, "Answered by:\n.Cm");
+	rest = pl_str(answers->words);
+	while (pl_str_cut(&rest, '|', &word))
+		pl_buf_addf(out, " %.*s%s", PL_FMT(word), rest.len > 0 ? " ," : " .\n");
+}
+
 static void man_frame(struct pl_buf *out, const struct ws_frame_row *row)
 {
 	static const char *const who[] = { [WS_ALL] = "Anybody", [WS_USERS] = "Authenticated sockets",
@@ -429,6 +444,7 @@ static void man_frame(struct pl_buf *out, const struct ws_frame_row *row)
 		pl_buf_adds(out, ".It Li > Pq without type\n");
 	mdoc_text(out, pl_str(row->shape->text));
 	if (row->on != NULL) {
+		man_answered(out, row);
 		pl_buf_addf(out, "%s.\n", who[row->who]);
 		if (row->klass != LIMIT_NONE)
 			pl_buf_addf(out, "Rate class:\n.Cm %s .\n", limit_name(row->klass));

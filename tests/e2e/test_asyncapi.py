@@ -86,7 +86,7 @@ def test_each_json_field_has_a_form(document):
 
 @pytest.mark.parametrize("operation, token, klass", [
     ("native_receive_auth", "none", "read"), ("native_receive_send", "required", "send"),
-    ("native_receive_subscribe", "optional", "read"), ("query_receive_query", "required", "ask"),
+    ("native_receive_subscribe", "optional", "read"), ("query_receive_query", "optional", "ask"),
     ("session_receive_bare", "optional", "ask"), ("metrics_receive_ping", "optional", None),
 ])
 def test_tokens_and_rate_classes(document, operation, token, klass):
@@ -104,6 +104,12 @@ def test_tokens_and_rate_classes(document, operation, token, klass):
 def test_answers(document, operation, replies):
     found = [document.resolve(message) for message in document.root["operations"][operation]["reply"]["messages"]]
     assert {message["title"] for message in found} == replies
+
+
+def test_each_answer_is_a_frame_of_its_dialect():
+    frames = {(dialect, word) for way, dialect, _, word, _ in FRAME.findall(table("src/api/ws/frames.def")) if way == "OUT"}
+    rows = re.findall(r'^ANSWERS\(in_([a-z]+)_\w+, "([^"]+)"', table("src/api/describe/sockets.def"), re.M)
+    assert rows and [(dialect, word) for dialect, words in rows for word in words.split("|") if (dialect, word) not in frames] == []
 
 
 @pytest.mark.parametrize("channel, frame, there", [
