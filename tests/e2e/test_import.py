@@ -66,7 +66,7 @@ def test_accounts_log_in_with_their_old_password(shared, rows, old):
 def test_messages_keep_their_times_and_get_a_dense_log(shared, rows, bring, old):
     room = rows(f"SELECT new_id FROM import_ids WHERE source = '{bring.source}' AND kind = 'room'")[0][0]
     records = [message(13, 3, role_id="r1", user_id=None, reply_to=12), message(11, 1), message(12, 2, user_id=2, reply_to=11),
-               message(14, 4, user_id=None, content="the \"system\" \\ said \u00e4\U0001f600")]
+               message(14, 4, user_id=None, content="the \"system\" \\ said \u00e4\U0001f600" * 20000)]
     assert bring("messages", records, "--dry-run").stdout == "dry run: 4 imported, 0 duplicates, 0 refused\n"
     assert rows(f"SELECT count(*) FROM messages WHERE room_id = {room}")[0][0] == 0
     assert bring("messages", records).stdout == "4 imported, 0 duplicates, 0 refused\n"
@@ -131,6 +131,7 @@ def test_later_file_goes_on_behind_the_first(bring, old):
     ("messages", {"id": 9, "room_id": 88, "content": "x", "created_at": "2024-01-01T00:00:00Z"}, "room 88 of"),
     ("messages", {"id": 9, "content": "x", "created_at": "2024-01-01T00:00:00Z"}, "room_id is missing"),
     ("messages", {"id": 9, "room_id": 7, "user_id": 1, "content": "", "created_at": "2024-04-01T00:00:00Z"}, "content must have"),
+    ("messages", {"id": 9, "room_id": 7, "role_id": "r1", "content": "x" * (1 + (4 << 20)), "created_at": "2024-04-01T00:00:00Z"}, "content must have"),
     ("messages", {"id": 9, "room_id": 7, "user_id": 1, "role_id": "r1", "content": "x", "created_at": "2024-04-01T00:00:00Z"}, "user_id and role_id"),
     ("messages", {"id": 9, "room_id": 7, "content": "x"}, "created_at is missing"),
 ])

@@ -80,6 +80,26 @@ def test_whole(daemon, ann, bob, size):
     assert ann.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == long_text(size)
 
 
+@pytest.mark.parametrize("size", [60000, 70000, LONGEST])
+def test_message_before_done(daemon, ann, bob, size):
+    """A message that is too long for the ring is read from the log by other workers; the end waits for it there."""
+    room = room_of(ann)
+    viewers = [listen_on(daemon, slot, user, room) for slot, user in ((0, ann), (1, bob))]
+    for _ in range(3):
+        say(viewers[0], room, f"[[ok,bytes={size},pace=0{SLOW}]]")
+        for sock in viewers:
+            kinds = []
+            while not kinds or kinds[-1] != "done":
+                frame = sock.recv()
+                if frame["type"] == "generation":
+                    kinds.append(frame["state"])
+                elif frame["type"] == "message" and "generation_id" in frame["message"]:
+                    kinds.append("message")
+            assert kinds[-3:] == ["delta", "message", "done"], kinds
+    for sock in viewers:
+        sock.drop()
+
+
 @pytest.mark.parametrize("more", [1, 2, 3, 4, 100, 100000])
 def test_longer_than_max_answer(daemon, ann, bob, more):
     """Cut between characters, and marked; the upstream is not listened to any more."""

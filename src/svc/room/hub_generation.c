@@ -15,6 +15,7 @@ void hub_generation_room_fini(struct hub_room *room)
 {
 	for (struct hub_running *r = room->running, *next; r != NULL; r = next) {
 		next = r->next;
+		hub_event_release(&r->end);
 		pl_free(r);
 	}
 }
@@ -50,6 +51,7 @@ static void forget(struct hub_room *room, const char *id)
 			struct hub_running *r = *at;
 
 			*at = r->next;
+			hub_event_release(&r->end);
 			pl_free(r);
 			return;
 		}
@@ -126,9 +128,33 @@ static void arrived(struct hub *hub, struct hub_room *room, const struct hub_gen
 		catch_up(hub, room, running, gen);
 	if (gen->state == HUB_GEN_DELTA)
 		return;
+	if (gen->state > HUB_GEN_DELTA && room->last_seq >= 0 && gen->answer_seq > room->last_seq) {
+		/* its message was too long for the ring and is being read, or a ring lost it */
+		hub_event_release(&running->end);
+		running->end = event_of(room, gen, (int)gen->state, running->sent, PL_STR_NONE);
+		return;
+	}
 	generation_deliver(hub, room, event_of(room, gen, (int)gen->state, running->sent, PL_STR_NONE));
 	if (gen->state > HUB_GEN_DELTA)
 		forget(room, gen->id);
+}
+
+void hub_generation_logged(struct hub *hub, struct hub_room *room)
+{
+	struct hub_running *r = room->running;
+
+	while (r != NULL) {
+		if (r->end != NULL && r->end->gen.answer_seq <= room->last_seq) {
+			struct hub_event *end = r->end;
+
+			r->end = NULL;
+			forget(room, r->id);
+			generation_deliver(hub, room, end);
+			r = room->running;
+		} else {
+			r = r->next;
+		}
+	}
 }
 
 void hub_generation_on_ring(void *arg, int from_slot, struct pl_str bytes)

@@ -100,6 +100,7 @@ static void deliver_next(struct hub *hub, struct hub_room *room, struct hub_even
 	room->last_seq = event->seq;
 	hub_room_deliver(hub, room, event);
 	look_at_change(hub, room, event);
+	hub_generation_logged(hub, room);
 }
 
 /* Delivers what is held and now fits; busy keeps the room. */
@@ -180,6 +181,7 @@ void hub_log_known(struct hub *hub, struct hub_room *room, int64_t last_seq, int
 	if (last_seq > room->last_seq)
 		hold(hub, room, last_seq, NULL);
 	drain_held(hub, room);
+	hub_generation_logged(hub, room);
 	room->busy--;
 	hub_room_drop_if_empty(hub, room);
 }

@@ -13,7 +13,13 @@
 struct hub_held { struct hub_event *event; int64_t seq; struct hub_held *next; };
 struct hub_leaving { int64_t user, since_ns; };
 #define HUB_DELTA_MAX 16384u		/* text of one delta; more comes in several */
-struct hub_running { char id[PL_UUID_LEN + 1]; struct hub_generation gen; int64_t sent; struct hub_running *next; };
+struct hub_running {
+	char id[PL_UUID_LEN + 1];
+	struct hub_generation gen;
+	int64_t sent;
+	struct hub_event *end;			/* told when its message was; NULL: it goes on */
+	struct hub_running *next;
+};
 struct hub_told { char id[PL_UUID_LEN + 1]; int64_t bytes; struct hub_told *next; };
 
 struct hub_room {
@@ -119,5 +125,7 @@ void hub_generation_told_free(struct hub_sub *sub);
 /* Ring events were lost: tells how answers ended whose end was among them. */
 void hub_generation_check_all(struct hub *hub);
 void hub_generation_room_fini(struct hub_room *room);
+/* The room's position moved: ends of answers whose message was told. */
+void hub_generation_logged(struct hub *hub, struct hub_room *room);
 
 #endif
