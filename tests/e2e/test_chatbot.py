@@ -421,9 +421,9 @@ def test_model_fills_slots(modelled, provider, rows):
     """What the model found passes the form's own validators; what is not in the message is not believed."""
     daemon, user = modelled()
     ident = user.post("/api/sessions").json()["id"]
-    found = json.dumps({"slots": {"name": "Ann Lee", "email": "not an address", "income": "99999", "else": 1}})
+    found = json.dumps({"slots": {"name": "Ann Lee", "email": "nowhere", "income": "99999", "shoe": 1}})
     provider.queue("ok,tokens=1,pace=0")
-    assert not any(chat(user, "people know me as Ann Lee", ident)["data_collected"].values()), "no JSON, no pattern"
+    assert not any(chat(user, "people know me as Ann Lee", ident)["data_collected"].values()), "no JSON, unknown sentence"
     # echo: the peer answers with the message itself
     body = chat(user, f"people know me as Ann Lee {found.replace('99999', '-1')} [[ok,echo=1]]", ident)
     assert body["data_collected"] == {"name": True, "email": False, "income": False}

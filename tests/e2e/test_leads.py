@@ -234,7 +234,8 @@ def test_broken_form_files(parlour, workdir, monkeypatch):
     assert chat(daemon, "stop", chat(daemon, "Hello!")["session_id"])["message"] != "All right, I do not ask any further."
     assert chat(daemon, "Basta!", one)["message"].startswith("All right")
     line = good.split("\n").index("[slot email]") + 1
-    for bad, where, why in ((good.replace("find = [a-z", "find = ([a-z"), None, "slot email: find"),
+    for bad, where, why in ((good.replace("[slot email]", "[slot email]\npattern = ([a-z"), line + 1, "slot email: pattern"),
+                            (good.replace("[slot email]", "[slot email]\nfind = [a-z]+@[a-z]+"), line + 1, "slot email: find: remove it"),
                             (good.replace("[slot email]", "[slot email]\nmood = good"), line + 1, "mood"),
                             (good + "\n[slot extra]\nlabel = x\n", None, "label and ask must be given"),
                             (good.replace("person = email", "person = mail"), None, "person: there is no slot of that name")):

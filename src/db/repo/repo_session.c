@@ -56,6 +56,7 @@ static void read_session(struct pgrow *row, struct session *s)
 	s->form_over = pgrow_text(row);
 	s->answer = pgrow_text(row);
 	s->lead_mail = pgrow_text(row);
+	s->form_pending = pgrow_text(row);
 }
 
 static void add_id(struct pgcall *call, struct pl_str id)

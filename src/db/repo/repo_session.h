@@ -33,6 +33,7 @@ struct session {
 	int64_t form_seq;			/* which message changed the form last; for session_said.form_seq */
 	struct pl_str form_over;		/* cancelled, handed_over; absent: it goes on, or is complete */
 	struct pl_str answer;			/* pending, or how the newest answer ended; absent: nothing was said */
+	struct pl_str form_pending;		/* JSON: the value that was proposed; absent: none */
 	struct pl_str lead_mail;		/* off, queued, sent, failed; absent: no lead, or not known any more */
 };
 typedef void (repo_session_fn)(void *arg, const struct session *session, const struct pl_err *err);

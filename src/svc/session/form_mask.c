@@ -21,6 +21,7 @@ static bool in_address(struct pl_str text, size_t at)
 
 #define GROUPS_MAX 10		/* of one amount, "12 34 567"; more than any value has */
 #define DIGITS_MAX 18
+#define SPANS_MAX 64
 
 /* Bytes of what may stand between two groups of digits; 0: nothing of that kind. */
 static size_t mark_length(struct pl_str text, size_t at)
@@ -152,6 +153,26 @@ static struct pl_str mask_numbers(struct pl_pool *pool, struct pl_str text, int6
 	return pl_buf_str(&out);
 }
 
+/*
+ * Amounts as the reader sees them, also in words: "eighty thousand". cents >= 0: only those that are as much.
+ */
+static struct pl_str mask_amounts(struct pl_pool *pool, struct pl_str text, int64_t cents, const char *label)
+{
+	struct read_message *m = read_message(pool, text);
+	struct pl_buf out = PL_BUF(pool);
+	struct read_span spans[SPANS_MAX];
+	size_t at = 0;
+	int count = m != NULL ? read_amounts(m, cents, spans, SPANS_MAX) : 0;
+
+	for (int i = 0; i < count; i++) {
+		pl_buf_add(&out, text.ptr + at, spans[i].from - at);
+		pl_buf_addf(&out, "[%s]", label);
+		at = spans[i].to;
+	}
+	pl_buf_add(&out, text.ptr + at, text.len - at);
+	return pl_buf_str(&out);
+}
+
 /* ---- texts ---- */
 
 static bool is_word_byte(char c)
@@ -219,24 +240,42 @@ static bool names_it(const struct form_slot *slot, struct pl_str text)
 static struct pl_str mask_secret(struct pl_pool *pool, const struct form_slot *slot, struct pl_str secret,
     struct pl_str text)
 {
-	int64_t value;
+	int64_t value, cents;
 
 	if (secret.ptr == NULL)
 		return text;
 	if (slot->s->normal != FORM_AMOUNT)
 		return mask_again(pool, text, secret, slot->s->label);
-	return pl_str_i64(secret, 0, INT64_MAX, &value) ? mask_numbers(pool, text, value, slot->s->label) : text;
+	cents = read_cents(secret);
+	text = cents >= 0 ? mask_amounts(pool, text, cents, slot->s->label) : text;
+	if (!pl_str_i64(secret, 0, INT64_MAX, &value))
+		return text;
+	return mask_numbers(pool, text, value, slot->s->label);
 }
 
-/* What this message says for a sensitive slot. */
+/* What this message says for a sensitive slot. raw absent: it was not understood. */
 static struct pl_str mask_found(struct pl_pool *pool, const struct form_slot *slot, struct pl_str value,
     struct pl_str raw, struct pl_str text)
 {
 	if (slot->s->normal == FORM_AMOUNT)
-		return mask_numbers(pool, text, -1, slot->s->label);
-	if (value.ptr == NULL)
+		return mask_numbers(pool, mask_amounts(pool, text, -1, slot->s->label), -1, slot->s->label);
+	if (raw.ptr == NULL)
 		return pl_str(pl_sprintf(pool, "[%s]", slot->s->label));
 	return mask_secret(pool, slot, value, mask_text(pool, text, raw, slot->s->label));
+}
+
+/* Does the message say something for the slot: a value, or what may hide one? */
+static bool is_meant(const struct form_state *state, const struct form_step *step, int i)
+{
+	const struct read_value *v = &step->read[i];
+
+	if (step->value[i].ptr != NULL || step->pending == i)
+		return true;
+	if (v->verdict != READ_NOTHING && (v->explicit || state->requested == i))
+		return true;
+	if (step->question || step->denied)
+		return false;
+	return state->requested == i || step->reopened == i || state->pending == i;
 }
 
 struct pl_str form_mask(const struct form *form, struct pl_pool *pool, const struct form_state *state,
@@ -244,14 +283,16 @@ struct pl_str form_mask(const struct form *form, struct pl_pool *pool, const str
 {
 	for (int i = 0; i < form->count; i++) {
 		const struct form_slot *slot = &form->slots[i];
-		bool found = step->value[i].ptr != NULL;
-		bool meant = found || ((state->requested == i || step->reopened == i) && !step->question);
+		bool found = step->value[i].ptr != NULL, proposed = step->pending == i;
 
 		if (!slot->s->sensitive)
 			continue;
-		if (meant || (slot->s->normal == FORM_AMOUNT && names_it(slot, text)))
-			text = mask_found(pool, slot, step->value[i], step->raw[i], text);
+		if (is_meant(state, step, i) || (slot->s->normal == FORM_AMOUNT && names_it(slot, text)))
+			text = mask_found(pool, slot, found ? step->value[i] : step->pending_value,
+			    found ? step->raw[i] : proposed ? step->pending_raw : PL_STR_NONE, text);
 		text = mask_secret(pool, slot, state->secret[i], text);
+		if (state->pending == i)
+			text = mask_secret(pool, slot, state->pending_value, text);
 	}
 	return text;
 }

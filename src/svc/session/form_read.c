@@ -11,7 +11,8 @@
 #define TEXT_MAX 2000
 
 static const char *const give_up_words[] = { "skip", "hand_over", NULL };
-static const char *const normal_words[] = { "text", "name", "lower", "amount", NULL };
+static const char *const normal_words[] = { "text", "name", "lower", "amount", "email", "date", "phone", NULL };
+static const char *const per_words[] = { "none", "hour", "day", "week", "month", "year", NULL };
 
 #define TOP(field, type_, text_) { .name = #field, .type = type_, .def = "", .max = TEXT_MAX, .unit = "", \
 	.section = "", .text = text_, .offset = offsetof(struct form, field) }
@@ -25,6 +26,9 @@ static const struct pl_setting top_settings[] = {
 		.offset = offsetof(struct form, cancel) },
 	{ .name = "aside", .type = PL_SET_LIST, .def = "hello hi hey good thanks", .unit = "", .section = "",
 		.text = "First words of messages that are no try at a value.", .offset = offsetof(struct form, aside) },
+	{ .name = "confirm", .type = PL_SET_BOOL, .def = "off", .unit = "", .section = "",
+		.text = "Show all values and wait for a yes before the form is complete.",
+		.offset = offsetof(struct form, confirm) },
 	TOP(cancelled, PL_SET_STR, "Said then; empty: a sentence of our own."),
 	TOP(handed_over, PL_SET_STR, "Said when a slot's give_up hands over; empty: a sentence of our own."),
 	TOP(person, PL_SET_STR, "Slot that holds the person's mail address, for lead_mail_person; empty: none."),
@@ -38,22 +42,26 @@ static const struct pl_setting slot_settings[] = {
 	SLOT("ask", ask, PL_SET_STR, "", TEXT_MAX, NULL, "The request for it."),
 	SLOT("retry", retry, PL_SET_STR, "", TEXT_MAX, NULL,
 	    "The request after an answer that did not do; empty: ask."),
-	SLOT("find", find, PL_SET_STR, "", TEXT_MAX, NULL, "Where it stands in any message."),
-	SLOT("answer", answer, PL_SET_STR, "", TEXT_MAX, NULL, "Where it stands in the answer to ask."),
+	SLOT("find", find, PL_SET_STR, "", TEXT_MAX, NULL, "Of text and lower: an expression for it in any message."),
+	SLOT("answer", answer, PL_SET_STR, "", TEXT_MAX, NULL,
+	    "Of text and lower: an expression for it in the answer to ask."),
 	SLOT("find_group", find_group, PL_SET_INT, "0", FORM_GROUP_MAX, NULL,
 	    "Group of find that is the value; 0: all of it."),
 	SLOT("answer_group", answer_group, PL_SET_INT, "0", FORM_GROUP_MAX, NULL, "The same of answer."),
 	SLOT("pattern", pattern, PL_SET_STR, "", TEXT_MAX, NULL, "What the normalised value must look like."),
 	SLOT("words", words, PL_SET_LIST, "", 0, NULL, "Words that name it in a correction; empty: its name."),
 	SLOT("reject", reject, PL_SET_LIST, "", 0, NULL, "Words that are never part of it."),
-	SLOT("normalise", normal, PL_SET_ENUM, "text", 0, normal_words, "text, name, lower or amount."),
+	SLOT("normalise", normal, PL_SET_ENUM, "text", 0, normal_words,
+	    "What the value is: text, lower, name, email, amount, date, or phone."),
+	SLOT("says", says, PL_SET_STR, "", TEXT_MAX, NULL, "Phrases that introduce it, between |: I earn | I make."),
+	SLOT("per", per, PL_SET_ENUM, "none", 0, per_words, "Period of an amount that is asked for."),
 	SLOT("min", min, PL_SET_INT, "0", INT64_MAX, NULL, "Least amount, or fewest characters."),
 	SLOT("max", max, PL_SET_INT, "1000", INT64_MAX, NULL, "Largest amount, or most characters."),
 	SLOT("tries", tries, PL_SET_INT, "3", 1000, NULL,
 	    "So many answers that do not do are enough; 0: ask for ever."),
 	SLOT("give_up", give_up, PL_SET_ENUM, "skip", 0, give_up_words,
 	    "Then: skip the slot, or hand_over to a person and end."),
-	SLOT("whole", whole, PL_SET_BOOL, "off", 0, NULL, "The whole answer to ask may be it."),
+	SLOT("whole", whole, PL_SET_BOOL, "off", 0, NULL, "Of text and lower: the whole answer to ask may be it."),
 	SLOT("required", required, PL_SET_BOOL, "on", 0, NULL, "The form is not complete without it."),
 	SLOT("sensitive", sensitive, PL_SET_BOOL, "off", 0, NULL, "Kept sealed, and never shown or logged."),
 };
@@ -142,6 +150,9 @@ static bool add_slot(struct form *form, const char *name, const struct form_slot
 		return false;
 	if (s->min > s->max)
 		return form_refuse(path, name, "min", "is above max", why);
+	if (form_is_read(slot) && (s->find[0] != '\0' || s->answer[0] != '\0' || s->whole))
+		return form_refuse(path, name, s->find[0] != '\0' ? "find" : s->answer[0] != '\0' ? "answer" : "whole",
+		    "remove it: only values of kind text and lower are found by expressions", why);
 	return compile(slot, "find", s->find, s->find_group, &slot->find, path, why) &&
 	    compile(slot, "answer", s->answer, s->answer_group, &slot->answer, path, why) &&
 	    compile(slot, "pattern", s->pattern, 0, &slot->pattern, path, why);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Values of slots: normalisers and validators.
+ * Values of slots: normalizers, checks, and how replies show them.
  */
 #include <ctype.h>
+#include <stdio.h>
 
 #include "svc/session/form.h"
-
-#define NAME_WORDS_MAX 4
 
 static bool is_word_byte(char c)
 {
@@ -73,116 +72,135 @@ static struct pl_str normal_lower(struct pl_pool *pool, struct pl_str text)
 	return s;
 }
 
-/* A name ends at punctuation and at words that go on with something else; it has letters only and few words. */
-static struct pl_str normal_name(struct pl_pool *pool, struct pl_str text, const struct pl_list *reject)
-{
-	static const char *const goes_on[] = { "and", "but", "with", "from", "please", "thanks" };
-	const struct pl_list stops = { goes_on, PL_COUNT(goes_on) };
-	struct pl_buf out = PL_BUF(pool);
-	struct pl_str word;
-	size_t at = 0;
-	int words = 0;
-
-	text = normal_text(pool, text);
-	while (next_word(text, &at, &word)) {
-		if (words > 0 && listed(word, &stops))
-			break;
-		if (listed(word, reject) || ++words > NAME_WORDS_MAX)
-			return PL_STR_NONE;
-		for (size_t i = 0; i < word.len; i++)
-			if (isdigit((unsigned char)word.ptr[i]))
-				return PL_STR_NONE;
-		if (out.len > 0)
-			pl_buf_addc(&out, ' ');
-		pl_buf_addc(&out, (char)toupper((unsigned char)word.ptr[0]));
-		pl_buf_add(&out, word.ptr + 1, word.len - 1);
-		if (at < text.len && text.ptr[at] == '.' && word.len == 1) {
-			pl_buf_addc(&out, '.');	/* an initial */
-			at++;
-		}
-		if (at < text.len && text.ptr[at] != ' ') {
-			if (strchr("@_/\\=+*#<>", text.ptr[at]) != NULL)
-				return PL_STR_NONE;
-			break;
-		}
-	}
-	return pl_buf_str(&out);
-}
-
-static int64_t factor_of(struct pl_str rest)
-{
-	rest = pl_str_trim(rest);
-	if (pl_str_istarts(rest, "m"))
-		return 1000000;
-	return pl_str_istarts(rest, "k") || pl_str_istarts(rest, "thousand") ? 1000 : 1;
-}
-
-/* "80,000", "80.000", "80 000", "80k", "1.5 million": whole units as decimal digits. */
-static struct pl_str normal_amount(struct pl_pool *pool, struct pl_str text)
-{
-	int64_t value = 0, factor, decimals = 0, scale = 1;
-	size_t at = 0, end, mark = 0;
-
-	while (at < text.len && !isdigit((unsigned char)text.ptr[at]))
-		at++;
-	if (at == text.len || (at > 0 && text.ptr[at - 1] == '-'))
-		return PL_STR_NONE;
-	for (end = at; end < text.len && (isdigit((unsigned char)text.ptr[end]) ||
-	    strchr(".,' ", text.ptr[end]) != NULL); end++)
-		if (text.ptr[end] == '.' || text.ptr[end] == ',')
-			mark = end;
-	while (end > at && !isdigit((unsigned char)text.ptr[end - 1]))
-		end--;
-	factor = factor_of(pl_strn(text.ptr + end, text.len - end));
-	for (size_t i = at; i < end; i++) {
-		if (!isdigit((unsigned char)text.ptr[i]))
-			continue;
-		/* one or two digits behind the last mark are decimals, three are thousands */
-		if (mark > at && i > mark && end - mark <= 3) {
-			decimals = decimals * 10 + (text.ptr[i] - '0');
-			scale *= 10;
-		} else if (value > INT64_MAX / 100 / 1000000) {
-			return PL_STR_NONE;
-		} else {
-			value = value * 10 + (text.ptr[i] - '0');
-		}
-	}
-	return pl_str(pl_sprintf(pool, "%lld", (long long)(value * factor + decimals * factor / scale)));
-}
-
 static bool valid(const struct form_slot *slot, struct pl_pool *pool, struct pl_str value)
 {
-	int64_t size;
+	int64_t size, cents;
 
-	if (value.ptr == NULL || value.len == 0)
+	if (value.len == 0)
 		return false;
-	if (slot->s->normal == FORM_AMOUNT)
-		return pl_str_i64(value, slot->s->min, slot->s->max, &size);
-	size = (int64_t)pl_utf8_count(value.ptr, value.len);
-	if (size < slot->s->min || size > slot->s->max)
-		return false;
+	if (slot->s->normal == FORM_AMOUNT) {
+		cents = read_cents(value);
+		if (cents < 0 || cents / 100 < slot->s->min || cents / 100 > slot->s->max ||
+		    (cents / 100 == slot->s->max && cents % 100 > 0))
+			return false;
+	} else {
+		size = (int64_t)pl_utf8_count(value.ptr, value.len);
+		if (size < slot->s->min || size > slot->s->max)
+			return false;
+	}
 	return slot->s->pattern[0] == '\0' || regexec(&slot->pattern, pl_str_c(pool, value), 0, NULL, 0) == 0;
 }
 
 struct pl_str form_value(const struct form_slot *slot, struct pl_pool *pool, struct pl_str text)
 {
-	struct pl_str value = PL_STR_NONE;
+	struct pl_str value = form_is_read(slot) ? text
+	    : slot->s->normal == FORM_LOWER      ? normal_lower(pool, text)
+						 : normal_text(pool, text);
 
-	switch (slot->s->normal) {
-	case FORM_NAME:
-		value = normal_name(pool, text, &slot->s->reject);
-		break;
-	case FORM_LOWER:
-		value = normal_lower(pool, text);
-		break;
-	case FORM_AMOUNT:
-		value = normal_amount(pool, text);
-		break;
-	default:
-		value = normal_text(pool, text);
-		break;
-	}
-	if (slot->s->normal != FORM_NAME && slot->s->reject.count > 0 && form_has_word(text, &slot->s->reject))
+	if (slot->s->reject.count > 0 && form_has_word(text, &slot->s->reject))
 		return PL_STR_NONE;
 	return valid(slot, pool, value) ? value : PL_STR_NONE;
+}
+
+bool form_is_read(const struct form_slot *slot)
+{
+	return slot->s->normal != FORM_TEXT && slot->s->normal != FORM_LOWER;
+}
+
+struct read_want form_want(const struct form *form, const struct form_state *state, int i)
+{
+	static const enum read_kind kinds[] = {[FORM_TEXT] = READ_NAME,
+	    [FORM_LOWER] = READ_NAME,
+	    [FORM_NAME] = READ_NAME,
+	    [FORM_AMOUNT] = READ_AMOUNT,
+	    [FORM_EMAIL] = READ_EMAIL,
+	    [FORM_DATE] = READ_DATE,
+	    [FORM_PHONE] = READ_PHONE};
+	const struct form_slot *slot = &form->slots[i];
+	bool named = slot->s->words.count > 0;
+
+	return (struct read_want){.kind = kinds[slot->s->normal],
+	    .asked = state->requested == i || state->pending == i,
+	    .open = !state->filled[i],
+	    .words = named ? slot->s->words.items : &slot->name,
+	    .words_count = named ? slot->s->words.count : 1,
+	    .says = slot->s->says,
+	    .per = (enum read_per)slot->s->per,
+	    .old = slot->s->sensitive ? state->secret[i] : state->value[i]};
+}
+
+/* ---- how replies show them ---- */
+
+static struct pl_str grouped(struct pl_pool *pool, struct pl_str value, bool stars)
+{
+	const char *point = memchr(value.ptr, '.', value.len);
+	size_t whole = point != NULL ? (size_t)(point - value.ptr) : value.len;
+	struct pl_buf out = PL_BUF(pool);
+
+	for (size_t i = 0; i < whole; i++) {
+		if (i > 0 && (whole - i) % 3 == 0)
+			pl_buf_addc(&out, ',');
+		pl_buf_addc(&out, stars ? '*' : value.ptr[i]);
+	}
+	if (!stars)
+		pl_buf_add(&out, value.ptr + whole, value.len - whole);
+	return pl_buf_str(&out);
+}
+
+static struct pl_str day_text(struct pl_pool *pool, struct pl_str value)
+{
+	static const char *const months[] = {"January", "February", "March", "April", "May", "June", "July", "August",
+	    "September", "October", "November", "December"};
+	int year, month, day;
+
+	if (sscanf(pl_str_c(pool, value), "%4d-%2d-%2d", &year, &month, &day) != 3 || month < 1 || month > 12)
+		return value;
+	return pl_str(pl_sprintf(pool, "%d %s %d", day, months[month - 1], year));
+}
+
+static void add_first(struct pl_buf *out, struct pl_str text)
+{
+	size_t first = text.len > 0 ? pl_utf8_cut(text.ptr, text.len, 4) : 0;
+
+	while (first > 1 && pl_utf8_count(text.ptr, first) > 1)
+		first--;
+	pl_buf_add(out, text.ptr, first);
+	pl_buf_adds(out, "***");
+}
+
+/* Enough to notice a mistake, not enough to know the value. */
+static struct pl_str masked(const struct form_slot *slot, struct pl_pool *pool, struct pl_str value)
+{
+	struct pl_buf out = PL_BUF(pool);
+	const char *sign = memrchr(value.ptr, '@', value.len);
+
+	switch (slot->s->normal) {
+	case FORM_AMOUNT:
+		return grouped(pool, value, true);
+	case FORM_DATE:
+		return PL_STR("** *** ****");
+	case FORM_PHONE:
+		pl_buf_adds(&out, "***");
+		pl_buf_add(&out, value.ptr + value.len - 2, value.len >= 2 ? 2 : 0);
+		return pl_buf_str(&out);
+	case FORM_EMAIL:
+		add_first(&out, value);
+		if (sign != NULL) {
+			pl_buf_addc(&out, '@');
+			add_first(&out, pl_strn(sign + 1, value.len - (size_t)(sign + 1 - value.ptr)));
+		}
+		return pl_buf_str(&out);
+	default:
+		add_first(&out, value);
+		return pl_buf_str(&out);
+	}
+}
+
+struct pl_str form_shown(const struct form_slot *slot, struct pl_pool *pool, struct pl_str value)
+{
+	if (slot->s->sensitive)
+		return masked(slot, pool, value);
+	if (slot->s->normal == FORM_AMOUNT)
+		return grouped(pool, value, false);
+	return slot->s->normal == FORM_DATE ? day_text(pool, value) : value;
 }

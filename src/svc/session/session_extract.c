@@ -31,9 +31,10 @@ static void extract_answered(struct answer *answer, const struct llm_result *res
 		job->extract_model = pl_str_dup(job->task->pool, result->model);
 		job->end.upstream = pl_str(job->config->s.llm_default);
 	}
-	/* without a model, or when it talks nonsense, the patterns' findings stand */
-	if (err != NULL || !form_take_model(job->form, job->task->pool, job->extracted, job->message, &job->step))
-		pl_log(PL_LOG_INFO, job->task, "form goes on with its patterns", "session=%.8s error=%s", job->id,
+	/* without a model, or when its answer is not valid, what the reader found stays */
+	if (err != NULL || !form_take_model(job->form, job->task->pool, &job->state, job->extracted,
+	    job->message, &job->step))
+		pl_log(PL_LOG_INFO, job->task, "form goes on without a model", "session=%.8s error=%s", job->id,
 		    err != NULL ? pl_err_info(err->code)->code : "no JSON");
 }
 
@@ -56,8 +57,10 @@ static const struct upstream_settings *reader(const struct session_job *job)
 
 bool session_extract_wanted(const struct session_job *job)
 {
-	if (reader(job) == NULL || job->step.cancelled || job->answer->ending != ANSWER_GOES_ON ||
-	    answers_stopping(job->answer->answers))
+	const struct form_step *step = &job->step;
+
+	if (reader(job) == NULL || step->cancelled || step->confirmed || step->denied ||
+	    job->answer->ending != ANSWER_GOES_ON || answers_stopping(job->answer->answers))
 		return false;
 	return form_has_word(job->message, &job->form->correct) ||
 	    (job->state.over == FORM_GOES_ON && form_next(job->form, &job->state) >= 0);

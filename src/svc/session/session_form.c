@@ -31,9 +31,32 @@ static void read_over(struct session_job *job, const struct session *session)
 	    pl_str_is(session->form_over, "handed_over") ? FORM_HANDED_OVER : FORM_GOES_ON;
 }
 
+/* What was proposed and waits for a yes; of a sensitive slot sealed. */
+static void read_pending(struct session_job *job, struct pl_str text)
+{
+	struct pl_err err = { 0 };
+	const struct pl_jval *json = text.ptr != NULL ? pl_json_parse(job->task->pool, text, &err) : NULL;
+	const struct pl_jval *name = json != NULL ? pl_json_get(json, "slot") : NULL;
+	const struct pl_jval *value = json != NULL ? pl_json_get(json, "value") : NULL;
+	const struct pl_jval *sealed = json != NULL ? pl_json_get(json, "sealed") : NULL;
+	int slot = name != NULL ? form_slot_find(job->form, name->text) : -1;
+	struct pl_str plain = PL_STR_NONE;
+
+	if (slot < 0)
+		return;
+	if (sealed != NULL)
+		plain = secret_of(job, slot, sealed->text);
+	else if (value != NULL && !job->form->slots[slot].s->sensitive)
+		plain = value->text;
+	if (plain.ptr == NULL)
+		return;
+	job->state.pending = slot;
+	job->state.pending_value = job->state.pending_raw = plain;
+}
+
 void session_form_read(struct session_job *job, const struct session *session)
 {
-	job->state = (struct form_state){ .requested = -1 };
+	job->state = (struct form_state){ .requested = -1, .pending = -1, .complete = session->is_complete };
 	job->form_seq = session->form_seq;
 	job->is_complete = session->is_complete;
 	job->is_lead = session->lead_mail.ptr != NULL;
@@ -50,7 +73,10 @@ void session_form_read(struct session_job *job, const struct session *session)
 		if (job->form->slots[slot].s->sensitive)
 			job->state.secret[slot] = secret_of(job, slot, session->slots[i].sealed);
 		job->values[slot] = pl_str_dup(job->task->pool, session->slots[i].value);
+		if (session->slots[i].collected && !job->form->slots[slot].s->sensitive)
+			job->state.value[slot] = job->values[slot];
 	}
+	read_pending(job, session->form_pending);
 	form_take(job->form, job->task->pool, &job->state, job->message, &job->step);
 }
 
@@ -59,10 +85,36 @@ static struct pl_str masked(struct session_job *job, struct pl_str text)
 	return form_mask(job->form, job->task->pool, &job->state, &job->step, text);
 }
 
+static void write_sealed(struct session_job *job, struct pl_jw *w, int i, struct pl_str value)
+{
+	struct pl_pool *pool = job->task->pool;
+	struct pl_str sealed = pl_seal(pool, &job->config->seal_ring, seal_context(job, i), value);
+	char *hex = pl_alloc(pool, sealed.len * 2 + 1);
+
+	pl_hex(sealed.ptr, sealed.len, hex);
+	pl_jw_kcstr(w, "sealed", hex);
+}
+
+/* What is proposed, for the next message to say yes to. */
+static void write_pending(struct session_job *job, struct pl_jw *w)
+{
+	int i = job->step.pending;
+
+	if (i < 0)
+		return;
+	pl_jw_key(w, "pending");
+	pl_jw_object(w);
+	pl_jw_kcstr(w, "slot", job->form->slots[i].name);
+	if (job->form->slots[i].s->sensitive)
+		write_sealed(job, w, i, job->step.pending_value);
+	else
+		pl_jw_kstr(w, "value", job->step.pending_value);
+	pl_jw_end_object(w);
+}
+
 static void write_slot(struct session_job *job, struct pl_jw *w, int i)
 {
 	const struct form_slot *slot = &job->form->slots[i];
-	struct pl_pool *pool = job->task->pool;
 	bool taken = job->step.value[i].ptr != NULL;
 
 	pl_jw_object(w);
@@ -70,11 +122,7 @@ static void write_slot(struct session_job *job, struct pl_jw *w, int i)
 	pl_jw_ki64(w, "tries", job->step.tries[i]);
 	pl_jw_kbool(w, "collected", taken);
 	if (taken && slot->s->sensitive) {
-		struct pl_str sealed = pl_seal(pool, &job->config->seal_ring, seal_context(job, i), job->step.value[i]);
-		char *hex = pl_alloc(pool, sealed.len * 2 + 1);
-
-		pl_hex(sealed.ptr, sealed.len, hex);
-		pl_jw_kcstr(w, "sealed", hex);
+		write_sealed(job, w, i, job->step.value[i]);
 	} else if (taken) {
 		/* a free text, or a name's surroundings, may hold another slot's value */
 		pl_jw_kstr(w, "value", job->values[i]);
@@ -96,6 +144,7 @@ static struct pl_str step_json(struct session_job *job)
 		if (job->step.value[i].ptr != NULL || job->step.tries[i] != job->state.tries[i])
 			write_slot(job, &w, i);
 	pl_jw_end_array(&w);
+	write_pending(job, &w);
 	if (job->step.requested >= 0)
 		pl_jw_kcstr(&w, "requested", job->form->slots[job->step.requested].name);
 	if (job->step.over != FORM_GOES_ON)

@@ -30,7 +30,8 @@ static void on_reread(void *arg, const struct session *session, const struct pl_
 	}
 	session_form_read(job, session);
 	if (job->extracting)
-		(void)form_take_model(job->form, job->task->pool, job->extracted, job->message, &job->step);
+		(void)form_take_model(job->form, job->task->pool, &job->state, job->extracted, job->message,
+		    &job->step);
 	talk_say(job);
 }
 

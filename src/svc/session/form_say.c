@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a form says: what it noted, what it is not sure of, its next request, its end.
+ */
+#include "svc/session/form.h"
+
+struct saying {
+	const struct form *form;
+	struct pl_pool *pool;
+	const struct form_state *state;
+	const struct form_step *step;
+	struct pl_buf out;
+};
+
+static void add_value(struct saying *s, int i, struct pl_str value)
+{
+	const struct form_slot *slot = &s->form->slots[i];
+
+	pl_buf_addf(&s->out, "%s %.*s%s", slot->s->label, PL_FMT(form_shown(slot, s->pool, value)),
+	    slot->s->sensitive ? " (kept sealed)" : "");
+}
+
+static void add_noted(struct saying *s, bool again)
+{
+	int n = 0;
+
+	for (int i = 0; i < s->form->count; i++) {
+		if (s->step->value[i].ptr == NULL || s->state->filled[i] != again)
+			continue;
+		pl_buf_adds(&s->out, n++ > 0 ? "; " : again ? "Corrected: " : "Noted: ");
+		add_value(s, i, s->step->value[i]);
+	}
+	pl_buf_adds(&s->out, n > 0 ? ". " : "");
+}
+
+static const char *or_else(const char *text, const char *usual)
+{
+	return text[0] != '\0' ? text : usual;
+}
+
+static void add_ending(struct saying *s)
+{
+	const struct form_step *step = s->step;
+
+	if (step->over == FORM_HANDED_OVER && s->state->over != step->over)
+		pl_buf_adds(&s->out,
+		    or_else(s->form->handed_over, "I do not get on with this; a person can see what you told me."));
+	else if (step->cancelled || (step->over == FORM_CANCELLED && s->state->over != step->over))
+		pl_buf_adds(&s->out,
+		    or_else(s->form->cancelled, "All right, I do not ask any further. What else can I do for you?"));
+	else if (step->complete && !form_is_complete(s->form, s->state, false))
+		pl_buf_adds(&s->out, s->form->thanks);
+	else if (step->denied)
+		pl_buf_adds(&s->out, "All right, nothing is changed.");
+}
+
+static void add_proposal(struct saying *s)
+{
+	const struct form_slot *slot = &s->form->slots[s->step->pending];
+
+	pl_buf_addf(&s->out, "I understood %.*s as your %s. Is that right?",
+	    PL_FMT(form_shown(slot, s->pool, s->step->pending_value)), slot->s->label);
+}
+
+/* Everything, before the form is complete. */
+static void add_summary(struct saying *s)
+{
+	int n = 0;
+
+	if (s->step->denied) {
+		pl_buf_adds(&s->out, "What should I change?");
+		return;
+	}
+	pl_buf_adds(&s->out, "Please check: ");
+	for (int i = 0; i < s->form->count; i++) {
+		const struct form_slot *slot = &s->form->slots[i];
+		struct pl_str value = s->step->value[i].ptr != NULL ? s->step->value[i]
+		    : slot->s->sensitive                            ? s->state->secret[i]
+								    : s->state->value[i];
+
+		if (s->step->value[i].ptr == NULL && !s->state->filled[i])
+			continue;
+		pl_buf_adds(&s->out, n++ > 0 ? "; " : "");
+		if (value.ptr != NULL)
+			add_value(s, i, value);
+		else
+			pl_buf_addf(&s->out, "%s (kept sealed)", slot->s->label);
+	}
+	pl_buf_adds(&s->out, ". Is all of that right?");
+}
+
+/* Why the answer did not do, where that can be said. */
+static bool add_doubt(struct saying *s, int i)
+{
+	static const char *const periods[] = {"", "an hour", "a day", "a week", "a month", "a year"};
+	static const char *const wanted[] = {"in all", "an hour", "a day", "a week", "a month", "a year"};
+	const struct form_slot *slot = &s->form->slots[i];
+	const struct read_value *v = &s->step->read[i];
+
+	switch (v->verdict) {
+	case READ_SEVERAL:
+		pl_buf_addf(&s->out, "I understood %.*s and %.*s. Which one is your %s?",
+		    PL_FMT(form_shown(slot, s->pool, v->value)), PL_FMT(form_shown(slot, s->pool, v->other)),
+		    slot->s->label);
+		return true;
+	case READ_RANGE:
+		pl_buf_addf(&s->out, "I understood %.*s to %.*s. Which one number is your %s?",
+		    PL_FMT(form_shown(slot, s->pool, v->value)), PL_FMT(form_shown(slot, s->pool, v->other)),
+		    slot->s->label);
+		return true;
+	case READ_RATE:
+		pl_buf_addf(&s->out, "I understood %.*s %s. How much is your %s %s?",
+		    PL_FMT(form_shown(slot, s->pool, v->value)), periods[v->per], slot->s->label, wanted[slot->s->per]);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void add_request(struct saying *s)
+{
+	const struct form_slot_settings *slot = s->form->slots[s->step->requested].s;
+	bool missed = s->step->missed && s->step->skipped < 0;
+
+	if (missed && s->state->requested == s->step->requested && add_doubt(s, s->step->requested))
+		return;
+	pl_buf_adds(&s->out, missed && slot->retry[0] != '\0' && !s->step->denied ? slot->retry : slot->ask);
+}
+
+struct pl_str form_reply(
+    const struct form *form, struct pl_pool *pool, const struct form_state *state, const struct form_step *step)
+{
+	struct saying s = {.form = form, .pool = pool, .state = state, .step = step, .out = PL_BUF(pool)};
+
+	add_noted(&s, true);
+	add_noted(&s, false);
+	if (step->skipped >= 0 && step->over == FORM_GOES_ON)
+		pl_buf_addf(&s.out, "Let us leave out the %s. ", form->slots[step->skipped].s->label);
+	if (step->pending >= 0)
+		add_proposal(&s);
+	else if (step->requested >= 0)
+		add_request(&s);
+	else if (step->confirming)
+		add_summary(&s);
+	else
+		add_ending(&s);
+	return pl_str_trim(pl_buf_str(&s.out));
+}
+
+struct pl_str form_greeting(const struct form *form, uint32_t pick)
+{
+	struct pl_str rest = pl_str(form->greeting), part = rest;
+	uint32_t count = 0, at = 0;
+
+	for (const char *p = form->greeting; *p != '\0'; p++)
+		count += *p == '|';
+	pick %= count + 1;
+	while (pl_str_cut(&rest, '|', &part) && at++ < pick)
+		;
+	return pl_str_trim(part);
+}

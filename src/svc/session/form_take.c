@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a message does to a form: values that the reader finds, values that the form's patterns find, a yes or a no to
+ * what was proposed, corrections, and whether the message asks something itself.
+ */
+#include <ctype.h>
+
+#include "svc/session/form.h"
+
+#define GROUPS (FORM_GROUP_MAX + 1)
+#define CANCEL_WORDS_MAX 8
+#define ASIDE_WORDS_MIN 6
+#define REOPEN_WORDS_MAX 12
+
+struct taking {
+	const struct form *form;
+	struct pl_pool *pool;
+	const struct form_state *state;
+	struct pl_str text;
+	struct read_message *m;
+	struct form_step *step;
+};
+
+static bool offer(const struct taking *t, int i, struct pl_str value, struct pl_str raw)
+{
+	struct pl_str checked = value.ptr != NULL ? form_value(&t->form->slots[i], t->pool, value) : PL_STR_NONE;
+
+	if (checked.ptr == NULL)
+		return false;
+	t->step->value[i] = checked;
+	t->step->raw[i] = pl_str_trim(raw);
+	return true;
+}
+
+/* Quotes it, and waits for a yes. The slot that was asked for comes first. */
+static void propose(const struct taking *t, int i, struct pl_str value, struct pl_str raw)
+{
+	struct pl_str checked = form_value(&t->form->slots[i], t->pool, value);
+
+	if (checked.ptr == NULL || (t->step->pending >= 0 && t->state->requested != i))
+		return;
+	t->step->pending = i;
+	t->step->pending_value = checked;
+	t->step->pending_raw = pl_str_trim(raw);
+}
+
+static int count_found(const struct taking *t)
+{
+	int n = 0;
+
+	for (int i = 0; i < t->form->count; i++)
+		n += t->step->value[i].ptr != NULL;
+	return n;
+}
+
+/* ---- what the reader found ---- */
+
+/* Said without being asked, and without a sentence that says what it is. */
+static void take_bare(const struct taking *t, int i, bool accompanied)
+{
+	const struct read_value *v = &t->step->read[i];
+	int normal = t->form->slots[i].s->normal;
+	bool left = read_has_left(t->m), open = !t->state->filled[i];
+
+	if (v->correction && !open) {
+		if (v->verdict == READ_SURE && v->explicit)
+			(void)offer(t, i, v->value, v->raw);
+		else
+			propose(t, i, v->value, v->raw);
+	} else if (left || v->verdict != READ_SURE || normal == FORM_NAME) {
+		return;
+	} else if (normal == FORM_AMOUNT) {
+		if (open && accompanied)
+			propose(t, i, v->value, v->raw);
+	} else if (normal != FORM_EMAIL) {
+		if (open && t->state->requested < 0 && !accompanied)
+			propose(t, i, v->value, v->raw);
+	} else if (open && (accompanied || t->state->over != FORM_GOES_ON || form_next(t->form, t->state) < 0)) {
+		(void)offer(t, i, v->value, v->raw);
+	} else if (open || t->state->over != FORM_GOES_ON || t->state->requested < 0) {
+		propose(t, i, v->value, v->raw);
+	}
+}
+
+/* "Anne, not Ann": the value so far is denied, so the other one takes its place. */
+static bool replaces(const struct taking *t, int i)
+{
+	const struct read_value *v = &t->step->read[i];
+
+	return v->correction && v->verdict == READ_SURE && t->state->filled[i] && read_denies(t->m);
+}
+
+static bool is_own(const struct taking *t, int i)
+{
+	return t->step->read[i].explicit || t->state->requested == i || t->state->pending == i || replaces(t, i);
+}
+
+static void take_read(const struct taking *t, int i)
+{
+	const struct read_value *v = &t->step->read[i];
+
+	if (!is_own(t, i))
+		return;
+	if (v->verdict == READ_SURE)
+		(void)offer(t, i, v->value, v->raw);
+	else if (v->verdict == READ_UNSURE &&
+	    !(t->form->slots[i].s->normal == FORM_NAME && !v->explicit && (read_talks(t->m) || read_refuses(t->m))))
+		propose(t, i, v->value, v->raw);
+}
+
+static void take_all_read(const struct taking *t)
+{
+	struct read_want wants[FORM_SLOTS_MAX] = {{.says = ""}};
+	struct read_value values[FORM_SLOTS_MAX] = {{.verdict = READ_NOTHING}};
+	int slots[FORM_SLOTS_MAX], count = 0;
+	bool accompanied;
+
+	for (int i = 0; i < t->form->count; i++)
+		if (form_is_read(&t->form->slots[i])) {
+			wants[count] = form_want(t->form, t->state, i);
+			slots[count++] = i;
+		}
+	read_values(t->m, wants, count, values);
+	for (int i = 0; i < count; i++) {
+		t->step->read[slots[i]] = values[i];
+		take_read(t, slots[i]);
+	}
+	accompanied = count_found(t) > 0;
+	for (int i = 0; i < count; i++)
+		if (!is_own(t, slots[i]) && values[i].verdict != READ_NOTHING)
+			take_bare(t, slots[i], accompanied);
+}
+
+/* ---- patterns of the form ---- */
+
+/* Group `group` of a match. Absent: no match, or that group took no part. */
+static struct pl_str match(const regex_t *re, int64_t group, const char *text)
+{
+	regmatch_t at[GROUPS];
+
+	if (regexec(re, text, GROUPS, at, 0) != 0 || at[group].rm_so < 0)
+		return PL_STR_NONE;
+	return pl_strn(text + at[group].rm_so, (size_t)(at[group].rm_eo - at[group].rm_so));
+}
+
+static void take_patterns(const struct taking *t)
+{
+	int asked = t->state->requested;
+	const struct form_slot *slot = asked >= 0 ? &t->form->slots[asked] : NULL;
+
+	for (int i = 0; i < t->form->count; i++) { /* a form that is over takes corrections only */
+		const struct form_slot *s = &t->form->slots[i];
+		struct pl_str raw = s->s->find[0] != '\0' && (t->state->over == FORM_GOES_ON || i == asked)
+		    ? match(&s->find, s->s->find_group, t->text.ptr)
+		    : PL_STR_NONE;
+
+		if (!form_is_read(s))
+			(void)offer(t, i, raw, raw);
+	}
+	if (slot == NULL || form_is_read(slot) || t->step->value[asked].ptr != NULL || t->step->question)
+		return;
+	if (slot->s->answer[0] != '\0') {
+		struct pl_str raw = match(&slot->answer, slot->s->answer_group, t->text.ptr);
+
+		t->step->weak[asked] = offer(t, asked, raw, raw);
+	}
+	if (!t->step->weak[asked] && slot->s->whole && count_found(t) == 0 && t->step->pending < 0 &&
+	    !read_refuses(t->m))
+		t->step->weak[asked] = offer(t, asked, t->text, t->text);
+}
+
+/* ---- corrections ---- */
+
+/* The text behind the last "to", "is" or ":". */
+static struct pl_str behind_mark(struct pl_str text)
+{
+	static const char *const marks[] = {" to ", " is ", ": ", "'s "};
+	struct pl_str best = PL_STR_NONE;
+
+	for (size_t m = 0; m < PL_COUNT(marks); m++) {
+		size_t len = strlen(marks[m]);
+
+		for (size_t i = 0; i + len <= text.len; i++)
+			if (strncasecmp(text.ptr + i, marks[m], len) == 0 &&
+			    (best.ptr == NULL || text.ptr + i + len > best.ptr))
+				best = pl_strn(text.ptr + i + len, text.len - i - len);
+	}
+	return best;
+}
+
+/* "Change my city to Rome" for a text; "my email is wrong": it is asked for again. */
+static void take_corrections(const struct taking *t)
+{
+	if (!form_has_word(t->text, &t->form->correct) || read_words(t->m) > REOPEN_WORDS_MAX)
+		return;
+	for (int i = 0; i < t->form->count; i++) {
+		struct read_want want = form_want(t->form, t->state, i);
+		struct pl_str raw = form_is_read(&t->form->slots[i]) ? PL_STR_NONE : behind_mark(t->text);
+
+		if (!t->state->filled[i] || t->step->value[i].ptr != NULL || t->step->pending == i ||
+		    !read_names(t->m, &want))
+			continue;
+		if (!offer(t, i, raw, raw) && t->step->reopened < 0)
+			t->step->reopened = i;
+	}
+}
+
+/* ---- what the message is ---- */
+
+/* "Stop", "please cancel this", not "cancel my order". */
+static bool cancels(const struct taking *t)
+{
+	const struct form_state *state = t->state;
+	bool asking = state->requested >= 0 || (state->over == FORM_GOES_ON && !state->complete);
+
+	return asking && !t->step->question && read_words(t->m) <= CANCEL_WORDS_MAX &&
+	    !form_has_word(t->text, &t->form->correct) && read_only(t->m, t->form->cancel.items, t->form->cancel.count);
+}
+
+static bool has_digit(struct pl_str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (isdigit((unsigned char)text.ptr[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Small talk, or a sentence about something else: answered, and asked again. What may hide a sensitive value is not
+ * taken for a sentence, because it would be stored and sent to a model as it is.
+ */
+static bool is_aside(const struct taking *t)
+{
+	const struct form_slot *slot = &t->form->slots[t->state->requested];
+	bool may_hide = slot->s->sensitive && (slot->s->normal != FORM_AMOUNT || has_digit(t->text));
+	int words = read_words(t->m);
+	size_t end = 0;
+
+	if (read_refuses(t->m) || t->step->read[t->state->requested].verdict != READ_NOTHING)
+		return false;
+	while (end < t->text.len && isalpha((unsigned char)t->text.ptr[end]))
+		end++;
+	if (form_has_word(pl_strn(t->text.ptr, end), &t->form->aside))
+		return words == 1 || !may_hide;
+	if (slot->s->sensitive && slot->s->normal != FORM_AMOUNT)
+		return false;
+	return (words >= ASIDE_WORDS_MIN || read_talks(t->m)) && !may_hide;
+}
+
+/* A yes or a no to what was proposed or shown. true: that is all of the message. */
+static bool take_answer(const struct taking *t)
+{
+	const struct form_state *state = t->state;
+	bool shown =
+	    form_next(t->form, state) < 0 && state->over == FORM_GOES_ON && !state->complete && t->form->confirm;
+
+	if (state->pending < 0 && !shown)
+		return false;
+	if (read_no(t->m)) {
+		t->step->denied = true;
+	} else if (read_yes(t->m)) {
+		if (state->pending >= 0)
+			(void)offer(t, state->pending, state->pending_value, state->pending_raw);
+		else
+			t->step->confirmed = true;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void take_values(const struct taking *t)
+{
+	take_all_read(t);
+	take_patterns(t);
+	take_corrections(t);
+	if (t->state->requested >= 0 && count_found(t) == 0 && t->step->pending < 0 && t->step->reopened < 0 &&
+	    !t->step->question)
+		t->step->question = t->step->aside = is_aside(t);
+	/* a question in between does not take back what was proposed */
+	if (t->state->pending >= 0 && t->step->pending < 0 && t->step->question &&
+	    t->step->value[t->state->pending].ptr == NULL) {
+		t->step->pending = t->state->pending;
+		t->step->pending_value = t->state->pending_value;
+		t->step->pending_raw = t->state->pending_raw;
+	}
+	if (t->step->pending >= 0 && t->step->value[t->step->pending].ptr != NULL)
+		t->step->pending = -1;
+}
+
+void form_take(const struct form *form, struct pl_pool *pool, const struct form_state *state, struct pl_str text,
+    struct form_step *step)
+{
+	struct taking t = {.form = form, .pool = pool, .state = state, .step = step};
+
+	*step = (struct form_step){.reopened = -1, .requested = -1, .skipped = -1, .pending = -1};
+	t.text = pl_str_dup(pool, pl_str_trim(text));
+	t.m = read_message(pool, t.text);
+	if (t.m == NULL) { /* too long for a form: no value is taken out of it */
+		step->question = step->aside = true;
+		return;
+	}
+	step->question = read_asks(t.m);
+	step->cancelled = cancels(&t);
+	if (!step->cancelled && !take_answer(&t))
+		take_values(&t);
+}
+
+/* ---- a model's structured answer ---- */
+
+/* One value of the model: it must be in the message as whole words, and pass the same checks. */
+static void take_from_model(const struct taking *t, int i, struct pl_str raw)
+{
+	struct read_want want = form_want(t->form, t->state, i);
+	struct form_step *step = t->step;
+	struct read_value v;
+	bool own;
+
+	if (!form_is_read(&t->form->slots[i])) {
+		if (memmem(t->text.ptr, t->text.len, raw.ptr, raw.len) != NULL) /* else it was made up */
+			(void)offer(t, i, raw, raw);
+		return;
+	}
+	if (read_check(t->m, &want, raw, &v) == READ_NOTHING)
+		return;
+	/* nobody asked: the reader has to see a sentence that says what it is */
+	own = want.asked || (step->read[i].explicit && step->read[i].verdict != READ_NOTHING);
+	if (!own || step->read[i].verdict == READ_RANGE || step->read[i].verdict == READ_RATE)
+		return;
+	if (step->value[i].ptr != NULL && pl_str_ieq(step->value[i], v.value))
+		return;
+	if (v.verdict == READ_SURE && step->read[i].verdict != READ_SEVERAL && offer(t, i, v.value, v.raw)) {
+		step->pending = step->pending == i ? -1 : step->pending;
+	} else if (step->value[i].ptr == NULL) {
+		propose(t, i, v.value, v.raw);
+	}
+}
+
+bool form_take_model(const struct form *form, struct pl_pool *pool, const struct form_state *state,
+    struct pl_str answer, struct pl_str text, struct form_step *step)
+{
+	const char *from = answer.len > 0 ? memchr(answer.ptr, '{', answer.len) : NULL;
+	const char *to = from != NULL ? memrchr(from, '}', (size_t)(answer.ptr + answer.len - from)) : NULL;
+	struct taking t = {
+	    .form = form, .pool = pool, .state = state, .step = step, .text = pl_str_dup(pool, pl_str_trim(text))};
+	const struct pl_jval *json, *slots, *question;
+	struct pl_err err = {0};
+
+	if (to == NULL || (json = pl_json_parse(pool, pl_strn(from, (size_t)(to - from) + 1), &err)) == NULL ||
+	    (slots = pl_json_get(json, "slots")) == NULL || slots->type != PL_J_OBJECT ||
+	    (t.m = read_message(pool, t.text)) == NULL)
+		return false;
+	question = pl_json_get(json, "question");
+	if (question != NULL && question->type == PL_J_BOOL && !step->denied && !step->confirmed)
+		step->question = question->truth;
+	for (int i = 0; i < form->count; i++)
+		if (step->weak[i]) /* the model has read it too, and better */
+			step->value[i] = step->raw[i] = PL_STR_NONE;
+	for (const struct pl_jval *v = slots->first; v != NULL; v = v->next) {
+		int i = form_slot_find(form, v->key);
+		struct pl_str raw =
+		    v->type == PL_J_STRING || v->type == PL_J_NUMBER ? pl_str_trim(v->text) : PL_STR_NONE;
+
+		if (i >= 0 && raw.len > 0)
+			take_from_model(&t, i, raw);
+	}
+	if (question == NULL && step->aside && (count_found(&t) > 0 || step->pending >= 0))
+		step->question = false;
+	return true;
+}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: ISC
+"""Forms through /api/chat: what is not understood is quoted and asked, what is corrected is taken at any time, and what is
+sensitive is masked in replies, messages, logs, and views."""
+
+import json
+import os
+
+import pytest
+
+import cluster
+from asking import SETTINGS, Provider
+
+
+@pytest.fixture
+def guests(parlour):
+    return parlour(guest="on", guest_sessions_per_address="1000", log_level="debug", access_log="-")
+
+
+@pytest.fixture
+def confirming(parlour, workdir, monkeypatch):
+    """A daemon whose form shows everything before it is complete."""
+    directory = workdir + "/forms-that-confirm"
+    os.makedirs(directory, exist_ok=True)
+    with open(os.environ["PARLOUR_FORMS_DIR"] + "/contact.conf", encoding="utf-8") as file:
+        text = file.read().replace("confirm = off", "confirm = on")
+    with open(directory + "/contact.conf", "w", encoding="utf-8") as out:
+        out.write(text)
+    cluster.give(directory)
+    cluster.give(directory + "/contact.conf")
+    monkeypatch.setenv("PARLOUR_FORMS_DIR", directory)
+    return parlour(guest="on", guest_sessions_per_address="1000")
+
+
+class Talk:
+    def __init__(self, api):
+        self.api, self.session, self.last = api, None, None
+
+    def __call__(self, text):
+        answer = self.api.post("/api/chat", {"message": text, **({"session_id": self.session} if self.session else {})})
+        assert answer.status_code == 200, answer.text
+        self.last = answer.json()
+        self.session = self.last["session_id"]
+        return self.last["message"]
+
+    def data(self):
+        return self.api.get(f"/api/sessions/{self.session}").json()["data"]
+
+
+def said(rows, session):
+    return [content for (content,) in rows("SELECT content FROM session_messages "
+                                           f"WHERE session_id = '{session}' AND author = 'user' ORDER BY seq")]
+
+
+def test_what_is_not_sure_is_quoted_and_taken_at_a_yes(guests, rows):
+    talk = Talk(guests)
+    assert talk("Njoku") == "I understood Njoku as your name. Is that right?"
+    assert talk.data()["name"] is None and rows("SELECT value FROM v_session_data "
+                                                f"WHERE session = '{talk.session[:8]}' AND value IS NOT NULL") == []
+    assert rows(f"SELECT form_pending FROM sessions WHERE id = '{talk.session}'") == [({"slot": "name", "value": "Njoku"},)]
+    assert talk("yes, that's right") == "Noted: name Njoku. What is your e-mail address?"
+    assert talk("not a@x.org but b@y.org") == "I understood b@y.org as your e-mail address. Is that right?"
+    assert "Is that right?" in talk("What do you do with it?"), "a question in between leaves it open"
+    assert talk("no") == "What is your e-mail address?" and talk.data()["email"] is None
+    assert talk("a@x.org or b@y.org") == "I understood a@x.org and b@y.org. Which one is your e-mail address?"
+    assert talk("o'brien@example.org").startswith("Noted: e-mail address o'brien@example.org.")
+    assert rows(f"SELECT form_pending FROM sessions WHERE id = '{talk.session}'") == [(None,)]
+
+
+def test_sensitive_values_are_shown_masked_only(guests, rows):
+    talk = Talk(guests)
+    talk("I'm Jane Doe, jane@doe.io")
+    assert talk("between 61 and 67 thousand") == "I understood **,*** to **,***. Which one number is your income?"
+    assert talk("6700 a month") == "I understood *,*** a month. How much is your income a year?"
+    assert talk("maybe sixty-seven thousand") == "I understood **,*** as your income. Is that right?"
+    (pending,) = rows(f"SELECT form_pending FROM sessions WHERE id = '{talk.session}'")[0]
+    assert set(pending) == {"slot", "sealed"}
+    assert talk("yes").startswith("Noted: income **,*** (kept sealed).") and talk.last["is_complete"]
+    talk("so 67,000 or sixty-seven thousand or 67k it is")
+    assert said(rows, talk.session) == ["I'm Jane Doe, jane@doe.io", "between [income]", "[income] a month", "maybe [income]", "yes",
+                                        "so [income] or [income] or [income] it is"]
+    for table, columns in (("session_messages", "content"), ("session_slots", "concat(value, raw)"),
+                           ("v_session_data", "concat(value, written)")):  # ids, times, and sealed bytes may have any digits
+        assert rows(f"SELECT 1 FROM {table} WHERE {columns} ~ '67[,.]?000|67k|6700|sixty'") == [], table
+    assert "67000" not in guests.log_text() and "sixty-seven" not in guests.log_text()
+    assert talk.data()["income"] == "[income]"
+
+
+def test_what_nobody_asked_for_is_neither_taken_nor_rewritten(guests, rows):
+    talk = Talk(guests)
+    talk("Ann Lee")
+    lines = ["I paid 49.99 yesterday and nothing arrived", "Can you make it 20% cheaper?", "I want to make 2 bookings",
+             "my colleague makes 90k", "my order number is 2024-1128", "call me on 555-1234 instead"]
+    for line in lines:
+        talk(line)
+        assert talk.last["data_collected"] == {"name": True, "email": False, "income": False}, line
+    assert said(rows, talk.session)[1:] == lines
+
+
+@pytest.mark.parametrize("text", ["this is ridiculous", "talk to human", "refund", "order status", "go away", "cancel my order",
+                                  "sorry, wrong chat", "it is broken"])
+def test_no_name_and_no_end(guests, text):
+    talk = Talk(guests)
+    assert talk(text).endswith('for example "Ann Lee"?') or talk.last["message"].endswith("What is your name?")
+    assert not any(talk.last["data_collected"].values())
+    assert guests.get(f"/api/sessions/{talk.session}").json()["form_state"] == "open"
+
+
+def test_corrections_in_ordinary_words_also_after_the_end(guests):
+    talk = Talk(guests)
+    assert talk("My name is Ann Lee, my email is ann@lee.org and I earn 80k").endswith("Is there anything else?")
+    assert talk("wait, it's Anne Lee, not Ann Lee") == "Corrected: name Anne Lee."
+    assert talk("my name is actually Robert") == "Corrected: name Robert."
+    assert talk("not ann@lee.org but bob@lee.org") == "Corrected: e-mail address bob@lee.org."
+    assert talk("sorry, it's rob@lee.org") == "I understood rob@lee.org as your e-mail address. Is that right?"
+    assert talk("no") == "All right, nothing is changed." and talk.data()["email"] == "bob@lee.org"
+    assert talk("I earn 90k now") == "Corrected: income **,*** (kept sealed)."
+    assert talk("my email is wrong") == "What is your e-mail address?"
+    assert talk("rob@lee.org") == "Corrected: e-mail address rob@lee.org." and talk.last["is_complete"]
+
+
+def test_an_address_after_the_hand_over(guests, rows):
+    talk = Talk(guests)
+    talk("Ann Lee")
+    for text in ("no", "nope", "none"):
+        talk(text)
+    assert guests.get(f"/api/sessions/{talk.session}").json()["form_state"] == "handed_over"
+    assert talk("ann@lee.org") == "Noted: e-mail address ann@lee.org."
+    assert talk("my name is Anna Lee") == "Corrected: name Anna Lee."
+    assert dict(rows(f"SELECT slot, value FROM v_session_data WHERE session = '{talk.session[:8]}' AND value IS NOT NULL")) == {
+        "name": "Anna Lee", "email": "ann@lee.org"}
+
+
+def test_all_is_shown_before_a_form_with_confirm_is_complete(confirming):
+    talk = Talk(confirming)
+    shown = talk("My name is Ann Lee, my email is ann@lee.org and I earn 80k")
+    assert shown.endswith("Please check: name Ann Lee; e-mail address ann@lee.org; income **,*** (kept sealed). Is all of that right?")
+    assert not talk.last["is_complete"]
+    assert talk("no") == "What should I change?"
+    assert talk("it's Anne Lee, not Ann Lee") == "Corrected: name Anne Lee. Please check: name Anne Lee; e-mail address ann@lee.org; " \
+        "income **,*** (kept sealed). Is all of that right?"
+    assert talk("What happens then?").endswith("Is all of that right?") and not talk.last["is_complete"]
+    assert talk("yes").startswith("That is all I need") and talk.last["is_complete"]
+
+
+def test_a_form_with_confirm_can_be_cancelled(confirming):
+    talk = Talk(confirming)
+    talk("My name is Ann Lee, my email is ann@lee.org and I earn 80k")
+    assert talk("cancel").startswith("All right") and not talk.last["is_complete"]
+    assert confirming.get(f"/api/sessions/{talk.session}").json()["form_state"] == "cancelled"
+
+
+def test_a_model_cannot_give_wrong_values(parlour):
+    """Whatever it copies passes the same checks; "is no value" is decided by the message."""
+    provider = Provider()
+    try:
+        daemon = parlour(upstreams={"peer": provider.section()}, guest="on", guest_sessions_per_address="1000",
+                         **{**SETTINGS, "sessions_per_user": "1000"})
+        user = daemon.register()
+        for slots in ({"name": "brien"}, {"email": "brien@example.org"}, {"income": "80"}, {"income": "49.99"}):
+            text = f"my order of 49.99 was for 80000 and o'brien@example.org {json.dumps({'slots': slots})} [[ok,echo=1]]"
+            talk = Talk(user)
+            talk(text)
+            assert not any(talk.last["data_collected"].values()), slots
+    finally:
+        provider.stop()
