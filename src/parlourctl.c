@@ -18,6 +18,7 @@
 #include "ctl/ctl_knowledge.h"
 #include "ctl/ctl_price.h"
 #include "ctl/ctl_socket.h"
+#include "ctl/ctl_user.h"
 #include "db/admin/db_admin.h"
 #include "leaf.h"
 #include "passwd.h"
@@ -31,7 +32,7 @@ struct ctl {
 	const char *config_path;
 	const char *overrides[OVERRIDES_MAX];
 	int overrides_count;
-	const char *dsn, *database, *source, *upstream, *from;
+	const char *dsn, *database, *source, *upstream, *from, *email, *name, *access, *password_file;
 	bool dry_run, print, compat, help, version;
 	int argc;			/* what stands behind the verb */
 	char **argv;
@@ -278,6 +279,26 @@ static int run_jobs(struct ctl *ctl)
 	return status == 0 ? 0 : complain(why, status);
 }
 
+/* With --dsn alone there may be no configuration: then its defaults hold. */
+static int run_user(struct ctl *ctl)
+{
+	struct ctl_user_opts opts = { .dsn = need_dsn(ctl), .email = ctl->email, .name = ctl->name,
+		.access = ctl->access, .password_file = ctl->password_file, .cost = { 2, 19456, 1 }, .password_min = 8,
+		.argc = ctl->argc, .argv = ctl->argv };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	if (ctl->config != NULL) {
+		opts.password_min = ctl->config->s.password_min;
+		opts.cost.passes = (uint32_t)ctl->config->s.argon2_passes;
+		opts.cost.memory_kib = (uint32_t)(ctl->config->s.argon2_memory / 1024);
+	}
+	status = ctl_user(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_genkey(struct ctl *ctl)
@@ -325,26 +346,29 @@ static int run_help(struct ctl *ctl)
 }
 
 static const struct verb verbs[] = {
-	{ "status", run_status, 0, "", "the master and a line per process" },
-	{ "reload", run_reload, 0, "", "read the configuration again; says file:line when it is refused" },
-	{ "reopen", run_reopen, 0, "", "open the log files again, for logrotate" },
-	{ "stop", run_stop, 0, "", "stop the daemon in good order" },
-	{ "why", run_why, 1, "REQUEST_ID", "what became of one request" },
-	{ "metrics", run_metrics, 0, "", "Prometheus text" },
-	{ "check", run_check, 0, "", "configuration, keys and database: would the daemon start?" },
-	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
-	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
-	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "account cfo/demo, room lobby, role assistant" },
-	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]",
-	    "usage, series, prodlens, users, roles, rooms or messages" },
-	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
-	{ "price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
-	  "what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]" },
-	{ "jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
-	  "mails and Slack messages: what waits, runs, or was given up; retry dead: all that was given up" },
-	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
-	{ "version", run_version, 0, "", "print the version" },
-	{ "help", run_help, -1, "[VERB]", "print this text, or what a verb takes" },
+    {"status", run_status, 0, "", "the master and a line per process"},
+    {"reload", run_reload, 0, "", "read the configuration again; says file:line when it is refused"},
+    {"reopen", run_reopen, 0, "", "open the log files again, for logrotate"},
+    {"stop", run_stop, 0, "", "stop the daemon in good order"},
+    {"why", run_why, 1, "REQUEST_ID", "what became of one request"},
+    {"metrics", run_metrics, 0, "", "Prometheus text"},
+    {"check", run_check, 0, "", "configuration, keys and database: would the daemon start?"},
+    {"initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database"},
+    {"migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date"},
+    {"seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "account cfo/demo, room lobby, role assistant"},
+    {"import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]",
+	"usage, series, prodlens, users, roles, rooms or messages"},
+    {"knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base"},
+    {"price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
+	"what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]"},
+    {"jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
+	"mails and Slack messages: what waits, runs, or was given up; retry dead: all that was given up"},
+    {"user", run_user, -1, "add NAME | list | show USER | ...",
+	"accounts: also passwd, access, disable, enable, logout [--email A] [--name T] [--access L] [--password-file "
+	"F]"},
+    {"genkey", run_genkey, 1, "FILE", "make a key file for key_file"},
+    {"version", run_version, 0, "", "print the version"},
+    {"help", run_help, -1, "[VERB]", "print this text, or what a verb takes"},
 };
 
 static int usage(FILE *out)
@@ -372,7 +396,8 @@ static int help(const char *verb, FILE *out)
 static bool read_options(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' },
-		{ "print", 0, NULL, 'p' }, { "compat", 0, NULL, 'C' },
+		{ "email", 1, NULL, 'e' }, { "name", 1, NULL, 'N' }, { "access", 1, NULL, 'a' },
+		{ "password-file", 1, NULL, 'P' }, { "print", 0, NULL, 'p' }, { "compat", 0, NULL, 'C' },
 		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "upstream", 1, NULL, 'u' },
 		    { "from", 1, NULL, 'f' },
 		{ "config", 1, NULL, 'c' }, { "set", 1, NULL, 'o' }, { "version", 0, NULL, 'V' },
@@ -394,6 +419,14 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->upstream = optarg;
 		else if (letter == 'f')
 			ctl->from = optarg;
+		else if (letter == 'e')
+			ctl->email = optarg;
+		else if (letter == 'N')
+			ctl->name = optarg;
+		else if (letter == 'a')
+			ctl->access = optarg;
+		else if (letter == 'P')
+			ctl->password_file = optarg;
 		else if (letter == 'n')
 			ctl->dry_run = true;
 		else if (letter == 'p')

@@ -9,6 +9,7 @@
 #include "db/repo/repo_session.h"
 #include "db/repo/repo_session_talk.h"
 #include "log.h"
+#include "svc/account/auth.h"
 #include "svc/clerk.h"
 #include "svc/feedback/request.h"
 
@@ -228,6 +229,7 @@ struct clerk *clerk_new(struct svc *svc)
 	clerk_arm(c->purge, PURGE_FIRST_S);
 	clerk_arm(c->expire, 1);
 	clerk_arm(c->tend, 0);
+	auth_watch(svc);
 	return c;
 }
 
@@ -235,6 +237,7 @@ void clerk_free(struct clerk **clerk)
 {
 	if (*clerk == NULL)
 		return;
+	auth_watch_stop();
 	event_free((*clerk)->hits);
 	event_free((*clerk)->purge);
 	event_free((*clerk)->expire);

@@ -29,7 +29,7 @@ TOPICS = {
     "db/conn": {"db/repo"},
     "db/repo": {"db/conn"},
     "db/admin": {"db/conn"},
-    "svc": {"svc/feedback"},
+    "svc": {"svc/account", "svc/feedback"},
     "svc/account": {"svc/bus"},
     "svc/answer": {"svc/account", "svc/bus", "svc/knowledge"},
     "svc/bus": set(),

@@ -24,6 +24,7 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "no_user", PL_E_NOT_FOUND, "There is no user of that name." },
 	{ "closed", PL_E_CONFLICT, "The request is over already." },
 	{ "no_option", PL_E_INVALID, "The answer is not one of the options." },
+	{ "last_admin", PL_E_CONFLICT, "This is the last admin; make another account admin first." },
 	{ "no_role", PL_E_INVALID, "One of the roles does not exist." },
 };
 

@@ -105,6 +105,11 @@ void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_u
 	pgcall_start(call);
 }
 
+void repo_login_listen(struct db *db, void (*fn)(void *arg), void *arg)
+{
+	db_listen(db, "parlour_logins", fn, arg);
+}
+
 REPLY(on_check, bool)
 {
 	*out = PQntuples(res) > 0;

@@ -53,7 +53,9 @@ void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, int64
     repo_login_list_fn *done, void *arg);
 /* Alive (not ended, not expired, user not disabled)? Else PL_E_REVOKED. For when the revocation table was full. */
 void repo_login_check(struct db *db, struct pl_task *task, int64_t login_id, db_done_fn *done, void *arg);
-/* All that ended at or after `since_us` (id and ended_us filled): fills the revocation table at start. */
+/* db_listen(): fn(arg) when login sessions ended, by whomever. */
+void repo_login_listen(struct db *db, void (*fn)(void *arg), void *arg);
+/* All that ended at or after `since_us` (id and ended_us filled): fills the revocation table. */
 void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_us, repo_login_list_fn *done, void *arg);
 
 #endif

@@ -56,7 +56,10 @@ void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, st
 /* Transparent re-hash at login: only if the stored hash is still `old_hash`. Nothing is ended. */
 void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str old_hash,
     struct pl_str new_hash, db_done_fn *done, void *arg);
-/* Admin: access -1 and disabled -1 = unchanged. Disabling ends all login sessions. PL_E_NOT_FOUND. */
+/*
+ * Admin: access -1 and disabled -1 = unchanged. Disabling and another access end all login sessions. PL_E_NOT_FOUND,
+ * PL_E_CONFLICT (the last admin).
+ */
 void repo_user_admin(struct db *db, struct pl_task *task, int64_t user_id, int access, int disabled,
     repo_ended_fn *done, void *arg);
 /* Ascending by id, ids > after; `match` absent or a part of user name, e-mail or name. limit 1..200. */

@@ -67,6 +67,9 @@ void auth_revoke(struct svc *svc, int64_t login_id);
 void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended);
 /* At start: what other workers end closes sockets here too (svc->on_revoked). */
 void auth_listen(struct svc *svc);
+/* In the clerk: revokes what anybody else ends in PostgreSQL, by its notifications. */
+void auth_watch(struct svc *svc);
+void auth_watch_stop(void);
 /* Loads what ended within the longest access token life into the revocation table (start of the first process). */
 void auth_load_revoked(struct svc *svc, struct pl_task *task, db_done_fn *done, void *arg);
 

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reads a password from a file or from the terminal (termios(3), without echo).
+ */
+#include "ctl/ctl_password.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "leaf.h"
+
+enum { MADE_BYTES = 15 };	/* 120 random bits: 20 characters */
+
+/* A line without its end; false: too long, or the end of the file came first. */
+static bool read_line(FILE *file, char text[CTL_PASSWORD_MAX + 1])
+{
+	size_t len = 0;
+	int c;
+
+	while ((c = getc(file)) != EOF && c != '\n') {
+		if (len == CTL_PASSWORD_MAX)
+			return false;
+		text[len++] = (char)c;
+	}
+	if (len > 0 && text[len - 1] == '\r')
+		len--;
+	text[len] = '\0';
+	return c != EOF || len > 0;
+}
+
+static bool from_file(const char *path, struct ctl_password *password, char why[512])
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	bool good;
+
+	if (file == NULL) {
+		snprintf(why, 512, "cannot read %s: %s", path, strerror(errno));
+		return false;
+	}
+	good = read_line(file, password->text);
+	if (file != stdin)
+		fclose(file);
+	if (!good)
+		snprintf(why, 512, "%s has no password of at most %d bytes in its first line", path, CTL_PASSWORD_MAX);
+	return good;
+}
+
+static bool ask(FILE *terminal, const char *prompt, char text[CTL_PASSWORD_MAX + 1])
+{
+	bool good;
+
+	fputs(prompt, terminal);
+	fflush(terminal);
+	good = read_line(terminal, text);
+	fputc('\n', terminal);
+	return good;
+}
+
+static bool ask_twice(FILE *terminal, struct ctl_password *password, char why[512])
+{
+	char again[CTL_PASSWORD_MAX + 1] = "";
+	bool good, same;
+
+	good = ask(terminal, "New password (empty: make one): ", password->text);
+	if (good && password->text[0] == '\0')
+		return true;
+	good = good && ask(terminal, "The same again: ", again);
+	same = good && strcmp(again, password->text) == 0;
+	pl_wipe(again, sizeof(again));
+	if (!same)
+		snprintf(why, 512, good ? "the two passwords differ" : "no password of at most %d bytes was typed",
+		    CTL_PASSWORD_MAX);
+	return same;
+}
+
+/* The echo is off before the first prompt shows, so that nothing typed after it is shown or lost. */
+static bool from_terminal(FILE *terminal, struct ctl_password *password, char why[512])
+{
+	struct termios before, quiet;
+	bool good;
+
+	if (tcgetattr(fileno(terminal), &before) != 0) {
+		snprintf(why, 512, "cannot turn off the echo of the terminal: %s", strerror(errno));
+		return false;
+	}
+	quiet = before;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
+	good = ask_twice(terminal, password, why);
+	tcsetattr(fileno(terminal), TCSADRAIN, &before);
+	return good;
+}
+
+bool ctl_password_get(const char *path, struct ctl_password *password_r, char why[512])
+{
+	unsigned char random[MADE_BYTES];
+	FILE *terminal;
+	bool good = true;
+
+	memset(password_r, 0, sizeof(*password_r));
+	if (path != NULL)
+		return from_file(path, password_r, why);
+	terminal = isatty(STDIN_FILENO) ? fopen("/dev/tty", "r+e") : NULL;
+	if (terminal != NULL) {
+		good = from_terminal(terminal, password_r, why);
+		fclose(terminal);
+	}
+	if (good && password_r->text[0] == '\0') {
+		pl_random(random, sizeof(random));
+		pl_b64url_encode(random, sizeof(random), password_r->text);
+		pl_wipe(random, sizeof(random));
+		password_r->made = true;
+	}
+	return good;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Accounts for parlourctl: statements. What they change is in the audit trail, as the act of user 0.
+ */
+#include "db/admin/db_users.h"
+
+#include "db/admin/db_import_int.h"
+
+/* What users wrote goes to a terminal. */
+#define CLEAN(text) "regexp_replace(" text ", '[\\u0001-\\u001F\\u007F-\\u009F]', '?', 'g')"
+#define LIST_MAX "1000"
+#define WHEN(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
+/* The account that $1 means: names have no '@', addresses have one. */
+#define MEANT                                                                                                          \
+	"who AS (SELECT u.* FROM users u WHERE lower(u.username) = lower($1::text) OR lower(u.email) = "               \
+	"lower($1::text))"
+#define AUDIT(action, target) "INSERT INTO audit (actor_id, action, target) SELECT 0, " action ", 'user:' || " target
+
+static bool text_of(struct db_import *db, struct pl_pool *pool, const char *sql, int count, const char *const *params,
+    const char **text_r, char why[512])
+{
+	*text_r = migrate_value(db->pg, pool, sql, count, params, why);
+	return *text_r != NULL;
+}
+
+bool db_users_add(struct db_import *db, const struct new_user *in, struct pl_pool *pool, const char **text_r,
+    char why[512])
+{
+	const char *params[] = { in->username, in->email, in->name, in->password_hash, in->access };
+
+	return text_of(db, pool,
+	    "WITH made AS (SELECT n.* FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text) n), "
+	    "noted AS (" AUDIT("'account made'", "made.id FROM made WHERE made.status = 'ok'") ") "
+	    "SELECT made.status FROM made", 5, params, text_r, why);
+}
+
+bool db_users_list(struct db_import *db, const char *match, struct pl_pool *pool, const char **text_r, char why[512])
+{
+	const char *params[] = { match };
+
+	return text_of(db, pool,
+	    "SELECT format('%-8s  %-32s  %-8s  %-8s  %-19s  %s', 'NUMBER', 'USER', 'ACCESS', 'STATE', 'MADE (UTC)', "
+	    "'E-MAIL') || E'\\n' || string_agg(format('%-8s  %-32s  %-8s  %-8s  %-19s  %s', u.id, u.username, "
+	    "u.access, "
+	    "CASE WHEN u.disabled THEN 'disabled' ELSE 'active' END, " WHEN("u.created_at") ", " CLEAN(
+		"u.email") "), E'\\n' "
+			   "ORDER BY lower(u.username)) || CASE WHEN max(u.total) > count(*) THEN format(E'\\n(the "
+			   "first %s of %s "
+			   "accounts; give a part of the name)', count(*), max(u.total)) ELSE '' END "
+			   "FROM (SELECT s.*, count(*) OVER () AS total FROM users s WHERE $1::text IS NULL "
+			   "OR strpos(lower(s.username), lower($1)) > 0 OR strpos(lower(s.email), lower($1)) > 0 "
+			   "OR strpos(lower(s.name), lower($1)) > 0 ORDER BY lower(s.username) LIMIT " LIST_MAX ") u",
+	    1, params, text_r, why);
+}
+
+bool db_users_show(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r, char why[512])
+{
+	const char *params[] = { user };
+
+	return text_of(db, pool,
+	    "WITH " MEANT
+	    " SELECT (SELECT string_agg(format('%-10s %s', v.name, v.value), E'\\n' ORDER BY v.n) FROM (VALUES "
+	    "(1, 'number', w.id::text), (2, 'user', w.username), (3, 'name', " CLEAN(
+		"w.name") "), "
+			  "(4, 'e-mail', " CLEAN(
+			      "w.email") "), (5, 'access', w.access), "
+					 "(6, 'state', CASE WHEN w.disabled THEN 'disabled' ELSE 'active' END), "
+					 "(7, 'password', CASE WHEN w.password_hash IS NULL THEN 'none' ELSE 'set' "
+					 "END), "
+					 "(8, 'made', " WHEN(
+					     "w.created_at") "), "
+							     "(9, 'logins', (SELECT count(*) FROM login_sessions l "
+							     "WHERE l.user_id = w.id AND l.ended_at IS NULL "
+							     "AND l.expires_at > clock_timestamp())::text), "
+							     "(10, 'last used', (SELECT " WHEN(
+								 "max(l.last_used_at)") " FROM login_sessions l WHERE "
+											"l.user_id = w.id))) "
+											"AS v (n, name, value) WHERE "
+											"v.value IS NOT NULL) FROM who "
+											"w",
+	    1, params, text_r, why);
+}
+
+bool db_users_admin(struct db_import *db, const char *user, const char *access, const char *disabled,
+    struct pl_pool *pool, const char **text_r, char why[512])
+{
+	const char *params[] = { user, access, disabled };
+
+	return text_of(db, pool,
+	    "WITH " MEANT ", did AS (SELECT w.id, n.* FROM who w, user_admin(w.id, $2::text, $3::boolean) n), "
+	    "noted AS (" AUDIT("coalesce('access ' || $2, CASE WHEN $3::boolean THEN 'account disabled' "
+	    "ELSE 'account enabled' END)", "did.id FROM did WHERE did.status = 'ok'") ") "
+	    "SELECT coalesce((SELECT CASE WHEN did.status = 'ok' THEN cardinality(did.ended)::text ELSE did.status END "
+	    "FROM did), 'not_found')", 3, params, text_r, why);
+}
+
+bool db_users_password(struct db_import *db, const char *user, const char *hash, struct pl_pool *pool,
+    const char **text_r, char why[512])
+{
+	const char *params[] = { user, hash };
+
+	return text_of(db, pool,
+	    "WITH " MEANT ", did AS (SELECT w.id, n.* FROM who w, user_password(w.id, $2::text, 0) n), "
+	    "noted AS (" AUDIT("'password changed'", "did.id FROM did WHERE did.status = 'ok'") ") "
+	    "SELECT coalesce((SELECT cardinality(did.ended)::text FROM did WHERE did.status = 'ok'), 'not_found')",
+	    2, params, text_r, why);
+}
+
+bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r, char why[512])
+{
+	const char *params[] = { user };
+
+	return text_of(db, pool,
+	    "WITH " MEANT ", did AS (SELECT w.id, logins_end(w.id, 0, 'all', 'operator') AS ended FROM who w), "
+	    "noted AS (" AUDIT("'login sessions ended'", "did.id FROM did") ") "
+	    "SELECT coalesce((SELECT cardinality(did.ended)::text FROM did), 'not_found')", 1, params, text_r, why);
+}

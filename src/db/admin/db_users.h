@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Accounts for parlourctl: each call is one statement, and gives one text for people. `user` is a user name or an
+ * e-mail address, without regard to case.
+ */
+#ifndef DB_DB_USERS_H
+#define DB_DB_USERS_H
+
+#include "db/admin/db_import.h"
+
+struct new_user {
+	const char *username, *email, *name, *password_hash, *access;
+}; /* email, name: NULL when not given */
+
+/* Calls user_create(): "ok", or what it says. */
+bool db_users_add(struct db_import *db, const struct new_user *in, struct pl_pool *pool, const char **text_r,
+    char why[512]) PL_MUSTCHECK;
+/*
+ * A table by name, "" when it is empty; of more than 1,000 accounts the first, with a line that says so. match NULL:
+ * all.
+ */
+bool db_users_list(struct db_import *db, const char *match, struct pl_pool *pool, const char **text_r,
+    char why[512]) PL_MUSTCHECK;
+/* A line per property, "" when there is no such account. */
+bool db_users_show(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
+    char why[512]) PL_MUSTCHECK;
+/* Each: "not_found", "last_admin", or the number of login sessions that it ended. NULL access, disabled: unchanged. */
+bool db_users_admin(struct db_import *db, const char *user, const char *access, const char *disabled,
+    struct pl_pool *pool, const char **text_r, char why[512]) PL_MUSTCHECK;
+bool db_users_password(struct db_import *db, const char *user, const char *hash, struct pl_pool *pool,
+    const char **text_r, char why[512]) PL_MUSTCHECK;
+bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
+    char why[512]) PL_MUSTCHECK;
+
+#endif
