@@ -2,9 +2,12 @@
 """What the tests of models' answers share: the peer's remote control, viewers on chosen workers, and whole answers."""
 
 import contextlib
+import json
+import secrets
 
 import httpx
 
+import wire
 from conftest import finish, maker
 from parlour import Peer, wait_for
 
@@ -34,6 +37,12 @@ class Provider(Peer):
     def reset(self):
         httpx.post(self.url + "/control/reset", trust_env=False)
 
+    def half(self, ask, stalls=1):
+        """Waits until the daemon has the half that STALL says. Needs llm_delta = 0ms; ask() is answered by the answer's worker."""
+        self.wait(stalled=stalls)
+        for _ in range(2):      # what it finds readable in one turn it reads in any order: the second one comes after a whole turn
+            ask()
+
     def wait(self, **wanted):
         """Waits until these figures are reached; returns all of them."""
         return wait_for(lambda: (now := self.stats()) and all(now[k] >= v for k, v in wanted.items()) and now, 10, wanted)
@@ -49,6 +58,20 @@ def modules_daemon(request, workdir, **settings):
         finish(made, request.session.testsfailed > 0)
     finally:
         provider.stop()
+
+
+def ping(sock):
+    """A ping of WebSocket itself, and its pong: also where no frame asks for an answer."""
+    mark = secrets.token_bytes(6)
+    sock.send_frame(wire.PING, mark)
+    wait_for(lambda: mark in sock.pongs or take(sock), 10, "the pong")
+
+
+def take(sock):
+    """Reads what has come; frames stay in the inbox."""
+    with contextlib.suppress(wire.Timeout):
+        sock.inbox.append(json.loads(sock.message(0.05)))
+    return False
 
 
 class Answer:

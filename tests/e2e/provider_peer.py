@@ -40,7 +40,7 @@ Of these messages knows ok, split, json, think, stall-*, cut-fin, cut-rst, error
   twice         message_start again                     spliced       the start of another message in the middle
 options there: finish=W stop_reason (end_turn); error=TYPE of the error (overloaded_error).
 
-GET /control/stats: JSON with requests, streams, completed, aborted, connections, open, models, modes, bodies, headers
+GET /control/stats: JSON with requests, streams, stalled, completed, aborted, connections, open, models, modes, bodies, headers
 (the last 200). POST /control/reset: zeroes all that. GET {base}/models: peer-1, peer-2 (under a base with
 /big/: 500 more).
 """
@@ -59,11 +59,11 @@ class Stats:
         self.reset()
 
     def reset(self):
-        self.requests = self.streams = self.completed = self.aborted = self.models = 0
+        self.requests = self.streams = self.stalled = self.completed = self.aborted = self.models = 0
         self.modes, self.bodies, self.headers, self.queue = {}, [], [], []
 
     def text(self):
-        shown = ("connections", "open", "requests", "streams", "completed", "aborted", "models", "modes", "bodies",
+        shown = ("connections", "open", "requests", "streams", "stalled", "completed", "aborted", "models", "modes", "bodies",
                  "headers")
         return json.dumps({k: getattr(self, k) for k in shown})
 
@@ -119,6 +119,8 @@ class Conn(asyncio.Protocol):
             raise Gone
 
     async def stall(self):
+        """Everything before is on its way: the kernel has it."""
+        STATS.stalled += 1
         await self.gone.wait()
         raise Gone
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import websockets
 
-from asking import HALF, SETTINGS, STALL, WHOLE, Provider
+from asking import HALF, SETTINGS, STALL, WHOLE, Provider, ping
 from parlour import PLAIN, wait_for
 
 SLOTS = {"name": False, "email": False, "income": False}
@@ -458,13 +458,12 @@ def test_asker_leaves(modelled, provider, rows):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_worker(modelled, provider, rows, workers):
     """kill -9 during an answer: what it said is kept, marked interrupted, once; the session goes on."""
-    daemon, user = modelled(session_form="", workers=workers)
+    daemon, user = modelled(session_form="", workers=workers, llm_delta="0ms")
     with daemon.only_worker(0):
         sock = user.ws("/ws/new", native=False)
     ident = sock.expect("message")["session_id"]
     sock.send(message=STALL)
-    provider.wait(streams=1)
-    time.sleep(0.3)
+    provider.half(lambda: ping(sock))
     daemon.kill_child(daemon.workers()[0])
     assert sock.wait_closed() == 1006
     lines = wait_for(lambda: (s := said(rows, ident))[1:] and s, 10, "the text is stored")
@@ -481,12 +480,11 @@ def test_killed_worker(modelled, provider, rows, workers):
 
 
 def test_stop_during_an_answer(modelled, provider, rows):
-    daemon, user = modelled(session_form="", stop_timeout="1s")
+    daemon, user = modelled(session_form="", stop_timeout="1s", llm_delta="0ms")
     sock = user.ws("/ws/new", native=False)
     ident = sock.expect("message")["session_id"]
     sock.send(message=STALL)
-    provider.wait(streams=1)
-    time.sleep(0.3)
+    provider.half(lambda: ping(sock))
     assert daemon.stop() == 0
     assert said(rows, ident)[1:] == [("assistant", HALF, "interrupted")]
 

@@ -6,10 +6,12 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
+import standing
 from mail_peer import DROP, RudePeer
 from parlour import SLOW, porters, wait_for
 
@@ -99,12 +101,33 @@ def test_the_clerk_never_stands_still(rude, post, queue, rows):
     path = f"/api/feedback-requests/{asked.json()['id']}"
     wait_for(lambda: porters(daemon), 10, "a try is under way")
     wait_for(lambda: ann.get(path).json()["timed_out_at"], 10, "time-outs are handled all the same")
-    # every process turns at least each 250 ms, and a late turn is seen
-    for _ in range(8):
-        time.sleep(0.25)
-        status = daemon.ctl("status").stdout
-        late = [int(row.split()[-1]) for row in status.splitlines() if row.startswith(("clerk", "courier"))]
-        assert len(late) == 2 and max(late) < 250 + 100 * SLOW, status
+    pids = [pid for kind in ("clerk", "courier") for pid in daemon.procs(kind).values()]
+    with standing.Watch(*pids if all(map(standing.readable, pids)) else ()) as watch:
+        queue("b@quick.example")    # a try starts during the watch
+        # every process turns at least each 250 ms, and a late turn is seen
+        for _ in range(8):
+            time.sleep(0.25)
+            status = daemon.ctl("status").stdout
+            late = [int(row.split()[-1]) for row in status.splitlines() if row.startswith(("clerk", "courier"))]
+            assert len(late) == 2 and max(late) < 250 + 100 * SLOW, status
+    assert all(seconds < 0.1 for seconds, _ in watch.worst.values()), watch.worst
+
+
+@pytest.mark.parametrize("what, stands", [("time.sleep(2)", True), ("select.select([], [], [], 2)", True),
+                                          ("select.epoll().poll(1)", False), ("sum(range(10 ** 7))", False)])
+def test_a_loop_that_stands_still_is_seen(what, stands):
+    """The measure itself: whatever else this machine does."""
+    code = f"import select, time; start = select.epoll(); start.register(0); print(flush=True); start.poll(); {what}"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        if not standing.readable(process.pid):
+            process.kill()
+            pytest.skip("this machine does not tell")
+        with standing.Watch(process.pid) as watch:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            process.wait(20 * SLOW)
+    assert (watch.worst[process.pid][0] > 0.1) == stands, watch.worst
 
 
 TROUBLE = [

@@ -4,13 +4,12 @@
 import concurrent.futures
 import contextlib
 import threading
-import time
 
 import psycopg
 import pytest
 
 import cluster
-from asking import HALF, SETTINGS, STALL, WHOLE, Provider
+from asking import HALF, SETTINGS, STALL, WHOLE, Provider, ping
 from parlour import wait_for
 
 FILLING = ("my name is Ann Lee", "my email is ann@lee.org", "I earn 80000 a year")
@@ -81,7 +80,7 @@ def test_messages_at_once_lose_no_slot(modelled, provider, rows, slow):
 
 def test_slots_survive_the_worker(modelled, provider, rows):
     """kill -9 while the answer runs: what the message filled in was stored with it."""
-    daemon, user = modelled(workers=1)
+    daemon, user = modelled(workers=1, llm_delta="0ms")
     one = start(user)
     provider.queue("ok,tokens=1,pace=0", "stall-mid,tokens=8,pace=1")
     caught = threading.Thread(target=lambda: pytest.raises(Exception, daemon.once, "POST", "/api/chat", headers=user.auth, json={
@@ -89,7 +88,7 @@ def test_slots_survive_the_worker(modelled, provider, rows):
     caught.start()
     provider.wait(streams=2)
     wait_for(lambda: user.get(f"/api/sessions/{one}").json()["answer"] == "pending")
-    time.sleep(0.3)
+    provider.half(lambda: user.get("/readyz"))
     daemon.kill_child(daemon.workers()[0])
     caught.join()
     wait_for(lambda: len(daemon.workers()) == 1)
@@ -164,14 +163,14 @@ def test_the_waiting_ones_worker_dies(modelled, provider, rows):
 
 def test_stop_while_one_waits(modelled, provider, rows):
     """TERM: both are ended at once and marked."""
-    daemon, user = modelled(session_form="", stop_timeout="1s")
+    daemon, user = modelled(session_form="", stop_timeout="1s", llm_delta="0ms")
     one = start(user, kind="chat")
     first, second = (on_worker(daemon, user, slot, one) for slot in (0, 1))
     first.send(message=STALL)
     provider.wait(streams=1)
     second.send(message="Second")
     wait_for(lambda: open_questions(rows, one) == 2)
-    time.sleep(0.3)
+    provider.half(lambda: ping(first))
     assert daemon.stop() == 0
     assert sorted(line[2:] for line in said(rows, one)[2:]) == [("", "interrupted", 2), (HALF, "interrupted", 1)]
     for sock in (first, second):
@@ -265,7 +264,8 @@ def test_database_restarts_during_an_answer(modelled, provider, pg, database, ro
         with locked(pg, database, one):
             assert rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'parlour%' "
                         "AND datname = current_database()")
-            time.sleep(1)
+            wait_for(lambda: rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%session_answer%'"),
+                     10, "the answer is being stored over a new connection")
         asked.result(20)
     wait_for(lambda: [line[2:] for line in said(rows, one)[1:]] == [(WHOLE, "done", 1)], 10, "it is stored")
     assert open_questions(rows, one) == 0

@@ -6,6 +6,7 @@ import time
 import psycopg
 
 import cluster
+from parlour import wait_for
 
 
 def topic(room):
@@ -30,6 +31,12 @@ def send_all(sock, room, contents):
         sock.send("send", topic=topic(room), content=content, client_id=content)
 
 
+def waiting(pg, database, connection=""):
+    """Does a statement of the worker wait for a lock, on such a connection? Asked outside the transaction that holds it."""
+    return pg.admin("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE "
+                    f"'parlourd/w0/%{connection}' AND datname = current_database()", database)
+
+
 def acks(sock, count):
     return [sock.expect("ack", "error", timeout=20) for _ in range(count)]
 
@@ -42,10 +49,9 @@ def test_a_room_whose_first_write_meets_a_lock(parlour, pg, database):
         with user.ws() as sock, psycopg.connect(pg.dsn(database, cluster.OWNER)) as other:
             other.execute("SELECT FROM rooms WHERE id = %s FOR UPDATE", (room,))
             send_all(sock, room, names(1))
-            sock.ping_pong()
-            time.sleep(0.1)
+            wait_for(lambda: waiting(pg, database, "write"), 10, "its statement waits among others")
             send_all(sock, room, names(30)[1:])
-            time.sleep(1.3)
+            wait_for(lambda: waiting(pg, database, "plain"), 10, "it is repeated alone")
             other.rollback()
             assert {f["type"] for f in acks(sock, 30)} == {"ack"}
         assert stored(user, room) == names(30)
@@ -87,7 +93,7 @@ def test_what_waits_for_a_join_is_bounded(parlour, pg, database):
     with user.ws() as sock, psycopg.connect(pg.dsn(database, cluster.OWNER)) as other:
         other.execute("LOCK TABLE members IN SHARE MODE")
         send_all(sock, room, names(1))
-        time.sleep(0.2)
+        wait_for(lambda: waiting(pg, database), 10, "the join waits")
         send_all(sock, room, names(300)[1:])
         sock.ping_pong()
         other.rollback()
@@ -108,7 +114,7 @@ def test_stopping_while_somebody_joins(parlour, pg, database):
             send_all(sock, room, names(20))
             sock.send("subscribe", topic=topic(room))
             sock.ping_pong()
-            time.sleep(0.2)
+            wait_for(lambda: waiting(pg, database), 10, "something waits for the table")
             send_all(sock, room, names(30)[20:])
             sock.ping_pong()
             assert daemon.stop() == 0
