@@ -24,10 +24,15 @@ class Sockets(described.Document):
             frames = {"receive": [], "send": []}
             for operation in self.root["operations"].values():
                 if operation["channel"]["$ref"] == "#/channels/" + name:
-                    frames[operation["action"]] += [self.resolve(message) for message in operation["messages"]]
+                    frames[operation["action"]] += [self.typed(message) for message in operation["messages"]]
             self.channels.append((re.compile(pattern), name, frames))
         self.channels.sort(key=lambda row: row[0].pattern.count("[^"))
         self.native = next(row for row in self.channels if row[1] == "native")
+
+    def typed(self, message):
+        """(type, schema) of a message; type None: it has none."""
+        schema = self.resolve(self.resolve(message)["payload"])
+        return schema.get("properties", {}).get("type", {}).get("const"), schema
 
     def channel(self, path, subprotocol):
         """(name, frames) of the socket at a path; None: it is not described."""
@@ -38,10 +43,8 @@ class Sockets(described.Document):
     def fits(self, messages, frame):
         """None if the frame is one of the messages, else why it is none."""
         why = []
-        for message in messages:
-            schema = self.resolve(message["payload"])
-            typed = schema["properties"].get("type", {}).get("const")
-            if typed is not None and typed != frame.get("type") or typed is None and "type" in frame:
+        for typed, schema in messages:
+            if typed != frame.get("type"):
                 continue
             try:
                 self.validate(schema, frame, "frame")
@@ -66,6 +69,13 @@ def document(kind=Sockets):
 
 # Sockets of the running test; conftest.py asks verdict() after it.
 open_sockets = []
+
+
+@functools.lru_cache(2048)
+def wrong(channel, text):
+    """None, or what is wrong with a frame of the server. The same text often goes to many sockets."""
+    frames = next(row[2] for row in document().channels if row[1] == channel)
+    return document().fits(frames["send"], json.loads(text))
 
 
 class Socket:
@@ -95,7 +105,7 @@ class Socket:
         if not self.channel:
             return
         frame = json.loads(text)
-        why = document().fits(self.channel[1]["send"], frame)
+        why = (wrong if len(text) < 4096 else wrong.__wrapped__)(self.channel[0], text)
         if why is not None:
             described.problems.append(f"{self.channel[0]} {self.path}: {text[:300]}: {why}")
         self.later = bool(self.bad)
