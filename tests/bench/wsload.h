@@ -22,6 +22,8 @@ struct options {
 	int opening;				/* load: how many connections open at once */
 	bool once;				/* every sender sends one message only */
 	bool marks;				/* look for "T=<monotonic ns>;" in what listeners get */
+	int edge_ms;				/* also report the marks of the first and the last so many ms apart */
+	const char *over;			/* with marks: what follows the last one of a stream */
 	/* listeners are HTTP requests (sub, hello = body) with a streamed reply */
 	bool stream;
 	bool native;				/* sockets speak parlour.v1: the first frame is "authed" */
@@ -45,7 +47,7 @@ struct conn {
 	size_t kept_bytes;
 	char *request;			/* of conn_get() */
 	size_t request_bytes;
-	int64_t sent_ns, last_mark;
+	int64_t sent_ns, last_mark, over_mark;	/* over_mark: last_mark of the stream that was over */
 	int worker;				/* from the authed frame; -1 */
 };
 
@@ -57,7 +59,7 @@ struct samples {
 
 struct totals {
 	int64_t delivered, bytes, published, errors, closed;
-	struct samples latency, marks;
+	struct samples latency, marks, stamps, overs;	/* stamps: when each of marks was written */
 };
 
 extern struct options opt;
@@ -82,11 +84,15 @@ void conn_get(struct conn *conn, const char *path);
 /* Reads what is there and calls the mode's functions for what is complete; false: closed. */
 bool conn_read(struct conn *conn);
 
-/* What the mode does with what arrives: a text frame (empty: the handshake is over), a reply, a stamp. */
+/*
+ * What the mode does with what arrives: a text frame (empty: the handshake is over), a reply, a stamp, the
+ * end of a stream.
+ */
 struct mode {
 	void (*frame)(struct conn *conn, const char *text, size_t bytes);
 	void (*reply)(struct conn *conn, int status);
 	void (*mark)(struct conn *conn, int64_t stamp_ns, int64_t seen_ns);
+	void (*over)(struct conn *conn, int64_t seen_ns);
 };
 extern struct mode mode;
 

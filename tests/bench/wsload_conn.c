@@ -235,7 +235,7 @@ static size_t take_handshake(struct conn *conn, const char *data, size_t bytes)
 	return head;
 }
 
-/* Every stamp newer than the last one counts once; a frame that repeats the text so far adds nothing. */
+/* Every stamp newer than the last one counts once; a frame that repeats the text so far adds nothing. One end each. */
 static void find_marks(struct conn *conn, const char *data, size_t bytes)
 {
 	const char *end = data + bytes, *at = data;
@@ -249,6 +249,11 @@ static void find_marks(struct conn *conn, const char *data, size_t bytes)
 			continue;
 		conn->last_mark = stamp;
 		mode.mark(conn, stamp, seen);
+	}
+	if (opt.over != NULL && conn->over_mark != conn->last_mark &&
+	    memmem(data, bytes, opt.over, strlen(opt.over)) != NULL) {
+		conn->over_mark = conn->last_mark;
+		mode.over(conn, seen);
 	}
 }
 

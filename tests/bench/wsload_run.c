@@ -105,6 +105,40 @@ static void on_mark(struct conn *conn, int64_t stamp_ns, int64_t seen_ns)
 {
 	(void)conn;
 	samples_add(&totals.marks, seen_ns - stamp_ns);
+	samples_add(&totals.stamps, stamp_ns);
+}
+
+static void on_over(struct conn *conn, int64_t seen_ns)
+{
+	samples_add(&totals.overs, seen_ns - conn->last_mark);
+}
+
+static void print_with_comma(const char *name, struct samples *samples)
+{
+	samples_print(name, samples);
+	printf(", ");
+}
+
+/* The marks that were written while the streams began, while they ended, and between; and when streams were over. */
+static void report_edges(void)
+{
+	const struct samples *stamps = &totals.stamps;
+	struct samples start = { 0 }, steady = { 0 }, end = { 0 };
+	int64_t first = INT64_MAX, last = 0, edge_ns = (int64_t)opt.edge_ms * 1000000;
+
+	for (size_t i = 0; i < stamps->count; i++) {
+		first = stamps->ns[i] < first ? stamps->ns[i] : first;
+		last = stamps->ns[i] > last ? stamps->ns[i] : last;
+	}
+	for (size_t i = 0; i < stamps->count; i++) {
+		bool early = stamps->ns[i] - first < edge_ns, late = last - stamps->ns[i] < edge_ns;
+
+		samples_add(early ? &start : late ? &end : &steady, totals.marks.ns[i]);
+	}
+	print_with_comma("start", &start);
+	print_with_comma("steady", &steady);
+	print_with_comma("end", &end);
+	print_with_comma("over", &totals.overs);
 }
 
 static void open_one(void)
@@ -176,6 +210,8 @@ static void report(double seconds)
 	    (long long)totals.published, (long long)totals.errors, (long long)totals.closed);
 	samples_print("send", &totals.latency);
 	printf(", ");
+	if (opt.edge_ms > 0)
+		report_edges();
 	samples_print("mark", &totals.marks);
 	printf(", \"client_cpu_s\": %.3f}\n", (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
 	    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
@@ -185,7 +221,7 @@ int run_load(void)
 {
 	int64_t began, ends;
 
-	mode = (struct mode){ .frame = on_frame, .reply = on_reply, .mark = on_mark };
+	mode = (struct mode){ .frame = on_frame, .reply = on_reply, .mark = on_mark, .over = on_over };
 	total = opt.subs + opt.pubs;
 	conns = calloc((size_t)total, sizeof(*conns));
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -18,20 +18,28 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding
 def event(text, finish=None):
     delta = {"content": text} if finish is None else {}
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    data = b"data: " + json.dumps({"id": "c", "object": "chat.completion.chunk", "model": "m",
-                                   "choices": [choice]}).encode() + b"\n\n"
+    return chunk(b"data: " + json.dumps({"id": "c", "object": "chat.completion.chunk", "model": "m",
+                                         "choices": [choice]}).encode() + b"\n\n")
+
+
+def chunk(data):
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
+# Everything around a word's stamp is made before, so that a word is written right after its stamp is taken.
+DIGITS = b"0" * 20
+BEFORE, _, AFTER = event(f"T={DIGITS.decode()}; ").partition(DIGITS)
+START, STOP = HEAD + event(""), event("", "stop") + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+
+
 async def stream(writer):
-    writer.write(HEAD + event(""))
+    writer.write(START)
     due = time.monotonic() + random.random() * PACE
     for _ in range(WORDS):
         due += PACE
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        writer.write(event(f"T={time.monotonic_ns()}; "))
-    end = b"data: [DONE]\n\n"
-    writer.write(event("", "stop") + b"%x\r\n%s\r\n0\r\n\r\n" % (len(end), end))
+        writer.write(b"%s%020d%s" % (BEFORE, time.monotonic_ns(), AFTER))
+    writer.write(STOP)
     await writer.drain()
 
 
