@@ -35,7 +35,7 @@ TOPICS = {
     "svc/bus": set(),
     "svc/feedback": {"svc/bus", "svc/job"},
     "svc/job": set(),
-    "svc/knowledge": {"svc/account"},
+    "svc/knowledge": {"svc/account", "svc/bus"},
     "svc/read": set(),
     "svc/room": {"svc/account", "svc/answer", "svc/bus"},
     "svc/session": {"svc/account", "svc/answer", "svc/bus", "svc/read"},

@@ -26,7 +26,7 @@ static enum pl_code store_code, context_code;
 static bool freed, abandoned, store_waits;
 static llm_delta_fn *model_delta;
 static llm_done_fn *model_done;
-static bool model_cancelled;
+static bool model_cancelled, no_documents;
 static char call_place;
 
 static void note(const char *word)
@@ -72,6 +72,11 @@ static void fake_cancel(struct llm_call *call)
 	model_cancelled = true;
 }
 
+static bool fake_empty(const struct svc *s)
+{
+	return no_documents;
+}
+
 static void fake_search(struct svc *s, const struct config *c, struct pl_task *task, struct pl_str question,
     knowledge_fn *done, void *arg)
 {
@@ -81,8 +86,8 @@ static void fake_search(struct svc *s, const struct config *c, struct pl_task *t
 	done(arg, &found);
 }
 
-static const struct answer_env fake_env = { .ask = fake_ask, .cancel = fake_cancel, .search = fake_search,
-	.retry_ms = 1 };
+static const struct answer_env fake_env = { .ask = fake_ask, .cancel = fake_cancel, .empty = fake_empty,
+	.search = fake_search, .retry_ms = 1 };
 
 static void model_says(const char *text)
 {
@@ -197,7 +202,7 @@ static void setup(void)
 	svc.answers = answers_new(&svc);
 	svc.answers->env = &fake_env;
 	diary = PL_BUF(NULL);
-	freed = abandoned = model_cancelled = store_waits = false;
+	freed = abandoned = model_cancelled = store_waits = no_documents = false;
 	store_errors = end_errors = 0;
 	store_code = PL_E_DB_AWAY;
 	context_code = PL_E_OK;
@@ -261,6 +266,15 @@ START_TEST(test_normal)
 	    "store:Hello end over");
 	ck_assert(freed);
 	check_places(4);
+}
+END_TEST
+
+START_TEST(test_empty_knowledge_base_is_not_searched)
+{
+	no_documents = true;
+	begin(&ops);
+	model_ends(PL_E_OK);
+	ck_assert_str_eq(noted(), "context asked ask:you answered:whole end over");
 }
 END_TEST
 
@@ -595,8 +609,9 @@ END_TEST
 
 Suite *suite_answer(void)
 {
-	const TTest *const tests[] = { test_normal, test_deltas_are_gathered, test_slow_store_is_not_repeated,
-		test_stopped_while_asking, test_stopped_before_asking, test_cut_at_shutdown,
+	const TTest *const tests[] = { test_normal, test_empty_knowledge_base_is_not_searched,
+		test_deltas_are_gathered, test_slow_store_is_not_repeated, test_stopped_while_asking,
+		test_stopped_before_asking, test_cut_at_shutdown,
 		test_store_fails_for_a_while, test_store_is_refused, test_adopted_twice, test_full,
 		test_no_memory_left, test_context_fails, test_settled_and_dropped, test_lingers,
 		test_closed_while_asking, test_fit, test_fit_cuts_a_long_message };

@@ -8,8 +8,8 @@
 
 #define TASK_S 600
 
-static const struct answer_env real_env = { .ask = llm_ask, .cancel = llm_cancel, .search = knowledge_find,
-	.key = provider_key_find, .retry_ms = 1000 };
+static const struct answer_env real_env = { .ask = llm_ask, .cancel = llm_cancel, .empty = knowledge_empty,
+	.search = knowledge_find, .key = provider_key_find, .retry_ms = 1000 };
 
 struct answers *answers_new(struct svc *svc)
 {

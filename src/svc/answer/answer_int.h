@@ -33,6 +33,7 @@ struct answer_env {
 	struct llm_call *(*ask)(struct llm *llm, struct pl_task *task, const struct llm_request *request,
 	    llm_delta_fn *delta, llm_done_fn *done, void *arg);
 	void (*cancel)(struct llm_call *call);
+	bool (*empty)(const struct svc *svc);
 	void (*search)(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
 	    knowledge_fn *done, void *arg);
 	void (*key)(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,

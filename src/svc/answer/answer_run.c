@@ -91,7 +91,7 @@ static void on_found(void *arg, const struct knowledge_found *found)
 
 void answer_do_search(struct answer *answer)
 {
-	if (answer->search.ptr != NULL)
+	if (answer->search.ptr != NULL && !answer->answers->env->empty(answer->answers->svc))
 		answer->answers->env->search(answer->answers->svc, answer->config, answer->task, answer->search,
 		    on_found, answer);
 	else

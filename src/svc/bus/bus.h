@@ -15,7 +15,8 @@
 
 /* Kinds of events in the rings. RING_STOP_GENERATION has no topic: answers look at the cancel flags after a wake-up. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
-	RING_REVOKED, RING_MEMBER, RING_SIGNALING, RING_SESSION, RING_REQUEST, RING_KINDS };
+	RING_REVOKED, RING_MEMBER, RING_SIGNALING, RING_SESSION, RING_REQUEST, RING_KNOWLEDGE,
+	RING_KINDS };
 
 /* data: head and body as they were posted, valid during the call. */
 typedef void (bus_event_fn)(void *topic, int from_slot, struct pl_str data);

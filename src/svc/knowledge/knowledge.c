@@ -21,16 +21,22 @@ static enum knowledge_outcome outcome_of(const struct passage_list *list, const 
 	return list->count > 0 ? KNOWLEDGE_FOUND : KNOWLEDGE_NOTHING;
 }
 
-static void on_searched(void *arg, const struct passage_list *list, const struct pl_err *err)
+static void count(struct svc *svc, enum knowledge_outcome outcome)
 {
 	static const enum shm_metric counters[] = { [KNOWLEDGE_NOTHING] = SHM_M_knowledge_nothing,
 		[KNOWLEDGE_FOUND] = SHM_M_knowledge_found, [KNOWLEDGE_FAILED] = SHM_M_knowledge_failed,
 		[KNOWLEDGE_LATE] = SHM_M_knowledge_late };
+
+	shm_count(svc->shm, counters[outcome], 1);
+}
+
+static void on_searched(void *arg, const struct passage_list *list, const struct pl_err *err)
+{
 	struct search *s = arg;
 	enum knowledge_outcome outcome = outcome_of(list, err);
 
 	if (err == NULL || (err->code != PL_E_STOPPING && err->code != PL_E_CANCELLED)) {
-		shm_count(s->svc->shm, counters[outcome], 1);
+		count(s->svc, outcome);
 		shm_count(s->svc->shm, SHM_M_knowledge_us, (pl_now_ns() - s->began_ns) / 1000);
 		knowledge_state_note(s->svc, outcome);
 	}
@@ -51,7 +57,9 @@ void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query
 /* ---- passages for an answer ---- */
 
 struct finding {
+	struct svc *svc;
 	struct pl_task *task, *own;	/* the answer's, held; the search's */
+	struct pl_str question;
 	knowledge_fn *done;
 	void *arg;
 };
@@ -103,17 +111,45 @@ static void on_passages(void *arg, const struct passage_list *list, const struct
 	pl_task_release(&task);
 }
 
+static void find_search(struct finding *f)
+{
+	knowledge_search(f->svc, f->own, f->question, false, PASSAGES, on_passages, f);
+}
+
+/* Many answers that begin at once ask one small statement first, not as many searches for nothing. */
+static void on_state(void *arg, enum knowledge_state state)
+{
+	static const struct passage_list none = { 0 };
+	struct finding *f = arg;
+	struct pl_err err = { 0 };
+
+	if (state == KNOWLEDGE_UP) {
+		find_search(f);
+		return;
+	}
+	if (state == KNOWLEDGE_DOWN) {
+		pl_err_set(&err, pl_now_ns() >= f->own->deadline_ns ? PL_E_DEADLINE : PL_E_DB_AWAY, NULL);
+		count(f->svc, outcome_of(NULL, &err));
+	}
+	on_passages(f, &none, state == KNOWLEDGE_DOWN ? &err : NULL);
+}
+
 void knowledge_find(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
     knowledge_fn *done, void *arg)
 {
 	struct pl_task *own = pl_task_new(pl_now_ns() + config->s.knowledge_timeout * PL_NS_PER_MS);
 	struct finding *f = pl_alloc(own->pool, sizeof(*f));
+	enum knowledge_state state;
 
 	memcpy(own->request_id, task->request_id, sizeof(own->request_id));
 	own->who = task->who;
-	*f = (struct finding){ .task = pl_task_hold(task), .own = own, .done = done, .arg = arg };
 	question.len = pl_utf8_cut(question.ptr, question.len, QUESTION_MAX_BYTES);
-	knowledge_search(svc, own, question, false, PASSAGES, on_passages, f);
+	*f = (struct finding){ .svc = svc, .task = pl_task_hold(task), .own = own, .done = done, .arg = arg,
+		.question = pl_str_dup(own->pool, question) };
+	if (knowledge_state_find(svc, &state) && state != KNOWLEDGE_OFF)
+		find_search(f);
+	else
+		knowledge_state_ask(svc, config, own, on_state, f);
 }
 
 struct pl_str knowledge_lack(const struct knowledge_found *found)

@@ -40,7 +40,10 @@ struct knowledge_found {
 	int count;
 };
 typedef void (knowledge_fn)(void *arg, const struct knowledge_found *found);
-/* What fits the question, within the setting knowledge_timeout. The texts live in the task's pool. */
+/*
+ * What fits the question, within the setting knowledge_timeout. The texts live in the task's pool. The search is left
+ * out when there are no documents; knowledge_empty() saves the call as well.
+ */
 void knowledge_find(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
     knowledge_fn *done, void *arg);
 /* "failed", "late": the answer had to do without the knowledge base; else absent. */
@@ -66,8 +69,10 @@ bool knowledge_state_find(const struct svc *svc, enum knowledge_state *state_r);
  */
 void knowledge_state_ask(struct svc *svc, const struct config *config, struct pl_task *task, knowledge_state_fn *done,
     void *arg);
-/* Documents came or went. */
-void knowledge_state_forget(struct svc *svc);
+/* There were no documents a second ago. */
+bool knowledge_empty(const struct svc *svc);
+/* Documents came or went; other workers learn it too. */
+void knowledge_changed(struct svc *svc);
 /* How a search ended. */
 void knowledge_state_note(struct svc *svc, enum knowledge_outcome outcome);
 

@@ -32,7 +32,7 @@ static void adding_on_put(void *arg, const struct knowledge *document, const str
 	struct adding *a = arg;
 
 	if (err == NULL) {
-		knowledge_state_forget(a->svc);
+		knowledge_changed(a->svc);
 		audit_note(a->svc, a->task, "document added", "knowledge:%lld", (long long)document->id);
 	}
 	a->done(a->arg, document, err);
@@ -59,7 +59,7 @@ static void removing_on_deleted(void *arg, const bool *done, const struct pl_err
 	struct removing *r = arg;
 
 	if (err == NULL) {
-		knowledge_state_forget(r->svc);
+		knowledge_changed(r->svc);
 		audit_note(r->svc, r->task, "document deleted", "knowledge:%lld", (long long)r->id);
 	}
 	r->done(r->arg, done, err);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How the knowledge base is, kept for some seconds: from searches, which tell it for nothing, else from one statement
- * at a time, however many ask.
+ * at a time, however many ask. Documents that come or go in another worker are announced on the bus. Those that
+ * parlourctl loads, or another host stores, are not: so answers believe for one second only that there are none.
  */
 #include "svc/knowledge/knowledge.h"
 
 #include "clock.h"
+#include "svc/bus/bus.h"
 
 #define KEEP_NS (5 * PL_NS_PER_S)
+#define KEEP_EMPTY_NS PL_NS_PER_S
 
 struct waiting {
 	struct waiting *next;
@@ -21,14 +24,29 @@ struct knowledge_watch {
 	enum knowledge_state state;
 	int64_t known_ns;		/* since when; 0: not known */
 	struct pl_task *asking;		/* NULL: no statement is under way */
+	bool changed;			/* documents came or went meanwhile */
 	struct waiting *waiting;
 };
+
+static void forget(struct knowledge_watch *k)
+{
+	k->known_ns = 0;
+	k->changed = true;
+}
+
+static void on_ring(void *arg, int from_slot, struct pl_str data)
+{
+	PL_UNUSED(from_slot);
+	PL_UNUSED(data);
+	forget(arg);
+}
 
 struct knowledge_watch *knowledge_watch_new(struct svc *svc)
 {
 	struct knowledge_watch *k = pl_new(sizeof(*k));
 
 	k->svc = svc;
+	bus_register(svc->bus, RING_KNOWLEDGE, on_ring, k);
 	return k;
 }
 
@@ -47,9 +65,10 @@ static void know(struct knowledge_watch *k, enum knowledge_state state)
 	k->known_ns = pl_now_ns();
 }
 
-void knowledge_state_forget(struct svc *svc)
+void knowledge_changed(struct svc *svc)
 {
-	svc->knowledge->known_ns = 0;
+	forget(svc->knowledge);
+	bus_post(svc, RING_KNOWLEDGE, PL_STR_NONE, PL_STR_NONE);
 }
 
 void knowledge_state_note(struct svc *svc, enum knowledge_outcome outcome)
@@ -59,7 +78,7 @@ void knowledge_state_note(struct svc *svc, enum knowledge_outcome outcome)
 	else if (outcome != KNOWLEDGE_NOTHING)
 		know(svc->knowledge, KNOWLEDGE_DOWN);
 	else if (svc->knowledge->state == KNOWLEDGE_DOWN)
-		knowledge_state_forget(svc); /* it answers again; whether it holds anything is another question */
+		svc->knowledge->known_ns = 0; /* it answers again; whether it holds anything is another question */
 }
 
 bool knowledge_state_find(const struct svc *svc, enum knowledge_state *state_r)
@@ -70,12 +89,21 @@ bool knowledge_state_find(const struct svc *svc, enum knowledge_state *state_r)
 	return k->known_ns != 0 && pl_now_ns() - k->known_ns < KEEP_NS;
 }
 
+bool knowledge_empty(const struct svc *svc)
+{
+	const struct knowledge_watch *k = svc->knowledge;
+
+	return k->known_ns != 0 && k->state == KNOWLEDGE_OFF && pl_now_ns() - k->known_ns < KEEP_EMPTY_NS;
+}
+
 static void on_any(void *arg, const bool *any, const struct pl_err *err)
 {
 	struct knowledge_watch *k = arg;
 	struct waiting *w = k->waiting;
 
-	know(k, err != NULL ? KNOWLEDGE_DOWN : *any ? KNOWLEDGE_UP : KNOWLEDGE_OFF);
+	know(k, err != NULL ? KNOWLEDGE_DOWN : *any || k->changed ? KNOWLEDGE_UP : KNOWLEDGE_OFF);
+	if (k->changed)
+		k->known_ns = 0;
 	k->waiting = NULL;
 	pl_task_release(&k->asking);
 	while (w != NULL) {
@@ -98,6 +126,7 @@ void knowledge_state_ask(struct svc *svc, const struct config *config, struct pl
 	k->waiting = w;
 	if (k->asking != NULL)
 		return;
+	k->changed = false;
 	k->asking = pl_task_new(pl_now_ns() + config->s.knowledge_timeout * PL_NS_PER_MS);
 	shm_count(svc->shm, SHM_M_knowledge_checks, 1);
 	repo_knowledge_any(svc->db, k->asking, on_any, k);
