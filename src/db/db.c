@@ -13,6 +13,7 @@
 #include "leaf.h"
 #include "log.h"
 
+#define GROUP_FROM 4	/* beyond its pair, a worker needs so many connections before one is kept for answers */
 #define SHED_TOLD_NS (10 * PL_NS_PER_S)	/* the log says at most this often that work is refused */
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
@@ -124,6 +125,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	wgroup_sweep(db->wgroup, now_ns);
 	if (db->read != NULL)
 		pgread_sweep(db->read);
+	if (db->group != NULL)
+		pggroup_sweep(db->group);
 	pgplain_sweep(db->plain);
 	if (!db_idle(db))
 		db_arm_sweep(db);
@@ -136,8 +139,8 @@ static void on_trim(evutil_socket_t fd, short what, void *arg)
 	pgplain_trim(db->plain);
 }
 
-/* What is left of db_connections for this process's plain connections (SETTINGS_DB_HELD). */
-static int plain_budget(const struct db *db)
+/* What is left of db_connections for this process's other connections (SETTINGS_DB_HELD). */
+static int rest_budget(const struct db *db)
 {
 	int64_t workers = db->config->s.workers;
 	int64_t budget = (db->config->s.db_connections - SETTINGS_DB_HELD(workers)) / workers;
@@ -172,12 +175,14 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
 {
 	static const struct timeval second = { 1, 0 };
 	struct db *db = pl_new(sizeof(*db));
+	int rest;
 
 	*db = (struct db){ .base = base, .shm = shm, .config = config_hold(config), .slot = slot };
 	shed_init(&db->shed, config->s.shed_age * PL_NS_PER_MS, config->s.shed_interval * PL_NS_PER_MS, pl_now_ns());
 	TAILQ_INIT(&db->active);
 	TAILQ_INIT(&db->failed);
 	identify(db);
+	rest = rest_budget(db);
 	db->ev_again = evtimer_new(base, on_again, db);
 	db->ev_sweep = evtimer_new(base, on_sweep, db);
 	db->ev_turn = evtimer_new(base, on_turn, db);
@@ -186,7 +191,11 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
 	db->lookup = lookup_new(base);
 	if (!db->aside)
 		db->read = pgread_new(db);
-	db->plain = pgplain_new(db, plain_budget(db));
+	if (rest >= GROUP_FROM) {
+		db->group = pggroup_new(db);
+		rest--;
+	}
+	db->plain = pgplain_new(db, rest);
 	db->wgroup = wgroup_new(db, !db->aside);
 	return db;
 }
@@ -201,6 +210,8 @@ void db_turn(void *arg)
 	}
 	if (db->read != NULL)
 		pgread_turn(db->read);
+	if (db->group != NULL)
+		pggroup_turn(db->group);
 	wgroup_turn(db->wgroup);
 	shed_turn(&db->shed);
 	if (db->shm != NULL)
@@ -233,7 +244,7 @@ bool db_answers(const struct db *db)
 bool db_idle(const struct db *db)
 {
 	return TAILQ_EMPTY(&db->active) && wgroup_idle(db->wgroup) && pgplain_idle(db->plain) &&
-	    (db->read == NULL || pgread_idle(db->read));
+	    (db->read == NULL || pgread_idle(db->read)) && (db->group == NULL || pggroup_idle(db->group));
 }
 
 void db_config(struct db *db, const struct config *config)
@@ -294,6 +305,8 @@ void db_free(struct db **dbp)
 	db->stopping = true;
 	if (db->read != NULL)
 		pgread_free(&db->read, &calls);
+	if (db->group != NULL)
+		pggroup_free(&db->group, &calls);
 	pgplain_free(&db->plain, &calls);
 	TAILQ_CONCAT(&calls, &db->failed, link);
 	stop_calls(&calls);

@@ -9,6 +9,7 @@
 #include "db/db.h"
 #include "db/conn/lookup.h"
 #include "db/conn/pgcall.h"
+#include "db/conn/pggroup.h"
 #include "db/conn/pgplain.h"
 #include "db/conn/pgread.h"
 #include "db/conn/shed.h"
@@ -35,6 +36,7 @@ struct db {
 	struct lookup *lookup;
 	struct pgread *read;		/* NULL when aside */
 	struct pgplain *plain;
+	struct pggroup *group;		/* NULL when aside, or with few connections */
 	struct wgroup *wgroup;
 	struct pgcall_list active;	/* started, not finished */
 	struct pgcall_list failed;	/* to be told so by the next turn */

@@ -192,6 +192,18 @@ static enum shed_way way_of(const struct pgcall *call)
 	return call->stmt->class == STMT_READ && call->db->read != NULL ? SHED_READ : SHED_OTHER;
 }
 
+void pgcall_group(struct pgcall *call, enum pgcall_rank rank, int64_t a, int64_t b)
+{
+	call->place = (struct pgcall_place){ .rank = rank, .a = a, .b = b };
+}
+
+/* An Idempotency-Key's work is a transaction of its own. */
+static bool may_share(const struct pgcall *call)
+{
+	return call->place.rank != PGCALL_ALONE && call->db->group != NULL &&
+	    (call->task == NULL || call->task->once == NULL);
+}
+
 void pgcall_start(struct pgcall *call)
 {
 	struct db *db = call->db;
@@ -208,6 +220,8 @@ void pgcall_start(struct pgcall *call)
 		pgcall_fail_later(call, PL_E_BUSY, 1);
 	else if (call->stmt->class == STMT_READ && db->read != NULL)
 		pgread_start(db->read, call);
+	else if (may_share(call))
+		pggroup_start(db->group, call);
 	else
 		pgplain_start(db->plain, call);
 }

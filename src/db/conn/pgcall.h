@@ -24,6 +24,10 @@ TAILQ_HEAD(pgcall_list, pgcall);
 typedef void (pgcall_fn)(struct pgcall *call, const PGresult *res, const struct pl_err *err);
 typedef void (pgcall_done_fn)(void);	/* the caller's completion; the repo function casts it back */
 
+/* Locks are taken in this order; within a rank by a, then b. Rooms come before all of them. */
+enum pgcall_rank { PGCALL_ALONE, PGCALL_GENERATION, PGCALL_SESSION };
+struct pgcall_place { enum pgcall_rank rank; int64_t a, b, number; };
+
 struct pgcall {
 	TAILQ_ENTRY(pgcall) active;	/* db->active until it is finished */
 	TAILQ_ENTRY(pgcall) link;	/* in `queue`, or in a connection's list once it was sent */
@@ -40,6 +44,7 @@ struct pgcall {
 	enum shed_way way;		/* of `work`, as it was at the start */
 	struct shed_work work;
 	bool finished, sent, solo;
+	struct pgcall_place place;	/* among the calls of its group; number: when it came */
 	bool preparing;			/* sent, and the result of preparing its statement comes first */
 	int tries;
 	struct pl_err fail;		/* what a call that could not start will be told */
@@ -64,6 +69,11 @@ void pgcall_bytes(struct pgcall *call, const void *data, size_t bytes);
 void pgcall_time(struct pgcall *call, int64_t wall_us);				/* 0 = NULL */
 void pgcall_i64s(struct pgcall *call, const int64_t *values, int count, bool zero_is_null);
 void pgcall_texts(struct pgcall *call, const struct pl_str *values, int count);
+/*
+ * It may share a transaction with others (pggroup.h): it locks rows of one generation or of one session alone, named by
+ * a and b, and gives rows.
+ */
+void pgcall_group(struct pgcall *call, enum pgcall_rank rank, int64_t a, int64_t b);
 /* Hands it to its connection. */
 void pgcall_start(struct pgcall *call);
 

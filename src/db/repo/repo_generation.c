@@ -67,6 +67,7 @@ void repo_generation_begin(struct db *db, struct pl_task *task, const struct gen
 	pgcall_i32(call, db->slot);
 	pgcall_i64(call, db->slot_generation);
 	pgcall_bool(call, in->again);
+	pgcall_group(call, PGCALL_GENERATION, in->room_id, in->role_id);
 	pgcall_start(call);
 }
 
@@ -106,6 +107,7 @@ void repo_generation_end(struct db *db, struct pl_task *task, const struct gener
 	pgcall_i64_or_null(call, in->cost_micros, -1);
 	pgcall_bool(call, in->estimated);
 	pgcall_text(call, in->error_detail);
+	pgcall_group(call, PGCALL_GENERATION, in->room_id, in->role_id);
 	pgcall_start(call);
 }
 

@@ -45,6 +45,7 @@ void repo_generation_begin(struct db *db, struct pl_task *task, const struct gen
 
 struct generation_end {
 	struct pl_str id;
+	int64_t room_id, role_id;
 	enum gen_state state;			/* GEN_DONE and beyond */
 	struct pl_str error_code, error_detail;	/* absent unless failed */
 	struct pl_str partial;			/* text so far when there is no answer message; absent: none */

@@ -16,6 +16,24 @@ static void add_id(struct pgcall *call, struct pl_str id)
 	pgcall_text(call, id);
 }
 
+/* Any order of sessions does, as long as every worker has the same. */
+static void group_by_session(struct pgcall *call, struct pl_str id)
+{
+	uint64_t half[2] = { 0, 0 };
+	int digits = 0;
+
+	for (size_t i = 0; i < id.len; i++) {
+		uint64_t *to = &half[digits / 16];
+		char c = id.ptr[i];
+
+		if (c == '-')
+			continue;
+		*to = *to << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+		digits++;
+	}
+	pgcall_group(call, PGCALL_SESSION, (int64_t)half[0], (int64_t)half[1]);
+}
+
 REPLY(on_said, struct session_said)
 {
 	struct pgrow row = pgrow_at(res, 0, call->pool);
@@ -56,6 +74,8 @@ void repo_session_say(struct db *db, struct pl_task *task, const struct session_
 	pgcall_i32(call, db->slot);
 	pgcall_i64(call, db->slot_generation);
 	pgcall_i64(call, in->guests_max);
+	if (in->user && in->form.ptr == NULL)	/* guests lock their address, forms make jobs */
+		group_by_session(call, in->id);
 	pgcall_start(call);
 }
 
@@ -189,5 +209,7 @@ void repo_session_answer(struct db *db, struct pl_task *task, const struct sessi
 	pgcall_i64_or_null(call, in->cost_micros, -1);
 	pgcall_bool(call, in->estimated);
 	pgcall_text(call, in->reasoning);
+	if (in->question > 0)	/* else only the database knows which session that is */
+		group_by_session(call, in->id);
 	pgcall_start(call);
 }

@@ -13,6 +13,7 @@ struct session_message {
 	struct pl_str id, token, content;	/* token: a UUID; the same one is stored once */
 	int64_t life_ms;
 	int64_t form_seq;			/* of the session as it was read */
+	bool user;				/* not a guest's session */
 	int64_t guests_max;			/* sessions of one guest address that may count; users have no such */
 	struct pl_str form, mails;		/* JSON, see session_learn(); absent: no form, mail is off */
 };

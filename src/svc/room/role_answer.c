@@ -277,6 +277,8 @@ static void role_end(struct answer *answer)
 				role->code = c;
 		shm_count(role->svc->shm, counter, 1);
 		role->end.id = pl_str(answer->id);
+		role->end.room_id = role->question.room_id;
+		role->end.role_id = role->role.id;
 		role->end.state = role->outcome;
 	}
 	repo_generation_end(role->svc->db, answer->task, &role->end, on_ended, role);

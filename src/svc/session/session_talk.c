@@ -63,7 +63,8 @@ static void on_said(void *arg, const struct session_said *said, const struct pl_
 static void talk_say(struct session_job *job)
 {
 	struct session_message in = { .id = pl_str(job->id), .token = pl_str(job->answer->id), .content = job->message,
-		.life_ms = job->config->s.session_life, .guests_max = job->config->s.guest_sessions_per_address };
+		.life_ms = job->config->s.session_life, .user = job->user_id > 0,
+		.guests_max = job->config->s.guest_sessions_per_address };
 
 	if (job->form != NULL)
 		session_form_step(job, &in);
