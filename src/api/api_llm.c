@@ -168,7 +168,8 @@ static void on_generation(void *arg, const struct generation *g, const struct pl
 		.answer_seq = or_none(g->answer_seq, 0), .text = g->partial, .model = g->model,
 		.prompt_tokens = or_none(g->prompt_tokens, -1), .completion_tokens = or_none(g->completion_tokens, -1),
 		.cost_usd = g->cost_micros >= 0 ? (double)g->cost_micros / 1e6 : (double)NAN, .citations = g->citations,
-		.knowledge = g->knowledge, .error = g->error_code, .error_detail = g->error_detail,
+		.knowledge = g->knowledge, .error = g->error_code,
+		.error_detail = g->asker_id == call->req->task->who.user_id ? g->error_detail : PL_STR_NONE,
 		.estimated = g->estimated, .created_at = g->created_us,
 		.ended_at = or_none(g->ended_us, 0) };
 	index = shm_gen_find(call->svc->shm, g->id, &info);

@@ -295,17 +295,39 @@ def test_tokens_of_a_stopped_answer_are_estimated(modelled, rows, dialect, promp
 @pytest.mark.parametrize("directive,says", [("error-first,error=x", "provider went away"), ("error-line", "out of slots"),
                                             ("quota", "no credit left"), ("400", None)])
 def test_reason_of_the_provider(modelled, provider, directive, says):
-    """400 repeats our key, so its reason is not told."""
+    """400 repeats our key, so its reason is not told. The asker gets the others on all sockets, of both workers and kinds; nobody
+    else in the room does, its owner neither."""
     daemon, ann = modelled()
-    bob = daemon.register()
-    room = room_of(ann)
+    owner, bob = daemon.register(), daemon.register()
+    role = owner.role()
+    room = owner.room(role_ids=[role["id"]], reply_policy="mention")["id"]
     provider.queue(*[directive] * 3)
-    with listen(ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
-        seq = say(sock, room, "why?")
-        end, seen = answer(sock, reply_to=seq), answer(other)
+    with listen(ann, room) as sock, listen_on(daemon, 0, ann, room) as near, listen_on(daemon, 1, ann, room) as far, \
+            listen_on(daemon, 0, bob, room) as bobs, listen_on(daemon, 1, owner, room) as owners, \
+            ann.ws(f"/ws/chat/{room}", native=False) as compat, bob.ws(f"/ws/chat/{room}", native=False) as bobs_compat:
+        for one in (compat, bobs_compat):
+            one.send_text('{"message": "here"}')
+            one.expect("message", content="here")    # it listens
+        seq = say(sock, room, f"@{role['name']} why?")
+        end, others = answer(sock, reply_to=seq), [answer(one, reply_to=seq) for one in (near, far)]
+        strangers = [answer(one, reply_to=seq) for one in (bobs, owners)]
+        told = compat.expect("error")
+        assert bob.say(room, "over").status_code == 201
+        frames = [bobs_compat.recv()]
+        while frames[-1].get("content") != "over":
+            frames.append(bobs_compat.recv())
+    assert {frame["type"] for frame in frames} == {"message"}, "who did not ask hears of no failure"
     row = ann.get(f"/api/generations/{end.id}").json()
-    for detail in (end.last["error"]["detail"], seen.last["error"]["detail"], row["error_detail"]):
+    for detail in (end.last["error"]["detail"], *(one.last["error"]["detail"] for one in others), row["error_detail"], told["message"]):
         assert says in detail if says else detail == "The upstream refused with status 400.", detail
+    assert told["code"] == end.last["error"]["code"] == row["error"]
+    for one in strangers:
+        assert one.last["state"] == "failed" and one.last["error"]["code"] == row["error"]
+        assert not says or says not in json.dumps(one.frames)
+        assert "status 400" not in json.dumps(one.frames)
+    for user in (owner, bob):
+        seen = user.get(f"/api/generations/{end.id}").json()
+        assert (seen["state"], seen["error"], seen["error_detail"]) == ("failed", row["error"], None)
     assert not row["estimated"] or row["completion_tokens"] is not None
 
 

@@ -74,7 +74,7 @@ static void native_presence(struct pl_jw *w, const struct hub_event *e)
 	write_ids(w, "left", e->presence.left, e->presence.left_count);
 }
 
-static void native_generation(struct pl_jw *w, const struct hub_event *e)
+static void native_generation(struct pl_jw *w, const struct hub_event *e, bool asker)
 {
 	static const char *const states[] = { "queued", "started", "delta", "done", "failed", "cancelled",
 		"interrupted" };
@@ -97,13 +97,13 @@ static void native_generation(struct pl_jw *w, const struct hub_event *e)
 		pl_jw_key(w, "error");
 		pl_jw_object(w);
 		pl_jw_kcstr(w, "code", pl_err_info(g->error)->code);
-		pl_jw_kstr(w, "detail", g->detail.len > 0 ? g->detail : pl_str(pl_err_info(g->error)->text));
+		pl_jw_kstr(w, "detail", asker && g->detail.len > 0 ? g->detail : pl_str(pl_err_info(g->error)->text));
 		pl_jw_kbool(w, "temporary", pl_err_info(g->error)->temporary && !g->lasting);
 		pl_jw_end_object(w);
 	}
 }
 
-static bool render_native(struct pl_jw *w, const struct hub_event *e, struct pl_pool *pool)
+static bool render_native(struct pl_jw *w, const struct hub_event *e, struct pl_pool *pool, bool asker)
 {
 	pl_jw_object(w);
 	switch (e->kind) {
@@ -125,7 +125,7 @@ static bool render_native(struct pl_jw *w, const struct hub_event *e, struct pl_
 		native_presence(w, e);
 		break;
 	case HUB_GENERATION:
-		native_generation(w, e);
+		native_generation(w, e, asker);
 		break;
 	}
 	pl_jw_end_object(w);
@@ -183,7 +183,8 @@ struct ws_buf *ws_render(struct hub_event *event, enum hub_dialect dialect)
 
 	if (event->rendered[dialect] != NULL)
 		return event->rendered[dialect];
-	any = dialect == HUB_NATIVE ? render_native(&w, event, event->pool) : render_room(&w, event, event->pool);
+	any = dialect == HUB_ROOM_COMPAT ? render_room(&w, event, event->pool) :
+	    render_native(&w, event, event->pool, dialect == HUB_NATIVE_ASKER);
 	if (!any)
 		return NULL;
 	event->rendered_free = rendered_free;

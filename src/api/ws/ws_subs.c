@@ -7,11 +7,14 @@
 #define BEHIND_BYTES (64 << 10)
 
 /* Compatible dialects have no frames of answers in the making, but who asked must learn that none will come. */
-static void tell_failure(struct ws_client *client, enum pl_code code)
+static void tell_failure(struct ws_client *client, const struct hub_generation *gen)
 {
 	struct pl_err err = { 0 };
 
-	pl_err_set(&err, code, NULL);
+	if (gen->detail.len > 0)
+		pl_err_set(&err, gen->error, "%.*s", PL_FMT(gen->detail));
+	else
+		pl_err_set(&err, gen->error, NULL);
 	client->dialect->error(client, PL_STR_NONE, &err);
 }
 
@@ -26,16 +29,19 @@ static int64_t waiting_max(const struct ws_client *client, const struct hub_sub 
 
 bool ws_client_event(struct ws_client *client, const struct hub_sub *sub, struct hub_event *event)
 {
+	bool asker = event->kind == HUB_GENERATION && event->gen.asker_id == client->who.user_id;
+	enum hub_dialect dialect = client->dialect->render;
 	struct ws_buf *buf;
 
 	/* the user who types does not need to be told */
 	if (client->conn == NULL || (event->kind == HUB_TYPING && event->user_id == client->who.user_id))
 		return true;
-	buf = ws_render(event, client->dialect->render);
+	if (dialect == HUB_NATIVE && asker && event->gen.detail.len > 0)
+		dialect = HUB_NATIVE_ASKER;
+	buf = ws_render(event, dialect);
 	if (buf == NULL) {
-		if (event->kind == HUB_GENERATION && event->gen.state == HUB_GEN_FAILED &&
-		    event->gen.asker_id == client->who.user_id)
-			tell_failure(client, event->gen.error);
+		if (asker && event->gen.state == HUB_GEN_FAILED)
+			tell_failure(client, &event->gen);
 		return true;
 	}
 	if (event->kind == HUB_GENERATION && event->gen.state > HUB_GEN_DELTA) {

@@ -16,7 +16,8 @@
 #include "svc/bus/bus.h"
 
 enum hub_kind { HUB_LOG, HUB_TYPING, HUB_READ, HUB_PRESENCE, HUB_GENERATION };
-enum hub_dialect { HUB_NATIVE, HUB_ROOM_COMPAT, HUB_DIALECTS };
+/* HUB_NATIVE_ASKER: what only the user who asked may read of a failed answer. */
+enum hub_dialect { HUB_NATIVE, HUB_NATIVE_ASKER, HUB_ROOM_COMPAT, HUB_DIALECTS };
 
 #define HUB_PRESENCE_LIST 100	/* above so many users only the count is told */
 
@@ -35,7 +36,7 @@ struct hub_generation {
 	struct pl_str text, role_name;
 	enum pl_code error;
 	bool lasting;				/* pl_err's */
-	struct pl_str detail;			/* of the error; absent: the code's own text */
+	struct pl_str detail;			/* of the error, for asker_id only; absent: the code's own text */
 };
 
 /* One event for all who listen on this worker. Counted; what a dialect rendered is kept for the next listener. */

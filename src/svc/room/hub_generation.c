@@ -296,6 +296,14 @@ static int told_state(int state)
 	}
 }
 
+static enum pl_code code_of(struct pl_str word)
+{
+	for (int i = PL_E_OK + 1; i < PL_E_COUNT; i++)
+		if (pl_str_is(word, pl_err_info((enum pl_code)i)->code))
+			return (enum pl_code)i;
+	return PL_E_OK;
+}
+
 static void ended_on_row(void *arg, const struct generation *row, const struct pl_err *err)
 {
 	struct ended *e = arg;
@@ -306,6 +314,8 @@ static void ended_on_row(void *arg, const struct generation *row, const struct p
 	if (err == NULL && row->ended_us > 0 && room != NULL && find(room, e->gen.id) != NULL) {
 		e->gen.state = told_state(row->state);
 		e->gen.answer_seq = row->answer_seq;
+		e->gen.error = row->error_code.ptr != NULL ? code_of(row->error_code) : PL_E_OK;
+		e->gen.detail = row->error_detail;
 		room->busy++;
 		arrived(e->hub, room, &e->gen, false);
 		room->busy--;
