@@ -82,6 +82,8 @@ static bool on_event(struct hub_sub *sub, struct hub_event *event)
 {
 	struct ear *ear = sub->owner;
 
+	if (event->kind == HUB_GENERATION && event->gen.state == HUB_GEN_DONE)
+		hear(ear, "done=", event->gen.answer_seq);
 	if (event->kind != HUB_LOG)
 		return true;
 	if (ear->room == 0)

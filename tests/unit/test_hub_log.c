@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "fake_svc.h"
+#include "leaf.h"
 
 Suite *suite_hub_log(void);
 
@@ -95,6 +96,31 @@ START_TEST(gap_of_several_reads)
 	fake_repo_run_all();
 	ear_heard_range(&ear, 11, 1210);
 	ck_assert_int_eq(fake_repo_calls(FAKE_LOG), 3);
+}
+END_TEST
+
+/* Nobody is told that an answer is done before its message, which may have to be read. */
+START_TEST(end_of_an_answer_waits_for_its_message)
+{
+	struct hub_generation gen = { .role_id = 3, .state = HUB_GEN_DONE, .answer_seq = 12 };
+
+	pl_uuid_make(gen.id);
+	hub_generation(fake_hub, ROOM, &gen);
+	ear_heard(&ear, "");
+	fake_arrives(ROOM, 11, 1);
+	ear_heard(&ear, "11");
+	hub_generation(fake_hub, ROOM, &gen);	/* again, say after a lap */
+	room->last_seq = 13;
+	hub_log_hint(fake_hub, ROOM, 13);
+	fake_repo_run_all();
+	ear_heard(&ear, "11 12 done=12 13");
+	pl_uuid_make(gen.id);
+	gen.answer_seq = 13;
+	hub_generation(fake_hub, ROOM, &gen);
+	ear_heard(&ear, "11 12 done=12 13 done=13");
+	pl_uuid_make(gen.id);
+	gen.answer_seq = 20;
+	hub_generation(fake_hub, ROOM, &gen);	/* the room goes away first */
 }
 END_TEST
 
@@ -273,7 +299,8 @@ Suite *suite_hub_log(void)
 	const TTest *tests[] = { gap_is_read_after_a_wait, gap_closes_while_it_is_read, gap_of_several_reads,
 		hint_reads_at_once, hint_becomes_an_event, failed_read_is_repeated, another_epoch,
 		another_epoch_in_a_gap, checked_rooms_catch_up, late_events_ask_rarely, held_bytes_are_capped,
-		who_left_hears_no_more, nobody_listens_any_more, events_before_the_head };
+		who_left_hears_no_more, nobody_listens_any_more, events_before_the_head,
+		end_of_an_answer_waits_for_its_message };
 	Suite *suite = suite_create("hub_log");
 	TCase *tcase = tcase_create("hub_log");
 
