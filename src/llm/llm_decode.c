@@ -6,13 +6,21 @@
 
 enum { EVENT_POOL_BYTES = 2048 };
 
+#define ESCAPED 6		/* bytes of JSON for a byte of text, at worst */
+
 void llm_dec_init(struct llm_decoder *dec, const struct llm_dialect *dialect, struct pl_str secret, llm_text_fn *text,
     void *arg)
 {
 	*dec = (struct llm_decoder){ .dialect = dialect, .secret = secret, .text = text, .arg = arg,
 		.stop = LLM_STOP_OTHER, .prompt_tokens = -1, .completion_tokens = -1, .cost_micros = -1,
-		.tag = -1 };
+		.tag = -1, .event_max = LLM_EVENT_MAX };
 	pl_sse_init(&dec->sse, LLM_EVENT_MAX);
+}
+
+void llm_dec_allow(struct llm_decoder *dec, size_t answer_bytes)
+{
+	dec->event_max = LLM_EVENT_MAX + ESCAPED * answer_bytes;
+	dec->sse.max_bytes = dec->event_max;
 }
 
 void llm_dec_fini(struct llm_decoder *dec)
@@ -110,7 +118,7 @@ static bool find_kind(struct llm_decoder *dec, char first)
 
 static bool feed_json(struct llm_decoder *dec, const char *data, size_t len)
 {
-	if (len > LLM_EVENT_MAX - dec->whole.len)
+	if (len > dec->event_max - dec->whole.len)
 		return llm_dec_fail_for_good(dec, "The upstream's reply is too large.");
 	pl_buf_add(&dec->whole, data, len);
 	return true;
@@ -132,8 +140,8 @@ bool llm_dec_feed(struct llm_decoder *dec, const char *data, size_t len)
 		return feed_json(dec, data, len);
 	if (pl_sse_feed(&dec->sse, data, len, on_event, dec))
 		return true;
-	if (!dec->failed && dec->sse.line.len + dec->sse.data.len + len > LLM_EVENT_MAX)
-		return llm_dec_fail_for_good(dec, "The upstream sent an event of more than 1 MiB.");
+	if (!dec->failed && dec->sse.line.len + dec->sse.data.len + len > dec->event_max)
+		return llm_dec_fail_for_good(dec, "The upstream sent an event that is too large.");
 	return false;
 }
 

@@ -9,7 +9,7 @@
 #include "llm/llm.h"
 #include "sse.h"
 
-#define LLM_EVENT_MAX (1024 * 1024)	/* one event, or a whole reply that is no stream */
+#define LLM_EVENT_MAX (1024 * 1024)	/* one event, or a whole reply that is no stream; see llm_dec_allow() */
 #define LLM_MODEL_NAME_MAX 128
 #define LLM_MESSAGE_ID_MAX 63
 #define LLM_HEADERS_MAX (6 + CONFIG_HEADERS_MAX)
@@ -35,6 +35,7 @@ struct llm_decoder {
 	enum llm_body_kind kind;
 	struct pl_sse sse;
 	struct pl_buf whole, scrubbed;	/* heap */
+	size_t event_max;
 	struct pl_str secret;		/* must not appear in error texts; borrowed */
 	struct pl_str headers;		/* lines of the setting header: their values neither; borrowed */
 	llm_text_fn *text;
@@ -95,6 +96,8 @@ const char *llm_url(struct pl_pool *pool, const struct upstream_settings *upstre
 void llm_dec_init(struct llm_decoder *dec, const struct llm_dialect *dialect, struct pl_str secret, llm_text_fn *text,
     void *arg);
 void llm_dec_fini(struct llm_decoder *dec);
+/* One event, or a whole reply, may hold an answer of so many bytes. */
+void llm_dec_allow(struct llm_decoder *dec, size_t answer_bytes);
 /* A slice of a 2xx body. false: stop reading; dec->failed, or the text callback said so. */
 bool llm_dec_feed(struct llm_decoder *dec, const char *data, size_t len) PL_MUSTCHECK;
 /* The body ended. Fails the decoder when the answer is not whole. */

@@ -21,6 +21,8 @@ enum {
 	GRACE_MS = 1000,		/* after the end marker, for the end of the body: keeps the connection usable */
 	FINISHED_MS = 3000,		/* after a reason to stop, for the end marker that some servers leave out */
 	REFUSAL_MAX_BYTES = 16384,
+	BODY_BYTES = 64 * 1024 * 1024,
+	BODY_FACTOR = 512,		/* bytes of a stream for a byte of text: a token an event */
 	BYTES_A_TOKEN = 4		/* a rule of thumb */
 };
 
@@ -277,6 +279,11 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	llm_call_wait(call, pause_ms);
 }
 
+static size_t answer_max(const struct llm_call *call)
+{
+	return call->config != NULL ? (size_t)call->config->s.max_answer : 0;
+}
+
 static void try_send(struct llm_call *call)
 {
 	const struct upstream_settings *upstream = call->upstream;
@@ -301,8 +308,10 @@ static void try_send(struct llm_call *call)
 	    headers);
 	headers[request.headers_count++] = (struct httpc_header){ "Content-Type", PL_STR("application/json") };
 	request.url = llm_url(call->pool, upstream, dialect->path);
+	request.max_body_bytes = BODY_BYTES + BODY_FACTOR * answer_max(call);
 	llm_dec_init(&call->dec, dialect, call->key, on_text, call);
 	call->dec.headers = pl_str(upstream->header);
+	llm_dec_allow(&call->dec, answer_max(call));
 	call->dec_open = true;
 	call->in_grace = false;
 	call->result.tries++;

@@ -113,6 +113,20 @@ def test_longer_than_max_answer(daemon, ann, bob, more):
     assert cut_off(daemon, "max_answer") == before + 1
 
 
+@pytest.mark.parametrize("mode", ["json", "ok"])
+def test_in_one_event(own, mode):
+    """The model's server may send all of it in one event, or as a reply that is not streamed."""
+    daemon, _ = own(max_answer="1M", ws_queue="8M", workers=1)
+    user = daemon.register()
+    room = room_of(user)
+    with listen(user, room) as sock:
+        for size, stop in ((1 << 20, "stop"), ((1 << 20) + 300, "length")):
+            say(sock, room, f"[[{mode},bytes={size},pace=0,piece=2000000]]")
+            end = answer(sock)
+            assert end.state == "done" and long_text(size).startswith(end.text) and len(end.text.encode()) >= (1 << 20) - 3
+            assert message_of(sock, end.id)["usage"]["stop"] == stop
+
+
 @pytest.mark.parametrize("value", ["1k", "4096", "4097", "4M"])
 def test_max_answer(own, value):
     daemon, _ = own(max_answer=value, ws_queue="32M", workers=1)
