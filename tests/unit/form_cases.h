@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The inputs of test_form_cases.c. value NULL: nothing may be stored.
+ * Names, and what is none, for test_form_cases.c. value NULL: nothing may be stored.
  */
 #define END                                                                                                            \
 	{                                                                                                              \
@@ -40,7 +40,12 @@ static const struct input names[] = {{"Ann", "Ann"}, {"Ann Lee", "Ann Lee"}, {"a
     {"Well, I am Peter", "Peter"}, {"ok Bob", "Bob"}, {"I'm Ann Lee and I earn 60k", "name=Ann Lee;income=60000"},
     {"Ann Lee, ann@lee.org", "name=Ann Lee;email=ann@lee.org"}, {"Bob is my name", "Bob"},
     {"de la Cruz, Maria", "de la Cruz, Maria"}, {"Vincent van Gogh", "Vincent van Gogh"}, {"it's me, Sarah", "Sarah"},
-    END};
+    {"Sean O'Casey", "Sean O'Casey"}, {"This is Karen", "Karen"}, {"Hey there, Sofia here", "Sofia"},
+    {"I go by Max", "Max"}, {"Oprah Winfrey", "Oprah Winfrey"}, {"Jane D.", "Jane D."}, {"Xi Jinping", "Xi Jinping"},
+    {"Ngũgĩ Kamau", "Ngũgĩ Kamau"}, {"山田太郎", "山田太郎"},
+    {"Hi, I'm Ann and I have a question about my order", "Ann"}, {"My name is Ann and I want a refund", "Ann"},
+    {"Ann, can you help me?", "Ann"}, {"No, Bob", "Bob"}, {"'Bob Smith'", "Bob Smith"},
+    {"Bob Smith III", "Bob Smith III"}, END};
 
 static const struct input not_names[] = {{"this is ridiculous", NULL}, {"it is broken", NULL}, {"talk to human", NULL},
     {"refund", NULL}, {"order status", NULL}, {"go away", NULL}, {"sorry, wrong chat", NULL}, {"cancel my order", NULL},
@@ -62,107 +67,12 @@ static const struct input not_names[] = {{"this is ridiculous", NULL}, {"it is b
     {"Terrible service", NULL}, {"You are useless", NULL}, {"Ann or Bob", NULL}, {"not Ann", NULL}, {"guess", NULL},
     {"you first", NULL}, {"I already told you", NULL}, {"Wrong number", NULL}, {"Still waiting", NULL},
     {"Ann, Berlin", NULL}, {"Paid yesterday", NULL}, {"I'm German", NULL}, {"I'm just looking", NULL},
-    {"it's complicated", NULL}, {"stupid bot", NULL}, {"Stop", NULL}, END};
-
-static const struct input addresses[] = {{"o'brien@example.org", "o'brien@example.org"},
-    {"müller@example.org", "müller@example.org"}, {"a&b@example.org", "a&b@example.org"},
-    {"foo/bar@example.org", "foo/bar@example.org"}, {"ann@example.xn--p1ai", "ann@example.xn--p1ai"},
-    {"ann.lee+tag@sub.example.co.uk", "ann.lee+tag@sub.example.co.uk"}, {"My email is ann@lee.org", "ann@lee.org"},
-    {"it's ann@lee.org, thanks", "ann@lee.org"}, {"Mail me at bob@x.org.", "bob@x.org"},
-    {"<ann@lee.org>", "ann@lee.org"}, {"Ann Lee <ann@lee.org>", "name=Ann Lee;email=ann@lee.org"},
-    {"mailto:ann@lee.org", "ann@lee.org"}, {"email: ann@lee.org", "ann@lee.org"}, {"(ann@lee.org)", "ann@lee.org"},
-    {"\"john doe\"@example.org", "\"john doe\"@example.org"}, {"用户@例子.中国", "用户@例子.中国"},
-    {"josé.garcía@correo.es", "josé.garcía@correo.es"},
-    {"you can reach me at x_y-z@example.museum", "x_y-z@example.museum"}, {"ANN@LEE.ORG", "ANN@lee.org"},
-    {"sure: ann@lee.org", "ann@lee.org"}, {"ann!def%xyz@lee.org", "ann!def%xyz@lee.org"},
-    {"'ann@lee.org'", "ann@lee.org"}, {"1234567890@example.com", "1234567890@example.com"},
-    {"here you go: ann@lee.org :-)", "ann@lee.org"},
-    {"My e-mail address is ann@lee.org and I earn 80k", "email=ann@lee.org;income=80000"},
-    {"of course. ann@lee.org", "ann@lee.org"}, {"please use ann@lee.org", "ann@lee.org"},
-    {"ann@lee.org is my address", "ann@lee.org"}, {"ann@example.org2", NULL}, {"not a@x.org but b@y.org", NULL},
-    {"a@x.org, sorry, b@y.org", NULL}, {"a@x.org or b@y.org", NULL}, {"ann@", NULL}, {"@ann", NULL}, {"ann@lee", NULL},
-    {"ann at lee.org", NULL}, {"ann@lee..org", NULL}, {".ann@lee.org", NULL}, {"ann.@lee.org", NULL},
-    {"a@b@c.org", NULL}, {"ann@-lee.org", NULL}, {"https://ann@lee.org/path", NULL},
-    {"my colleague's address is bob@x.org", NULL}, {"don't write to a@x.org", NULL}, {"Is it ann@lee.org?", NULL},
-    {"Why did you write to ann@lee.org?", NULL}, {"maybe ann@lee.org", NULL}, {"my old address was ann@lee.org", NULL},
-    {"ann@lee.org/foo", NULL}, {"ann@lee.org's", NULL}, {"ann@gmail.con", NULL}, {"ann@1.2.3.4", NULL},
-    {"I'd rather not give it", NULL}, {"o’brien@example.org", NULL}, {"ann@lee.org but I never read it", NULL},
-    {"my boss is boss@acme.com", NULL}, {"I wrote to info@acme.com and nobody answered", NULL}, {"ann@lee_org", NULL},
-    {"ann lee@lee.org", NULL}, {"xann@lee.org@", NULL}, END};
-
-static const struct input amounts[] = {{"80000", "80000"}, {"80,000", "80000"}, {"80.000", "80000"},
-    {"80 000", "80000"}, {"80\u00a0000", "80000"}, {"80\u202f000", "80000"}, {"80\u2009000", "80000"},
-    {"80'000", "80000"}, {"80’000", "80000"}, {"80_000", "80000"}, {"12,00,000", "1200000"}, {"80k", "80000"},
-    {"80 K", "80000"}, {"$80k", "80000"}, {"80.000 EUR", "80000"}, {"80.000,- €", "80000"},
-    {"EUR 80.000,50", "80000.5"}, {"1,234,567.89", "1234567.89"}, {"1.234.567,89", "1234567.89"},
-    {"1.5 mil", "1500000"}, {"75 grand", "75000"}, {"12 lakh", "1200000"}, {"2 mio", "2000000"}, {"2 Mio.", "2000000"},
-    {"2 hundred thousand", "200000"}, {"1.5 million", "1500000"}, {"1,5 Mio", "1500000"}, {"3 crore", "30000000"},
-    {"80000 kr", "80000"}, {"kr 80000", "80000"}, {"eighty thousand", "80000"},
-    {"eighty-five thousand five hundred", "85500"}, {"a hundred thousand", "100000"}, {"half a million", "500000"},
-    {"one hundred and five thousand", "105000"}, {"twelve lakh", "1200000"}, {"eighty k", "80000"},
-    {"about 80k", "80000"}, {"roughly 80,000 a year", "80000"}, {"80k per year", "80000"}, {"80k p.a.", "80000"},
-    {"80k/yr", "80000"}, {"80,000 annually", "80000"}, {"£65,000", "65000"}, {"₹ 12,00,000", "1200000"},
-    {"US$ 90,000", "90000"}, {"90000 dollars", "90000"}, {"CHF 120'000.00", "120000"}, {"my income is 80k", "80000"},
-    {"I earn 80k", "80000"}, {"I make about $90,000 a year before taxes", "90000"},
-    {"I have 2 jobs, together 60k", "60000"}, {"I'm 34 and make 60k", "60000"}, {"it's 80000", "80000"},
-    {"Income: 80 000 €", "80000"}, {"80万", "800000"}, {"٨٠٠٠٠", "80000"}, {"0", "0"}, {"1000000000", "1000000000"},
-    {"500 thousand", "500000"}, {"my salary is 45,500 gross", "45500"}, {"80k, thanks", "80000"},
-    {"around 80 thousand euros", "80000"}, {"95000 or so", "95000"}, {"I currently earn 70k", "70000"},
-    {"100K USD", "100000"}, {"yes, 80000", "80000"}, {"80 000,00 kr", "80000"},
-    {"my yearly gross income is 72.500 €", "72500"}, {"nothing, 0", NULL}, {"between 50 and 60 thousand", NULL},
-    {"50-60k", NULL}, {"80-90k", NULL}, {"50 to 60k", NULL}, {"50k-60k", NULL}, {"50–60k", NULL},
-    {"from 50 to 60 thousand", NULL}, {"$25 an hour", NULL}, {"3000 a month", NULL}, {"3000/month", NULL},
-    {"500 per week", NULL}, {"25/h", NULL}, {"2 x 40k", NULL}, {"40k + 20k", NULL}, {"40k and 20k", NULL},
-    {"I paid 49.99 yesterday and nothing arrived", NULL}, {"call me on 555-1234 instead", "phone=5551234"},
-    {"1.2.2026", NULL}, {"10/12/2025", NULL}, {"2024-1128", NULL}, {"my order number is 2024-1128", NULL},
-    {"order 12345", NULL}, {"#4711", NULL}, {"20%", NULL}, {"12:30", NULL}, {"-5", NULL}, {"minus 5", NULL},
-    {"$-500", NULL}, {"less than 80k", NULL}, {"more than 100k", NULL}, {"up to 90,000", NULL}, {"at least 50k", NULL},
-    {"80k+", NULL}, {"almost 80k", NULL}, {"maybe 80k", NULL}, {"not 80k", NULL}, {"a lot", NULL},
-    {"six figures", NULL}, {"several thousand", NULL}, {"a few hundred", NULL}, {"1.2.3", NULL}, {"12,34,5", NULL},
-    {"80k?", NULL}, {"is 80k enough?", NULL}, {"what is 12 * 7?", NULL}, {"my wife earns 90k", NULL},
-    {"my colleague makes 90k", NULL}, {"I have 3 kids", NULL}, {"I am 34", NULL}, {"99999999999999999999999", NULL},
-    {"1000000001", NULL}, {"A4", NULL}, {"v2", NULL}, {"4x4", NULL}, {"20kg", NULL}, {"the 3rd", NULL},
-    {"2026", "2026"}, {"80k or 90k", NULL}, {"80k but last year 90k", NULL}, {"80 mil", NULL}, {"1.500 million", NULL},
-    {"I used to earn 80k", NULL}, {"80000 in 2020", NULL}, {"nineteen eighty", NULL}, {"192.168.1.1", NULL},
-    {"I'd like to earn 80k", NULL}, {"I earn more than you", NULL}, {"100% of 80k", NULL},
-    {"none of your 2 businesses", NULL}, {"1/2", NULL}, {"room 101", NULL}, {"80k before, 90k now", NULL},
-    {"ten to twelve", NULL}, {"I don't earn 80k", NULL}, {"if I earned 80k", NULL}, {"80kk", NULL}, {"1e5", NULL},
-    {"0x50", NULL}, {"half", NULL}, {"my rent is 1200", NULL}, END};
-
-static const struct input unasked[] = {{"I paid 49.99 yesterday and nothing arrived", NULL},
-    {"Can you make it 20% cheaper?", NULL}, {"I want to make 2 bookings", NULL}, {"my colleague makes 90k", NULL},
-    {"call me on 555-1234 instead", "phone=5551234"}, {"1.2.2026", NULL}, {"my order number is 2024-1128", NULL},
-    {"77", NULL}, {"80k", NULL}, {"Bob", NULL}, {"I'm Happy", NULL}, {"What is my income?", NULL},
-    {"I make 3 mistakes a day", NULL}, {"I make websites", NULL}, {"We make 90k widgets", NULL},
-    {"I earn respect", NULL}, {"he earns 80k", NULL}, {"I earn 90k now", "income=90000"},
-    {"my name is Bob", "name=Bob"}, {"my email is a@b.co", "email=a@b.co"},
-    {"I was born on 1 February 1990", "born=1990-02-01"},
-    {"My income is 80,000 and my name is Ann Lee", "name=Ann Lee;income=80000"},
-    {"Please write to ann@lee.org", "email=ann@lee.org"}, {"10/12/2025", NULL}, {"invoice 80000 is wrong", NULL},
-    {"Does he earn 90k?", NULL}, {"I would earn 90k if I moved", NULL}, {"the price is 80000", NULL},
-    {"I make 80k mistakes", NULL}, {"My name is Ann. What are your hours?", "name=Ann"},
-    {"I make it to the office at 9", NULL}, {"I earn 5 stars", NULL}, {"my dog's name is Rex", NULL},
-    {"is my name Bob?", NULL}, {"my name is too long for the form", NULL}, {"my name is Ann but people say Bob", NULL},
-    {"write to ann@lee.org or bob@lee.org", NULL}, {"my email is not a@b.co", NULL}, {"I get paid 3000 a month", NULL},
-    {"my email is broken", NULL}, END};
-
-static const struct input dates[] = {{"2026-02-01", "2026-02-01"}, {"1.2.2026", "2026-02-01"},
-    {"1 Feb 1990", "1990-02-01"}, {"February 1st, 1990", "1990-02-01"}, {"1st of February 1990", "1990-02-01"},
-    {"25/12/1985", "1985-12-25"}, {"12/25/1985", "1985-12-25"}, {"29.2.2000", "2000-02-29"},
-    {"3. März 1975", "1975-03-03"}, {"I was born on 3 May 1980", "1980-05-03"},
-    {"my birthday is 1990-05-03", "1990-05-03"}, {"1985/12/25", "1985-12-25"}, {"31.12.1999, thanks", "1999-12-31"},
-    {"10/12/2025", NULL}, {"29.2.2001", NULL}, {"31.4.2000", NULL}, {"tomorrow", NULL}, {"in May", NULL},
-    {"1990", NULL}, {"1.2.90", NULL}, {"1.1.1990 or 2.1.1990", NULL}, {"2024-1128", NULL},
-    {"my order is from 1.2.2026", NULL}, {"When is 1.2.2026?", NULL}, {"not 1.2.1990", NULL}, {"13/13/2000", NULL},
-    END};
-
-static const struct input phones[] = {{"+49 30 1234567", "+49301234567"}, {"555-1234", "5551234"},
-    {"(555) 123-4567", "5551234567"}, {"call me on 555-1234", "5551234"}, {"my number is 0171 5551234", "01715551234"},
-    {"0049-30-1234567", "0049301234567"}, {"+1 (212) 555-0100", "+12125550100"}, {"phone: 030/1234567", "0301234567"},
-    {"12", NULL}, {"1.2.2026", NULL}, {"2026-02-01", NULL}, {"555-1234 or 555-1235", NULL}, {"not 555-1234", NULL},
-    {"my wife's number is 555-1234", NULL}, {"order 2024-1128", NULL}, {"123456789012345678", NULL},
-    {"80,000,000", NULL}, {"555-1234?", NULL}, {"none", NULL}, {"is 555-1234 your number?", NULL}, END};
-
-static const struct group groups[] = {{"names", NAME, names}, {"not names", NAME, not_names},
-    {"addresses", EMAIL, addresses}, {"amounts", INCOME, amounts}, {"nobody asked", NONE, unasked},
-    {"dates", BORN, dates}, {"phones", PHONE, phones}};
+    {"it's complicated", NULL}, {"stupid bot", NULL}, {"Stop", NULL}, {"I'm nobody", NULL}, {"I'm Irish", NULL},
+    {"I'm in Paris", NULL}, {"I'm John's wife", NULL}, {"John's order", NULL}, {"This is John's phone", NULL},
+    {"Guess who", NULL}, {"Hello World", NULL}, {"Order 66", NULL}, {"Holy Moly", NULL}, {"Merry Christmas", NULL},
+    {"Black Friday", NULL}, {"Reset Password", NULL}, {"So annoyed", NULL}, {"Fraud", NULL}, {"As I said, Bob", NULL},
+    {"bob?", NULL}, {"My name isn't Bob", NULL}, {"My name was Bob", NULL}, {"Bob and Alice", NULL},
+    {"Bob_Smith", NULL}, {"bob.smith", NULL}, {"#Bob", NULL}, {"Dr. Who", NULL}, {"Thanks, Ann", NULL},
+    {"Thank you Ann", NULL}, {"call me tomorrow", NULL}, {"call me a taxi", NULL}, {"call me old-fashioned", NULL},
+    {"my name is long", NULL}, {"I'm writing for Bob", NULL}, {"on behalf of Bob Smith", NULL}, {"It's Monday", NULL},
+    {"This is Spam", NULL}, END};

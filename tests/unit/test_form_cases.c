@@ -43,6 +43,11 @@ struct group {
 };
 
 #include "form_cases.h"
+#include "form_cases_values.h"
+
+static const struct group groups[] = {{"names", NAME, names}, {"not names", NAME, not_names},
+    {"addresses", EMAIL, addresses}, {"amounts", INCOME, amounts}, {"nobody asked", NONE, unasked},
+    {"dates", BORN, dates}, {"phones", PHONE, phones}};
 
 static struct form *form;
 static struct pl_pool *pool;

@@ -4,9 +4,9 @@
  */
 #include "svc/read/read_int.h"
 
-#define CANDIDATES_MAX 32
-#define LEFT_FEW 4    /* words that are left over in a clause whose value is still worth a question */
-#define ASKED_WORDS 3 /* "80k?" is an answer that is not sure of itself */
+#define CANDIDATES_MAX 16 /* more of them are several values anyway */
+#define LEFT_FEW 4        /* words that are left over in a clause whose value is still worth a question */
+#define ASKED_WORDS 3     /* "80k?" is an answer that is not sure of itself */
 
 struct candidate {
 	struct found found;
@@ -173,13 +173,14 @@ static int count_left(const struct read_message *m, const struct clause *c, int 
 }
 
 /* Does the clause speak of somebody else, or of something paid, ordered, numbered? */
-static bool is_foreign(const struct reading *r, const struct clause *clause)
+static bool is_foreign(const struct reading *r, const struct clause *clause, bool framed)
 {
 	for (int i = clause->from; i < clause->to; i++) {
 		const struct token *t = &r->m->tokens[i];
 		struct token owner = *t;
 
-		if (t->type != TOKEN_WORD || t->filler || is_own_word(r->want, t->word))
+		if (t->type != TOKEN_WORD || t->filler || is_own_word(r->want, t->word) ||
+		    (framed && token_in(t, " you ")))
 			continue;
 		if (owner.word.len > 2 && memcmp(owner.word.ptr + owner.word.len - 2, "'s", 2) == 0)
 			owner.word.len -= 2;
@@ -196,7 +197,7 @@ static void qualify(struct reading *r, struct candidate *c, const struct clause 
 	const struct read_message *m = r->m;
 	const struct token *before = c->from > 0 ? &m->tokens[c->from - 1] : NULL;
 
-	c->foreign = !c->explicit && is_foreign(r, clause);
+	c->foreign = !c->explicit && is_foreign(r, clause, c->told_weakly);
 	c->doubt = clause_has(m, clause, words_doubt) ||
 	    (r->want->kind == READ_AMOUNT && !c->whole && clause_has(m, clause, words_bound));
 	c->asked = clause->asks && !(count_left(m, clause, c->from, c->to) == 0 && c->to - c->from <= ASKED_WORDS);
@@ -276,6 +277,8 @@ static int scan_start(struct reading *r, int index)
 	c->told_weakly = framed && !f.explicit;
 	c->correction = correction || f.correction;
 	c->partial = f.partial;
+	if (framed && c->found.per == READ_PER_NONE)
+		c->found.per = f.per;
 	end = tail(r, c, found.to, clause->to > found.to ? clause->to : found.to, index);
 	c->whole = end >= clause->to;
 	c->left = c->whole ? 0 : count_left(m, clause, clause->from, end);
@@ -293,7 +296,7 @@ static void scan_rest(struct reading *r, int index, int from)
 	const struct clause *clause = &m->clauses[index];
 	struct found found;
 
-	for (int at = from; at < clause->to; at++) {
+	for (int at = from; at < clause->to && r->count < CANDIDATES_MAX; at++) {
 		struct candidate *c;
 		bool seen = false;
 
@@ -310,7 +313,7 @@ static void scan_rest(struct reading *r, int index, int from)
 
 static void scan(struct reading *r)
 {
-	for (int i = 0; i < r->m->clauses_count; i++) {
+	for (int i = 0; i < r->m->clauses_count && r->count < CANDIDATES_MAX; i++) {
 		int at = r->m->clauses[i].from;
 
 		if (r->count > 0 && r->found[r->count - 1].to > at)
@@ -346,7 +349,7 @@ static bool left_beside(const struct read_message *m, const struct candidate *va
 			continue;
 		*change = *change || clause_has(m, c, words_change) ||
 		    (value->found.marked && clause_has(m, c, words_bound)) ||
-		    (!value->explicit && clause_has(m, c, words_third));
+		    (!value->explicit && !c->asks && clause_has(m, c, words_third));
 		left = left ||
 		    !(c->asks ||
 			(value->found.marked && value->whole &&
@@ -405,11 +408,26 @@ static struct pl_str raw_of(const struct read_message *m, const struct candidate
 	return pl_strn(m->text.ptr + m->tokens[c->from].from, m->tokens[c->to - 1].to - m->tokens[c->from].from);
 }
 
+/* "I make 90k views", "I earn 500 points per purchase" */
+static bool is_count(const struct read_message *m, const struct candidate *c)
+{
+	static const char goes_on[] =
+	    " at for as in with from working on since before after including plus and but though now ";
+	const struct clause *clause = &m->clauses[c->clause];
+	const struct token *next = c->to < clause->to ? &m->tokens[c->to] : NULL;
+
+	return !c->whole &&
+	    (!c->explicit || (next != NULL && next->type == TOKEN_WORD && !token_in(next, goes_on)) ||
+		(!c->found.marked && next != NULL));
+}
+
 static enum read_verdict judge(struct reading *r, const struct choice *choice, const struct candidate *c)
 {
 	bool change, left = left_beside(r->m, c, &change);
 	enum read_per per = r->want->per;
 
+	if (r->want->kind == READ_AMOUNT && !r->want->asked && is_count(r->m, c))
+		return READ_NOTHING;
 	if (c->found.verdict == READ_RANGE)
 		return READ_RANGE;
 	if (c->found.per != READ_PER_NONE && c->found.per != per)
@@ -528,7 +546,8 @@ static bool is_clear(const struct reading *r, const struct choice *choice, const
 }
 
 /* The candidate that somebody else's value is; the rest of the message decides about it as about one of our own. */
-static enum read_verdict check_candidate(struct reading *r, struct candidate *c, struct read_value *out)
+static enum read_verdict check_candidate(
+    struct reading *r, struct candidate *c, struct pl_str raw, struct read_value *out)
 {
 	struct choice choice;
 	enum read_verdict verdict;
@@ -548,7 +567,7 @@ static enum read_verdict check_candidate(struct reading *r, struct candidate *c,
 	out->value = c->found.value;
 	out->raw = raw_of(r->m, c);
 	out->explicit = c->explicit;
-	return verdict == READ_SURE || is_clear(r, &choice, c) ? READ_SURE : READ_UNSURE;
+	return verdict == READ_SURE || (pl_str_eq(raw, out->raw) && is_clear(r, &choice, c)) ? READ_SURE : READ_UNSURE;
 }
 
 /* A name in a sentence that the reader does not know: "people know me as Ann Lee". */
@@ -570,7 +589,7 @@ static enum read_verdict check_name(struct reading *r, int from, int to, struct 
 			return READ_NOTHING;
 		c = add(r, from, i, &found);
 		c->whole = true;
-		return check_candidate(r, c, out);
+		return check_candidate(r, c, raw_of(r->m, c), out);
 	}
 	return READ_NOTHING;
 }
@@ -597,7 +616,7 @@ enum read_verdict read_check(
 	for (int i = 0; i < r->count; i++)
 		if (r->found[i].from < to && r->found[i].to > from)
 			return same(r->found[i].found.value, own.value)
-			    ? out->verdict = check_candidate(r, &r->found[i], out)
+			    ? out->verdict = check_candidate(r, &r->found[i], raw, out)
 			    : READ_NOTHING;
 	return out->verdict = want->kind == READ_NAME && want->asked ? check_name(r, from, to, out) : READ_NOTHING;
 }

@@ -63,7 +63,7 @@ static enum read_per unit_of(const struct token *t)
 	return READ_PER_NONE;
 }
 
-static enum read_per adverb_of(const struct token *t)
+enum read_per amount_period(const struct token *t)
 {
 	static const struct {
 		const char *words;
@@ -84,7 +84,7 @@ static int period_at(const struct read_message *m, int at, int to, enum read_per
 	int n = phrase_at(m, at, to, "per|a|an|each|every|by the|in a|pro|im|al|por|par|the|p|/|in one|for a");
 
 	*per_r = READ_PER_NONE;
-	if (at < to && (*per_r = adverb_of(&m->tokens[at])) != READ_PER_NONE)
+	if (at < to && (*per_r = amount_period(&m->tokens[at])) != READ_PER_NONE)
 		return 1;
 	if (phrase_at(m, at, to, "p a|p m") == 2 && m->tokens[at].dot) {
 		*per_r = pl_str_is(m->tokens[at + 1].word, "a") ? READ_PER_YEAR : READ_PER_MONTH;

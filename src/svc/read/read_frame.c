@@ -36,11 +36,11 @@ int own_words(const struct read_message *m, const struct read_want *want, int at
 static bool word_frame(const struct read_message *m, const struct read_want *want, int at, int to, struct frame *out)
 {
 	static const char links[] =
-	    "_ is _|_ are _|is now|_ should be|_ would be|_ will be|has changed to|changed to|_ to|_ of|=|:|-|is "
+	    "_ is _|_ are _|is now|_ should be|_ would be|_ will be|has changed to|changed to|_ of|=|:|-|is "
 	    "actually|"
-	    "is like this :|is as follows :|is :|it is|at|_ is still|must be|should read|ist|es|est";
+	    "is like this :|is as follows :|is :|it is|_ is still|must be|should read|ist|es|est";
 	struct frame f = {.to = at, .explicit = true};
-	bool link, own = false;
+	bool link;
 	int n;
 
 	if ((n = phrase_at(m, at, to,
@@ -52,10 +52,8 @@ static bool word_frame(const struct read_message *m, const struct read_want *wan
 		f.correction = !token_in(&m->tokens[at + n - 1], " have get with is ");
 		at += n;
 	}
-	if (at < to && token_in(&m->tokens[at], " my our the a an ")) {
-		own = true;
+	if (at < to && token_in(&m->tokens[at], " my our the a an "))
 		at++;
-	}
 	for (; at < to && (token_in(&m->tokens[at], words_adjective) || token_in(&m->tokens[at], words_part_name));
 	     at++) {
 		bool dummy;
@@ -64,13 +62,17 @@ static bool word_frame(const struct read_message *m, const struct read_want *wan
 		    !(at + 1 < to && own_words(m, want, at + 1, to, &dummy) > 0))
 			break;
 		f.partial = f.partial || token_in(&m->tokens[at], words_part_name);
+		if (amount_period(&m->tokens[at]) != READ_PER_NONE)
+			f.per = amount_period(&m->tokens[at]);
 	}
 	n = own_words(m, want, at, to, &link);
 	if (n == 0)
 		return false;
 	at += n;
 	n = link ? 0 : phrase_at(m, at, to, links);
-	if (n == 0 && !link && (own || want->kind == READ_NAME) && !f.correction)
+	if (n == 0 && f.correction)
+		n = phrase_at(m, at, to, "_ to");
+	if (n == 0 && !link && !f.correction)
 		f.explicit = false;
 	f.to = at + n;
 	*out = f;

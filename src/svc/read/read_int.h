@@ -7,7 +7,7 @@
 
 #include "svc/read/read.h"
 
-#define READ_TOKENS_MAX 768
+#define READ_TOKENS_MAX 400
 #define READ_CLAUSES_MAX 96
 
 enum token_type { TOKEN_WORD, TOKEN_NUMBER, TOKEN_ADDRESS, TOKEN_SIGN, TOKEN_OTHER };
@@ -71,11 +71,13 @@ extern const char phrases_filler[], phrases_name[], phrases_name_weak[], phrases
 bool name_at(const struct read_message *m, int at, int to, bool told, struct found *out);
 bool address_at(const struct read_message *m, int at, int to, struct found *out);
 bool amount_at(const struct read_message *m, int at, int to, struct found *out);
+enum read_per amount_period(const struct token *t);	/* "monthly" */
 bool date_at(const struct read_message *m, int at, int to, struct found *out);
 bool phone_at(const struct read_message *m, int at, int to, struct found *out);
 
 /* read_frame.c: the beginning of a sentence that says what a value is. to: where the value has to be. */
-struct frame { int to; bool explicit, correction, partial; };
+/* per: "my monthly income" */
+struct frame { int to; bool explicit, correction, partial; enum read_per per; };
 bool frame_at(const struct read_message *m, const struct read_want *want, int at, int to, struct frame *out);
 /* Does the word name the value? How many tokens at `at` do? link: they end with "'s". */
 bool is_own_word(const struct read_want *want, struct pl_str word);

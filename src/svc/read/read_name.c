@@ -119,6 +119,7 @@ static enum part classify(const struct token *t, bool is_first)
 
 struct parts {
 	int count[PART_OTHER + 1], words, to;
+	bool capital; /* the first word has one */
 	bool title;
 };
 
@@ -135,6 +136,7 @@ static void collect(const struct read_message *m, int at, int to, struct parts *
 			part = PART_PARTICLE; /* "de la Cruz" */
 		if (part == PART_NO || (p->words > 0 && m->tokens[at].glued && m->tokens[at - 1].type != TOKEN_WORD))
 			break;
+		p->capital = p->words == 0 ? m->tokens[at].capital : p->capital;
 		p->count[part]++;
 		p->words++;
 	}
@@ -154,8 +156,10 @@ static enum read_verdict judge_one(const struct parts *p, bool told)
 		return READ_SURE;
 	if (p->count[PART_NEVER] + p->count[PART_PARTICLE] > 0)
 		return READ_NOTHING;
-	if (told)
-		return p->count[PART_INITIAL] > 0 ? READ_UNSURE : READ_SURE;
+	if (told) /* "my name is long" */
+		return p->count[PART_INITIAL] + p->count[PART_LOWER] > 0 || (p->count[PART_TOO] > 0 && !p->capital)
+		    ? READ_UNSURE
+		    : READ_SURE;
 	return p->title && p->count[PART_CAPITAL] + p->count[PART_TOO] > 0 ? READ_SURE : READ_UNSURE;
 }
 
@@ -171,7 +175,7 @@ static enum read_verdict judge(const struct parts *p, bool told)
 	if (never > 0)
 		return known > 0 ? READ_SURE : never < p->words ? READ_UNSURE : READ_NOTHING;
 	if (told)
-		return known + capital + other > 0 || lower + too <= 3 ? READ_SURE : READ_UNSURE;
+		return known + capital + other > 0 ? READ_SURE : READ_UNSURE;
 	if (other > 0)
 		return known > 0 ? READ_SURE : READ_UNSURE;
 	if (lower > 0)

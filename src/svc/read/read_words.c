@@ -107,21 +107,20 @@ const char phrases_name_weak[] =
     "i'm|i am|im|it is|it's|this is|that's|that is|it should be|it should read|i said|i'm the|ich bin|"
     "je suis|soy|sono|sou|jag är|jeg er";
 const char phrases_email[] =
-    "you can write to|you can write to me at|you can write me at|you can send it to|you may use|you can mail me at|"
-    "you can email me at|you can e-mail me at|you can contact me under|reach me under|"
-    "write to me at|write to|write me at|write me to|write me under|mail me at|mail me to|mail me|email me at|email me|"
-    "e-mail me at|e-mail me|send it to|send mail to|send it to me at|reach me at|you can reach me at|you can reach me "
-    "under|"
-    "contact me at|you can contact me at|i _ am at|i'm at|i can be reached at|reachable at|drop me a line "
-    "at|use|mailto";
+    "you can write to me at|you can write me at|you can mail me at|you can email me at|"
+    "you can e-mail me at|you can contact me under|reach me under|write to me at|write me at|write me to|"
+    "mail me at|mail me to|mail me|email me at|email me|e-mail me at|e-mail me|send it to me at|"
+    "reach me at|you can reach me at|you can reach me under|contact me at|you can contact me at|"
+    "i _ am at|i'm at|i can be reached at|reachable at|drop me a line at|mailto";
 const char phrases_phone[] =
     "call me on|call me at|call me under|reach me on|reach me at|you can reach me at|you can reach me on|"
     "you can call me on|you can call me at|text me at|text me on|ring me on|phone me on|phone me at";
 const char phrases_weak[] =
-    "mine is|the correct one is|the right one is|the new one is|the answer is|it is now|it's now|"
-    "it is|it's|that's|that is|this is|i said|i say|it should be|it should read|it would be|"
-    "make it|make that|i meant|i mean|i'd say|i would say|i have|i get|i use|you can use|use|take|try|"
-    "together|in total|altogether|total|combined|all together|in all|that makes|at";
+    "mine is|the correct one is|the right one is|the new one is|the answer is|it is now|it's now|it is|"
+    "it's|that's|that is|this is|i said|i say|it should be|it should read|it would be|make it|make that|"
+    "i meant|i mean|i'd say|i would say|i have|i get|i use|you can use|use|take|try|together|in total|"
+    "altogether|total|combined|all together|in all|that makes|at|write to|send it to|send mail to|"
+    "you can send it to|you can write to|you may use|write me under";
 const char phrases_change[] =
     "change it to|change that to|correct it to|correct that to|set it to|make it|make that|i _ meant|i _ "
     "mean|it should be|it should have been|it should read|it must be|please use|use|replace it with|replace it by|i "
