@@ -57,7 +57,7 @@ static bool is_mine(int fd, int out)
 	return fd <= STDERR_FILENO || fd == out || pl_log_owns(fd);
 }
 
-/* An inherited socket would stay open when the parent closes it, and the parent's epoll would be told of ours. */
+/* An inherited socket would stay open when the parent closes it, and the parent's epoll would report events of ours. */
 static void close_inherited(int out)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -17,12 +17,12 @@
 #define HELLO_S 60L			/* a reply before MAIL */
 #define MAIL_MS 300000			/* to MAIL and RCPT: RFC 5321 section 4.5.3.2 */
 #define DATA_MS 120000
-#define TEXT_MS 180000			/* no byte of the text goes out for so long */
+#define TEXT_MS 180000			/* no byte of the text goes out */
 #define LAST_MS 600000			/* to the final dot */
 #define QUIT_MS 1000
 #define REPLY_MAX 1600			/* bytes of a reply that are kept */
 #define CUT "..."
-#define REPLY_BYTES_MAX 65536		/* a longer one is no reply */
+#define REPLY_BYTES_MAX 65536		/* a longer one is invalid */
 
 struct talk {
 	const struct mailc_mail *mail;

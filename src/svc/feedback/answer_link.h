@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Links that let whoever has them answer one feedback request: /r/TOKEN.
+ * Links whose holder can answer one feedback request: /r/TOKEN.
  *
  * The token is the request and a time, under an HMAC of the token key; nothing of it is stored. That it was used is
  * told by the request itself, which can be answered once.

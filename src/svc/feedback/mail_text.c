@@ -137,7 +137,7 @@ struct pl_str request_body(struct pl_pool *pool, const struct job *item, struct 
 	add_options(&out, pool, item);
 	pl_buf_addf(&out, "Answer here: %.*s\n\n", PL_FMT(link));
 	add_due(&out, item);
-	pl_buf_adds(&out, "The link is good for one answer. Whoever has it can give it: do not pass it on.\n");
+	pl_buf_adds(&out, "The link is good for one answer. Anyone who has the link can answer: do not pass it on.\n");
 	return pl_buf_str(&out);
 }
 

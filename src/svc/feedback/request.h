@@ -3,7 +3,7 @@
  * Feedback requests: questions put to humans. Each function that changes one commits, sends the news to the sockets of
  * its asker and of the user asked, and completes with the request as it is then.
  *
- * The task's caller asks; user 0 is whoever has the link of one request.
+ * The task's caller asks; user 0 is the holder of the link of one request.
  */
 #ifndef SVC_REQUEST_H
 #define SVC_REQUEST_H

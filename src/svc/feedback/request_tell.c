@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One frame is written by whoever knows the news; the other workers hand it on as it is.
+ * The worker where something happens writes one frame; the others send it on as it is.
  */
 #include "svc/feedback/request_int.h"
 

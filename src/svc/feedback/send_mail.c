@@ -13,7 +13,7 @@
 #include "svc/feedback/answer_link.h"
 #include "svc/feedback/mail_text.h"
 
-#define LINK_LATE_S (30 * 86400)	/* a link of a request that waits is valid so long after its time-out */
+#define LINK_LATE_S (30 * 86400)	/* a link of a request that waits is valid for this time after its time-out */
 #define CONNECT_MS 180000
 #define LOOK_MS 10000
 

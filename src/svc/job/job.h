@@ -19,7 +19,7 @@ struct job_end {
 	char why[2000];			/* "" when it is done; may hold what job_secret() named */
 };
 
-/* A try on its way to the courier; lives in the porter. */
+/* What a try reports to the courier; lives in the porter. */
 struct job_out;
 /* Keeps this out of the log and of last_error. Before the try; at most 8. Less than 4 bytes are not looked for. */
 void job_secret(struct job_out *out, struct pl_str secret);

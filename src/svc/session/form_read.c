@@ -58,7 +58,7 @@ static const struct pl_setting slot_settings[] = {
 	SLOT("min", min, PL_SET_INT, "0", INT64_MAX, NULL, "Least amount, or fewest characters."),
 	SLOT("max", max, PL_SET_INT, "1000", INT64_MAX, NULL, "Largest amount, or most characters."),
 	SLOT("tries", tries, PL_SET_INT, "3", 1000, NULL,
-	    "So many answers that do not do are enough; 0: ask for ever."),
+	    "Number of invalid answers after which the form gives up; 0: it asks indefinitely."),
 	SLOT("give_up", give_up, PL_SET_ENUM, "skip", 0, give_up_words,
 	    "Then: skip the slot, or hand_over to a person and end."),
 	SLOT("whole", whole, PL_SET_BOOL, "off", 0, NULL, "Of text and lower: the whole answer to ask may be it."),
