@@ -331,6 +331,23 @@ def test_reason_of_the_provider(modelled, provider, directive, says):
     assert not row["estimated"] or row["completion_tokens"] is not None
 
 
+@pytest.mark.parametrize("agent", [False, True], ids=["chatbot", "agent chat"])
+def test_reason_on_the_sockets_of_sessions(modelled, provider, agent):
+    daemon, ann = modelled()
+    provider.queue(*["quota"] * 3)
+    session = ann.post("/api/sessions", {}).json()["session_id"]
+    with ann.ws(f"/ws/{session}", native=False) as sock:
+        sock.expect("message")
+        if agent:
+            sock.send("start_session", payload={})
+            sock.expect("session_started")
+            sock.send("send_message", payload={"content": "why?"})
+        else:
+            sock.send_text('{"message": "why?"}')
+        assert "no credit left" in sock.expect("error", timeout=20)["message"]
+        assert daemon.workers()
+
+
 # ---- lists of models ----
 
 def test_hanging_upstreams_and_the_list_of_models(parlour, provider):
