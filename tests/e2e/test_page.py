@@ -263,7 +263,7 @@ def test_rooms_and_roles(browsers, shared):
     ann.wait_shown("#room-roles-change")
     ann.click("#room-roles-change")
     wait_for(lambda: ann.run("const b = [...document.querySelectorAll('#roles-list li')].find(li => li.innerText.includes(arguments[0]))"
-                             "?.querySelector('button'); b?.click(); return !!b", role), 5, "a button to let it take part")
+                             "?.querySelector('button[aria-pressed]'); b?.click(); return !!b", role), 5, "a button to let it take part")
     ann.wait_text("#room-roles", role)
     ann.click("#roles-dialog [data-close]")
     ann.say("help")
