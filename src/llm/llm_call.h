@@ -51,6 +51,7 @@ struct llm_call {
 	size_t head_bytes;		/* and where it stands: the options follow */
 	struct llm_request options;	/* those alone */
 	unsigned without, known;	/* what is left out; what was remembered when it began */
+	unsigned unsure;		/* of `without`: it helped perhaps, and is not remembered */
 	struct pl_str key;		/* wiped with the pool */
 	struct httpc_call *http;
 	struct llm_decoder dec;

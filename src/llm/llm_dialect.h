@@ -113,6 +113,8 @@ bool llm_dec_give(struct llm_decoder *dec, struct pl_str text);
 void llm_dec_think(struct llm_decoder *dec, struct pl_str text);
 /* There is no more: gives what was held back. */
 void llm_dec_flush(struct llm_decoder *dec);
+/* The stream broke, and nobody asks again: the same, but half a character is dropped. */
+void llm_dec_broke(struct llm_decoder *dec);
 void llm_dec_model(struct llm_decoder *dec, struct pl_str model);
 struct llm_stop_word { const char *word; enum llm_stop stop; };
 /* The reason to stop, if one is given: a word of the table, or LLM_STOP_OTHER. */
@@ -140,7 +142,8 @@ void llm_anthropic_options(const struct llm_request *request, unsigned without, 
 void llm_put_parameters(const struct upstream_settings *upstream, struct pl_jw *w);
 
 /* llm_options.c: the option that a refusal (its status and body) is about, if it was sent; 0: none. */
-unsigned llm_refused_options(const struct llm_request *options, unsigned without, int status, struct pl_str body);
+unsigned llm_refused_options(const struct llm_request *options, unsigned without, int status, struct pl_str body,
+    bool *sure_r);
 const char *llm_option_name(unsigned option);
 
 /*

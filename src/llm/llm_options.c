@@ -3,6 +3,7 @@
  * Options that a model refuses: found in its refusal, left out when it is asked again, and remembered per upstream and
  * model by this process once the model has answered without them.
  */
+#include <ctype.h>
 #include <math.h>
 
 #include "clock.h"
@@ -71,6 +72,45 @@ static bool says(struct pl_str body, const char *word)
 	return body.len > 0 && memmem(body.ptr, body.len, word, strlen(word)) != NULL;
 }
 
+/* What servers say about a field that a model does not take at all, in lower case. */
+static const char *const refusals[] = { "not support", "n't support", "unsupported", "no longer supported",
+	"only the default", "unknown", "unrecognized", "unexpected", "not permitted", "not allowed", "not accepted",
+	"not available", "forbidden", "deprecated", "removed", "cannot be", "can't be", "incompatible",
+	"not compatible", "only be set", "is allowed for this model", "invalid parameter" };
+
+static bool refuses(struct pl_str text)
+{
+	for (size_t i = 0; i < PL_COUNT(refusals); i++)
+		if (says(text, refusals[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Is the name said by an object that also says that it is refused? Else the value may be wrong, or the request is only
+ * quoted: another question may have the option.
+ */
+static bool refused_for_sure(struct pl_str body, const char *name)
+{
+	char *lower = pl_new(body.len + 1), *end = lower + body.len, *at = lower;
+	bool sure = false;
+
+	for (size_t i = 0; i < body.len; i++)
+		lower[i] = (char)tolower((unsigned char)body.ptr[i]);
+	while (!sure && (at = memmem(at, (size_t)(end - at), name, strlen(name))) != NULL) {
+		char *from = at, *to = at;
+
+		while (from > lower && from[-1] != '{' && from[-1] != '}')
+			from--;
+		while (to < end && *to != '{' && *to != '}')
+			to++;
+		sure = refuses(pl_strn(from, (size_t)(to - from)));
+		at += strlen(name);
+	}
+	pl_free(lower);
+	return sure;
+}
+
 /* "max_tokens is too large" and the like: another name for the bound changes nothing. */
 static bool says_too_large(struct pl_str body)
 {
@@ -78,7 +118,7 @@ static bool says_too_large(struct pl_str body)
 	    says(body, "less than or equal");
 }
 
-unsigned llm_refused_options(const struct llm_request *options, unsigned without, int status, struct pl_str body)
+static unsigned refused_option(const struct llm_request *options, unsigned without, int status, struct pl_str body)
 {
 	bool openai = options->upstream->dialect != DIALECT_ANTHROPIC;
 
@@ -95,6 +135,16 @@ unsigned llm_refused_options(const struct llm_request *options, unsigned without
 	    (says(body, "max_tokens") || says(body, "max_completion_tokens")) && !says_too_large(body))
 		return LLM_OTHER_MAX_TOKENS;
 	return 0;
+}
+
+unsigned llm_refused_options(const struct llm_request *options, unsigned without, int status, struct pl_str body,
+    bool *sure_r)
+{
+	unsigned option = refused_option(options, without, status, body);
+
+	*sure_r = option != 0 && (refused_for_sure(body, llm_option_name(option)) ||
+	    (option == LLM_OTHER_MAX_TOKENS && refused_for_sure(body, "max_completion_tokens")));
+	return option;
 }
 
 const char *llm_option_name(unsigned option)

@@ -209,6 +209,12 @@ void llm_dec_think(struct llm_decoder *dec, struct pl_str text)
 		thought_add(dec, join(dec, &dec->thought_half, text, &dec->joined));
 }
 
+void llm_dec_broke(struct llm_decoder *dec)
+{
+	dec->text_half = (struct llm_half){ 0 };
+	llm_dec_flush(dec);
+}
+
 void llm_dec_flush(struct llm_decoder *dec)
 {
 	if (dec->text_half.unit != 0 || dec->text_half.count > 0) {

@@ -221,16 +221,32 @@ static void take_result(struct llm_call *call)
 		call->result.model = pl_str_dup(call->pool, pl_str(dec->model));
 }
 
+/* What the decoder held back belongs to an answer that broke off. A bound that ended the call lets it through. */
+static void give_rest(struct llm_call *call, const struct pl_err *err)
+{
+	bool stopped = call->stopped;
+
+	if (!call->dec_open || is_our_stop(err->code))
+		return;
+	call->stopped = false;
+	llm_dec_broke(&call->dec);
+	call->stopped = call->stopped || stopped;
+	take_result(call);
+}
+
 /* Whether it is asked again without an option that it refused. That is no attempt that failed. */
 static bool adapt(struct llm_call *call, int status, const struct pl_err *err)
 {
 	struct pl_str reason = call->refusal.len > 0 ? pl_buf_str(&call->refusal) : pl_str(pl_err_text(err));
 	unsigned option = 0;
+	bool sure = false;
 
 	if (!call->stopped && call->result.text_bytes == 0)
-		option = llm_refused_options(&call->options, call->without, status, reason);
+		option = llm_refused_options(&call->options, call->without, status, reason, &sure);
 	if (option == 0)
 		return false;
+	if (!sure)
+		call->unsure |= option;
 	pl_log(PL_LOG_INFO, call->task, "upstream is asked without what it refuses", "upstream=%s model=%.*s option=%s",
 	    call->upstream->name, PL_FMT(call->model), llm_option_name(option));
 	call->without |= option;
@@ -259,8 +275,8 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	if (pause_ms < 0)
 		breaker_report(call, health_of(&call->dec, status, reply->head.status != 0, &err));
 	if (err.code == PL_E_OK) {
-		if (call->without != call->known)
-			llm_memory_set(call->llm, call->upstream, call->model, call->without);
+		if ((call->without & ~call->unsure) != call->known)
+			llm_memory_set(call->llm, call->upstream, call->model, call->without & ~call->unsure);
 		llm_call_finish(call, NULL);
 		return;
 	}
@@ -268,6 +284,7 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 		err.retry_after_s = (int)((reply->head.retry_after_ms + 999) / 1000);
 	err.lasting = call->dec.permanent;
 	if (pause_ms < 0) {
+		give_rest(call, &err);
 		llm_call_finish(call, &err);
 		return;
 	}

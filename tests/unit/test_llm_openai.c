@@ -381,19 +381,32 @@ START_TEST(test_encode)
 }
 END_TEST
 
-static const struct option_case { const char *body; int status; unsigned without, option; } options[] = {
+static const struct option_case { const char *body; int status; unsigned without, option; bool sure; } options[] = {
 	{ "{'error':{'message':'Unsupported value: temperature does not support 0','param':'temperature',"
-	    "'code':'unsupported_value'}}", 400, 0, LLM_WITHOUT_TEMPERATURE },
-	{ "{'error':{'message':'temperature'}}", 400, LLM_WITHOUT_TEMPERATURE, 0 },
-	{ "{'detail':[{'type':'extra_forbidden','loc':['body','temperature']}]}", 422, 0, LLM_WITHOUT_TEMPERATURE },
-	{ "{'error':{'message':'temperature'}}", 500, 0, 0 },
+	    "'code':'unsupported_value'}}", 400, 0, LLM_WITHOUT_TEMPERATURE, true },
+	{ "{'error':{'message':'temperature'}}", 400, LLM_WITHOUT_TEMPERATURE, 0, false },
+	{ "{'detail':[{'type':'extra_forbidden','loc':['body','temperature']}]}", 422, 0,
+	    LLM_WITHOUT_TEMPERATURE, true },
+	{ "{'error':{'message':'temperature'}}", 500, 0, 0, false },
+	{ "{'error':{'message':'`temperature` is deprecated for this model.'}}", 400, 0,
+	    LLM_WITHOUT_TEMPERATURE, true },
+	{ "{'error':{'message':'invalid temperature: only 1 is allowed for this model'}}", 400, 0,
+	    LLM_WITHOUT_TEMPERATURE, true },
+	{ "{'error':{'message':'Unknown name temperature: Cannot find field.'}}", 400, 0,
+	    LLM_WITHOUT_TEMPERATURE, true },
+	/* a value is wrong, or the request is quoted */
+	{ "{'error':{'message':'temperature must be between 0 and 1'}}", 400, 0, LLM_WITHOUT_TEMPERATURE, false },
+	{ "{'detail':[{'type':'less_than_equal','loc':['body','temperature'],'msg':'Input should be less than or equal "
+	    "to 1'}]}", 422, 0, LLM_WITHOUT_TEMPERATURE, false },
+	{ "{'error':{'message':'This model is not supported'},'request':{'model':'m','temperature':0.5}}", 400, 0,
+	    LLM_WITHOUT_TEMPERATURE, false },
 	{ "{'error':{'message':'Unsupported parameter: max_tokens. Use max_completion_tokens instead.'}}", 400, 0,
-	    LLM_OTHER_MAX_TOKENS },
-	{ "{'detail':[{'loc':['body','max_completion_tokens']}]}", 422, 0, LLM_OTHER_MAX_TOKENS },
-	{ "{'error':{'message':'max_tokens is too large: 64'}}", 400, 0, 0 },
-	{ "{'error':{'message':'unknown field stream_options'}}", 400, 0, LLM_WITHOUT_STREAM_OPTIONS },
-	{ "{'error':{'message':'no such model'}}", 400, 0, 0 },
-	{ "", 400, 0, 0 },
+	    LLM_OTHER_MAX_TOKENS, true },
+	{ "{'detail':[{'loc':['body','max_completion_tokens']}]}", 422, 0, LLM_OTHER_MAX_TOKENS, false },
+	{ "{'error':{'message':'max_tokens is too large: 64'}}", 400, 0, 0, false },
+	{ "{'error':{'message':'unknown field stream_options'}}", 400, 0, LLM_WITHOUT_STREAM_OPTIONS, true },
+	{ "{'error':{'message':'no such model'}}", 400, 0, 0, false },
+	{ "", 400, 0, 0, false },
 };
 
 START_TEST(test_refused_options)
@@ -402,10 +415,12 @@ START_TEST(test_refused_options)
 	const struct llm_request request = { .upstream = &upstream, .temperature = 0, .max_tokens = 64 };
 	const struct llm_request plain = { .upstream = &upstream, .temperature = (double)NAN };
 	const struct option_case *c = &options[_i];
+	bool sure;
 
-	ck_assert_uint_eq(llm_refused_options(&request, c->without, c->status, pl_str(c->body)), c->option);
+	ck_assert_uint_eq(llm_refused_options(&request, c->without, c->status, pl_str(c->body), &sure), c->option);
+	ck_assert_int_eq(sure, c->sure);
 	if (c->option == LLM_WITHOUT_TEMPERATURE || c->option == LLM_OTHER_MAX_TOKENS)	/* they were not sent */
-		ck_assert_uint_eq(llm_refused_options(&plain, c->without, c->status, pl_str(c->body)), 0);
+		ck_assert_uint_eq(llm_refused_options(&plain, c->without, c->status, pl_str(c->body), &sure), 0);
 }
 END_TEST
 
