@@ -54,7 +54,8 @@ const char *ws_conn_addr(const struct ws_conn *conn);	/* client address */
  * Queues; written at the end of the turn. false: the connection is closing.
  *
  * More than ws_queue bytes may wait for a client that reads, since the server itself may produce them at once. A client
- * that takes nothing for ws_slow while more than that waits, or one with twice as much, is closed with 1013.
+ * that takes nothing for ws_slow while more than that waits, or one with twice as much, is closed with 1013. The
+ * largest frame does not count towards the latter.
  */
 bool ws_send(struct ws_conn *conn, struct ws_buf *buf);
 bool ws_send_text(struct ws_conn *conn, struct pl_str text);

@@ -253,6 +253,19 @@ static void write_early(struct ws_conn *conn)
 		(void)write_some(conn);
 }
 
+/* What would wait beside the largest frame: a single one may be larger than all that may wait. */
+static int64_t beside_largest(const struct ws_conn *conn, const struct ws_buf *buf)
+{
+	uint32_t largest = buf->len;
+
+	for (uint32_t i = 0; i < conn->count; i++) {
+		uint32_t len = conn->queue[(conn->head + i) & (conn->cap - 1)]->len;
+
+		largest = len > largest ? len : largest;
+	}
+	return waiting(conn) + buf->len - largest;
+}
+
 bool ws_send(struct ws_conn *conn, struct ws_buf *buf)
 {
 	int64_t max = conn->server->config->s.ws_queue;
@@ -266,7 +279,7 @@ bool ws_send(struct ws_conn *conn, struct ws_buf *buf)
 	}
 	if (waiting(conn) + buf->len > max && conn->count > 0) {
 		be_short_of_room(conn);
-		if (waiting(conn) + buf->len > 2 * max) {
+		if (waiting(conn) + buf->len > 2 * max && beside_largest(conn, buf) > 2 * max) {
 			ws_conn_cut(conn);
 			return false;
 		}

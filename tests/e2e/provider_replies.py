@@ -61,6 +61,8 @@ class Reply:
         if self.opts.get("echo") == "1":
             text = self.body["messages"][-1]["content"]
             return [text[i:i + 8] for i in range(0, len(text), 8)]
+        if "say" in self.opts:
+            return [self.opts["say"]]
         if "bytes" in self.opts:
             text, step = long_text(int(self.opts["bytes"])), int(self.opts.get("piece", 150))
             return [text[i:i + step] for i in range(0, len(text), step)]
@@ -258,11 +260,13 @@ class Reply:
         self.conn.whole("400 Bad Request", b'[{"error": {"code": 400, "message": "no such model", "status": "INVALID"}}]')
 
     async def mode_picky(self):
-        """no=NAME+NAME: refuses requests that have such fields, as OpenAI's newer models do."""
+        """no=NAME+NAME: refuses requests that have such fields, as OpenAI's newer models do; range=1: their values."""
         for name in self.opts["no"].split("+"):
             if name in self.body:
-                self.conn.whole("400 Bad Request", error_body(f"Unsupported value: '{name}' is not supported with this model.",
-                                                              "invalid_request_error", "unsupported_value"))
+                why = f"{name} must be between 0 and 0.1" if self.opts.get("range") else \
+                    f"Unsupported value: '{name}' is not supported with this model."
+                self.conn.whole("400 Bad Request", error_body(why, "invalid_request_error", "unsupported_value"
+                                                              if not self.opts.get("range") else None))
                 return
         await self.normal()
 

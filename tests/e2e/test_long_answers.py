@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: ISC
 """Answers longer than one page of shared memory: their length, where they end, who reads them, and who dies meanwhile."""
 
+import json
+import threading
+
 import pytest
 
 import exposition
@@ -284,9 +287,7 @@ def test_memory_used_up(own):
     assert "texts of running answers: 0 of 1536 kB" in daemon.ctl("status").stdout
     for sock, room in zip(socks, rooms):
         say(sock, room, f"[[ok,bytes={LONGEST},pace=1,piece=1000]]")
-    seen = [text_of(sock, 60000) for sock in socks]
-    assert memory(daemon)[0] >= 6 * 60000
-    ends = [answer(sock, frames) for sock, frames in zip(socks, seen)]
+    ends = [answer(sock) for sock in socks]
     stops = [message_of(sock, end.id)["usage"]["stop"] for sock, end in zip(socks, ends)]
     assert {end.state for end in ends} == {"done"} and "length" in stops
     for end, stop in zip(ends, stops):
@@ -316,3 +317,137 @@ def test_short_answers_while_memory_is_used_up(own):
                 assert answer(other).text == long_text(4096)
                 say(other, room, "[[ok,bytes=4097,pace=0]]")
                 assert len(answer(other).text.encode()) >= 4093
+
+
+# ---- the chatbot ----
+
+@pytest.fixture(scope="module")
+def chatbot(request, workdir):
+    with modules_daemon(request, workdir, rate_ask="1000/min", rate_ask_session="1000/min", session_form="",
+                        sessions_per_user="1000") as pair:
+        yield pair[0], pair[0].register()
+
+
+def session_of(user):
+    return user.post("/api/sessions", {"kind": "chat"}).json()["id"]
+
+
+@pytest.mark.parametrize("size,stop", [(65535, "stop"), (65537, "stop"), (200 * 1024, "stop"), (LONGEST, "stop"), (LONGEST + 1, "length")])
+def test_chat(chatbot, rows, size, stop):
+    _, user = chatbot
+    ident = session_of(user)
+    body = user.post("/api/chat", {"message": f"[[ok,bytes={size},pace=0{SLOW}]]", "session_id": ident}).json()
+    whole = long_text(size) if stop == "stop" else long_text(size).encode()[:LONGEST].decode(errors="ignore")
+    assert body["message"] == body["response"] == whole and body["usage"]["stop"] == stop
+    assert user.get(f"/api/sessions/{ident}/messages").json()[-1]["content"] == whole
+    assert rows(f"SELECT octet_length(content), state FROM session_messages WHERE session_id = '{ident}' AND author = 'assistant'") == [
+        (len(whole.encode()), "done")]
+    again = user.post("/api/chat", {"message": "go on [[ok,tokens=2,pace=0]]", "session_id": ident})
+    assert again.json()["message"] == "Parlour keeps"
+
+
+def test_chat_stream(chatbot):
+    _, user = chatbot
+    question = {"message": f"[[ok,bytes={LONGEST + 4},pace=0{SLOW}]]"}
+    got = [part.split("\n") for part in user.post("/api/chat", question, headers={"Accept": "text/event-stream"}).text.split("\n\n") if part]
+    data = [json.loads(line[6:]) for part in got for line in part if line.startswith("data: ")]
+    assert len(data) > 100 and "".join(d["delta"] for d in data[:-1]) == data[-1]["message"] and got[-1][0] == "event: done"
+    assert LONGEST - 3 <= len(data[-1]["message"].encode()) <= LONGEST and data[-1]["usage"]["stop"] == "length"
+    plain = [json.loads(line[6:]) for line in user.post("/api/chat/stream", question).text.split("\n") if line.startswith("data: ")]
+    chunks = [d for d in plain if d["type"] == "chunk"]
+    assert plain[-1]["type"] == "done" and "".join(d["content"] for d in chunks) == data[-1]["message"]
+
+
+def test_chat_sockets(chatbot):
+    """The compatible socket, the topic, and the agent chat have the whole answer in one frame."""
+    daemon, user = chatbot
+    ident = session_of(user)
+    with daemon.only_worker(1):
+        watcher = user.ws()
+    watcher.send("subscribe", topic=f"session:{ident}")
+    watcher.expect("subscribed")
+    with daemon.only_worker(0):
+        sock = user.ws(f"/ws/{ident}", native=False)
+    sock.expect("message")
+    for size in (70000, LONGEST):
+        sock.send(message=f"[[ok,bytes={size},pace=0{SLOW}]]")
+        assert sock.expect("message")["message"] == long_text(size)
+        assert watcher.expect("answer")["message"]["content"] == long_text(size)
+    sock.drop()
+    watcher.send("subscribe", topic=f"session:{ident}", since=0)
+    for size in (70000, LONGEST):
+        assert watcher.expect("answer")["message"]["content"] == long_text(size)
+    watcher.drop()
+    with user.ws(f"/ws/{ident}", native=False) as agent:
+        agent.send("start_session", payload={})
+        assert agent.expect("session_started")["payload"]["messages"][-1]["content"] == long_text(LONGEST)
+        agent.send("send_message", payload={"content": f"[[ok,bytes={LONGEST - 4},pace=0{SLOW}]]"})
+        assert agent.expect("session_update")["payload"]["messages"][-1]["content"] == long_text(LONGEST - 4)
+
+
+def test_frames_larger_than_ws_queue(own):
+    """One frame may be larger than all that may wait: nobody is closed for an answer's length."""
+    daemon, _ = own(max_answer="2M", ws_queue="64k", workers=1, session_form="")
+    user = daemon.register()
+    ident, room = session_of(user), room_of(user)
+    sock = user.ws(f"/ws/{ident}", native=False)
+    sock.expect("message")
+    for size in (300000, 2 << 20):
+        sock.send(message=f"[[ok,bytes={size},pace=0,piece=5000]]")
+        assert sock.expect("message")["message"] == long_text(size)
+    sock.drop()
+    with listen(user, room) as viewer:
+        say(viewer, room, f"[[ok,bytes={2 << 20},pace=0,piece=5000]]")
+        while (message := viewer.expect("message")["message"])["author"]["kind"] != "role":
+            pass
+        assert message["content"] == long_text(2 << 20)
+        viewer.ping_pong()
+
+
+def test_form_behind_a_full_answer(own):
+    """The model's words end early enough for the form's question."""
+    daemon, _ = own(max_answer="8k", session_form="contact")
+    user = daemon.register()
+    ident = user.post("/api/sessions", {"kind": "guided"}).json()["id"]
+    body = user.post("/api/chat", {"message": "What do you sell? [[ok,bytes=20000,pace=0]]", "session_id": ident}).json()
+    words, question = body["message"].split("\n\n")
+    assert long_text(20000).startswith(words) and question.endswith("?")
+    assert 8192 - 4 <= len(body["message"].encode()) <= 8192 and body["usage"]["stop"] == "length"
+
+
+def test_killed_worker_of_a_session(own, rows):
+    daemon, provider = own(session_form="", guest="on")
+    user = daemon.register()
+    ident = session_of(user)
+    with daemon.only_worker(0):
+        sock = user.ws(f"/ws/{ident}", native=False)
+    sock.expect("message")
+    sock.send(message="[[stall-mid,bytes=400000,pace=0,piece=600]]")
+    wait_for(lambda: memory(daemon)[0] >= 196608, 20)
+    daemon.kill_child(daemon.workers()[0])
+    found = wait_for(lambda: rows("SELECT content, state FROM session_messages "
+                                  f"WHERE session_id = '{ident}' AND author = 'assistant'"), 20)
+    assert found[0][1] == "interrupted" and long_text(400000).startswith(found[0][0]) and len(found[0][0].encode()) > 180000
+    wait_for(lambda: memory(daemon)[0] == 0, 10)
+
+
+def test_many_sessions_without_memory(own):
+    """Long answers at once that find no memory are cut off and marked, and all askers get an answer."""
+    daemon, _ = own(answer_memory="256k", session_form="", sessions_per_user="100", rate_ask="1000/min", rate_send="1000/s")
+    user = daemon.register()
+    idents, replies = [session_of(user) for _ in range(8)], {}
+
+    def ask(ident):
+        replies[ident] = user.request("POST", "/api/chat", {"message": f"[[ok,bytes={LONGEST},pace=1,piece=1500]]", "session_id": ident})
+
+    threads = [threading.Thread(target=ask, args=(ident,), daemon=True) for ident in idents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(replies) == 8 and {reply.status_code for reply in replies.values()} == {200}
+    bodies = [reply.json() for reply in replies.values()]
+    assert all(long_text(LONGEST).startswith(body["message"]) for body in bodies)
+    cut = [body for body in bodies if body["usage"]["stop"] == "length"]
+    assert cut and cut_off(daemon, "answer_memory") == len(cut)
+    wait_for(lambda: memory(daemon)[0] == 0, 10)

@@ -76,6 +76,33 @@ def test_place_of_an_answer_that_ended_is_taken(modelled):
         assert chat(ann, QUICK).status_code == 200
 
 
+def test_form_is_stopped_without_a_place(modelled, provider, rows):
+    """Its question to the model is stopped, and what the form says is kept and told."""
+    daemon, ann = modelled(generations=4, session_form="contact")
+    running = []
+    for _ in range(4):
+        room = room_of(ann)
+        sock = listen(ann, room)
+        say(sock, room, STALL)
+        running.append((sock, sock.expect("generation", state="started")))
+    for slot in (0, 1):
+        ident = ann.post("/api/sessions", {"kind": "guided"}).json()["id"]
+        provider.reset()
+        asked = Asked(ann, "What is this? People call me Ann [[stall-body]]", ident)
+        provider.wait(streams=1)
+        with daemon.only_worker(slot):
+            assert daemon.once("POST", f"/api/sessions/{ident}/cancel", headers=ann.auth).status_code == 204
+        reply = asked.done()
+        assert reply.status_code == 200, reply.text
+        body = reply.json()
+        assert body["state"] == "cancelled" and body["message"].endswith("?"), body
+        assert said(rows, ident)[-1] == ("assistant", body["message"], "cancelled")
+    for sock, frame in running:
+        ann.post(f"/api/generations/{frame['generation_id']}/cancel")
+        answer(sock, [frame])
+        sock.drop()
+
+
 def test_answers_that_run_keep_their_places(modelled, provider):
     daemon, ann = modelled(generations=4)
     running = []
@@ -195,6 +222,29 @@ def test_models_that_refuse(modelled, provider, refused, left):
             assert stats["requests"] == requests
             assert set(stats["bodies"][-1]) & names == left
     assert "option=" in daemon.log_text() and "left alone" not in daemon.log_text()
+
+
+def test_a_refusal_that_only_names_an_option(modelled, provider):
+    """A value out of range is left out for this question alone; it was left out for a day, for everybody."""
+    daemon, ann = modelled(workers=1)
+    room = ann.room(role_ids=[ann.role(temperature=0.5)["id"]])["id"]
+    with listen(ann, room) as sock:
+        for _ in range(2):
+            provider.reset()
+            assert ask(sock, room, "[[picky,no=temperature,range=1,tokens=2,pace=0]]").text == "Parlour keeps"
+            assert ["temperature" in body for body in provider.stats()["bodies"]] == [True, False]
+        assert ask(sock, room, "[[ok,tokens=2,pace=0]]").text == "Parlour keeps"
+    assert provider.stats()["bodies"][-1]["temperature"] == 0.5
+
+
+def test_text_held_back_when_the_stream_breaks(modelled, provider):
+    """What might have begun a thought was the answer."""
+    daemon, ann = modelled()
+    room = room_of(ann)
+    with listen(ann, room) as sock:
+        end = ask(sock, room, "[[cut-rst,say=<thi]]")
+        assert end.state == "failed" and end.text == "<thi" and message_of(sock, end.id)["content"] == "<thi"
+    assert provider.stats()["requests"] == 3, "before the first text it is asked again"
 
 
 def test_form_and_a_model_that_refuses_temperature(modelled, provider):

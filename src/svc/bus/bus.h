@@ -13,7 +13,7 @@
 
 #include "svc/svc.h"
 
-/* Kinds of events in the rings. RING_STOP_GENERATION has no topic: answers look at the cancel flags after a wake-up. */
+/* Kinds of events in the rings. RING_STOP_GENERATION wakes: answers look at their cancel flags then. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
 	RING_REVOKED, RING_MEMBER, RING_SIGNALING, RING_SESSION, RING_REQUEST, RING_KNOWLEDGE,
 	RING_KINDS };

@@ -14,12 +14,28 @@
 
 #define INTERRUPTED "Good to have you back. My last answer was interrupted; please ask once more what is still open."
 
+/* Answers that found no place in shared memory hear of it here alone: perhaps their form asks a model. */
+static void stop_here(struct sessions *sessions, struct pl_str id)
+{
+	for (struct session_job *job = sessions->jobs, *next; job != NULL; job = next) {
+		next = job->next;
+		if (job->answer->index < 0 && pl_str_ieq(id, pl_str(job->id)))
+			answer_stop(job->answer);
+	}
+}
+
+static void session_on_stop(void *sessions, int from_slot, struct pl_str id)
+{
+	stop_here(sessions, id);
+}
+
 struct sessions *sessions_new(struct svc *svc)
 {
 	struct sessions *s = pl_new(sizeof(*s));
 
 	s->svc = svc;
 	answers_on_orphan(svc->answers, ANSWER_IN_SESSION, session_adopt);
+	bus_register(svc->bus, RING_STOP_GENERATION, session_on_stop, s);
 	return s;
 }
 
@@ -66,6 +82,8 @@ void session_stop(struct svc *svc, struct pl_str id)
 	for (size_t i = 0; i < PL_UUID_LEN; i++)
 		lower[i] = (char)tolower((unsigned char)id.ptr[i]);
 	shm_gen_cancel_session(svc->shm, lower);
+	if (svc->sessions != NULL)
+		stop_here(svc->sessions, pl_str(lower));
 	bus_post(svc, RING_STOP_GENERATION, pl_str(lower), PL_STR_NONE);
 }
 

@@ -14,6 +14,7 @@
 #include "svc/session/session_job.h"
 #include "svc/session/session_live.h"
 
+#define BETWEEN "\n\n"		/* the model's words and the form's */
 #define CANNOT_ANSWER "I cannot answer that right now."
 
 /* ---- telling ---- */
@@ -121,7 +122,7 @@ static void add_form_text(struct session_job *job)
 	if (job->form_text.len == 0)
 		return;
 	if (job->answer->text.len > 0)
-		answer_say(job->answer, PL_STR("\n\n"));
+		answer_say(job->answer, PL_STR(BETWEEN));
 	answer_say(job->answer, job->form_text);
 }
 
@@ -313,17 +314,31 @@ static bool form_alone(const struct session_job *job)
 	return job->form != NULL && job->form_text.len > 0 && !job->step.question;
 }
 
+/* The model's words end early enough for the form's. */
+static void leave_room(struct session_job *job)
+{
+	size_t form_bytes = job->form_text.len > 0 ? job->form_text.len + sizeof(BETWEEN) - 1 : 0;
+
+	job->answer->text_max -= form_bytes < job->answer->text_max ? form_bytes : job->answer->text_max;
+}
+
 void session_job_answer(struct session_job *job)
 {
 	bool stopping = answers_stopping(job->answer->answers);
+	struct pl_err busy = { 0 };
 
 	if (form_alone(job)) {
 		add_form_text(job);
 		answer_settle(job->answer, ANSWER_WHOLE);
-	} else if (stopping || job->answer->index < 0) {
-		pl_err_set(&job->err, stopping ? PL_E_STOPPING : PL_E_BUSY, NULL);
-		answer_settle(job->answer, stopping ? ANSWER_CUT : ANSWER_FAILED);
+	} else if (stopping) {
+		pl_err_set(&job->err, PL_E_STOPPING, NULL);
+		answer_settle(job->answer, ANSWER_CUT);
+	} else if (job->answer->index < 0) {
+		/* the form goes on: what it says is not lost with the model's words */
+		pl_err_set(&busy, PL_E_BUSY, NULL);
+		answer_fail(job->answer, &busy);
 	} else {
+		leave_room(job);
 		answer_begin(job->answer);
 	}
 }
