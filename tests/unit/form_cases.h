@@ -45,7 +45,10 @@ static const struct input names[] = {{"Ann", "Ann"}, {"Ann Lee", "Ann Lee"}, {"a
     {"Ngũgĩ Kamau", "Ngũgĩ Kamau"}, {"山田太郎", "山田太郎"},
     {"Hi, I'm Ann and I have a question about my order", "Ann"}, {"My name is Ann and I want a refund", "Ann"},
     {"Ann, can you help me?", "Ann"}, {"No, Bob", "Bob"}, {"'Bob Smith'", "Bob Smith"},
-    {"Bob Smith III", "Bob Smith III"}, END};
+    {"Bob Smith III", "Bob Smith III"}, {"Hello I'm called Peter Müller", "Peter Müller"},
+    {"Mohammed bin Salman", "Mohammed bin Salman"}, {"Yo-Yo Ma", "Yo-Yo Ma"},
+    {"A. P. J. Abdul Kalam", "A. P. J. Abdul Kalam"}, {"Tôi tên là Nguyễn Văn Bình", "Nguyễn Văn Bình"},
+    {"ich bin Klaus", "Klaus"}, {"이영희", "이영희"}, END};
 
 static const struct input not_names[] = {{"this is ridiculous", NULL}, {"it is broken", NULL}, {"talk to human", NULL},
     {"refund", NULL}, {"order status", NULL}, {"go away", NULL}, {"sorry, wrong chat", NULL}, {"cancel my order", NULL},
@@ -75,4 +78,6 @@ static const struct input not_names[] = {{"this is ridiculous", NULL}, {"it is b
     {"Bob_Smith", NULL}, {"bob.smith", NULL}, {"#Bob", NULL}, {"Dr. Who", NULL}, {"Thanks, Ann", NULL},
     {"Thank you Ann", NULL}, {"call me tomorrow", NULL}, {"call me a taxi", NULL}, {"call me old-fashioned", NULL},
     {"my name is long", NULL}, {"I'm writing for Bob", NULL}, {"on behalf of Bob Smith", NULL}, {"It's Monday", NULL},
-    {"This is Spam", NULL}, END};
+    {"This is Spam", NULL}, {"no me llamo Carlos", NULL}, {"ich heiße nicht Klaus", NULL}, {"je ne sais pas", NULL},
+    {"Wo ist mein Paket", NULL}, {"ayuda", NULL}, {"donde esta mi pedido", NULL}, {"помогите", NULL}, {"客服", NULL},
+    {"退款", NULL}, {"钱", NULL}, {"高兴", NULL}, {"返品したい", NULL}, {"kein Kommentar", NULL}, END};

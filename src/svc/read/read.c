@@ -244,7 +244,7 @@ static int scan_start(struct reading *r, int index)
 	struct read_message *m = r->m;
 	const struct clause *clause = &m->clauses[index];
 	bool correction = false;
-	int at = skip_fillers(m, clause->from, clause->to, &correction), end, limit = clause->to;
+	int at = skip_fillers(m, clause->from, clause->to, &correction), end, limit = clause->to, start = at;
 	struct frame f = {.to = at};
 	struct candidate *c;
 	struct found found;
@@ -259,6 +259,7 @@ static int scan_start(struct reading *r, int index)
 		if (frame_at(m, r->want, i, clause->to, &other) && other.explicit) {
 			framed = true;
 			f = other;
+			start = i;
 		}
 	}
 	at = skip_about(m, f.to, clause->to, r->want->kind);
@@ -276,7 +277,9 @@ static int scan_start(struct reading *r, int index)
 	c->explicit = framed && f.explicit;
 	c->told_weakly = framed && !f.explicit;
 	c->correction = correction || f.correction;
-	c->partial = f.partial;
+	/* "no me llamo Carlos" denies, "no, my name is Bob" does not */
+	c->partial =
+	    f.partial || (framed && start > clause->from && token_in(&m->tokens[start - 1], " no não non ne nicht "));
 	if (framed && c->found.per == READ_PER_NONE)
 		c->found.per = f.per;
 	end = tail(r, c, found.to, clause->to > found.to ? clause->to : found.to, index);

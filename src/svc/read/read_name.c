@@ -296,7 +296,8 @@ bool name_at(const struct read_message *m, int at, int to, bool told, struct fou
 		p.to++;
 	*out = (struct found){.to = comma_end(m, p.to, &p, &verdict), .verdict = verdict};
 	out->marked = verdict == READ_SURE || out->to == p.to;
-	out->marked = out->marked && p.count[PART_LOWER] + p.count[PART_TOO] + p.count[PART_NEVER] == 0;
+	out->marked =
+	    out->marked && p.count[PART_LOWER] + p.count[PART_TOO] + p.count[PART_NEVER] + p.count[PART_OTHER] == 0;
 	out->value = name_text(m, from, out->to);
 	return true;
 }

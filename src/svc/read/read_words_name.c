@@ -142,6 +142,13 @@ const char words_name_never[] =
 /* Everyday words; those with -s, -ed, -ing, -ly are found by their stem. */
 const char words_common[] =
     " "
+    "nicht kein keine keinen ich wir mein meine meinen wo wie warum habe hat und oder aber geld "
+    "zurück paket bestellung rückerstattung kundendienst mensch sicher kommentar bestellt kaputt "
+    "lieferung rechnung kunde euch je ne pas sais où quoi pourquoi commande aide colis remboursement "
+    "veux mes votre avec pour une des les donde dónde esta está pedido entiendo ayuda reembolso "
+    "quiero dinero días buenos buenas tengo nada nadie necesito hablar persona dov'è mio ordine "
+    "aiuto voglio sono parlare qualcuno onde meu minha ajuda quero preciso falar помогите где мой "
+    "моя заказ хочу деньги оператор человек почему не это как "
     "the holy moly merry christmas easter fraud gosh damn dammit heck hooray hurray yikes oops whoa santa xmas "
     "a able about above accept accepted access accident account accounts across act action active activity actual "
     "add added addition address admin adult advance advantage advice afraid after afternoon again against age "
