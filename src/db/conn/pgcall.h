@@ -15,7 +15,7 @@
 #include "db/db.h"
 #include "db/stmts.h"
 
-#define PGCALL_ARGS_MAX 16
+#define PGCALL_ARGS_MAX 24
 
 struct pgcall;
 TAILQ_HEAD(pgcall_list, pgcall);

@@ -432,7 +432,8 @@ static void silence_begins(struct pgconn *conn)
 
 bool pgconn_send(struct pgconn *conn, struct pgcall *call)
 {
-	static const int formats[PGCALL_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	static const int formats[PGCALL_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+		1, 1, 1 };
 	const struct stmt *stmt = call->stmt;
 	bool *prepared = &conn->prepared[STMT_ID(stmt)];
 
