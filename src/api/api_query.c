@@ -32,8 +32,21 @@ void api_query(struct call *call)
 {
 	if (!call_anonymous(call, "query"))
 		return;
-	query_ask(call->svc, call->req->config, call->req->task, ((const struct query_in *)call->in)->query, NULL,
-	    on_answer, call);
+	query_ask(call->svc, call->req->config, call->req->task, ((const struct query_in *)call->in)->query,
+	    req_header(call->req, "X-Timezone"), NULL, on_answer, call);
+}
+
+void api_vocabulary(struct call *call)
+{
+	struct query_vocabulary v;
+	struct vocabulary_out out;
+
+	if (!call_anonymous(call, "query"))
+		return;
+	query_vocabulary(call->req->task->pool, &v);
+	out = (struct vocabulary_out){ .metrics = v.metrics, .dimensions = v.dimensions, .aggregates = v.aggregates,
+		.thresholds = v.thresholds, .periods = v.periods, .samples = v.samples };
+	call_reply(call, &shape_vocabulary_out, &out);
 }
 
 static void on_history(void *arg, const struct query_past_list *list, const struct pl_err *err)

@@ -50,6 +50,12 @@ def questions():
             yield f"{metric} per {dim}{WHEN}"
     yield f"top 3 users per day by messages{WHEN}"
     yield f"top 5 models by cost{WHEN}"
+    yield f"average cost per session by model{WHEN}"
+    yield f"median messages per day by user{WHEN}"
+    yield f"share of tokens by model{WHEN}"
+    yield f"users with more than 100 messages{WHEN}"
+    yield f"did costs go up by user{WHEN}"
+    yield f"messages of bench-1 in \"Room 1\"{WHEN}"
 
 
 def records(rows):

@@ -40,14 +40,16 @@ def ask(user, text):
 def test_an_answer_in_full(ann, data):
     answer = ask(ann, "How many messages per user today?")
     assert set(answer) == {"id", "query", "intent", "columns", "rows", "truncated", "summary", "card", "created_at",
-                           "query_id", "result", "visualization"}
+                           "understood", "partial", "query_id", "result", "visualization"}
     intent = answer["intent"]
     assert (intent["metric"], intent["dimensions"], intent["filters"], intent["period"]["text"]) == ("messages", ["user"], {}, "today")
     assert answer["columns"] == [{"name": "user", "type": "text", "unit": None},
                                  {"name": "messages", "type": "number", "unit": "messages"}]
     assert answer["rows"] == [[ann.name, 3]], "their own only"
     assert intent["sort"] == {"by": "messages", "order": "desc"} and answer["truncated"] is False
-    assert answer["summary"] == f"The most messages per user, today: 3 ({ann.name}); 3 in all."
+    assert answer["understood"] == f"Messages per user, yours, today ({answer['created_at'][:10]}, UTC, not over yet)"
+    assert answer["summary"] == f"{answer['understood']}: 3 ({ann.name}); 3 in all."
+    assert answer["partial"] == [] and intent["timezone"] == "UTC"
     assert answer["card"] == {"type": "bar", "title": "messages per user, today", "query": answer["query"]}
 
 
@@ -60,7 +62,9 @@ def test_everything_that_can_be_counted(ann, ben, boss, data):
     assert dict(ask(boss, 'messages per user in room "tea ROOM" last 7 days')["rows"]) == {ann.name: 3, ben.name: 1}
     assert ask(boss, f"messages of user {ben.name} today")["rows"] == [[1]]
     assert ask(boss, "my messages")["rows"] == [[0]]
-    assert ask(ann, f"messages of user {ben.name} today")["rows"] == [[0]], "somebody else's are not seen"
+    hidden, absent = (ann.post("/api/query", {"query": f"messages of user {name} today"}) for name in (ben.name, "nobody-" + unique()))
+    assert hidden.status_code == absent.status_code == 422, "somebody else's are not seen"
+    assert ben.name in hidden.text and "there is no user" in hidden.text and "there is no user" in absent.text
     assert ask(ann, "messages yesterday")["rows"] == [[0]]
     days = ask(ann, "messages per day")
     assert len(days["rows"]) == 1 and days["rows"][0][1] == 3 and days["card"]["type"] == "line"
@@ -111,11 +115,13 @@ def test_ranks(boss, work):
     assert of(ask(boss, f"lowest 1 users by tokens {only}"), work) == [["b", 7]]
     answer = ask(boss, f"who had the fewest tokens {only}")
     assert of(answer, work) == [["b", 7], ["a", 17]]
-    assert answer["summary"] == f"The fewest tokens per user, last 3 days: 7 (b-{work}); 24 in all."
+    assert answer["summary"] == (f'Tokens per user with model "x-{work}", lowest first, last 3 days ({before} to {today}, UTC): '
+                                 f"7 (b-{work}), 17 (a-{work}); 24 in all.")
     answer = ask(boss, f"top 2 days by tokens {only}")
     assert answer["rows"] == [[today, 15], [yesterday, 7]] and answer["card"]["type"] == "bar"
     assert answer["intent"]["sort"] == {"by": "tokens", "order": "desc"} and answer["intent"]["limit"] == 2
-    assert answer["summary"] == f"The most tokens per day, last 3 days: 15 ({today}), 7 ({yesterday}); 24 in all."
+    assert answer["summary"].endswith(f"UTC): 15 ({today}), 7 ({yesterday}); 24 in all; not whole: {today}.")
+    assert answer["partial"] == [today]
     assert answer["truncated"] is False, "what was not asked for is not missing"
     answer = ask(boss, f"top 1 users per day by tokens {only}")
     assert answer["intent"]["limit_per"] == "day"
@@ -129,7 +135,7 @@ def test_ranks(boss, work):
 def test_users_are_counted_once(boss, work, shared, rows):
     """Who came on two days is one user; a sum over the days would say two."""
     only = f'with model x-{work} last 3 days'
-    assert boss.post("/api/query", {"query": f"users {only}"}).status_code == 422
+    assert ask(boss, f"users {only}")["rows"] == [[2]], "those whose work was done with it"
     room = shared.register().room(name=f"room-{work}")["id"]
     people = [shared.register() for _ in range(2)]
     for who in people + people:
@@ -175,7 +181,7 @@ def test_outcomes_are_counted(parlour):
 
 
 def test_what_is_not_understood(ann):
-    for text in ("what is the meaning of life", "today", "messages; DROP TABLE users", "messages last year", "messages per model",
+    for text in ("what is the meaning of life", "today", "messages; DROP TABLE users", "messages next year", "messages per model",
                  "messages since 2999-01-01", "messages today yesterday", "tokens messages", '"', "per per", "messages last 0 days",
                  "messages per", "messages per day per week", "tokens per user per user", "cost by user and model and day",
                  "top 5 messages", "top 0 users by cost", "top 5 users with the lowest cost", "messages per 5 days"):
@@ -187,7 +193,8 @@ def test_what_is_not_understood(ann):
 
 def test_names_are_parameters(boss, data):
     for name in ("x' OR '1'='1", "%", "a\\", "Tea room';--", "ü"):
-        assert ask(boss, f'messages in room "{name}"')["rows"] == [[0]]
+        refused = boss.post("/api/query", {"query": f'messages in room "{name}"'})
+        assert refused.status_code == 422 and f'there is no room "{name}"' in refused.json()["detail"][0]["msg"], refused.text
 
 
 def test_history_ends(ann, ben, data, rows):
@@ -213,6 +220,16 @@ def test_suggestions_can_be_asked(ann, data, shared):
     assert all(s["reason"].startswith("You ") for s in suggestions)
     for text in texts:
         ask(ann, text)
+
+
+def test_vocabulary(ann, shared):
+    words = ann.get("/api/query/vocabulary").json()
+    assert {"messages", "cost", "acceptance", "error_rate"} <= {m["name"] for m in words["metrics"]}
+    assert {"day", "quarter", "user", "role"} <= {d["name"] for d in words["dimensions"]}
+    assert words["aggregates"] == ["sum", "average", "median", "share"] and "over" in words["thresholds"]
+    for sample in words["samples"] + [f"cost {period}" for period in words["periods"]]:
+        ask(ann, sample)
+    assert shared.get("/api/query/vocabulary").status_code == 401
 
 
 def test_who_asks(shared):

@@ -123,9 +123,9 @@ def test_failures_are_frames(ann, text, code):
 
 def test_what_is_not_understood_says_what_is(ann):
     with questions(ann) as sock:
-        error = ask(sock, "messages last year", id="x")[-1]
+        error = ask(sock, "messages next year", id="x")[-1]
         assert error["type"] == "error" and error["request_id"] == "x" and error["code"] == "validation_error"
-        assert error["message"].startswith('query: not understood from "last" on. Ask for messages')
+        assert error["message"].startswith('query: Understood: messages. Not understood: "next", "year". Ask for messages')
 
 
 def test_names(shared, ann, bob):

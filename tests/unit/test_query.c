@@ -26,43 +26,55 @@ static const struct {
 	bool more;
 	const char *summary, *card, *title, *columns, *json;
 } cases[] = {
-	{ "messages today", { { .value = 12 } }, 1, 12, false, "12 messages, today.", "number", "messages, today",
+	{ "messages today", { { .value = 12 } }, 1, 12, false,
+	    "Messages, today (2026-11-20, not over yet): 12 messages.", "number", "messages, today",
 	    "messages number messages", "[[12]]" },
-	{ "cost", { { .value = 0.125 } }, 1, 0.125, false, "0.125 USD, last 30 days.", "number", "cost, last 30 days",
+	{ "cost", { { .value = 0.125 } }, 1, 0.125, false, "Cost, last 30 days (2026-10-22 to 2026-11-20): 0.125 USD.",
+	    "number", "cost, last 30 days",
 	    "cost number USD", "[[0.125]]" },
-	{ "messages per user today", { { .value = 0 } }, 0, 0, false, "No messages, today.", "bar",
+	{ "messages per user today", { { .value = 0 } }, 0, 0, false,
+	    "Messages per user, today (2026-11-20, not over yet): no messages.", "bar",
 	    "messages per user, today", "user text -, messages number messages", "[]" },
 	{ "messages per user today", { { { "ann" }, 3 }, { { "ben" }, 1 } }, 2, 4, false,
-	    "The most messages per user, today: 3 (ann); 4 in all.", "bar", "messages per user, today",
+	    "Messages per user, today (2026-11-20, not over yet): the most is 3 (ann); 4 in all.", "bar",
+	    "messages per user, today",
 	    "user text -, messages number messages", "[[\"ann\",3],[\"ben\",1]]" },
 	{ "messages per day this week", { { { "2026-11-16" }, 3 }, { { "2026-11-17" }, 7 },
 	    { { "2026-11-18" }, 7 } }, 3, 17, false,
-	    "The most messages per day, this week: 7 (2026-11-17); 17 in all.", "line", "messages per day, this week",
+	    "Messages per day, this week (2026-11-16 to 2026-11-20, not over yet): the most is 7 "
+	    "(2026-11-17); 17 in all.", "line", "messages per day, this week",
 	    "day date -, messages number messages", "[[\"2026-11-16\",3],[\"2026-11-17\",7],[\"2026-11-18\",7]]" },
 	{ "top 2 days by messages this week", { { { "2026-11-17" }, 7 }, { { "2026-11-16" }, 3 } }, 2, 17,
-	    false, "The most messages per day, this week: 7 (2026-11-17), 3 (2026-11-16); 17 in all.", "bar",
+	    false,
+	    "Messages per day, top 2, this week (2026-11-16 to 2026-11-20, not over yet): 7 "
+	    "(2026-11-17), 3 (2026-11-16); 17 in all.", "bar",
 	    "messages per day, top 2, this week", "day date -, messages number messages",
 	    "[[\"2026-11-17\",7],[\"2026-11-16\",3]]" },
 	{ "lowest 5 models by cost today", { { { "a" }, 0.5 }, { { "b" }, 1 }, { { "c" }, 2 },
 	    { { "d" }, 3 }, { { "e" }, 4 } }, 5, 30.5, false,
-	    "The least USD per model, today: 0.5 (a), 1 (b), 2 (c); 30.5 in all.", "bar",
+	    "Cost per model, lowest 5, today (2026-11-20, not over yet): 0.5 (a), 1 (b), 2 (c) ...; 30.5 in all.",
+	    "bar",
 	    "cost per model, lowest 5, today", "model text -, cost number USD",
 	    "[[\"a\",0.5],[\"b\",1],[\"c\",2],[\"d\",3],[\"e\",4]]" },
 	{ "tokens per role", { { { NULL }, 8 } }, 1, 8, false,
-	    "The most tokens per role, last 30 days: 8 (unknown); 8 in all.", "bar", "tokens per role, last 30 days",
+	    "Tokens per role, last 30 days (2026-10-22 to 2026-11-20): 8 (unknown); 8 in all.", "bar",
+	    "tokens per role, last 30 days",
 	    "role text -, tokens number tokens", "[[null,8]]" },
 	{ "cost by model and week", { { { "a", "2026-11-09" }, 1 },
 	    { { "b", "2026-11-16" }, 2 } }, 2, 3, true,
-	    "The most USD per model and week, last 30 days: 2 (b, 2026-11-16); 3 in all; there are more rows than are "
-	    "shown.",
+	    "Cost per model and week, last 30 days (2026-10-22 to 2026-11-20): the most is 2 (b, "
+	    "2026-11-16); 3 in all; there "
+	    "are more rows than are shown; not whole: 2026-11-16.",
 	    "table", "cost per model and week, last 30 days", "model text -, week date -, cost number USD",
 	    "[[\"a\",\"2026-11-09\",1],[\"b\",\"2026-11-16\",2]]" },
 	{ "top 1 users per day by messages today", { { { "ann", "2026-11-20" }, 9 } }, 1, 20, false,
-	    "The most messages per user and day, today: 9 (ann, 2026-11-20); 20 in all.", "table",
+	    "Messages per user and day, top 1, today (2026-11-20, not over yet): 9 (ann, "
+	    "2026-11-20); 20 in all; not whole: 2026-11-20.", "table",
 	    "messages per user and day, top 1, today", "user text -, day date -, messages number messages",
 	    "[[\"ann\",\"2026-11-20\",9]]" },
 	{ "users per day today", { { { "2026-11-20" }, 2 } }, 1, 2, false,
-	    "The most users per day, today: 2 (2026-11-20).", "line", "users per day, today",
+	    "Active users per day, today (2026-11-20, not over yet): 2 (2026-11-20); not whole: 2026-11-20.", "line",
+	    "users per day, today",
 	    "day date -, users number users", "[[\"2026-11-20\",2]]" },
 };
 
@@ -107,7 +119,7 @@ START_TEST(test_answers)
 				list[n].key[k] = cases[i].rows[n].key[k] != NULL ? pl_str(cases[i].rows[n].key[k]) :
 				    PL_STR_NONE;
 		}
-		ck_assert(intent_read(pool, answer.query, now, &in, &err));
+		ck_assert(intent_read(pool, answer.query, (struct intent_now){ now, now / PL_US_PER_S }, &in, &err));
 		query_compose(pool, &in, &rows, 0, &answer);
 		ck_assert_str_eq(pl_str_c(pool, answer.summary), cases[i].summary);
 		ck_assert_str_eq(pl_str_c(pool, answer.rows), cases[i].json);
@@ -142,7 +154,8 @@ START_TEST(test_intents_as_json)
 		struct intent in;
 		const char *json;
 
-		ck_assert(intent_read(pool, pl_str(intents[i].question), pl_wall_us(), &in, &err));
+		ck_assert(intent_read(pool, pl_str(intents[i].question),
+		    (struct intent_now){ pl_wall_us(), pl_wall_us() / PL_US_PER_S }, &in, &err));
 		json = pl_str_c(pool, query_intent_json(pool, &in));
 		ck_assert_msg(strlen(json) > strlen(intents[i].sort) &&
 		    strcmp(json + strlen(json) - strlen(intents[i].sort), intents[i].sort) == 0, "%s", json);
@@ -182,7 +195,7 @@ static void ask(struct svc *svc, const struct config *config, int64_t user_id, c
 
 	task->who.user_id = user_id;
 
-	query_ask(svc, config, task, pl_str(question), on_stage, on_done, &a);
+	query_ask(svc, config, task, pl_str(question), PL_STR_NONE, on_stage, on_done, &a);
 	a.in_call = false;
 	ck_assert_msg(a.completions == 0, "%s: completed before the call returned", question);
 	event_base_dispatch(a.base);

@@ -4,13 +4,72 @@
  */
 #include "db/repo/repo_query.h"
 
+#include <math.h>
+
 #include "db/repo/repo_int.h"
 
 static void read_query_row(struct pgrow *row, struct query_row *out)
 {
 	for (int k = 0; k < QUERY_KEYS; k++)
 		out->key[k] = pgrow_text(row);
-	out->value = pgrow_f64_or(row, 0);
+	out->value = pgrow_f64_or(row, NAN);
+	out->earlier = pgrow_f64_or(row, NAN);
+}
+
+REPLY(on_zone, struct query_zone)
+{
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+
+	out->asked_ok = pgrow_bool(&row);
+	out->zone = pgrow_text(&row);
+	out->shown = pgrow_text(&row);
+	out->local_s = pgrow_i64(&row);
+	return true;
+}
+
+void repo_query_zone(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str asked, struct pl_str usual,
+    int64_t at_us, repo_query_zone_fn *done, void *arg)
+{
+	struct pgcall *call = CALL(db, task, S_QUERY_ZONE, on_zone, done, arg);
+
+	pgcall_i64(call, user_id);
+	pgcall_text(call, asked);
+	pgcall_text(call, usual);
+	pgcall_time(call, at_us);
+	pgcall_start(call);
+}
+
+static void read_query_known(struct pgrow *row, struct query_known *out)
+{
+	pgrow_skip(row, 1);
+	out->asked = pgrow_text(row);
+	out->name = pgrow_text(row);
+	out->kind = (int)pgrow_i64_or(row, 0);
+}
+
+REPLY(on_frame, struct query_frame)
+{
+	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	const int64_t *us;
+	int count;
+
+	READ_ROWS(call, res, out, struct query_known, read_query_known);
+	us = pgrow_i64s(&row, &count);
+	for (int i = 0; i < QUERY_TIMES && i < count; i++)
+		out->us[i] = us[i];
+	return true;
+}
+
+void repo_query_frame(struct db *db, struct pl_task *task, struct pl_str zone, const int64_t local_s[QUERY_TIMES],
+    int64_t scope, const struct pl_str *names, int count, repo_query_frame_fn *done, void *arg)
+{
+	struct pgcall *call = CALL(db, task, S_QUERY_FRAME, on_frame, done, arg);
+
+	pgcall_text(call, zone);
+	pgcall_i64s(call, local_s, QUERY_TIMES, false);
+	pgcall_i64_or_null(call, scope, QUERY_EVERYBODY);
+	pgcall_texts(call, names, count);
+	pgcall_start(call);
 }
 
 REPLY(on_rows, struct query_rows)
@@ -27,13 +86,22 @@ void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask 
 
 	repo_keep_limit(call, limit);
 	pgcall_cstr(call, ask->metric);
+	pgcall_cstr(call, ask->agg);
 	pgcall_texts(call, ask->dims, ask->dim_count);
+	pgcall_cstr(call, ask->unit);
+	pgcall_text(call, ask->zone);
 	pgcall_time(call, ask->from_us);
 	pgcall_time(call, ask->to_us);
+	pgcall_time(call, ask->earlier_from_us);
+	pgcall_time(call, ask->earlier_to_us);
 	pgcall_i64_or_null(call, ask->scope, QUERY_EVERYBODY);
-	pgcall_text(call, ask->user);
-	pgcall_text(call, ask->room);
-	pgcall_text(call, ask->model);
+	pgcall_texts(call, ask->users.list, ask->users.count);
+	pgcall_texts(call, ask->rooms.list, ask->rooms.count);
+	pgcall_texts(call, ask->models.list, ask->models.count);
+	pgcall_texts(call, ask->roles.list, ask->roles.count);
+	pgcall_texts(call, ask->only.list, ask->only.count);
+	pgcall_cstr(call, ask->limit);
+	pgcall_f64_or_null(call, ask->bound, false);
 	pgcall_cstr(call, ask->order);
 	pgcall_i32_or_null(call, ask->top, 0);
 	pgcall_i32(call, ask->each);

@@ -11,18 +11,41 @@
 #define QUERY_EVERYBODY (-1)	/* scope: the rows of all */
 
 /*
- * Words of svc/usage/intent.h: metric, dims (at most QUERY_KEYS), order. scope: a user's own rows; 0: what everybody
- * may see, without private rooms. Absent texts filter nothing. top 0: all rows; each 0: top counts all rows, else those
- * of each value of dims[each - 1].
+ * The time zone of a question: `asked` (absent: none), else that of the user's preferences, else `usual`, else UTC.
+ * zone: for the other calls; shown: for people; local_s: what its clock shows at at_us, as seconds since 1970.
  */
+struct query_zone { bool asked_ok; struct pl_str zone, shown; int64_t local_s; };
+typedef void (repo_query_zone_fn)(void *arg, const struct query_zone *zone, const struct pl_err *err);
+void repo_query_zone(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str asked, struct pl_str usual,
+    int64_t at_us, repo_query_zone_fn *done, void *arg);
+
+/*
+ * Times of that clock as moments, and which of the names exist for this scope; kinds are those of
+ * svc/usage/intent.h.
+ */
+#define QUERY_TIMES 4
+struct query_known { struct pl_str asked, name; int kind; };
+struct query_frame { int64_t us[QUERY_TIMES]; const struct query_known *rows; int count; };
+typedef void (repo_query_frame_fn)(void *arg, const struct query_frame *frame, const struct pl_err *err);
+void repo_query_frame(struct db *db, struct pl_task *task, struct pl_str zone, const int64_t local_s[QUERY_TIMES],
+    int64_t scope, const struct pl_str *names, int count, repo_query_frame_fn *done, void *arg);
+
+/*
+ * Words of svc/usage/intent.h: metric, agg, unit, dims (at most QUERY_KEYS), limit, order. scope: a user's own rows; 0:
+ * what everybody may see, without private rooms. No names: no filter; only: values of dims[0] to show. top 0: all rows;
+ * each 0: top counts all rows, else those of each value of dims[each - 1]. earlier_*: 0, or the period to compare with.
+ */
+struct query_names { const struct pl_str *list; int count; };
 struct query_ask {
-	const char *metric, *order;
-	struct pl_str dims[QUERY_KEYS];
+	const char *metric, *agg, *unit, *limit, *order;
+	struct pl_str zone, dims[QUERY_KEYS];
 	int dim_count, top, each;
-	int64_t from_us, to_us, scope;
-	struct pl_str user, room, model;
+	int64_t from_us, to_us, earlier_from_us, earlier_to_us, scope;
+	double bound;
+	struct query_names users, rooms, models, roles, only;
 };
-struct query_row { struct pl_str key[QUERY_KEYS]; double value; };
+/* earlier: in the other period; NAN: there is no figure. */
+struct query_row { struct pl_str key[QUERY_KEYS]; double value, earlier; };
 /* more: there were more than the limit; total: of all rows, those beyond top and limit too. */
 struct query_rows { const struct query_row *rows; int count; bool more; double total; };
 typedef void (repo_query_fn)(void *arg, const struct query_rows *rows, const struct pl_err *err);

@@ -1,335 +1,277 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rules that read a question: words, periods, names. A word that no rule takes is refused, never passed over, so that
- * an answer is an answer to what was asked.
+ * Rules that read a question: what is counted, per what, in which order. A word that no rule takes may be a name; one
+ * that is neither is refused, never passed over, so that an answer is an answer to what was asked.
  */
 #include <stdio.h>
-#include <string.h>
-#include <strings.h>
-#include <time.h>
 
-#include "svc/usage/intent.h"
-
-#include "clock.h"
-
-/* The words of an intent as clients and the database have them. */
-const char *const intent_metrics[METRIC_COUNT] = { "", "messages", "sessions", "tokens", "cost", "feedback", "users",
-	"rooms" };
-const char *const intent_units[METRIC_COUNT] = { "", "messages", "sessions", "tokens", "USD", "votes", "users",
-	"rooms" };
-const char *const intent_dims[DIM_COUNT] = { "", "day", "week", "month", "user", "room", "model", "role" };
-const char *const intent_orders[ORDER_COUNT] = { "", "most", "least" };
-
-#define WORDS_MAX 80
-#define COUNT_MAX 1000
-#define DAY_S 86400
-
-#define CAN_ASK "Ask for messages, sessions, tokens, cost, feedback, users or rooms; per day, week, month, user, " \
-	"room, model or role, or two of these; the most, the fewest, top 5; of user NAME, in room \"NAME\", with " \
-	"model NAME; today, yesterday, last 7 days, weeks or months, this or last week or month, since 2026-01-31."
-
-#define NO_DIM "what to group by is missing"
-
-struct word { struct pl_str text; bool quoted; };
-struct reader {
-	struct pl_pool *pool;
-	struct word words[WORDS_MAX];
-	int count, at;
-	int64_t now_s;
-	struct intent *out;
-	bool period_set;
-	bool dim_next;		/* after "per", "top" and their kin: what to group by is to come */
-	bool dim_maybe;		/* after a dimension and "and": another one may come */
-	bool by;		/* "by" was the word before: a metric after it is what is ranked by */
-	bool active;		/* "active": of what is ranked, those with the most messages */
-	bool ranks;		/* "which", "top", "most" were read: "users with the most tokens" is about users */
-	bool no_name;		/* it is a kind of things, never the name of one: "each user" */
-	bool top_next;		/* it is what "top 5" counts */
-	int top_dim;		/* index + 1 of that one */
-	int dim_end;		/* where the words of the newest dimension ended */
-	const char *why;	/* a sentence for what is wrong with this word; NULL: it is not understood */
-};
-
-struct meaning { const char *words; int value; };
-static const struct meaning metrics[] = {
-	{ "messages message posts", METRIC_MESSAGES }, { "sessions session conversations", METRIC_SESSIONS },
-	{ "tokens token", METRIC_TOKENS }, { "cost costs spend spent spending money dollars usd", METRIC_COST },
-	{ "feedback votes vote ratings", METRIC_FEEDBACK }, { "users people", METRIC_USERS },
-	    { "rooms channels", METRIC_ROOMS },
-};
-static const struct meaning dims[] = {
-	{ "day days date daily", DIM_DAY }, { "week weeks weekly", DIM_WEEK }, { "month months monthly", DIM_MONTH },
-	{ "user users person people developer developers", DIM_USER }, { "room rooms channel", DIM_ROOM },
-	    { "model models", DIM_MODEL },
-	{ "role roles", DIM_ROLE },
-};
-static const char fillers[] =
-    "a an and are at been by count did do does for from give had has have how in is list many me much "
-	"number of on over please sent send show tell the their there to total used use using was we were what with "
-	    "write written "
-	"wrote our during us made opened given gave all compare";
-
-static bool among(struct pl_str word, const char *list)
-{
-	for (const char *p = list; *p != '\0'; p += strcspn(p, " "), p += *p == ' ') {
-		if (strcspn(p, " ") == word.len && strncasecmp(p, word.ptr, word.len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int meaning_of(struct pl_str word, const struct meaning *table, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (among(word, table[i].words))
-			return table[i].value;
-	}
-	return 0;
-}
-
-static bool ends_word(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == '?' || c == '!' || c == ';' ||
-	    c == '"';
-}
-
-static bool split(struct reader *r, struct pl_str text)
-{
-	for (size_t i = 0; i < text.len;) {
-		size_t from = i;
-		bool quoted = text.ptr[i] == '"';
-
-		if (ends_word(text.ptr[i]) && !quoted) {
-			i++;
-			continue;
-		}
-		for (i += quoted, from = i; i < text.len && (quoted ? text.ptr[i] != '"' : !ends_word(text.ptr[i]));)
-			i++;
-		if (r->count == WORDS_MAX)
-			return false;
-		r->words[r->count] = (struct word){ .text = pl_strn(text.ptr + from, i - from), .quoted = quoted };
-		i += quoted && i < text.len;
-		if (!quoted && r->words[r->count].text.ptr[r->words[r->count].text.len - 1] == '.')
-			r->words[r->count].text.len--;
-		r->count += r->words[r->count].text.len > 0;
-	}
-	return true;
-}
+#include "svc/usage/intent_int.h"
 
 static struct pl_str peek(const struct reader *r, int ahead)
 {
-	bool there = r->at + ahead < r->count && !r->words[r->at + ahead].quoted;
-
-	return there ? r->words[r->at + ahead].text : PL_STR("");
+	return token_word(&r->tokens, r->at + ahead);
 }
 
-/* ---- periods ---- */
+/* ---- names ---- */
 
-static int64_t day_start(int64_t s)
+/* May the token be part of a name that is not in quotation marks? */
+static bool may_be_name(const struct reader *r, int at)
 {
-	return s - s % DAY_S;
+	struct pl_str word = token_word(&r->tokens, at);
+
+	return word.len > 0 && !word_reserved(word);
 }
 
-static int64_t week_start(int64_t s)
+static bool quoted_at(const struct reader *r, int at)
 {
-	return day_start(s) - (s / DAY_S + 3) % 7 * DAY_S;	/* 1970-01-01 was a Thursday */
+	return at < r->tokens.count && r->tokens.list[at].kind == TOKEN_QUOTED;
 }
 
-/* Start of the month `back` months ago; keep_day: that day of it instead. */
-static int64_t month_start(int64_t s, int back, bool keep_day)
+static enum intent_kind hinted(const struct reader *r)
 {
-	time_t t = s;
-	struct tm tm;
+	struct pl_str before = peek(r, -1);
 
-	gmtime_r(&t, &tm);
-	tm = (struct tm){ .tm_year = tm.tm_year, .tm_mon = tm.tm_mon - back, .tm_mday = keep_day ? tm.tm_mday : 1 };
-	return timegm(&tm);
+	return word_among(before, "in") ? KIND_ROOM : word_among(before, "with using on via") ? KIND_MODEL :
+	    word_among(before, "of by from for did has does") || r->tokens.list[r->at].possessive ? KIND_USER :
+	    KIND_ANY;
 }
 
-static void set_period(struct reader *r, int words, int64_t from_s, int64_t to_s, const char *text)
-{
-	r->out->from_us = from_s * PL_US_PER_S;
-	r->out->to_us = to_s * PL_US_PER_S;
-	snprintf(r->out->period, sizeof(r->out->period), "%s", text);
-	r->period_set = true;
-	r->at += words;
-}
-
-static bool read_last_n(struct reader *r, int64_t n)
-{
-	struct pl_str unit = peek(r, 2);
-	int64_t now = r->now_s, from;
-	char text[32];
-
-	if (among(unit, "day days"))
-		from = day_start(now) - (n - 1) * DAY_S;
-	else if (among(unit, "week weeks"))
-		from = day_start(now) - (7 * n - 1) * DAY_S;
-	else if (among(unit, "month months"))
-		from = month_start(now, (int)n, true);
-	else
-		return false;
-	snprintf(text, sizeof(text), "last %d %.*s", (int)n, (int)unit.len < 8 ? (int)unit.len : 8, unit.ptr);
-	set_period(r, 3, from, now + 1, text);
-	return true;
-}
-
-static bool read_calendar(struct reader *r, bool last)
-{
-	struct pl_str unit = peek(r, 1);
-	int64_t now = r->now_s, this_week = week_start(now), this_month = month_start(now, 0, false);
-
-	if (among(unit, "week"))
-		set_period(r, 2, last ? this_week - 7 * DAY_S : this_week, last ? this_week : now + 1,
-		    last ? "last week" : "this week");
-	else if (among(unit, "month"))
-		set_period(r, 2, last ? month_start(now, 1, false) : this_month, last ? this_month : now + 1,
-		    last ? "last month" : "this month");
-	else
-		return false;
-	return true;
-}
-
-static bool read_since(struct reader *r)
-{
-	struct pl_str date = peek(r, 1);
-	char text[32], whole[32];
-	int64_t us;
-
-	if (date.len != 10)
-		return false;
-	snprintf(whole, sizeof(whole), "%.10sT00:00:00Z", date.ptr);
-	snprintf(text, sizeof(text), "since %.10s", date.ptr);
-	if (!pl_time_parse(whole, strlen(whole), &us) || us < 0 || us / PL_US_PER_S > r->now_s)
-		return false;
-	set_period(r, 2, us / PL_US_PER_S, r->now_s + 1, text);
-	return true;
-}
-
-static bool read_period(struct reader *r)
-{
-	struct pl_str word = peek(r, 0);
-	int64_t today = day_start(r->now_s), n;
-
-	if (r->period_set)
-		return false;
-	if (among(word, "today"))
-		set_period(r, 1, today, r->now_s + 1, "today");
-	else if (among(word, "yesterday"))
-		set_period(r, 1, today - DAY_S, today, "yesterday");
-	else if (among(word, "last past previous"))
-		return pl_str_i64(peek(r, 1), 1, COUNT_MAX, &n) ? read_last_n(r, n) : read_calendar(r, true);
-	else if (among(word, "this"))
-		return read_calendar(r, false);
-	else
-		return among(word, "since") && read_since(r);
-	return true;
-}
-
-/* ---- what, per what, whose ---- */
-
-static bool dim_word(struct pl_str word)
-{
-	return meaning_of(word, dims, PL_COUNT(dims)) != DIM_NONE;
-}
-
-static bool has_dim(const struct intent *in, enum intent_dim dim)
-{
-	for (int i = 0; i < in->dim_count; i++) {
-		if (in->dims[i] == dim)
-			return true;
-	}
-	return false;
-}
-
-static bool read_filter(struct reader *r)
-{
-	struct pl_str word = peek(r, 0), *slot = among(word, "user developer") ? &r->out->user : among(word,
-	    "room channel") ? &r->out->room : among(word, "model") ? &r->out->model : NULL;
-	const struct word *name = r->at + 1 < r->count ? &r->words[r->at + 1] : NULL;
-
-	if (slot == NULL || name == NULL || slot->ptr != NULL)
-		return false;
-	if (!name->quoted && (among(name->text, fillers) || among(name->text,
-	    "last past previous this since today yesterday per each top most highest least fewest lowest") ||
-	    meaning_of(name->text, metrics, PL_COUNT(metrics)) != 0))
-		return false;
-	*slot = name->text;
-	r->at += 2;
-	return true;
-}
-
-static bool add_dim(struct reader *r, enum intent_dim dim)
+static bool add_run(struct reader *r, enum intent_kind kind)
 {
 	struct intent *out = r->out;
+	struct intent_run *run = &out->runs[out->run_count];
 
-	if (has_dim(out, dim)) {
-		r->why = "the same is named twice";
-	} else if (out->dim_count == INTENT_DIMS_MAX) {
-		r->why = "a question groups by at most two things";
-	} else if (out->dim_count > 0 && intent_is_time(dim) && intent_is_time(out->dims[0])) {
-		r->why = "a question has one step of time: day, week or month";
-	} else {
-		out->dims[out->dim_count++] = dim;
-		return true;
+	if (out->run_count == INTENT_RUNS_MAX) {
+		r->why = "there are too many names";
+		return false;
 	}
-	return false;
+	*run = (struct intent_run){ .kind = kind, .hint = hinted(r) };
+	if (kind == KIND_ANY && out->run_count > 0 && word_among(peek(r, -1), "and or vs versus") &&
+	    run->hint == KIND_ANY)
+		*run = (struct intent_run){ .kind = run[-1].kind, .hint = run[-1].hint };
+	if (r->tokens.list[r->at].kind == TOKEN_QUOTED) {
+		run->quoted = true;
+		run->words[run->count++] = r->tokens.list[r->at++].text;
+	} else {
+		do {
+			run->words[run->count++] = r->tokens.list[r->at++].text;
+		} while (run->count < INTENT_RUN_WORDS && !r->tokens.list[r->at - 1].ends_clause &&
+		    !r->tokens.list[r->at - 1].possessive && may_be_name(r, r->at));
+		/* "in tea room", "the gpt-4o model": settled with the name */
+		if (run->count < INTENT_RUN_WORDS && !r->dim_next && word_among(peek(r, 0),
+		    "room channel model role") &&
+		    !r->tokens.list[r->at - 1].ends_clause && !may_be_name(r, r->at + 1) && !quoted_at(r, r->at + 1))
+			run->words[run->count++] = r->tokens.list[r->at++].text;
+	}
+	out->run_count++;
+	return true;
+}
+
+/* "user ann", "room \"Tea room\"", "users ann and ben" */
+static bool read_filter(struct reader *r)
+{
+	struct pl_str word = peek(r, 0);
+	enum intent_kind kind = word_among(word, "user users developer developers person people") ? KIND_USER :
+	    word_among(word,
+	    "room rooms channel channels") ? KIND_ROOM : word_among(word, "model models") ? KIND_MODEL :
+	    word_among(word, "role roles") ? KIND_ROLE : KIND_ANY;
+	bool quoted = quoted_at(r, r->at + 1);
+	bool plural = word.len > 0 && (word.ptr[word.len - 1] | 0x20) == 's';
+
+	if (kind == KIND_ANY || r->tokens.list[r->at].ends_clause || (!quoted && !may_be_name(r, r->at + 1)))
+		return false;
+	if (!quoted && (plural || word_among(word, "people")) && word_metric(word) != METRIC_NONE &&
+	    r->out->metric == METRIC_NONE)
+		return false;		/* "users kitchen": active users there */
+	r->at++;
+	return add_run(r, kind);
+}
+
+/* ---- per what ---- */
+
+/* What an average is over: "per session", "per user", "daily"; also "cost per session" without the word. */
+static bool read_unit(struct reader *r)
+{
+	enum intent_dim dim = word_dim(peek(r, 0));
+	struct intent *out = r->out;
+
+	if (dim == DIM_NONE || out->unit != DIM_NONE)
+		return false;
+	if (dim == DIM_SESSION ? !r->per : !intent_averages(out) || !(r->per || word_among(peek(r, 0),
+	    "daily weekly monthly quarterly yearly")))
+		return false;
+	if (dim == DIM_SESSION && out->agg == AGG_SUM)
+		out->agg = AGG_AVERAGE;
+	out->unit = dim;
+	r->dim_next = r->dim_maybe = r->top_next = r->per = false;
+	r->at++;
+	return true;
+}
+
+/* "models by cost", "days ranked by messages" */
+static bool heads_list(const struct reader *r)
+{
+	struct pl_str word = peek(r, 0);
+
+	return word_among(word, "models roles days weeks months quarters years developers") &&
+	    word_among(peek(r, 1), "by ranked sorted ordered with that whose");
 }
 
 static bool read_dim(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
-	int dim = meaning_of(word, dims, PL_COUNT(dims));
+	enum intent_dim dim = word_dim(word);
 
-	if (dim == DIM_NONE || (!r->dim_next && !r->dim_maybe && !among(word, "daily weekly monthly")) ||
-	    !add_dim(r, dim))
+	if (read_unit(r))
+		return true;
+	if (dim == DIM_NONE || dim == DIM_SESSION || (!r->dim_next && !r->dim_maybe && r->limit.count == 0 &&
+	    !word_among(word, "daily weekly monthly quarterly yearly") && !heads_list(r)) ||
+	    (!r->dim_next && !r->dim_maybe && word_metric(word) != METRIC_NONE))
+		return false;
+	if (dim == DIM_USER && r->who && intent_has_dim(r->out, dim))
+		r->who = false;		/* "who are the top users" */
+	else if (!intent_add_dim(r, dim))
 		return false;
 	if (r->top_next)
 		r->top_dim = r->out->dim_count;
 	else if (r->dim_maybe)
 		r->top_dim = 0;		/* "top 5 users and rooms": 5 pairs */
-	r->dim_next = r->dim_maybe = r->top_next = false;
+	r->dim_next = r->dim_maybe = r->top_next = r->per = false;
 	r->dim_end = ++r->at;
+	return true;
+}
+
+/* ---- what ---- */
+
+/* "session" in "average session cost" is what the average is over. */
+static bool session_is_unit(const struct reader *r)
+{
+	enum intent_metric next = word_metric(peek(r, 1));
+
+	return intent_averages(r->out) && r->out->unit == DIM_NONE && word_among(peek(r, 0), "session conversation") &&
+	    (next == METRIC_COST || next == METRIC_TOKENS || next == METRIC_ERRORS);
+}
+
+/* A metric behind things: "users with the most tokens", "rooms by cost" is about tokens and cost, per user and room. */
+static bool change_metric(struct reader *r, enum intent_metric metric)
+{
+	enum intent_metric had = r->out->metric;
+	enum intent_dim things = had == METRIC_USERS ? DIM_USER : had == METRIC_ROOMS ? DIM_ROOM : DIM_NONE;
+
+	if (things != DIM_NONE && (r->ranks || r->by)) {
+		if (!intent_has_dim(r->out, things) && !intent_add_dim(r, things))
+			return false;
+		r->out->metric = metric;
+		return true;
+	}
+	return things != DIM_NONE && metric == METRIC_MESSAGES;	/* "users who wrote messages" is about users */
+}
+
+static bool read_rate(struct reader *r)
+{
+	bool errors = word_among(peek(r, 0), "error errors failure") && word_among(peek(r, 1), "rate rates"),
+	    acceptance = word_among(peek(r, 0), "acceptance");
+
+	if (!errors && !acceptance)
+		return false;
+	if (r->out->metric != METRIC_NONE && !change_metric(r, errors ? METRIC_ERROR_RATE : METRIC_ACCEPTANCE))
+		return false;
+	r->out->metric = errors ? METRIC_ERROR_RATE : METRIC_ACCEPTANCE;
+	r->dim_next = r->top_next = r->by = r->per = false;
+	r->at += 1 + word_among(peek(r, 1), "rate rates");
 	return true;
 }
 
 static bool read_metric(struct reader *r)
 {
-	int metric = meaning_of(peek(r, 0), metrics, PL_COUNT(metrics)), had = r->out->metric;
+	enum intent_metric metric = word_metric(peek(r, 0)), had = r->out->metric;
 	enum intent_dim things = had == METRIC_USERS ? DIM_USER : had == METRIC_ROOMS ? DIM_ROOM : DIM_NONE;
 
 	if (metric == METRIC_NONE)
 		return false;
+	if (word_among(peek(r, 0), "token") && word_metric(peek(r, 1)) == METRIC_COST) {
+		r->at++;			/* "token costs" are costs */
+		return true;
+	}
+	if (session_is_unit(r)) {
+		r->out->unit = DIM_SESSION;
+		r->at++;
+		return true;
+	}
 	if (r->dim_next && !(r->by && (r->out->dim_count > 0 || things != DIM_NONE)) &&
 	    !(r->top_next && r->out->top == 0)) {
 		r->why = NO_DIM;
 		return false;
 	}
-	if (had == METRIC_NONE || had == metric) {
+	if (read_rate(r))
+		return true;
+	if (r->why != NULL)
+		return false;
+	if (had == METRIC_NONE)
 		r->out->metric = metric;
-	} else if (things != DIM_NONE && (r->ranks || r->by)) {
-		/* "users with the most tokens", "rooms by cost" */
-		if (!has_dim(r->out, things) && !add_dim(r, things))
-			return false;
-		r->out->metric = metric;
-	} else if (things == DIM_NONE || metric != METRIC_MESSAGES) {
-		return false;						/* "users who wrote messages" is about users */
-	}
-	r->dim_next = r->top_next = r->by = false;
+	else if (had != metric && !change_metric(r, metric))
+		return false;
+	r->dim_next = r->top_next = r->by = r->per = false;
 	r->at++;
 	return true;
 }
 
-/* "the most expensive models", "the most active users": what is ranked by, and its dimension may come behind. */
+/* ---- in which order ---- */
+
+static bool set_order(struct reader *r, enum intent_order order)
+{
+	if (r->out->order != ORDER_NONE && r->out->order != order) {
+		r->why = "both the most and the least are asked for";
+		return false;
+	}
+	r->out->order = order;
+	r->ranks = true;
+	return true;
+}
+
+/* "cheapest", "busiest": an order and what is ranked by in one word; its dimension comes behind. */
+static bool read_superlative(struct reader *r)
+{
+	static const struct { const char *words; enum intent_order order; enum intent_metric metric; } table[] = {
+		{ "cheapest", ORDER_LEAST, METRIC_COST }, { "priciest costliest", ORDER_MOST, METRIC_COST },
+		{ "busiest", ORDER_MOST, METRIC_MESSAGES }, { "quietest", ORDER_LEAST, METRIC_MESSAGES },
+	};
+	for (size_t i = 0; i < PL_COUNT(table); i++) {
+		int64_t n;
+
+		if (!word_among(peek(r, 0), table[i].words))
+			continue;
+		if (r->out->metric != METRIC_NONE && r->out->metric != table[i].metric)
+			return false;
+		if (!set_order(r, table[i].order))
+			return false;
+		r->out->metric = table[i].metric;
+		r->at++;
+		if (r->out->top == 0 && word_count(peek(r, 0), &n)) {
+			r->out->top = (int)n;
+			r->at++;
+		}
+		if (word_dim(peek(r, 0)) != DIM_NONE)
+			r->dim_next = r->top_next = r->no_name = true;
+		else
+			r->dim_maybe = r->no_name = true;
+		return true;
+	}
+	return false;
+}
+
+/* "the most expensive models", "the most active users", "most used": what is ranked by. */
 static bool read_adjective(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
 
-	if (among(word, "active")) {
+	if (word_among(word, "active")) {
 		r->active = true;
-	} else if (among(word, "expensive costly") && r->out->order != ORDER_NONE &&
+	} else if (word_among(word, "expensive costly") && r->out->order != ORDER_NONE &&
 	    (r->out->metric == METRIC_NONE || r->out->metric == METRIC_COST)) {
 		r->out->metric = METRIC_COST;
+	} else if (word_among(word, "used popular") && r->out->order != ORDER_NONE) {
+		r->default_metric = true;
 	} else {
 		return false;
 	}
@@ -341,24 +283,39 @@ static bool read_adjective(struct reader *r)
 	return true;
 }
 
-/* "most", "top 5", "lowest 3": the number and what it counts come next. */
+/* "spenders" are users by cost. */
+static bool read_spenders(struct reader *r)
+{
+	if (!word_among(peek(r, 0), "spender spenders") || r->out->order == ORDER_NONE ||
+	    (r->out->metric != METRIC_NONE && r->out->metric != METRIC_COST))
+		return false;
+	r->out->metric = METRIC_COST;
+	if (!(r->who && intent_has_dim(r->out, DIM_USER)) && !intent_add_dim(r, DIM_USER))
+		return false;
+	if (r->top_next)
+		r->top_dim = r->out->dim_count;
+	r->dim_next = r->dim_maybe = r->top_next = false;
+	r->dim_end = ++r->at;
+	return true;
+}
+
+/* "most", "top 5", "lowest 3", "rank": the number and what it counts come next. */
 static bool read_rank(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
-	enum intent_order order = among(word, "top most highest biggest largest") ? ORDER_MOST :
-	    among(word, "bottom least fewest lowest smallest") ? ORDER_LEAST : ORDER_NONE;
+	enum intent_order order = word_among(word,
+	    "top most highest biggest largest greatest rank ranks ranking ranked") ? ORDER_MOST :
+	    word_among(word, "bottom least fewest lowest smallest") ? ORDER_LEAST : ORDER_NONE;
 	int64_t n;
 
 	if (order == ORDER_NONE)
 		return false;
-	if (r->out->order != ORDER_NONE && r->out->order != order) {
-		r->why = "both the most and the least are asked for";
+	if (!set_order(r, order))
 		return false;
-	}
-	r->out->order = order;
-	r->ranks = true;
 	r->at++;
-	if (pl_str_i64(peek(r, 0), 1, COUNT_MAX, &n)) {
+	while (word_among(word, "ranked ranking rank ranks") && word_among(peek(r, 0), "of the all"))
+		r->at++;
+	if (word_count(peek(r, 0), &n)) {
 		if (r->out->top != 0) {
 			r->why = "there are two numbers of rows";
 			return false;
@@ -366,20 +323,27 @@ static bool read_rank(struct reader *r)
 		r->out->top = (int)n;
 		r->at++;
 	}
-	if (among(word, "top bottom") || (r->out->top != 0 && dim_word(peek(r, 0))))
+	if (word_among(word, "top bottom") || ((r->out->top != 0 || !word_among(word, "most least fewest")) &&
+	    word_dim(peek(r, 0)) != DIM_NONE && word_dim(peek(r, 0)) != DIM_SESSION))
 		r->top_next = r->dim_next = r->no_name = true;
+	if (word_among(word, "ranked ranking rank ranks")) {
+		r->dim_next = r->top_next = word_dim(peek(r, 0)) != DIM_NONE;
+		r->no_name = r->dim_next;
+	}
 	return true;
 }
 
-/* "the 5 users with the most tokens", "the 5 most expensive models" */
+/* "the 5 users with the most tokens", "the 5 most expensive models", "the 3 cheapest models" */
 static bool read_count(struct reader *r)
 {
 	struct pl_str next = peek(r, 1);
+	enum intent_dim dim = word_dim(next);
 	int64_t n;
 
-	if (!pl_str_i64(peek(r, 0), 1, COUNT_MAX, &n) || r->out->top != 0 ||
-	    !(among(next, "most least highest lowest") || (dim_word(next) &&
-	    !intent_is_time(meaning_of(next, dims, PL_COUNT(dims))))))
+	if (!word_count(peek(r, 0), &n) || r->out->top != 0 ||
+	    !(word_among(next,
+	    "most least highest lowest cheapest priciest busiest quietest biggest top largest smallest") ||
+	    (dim != DIM_NONE && dim != DIM_SESSION && !intent_is_time(dim))))
 		return false;
 	r->out->top = (int)n;
 	r->ranks = r->top_next = r->dim_next = r->no_name = true;
@@ -390,16 +354,19 @@ static bool read_count(struct reader *r)
 /* What follows "per" and its kin; a word that is none of it ends the waiting. */
 static bool read_grouping(struct reader *r)
 {
-	if (among(peek(r, 0), "per by each every which across")) {
-		r->ranks = r->ranks || among(peek(r, 0), "which");
-		r->by = among(peek(r, 0), "by");
+	struct pl_str word = peek(r, 0);
+
+	if (word_among(word, "per by each every which across")) {
+		r->ranks = r->ranks || word_among(word, "which");
+		r->by = word_among(word, "by");
+		r->per = word_among(word, "per each every");
 		r->no_name = !r->by;
 		r->top_next = false;
 		r->dim_next = true;
 		r->at++;
 		return true;
 	}
-	if (r->at > 0 && r->at == r->dim_end && among(peek(r, 0), "and")) {
+	if (r->at > 0 && r->at == r->dim_end && word_among(word, "and")) {
 		r->dim_maybe = true;
 		r->no_name = false;
 		r->at++;
@@ -415,103 +382,226 @@ static bool read_grouping(struct reader *r)
 	return false;
 }
 
-static bool read_word(struct reader *r)
+/* ---- aggregates, comparison, trend ---- */
+
+static bool read_aggregate(struct reader *r)
+{
+	struct pl_str word = peek(r, 0);
+	enum intent_agg agg = word_among(word, "average avg mean averaged") ? AGG_AVERAGE : word_among(word, "median") ?
+	    AGG_MEDIAN :
+	    word_among(word, "share percentage percent proportion fraction shares %") ? AGG_SHARE : AGG_SUM;
+
+	if (agg == AGG_SUM)
+		return false;
+	if (r->out->agg != AGG_SUM && r->out->agg != agg) {
+		r->why = "two ways to add up are asked for";
+		return false;
+	}
+	r->out->agg = agg;
+	r->at++;
+	return true;
+}
+
+static bool read_comparison(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
 
-	if (word.len == 0)
+	if (word_among(word, "vs versus")) {
+		r->compares = true;
+		r->out->versus = true;
+	} else if (word_among(word, "compare compares compared comparison difference against") ||
+	    (r->compares && word_among(word, "between"))) {
+		r->compares = true;
+	} else if (word_among(word, "than") || (word_among(word, "more less fewer higher lower") && (word_metric(peek(r,
+	    1)) != 0 ||
+	    word_among(peek(r, 1), "than")))) {
+		r->compares = true;
+		r->changes = true;
+	} else if (word_among(word,
+	    "up down increase increased increases increasing rise rose risen rising grow grew grown growing "
+	    "growth drop dropped drops dropping fall fell fallen falling decrease decreased decreasing decline "
+	    "declined change "
+	    "changed changes higher lower")) {
+		r->changes = true;
+	} else if (word_among(word, "trend trends trending timeline")) {
+		r->trend = true;
+	} else if (word_among(word, "over") && word_among(peek(r, 1), "time")) {
+		r->trend = true;
+		r->at++;
+	} else {
 		return false;
-	if (read_period(r) || read_rank(r) || (r->why == NULL &&
-	    (read_count(r) || read_adjective(r) || read_grouping(r))))
+	}
+	r->at++;
+	return true;
+}
+
+/* "I want to see ...", "can I see": not about the asker's own rows. */
+static bool read_polite(struct reader *r)
+{
+	bool can = word_among(peek(r, 0), "can could may") && word_among(peek(r, 1), "i you we");
+	int at = can ? 2 : 1;
+
+	if (!can && !(word_among(peek(r, 0), "i") && word_among(peek(r, 1), "want need would wish like")) &&
+	    !word_among(peek(r, 0), "i'd i’d"))
+		return false;
+	if (can && !word_among(peek(r, 2), "see get have know show tell give list"))
+		return false;
+	while (word_among(peek(r, at), "want need would wish like love to see know get have show tell me give list"))
+		at++;
+	if (at < 2)
+		return false;
+	r->at += at;
+	return true;
+}
+
+static bool read_small_words(struct reader *r)
+{
+	struct pl_str word = peek(r, 0);
+
+	if (word_among(word, "who whose") && !intent_has_dim(r->out, DIM_USER) && r->out->metric != METRIC_USERS) {
+		r->who = intent_add_dim(r, DIM_USER);
+		r->dim_end = r->who ? 0 : r->dim_end;
+	} else if (word_among(word, "used use uses using")) {
+		r->used = true;
+	} else if (word_among(word, "my mine i")) {
+		r->out->mine = true;
+	} else if (!word_filler(word) && !word_among(word, "who whose") && !(r->at == 0 && word_among(word,
+	    "list find see hi hello hey"))) {
+		return false;
+	}
+	r->at++;
+	return r->why == NULL;
+}
+
+static bool read_word(struct reader *r)
+{
+	enum token_kind kind = r->tokens.list[r->at].kind;
+
+	if (kind == TOKEN_QUOTED)
+		return add_run(r, KIND_ANY);
+	if (kind != TOKEN_WORD) {
+		if (r->dim_next && kind != TOKEN_GONE && !(r->top_next && r->out->dim_count > 0))
+			r->why = NO_DIM;
+		r->at++;
+		return r->why == NULL;
+	}
+	if (read_polite(r) || read_comparison(r) || read_aggregate(r) || read_spenders(r) || read_superlative(r) ||
+	    (r->why == NULL && read_rank(r)) || (r->why == NULL && (read_count(r) || read_adjective(r) ||
+	    read_grouping(r))))
 		return true;
 	if (r->why == NULL && ((!r->dim_next && (read_filter(r) || read_dim(r))) || (r->why == NULL && read_metric(r))))
 		return true;
 	if (r->why != NULL)
 		return false;
-	if (among(word, "who") && !has_dim(r->out, DIM_USER))
-		(void)add_dim(r, DIM_USER);
-	else if (among(word, "my mine i"))
-		r->out->mine = true;
-	else if (!among(word, fillers))
+	if (read_small_words(r))
+		return true;
+	if (r->why != NULL || (r->dim_next && !r->by) || !may_be_name(r, r->at))
 		return false;
-	r->at++;
-	return r->why == NULL;
+	r->dim_next = r->by = false;		/* "messages by ann" */
+	return add_run(r, KIND_ANY);
 }
 
-/* "the most active rooms": rooms by messages. */
-static void rank_active(struct reader *r)
-{
-	struct intent *in = r->out;
-	enum intent_dim dim = in->metric == METRIC_USERS ? DIM_USER : in->metric == METRIC_ROOMS ? DIM_ROOM : DIM_NONE;
+/* ---- refusals ---- */
 
-	if (!r->active || in->order == ORDER_NONE)
-		return;
-	if (in->metric == METRIC_NONE || (dim != DIM_NONE && !has_dim(in, dim) && add_dim(r, dim)))
-		in->metric = METRIC_MESSAGES;
-}
-
-/* What cannot be grouped, filtered or ranked so. */
-static const char *misfit(const struct reader *r)
+static struct pl_str understood_so_far(struct pl_pool *pool, const struct reader *r, const struct periods *periods)
 {
+	struct pl_buf text = PL_BUF(pool);
 	const struct intent *in = r->out;
-	bool spend = in->metric == METRIC_TOKENS || in->metric == METRIC_COST;
 
-	if (in->metric == METRIC_NONE)
-		return "nothing to count or add up is named";
-	if (r->dim_next)
-		return NO_DIM;
-	if ((has_dim(in, DIM_MODEL) || in->model.ptr != NULL) && !spend && in->metric != METRIC_SESSIONS)
-		return "only tokens, cost and sessions have a model";
-	if (has_dim(in, DIM_ROLE) && !spend)
-		return "only tokens and cost have a role";
-	if ((has_dim(in, DIM_ROOM) || in->room.ptr != NULL) && (in->metric == METRIC_SESSIONS ||
-	    in->metric == METRIC_FEEDBACK))
-		return "sessions and feedback have no room";
-	if ((has_dim(in, DIM_USER) && in->metric == METRIC_USERS) ||
-	    (has_dim(in, DIM_ROOM) && in->metric == METRIC_ROOMS))
-		return "a thing cannot be counted per itself";
-	if ((in->order != ORDER_NONE || in->top != 0) && in->dim_count == 0)
-		return "the most or the fewest of what is not said: say per user, per day or the like";
-	if (in->top != 0 && in->order == ORDER_NONE)
-		return "a number of rows needs the most or the fewest of something";
-	return NULL;
+	if (in->metric != METRIC_NONE)
+		pl_buf_addf(&text, " %s", intent_metrics[in->metric]);
+	for (int i = 0; i < in->dim_count; i++)
+		pl_buf_addf(&text, "%s per %s", text.len > 0 ? "," : "", intent_dims[in->dims[i]]);
+	for (int i = 0; i < periods->count; i++)
+		pl_buf_addf(&text, "%s %s", text.len > 0 ? "," : "", periods->list[i].text);
+	return text.len > 0 ? pl_buf_str(&text) : PL_STR(" nothing");
 }
 
-const char *intent_private(const struct intent *in)
+static bool refuse(struct pl_pool *pool, const struct reader *r, const struct periods *periods, int bad,
+    struct pl_err *err)
 {
-	if (in->mine)
-		return "Questions about \"my\" data require a token.";
-	if (in->user.ptr != NULL || in->room.ptr != NULL || has_dim(in, DIM_USER) || has_dim(in, DIM_ROOM) ||
-	    has_dim(in, DIM_ROLE))
-		return "Questions by user, room, or role require a token.";
-	return NULL;
+	struct pl_str word = bad >= 0 && bad < r->tokens.count ? r->tokens.list[bad].text : PL_STR_NONE;
+
+	if (r->why == NULL || (word.ptr == NULL && r->out->metric == METRIC_NONE && r->out->run_count > 0)) {
+		struct pl_buf text = PL_BUF(pool);
+
+		pl_buf_addstr(&text, word);
+		for (int i = 0; i < r->out->run_count; i++)
+			for (int k = 0; k < r->out->runs[i].count; k++)
+				pl_buf_addf(&text, "%s%.*s", text.len > 0 ? "\", \"" : "",
+				    PL_FMT(r->out->runs[i].words[k]));
+		word = pl_buf_str(&text);
+	}
+	if (r->why == NULL)
+		return pl_err_field(err, pool, "body.query", "value_error",
+		    "Understood:%.*s. Not understood: \"%.*s\". %s",
+		    PL_FMT(understood_so_far(pool, r, periods)), PL_FMT(word), INTENT_CAN_ASK);
+	if (word.ptr != NULL && word.len > 0)
+		return pl_err_field(err, pool, "body.query", "value_error",
+		    "Understood:%.*s. Not answered: %s, at \"%.*s\". %s",
+		    PL_FMT(understood_so_far(pool, r, periods)), r->why, PL_FMT(word), INTENT_CAN_ASK);
+	return pl_err_field(err, pool, "body.query", "value_error", "Understood:%.*s. Not answered: %s. %s",
+	    PL_FMT(understood_so_far(pool, r, periods)), r->why, INTENT_CAN_ASK);
 }
 
-bool intent_read(struct pl_pool *pool, struct pl_str question, int64_t now_us, struct intent *out, struct pl_err *err)
+/* Reads on behind a word that is not understood, so that the refusal names all of them. */
+static bool read_words(struct reader *r, struct pl_buf *unknown, int *bad_r)
 {
-	struct reader *r = pl_alloc(pool, sizeof(*r));
-
-	*out = (struct intent){ .metric = METRIC_NONE };
-	*r = (struct reader){ .pool = pool, .now_s = now_us / PL_US_PER_S, .out = out };
-	if (!split(r, question))
-		return pl_err_field(err, pool, "body.query", "value_error", "too many words. %s", CAN_ASK);
-	while (r->at < r->count) {
+	*bad_r = -1;
+	while (r->at < r->tokens.count) {
 		int at = r->at;
 
-		if (!read_word(r) && r->why == NULL)
-			return pl_err_field(err, pool, "body.query", "value_error",
-			    "not understood from \"%.*s\" on. %s", PL_FMT(r->words[at].text), CAN_ASK);
+		if (read_word(r))
+			continue;
+		*bad_r = *bad_r < 0 ? at : *bad_r;
 		if (r->why != NULL)
-			return pl_err_field(err, pool, "body.query", "value_error", "%s, at \"%.*s\". %s", r->why,
-			    PL_FMT(r->words[at].text), CAN_ASK);
+			return false;
+		pl_buf_addf(unknown, "%s%.*s", unknown->len > 0 ? "\", \"" : "", PL_FMT(r->tokens.list[at].text));
+		r->dim_next = r->dim_maybe = r->top_next = r->by = r->per = false;
+		r->at = at + 1;
 	}
-	rank_active(r);
-	r->why = misfit(r);
+	return *bad_r < 0;
+}
+
+bool intent_read(struct pl_pool *pool, struct pl_str question, struct intent_now now, struct intent *out,
+    struct pl_err *err)
+{
+	struct reader *r = pl_alloc(pool, sizeof(*r));
+	struct periods *periods = pl_alloc(pool, sizeof(*periods));
+	struct pl_buf unknown = PL_BUF(pool);
+	int bad = -1;
+
+	*out = (struct intent){ .metric = METRIC_NONE };
+	*r = (struct reader){ .out = out };
+	*periods = (struct periods){ .count = 0 };
+	r->why = tokens_split(pool, question, &r->tokens);
+	if (r->why == NULL) {
+		periods_read(pool, &r->tokens, now, periods);
+		limits_read(&r->tokens, &r->limit);
+		r->ranks = r->limit.count > 0;
+		r->why = periods->why;
+	}
 	if (r->why != NULL)
-		return pl_err_field(err, pool, "body.query", "value_error", "%s. %s", r->why, CAN_ASK);
+		return pl_err_field(err, pool, "body.query", "value_error", "Not answered: %s%s%.*s%s. %s", r->why,
+		    periods->where.ptr != NULL ? ", at \"" : "", PL_FMT(periods->where), periods->where.ptr != NULL ?
+		    "\"" : "",
+		    INTENT_CAN_ASK);
+	if (!read_words(r, &unknown, &bad)) {
+		if (unknown.len > 0)
+			r->tokens.list[bad].text = pl_buf_str(&unknown);
+		return refuse(pool, r, periods, bad, err);
+	}
+	if (r->dim_next && r->top_next && out->dim_count > 0) {
+		r->dim_next = false;		/* "cost by model, top 3" */
+		r->top_dim = out->dim_count == 1 ? 1 : 0;
+	}
+	if (r->dim_next)
+		r->why = NO_DIM;
+	intent_finish(r, periods, now);
+	r->why = r->why != NULL ? r->why : intent_misfit(out);
+	if (r->why != NULL)
+		return refuse(pool, r, periods, -1, err);
 	if (out->top != 0 && out->dim_count == INTENT_DIMS_MAX && r->top_dim != 0)
 		out->each = INTENT_DIMS_MAX + 1 - r->top_dim;
-	if (!r->period_set)
-		set_period(r, 0, day_start(r->now_s) - 29 * DAY_S, r->now_s + 1, "last 30 days");
 	return true;
 }

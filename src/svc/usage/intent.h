@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A question in words as an intent from a closed vocabulary; by rules, offline. Pure: no database, no clock.
+ * A question in words as an intent from a closed vocabulary; by rules, offline. Pure: no database, no clock, no zone.
+ *
+ *   intent_read: text and the time of the asker -> intent, and words that may be names
+ *   intent_name_candidates -> looked up in the data by the caller -> intent_settle: names become filters, or an error
+ *
+ * Files: intent_split.c (text to tokens), intent_words.c (tables of words), intent_calendar.c and intent_period.c
+ * (periods), intent_limit.c (thresholds), intent.c (what is counted, per what, in which order), intent_names.c.
  */
 #ifndef SVC_INTENT_H
 #define SVC_INTENT_H
@@ -10,38 +16,111 @@
 
 #define INTENT_TEXT_MAX 500	/* characters of a question */
 #define INTENT_DIMS_MAX 2
+#define INTENT_NAMES_MAX 8	/* names of one kind */
+#define INTENT_RUNS_MAX 12	/* places of a question that may hold names */
+#define INTENT_RUN_WORDS 6
 
 enum intent_metric { METRIC_NONE, METRIC_MESSAGES, METRIC_SESSIONS, METRIC_TOKENS, METRIC_COST, METRIC_FEEDBACK,
-	METRIC_USERS, METRIC_ROOMS, METRIC_COUNT };
-enum intent_dim { DIM_NONE, DIM_DAY, DIM_WEEK, DIM_MONTH, DIM_USER, DIM_ROOM, DIM_MODEL, DIM_ROLE, DIM_COUNT };
+	METRIC_USERS, METRIC_ROOMS, METRIC_ERRORS, METRIC_ERROR_RATE, METRIC_ACCEPTANCE, METRIC_COUNT };
+/* DIM_SESSION is only a unit of averages. */
+enum intent_dim { DIM_NONE, DIM_DAY, DIM_WEEK, DIM_MONTH, DIM_QUARTER, DIM_YEAR, DIM_USER, DIM_ROOM, DIM_MODEL,
+    DIM_ROLE,
+	DIM_SESSION, DIM_COUNT };
 enum intent_order { ORDER_NONE, ORDER_MOST, ORDER_LEAST, ORDER_COUNT };
+enum intent_agg { AGG_SUM, AGG_AVERAGE, AGG_MEDIAN, AGG_SHARE, AGG_COUNT };
+enum intent_limit { LIMIT_NONE, LIMIT_OVER, LIMIT_UNDER, LIMIT_MIN, LIMIT_MAX, LIMIT_EQUAL, LIMIT_COUNT };
+/* Kinds of names; KIND_ANY: the question does not say which. */
+enum intent_kind { KIND_ANY, KIND_USER, KIND_ROOM, KIND_MODEL, KIND_ROLE, KIND_COUNT };
 
-/* Days, weeks (from Monday) and months are UTC's. The window is [from, to). */
+/*
+ * [from, to), in seconds of the asker's clock since 1970 as if it were UTC. An exact end is known in UTC (now, 24 hours
+ * ago) and is in *_us; the caller fills in the others by the rules of the zone.
+ */
+struct intent_period {
+	char text[64];			/* in words */
+	int64_t from_s, to_s, from_us, to_us;
+	bool from_exact, to_exact;
+	bool open;			/* goes on: it ends now, before its calendar end */
+};
+
+/* Consecutive words that no rule takes, or a quoted text: what may be a name. */
+struct intent_run {
+	struct pl_str words[INTENT_RUN_WORDS];
+	int count;
+	enum intent_kind kind;		/* "user ann": must be of this kind */
+	enum intent_kind hint;		/* "in kitchen": decides when several kinds have the name */
+	bool quoted;
+};
+
 struct intent {
 	enum intent_metric metric;
+	enum intent_agg agg;
+	enum intent_dim unit;		/* "average per session": what the figure is averaged over */
 	enum intent_dim dims[INTENT_DIMS_MAX];	/* in the order they were named; at most one of them a step of time */
 	int dim_count;
 	enum intent_order order;	/* none: by time where there is a step of it, else the most first */
 	int top;			/* only so many ("top 5"); 0: all */
 	int each;			/* so many for each value of dims[each - 1]; 0: in all */
+	enum intent_limit limit;	/* "more than 10": of the figures of rows */
+	double bound;
 	bool mine;			/* "my", "I": the asker's own rows only */
-	struct pl_str user, room, model;	/* filters; absent: none */
-	char period[32];		/* in words; "last 30 days" where the question names none */
-	int64_t from_us, to_us;
+	struct pl_str names[KIND_COUNT][INTENT_NAMES_MAX];	/* filters; one of these per kind */
+	int name_count[KIND_COUNT];
+	struct intent_period period;	/* "last 30 days" where the question names none */
+	struct intent_period before;	/* the earlier one of a comparison */
+	bool compares;
+	bool assumed;			/* the period was not named */
+
+	/* for intent_understood(), set by the caller */
+	const char *zone;
+	bool own;			/* the asker sees no other rows */
+
+	struct intent_run runs[INTENT_RUNS_MAX];
+	int run_count;
+	bool versus;			/* "a vs b": needs two names of one kind */
 };
 
+struct intent_now { int64_t utc_us, local_s; };
+struct intent_known { struct pl_str asked, name; enum intent_kind kind; };	/* asked: as in the question */
+
 extern const char *const intent_metrics[METRIC_COUNT], *const intent_dims[DIM_COUNT], *const intent_units[METRIC_COUNT],
-    *const intent_orders[ORDER_COUNT];
+    *const intent_orders[ORDER_COUNT], *const intent_aggs[AGG_COUNT], *const intent_limits[LIMIT_COUNT],
+    *const intent_kinds[KIND_COUNT], *const intent_metric_texts[METRIC_COUNT];
+/* Words of each metric and dimension, separated by blanks, and sample periods, for GET /api/query/vocabulary. */
+const char *intent_metric_words(enum intent_metric metric);
+const char *intent_dim_words(enum intent_dim dim);
+extern const char *const intent_periods[], *const intent_samples[];
 
 static inline bool intent_is_time(enum intent_dim dim)
 {
-	return dim == DIM_DAY || dim == DIM_WEEK || dim == DIM_MONTH;
+	return dim >= DIM_DAY && dim <= DIM_YEAR;
 }
 
+/* A rate has no sum: acceptance, error rate, averages, medians. Users and rooms are counted once each. */
+static inline bool intent_adds_up(const struct intent *in)
+{
+	return in->agg == AGG_SUM && in->metric != METRIC_USERS && in->metric != METRIC_ROOMS &&
+	    in->metric != METRIC_ERROR_RATE && in->metric != METRIC_ACCEPTANCE;
+}
+
+/*
+ * PL_E_INVALID (body.query) with a sentence that says what was understood, which words were not, and what can be asked.
+ */
+bool intent_read(struct pl_pool *pool, struct pl_str question, struct intent_now now, struct intent *out,
+    struct pl_err *err) PL_MUSTCHECK;
 /* Why nobody may ask it without being known: it is about the asker, or names users, rooms, or roles. NULL: all may. */
 const char *intent_private(const struct intent *intent);
-/* PL_E_INVALID (body.query) with a sentence that says which word was not understood and what can be asked. */
-bool intent_read(struct pl_pool *pool, struct pl_str question, int64_t now_us, struct intent *out, struct pl_err *err)
-    PL_MUSTCHECK;
+/* Every text of the runs that may be a name; in `pool`. */
+const struct pl_str *intent_name_candidates(struct pl_pool *pool, const struct intent *in, int *count_r);
+/*
+ * Turns the runs into filters by the names that exist. PL_E_INVALID: a name that does not, or that several kinds have;
+ * also when a question cannot be asked of such a thing.
+ */
+bool intent_settle(struct pl_pool *pool, struct intent *in, const struct intent_known *known, int count,
+    struct pl_err *err) PL_MUSTCHECK;
+/* Is the step that begins at `start_s` (asker's clock) only partly inside the period? */
+bool intent_is_partial(const struct intent_period *period, enum intent_dim step, int64_t start_s);
+/* The question as it was understood: "Cost per model with model gpt-4o, last month (2026-10-01 to 2026-10-31)". */
+const char *intent_understood(struct pl_pool *pool, const struct intent *in);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- *   query_ask -> intent_read -> query_run -> compose -> note -> done
- *                            \ refused -> note -> done
+ *   query_ask -> zone -> intent_read -> frame -> intent_settle -> run -> compose -> note -> done
+ *                                   \ refused                  \ unknown name -> note -> done
  *
  * Questions of callers without a token are not noted.
  */
 #include <event2/event.h>
 
 #include "svc/usage/query.h"
+
+#include <string.h>
 
 #include "clock.h"
 #include "db/repo/repo_query.h"
@@ -22,6 +24,8 @@ struct asking {
 	struct query_answer answer;
 	struct pl_err refused;		/* why it was not understood, or needs a token */
 	int64_t keep_us;
+	int64_t scope;			/* of repo_query_run() */
+	struct pl_str zone;		/* as the database takes it */
 	char id[PL_UUID_LEN + 1];
 	query_stage_fn *stage;
 	query_fn *done;
@@ -86,10 +90,20 @@ static void refuse(struct asking *a)
 	PL_BUG(event_base_once(a->svc->worker->base, -1, EV_TIMEOUT, on_turn, a, &now) != 0);
 }
 
+/* What a question without a token may not be about is not looked at. */
+static bool lets_in(struct asking *a)
+{
+	if (a->task->who.user_id != 0 || intent_private(&a->intent) == NULL)
+		return true;
+	pl_err_set(&a->refused, PL_E_UNAUTHORIZED, "%s", intent_private(&a->intent));
+	return false;
+}
+
 static void on_rows(void *arg, const struct query_rows *rows, const struct pl_err *err)
 {
 	static const struct query_row nothing = { .value = 0 };
 	struct query_rows sum = { .rows = &nothing, .count = 1 };
+	bool adds_up;
 	struct asking *a = arg;
 
 	if (err != NULL) {
@@ -97,7 +111,10 @@ static void on_rows(void *arg, const struct query_rows *rows, const struct pl_er
 		return;
 	}
 	enter(a, QUERY_ANSWERING);
-	if (a->intent.dim_count == 0 && rows->count == 0)
+	/* of nothing there are 0, but nothing has no average and no rate */
+	adds_up = a->intent.unit == DIM_NONE && a->intent.metric != METRIC_ERROR_RATE &&
+	    a->intent.metric != METRIC_ACCEPTANCE;
+	if (a->intent.dim_count == 0 && rows->count == 0 && adds_up)
 		rows = &sum;
 	query_compose(a->task->pool, &a->intent, rows, pl_wall_us() - a->answer.created_us, &a->answer);
 	if (a->task->who.user_id != 0)
@@ -106,19 +123,111 @@ static void on_rows(void *arg, const struct query_rows *rows, const struct pl_er
 		finish(a, NULL);
 }
 
+static struct query_names names_of(const struct asking *a, enum intent_kind kind)
+{
+	return (struct query_names){ .list = a->intent.names[kind], .count = a->intent.name_count[kind] };
+}
+
+/* A share is of everything: the names say which rows are shown, not what is added up. */
+static void show_only(struct query_ask *ask, const struct intent *in)
+{
+	static const enum intent_dim dims[KIND_COUNT] = { DIM_NONE, DIM_USER, DIM_ROOM, DIM_MODEL, DIM_ROLE };
+	struct query_names *const names[KIND_COUNT] = { NULL, &ask->users, &ask->rooms, &ask->models, &ask->roles };
+
+	for (int kind = KIND_USER; kind < KIND_COUNT && in->agg == AGG_SHARE && in->dim_count > 0; kind++) {
+		if (in->dims[0] != dims[kind])
+			continue;
+		ask->only = *names[kind];
+		*names[kind] = (struct query_names){ .count = 0 };
+	}
+}
+
 static void run(struct asking *a)
 {
 	const struct intent *in = &a->intent;
-	const struct pl_caller *who = &a->task->who;
-	struct query_ask ask = { .metric = intent_metrics[in->metric], .dim_count = in->dim_count,
-		.order = intent_orders[in->order], .top = in->top, .each = in->each, .from_us = in->from_us,
-		.to_us = in->to_us, .scope = in->mine || who->access < ACCESS_ANALYST ? who->user_id : QUERY_EVERYBODY,
-		.user = in->user, .room = in->room, .model = in->model };
+	struct query_ask ask = { .metric = intent_metrics[in->metric], .agg = intent_aggs[in->agg],
+	    .unit = intent_dims[in->unit],
+		.limit = intent_limits[in->limit], .bound = in->bound, .zone = a->zone, .dim_count = in->dim_count,
+		.order = intent_orders[in->order], .top = in->top, .each = in->each, .from_us = in->period.from_us,
+		.to_us = in->period.to_us, .scope = in->mine ? a->task->who.user_id : a->scope, .users = names_of(a,
+		    KIND_USER),
+		.rooms = names_of(a, KIND_ROOM), .models = names_of(a, KIND_MODEL), .roles = names_of(a, KIND_ROLE) };
 
 	_Static_assert(QUERY_KEYS == INTENT_DIMS_MAX, "a key for each dimension");
 	for (int i = 0; i < in->dim_count; i++)
 		ask.dims[i] = pl_str(intent_dims[in->dims[i]]);
+	if (in->compares) {
+		ask.earlier_from_us = in->before.from_us;
+		ask.earlier_to_us = in->before.to_us;
+	}
+	show_only(&ask, in);
 	repo_query_run(a->svc->db, a->task, &ask, QUERY_ROWS_MAX, on_rows, a);
+}
+
+/* 0 stands for no time in statements. */
+static void place(struct intent_period *period, int64_t from_us, int64_t to_us)
+{
+	if (!period->from_exact)
+		period->from_us = from_us != 0 ? from_us : 1;
+	if (!period->to_exact)
+		period->to_us = to_us != 0 ? to_us : 1;
+}
+
+static void on_frame(void *arg, const struct query_frame *frame, const struct pl_err *err)
+{
+	struct asking *a = arg;
+	struct intent_known *known;
+	int count = 0;
+
+	if (err != NULL) {
+		finish(a, err);
+		return;
+	}
+	place(&a->intent.period, frame->us[0], frame->us[1]);
+	place(&a->intent.before, frame->us[2], frame->us[3]);
+	known = pl_alloc(a->task->pool, ((size_t)frame->count + 1) * sizeof(*known));
+	for (int i = 0; i < frame->count; i++)
+		if (frame->rows[i].asked.ptr != NULL)
+			known[count++] = (struct intent_known){ .asked = pl_str_dup(a->task->pool,
+			    frame->rows[i].asked),
+				.name = pl_str_dup(a->task->pool, frame->rows[i].name),
+				    .kind = (enum intent_kind)frame->rows[i].kind };
+	if (!intent_settle(a->task->pool, &a->intent, known, count, &a->refused) || !lets_in(a)) {
+		refuse(a);
+		return;
+	}
+	a->answer.intent = query_intent_json(a->task->pool, &a->intent);
+	run(a);
+}
+
+static void on_zone(void *arg, const struct query_zone *zone, const struct pl_err *err)
+{
+	struct asking *a = arg;
+	struct intent *in = &a->intent;
+	const struct pl_str *names;
+	int count;
+
+	if (err != NULL) {
+		finish(a, err);
+		return;
+	}
+	if (!zone->asked_ok) {
+		(void)!pl_err_field(&a->refused, a->task->pool, "header.X-Timezone", "value_error",
+		    "must be the name of a time zone, such as Europe/Berlin, or an offset, such as +05:30");
+		refuse(a);
+		return;
+	}
+	a->zone = pl_str_dup(a->task->pool, zone->zone);
+	if (!intent_read(a->task->pool, a->answer.query, (struct intent_now){ a->answer.created_us, zone->local_s }, in,
+	    &a->refused)) {
+		refuse(a);
+		return;
+	}
+	in->zone = pl_str_c(a->task->pool, zone->shown);
+	in->own = a->scope > 0;
+	names = intent_name_candidates(a->task->pool, in, &count);
+	repo_query_frame(a->svc->db, a->task, a->zone, (const int64_t[QUERY_TIMES]){ in->period.from_s, in->period.to_s,
+	    in->before.from_s, in->before.to_s }, a->scope, names, count, on_frame, a);
 }
 
 /* Without the number that some front ends add to tell the same question asked twice apart. */
@@ -136,31 +245,29 @@ static struct pl_str without_number(struct pl_str text)
 }
 
 void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
+    struct pl_str zone,
     query_stage_fn *stage, query_fn *done, void *arg)
 {
 	struct asking *a = pl_alloc(task->pool, sizeof(*a));
 
 	*a = (struct asking){ .svc = svc, .task = task, .keep_us = config->s.query_history * 1000, .stage = stage,
-		.done = done, .arg = arg };
+		.done = done, .arg = arg, .scope = task->who.access < ACCESS_ANALYST ? task->who.user_id :
+		    QUERY_EVERYBODY };
 	if (task->once != NULL)
 		memcpy(a->id, task->once->id, sizeof(a->id));	/* asked again, it is the same row of the history */
 	else
 		pl_uuid_make(a->id);
 	a->answer.id = pl_strn(a->id, PL_UUID_LEN);
-	text = without_number(text);
-	a->answer.query = text;
+	a->answer.query = without_number(text);
 	a->answer.created_us = pl_wall_us();
 	enter(a, QUERY_UNDERSTANDING);
-	if (!intent_read(task->pool, text, a->answer.created_us, &a->intent, &a->refused)) {
+	/* by the clock that is furthest ahead: what cannot be read by it is not understood in any zone */
+	if (!intent_read(task->pool, a->answer.query, (struct intent_now){ a->answer.created_us,
+	    a->answer.created_us / PL_US_PER_S + 14 * 3600 }, &a->intent, &a->refused) || !lets_in(a)) {
 		refuse(a);
 		return;
 	}
-	if (task->who.user_id == 0 && intent_private(&a->intent) != NULL) {
-		pl_err_set(&a->refused, PL_E_UNAUTHORIZED, "%s", intent_private(&a->intent));
-		refuse(a);
-		return;
-	}
-	a->answer.intent = query_intent_json(task->pool, &a->intent);
 	enter(a, QUERY_QUERYING);
-	run(a);
+	repo_query_zone(svc->db, task, task->who.user_id, zone.len > 0 ? zone : PL_STR_NONE, pl_str(config->s.timezone),
+	    a->answer.created_us, on_zone, a);
 }

@@ -9,13 +9,21 @@
 
 #define QUERY_ROWS_MAX 1000
 
-/* From intent on these are JSON texts, but summary. error: it was not understood; truncated: there were more rows. */
+/*
+ * From intent on these are JSON texts, but summary. understood: the question in other words; partial: steps of time
+ * that are only partly inside the period; error: it was not understood; truncated: there were more rows.
+ */
 struct query_answer {
-	struct pl_str id, query, intent, columns, rows, summary, card, result, visualization, error;
+	struct pl_str id, query, understood, intent, columns, rows, partial, summary, card, result, visualization,
+	    error;
 	int64_t created_us;
 	bool truncated;
 };
 typedef void (query_fn)(void *arg, const struct query_answer *answer, const struct pl_err *err);
+
+/* What questions may say, as JSON texts. */
+struct query_vocabulary { struct pl_str metrics, dimensions, aggregates, thresholds, periods, samples; };
+void query_vocabulary(struct pl_pool *pool, struct query_vocabulary *out);
 
 /* Where the work is. */
 enum query_stage { QUERY_UNDERSTANDING, QUERY_QUERYING, QUERY_ANSWERING };
@@ -33,11 +41,14 @@ void query_compose_refusal(struct pl_pool *pool, const struct pl_err *err, int64
 /*
  * As the task's caller: analysts and above see everybody's rows, others their own. Without a token (user 0; the caller
  * checks setting `anonymous`) the figures leave out private rooms, the question may not name users, rooms or roles
- * (PL_E_UNAUTHORIZED), and it is not noted. `stage` (may be NULL) runs when the work enters a stage, perhaps before
- * this returns. " [digits]" at the end is ignored. A question that is not understood is PL_E_INVALID (body.query). Both
- * errors come with an answer that holds its id, query and created_us.
+ * (PL_E_UNAUTHORIZED), and it is not noted. `zone`: time zone of the question; absent: that of the caller's
+ * preferences, else the setting's. `stage` (may be NULL) runs when the work enters a stage, perhaps before this
+ * returns. " [digits]" at the end is ignored. A question that is not understood, or with a name that does not exist for
+ * the caller, is PL_E_INVALID (body.query; the zone: header.X-Timezone). Both errors come with an answer that holds its
+ * id, query and created_us.
  */
 void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
+    struct pl_str zone,
     query_stage_fn *stage, query_fn *done, void *arg);
 
 #endif

@@ -188,7 +188,7 @@ static void next_question(struct ws_client *client)
 		s->busy = true;
 		q->task->who = client->who;
 		q->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;	/* it may have waited longer */
-		query_ask(client->svc, config, q->task, q->text, on_stage, on_answer, q);
+		query_ask(client->svc, config, q->task, q->text, PL_STR_NONE, on_stage, on_answer, q);
 	}
 }
 

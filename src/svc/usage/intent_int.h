@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the files of the grammar share: tokens, tables of words, the calendar.
+ */
+#ifndef SVC_INTENT_INT_H
+#define SVC_INTENT_INT_H
+
+#include "svc/usage/intent.h"
+
+#define TOKENS_MAX 100
+#define COUNT_MAX 1000
+#define DAY_S 86400
+#define PERIODS_MAX 2
+
+/* A phrase that was read as a period or a threshold becomes one token of that kind; its other tokens are GONE. */
+enum token_kind { TOKEN_WORD, TOKEN_QUOTED, TOKEN_PERIOD, TOKEN_LIMIT, TOKEN_GONE };
+struct token {
+	struct pl_str text;		/* without quotes, final marks, and the 's of a possessive */
+	enum token_kind kind;
+	bool possessive, ends_clause;	/* a comma or a semicolon follows */
+};
+struct tokens { struct token list[TOKENS_MAX]; int count; };
+
+/* NULL, or a sentence for what is wrong with the text. */
+const char *tokens_split(struct pl_pool *pool, struct pl_str text, struct tokens *out);
+/* The word at `at`; "" where there is none. */
+struct pl_str token_word(const struct tokens *tokens, int at);
+void tokens_take(struct tokens *tokens, int at, int count, enum token_kind kind);
+
+/* ---- words ---- */
+
+/* Is the word, without regard to case, one of `list`, whose words are separated by blanks? */
+bool word_among(struct pl_str word, const char *list);
+enum intent_metric word_metric(struct pl_str word);
+enum intent_dim word_dim(struct pl_str word);
+bool word_filler(struct pl_str word);
+/* A word of the language of questions, which is a name only in quotes. */
+bool word_reserved(struct pl_str word);
+/* "7", "seven" */
+bool word_count(struct pl_str word, int64_t *n_r);
+/* January is 1, Monday is 1; 0: none. */
+int word_month(struct pl_str word);
+int word_weekday(struct pl_str word);
+/* A preposition or the like that only a time or a name follows. */
+bool word_before_time(struct pl_str word);
+
+/* ---- the calendar of the asker's clock ---- */
+
+enum unit { UNIT_NONE, UNIT_HOUR, UNIT_DAY, UNIT_WEEK, UNIT_MONTH, UNIT_QUARTER, UNIT_HALF, UNIT_YEAR };
+struct civil { int64_t year; int month, day; };
+
+int64_t civil_seconds(int64_t year, int64_t month, int64_t day);	/* month may be any number: 13 is January */
+struct civil civil_of(int64_t s);
+bool civil_exists(int64_t year, int64_t month, int64_t day);
+int civil_weekday(int64_t s);						/* Monday is 1 */
+int64_t unit_start(enum unit unit, int64_t s);
+int64_t unit_add(enum unit unit, int64_t s, int64_t n);			/* from a start of it to another */
+/* The same day of another month, or that month's last day. */
+int64_t civil_months_back(int64_t s, int64_t months);
+enum unit word_unit(struct pl_str word);
+extern const char *const unit_names[], *const month_names[13], *const weekday_names[8];
+
+/* ---- phrases ---- */
+
+/* One moment in time as people name it: a day, month, quarter ... [from, to). */
+struct point {
+	int64_t from, to;
+	char text[64];
+	int used;			/* tokens */
+	bool yearless;			/* "October": the newest that has begun */
+	enum unit unit;
+	bool rolling;			/* ends now */
+	int hours;			/* rolling: so many hours */
+	bool current;			/* "this week": goes on */
+	bool past;			/* "last week": the one before the current */
+	bool previous;			/* "previous 7 days": those before, beside another period */
+};
+bool point_read(const struct tokens *tokens, int at, int64_t now_s, struct point *out);
+
+struct periods {
+	struct intent_period list[PERIODS_MAX];
+	int count, at[PERIODS_MAX];
+	struct point point[PERIODS_MAX];
+	bool than[PERIODS_MAX];		/* "than", "vs", "compared to" stands before it */
+	const char *why;		/* a sentence for what is wrong */
+	struct pl_str where;
+};
+void periods_read(struct pl_pool *pool, struct tokens *tokens, struct intent_now now, struct periods *out);
+/* "30 days before": as long, and up to the same moment. */
+void period_before(const struct point *point, const struct intent_period *period, struct intent_now now,
+    struct intent_period *out);
+/* The current week for the last one, today for yesterday; false: there is no such thing. */
+bool period_current(const struct point *point, struct intent_now now, struct intent_period *out);
+void period_last_days(struct intent_now now, int days, struct intent_period *out);
+
+struct limit_phrase { enum intent_limit limit; double bound; bool money; int count; };
+/* Reads thresholds, such as "more than 10 dollars"; count: how many there are. */
+void limits_read(struct tokens *tokens, struct limit_phrase *out);
+/* A number as people write it: 1,000, 10k, $2.50, 1.5 million. Gives the tokens it takes, 0: it is none. */
+int number_read(const struct tokens *tokens, int at, double *n_r, bool *money_r);
+
+/* ---- the whole ---- */
+
+#define NO_DIM "what to group by is missing"
+
+struct reader {
+	struct tokens tokens;
+	int at;
+	struct intent *out;
+	struct limit_phrase limit;
+	bool dim_next;		/* after "per", "top" and their kin: what to group by is to come */
+	bool dim_maybe;		/* after a dimension and "and": another one may come */
+	bool per;		/* "per" or "each" was the word before: what an average is of */
+	bool by;		/* "by" was the word before: a metric after it is what is ranked by */
+	bool active;		/* "active": of what is ranked, those with the most messages */
+	bool default_metric;	/* "most used", "top users": the figure that fits is meant */
+	bool used;		/* "which models were used" */
+	bool ranks;		/* "which", "top", "most" were read: "users with the most tokens" is about users */
+	bool no_name;		/* it is a kind of things, never the name of one: "each user" */
+	bool top_next;		/* it is what "top 5" counts */
+	int top_dim;		/* index + 1 of that one */
+	int dim_end;		/* where the words of the newest dimension ended */
+	bool who;		/* the dimension user came from "who" */
+	bool compares;		/* "compare", "vs" */
+	bool changes;		/* "go up", "increase": against the time before */
+	bool trend;
+	int bad;		/* token that no rule takes */
+	const char *why;	/* a sentence for what is wrong with this word; NULL: it is not understood */
+};
+
+bool intent_has_dim(const struct intent *in, enum intent_dim dim);
+bool intent_averages(const struct intent *in);
+/* false: the question has it already, or may not have it; r->why tells. */
+bool intent_add_dim(struct reader *r, enum intent_dim dim);
+/* After all words were read; r->why is set if they do not fit together. */
+void intent_finish(struct reader *r, const struct periods *periods, struct intent_now now);
+/* A sentence for what cannot be grouped, filtered or ranked so; NULL: it can. */
+const char *intent_misfit(const struct intent *in);
+
+#define INTENT_CAN_ASK "Ask for messages, sessions, tokens, cost, feedback, users, rooms, errors, error rate, or " \
+	"acceptance; per day, week, month, quarter, year, user, room, model, or role, or two of these; the average, " \
+	"median, or share; the most, the fewest, top 5, more than 10; of a user, in a room, with a model, by name; " \
+	"today, last 7 days, this month, last quarter, in October, since 2026-01-31; this week vs last week."
+
+#endif

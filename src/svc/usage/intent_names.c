@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Names of a question, checked against those that exist; and the question in words, as it was understood.
+ */
+#include <stdio.h>
+
+#include "svc/usage/intent_int.h"
+
+#define ALL_RUNS (INTENT_RUNS_MAX * INTENT_RUN_WORDS * (INTENT_RUN_WORDS + 1) / 2)
+
+/* The text of the question from word i to j of the run. */
+static struct pl_str slice(const struct intent_run *run, int i, int j)
+{
+	return pl_strn(run->words[i].ptr, (size_t)(run->words[j].ptr + run->words[j].len - run->words[i].ptr));
+}
+
+const struct pl_str *intent_name_candidates(struct pl_pool *pool, const struct intent *in, int *count_r)
+{
+	struct pl_str *list = pl_alloc(pool, ALL_RUNS * sizeof(*list));
+
+	*count_r = 0;
+	for (int k = 0; k < in->run_count; k++) {
+		const struct intent_run *run = &in->runs[k];
+
+		for (int i = 0; i < run->count; i++)
+			for (int j = i; j < run->count; j++)
+				list[(*count_r)++] = slice(run, i, j);
+	}
+	return list;
+}
+
+/* What the name can be, by the kinds that the question allows: exactly one row, or none. *several_r: more than one. */
+static const struct intent_known *match(struct pl_str text, enum intent_kind kind, enum intent_kind hint,
+    const struct intent_known *known, int count, bool *several_r)
+{
+	const struct intent_known *found = NULL, *hinted = NULL;
+	int kinds = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (!pl_str_eq(known[i].asked, text) || (kind != KIND_ANY && known[i].kind != kind))
+			continue;
+		kinds++;
+		found = &known[i];
+		if (known[i].kind == hint)
+			hinted = &known[i];
+	}
+	*several_r = kinds > 1 && hinted == NULL;
+	return hinted != NULL ? hinted : found;
+}
+
+static bool add_name(struct intent *in, const struct intent_known *known)
+{
+	int *count = &in->name_count[known->kind];
+
+	for (int i = 0; i < *count; i++)
+		if (pl_str_eq(in->names[known->kind][i], known->name))
+			return true;
+	if (*count == INTENT_NAMES_MAX)
+		return false;
+	in->names[known->kind][(*count)++] = known->name;
+	return true;
+}
+
+static bool settle_run(struct pl_pool *pool, struct intent *in, const struct intent_run *run,
+    const struct intent_known *known, int count, struct pl_err *err)
+{
+	for (int i = 0; i < run->count;) {
+		const struct intent_known *found = NULL;
+		bool several = false;
+		int j = run->count;
+
+		if (i > 0 && word_among(run->words[i], "room channel model role"))
+			break;			/* "tea room": the room Tea */
+		while (found == NULL && --j >= i)
+			found = match(slice(run, i, j), run->kind, run->hint, known, count, &several);
+		if (found == NULL)
+			return pl_err_field(err, pool, "body.query", "value_error",
+			    "Not answered: there is no %s \"%.*s\" in the data that you can see%s. %s",
+			    run->kind != KIND_ANY ? intent_kinds[run->kind] : "user, room, model, or role",
+			    PL_FMT(slice(run, i, run->count - 1)), run->kind == KIND_ANY && !run->quoted ?
+			    ", and no other meaning is known" : "", INTENT_CAN_ASK);
+		if (several)
+			return pl_err_field(err, pool, "body.query", "value_error",
+			    "Not answered: \"%.*s\" is the name of more than one thing: write user, room, model, or "
+			    "role before it.",
+			    PL_FMT(slice(run, i, j)));
+		if (!add_name(in, found))
+			return pl_err_field(err, pool, "body.query", "value_error",
+			    "Not answered: there are too many names.");
+		i = j + 1;
+	}
+	return true;
+}
+
+/* Several users are shown one by one, and a share needs something that it is the share of. */
+static void add_dims_of_names(struct intent *in)
+{
+	static const enum intent_dim dims[KIND_COUNT] = { DIM_NONE, DIM_USER, DIM_ROOM, DIM_MODEL, DIM_ROLE };
+
+	for (int kind = KIND_USER; kind < KIND_COUNT; kind++) {
+		bool wanted = in->name_count[kind] > 1 || (in->agg == AGG_SHARE && in->name_count[kind] > 0 &&
+		    in->dim_count == 0);
+
+		if (!wanted || intent_has_dim(in, dims[kind]) || in->dim_count == INTENT_DIMS_MAX ||
+		    (kind == KIND_USER && in->metric == METRIC_USERS) || (kind == KIND_ROOM &&
+		    in->metric == METRIC_ROOMS))
+			continue;
+		in->dims[in->dim_count++] = dims[kind];
+	}
+}
+
+bool intent_settle(struct pl_pool *pool, struct intent *in, const struct intent_known *known, int count,
+    struct pl_err *err)
+{
+	const char *why;
+
+	for (int i = 0; i < in->run_count; i++)
+		if (!settle_run(pool, in, &in->runs[i], known, count, err))
+			return false;
+	add_dims_of_names(in);
+	why = intent_misfit(in);
+	if (why == NULL && in->versus && !in->compares) {
+		why = "two periods or two names of one kind are compared";
+		for (int kind = KIND_USER; kind < KIND_COUNT; kind++)
+			why = in->name_count[kind] > 1 ? NULL : why;
+	}
+	return why == NULL || pl_err_field(err, pool, "body.query", "value_error", "Not answered: %s. %s", why,
+	    INTENT_CAN_ASK);
+}
+
+const char *intent_private(const struct intent *in)
+{
+	bool named = false;
+
+	for (int kind = KIND_USER; kind < KIND_COUNT; kind++)
+		named = named || (kind != KIND_MODEL && in->name_count[kind] > 0);
+	for (int i = 0; i < in->run_count; i++)
+		named = named || (in->runs[i].kind != KIND_ANY && in->runs[i].kind != KIND_MODEL);
+	for (enum intent_dim dim = DIM_USER; dim <= DIM_ROLE; dim++)
+		named = named || (dim != DIM_MODEL && (intent_has_dim(in, dim) || in->unit == dim));
+	return in->mine ? "Questions about \"my\" data require a token." :
+	    named ? "Questions by user, room, or role require a token." : NULL;
+}
+
+/* ---- in words ---- */
+
+static void add_period(struct pl_buf *text, const struct intent_period *p, bool clock, const char *zone)
+{
+	struct civil from = civil_of(p->from_s), to = civil_of(p->to_s - 1);
+
+	pl_buf_addf(text, "%s", p->text);
+	if (p->from_s == 0)
+		pl_buf_addf(text, " (to %04d-%02d-%02d", (int)to.year, to.month, to.day);
+	else if (clock)
+		pl_buf_addf(text, " (%04d-%02d-%02d %02d:%02d to %04d-%02d-%02d %02d:%02d", (int)from.year, from.month,
+		    from.day,
+		    (int)(p->from_s / 3600 % 24), (int)(p->from_s / 60 % 60), (int)to.year, to.month, to.day,
+		    (int)((p->to_s - 1) / 3600 % 24), (int)((p->to_s - 1) / 60 % 60));
+	else if (p->to_s - p->from_s <= DAY_S)
+		pl_buf_addf(text, " (%04d-%02d-%02d", (int)from.year, from.month, from.day);
+	else
+		pl_buf_addf(text, " (%04d-%02d-%02d to %04d-%02d-%02d", (int)from.year, from.month, from.day,
+		    (int)to.year,
+		    to.month, to.day);
+	pl_buf_addf(text, "%s%s%s)", zone[0] != '\0' ? ", " : "", zone, p->open ? ", not over yet" : "");
+}
+
+const char *intent_understood(struct pl_pool *pool, const struct intent *in)
+{
+	static const char *const heads[KIND_COUNT] = { "", " of user ", " in room ", " with model ", " with role " };
+	static const char *const bounds[LIMIT_COUNT] = { "", "over", "under", "at least", "at most", "exactly" };
+	const char *zone = in->zone != NULL ? in->zone : "";
+	struct pl_buf text = PL_BUF(pool);
+
+	if (in->agg != AGG_SUM && (in->agg == AGG_SHARE || in->unit != DIM_NONE))
+		pl_buf_addf(&text, "%s %s", in->agg == AGG_SHARE ? "Share of" : in->agg == AGG_MEDIAN ? "Median" :
+		    "Average",
+		    in->metric == METRIC_USERS ? "active users" : in->metric == METRIC_ROOMS ? "active rooms" :
+		    intent_metrics[in->metric]);
+	else
+		pl_buf_adds(&text, intent_metric_texts[in->metric]);
+	if (in->unit != DIM_NONE)
+		pl_buf_addf(&text, " per %s", intent_dims[in->unit]);
+	for (int i = 0; i < in->dim_count; i++)
+		pl_buf_addf(&text, "%s%s", i > 0 ? " and " : in->unit != DIM_NONE ? ", by " : " per ",
+		    intent_dims[in->dims[i]]);
+	if (in->mine || in->own)
+		pl_buf_adds(&text, ", yours");
+	for (int kind = KIND_USER; kind < KIND_COUNT; kind++)
+		for (int i = 0; i < in->name_count[kind]; i++)
+			pl_buf_addf(&text, "%s\"%.*s\"", i == 0 ? heads[kind] : i + 1 < in->name_count[kind] ? ", " :
+			    " and ",
+			    PL_FMT(in->names[kind][i]));
+	if (in->limit != LIMIT_NONE)
+		pl_buf_addf(&text, ", %s %.10g", bounds[in->limit], in->bound);
+	if (in->top != 0)
+		pl_buf_addf(&text, ", %s %d", in->order == ORDER_LEAST ? "lowest" : "top", in->top);
+	else if (in->order != ORDER_NONE)
+		pl_buf_addf(&text, ", %s first", in->order == ORDER_LEAST ? "lowest" : "highest");
+	pl_buf_adds(&text, ", ");
+	add_period(&text, &in->period, in->period.from_exact, zone);
+	if (in->compares) {
+		pl_buf_adds(&text, ", compared with ");
+		add_period(&text, &in->before, in->before.from_exact || in->before.from_s % DAY_S != 0, "");
+	}
+	return text.ptr;
+}
