@@ -14,6 +14,7 @@
 static const char *const words_log_level[] = { "error", "warn", "info", "debug", NULL };
 static const char *const words_log_format[] = { "kv", "json", NULL };
 static const char *const words_access_format[] = { "fields", "combined", NULL };
+static const char *const words_person[] = { "none", "mail", "slack", NULL };
 static const char *const words_suggestions[] = { "objects", "text", NULL };
 static const char *const words_registration[] = { "open", "closed", NULL };
 const char *const settings_languages[] = {

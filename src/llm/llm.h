@@ -33,6 +33,11 @@ struct llm_message { enum llm_from from; struct pl_str name, text; };
  * began before it. */
 struct llm_passage { int number; bool torn; struct pl_str text; };
 
+/*
+ * What a session knows about the person; local answers from it. value: absent: not said yet; sensitive ones are masked.
+ */
+struct llm_fact { struct pl_str name, label, value; };
+
 /* Borrowed until llm_ask() returned. */
 struct llm_request {
 	CONFIG_BORROWED const struct config *config;	/* that `upstream` belongs to. NULL with local */
@@ -45,6 +50,10 @@ struct llm_request {
 	/* the best first; `system` tells them to models, local takes them from here */
 	const struct llm_passage *passages;
 	int passages_count;
+	/* local only: what is known of the person; what to say when a person is wanted (absent: its own words) */
+	const struct llm_fact *facts;
+	int facts_count;
+	struct pl_str person;
 	double temperature;			/* NAN: the upstream's default */
 	int64_t max_tokens;			/* 0: the upstream's default */
 };
@@ -85,6 +94,8 @@ struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm
     llm_done_fn *done, void *arg);
 /* Closes the upstream's connection at once; no more deltas; done comes with PL_E_CANCELLED from a later turn. */
 void llm_cancel(struct llm_call *call);
+/* Does somebody want to talk to a person? In English, and some words of other languages. */
+bool llm_local_wants_person(struct pl_str text);
 const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, content_filter, other */
 
 /* What the circuit breaker (core/shm_parts.h) of a model is called; in pool, or borrowed from the upstream. */

@@ -13,7 +13,8 @@ struct llm_talk {
 	struct pl_str last, name;	/* the newest user's message without the mention, and who wrote it */
 	const struct llm_message *before;	/* the same user's message before that, or NULL */
 	const char *plain;		/* `last` in lower case: words between single blanks, framed by blanks */
-	int own_turns;			/* answers given so far */
+	const char *core;		/* `plain` without what only introduces or ends a request */
+	const struct llm_message *own;	/* the newest answer, or NULL */
 };
 
 
@@ -24,17 +25,18 @@ enum llm_sum { LLM_SUM_NONE, LLM_SUM_UNDEFINED, LLM_SUM_VALUE };
  */
 enum llm_sum llm_local_sum(struct pl_str text, struct pl_str *sum_r, double *value_r);
 
-/* "12 messages: alice 5, bob 4, me 3. ..." */
-void llm_local_summary(const struct llm_request *request, struct pl_buf *out);
+/* The same, where the whole text asks for it: "what is 12 * 7?". Dates, phone and order numbers, and 24/7 do not. */
+enum llm_sum llm_local_asked_sum(struct pl_str text, struct pl_str *sum_r, double *value_r);
+
+/* Is a name or label of a fact meant: "e mail address" by "email", "email address" by "E-mail"? said: plain words. */
+bool llm_local_same_label(const char *said, struct pl_str label);
 /*
- * From the best of the request's passages the sentence that has most words of the question, and its mark. sure: only if
- * it has at least two of them that carry meaning. False: nothing was said.
+ * From the best of the request's passages the sentence that has most words of the question, and its mark.
+ * False: there is no passage.
  */
-bool llm_local_passage(const struct llm_talk *talk, bool sure, struct pl_buf *out);
+bool llm_local_passage(const struct llm_talk *talk, struct pl_buf *out);
 
 /* A word that says nothing about what is asked. */
 bool llm_local_filler(struct pl_str word);
-/* The words of a question that carry its meaning. */
-void llm_local_topic(const struct llm_talk *talk, struct pl_buf *out);
 
 #endif

@@ -9,9 +9,15 @@
 #include "clock.h"
 #include "llm/llm_local.h"
 
-enum { COUNT_MAX = 500, QUOTE_MAX_BYTES = 160, STORY_SHORT = 6, STORY_LONG = 48 };
+enum { COUNT_MAX = 500, QUOTE_MAX_BYTES = 160 };
 
 #define WHAT_I_AM "I am Parlour's offline responder: no model is configured for me, so I answer by simple rules."
+#define WHAT_I_CAN \
+	"I can quote the documents of the knowledge base, repeat what was said, tell the time, work out a sum " \
+	"(\"what is 12 * 7?\"), and tell you how to reach a person (\"I want to talk to a person\")."
+#define NO_PERSON \
+	"I cannot connect you to a person from here: please use the contact that this service gives you elsewhere, " \
+	"such as its web site or its mails."
 
 /* ---- reading ---- */
 
@@ -85,24 +91,148 @@ static void add_quote(struct pl_buf *out, struct pl_str text)
 	pl_buf_adds(out, len < text.len ? " ...\"" : "\"");
 }
 
+/* ---- what is asked, word for word ---- */
+
+/* Is the whole of it one of the phrases? */
+static bool is_any(const char *text, const char *const *phrases)
+{
+	for (; *phrases != NULL; phrases++) {
+		if (strcmp(text, *phrases) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A copy without phrases that only introduce or end a request: "hello, can you tell me what time it is, please". */
+static const char *core_of(struct pl_pool *pool, const char *plain)
+{
+	static const char *const heads[] = {"hello ", "hi ", "hey ", "please ", "ok ", "okay ", "and ", "so ", "well ",
+	    "sorry ", "excuse me ", "good morning ", "good evening ", "good afternoon ", "can you tell me ",
+	    "could you tell me ", "can you please ", "could you please ", "can you ", "could you ", "would you ",
+	    "tell me ", "do you know ", "do you still know ", "i want to know ", "i would like to know ", NULL};
+	static const char *const tails[] = {
+	    " please", " now", " right now", " today", " for me", " then", " exactly", NULL};
+	struct pl_str text = pl_str_trim(pl_str(plain));
+
+	for (bool cut = true; cut;) {
+		cut = false;
+		for (int i = 0; heads[i] != NULL; i++) {
+			size_t len = strlen(heads[i]);
+
+			if (text.len > len && memcmp(text.ptr, heads[i], len) == 0) {
+				text = pl_strn(text.ptr + len, text.len - len);
+				cut = true;
+			}
+		}
+		for (int i = 0; tails[i] != NULL; i++) {
+			size_t len = strlen(tails[i]);
+
+			if (text.len > len && memcmp(text.ptr + text.len - len, tails[i], len) == 0) {
+				text.len -= len;
+				cut = true;
+			}
+		}
+	}
+	return pl_str_c(pool, text);
+}
+
 /* ---- rules; each says whether it applies and has answered ---- */
 
 static bool rule_empty(const struct llm_talk *talk, struct pl_buf *out)
 {
 	if (talk->last.len > 0)
 		return false;
-	pl_buf_adds(out, WHAT_I_AM " Write something and I will do what I can; \"help\" lists it.");
+	pl_buf_adds(out, WHAT_I_AM " " WHAT_I_CAN);
+	return true;
+}
+
+static bool rule_person(const struct llm_talk *talk, struct pl_buf *out)
+{
+	if (!llm_local_wants_person(talk->last))
+		return false;
+	if (talk->request->person.len > 0)
+		pl_buf_addf(out, "%.*s", PL_FMT(talk->request->person));
+	else
+		pl_buf_adds(out, NO_PERSON);
+	return true;
+}
+
+/* "what is my name?", "do you know my e-mail address?": what the session collected under that name or label. */
+static bool rule_fact(const struct llm_talk *talk, struct pl_buf *out)
+{
+	static const char *const asks[] = {"what is my ", "whats my ", "what was my ", "my ", "which is my ",
+	    "do you have my ", "do you remember my ", "remember my ", "have i told you my ", "did i tell you my ",
+	    "repeat my ", "read back my ", "what did i say my ", "what did i give as my ", "what did you note as my ",
+	    NULL};
+	const char *rest = talk->core;
+	bool asked = memchr(talk->last.ptr, '?', talk->last.len) != NULL;
+
+	if (strcmp(rest, "who am i") == 0 || strcmp(rest, "what am i called") == 0)
+		rest = "what is my name";
+	for (int i = 0; asks[i] != NULL; i++) {
+		size_t len = strlen(asks[i]);
+
+		if (strncmp(rest, asks[i], len) != 0 || (strcmp(asks[i], "my ") == 0 && !asked))
+			continue;
+		for (int f = 0; f < talk->request->facts_count; f++) {
+			const struct llm_fact *fact = &talk->request->facts[f];
+
+			if (!llm_local_same_label(rest + len, fact->name) &&
+			    !llm_local_same_label(rest + len, fact->label))
+				continue;
+			if (fact->value.len > 0)
+				pl_buf_addf(out, "Your %.*s, as I have noted it: %.*s.", PL_FMT(fact->label),
+				    PL_FMT(fact->value));
+			else
+				pl_buf_addf(out, "You have not told me your %.*s yet.", PL_FMT(fact->label));
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool rule_repeat(const struct llm_talk *talk, struct pl_buf *out)
+{
+	static const char *const mine[] = {"repeat", "repeat that", "repeat it", "repeat this", "repeat yourself",
+	    "say that", "say that again", "say it", "say it again", "repeat that again", "repeat your answer",
+	    "repeat your last answer", "repeat the last answer", "repeat what you said", "repeat your last message",
+	    "what did you say", "what did you just say", "what was that", "come again", "pardon", "pardon me",
+	    "say again", "say that once more", "repeat that once more", "once more", "one more time",
+	    "i beg your pardon", "what was your answer", "what was your last answer", NULL};
+	static const char *const yours[] = {"what did i say", "what did i write", "what did i just say",
+	    "what did i just write", "what have i said", "what i said", "what was my last message", "my last message",
+	    "repeat what i said", "repeat my last message", "what did i ask", "what was my question",
+	    "what did i say before", NULL};
+
+	if (is_any(talk->core, mine)) {
+		if (talk->own == NULL)
+			pl_buf_adds(out, "I have not said anything yet.");
+		else
+			pl_buf_addf(out, "%.*s", PL_FMT(talk->own->text));
+		return true;
+	}
+	if (!is_any(talk->core, yours))
+		return false;
+	if (talk->before == NULL) {
+		pl_buf_adds(out, "Nothing before this, as far as I can see.");
+		return true;
+	}
+	pl_buf_adds(out, "Before this you wrote: ");
+	add_quote(out, without_mention(talk->before->text));
+	pl_buf_adds(out, ".");
 	return true;
 }
 
 static bool rule_count(const struct llm_talk *talk, struct pl_buf *out)
 {
-	const char *at = strstr(talk->plain, " count to ");
+	char *end;
 	long last;
 
-	if (at == NULL || !isdigit((unsigned char)at[10]))
+	if (strncmp(talk->core, "count to ", 9) != 0 || !isdigit((unsigned char)talk->core[9]))
 		return false;
-	last = strtol(at + 10, NULL, 10);
+	last = strtol(talk->core + 9, &end, 10);
+	if (*end != '\0')
+		return false;
 	if (last > COUNT_MAX)
 		pl_buf_addf(out, "That is far; I stop at %d. ", COUNT_MAX);
 	last = last > COUNT_MAX ? COUNT_MAX : last;
@@ -113,57 +243,18 @@ static bool rule_count(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
-/* FNV-1a, 32 bit: the same request tells the same story. */
-static uint32_t seed_of(struct pl_str text)
-{
-	uint32_t hash = 2166136261u;
-
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ (unsigned char)text.ptr[i]) * 16777619u;
-	return hash;
-}
-
-static const char *pick(uint32_t *seed, const char *const *words, uint32_t count)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return words[(*seed >> 16) % count];
-}
-
-static bool rule_story(const struct llm_talk *talk, struct pl_buf *out)
-{
-	static const char *const who[] = { "the ferryman", "a clockmaker", "the baker's daughter",
-		"an old cartographer", "the lighthouse keeper", "a travelling singer" };
-	static const char *const did[] = { "looked for", "forgot about", "asked everyone about", "dreamed of",
-		"carefully wrapped up", "told a long tale about", "drew a picture of" };
-	static const char *const what[] = { "a blue lantern", "the missing key", "seven white stones",
-		"a letter without a name", "the map of the harbour", "a clock that ran backwards" };
-	static const char *const where[] = { "by the river", "on the market square", "behind the mill",
-		"under the old bridge", "at the edge of the woods" };
-	uint32_t seed = seed_of(talk->last);
-	int sentences = talk_has(talk, "long") ? STORY_LONG : STORY_SHORT;
-
-	if (!talk_has(talk, "story") && !talk_has(talk, "tale"))
-		return false;
-	pl_buf_adds(out, "Here is a story, put together from a box of words.");
-	for (int i = 1; i <= sentences; i++) {
-		const char *actor = pick(&seed, who, PL_COUNT(who));
-		const char *deed = pick(&seed, did, PL_COUNT(did));
-		const char *thing = pick(&seed, what, PL_COUNT(what));
-
-		pl_buf_addf(out, "%sOn day %d %s %s %s %s.", i % 8 == 1 ? "\n\n" : " ", i, actor, deed, thing,
-		    pick(&seed, where, PL_COUNT(where)));
-	}
-	pl_buf_adds(out, "\n\nAnd that is where the box was empty.");
-	return true;
-}
-
+/* The time now, and nothing that only has a time in it. */
 static bool rule_time(const struct llm_talk *talk, struct pl_buf *out)
 {
-	static const char *const phrases[] = { "what time", "the time", "what date", "the date", "what day",
-		"todays date", NULL };
+	static const char *const phrases[] = {"what time is it", "what time it is", "whats the time",
+	    "what is the time", "what the time is", "the time", "current time", "the current time",
+	    "what is the current time", "whats the current time", "what is the date", "whats the date",
+	    "what date is it", "what is todays date", "whats todays date", "todays date", "the date",
+	    "the current date", "what is the current date", "what day is it", "what day is", "which day is it",
+	    "what is the time and date", "what time do you have", "what time is it where you are", NULL};
 	char now[PL_TIME_LEN];
 
-	if (!has_any(talk, phrases))
+	if (!is_any(talk->core, phrases))
 		return false;
 	pl_time_format(pl_wall_us(), now);
 	pl_buf_addf(out, "My clock says %.10s, %.5s UTC.", now, now + 11);
@@ -175,7 +266,7 @@ static bool rule_arithmetic(const struct llm_talk *talk, struct pl_buf *out)
 	struct pl_str sum;
 	double value;
 
-	switch (llm_local_sum(talk->last, &sum, &value)) {
+	switch (llm_local_asked_sum(talk->last, &sum, &value)) {
 	case LLM_SUM_NONE:
 		return false;
 	case LLM_SUM_UNDEFINED:
@@ -190,121 +281,77 @@ static bool rule_arithmetic(const struct llm_talk *talk, struct pl_buf *out)
 
 static bool rule_identity(const struct llm_talk *talk, struct pl_buf *out)
 {
-	static const char *const phrases[] = { "who are you", "what are you", "whats your name", "what is your name",
-		"are you human", "are you a bot", "are you an ai", "are you real", "which model", "what model", NULL };
+	static const char *const phrases[] = {"who are you", "what are you", "whats your name", "what is your name",
+	    "are you human", "are you a human", "are you a bot", "are you a robot", "are you an ai", "are you real",
+	    "are you a real person", "are you a person", "which model are you", "what model are you",
+	    "which model is this", "which model do you use", "what model do you use", "who am i talking to",
+	    "who is this", "what is this", "am i talking to a bot", "am i talking to a robot",
+	    "am i talking to a human", "is this a bot", NULL};
 
-	if (!has_any(talk, phrases))
+	if (!is_any(talk->core, phrases))
 		return false;
-	pl_buf_adds(out, WHAT_I_AM " My model is called " LLM_LOCAL_MODEL
-	    ". An operator can connect a real one with an [llm NAME] section in parlour.conf.");
+	pl_buf_adds(out,
+	    WHAT_I_AM " My model is called " LLM_LOCAL_MODEL
+		      ". An operator can connect a real one with an [llm NAME] section in parlour.conf.");
 	return true;
 }
 
 static bool rule_help(const struct llm_talk *talk, struct pl_buf *out)
 {
-	static const char *const phrases[] = { "help", "what can you do", NULL };
+	static const char *const phrases[] = {"help", "help me", "i need help", "i need some help", "i need your help",
+	    "what can you do", "what do you do", "what can i ask", "what can i ask you", "how can you help",
+	    "how can you help me", "what can you help me with", "what do you know", "what can you answer", NULL};
 
-	if (!has_any(talk, phrases))
+	if (!is_any(talk->core, phrases))
 		return false;
-	pl_buf_adds(out, WHAT_I_AM " I can greet you, do sums (\"what is 12 * 7?\"), say the time, sum up who wrote "
-	    "how much (\"summarise\"), repeat what you said before (\"what did I say?\"), count (\"count to 100\"), "
-	    "tell a story (\"tell me a long story\") and quote the documents of the knowledge base. For everything "
-	    "else "
-	    "I need a model.");
+	pl_buf_adds(out, WHAT_I_AM " " WHAT_I_CAN);
 	return true;
 }
 
-static bool rule_summary(const struct llm_talk *talk, struct pl_buf *out)
-{
-	static const char *const phrases[] = { "summarise", "summarize", "summary", "sum up", "tldr", NULL };
-
-	if (!has_any(talk, phrases))
-		return false;
-	llm_local_summary(talk->request, out);
-	return true;
-}
-
-static bool rule_repeat(const struct llm_talk *talk, struct pl_buf *out)
-{
-	static const char *const phrases[] = { "what did i say", "what did i write", "what i said", "repeat that",
-		"my last message", NULL };
-
-	if (!has_any(talk, phrases))
-		return false;
-	if (talk->before == NULL) {
-		pl_buf_adds(out, "Nothing before this, as far as I can see.");
-		return true;
-	}
-	pl_buf_adds(out, "Before this you wrote: ");
-	add_quote(out, without_mention(talk->before->text));
-	pl_buf_adds(out, ".");
-	return true;
-}
-
+/* Only a message that is nothing else: "thanks to you I lost money" is none. */
 static bool rule_courtesy(const struct llm_talk *talk, struct pl_buf *out)
 {
-	static const char *const thanks[] = { "thanks", "thank you", "thx", NULL };
-	static const char *const byes[] = { "bye", "goodbye", "good night", "see you", NULL };
-	static const char *const hellos[] = { "hello", "hi", "hey", "good morning", "good evening", "good afternoon",
-		"greetings", "ping", NULL };
+	static const char *const thanks[] = {"thanks", "thank you", "thx", NULL};
+	static const char *const byes[] = {"bye", "goodbye", "good night", "see you", NULL};
+	static const char *const hellos[] = {
+	    "hello", "hi", "hey", "good morning", "good evening", "good afternoon", "greetings", "ping", NULL};
+	static const char *const more[] = {"thanks", "thank", "you", "thx", "bye", "goodbye", "good", "night", "see",
+	    "later", "soon", "tomorrow", "hello", "hi", "hey", "morning", "evening", "afternoon", "day", "greetings",
+	    "ping", "there", "all", "everyone", "team", "so", "very", "much", "a", "lot", "many", "again", "ok", "okay",
+	    "great", "perfect", "and", "for", "your", "the", "help", "answer", "have", "nice", "one", NULL};
+	struct pl_str rest = pl_str_trim(pl_str(talk->plain)), word;
 
+	while (pl_str_cut(&rest, ' ', &word)) {
+		bool known = false;
+
+		for (int i = 0; more[i] != NULL && !known; i++)
+			known = pl_str_is(word, more[i]);
+		if (!known)
+			return false;
+	}
 	if (has_any(talk, thanks))
 		pl_buf_adds(out, "You are welcome");
 	else if (has_any(talk, byes))
 		pl_buf_adds(out, "Goodbye");
 	else if (has_any(talk, hellos))
-		pl_buf_adds(out, talk->own_turns > 0 ? "Hello again" : "Hello");
+		pl_buf_adds(out, talk->own != NULL ? "Hello again" : "Hello");
 	else
 		return false;
 	if (talk->name.len > 0)
 		pl_buf_addf(out, ", %.*s", PL_FMT(talk->name));
-	pl_buf_adds(out, talk->own_turns > 0 ? "." : ". " WHAT_I_AM " Say \"help\" to see what I can do.");
+	pl_buf_adds(out, talk->own != NULL ? "." : ". " WHAT_I_AM " Say \"help\" to see what I can do.");
 	return true;
 }
 
-/* Passages that were found for a question beat what only looks like one of the rules below ... */
 static bool rule_passage(const struct llm_talk *talk, struct pl_buf *out)
 {
-	return llm_local_passage(talk, true, out);
-}
-
-/* ... and anything beats having to say that nothing is known. */
-static bool rule_any_passage(const struct llm_talk *talk, struct pl_buf *out)
-{
-	return llm_local_passage(talk, false, out);
-}
-
-static bool is_question(const struct llm_talk *talk)
-{
-	static const char *const firsts[] = { " what ", " who ", " why ", " how ", " when ", " where ", " which ",
-		" can ", " could ", " do ", " does ", " is ", " are ", " should ", " will ", " would " };
-
-	if (memchr(talk->last.ptr, '?', talk->last.len) != NULL)
-		return true;
-	for (size_t i = 0; i < PL_COUNT(firsts); i++) {
-		if (strncmp(talk->plain, firsts[i], strlen(firsts[i])) == 0)
-			return true;
-	}
-	return false;
+	return llm_local_passage(talk, out);
 }
 
 static bool rule_anything(const struct llm_talk *talk, struct pl_buf *out)
 {
-	bool question = is_question(talk);
-
-	pl_buf_adds(out, question ? "You ask about " : "I read ");
-	if (question)
-		llm_local_topic(talk, out);
-	else
-		add_quote(out, talk->last);
-	pl_buf_addf(out, question ? ". " : " (%lld words). ", (long long)llm_local_words(talk->last));
-	pl_buf_adds(out, WHAT_I_AM);
-	pl_buf_adds(out, question ? " Knowing that takes a real model" : " An answer to that takes a real model");
-	if (talk->request->messages_count > 1)
-		pl_buf_addf(out, "; all I can add is that this is message %d of our conversation.",
-		    talk->request->messages_count);
-	else
-		pl_buf_adds(out, "; say \"help\" to see what works without one.");
+	(void)talk;
+	pl_buf_adds(out, "I do not know that. " WHAT_I_CAN);
 	return true;
 }
 
@@ -312,12 +359,12 @@ static bool rule_anything(const struct llm_talk *talk, struct pl_buf *out)
 
 static void talk_init(struct llm_talk *talk, struct pl_pool *pool, const struct llm_request *request)
 {
-	*talk = (struct llm_talk){ .request = request, .last = PL_STR("") };
+	*talk = (struct llm_talk){.request = request, .last = PL_STR("")};
 	for (int i = request->messages_count - 1; i >= 0; i--) {
 		const struct llm_message *message = &request->messages[i];
 
 		if (message->from == LLM_ASSISTANT) {
-			talk->own_turns++;
+			talk->own = talk->own == NULL && message->text.len > 0 ? message : talk->own;
 		} else if (!talk->found) {
 			talk->found = true;
 			talk->last = without_mention(message->text.ptr != NULL ? message->text : PL_STR(""));
@@ -327,13 +374,14 @@ static void talk_init(struct llm_talk *talk, struct pl_pool *pool, const struct 
 		}
 	}
 	talk->plain = plain_words(pool, talk->last);
+	talk->core = core_of(pool, talk->plain);
 }
 
 void llm_local_answer(const struct llm_request *request, struct pl_buf *answer)
 {
-	typedef bool (rule_fn)(const struct llm_talk *talk, struct pl_buf *out);
-	static rule_fn *const rules[] = { rule_empty, rule_count, rule_passage, rule_story, rule_time, rule_arithmetic,
-		rule_identity, rule_summary, rule_repeat, rule_help, rule_courtesy, rule_any_passage, rule_anything };
+	typedef bool(rule_fn)(const struct llm_talk *talk, struct pl_buf *out);
+	static rule_fn *const rules[] = {rule_empty, rule_person, rule_fact, rule_repeat, rule_count, rule_time,
+	    rule_arithmetic, rule_identity, rule_help, rule_courtesy, rule_passage, rule_anything};
 	struct pl_pool *pool = pl_pool_new(0);
 	struct llm_talk talk;
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Helpers of the built-in responder: sums, summaries, topics.
+ * Helpers of the built-in responder: sums, words.
  */
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "llm/llm_local.h"
 
-enum { DEPTH_MAX = 32, NUMBER_MAX_DIGITS = 30, SPEAKERS_MAX = 8, TOPIC_MAX_WORDS = 8, LAST_MAX_BYTES = 120,
-	SUM_MAX_BYTES = 1024 };
+enum { DEPTH_MAX = 32, NUMBER_MAX_DIGITS = 30, SUM_MAX_BYTES = 1024 };
 
 /* ---- sums: expr = term {(+|-) term}; term = factor {(*|/) factor}; factor = [-] number | "(" expr ")" ---- */
 
@@ -110,7 +110,7 @@ static double read_term(struct sum_reader *reader)
 	while (reader->ok && take_operator(reader, '*', '/', &operator)) {
 		double other = read_factor(reader);
 
-		value = operator == '*' ? value * other : value / other;
+		value = operator== '*' ? value * other : value / other;
 	}
 	return value;
 }
@@ -123,16 +123,16 @@ static double read_expr(struct sum_reader *reader)
 	while (reader->ok && take_operator(reader, '+', '-', &operator)) {
 		double other = read_term(reader);
 
-		value = operator == '+' ? value + other : value - other;
+		value = operator== '+' ? value + other : value - other;
 	}
 	return value;
 }
 
 enum llm_sum llm_local_sum(struct pl_str text, struct pl_str *sum_r, double *value_r)
 {
-	text.len = text.len < SUM_MAX_BYTES ? text.len : SUM_MAX_BYTES;	/* trying every start takes quadratic time */
+	text.len = text.len < SUM_MAX_BYTES ? text.len : SUM_MAX_BYTES; /* trying every start takes quadratic time */
 	for (size_t i = 0; i < text.len; i++) {
-		struct sum_reader reader = { .at = text.ptr + i, .end = text.ptr + text.len, .ok = true };
+		struct sum_reader reader = {.at = text.ptr + i, .end = text.ptr + text.len, .ok = true};
 		unsigned char c = (unsigned char)text.ptr[i];
 		bool in_word = i > 0 && (isalnum((unsigned char)text.ptr[i - 1]) || text.ptr[i - 1] == '.');
 
@@ -147,63 +147,92 @@ enum llm_sum llm_local_sum(struct pl_str text, struct pl_str *sum_r, double *val
 	return LLM_SUM_NONE;
 }
 
-/* ---- summary ---- */
-
-struct speaker { struct pl_str name; int count; };
-
-static void speaker_count(struct speaker *speakers, int *count, struct pl_str name)
+/* Takes a word or mark off the front; without regard to case. */
+static bool take_front(struct pl_str *text, const char *word)
 {
-	for (int i = 0; i < *count; i++) {
-		if (pl_str_eq(speakers[i].name, name)) {
-			speakers[i].count++;
-			return;
+	size_t len = strlen(word);
+
+	*text = pl_str_trim(*text);
+	if (text->len < len || !pl_str_ieq(pl_strn(text->ptr, len), pl_str(word)) ||
+	    (isalpha((unsigned char)word[len - 1]) && text->len > len && isalnum((unsigned char)text->ptr[len])))
+		return false;
+	*text = pl_str_trim(pl_strn(text->ptr + len, text->len - len));
+	return true;
+}
+
+/* What asks for a sum: 2 for words that ask for nothing else, 1 for "what is", 0 for none. */
+static int take_question(struct pl_str *text)
+{
+	static const struct {
+		const char *word;
+		int weight;
+	} fronts[] = {{"hello", 0}, {"hi", 0}, {"hey", 0}, {"please", 0}, {"ok", 0}, {"and", 0}, {"can you", 0},
+	    {"could you", 0}, {"tell me", 0}, {",", 0}, {"what's", 1}, {"what is", 1}, {"whats", 1}, {"what does", 1},
+	    {"how much is", 2}, {"calculate", 2}, {"compute", 2}, {"work out", 2}, {"solve", 2}, {"the result of", 2},
+	    {"the sum of", 2}, {"sum", 2}, {":", 0}};
+	int weight = 0;
+	bool taken = true;
+
+	while (taken) {
+		taken = false;
+		for (size_t i = 0; i < PL_COUNT(fronts); i++) {
+			if (take_front(text, fronts[i].word)) {
+				weight = fronts[i].weight > weight ? fronts[i].weight : weight;
+				taken = true;
+			}
 		}
 	}
-	if (*count < SPEAKERS_MAX)
-		speakers[(*count)++] = (struct speaker){ name, 1 };
+	return weight;
 }
 
-void llm_local_summary(const struct llm_request *request, struct pl_buf *out)
+/* Written like a date, a number of an order or a phone, an opening time: digits with only dashes or only slashes
+     * between. */
+static bool like_a_number(struct pl_str sum, int weight)
 {
-	struct speaker speakers[SPEAKERS_MAX];
-	const struct llm_message *said = NULL;
-	int count = 0, total = request->messages_count;
-	int64_t words = 0;
+	int dashes = 0, slashes = 0;
 
-	for (int i = 0; i < total; i++) {
-		const struct llm_message *message = &request->messages[i];
-
-		words += llm_local_words(message->text);
-		if (message->from == LLM_ASSISTANT)
-			speaker_count(speakers, &count, PL_STR("me"));
-		else
-			speaker_count(speakers, &count, message->name.len > 0 ? message->name : PL_STR("you"));
-		if (i < total - 1)
-			said = message;
+	for (size_t i = 0; i < sum.len; i++) {
+		dashes += sum.ptr[i] == '-';
+		slashes += sum.ptr[i] == '/';
+		if (!isdigit((unsigned char)sum.ptr[i]) && sum.ptr[i] != '-' && sum.ptr[i] != '/')
+			return false;
 	}
-	pl_buf_addf(out, "I can see %d message%s with %lld words: ", total, total == 1 ? "" : "s", (long long)words);
-	for (int i = 0; i < count; i++)
-		pl_buf_addf(out, "%s%d by %.*s", i > 0 ? ", " : "", speakers[i].count, PL_FMT(speakers[i].name));
-	pl_buf_adds(out, ".");
-	if (said != NULL && said->text.len > 0) {
-		size_t len = pl_utf8_cut(said->text.ptr, said->text.len, LAST_MAX_BYTES);
-
-		pl_buf_adds(out, " The last one before your request was: \"");
-		for (size_t i = 0; i < len; i++)
-			pl_buf_addc(out, (unsigned char)said->text.ptr[i] < 0x20 ? ' ' : said->text.ptr[i]);
-		pl_buf_adds(out, len < said->text.len ? " ...\"." : "\".");
-	}
-	pl_buf_adds(out, " More than counting takes a real model.");
+	return (dashes > 0 && slashes > 0) || dashes > 0 || slashes > 1 || weight == 0 || pl_str_is(sum, "24/7");
 }
 
-/* ---- topic ---- */
+enum llm_sum llm_local_asked_sum(struct pl_str text, struct pl_str *sum_r, double *value_r)
+{
+	int weight = take_question(&text);
+	bool marked = false, wild = false;
+	enum llm_sum found = llm_local_sum(text, sum_r, value_r);
+	struct pl_str rest;
+
+	if (found == LLM_SUM_NONE || sum_r->ptr != text.ptr)
+		return LLM_SUM_NONE;
+	rest = pl_strn(sum_r->ptr + sum_r->len, text.len - sum_r->len);
+	for (bool taken = true; taken;) {
+		taken = take_front(&rest, "please") || take_front(&rest, "?") || take_front(&rest, ",") ||
+		    take_front(&rest, ".") || take_front(&rest, "!") || take_front(&rest, "for me") ||
+		    take_front(&rest, "equal");
+		if (!taken && (take_front(&rest, "=")))
+			taken = marked = true;
+	}
+	for (size_t i = 0; i < sum_r->len; i++)
+		wild = wild || strchr("*+(", sum_r->ptr[i]) != NULL;
+	if (rest.len > 0 || (!marked && weight < 2 && like_a_number(*sum_r, weight)) ||
+	    (!marked && weight == 0 && !wild))
+		return LLM_SUM_NONE;
+	return found;
+}
+
+/* ---- words ---- */
 
 bool llm_local_filler(struct pl_str word)
 {
-	static const char *const words[] = { "a", "an", "the", "is", "are", "was", "were", "do", "does", "did", "can",
-		"could", "would", "should", "will", "what", "who", "why", "how", "when", "where", "which", "you", "i",
-		"me", "my", "your", "it", "of", "to", "in", "on", "at", "and", "or", "for", "please", "tell", "about",
-		"be", "this", "that", "whats" };
+	static const char *const words[] = {"a", "an", "the", "is", "are", "was", "were", "do", "does", "did", "can",
+	    "could", "would", "should", "will", "what", "who", "why", "how", "when", "where", "which", "you", "i", "me",
+	    "my", "your", "it", "of", "to", "in", "on", "at", "and", "or", "for", "please", "tell", "about", "be",
+	    "this", "that", "whats"};
 
 	for (size_t i = 0; i < PL_COUNT(words); i++) {
 		if (pl_str_is(word, words[i]))
@@ -212,16 +241,37 @@ bool llm_local_filler(struct pl_str word)
 	return false;
 }
 
-void llm_local_topic(const struct llm_talk *talk, struct pl_buf *out)
+/* "E-mail address" as "email address". */
+static size_t squeeze(struct pl_str text, char out[64])
 {
-	struct pl_str rest = pl_str_trim(pl_str(talk->plain)), word;
-	int count = 0;
+	size_t n = 0;
 
-	while (count < TOPIC_MAX_WORDS && pl_str_cut(&rest, ' ', &word)) {
-		if (word.len == 0 || word.len > LAST_MAX_BYTES || llm_local_filler(word))
-			continue;
-		pl_buf_addf(out, "%s%.*s", count == 0 ? "\"" : " ", PL_FMT(word));
-		count++;
+	for (size_t i = 0; i < text.len && n < 63; i++)
+		if (isalnum((unsigned char)text.ptr[i]) || (unsigned char)text.ptr[i] >= 0x80)
+			out[n++] = (char)tolower((unsigned char)text.ptr[i]);
+	out[n] = '\0';
+	return n;
+}
+
+bool llm_local_same_label(const char *said, struct pl_str label)
+{
+	static const char *const more[] = {"", "address", "number", "full", "yearly", "annual", "monthly"};
+	char asked[64], known[64], with[160];
+
+	if (squeeze(pl_str(said), asked) == 0 || squeeze(label, known) == 0)
+		return false;
+	for (size_t i = 0; i < PL_COUNT(more); i++) {
+		snprintf(with, sizeof(with), "%s%s", known, more[i]);
+		if (strcmp(asked, with) == 0)
+			return true;
+		snprintf(with, sizeof(with), "%s%s", more[i], known);
+		if (strcmp(asked, with) == 0)
+			return true;
+		snprintf(with, sizeof(with), "%s%s", asked, more[i]);
+		if (strcmp(known, with) == 0 ||
+		    (i >= 3 && strncmp(asked, more[i], strlen(more[i])) == 0 &&
+			strcmp(asked + strlen(more[i]), known) == 0))
+			return true;
 	}
-	pl_buf_adds(out, count > 0 ? "\"" : "something that I cannot make out");
+	return false;
 }

@@ -165,19 +165,18 @@ static int best_sentence(const struct llm_passage *passage, const struct words *
 	return words_in(words, *best_r, &own);
 }
 
-bool llm_local_passage(const struct llm_talk *talk, bool sure, struct pl_buf *out)
+bool llm_local_passage(const struct llm_talk *talk, struct pl_buf *out)
 {
 	const struct llm_request *request = talk->request;
 	struct words words;
 	struct pl_str sentence;
 	size_t len;
-	int has;
 
 	if (request->passages_count == 0)
 		return false;
 	take_words(talk, &words);
-	has = best_sentence(&request->passages[0], &words, &sentence);
-	if (sentence.len == 0 || (sure && has < 2))
+	(void)best_sentence(&request->passages[0], &words, &sentence);
+	if (sentence.len == 0)
 		return false;
 	len = pl_utf8_cut(sentence.ptr, sentence.len, SENTENCE_MAX_BYTES);
 	pl_buf_adds(out, "\"");

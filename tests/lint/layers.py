@@ -38,7 +38,7 @@ TOPICS = {
     "svc/knowledge": {"svc/account", "svc/bus"},
     "svc/read": set(),
     "svc/room": {"svc/account", "svc/answer", "svc/bus"},
-    "svc/session": {"svc/account", "svc/answer", "svc/bus", "svc/read"},
+    "svc/session": {"svc/account", "svc/answer", "svc/bus", "svc/feedback", "svc/read"},
     "svc/usage": {"svc/account"},
     "api": {"api/describe", "api/http"},
     "api/http": set(),

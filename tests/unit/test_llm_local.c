@@ -9,6 +9,8 @@
 #include "llm/llm_local.h"
 
 #define WHAT_IT_IS "offline responder"
+#define UNKNOWN "I do not know that. I can quote"
+#define PERSON "cannot connect you to a person"
 
 static void answer_to(const struct llm_message *messages, int count, struct pl_buf *out)
 {
@@ -23,45 +25,163 @@ static void answer_to(const struct llm_message *messages, int count, struct pl_b
 static const struct rule_case { const char *asked, *says, *not; } rules[] = {
 	{ "Hello!", "Hello, alice. I am", "again" },
 	{ "hi", "Hello, alice", NULL },
-	{ "@guide: good morning", "Hello, alice", "guide" },
-	{ "this is high", "I read \"this is high\" (3 words)", "Hello" },
+	{ "@guide: good morning", "Hello, alice", NULL },
+	{ "Hello there", "Hello, alice", NULL },
+	{ "hi all", "Hello, alice", NULL },
 	{ "thanks a lot", "welcome, alice", NULL },
+	{ "Thank you very much for your help!", "welcome, alice", NULL },
+	{ "ok thanks", "welcome, alice", NULL },
 	{ "bye", "Goodbye, alice", NULL },
-	{ "Who are you?", WHAT_IT_IS, NULL },
-	{ "which MODEL are you", "local-1", NULL },
-	{ "what's your name?", "local-1", NULL },
-	{ "help", "count to 100", NULL },
-	{ "what can you do?", WHAT_IT_IS, NULL },
+	{ "ok, see you later", "Goodbye, alice", NULL },
+	{ "Who are you?", "offline responder", NULL },
+	{ "Hello, who are you?", "offline responder", NULL },
+	{ "which MODEL are you", "offline responder", NULL },
+	{ "what's your name?", "offline responder", NULL },
+	{ "are you human?", "offline responder", NULL },
+	{ "What can you do?", "offline responder", NULL },
+	{ "help", "offline responder", NULL },
+	{ "Can you help me?", "offline responder", NULL },
+	{ "", "offline responder", NULL },
+	{ "   ", "offline responder", NULL },
+	{ "@guide", "offline responder", NULL },
 	{ "what time is it?", "2026-11-20, 23:59 UTC", NULL },
+	{ "What time is it now?", "2026-11-20, 23:59 UTC", NULL },
+	{ "hey, can you tell me what time it is please", "2026-11-20, 23:59 UTC", NULL },
+	{ "What's the date today?", "2026-11-20, 23:59 UTC", NULL },
+	{ "what day is it", "2026-11-20, 23:59 UTC", NULL },
 	{ "What is 12 * 7?", "12 * 7 = 84", NULL },
 	{ "2+3*4", "2+3*4 = 14", NULL },
 	{ "(2+3)*4 please", "(2+3)*4 = 20", NULL },
-	{ "-3 - -4", "-3 - -4 = 1", NULL },
+	{ "what's -3 - -4?", "-3 - -4 = 1", NULL },
 	{ "0.1+0.2", "0.1+0.2 = 0.3", NULL },
 	{ "10/4 = ?", "10/4 = 2.5", NULL },
-	{ "1/0", "1/0 has no value", NULL },
-	{ "((((1+1)", "= 2", NULL },
-	{ "call 5-what", "I read", " = " },
-	{ "3 - the magic number", "I read", " = " },
-	{ "v1.2-3", "I read", " = " },
+	{ "what is 10/4?", "10/4 = 2.5", NULL },
+	{ "Calculate 100 - 42", "100 - 42 = 58", NULL },
+	{ "how much is 3 * 4,  please?", "3 * 4 = 12", NULL },
+	{ "what is 1/0?", "1/0 has no value", NULL },
+	{ "(1+1) =", "= 2", NULL },
+	{ "2024-1128 = ?", "2024-1128 = 896", NULL },
+	{ "Do you offer 24/7 support?", UNKNOWN, " = " },
+	{ "24/7", UNKNOWN, " = " },
+	{ "24/7?", UNKNOWN, " = " },
+	{ "what is 24/7?", UNKNOWN, " = " },
+	{ "my order number is 2024-1128", UNKNOWN, " = " },
+	{ "2024-1128", UNKNOWN, " = " },
+	{ "what is 2024-1128?", UNKNOWN, " = " },
+	{ "call me at 555-1234", UNKNOWN, " = " },
+	{ "555-1234", UNKNOWN, " = " },
+	{ "what is 555-1234?", UNKNOWN, " = " },
+	{ "10/12/2025", UNKNOWN, " = " },
+	{ "what is 10/12/2025?", UNKNOWN, " = " },
+	{ "2025-12-10", UNKNOWN, " = " },
+	{ "what about 3 - 2 weeks?", UNKNOWN, " = " },
+	{ "call 5-what", UNKNOWN, " = " },
+	{ "3 - the magic number", UNKNOWN, " = " },
+	{ "v1.2-3", UNKNOWN, " = " },
+	{ "How much is 2 * 3 metres of cable?", UNKNOWN, " = " },
+	{ "I paid 2 * 30 dollars", UNKNOWN, " = " },
+	{ "room 4-5", UNKNOWN, " = " },
+	{ "is it 1/2 price?", UNKNOWN, " = " },
+	{ "between 10-12 o'clock", UNKNOWN, " = " },
+	{ "my iban is 12-34-56", UNKNOWN, " = " },
+	{ "it costs 5+ dollars", UNKNOWN, " = " },
+	{ "A4 210*297 mm", UNKNOWN, " = " },
+	{ "3-4", UNKNOWN, " = " },
+	{ "1/2", UNKNOWN, " = " },
+	{ "+49 30 123-456", UNKNOWN, " = " },
+	{ "What is the date of my delivery?", UNKNOWN, "UTC" },
+	{ "what time do you open?", UNKNOWN, "UTC" },
+	{ "What time is it in Tokyo?", UNKNOWN, "UTC" },
+	{ "what is the time limit?", UNKNOWN, "UTC" },
+	{ "any day now", UNKNOWN, "UTC" },
+	{ "whats the time frame for refunds", UNKNOWN, "UTC" },
+	{ "what day do you deliver?", UNKNOWN, "UTC" },
+	{ "the date is wrong", UNKNOWN, "UTC" },
+	{ "today's date on my invoice is wrong", UNKNOWN, "UTC" },
+	{ "what time is check-in?", UNKNOWN, "UTC" },
+	{ "whats the story with my refund", UNKNOWN, "nce upon" },
+	{ "tell me a story", UNKNOWN, "nce upon" },
+	{ "Tell me a long story", UNKNOWN, "nce upon" },
+	{ "what's the tale of the missing parcel", UNKNOWN, "nce upon" },
+	{ "long story short, it is broken", UNKNOWN, "nce upon" },
+	{ "no thanks to your product I lost money", UNKNOWN, "welcome" },
+	{ "thanks for nothing", UNKNOWN, "welcome" },
+	{ "no thanks", UNKNOWN, "welcome" },
+	{ "Thank you, but where is my order?", UNKNOWN, "welcome" },
+	{ "thanks to you I missed my flight", UNKNOWN, "welcome" },
+	{ "this is high", UNKNOWN, "Hello" },
+	{ "Hello, where is my order?", UNKNOWN, "Hello" },
+	{ "hi, my parcel is late", UNKNOWN, "Hello" },
+	{ "say hello to my little friend", UNKNOWN, "Hello" },
+	{ "bye bye money, where is my refund?", UNKNOWN, "Goodbye" },
+	{ "good night stays cost how much?", UNKNOWN, "Goodbye" },
+	{ "tell me a joke", UNKNOWN, NULL },
+	{ "is it?", UNKNOWN, NULL },
+	{ "?", UNKNOWN, NULL },
+	{ "a\nb\tc", UNKNOWN, NULL },
+	{ "你好", UNKNOWN, NULL },
+	{ "Why is the sky blue?", UNKNOWN, NULL },
+	{ "summarise", UNKNOWN, NULL },
+	{ "count to ten", UNKNOWN, NULL },
+	{ "count to 5 thousand", UNKNOWN, NULL },
+	{ "help me with my refund", UNKNOWN, NULL },
+	{ "I count to 10 before I answer", UNKNOWN, NULL },
+	{ "what is my problem", UNKNOWN, NULL },
+	{ "what model of fridge do you sell?", UNKNOWN, NULL },
+	{ "are you open on Sunday?", UNKNOWN, NULL },
 	{ "count to 5", "1, 2, 3, 4, 5.", NULL },
 	{ "please count to 1", "1.", NULL },
 	{ "count to 0", "nothing to say", NULL },
 	{ "count to 100000", "499, 500.", "501" },
-	{ "count to ten", "I read", NULL },
-	{ "summarise", "1 message with 1 words: 1 by alice", NULL },
 	{ "What did I say?", "Nothing before this", NULL },
-	{ "tell me a story", "On day 6", "On day 7 " },
-	{ "Tell me a long story", "On day 48", NULL },
-	{ "Why is the sky blue?", "You ask about \"sky blue\"", NULL },
-	{ "is it?", "something that I cannot make out", NULL },
-	{ "", WHAT_IT_IS, NULL },
-	{ "   ", WHAT_IT_IS, NULL },
-	{ "@guide", WHAT_IT_IS, NULL },
-	{ "?", "You ask about something", NULL },
-	{ "a\nb\tc", "\"a b c\" (3 words)", NULL },
-	{ "\xe4\xbd\xa0\xe5\xa5\xbd", "\"\xe4\xbd\xa0\xe5\xa5\xbd\"", NULL },
-	{ "\xe4\xbd\xa0\xe5\xa5\xbd?", "You ask about \"\xe4\xbd\xa0\xe5\xa5\xbd\"", NULL },
+	{ "can you repeat that?", "I have not said anything yet", NULL },
+	{ "Repeat that, please", "I have not said anything yet", NULL },
+	{ "say that again", "I have not said anything yet", NULL },
+	{ "Pardon?", "I have not said anything yet", NULL },
+	{ "what did you say?", "I have not said anything yet", NULL },
+	{ "Come again?", "I have not said anything yet", NULL },
+	{ "I want to talk to a human", PERSON, NULL },
+	{ "can I speak to someone?", PERSON, NULL },
+	{ "talk to human", PERSON, NULL },
+	{ "human please", PERSON, NULL },
+	{ "HUMAN!", PERSON, NULL },
+	{ "agent", PERSON, NULL },
+	{ "let me talk to a real person", PERSON, NULL },
+	{ "connect me to an agent", PERSON, NULL },
+	{ "Get me a manager", PERSON, NULL },
+	{ "get me your supervisor", PERSON, NULL },
+	{ "I need a person", PERSON, NULL },
+	{ "can you transfer me to a representative", PERSON, NULL },
+	{ "put me through to somebody", PERSON, NULL },
+	{ "please escalate this to a manager", PERSON, NULL },
+	{ "I'd like to speak with a person", PERSON, NULL },
+	{ "is there anyone I can talk to?", PERSON, NULL },
+	{ "real human please", PERSON, NULL },
+	{ "live agent", PERSON, NULL },
+	{ "I don't want to talk to a bot, give me a human", PERSON, NULL },
+	{ "this stupid bot", PERSON, NULL },
+	{ "customer service please", PERSON, NULL },
+	{ "I would rather chat with an actual person", PERSON, NULL },
+	{ "how can I contact support?", PERSON, NULL },
+	{ "can somebody call me back?", PERSON, NULL },
+	{ "Ich möchte mit einem Menschen sprechen", PERSON, NULL },
+	{ "Mitarbeiter bitte", PERSON, NULL },
+	{ "je veux parler à un humain", PERSON, NULL },
+	{ "quiero hablar con una persona", PERSON, NULL },
+	{ "转人工", PERSON, NULL },
+	{ "is anybody there?", PERSON, NULL },
+	{ "how many people work there?", UNKNOWN, PERSON },
+	{ "what does it cost per person?", UNKNOWN, PERSON },
+	{ "the agent said my parcel is lost", UNKNOWN, PERSON },
+	{ "a person told me it was free", UNKNOWN, PERSON },
+	{ "which agent has the lowest fee?", UNKNOWN, PERSON },
+	{ "I talked to my manager yesterday", UNKNOWN, PERSON },
+	{ "the human body", UNKNOWN, PERSON },
+	{ "do you have a family plan for four people?", UNKNOWN, PERSON },
+	{ "my colleague makes 90k", UNKNOWN, PERSON },
+	{ "operator manual", UNKNOWN, PERSON },
+	{ "does the support contract include parts?", UNKNOWN, PERSON },
+	{ "Is anybody there on a Saturday?", UNKNOWN, PERSON },
 };
 
 START_TEST(test_rule)
@@ -97,16 +217,14 @@ START_TEST(test_conversation)
 	messages[3].text = PL_STR("hello");
 	answer_to(messages, 4, &out);
 	ck_assert_str_eq(out.ptr, "Hello again, alice.");
-	messages[3].text = PL_STR("please summarize");
+	messages[3].text = PL_STR("can you repeat that?");
 	answer_to(messages, 4, &out);
-	ck_assert_msg(strstr(out.ptr, "4 messages with 11 words: 2 by alice, 1 by me, 1 by bob.") != NULL, "%s",
-	    out.ptr);
-	ck_assert_msg(strstr(out.ptr, "\"coffee for me\"") != NULL, "%s", out.ptr);
+	ck_assert_str_eq(out.ptr, "I see.");
 	messages[3].text = PL_STR("why?");
 	answer_to(messages, 4, &out);
-	ck_assert_msg(strstr(out.ptr, "message 4 of our conversation") != NULL, "%s", out.ptr);
+	ck_assert_msg(strstr(out.ptr, "I do not know that.") == out.ptr && strchr(out.ptr, '4') == NULL, "%s", out.ptr);
 	answer_to(messages, 2, &out);
-	ck_assert_msg(strstr(out.ptr, "I like tea") != NULL, "%s", out.ptr);
+	ck_assert_msg(strstr(out.ptr, "I do not know that.") != NULL, "%s", out.ptr);
 	answer_to(messages, 0, &out);
 	ck_assert_msg(strstr(out.ptr, WHAT_IT_IS) != NULL, "%s", out.ptr);
 	pl_buf_fini(&out);
@@ -135,8 +253,41 @@ static const struct passage_case { const char *asked, *passage; bool torn; const
 	{ "running", "He ran.", false, "\"He ran.\" [1]" },
 	{ "\u9000\u6b3e?", "\u5929\u6c14\u597d\u3002\u9000\u6b3e\u3002", false, "\u3002\" [1]" },
 	{ "how?", "#", false, "\"#\" [1]" },
-	{ "how?", " \n ", false, "You ask about" },
+	{ "how?", " \n ", false, "I do not know that" },
+	{ "tell me a story", "The story of the company began in 1912.", false,
+	    "\"The story of the company began in 1912.\" [1]" },
+	{ "can I talk to a person?", "A person is a human.", false, "cannot connect you" },
 };
+
+static const struct fact_case { const char *asked, *says; } facts[] = {
+	{ "what is my name?", "Your name, as I have noted it: Ann Lee." },
+	{ "What's my name", "Your name, as I have noted it: Ann Lee." },
+	{ "do you remember my name?", "Ann Lee" }, { "can you tell me what is my full name please?", "Ann Lee" },
+	{ "who am I?", "Ann Lee" }, { "my name?", "Ann Lee" },
+	{ "what is my email address?", "You have not told me your email address yet." },
+	{ "whats my e-mail?", "You have not told me your email address yet." },
+	{ "what is my income?", "Your income, as I have noted it: [income]." },
+	{ "what is my annual income?", "[income]" },
+	{ "what is my order number?", "I do not know that." }, { "what is your name?", "offline responder" },
+	{ "what is my name worth?", "I do not know that." }, { "my name is Bob", "I do not know that." },
+};
+
+/* What the session knows, and that it does not; a document about names does not come in between. */
+START_TEST(test_fact)
+{
+	static const struct llm_fact known[] = { { PL_STR("name"), PL_STR("name"), PL_STR("Ann Lee") },
+		{ PL_STR("email"), PL_STR("email address"), PL_STR_NONE },
+		{ PL_STR("income"), PL_STR("income"), PL_STR("[income]") } };
+	const struct llm_message message = { LLM_USER, PL_STR_NONE, pl_str(facts[_i].asked) };
+	const struct llm_request request = { .messages = &message, .messages_count = 1, .facts = known,
+		.facts_count = 3 };
+	struct pl_buf out = PL_BUF(NULL);
+
+	llm_local_answer(&request, &out);
+	ck_assert_msg(strstr(out.ptr, facts[_i].says) != NULL, "%s: %s", facts[_i].asked, out.ptr);
+	pl_buf_fini(&out);
+}
+END_TEST
 
 /* What was found is quoted, with its mark; small talk stays small talk. */
 START_TEST(test_passage)
@@ -245,6 +396,7 @@ Suite *suite_llm_local(void)
 
 	tcase_add_loop_test(tc, test_rule, 0, PL_COUNT(rules));
 	tcase_add_test(tc, test_conversation);
+	tcase_add_loop_test(tc, test_fact, 0, PL_COUNT(facts));
 	tcase_add_loop_test(tc, test_passage, 0, PL_COUNT(passages));
 	tcase_add_test(tc, test_long_passage);
 	tcase_add_loop_test(tc, test_pieces, 0, 6);

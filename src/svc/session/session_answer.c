@@ -71,6 +71,29 @@ static int to_messages(const struct session_job *job, const struct session_histo
 	return answer_fit(job->task->pool, out, history->count, job->config->s.llm_context);
 }
 
+/* What the form has collected, for the built-in responder; of sensitive values only that they are there. */
+static void add_facts(struct session_job *job, struct llm_request *ask)
+{
+	const struct form *form = job->form;
+	struct llm_fact *facts;
+
+	if (form == NULL)
+		return;
+	facts = pl_alloc(job->task->pool, (size_t)form->count * sizeof(*facts));
+	for (int i = 0; i < form->count; i++) {
+		const struct form_slot *slot = &form->slots[i];
+		bool known = job->state.filled[i] || job->step.value[i].ptr != NULL;
+
+		facts[i] = (struct llm_fact){ .name = pl_str(slot->name), .label = pl_str(slot->s->label) };
+		if (known && slot->s->sensitive)
+			facts[i].value = pl_str(pl_sprintf(job->task->pool, "[%s]", slot->s->label));
+		else if (known)
+			facts[i].value = job->step.value[i].ptr != NULL ? job->step.value[i] : job->values[i];
+	}
+	ask->facts = facts;
+	ask->facts_count = form->count;
+}
+
 static void on_history(void *arg, const struct session_history *history, const struct pl_err *err)
 {
 	struct session_job *job = arg;
@@ -96,7 +119,11 @@ static void on_history(void *arg, const struct session_history *history, const s
 	    job->form != NULL ? job->form->title : "", job->form != NULL ? "); others ask for its values, you do not." :
 	    ""));
 	answer->search = job->masked;
-	answer_ready(answer);
+	add_facts(job, &answer->ask);
+	if (answer->ask.upstream == NULL && llm_local_wants_person(job->masked))
+		session_person(job);
+	else
+		answer_ready(answer);
 }
 
 static void session_context(struct answer *answer)

@@ -81,6 +81,12 @@ void session_form_read(struct session_job *job, const struct session *session);
 /* The step as it is stored and answered: content, form, form_seq and mails of *in. */
 void session_form_step(struct session_job *job, struct session_message *in);
 
+/*
+ * session_person.c: somebody wants to talk to a person, and no model is there. A feedback request over the channel that
+ * the settings name, or how to reach one; then answer_ready().
+ */
+void session_person(struct session_job *job);
+
 /* session_turn.c: the message is stored; its answer begins when all before it have theirs. */
 void session_turn_wait(struct session_job *job, int64_t ahead);
 /* A message of this session on this worker has its answer. */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A wish for a person, said to the built-in responder: it becomes a feedback request of the user over the channel
+      * that the
+ * settings name. A guest, who has no account that a request could belong to, hears how to reach a person.
+ */
+#include "db/repo/repo_user.h"
+#include "svc/feedback/request.h"
+#include "svc/session/session_job.h"
+
+#define ASKED "I have asked a person to take over, by %s. Their answer will be among your feedback requests."
+#define ASKED_BEFORE "I have asked a person already, by %s. Their answer will be among your feedback requests."
+#define NOT_HERE "I cannot connect you to a person from here."
+
+/* The sentence about the contact, or what else there is. */
+static struct pl_str how_to_reach(const struct session_job *job)
+{
+	const char *contact = job->config->s.person_contact;
+
+	return contact[0] != '\0' ? pl_str(pl_sprintf(job->task->pool, NOT_HERE " To reach one: %s", contact))
+				  : PL_STR_NONE;
+}
+
+static void on_asked(void *arg, bool changed, const struct feedback_request *request, const struct pl_err *err)
+{
+	struct session_job *job = arg;
+
+	(void)request;
+	if (err == NULL || changed)
+		job->answer->ask.person = pl_str(pl_sprintf(
+		    job->task->pool, ASKED, job->config->s.person_channel == PERSON_SLACK ? "Slack" : "mail"));
+	else
+		job->answer->ask.person = how_to_reach(job);
+	answer_ready(job->answer);
+}
+
+static void ask_person(struct session_job *job)
+{
+	const struct settings *s = &job->config->s;
+	struct feedback_request *request = pl_alloc(job->task->pool, sizeof(*request));
+	struct pl_err err = {0};
+	size_t len = pl_utf8_cut(job->masked.ptr, job->masked.len, 500);
+
+	*request =
+	    (struct feedback_request){.channel = s->person_channel == PERSON_SLACK ? PL_STR("slack") : PL_STR("mail"),
+		.destination = s->person_channel == PERSON_SLACK ? PL_STR("webhook") : pl_str(s->person_mail),
+		.question = pl_str(
+		    pl_sprintf(job->task->pool, "Somebody in the chat session %.8s wants to talk to a person: %.*s",
+			job->id, (int)len, job->masked.ptr)),
+		.run_id = pl_str(job->id),
+		.on_timeout = PL_STR("wait")};
+	job->task->who.user_id = job->user_id;
+	job->task->who.access = ACCESS_OPERATOR; /* the operator chose the address */
+	if (request_check(job->config, job->task, request, &err)) {
+		request_create(job->sessions->svc, job->task, request, s->feedback_timeout * 1000, on_asked, job);
+	} else {
+		job->answer->ask.person = how_to_reach(job);
+		answer_ready(job->answer);
+	}
+}
+
+/* One request a session is enough. */
+static void on_before(void *arg, const struct feedback_request_list *list, const struct pl_err *err)
+{
+	struct session_job *job = arg;
+
+	for (int i = 0; err == NULL && i < list->count; i++) {
+		if (!pl_str_is(list->rows[i].status, "created") && !pl_str_is(list->rows[i].status, "sent"))
+			continue;
+		job->answer->ask.person = pl_str(pl_sprintf(
+		    job->task->pool, ASKED_BEFORE, pl_str_is(list->rows[i].channel, "slack") ? "Slack" : "mail"));
+		answer_ready(job->answer);
+		return;
+	}
+	ask_person(job);
+}
+
+void session_person(struct session_job *job)
+{
+	if (job->user_id == 0 || job->config->s.person_channel == PERSON_NONE) {
+		job->answer->ask.person = how_to_reach(job);
+		answer_ready(job->answer);
+	} else {
+		repo_feedback_request_of_run(
+		    job->sessions->svc->db, job->task, pl_str(job->id), job->user_id, 20, on_before, job);
+	}
+}

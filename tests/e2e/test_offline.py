@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: ISC
+"""The built-in responder in a chat session: what it knows of the person, what it said, and the way to a person."""
+
+import pytest
+
+from parlour import wait_for
+from usagedata import analyst
+
+MAIL = {"public_url": "https://chat.example.org", "mail_from": "bot@example.org", "person_channel": "mail",
+        "person_mail": "desk@example.org"}
+
+
+def say(user, message, session=None):
+    answer = user.post("/api/chat", {"message": message, **({"session_id": session} if session else {})})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def requests(user):
+    return user.get("/api/feedback-requests").json()
+
+
+def test_what_was_collected_and_said(parlour, rows):
+    """The name that was collected is the answer, not a document about names; a sensitive value is not said."""
+    daemon = parlour(guest="on")
+    operator = analyst(daemon, rows, "operator")
+    made = operator.post("/api/knowledge", {"title": "Names", "text": "My name is on the parcel. Your name is on the label."})
+    ident = say(daemon, "Hello!")["session_id"]
+    assert say(daemon, "What is my name?", ident)["message"].startswith("You have not told me your name yet.")
+    say(daemon, "My name is Ann Lee", ident)
+    say(daemon, "ann@lee.org", ident)
+    say(daemon, "123456", ident)
+    assert say(daemon, "what is my name?", ident)["message"].startswith("Your name, as I have noted it: Ann Lee.")
+    assert "ann@lee.org" in say(daemon, "Do you remember my e-mail address?", ident)["message"]
+    income = say(daemon, "what is my yearly income?", ident)["message"]
+    assert "123" not in income and "[" in income
+    first = say(daemon, "whats the story with my refund", ident)["message"]
+    assert first.startswith("I do not know that.")
+    assert say(daemon, "can you repeat that?", ident)["message"] == first
+    assert operator.delete(f"/api/knowledge/{made.json()['id']}").status_code == 204
+
+
+def test_a_wish_for_a_person_is_mailed_once(parlour, smtp):
+    mail = smtp()
+    daemon = parlour(session_form="", smtp_url=f"smtp://127.0.0.1:{mail.port}", smtp_tls="off", **MAIL)
+    user = daemon.register()
+    one = say(user, "Can I speak to someone about my refund?")
+    assert one["message"] == "I have asked a person to take over, by mail. Their answer will be among your feedback requests."
+    made = requests(user)
+    assert len(made) == 1 and made[0]["run_id"] == one["session_id"] and "about my refund?" in made[0]["question"]
+    assert "already" in say(user, "human please", one["session_id"])["message"] and len(requests(user)) == 1
+    wait_for(lambda: requests(user)[0]["status"] == "sent", 15, "the mail is out")
+    assert say(user, "Agent!")["message"].startswith("I have asked a person to take over"), "another session, another request"
+    assert len(requests(user)) == 2
+    assert say(user, "the agent said it costs 5 per person")["message"].startswith("I do not know that.")
+
+
+@pytest.mark.parametrize("settings,says", [
+    ({}, "I cannot connect you to a person from here: please use"),
+    ({"person_contact": "write to help@example.org."}, "I cannot connect you to a person from here. To reach one: write to help@example.org."),
+    ({"person_channel": "slack", "person_contact": "call 555."}, "I cannot connect you to a person from here. To reach one: call 555.")])
+def test_how_to_reach_a_person(parlour, settings, says):
+    """Guests, and where nothing is configured or the channel is off: the reply says plainly how."""
+    daemon = parlour(session_form="", guest="on", **settings)
+    user = daemon.register()
+    for one in (daemon, user):
+        assert say(one, "I want to talk to a human")["message"].startswith(says)
+    assert requests(user) == []
