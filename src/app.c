@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "api/ws/ws_client.h"
 #include "api/ws/ws_user.h"
 #include "api/http/www.h"
@@ -15,7 +15,7 @@
 #include "log.h"
 #include "svc/answer/answer.h"
 #include "svc/bus/bus.h"
-#include "svc/feedback/request.h"
+#include "svc/feedback/feedback_request.h"
 #include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/clerk.h"
@@ -126,7 +126,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.session_live = session_live_new(&svc);
 	svc.knowledge = knowledge_watch_new(&svc);
 	auth_listen(&svc);
-	request_listen(&svc);
+	feedback_request_listen(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .admit = dispatch_admit,
 		.overloaded = dispatch_overloaded, .refuse = dispatch_refuse_early,

@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "api/http/www.h"
 #include "clock.h"
 #include "core/app.h"

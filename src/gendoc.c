@@ -13,7 +13,7 @@
 
 #include "api/describe/describe.h"
 #include "api/describe/sockets.h"
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "api/http/route_group.h"
 #include "api/http/www.h"
 #include "api/ws/ws_frames.h"

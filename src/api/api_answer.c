@@ -3,10 +3,10 @@
  * The page behind the link that mail and Slack carry. GET only shows, because programs that look into mails follow
  * links; POST answers.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "clock.h"
 #include "svc/feedback/answer_link.h"
-#include "svc/feedback/request.h"
+#include "svc/feedback/feedback_request.h"
 
 #define PAGE_POLICY "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -32,69 +32,69 @@ static void add_text(struct pl_buf *out, struct pl_str text)
 	}
 }
 
-static void page_begin(struct pl_buf *out, const struct call *call, struct pl_str title)
+static void page_begin(struct pl_buf *out, const struct request *request, struct pl_str title)
 {
 	pl_buf_adds(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	    "<meta name=\"viewport\" content=\"width=device-width\"><meta name=\"robots\" content=\"noindex\"><title>");
-	add_text(out, pl_str(call->req->config->s.server_name));
+	add_text(out, pl_str(request->req->config->s.server_name));
 	pl_buf_adds(out, "</title><link rel=\"stylesheet\" href=\"/static/answer.css\"></head><body><main><h1>");
 	add_text(out, title);
 	pl_buf_adds(out, "</h1>\n");
 }
 
-static void page_send(struct call *call, int status, struct pl_buf *out)
+static void page_send(struct request *request, int status, struct pl_buf *out)
 {
 	pl_buf_adds(out, "</main></body></html>\n");
-	req_header_add(call->req, "Content-Security-Policy", PAGE_POLICY);
-	req_header_add(call->req, "Cache-Control", "no-store");
-	req_header_add(call->req, "Referrer-Policy", "same-origin");
-	req_reply(call->req, status, "text/html; charset=utf-8", pl_buf_str(out));
+	req_header_add(request->req, "Content-Security-Policy", PAGE_POLICY);
+	req_header_add(request->req, "Cache-Control", "no-store");
+	req_header_add(request->req, "Referrer-Policy", "same-origin");
+	req_reply(request->req, status, "text/html; charset=utf-8", pl_buf_str(out));
 }
 
-static void say(struct call *call, int status, const char *title, const char *text)
+static void say(struct request *request, int status, const char *title, const char *text)
 {
-	struct pl_buf out = PL_BUF(call->req->task->pool);
+	struct pl_buf out = PL_BUF(request->req->task->pool);
 
-	page_begin(&out, call, pl_str(title));
+	page_begin(&out, request, pl_str(title));
 	pl_buf_addf(&out, "<p>%s</p>\n", text);
-	page_send(call, status, &out);
+	page_send(request, status, &out);
 }
 
-static void say_error(struct call *call, const struct pl_err *err)
+static void say_error(struct request *request, const struct pl_err *err)
 {
 	if (err->code == PL_E_NOT_FOUND)
-		say(call, 404, "No such question", "The question is not here any more.");
+		say(request, 404, "No such question", "The question is not here any more.");
 	else if (err->code == PL_E_CONFLICT)
-		say(call, 409, "Over already", "The question was answered, taken back, or its time has passed.");
+		say(request, 409, "Over already", "The question was answered, taken back, or its time has passed.");
 	else if (err->code == PL_E_INVALID)
-		say(call, 422, "Not one of the options", "Go back and choose one of the answers given.");
+		say(request, 422, "Not one of the options", "Go back and choose one of the answers given.");
 	else
-		call_fail(call, err);
+		request_fail(request, err);
 }
 
 /* Browsers get a page, programs the usual error. */
-static void refuse_link(struct call *call)
+static void refuse_link(struct request *request)
 {
-	struct pl_str accept = req_header(call->req, "Accept");
+	struct pl_str accept = req_header(request->req, "Accept");
 
 	if (accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", 9) != NULL)
-		say(call, 404, "Not a link of this server", "Perhaps the mail program cut it: copy the whole link.");
+		say(request, 404, "Not a link of this server", "Perhaps the mail program cut it: copy the whole link.");
 	else
-		call_fail_code(call, PL_E_NOT_FOUND);
+		request_fail_code(request, PL_E_NOT_FOUND);
 }
 
 /* The request that the link is for; a page was sent and false otherwise. */
-static bool read_link(struct call *call, struct pl_str *id_r)
+static bool read_link(struct request *request, struct pl_str *id_r)
 {
-	char *id = pl_alloc(call->req->task->pool, PL_UUID_LEN + 1);
+	char *id = pl_alloc(request->req->task->pool, PL_UUID_LEN + 1);
 
 	*id_r = pl_strn(id, PL_UUID_LEN);
-	switch (answer_link_read(call->req->config, call->param[0], pl_wall_us() / PL_US_PER_S, id)) {
+	switch (answer_link_read(request->req->config, request->param[0], pl_wall_us() / PL_US_PER_S, id)) {
 	case ANSWER_LINK_BAD:
-		refuse_link(call);
+		refuse_link(request);
 		return false;
 	case ANSWER_LINK_EXPIRED:
-		say(call, 410, "Too late", "The time for an answer has passed.");
+		say(request, 410, "Too late", "The time for an answer has passed.");
 		return false;
 	case ANSWER_LINK_GOOD:
 		break;
@@ -149,33 +149,33 @@ static void add_forms(struct pl_buf *out, struct pl_pool *pool, const struct fee
 
 static void on_shown(void *arg, const struct feedback_request *r, const struct pl_err *err)
 {
-	struct call *call = arg;
-	struct pl_pool *pool = call->req->task->pool;
+	struct request *request = arg;
+	struct pl_pool *pool = request->req->task->pool;
 	struct pl_buf out = PL_BUF(pool);
 
 	if (err != NULL) {
-		say_error(call, err);
+		say_error(request, err);
 		return;
 	}
 	if (!pl_str_is(r->status, "created") && !pl_str_is(r->status, "sent")) {
-		say(call, 410, "Over already", "The question was answered, taken back, or its time has passed.");
+		say(request, 410, "Over already", "The question was answered, taken back, or its time has passed.");
 		return;
 	}
-	page_begin(&out, call, pl_str(pl_sprintf(pool, "%.*s asks", PL_FMT(r->asker))));
+	page_begin(&out, request, pl_str(pl_sprintf(pool, "%.*s asks", PL_FMT(r->asker))));
 	pl_buf_adds(&out, "<p class=\"question\">");
 	add_text(&out, r->question);
 	pl_buf_adds(&out, "</p>\n");
 	add_context(&out, pool, r->context);
 	add_forms(&out, pool, r);
-	page_send(call, 200, &out);
+	page_send(request, 200, &out);
 }
 
-void api_answer_page(struct call *call)
+void api_answer_page(struct request *request)
 {
 	struct pl_str id;
 
-	if (read_link(call, &id))
-		repo_feedback_request_get(call->svc->db, call->req->task, id, 0, on_shown, call);
+	if (read_link(request, &id))
+		repo_feedback_request_get(request->svc->db, request->req->task, id, 0, on_shown, request);
 }
 
 static void on_answered(void *arg, bool answered, const struct feedback_request *r, const struct pl_err *err)
@@ -186,18 +186,19 @@ static void on_answered(void *arg, bool answered, const struct feedback_request 
 		say_error(arg, err);
 }
 
-void api_answer_post(struct call *call)
+void api_answer_post(struct request *request)
 {
-	const struct answer_in *in = call->in;
+	const struct answer_in *in = request->in;
 	bool decline = in->decline == 1;
 	struct pl_str id;
 
-	if (!read_link(call, &id))
+	if (!read_link(request, &id))
 		return;
 	if (decline && in->comment.len == 0)
-		say(call, 422, "Why?", "Go back and say why you decline.");
+		say(request, 422, "Why?", "Go back and say why you decline.");
 	else if (!decline && in->answer.ptr == NULL)
-		say(call, 422, "No answer", "Go back and give an answer.");
+		say(request, 422, "No answer", "Go back and give an answer.");
 	else
-		request_answer(call->svc, call->req->task, id, decline, in->answer, in->comment, on_answered, call);
+		feedback_request_answer(
+		    request->svc, request->req->task, id, decline, in->answer, in->comment, on_answered, request);
 }

@@ -2,7 +2,7 @@
 /*
  * Routes of accounts: register, log in, refresh, log out, who am I, login sessions, tickets.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "api/user_shape.h"
 #include "db/repo/name.h"
 #include "db/repo/repo_user.h"
@@ -23,35 +23,36 @@ void user_shape(struct user_out *out, const struct user *user)
 
 static void reply_tokens(void *arg, const struct auth_tokens *tokens, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct user_out user;
 	struct token_out out;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
 	user_shape(&user, &tokens->user);
 	out = (struct token_out){ .access_token = tokens->access, .refresh_token = tokens->refresh,
 		.token_type = PL_STR("bearer"), .expires_in = tokens->expires_in_s, .user = &user };
-	if (call->route->status == 201)
-		call_location(call, "/api/auth/me");
-	call_reply(call, &shape_token_out, &out);
+	if (request->route->status == 201)
+		request_location(request, "/api/auth/me");
+	request_reply(request, &shape_token_out, &out);
 }
 
 /* One more field that breaks a rule; for what shapes cannot say. */
-static void fail_field(struct call *call, const char *field, const char *type, const char *msg)
+static void fail_field(struct request *request, const char *field, const char *type, const char *msg)
 {
 	struct pl_err err = { 0 };
 
-	pl_err_field(&err, call->req->task->pool, pl_sprintf(call->req->task->pool, "body.%s", field), type, "%s", msg);
-	call_fail(call, &err);
+	pl_err_field(
+	    &err, request->req->task->pool, pl_sprintf(request->req->task->pool, "body.%s", field), type, "%s", msg);
+	request_fail(request, &err);
 }
 
 /* What the client calls itself may be any bytes; only text is kept, and not much of it. */
-static struct auth_client client_of(const struct call *call)
+static struct auth_client client_of(const struct request *request)
 {
-	struct pl_str agent = req_header(call->req, "User-Agent");
+	struct pl_str agent = req_header(request->req, "User-Agent");
 
 	if (agent.ptr == NULL || !pl_utf8_ok(agent.ptr, agent.len))
 		return (struct auth_client){ PL_STR_NONE };
@@ -59,174 +60,179 @@ static struct auth_client client_of(const struct call *call)
 	return (struct auth_client){ agent };
 }
 
-void api_register(struct call *call)
+void api_register(struct request *request)
 {
-	const struct register_in *in = call->in;
+	const struct register_in *in = request->in;
 	struct user_new user = { .username = in->username, .email = in->email, .name = in->name };
 	struct pl_err err = { 0 };
 	int64_t made;
 
-	if (call_made_id(call, &made)) {
-		auth_register_again(call->svc, call->req->config, call->req->task, made, client_of(call), reply_tokens,
-		    call);
-	} else if (!auth_may_register(call->req->config, call->req->task->pool, in->username, in->password, &err)) {
-		call_fail(call, &err);
+	if (request_made_id(request, &made)) {
+		auth_register_again(request->svc, request->req->config, request->req->task, made, client_of(request),
+		    reply_tokens, request);
+	} else if (!auth_may_register(
+		       request->req->config, request->req->task->pool, in->username, in->password, &err)) {
+		request_fail(request, &err);
 	} else {
-		req_defer(call->req);
-		auth_register(call->svc, call->req->config, call->req->task, &user, in->password,
-		    client_of(call), reply_tokens, call);
+		req_defer(request->req);
+		auth_register(request->svc, request->req->config, request->req->task, &user, in->password,
+		    client_of(request), reply_tokens, request);
 	}
 }
 
-static void refresh(struct call *call, struct pl_str token)
+static void refresh(struct request *request, struct pl_str token)
 {
 	struct pl_err err = { 0 };
 
-	req_defer(call->req);
-	if (!auth_refresh(call->svc, call->req->config, call->req->task, token, reply_tokens, call, &err))
-		call_fail(call, &err);
+	req_defer(request->req);
+	if (!auth_refresh(request->svc, request->req->config, request->req->task, token, reply_tokens, request, &err))
+		request_fail(request, &err);
 }
 
-static void login(struct call *call, struct pl_str username, struct pl_str password)
+static void login(struct request *request, struct pl_str username, struct pl_str password)
 {
 	if (username.ptr == NULL) {
-		fail_field(call, "username", "missing", "is required");
+		fail_field(request, "username", "missing", "is required");
 	} else if (password.ptr == NULL) {
-		fail_field(call, "password", "missing", "is required");
+		fail_field(request, "password", "missing", "is required");
 	} else {
-		req_defer(call->req);
-		auth_login(call->svc, call->req->config, call->req->task, username, password, client_of(call),
-		    reply_tokens, call);
+		req_defer(request->req);
+		auth_login(request->svc, request->req->config, request->req->task, username, password,
+		    client_of(request), reply_tokens, request);
 	}
 }
 
-void api_login(struct call *call)
+void api_login(struct request *request)
 {
-	const struct login_in *in = call->in;
+	const struct login_in *in = request->in;
 	bool by_refresh = pl_str_is(in->grant_type, "refresh_token");
 
 	if (in->grant_type.len > 0 && !by_refresh && !pl_str_is(in->grant_type, "password")) {
-		call_fail_code(call, PL_E_BAD_GRANT_TYPE);
+		request_fail_code(request, PL_E_BAD_GRANT_TYPE);
 	} else if (by_refresh) {
 		if (in->refresh_token.ptr == NULL)
-			fail_field(call, "refresh_token", "missing", "is required");
+			fail_field(request, "refresh_token", "missing", "is required");
 		else
-			refresh(call, in->refresh_token);
+			refresh(request, in->refresh_token);
 	} else {
-		login(call, in->username, in->password);
+		login(request, in->username, in->password);
 	}
 }
 
-void api_refresh(struct call *call)
+void api_refresh(struct request *request)
 {
-	const struct refresh_in *in = call->in;
+	const struct refresh_in *in = request->in;
 
 	if (in->refresh_token.ptr != NULL)
-		refresh(call, in->refresh_token);
+		refresh(request, in->refresh_token);
 	else if (in->username.ptr == NULL && in->password.ptr == NULL)
-		fail_field(call, "refresh_token", "missing", "is required");
-	else if (call_limits_more(call, LIMIT_LOGIN, PL_STR_NONE))
-		login(call, in->username, in->password);
+		fail_field(request, "refresh_token", "missing", "is required");
+	else if (request_limits_more(request, LIMIT_LOGIN, PL_STR_NONE))
+		login(request, in->username, in->password);
 }
 
 static void reply_done(void *arg, const bool *done, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 
 	if (err != NULL)
-		call_fail(call, err);
+		request_fail(request, err);
 	else
-		call_reply_empty(call);
+		request_reply_empty(request);
 }
 
-void api_logout(struct call *call)
+void api_logout(struct request *request)
 {
-	const struct logout_in *in = call->in;
+	const struct logout_in *in = request->in;
 	enum logout_scope scope = pl_str_is(in->scope, "global") ? LOGOUT_ALL :
 	    pl_str_is(in->scope, "others") ? LOGOUT_OTHERS : LOGOUT_THIS;
 
-	auth_logout(call->svc, call->req->task, call->req->task->who.login_id, scope, false, reply_done, call);
+	auth_logout(
+	    request->svc, request->req->task, request->req->task->who.login_id, scope, false, reply_done, request);
 }
 
-void api_password(struct call *call)
+void api_password(struct request *request)
 {
-	const struct password_in *in = call->in;
+	const struct password_in *in = request->in;
 	struct pl_err err = { 0 };
 
-	if (!password_may_be(call->req->config, call->req->task->pool, "body.new_password", in->new_password, &err)) {
-		call_fail(call, &err);
+	if (!password_may_be(
+		request->req->config, request->req->task->pool, "body.new_password", in->new_password, &err)) {
+		request_fail(request, &err);
 	} else if (pl_str_eq(in->new_password, in->current_password)) {
-		fail_field(call, "new_password", "value_error", "must not be the current password");
+		fail_field(request, "new_password", "value_error", "must not be the current password");
 	} else {
-		req_defer(call->req);
-		password_change(call->svc, call->req->task, in->current_password, in->new_password, reply_done, call);
+		req_defer(request->req);
+		password_change(
+		    request->svc, request->req->task, in->current_password, in->new_password, reply_done, request);
 	}
 }
 
 static void reply_user(void *arg, const struct user *user, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct user_out out;
 
 	if (err != NULL && err->code == PL_E_NOT_FOUND) {
-		call_fail_code(call, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
+		request_fail_code(request, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
 	} else if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 	} else {
 		user_shape(&out, user);
-		call_reply(call, &shape_user_out, &out);
+		request_reply(request, &shape_user_out, &out);
 	}
 }
 
-void api_me(struct call *call)
+void api_me(struct request *request)
 {
-	repo_user_get(call->svc->db, call->req->task, call->req->task->who.user_id, reply_user, call);
+	repo_user_get(request->svc->db, request->req->task, request->req->task->who.user_id, reply_user, request);
 }
 
 static void reply_logins(void *arg, const struct login_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct login_session_out *items;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++) {
 		const struct login *l = &list->rows[i];
 
 		items[i] = (struct login_session_out){ .id = l->id, .created_at = l->created_us,
 			.last_used_at = l->last_used_us > 0 ? l->last_used_us : SHAPE_NONE, .expires_at = l->expires_us,
 			.address = l->address, .user_agent = l->user_agent,
-			.current = l->id == call->req->task->who.login_id };
+			.current = l->id == request->req->task->who.login_id };
 	}
 	if (list->more)
-		call_link_next(call, "before=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
-	call_reply_list(call, &shape_login_session_out, items, list->count);
+		request_link_next(
+		    request, "before=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
+	request_reply_list(request, &shape_login_session_out, items, list->count);
 }
 
-void api_logins(struct call *call)
+void api_logins(struct request *request)
 {
-	const struct login_sessions_query *q = call->query;
+	const struct login_sessions_query *q = request->query;
 
-	repo_login_list(call->svc->db, call->req->task, call->req->task->who.user_id,
+	repo_login_list(request->svc->db, request->req->task, request->req->task->who.user_id,
 	    q->before == SHAPE_NONE ? 0 : q->before, q->limit == SHAPE_NONE ? LOGINS_MAX : (int)q->limit, reply_logins,
-	    call);
+	    request);
 }
 
-void api_login_end(struct call *call)
+void api_login_end(struct request *request)
 {
 	int64_t id;
 
-	if (call_id(call, 0, &id))
-		auth_logout(call->svc, call->req->task, id, LOGOUT_THIS, true, reply_done, call);
+	if (request_id(request, 0, &id))
+		auth_logout(request->svc, request->req->task, id, LOGOUT_THIS, true, reply_done, request);
 }
 
-void api_ticket(struct call *call)
+void api_ticket(struct request *request)
 {
-	struct ticket_out out = { .ticket = ticket_make(call->svc, call->req->config, call->req->task),
-		.expires_in = call->req->config->s.ws_ticket_life / 1000 };
+	struct ticket_out out = { .ticket = ticket_make(request->svc, request->req->config, request->req->task),
+		.expires_in = request->req->config->s.ws_ticket_life / 1000 };
 
-	call_reply(call, &shape_ticket_out, &out);
+	request_reply(request, &shape_ticket_out, &out);
 }

@@ -8,19 +8,19 @@
 #include "api/session_shape.h"
 
 enum chat_form { CHAT_WHOLE, CHAT_EVENTS, CHAT_UNNAMED };
-struct chat { struct call *call; struct pl_buf event; enum chat_form form; bool started; };
+struct chat { struct request *request; struct pl_buf event; enum chat_form form; bool started; };
 
 static void start(struct chat *chat)
 {
 	if (!chat->started)
-		req_stream_start(chat->call->req, 200, "text/event-stream");
+		req_stream_start(chat->request->req, 200, "text/event-stream");
 	chat->started = true;
 }
 
 /* One event, without a name where that is NULL; its data is one line of JSON. */
 static void send_event(struct chat *chat, const char *name, struct pl_str json)
 {
-	struct req *req = chat->call->req;
+	struct req *req = chat->request->req;
 
 	start(chat);
 	pl_buf_reset(&chat->event);
@@ -70,7 +70,7 @@ static void on_delta(void *arg, struct pl_str text)
 
 static void stream_error(struct chat *chat, const struct pl_err *err)
 {
-	struct pl_pool *pool = chat->call->req->task->pool;
+	struct pl_pool *pool = chat->request->req->task->pool;
 	struct chat_event_out out;
 	struct pl_buf buf = PL_BUF(pool);
 	struct pl_jw w = PL_JW(&buf);
@@ -86,16 +86,16 @@ static void stream_error(struct chat *chat, const struct pl_err *err)
 		pl_jw_kcstr(&w, "detail", pl_err_text(err));
 		pl_jw_kcstr(&w, "code", pl_err_info(err->code)->code);
 		pl_jw_kbool(&w, "temporary", pl_err_temporary(err));
-		pl_jw_kcstr(&w, "request_id", chat->call->req->task->request_id);
+		pl_jw_kcstr(&w, "request_id", chat->request->req->task->request_id);
 		pl_jw_end_object(&w);
 		send_event(chat, "error", pl_buf_str(&buf));
 	}
-	req_stream_end(chat->call->req);
+	req_stream_end(chat->request->req);
 }
 
 static void unnamed_done(struct chat *chat, const struct session_reply *reply)
 {
-	struct pl_pool *pool = chat->call->req->task->pool;
+	struct pl_pool *pool = chat->request->req->task->pool;
 	struct chat_event_out out;
 
 	if (reply->mailed) {
@@ -110,20 +110,20 @@ static void unnamed_done(struct chat *chat, const struct session_reply *reply)
 	out.is_complete = reply->is_complete;
 	out.session_id = reply->session_id;
 	send_unnamed(chat, &out, pool);
-	req_stream_end(chat->call->req);
+	req_stream_end(chat->request->req);
 }
 
 static void on_answer(void *arg, const struct session_reply *reply, const struct pl_err *err)
 {
 	struct chat *chat = arg;
-	struct call *call = chat->call;
+	struct request *request = chat->request;
 	struct chat_out out;
 
 	if (err != NULL) {
 		if (chat->started)
 			stream_error(chat, err);
 		else
-			call_fail(call, err);
+			request_fail(request, err);
 		return;
 	}
 	if (chat->form == CHAT_UNNAMED) {
@@ -136,61 +136,61 @@ static void on_answer(void *arg, const struct session_reply *reply, const struct
 		.state = reply->stopped ? PL_STR("cancelled") : PL_STR("done"), .model = reply->model,
 		.usage = reply->usage, .reasoning = reply->reasoning };
 	if (chat->form == CHAT_WHOLE) {
-		call_reply(call, &shape_chat_out, &out);
+		request_reply(request, &shape_chat_out, &out);
 		return;
 	}
-	send_event(chat, "done", shape_json(&shape_chat_out, &out, call->req->task->pool));
-	req_stream_end(call->req);
+	send_event(chat, "done", shape_json(&shape_chat_out, &out, request->req->task->pool));
+	req_stream_end(request->req);
 }
 
 static void on_session(void *arg, const struct session *session, const struct pl_err *err)
 {
 	struct chat *chat = arg;
-	struct call *call = chat->call;
-	const struct chat_in *in = call->in;
+	struct request *request = chat->request;
+	const struct chat_in *in = request->in;
 
 	if (err != NULL)
-		call_fail(call, err);
+		request_fail(request, err);
 	else
-		session_talk(call->svc, call->req->config, call->req->task, session, in->message,
+		session_talk(request->svc, request->req->config, request->req->task, session, in->message,
 		    chat->form != CHAT_WHOLE ? on_delta : NULL, on_answer, chat);
 }
 
 /* One session, one key, however its id is written. */
-static struct pl_str limit_key(struct call *call, struct pl_str id)
+static struct pl_str limit_key(struct request *request, struct pl_str id)
 {
-	struct pl_str key = pl_str_dup(call->req->task->pool, id);
+	struct pl_str key = pl_str_dup(request->req->task->pool, id);
 
 	for (size_t i = 0; i < key.len; i++)
 		((char *)(uintptr_t)key.ptr)[i] = (char)tolower((unsigned char)key.ptr[i]);
 	return key;
 }
 
-static void take_message(struct call *call, enum chat_form form)
+static void take_message(struct request *request, enum chat_form form)
 {
-	const struct chat_in *in = call->in;
+	const struct chat_in *in = request->in;
 	struct session_want any = { .any = true };
-	struct chat *chat = pl_alloc(call->req->task->pool, sizeof(*chat));
+	struct chat *chat = pl_alloc(request->req->task->pool, sizeof(*chat));
 
-	*chat = (struct chat){ .call = call, .event = PL_BUF(call->req->task->pool), .form = form };
-	if (!session_admits(call) || !call_limits(call, LIMIT_ASK, limit_key(call, in->session_id)))
+	*chat = (struct chat){ .request = request, .event = PL_BUF(request->req->task->pool), .form = form };
+	if (!session_admits(request) || !request_limits(request, LIMIT_ASK, limit_key(request, in->session_id)))
 		return;
 	if (in->session_id.ptr != NULL)
-		repo_session_get(call->svc->db, call->req->task, in->session_id, session_caller_of(call), on_session,
-		    chat);
-	else if (session_guest_limit(call))
-		session_make(call->svc, call->req->config, call->req->task, &any, on_session, chat);
+		repo_session_get(
+		    request->svc->db, request->req->task, in->session_id, session_caller_of(request), on_session, chat);
+	else if (session_guest_limit(request))
+		session_make(request->svc, request->req->config, request->req->task, &any, on_session, chat);
 }
 
-void api_chat(struct call *call)
+void api_chat(struct request *request)
 {
-	struct pl_str accept = req_header(call->req, "Accept");
+	struct pl_str accept = req_header(request->req, "Accept");
 	bool events = accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/event-stream", 17) != NULL;
 
-	take_message(call, events ? CHAT_EVENTS : CHAT_WHOLE);
+	take_message(request, events ? CHAT_EVENTS : CHAT_WHOLE);
 }
 
-void api_chat_stream(struct call *call)
+void api_chat_stream(struct request *request)
 {
-	take_message(call, CHAT_UNNAMED);
+	take_message(request, CHAT_UNNAMED);
 }

@@ -2,7 +2,7 @@
 /*
  * Routes of votes.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "db/repo/repo_feedback.h"
 
 static void feedback_shape(struct feedback_out *out, const struct feedback *f, struct pl_pool *pool)
@@ -21,33 +21,33 @@ static void feedback_shape(struct feedback_out *out, const struct feedback *f, s
 
 static void on_given(void *arg, const struct feedback *feedback, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct feedback_out out;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	feedback_shape(&out, feedback, call->req->task->pool);
-	call_location(call, "/api/feedback?after=%lld&limit=1", (long long)feedback->id - 1);
-	call_reply_status(call, feedback->fresh ? 201 : 200, &shape_feedback_out, &out);
+	feedback_shape(&out, feedback, request->req->task->pool);
+	request_location(request, "/api/feedback?after=%lld&limit=1", (long long)feedback->id - 1);
+	request_reply_status(request, feedback->fresh ? 201 : 200, &shape_feedback_out, &out);
 }
 
 /* The vote that an earlier request with the same Idempotency-Key gave, as it is now. */
 static void on_given_before(void *arg, const struct feedback_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct feedback feedback;
 	struct pl_err gone = { 0 };
 
-	if (err != NULL || list->count == 0 || list->rows[0].id != call->id) {
+	if (err != NULL || list->count == 0 || list->rows[0].id != request->id) {
 		pl_err_set(&gone, PL_E_NOT_FOUND, NULL);
-		call_fail(call, err != NULL ? err : &gone);
+		request_fail(request, err != NULL ? err : &gone);
 		return;
 	}
 	feedback = list->rows[0];
-	feedback.fresh = call->made_new;
-	on_given(call, &feedback, NULL);
+	feedback.fresh = request->made_new;
+	on_given(request, &feedback, NULL);
 }
 
 /* What the fields of a vote say together: each thing that is judged has its scale. */
@@ -68,58 +68,59 @@ static bool read_vote(const struct feedback_in *in, struct feedback *out, struct
 	return true;
 }
 
-void api_feedback_give(struct call *call)
+void api_feedback_give(struct request *request)
 {
-	const struct pl_caller *who = &call->req->task->who;
+	const struct pl_caller *who = &request->req->task->who;
 	struct feedback feedback;
 	struct pl_err err = { 0 };
 
-	if (!read_vote(call->in, &feedback, call->req->task->pool, &err))
-		call_fail(call, &err);
-	else if (call_made_id(call, &call->id))
-		repo_feedback_list(call->svc->db, call->req->task, who->user_id, call->id - 1, 1, on_given_before,
-		    call);
+	if (!read_vote(request->in, &feedback, request->req->task->pool, &err))
+		request_fail(request, &err);
+	else if (request_made_id(request, &request->id))
+		repo_feedback_list(
+		    request->svc->db, request->req->task, who->user_id, request->id - 1, 1, on_given_before, request);
 	else
-		repo_feedback_give(call->svc->db, call->req->task, who->user_id, who->access, &feedback, on_given,
-		    call);
+		repo_feedback_give(request->svc->db, request->req->task, who->user_id, who->access, &feedback, on_given,
+		    request);
 }
 
 static void on_list(void *arg, const struct feedback_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct feedback_out *items;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
-		feedback_shape(&items[i], &list->rows[i], call->req->task->pool);
+		feedback_shape(&items[i], &list->rows[i], request->req->task->pool);
 	if (list->more)
-		call_link_next(call, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
-	call_reply_list(call, &shape_feedback_out, items, list->count);
+		request_link_next(
+		    request, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
+	request_reply_list(request, &shape_feedback_out, items, list->count);
 }
 
-void api_feedback_list(struct call *call)
+void api_feedback_list(struct request *request)
 {
-	const struct list_query *q = call->query;
+	const struct list_query *q = request->query;
 
-	repo_feedback_list(call->svc->db, call->req->task, call->req->task->who.user_id,
-	    q->after == SHAPE_NONE ? 0 : q->after, q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
+	repo_feedback_list(request->svc->db, request->req->task, request->req->task->who.user_id,
+	    q->after == SHAPE_NONE ? 0 : q->after, q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, request);
 }
 
 static void on_withdrawn(void *arg, const bool *done, const struct pl_err *err)
 {
 	if (err != NULL)
-		call_fail(arg, err);
+		request_fail(arg, err);
 	else
-		call_reply_empty(arg);
+		request_reply_empty(arg);
 }
 
-void api_feedback_withdraw(struct call *call)
+void api_feedback_withdraw(struct request *request)
 {
-	if (call_id(call, 0, &call->id))
-		repo_feedback_withdraw(call->svc->db, call->req->task, call->req->task->who.user_id, call->id,
-		    on_withdrawn, call);
+	if (request_id(request, 0, &request->id))
+		repo_feedback_withdraw(request->svc->db, request->req->task, request->req->task->who.user_id,
+		    request->id, on_withdrawn, request);
 }

@@ -2,13 +2,14 @@
 /*
  * Routes of questions put to humans: ask, list, look, respond, cancel.
  */
-#include "api/http/call.h"
-#include "svc/feedback/request.h"
+#include "api/http/request.h"
+#include "svc/feedback/feedback_request.h"
 
-static void request_shape(struct feedback_request_out *out, const struct feedback_request *r, const struct call *call)
+static void request_shape(
+    struct feedback_request_out *out, const struct feedback_request *r, const struct request *request)
 {
-	struct channel *channel = pl_alloc(call->req->task->pool, sizeof(*channel));
-	bool own = pl_str_is(r->asker, call->req->task->who.name);
+	struct channel *channel = pl_alloc(request->req->task->pool, sizeof(*channel));
+	bool own = pl_str_is(r->asker, request->req->task->who.name);
 
 	*channel = (struct channel){ .kind = r->channel, .destination = r->destination };
 	*out = (struct feedback_request_out){ .id = r->id, .status = r->status, .outcome = r->outcome,
@@ -24,27 +25,27 @@ static void request_shape(struct feedback_request_out *out, const struct feedbac
 
 static void on_request(void *arg, const struct feedback_request *request, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *rq = arg;
 	struct feedback_request_out out;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(rq, err);
 		return;
 	}
-	request_shape(&out, request, call);
-	if (call->route->status == 201)
-		call_location(call, "/api/feedback-requests/%.*s", PL_FMT(request->id));
-	call_reply(call, &shape_feedback_request_out, &out);
+	request_shape(&out, request, rq);
+	if (rq->route->status == 201)
+		request_location(rq, "/api/feedback-requests/%.*s", PL_FMT(request->id));
+	request_reply(rq, &shape_feedback_request_out, &out);
 }
 
 /* ---- asking ---- */
 
-static void fail_field(struct call *call, const char *loc, const char *msg)
+static void fail_field(struct request *request, const char *loc, const char *msg)
 {
 	struct pl_err err = { 0 };
 
-	pl_err_field(&err, call->req->task->pool, loc, "value_error", "%s", msg);
-	call_fail(call, &err);
+	pl_err_field(&err, request->req->task->pool, loc, "value_error", "%s", msg);
+	request_fail(request, &err);
 }
 
 static void on_created(void *arg, bool created, const struct feedback_request *request, const struct pl_err *err)
@@ -55,63 +56,63 @@ static void on_created(void *arg, bool created, const struct feedback_request *r
 		on_request(arg, request, err);
 }
 
-void api_request_create(struct call *call)
+void api_request_create(struct request *request)
 {
-	const struct feedback_request_in *in = call->in;
-	struct pl_task *task = call->req->task;
+	const struct feedback_request_in *in = request->in;
+	struct pl_task *task = request->req->task;
 	struct feedback_request r = { .question = in->question, .context = in->context, .channel = in->channel->kind,
 		.destination = in->channel->destination, .options = in->options, .run_id = in->run_id,
 		.state = in->state, .on_timeout = in->on_timeout.ptr != NULL ? in->on_timeout : PL_STR("deny") };
-	int64_t timeout_us = in->timeout_s == SHAPE_NONE ? call->req->config->s.feedback_timeout * 1000 :
+	int64_t timeout_us = in->timeout_s == SHAPE_NONE ? request->req->config->s.feedback_timeout * 1000 :
 	    in->timeout_s * 1000000;
 	struct pl_err err = { 0 };
 
-	if (call->made.ptr != NULL)
-		request_created(call->svc, task, call->made, on_created, call);
-	else if (!request_check(call->req->config, task, &r, &err))
-		call_fail(call, &err);
-	else if (call_limits_more(call, LIMIT_CHANNEL, request_limit_key(task->pool, &r)))
-		request_create(call->svc, task, &r, timeout_us, on_created, call);
+	if (request->made.ptr != NULL)
+		feedback_request_created(request->svc, task, request->made, on_created, request);
+	else if (!feedback_request_check(request->req->config, task, &r, &err))
+		request_fail(request, &err);
+	else if (request_limits_more(request, LIMIT_CHANNEL, feedback_request_limit_key(task->pool, &r)))
+		feedback_request_create(request->svc, task, &r, timeout_us, on_created, request);
 }
 
 /* ---- looking ---- */
 
 static void on_list(void *arg, const struct feedback_request_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
-	const struct feedback_requests_query *q = call->query;
+	struct request *request = arg;
+	const struct feedback_requests_query *q = request->query;
 	struct feedback_request_out *items;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
-		request_shape(&items[i], &list->rows[i], call);
+		request_shape(&items[i], &list->rows[i], request);
 	if (list->more)
-		call_link_next(call, "role=%s%s%.*s&before=%lld&limit=%d",
+		request_link_next(request, "role=%s%s%.*s&before=%lld&limit=%d",
 		    pl_str_is(q->role, "asked") ? "asked" : "asker", q->status.ptr != NULL ? "&status=" : "",
 		    PL_FMT(q->status), (long long)list->rows[list->count - 1].number, list->count);
-	call_reply_list(call, &shape_feedback_request_out, items, list->count);
+	request_reply_list(request, &shape_feedback_request_out, items, list->count);
 }
 
-void api_request_list(struct call *call)
+void api_request_list(struct request *request)
 {
-	const struct feedback_requests_query *q = call->query;
+	const struct feedback_requests_query *q = request->query;
 
-	repo_feedback_request_list(call->svc->db, call->req->task, call->req->task->who.user_id,
+	repo_feedback_request_list(request->svc->db, request->req->task, request->req->task->who.user_id,
 	    pl_str_is(q->role, "asked"), q->status, q->before == SHAPE_NONE ? 0 : q->before,
-	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
+	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, request);
 }
 
-void api_request_get(struct call *call)
+void api_request_get(struct request *request)
 {
 	struct pl_str id;
 
-	if (call_uuid(call, 0, &id))
-		repo_feedback_request_get(call->svc->db, call->req->task, id, call->req->task->who.user_id, on_request,
-		    call);
+	if (request_uuid(request, 0, &id))
+		repo_feedback_request_get(
+		    request->svc->db, request->req->task, id, request->req->task->who.user_id, on_request, request);
 }
 
 /* ---- ending ---- */
@@ -124,28 +125,29 @@ static void on_ended(void *arg, bool ended, const struct feedback_request *reque
 		on_request(arg, request, err);
 }
 
-void api_request_respond(struct call *call)
+void api_request_respond(struct request *request)
 {
-	const struct answer_in *in = call->in;
+	const struct answer_in *in = request->in;
 	bool decline = in->decline == 1;
 	struct pl_str id;
 
-	if (!call_uuid(call, 0, &id))
+	if (!request_uuid(request, 0, &id))
 		return;
 	if (decline && in->answer.ptr != NULL)
-		fail_field(call, "body.answer", "must not be given together with decline");
+		fail_field(request, "body.answer", "must not be given together with decline");
 	else if (decline && in->comment.len == 0)
-		fail_field(call, "body.comment", "must say why when declining");
+		fail_field(request, "body.comment", "must say why when declining");
 	else if (!decline && in->answer.ptr == NULL)
-		fail_field(call, "body.answer", "is required unless decline is true");
+		fail_field(request, "body.answer", "is required unless decline is true");
 	else
-		request_answer(call->svc, call->req->task, id, decline, in->answer, in->comment, on_ended, call);
+		feedback_request_answer(
+		    request->svc, request->req->task, id, decline, in->answer, in->comment, on_ended, request);
 }
 
-void api_request_cancel(struct call *call)
+void api_request_cancel(struct request *request)
 {
 	struct pl_str id;
 
-	if (call_uuid(call, 0, &id))
-		request_cancel(call->svc, call->req->task, id, on_ended, call);
+	if (request_uuid(request, 0, &id))
+		feedback_request_cancel(request->svc, request->req->task, id, on_ended, request);
 }

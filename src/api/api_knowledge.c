@@ -2,7 +2,7 @@
 /*
  * Routes of the knowledge base.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "svc/knowledge/knowledge.h"
 
 static void knowledge_shape(struct knowledge_out *out, const struct knowledge *d)
@@ -13,124 +13,125 @@ static void knowledge_shape(struct knowledge_out *out, const struct knowledge *d
 }
 
 /* Otherwise 403 was sent. */
-static bool may_write(struct call *call)
+static bool may_write(struct request *request)
 {
 	struct pl_err err = { 0 };
 
-	if (knowledge_may_change(&call->req->task->who, &err))
+	if (knowledge_may_change(&request->req->task->who, &err))
 		return true;
-	call_fail(call, &err);
+	request_fail(request, &err);
 	return false;
 }
 
 static void on_put(void *arg, const struct knowledge *document, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct knowledge_out out;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
 	knowledge_shape(&out, document);
-	call_location(call, "/api/knowledge/%lld", (long long)document->id);
-	call_reply_status(call, 201, &shape_knowledge_out, &out);
+	request_location(request, "/api/knowledge/%lld", (long long)document->id);
+	request_reply_status(request, 201, &shape_knowledge_out, &out);
 }
 
 static void on_document(void *arg, const struct knowledge *document, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct knowledge_out out;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
 	knowledge_shape(&out, document);
-	if (call->route->status == 201) {	/* it was added, and its reply was lost */
+	if (request->route->status == 201) {	/* it was added, and its reply was lost */
 		out.text = PL_STR_NONE;
-		call_location(call, "/api/knowledge/%lld", (long long)document->id);
+		request_location(request, "/api/knowledge/%lld", (long long)document->id);
 	}
-	call_reply(call, &shape_knowledge_out, &out);
+	request_reply(request, &shape_knowledge_out, &out);
 }
 
-void api_knowledge_add(struct call *call)
+void api_knowledge_add(struct request *request)
 {
-	const struct knowledge_in *in = call->in;
+	const struct knowledge_in *in = request->in;
 	struct knowledge document = { .title = in->title, .text = in->text, .language = in->language };
 	struct pl_err err = { 0 };
 	int64_t made;
 
-	if (!may_write(call))
+	if (!may_write(request))
 		return;
-	if (call_made_id(call, &made)) {
-		repo_knowledge_get(call->svc->db, call->req->task, made, on_document, call);
+	if (request_made_id(request, &made)) {
+		repo_knowledge_get(request->svc->db, request->req->task, made, on_document, request);
 		return;
 	}
-	if (knowledge_language(call->req->config, call->req->task->pool, &document.language, &err))
-		knowledge_add(call->svc, call->req->task, &document, on_put, call);
+	if (knowledge_language(request->req->config, request->req->task->pool, &document.language, &err))
+		knowledge_add(request->svc, request->req->task, &document, on_put, request);
 	else
-		call_fail(call, &err);
+		request_fail(request, &err);
 }
 
 static void on_list(void *arg, const struct knowledge_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct knowledge_out *items;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
 		knowledge_shape(&items[i], &list->rows[i]);
 	if (list->more)
-		call_link_next(call, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
-	call_reply_list(call, &shape_knowledge_out, items, list->count);
+		request_link_next(
+		    request, "after=%lld&limit=%d", (long long)list->rows[list->count - 1].id, list->count);
+	request_reply_list(request, &shape_knowledge_out, items, list->count);
 }
 
-void api_knowledge_list(struct call *call)
+void api_knowledge_list(struct request *request)
 {
-	const struct list_query *q = call->query;
+	const struct list_query *q = request->query;
 
-	repo_knowledge_list(call->svc->db, call->req->task, q->after == SHAPE_NONE ? 0 : q->after,
-	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, call);
+	repo_knowledge_list(request->svc->db, request->req->task, q->after == SHAPE_NONE ? 0 : q->after,
+	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_list, request);
 }
 
-void api_knowledge_get(struct call *call)
+void api_knowledge_get(struct request *request)
 {
-	if (call_id(call, 0, &call->id))
-		repo_knowledge_get(call->svc->db, call->req->task, call->id, on_document, call);
+	if (request_id(request, 0, &request->id))
+		repo_knowledge_get(request->svc->db, request->req->task, request->id, on_document, request);
 }
 
 static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	call_reply_empty(call);
+	request_reply_empty(request);
 }
 
-void api_knowledge_delete(struct call *call)
+void api_knowledge_delete(struct request *request)
 {
-	if (may_write(call) && call_id(call, 0, &call->id))
-		knowledge_remove(call->svc, call->req->task, call->id, on_deleted, call);
+	if (may_write(request) && request_id(request, 0, &request->id))
+		knowledge_remove(request->svc, request->req->task, request->id, on_deleted, request);
 }
 
 static void on_passages(void *arg, const struct passage_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct passage_out *items;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++) {
 		const struct passage *p = &list->rows[i];
 
@@ -138,13 +139,13 @@ static void on_passages(void *arg, const struct passage_list *list, const struct
 			.to = p->last, .text = p->text, .score = p->score,
 			.match = p->similar ? PL_STR("similar") : PL_STR("words") };
 	}
-	call_reply_list(call, &shape_passage_out, items, list->count);
+	request_reply_list(request, &shape_passage_out, items, list->count);
 }
 
-void api_knowledge_search(struct call *call)
+void api_knowledge_search(struct request *request)
 {
-	const struct knowledge_search_in *in = call->in;
+	const struct knowledge_search_in *in = request->in;
 
-	knowledge_search(call->svc, call->req->task, in->query, in->operators == 1,
-	    in->limit == SHAPE_NONE ? 5 : (int)in->limit, on_passages, call);
+	knowledge_search(request->svc, request->req->task, in->query, in->operators == 1,
+	    in->limit == SHAPE_NONE ? 5 : (int)in->limit, on_passages, request);
 }

@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "svc/room/role_answer.h"
 #include "svc/account/provider_key.h"
 
@@ -20,7 +20,7 @@ struct models_part {
 };
 
 struct models {
-	struct call *call;
+	struct request *request;
 	struct models_part *parts;
 	int count, left;			/* left: parts that are still asked, and the one that asks them */
 	struct pl_err err;
@@ -28,7 +28,7 @@ struct models {
 
 static const struct upstream_settings *models_upstream(const struct models_part *part)
 {
-	return part->upstream >= 0 ? &part->all->call->req->config->upstreams[part->upstream] : NULL;
+	return part->upstream >= 0 ? &part->all->request->req->config->upstreams[part->upstream] : NULL;
 }
 
 /* Whose key an answer from there would use. */
@@ -53,13 +53,13 @@ static struct pl_str models_provider(const struct upstream_settings *u)
 
 static void models_reply(struct models *m)
 {
-	const struct settings *s = &m->call->req->config->s;
+	const struct settings *s = &m->request->req->config->s;
 	struct model_out *items;
 	int count = 0, n = 0;
 
 	for (int i = 0; i < m->count; i++)
 		count += m->parts[i].count;
-	items = pl_alloc(m->call->req->task->pool, ((size_t)count + 1) * sizeof(*items));
+	items = pl_alloc(m->request->req->task->pool, ((size_t)count + 1) * sizeof(*items));
 	for (int i = 0; i < m->count; i++) {
 		const struct models_part *part = &m->parts[i];
 		const struct upstream_settings *u = models_upstream(part);
@@ -72,7 +72,7 @@ static void models_reply(struct models *m)
 				.is_default = strcmp(name, s->llm_default) == 0 &&
 				(preferred[0] == '\0' || pl_str_is(part->names[k], preferred)) };
 	}
-	call_reply_list(m->call, &shape_model_out, items, n);
+	request_reply_list(m->request, &shape_model_out, items, n);
 }
 
 static void models_part_over(struct models *m)
@@ -80,7 +80,7 @@ static void models_part_over(struct models *m)
 	if (--m->left > 0)
 		return;
 	if (m->err.code != PL_E_OK)
-		call_fail(m->call, &m->err);
+		request_fail(m->request, &m->err);
 	else
 		models_reply(m);
 }
@@ -88,7 +88,7 @@ static void models_part_over(struct models *m)
 static void models_on_list(void *arg, const struct pl_str *models, int count, const struct pl_err *err)
 {
 	struct models_part *part = arg;
-	struct pl_pool *pool = part->all->call->req->task->pool;
+	struct pl_pool *pool = part->all->request->req->task->pool;
 	const struct upstream_settings *u = models_upstream(part);
 
 	part->names = pl_alloc(pool, ((size_t)count + 1) * sizeof(*part->names));
@@ -104,7 +104,7 @@ static void models_on_list(void *arg, const struct pl_str *models, int count, co
 static void models_on_key(void *arg, struct pl_str key, const struct pl_err *err)
 {
 	struct models_part *part = arg;
-	struct call *call = part->all->call;
+	struct request *request = part->all->request;
 
 	if (err != NULL) {
 		part->all->err = *err;
@@ -112,26 +112,26 @@ static void models_on_key(void *arg, struct pl_str key, const struct pl_err *err
 		return;
 	}
 	part->own = key.ptr != NULL;
-	llm_models(call->svc->llm, call->req->task, call->req->config, models_upstream(part), key, models_on_list,
-	    part);
+	llm_models(request->svc->llm, request->req->task, request->req->config, models_upstream(part), key,
+	    models_on_list, part);
 }
 
-void api_models(struct call *call)
+void api_models(struct request *request)
 {
-	const struct config *config = call->req->config;
-	int64_t user_id = call->req->task->who.user_id;
-	struct models *m = pl_alloc(call->req->task->pool, sizeof(*m));
+	const struct config *config = request->req->config;
+	int64_t user_id = request->req->task->who.user_id;
+	struct models *m = pl_alloc(request->req->task->pool, sizeof(*m));
 
-	m->call = call;
+	m->request = request;
 	m->count = config->upstreams_count + 1;
-	m->parts = pl_alloc(call->req->task->pool, (size_t)m->count * sizeof(*m->parts));
+	m->parts = pl_alloc(request->req->task->pool, (size_t)m->count * sizeof(*m->parts));
 	m->left = m->count + 1;
 	for (int i = 0; i < m->count; i++) {
 		struct models_part *part = &m->parts[i];
 
 		*part = (struct models_part){ .all = m, .upstream = i - 1 };
 		if (provider_key_wanted(user_id, models_upstream(part)))
-			provider_key_find(call->svc, config, call->req->task, user_id, models_upstream(part),
+			provider_key_find(request->svc, config, request->req->task, user_id, models_upstream(part),
 			    models_on_key, part);
 		else
 			models_on_key(part, PL_STR_NONE, NULL);
@@ -153,14 +153,14 @@ static int64_t or_none(int64_t value, int64_t none)
 
 static void on_generation(void *arg, const struct generation *g, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct generation_out out;
 	struct shm_gen_info info;
 	char *text;
 	int index, n;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
 	out = (struct generation_out){ .id = g->id, .room_id = g->room_id, .role_id = g->role_id,
@@ -169,32 +169,32 @@ static void on_generation(void *arg, const struct generation *g, const struct pl
 		.prompt_tokens = or_none(g->prompt_tokens, -1), .completion_tokens = or_none(g->completion_tokens, -1),
 		.cost_usd = g->cost_micros >= 0 ? (double)g->cost_micros / 1e6 : (double)NAN, .citations = g->citations,
 		.knowledge = g->knowledge, .error = g->error_code,
-		.error_detail = g->asker_id == call->req->task->who.user_id ? g->error_detail : PL_STR_NONE,
+		.error_detail = g->asker_id == request->req->task->who.user_id ? g->error_detail : PL_STR_NONE,
 		.estimated = g->estimated, .created_at = g->created_us,
 		.ended_at = or_none(g->ended_us, 0) };
-	index = shm_gen_find(call->svc->shm, g->id, &info);
+	index = shm_gen_find(request->svc->shm, g->id, &info);
 	if (g->ended_us == 0 && index >= 0) {
-		text = pl_alloc(call->req->task->pool, (size_t)info.length + 1);
-		n = shm_gen_text(call->svc->shm, index, info.id, 0, text, info.length);
+		text = pl_alloc(request->req->task->pool, (size_t)info.length + 1);
+		n = shm_gen_text(request->svc->shm, index, info.id, 0, text, info.length);
 		if (n >= 0)
 			out.text = pl_strn(text, (size_t)n);
 	}
-	call_reply(call, &shape_generation_out, &out);
+	request_reply(request, &shape_generation_out, &out);
 }
 
-void api_generation(struct call *call)
+void api_generation(struct request *request)
 {
 	struct pl_str id;
 
-	if (call_uuid(call, 0, &id))
-		repo_generation_get(call->svc->db, call->req->task, id,
-		    call_is_admin(call) ? 0 : call->req->task->who.user_id, on_generation, call);
+	if (request_uuid(request, 0, &id))
+		repo_generation_get(request->svc->db, request->req->task, id,
+		    request_is_admin(request) ? 0 : request->req->task->who.user_id, on_generation, request);
 }
 
-void api_generation_stop(struct call *call)
+void api_generation_stop(struct request *request)
 {
 	struct pl_str id;
 
-	if (call_uuid(call, 0, &id))
-		role_stop(call->svc, call->req->task, id, on_generation, call);
+	if (request_uuid(request, 0, &id))
+		role_stop(request->svc, request->req->task, id, on_generation, request);
 }

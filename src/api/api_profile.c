@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "api/user_shape.h"
 #include "clock.h"
 #include "db/repo/repo_dashboard.h"
@@ -16,7 +16,7 @@
 
 /* ---- /api/profile ---- */
 
-struct profiling { struct call *call; struct user_out user; struct pl_str developer; };
+struct profiling { struct request *request; struct user_out user; struct pl_str developer; };
 
 /* What some front ends read beside the preferences, whatever is kept there. */
 static void show_preferences(struct profile_out *out, struct pl_pool *pool)
@@ -60,98 +60,99 @@ static void on_profile(void *arg, const struct profile *p, const struct pl_err *
 	struct profiling *f = arg;
 
 	if (err != NULL)
-		call_fail(f->call, err);
+		request_fail(f->request, err);
 	else
-		req_reply(f->call->req, 200, NULL, profile_json(f->call->req->task->pool, &f->user, f->developer, p));
+		req_reply(
+		    f->request->req, 200, NULL, profile_json(f->request->req->task->pool, &f->user, f->developer, p));
 }
 
 static void on_sums(void *arg, const struct profile *p, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct pl_str text;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	text = profile_json(call->req->task->pool, NULL, PL_STR_NONE, p);
-	memo_keep(call->svc->memo, PL_STR(SUMS_KEY), text);
-	req_reply(call->req, 200, NULL, text);
+	text = profile_json(request->req->task->pool, NULL, PL_STR_NONE, p);
+	memo_keep(request->svc->memo, PL_STR(SUMS_KEY), text);
+	req_reply(request->req, 200, NULL, text);
 }
 
 /* Without a token: what everybody did together, and nobody's data. */
-static void nobodys_profile(struct call *call)
+static void nobodys_profile(struct request *request)
 {
-	struct pl_str kept = memo_find(call->svc->memo, PL_STR(SUMS_KEY));
+	struct pl_str kept = memo_find(request->svc->memo, PL_STR(SUMS_KEY));
 
 	if (kept.ptr != NULL)
-		req_reply(call->req, 200, NULL, pl_str_dup(call->req->task->pool, kept));
+		req_reply(request->req, 200, NULL, pl_str_dup(request->req->task->pool, kept));
 	else
-		repo_profile(call->svc->db, call->req->task, 0, PL_STR_NONE, false, on_sums, call);
+		repo_profile(request->svc->db, request->req->task, 0, PL_STR_NONE, false, on_sums, request);
 }
 
 /* The query; PATCH has none. */
-static struct pl_str asked_developer(const struct call *call)
+static struct pl_str asked_developer(const struct request *request)
 {
-	return call->route->query == &shape_profile_query ?
-	    ((const struct profile_query *)call->query)->developer_id : PL_STR_NONE;
+	return request->route->query == &shape_profile_query ?
+	    ((const struct profile_query *)request->query)->developer_id : PL_STR_NONE;
 }
 
 static void on_user(void *arg, const struct user *user, const struct pl_err *err)
 {
-	struct call *call = arg;
-	struct profiling *f = pl_alloc(call->req->task->pool, sizeof(*f));
-	bool analyst = call->req->task->who.access >= ACCESS_ANALYST;
+	struct request *request = arg;
+	struct profiling *f = pl_alloc(request->req->task->pool, sizeof(*f));
+	bool analyst = request->req->task->who.access >= ACCESS_ANALYST;
 
 	if (err != NULL && err->code == PL_E_NOT_FOUND) {
-		call_fail_code(call, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
+		request_fail_code(request, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
 	} else if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 	} else {
-		f->call = call;
+		f->request = request;
 		user_shape(&f->user, user);
-		f->developer = asked_developer(call);
+		f->developer = asked_developer(request);
 		if (f->developer.ptr == NULL)
 			f->developer = f->user.username;
-		repo_profile(call->svc->db, call->req->task, user->id, analyst ? f->developer : PL_STR_NONE,
-		    asked_developer(call).ptr != NULL, on_profile, f);
+		repo_profile(request->svc->db, request->req->task, user->id, analyst ? f->developer : PL_STR_NONE,
+		    asked_developer(request).ptr != NULL, on_profile, f);
 	}
 }
 
-void api_profile(struct call *call)
+void api_profile(struct request *request)
 {
-	const struct pl_caller *who = &call->req->task->who;
+	const struct pl_caller *who = &request->req->task->who;
 	struct pl_err err = { 0 };
 
-	if (!call_anonymous(call, "profile"))
+	if (!request_anonymous(request, "profile"))
 		return;
-	if (asked_developer(call).ptr != NULL && who->access < ACCESS_ANALYST) {
+	if (asked_developer(request).ptr != NULL && who->access < ACCESS_ANALYST) {
 		pl_err_set(&err, PL_E_FORBIDDEN, "Only analysts, operators, and admins may name a developer.");
-		call_fail(call, &err);
+		request_fail(request, &err);
 	} else if (who->user_id != 0) {
-		repo_user_get(call->svc->db, call->req->task, who->user_id, on_user, call);
+		repo_user_get(request->svc->db, request->req->task, who->user_id, on_user, request);
 	} else {
-		nobodys_profile(call);
+		nobodys_profile(request);
 	}
 }
 
 static void on_preferences(void *arg, const bool *done, const struct pl_err *err)
 {
 	if (err != NULL)
-		call_fail(arg, err);
+		request_fail(arg, err);
 	else
 		api_profile(arg);
 }
 
-void api_profile_patch(struct call *call)
+void api_profile_patch(struct request *request)
 {
-	struct pl_str preferences = ((const struct profile_in *)call->in)->preferences;
-	struct pl_pool *pool = call->req->task->pool;
+	struct pl_str preferences = ((const struct profile_in *)request->in)->preferences;
+	struct pl_pool *pool = request->req->task->pool;
 	struct pl_err err = { 0 };
 	const struct pl_jval *v;
 
 	if (preferences.ptr == NULL) {
-		api_profile(call);
+		api_profile(request);
 		return;
 	}
 	v = pl_json_parse(pool, preferences, &err);
@@ -161,61 +162,61 @@ void api_profile_patch(struct call *call)
 		pl_err_field(&err, pool, "body.preferences", "value_error", "must have at most %d bytes",
 		    PREFERENCES_MAX);
 	if (err.code != PL_E_OK)
-		call_fail(call, &err);
+		request_fail(request, &err);
 	else
-		repo_preferences_put(call->svc->db, call->req->task, call->req->task->who.user_id, preferences,
-		    on_preferences, call);
+		repo_preferences_put(request->svc->db, request->req->task, request->req->task->who.user_id, preferences,
+		    on_preferences, request);
 }
 
 /* ---- /api/dashboard ---- */
 
-static void dashboard_shape(struct dashboard_out *out, const struct call *call, const struct dashboard *d)
+static void dashboard_shape(struct dashboard_out *out, const struct request *request, const struct dashboard *d)
 {
 	*out = (struct dashboard_out){ .layout_id = d->layout_id, .layout_name = d->name,
-		.user_id = call->req->task->who.user_id, .version = d->version, .grid_columns = d->columns,
+		.user_id = request->req->task->who.user_id, .version = d->version, .grid_columns = d->columns,
 		.cards = d->cards, .created_at = d->created_us, .updated_at = d->updated_us };
 }
 
 /* A layout that was never saved has one all the same, and every card says all there is to say about it. */
-static bool wants_default(const struct call *call)
+static bool wants_default(const struct request *request)
 {
-	struct pl_str asked = call->route->query == &shape_dashboard_query ?
-	    ((const struct dashboard_query *)call->query)->default_ : PL_STR_NONE;
+	struct pl_str asked = request->route->query == &shape_dashboard_query ?
+	    ((const struct dashboard_query *)request->query)->default_ : PL_STR_NONE;
 
 	return asked.ptr != NULL ? pl_str_is(asked, "1") :
-	    call->req->config->s.dashboard_default;
+	    request->req->config->s.dashboard_default;
 }
 
 static void on_dashboards(void *arg, const struct dashboard_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct dashboard_out *items;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++) {
-		dashboard_shape(&items[i], call, &list->rows[i]);
-		if (wants_default(call))
-			items[i].cards = layout_full(call->req->task->pool, items[i].cards);
+		dashboard_shape(&items[i], request, &list->rows[i]);
+		if (wants_default(request))
+			items[i].cards = layout_full(request->req->task->pool, items[i].cards);
 	}
-	call_reply_list(call, &shape_dashboard_out, items, list->count);
+	request_reply_list(request, &shape_dashboard_out, items, list->count);
 }
 
-void api_dashboard_list(struct call *call)
+void api_dashboard_list(struct request *request)
 {
-	repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, PL_STR_NONE, on_dashboards,
-	    call);
+	repo_dashboard_list(
+	    request->svc->db, request->req->task, request->req->task->who.user_id, PL_STR_NONE, on_dashboards, request);
 }
 
 /* The name in the path; 404 was sent and false when nothing can have it. */
-static bool layout_of(struct call *call)
+static bool layout_of(struct request *request)
 {
-	if (layout_id_ok(call->param[0]))
+	if (layout_id_ok(request->param[0]))
 		return true;
-	call_fail_code(call, PL_E_NOT_FOUND);
+	request_fail_code(request, PL_E_NOT_FOUND);
 	return false;
 }
 
@@ -235,9 +236,9 @@ static int64_t tag_version(struct pl_str tag)
  * Version in If-Match; 0: "*"; -1: there is none. Of a list that which is there now, if it is listed; the write still
  * happens only if it is there then.
  */
-static int64_t match_of(const struct call *call, int64_t now)
+static int64_t match_of(const struct request *request, int64_t now)
 {
-	struct pl_str text = req_header(call->req, "If-Match"), tag;
+	struct pl_str text = req_header(request->req, "If-Match"), tag;
 
 	if (text.ptr == NULL)
 		return -1;
@@ -253,91 +254,91 @@ static int64_t match_of(const struct call *call, int64_t now)
 
 static void with_version(void *arg, const struct dashboard_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
-	void (*go)(struct call *call, int64_t now) = call->flow;
+	struct request *request = arg;
+	void (*go)(struct request *request, int64_t now) = request->flow;
 
 	if (err != NULL && err->code != PL_E_NOT_FOUND)
-		call_fail(call, err);
+		request_fail(request, err);
 	else
-		go(call, err == NULL ? list->rows[0].version : 0);
+		go(request, err == NULL ? list->rows[0].version : 0);
 }
 
 /* Only a list of tags needs to know the version that is there before. */
-static void match(struct call *call, void (*go)(struct call *call, int64_t now))
+static void match(struct request *request, void (*go)(struct request *request, int64_t now))
 {
-	struct pl_str text = req_header(call->req, "If-Match");
+	struct pl_str text = req_header(request->req, "If-Match");
 
-	call->flow = go;
+	request->flow = go;
 	if (text.ptr != NULL && memchr(text.ptr, ',', text.len) != NULL)
-		repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0],
-		    with_version, call);
+		repo_dashboard_list(request->svc->db, request->req->task, request->req->task->who.user_id,
+		    request->param[0], with_version, request);
 	else
-		go(call, 0);
+		go(request, 0);
 }
 
-static void reply_default(struct call *call)
+static void reply_default(struct request *request)
 {
 	int64_t now = pl_wall_us();
-	struct dashboard d = { .layout_id = call->param[0], .name = call->param[0], .columns = LAYOUT_COLUMNS,
-		.cards = layout_default(call->req->task->pool), .created_us = now, .updated_us = now };
+	struct dashboard d = { .layout_id = request->param[0], .name = request->param[0], .columns = LAYOUT_COLUMNS,
+		.cards = layout_default(request->req->task->pool), .created_us = now, .updated_us = now };
 	struct dashboard_out out;
 
-	dashboard_shape(&out, call, &d);
-	call_reply_status(call, 200, &shape_dashboard_out, &out);
+	dashboard_shape(&out, request, &d);
+	request_reply_status(request, 200, &shape_dashboard_out, &out);
 }
 
 static void on_dashboard(void *arg, const struct dashboard_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct dashboard_out out;
 	const char *etag;
 
-	if (err != NULL && err->code == PL_E_NOT_FOUND && wants_default(call)) {
-		reply_default(call);
+	if (err != NULL && err->code == PL_E_NOT_FOUND && wants_default(request)) {
+		reply_default(request);
 		return;
 	}
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	dashboard_shape(&out, call, &list->rows[0]);
-	if (wants_default(call))
-		out.cards = layout_full(call->req->task->pool, out.cards);
-	etag = pl_sprintf(call->req->task->pool, "\"%lld\"", (long long)out.version);
-	req_header_addf(call->req, "ETag", "%s", etag);
-	if (call->req->method == REQ_GET && call_none_match(call, etag))
-		req_reply_empty(call->req, 304);
+	dashboard_shape(&out, request, &list->rows[0]);
+	if (wants_default(request))
+		out.cards = layout_full(request->req->task->pool, out.cards);
+	etag = pl_sprintf(request->req->task->pool, "\"%lld\"", (long long)out.version);
+	req_header_addf(request->req, "ETag", "%s", etag);
+	if (request->req->method == REQ_GET && request_none_match(request, etag))
+		req_reply_empty(request->req, 304);
 	else
-		call_reply_status(call, 200, &shape_dashboard_out, &out);
+		request_reply_status(request, 200, &shape_dashboard_out, &out);
 }
 
-void api_dashboard_get(struct call *call)
+void api_dashboard_get(struct request *request)
 {
-	if (layout_of(call))
-		repo_dashboard_list(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0],
-		    on_dashboard, call);
+	if (layout_of(request))
+		repo_dashboard_list(request->svc->db, request->req->task, request->req->task->who.user_id,
+		    request->param[0], on_dashboard, request);
 }
 
 static void on_saved(void *arg, const int64_t *version, const struct pl_err *err)
 {
 	if (err != NULL)
-		call_fail(arg, err);
+		request_fail(arg, err);
 	else
 		api_dashboard_get(arg);
 }
 
 /* Whoever names an owner means themselves: by number, by its digits, or by name. */
-static bool owner_ok(struct call *call, struct pl_err *err)
+static bool owner_ok(struct request *request, struct pl_err *err)
 {
-	const struct pl_caller *who = &call->req->task->who;
-	struct pl_str given = ((const struct dashboard_in *)call->in)->user_id;
-	const struct pl_jval *v = given.ptr != NULL ? pl_json_parse(call->req->task->pool, given, err) : NULL;
+	const struct pl_caller *who = &request->req->task->who;
+	struct pl_str given = ((const struct dashboard_in *)request->in)->user_id;
+	const struct pl_jval *v = given.ptr != NULL ? pl_json_parse(request->req->task->pool, given, err) : NULL;
 	int64_t id;
 
 	if (v == NULL)
 		return given.ptr == NULL;
 	if (v->type != PL_J_NUMBER && v->type != PL_J_STRING)
-		return pl_err_field(err, call->req->task->pool, "body.user_id", "value_error",
+		return pl_err_field(err, request->req->task->pool, "body.user_id", "value_error",
 		    "must be a number or a string");
 	if (pl_str_ieq(v->text, pl_str(who->name)) || (pl_str_i64(v->text, 1, INT64_MAX, &id) && id == who->user_id))
 		return true;
@@ -345,42 +346,42 @@ static bool owner_ok(struct call *call, struct pl_err *err)
 	return false;
 }
 
-static void save(struct call *call, int64_t now)
+static void save(struct request *request, int64_t now)
 {
-	const struct dashboard_in *in = call->in;
-	struct dashboard d = { .layout_id = call->param[0], .name = in->layout_name,
+	const struct dashboard_in *in = request->in;
+	struct dashboard d = { .layout_id = request->param[0], .name = in->layout_name,
 		.columns = in->grid_columns == SHAPE_NONE ? LAYOUT_COLUMNS : (int)in->grid_columns };
 	struct pl_err err = { 0 };
 
-	if (!owner_ok(call, &err) || !layout_read(call->req->task->pool, in->cards, d.columns, &d.cards, &err))
-		call_fail(call, &err);
+	if (!owner_ok(request, &err) || !layout_read(request->req->task->pool, in->cards, d.columns, &d.cards, &err))
+		request_fail(request, &err);
 	else
-		repo_dashboard_save(call->svc->db, call->req->task, call->req->task->who.user_id, &d,
-		    match_of(call, now), in->version == SHAPE_NONE ? -1 : in->version, on_saved, call);
+		repo_dashboard_save(request->svc->db, request->req->task, request->req->task->who.user_id, &d,
+		    match_of(request, now), in->version == SHAPE_NONE ? -1 : in->version, on_saved, request);
 }
 
-void api_dashboard_save(struct call *call)
+void api_dashboard_save(struct request *request)
 {
-	if (layout_of(call))
-		match(call, save);
+	if (layout_of(request))
+		match(request, save);
 }
 
 static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
 {
 	if (err != NULL)
-		call_fail(arg, err);
+		request_fail(arg, err);
 	else
-		call_reply_empty(arg);
+		request_reply_empty(arg);
 }
 
-static void delete(struct call *call, int64_t now)
+static void delete(struct request *request, int64_t now)
 {
-	repo_dashboard_delete(call->svc->db, call->req->task, call->req->task->who.user_id, call->param[0],
-	    match_of(call, now), on_deleted, call);
+	repo_dashboard_delete(request->svc->db, request->req->task, request->req->task->who.user_id, request->param[0],
+	    match_of(request, now), on_deleted, request);
 }
 
-void api_dashboard_delete(struct call *call)
+void api_dashboard_delete(struct request *request)
 {
-	if (layout_of(call))
-		match(call, delete);
+	if (layout_of(request))
+		match(request, delete);
 }

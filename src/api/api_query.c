@@ -2,7 +2,7 @@
 /*
  * Routes of questions in words.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "api/query_shape.h"
 #include "db/repo/repo_query.h"
 
@@ -10,90 +10,90 @@
 
 static void on_answer(void *arg, const struct query_answer *a, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct query_answer refused;
 	struct query_out out;
 
-	if (err != NULL && a != NULL && ((const struct query_in *)call->in)->context.ptr != NULL) {
+	if (err != NULL && a != NULL && ((const struct query_in *)request->in)->context.ptr != NULL) {
 		refused = *a;
-		query_compose_refusal(call->req->task->pool, err, call->req->task->who.user_id, &refused);
+		query_compose_refusal(request->req->task->pool, err, request->req->task->who.user_id, &refused);
 		a = &refused;
 		err = NULL;
 	}
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
 	out = query_shape(a);
-	call_reply(call, &shape_query_out, &out);
+	request_reply(request, &shape_query_out, &out);
 }
 
-void api_query(struct call *call)
+void api_query(struct request *request)
 {
-	if (!call_anonymous(call, "query"))
+	if (!request_anonymous(request, "query"))
 		return;
-	query_ask(call->svc, call->req->config, call->req->task, ((const struct query_in *)call->in)->query,
-	    req_header(call->req, "X-Timezone"), NULL, on_answer, call);
+	query_ask(request->svc, request->req->config, request->req->task, ((const struct query_in *)request->in)->query,
+	    req_header(request->req, "X-Timezone"), NULL, on_answer, request);
 }
 
-void api_vocabulary(struct call *call)
+void api_vocabulary(struct request *request)
 {
 	struct query_vocabulary v;
 	struct vocabulary_out out;
 
-	if (!call_anonymous(call, "query"))
+	if (!request_anonymous(request, "query"))
 		return;
-	query_vocabulary(call->req->task->pool, &v);
+	query_vocabulary(request->req->task->pool, &v);
 	out = (struct vocabulary_out){ .metrics = v.metrics, .dimensions = v.dimensions, .aggregates = v.aggregates,
 		.thresholds = v.thresholds, .periods = v.periods, .samples = v.samples };
-	call_reply(call, &shape_vocabulary_out, &out);
+	request_reply(request, &shape_vocabulary_out, &out);
 }
 
 static void on_history(void *arg, const struct query_past_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct query_past_out *items;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
 		items[i] = (struct query_past_out){ .id = list->rows[i].id, .query = list->rows[i].query,
 			.intent = list->rows[i].intent, .rows = list->rows[i].rows,
 			.created_at = list->rows[i].created_us, .expires_at = list->rows[i].expires_us };
-	call_reply_list(call, &shape_query_past_out, items, list->count);
+	request_reply_list(request, &shape_query_past_out, items, list->count);
 }
 
-void api_query_history(struct call *call)
+void api_query_history(struct request *request)
 {
-	const struct query_list *q = call->query;
+	const struct query_list *q = request->query;
 
-	repo_query_history(call->svc->db, call->req->task, call->req->task->who.user_id,
-	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_history, call);
+	repo_query_history(request->svc->db, request->req->task, request->req->task->who.user_id,
+	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_history, request);
 }
 
-static bool wants_text(const struct call *call, const struct query_suggestion_list *list)
+static bool wants_text(const struct request *request, const struct query_suggestion_list *list)
 {
-	const struct suggestions_query *q = call->query;
+	const struct suggestions_query *q = request->query;
 	struct pl_str format = q->format.ptr != NULL ? q->format : list->format;
 
 	if (pl_str_is(format, "text") || pl_str_is(format, "objects"))
 		return pl_str_is(format, "text");
-	return call->req->config->s.suggestions_format == SUGGESTIONS_TEXT;
+	return request->req->config->s.suggestions_format == SUGGESTIONS_TEXT;
 }
 
 static void on_suggestions(void *arg, const struct query_suggestion_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
-	struct pl_pool *pool = call->req->task->pool;
-	const char *const *beginnings = query_beginnings(call->req->task->who.user_id);
+	struct request *request = arg;
+	struct pl_pool *pool = request->req->task->pool;
+	const char *const *beginnings = query_beginnings(request->req->task->who.user_id);
 	struct suggestion_out *items;
 	int count = 0;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
 	items = pl_alloc(pool, ((size_t)list->count + BEGINNINGS_MAX) * sizeof(*items));
@@ -104,13 +104,14 @@ static void on_suggestions(void *arg, const struct query_suggestion_list *list, 
 	for (int i = 0; list->beginner && i < BEGINNINGS_MAX && beginnings[i] != NULL; i++)
 		items[count++] = (struct suggestion_out){ .text = pl_str(beginnings[i]),
 			.reason = PL_STR("A question to begin with.") };
-	call_reply_list(call, wants_text(call, list) ? shape_bare(&shape_suggestion_out, pool) : &shape_suggestion_out,
-	    items, count);
+	request_reply_list(request,
+	    wants_text(request, list) ? shape_bare(&shape_suggestion_out, pool) : &shape_suggestion_out, items, count);
 }
 
-void api_suggestions(struct call *call)
+void api_suggestions(struct request *request)
 {
-	if (!call_anonymous(call, "suggestions"))
+	if (!request_anonymous(request, "suggestions"))
 		return;
-	repo_query_suggest(call->svc->db, call->req->task, call->req->task->who.user_id, on_suggestions, call);
+	repo_query_suggest(
+	    request->svc->db, request->req->task, request->req->task->who.user_id, on_suggestions, request);
 }

@@ -2,7 +2,7 @@
 /*
  * Routes of AI roles.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "svc/room/role.h"
 
 static void role_shape(struct role_out *out, const struct role *r)
@@ -18,50 +18,50 @@ static void role_shape(struct role_out *out, const struct role *r)
 
 static void reply_role(void *arg, const struct role *role, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct role_out out;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
 	role_shape(&out, role);
-	if (call->route->status == 201)
-		call_location(call, "/api/roles/%lld", (long long)role->id);
-	call_reply(call, &shape_role_out, &out);
+	if (request->route->status == 201)
+		request_location(request, "/api/roles/%lld", (long long)role->id);
+	request_reply(request, &shape_role_out, &out);
 }
 
 /* true when fine; otherwise it has failed */
-static bool check_role(struct call *call, struct pl_str name, struct pl_str upstream)
+static bool check_role(struct request *request, struct pl_str name, struct pl_str upstream)
 {
 	struct pl_err err = { 0 };
 
-	if (role_valid(call->req->config, call->req->task->pool, name, upstream, &err))
+	if (role_valid(request->req->config, request->req->task->pool, name, upstream, &err))
 		return true;
-	call_fail(call, &err);
+	request_fail(request, &err);
 	return false;
 }
 
-void api_role_create(struct call *call)
+void api_role_create(struct request *request)
 {
-	const struct role_in *in = call->in;
-	struct role role = { .owner_id = call->req->task->who.user_id, .display = pl_str_trim(in->name),
+	const struct role_in *in = request->in;
+	struct role role = { .owner_id = request->req->task->who.user_id, .display = pl_str_trim(in->name),
 		.instructions = in->instructions.ptr != NULL ? in->instructions : in->ai_instructions,
 		.avatar = in->avatar, .description = in->description, .upstream = in->upstream,
 		.model = in->model, .temperature = isnan(in->temperature) ? -1 : in->temperature,
 		.max_tokens = in->max_tokens == SHAPE_NONE ? 0 : (int)in->max_tokens };
 	int64_t made;
 
-	if (call_made_id(call, &made))
-		repo_role_get(call->svc->db, call->req->task, made, reply_role, call);
-	else if (check_role(call, role.display, in->upstream))
-		repo_role_create(call->svc->db, call->req->task, &role, call->req->config->s.roles_per_user, reply_role,
-		    call);
+	if (request_made_id(request, &made))
+		repo_role_get(request->svc->db, request->req->task, made, reply_role, request);
+	else if (check_role(request, role.display, in->upstream))
+		repo_role_create(request->svc->db, request->req->task, &role, request->req->config->s.roles_per_user,
+		    reply_role, request);
 }
 
-void api_role_patch(struct call *call)
+void api_role_patch(struct request *request)
 {
-	const struct role_patch_in *in = call->in;
+	const struct role_patch_in *in = request->in;
 	struct role_patch patch = { .display = in->name.ptr != NULL ? pl_str_trim(in->name) : PL_STR_NONE,
 		.instructions = in->instructions.ptr != NULL ? in->instructions : in->ai_instructions,
 		.avatar = in->avatar, .description = in->description, .upstream = in->upstream,
@@ -71,59 +71,59 @@ void api_role_patch(struct call *call)
 		.max_tokens = in->max_tokens == SHAPE_NONE ? 0 : (int)in->max_tokens };
 	int64_t id;
 
-	if (call_id(call, 0, &id) && check_role(call, patch.display, in->upstream))
-		repo_role_patch(call->svc->db, call->req->task, id, call->req->task->who.user_id, call_is_admin(call),
-		    &patch, reply_role, call);
+	if (request_id(request, 0, &id) && check_role(request, patch.display, in->upstream))
+		repo_role_patch(request->svc->db, request->req->task, id, request->req->task->who.user_id,
+		    request_is_admin(request), &patch, reply_role, request);
 }
 
-void api_role_get(struct call *call)
+void api_role_get(struct request *request)
 {
 	int64_t id;
 
-	if (call_id(call, 0, &id))
-		repo_role_get(call->svc->db, call->req->task, id, reply_role, call);
+	if (request_id(request, 0, &id))
+		repo_role_get(request->svc->db, request->req->task, id, reply_role, request);
 }
 
 static void reply_deleted(void *arg, const bool *done, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	call_reply_empty(call);
+	request_reply_empty(request);
 }
 
-void api_role_delete(struct call *call)
+void api_role_delete(struct request *request)
 {
 	int64_t id;
 
-	if (call_id(call, 0, &id))
-		role_delete(call->svc, call->req->task, id, reply_deleted, call);
+	if (request_id(request, 0, &id))
+		role_delete(request->svc, request->req->task, id, reply_deleted, request);
 }
 
 static void reply_list(void *arg, const struct role_list *list, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 	struct role_out *items;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	items = pl_alloc(call->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
+	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
 		role_shape(&items[i], &list->rows[i]);
 	if (list->more)
-		call_link_next(call, "after=%lld&limit=%d", (long long)items[list->count - 1].id, list->count);
-	call_reply_list(call, &shape_role_out, items, list->count);
+		request_link_next(request, "after=%lld&limit=%d", (long long)items[list->count - 1].id, list->count);
+	request_reply_list(request, &shape_role_out, items, list->count);
 }
 
-void api_role_list(struct call *call)
+void api_role_list(struct request *request)
 {
-	const struct list_query *q = call->query;
+	const struct list_query *q = request->query;
 
-	repo_role_list(call->svc->db, call->req->task, 0, q->after == SHAPE_NONE ? 0 : q->after,
-	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, reply_list, call);
+	repo_role_list(request->svc->db, request->req->task, 0, q->after == SHAPE_NONE ? 0 : q->after,
+	    q->limit == SHAPE_NONE ? 50 : (int)q->limit, reply_list, request);
 }

@@ -3,7 +3,7 @@
  * Routes about the server itself: what it is, how it is, its pages and descriptions.
  */
 #include "api/describe/describe.h"
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "api/http/www.h"
 #include "svc/knowledge/knowledge.h"
 #include "clock.h"
@@ -21,63 +21,63 @@
 	"script-src 'self'; worker-src blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; " \
 	"form-action 'none'"
 
-static void send_file_as(struct call *call, const struct www_file *file, const char *policy)
+static void send_file_as(struct request *request, const struct www_file *file, const char *policy)
 {
 	if (file == NULL) {
-		call_fail_code(call, PL_E_NO_ROUTE);
+		request_fail_code(request, PL_E_NO_ROUTE);
 		return;
 	}
-	req_header_add(call->req, "Content-Security-Policy", policy);
-	req_header_add(call->req, "Cache-Control", "no-cache");
-	req_header_add(call->req, "ETag", file->etag);
-	if (call_none_match(call, file->etag))
-		req_reply_empty(call->req, 304);
+	req_header_add(request->req, "Content-Security-Policy", policy);
+	req_header_add(request->req, "Cache-Control", "no-cache");
+	req_header_add(request->req, "ETag", file->etag);
+	if (request_none_match(request, file->etag))
+		req_reply_empty(request->req, 304);
 	else
-		req_reply(call->req, 200, file->type, file->body);
+		req_reply(request->req, 200, file->type, file->body);
 }
 
-static void send_file(struct call *call, const struct www_file *file)
+static void send_file(struct request *request, const struct www_file *file)
 {
-	send_file_as(call, file, PAGE_POLICY);
+	send_file_as(request, file, PAGE_POLICY);
 }
 
-void api_root(struct call *call)
+void api_root(struct request *request)
 {
-	struct pl_str accept = req_header(call->req, "Accept");
-	const struct settings *s = &call->req->config->s;
+	struct pl_str accept = req_header(request->req, "Accept");
+	const struct settings *s = &request->req->config->s;
 	const struct www_file *page = www_find(PL_STR("index.html"));
 	struct info_out out = { .name = pl_str(s->server_name), .status = PL_STR("running"),
-		.message = pl_str(pl_sprintf(call->req->task->pool, "%s is running", s->server_name)),
+		.message = pl_str(pl_sprintf(request->req->task->pool, "%s is running", s->server_name)),
 		.version = PL_STR(PARLOUR_VERSION),
 		.docs = PL_STR("/docs"), .openapi = PL_STR("/openapi.json"), .health = PL_STR("/health"),
 		.websocket = PL_STR("/ws") };
 
-	req_header_add(call->req, "Vary", "Accept");
+	req_header_add(request->req, "Vary", "Accept");
 	if (s->console && page != NULL && accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", 9) != NULL)
-		send_file(call, page);
+		send_file(request, page);
 	else
-		call_reply(call, &shape_info_out, &out);
+		request_reply(request, &shape_info_out, &out);
 }
 
-void api_static(struct call *call)
+void api_static(struct request *request)
 {
-	send_file(call, www_find(call->param[0]));
+	send_file(request, www_find(request->param[0]));
 }
 
-void api_docs(struct call *call)
+void api_docs(struct request *request)
 {
-	bool redoc = strcmp(call->route->path, "/redoc") == 0;
+	bool redoc = strcmp(request->route->path, "/redoc") == 0;
 	const struct www_file *page = www_find(redoc ? PL_STR("redoc.html") : PL_STR("swagger.html"));
 
 	if (page != NULL)
-		send_file_as(call, page, DOCS_POLICY);
+		send_file_as(request, page, DOCS_POLICY);
 	else	/* built without npm */
-		send_file(call, www_find(PL_STR("docs.html")));
+		send_file(request, www_find(PL_STR("docs.html")));
 }
 
-void api_docs_sockets(struct call *call)
+void api_docs_sockets(struct request *request)
 {
-	send_file(call, www_find(PL_STR("sockets.html")));
+	send_file(request, www_find(PL_STR("sockets.html")));
 }
 
 /* A description and its entity tag: written again when the settings that it contains have changed. */
@@ -105,51 +105,52 @@ static void describe(struct description *d, const struct settings *s)
 	www_etag(d->text, d->etag);
 }
 
-static void send_description(struct call *call, struct description *d)
+static void send_description(struct request *request, struct description *d)
 {
-	describe(d, &call->req->config->s);
-	req_header_add(call->req, "Cache-Control", "no-cache");
-	req_header_add(call->req, "ETag", d->etag);
-	if (call_none_match(call, d->etag))
-		req_reply_empty(call->req, 304);
+	describe(d, &request->req->config->s);
+	req_header_add(request->req, "Cache-Control", "no-cache");
+	req_header_add(request->req, "ETag", d->etag);
+	if (request_none_match(request, d->etag))
+		req_reply_empty(request->req, 304);
 	else	/* a copy: the text may be written again while a slow client still reads this one */
-		req_reply(call->req, 200, "application/json", pl_str_dup(call->req->task->pool, d->text));
+		req_reply(request->req, 200, "application/json", pl_str_dup(request->req->task->pool, d->text));
 }
 
-void api_openapi(struct call *call)
+void api_openapi(struct request *request)
 {
 	static struct description openapi = { .write = openapi_write };
 
-	send_description(call, &openapi);
+	send_description(request, &openapi);
 }
 
-void api_asyncapi(struct call *call)
+void api_asyncapi(struct request *request)
 {
 	static struct description asyncapi = { .write = asyncapi_write };
 
-	send_description(call, &asyncapi);
+	send_description(request, &asyncapi);
 }
 
-void api_metrics_text(struct call *call)
+void api_metrics_text(struct request *request)
 {
-	struct pl_buf buf = PL_BUF(call->req->task->pool);
+	struct pl_buf buf = PL_BUF(request->req->task->pool);
 
-	metrics_write(&buf, call->svc->shm, call->req->config);
-	req_reply(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", pl_buf_str(&buf));
+	metrics_write(&buf, request->svc->shm, request->req->config);
+	req_reply(request->req, 200, "text/plain; version=0.0.4; charset=utf-8", pl_buf_str(&buf));
 }
 
-struct looking { struct call *call; enum knowledge_state knowledge; };
+struct looking { struct request *request; enum knowledge_state knowledge; };
 
-static void health_reply(struct call *call, enum knowledge_state knowledge, bool imported)
+static void health_reply(struct request *request, enum knowledge_state knowledge, bool imported)
 {
 	static const char *const words[] = { [KNOWLEDGE_OFF] = "off", [KNOWLEDGE_UP] = "up",
 		[KNOWLEDGE_DOWN] = "down" };
-	const struct settings *s = &call->req->config->s;
-	bool db = db_answers(call->svc->db);
-	const struct upstream_settings *upstream = config_upstream(call->req->config, pl_str(s->llm_default));
-	bool llm = upstream == NULL || shm_breaker_get(call->svc->shm, llm_breaker_name(call->req->task->pool, upstream,
-	    pl_str(upstream->model))) != SHM_OPEN;
-	enum mail_state mail = mail_state(call->svc, call->req->config);
+	const struct settings *s = &request->req->config->s;
+	bool db = db_answers(request->svc->db);
+	const struct upstream_settings *upstream = config_upstream(request->req->config, pl_str(s->llm_default));
+	bool llm = upstream == NULL ||
+	    shm_breaker_get(request->svc->shm,
+		llm_breaker_name(request->req->task->pool, upstream, pl_str(upstream->model))) != SHM_OPEN;
+	enum mail_state mail = mail_state(request->svc, request->req->config);
 	struct services_out services = { .database = db ? PL_STR("up") : PL_STR("down"),
 		.llm = llm ? PL_STR("up") : PL_STR("down"), .knowledge = pl_str(words[knowledge]),
 		.mail = mail == MAIL_OFF ? PL_STR("off") : mail == MAIL_UP ? PL_STR("up") : PL_STR("down") };
@@ -159,7 +160,7 @@ static void health_reply(struct call *call, enum knowledge_state knowledge, bool
 		.prodlens_cache_exists = imported, .rag_ready = knowledge == KNOWLEDGE_UP, .storage_ready = db,
 		.email_ready = mail == MAIL_UP };
 
-	call_reply_status(call, db ? 200 : 503, &shape_health_out, &out);
+	request_reply_status(request, db ? 200 : 503, &shape_health_out, &out);
 }
 
 static void on_imported(void *arg, const bool *imported, const struct pl_err *err)
@@ -167,58 +168,58 @@ static void on_imported(void *arg, const bool *imported, const struct pl_err *er
 	struct looking *looking = arg;
 
 	if (err == NULL)
-		memo_keep(looking->call->svc->memo, PL_STR(IMPORTED_KEY), *imported ? PL_STR("1") : PL_STR("0"));
-	health_reply(looking->call, looking->knowledge, err == NULL && *imported);
+		memo_keep(looking->request->svc->memo, PL_STR(IMPORTED_KEY), *imported ? PL_STR("1") : PL_STR("0"));
+	health_reply(looking->request, looking->knowledge, err == NULL && *imported);
 }
 
 static void on_knowledge(void *arg, enum knowledge_state knowledge)
 {
-	struct call *call = arg;
-	struct pl_str kept = memo_find(call->svc->memo, PL_STR(IMPORTED_KEY));
+	struct request *request = arg;
+	struct pl_str kept = memo_find(request->svc->memo, PL_STR(IMPORTED_KEY));
 	struct looking *looking;
 
-	if (kept.ptr != NULL || !db_answers(call->svc->db)) {
-		health_reply(call, knowledge, pl_str_is(kept, "1"));
+	if (kept.ptr != NULL || !db_answers(request->svc->db)) {
+		health_reply(request, knowledge, pl_str_is(kept, "1"));
 		return;
 	}
-	looking = pl_alloc(call->req->task->pool, sizeof(*looking));
-	*looking = (struct looking){ .call = call, .knowledge = knowledge };
-	repo_usage_imported(call->svc->db, call->req->task, on_imported, looking);
+	looking = pl_alloc(request->req->task->pool, sizeof(*looking));
+	*looking = (struct looking){ .request = request, .knowledge = knowledge };
+	repo_usage_imported(request->svc->db, request->req->task, on_imported, looking);
 }
 
-void api_health(struct call *call)
+void api_health(struct request *request)
 {
 	enum knowledge_state state;
 
-	if (!db_answers(call->svc->db))
-		on_knowledge(call, KNOWLEDGE_DOWN);
-	else if (knowledge_state_find(call->svc, &state))
-		on_knowledge(call, state);
+	if (!db_answers(request->svc->db))
+		on_knowledge(request, KNOWLEDGE_DOWN);
+	else if (knowledge_state_find(request->svc, &state))
+		on_knowledge(request, state);
 	else
-		knowledge_state_ask(call->svc, call->req->config, call->req->task, on_knowledge, call);
+		knowledge_state_ask(request->svc, request->req->config, request->req->task, on_knowledge, request);
 }
 
-void api_livez(struct call *call)
+void api_livez(struct request *request)
 {
 	struct ready_out out = { .status = PL_STR("ready") };
 
-	call_reply(call, &shape_ready_out, &out);
+	request_reply(request, &shape_ready_out, &out);
 }
 
-void api_readyz(struct call *call)
+void api_readyz(struct request *request)
 {
 	struct ready_out out = { .status = PL_STR("ready") };
 	bool ready = false;
 
-	if (call->svc->worker->draining)
+	if (request->svc->worker->draining)
 		out.reason = PL_STR("the server is stopping");
-	else if (!db_answers(call->svc->db))
+	else if (!db_answers(request->svc->db))
 		out.reason = PL_STR("the database does not answer");
 	else
 		ready = true;
 	if (!ready) {
 		out.status = PL_STR("not_ready");
-		req_header_add(call->req, "Retry-After", "2");
+		req_header_add(request->req, "Retry-After", "2");
 	}
-	call_reply_status(call, ready ? 200 : 503, &shape_ready_out, &out);
+	request_reply_status(request, ready ? 200 : 503, &shape_ready_out, &out);
 }

@@ -2,24 +2,24 @@
 /*
  * POST /api/sessions/import: every record is checked, the good ones go to the database in one statement.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "svc/usage/usage.h"
 #include "svc/usage/usage_read.h"
 
-struct import { struct call *call; struct usage_batch batch; };
+struct import { struct request *request; struct usage_batch batch; };
 
 static void reply(struct import *import, int64_t imported)
 {
 	const struct usage_batch *b = &import->batch;
 	struct import_refusal_out *refused =
-	    pl_alloc(import->call->req->task->pool, ((size_t)b->refusals_count + 1) * sizeof(*refused));
+	    pl_alloc(import->request->req->task->pool, ((size_t)b->refusals_count + 1) * sizeof(*refused));
 	struct import_out out = { .imported = imported, .duplicates = b->good - imported,
 		.refused = { refused, b->refusals_count } };
 
 	for (int i = 0; i < b->refusals_count; i++)
 		refused[i] = (struct import_refusal_out){ .line = b->refusals[i].line,
 			.error = pl_str(b->refusals[i].error) };
-	call_reply(import->call, &shape_import_out, &out);
+	request_reply(import->request, &shape_import_out, &out);
 }
 
 static void on_stored(void *arg, const int64_t *imported, const struct pl_err *err)
@@ -27,35 +27,35 @@ static void on_stored(void *arg, const int64_t *imported, const struct pl_err *e
 	struct import *import = arg;
 
 	if (err != NULL)
-		call_fail(import->call, err);
+		request_fail(import->request, err);
 	else
 		reply(import, *imported);
 }
 
-void api_usage_import(struct call *call)
+void api_usage_import(struct request *request)
 {
-	const struct import_query *q = call->query;
-	struct pl_task *task = call->req->task;
+	const struct import_query *q = request->query;
+	struct pl_task *task = request->req->task;
 	struct import *import = pl_alloc(task->pool, sizeof(*import));
 	struct pl_err err = { 0 };
 	struct usage_text text;
 
-	import->call = call;
+	import->request = request;
 	if (!usage_may_import(&task->who, &err)) {
-		call_fail(call, &err);
+		request_fail(request, &err);
 		return;
 	}
 	usage_batch_init(&import->batch, task->pool);
-	usage_text_init(&text, call->req->body, USAGE_SESSIONS);
+	usage_text_init(&text, request->req->body, USAGE_SESSIONS);
 	while (usage_batch_next(&import->batch, &text, USAGE_SESSIONS,
 	    q->source.ptr != NULL ? q->source : PL_STR(USAGE_SOURCE)))
 		;
 	if (import->batch.good + import->batch.refused == 0) {
 		pl_err_field(&err, task->pool, "body", "missing",
 		    "send usage sessions as JSON lines, a JSON array, or CSV");
-		call_fail(call, &err);
+		request_fail(request, &err);
 	} else if (import->batch.good > 0) {
-		usage_import(call->svc, task, &import->batch, on_stored, import);
+		usage_import(request->svc, task, &import->batch, on_stored, import);
 	} else {
 		reply(import, 0);
 	}

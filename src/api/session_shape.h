@@ -5,13 +5,13 @@
 #ifndef API_SESSION_SHAPE_H
 #define API_SESSION_SHAPE_H
 
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "svc/session/session.h"
 
 /* A user, or a guest where guests are let in; otherwise 401 was sent and false. */
-bool session_admits(struct call *call) PL_MUSTCHECK;
+bool session_admits(struct request *request) PL_MUSTCHECK;
 /* Takes one new session from a guest's address; false: the refusal was sent. Users: true. */
-bool session_guest_limit(struct call *call) PL_MUSTCHECK;
-struct session_caller session_caller_of(const struct call *call);
+bool session_guest_limit(struct request *request) PL_MUSTCHECK;
+struct session_caller session_caller_of(const struct request *request);
 
 #endif

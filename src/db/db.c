@@ -19,14 +19,14 @@
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct db *db = arg;
-	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
-	struct pgcall *call;
+	struct pgquery_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct pgquery *query;
 
 	TAILQ_CONCAT(&calls, &db->failed, link);
-	while ((call = TAILQ_FIRST(&calls)) != NULL) {
-		TAILQ_REMOVE(&calls, call, link);
-		pgcall_finish(call, NULL, &call->fail);
-		pgcall_free(&call);
+	while ((query = TAILQ_FIRST(&calls)) != NULL) {
+		TAILQ_REMOVE(&calls, query, link);
+		pgquery_finish(query, NULL, &query->fail);
+		pgquery_free(&query);
 	}
 	wgroup_again(db->wgroup);
 }
@@ -64,17 +64,17 @@ void db_arm_sweep(struct db *db)
 	event_add(db->ev_sweep, &tv);
 }
 
-/* A call whose time is over is told so now; one that was sent stays until its result comes and is dropped. */
-static void sweep_call(struct pgcall *call, int64_t now_ns, bool up)
+/* A query whose time is over is told so now; one that was sent stays until its result comes and is dropped. */
+static void sweep_call(struct pgquery *query, int64_t now_ns, bool up)
 {
-	bool late = call->task != NULL && now_ns >= call->task->deadline_ns;
-	bool stop = call->task != NULL && call->task->cancelled;
+	bool late = query->task != NULL && now_ns >= query->task->deadline_ns;
+	bool stop = query->task != NULL && query->task->cancelled;
 	enum pl_code code = late ? PL_E_DEADLINE : PL_E_CANCELLED;
-	struct pgcall_list *queue = call->queue;
+	struct pgquery_list *queue = query->queue;
 
-	if ((!late && !stop) || queue == &call->db->failed)
+	if ((!late && !stop) || queue == &query->db->failed)
 		return;
-	if (call->sent && call->stmt->class == STMT_PLAIN) {
+	if (query->sent && query->stmt->class == STMT_PLAIN) {
 		if (!late)
 			return;		/* a write under way: the outcome is worth waiting for */
 		code = PL_E_WRITE_UNKNOWN;
@@ -82,10 +82,10 @@ static void sweep_call(struct pgcall *call, int64_t now_ns, bool up)
 		code = PL_E_DB_AWAY;
 	}
 	if (queue != NULL)
-		TAILQ_REMOVE(queue, call, link);
-	pgcall_fail(call, code, code == PL_E_DB_AWAY ? DB_RETRY_AFTER_S : 0);
+		TAILQ_REMOVE(queue, query, link);
+	pgquery_fail(query, code, code == PL_E_DB_AWAY ? DB_RETRY_AFTER_S : 0);
 	if (queue != NULL)
-		pgcall_free(&call);
+		pgquery_free(&query);
 }
 
 void db_tick(struct db *db, struct pgconn *conn)
@@ -114,12 +114,12 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	struct db *db = arg;
 	int64_t now_ns = pl_now_ns();
 	bool up = db_up(db);
-	struct pgcall *call = TAILQ_FIRST(&db->active), *next;
+	struct pgquery *query = TAILQ_FIRST(&db->active), *next;
 
 	db->sweeping = false;
-	for (; call != NULL; call = next) {
-		next = TAILQ_NEXT(call, active);
-		sweep_call(call, now_ns, up);
+	for (; query != NULL; query = next) {
+		next = TAILQ_NEXT(query, active);
+		sweep_call(query, now_ns, up);
 	}
 	db->silent_ms = 0;
 	wgroup_sweep(db->wgroup, now_ns);
@@ -281,24 +281,24 @@ bool db_admit(struct db *db, enum shed_way way, struct pl_err *err)
 	return false;
 }
 
-static void stop_calls(struct pgcall_list *calls)
+static void stop_calls(struct pgquery_list *calls)
 {
-	struct pgcall *call;
+	struct pgquery *query;
 
-	while ((call = TAILQ_FIRST(calls)) != NULL) {
-		TAILQ_REMOVE(calls, call, link);
-		if (call->sent && call->stmt->class != STMT_READ)
-			pgcall_fail(call, PL_E_WRITE_UNKNOWN, 0);
+	while ((query = TAILQ_FIRST(calls)) != NULL) {
+		TAILQ_REMOVE(calls, query, link);
+		if (query->sent && query->stmt->class != STMT_READ)
+			pgquery_fail(query, PL_E_WRITE_UNKNOWN, 0);
 		else
-			pgcall_fail(call, PL_E_STOPPING, 0);
-		pgcall_free(&call);
+			pgquery_fail(query, PL_E_STOPPING, 0);
+		pgquery_free(&query);
 	}
 }
 
 void db_free(struct db **dbp)
 {
 	struct db *db = *dbp;
-	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct pgquery_list calls = TAILQ_HEAD_INITIALIZER(calls);
 	struct config *config = (struct config *)(uintptr_t)db->config;
 
 	*dbp = NULL;

@@ -8,7 +8,7 @@
 #include "core/lifeline.h"
 #include "db/db.h"
 #include "db/conn/lookup.h"
-#include "db/conn/pgcall.h"
+#include "db/conn/pgquery.h"
 #include "db/conn/pggroup.h"
 #include "db/conn/pgplain.h"
 #include "db/conn/pgread.h"
@@ -38,8 +38,8 @@ struct db {
 	struct pgplain *plain;
 	struct pggroup *group;		/* NULL when aside, or with few connections */
 	struct wgroup *wgroup;
-	struct pgcall_list active;	/* started, not finished */
-	struct pgcall_list failed;	/* to be told so by the next turn */
+	struct pgquery_list active;	/* started, not finished */
+	struct pgquery_list failed;	/* to be told so by the next turn */
 	struct event *ev_again, *ev_sweep, *ev_trim, *ev_turn;
 	bool sweeping, turn_wanted;
 	int active_count;

@@ -20,7 +20,7 @@ enum stmt_id {
 };
 
 struct stmt {
-	const char *name, *args, *sql;	/* args: one letter per parameter, see pgcall.h */
+	const char *name, *args, *sql;	/* args: one letter per parameter, see pgquery.h */
 	enum stmt_class class;
 };
 

@@ -2,8 +2,8 @@
 /*
  * Life of an answer: asked, begun in a later turn, texts, one completion.
  *
- *   llm_ask -> timer -> llm_try.c (upstream) or llm_local.c (built in) -> llm_call_finish
- *   llm_cancel, task cancelled, bounds, shutdown: llm_call_stop -> the same end
+ *   llm_ask -> timer -> llm_try.c (upstream) or llm_local.c (built in) -> llm_generation_finish
+ *   llm_cancel, task cancelled, bounds, shutdown: llm_generation_stop -> the same end
  */
 #include "llm/llm.h"
 
@@ -11,7 +11,7 @@
 
 #include "clock.h"
 #include "core/shm_stats.h"
-#include "llm/llm_call.h"
+#include "llm/llm_generation.h"
 
 enum { CALL_POOL_BYTES = 4096 };
 
@@ -27,49 +27,49 @@ const char *llm_stop_text(enum llm_stop stop)
 	return words[stop];
 }
 
-void llm_call_wait(struct llm_call *call, int64_t ms)
+void llm_generation_wait(struct llm_generation *generation, int64_t ms)
 {
 	struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 
-	evtimer_add(call->timer, &wait);
+	evtimer_add(generation->timer, &wait);
 }
 
-void llm_call_stop(struct llm_call *call, enum pl_code code, const char *text)
+void llm_generation_stop(struct llm_generation *generation, enum pl_code code, const char *text)
 {
-	if (call->stopped)
+	if (generation->stopped)
 		return;
-	call->stopped = true;
-	pl_err_set(&call->err, code, text != NULL ? "%s" : NULL, text);
-	if (call->http != NULL)
-		httpc_cancel(call->http);
+	generation->stopped = true;
+	pl_err_set(&generation->err, code, text != NULL ? "%s" : NULL, text);
+	if (generation->http != NULL)
+		httpc_cancel(generation->http);
 	else
-		llm_call_wait(call, 0);
+		llm_generation_wait(generation, 0);
 }
 
-void llm_cancel(struct llm_call *call)
+void llm_cancel(struct llm_generation *generation)
 {
-	llm_call_stop(call, PL_E_CANCELLED, NULL);
+	llm_generation_stop(generation, PL_E_CANCELLED, NULL);
 }
 
 static void on_task_cancelled(void *arg)
 {
-	llm_call_stop(arg, PL_E_CANCELLED, NULL);
+	llm_generation_stop(arg, PL_E_CANCELLED, NULL);
 }
 
-bool llm_call_text(struct llm_call *call, struct pl_str text)
+bool llm_generation_text(struct llm_generation *generation, struct pl_str text)
 {
-	if (call->stopped)
+	if (generation->stopped)
 		return false;
-	if (call->result.first_us < 0)
-		call->result.first_us = (pl_now_ns() - call->start_ns) / 1000;
-	call->result.text_bytes += (int64_t)text.len;
-	call->on_delta(call->arg, text);
-	return !call->stopped;
+	if (generation->result.first_us < 0)
+		generation->result.first_us = (pl_now_ns() - generation->start_ns) / 1000;
+	generation->result.text_bytes += (int64_t)text.len;
+	generation->on_delta(generation->arg, text);
+	return !generation->stopped;
 }
 
-static void count(const struct llm_call *call, const struct pl_err *err)
+static void count(const struct llm_generation *generation, const struct pl_err *err)
 {
-	const struct llm_result *result = &call->result;
+	const struct llm_result *result = &generation->result;
 	struct shm_question question = {
 		.outcome = err == NULL ? SHM_ASKED_DONE :
 		    err->code == PL_E_CANCELLED || err->code == PL_E_STOPPING ? SHM_ASKED_CANCELLED :
@@ -78,80 +78,80 @@ static void count(const struct llm_call *call, const struct pl_err *err)
 		.prompt_tokens = result->prompt_tokens, .completion_tokens = result->completion_tokens,
 	};
 
-	shm_upstream_count(call->llm->shm, pl_str(call->upstream != NULL ? call->upstream->name : LLM_LOCAL),
-	    &question);
+	shm_upstream_count(generation->llm->shm,
+	    pl_str(generation->upstream != NULL ? generation->upstream->name : LLM_LOCAL), &question);
 }
 
-void llm_call_finish(struct llm_call *call, const struct pl_err *err)
+void llm_generation_finish(struct llm_generation *generation, const struct pl_err *err)
 {
-	struct llm *llm = call->llm;
-	struct pl_task *task = call->task;
-	struct pl_pool *pool = call->pool;
+	struct llm *llm = generation->llm;
+	struct pl_task *task = generation->task;
+	struct pl_pool *pool = generation->pool;
 
-	PL_BUG(call->http != NULL);
-	event_free(call->timer);
-	pl_task_unhook(task, &call->hook);
-	TAILQ_REMOVE(&llm->calls, call, link);
+	PL_BUG(generation->http != NULL);
+	event_free(generation->timer);
+	pl_task_unhook(task, &generation->hook);
+	TAILQ_REMOVE(&llm->calls, generation, link);
 	llm->running--;
-	if (err != NULL && call->upstream != NULL)
-		llm_try_estimate(call);
-	call->result.upstream_us = (pl_now_ns() - call->start_ns) / 1000;
-	count(call, err);
-	call->on_done(call->arg, &call->result, err);
-	llm_try_fini(call);
+	if (err != NULL && generation->upstream != NULL)
+		llm_try_estimate(generation);
+	generation->result.upstream_us = (pl_now_ns() - generation->start_ns) / 1000;
+	count(generation, err);
+	generation->on_done(generation->arg, &generation->result, err);
+	llm_try_fini(generation);
 	pl_pool_free(&pool);
 	pl_task_release(&task);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct llm_call *call = arg;
+	struct llm_generation *generation = arg;
 
 	PL_UNUSED(fd);
 	PL_UNUSED(what);
-	if (call->stopped && call->http == NULL)
-		llm_call_finish(call, &call->err);
-	else if (call->upstream != NULL)
-		llm_try_timer(call);
+	if (generation->stopped && generation->http == NULL)
+		llm_generation_finish(generation, &generation->err);
+	else if (generation->upstream != NULL)
+		llm_try_timer(generation);
 	else
-		llm_local_timer(call);
+		llm_local_timer(generation);
 }
 
-struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request, llm_delta_fn *delta,
-    llm_done_fn *done, void *arg)
+struct llm_generation *llm_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request,
+    llm_delta_fn *delta, llm_done_fn *done, void *arg)
 {
 	struct pl_pool *pool = pl_pool_new(CALL_POOL_BYTES);
-	struct llm_call *call = pl_alloc(pool, sizeof(*call));
+	struct llm_generation *generation = pl_alloc(pool, sizeof(*generation));
 
-	call->pool = pool;
-	call->llm = llm;
-	call->task = pl_task_hold(task);
-	call->upstream = request->upstream;
+	generation->pool = pool;
+	generation->llm = llm;
+	generation->task = pl_task_hold(task);
+	generation->upstream = request->upstream;
 	if (request->upstream != NULL && request->config != NULL)
-		call->config = config_keep(pool, request->config);
-	call->on_delta = delta;
-	call->on_done = done;
-	call->arg = arg;
-	call->start_ns = pl_now_ns();
-	call->result = (struct llm_result){ .stop = LLM_STOP_OTHER, .prompt_tokens = -1, .completion_tokens = -1,
+		generation->config = config_keep(pool, request->config);
+	generation->on_delta = delta;
+	generation->on_done = done;
+	generation->arg = arg;
+	generation->start_ns = pl_now_ns();
+	generation->result = (struct llm_result){ .stop = LLM_STOP_OTHER, .prompt_tokens = -1, .completion_tokens = -1,
 		.cost_micros = -1, .first_us = -1 };
-	call->timer = evtimer_new(llm->base, on_timer, call);
-	PL_BUG(call->timer == NULL);
-	TAILQ_INSERT_TAIL(&llm->calls, call, link);
+	generation->timer = evtimer_new(llm->base, on_timer, generation);
+	PL_BUG(generation->timer == NULL);
+	TAILQ_INSERT_TAIL(&llm->calls, generation, link);
 	llm->running++;
-	pl_task_on_cancel(task, &call->hook, on_task_cancelled, call);
+	pl_task_on_cancel(task, &generation->hook, on_task_cancelled, generation);
 	if (request->upstream != NULL)
-		llm_try_prepare(call, request);
+		llm_try_prepare(generation, request);
 	else
-		llm_local_prepare(call, request);
-	call->result.model = call->model;
+		llm_local_prepare(generation, request);
+	generation->result.model = generation->model;
 	if (llm->stopping)
-		llm_call_stop(call, PL_E_STOPPING, NULL);
+		llm_generation_stop(generation, PL_E_STOPPING, NULL);
 	else if (task->cancelled)
-		llm_call_stop(call, PL_E_CANCELLED, NULL);
+		llm_generation_stop(generation, PL_E_CANCELLED, NULL);
 	else
-		llm_call_wait(call, 0);
-	return call;
+		llm_generation_wait(generation, 0);
+	return generation;
 }
 
 struct llm *llm_new(struct event_base *base, struct httpc *httpc, struct shm *shm)
@@ -167,23 +167,23 @@ struct llm *llm_new(struct event_base *base, struct httpc *httpc, struct shm *sh
 	return llm;
 }
 
-/* The completions may start new calls: these end as well, since `stopping` is set. */
+/* The completions may start new generations: these end as well, since `stopping` is set. */
 void llm_free(struct llm **llmp)
 {
 	struct llm *llm = *llmp;
-	struct llm_call *call;
+	struct llm_generation *generation;
 
 	*llmp = NULL;
 	if (llm == NULL)
 		return;
 	llm->stopping = true;
-	TAILQ_FOREACH(call, &llm->calls, link)
-		llm_call_stop(call, PL_E_STOPPING, NULL);
+	TAILQ_FOREACH(generation, &llm->calls, link)
+		llm_generation_stop(generation, PL_E_STOPPING, NULL);
 	while (llm->running > 0) {
 		llm_lists_stop(llm);
 		httpc_flush(llm->httpc);
-		while ((call = TAILQ_FIRST(&llm->calls)) != NULL)
-			llm_call_finish(call, &call->err);
+		while ((generation = TAILQ_FIRST(&llm->calls)) != NULL)
+			llm_generation_finish(generation, &generation->err);
 	}
 	llm_lists_fini(llm);
 	llm_memory_fini(llm);

@@ -20,7 +20,7 @@
 #define LLM_LOCAL_MODEL "local-1"
 
 struct llm;
-struct llm_call;
+struct llm_generation;
 
 enum llm_from { LLM_USER, LLM_ASSISTANT };
 enum llm_stop { LLM_STOP_END, LLM_STOP_LENGTH, LLM_STOP_FILTER, LLM_STOP_OTHER };
@@ -74,7 +74,7 @@ struct llm_result {
 
 /* The next piece of the answer: never empty, valid UTF-8, whole characters, no NUL. May call llm_cancel(). */
 typedef void (llm_delta_fn)(void *arg, struct pl_str text);
-/* err NULL: the answer is whole. Borrowed during the call; the llm_call is gone when this returns. */
+/* err NULL: the answer is whole. Borrowed during the call; the llm_generation is gone when this returns. */
 typedef void (llm_done_fn)(void *arg, const struct llm_result *result, const struct pl_err *err);
 
 struct llm *llm_new(struct event_base *base, struct httpc *httpc, struct shm *shm);
@@ -90,10 +90,10 @@ void llm_free(struct llm **llm);
  *   async:   done once, never before return; no delta before return nor after done; pl_task_cancel() cancels
  *   source:  OpenAI API reference, "Create chat completion", streaming; Anthropic API reference, "Create a Message"
  */
-struct llm_call *llm_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request, llm_delta_fn *delta,
-    llm_done_fn *done, void *arg);
+struct llm_generation *llm_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request,
+    llm_delta_fn *delta, llm_done_fn *done, void *arg);
 /* Closes the upstream's connection at once; no more deltas; done comes with PL_E_CANCELLED from a later turn. */
-void llm_cancel(struct llm_call *call);
+void llm_cancel(struct llm_generation *generation);
 /* Does somebody want to talk to a person? In English, and some words of other languages. */
 bool llm_local_wants_person(struct pl_str text);
 const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, content_filter, other */

@@ -4,7 +4,7 @@
  * a real model. The answers themselves are in llm_local_answer.c.
  */
 #include "clock.h"
-#include "llm/llm_call.h"
+#include "llm/llm_generation.h"
 
 enum { WORD_MS = 15, PIECE_MAX_BYTES = 64 };
 
@@ -54,38 +54,38 @@ static size_t length_of_words(struct pl_str text, int64_t words)
 	return text.len;
 }
 
-void llm_local_prepare(struct llm_call *call, const struct llm_request *request)
+void llm_local_prepare(struct llm_generation *generation, const struct llm_request *request)
 {
-	struct pl_buf answer = PL_BUF(call->pool);
+	struct pl_buf answer = PL_BUF(generation->pool);
 
 	llm_local_answer(request, &answer);
-	call->model = PL_STR(LLM_LOCAL_MODEL);
-	call->answer = pl_buf_str(&answer);
-	call->result.stop = LLM_STOP_END;
-	if (request->max_tokens > 0 && request->max_tokens < llm_local_words(call->answer)) {
-		call->answer.len = length_of_words(call->answer, request->max_tokens);
-		call->result.stop = LLM_STOP_LENGTH;
+	generation->model = PL_STR(LLM_LOCAL_MODEL);
+	generation->answer = pl_buf_str(&answer);
+	generation->result.stop = LLM_STOP_END;
+	if (request->max_tokens > 0 && request->max_tokens < llm_local_words(generation->answer)) {
+		generation->answer.len = length_of_words(generation->answer, request->max_tokens);
+		generation->result.stop = LLM_STOP_LENGTH;
 	}
-	call->result.tries = 1;
-	call->result.estimated = true;
-	call->result.prompt_tokens = prompt_words(request);
-	call->result.completion_tokens = 0;
+	generation->result.tries = 1;
+	generation->result.estimated = true;
+	generation->result.prompt_tokens = prompt_words(request);
+	generation->result.completion_tokens = 0;
 }
 
-void llm_local_timer(struct llm_call *call)
+void llm_local_timer(struct llm_generation *generation)
 {
-	struct pl_str piece = { call->answer.ptr, llm_local_piece(call->answer) };
+	struct pl_str piece = { generation->answer.ptr, llm_local_piece(generation->answer) };
 
-	if (pl_task_late(call->task)) {
-		llm_call_stop(call, PL_E_DEADLINE, NULL);
+	if (pl_task_late(generation->task)) {
+		llm_generation_stop(generation, PL_E_DEADLINE, NULL);
 		return;
 	}
 	if (piece.len == 0) {
-		llm_call_finish(call, NULL);
+		llm_generation_finish(generation, NULL);
 		return;
 	}
-	call->answer = pl_strn(piece.ptr + piece.len, call->answer.len - piece.len);
-	call->result.completion_tokens += llm_local_words(piece);
-	if (llm_call_text(call, piece))
-		llm_call_wait(call, call->answer.len > 0 ? WORD_MS : 0);
+	generation->answer = pl_strn(piece.ptr + piece.len, generation->answer.len - piece.len);
+	generation->result.completion_tokens += llm_local_words(piece);
+	if (llm_generation_text(generation, piece))
+		llm_generation_wait(generation, generation->answer.len > 0 ? WORD_MS : 0);
 }

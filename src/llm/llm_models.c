@@ -8,7 +8,7 @@
  */
 #include "clock.h"
 #include "leaf.h"
-#include "llm/llm_call.h"
+#include "llm/llm_generation.h"
 
 enum {
 	KEEP_S = 600,
@@ -32,7 +32,7 @@ struct llm_list {
 	struct pl_cancel hook;
 	struct event *timer;
 	CONFIG_HELD const struct config *config;
-	struct httpc_call *http;
+	struct httpc_transfer *http;
 	struct llm_decoder dec;		/* for what an error means */
 	struct pl_buf body;		/* heap */
 	bool fetched, failed;		/* fetched: the upstream has answered, or failed to */

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "clock.h"
-#include "llm/llm_call.h"
+#include "llm/llm_generation.h"
 
 enum { REMEMBERED_MAX = 256, REMEMBER_S = 86400 };	/* a server may learn */
 

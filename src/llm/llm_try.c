@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "core/shm_parts.h"
 #include "leaf.h"
-#include "llm/llm_call.h"
+#include "llm/llm_generation.h"
 #include "log.h"
 
 enum {
@@ -26,24 +26,25 @@ enum {
 	BYTES_A_TOKEN = 4		/* a rule of thumb */
 };
 
-void llm_try_prepare(struct llm_call *call, const struct llm_request *request)
+void llm_try_prepare(struct llm_generation *generation, const struct llm_request *request)
 {
-	const struct upstream_settings *upstream = call->upstream;
+	const struct upstream_settings *upstream = generation->upstream;
 	struct pl_str key = request->key.ptr != NULL ? request->key : pl_str(upstream->key);
 	struct pl_secret secret;
 
-	call->model = pl_str_dup(call->pool, request->model.len > 0 ? request->model : pl_str(upstream->model));
-	call->known = call->without = llm_memory_get(call->llm, upstream, call->model);
-	call->options = (struct llm_request){ .upstream = upstream, .temperature = request->temperature,
+	generation->model =
+	    pl_str_dup(generation->pool, request->model.len > 0 ? request->model : pl_str(upstream->model));
+	generation->known = generation->without = llm_memory_get(generation->llm, upstream, generation->model);
+	generation->options = (struct llm_request){ .upstream = upstream, .temperature = request->temperature,
 		.max_tokens = request->max_tokens };
-	call->body = PL_BUF(call->pool);
-	call->head = PL_JW(&call->body);
-	llm_dialect_of(upstream)->encode(request, &call->head);
-	call->head_bytes = call->body.len;
+	generation->body = PL_BUF(generation->pool);
+	generation->head = PL_JW(&generation->body);
+	llm_dialect_of(upstream)->encode(request, &generation->head);
+	generation->head_bytes = generation->body.len;
 	if (key.len == 0)
 		return;
-	secret = pl_secret_copy(call->pool, key.ptr, key.len);
-	call->key = pl_strn((const char *)secret.ptr, secret.len);
+	secret = pl_secret_copy(generation->pool, key.ptr, key.len);
+	generation->key = pl_strn((const char *)secret.ptr, secret.len);
 }
 
 /* ---- breaker ---- */
@@ -66,22 +67,22 @@ struct pl_str llm_breaker_name(struct pl_pool *pool, const struct upstream_setti
 /* What an attempt says about the upstream's health. A refusal with reason (4xx) comes from a healthy one. */
 enum health { HEALTH_UNKNOWN, HEALTH_GOOD, HEALTH_BAD };
 
-static void breaker_report(struct llm_call *call, enum health health)
+static void breaker_report(struct llm_generation *generation, enum health health)
 {
-	const struct upstream_settings *upstream = call->upstream;
-	struct pl_str name = llm_breaker_name(call->pool, upstream, call->model);
-	enum shm_breaker_state before = shm_breaker_get(call->llm->shm, name);
+	const struct upstream_settings *upstream = generation->upstream;
+	struct pl_str name = llm_breaker_name(generation->pool, upstream, generation->model);
+	enum shm_breaker_state before = shm_breaker_get(generation->llm->shm, name);
 
 	if (health == HEALTH_UNKNOWN) {
 		if (before != SHM_HALF_OPEN)
 			return;
 		health = HEALTH_BAD;	/* the trial must end one way or the other */
 	}
-	shm_breaker_report(call->llm->shm, name, health == HEALTH_GOOD, upstream->breaker_failures,
+	shm_breaker_report(generation->llm->shm, name, health == HEALTH_GOOD, upstream->breaker_failures,
 	    upstream->breaker_cooldown, pl_now_ns());
-	if (before != SHM_OPEN && shm_breaker_get(call->llm->shm, name) == SHM_OPEN)
-		pl_log(PL_LOG_WARN, call->task, "upstream is left alone for a while", "upstream=%s cooldown_ms=%lld",
-		    upstream->name, (long long)upstream->breaker_cooldown);
+	if (before != SHM_OPEN && shm_breaker_get(generation->llm->shm, name) == SHM_OPEN)
+		pl_log(PL_LOG_WARN, generation->task, "upstream is left alone for a while",
+		    "upstream=%s cooldown_ms=%lld", upstream->name, (long long)upstream->breaker_cooldown);
 }
 
 static bool is_our_stop(enum pl_code code)
@@ -103,7 +104,7 @@ static enum health health_of(const struct llm_decoder *dec, int status, bool got
 
 static bool on_text(void *arg, struct pl_str text)
 {
-	return llm_call_text(arg, text);
+	return llm_generation_text(arg, text);
 }
 
 static bool is_success(int status)
@@ -113,48 +114,48 @@ static bool is_success(int status)
 
 static bool on_body(void *arg, const struct httpc_head *head, const char *data, size_t len)
 {
-	struct llm_call *call = arg;
+	struct llm_generation *generation = arg;
 	bool more;
 
 	if (!is_success(head->status)) {
-		size_t room = REFUSAL_MAX_BYTES - call->refusal.len;
+		size_t room = REFUSAL_MAX_BYTES - generation->refusal.len;
 
-		pl_buf_add(&call->refusal, data, len < room ? len : room);
+		pl_buf_add(&generation->refusal, data, len < room ? len : room);
 		return len < room;
 	}
-	more = llm_dec_feed(&call->dec, data, len);
-	if (call->dec.alive && !call->in_grace)
-		evtimer_del(call->timer);
-	if (call->dec.closed && !call->in_grace) {
-		call->in_grace = true;
-		llm_call_wait(call, GRACE_MS);
-	} else if (call->dec.finished && !call->dec.dialect->needs_end && !call->in_grace) {
-		call->in_grace = true;
-		llm_call_wait(call, FINISHED_MS);
+	more = llm_dec_feed(&generation->dec, data, len);
+	if (generation->dec.alive && !generation->in_grace)
+		evtimer_del(generation->timer);
+	if (generation->dec.closed && !generation->in_grace) {
+		generation->in_grace = true;
+		llm_generation_wait(generation, GRACE_MS);
+	} else if (generation->dec.finished && !generation->dec.dialect->needs_end && !generation->in_grace) {
+		generation->in_grace = true;
+		llm_generation_wait(generation, FINISHED_MS);
 	}
 	return more;
 }
 
 /* What the attempt came to; err_r->code PL_E_OK is a whole answer. Returns the status that counts. */
-static int outcome(struct llm_call *call, const struct httpc_result *reply, const struct pl_err *err,
+static int outcome(struct llm_generation *generation, const struct httpc_result *reply, const struct pl_err *err,
     struct pl_err *err_r)
 {
-	struct llm_decoder *dec = &call->dec;
+	struct llm_decoder *dec = &generation->dec;
 	int status = reply->head.status;
 
 	*err_r = (struct pl_err){ .code = PL_E_OK };
-	if (dec->closed || (call->in_grace && dec->finished))
+	if (dec->closed || (generation->in_grace && dec->finished))
 		llm_dec_whole(dec);
-	if ((dec->closed || (call->in_grace && dec->finished)) && !dec->failed)
+	if ((dec->closed || (generation->in_grace && dec->finished)) && !dec->failed)
 		return status;
-	if (call->stopped) {
-		*err_r = call->err;
+	if (generation->stopped) {
+		*err_r = generation->err;
 	} else if (dec->failed) {
 		*err_r = dec->err;
 		status = dec->error_status > 0 ? dec->error_status : status;
 	} else if (status != 0 && !is_success(status) && (err == NULL || !is_our_stop(err->code) ||
-	    call->refusal.len == REFUSAL_MAX_BYTES)) {
-		llm_dec_refused(dec, status, pl_buf_str(&call->refusal));
+	    generation->refusal.len == REFUSAL_MAX_BYTES)) {
+		llm_dec_refused(dec, status, pl_buf_str(&generation->refusal));
 		*err_r = dec->err;
 	} else if (err != NULL) {
 		*err_r = *err;
@@ -173,27 +174,30 @@ static bool is_temporary(int status)
 	return status == 408 || status == 409 || status == 429 || status >= 500;
 }
 
-static bool is_worth_retry(const struct llm_call *call, const struct httpc_head *head, const struct pl_err *err)
+static bool is_worth_retry(
+    const struct llm_generation *generation, const struct httpc_head *head, const struct pl_err *err)
 {
-	if (call->stopped || call->result.text_bytes > 0 || call->result.tries > RETRIES_MAX)
+	if (generation->stopped || generation->result.text_bytes > 0 || generation->result.tries > RETRIES_MAX)
 		return false;
 	if (is_our_stop(err->code) || err->code == PL_E_UPSTREAM_SLOW)
 		return false;
 	if (head->should_retry >= 0)
 		return head->should_retry == 1;
 	/* Anthropic: a limit that does not say when it ends is one of money */
-	if (call->upstream->dialect == DIALECT_ANTHROPIC && call->dec.error_status == 429 && head->retry_after_ms < 0)
+	if (generation->upstream->dialect == DIALECT_ANTHROPIC && generation->dec.error_status == 429 &&
+	    head->retry_after_ms < 0)
 		return false;
-	return !call->dec.permanent;
+	return !generation->dec.permanent;
 }
 
 /* Milliseconds until the next attempt, or -1: there is none. Retry-After means something beside a refusal only. */
-static int64_t retry_pause_ms(const struct llm_call *call, const struct httpc_head *head, const struct pl_err *err)
+static int64_t retry_pause_ms(
+    const struct llm_generation *generation, const struct httpc_head *head, const struct pl_err *err)
 {
-	int64_t pause_ms = RETRY_FIRST_MS << (call->result.tries - 1);
+	int64_t pause_ms = RETRY_FIRST_MS << (generation->result.tries - 1);
 	int64_t after_ms = is_temporary(head->status) ? head->retry_after_ms : -1;
 
-	if (!is_worth_retry(call, head, err))
+	if (!is_worth_retry(generation, head, err))
 		return -1;
 	if (pause_ms > RETRY_MAX_MS)
 		pause_ms = RETRY_MAX_MS;
@@ -202,111 +206,115 @@ static int64_t retry_pause_ms(const struct llm_call *call, const struct httpc_he
 		return -1;
 	if (after_ms >= 0)
 		pause_ms = after_ms;
-	if (call->task->deadline_ns - pl_now_ns() <= pause_ms * PL_NS_PER_MS)
+	if (generation->task->deadline_ns - pl_now_ns() <= pause_ms * PL_NS_PER_MS)
 		return -1;
 	return pause_ms;
 }
 
-static void take_result(struct llm_call *call)
+static void take_result(struct llm_generation *generation)
 {
-	const struct llm_decoder *dec = &call->dec;
+	const struct llm_decoder *dec = &generation->dec;
 
-	call->result.stop = dec->stop;
-	call->result.prompt_tokens = dec->prompt_tokens;
-	call->result.completion_tokens = dec->completion_tokens;
-	call->result.cost_micros = dec->cost_micros;
+	generation->result.stop = dec->stop;
+	generation->result.prompt_tokens = dec->prompt_tokens;
+	generation->result.completion_tokens = dec->completion_tokens;
+	generation->result.cost_micros = dec->cost_micros;
 	/* an attempt before this one may have thought, and failed */
-	call->result.reasoning = dec->thought.len > 0 ? pl_str_dup(call->pool, pl_buf_str(&dec->thought)) : PL_STR_NONE;
+	generation->result.reasoning =
+	    dec->thought.len > 0 ? pl_str_dup(generation->pool, pl_buf_str(&dec->thought)) : PL_STR_NONE;
 	if (dec->model[0] != '\0')
-		call->result.model = pl_str_dup(call->pool, pl_str(dec->model));
+		generation->result.model = pl_str_dup(generation->pool, pl_str(dec->model));
 }
 
-/* What the decoder held back belongs to an answer that broke off. A bound that ended the call lets it through. */
-static void give_rest(struct llm_call *call, const struct pl_err *err)
+/* What the decoder held back belongs to an answer that broke off. A bound that ended the generation lets it through. */
+static void give_rest(struct llm_generation *generation, const struct pl_err *err)
 {
-	bool stopped = call->stopped;
+	bool stopped = generation->stopped;
 
-	if (!call->dec_open || is_our_stop(err->code))
+	if (!generation->dec_open || is_our_stop(err->code))
 		return;
-	call->stopped = false;
-	llm_dec_broke(&call->dec);
-	call->stopped = call->stopped || stopped;
-	take_result(call);
+	generation->stopped = false;
+	llm_dec_broke(&generation->dec);
+	generation->stopped = generation->stopped || stopped;
+	take_result(generation);
 }
 
 /* Whether it is asked again without an option that it refused. That is no attempt that failed. */
-static bool adapt(struct llm_call *call, int status, const struct pl_err *err)
+static bool adapt(struct llm_generation *generation, int status, const struct pl_err *err)
 {
-	struct pl_str reason = call->refusal.len > 0 ? pl_buf_str(&call->refusal) : pl_str(pl_err_text(err));
+	struct pl_str reason =
+	    generation->refusal.len > 0 ? pl_buf_str(&generation->refusal) : pl_str(pl_err_text(err));
 	unsigned option = 0;
 	bool sure = false;
 
-	if (!call->stopped && call->result.text_bytes == 0)
-		option = llm_refused_options(&call->options, call->without, status, reason, &sure);
+	if (!generation->stopped && generation->result.text_bytes == 0)
+		option = llm_refused_options(&generation->options, generation->without, status, reason, &sure);
 	if (option == 0)
 		return false;
 	if (!sure)
-		call->unsure |= option;
-	pl_log(PL_LOG_INFO, call->task, "upstream is asked without what it refuses", "upstream=%s model=%.*s option=%s",
-	    call->upstream->name, PL_FMT(call->model), llm_option_name(option));
-	call->without |= option;
-	call->result.tries--;
-	llm_try_fini(call);
-	llm_call_wait(call, 0);
+		generation->unsure |= option;
+	pl_log(PL_LOG_INFO, generation->task, "upstream is asked without what it refuses",
+	    "upstream=%s model=%.*s option=%s", generation->upstream->name, PL_FMT(generation->model),
+	    llm_option_name(option));
+	generation->without |= option;
+	generation->result.tries--;
+	llm_try_fini(generation);
+	llm_generation_wait(generation, 0);
 	return true;
 }
 
 static void on_reply(void *arg, const struct httpc_result *reply, const struct pl_err *http_err)
 {
-	struct llm_call *call = arg;
+	struct llm_generation *generation = arg;
 	struct pl_err err;
 	int64_t pause_ms;
 	int status;
 
-	call->http = NULL;
-	evtimer_del(call->timer);
-	status = outcome(call, reply, http_err, &err);
-	call->dec.permanent = call->dec.permanent || reply->hopeless;
-	take_result(call);
-	if (err.code != PL_E_OK && adapt(call, status, &err))
+	generation->http = NULL;
+	evtimer_del(generation->timer);
+	status = outcome(generation, reply, http_err, &err);
+	generation->dec.permanent = generation->dec.permanent || reply->hopeless;
+	take_result(generation);
+	if (err.code != PL_E_OK && adapt(generation, status, &err))
 		return;
-	pause_ms = err.code == PL_E_OK ? -1 : retry_pause_ms(call, &reply->head, &err);
+	pause_ms = err.code == PL_E_OK ? -1 : retry_pause_ms(generation, &reply->head, &err);
 	/* a question counts once, however often it is asked again */
 	if (pause_ms < 0)
-		breaker_report(call, health_of(&call->dec, status, reply->head.status != 0, &err));
+		breaker_report(generation, health_of(&generation->dec, status, reply->head.status != 0, &err));
 	if (err.code == PL_E_OK) {
-		if ((call->without & ~call->unsure) != call->known)
-			llm_memory_set(call->llm, call->upstream, call->model, call->without & ~call->unsure);
-		llm_call_finish(call, NULL);
+		if ((generation->without & ~generation->unsure) != generation->known)
+			llm_memory_set(generation->llm, generation->upstream, generation->model,
+			    generation->without & ~generation->unsure);
+		llm_generation_finish(generation, NULL);
 		return;
 	}
 	if ((status == 429 || status == 503) && reply->head.retry_after_ms >= 0)
 		err.retry_after_s = (int)((reply->head.retry_after_ms + 999) / 1000);
-	err.lasting = call->dec.permanent;
+	err.lasting = generation->dec.permanent;
 	if (pause_ms < 0) {
-		give_rest(call, &err);
-		llm_call_finish(call, &err);
+		give_rest(generation, &err);
+		llm_generation_finish(generation, &err);
 		return;
 	}
-	pl_log(PL_LOG_INFO, call->task, "upstream is asked again",
-	    "upstream=%s tries=%d status=%d pause_ms=%lld why=%s", call->upstream->name,
-	    call->result.tries, status, (long long)pause_ms, pl_err_text(&err));
-	call->err = err;
-	llm_try_fini(call);
-	llm_call_wait(call, pause_ms);
+	pl_log(PL_LOG_INFO, generation->task, "upstream is asked again",
+	    "upstream=%s tries=%d status=%d pause_ms=%lld why=%s", generation->upstream->name,
+	    generation->result.tries, status, (long long)pause_ms, pl_err_text(&err));
+	generation->err = err;
+	llm_try_fini(generation);
+	llm_generation_wait(generation, pause_ms);
 }
 
-static size_t answer_max(const struct llm_call *call)
+static size_t answer_max(const struct llm_generation *generation)
 {
-	return call->config != NULL ? (size_t)call->config->s.max_answer : 0;
+	return generation->config != NULL ? (size_t)generation->config->s.max_answer : 0;
 }
 
-static void try_send(struct llm_call *call)
+static void try_send(struct llm_generation *generation)
 {
-	const struct upstream_settings *upstream = call->upstream;
+	const struct upstream_settings *upstream = generation->upstream;
 	const struct llm_dialect *dialect = llm_dialect_of(upstream);
 	struct httpc_header headers[LLM_HEADERS_MAX + 1];
-	struct pl_jw w = call->head;
+	struct pl_jw w = generation->head;
 	struct httpc_request request = {
 		.method = "POST",
 		.headers = headers,
@@ -318,71 +326,73 @@ static void try_send(struct llm_call *call)
 		.total_ms = upstream->total_timeout,
 	};
 
-	call->body.len = call->head_bytes;
-	dialect->options(&call->options, call->without, &w);
-	request.body = pl_buf_str(&call->body);
-	request.headers_count = llm_headers(call->pool, call->config, upstream, call->key, "text/event-stream",
-	    headers);
+	generation->body.len = generation->head_bytes;
+	dialect->options(&generation->options, generation->without, &w);
+	request.body = pl_buf_str(&generation->body);
+	request.headers_count =
+	    llm_headers(generation->pool, generation->config, upstream, generation->key, "text/event-stream", headers);
 	headers[request.headers_count++] = (struct httpc_header){ "Content-Type", PL_STR("application/json") };
-	request.url = llm_url(call->pool, upstream, dialect->path);
-	request.max_body_bytes = BODY_BYTES + BODY_FACTOR * answer_max(call);
-	llm_dec_init(&call->dec, dialect, call->key, on_text, call);
-	call->dec.headers = pl_str(upstream->header);
-	llm_dec_allow(&call->dec, answer_max(call));
-	call->dec_open = true;
-	call->in_grace = false;
-	call->result.tries++;
+	request.url = llm_url(generation->pool, upstream, dialect->path);
+	request.max_body_bytes = BODY_BYTES + BODY_FACTOR * answer_max(generation);
+	llm_dec_init(&generation->dec, dialect, generation->key, on_text, generation);
+	generation->dec.headers = pl_str(upstream->header);
+	llm_dec_allow(&generation->dec, answer_max(generation));
+	generation->dec_open = true;
+	generation->in_grace = false;
+	generation->result.tries++;
 	/* Comments and pings keep the connection from being idle, but they are no text: that bound is kept here. */
-	llm_call_wait(call, upstream->first_timeout);
-	call->http = httpc_start(call->llm->httpc, call->task, &request, on_body, on_reply, call);
+	llm_generation_wait(generation, upstream->first_timeout);
+	generation->http =
+	    httpc_start(generation->llm->httpc, generation->task, &request, on_body, on_reply, generation);
 }
 
-void llm_try_estimate(struct llm_call *call)
+void llm_try_estimate(struct llm_generation *generation)
 {
-	struct llm_result *result = &call->result;
+	struct llm_result *result = &generation->result;
 	int64_t said = result->text_bytes + (int64_t)result->reasoning.len;
 
-	if ((result->completion_tokens >= 0 && !call->dec.early) || result->tries == 0 || (said == 0 && !call->stopped))
+	if ((result->completion_tokens >= 0 && !generation->dec.early) || result->tries == 0 ||
+	    (said == 0 && !generation->stopped))
 		return;
 	if (result->prompt_tokens < 0)
-		result->prompt_tokens = ((int64_t)call->head_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
+		result->prompt_tokens = ((int64_t)generation->head_bytes + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
 	result->completion_tokens = (said + BYTES_A_TOKEN - 1) / BYTES_A_TOKEN;
 	result->estimated = true;
 }
 
-static void try_start(struct llm_call *call)
+static void try_start(struct llm_generation *generation)
 {
-	const struct upstream_settings *upstream = call->upstream;
-	struct pl_str name = llm_breaker_name(call->pool, upstream, call->model);
+	const struct upstream_settings *upstream = generation->upstream;
+	struct pl_str name = llm_breaker_name(generation->pool, upstream, generation->model);
 	struct pl_err err = { 0 };
 
 	/* the question that is the breaker's trial may be repeated like any other */
-	if (call->admitted ||
-	    shm_breaker_allow(call->llm->shm, name, upstream->breaker_cooldown, pl_now_ns())) {
-		call->admitted = true;
-		try_send(call);
+	if (generation->admitted ||
+	    shm_breaker_allow(generation->llm->shm, name, upstream->breaker_cooldown, pl_now_ns())) {
+		generation->admitted = true;
+		try_send(generation);
 		return;
 	}
 	pl_err_set(&err, PL_E_UNAVAILABLE, "The model's server failed too often; it is left alone for now.");
 	err.retry_after_s = (int)((upstream->breaker_cooldown + 999) / 1000);
-	llm_call_finish(call, &err);
+	llm_generation_finish(generation, &err);
 }
 
-void llm_try_timer(struct llm_call *call)
+void llm_try_timer(struct llm_generation *generation)
 {
-	if (call->http == NULL)
-		try_start(call);
-	else if (call->in_grace)
-		httpc_cancel(call->http);
+	if (generation->http == NULL)
+		try_start(generation);
+	else if (generation->in_grace)
+		httpc_cancel(generation->http);
 	else
-		llm_call_stop(call, PL_E_UPSTREAM_SLOW, "The model did not begin its answer in time.");
+		llm_generation_stop(generation, PL_E_UPSTREAM_SLOW, "The model did not begin its answer in time.");
 }
 
-void llm_try_fini(struct llm_call *call)
+void llm_try_fini(struct llm_generation *generation)
 {
-	if (call->dec_open)
-		llm_dec_fini(&call->dec);
-	call->dec_open = false;
-	pl_buf_fini(&call->refusal);
-	call->refusal = PL_BUF(NULL);
+	if (generation->dec_open)
+		llm_dec_fini(&generation->dec);
+	generation->dec_open = false;
+	pl_buf_fini(&generation->refusal);
+	generation->refusal = PL_BUF(NULL);
 }

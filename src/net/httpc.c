@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Life of outbound calls: start, time bounds, the one free repetition, cancel, completion.
+ * Life of outbound transfers: start, time bounds, the one free repetition, cancel, completion.
  *
  *   httpc_start -> (next turn) libcurl -> httpc_ended -> [once: libcurl again] -> complete
  *                     httpc_fail (cancel, time bound, reader's word) ------------^
@@ -15,41 +15,41 @@
 
 enum { BODY_MAX_BYTES = 64 * 1024 * 1024 };
 
-static void work_add(struct httpc_call *call)
+static void work_add(struct httpc_transfer *transfer)
 {
-	if (!call->in_work) {
-		call->in_work = true;
-		TAILQ_INSERT_TAIL(&call->client->work, call, todo);
+	if (!transfer->in_work) {
+		transfer->in_work = true;
+		TAILQ_INSERT_TAIL(&transfer->client->work, transfer, todo);
 	}
-	event_active(call->client->turn, EV_TIMEOUT, 0);
+	event_active(transfer->client->turn, EV_TIMEOUT, 0);
 }
 
 /* Takes the transfer away from libcurl, which closes its connection unless the reply was complete. */
-static void detach(struct httpc_call *call)
+static void detach(struct httpc_transfer *transfer)
 {
-	if (call->easy == NULL)
+	if (transfer->easy == NULL)
 		return;
-	curl_multi_remove_handle(call->client->multi, call->easy);
-	curl_easy_cleanup(call->easy);
-	call->easy = NULL;
+	curl_multi_remove_handle(transfer->client->multi, transfer->easy);
+	curl_easy_cleanup(transfer->easy);
+	transfer->easy = NULL;
 }
 
-void httpc_fail(struct httpc_call *call, enum pl_code code, const char *fmt, ...)
+void httpc_fail(struct httpc_transfer *transfer, enum pl_code code, const char *fmt, ...)
 {
 	va_list args;
 
-	if (call->failed || call->state == CALL_ENDED)
+	if (transfer->failed || transfer->state == CALL_ENDED)
 		return;
-	call->failed = true;
-	pl_err_set(&call->err, code, NULL);
+	transfer->failed = true;
+	pl_err_set(&transfer->err, code, NULL);
 	if (fmt != NULL) {
 		va_start(args, fmt);
-		vsnprintf(call->err.detail, sizeof(call->err.detail), fmt, args);
+		vsnprintf(transfer->err.detail, sizeof(transfer->err.detail), fmt, args);
 		va_end(args);
 	}
-	if (!call->client->inside)
-		detach(call);
-	work_add(call);
+	if (!transfer->client->inside)
+		detach(transfer);
+	work_add(transfer);
 }
 
 static void on_task_cancelled(void *arg)
@@ -57,9 +57,9 @@ static void on_task_cancelled(void *arg)
 	httpc_fail(arg, PL_E_CANCELLED, NULL);
 }
 
-void httpc_cancel(struct httpc_call *call)
+void httpc_cancel(struct httpc_transfer *transfer)
 {
-	httpc_fail(call, PL_E_CANCELLED, NULL);
+	httpc_fail(transfer, PL_E_CANCELLED, NULL);
 }
 
 /* ---- time bounds ---- */
@@ -72,107 +72,108 @@ static void bound_nearer(struct bound *nearest, int64_t at_ns, enum pl_code code
 		*nearest = (struct bound){ at_ns, code, text };
 }
 
-static struct bound bound_nearest(const struct httpc_call *call)
+static struct bound bound_nearest(const struct httpc_transfer *transfer)
 {
-	struct bound nearest = { call->task->deadline_ns, PL_E_DEADLINE, NULL };
+	struct bound nearest = { transfer->task->deadline_ns, PL_E_DEADLINE, NULL };
 
-	if (call->total_ms > 0)
-		bound_nearer(&nearest, call->start_ns + call->total_ms * PL_NS_PER_MS, PL_E_UPSTREAM_SLOW,
+	if (transfer->total_ms > 0)
+		bound_nearer(&nearest, transfer->start_ns + transfer->total_ms * PL_NS_PER_MS, PL_E_UPSTREAM_SLOW,
 		    "The upstream's reply took too long.");
-	if (call->last_ns == 0 && call->first_ms > 0)
-		bound_nearer(&nearest, call->start_ns + call->first_ms * PL_NS_PER_MS, PL_E_UPSTREAM_SLOW,
+	if (transfer->last_ns == 0 && transfer->first_ms > 0)
+		bound_nearer(&nearest, transfer->start_ns + transfer->first_ms * PL_NS_PER_MS, PL_E_UPSTREAM_SLOW,
 		    "The upstream did not answer in time.");
-	if (call->last_ns != 0 && call->idle_ms > 0)
-		bound_nearer(&nearest, call->last_ns + call->idle_ms * PL_NS_PER_MS, PL_E_UPSTREAM_SLOW,
+	if (transfer->last_ns != 0 && transfer->idle_ms > 0)
+		bound_nearer(&nearest, transfer->last_ns + transfer->idle_ms * PL_NS_PER_MS, PL_E_UPSTREAM_SLOW,
 		    "The upstream fell silent in the middle of its reply.");
 	return nearest;
 }
 
 /* Bytes only move the bounds; the timer finds out when it fires, so that a slice costs no timer operation. */
-static void timer_set(struct httpc_call *call)
+static void timer_set(struct httpc_transfer *transfer)
 {
-	struct bound nearest = bound_nearest(call);
+	struct bound nearest = bound_nearest(transfer);
 	int64_t now_ns = pl_now_ns(), wait_ns;
 	struct timeval wait;
 
-	if (call->last_ns == 0 && call->idle_ms > 0)	/* the first byte may bring a nearer bound */
-		bound_nearer(&nearest, now_ns + call->idle_ms * PL_NS_PER_MS, PL_E_OK, NULL);
+	if (transfer->last_ns == 0 && transfer->idle_ms > 0)	/* the first byte may bring a nearer bound */
+		bound_nearer(&nearest, now_ns + transfer->idle_ms * PL_NS_PER_MS, PL_E_OK, NULL);
 	if (nearest.at_ns == INT64_MAX)
 		return;
 	wait_ns = nearest.at_ns > now_ns ? nearest.at_ns - now_ns : 0;
 	wait = (struct timeval){ .tv_sec = wait_ns / PL_NS_PER_S, .tv_usec = wait_ns % PL_NS_PER_S / 1000 + 1 };
 	if (wait.tv_usec >= PL_US_PER_S)
 		wait = (struct timeval){ .tv_sec = wait.tv_sec + 1 };
-	evtimer_add(call->timer, &wait);
+	evtimer_add(transfer->timer, &wait);
 }
 
 static void on_call_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct httpc_call *call = arg;
-	struct bound nearest = bound_nearest(call);
+	struct httpc_transfer *transfer = arg;
+	struct bound nearest = bound_nearest(transfer);
 
 	PL_UNUSED(fd);
 	PL_UNUSED(what);
-	if (call->failed || call->state == CALL_ENDED)
+	if (transfer->failed || transfer->state == CALL_ENDED)
 		return;
 	if (pl_now_ns() < nearest.at_ns)
-		timer_set(call);
+		timer_set(transfer);
 	else if (nearest.text != NULL)
-		httpc_fail(call, nearest.code, "%s", nearest.text);
+		httpc_fail(transfer, nearest.code, "%s", nearest.text);
 	else
-		httpc_fail(call, nearest.code, NULL);
+		httpc_fail(transfer, nearest.code, NULL);
 }
 
 /* ---- start ---- */
 
-static struct httpc_call *call_new(struct httpc *client, struct pl_task *task, const struct httpc_request *request)
+static struct httpc_transfer *request_new(
+    struct httpc *client, struct pl_task *task, const struct httpc_request *request)
 {
 	struct pl_pool *pool = pl_pool_new(4096);
-	struct httpc_call *call = pl_alloc(pool, sizeof(*call));
+	struct httpc_transfer *transfer = pl_alloc(pool, sizeof(*transfer));
 
-	call->pool = pool;
-	call->client = client;
-	call->task = pl_task_hold(task);
-	call->url = pl_strdup(pool, request->url);
-	call->url_secret = request->url_secret;
-	call->ca_file = request->ca_file != NULL ? pl_strdup(pool, request->ca_file) : "";
-	call->proxy = request->proxy != NULL ? pl_strdup(pool, request->proxy) : "";
-	call->is_post = strcmp(request->method, "POST") == 0;
-	call->body = call->is_post ? pl_str_dup(pool, request->body.ptr != NULL ? request->body : PL_STR("")) :
+	transfer->pool = pool;
+	transfer->client = client;
+	transfer->task = pl_task_hold(task);
+	transfer->url = pl_strdup(pool, request->url);
+	transfer->url_secret = request->url_secret;
+	transfer->ca_file = request->ca_file != NULL ? pl_strdup(pool, request->ca_file) : "";
+	transfer->proxy = request->proxy != NULL ? pl_strdup(pool, request->proxy) : "";
+	transfer->is_post = strcmp(request->method, "POST") == 0;
+	transfer->body = transfer->is_post ? pl_str_dup(pool, request->body.ptr != NULL ? request->body : PL_STR("")) :
 	    PL_STR_NONE;
-	call->connect_ms = request->connect_ms;
-	call->first_ms = request->first_ms;
-	call->idle_ms = request->idle_ms;
-	call->total_ms = request->total_ms;
-	call->max_body_bytes = request->max_body_bytes > 0 ? request->max_body_bytes : BODY_MAX_BYTES;
-	call->start_ns = pl_now_ns();
-	call->result.head = (struct httpc_head){ .retry_after_ms = -1, .should_retry = -1 };
-	call->timer = evtimer_new(client->base, on_call_timer, call);
-	PL_BUG(call->timer == NULL);
-	return call;
+	transfer->connect_ms = request->connect_ms;
+	transfer->first_ms = request->first_ms;
+	transfer->idle_ms = request->idle_ms;
+	transfer->total_ms = request->total_ms;
+	transfer->max_body_bytes = request->max_body_bytes > 0 ? request->max_body_bytes : BODY_MAX_BYTES;
+	transfer->start_ns = pl_now_ns();
+	transfer->result.head = (struct httpc_head){ .retry_after_ms = -1, .should_retry = -1 };
+	transfer->timer = evtimer_new(client->base, on_call_timer, transfer);
+	PL_BUG(transfer->timer == NULL);
+	return transfer;
 }
 
-struct httpc_call *httpc_start(struct httpc *client, struct pl_task *task, const struct httpc_request *request,
+struct httpc_transfer *httpc_start(struct httpc *client, struct pl_task *task, const struct httpc_request *request,
     httpc_body_fn *body, httpc_done_fn *done, void *arg)
 {
-	struct httpc_call *call = call_new(client, task, request);
+	struct httpc_transfer *transfer = request_new(client, task, request);
 
-	PL_BUG(!call->is_post && strcmp(request->method, "GET") != 0);
-	call->on_body = body;
-	call->on_done = done;
-	call->arg = arg;
-	TAILQ_INSERT_TAIL(&client->calls, call, all);
+	PL_BUG(!transfer->is_post && strcmp(request->method, "GET") != 0);
+	transfer->on_body = body;
+	transfer->on_done = done;
+	transfer->arg = arg;
+	TAILQ_INSERT_TAIL(&client->calls, transfer, all);
 	client->running++;
-	pl_task_on_cancel(task, &call->hook, on_task_cancelled, call);
+	pl_task_on_cancel(task, &transfer->hook, on_task_cancelled, transfer);
 	if (client->stopping)
-		httpc_fail(call, PL_E_STOPPING, NULL);
+		httpc_fail(transfer, PL_E_STOPPING, NULL);
 	else if (task->cancelled)
-		httpc_fail(call, PL_E_CANCELLED, NULL);
-	else if (!httpc_easy_headers(call, request))
-		httpc_fail(call, PL_E_UPSTREAM, "A header for the upstream holds a control character.");
-	timer_set(call);
-	work_add(call);
-	return call;
+		httpc_fail(transfer, PL_E_CANCELLED, NULL);
+	else if (!httpc_easy_headers(transfer, request))
+		httpc_fail(transfer, PL_E_UPSTREAM, "A header for the upstream holds a control character.");
+	timer_set(transfer);
+	work_add(transfer);
+	return transfer;
 }
 
 /* ---- end ---- */
@@ -181,65 +182,65 @@ struct httpc_call *httpc_start(struct httpc *client, struct pl_task *task, const
  * Nothing came back on a connection that had served before: it was closed while it was idle. libcurl repeats some of
  * these itself; what it leaves to us are those it notices while it still sends.
  */
-static bool repeatable(const struct httpc_call *call, CURLcode code)
+static bool repeatable(const struct httpc_transfer *transfer, CURLcode code)
 {
 	long connects = -1;
 
-	if (call->retried || call->failed || call->got_bytes)
+	if (transfer->retried || transfer->failed || transfer->got_bytes)
 		return false;
 	if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
 		return false;
-	return curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects == 0;
+	return curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects == 0;
 }
 
-void httpc_ended(struct httpc_call *call, CURLcode code)
+void httpc_ended(struct httpc_transfer *transfer, CURLcode code)
 {
-	if (repeatable(call, code)) {
-		call->retried = true;
-		detach(call);
-		call->state = CALL_QUEUED;
+	if (repeatable(transfer, code)) {
+		transfer->retried = true;
+		detach(transfer);
+		transfer->state = CALL_QUEUED;
 	} else {
-		httpc_easy_verdict(call, code);
-		detach(call);
-		call->state = CALL_ENDED;
+		httpc_easy_verdict(transfer, code);
+		detach(transfer);
+		transfer->state = CALL_ENDED;
 	}
-	work_add(call);
+	work_add(transfer);
 }
 
-static void complete(struct httpc_call *call)
+static void complete(struct httpc_transfer *transfer)
 {
-	struct httpc *client = call->client;
-	struct pl_task *task = call->task;
-	struct pl_pool *pool = call->pool;
+	struct httpc *client = transfer->client;
+	struct pl_task *task = transfer->task;
+	struct pl_pool *pool = transfer->pool;
 
-	detach(call);
-	call->state = CALL_ENDED;
-	event_free(call->timer);
-	pl_task_unhook(task, &call->hook);
-	httpc_easy_wipe(call);
-	TAILQ_REMOVE(&client->calls, call, all);
+	detach(transfer);
+	transfer->state = CALL_ENDED;
+	event_free(transfer->timer);
+	pl_task_unhook(task, &transfer->hook);
+	httpc_easy_wipe(transfer);
+	TAILQ_REMOVE(&client->calls, transfer, all);
 	client->running--;
-	call->result.total_us = (pl_now_ns() - call->start_ns) / 1000;
-	call->on_done(call->arg, &call->result, call->failed ? &call->err : NULL);
+	transfer->result.total_us = (pl_now_ns() - transfer->start_ns) / 1000;
+	transfer->on_done(transfer->arg, &transfer->result, transfer->failed ? &transfer->err : NULL);
 	pl_pool_free(&pool);
 	pl_task_release(&task);
 }
 
 void httpc_work(struct httpc *client)
 {
-	struct httpc_calls now = TAILQ_HEAD_INITIALIZER(now);
-	struct httpc_call *call;
+	struct httpc_transfers now = TAILQ_HEAD_INITIALIZER(now);
+	struct httpc_transfer *transfer;
 
 	TAILQ_CONCAT(&now, &client->work, todo);
-	while ((call = TAILQ_FIRST(&now)) != NULL) {
-		TAILQ_REMOVE(&now, call, todo);
-		call->in_work = false;
-		if (call->failed || call->state == CALL_ENDED) {
-			complete(call);
-		} else if (call->state == CALL_QUEUED) {
-			httpc_easy_setup(call);
-			call->state = CALL_RUNNING;
-			PL_BUG(curl_multi_add_handle(client->multi, call->easy) != CURLM_OK);
+	while ((transfer = TAILQ_FIRST(&now)) != NULL) {
+		TAILQ_REMOVE(&now, transfer, todo);
+		transfer->in_work = false;
+		if (transfer->failed || transfer->state == CALL_ENDED) {
+			complete(transfer);
+		} else if (transfer->state == CALL_QUEUED) {
+			httpc_easy_setup(transfer);
+			transfer->state = CALL_RUNNING;
+			PL_BUG(curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK);
 		}
 	}
 }
@@ -277,15 +278,15 @@ struct httpc *httpc_new(struct event_base *base)
 void httpc_free(struct httpc **clientp)
 {
 	struct httpc *client = *clientp;
-	struct httpc_call *call;
+	struct httpc_transfer *transfer;
 
 	*clientp = NULL;
 	if (client == NULL)
 		return;
 	PL_BUG(client->inside);
 	client->stopping = true;
-	TAILQ_FOREACH(call, &client->calls, all)
-		httpc_fail(call, PL_E_STOPPING, NULL);
+	TAILQ_FOREACH(transfer, &client->calls, all)
+		httpc_fail(transfer, PL_E_STOPPING, NULL);
 	while (!TAILQ_EMPTY(&client->work))
 		httpc_work(client);
 	PL_BUG(!TAILQ_EMPTY(&client->calls));

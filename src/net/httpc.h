@@ -15,7 +15,7 @@
 #include "task.h"
 
 struct httpc;
-struct httpc_call;
+struct httpc_transfer;
 
 struct httpc_header { const char *name; struct pl_str value; };	/* absent or empty values are not sent */
 
@@ -52,13 +52,13 @@ struct httpc_result {
 };
 
 /*
- * A slice of the reply's body, in order, any status. May start and cancel calls. false stops the call: the connection
- * is closed and the completion gets PL_E_CANCELLED.
+ * A slice of the reply's body, in order, any status. May start and cancel transfers. false stops the transfer: the
+ * connection is closed and the completion gets PL_E_CANCELLED.
  */
 typedef bool (httpc_body_fn)(void *arg, const struct httpc_head *head, const char *data, size_t len);
 /*
- * err NULL: the reply arrived as its framing says, whatever its status (a close-delimited one always does). The call is
- * gone when this returns.
+ * err NULL: the reply arrived as its framing says, whatever its status (a close-delimited one always does). The
+ * transfer is gone when this returns.
  */
 typedef void (httpc_done_fn)(void *arg, const struct httpc_result *result, const struct pl_err *err);
 
@@ -74,11 +74,11 @@ void httpc_free(struct httpc **client);
  *   async:   `done` once, never before return, also after cancel; pl_task_cancel() cancels
  *   source:  RFC 9110, RFC 9112; curl_multi_socket_action(3)
  */
-struct httpc_call *httpc_start(struct httpc *client, struct pl_task *task, const struct httpc_request *request,
+struct httpc_transfer *httpc_start(struct httpc *client, struct pl_task *task, const struct httpc_request *request,
     httpc_body_fn *body, httpc_done_fn *done, void *arg);
 /* Closes the connection at once (in a body callback: after it). No more slices; `done` comes with PL_E_CANCELLED. */
-void httpc_cancel(struct httpc_call *call);
-/* Runs the completions of cancelled calls now instead of in the next turn. Not from a callback. */
+void httpc_cancel(struct httpc_transfer *transfer);
+/* Runs the completions of cancelled transfers now instead of in the next turn. Not from a callback. */
 void httpc_flush(struct httpc *client);
 
 #endif

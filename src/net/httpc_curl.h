@@ -2,9 +2,9 @@
 /*
  * Inside of httpc: what its files share. Nobody else includes this.
  *
- * A call is on `calls` from start to completion, and on `work` when a loop turn must look at it: to hand it to libcurl
- * (CALL_QUEUED), or to complete it (CALL_ENDED). libcurl forbids adding and removing transfers inside its callbacks;
- * `inside` says that we are in one.
+ * A transfer is on `calls` from start to completion, and on `work` when a loop turn must look at it: to hand it to
+ * libcurl (CALL_QUEUED), or to complete it (CALL_ENDED). libcurl forbids adding and removing transfers inside its
+ * callbacks; `inside` says that we are in one.
  */
 #ifndef NET_HTTPC_CURL_H
 #define NET_HTTPC_CURL_H
@@ -16,22 +16,22 @@
 
 enum httpc_state { CALL_QUEUED, CALL_RUNNING, CALL_ENDED };
 
-TAILQ_HEAD(httpc_calls, httpc_call);
+TAILQ_HEAD(httpc_transfers, httpc_transfer);
 
 struct httpc {
 	struct event_base *base;
 	CURLM *multi;
 	struct event *timer;		/* libcurl's own */
 	struct event *turn;		/* looks at `work` */
-	struct httpc_calls calls, work;
+	struct httpc_transfers calls, work;
 	int running;
 	bool inside, stopping;
 };
 
-struct httpc_call {
-	TAILQ_ENTRY(httpc_call) all, todo;
+struct httpc_transfer {
+	TAILQ_ENTRY(httpc_transfer) all, todo;
 	struct httpc *client;
-	struct pl_pool *pool;		/* the call itself, url and body */
+	struct pl_pool *pool;		/* the transfer itself, url and body */
 	struct pl_task *task;
 	struct pl_cancel hook;
 	enum httpc_state state;
@@ -53,16 +53,19 @@ struct httpc_call {
 	void *arg;
 };
 
-/* httpc.c: ends the call with this error unless it ended already; the connection closes as soon as libcurl allows. */
-void httpc_fail(struct httpc_call *call, enum pl_code code, const char *fmt, ...) PL_PRINTF(3, 4);
+/*
+ * httpc.c: ends the transfer with this error unless it ended already; the connection closes as soon as libcurl
+ * allows.
+ */
+void httpc_fail(struct httpc_transfer *transfer, enum pl_code code, const char *fmt, ...) PL_PRINTF(3, 4);
 /* httpc.c: libcurl finished the transfer. */
-void httpc_ended(struct httpc_call *call, CURLcode code);
+void httpc_ended(struct httpc_transfer *transfer, CURLcode code);
 
 /* httpc_easy.c: the transfer's options; the header list of a request; the meaning of libcurl's verdict. */
-void httpc_easy_setup(struct httpc_call *call);
-bool httpc_easy_headers(struct httpc_call *call, const struct httpc_request *request);
-void httpc_easy_wipe(struct httpc_call *call);
-void httpc_easy_verdict(struct httpc_call *call, CURLcode code);
+void httpc_easy_setup(struct httpc_transfer *transfer);
+bool httpc_easy_headers(struct httpc_transfer *transfer, const struct httpc_request *request);
+void httpc_easy_wipe(struct httpc_transfer *transfer);
+void httpc_easy_verdict(struct httpc_transfer *transfer, CURLcode code);
 
 /* httpc_socket.c: libcurl's sockets and timer in the event loop. */
 void httpc_socket_init(struct httpc *client);

@@ -27,7 +27,7 @@ static bool value_ok(struct pl_str value)
 	return true;
 }
 
-static void header_add(struct httpc_call *call, const char *name, struct pl_str value)
+static void header_add(struct httpc_transfer *transfer, const char *name, struct pl_str value)
 {
 	struct pl_buf line = PL_BUF(NULL);
 
@@ -35,13 +35,13 @@ static void header_add(struct httpc_call *call, const char *name, struct pl_str 
 	pl_buf_adds(&line, name);
 	pl_buf_adds(&line, ": ");
 	pl_buf_addstr(&line, value);
-	call->headers = curl_slist_append(call->headers, line.ptr);
-	PL_BUG(call->headers == NULL);
+	transfer->headers = curl_slist_append(transfer->headers, line.ptr);
+	PL_BUG(transfer->headers == NULL);
 	pl_wipe(line.ptr, line.len);
 	pl_buf_fini(&line);
 }
 
-bool httpc_easy_headers(struct httpc_call *call, const struct httpc_request *request)
+bool httpc_easy_headers(struct httpc_transfer *transfer, const struct httpc_request *request)
 {
 	for (int i = 0; i < request->headers_count; i++) {
 		const struct httpc_header *header = &request->headers[i];
@@ -50,20 +50,20 @@ bool httpc_easy_headers(struct httpc_call *call, const struct httpc_request *req
 			continue;
 		if (!value_ok(header->value))
 			return false;
-		header_add(call, header->name, header->value);
+		header_add(transfer, header->name, header->value);
 	}
 	/* Without this libcurl waits for 100 Continue before bodies over 1 MB. */
-	call->headers = curl_slist_append(call->headers, "Expect:");
-	PL_BUG(call->headers == NULL);
+	transfer->headers = curl_slist_append(transfer->headers, "Expect:");
+	PL_BUG(transfer->headers == NULL);
 	return true;
 }
 
-void httpc_easy_wipe(struct httpc_call *call)
+void httpc_easy_wipe(struct httpc_transfer *transfer)
 {
-	for (struct curl_slist *line = call->headers; line != NULL; line = line->next)
+	for (struct curl_slist *line = transfer->headers; line != NULL; line = line->next)
 		pl_wipe(line->data, strlen(line->data));
-	curl_slist_free_all(call->headers);
-	call->headers = NULL;
+	curl_slist_free_all(transfer->headers);
+	transfer->headers = NULL;
 }
 
 /* ---- the reply ---- */
@@ -74,16 +74,16 @@ static void head_reset(struct httpc_head *head)
 }
 
 /* "HTTP/1.1 200 OK" starts a head; a later one (after 103 Early Hints) replaces it. */
-static void head_status(struct httpc_call *call, struct pl_str line)
+static void head_status(struct httpc_transfer *transfer, struct pl_str line)
 {
 	struct pl_str version;
 	int64_t status;
 
-	head_reset(&call->result.head);
-	call->compressed = false;
+	head_reset(&transfer->result.head);
+	transfer->compressed = false;
 	if (pl_str_cut(&line, ' ', &version) && line.len >= 3 &&
 	    pl_str_i64(pl_strn(line.ptr, 3), 100, 999, &status))
-		call->result.head.status = (int)status;
+		transfer->result.head.status = (int)status;
 }
 
 static void head_content_type(struct httpc_head *head, struct pl_str value)
@@ -142,9 +142,9 @@ static void head_retry_after(struct httpc_head *head, struct pl_str value)
 		head->retry_after_ms = seconds > 0 ? seconds * 1000 : 0;
 }
 
-static void head_field(struct httpc_call *call, struct pl_str name, struct pl_str value)
+static void head_field(struct httpc_transfer *transfer, struct pl_str name, struct pl_str value)
 {
-	struct httpc_head *head = &call->result.head;
+	struct httpc_head *head = &transfer->result.head;
 	int64_t ms;
 
 	if (pl_str_ieq(name, PL_STR("content-type")))
@@ -156,61 +156,62 @@ static void head_field(struct httpc_call *call, struct pl_str name, struct pl_st
 	else if (pl_str_ieq(name, PL_STR("x-should-retry")))
 		head->should_retry = pl_str_is(value, "true") ? 1 : pl_str_is(value, "false") ? 0 : -1;
 	else if (pl_str_ieq(name, PL_STR("content-encoding")))
-		call->compressed = value.len > 0 && !pl_str_ieq(value, PL_STR("identity"));
+		transfer->compressed = value.len > 0 && !pl_str_ieq(value, PL_STR("identity"));
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
-	struct httpc_call *call = arg;
+	struct httpc_transfer *transfer = arg;
 	struct pl_str line = pl_strn(data, size * count), name;
 
-	call->got_bytes = true;
+	transfer->got_bytes = true;
 	while (line.len > 0 && (line.ptr[line.len - 1] == '\r' || line.ptr[line.len - 1] == '\n'))
 		line.len--;
 	if (pl_str_istarts(line, "HTTP/"))
-		head_status(call, line);
+		head_status(transfer, line);
 	else if (pl_str_cut(&line, ':', &name) && line.ptr != NULL)
-		head_field(call, name, pl_str_trim(line));
+		head_field(transfer, name, pl_str_trim(line));
 	return size * count;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
-	struct httpc_call *call = arg;
+	struct httpc_transfer *transfer = arg;
 	size_t len = size * count;
 
-	call->last_ns = pl_now_ns();
-	if (call->failed)
+	transfer->last_ns = pl_now_ns();
+	if (transfer->failed)
 		return CURL_WRITEFUNC_ERROR;
-	if (call->compressed) {
-		httpc_fail(call, PL_E_UPSTREAM, "The upstream sent a compressed reply that was not asked for.");
-		return CURL_WRITEFUNC_ERROR;
-	}
-	if (len > call->max_body_bytes - (size_t)call->result.body_bytes) {
-		httpc_fail(call, PL_E_UPSTREAM, "The upstream's reply is larger than %zu bytes.", call->max_body_bytes);
+	if (transfer->compressed) {
+		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream sent a compressed reply that was not asked for.");
 		return CURL_WRITEFUNC_ERROR;
 	}
-	call->result.body_bytes += (int64_t)len;
-	if (len > 0 && !call->on_body(call->arg, &call->result.head, data, len))
-		httpc_fail(call, PL_E_CANCELLED, NULL);
-	return call->failed ? CURL_WRITEFUNC_ERROR : len;
+	if (len > transfer->max_body_bytes - (size_t)transfer->result.body_bytes) {
+		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream's reply is larger than %zu bytes.",
+		    transfer->max_body_bytes);
+		return CURL_WRITEFUNC_ERROR;
+	}
+	transfer->result.body_bytes += (int64_t)len;
+	if (len > 0 && !transfer->on_body(transfer->arg, &transfer->result.head, data, len))
+		httpc_fail(transfer, PL_E_CANCELLED, NULL);
+	return transfer->failed ? CURL_WRITEFUNC_ERROR : len;
 }
 
 /* ---- options ---- */
 
-static void setup_limits(struct httpc_call *call)
+static void setup_limits(struct httpc_transfer *transfer)
 {
-	CURL *easy = call->easy;
+	CURL *easy = transfer->easy;
 
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	/* "": none, whatever the environment says */
-	curl_easy_setopt(easy, CURLOPT_PROXY, call->proxy != NULL ? call->proxy : "");
+	curl_easy_setopt(easy, CURLOPT_PROXY, transfer->proxy != NULL ? transfer->proxy : "");
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-	if (call->ca_file != NULL && call->ca_file[0] != '\0')
-		curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca_file);
+	if (transfer->ca_file != NULL && transfer->ca_file[0] != '\0')
+		curl_easy_setopt(easy, CURLOPT_CAINFO, transfer->ca_file);
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -218,82 +219,85 @@ static void setup_limits(struct httpc_call *call)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);	/* giving up never waits for a thread in getaddrinfo(3) */
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	if (call->connect_ms > 0)
-		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms);
+	if (transfer->connect_ms > 0)
+		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->connect_ms);
 }
 
-void httpc_easy_setup(struct httpc_call *call)
+void httpc_easy_setup(struct httpc_transfer *transfer)
 {
 	CURL *easy = curl_easy_init();
 
 	PL_BUG(easy == NULL);
-	call->easy = easy;
-	head_reset(&call->result.head);
-	setup_limits(call);
-	curl_easy_setopt(easy, CURLOPT_URL, call->url);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+	transfer->easy = easy;
+	head_reset(&transfer->result.head);
+	setup_limits(transfer);
+	curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "parlourd");
-	if (call->is_post) {
+	if (transfer->is_post) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.ptr);	/* borrowed */
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body.len);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body.ptr);	/* borrowed */
 	}
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
-	if (call->retried)
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_error);
+	if (transfer->retried)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 /* ---- the verdict ---- */
 
-static void verdict_broken(struct httpc_call *call)
+static void verdict_broken(struct httpc_transfer *transfer)
 {
-	if (call->got_bytes)
-		httpc_fail(call, PL_E_UPSTREAM_CUT, "The upstream's reply broke off.");
+	if (transfer->got_bytes)
+		httpc_fail(transfer, PL_E_UPSTREAM_CUT, "The upstream's reply broke off.");
 	else
-		httpc_fail(call, PL_E_UPSTREAM, "The upstream closed the connection without a reply.");
+		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream closed the connection without a reply.");
 }
 
-void httpc_easy_verdict(struct httpc_call *call, CURLcode code)
+void httpc_easy_verdict(struct httpc_transfer *transfer, CURLcode code)
 {
-	const char *login = strrchr(call->url, '@');	/* refused, but not to be shown either */
+	const char *login = strrchr(transfer->url, '@');	/* refused, but not to be shown either */
 
-	if (call->failed)
+	if (transfer->failed)
 		return;
 	if (code == CURLE_OK)
 		return;
-	pl_log(PL_LOG_INFO, call->task, "outbound request failed", "url=%s status=%d curl=%d why=%s",
-	    call->url_secret ? "(secret)" : login != NULL ? login + 1 : call->url, call->result.head.status, (int)code,
-	    call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(code));
+	pl_log(PL_LOG_INFO, transfer->task, "outbound request failed", "url=%s status=%d curl=%d why=%s",
+	    transfer->url_secret ? "(secret)"
+		: login != NULL  ? login + 1
+				 : transfer->url,
+	    transfer->result.head.status, (int)code,
+	    transfer->curl_error[0] != '\0' ? transfer->curl_error : curl_easy_strerror(code));
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
-		httpc_fail(call, PL_E_UPSTREAM_SLOW, "No connection to the upstream in time.");
+		httpc_fail(transfer, PL_E_UPSTREAM_SLOW, "No connection to the upstream in time.");
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
-		httpc_fail(call, PL_E_UPSTREAM, "The upstream's name cannot be resolved.");
+		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream's name cannot be resolved.");
 		break;
 	case CURLE_COULDNT_CONNECT:
-		httpc_fail(call, PL_E_UPSTREAM, "The upstream refuses connections.");
+		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream refuses connections.");
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
-		call->result.hopeless = true;
-		httpc_fail(call, PL_E_UPSTREAM, "The upstream's TLS certificate is not trusted.");
+		transfer->result.hopeless = true;
+		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream's TLS certificate is not trusted.");
 		break;
 	case CURLE_SSL_CONNECT_ERROR:
-		httpc_fail(call, PL_E_UPSTREAM, "No TLS connection to the upstream.");
+		httpc_fail(transfer, PL_E_UPSTREAM, "No TLS connection to the upstream.");
 		break;
 	case CURLE_URL_MALFORMAT:
 	case CURLE_LOGIN_DENIED:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		/* also what a reply without a status line gives: HTTP/0.9 is not spoken */
-		call->result.hopeless = true;
-		httpc_fail(call, PL_E_UPSTREAM, "The upstream's address is wrong or it does not speak HTTP.");
+		transfer->result.hopeless = true;
+		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream's address is wrong or it does not speak HTTP.");
 		break;
 	default:
-		verdict_broken(call);
+		verdict_broken(transfer);
 	}
 }

@@ -105,12 +105,12 @@ static void harvest(struct httpc *client)
 
 	while ((msg = curl_multi_info_read(client->multi, &left)) != NULL) {
 		CURLcode code = msg->data.result;
-		struct httpc_call *call = NULL;
+		struct httpc_transfer *transfer = NULL;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
-		httpc_ended(call, code);	/* `msg` is gone after this */
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &transfer);
+		httpc_ended(transfer, code);	/* `msg` is gone after this */
 	}
 }
 

@@ -11,7 +11,7 @@
 #include "log.h"
 #include "svc/account/auth.h"
 #include "svc/clerk.h"
-#include "svc/feedback/request.h"
+#include "svc/feedback/feedback_request.h"
 
 #define HITS_EVERY_S 10
 #define PURGE_EVERY_S 3600
@@ -160,7 +160,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	struct purge *p = pl_alloc(task->pool, sizeof(*p));
 
 	*p = (struct purge){ .clerk = arg, .task = task };
-	request_time_out(p->clerk->svc, task, DUE_ROWS, on_due_handled, p);
+	feedback_request_time_out(p->clerk->svc, task, DUE_ROWS, on_due_handled, p);
 }
 
 /* ---- questions whose worker died ---- */

@@ -17,7 +17,7 @@ struct pgconn {
 	void *arg;
 	const char *label;
 	bool ready, away, break_send, broken;
-	struct pgcall_list calls;
+	struct pgquery_list calls;
 	int calls_count, syncs, silent_ms, pid, renewed;
 	size_t used;
 	char sent[FAKE_SENT];
@@ -111,7 +111,7 @@ void fake_conn_open(struct pgconn *conn)
 
 static void lose(struct pgconn *conn, bool away)
 {
-	struct pgcall_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
+	struct pgquery_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
 	bool was_ready = conn->ready;
 
 	TAILQ_CONCAT(&in_flight, &conn->calls, link);
@@ -140,13 +140,13 @@ void fake_conn_break_send(struct pgconn *conn)
 
 void fake_conn_answer(struct pgconn *conn, PGresult *res)
 {
-	struct pgcall *call = TAILQ_FIRST(&conn->calls);
+	struct pgquery *query = TAILQ_FIRST(&conn->calls);
 
-	ck_assert_ptr_nonnull(call);
-	TAILQ_REMOVE(&conn->calls, call, link);
+	ck_assert_ptr_nonnull(query);
+	TAILQ_REMOVE(&conn->calls, query, link);
 	conn->calls_count--;
 	conn->silent_ms = 0;
-	if (!conn->ops->result(conn->arg, call, res))
+	if (!conn->ops->result(conn->arg, query, res))
 		PQclear(res);
 }
 
@@ -272,7 +272,7 @@ struct pgconn *pgconn_new(struct db *db, const char *label, const struct pgconn_
 	return conn;
 }
 
-void pgconn_free(struct pgconn **connp, struct pgcall_list *in_flight)
+void pgconn_free(struct pgconn **connp, struct pgquery_list *in_flight)
 {
 	TAILQ_CONCAT(in_flight, &(*connp)->calls, link);
 	for (int i = 0; i < FAKE_CONNS; i++)
@@ -321,25 +321,25 @@ static size_t texts_of(const char *array, int bytes, char *out, size_t cap)
 	return used;
 }
 
-bool pgconn_send(struct pgconn *conn, struct pgcall *call)
+bool pgconn_send(struct pgconn *conn, struct pgquery *query)
 {
 	char text[FAKE_SENT];
-	size_t used = (size_t)snprintf(text, sizeof(text), "%s", call->stmt->name);
+	size_t used = (size_t)snprintf(text, sizeof(text), "%s", query->stmt->name);
 
 	ck_assert(conn->ready);
 	if (conn->break_send || conn->broken) {
 		conn->broken = true;
 		return false;
 	}
-	if (call->stmt == &stmts[S_APPEND]) {
+	if (query->stmt == &stmts[S_APPEND]) {
 		used += (size_t)snprintf(text + used, sizeof(text) - used, " %lld:",
-		    (long long)read_i64(call->values[0]));
-		texts_of(call->values[4], call->lengths[4], text + used, sizeof(text) - used);
+		    (long long)read_i64(query->values[0]));
+		texts_of(query->values[4], query->lengths[4], text + used, sizeof(text) - used);
 	}
 	note(conn, text);
-	call->sent = true;
-	call->queue = NULL;
-	TAILQ_INSERT_TAIL(&conn->calls, call, link);
+	query->sent = true;
+	query->queue = NULL;
+	TAILQ_INSERT_TAIL(&conn->calls, query, link);
 	conn->calls_count++;
 	return true;
 }
@@ -371,19 +371,19 @@ int pgconn_pid(const struct pgconn *conn)
 	return conn->ready ? conn->pid : 0;
 }
 
-void pgconn_take(struct pgconn *conn, struct pgcall_list *calls)
+void pgconn_take(struct pgconn *conn, struct pgquery_list *calls)
 {
-	struct pgcall *call = TAILQ_FIRST(&conn->calls), *next, *ghost;
+	struct pgquery *query = TAILQ_FIRST(&conn->calls), *next, *ghost;
 
-	for (; call != NULL; call = next) {
-		next = TAILQ_NEXT(call, link);
-		if (call->finished)
+	for (; query != NULL; query = next) {
+		next = TAILQ_NEXT(query, link);
+		if (query->finished)
 			continue;
-		ghost = pgcall_ghost(call);
-		TAILQ_INSERT_BEFORE(call, ghost, link);
-		TAILQ_REMOVE(&conn->calls, call, link);
-		call->sent = false;
-		TAILQ_INSERT_TAIL(calls, call, link);
+		ghost = pgquery_ghost(query);
+		TAILQ_INSERT_BEFORE(query, ghost, link);
+		TAILQ_REMOVE(&conn->calls, query, link);
+		query->sent = false;
+		TAILQ_INSERT_TAIL(calls, query, link);
 	}
 }
 

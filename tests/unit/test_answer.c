@@ -55,19 +55,19 @@ static struct pl_err *error_of(enum pl_code code)
 	return &err;
 }
 
-static struct llm_call *fake_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request,
+static struct llm_generation *fake_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request,
     llm_delta_fn *delta, llm_done_fn *done, void *arg)
 {
 	ck_assert_ptr_eq(arg, subject);
 	note_str("ask", request->system);
 	model_delta = delta;
 	model_done = done;
-	return (struct llm_call *)(void *)&call_place;
+	return (struct llm_generation *)(void *)&call_place;
 }
 
-static void fake_cancel(struct llm_call *call)
+static void fake_cancel(struct llm_generation *generation)
 {
-	ck_assert_ptr_eq(call, &call_place);
+	ck_assert_ptr_eq(generation, &call_place);
 	note("cancel");
 	model_cancelled = true;
 }

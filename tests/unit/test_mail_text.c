@@ -92,7 +92,7 @@ START_TEST(test_slack_sections)
 	for (int i = 0; i < 2000; i++)
 		pl_buf_adds(&question, i % 3 == 0 ? "&" : "\xe2\x9c\x93");
 	item.question = pl_buf_str(&question);
-	json = pl_json_parse(pool, request_slack(pool, &item, PL_STR("https://x/r/T")), &err);
+	json = pl_json_parse(pool, feedback_request_slack(pool, &item, PL_STR("https://x/r/T")), &err);
 	ck_assert_ptr_nonnull(json);
 	ck_assert_ptr_nonnull(pl_json_str(pl_json_get(json, "text")).ptr);
 	ck_assert_int_le(pl_json_get(json, "blocks")->count, 50);

@@ -18,49 +18,49 @@ static size_t used;
 static struct pgconn *conn;
 static const char *again;	/* the next completion starts this one */
 
-static void start(enum stmt_id stmt, enum pgcall_rank rank, int64_t a, int64_t b, const char *name, int64_t ms);
+static void start(enum stmt_id stmt, enum pgquery_rank rank, int64_t a, int64_t b, const char *name, int64_t ms);
 
-static void on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_done(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
-	const char *name = call->arg, *next = again;
+	const char *name = query->arg, *next = again;
 
 	used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? " " : "", name);
 	if (err != NULL)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "!%s", pl_err_info(err->code)->code);
 	again = NULL;
 	if (next != NULL)
-		start(S_PURGE, PGCALL_GENERATION, 1, 1, next, 0);
+		start(S_PURGE, PGQUERY_GENERATION, 1, 1, next, 0);
 }
 
 /* Statements with one parameter take the place of the real ones: what matters are class, rank, and place. */
-static void start(enum stmt_id stmt, enum pgcall_rank rank, int64_t a, int64_t b, const char *name, int64_t ms)
+static void start(enum stmt_id stmt, enum pgquery_rank rank, int64_t a, int64_t b, const char *name, int64_t ms)
 {
 	struct pl_task *task = pl_task_new(ms == 0 ? INT64_MAX : pl_now_ns() + ms * PL_NS_PER_MS);
-	struct pgcall *call = pgcall_new(fake_db, task, stmt, on_done, NULL, (void *)(uintptr_t)name);
+	struct pgquery *query = pgquery_new(fake_db, task, stmt, on_done, NULL, (void *)(uintptr_t)name);
 
 	if (stmts[stmt].args[0] == 'i')
-		pgcall_i32(call, 1);
+		pgquery_i32(query, 1);
 	else
-		pgcall_i64(call, 1);
-	pgcall_group(call, rank, a, b);
-	pgcall_start(call);
+		pgquery_i64(query, 1);
+	pgquery_group(query, rank, a, b);
+	pgquery_start(query);
 	pl_task_release(&task);
 }
 
 /* An end of an answer, which may be repeated; a start, which may not; an answer in a session. */
 static void end(int64_t room, const char *name)
 {
-	start(S_PURGE, PGCALL_GENERATION, room, 1, name, 0);
+	start(S_PURGE, PGQUERY_GENERATION, room, 1, name, 0);
 }
 
 static void begin(int64_t room, const char *name)
 {
-	start(S_KNOWLEDGE_DELETE, PGCALL_GENERATION, room, 1, name, 0);
+	start(S_KNOWLEDGE_DELETE, PGQUERY_GENERATION, room, 1, name, 0);
 }
 
 static void session(int64_t id, const char *name)
 {
-	start(S_SESSIONS_EXPIRE, PGCALL_SESSION, id, 0, name, 0);
+	start(S_SESSIONS_EXPIRE, PGQUERY_SESSION, id, 0, name, 0);
 }
 
 static void heard(const char *want)
@@ -135,7 +135,7 @@ START_TEST(every_group_locks_in_the_same_order)
 	session(-5, "s2");
 	session(-9, "s1");
 	end(7, "g7");
-	start(S_PURGE, PGCALL_GENERATION, 3, 2, "g3.2", 0);
+	start(S_PURGE, PGQUERY_GENERATION, 3, 2, "g3.2", 0);
 	begin(3, "g3.1");
 	begin(7, "g7 again");
 	fake_db_turn();
@@ -301,14 +301,14 @@ START_TEST(deadlines)
 {
 	end(1, "a");
 	fake_db_turn();
-	start(S_KNOWLEDGE_DELETE, PGCALL_GENERATION, 2, 1, "b", 100);
+	start(S_KNOWLEDGE_DELETE, PGQUERY_GENERATION, 2, 1, "b", 100);
 	fake_db_skip_ms(100);
 	fake_db_sweep();
 	heard("b!deadline");
 	answer(1);
 	fake_conn_synced(conn);
 	heard("a");
-	start(S_KNOWLEDGE_DELETE, PGCALL_GENERATION, 3, 1, "c", 100);
+	start(S_KNOWLEDGE_DELETE, PGQUERY_GENERATION, 3, 1, "c", 100);
 	end(4, "d");
 	fake_db_turn();
 	fake_db_skip_ms(100);

@@ -15,9 +15,9 @@ static char text[4096];		/* completions, in order: a name, with its error */
 static size_t used;
 static struct pgconn *read_conn;
 
-static void on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_done(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
-	const char *name = call->arg;
+	const char *name = query->arg;
 
 	used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? " " : "", name);
 	if (err != NULL)
@@ -26,13 +26,13 @@ static void on_done(struct pgcall *call, const PGresult *res, const struct pl_er
 
 static void start(enum stmt_id stmt, const char *name, struct pl_task *task)
 {
-	struct pgcall *call = pgcall_new(fake_db, task, stmt, on_done, NULL, (void *)(uintptr_t)name);
+	struct pgquery *query = pgquery_new(fake_db, task, stmt, on_done, NULL, (void *)(uintptr_t)name);
 
 	if (stmts[stmt].args[0] == 'i')
-		pgcall_i32(call, 1);
+		pgquery_i32(query, 1);
 	else if (stmts[stmt].args[0] == 'l')
-		pgcall_i64(call, 1);
-	pgcall_start(call);
+		pgquery_i64(query, 1);
+	pgquery_start(query);
 }
 
 /* A read; a write that may be repeated, two kinds of it; a write that may not. */

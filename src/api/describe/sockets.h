@@ -12,7 +12,7 @@
 
 struct socket_channel {
 	const char *name;
-	void (*open)(struct call *call);	/* of its row in routes.def */
+	void (*open)(struct request *request);	/* of its row in routes.def */
 	enum ws_words words;
 	const char *address;			/* "": the path of that row */
 	const char *without;			/* types of frames a|b that it does not have */

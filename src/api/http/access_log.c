@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "clock.h"
 #include "log.h"
 

@@ -2,7 +2,7 @@
 /*
  * Query parameters by the names that other systems give them. A shape that has both names takes either, never both.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 
 static const struct { const char *name, *other; } aliases[] = {
 	{ "start", "since" }, { "sort", "sort_by" }, { "order", "sort_order" },

@@ -6,12 +6,12 @@
  */
 #include <stdio.h>
 
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "clock.h"
 #include "log.h"
 #include "multipart.h"
 
-static void checked(struct call *call);
+static void checked(struct request *request);
 
 /* 405, or the answer to OPTIONS. */
 static void tell_methods(struct req *req, unsigned methods)
@@ -36,76 +36,77 @@ static void tell_methods(struct req *req, unsigned methods)
 /* ---- limits ---- */
 
 /* The tightest of what was checked goes into the reply and the log. */
-static bool limits_checked(struct call *call, bool ok, const struct pl_err *err)
+static bool limits_checked(struct request *request, bool ok, const struct pl_err *err)
 {
-	const struct limit_result *result = &call->limits;
+	const struct limit_result *result = &request->limits;
 	char limit[96], policy[96];
 
 	if (result->tightest != LIMIT_NONE) {
 		limits_headers(result, limit, policy);
-		req_header_set(call->req, "RateLimit", limit);
-		req_header_set(call->req, "RateLimit-Policy", policy);
-		snprintf(call->req->classes, sizeof(call->req->classes), "%s %lld/%lld", limit_name(result->tightest),
-		    (long long)result->state.remaining, (long long)result->rate.burst);
+		req_header_set(request->req, "RateLimit", limit);
+		req_header_set(request->req, "RateLimit-Policy", policy);
+		snprintf(request->req->classes, sizeof(request->req->classes), "%s %lld/%lld",
+		    limit_name(result->tightest), (long long)result->state.remaining, (long long)result->rate.burst);
 	}
 	if (!ok)
-		call_fail(call, err);
+		request_fail(request, err);
 	return ok;
 }
 
-bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra)
+bool request_limits(struct request *request, enum limit_class klass, struct pl_str extra)
 {
 	struct pl_err err = { 0 };
-	bool ok = limits_take(call->svc, call->req->config, klass, &call->req->task->who, extra, &call->limits, &err);
+	bool ok = limits_take(
+	    request->svc, request->req->config, klass, &request->req->task->who, extra, &request->limits, &err);
 
-	return limits_checked(call, ok, &err);
+	return limits_checked(request, ok, &err);
 }
 
-bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str extra)
+bool request_limits_more(struct request *request, enum limit_class klass, struct pl_str extra)
 {
 	struct pl_err err = { 0 };
-	bool ok = limits_take_more(call->svc, call->req->config, klass, &call->req->task->who, extra,
-	    call->route->klass, &call->limits, &err);
+	bool ok = limits_take_more(request->svc, request->req->config, klass, &request->req->task->who, extra,
+	    request->route->klass, &request->limits, &err);
 
-	return limits_checked(call, ok, &err);
+	return limits_checked(request, ok, &err);
 }
 
-static bool check_limits(struct call *call, enum limit_class klass)
+static bool check_limits(struct request *request, enum limit_class klass)
 {
-	return call_limits(call, klass, PL_STR_NONE);
+	return request_limits(request, klass, PL_STR_NONE);
 }
 
 /* What has no route or no good token counts against its address, and its reply says so like any other. */
-static void dispatch_refuse(struct call *call, const struct pl_err *err)
+static void dispatch_refuse(struct request *request, const struct pl_err *err)
 {
-	if (check_limits(call, LIMIT_READ))
-		call_fail(call, err);
+	if (check_limits(request, LIMIT_READ))
+		request_fail(request, err);
 }
 
-static void dispatch_refuse_code(struct call *call, enum pl_code code)
+static void dispatch_refuse_code(struct request *request, enum pl_code code)
 {
 	struct pl_err err = { 0 };
 
 	pl_err_set(&err, code, NULL);
-	dispatch_refuse(call, &err);
+	dispatch_refuse(request, &err);
 }
 
 /* ---- token ---- */
 
 static void token_on_confirmed(void *arg, const bool *alive, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 
 	if (err != NULL)
-		call_fail(call, err);
+		request_fail(request, err);
 	else
-		checked(call);
+		checked(request);
 }
 
 /* True: go on now. Otherwise it has failed, or goes on later. */
-static bool check_token(struct call *call, enum route_who who)
+static bool check_token(struct request *request, enum route_who who)
 {
-	struct pl_str header = req_header(call->req, "Authorization"), token;
+	struct pl_str header = req_header(request->req, "Authorization"), token;
 	struct pl_err err = { 0 };
 
 	if (who == WHO_ANY)
@@ -113,19 +114,19 @@ static bool check_token(struct call *call, enum route_who who)
 	if (header.ptr == NULL && who == WHO_OPT)
 		return true;
 	if (header.ptr == NULL || !pl_str_istarts(header, "bearer ")) {
-		dispatch_refuse_code(call, PL_E_UNAUTHORIZED);
+		dispatch_refuse_code(request, PL_E_UNAUTHORIZED);
 		return false;
 	}
 	token = pl_str_trim(pl_strn(header.ptr + 7, header.len - 7));
-	if (!auth_check(call->svc, call->req->config, token, &call->who, &err)) {
-		dispatch_refuse(call, &err);
+	if (!auth_check(request->svc, request->req->config, token, &request->who, &err)) {
+		dispatch_refuse(request, &err);
 		return false;
 	}
-	auth_caller(&call->who, &call->req->task->who);
-	if (!call->who.ask)
+	auth_caller(&request->who, &request->req->task->who);
+	if (!request->who.ask)
 		return true;
-	req_defer(call->req);
-	auth_confirm(call->svc, call->req->task, &call->who, token_on_confirmed, call);
+	req_defer(request->req);
+	auth_confirm(request->svc, request->req->task, &request->who, token_on_confirmed, request);
 	return false;
 }
 
@@ -173,10 +174,10 @@ static bool is_plain_utf8(const struct req *req)
 	return true;
 }
 
-static bool read_body(struct call *call)
+static bool read_body(struct request *request)
 {
-	struct req *req = call->req;
-	const struct route *route = call->route;
+	struct req *req = request->req;
+	const struct route *route = request->route;
 	const char *type = req_content_type(req);
 	const struct pl_jval *json = NULL;
 	struct pl_err err = { 0 };
@@ -184,11 +185,11 @@ static bool read_body(struct call *call)
 
 	if (req->body.len > route->body_bytes && route->in != &shape_none) {
 		pl_err_set(&err, PL_E_BODY_TOO_LARGE, "The body may have at most %zu bytes here.", route->body_bytes);
-		call_fail(call, &err);
+		request_fail(request, &err);
 		return false;
 	}
 	if (req->body.len > 0 && !is_plain_utf8(req)) {
-		call_fail_code(call, PL_E_BAD_TYPE);
+		request_fail_code(request, PL_E_BAD_TYPE);
 		return false;
 	}
 	if (req->body.len > 3)
@@ -197,115 +198,115 @@ static bool read_body(struct call *call)
 		if (strcmp(type, "application/json") == 0 || strcmp(type, "application/x-ndjson") == 0 ||
 		    strcmp(type, "application/jsonl") == 0 || strcmp(type, "text/csv") == 0)
 			return true;
-		call_fail_code(call, PL_E_BAD_TYPE);
+		request_fail_code(request, PL_E_BAD_TYPE);
 		return false;
 	}
 	if (form && strcmp(type, "application/x-www-form-urlencoded") == 0) {
-		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_form, req, &err);
+		request->in = shape_read_pairs(route->in, req->task->pool, "body", get_form, req, &err);
 	} else if (form && strcmp(type, "multipart/form-data") == 0 &&
 	    pl_multipart_boundary(req_header(req, "Content-Type")).ptr != NULL) {
-		call->in = shape_read_pairs(route->in, req->task->pool, "body", get_part, req, &err);
+		request->in = shape_read_pairs(route->in, req->task->pool, "body", get_part, req, &err);
 	} else {
 		if (req->body.len > 0 && strcmp(type, "application/json") != 0) {
 			pl_err_set(&err, PL_E_BAD_TYPE,
 			    form ? "Send application/json, application/x-www-form-urlencoded or "
 			    "multipart/form-data." : NULL);
-			call_fail(call, &err);
+			request_fail(request, &err);
 			return false;
 		}
 		if (req->body.len > 0 && (json = pl_json_parse(req->task->pool, req->body, &err)) == NULL) {
-			call_fail(call, &err);
+			request_fail(request, &err);
 			return false;
 		}
-		call->in = shape_read_json(route->in, req->task->pool, json, &err);
+		request->in = shape_read_json(route->in, req->task->pool, json, &err);
 	}
-	if (call->in == NULL)
-		call_fail(call, &err);
-	return call->in != NULL;
+	if (request->in == NULL)
+		request_fail(request, &err);
+	return request->in != NULL;
 }
 
-static bool read_input(struct call *call)
+static bool read_input(struct request *request)
 {
 	struct pl_err err = { 0 };
 
-	if (call->route->query != &shape_none) {
-		void *query = shape_read_pairs(call->route->query, call->req->task->pool, "query", get_query, call->req,
-		    &err);
+	if (request->route->query != &shape_none) {
+		void *query = shape_read_pairs(
+		    request->route->query, request->req->task->pool, "query", get_query, request->req, &err);
 
-		call->query = query;
-		if (query == NULL || !alias_apply(call->route->query, query, call->req->task->pool, &err)) {
-			call_fail(call, &err);
+		request->query = query;
+		if (query == NULL || !alias_apply(request->route->query, query, request->req->task->pool, &err)) {
+			request_fail(request, &err);
 			return false;
 		}
 	}
-	if (call->req->method == REQ_GET || call->req->method == REQ_HEAD || call->req->method == REQ_DELETE)
+	if (request->req->method == REQ_GET || request->req->method == REQ_HEAD || request->req->method == REQ_DELETE)
 		return true;
-	return read_body(call);
+	return read_body(request);
 }
 
 /* ---- the rest ---- */
 
-static void run_handler(struct call *call)
+static void run_handler(struct request *request)
 {
-	page_run(call);
-	if (!call->req->replied)
-		req_defer(call->req);
+	page_run(request);
+	if (!request->req->replied)
+		req_defer(request->req);
 }
 
 /* Who asks is known. */
-static void checked(struct call *call)
+static void checked(struct request *request)
 {
 	struct pl_str key;
 
-	if (call->ws != NULL) {
-		if (check_limits(call, LIMIT_READ))
-			call->ws->open(call);
+	if (request->ws != NULL) {
+		if (check_limits(request, LIMIT_READ))
+			request->ws->open(request);
 		return;
 	}
-	if (!(call->route->flags & ROUTE_LATE) && !check_limits(call, call->route->klass))
+	if (!(request->route->flags & ROUTE_LATE) && !check_limits(request, request->route->klass))
 		return;
-	if (!read_input(call))
+	if (!read_input(request))
 		return;
-	if (call->route->flags & ROUTE_IDEM) {
-		key = req_header(call->req, "Idempotency-Key");
+	if (request->route->flags & ROUTE_IDEM) {
+		key = req_header(request->req, "Idempotency-Key");
 		if (key.ptr != NULL) {
-			idem_begin(call, key, run_handler);
+			idem_begin(request, key, run_handler);
 			return;
 		}
 	}
-	run_handler(call);
+	run_handler(request);
 }
 
-static struct call *call_new(struct svc *svc, struct req *req)
+static struct request *request_new(struct svc *svc, struct req *req)
 {
-	struct call *call = pl_alloc(req->task->pool, sizeof(*call));
+	struct request *request = pl_alloc(req->task->pool, sizeof(*request));
 
-	call->req = req;
-	call->svc = svc;
-	return call;
+	request->req = req;
+	request->svc = svc;
+	return request;
 }
 
-static void dispatch_socket(struct call *call)
+static void dispatch_socket(struct request *request)
 {
-	struct req *req = call->req;
+	struct req *req = request->req;
 
-	call->ws = ws_route_find(req, call->param, &call->params);
-	if (call->ws == NULL) {
-		dispatch_refuse_code(call, PL_E_NO_ROUTE);
+	request->ws = ws_route_find(req, request->param, &request->params);
+	if (request->ws == NULL) {
+		dispatch_refuse_code(request, PL_E_NO_ROUTE);
 		return;
 	}
-	req->route = call->ws->path;
-	req->endpoint = ws_route_endpoint(call->ws);
+	req->route = request->ws->path;
+	req->endpoint = ws_route_endpoint(request->ws);
 	req->task->deadline_ns = pl_now_ns() + 10 * PL_NS_PER_S;
 	if (req->origin_sent ? !req->origin_ok : !req->config->s.ws_no_origin)
-		dispatch_refuse_code(call, PL_E_BAD_ORIGIN);
-	else if (check_token(call, call->ws->who))
-		checked(call);
+		dispatch_refuse_code(request, PL_E_BAD_ORIGIN);
+	else if (check_token(request, request->ws->who))
+		checked(request);
 }
 
 bool dispatch_admit(void *arg, struct req *req)
 {
-	return req->operator_side || check_limits(call_new(arg, req), LIMIT_READ);
+	return req->operator_side || check_limits(request_new(arg, req), LIMIT_READ);
 }
 
 /* The way that most of its work takes. */
@@ -332,76 +333,76 @@ static bool is_foreign_change(const struct req *req)
 /* Refuses only what dispatch_request() would refuse as overload; any other answer is left to that function. */
 bool dispatch_refuse_early(void *arg, struct req *req)
 {
-	struct call *call = call_new(arg, req);
+	struct request *request = request_new(arg, req);
 	struct pl_err err = { 0 };
 	unsigned methods = 0;
 
-	call->route = route_find(req, call->param, &call->params, &methods);
-	if (call->route == NULL || (call->route->flags & ROUTE_DOWN) || !db_up(call->svc->db) ||
-	    is_foreign_change(req) || db_admit(call->svc->db, way_of(call->route), &err))
+	request->route = route_find(req, request->param, &request->params, &methods);
+	if (request->route == NULL || (request->route->flags & ROUTE_DOWN) || !db_up(request->svc->db) ||
+	    is_foreign_change(req) || db_admit(request->svc->db, way_of(request->route), &err))
 		return false;
-	req->route = call->route->path;
-	call_fail(call, &err);
+	req->route = request->route->path;
+	request_fail(request, &err);
 	return true;
 }
 
 void dispatch_request(void *arg, struct req *req)
 {
-	struct call *call = call_new(arg, req);
+	struct request *request = request_new(arg, req);
 	struct pl_err err = { 0 };
 	unsigned methods = 0;
 
-	call->route = route_find(req, call->param, &call->params, &methods);
-	if (call->route != NULL)
-		req->endpoint = route_endpoint(call->route);
+	request->route = route_find(req, request->param, &request->params, &methods);
+	if (request->route != NULL)
+		req->endpoint = route_endpoint(request->route);
 	if (req->operator_side) {
-		if (call->route == NULL || !(call->route->flags & ROUTE_OPERATOR))
+		if (request->route == NULL || !(request->route->flags & ROUTE_OPERATOR))
 			req_fail_code(req, PL_E_NO_ROUTE);
 		else
-			call->route->handler(call);
+			request->route->handler(request);
 		return;
 	}
 	if (req->is_upgrade) {
-		dispatch_socket(call);
+		dispatch_socket(request);
 		return;
 	}
-	if (call->route == NULL && methods == 0 && ws_route_find(req, call->param, &call->params) != NULL) {
+	if (request->route == NULL && methods == 0 && ws_route_find(req, request->param, &request->params) != NULL) {
 		req_header_add(req, "Upgrade", "websocket");
 		req_header_add(req, "Sec-WebSocket-Version", "13");
-		dispatch_refuse_code(call, PL_E_UPGRADE);
+		dispatch_refuse_code(request, PL_E_UPGRADE);
 		return;
 	}
-	if (call->route == NULL && methods == 0) {
-		dispatch_refuse_code(call, PL_E_NO_ROUTE);
+	if (request->route == NULL && methods == 0) {
+		dispatch_refuse_code(request, PL_E_NO_ROUTE);
 		return;
 	}
-	if (call->route == NULL) {
-		if (check_limits(call, LIMIT_READ))
+	if (request->route == NULL) {
+		if (check_limits(request, LIMIT_READ))
 			tell_methods(req, methods);
 		return;
 	}
 	if (is_foreign_change(req)) {
-		dispatch_refuse_code(call, PL_E_BAD_ORIGIN);
+		dispatch_refuse_code(request, PL_E_BAD_ORIGIN);
 		return;
 	}
-	req->route = call->route->path;
-	req->task->deadline_ns = pl_now_ns() + call->route->deadline_ms * PL_NS_PER_MS;
-	if (!(call->route->flags & ROUTE_DOWN) && !db_up(call->svc->db)) {
+	req->route = request->route->path;
+	req->task->deadline_ns = pl_now_ns() + request->route->deadline_ms * PL_NS_PER_MS;
+	if (!(request->route->flags & ROUTE_DOWN) && !db_up(request->svc->db)) {
 		struct pl_err away = { 0 };
 
 		pl_err_set(&away, PL_E_DB_AWAY, NULL);
 		away.retry_after_s = 2;
-		dispatch_refuse(call, &away);
+		dispatch_refuse(request, &away);
 		return;
 	}
-	if (!(call->route->flags & ROUTE_DOWN) && !db_admit(call->svc->db, way_of(call->route), &err)) {
-		call_fail(call, &err);
+	if (!(request->route->flags & ROUTE_DOWN) && !db_admit(request->svc->db, way_of(request->route), &err)) {
+		request_fail(request, &err);
 		return;
 	}
-	if (call->route->flags & ROUTE_OPERATOR) {
-		dispatch_refuse_code(call, PL_E_NO_ROUTE); /* the operator's listener only */
+	if (request->route->flags & ROUTE_OPERATOR) {
+		dispatch_refuse_code(request, PL_E_NO_ROUTE); /* the operator's listener only */
 		return;
 	}
-	if (check_token(call, call->route->who))
-		checked(call);
+	if (check_token(request, request->route->who))
+		checked(request);
 }

@@ -12,7 +12,7 @@
  *
  * Source: draft-ietf-httpapi-idempotency-key-header. Without a user the address stands in.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "seal.h"
 #include "db/repo/repo_idem.h"
 
@@ -20,58 +20,58 @@
 
 struct idem {
 	struct pl_once once;
-	void (*go)(struct call *call);
+	void (*go)(struct request *request);
 	int status;
 	struct pl_str body, location;
 	struct pl_err err;
 };
 
 /* Of a route whose replies hold secrets the table has the reply as base64url of its sealed bytes. */
-static struct pl_str seal_context(struct call *call)
+static struct pl_str seal_context(struct request *request)
 {
-	const struct pl_once *once = &call->idem->once;
+	const struct pl_once *once = &request->idem->once;
 
-	return pl_str(pl_sprintf(call->req->task->pool, "idempotency:%lld:%.*s:%.*s", (long long)once->user_id,
+	return pl_str(pl_sprintf(request->req->task->pool, "idempotency:%lld:%.*s:%.*s", (long long)once->user_id,
 	    PL_FMT(once->route), PL_FMT(once->key)));
 }
 
-static struct pl_str body_sealed(struct call *call, struct pl_str body)
+static struct pl_str body_sealed(struct request *request, struct pl_str body)
 {
-	struct pl_pool *pool = call->req->task->pool;
-	struct pl_str sealed = pl_seal(pool, &call->req->config->seal_ring, seal_context(call), body);
+	struct pl_pool *pool = request->req->task->pool;
+	struct pl_str sealed = pl_seal(pool, &request->req->config->seal_ring, seal_context(request), body);
 	char *text = pl_alloc(pool, (sealed.len * 4 + 2) / 3 + 1);
 
 	return pl_strn(text, pl_b64url_encode(sealed.ptr, sealed.len, text));
 }
 
-static bool body_open(struct call *call, struct pl_str text, struct pl_str *body_r)
+static bool body_open(struct request *request, struct pl_str text, struct pl_str *body_r)
 {
-	struct pl_pool *pool = call->req->task->pool;
+	struct pl_pool *pool = request->req->task->pool;
 	char *sealed = pl_alloc(pool, text.len + 1);
 	size_t bytes;
 
 	return pl_b64url_decode(text, sealed, text.len, &bytes) &&
-	    pl_unseal(pool, &call->req->config->seal_ring, seal_context(call), pl_strn(sealed, bytes), body_r);
+	    pl_unseal(pool, &request->req->config->seal_ring, seal_context(request), pl_strn(sealed, bytes), body_r);
 }
 
-static void replay(struct call *call, const struct idem_begun *b)
+static void replay(struct request *request, const struct idem_begun *b)
 {
 	struct pl_str body = b->body;
 	struct pl_err err = { 0 };
-	bool sealed = (call->route->flags & ROUTE_SEAL) != 0;
+	bool sealed = (request->route->flags & ROUTE_SEAL) != 0;
 
-	if (sealed && !body_open(call, b->body, &body)) {
+	if (sealed && !body_open(request, b->body, &body)) {
 		pl_err_set(&err, PL_E_CONFLICT,
 		    "The reply under this Idempotency-Key was sealed by a key that is no longer there.");
-		call->idem = NULL;
-		call_fail(call, &err);
+		request->idem = NULL;
+		request_fail(request, &err);
 		return;
 	}
-	call->idem = NULL;
-	req_header_add(call->req, "Idempotent-Replayed", "true");
+	request->idem = NULL;
+	req_header_add(request->req, "Idempotent-Replayed", "true");
 	if (b->location.ptr != NULL)
-		req_header_add(call->req, "Location", pl_str_c(call->req->task->pool, b->location));
-	req_reply(call->req, b->status, NULL, body);
+		req_header_add(request->req, "Location", pl_str_c(request->req->task->pool, b->location));
+	req_reply(request->req, b->status, NULL, body);
 }
 
 /* A UUID for what is made under the key; `born`, because the key may be used for something else after its 24 h. */
@@ -87,128 +87,129 @@ static void make_id(struct pl_once *once, int64_t born_us, struct pl_pool *pool)
 
 static void begun(void *arg, const struct idem_begun *b, const struct pl_err *err)
 {
-	struct call *call = arg;
-	struct idem *idem = call->idem;
+	struct request *request = arg;
+	struct idem *idem = request->idem;
 
 	if (err != NULL) {
-		call->idem = NULL;
-		call_fail(call, err);
+		request->idem = NULL;
+		request_fail(request, err);
 		return;
 	}
 	idem->once.claim = b->claim;
-	make_id(&idem->once, b->born_us, call->req->task->pool);
+	make_id(&idem->once, b->born_us, request->req->task->pool);
 	if (b->status != 0) {
-		replay(call, b);
+		replay(request, b);
 		return;
 	}
-	call->req->task->once = &idem->once;
+	request->req->task->once = &idem->once;
 	if (!b->fresh) {
-		call->made = b->made;
-		call->made_new = b->made_new;
-		req_header_add(call->req, "Idempotent-Replayed", "true");
+		request->made = b->made;
+		request->made_new = b->made_new;
+		req_header_add(request->req, "Idempotent-Replayed", "true");
 	}
-	idem->go(call);
+	idem->go(request);
 }
 
 /* Guests behind one address share its keys, and what guests get is a credential: their keys must be hard to guess. */
-static bool key_ok(struct call *call, struct pl_str key)
+static bool key_ok(struct request *request, struct pl_str key)
 {
 	struct pl_err err = { 0 };
-	bool guest = call->req->task->who.user_id == 0;
+	bool guest = request->req->task->who.user_id == 0;
 
 	if (key.len <= 200 && pl_utf8_ok(key.ptr, key.len) && key.len >= (guest ? GUEST_KEY_MIN : 1))
 		return true;
 	if (guest && key.len < GUEST_KEY_MIN)
-		pl_err_field(&err, call->req->task->pool, "header.Idempotency-Key", "string_too_short",
+		pl_err_field(&err, request->req->task->pool, "header.Idempotency-Key", "string_too_short",
 		    "must have at least 16 characters when no token is sent, and be random");
 	else
-		pl_err_field(&err, call->req->task->pool, "header.Idempotency-Key", "string_too_long",
+		pl_err_field(&err, request->req->task->pool, "header.Idempotency-Key", "string_too_long",
 		    "must have 1 to 200 characters");
-	call_fail(call, &err);
+	request_fail(request, &err);
 	return false;
 }
 
 /* What was asked: the path's parameters and the body. */
-static void hash_of(const struct call *call, unsigned char hash[32])
+static void hash_of(const struct request *request, unsigned char hash[32])
 {
-	struct pl_buf text = PL_BUF(call->req->task->pool);
+	struct pl_buf text = PL_BUF(request->req->task->pool);
 
-	for (int i = 0; i < call->params; i++)
-		pl_buf_addf(&text, "%.*s\n", PL_FMT(call->param[i]));
-	pl_buf_addstr(&text, call->req->body);
-	if (call->route->flags & ROUTE_SEAL)
-		pl_seal_mac(&call->req->config->seal_ring, pl_buf_str(&text), hash); /* a hash tells guesses apart */
+	for (int i = 0; i < request->params; i++)
+		pl_buf_addf(&text, "%.*s\n", PL_FMT(request->param[i]));
+	pl_buf_addstr(&text, request->req->body);
+	if (request->route->flags & ROUTE_SEAL)
+		pl_seal_mac(&request->req->config->seal_ring, pl_buf_str(&text), hash); /* a hash tells guesses apart */
 	else
 		pl_sha256(text.ptr, text.len, hash);
 }
 
-void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *call))
+void idem_begin(struct request *request, struct pl_str key, void (*go)(struct request *request))
 {
-	struct pl_pool *pool = call->req->task->pool;
+	struct pl_pool *pool = request->req->task->pool;
 	struct idem *idem = pl_alloc(pool, sizeof(*idem));
 	struct pl_once *once = &idem->once;
 	unsigned char hash[32];
 
-	if (!key_ok(call, key))
+	if (!key_ok(request, key))
 		return;
 	idem->go = go;
-	once->user_id = call->req->task->who.user_id;
-	once->route = pl_str(pl_sprintf(pool, "POST %s", call->route->path));
-	once->key = once->user_id != 0 ? key : pl_str(pl_sprintf(pool, "%s|%.*s", call->req->task->who.addr,
+	once->user_id = request->req->task->who.user_id;
+	once->route = pl_str(pl_sprintf(pool, "POST %s", request->route->path));
+	once->key = once->user_id != 0 ? key : pl_str(pl_sprintf(pool, "%s|%.*s", request->req->task->who.addr,
 	    PL_FMT(key)));
-	hash_of(call, hash);
-	call->idem = idem;
-	req_defer(call->req);
-	repo_idem_begin(call->svc->db, call->req->task, once, hash, begun, call);
+	hash_of(request, hash);
+	request->idem = idem;
+	req_defer(request->req);
+	repo_idem_begin(request->svc->db, request->req->task, once, hash, begun, request);
 }
 
 static void kept(void *arg, const bool *done, const struct pl_err *err)
 {
-	struct call *call = arg;
-	struct idem *idem = call->idem;
+	struct request *request = arg;
+	struct idem *idem = request->idem;
 
 	/* the work is done; not being able to keep its reply does not undo it: the next request builds it again */
 	if (err != NULL)
-		repo_idem_release(call->svc->db, call->req->task, &idem->once, NULL, NULL);
-	req_reply(call->req, idem->status, NULL, idem->body);
+		repo_idem_release(request->svc->db, request->req->task, &idem->once, NULL, NULL);
+	req_reply(request->req, idem->status, NULL, idem->body);
 }
 
-void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str location)
+void idem_reply(struct request *request, int status, struct pl_str body, struct pl_str location)
 {
-	struct idem *idem = call->idem;
+	struct idem *idem = request->idem;
 
-	call->req->task->once = NULL;
+	request->req->task->once = NULL;
 	idem->status = status;
 	idem->body = body;
 	idem->location = location;
-	for (const struct req_header *h = call->req->reply_headers; h != NULL; h = h->next)
+	for (const struct req_header *h = request->req->reply_headers; h != NULL; h = h->next)
 		if (strcmp(h->name, "Location") == 0)
 			idem->location = pl_str(h->value);
-	if (call->route->flags & ROUTE_SEAL)
-		body = body_sealed(call, body);
-	repo_idem_finish(call->svc->db, call->req->task, &idem->once, status, body, idem->location, kept, call);
+	if (request->route->flags & ROUTE_SEAL)
+		body = body_sealed(request, body);
+	repo_idem_finish(
+	    request->svc->db, request->req->task, &idem->once, status, body, idem->location, kept, request);
 }
 
 static void given_up(void *arg, const bool *done, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 
-	req_fail(call->req, &call->idem->err);
+	req_fail(request->req, &request->idem->err);
 }
 
-void idem_fail(struct call *call, const struct pl_err *err)
+void idem_fail(struct request *request, const struct pl_err *err)
 {
-	struct idem *idem = call->idem;
-	struct db *db = call->svc->db;
-	struct pl_task *task = call->req->task;
+	struct idem *idem = request->idem;
+	struct db *db = request->svc->db;
+	struct pl_task *task = request->req->task;
 
 	task->once = NULL;
 	idem->err = *err;
 	if (!pl_err_info(err->code)->temporary) {
-		repo_idem_forget(db, task, &idem->once, given_up, call);
+		repo_idem_forget(db, task, &idem->once, given_up, request);
 		return;
 	}
 	/* what was done is not known here; the row will tell */
 	repo_idem_release(db, task, &idem->once, NULL, NULL);
-	req_fail(call->req, err);
+	req_fail(request->req, err);
 }

@@ -7,93 +7,93 @@
  * asked where the page begins and how long it is; then its handler runs as if that id had come in the query. Sessions
  * find their page themselves.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 
 #define SIZE_USUAL 50
 #define WHOLE_MAX 10000
 
 /* A field of the query; NULL: its shape has none of that name. */
-static void *field(const struct call *call, const char *name)
+static void *field(const struct request *request, const char *name)
 {
-	const struct shape *shape = call->route->query;
+	const struct shape *shape = request->route->query;
 
-	for (int i = 0; call->query != NULL && i < shape->count; i++)
+	for (int i = 0; request->query != NULL && i < shape->count; i++)
 		if (strcmp(shape->fields[i].name, name) == 0)
-			return (char *)(uintptr_t)call->query + shape->fields[i].offset;
+			return (char *)(uintptr_t)request->query + shape->fields[i].offset;
 	return NULL;
 }
 
-static int64_t number(const struct call *call, const char *name)
+static int64_t number(const struct request *request, const char *name)
 {
-	const int64_t *at = field(call, name);
+	const int64_t *at = field(request, name);
 
 	return at != NULL ? *at : SHAPE_NONE;
 }
 
-static void set_number(const struct call *call, const char *name, int64_t value)
+static void set_number(const struct request *request, const char *name, int64_t value)
 {
-	int64_t *at = field(call, name);
+	int64_t *at = field(request, name);
 
 	if (at != NULL)
 		*at = value;
 }
 
-bool page_wanted(const struct call *call)
+bool page_wanted(const struct request *request)
 {
-	return number(call, "page") != SHAPE_NONE || number(call, "page_size") != SHAPE_NONE;
+	return number(request, "page") != SHAPE_NONE || number(request, "page_size") != SHAPE_NONE;
 }
 
 static void on_place(void *arg, const struct list_place *place, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 
 	if (err != NULL) {
-		call_fail(call, err);
+		request_fail(request, err);
 		return;
 	}
-	call->page_total = place->total;
-	set_number(call, "after", place->last);
+	request->page_total = place->total;
+	set_number(request, "after", place->last);
 	if (place->last != 0)
-		set_number(call, "before", place->last == INT64_MAX ? 1 : -place->last);
-	call->route->handler(call);
+		set_number(request, "before", place->last == INT64_MAX ? 1 : -place->last);
+	request->route->handler(request);
 }
 
-void page_run(struct call *call)
+void page_run(struct request *request)
 {
-	const struct pl_str *role = field(call, "role"), *status = field(call, "status");
-	struct list_ask ask = { .user_id = call->req->task->who.user_id, .asked = role != NULL &&
+	const struct pl_str *role = field(request, "role"), *status = field(request, "status");
+	struct list_ask ask = { .user_id = request->req->task->who.user_id, .asked = role != NULL &&
 		pl_str_is(*role, "asked"), .status = status != NULL ? *status : PL_STR_NONE };
 
-	call->page_total = -1;
-	if (number(call, "page") == SHAPE_NONE && number(call, "cursor") != SHAPE_NONE)
-		set_number(call, "page", number(call, "cursor"));
-	if (!page_wanted(call)) {
-		call->route->handler(call);
+	request->page_total = -1;
+	if (number(request, "page") == SHAPE_NONE && number(request, "cursor") != SHAPE_NONE)
+		set_number(request, "page", number(request, "cursor"));
+	if (!page_wanted(request)) {
+		request->route->handler(request);
 		return;
 	}
-	if (number(call, "page") == SHAPE_NONE)
-		set_number(call, "page", 1);
-	if (number(call, "page_size") == SHAPE_NONE)
-		set_number(call, "page_size", SIZE_USUAL);
-	ask.offset = (number(call, "page") - 1) * number(call, "page_size");
-	if (call->route->list != LIST_NONE) {
-		ask.list = (enum list_of)call->route->list;
-		if (call->params > 0 && !call_id(call, 0, &ask.id))
+	if (number(request, "page") == SHAPE_NONE)
+		set_number(request, "page", 1);
+	if (number(request, "page_size") == SHAPE_NONE)
+		set_number(request, "page_size", SIZE_USUAL);
+	ask.offset = (number(request, "page") - 1) * number(request, "page_size");
+	if (request->route->list != LIST_NONE) {
+		ask.list = (enum list_of)request->route->list;
+		if (request->params > 0 && !request_id(request, 0, &ask.id))
 			return;
-		set_number(call, "limit", number(call, "page_size"));
-		repo_list_place(call->svc->db, call->req->task, &ask, on_place, call);
+		set_number(request, "limit", number(request, "page_size"));
+		repo_list_place(request->svc->db, request->req->task, &ask, on_place, request);
 		return;
 	}
-	set_number(call, "limit", WHOLE_MAX);
-	call->route->handler(call);
+	set_number(request, "limit", WHOLE_MAX);
+	request->route->handler(request);
 }
 
-const char *page_filters(const struct call *call)
+const char *page_filters(const struct request *request)
 {
 	static const char *const not_filters[] = { "page=", "page_size=", "cursor=", "limit=", "offset=", "after=",
 		"before=" };
-	struct pl_buf out = PL_BUF(call->req->task->pool);
-	struct pl_str rest = call->req->query, part;
+	struct pl_buf out = PL_BUF(request->req->task->pool);
+	struct pl_str rest = request->req->query, part;
 
 	while (rest.ptr != NULL && pl_str_cut(&rest, '&', &part)) {
 		bool filter = part.len > 0;
@@ -106,12 +106,12 @@ const char *page_filters(const struct call *call)
 	return pl_buf_str(&out).ptr;
 }
 
-struct pl_str page_json(const struct call *call, const struct shape *shape, const void *items, int count)
+struct pl_str page_json(const struct request *request, const struct shape *shape, const void *items, int count)
 {
-	struct pl_pool *pool = call->req->task->pool;
+	struct pl_pool *pool = request->req->task->pool;
 	struct pl_buf buf = PL_BUF(pool);
 	struct pl_jw w = PL_JW(&buf);
-	int64_t page = number(call, "page"), size = number(call, "page_size"), total = call->page_total;
+	int64_t page = number(request, "page"), size = number(request, "page_size"), total = request->page_total;
 	int64_t skip = 0, rows = count;
 	struct pl_str list;
 
@@ -131,8 +131,8 @@ struct pl_str page_json(const struct call *call, const struct shape *shape, cons
 	pl_jw_ki64(&w, "page", page);
 	pl_jw_ki64(&w, "page_size", size);
 	if (page * size < total)
-		pl_jw_kcstr(&w, "next", pl_sprintf(pool, "%.*s?%spage=%lld&page_size=%lld", PL_FMT(call->req->path),
-		    page_filters(call), (long long)(page + 1), (long long)size));
+		pl_jw_kcstr(&w, "next", pl_sprintf(pool, "%.*s?%spage=%lld&page_size=%lld", PL_FMT(request->req->path),
+		    page_filters(request), (long long)(page + 1), (long long)size));
 	else
 		pl_jw_kraw(&w, "next", PL_STR("null"));
 	pl_jw_end_object(&w);

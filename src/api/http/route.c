@@ -2,7 +2,7 @@
 /*
  * The route table of routes.def as data, and the tree that finds a row by the parts of a path.
  */
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "core/shm_stats.h"
 #include "db/repo/name.h"
 
@@ -128,8 +128,8 @@ void route_init(void)
 	}
 }
 
-static const struct node *walk(const struct node *at, const struct req *req, int i, struct pl_str params[CALL_PARAMS],
-    int *n)
+static const struct node *walk(
+    const struct node *at, const struct req *req, int i, struct pl_str params[REQUEST_PARAMS], int *n)
 {
 	const struct node *found;
 
@@ -138,7 +138,7 @@ static const struct node *walk(const struct node *at, const struct req *req, int
 	for (const struct node *c = at->first; c != NULL; c = c->next)
 		if (pl_str_eq(c->word, req->segment[i]) && (found = walk(c, req, i + 1, params, n)) != NULL)
 			return found;
-	if (at->any == NULL || req->segment[i].len == 0 || *n >= CALL_PARAMS)
+	if (at->any == NULL || req->segment[i].len == 0 || *n >= REQUEST_PARAMS)
 		return NULL;
 	params[(*n)++] = req->segment[i];
 	found = walk(at->any, req, i + 1, params, n);
@@ -147,13 +147,13 @@ static const struct node *walk(const struct node *at, const struct req *req, int
 	return found;
 }
 
-static const struct node *find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r)
+static const struct node *find(const struct req *req, struct pl_str params[REQUEST_PARAMS], int *params_r)
 {
 	*params_r = 0;
 	return req->segments < 0 ? NULL : walk(&root, req, 0, params, params_r);
 }
 
-const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r,
+const struct route *route_find(const struct req *req, struct pl_str params[REQUEST_PARAMS], int *params_r,
     unsigned *methods_r)
 {
 	const struct node *n = find(req, params, params_r);
@@ -168,7 +168,7 @@ const struct route *route_find(const struct req *req, struct pl_str params[CALL_
 	return row;
 }
 
-const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r)
+const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[REQUEST_PARAMS], int *params_r)
 {
 	const struct node *n = find(req, params, params_r);
 

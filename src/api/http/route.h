@@ -11,16 +11,16 @@
 #include "net/req.h"
 #include "svc/account/limits.h"
 
-#define CALL_PARAMS 3
+#define REQUEST_PARAMS 3
 
-struct call;
+struct request;
 
 enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
 enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
 	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128, ROUTE_OPERATOR = 256, ROUTE_EVENTS = 512 };
 #define LIST_NONE (-1)			/* beside enum list_of */
 
-typedef void (route_fn)(struct call *call);
+typedef void (route_fn)(struct request *request);
 
 struct route {
 	enum req_method method;
@@ -41,7 +41,7 @@ struct route {
 extern const struct route routes[];
 extern const int routes_count;
 
-struct ws_route { const char *path; void (*open)(struct call *call); enum route_who who; const char *summary; };
+struct ws_route { const char *path; void (*open)(struct request *request); enum route_who who; const char *summary; };
 extern const struct ws_route ws_routes[];
 extern const int ws_routes_count;
 
@@ -52,12 +52,12 @@ int ws_route_endpoint(const struct ws_route *route);
 /* route.c: the tree, built once before fork. Ambiguous rows are PL_BUG. */
 void route_init(void);
 /* NULL and the methods that exist there (bit set of enum req_method; 0: no such path) when there is no such row. */
-const struct route *route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r,
+const struct route *route_find(const struct req *req, struct pl_str params[REQUEST_PARAMS], int *params_r,
     unsigned *methods_r);
-const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[CALL_PARAMS], int *params_r);
+const struct ws_route *ws_route_find(const struct req *req, struct pl_str params[REQUEST_PARAMS], int *params_r);
 
 #define ROUTE(method, path, handler, ...) route_fn handler;
-#define WSROUTE(path, open, ...) void open(struct call *call);
+#define WSROUTE(path, open, ...) void open(struct request *request);
 #include "api/http/routes.def"
 #undef ROUTE
 #undef WSROUTE

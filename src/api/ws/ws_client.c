@@ -307,31 +307,31 @@ static const struct ws_ops client_ops = { .opened = on_opened, .message = on_mes
 
 /* ---- the handshake ---- */
 
-struct opening { struct call *call; const struct ws_dialect *dialect; const char *subprotocol; };
+struct opening { struct request *request; const struct ws_dialect *dialect; const char *subprotocol; };
 
 static void take_over(struct opening *o)
 {
-	struct call *call = o->call;
+	struct request *request = o->request;
 	struct ws_client *c = pl_new(sizeof(*c));
 
-	c->svc = call->svc;
+	c->svc = request->svc;
 	c->holds = 1;
 	c->dialect = o->dialect;
 	c->state = pl_new(o->dialect->state_bytes);
-	if (call->who.token.user_id != 0) {
-		auth_caller(&call->who, &c->who);
+	if (request->who.token.user_id != 0) {
+		auth_caller(&request->who, &c->who);
 		c->authed = true;
-		c->expires_us = call->who.token.expires_s * PL_US_PER_S;
+		c->expires_us = request->who.token.expires_s * PL_US_PER_S;
 	}
-	memcpy(c->who.addr, call->req->task->who.addr, sizeof(c->who.addr));
+	memcpy(c->who.addr, request->req->task->who.addr, sizeof(c->who.addr));
 	if (is_ended(c, c->who.login_id)) {
-		call_fail_code(call, PL_E_REVOKED);
+		request_fail_code(request, PL_E_REVOKED);
 		ws_client_release(&c);
 		return;
 	}
 	if (c->dialect->made != NULL)
-		c->dialect->made(c, call);
-	if (!ws_accept(ws_sockets, call->req, &client_ops, o->subprotocol, c))
+		c->dialect->made(c, request);
+	if (!ws_accept(ws_sockets, request->req, &client_ops, o->subprotocol, c))
 		ws_client_release(&c);
 }
 
@@ -340,7 +340,7 @@ static void open_on_confirmed(void *arg, const bool *alive, const struct pl_err 
 	struct opening *o = arg;
 
 	if (err != NULL)
-		call_fail(o->call, err);
+		request_fail(o->request, err);
 	else
 		take_over(o);
 }
@@ -348,31 +348,31 @@ static void open_on_confirmed(void *arg, const bool *alive, const struct pl_err 
 /* The token that a handshake may carry: "bearer.TOKEN" among the subprotocols, a ticket, or ?token= if allowed. */
 static bool handshake_token(struct opening *o, struct pl_str bearer, struct pl_err *err)
 {
-	struct call *call = o->call;
-	const struct config *config = call->req->config;
+	struct request *request = o->request;
+	const struct config *config = request->req->config;
 	bool bad = false;
-	struct pl_str ticket = req_query(call->req, "ticket", &bad);
-	struct pl_str token = config->s.ws_query_token ? req_query(call->req, "token", &bad) : PL_STR_NONE;
+	struct pl_str ticket = req_query(request->req, "ticket", &bad);
+	struct pl_str token = config->s.ws_query_token ? req_query(request->req, "token", &bad) : PL_STR_NONE;
 
-	if (call->who.token.user_id != 0)
+	if (request->who.token.user_id != 0)
 		return true; /* the Authorization header was checked already */
 	if (bearer.ptr != NULL)
-		return auth_check(call->svc, config, bearer, &call->who, err);
+		return auth_check(request->svc, config, bearer, &request->who, err);
 	if (ticket.ptr != NULL)
-		return ticket_use(call->svc, config, ticket, &call->who, err);
+		return ticket_use(request->svc, config, ticket, &request->who, err);
 	if (token.ptr != NULL)
-		return auth_check(call->svc, config, token, &call->who, err);
+		return auth_check(request->svc, config, token, &request->who, err);
 	return true;
 }
 
-void ws_open_client(struct call *call, const struct ws_dialect *dialect)
+void ws_open_client(struct request *request, const struct ws_dialect *dialect)
 {
-	struct pl_str offered = req_header(call->req, "Sec-WebSocket-Protocol"), part, bearer = PL_STR_NONE;
-	struct opening *o = pl_alloc(call->req->task->pool, sizeof(*o));
+	struct pl_str offered = req_header(request->req, "Sec-WebSocket-Protocol"), part, bearer = PL_STR_NONE;
+	struct opening *o = pl_alloc(request->req->task->pool, sizeof(*o));
 	struct pl_err err = { 0 };
 	bool native = false;
 
-	*o = (struct opening){ .call = call, .dialect = dialect };
+	*o = (struct opening){ .request = request, .dialect = dialect };
 	while (offered.ptr != NULL && pl_str_cut(&offered, ',', &part)) {
 		part = pl_str_trim(part);
 		if (pl_str_is(part, "parlour.v1"))
@@ -385,13 +385,13 @@ void ws_open_client(struct call *call, const struct ws_dialect *dialect)
 		o->dialect = &ws_native;
 	} else if (bearer.ptr != NULL) {
 		/* a browser insists on getting back one of those it offered */
-		o->subprotocol = pl_sprintf(call->req->task->pool, "bearer.%.*s", PL_FMT(bearer));
+		o->subprotocol = pl_sprintf(request->req->task->pool, "bearer.%.*s", PL_FMT(bearer));
 	}
 	if (!handshake_token(o, bearer, &err)) {
-		call_fail(call, &err);
-	} else if (call->who.ask) {
-		req_defer(call->req);
-		auth_confirm(call->svc, call->req->task, &call->who, open_on_confirmed, o);
+		request_fail(request, &err);
+	} else if (request->who.ask) {
+		req_defer(request->req);
+		auth_confirm(request->svc, request->req->task, &request->who, open_on_confirmed, o);
 	} else {
 		take_over(o);
 	}

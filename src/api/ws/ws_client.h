@@ -8,7 +8,7 @@
 #ifndef API_WS_CLIENT_H
 #define API_WS_CLIENT_H
 
-#include "api/http/call.h"
+#include "api/http/request.h"
 #include "api/ws/ws_dialect.h"
 #include "net/ws.h"
 #include "svc/room/hub_sub.h"
@@ -56,9 +56,9 @@ void ws_client_wait_auth(struct ws_client *client);
 /* Sends what was written into buf. */
 void ws_client_send(struct ws_client *client, const struct pl_buf *buf);
 /* ws_query.c: the socket of questions; the path's parameter is a name or "me". */
-void ws_open_query(struct call *call);
+void ws_open_query(struct request *request);
 /* Common part of the openers: token from subprotocol, ticket or query, then the take-over. */
-void ws_open_client(struct call *call, const struct ws_dialect *dialect);
+void ws_open_client(struct request *request, const struct ws_dialect *dialect);
 /* Checks an `auth` frame's token; `done` runs at once or later with the client held. */
 void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_str token,
     void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err), struct pl_str id);

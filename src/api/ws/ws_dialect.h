@@ -9,7 +9,7 @@
 #include "json.h"
 #include "svc/room/hub.h"
 
-struct call;
+struct request;
 struct ws_client;
 
 /* What a path does with its frames. Members from `drained` on may be NULL: nothing happens then. */
@@ -29,7 +29,7 @@ struct ws_dialect {
 	/* The socket has taken all that waited. */
 	void (*drained)(struct ws_client *client);
 	/* The handshake is good; before the socket is open. */
-	void (*made)(struct ws_client *client, const struct call *call);
+	void (*made)(struct ws_client *client, const struct request *request);
 	/* Open, and nobody is logged in: true if it may go on as a guest's (no time-out for auth). */
 	bool (*guest)(struct ws_client *client);
 	/* Its user is no member of a room any more. (Whoever listens to that room learns it from the hub.) */

@@ -122,7 +122,7 @@ const struct ws_dialect ws_native = { .render = HUB_NATIVE, .state_bytes = sizeo
 	.drained = ws_topics_drained, .left = ws_topics_left, .about_user = ws_topics_about_user,
 	.closed = ws_topics_closed };
 
-void ws_open_native(struct call *call)
+void ws_open_native(struct request *request)
 {
-	ws_open_client(call, &ws_native);
+	ws_open_client(request, &ws_native);
 }

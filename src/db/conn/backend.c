@@ -6,33 +6,33 @@
 
 #include "db/db_int.h"
 
-static void on_ended(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_ended(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
 }
 
 void backend_end(struct db *db, int pid, const char *name)
 {
-	struct pgcall *call;
+	struct pgquery *query;
 
 	if (db->stopping)
 		return;
-	call = pgcall_new(db, NULL, S_BACKEND_END, on_ended, NULL, NULL);
-	pgcall_i64(call, pid);
-	pgcall_cstr(call, name);
-	pgcall_start(call);
+	query = pgquery_new(db, NULL, S_BACKEND_END, on_ended, NULL, NULL);
+	pgquery_i64(query, pid);
+	pgquery_cstr(query, name);
+	pgquery_start(query);
 }
 
-void backend_cancel(struct db *db, const int64_t *pids, int count, pgcall_fn *finish, void *arg)
+void backend_cancel(struct db *db, const int64_t *pids, int count, pgquery_fn *finish, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, NULL, S_BACKEND_CANCEL, finish, NULL, arg);
+	struct pgquery *query = pgquery_new(db, NULL, S_BACKEND_CANCEL, finish, NULL, arg);
 
-	pgcall_i64s(call, pids, count, false);
-	pgcall_start(call);
+	pgquery_i64s(query, pids, count, false);
+	pgquery_start(query);
 }
 
-bool backend_is_call(const struct pgcall *call)
+bool backend_is_call(const struct pgquery *query)
 {
-	enum stmt_id id = STMT_ID(call->stmt);
+	enum stmt_id id = STMT_ID(query->stmt);
 
 	return id == S_BACKEND_END || id == S_BACKEND_CANCEL;
 }

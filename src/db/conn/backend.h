@@ -7,7 +7,7 @@
 #ifndef DB_BACKEND_H
 #define DB_BACKEND_H
 
-#include "db/conn/pgcall.h"
+#include "db/conn/pgquery.h"
 
 /* Ends process `pid`, if its application_name is still `name`: its connection was closed here. */
 void backend_end(struct db *db, int pid, const char *name);
@@ -15,8 +15,8 @@ void backend_end(struct db *db, int pid, const char *name);
  * Of the processes `pids` that wait for a lock, cancels the statement of the one that began first. Until `finish`, no
  * other statement may be sent to any of them: it could be the one that is canceled.
  */
-void backend_cancel(struct db *db, const int64_t *pids, int count, pgcall_fn *finish, void *arg);
-/* A call made here: it must never wait behind what it is to end. */
-bool backend_is_call(const struct pgcall *call);
+void backend_cancel(struct db *db, const int64_t *pids, int count, pgquery_fn *finish, void *arg);
+/* A query made here: it must never wait behind what it is to end. */
+bool backend_is_call(const struct pgquery *query);
 
 #endif

@@ -40,8 +40,8 @@ struct pgconn {
 	bool lived;			/* was ready once */
 	bool write_on, in_results;
 	bool hurry;			/* connect without a pause: it was closed on purpose */
-	bool skip;			/* the next result belongs to a call whose preparation failed */
-	struct pgcall_list sent;
+	bool skip;			/* the next result belongs to a query whose preparation failed */
+	struct pgquery_list sent;
 	int sent_count, syncs;		/* in flight */
 	unsigned heard, heard_before;	/* times that anything came; at the last tick */
 	int quiet;			/* ticks since then */
@@ -87,7 +87,7 @@ static void close_pg(struct pgconn *conn)
 
 static void lose(struct pgconn *conn, const char *why)
 {
-	struct pgcall_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
+	struct pgquery_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
 	bool was_ready = conn->state == READY;
 	int64_t wait_ms = RETRY_FIRST_MS;
 	char text[256];
@@ -284,7 +284,7 @@ static bool setup_result(struct pgconn *conn, PGresult *res)
 
 static void one_result(struct pgconn *conn, PGresult *res)
 {
-	struct pgcall *call = NULL;
+	struct pgquery *query = NULL;
 
 	if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
 		PQclear(res);
@@ -306,21 +306,21 @@ static void one_result(struct pgconn *conn, PGresult *res)
 			return;
 		}
 	}
-	call = TAILQ_FIRST(&conn->sent);
-	if (call != NULL && call->preparing) {
-		call->preparing = false;
+	query = TAILQ_FIRST(&conn->sent);
+	if (query != NULL && query->preparing) {
+		query->preparing = false;
 		if (PQresultStatus(res) == PGRES_COMMAND_OK) {
 			PQclear(res);
-			return;		/* the call's own result follows */
+			return;		/* the query's own result follows */
 		}
-		conn->prepared[STMT_ID(call->stmt)] = false;
+		conn->prepared[STMT_ID(query->stmt)] = false;
 		conn->skip = true;	/* and says no more than this one */
 	}
-	if (call != NULL) {
-		TAILQ_REMOVE(&conn->sent, call, link);
+	if (query != NULL) {
+		TAILQ_REMOVE(&conn->sent, query, link);
 		conn->sent_count--;
 	}
-	if (!conn->ops->result(conn->arg, call, res))
+	if (!conn->ops->result(conn->arg, query, res))
 		PQclear(res);
 }
 
@@ -394,7 +394,7 @@ struct pgconn *pgconn_new(struct db *db, const char *label, const struct pgconn_
 	return conn;
 }
 
-void pgconn_free(struct pgconn **connp, struct pgcall_list *in_flight)
+void pgconn_free(struct pgconn **connp, struct pgquery_list *in_flight)
 {
 	struct pgconn *conn = *connp;
 
@@ -430,17 +430,17 @@ static void silence_begins(struct pgconn *conn)
 	conn->heard_before = conn->heard - 1;	/* the next tick is not a whole one */
 }
 
-bool pgconn_send(struct pgconn *conn, struct pgcall *call)
+bool pgconn_send(struct pgconn *conn, struct pgquery *query)
 {
-	static const int formats[PGCALL_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	static const int formats[PGQUERY_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 		1, 1, 1 };
-	const struct stmt *stmt = call->stmt;
+	const struct stmt *stmt = query->stmt;
 	bool *prepared = &conn->prepared[STMT_ID(stmt)];
 
 	PL_BUG(conn->state != READY);
-	call->preparing = !*prepared;
+	query->preparing = !*prepared;
 	if ((!*prepared && PQsendPrepare(conn->pg, stmt->name, stmt->sql, 0, NULL) != 1) ||
-	    PQsendQueryPrepared(conn->pg, stmt->name, call->count, call->values, call->lengths, formats, 1) != 1) {
+	    PQsendQueryPrepared(conn->pg, stmt->name, query->count, query->values, query->lengths, formats, 1) != 1) {
 		break_soon(conn);
 		return false;
 	}
@@ -448,9 +448,9 @@ bool pgconn_send(struct pgconn *conn, struct pgcall *call)
 	if (conn->sent_count == 0 && conn->syncs == 0)
 		silence_begins(conn);
 	db_count(conn->db, SHM_M_db_queries, 1);
-	call->sent = true;
-	call->queue = NULL;
-	TAILQ_INSERT_TAIL(&conn->sent, call, link);
+	query->sent = true;
+	query->queue = NULL;
+	TAILQ_INSERT_TAIL(&conn->sent, query, link);
 	conn->sent_count++;
 	return true;
 }
@@ -516,19 +516,19 @@ int pgconn_pid(const struct pgconn *conn)
 	return conn->pg != NULL ? PQbackendPID(conn->pg) : 0;
 }
 
-void pgconn_take(struct pgconn *conn, struct pgcall_list *calls)
+void pgconn_take(struct pgconn *conn, struct pgquery_list *calls)
 {
-	struct pgcall *call = TAILQ_FIRST(&conn->sent), *next, *ghost;
+	struct pgquery *query = TAILQ_FIRST(&conn->sent), *next, *ghost;
 
-	for (; call != NULL; call = next) {
-		next = TAILQ_NEXT(call, link);
-		if (call->finished)
+	for (; query != NULL; query = next) {
+		next = TAILQ_NEXT(query, link);
+		if (query->finished)
 			continue;
-		ghost = pgcall_ghost(call);
-		TAILQ_INSERT_BEFORE(call, ghost, link);
-		TAILQ_REMOVE(&conn->sent, call, link);
-		call->sent = call->preparing = false;
-		TAILQ_INSERT_TAIL(calls, call, link);
+		ghost = pgquery_ghost(query);
+		TAILQ_INSERT_BEFORE(query, ghost, link);
+		TAILQ_REMOVE(&conn->sent, query, link);
+		query->sent = query->preparing = false;
+		TAILQ_INSERT_TAIL(calls, query, link);
 	}
 }
 

@@ -2,7 +2,7 @@
 /*
  * One libpq connection as events, always in pipeline mode: connect, send, sync, results in order, reconnect.
  *
- * It knows calls, not what they mean: the owner (pgread, pgplain, wgroup) decides what a result, an abort or a loss
+ * It knows queries, not what they mean: the owner (pgread, pgplain, wgroup) decides what a result, an abort or a loss
  * does. Life: pgconn_new() ... pgconn_free(); in between it reconnects by itself, unless it was closed.
  *
  * A statement is prepared when it is first sent, not when the connection opens: preparing waits for the locks of the
@@ -11,7 +11,7 @@
 #ifndef DB_PGCONN_H
 #define DB_PGCONN_H
 
-#include "db/conn/pgcall.h"
+#include "db/conn/pgquery.h"
 
 struct pgconn;
 
@@ -19,29 +19,29 @@ struct pgconn;
 struct pgconn_ops {
 	void (*ready)(void *arg);
 	/*
-	 * One result. call NULL: an error that belongs to no statement (a commit that failed). The call is the owner's
-	 * again. Gives true to keep `res` (the owner clears it), false to have it cleared here.
+	 * One result. query NULL: an error that belongs to no statement (a commit that failed). The query is the
+	 * owner's again. Gives true to keep `res` (the owner clears it), false to have it cleared here.
 	 */
-	bool (*result)(void *arg, struct pgcall *call, PGresult *res);
+	bool (*result)(void *arg, struct pgquery *query, PGresult *res);
 	void (*synced)(void *arg);
 	/*
 	 * Lost, or an attempt to connect failed (was_ready false). in_flight: the owner's again, in the order they
 	 * were sent.
 	 */
-	void (*lost)(void *arg, bool was_ready, struct pgcall_list *in_flight);
+	void (*lost)(void *arg, bool was_ready, struct pgquery_list *in_flight);
 };
 
 /* label: "read", "write", "plain". Opens at once. */
 struct pgconn *pgconn_new(struct db *db, const char *label, const struct pgconn_ops *ops, void *arg);
-/* Closes without telling anybody; the calls in flight are moved to *in_flight. */
-void pgconn_free(struct pgconn **conn, struct pgcall_list *in_flight);
+/* Closes without telling anybody; the queries in flight are moved to *in_flight. */
+void pgconn_free(struct pgconn **conn, struct pgquery_list *in_flight);
 /* It listens to this channel (a literal), from its next start on: db->on_notice. Called before it opens. */
 void pgconn_listen(struct pgconn *conn, const char *channel);
 bool pgconn_ready(const struct pgconn *conn);
 /* The last attempt failed and no later one worked: callers should fail fast. */
 bool pgconn_away(const struct pgconn *conn);
-/* Queues into libpq's buffer. false: the connection just broke, `lost` will follow, the call is still the owner's. */
-bool pgconn_send(struct pgconn *conn, struct pgcall *call);
+/* Queues into libpq's buffer. false: the connection just broke, `lost` will follow, the query is still the owner's. */
+bool pgconn_send(struct pgconn *conn, struct pgquery *query);
 /* Ends the group of what was sent since the last sync. */
 void pgconn_sync(struct pgconn *conn);
 int pgconn_in_flight(const struct pgconn *conn);
@@ -55,10 +55,10 @@ int pgconn_silent_ms(const struct pgconn *conn);
 /* Process number of the server's side; 0: not connected. */
 int pgconn_pid(const struct pgconn *conn);
 /*
- * The owner takes back the calls in flight that are not finished; their results will be dropped. For statements that
+ * The owner takes back the queries in flight that are not finished; their results will be dropped. For statements that
  * may run twice.
  */
-void pgconn_take(struct pgconn *conn, struct pgcall_list *calls);
+void pgconn_take(struct pgconn *conn, struct pgquery_list *calls);
 /* Closes a ready connection and opens it again at once: `lost` is called from here. why: for the log. */
 void pgconn_renew(struct pgconn *conn, const char *why);
 

@@ -15,42 +15,42 @@ enum {
 	GROUP_BYTES = 1 << 20	/* a group that has so much takes nothing more: long answers */
 };
 
-struct member { struct pgcall *call; PGresult *res; };
+struct member { struct pgquery *query; PGresult *res; };
 
 struct pggroup {
 	struct db *db;
 	struct pgconn *conn;
-	struct pgcall_list waiting;
+	struct pgquery_list waiting;
 	struct member members[GROUP_MAX];	/* in flight */
 	int count;
-	struct pgcall *bad;			/* its statement failed and pulled the group down */
+	struct pgquery *bad;			/* its statement failed and pulled the group down */
 	bool commit_failed, canceling;
 };
 
 /* A member leaves its group. */
-static void goes_alone(struct pggroup *group, struct pgcall *call)
+static void goes_alone(struct pggroup *group, struct pgquery *query)
 {
-	call->tries = 0;
-	pgplain_start(group->db->plain, call);
+	query->tries = 0;
+	pgplain_start(group->db->plain, query);
 }
 
-static void wait_here(struct pggroup *group, struct pgcall *call, bool head)
+static void wait_here(struct pggroup *group, struct pgquery *query, bool head)
 {
-	call->sent = false;
-	call->queue = &group->waiting;
+	query->sent = false;
+	query->queue = &group->waiting;
 	if (head)
-		TAILQ_INSERT_HEAD(&group->waiting, call, link);
+		TAILQ_INSERT_HEAD(&group->waiting, query, link);
 	else
-		TAILQ_INSERT_TAIL(&group->waiting, call, link);
+		TAILQ_INSERT_TAIL(&group->waiting, query, link);
 }
 
 static void waiting_go_alone(struct pggroup *group)
 {
-	struct pgcall *call;
+	struct pgquery *query;
 
-	while ((call = TAILQ_FIRST(&group->waiting)) != NULL) {
-		TAILQ_REMOVE(&group->waiting, call, link);
-		goes_alone(group, call);
+	while ((query = TAILQ_FIRST(&group->waiting)) != NULL) {
+		TAILQ_REMOVE(&group->waiting, query, link);
+		goes_alone(group, query);
 	}
 }
 
@@ -68,7 +68,7 @@ static int compare(int64_t a, int64_t b)
 
 static int by_place(const void *a, const void *b)
 {
-	const struct pgcall *x = ((const struct member *)a)->call, *y = ((const struct member *)b)->call;
+	const struct pgquery *x = ((const struct member *)a)->query, *y = ((const struct member *)b)->query;
 	int order = compare(x->place.rank, y->place.rank);
 
 	if (order == 0)
@@ -80,16 +80,16 @@ static int by_place(const void *a, const void *b)
 
 static void form(struct pggroup *group)
 {
-	struct pgcall *call;
+	struct pgquery *query;
 	size_t bytes = 0;
 
-	while (group->count < GROUP_MAX && bytes < GROUP_BYTES && (call = TAILQ_FIRST(&group->waiting)) != NULL) {
-		TAILQ_REMOVE(&group->waiting, call, link);
-		call->queue = NULL;
-		for (int i = 0; i < call->count; i++)
-			bytes += (size_t)call->lengths[i];
-		call->place.number = group->count;
-		group->members[group->count++] = (struct member){ .call = call };
+	while (group->count < GROUP_MAX && bytes < GROUP_BYTES && (query = TAILQ_FIRST(&group->waiting)) != NULL) {
+		TAILQ_REMOVE(&group->waiting, query, link);
+		query->queue = NULL;
+		for (int i = 0; i < query->count; i++)
+			bytes += (size_t)query->lengths[i];
+		query->place.number = group->count;
+		group->members[group->count++] = (struct member){ .query = query };
 	}
 	qsort(group->members, (size_t)group->count, sizeof(group->members[0]), by_place);
 }
@@ -100,8 +100,8 @@ static void transmit(struct pggroup *group)
 	group->bad = NULL;
 	group->commit_failed = false;
 	for (int i = 0; i < group->count; i++) {
-		group->members[i].call->tries++;
-		if (!pgconn_send(group->conn, group->members[i].call))
+		group->members[i].query->tries++;
+		if (!pgconn_send(group->conn, group->members[i].query))
 			return;
 	}
 	pgconn_sync(group->conn);
@@ -117,28 +117,28 @@ void pggroup_turn(struct pggroup *group)
 	transmit(group);
 }
 
-void pggroup_start(struct pggroup *group, struct pgcall *call)
+void pggroup_start(struct pggroup *group, struct pgquery *query)
 {
 	if (!pgconn_ready(group->conn) || stuck(group)) {
-		pgplain_start(group->db->plain, call);
+		pgplain_start(group->db->plain, query);
 		return;
 	}
-	wait_here(group, call, false);
+	wait_here(group, query, false);
 	db_want_turn(group->db);
 }
 
 /* ---- what comes back ---- */
 
-static bool on_result(void *arg, struct pgcall *call, PGresult *res)
+static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 {
 	struct pggroup *group = arg;
 	int i = 0;
 
-	if (call == NULL) {
+	if (query == NULL) {
 		group->commit_failed = true;
 		return false;
 	}
-	while (i < group->count && group->members[i].call != call)
+	while (i < group->count && group->members[i].query != query)
 		i++;
 	PL_BUG(i == group->count);
 	switch (PQresultStatus(res)) {
@@ -149,14 +149,14 @@ static bool on_result(void *arg, struct pgcall *call, PGresult *res)
 		return false;
 	default:
 		db_count(group->db, SHM_M_db_errors, 1);
-		group->bad = call;
+		group->bad = query;
 		return false;
 	}
 }
 
-static bool leaves(const struct pggroup *group, const struct pgcall *call)
+static bool leaves(const struct pggroup *group, const struct pgquery *query)
 {
-	return call == group->bad || group->commit_failed || call->tries >= DB_TRIES_MAX;
+	return query == group->bad || group->commit_failed || query->tries >= DB_TRIES_MAX;
 }
 
 /* Nothing was committed: all but the one at fault go again, before what came later. */
@@ -164,17 +164,17 @@ static void repeat(struct pggroup *group, struct member *members, int count)
 {
 	for (int i = 0; i < count; i++) {
 		PQclear(members[i].res);
-		if (members[i].call->finished)
-			pgcall_free(&members[i].call);
-		else if (leaves(group, members[i].call))
-			goes_alone(group, members[i].call);
+		if (members[i].query->finished)
+			pgquery_free(&members[i].query);
+		else if (leaves(group, members[i].query))
+			goes_alone(group, members[i].query);
 		else
 			continue;
-		members[i].call = NULL;
+		members[i].query = NULL;
 	}
 	for (int i = count - 1; i >= 0; i--)
-		if (members[i].call != NULL)
-			wait_here(group, members[i].call, true);
+		if (members[i].query != NULL)
+			wait_here(group, members[i].query, true);
 }
 
 static void on_synced(void *arg)
@@ -189,8 +189,8 @@ static void on_synced(void *arg)
 		repeat(group, members, count);
 	} else {
 		for (int i = 0; i < count; i++) {
-			pgcall_finish(members[i].call, members[i].res, NULL);
-			pgcall_free(&members[i].call);
+			pgquery_finish(members[i].query, members[i].res, NULL);
+			pgquery_free(&members[i].query);
 			PQclear(members[i].res);
 		}
 	}
@@ -203,19 +203,19 @@ static void on_ready(void *arg)
 }
 
 /* Its outcome is not known if it was sent. */
-static void lost_one(struct pggroup *group, struct pgcall *call)
+static void lost_one(struct pggroup *group, struct pgquery *query)
 {
-	if (call->finished) {
-		pgcall_free(&call);
-	} else if (call->sent && call->stmt->class == STMT_PLAIN) {
-		pgcall_fail(call, PL_E_WRITE_UNKNOWN, 0);
-		pgcall_free(&call);
+	if (query->finished) {
+		pgquery_free(&query);
+	} else if (query->sent && query->stmt->class == STMT_PLAIN) {
+		pgquery_fail(query, PL_E_WRITE_UNKNOWN, 0);
+		pgquery_free(&query);
 	} else {
-		goes_alone(group, call);
+		goes_alone(group, query);
 	}
 }
 
-static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
+static void on_lost(void *arg, bool was_ready, struct pgquery_list *in_flight)
 {
 	struct pggroup *group = arg;
 	struct member members[GROUP_MAX];
@@ -227,16 +227,16 @@ static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
 	group->count = 0;
 	for (int i = 0; i < count; i++) {
 		PQclear(members[i].res);
-		lost_one(group, members[i].call);
+		lost_one(group, members[i].query);
 	}
 	waiting_go_alone(group);
 }
 
 /* ---- locks ---- */
 
-static void on_canceled(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_canceled(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
-	struct pggroup *group = call->db->group;
+	struct pggroup *group = query->db->group;
 
 	if (group == NULL)
 		return;
@@ -278,16 +278,16 @@ struct pggroup *pggroup_new(struct db *db)
 	return group;
 }
 
-void pggroup_free(struct pggroup **groupp, struct pgcall_list *calls)
+void pggroup_free(struct pggroup **groupp, struct pgquery_list *calls)
 {
 	struct pggroup *group = *groupp;
-	struct pgcall_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
+	struct pgquery_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
 
 	*groupp = NULL;
 	pgconn_free(&group->conn, &in_flight);
 	for (int i = 0; i < group->count; i++) {
 		PQclear(group->members[i].res);
-		TAILQ_INSERT_TAIL(calls, group->members[i].call, link);
+		TAILQ_INSERT_TAIL(calls, group->members[i].query, link);
 	}
 	TAILQ_CONCAT(calls, &group->waiting, link);
 	pl_free(group);

@@ -16,18 +16,18 @@ enum { IDLE_CLOSE_S = 60 };
 struct slot {
 	struct pgplain *plain;
 	struct pgconn *conn;	/* NULL: not open */
-	struct pgcall *call;	/* until its Sync; it may also be in the connection's list */
-	struct pgcall *work;	/* went before it, when it does the work of an Idempotency-Key */
+	struct pgquery *query;	/* until its Sync; it may also be in the connection's list */
+	struct pgquery *work;	/* went before it, when it does the work of an Idempotency-Key */
 	PGresult *res;		/* what will be told after the Sync */
 	int64_t used_ns;
-	bool slow;		/* the call's statement is slow, or the call turned out to be */
+	bool slow;		/* the query's statement is slow, or the query turned out to be */
 	bool hold;		/* what runs may be canceled at any moment: nothing new is sent */
 };
 
 struct pgplain {
 	struct db *db;
-	struct pgcall_list waiting;
-	struct pgcall_list slow[S_COUNT];	/* waiting too, if the statement is slow: db_slow() */
+	struct pgquery_list waiting;
+	struct pgquery_list slow[S_COUNT];	/* waiting too, if the statement is slow: db_slow() */
 	int budget;
 	bool away, canceling;
 	int64_t away_until_ns;
@@ -36,37 +36,37 @@ struct pgplain {
 
 static const struct pgconn_ops ops;
 
-static void enqueue(struct pgplain *plain, struct pgcall *call, bool head)
+static void enqueue(struct pgplain *plain, struct pgquery *query, bool head)
 {
-	bool slow = db_slow(plain->db, call->stmt);
-	struct pgcall_list *queue = slow ? &plain->slow[STMT_ID(call->stmt)] : &plain->waiting;
+	bool slow = db_slow(plain->db, query->stmt);
+	struct pgquery_list *queue = slow ? &plain->slow[STMT_ID(query->stmt)] : &plain->waiting;
 
-	call->sent = false;
-	call->queue = queue;
+	query->sent = false;
+	query->queue = queue;
 	if (head)
-		TAILQ_INSERT_HEAD(queue, call, link);
+		TAILQ_INSERT_HEAD(queue, query, link);
 	else
-		TAILQ_INSERT_TAIL(queue, call, link);
+		TAILQ_INSERT_TAIL(queue, query, link);
 }
 
-static void wait_at_head(struct pgplain *plain, struct pgcall *call)
+static void wait_at_head(struct pgplain *plain, struct pgquery *query)
 {
-	enqueue(plain, call, true);
+	enqueue(plain, query, true);
 }
 
-/* The first waiting call of a quick statement. What became slow while it waited changes its queue. */
-static struct pgcall *first_quick(struct pgplain *plain)
+/* The first waiting query of a quick statement. What became slow while it waited changes its queue. */
+static struct pgquery *first_quick(struct pgplain *plain)
 {
-	struct pgcall *call;
+	struct pgquery *query;
 
-	while ((call = TAILQ_FIRST(&plain->waiting)) != NULL && db_slow(plain->db, call->stmt)) {
-		TAILQ_REMOVE(&plain->waiting, call, link);
-		enqueue(plain, call, false);
+	while ((query = TAILQ_FIRST(&plain->waiting)) != NULL && db_slow(plain->db, query->stmt)) {
+		TAILQ_REMOVE(&plain->waiting, query, link);
+		enqueue(plain, query, false);
 	}
-	return call;
+	return query;
 }
 
-/* Slow calls under way, of one statement or (NULL) of all. */
+/* Slow queries under way, of one statement or (NULL) of all. */
 static int slow_running(const struct pgplain *plain, const struct stmt *stmt)
 {
 	int count = 0;
@@ -74,64 +74,64 @@ static int slow_running(const struct pgplain *plain, const struct stmt *stmt)
 	for (int i = 0; i < plain->budget; i++) {
 		const struct slot *slot = &plain->slots[i];
 
-		if (slot->call != NULL && slot->slow && (stmt == NULL || slot->call->stmt == stmt))
+		if (slot->query != NULL && slot->slow && (stmt == NULL || slot->query->stmt == stmt))
 			count++;
 	}
 	return count;
 }
 
 /*
- * The slow call that may start now: all connections but one are for them, and half of these for one statement. First
+ * The slow query that may start now: all connections but one are for them, and half of these for one statement. First
  * comes the statement with the fewest under way, so that one that was only once slow can show that it is quick.
  */
-static struct pgcall *first_slow(const struct pgplain *plain)
+static struct pgquery *first_slow(const struct pgplain *plain)
 {
 	int room = plain->budget > 1 ? plain->budget - 1 : 1, fewest = (room + 1) / 2;
-	struct pgcall *best = NULL;
+	struct pgquery *best = NULL;
 
 	if (slow_running(plain, NULL) >= room)
 		return NULL;
 	for (int i = 0; i < S_COUNT; i++) {
-		struct pgcall *call = TAILQ_FIRST(&plain->slow[i]);
-		int count = call != NULL ? slow_running(plain, call->stmt) : 0;
+		struct pgquery *query = TAILQ_FIRST(&plain->slow[i]);
+		int count = query != NULL ? slow_running(plain, query->stmt) : 0;
 
-		if (call == NULL || count > fewest || (count == fewest && best == NULL))
+		if (query == NULL || count > fewest || (count == fewest && best == NULL))
 			continue;
-		if (count < fewest || call->started_ns < best->started_ns)
-			best = call;
+		if (count < fewest || query->started_ns < best->started_ns)
+			best = query;
 		fewest = count;
 	}
 	return best;
 }
 
-/* The oldest call that may start, taken out of its queue. NULL: none. */
-static struct pgcall *take_next(struct pgplain *plain)
+/* The oldest query that may start, taken out of its queue. NULL: none. */
+static struct pgquery *take_next(struct pgplain *plain)
 {
-	struct pgcall *call = first_quick(plain), *slow = first_slow(plain);
+	struct pgquery *query = first_quick(plain), *slow = first_slow(plain);
 
-	if (slow != NULL && (call == NULL || slow->started_ns < call->started_ns))
-		call = slow;
-	if (call != NULL)
-		TAILQ_REMOVE(call->queue, call, link);
-	return call;
+	if (slow != NULL && (query == NULL || slow->started_ns < query->started_ns))
+		query = slow;
+	if (query != NULL)
+		TAILQ_REMOVE(query->queue, query, link);
+	return query;
 }
 
-static void finish_free(struct pgcall *call, enum pl_code code)
+static void finish_free(struct pgquery *query, enum pl_code code)
 {
-	pgcall_fail(call, code, code == PL_E_DB_AWAY ? DB_RETRY_AFTER_S : 0);
-	pgcall_free(&call);
+	pgquery_fail(query, code, code == PL_E_DB_AWAY ? DB_RETRY_AFTER_S : 0);
+	pgquery_free(&query);
 }
 
 static void drop_work(struct slot *slot)
 {
 	if (slot->work != NULL)
-		pgcall_free(&slot->work);
+		pgquery_free(&slot->work);
 }
 
-/* The call, with its task's Idempotency-Key before it in the same transaction. */
-static bool send_call(struct slot *slot, struct pgcall *call)
+/* The query, with its task's Idempotency-Key before it in the same transaction. */
+static bool send_call(struct slot *slot, struct pgquery *query)
 {
-	const struct pl_once *once = call->task != NULL && call->stmt->class != STMT_READ ? call->task->once : NULL;
+	const struct pl_once *once = query->task != NULL && query->stmt->class != STMT_READ ? query->task->once : NULL;
 
 	if (once != NULL) {
 		slot->work = repo_idem_work(slot->plain->db, once);
@@ -140,28 +140,28 @@ static bool send_call(struct slot *slot, struct pgcall *call)
 			return false;
 		}
 	}
-	return pgconn_send(slot->conn, call);	/* a broken connection's loss frees `work` */
+	return pgconn_send(slot->conn, query);	/* a broken connection's loss frees `work` */
 }
 
-/* The next waiting call goes to this connection. */
+/* The next waiting query goes to this connection. */
 static void feed(struct slot *slot)
 {
 	struct pgplain *plain = slot->plain;
-	struct pgcall *call;
+	struct pgquery *query;
 
-	if (slot->conn == NULL || slot->call != NULL || slot->hold || !pgconn_ready(slot->conn))
+	if (slot->conn == NULL || slot->query != NULL || slot->hold || !pgconn_ready(slot->conn))
 		return;
-	call = take_next(plain);
-	if (call == NULL)
+	query = take_next(plain);
+	if (query == NULL)
 		return;
-	slot->slow = db_slow(plain->db, call->stmt);
+	slot->slow = db_slow(plain->db, query->stmt);
 	slot->used_ns = pl_now_ns();
-	call->tries++;
-	if (!send_call(slot, call)) {
-		wait_at_head(plain, call);
+	query->tries++;
+	if (!send_call(slot, query)) {
+		wait_at_head(plain, query);
 		return;
 	}
-	slot->call = call;
+	slot->query = query;
 	pgconn_sync(slot->conn);
 }
 
@@ -190,7 +190,7 @@ void pgplain_listen(struct pgplain *plain)
 static void grow(struct pgplain *plain)
 {
 	struct slot *spare = NULL;
-	struct pgcall *call;
+	struct pgquery *query;
 	int opening = 0, waiting = first_slow(plain) != NULL ? 1 : 0;
 
 	for (int i = 0; i < plain->budget; i++) {
@@ -201,7 +201,7 @@ static void grow(struct pgplain *plain)
 		else if (!pgconn_ready(slot->conn))
 			opening++;
 	}
-	TAILQ_FOREACH(call, &plain->waiting, link) {
+	TAILQ_FOREACH(query, &plain->waiting, link) {
 		if (++waiting > opening)
 			break;
 	}
@@ -210,16 +210,16 @@ static void grow(struct pgplain *plain)
 	open_slot(spare);
 }
 
-void pgplain_start(struct pgplain *plain, struct pgcall *call)
+void pgplain_start(struct pgplain *plain, struct pgquery *query)
 {
 	if (plain->away && pl_now_ns() < plain->away_until_ns) {
-		pgcall_fail_later(call, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
+		pgquery_fail_later(query, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
 		return;
 	}
-	enqueue(plain, call, false);
-	for (int i = 0; i < plain->budget && call->queue != NULL; i++)
+	enqueue(plain, query, false);
+	for (int i = 0; i < plain->budget && query->queue != NULL; i++)
 		feed(&plain->slots[i]);
-	if (call->queue != NULL)
+	if (query->queue != NULL)
 		grow(plain);
 }
 
@@ -231,11 +231,11 @@ static void on_ready(void *arg)
 	feed(slot);
 }
 
-static bool on_result(void *arg, struct pgcall *call, PGresult *res)
+static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 {
 	struct slot *slot = arg;
 
-	if (slot->call == NULL || (call != NULL && call == slot->work && PQresultStatus(res) == PGRES_TUPLES_OK))
+	if (slot->query == NULL || (query != NULL && query == slot->work && PQresultStatus(res) == PGRES_TUPLES_OK))
 		return false;
 	if (PQresultStatus(res) == PGRES_PIPELINE_ABORTED)
 		return false;	/* slot->res says why */
@@ -247,29 +247,29 @@ static bool on_result(void *arg, struct pgcall *call, PGresult *res)
 static void on_synced(void *arg)
 {
 	struct slot *slot = arg;
-	struct pgcall *call = slot->call;
+	struct pgquery *query = slot->query;
 	PGresult *res = slot->res;
 	ExecStatusType status = PQresultStatus(res);
 	bool slow = pgconn_silent_ms(slot->conn) >= DB_STUCK_MS;
 	struct pl_err err;
 
-	slot->call = NULL;
+	slot->query = NULL;
 	slot->res = NULL;
 	drop_work(slot);
-	if (call == NULL)
+	if (query == NULL)
 		return;
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
-		db_slow_set(slot->plain->db, call->stmt, slow);
-		pgcall_finish(call, res, NULL);
-		pgcall_free(&call);
+		db_slow_set(slot->plain->db, query->stmt, slow);
+		pgquery_finish(query, res, NULL);
+		pgquery_free(&query);
 	} else {
 		db_count(slot->plain->db, SHM_M_db_errors, 1);
-		if (pgerr_of(res, call->stmt->name, call->task, &err) == PGERR_RETRY && call->tries < DB_TRIES_MAX &&
-		    !call->finished) {
-			wait_at_head(slot->plain, call);
+		if (pgerr_of(res, query->stmt->name, query->task, &err) == PGERR_RETRY && query->tries < DB_TRIES_MAX &&
+		    !query->finished) {
+			wait_at_head(slot->plain, query);
 		} else {
-			pgcall_finish(call, NULL, &err);
-			pgcall_free(&call);
+			pgquery_finish(query, NULL, &err);
+			pgquery_free(&query);
 		}
 	}
 	PQclear(res);
@@ -277,18 +277,18 @@ static void on_synced(void *arg)
 }
 
 /* The statement that was sent when the connection broke. */
-static void lost_call(struct pgplain *plain, struct pgcall *call)
+static void lost_call(struct pgplain *plain, struct pgquery *query)
 {
-	bool repeatable = call->stmt->class == STMT_SAFE || call->stmt->class == STMT_READ;
+	bool repeatable = query->stmt->class == STMT_SAFE || query->stmt->class == STMT_READ;
 
-	if (call->finished)
-		pgcall_free(&call);
+	if (query->finished)
+		pgquery_free(&query);
 	else if (!repeatable)
-		finish_free(call, PL_E_WRITE_UNKNOWN);
-	else if (call->tries < DB_TRIES_MAX)
-		wait_at_head(plain, call);
+		finish_free(query, PL_E_WRITE_UNKNOWN);
+	else if (query->tries < DB_TRIES_MAX)
+		wait_at_head(plain, query);
 	else
-		finish_free(call, PL_E_DB_AWAY);
+		finish_free(query, PL_E_DB_AWAY);
 }
 
 static bool any_ready(const struct pgplain *plain)
@@ -300,28 +300,28 @@ static bool any_ready(const struct pgplain *plain)
 	return false;
 }
 
-static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
+static void on_lost(void *arg, bool was_ready, struct pgquery_list *in_flight)
 {
 	struct slot *slot = arg;
 	struct pgplain *plain = slot->plain;
-	struct pgcall *call = slot->call;
+	struct pgquery *query = slot->query;
 
 	TAILQ_INIT(in_flight);	/* at most slot->call and slot->work, which are ours anyway */
 	drop_work(slot);
 	PQclear(slot->res);
 	slot->res = NULL;
-	slot->call = NULL;
-	if (call != NULL)
-		lost_call(plain, call);
+	slot->query = NULL;
+	if (query != NULL)
+		lost_call(plain, query);
 	if (was_ready || any_ready(plain))
 		return;
 	plain->away = true;
 	plain->away_until_ns = pl_now_ns() + 200 * PL_NS_PER_MS;
 	for (int i = 0; i < S_COUNT; i++)
 		TAILQ_CONCAT(&plain->waiting, &plain->slow[i], link);
-	while ((call = TAILQ_FIRST(&plain->waiting)) != NULL) {
-		TAILQ_REMOVE(&plain->waiting, call, link);
-		finish_free(call, PL_E_DB_AWAY);
+	while ((query = TAILQ_FIRST(&plain->waiting)) != NULL) {
+		TAILQ_REMOVE(&plain->waiting, query, link);
+		finish_free(query, PL_E_DB_AWAY);
 	}
 }
 
@@ -340,21 +340,21 @@ struct pgplain *pgplain_new(struct db *db, int budget)
 	return plain;
 }
 
-void pgplain_free(struct pgplain **plainp, struct pgcall_list *calls)
+void pgplain_free(struct pgplain **plainp, struct pgquery_list *calls)
 {
 	struct pgplain *plain = *plainp;
 
 	*plainp = NULL;
 	for (int i = 0; i < plain->budget; i++) {
 		struct slot *slot = &plain->slots[i];
-		struct pgcall_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
+		struct pgquery_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
 
 		if (slot->conn != NULL)
 			pgconn_free(&slot->conn, &in_flight);
 		PQclear(slot->res);
 		drop_work(slot);
-		if (slot->call != NULL)
-			TAILQ_INSERT_TAIL(calls, slot->call, link);
+		if (slot->query != NULL)
+			TAILQ_INSERT_TAIL(calls, slot->query, link);
 	}
 	TAILQ_CONCAT(calls, &plain->waiting, link);
 	for (int i = 0; i < S_COUNT; i++)
@@ -370,7 +370,7 @@ bool pgplain_up(const struct pgplain *plain)
 bool pgplain_idle(const struct pgplain *plain)
 {
 	for (int i = 0; i < plain->budget; i++) {
-		if (plain->slots[i].call != NULL)
+		if (plain->slots[i].query != NULL)
 			return false;
 	}
 	for (int i = 0; i < S_COUNT; i++) {
@@ -403,9 +403,9 @@ static void close_idle(struct pgplain *plain)
 
 	for (int i = plain->budget - 1; i >= 0 && left > 0; i--) {
 		struct slot *slot = &plain->slots[i];
-		struct pgcall_list none = TAILQ_HEAD_INITIALIZER(none);
+		struct pgquery_list none = TAILQ_HEAD_INITIALIZER(none);
 
-		if (slot->conn == NULL || slot->call != NULL || slot->used_ns >= limit_ns ||
+		if (slot->conn == NULL || slot->query != NULL || slot->used_ns >= limit_ns ||
 		    (i == 0 && plain->db->channel != NULL))	/* it listens */
 			continue;
 		pgconn_free(&slot->conn, &none);
@@ -429,9 +429,9 @@ void pgplain_trim(struct pgplain *plain)
 }
 
 /* The canceled statement's own result comes on its connection, as PGERR_LOCK. */
-static void on_canceled(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_canceled(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
-	struct pgplain *plain = call->db->plain;
+	struct pgplain *plain = query->db->plain;
 
 	if (plain == NULL)
 		return;
@@ -443,7 +443,7 @@ static void on_canceled(struct pgcall *call, const PGresult *res, const struct p
 }
 
 /*
- * All are stuck and a quick call waits. Clerk and courier have no other connection to say it on: there lock_timeout
+ * All are stuck and a quick query waits. Clerk and courier have no other connection to say it on: there lock_timeout
  * ends it.
  */
 static void make_room(struct pgplain *plain)
@@ -455,7 +455,7 @@ static void make_room(struct pgplain *plain)
 	for (int i = 0; i < plain->budget; i++) {
 		const struct slot *slot = &plain->slots[i];
 
-		if (slot->conn == NULL || slot->call == NULL || pgconn_silent_ms(slot->conn) < DB_STUCK_MS)
+		if (slot->conn == NULL || slot->query == NULL || pgconn_silent_ms(slot->conn) < DB_STUCK_MS)
 			return;
 	}
 	pids = pl_new((size_t)plain->budget * sizeof(*pids));
@@ -476,9 +476,9 @@ void pgplain_sweep(struct pgplain *plain)
 		if (slot->conn == NULL)
 			continue;
 		db_tick(plain->db, slot->conn);
-		if (slot->call != NULL && pgconn_silent_ms(slot->conn) >= DB_STUCK_MS) {
+		if (slot->query != NULL && pgconn_silent_ms(slot->conn) >= DB_STUCK_MS) {
 			slot->slow = true;
-			db_slow_set(plain->db, slot->call->stmt, true);
+			db_slow_set(plain->db, slot->query->stmt, true);
 		}
 	}
 	make_room(plain);

@@ -7,18 +7,18 @@
  *
  * Statements that wait for a lock must not take all connections from those that do not: slow ones (db_slow()) leave the
  * last connection to the others, and half of the rest to other slow ones. While all connections are stuck and a quick
- * call waits, the call that waits longest for a lock is canceled (PL_E_BUSY).
+ * call waits, the query that waits longest for a lock is canceled (PL_E_BUSY).
  */
 #ifndef DB_PGPLAIN_H
 #define DB_PGPLAIN_H
 
-#include "db/conn/pgcall.h"
+#include "db/conn/pgquery.h"
 
 struct pgplain;
 
 struct pgplain *pgplain_new(struct db *db, int budget);
-void pgplain_free(struct pgplain **plain, struct pgcall_list *calls);
-void pgplain_start(struct pgplain *plain, struct pgcall *call);
+void pgplain_free(struct pgplain **plain, struct pgquery_list *calls);
+void pgplain_start(struct pgplain *plain, struct pgquery *query);
 /* Opens the first connection now, for db->channel, and keeps it. */
 void pgplain_listen(struct pgplain *plain);
 /* The last attempt to connect did not fail. */

@@ -18,7 +18,7 @@ enum {
 struct pgread {
 	struct db *db;
 	struct pgconn *conn;
-	struct pgcall_list waiting;
+	struct pgquery_list waiting;
 	int unsynced;
 	bool diverted;		/* reads go to the plain connections */
 	int diverted_ticks;
@@ -30,27 +30,27 @@ static void sync_now(struct pgread *read)
 	pgconn_sync(read->conn);
 }
 
-static void wait(struct pgread *read, struct pgcall *call)
+static void wait(struct pgread *read, struct pgquery *query)
 {
-	call->sent = false;
-	call->queue = &read->waiting;
-	TAILQ_INSERT_TAIL(&read->waiting, call, link);
+	query->sent = false;
+	query->queue = &read->waiting;
+	TAILQ_INSERT_TAIL(&read->waiting, query, link);
 }
 
-static void send_call(struct pgread *read, struct pgcall *call)
+static void send_call(struct pgread *read, struct pgquery *query)
 {
-	if (call->finished) {		/* nobody waits for it any more */
-		pgcall_free(&call);
+	if (query->finished) {		/* nobody waits for it any more */
+		pgquery_free(&query);
 		return;
 	}
-	call->tries++;
-	if (!pgconn_ready(read->conn) || !pgconn_send(read->conn, call)) {
-		wait(read, call);
+	query->tries++;
+	if (!pgconn_ready(read->conn) || !pgconn_send(read->conn, query)) {
+		wait(read, query);
 		return;
 	}
 	if (read->unsynced++ == 0)
 		db_want_turn(read->db);
-	if (call->solo || read->unsynced >= SYNC_AFTER)
+	if (query->solo || read->unsynced >= SYNC_AFTER)
 		sync_now(read);
 }
 
@@ -59,18 +59,18 @@ static void renew(struct pgread *read)
 	pgconn_renew(read->conn, "reads waited for one that does not end");
 }
 
-void pgread_start(struct pgread *read, struct pgcall *call)
+void pgread_start(struct pgread *read, struct pgquery *query)
 {
-	bool plain = !backend_is_call(call) && (read->diverted || db_slow(read->db, call->stmt));
+	bool plain = !backend_is_call(query) && (read->diverted || db_slow(read->db, query->stmt));
 
 	if (pgconn_away(read->conn)) {
-		pgcall_fail_later(call, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
+		pgquery_fail_later(query, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
 	} else if (plain) {
-		pgplain_start(read->db->plain, call);
+		pgplain_start(read->db->plain, query);
 	} else if (pgconn_ready(read->conn) && !read->diverted) {
-		send_call(read, call);
+		send_call(read, query);
 	} else {
-		wait(read, call);
+		wait(read, query);
 		if (pgconn_ready(read->conn))
 			renew(read);
 	}
@@ -85,55 +85,55 @@ void pgread_turn(struct pgread *read)
 static void on_ready(void *arg)
 {
 	struct pgread *read = arg;
-	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
-	struct pgcall *call;
+	struct pgquery_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct pgquery *query;
 
 	read->unsynced = 0;
 	read->diverted = false;
 	TAILQ_CONCAT(&calls, &read->waiting, link);
-	while ((call = TAILQ_FIRST(&calls)) != NULL) {
-		TAILQ_REMOVE(&calls, call, link);
-		send_call(read, call);
+	while ((query = TAILQ_FIRST(&calls)) != NULL) {
+		TAILQ_REMOVE(&calls, query, link);
+		send_call(read, query);
 	}
 	pgread_turn(read);
 }
 
 /* A group that did nothing wrong itself goes again, alone; one that never gets through is given up. */
-static void again(struct pgread *read, struct pgcall *call, const struct pl_err *err)
+static void again(struct pgread *read, struct pgquery *query, const struct pl_err *err)
 {
-	if (call->tries < DB_TRIES_MAX) {
-		call->solo = true;
-		send_call(read, call);
+	if (query->tries < DB_TRIES_MAX) {
+		query->solo = true;
+		send_call(read, query);
 		return;
 	}
-	pgcall_finish(call, NULL, err);
-	pgcall_free(&call);
+	pgquery_finish(query, NULL, err);
+	pgquery_free(&query);
 }
 
-static bool on_result(void *arg, struct pgcall *call, PGresult *res)
+static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 {
 	struct pgread *read = arg;
 	struct pl_err err;
 
-	if (call == NULL)
+	if (query == NULL)
 		return false;
 	switch (PQresultStatus(res)) {
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
-		pgcall_finish(call, res, NULL);
-		pgcall_free(&call);
+		pgquery_finish(query, res, NULL);
+		pgquery_free(&query);
 		break;
 	case PGRES_PIPELINE_ABORTED:
 		pl_err_set(&err, PL_E_BUSY, NULL);
-		again(read, call, &err);
+		again(read, query, &err);
 		break;
 	default:
 		db_count(read->db, SHM_M_db_errors, 1);
-		if (pgerr_of(res, call->stmt->name, call->task, &err) == PGERR_RETRY) {
-			again(read, call, &err);
+		if (pgerr_of(res, query->stmt->name, query->task, &err) == PGERR_RETRY) {
+			again(read, query, &err);
 		} else {
-			pgcall_finish(call, NULL, &err);
-			pgcall_free(&call);
+			pgquery_finish(query, NULL, &err);
+			pgquery_free(&query);
 		}
 	}
 	return false;
@@ -151,20 +151,20 @@ static void on_synced(void *arg)
 /* Who is at fault is not known here: the server keeps the results of one group until all of it is done. */
 static void divert(struct pgread *read)
 {
-	struct pgcall_list calls = TAILQ_HEAD_INITIALIZER(calls);
-	struct pgcall *call;
+	struct pgquery_list calls = TAILQ_HEAD_INITIALIZER(calls);
+	struct pgquery *query;
 	bool wanted = false;
 
 	read->diverted = true;
 	read->diverted_ticks = 0;
 	pgconn_take(read->conn, &calls);
-	while ((call = TAILQ_FIRST(&calls)) != NULL) {
-		TAILQ_REMOVE(&calls, call, link);
-		if (backend_is_call(call)) {
-			wait(read, call);
+	while ((query = TAILQ_FIRST(&calls)) != NULL) {
+		TAILQ_REMOVE(&calls, query, link);
+		if (backend_is_call(query)) {
+			wait(read, query);
 			wanted = true;
 		} else {
-			pgplain_start(read->db->plain, call);
+			pgplain_start(read->db->plain, query);
 		}
 	}
 	if (wanted)
@@ -186,34 +186,34 @@ void pgread_sweep(struct pgread *read)
 	}
 }
 
-static void fail_all(struct pgcall_list *calls)
+static void fail_all(struct pgquery_list *calls)
 {
-	struct pgcall *call;
+	struct pgquery *query;
 
-	while ((call = TAILQ_FIRST(calls)) != NULL) {
-		TAILQ_REMOVE(calls, call, link);
-		pgcall_fail(call, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
-		pgcall_free(&call);
+	while ((query = TAILQ_FIRST(calls)) != NULL) {
+		TAILQ_REMOVE(calls, query, link);
+		pgquery_fail(query, PL_E_DB_AWAY, DB_RETRY_AFTER_S);
+		pgquery_free(&query);
 	}
 }
 
 /* In flight: again after the reconnect, before what waits already. A failed attempt: nobody waits for the next. */
-static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
+static void on_lost(void *arg, bool was_ready, struct pgquery_list *in_flight)
 {
 	struct pgread *read = arg;
-	struct pgcall_list dead = TAILQ_HEAD_INITIALIZER(dead);
-	struct pgcall *call;
+	struct pgquery_list dead = TAILQ_HEAD_INITIALIZER(dead);
+	struct pgquery *query;
 
 	read->unsynced = 0;
-	while ((call = TAILQ_LAST(in_flight, pgcall_list)) != NULL) {
-		TAILQ_REMOVE(in_flight, call, link);
-		if (call->finished || call->tries >= DB_TRIES_MAX) {
-			TAILQ_INSERT_HEAD(&dead, call, link);
+	while ((query = TAILQ_LAST(in_flight, pgquery_list)) != NULL) {
+		TAILQ_REMOVE(in_flight, query, link);
+		if (query->finished || query->tries >= DB_TRIES_MAX) {
+			TAILQ_INSERT_HEAD(&dead, query, link);
 			continue;
 		}
-		call->sent = false;
-		call->queue = &read->waiting;
-		TAILQ_INSERT_HEAD(&read->waiting, call, link);
+		query->sent = false;
+		query->queue = &read->waiting;
+		TAILQ_INSERT_HEAD(&read->waiting, query, link);
 	}
 	if (!was_ready)
 		TAILQ_CONCAT(&dead, &read->waiting, link);
@@ -232,7 +232,7 @@ struct pgread *pgread_new(struct db *db)
 	return read;
 }
 
-void pgread_free(struct pgread **readp, struct pgcall_list *calls)
+void pgread_free(struct pgread **readp, struct pgquery_list *calls)
 {
 	struct pgread *read = *readp;
 

@@ -11,14 +11,14 @@
 #ifndef DB_PGREAD_H
 #define DB_PGREAD_H
 
-#include "db/conn/pgcall.h"
+#include "db/conn/pgquery.h"
 
 struct pgread;
 
 struct pgread *pgread_new(struct db *db);
-/* The calls it had are moved to *calls, unfinished. */
-void pgread_free(struct pgread **read, struct pgcall_list *calls);
-void pgread_start(struct pgread *read, struct pgcall *call);
+/* The queries it had are moved to *calls, unfinished. */
+void pgread_free(struct pgread **read, struct pgquery_list *calls);
+void pgread_start(struct pgread *read, struct pgquery *query);
 void pgread_turn(struct pgread *read);
 /* Every DB_SWEEP_MS while anything waits. */
 void pgread_sweep(struct pgread *read);

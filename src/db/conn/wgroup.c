@@ -27,10 +27,10 @@ struct wgroup {
 
 static void drop_call(struct wroom *room)
 {
-	if (room->call == NULL)
+	if (room->query == NULL)
 		return;
-	room->call->finished = true;
-	pgcall_free(&room->call);
+	room->query->finished = true;
+	pgquery_free(&room->query);
 }
 
 static int by_room(const void *a, const void *b)
@@ -76,8 +76,8 @@ static void transmit(struct wgroup *group)
 	group->commit_failed = false;
 	TAILQ_FOREACH(room, &group->flight, link) {
 		drop_call(room);
-		room->call = wroom_call(room, group->db, NULL, NULL);
-		if (!pgconn_send(group->conn, room->call))
+		room->query = wroom_call(room, group->db, NULL, NULL);
+		if (!pgconn_send(group->conn, room->query))
 			return;
 	}
 	pgconn_sync(group->conn);
@@ -109,18 +109,18 @@ static void forget_results(struct wgroup *group)
 	}
 }
 
-static bool on_result(void *arg, struct pgcall *call, PGresult *res)
+static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 {
 	struct wgroup *group = arg;
 	struct wroom *room;
 	struct pl_err err;
 
-	if (call == NULL) {
+	if (query == NULL) {
 		group->commit_failed = true;
 		return false;
 	}
 	TAILQ_FOREACH(room, &group->flight, link) {
-		if (room->call == call)
+		if (room->query == query)
 			break;
 	}
 	PL_BUG(room == NULL);
@@ -133,7 +133,7 @@ static bool on_result(void *arg, struct pgcall *call, PGresult *res)
 	default:
 		db_count(group->db, SHM_M_db_errors, 1);
 		group->bad = room;
-		group->bad_kind = pgerr_of(res, call->stmt->name, NULL, &err);
+		group->bad_kind = pgerr_of(res, query->stmt->name, NULL, &err);
 		return false;
 	}
 }
@@ -190,7 +190,7 @@ static void fail_waiting(struct wgroup *group)
 	wsend_fail_list(&sends, PL_E_DB_AWAY, DB_RETRY_AFTER_S, false);
 }
 
-static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
+static void on_lost(void *arg, bool was_ready, struct pgquery_list *in_flight)
 {
 	struct wgroup *group = arg;
 	struct wroom *room;
@@ -198,7 +198,7 @@ static void on_lost(void *arg, bool was_ready, struct pgcall_list *in_flight)
 	TAILQ_INIT(in_flight);		/* all of them belong to rooms of the flight */
 	if (!TAILQ_EMPTY(&group->flight)) {
 		TAILQ_FOREACH(room, &group->flight, link)
-			room->unknown = room->unknown || room->call != NULL;
+			room->unknown = room->unknown || room->query != NULL;
 		forget_results(group);
 		group->resend = true;
 	}
@@ -305,7 +305,7 @@ struct wgroup *wgroup_new(struct db *db, bool conn)
 void wgroup_free(struct wgroup **groupp)
 {
 	struct wgroup *group = *groupp;
-	struct pgcall_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
+	struct pgquery_list in_flight = TAILQ_HEAD_INITIALIZER(in_flight);
 	struct wroom *room;
 
 	*groupp = NULL;

@@ -7,7 +7,7 @@
  *
  * A room whose statement failed leaves its group and goes alone through the plain pool (wpark.c), the rest of the group
  * is repeated. A connection lost in mid-flight: the identical group is repeated first after the reconnect, so that
- * nothing overtakes it. Order within a room is the order of the calls, always.
+ * nothing overtakes it. Order within a room is the order of the queries, always.
  */
 #ifndef DB_WGROUP_H
 #define DB_WGROUP_H

@@ -104,16 +104,16 @@ static void fail_waiting(struct wpark *park)
 	wsend_fail_list(&sends, PL_E_BUSY, 1, false);
 }
 
-static void on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_done(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
-	struct wpark *park = call->arg;
+	struct wpark *park = query->arg;
 	struct wroom *room = park->running;
 
 	park->running = NULL;
 	if (err == NULL) {
-		wroom_settle(room, res, call->db);
+		wroom_settle(room, res, query->db);
 		wroom_free(&room);
-	} else if (call->db->stopping) {
+	} else if (query->db->stopping) {
 		wsend_fail_list(&room->sends, PL_E_STOPPING, 0, true);
 		wroom_free(&room);
 	} else if (err->code == PL_E_WRITE_UNKNOWN || (room->unknown && err->code != PL_E_DB)) {
@@ -144,7 +144,7 @@ static void start_next(struct wpark *park)
 		}
 	}
 	park->running = room;
-	pgcall_start(wroom_call(room, park->parks->db, on_done, park));
+	pgquery_start(wroom_call(room, park->parks->db, on_done, park));
 }
 
 void wparks_turn(struct wparks *parks)

@@ -119,44 +119,44 @@ void wroom_add(struct wroom *room, struct wsend *send)
 }
 
 /* Gathers one text of each send. */
-static void add_texts(struct pgcall *call, struct pl_str *texts, const struct wroom *room, size_t offset)
+static void add_texts(struct pgquery *query, struct pl_str *texts, const struct wroom *room, size_t offset)
 {
 	const struct wsend *send;
 	int i = 0;
 
 	TAILQ_FOREACH(send, &room->sends, link)
 		memcpy(&texts[i++], (const char *)send + offset, sizeof(texts[0]));
-	pgcall_texts(call, texts, room->count);
+	pgquery_texts(query, texts, room->count);
 }
 
-struct pgcall *wroom_call(struct wroom *room, struct db *db, pgcall_fn *finish, void *arg)
+struct pgquery *wroom_call(struct wroom *room, struct db *db, pgquery_fn *finish, void *arg)
 {
-	struct pgcall *call = pgcall_new(db, NULL, S_APPEND, finish, NULL, arg);
-	struct pl_str *texts = pl_alloc(call->pool, (size_t)room->count * sizeof(*texts));
-	int64_t *numbers = pl_alloc(call->pool, (size_t)room->count * sizeof(*numbers));
+	struct pgquery *query = pgquery_new(db, NULL, S_APPEND, finish, NULL, arg);
+	struct pl_str *texts = pl_alloc(query->pool, (size_t)room->count * sizeof(*texts));
+	int64_t *numbers = pl_alloc(query->pool, (size_t)room->count * sizeof(*numbers));
 	struct wsend *send;
 	int i = 0;
 
-	pgcall_i64(call, room->room_id);
+	pgquery_i64(query, room->room_id);
 	TAILQ_FOREACH(send, &room->sends, link) {
 		send->sent = true;
 		texts[i++] = pl_str(author_kind_words[send->in.author_kind]);
 	}
-	pgcall_texts(call, texts, room->count);
+	pgquery_texts(query, texts, room->count);
 	i = 0;
 	TAILQ_FOREACH(send, &room->sends, link)
 		numbers[i++] = send->in.author_id;
-	pgcall_i64s(call, numbers, room->count, false);
-	add_texts(call, texts, room, offsetof(struct wsend, in.client_id));
-	add_texts(call, texts, room, offsetof(struct wsend, in.content));
+	pgquery_i64s(query, numbers, room->count, false);
+	add_texts(query, texts, room, offsetof(struct wsend, in.client_id));
+	add_texts(query, texts, room, offsetof(struct wsend, in.content));
 	i = 0;
 	TAILQ_FOREACH(send, &room->sends, link)
 		numbers[i++] = send->in.reply_to;
-	pgcall_i64s(call, numbers, room->count, true);
-	add_texts(call, texts, room, offsetof(struct wsend, in.generation_id));
-	add_texts(call, texts, room, offsetof(struct wsend, in.meta));
+	pgquery_i64s(query, numbers, room->count, true);
+	add_texts(query, texts, room, offsetof(struct wsend, in.generation_id));
+	add_texts(query, texts, room, offsetof(struct wsend, in.meta));
 	room->tries++;
-	return call;
+	return query;
 }
 
 static void settle_one(struct wsend *send, struct pgrow *row, bool unknown, struct db *db)

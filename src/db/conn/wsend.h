@@ -31,7 +31,7 @@ struct wroom {
 	int count;
 	bool unknown; /* was sent before and its outcome is not known: `duplicate` then means stored */
 	int tries;
-	struct pgcall *call;		/* in flight */
+	struct pgquery *query;		/* in flight */
 	PGresult *res;			/* its rows, to be told after the commit */
 };
 TAILQ_HEAD(wroom_list, wroom);
@@ -48,7 +48,7 @@ void wsend_sweep(struct wsend_list *list, int64_t now_ns, bool away);
 struct wroom *wroom_new(int64_t room_id);
 void wroom_add(struct wroom *room, struct wsend *send);
 /* A fresh room_append() call for it; task NULL. finish may be NULL (then nobody calls it). */
-struct pgcall *wroom_call(struct wroom *room, struct db *db, pgcall_fn *finish, void *arg);
+struct pgquery *wroom_call(struct wroom *room, struct db *db, pgquery_fn *finish, void *arg);
 /* Tells each send its row. Frees the sends; the room stays. */
 void wroom_settle(struct wroom *room, const PGresult *res, struct db *db);
 void wroom_free(struct wroom **room);	/* with the sends that are left, which must be finished */

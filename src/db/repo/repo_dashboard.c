@@ -10,7 +10,7 @@
 
 REPLY(on_profile, struct profile)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	out->preferences = pgrow_text(&row);
 	out->messages = pgrow_i64(&row);
@@ -34,24 +34,24 @@ REPLY(on_profile, struct profile)
 void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str developer, bool alone,
     repo_profile_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, user_id != 0 ? S_PROFILE : S_PROFILE_ALL, on_profile, done, arg);
+	struct pgquery *query = QUERY(db, task, user_id != 0 ? S_PROFILE : S_PROFILE_ALL, on_profile, done, arg);
 
 	if (user_id != 0) {
-		pgcall_i64(call, user_id);
-		pgcall_text(call, developer);
-		pgcall_bool(call, alone);
+		pgquery_i64(query, user_id);
+		pgquery_text(query, developer);
+		pgquery_bool(query, alone);
 	}
-	pgcall_start(call);
+	pgquery_start(query);
 }
 
 void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_PREFERENCES_PUT, repo_on_done, done, arg);
+	struct pgquery *query = QUERY(db, task, S_PREFERENCES_PUT, repo_on_done, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, preferences);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, preferences);
+	pgquery_start(query);
 }
 
 static void read_dashboard(struct pgrow *row, struct dashboard *out)
@@ -69,9 +69,9 @@ REPLY(on_list, struct dashboard_list)
 {
 	struct pgrow row;
 
-	if (call->stmt == &stmts[S_DASHBOARD_GET] && !repo_first(call, res, &row, bad))
+	if (query->stmt == &stmts[S_DASHBOARD_GET] && !repo_first(query, res, &row, bad))
 		return false;
-	READ_ROWS(call, res, out, struct dashboard, read_dashboard);
+	READ_ROWS(query, res, out, struct dashboard, read_dashboard);
 	return true;
 }
 
@@ -79,12 +79,12 @@ void repo_dashboard_list(struct db *db, struct pl_task *task, int64_t user_id, s
     repo_dashboard_list_fn *done, void *arg)
 {
 	bool one = layout_id.ptr != NULL;
-	struct pgcall *call = CALL(db, task, one ? S_DASHBOARD_GET : S_DASHBOARD_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, one ? S_DASHBOARD_GET : S_DASHBOARD_LIST, on_list, done, arg);
 
-	pgcall_i64(call, user_id);
+	pgquery_i64(query, user_id);
 	if (one)
-		pgcall_text(call, layout_id);
-	pgcall_start(call);
+		pgquery_text(query, layout_id);
+	pgquery_start(query);
 }
 
 /* The sentence for a save that does not fit what is there. */
@@ -103,7 +103,7 @@ static void read_refusal(struct pl_str status, int64_t have, struct pl_err *err)
 
 REPLY(on_saved, int64_t)
 {
-	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pgrow row = pgrow_at(res, 0, query->pool);
 	struct pl_str status = pgrow_text(&row);
 
 	*out = pgrow_i64(&row);
@@ -117,22 +117,22 @@ REPLY(on_saved, int64_t)
 void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, const struct dashboard *d, int64_t match,
     int64_t version, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_DASHBOARD_SAVE, on_saved, done, arg);
+	struct pgquery *query = QUERY(db, task, S_DASHBOARD_SAVE, on_saved, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, d->layout_id);
-	pgcall_i64_or_null(call, match, -1);
-	pgcall_i64_or_null(call, version, -1);
-	pgcall_text(call, d->cards);
-	pgcall_text(call, d->name);
-	pgcall_i32(call, d->columns);
-	pgcall_i64(call, DASHBOARDS_MAX);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, d->layout_id);
+	pgquery_i64_or_null(query, match, -1);
+	pgquery_i64_or_null(query, version, -1);
+	pgquery_text(query, d->cards);
+	pgquery_text(query, d->name);
+	pgquery_i32(query, d->columns);
+	pgquery_i64(query, DASHBOARDS_MAX);
+	pgquery_start(query);
 }
 
 REPLY(on_deleted, bool)
 {
-	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pgrow row = pgrow_at(res, 0, query->pool);
 	struct pl_str status = pgrow_text(&row);
 
 	*out = true;
@@ -145,10 +145,10 @@ REPLY(on_deleted, bool)
 void repo_dashboard_delete(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str layout_id, int64_t match,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_DASHBOARD_DELETE, on_deleted, done, arg);
+	struct pgquery *query = QUERY(db, task, S_DASHBOARD_DELETE, on_deleted, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, layout_id);
-	pgcall_i64_or_null(call, match, -1);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, layout_id);
+	pgquery_i64_or_null(query, match, -1);
+	pgquery_start(query);
 }

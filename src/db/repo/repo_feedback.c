@@ -20,7 +20,7 @@ static void read_feedback(struct pgrow *row, struct feedback *f)
 
 REPLY(on_given, struct feedback)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	if (!repo_status_err(pgrow_text(&row), bad))
 		return false;
@@ -31,41 +31,41 @@ REPLY(on_given, struct feedback)
 void repo_feedback_give(struct db *db, struct pl_task *task, int64_t user_id, int access, const struct feedback *in,
     repo_feedback_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FEEDBACK_GIVE, on_given, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FEEDBACK_GIVE, on_given, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_cstr(call, access_words[access]);
-	pgcall_text(call, in->target_kind);
-	pgcall_text(call, in->target_id);
-	pgcall_f64_or_null(call, in->score, false);
-	pgcall_text(call, in->comment);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_cstr(query, access_words[access]);
+	pgquery_text(query, in->target_kind);
+	pgquery_text(query, in->target_id);
+	pgquery_f64_or_null(query, in->score, false);
+	pgquery_text(query, in->comment);
+	pgquery_start(query);
 }
 
 REPLY(on_list, struct feedback_list)
 {
-	READ_PAGE(call, res, out, struct feedback, read_feedback);
+	READ_PAGE(query, res, out, struct feedback, read_feedback);
 	return true;
 }
 
 void repo_feedback_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
     repo_feedback_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FEEDBACK_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FEEDBACK_LIST, on_list, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_i64(call, user_id);
-	pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, user_id);
+	pgquery_i64(query, after);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 void repo_feedback_withdraw(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, db_done_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FEEDBACK_WITHDRAW, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FEEDBACK_WITHDRAW, repo_on_status, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_i64(call, id);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_i64(query, id);
+	pgquery_start(query);
 }

@@ -33,36 +33,36 @@ static void read_request(struct pgrow *row, struct feedback_request *r)
 	r->ended_us = pgrow_time(row);
 }
 
-static void add_id(struct pgcall *call, struct pl_str id)
+static void add_id(struct pgquery *query, struct pl_str id)
 {
 	PL_BUG(!pl_uuid_ok(id));
-	pgcall_text(call, id);
+	pgquery_text(query, id);
 }
 
 void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t user_id,
     const struct feedback_request *in, int64_t timeout_us, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FBR_CREATE, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FBR_CREATE, repo_on_status, done, arg);
 
-	add_id(call, in->id);
-	pgcall_i64(call, user_id);
-	pgcall_text(call, in->channel);
-	pgcall_text(call, in->destination);
-	pgcall_text(call, in->question);
-	pgcall_text(call, in->context);
-	pgcall_text(call, in->options);
-	pgcall_i64(call, timeout_us);
-	pgcall_text(call, in->on_timeout);
-	pgcall_text(call, in->run_id);
-	pgcall_text(call, in->state);
-	pgcall_start(call);
+	add_id(query, in->id);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, in->channel);
+	pgquery_text(query, in->destination);
+	pgquery_text(query, in->question);
+	pgquery_text(query, in->context);
+	pgquery_text(query, in->options);
+	pgquery_i64(query, timeout_us);
+	pgquery_text(query, in->on_timeout);
+	pgquery_text(query, in->run_id);
+	pgquery_text(query, in->state);
+	pgquery_start(query);
 }
 
 REPLY(on_request, struct feedback_request)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
 	read_request(&row, out);
 	out->asker_id = pgrow_i64(&row);
@@ -73,65 +73,65 @@ REPLY(on_request, struct feedback_request)
 void repo_feedback_request_get(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     repo_feedback_request_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FBR_GET, on_request, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FBR_GET, on_request, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
 }
 
 REPLY(on_list, struct feedback_request_list)
 {
-	READ_PAGE(call, res, out, struct feedback_request, read_request);
+	READ_PAGE(query, res, out, struct feedback_request, read_request);
 	return true;
 }
 
 void repo_feedback_request_list(struct db *db, struct pl_task *task, int64_t user_id, bool asked, struct pl_str status,
     int64_t before, int limit, repo_feedback_request_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, asked ? S_FBR_LIST_ASKED : S_FBR_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, asked ? S_FBR_LIST_ASKED : S_FBR_LIST, on_list, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_i64(call, user_id);
-	pgcall_text(call, status);
-	pgcall_i64(call, before);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, status);
+	pgquery_i64(query, before);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 void repo_feedback_request_of_run(struct db *db, struct pl_task *task, struct pl_str run_id, int64_t user_id, int limit,
     repo_feedback_request_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FBR_OF_RUN, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FBR_OF_RUN, on_list, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_text(call, run_id);
-	pgcall_i64(call, user_id);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_text(query, run_id);
+	pgquery_i64(query, user_id);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 void repo_feedback_request_answer(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool decline,
     struct pl_str answer, struct pl_str comment, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FBR_ANSWER, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FBR_ANSWER, repo_on_status, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, decline);
-	pgcall_text(call, answer);
-	pgcall_text(call, comment);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, decline);
+	pgquery_text(query, answer);
+	pgquery_text(query, comment);
+	pgquery_start(query);
 }
 
 void repo_feedback_request_cancel(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FBR_CANCEL, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FBR_CANCEL, repo_on_status, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
 }
 
 static void read_due(struct pgrow *row, struct feedback_request *out)
@@ -149,15 +149,15 @@ static void read_due(struct pgrow *row, struct feedback_request *out)
 
 REPLY(on_due, struct feedback_request_list)
 {
-	READ_ROWS(call, res, out, struct feedback_request, read_due);
+	READ_ROWS(query, res, out, struct feedback_request, read_due);
 	return true;
 }
 
 void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, repo_feedback_request_list_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_FBR_DUE, on_due, done, arg);
+	struct pgquery *query = QUERY(db, task, S_FBR_DUE, on_due, done, arg);
 
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }

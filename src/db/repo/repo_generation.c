@@ -33,15 +33,15 @@ static void read_generation(struct pgrow *row, struct generation *gen)
 	gen->error_detail = pgrow_text(row);
 }
 
-static void add_id(struct pgcall *call, struct pl_str id)
+static void add_id(struct pgquery *query, struct pl_str id)
 {
 	PL_BUG(!pl_uuid_ok(id));
-	pgcall_text(call, id);
+	pgquery_text(query, id);
 }
 
 REPLY(on_begun, struct generation_begun)
 {
-	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pgrow row = pgrow_at(res, 0, query->pool);
 	struct pl_str status = pgrow_text(&row);
 
 	out->busy = pl_str_is(status, "busy");
@@ -53,29 +53,29 @@ REPLY(on_begun, struct generation_begun)
 void repo_generation_begin(struct db *db, struct pl_task *task, const struct generation_new *in,
     repo_generation_begin_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_GEN_BEGIN, on_begun, done, arg);
+	struct pgquery *query = QUERY(db, task, S_GEN_BEGIN, on_begun, done, arg);
 
-	add_id(call, in->id);
-	pgcall_i64(call, in->room_id);
-	pgcall_i64(call, in->role_id);
-	pgcall_i64(call, in->asker_id);
-	pgcall_i64(call, in->reply_to);
-	pgcall_text(call, in->upstream);
-	pgcall_text(call, in->model);
-	pgcall_cstr(call, db->host);
-	pgcall_i64(call, db->boot);
-	pgcall_i32(call, db->slot);
-	pgcall_i64(call, db->slot_generation);
-	pgcall_bool(call, in->again);
-	pgcall_group(call, PGCALL_GENERATION, in->room_id, in->role_id);
-	pgcall_start(call);
+	add_id(query, in->id);
+	pgquery_i64(query, in->room_id);
+	pgquery_i64(query, in->role_id);
+	pgquery_i64(query, in->asker_id);
+	pgquery_i64(query, in->reply_to);
+	pgquery_text(query, in->upstream);
+	pgquery_text(query, in->model);
+	pgquery_cstr(query, db->host);
+	pgquery_i64(query, db->boot);
+	pgquery_i32(query, db->slot);
+	pgquery_i64(query, db->slot_generation);
+	pgquery_bool(query, in->again);
+	pgquery_group(query, PGQUERY_GENERATION, in->room_id, in->role_id);
+	pgquery_start(query);
 }
 
 REPLY(on_ended, struct generation_ended)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
 	out->ended = pl_str_is(pgrow_text(&row), "ok");
 	out->room_id = pgrow_i64(&row);
@@ -91,24 +91,24 @@ REPLY(on_ended, struct generation_ended)
 void repo_generation_end(struct db *db, struct pl_task *task, const struct generation_end *in,
     repo_generation_end_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_GEN_END, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_GEN_END, on_ended, done, arg);
 
 	PL_BUG(in->state < GEN_DONE || in->state > GEN_INTERRUPTED);
-	add_id(call, in->id);
-	pgcall_cstr(call, gen_state_words[in->state]);
-	pgcall_text(call, in->error_code);
-	pgcall_text(call, in->partial);
-	pgcall_text(call, in->upstream);
-	pgcall_text(call, in->model);
-	pgcall_i64_or_null(call, in->prompt_tokens, -1);
-	pgcall_i64_or_null(call, in->completion_tokens, -1);
-	pgcall_i64_or_null(call, in->answer_seq, 0);
-	pgcall_time(call, in->first_text_us);
-	pgcall_i64_or_null(call, in->cost_micros, -1);
-	pgcall_bool(call, in->estimated);
-	pgcall_text(call, in->error_detail);
-	pgcall_group(call, PGCALL_GENERATION, in->room_id, in->role_id);
-	pgcall_start(call);
+	add_id(query, in->id);
+	pgquery_cstr(query, gen_state_words[in->state]);
+	pgquery_text(query, in->error_code);
+	pgquery_text(query, in->partial);
+	pgquery_text(query, in->upstream);
+	pgquery_text(query, in->model);
+	pgquery_i64_or_null(query, in->prompt_tokens, -1);
+	pgquery_i64_or_null(query, in->completion_tokens, -1);
+	pgquery_i64_or_null(query, in->answer_seq, 0);
+	pgquery_time(query, in->first_text_us);
+	pgquery_i64_or_null(query, in->cost_micros, -1);
+	pgquery_bool(query, in->estimated);
+	pgquery_text(query, in->error_detail);
+	pgquery_group(query, PGQUERY_GENERATION, in->room_id, in->role_id);
+	pgquery_start(query);
 }
 
 /* One generation; S_GEN_STOPPABLE adds whether the caller may stop it. */
@@ -116,14 +116,14 @@ REPLY(on_generation, struct generation)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
 	read_generation(&row, out);
-	if (call->stmt == &stmts[S_GEN_GET]) {
+	if (query->stmt == &stmts[S_GEN_GET]) {
 		out->citations = pgrow_text(&row);
 		out->knowledge = pgrow_text(&row);
 	}
-	if (call->stmt == &stmts[S_GEN_STOPPABLE] && !pgrow_bool(&row)) {
+	if (query->stmt == &stmts[S_GEN_STOPPABLE] && !pgrow_bool(&row)) {
 		pl_err_set(bad, PL_E_FORBIDDEN, NULL);
 		return false;
 	}
@@ -133,37 +133,37 @@ REPLY(on_generation, struct generation)
 void repo_generation_get(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     repo_generation_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_GEN_GET, on_generation, done, arg);
+	struct pgquery *query = QUERY(db, task, S_GEN_GET, on_generation, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
 }
 
 void repo_generation_stoppable(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool admin,
     repo_generation_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_GEN_STOPPABLE, on_generation, done, arg);
+	struct pgquery *query = QUERY(db, task, S_GEN_STOPPABLE, on_generation, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_start(query);
 }
 
 REPLY(on_interrupted, struct generation_list)
 {
-	READ_ROWS(call, res, out, struct generation, read_generation);
+	READ_ROWS(query, res, out, struct generation, read_generation);
 	return true;
 }
 
 void repo_generation_interrupt(struct db *db, struct pl_task *task, repo_generation_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_GEN_INTERRUPT, on_interrupted, done, arg);
+	struct pgquery *query = QUERY(db, task, S_GEN_INTERRUPT, on_interrupted, done, arg);
 
-	pgcall_cstr(call, db->host);
-	pgcall_i64(call, db->boot);
-	pgcall_i32(call, db->slot);
-	pgcall_i64(call, db->slot_generation);
-	pgcall_start(call);
+	pgquery_cstr(query, db->host);
+	pgquery_i64(query, db->boot);
+	pgquery_i32(query, db->slot);
+	pgquery_i64(query, db->slot_generation);
+	pgquery_start(query);
 }

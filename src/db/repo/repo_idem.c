@@ -6,16 +6,16 @@
 
 #include "db/repo/repo_int.h"
 
-static void add_key(struct pgcall *call, const struct pl_once *once)
+static void add_key(struct pgquery *query, const struct pl_once *once)
 {
-	pgcall_i64(call, once->user_id);
-	pgcall_text(call, once->route);
-	pgcall_text(call, once->key);
+	pgquery_i64(query, once->user_id);
+	pgquery_text(query, once->route);
+	pgquery_text(query, once->key);
 }
 
 REPLY(on_begun, struct idem_begun)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 	struct pl_str status = pgrow_text(&row);
 
 	out->fresh = pl_str_is(status, "fresh");
@@ -39,50 +39,50 @@ REPLY(on_begun, struct idem_begun)
 void repo_idem_begin(struct db *db, struct pl_task *task, const struct pl_once *once,
     const unsigned char body_sha256[32], repo_idem_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_IDEM_BEGIN, on_begun, done, arg);
+	struct pgquery *query = QUERY(db, task, S_IDEM_BEGIN, on_begun, done, arg);
 
-	add_key(call, once);
-	pgcall_bytes(call, body_sha256, 32);
-	pgcall_start(call);
+	add_key(query, once);
+	pgquery_bytes(query, body_sha256, 32);
+	pgquery_start(query);
 }
 
 void repo_idem_finish(struct db *db, struct pl_task *task, const struct pl_once *once, int status, struct pl_str body,
     struct pl_str location, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_IDEM_FINISH, repo_on_done, done, arg);
+	struct pgquery *query = QUERY(db, task, S_IDEM_FINISH, repo_on_done, done, arg);
 
-	add_key(call, once);
-	pgcall_i64(call, once->claim);
-	pgcall_i32(call, status);
-	pgcall_text(call, body);
-	pgcall_text(call, location);
-	pgcall_start(call);
+	add_key(query, once);
+	pgquery_i64(query, once->claim);
+	pgquery_i32(query, status);
+	pgquery_text(query, body);
+	pgquery_text(query, location);
+	pgquery_start(query);
 }
 
 void repo_idem_forget(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_IDEM_FORGET, repo_on_done, done, arg);
+	struct pgquery *query = QUERY(db, task, S_IDEM_FORGET, repo_on_done, done, arg);
 
-	add_key(call, once);
-	pgcall_i64(call, once->claim);
-	pgcall_start(call);
+	add_key(query, once);
+	pgquery_i64(query, once->claim);
+	pgquery_start(query);
 }
 
 void repo_idem_release(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_IDEM_RELEASE, repo_on_done, done, arg);
+	struct pgquery *query = QUERY(db, task, S_IDEM_RELEASE, repo_on_done, done, arg);
 
-	add_key(call, once);
-	pgcall_i64(call, once->claim);
-	pgcall_start(call);
+	add_key(query, once);
+	pgquery_i64(query, once->claim);
+	pgquery_start(query);
 }
 
-struct pgcall *repo_idem_work(struct db *db, const struct pl_once *once)
+struct pgquery *repo_idem_work(struct db *db, const struct pl_once *once)
 {
-	struct pgcall *call = pgcall_new(db, NULL, S_IDEM_WORK, NULL, NULL, NULL);
+	struct pgquery *query = pgquery_new(db, NULL, S_IDEM_WORK, NULL, NULL, NULL);
 
-	add_key(call, once);
-	pgcall_i64(call, once->claim);
-	call->finished = true;
-	return call;
+	add_key(query, once);
+	pgquery_i64(query, once->claim);
+	query->finished = true;
+	return query;
 }

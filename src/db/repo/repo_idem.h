@@ -35,7 +35,7 @@ void repo_idem_forget(struct db *db, struct pl_task *task, const struct pl_once 
 /* Given up without knowing what was done: the next request with the key takes over at once. */
 void repo_idem_release(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg);
 
-/* For the connections: what goes before a write of that key, in the same transaction. Freed with pgcall_free(). */
-struct pgcall *repo_idem_work(struct db *db, const struct pl_once *once);
+/* For the connections: what goes before a write of that key, in the same transaction. Freed with pgquery_free(). */
+struct pgquery *repo_idem_work(struct db *db, const struct pl_once *once);
 
 #endif

@@ -48,9 +48,9 @@ const struct pl_err *repo_not_found(struct pl_err *err)
 	return err;
 }
 
-bool repo_first(struct pgcall *call, const PGresult *res, struct pgrow *row_r, struct pl_err *bad)
+bool repo_first(struct pgquery *query, const PGresult *res, struct pgrow *row_r, struct pl_err *bad)
 {
-	*row_r = pgrow_at(res, 0, call->task->pool);
+	*row_r = pgrow_at(res, 0, query->task->pool);
 	if (PQntuples(res) > 0)
 		return true;
 	pl_err_set(bad, PL_E_NOT_FOUND, NULL);
@@ -79,52 +79,52 @@ double repo_total_f64(const PGresult *res)
 	return last_column(res, &row) ? pgrow_f64_or(&row, 0) : 0;
 }
 
-void repo_on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+void repo_on_done(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
 	bool good = true;
 
-	if (call->done != NULL)
-		((db_done_fn *)call->done)(call->arg, err == NULL ? &good : NULL, err);
+	if (query->done != NULL)
+		((db_done_fn *)query->done)(query->arg, err == NULL ? &good : NULL, err);
 }
 
-void repo_on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+void repo_on_count(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
 	int64_t count = 0;
 
 	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
+		struct pgrow row = pgrow_at(res, 0, query->pool);
 
 		count = pgrow_i64(&row);
 	}
-	if (call->done != NULL)
-		((db_count_fn *)call->done)(call->arg, err == NULL ? &count : NULL, err);
+	if (query->done != NULL)
+		((db_count_fn *)query->done)(query->arg, err == NULL ? &count : NULL, err);
 }
 
-void repo_on_bool(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+void repo_on_bool(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
 	bool value = false;
 
 	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
+		struct pgrow row = pgrow_at(res, 0, query->pool);
 
 		value = pgrow_bool(&row);
 	}
-	if (call->done != NULL)
-		((db_done_fn *)call->done)(call->arg, err == NULL ? &value : NULL, err);
+	if (query->done != NULL)
+		((db_done_fn *)query->done)(query->arg, err == NULL ? &value : NULL, err);
 }
 
-void repo_on_status(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+void repo_on_status(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
 	struct pl_err bad;
 
 	if (err == NULL) {
-		struct pgrow row = pgrow_at(res, 0, call->pool);
+		struct pgrow row = pgrow_at(res, 0, query->pool);
 
 		PL_BUG(PQntuples(res) != 1);
 		if (!repo_status_err(pgrow_text(&row), &bad))
 			err = &bad;
 	}
-	repo_on_done(call, res, err);
+	repo_on_done(query, res, err);
 }
 
 void repo_read_message(struct pgrow *row, struct message *message)
@@ -164,18 +164,18 @@ void repo_read_event(struct pgrow *row, struct room_event *event)
 	*m = (struct message){ .seq = 0 };
 }
 
-void repo_keep_limit(struct pgcall *call, int limit)
+void repo_keep_limit(struct pgquery *query, int limit)
 {
-	int *kept = pl_alloc(call->pool, sizeof(*kept));
+	int *kept = pl_alloc(query->pool, sizeof(*kept));
 
 	PL_BUG(limit < 1 || limit > 100000);
 	*kept = limit;
-	call->extra = kept;
+	query->extra = kept;
 }
 
-int repo_rows(const struct pgcall *call, const PGresult *res, bool *more_r)
+int repo_rows(const struct pgquery *query, const PGresult *res, bool *more_r)
 {
-	int limit = *(const int *)call->extra;
+	int limit = *(const int *)query->extra;
 	int rows = PQntuples(res);
 
 	*more_r = rows > limit;

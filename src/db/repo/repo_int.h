@@ -18,69 +18,69 @@ bool repo_status_err(struct pl_str status, struct pl_err *err);
 /* PL_E_NOT_FOUND without more words. */
 const struct pl_err *repo_not_found(struct pl_err *err);
 /* Completion `db_done_fn` of a statement whose rows do not matter. */
-void repo_on_done(struct pgcall *call, const PGresult *res, const struct pl_err *err);
+void repo_on_done(struct pgquery *query, const PGresult *res, const struct pl_err *err);
 /* Completion `db_count_fn` of a statement that gives one number. */
-void repo_on_count(struct pgcall *call, const PGresult *res, const struct pl_err *err);
+void repo_on_count(struct pgquery *query, const PGresult *res, const struct pl_err *err);
 /* Completion `db_done_fn` of a statement that gives one boolean. */
-void repo_on_bool(struct pgcall *call, const PGresult *res, const struct pl_err *err);
+void repo_on_bool(struct pgquery *query, const PGresult *res, const struct pl_err *err);
 /* Completion `db_done_fn` of a function that gives one status. */
-void repo_on_status(struct pgcall *call, const PGresult *res, const struct pl_err *err);
+void repo_on_status(struct pgquery *query, const PGresult *res, const struct pl_err *err);
 /* The next columns as a message (the order of view message_rows), or as a log row (view log_rows). */
 void repo_read_message(struct pgrow *row, struct message *message);
 void repo_read_event(struct pgrow *row, struct room_event *event);
 
 /* For lists: the statement asks for one row more; the number of rows to give, and whether there are more. */
-void repo_keep_limit(struct pgcall *call, int limit);
-int repo_rows(const struct pgcall *call, const PGresult *res, bool *more_r);
+void repo_keep_limit(struct pgquery *query, int limit);
+int repo_rows(const struct pgquery *query, const PGresult *res, bool *more_r);
 /* The first row; false: there is none, and *bad is PL_E_NOT_FOUND. */
-bool repo_first(struct pgcall *call, const PGresult *res, struct pgrow *row_r, struct pl_err *bad) PL_MUSTCHECK;
+bool repo_first(struct pgquery *query, const PGresult *res, struct pgrow *row_r, struct pl_err *bad) PL_MUSTCHECK;
 /* The last column of the first row, 0 if there is none: how many there are without the limit, or their sum. */
 int64_t repo_total_i64(const PGresult *res);
 double repo_total_f64(const PGresult *res);
 
 /*
- * Defines completion `name` of a statement, for CALL(). What follows it is the body of the reader, which fills *out, a
+ * Defines completion `name` of a statement, for QUERY(). What follows it is the body of the reader, which fills *out, a
  * `type` of zeros, from the rows; false: it failed, and *bad is the error. The caller is told one or the other.
  */
 #define REPLY(name, type)											\
 	typedef void (name##_done)(void *arg, const type *result, const struct pl_err *err);			\
-	static bool name##_read(struct pgcall *call, const PGresult *res, type *out, struct pl_err *bad);	\
-	static void name(struct pgcall *call, const PGresult *res, const struct pl_err *err)			\
+	static bool name##_read(struct pgquery *query, const PGresult *res, type *out, struct pl_err *bad);	\
+	static void name(struct pgquery *query, const PGresult *res, const struct pl_err *err)			\
 	{													\
 		type out = { 0 };										\
 		struct pl_err bad;										\
 														\
-		if (err == NULL && !name##_read(call, res, &out, &bad))						\
+		if (err == NULL && !name##_read(query, res, &out, &bad))					\
 			err = &bad;										\
-		if (call->done != NULL)										\
-			((name##_done *)call->done)(call->arg, err == NULL ? &out : NULL, err);			\
+		if (query->done != NULL)									\
+			((name##_done *)query->done)(query->arg, err == NULL ? &out : NULL, err);		\
 	}													\
-	static bool name##_read(struct pgcall *call, const PGresult *res, type *out, struct pl_err *bad)
+	static bool name##_read(struct pgquery *query, const PGresult *res, type *out, struct pl_err *bad)
 typedef db_done_fn repo_on_done_done, repo_on_bool_done, repo_on_status_done;
 typedef db_count_fn repo_on_count_done;
 
-/* pgcall_new() for completion `name`, which `done` must fit: it takes the type of its REPLY(). */
-#define CALL(db, task, stmt, name, done, arg)									\
-	pgcall_new(db, task, stmt, name, ((void)sizeof(struct { _Static_assert(					\
+/* pgquery_new() for completion `name`, which `done` must fit: it takes the type of its REPLY(). */
+#define QUERY(db, task, stmt, name, done, arg)									\
+	pgquery_new(db, task, stmt, name, ((void)sizeof(struct { _Static_assert(				\
 	    __builtin_types_compatible_p(__typeof__(done), name##_done *),					\
-	    "done does not take what " #name " gives"); int unused; }), (pgcall_done_fn *)(done)), arg)
+	    "done does not take what " #name " gives"); int unused; }), (pgquery_done_fn *)(done)), arg)
 
 /* All rows into list->rows and list->count, each a `type` read by read_row(struct pgrow *, type *). */
-#define READ_COUNT(call, res, list, type, read_row, how_many) do {						\
+#define READ_COUNT(query, res, list, type, read_row, how_many) do {						\
 	const PGresult *res_ = (res);										\
 	type *rows_;												\
 														\
 	(list)->count = (how_many);										\
-	(list)->rows = rows_ = pl_alloc((call)->task->pool, ((size_t)(list)->count + 1) * sizeof(*rows_));	\
+	(list)->rows = rows_ = pl_alloc((query)->task->pool, ((size_t)(list)->count + 1) * sizeof(*rows_));	\
 	for (int i_ = 0; i_ < (list)->count; i_++) {								\
-		struct pgrow row_ = pgrow_at(res_, i_, (call)->task->pool);					\
+		struct pgrow row_ = pgrow_at(res_, i_, (query)->task->pool);					\
 														\
 		read_row(&row_, &rows_[i_]);									\
 	}													\
 } while (0)
-#define READ_ROWS(call, res, list, type, read_row) READ_COUNT(call, res, list, type, read_row, PQntuples(res))
+#define READ_ROWS(query, res, list, type, read_row) READ_COUNT(query, res, list, type, read_row, PQntuples(res))
 /* The same up to the limit of repo_keep_limit(), and list->more. */
-#define READ_PAGE(call, res, list, type, read_row)								\
-	READ_COUNT(call, res, list, type, read_row, repo_rows(call, res, &(list)->more))
+#define READ_PAGE(query, res, list, type, read_row)								\
+	READ_COUNT(query, res, list, type, read_row, repo_rows(query, res, &(list)->more))
 
 #endif

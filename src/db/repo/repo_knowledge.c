@@ -23,7 +23,7 @@ static void read_document(struct pgrow *row, struct knowledge *d)
 
 REPLY(on_put, struct knowledge)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	if (repo_status_err(pgrow_text(&row), bad)) {
 		(void)pgrow_bool(&row);
@@ -37,23 +37,23 @@ REPLY(on_put, struct knowledge)
 void repo_knowledge_put(struct db *db, struct pl_task *task, int64_t user_id, const struct knowledge *in,
     struct pl_str chunks, repo_knowledge_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_PUT, on_put, done, arg);
+	struct pgquery *query = QUERY(db, task, S_KNOWLEDGE_PUT, on_put, done, arg);
 
-	pgcall_text(call, PL_STR_NONE);
-	pgcall_text(call, in->title);
-	pgcall_text(call, in->text);
-	pgcall_text(call, in->sha256);
-	pgcall_i64(call, user_id);
-	pgcall_text(call, chunks);
-	pgcall_text(call, in->language);
-	pgcall_start(call);
+	pgquery_text(query, PL_STR_NONE);
+	pgquery_text(query, in->title);
+	pgquery_text(query, in->text);
+	pgquery_text(query, in->sha256);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, chunks);
+	pgquery_text(query, in->language);
+	pgquery_start(query);
 }
 
 REPLY(on_document, struct knowledge)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
 	read_document(&row, out);
 	out->text = pgrow_text(&row);
@@ -62,35 +62,35 @@ REPLY(on_document, struct knowledge)
 
 void repo_knowledge_get(struct db *db, struct pl_task *task, int64_t id, repo_knowledge_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_GET, on_document, done, arg);
+	struct pgquery *query = QUERY(db, task, S_KNOWLEDGE_GET, on_document, done, arg);
 
-	pgcall_i64(call, id);
-	pgcall_start(call);
+	pgquery_i64(query, id);
+	pgquery_start(query);
 }
 
 REPLY(on_list, struct knowledge_list)
 {
-	READ_PAGE(call, res, out, struct knowledge, read_document);
+	READ_PAGE(query, res, out, struct knowledge, read_document);
 	return true;
 }
 
 void repo_knowledge_list(struct db *db, struct pl_task *task, int64_t after, int limit, repo_knowledge_list_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_KNOWLEDGE_LIST, on_list, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, after);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 void repo_knowledge_delete(struct db *db, struct pl_task *task, int64_t id, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_DELETE, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_KNOWLEDGE_DELETE, repo_on_status, done, arg);
 
-	pgcall_i64(call, id);
-	pgcall_start(call);
+	pgquery_i64(query, id);
+	pgquery_start(query);
 }
 
 static void read_passage(struct pgrow *row, struct passage *out)
@@ -107,23 +107,23 @@ static void read_passage(struct pgrow *row, struct passage *out)
 
 REPLY(on_passages, struct passage_list)
 {
-	READ_ROWS(call, res, out, struct passage, read_passage);
+	READ_ROWS(query, res, out, struct passage, read_passage);
 	return true;
 }
 
 void repo_knowledge_search(struct db *db, struct pl_task *task, const struct passage_query *query,
     repo_passages_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_KNOWLEDGE_SEARCH, on_passages, done, arg);
+	struct pgquery *q = QUERY(db, task, S_KNOWLEDGE_SEARCH, on_passages, done, arg);
 
-	pgcall_text(call, query->query);
-	pgcall_bool(call, query->operators);
-	pgcall_f64_or_null(call, query->floor, false);
-	pgcall_i32(call, query->limit);
-	pgcall_start(call);
+	pgquery_text(q, query->query);
+	pgquery_bool(q, query->operators);
+	pgquery_f64_or_null(q, query->floor, false);
+	pgquery_i32(q, query->limit);
+	pgquery_start(q);
 }
 
 void repo_knowledge_any(struct db *db, struct pl_task *task, db_done_fn *done, void *arg)
 {
-	pgcall_start(CALL(db, task, S_KNOWLEDGE_ANY, repo_on_bool, done, arg));
+	pgquery_start(QUERY(db, task, S_KNOWLEDGE_ANY, repo_on_bool, done, arg));
 }

@@ -8,7 +8,7 @@
 
 REPLY(on_place, struct list_place)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	out->total = pgrow_i64(&row);
 	out->last = pgrow_i64(&row);
@@ -20,13 +20,13 @@ void repo_list_place(struct db *db, struct pl_task *task, const struct list_ask 
 {
 	static const char *const words[] = { "roles", "rooms", "members", "feedback", "requests", "knowledge",
 		"logins" };
-	struct pgcall *call = CALL(db, task, S_LIST_PLACE, on_place, done, arg);
+	struct pgquery *query = QUERY(db, task, S_LIST_PLACE, on_place, done, arg);
 
-	pgcall_cstr(call, words[ask->list]);
-	pgcall_i64(call, ask->user_id);
-	pgcall_i64(call, ask->id);
-	pgcall_bool(call, ask->asked);
-	pgcall_text(call, ask->status);
-	pgcall_i64(call, ask->offset);
-	pgcall_start(call);
+	pgquery_cstr(query, words[ask->list]);
+	pgquery_i64(query, ask->user_id);
+	pgquery_i64(query, ask->id);
+	pgquery_bool(query, ask->asked);
+	pgquery_text(query, ask->status);
+	pgquery_i64(query, ask->offset);
+	pgquery_start(query);
 }

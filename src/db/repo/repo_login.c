@@ -24,7 +24,7 @@ REPLY(on_login, struct login)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
 	read_login(&row, out);
 	return true;
@@ -33,22 +33,22 @@ REPLY(on_login, struct login)
 void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int64_t life_us, struct pl_str user_agent,
     struct pl_str address, struct pl_str hash, repo_login_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_LOGIN_CREATE, on_login, done, arg);
+	struct pgquery *query = QUERY(db, task, S_LOGIN_CREATE, on_login, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_i64(call, life_us);
-	pgcall_text(call, user_agent);
-	pgcall_text(call, address);
-	pgcall_text(call, hash);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_i64(query, life_us);
+	pgquery_text(query, user_agent);
+	pgquery_text(query, address);
+	pgquery_text(query, hash);
+	pgquery_start(query);
 }
 
 REPLY(on_refresh, struct refresh)
 {
 	static const char *const words[] = { "rotated", "current", "reused", "gone", NULL };
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
-	out->login_id = *(int64_t *)call->extra;
+	out->login_id = *(int64_t *)query->extra;
 	out->status = (enum refresh_status)pgrow_word(&row, words, REFRESH_GONE);
 	out->user_id = pgrow_i64(&row);
 	out->counter = pgrow_i64(&row);
@@ -61,48 +61,48 @@ REPLY(on_refresh, struct refresh)
 void repo_login_refresh(struct db *db, struct pl_task *task, int64_t login_id, int64_t counter, int64_t reuse_ms,
     bool rotate, repo_refresh_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_LOGIN_REFRESH, on_refresh, done, arg);
-	int64_t *kept = pl_alloc(call->pool, sizeof(*kept));
+	struct pgquery *query = QUERY(db, task, S_LOGIN_REFRESH, on_refresh, done, arg);
+	int64_t *kept = pl_alloc(query->pool, sizeof(*kept));
 
 	*kept = login_id;
-	call->extra = kept;
-	pgcall_i64(call, login_id);
-	pgcall_i64(call, counter);
-	pgcall_i64(call, reuse_ms);
-	pgcall_bool(call, rotate);
-	pgcall_start(call);
+	query->extra = kept;
+	pgquery_i64(query, login_id);
+	pgquery_i64(query, counter);
+	pgquery_i64(query, reuse_ms);
+	pgquery_bool(query, rotate);
+	pgquery_start(query);
 }
 
 REPLY(on_logins, struct login_list)
 {
-	READ_PAGE(call, res, out, struct login, read_login);
+	READ_PAGE(query, res, out, struct login, read_login);
 	return true;
 }
 
 REPLY(on_ended_logins, struct login_list)
 {
-	READ_ROWS(call, res, out, struct login, read_login);
+	READ_ROWS(query, res, out, struct login, read_login);
 	return true;
 }
 
 void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t before, int limit,
     repo_login_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_LOGIN_LIST, on_logins, done, arg);
+	struct pgquery *query = QUERY(db, task, S_LOGIN_LIST, on_logins, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_i64(call, user_id);
-	pgcall_i64(call, before);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, user_id);
+	pgquery_i64(query, before);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_us, repo_login_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_LOGIN_ENDED, on_ended_logins, done, arg);
+	struct pgquery *query = QUERY(db, task, S_LOGIN_ENDED, on_ended_logins, done, arg);
 
-	pgcall_time(call, since_us > 0 ? since_us : 1);
-	pgcall_start(call);
+	pgquery_time(query, since_us > 0 ? since_us : 1);
+	pgquery_start(query);
 }
 
 void repo_login_listen(struct db *db, void (*fn)(void *arg), void *arg)
@@ -120,8 +120,8 @@ REPLY(on_check, bool)
 
 void repo_login_check(struct db *db, struct pl_task *task, int64_t login_id, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_LOGIN_CHECK, on_check, done, arg);
+	struct pgquery *query = QUERY(db, task, S_LOGIN_CHECK, on_check, done, arg);
 
-	pgcall_i64(call, login_id);
-	pgcall_start(call);
+	pgquery_i64(query, login_id);
+	pgquery_start(query);
 }

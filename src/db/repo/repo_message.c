@@ -10,15 +10,15 @@
 
 #define MESSAGE_COLUMNS 13	/* what repo_read_message() reads */
 
-typedef repo_message_list_fn on_page_done;	/* for CALL(): the result comes in two steps */
+typedef repo_message_list_fn on_page_done;	/* for QUERY(): the result comes in two steps */
 
 /* One page on its way: authors' names that are not known here are asked for behind the rows. */
 struct page { struct message_list list; struct message *messages; };
 
-static void page_done(struct pgcall *call, const struct page *page, const struct pl_err *err)
+static void page_done(struct pgquery *query, const struct page *page, const struct pl_err *err)
 {
-	if (call->done != NULL)
-		((on_page_done *)call->done)(call->arg, err == NULL ? &page->list : NULL, err);
+	if (query->done != NULL)
+		((on_page_done *)query->done)(query->arg, err == NULL ? &page->list : NULL, err);
 }
 
 /* Fills in what is known; ids of the others (each once) go to missing[]. */
@@ -50,16 +50,16 @@ static int page_name(const struct db *db, struct page *page, struct pl_pool *poo
 	return count;
 }
 
-static void on_names(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_names(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
-	struct page *page = call->extra;
+	struct page *page = query->extra;
 
 	for (int i = 0; err == NULL && i < PQntuples(res); i++) {
-		struct pgrow row = pgrow_at(res, i, call->task->pool);
+		struct pgrow row = pgrow_at(res, i, query->task->pool);
 		int64_t id = pgrow_i64(&row);
 		struct pl_str name = pgrow_text(&row), display = pgrow_text(&row);
 
-		db_name_put(call->db, id, name, display);
+		db_name_put(query->db, id, name, display);
 		for (int k = 0; k < page->list.count; k++) {
 			if (page->messages[k].author_kind != AUTHOR_USER || page->messages[k].author_id != id)
 				continue;
@@ -67,22 +67,22 @@ static void on_names(struct pgcall *call, const PGresult *res, const struct pl_e
 			page->messages[k].author_display = display;
 		}
 	}
-	page_done(call, page, err);
+	page_done(query, page, err);
 }
 
 /*
  * Rows: a message or NULLs (a readable room without any), then last_seq and epoch of the room; no row: no such room.
  * Pages before a seq come newest first and are turned round here.
  */
-static void page_read(struct pgcall *call, const PGresult *res, struct page *page)
+static void page_read(struct pgquery *query, const PGresult *res, struct page *page)
 {
-	bool backwards = call->stmt == &stmts[S_PAGE_BEFORE];
-	int rows = repo_rows(call, res, &page->list.more);
+	bool backwards = query->stmt == &stmts[S_PAGE_BEFORE];
+	int rows = repo_rows(query, res, &page->list.more);
 
-	page->messages = pl_alloc(call->task->pool, (size_t)rows * sizeof(*page->messages));
+	page->messages = pl_alloc(query->task->pool, (size_t)rows * sizeof(*page->messages));
 	page->list.rows = page->messages;
 	for (int i = 0; i < rows; i++) {
-		struct pgrow row = pgrow_at(res, backwards ? rows - 1 - i : i, call->task->pool);
+		struct pgrow row = pgrow_at(res, backwards ? rows - 1 - i : i, query->task->pool);
 
 		if (i == 0) {
 			struct pgrow tail = row;
@@ -99,62 +99,62 @@ static void page_read(struct pgcall *call, const PGresult *res, struct page *pag
 	}
 }
 
-static void on_page(struct pgcall *call, const PGresult *res, const struct pl_err *err)
+static void on_page(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
-	struct page *page = pl_alloc(call->task->pool, sizeof(*page));
+	struct page *page = pl_alloc(query->task->pool, sizeof(*page));
 	int64_t *missing;
-	struct pgcall *names;
+	struct pgquery *names;
 	struct pl_err bad;
 	int count;
 
 	if (err == NULL && PQntuples(res) == 0)
 		err = repo_not_found(&bad);
 	if (err != NULL) {
-		page_done(call, page, err);
+		page_done(query, page, err);
 		return;
 	}
-	page_read(call, res, page);
-	missing = pl_alloc(call->task->pool, ((size_t)page->list.count + 1) * sizeof(*missing));
-	count = page_name(call->db, page, call->task->pool, missing);
+	page_read(query, res, page);
+	missing = pl_alloc(query->task->pool, ((size_t)page->list.count + 1) * sizeof(*missing));
+	count = page_name(query->db, page, query->task->pool, missing);
 	if (count == 0) {
-		page_done(call, page, NULL);
+		page_done(query, page, NULL);
 		return;
 	}
-	names = pgcall_new(call->db, call->task, S_USER_NAMES, on_names, call->done, call->arg);
+	names = pgquery_new(query->db, query->task, S_USER_NAMES, on_names, query->done, query->arg);
 	names->extra = page;
-	pgcall_i64s(names, missing, count, false);
-	pgcall_start(names);
+	pgquery_i64s(names, missing, count, false);
+	pgquery_start(names);
 }
 
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,
     int64_t before, int limit, int offset, int most, repo_message_list_fn *done, void *arg)
 {
 	bool backwards = before > 0 || after < 0;
-	struct pgcall *call = CALL(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page, done, arg);
+	struct pgquery *query = QUERY(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
 	if (backwards)
-		pgcall_i64(call, before > 0 ? before : INT64_MAX);
+		pgquery_i64(query, before > 0 ? before : INT64_MAX);
 	else
-		pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_i32(call, offset);
-	pgcall_i32(call, most);
-	pgcall_start(call);
+		pgquery_i64(query, after);
+	pgquery_i32(query, limit);
+	pgquery_i32(query, offset);
+	pgquery_i32(query, most);
+	pgquery_start(query);
 }
 
 REPLY(on_log, struct room_log)
 {
 	int rows = PQntuples(res);
-	struct room_event *events = pl_alloc(call->task->pool, ((size_t)rows + 1) * sizeof(*events));
+	struct room_event *events = pl_alloc(query->task->pool, ((size_t)rows + 1) * sizeof(*events));
 	struct pgrow first;
 
-	if (!repo_first(call, res, &first, bad))
+	if (!repo_first(query, res, &first, bad))
 		return false;
 	for (int i = 0; i < rows; i++) {
-		struct pgrow row = pgrow_at(res, i, call->task->pool);
+		struct pgrow row = pgrow_at(res, i, query->task->pool);
 
 		out->last_seq = pgrow_i64(&row);
 		out->epoch = pgrow_i64(&row);
@@ -175,13 +175,13 @@ REPLY(on_log, struct room_log)
 void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t after, int limit, int64_t bytes,
     repo_room_log_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_LOG, on_log, done, arg);
+	struct pgquery *query = QUERY(db, task, S_LOG, on_log, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_i64(call, bytes);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, after);
+	pgquery_i32(query, limit);
+	pgquery_i64(query, bytes);
+	pgquery_start(query);
 }
 
 static bool text_ok(struct pl_str text)
@@ -201,7 +201,7 @@ void repo_message_append(
 REPLY(on_changed, struct message_changed)
 {
 	for (int i = 0; i < PQntuples(res); i++) {
-		struct pgrow row = pgrow_at(res, i, call->task->pool);
+		struct pgrow row = pgrow_at(res, i, query->task->pool);
 		struct room_event event = { .is_message = false };
 
 		if (!repo_status_err(pgrow_text(&row), bad))
@@ -218,23 +218,23 @@ REPLY(on_changed, struct message_changed)
 void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
     struct pl_str content, repo_message_changed_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_MESSAGE_EDIT, on_changed, done, arg);
+	struct pgquery *query = QUERY(db, task, S_MESSAGE_EDIT, on_changed, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, seq);
-	pgcall_i64(call, user_id);
-	pgcall_text(call, content);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, seq);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, content);
+	pgquery_start(query);
 }
 
 void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id, bool admin,
     repo_message_changed_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_MESSAGE_DELETE, on_changed, done, arg);
+	struct pgquery *query = QUERY(db, task, S_MESSAGE_DELETE, on_changed, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, seq);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, seq);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_start(query);
 }

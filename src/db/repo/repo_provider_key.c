@@ -16,37 +16,37 @@ static void read_sealed_key(struct pgrow *row, struct sealed_key *out)
 
 REPLY(on_list, struct sealed_key_list)
 {
-	READ_ROWS(call, res, out, struct sealed_key, read_sealed_key);
+	READ_ROWS(query, res, out, struct sealed_key, read_sealed_key);
 	return true;
 }
 
 void repo_provider_key_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str provider,
     struct pl_str sealed, repo_provider_key_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_PROVIDER_KEY_PUT, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_PROVIDER_KEY_PUT, on_list, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, provider);
-	pgcall_bytes(call, sealed.ptr, sealed.len);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, provider);
+	pgquery_bytes(query, sealed.ptr, sealed.len);
+	pgquery_start(query);
 }
 
 void repo_provider_key_list(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str provider,
     repo_provider_key_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_PROVIDER_KEY_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_PROVIDER_KEY_LIST, on_list, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, provider);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, provider);
+	pgquery_start(query);
 }
 
 void repo_provider_key_delete(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str provider,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_PROVIDER_KEY_DELETE, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_PROVIDER_KEY_DELETE, repo_on_status, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, provider);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, provider);
+	pgquery_start(query);
 }

@@ -18,7 +18,7 @@ static void read_query_row(struct pgrow *row, struct query_row *out)
 
 REPLY(on_zone, struct query_zone)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	out->asked_ok = pgrow_bool(&row);
 	out->zone = pgrow_text(&row);
@@ -30,13 +30,13 @@ REPLY(on_zone, struct query_zone)
 void repo_query_zone(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str asked, struct pl_str usual,
     int64_t at_us, repo_query_zone_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_QUERY_ZONE, on_zone, done, arg);
+	struct pgquery *query = QUERY(db, task, S_QUERY_ZONE, on_zone, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, asked);
-	pgcall_text(call, usual);
-	pgcall_time(call, at_us);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, asked);
+	pgquery_text(query, usual);
+	pgquery_time(query, at_us);
+	pgquery_start(query);
 }
 
 static void read_query_known(struct pgrow *row, struct query_known *out)
@@ -49,11 +49,11 @@ static void read_query_known(struct pgrow *row, struct query_known *out)
 
 REPLY(on_frame, struct query_frame)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 	const int64_t *us;
 	int count;
 
-	READ_ROWS(call, res, out, struct query_known, read_query_known);
+	READ_ROWS(query, res, out, struct query_known, read_query_known);
 	us = pgrow_i64s(&row, &count);
 	for (int i = 0; i < QUERY_TIMES && i < count; i++)
 		out->us[i] = us[i];
@@ -63,18 +63,18 @@ REPLY(on_frame, struct query_frame)
 void repo_query_frame(struct db *db, struct pl_task *task, struct pl_str zone, const int64_t local_s[QUERY_TIMES],
     int64_t scope, const struct pl_str *names, int count, repo_query_frame_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_QUERY_FRAME, on_frame, done, arg);
+	struct pgquery *query = QUERY(db, task, S_QUERY_FRAME, on_frame, done, arg);
 
-	pgcall_text(call, zone);
-	pgcall_i64s(call, local_s, QUERY_TIMES, false);
-	pgcall_i64_or_null(call, scope, QUERY_EVERYBODY);
-	pgcall_texts(call, names, count);
-	pgcall_start(call);
+	pgquery_text(query, zone);
+	pgquery_i64s(query, local_s, QUERY_TIMES, false);
+	pgquery_i64_or_null(query, scope, QUERY_EVERYBODY);
+	pgquery_texts(query, names, count);
+	pgquery_start(query);
 }
 
 REPLY(on_rows, struct query_rows)
 {
-	READ_PAGE(call, res, out, struct query_row, read_query_row);
+	READ_PAGE(query, res, out, struct query_row, read_query_row);
 	out->total = repo_total_f64(res);
 	return true;
 }
@@ -82,45 +82,45 @@ REPLY(on_rows, struct query_rows)
 void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask *ask, int limit, repo_query_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_QUERY_RUN, on_rows, done, arg);
+	struct pgquery *query = QUERY(db, task, S_QUERY_RUN, on_rows, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_cstr(call, ask->metric);
-	pgcall_cstr(call, ask->agg);
-	pgcall_texts(call, ask->dims, ask->dim_count);
-	pgcall_cstr(call, ask->unit);
-	pgcall_text(call, ask->zone);
-	pgcall_time(call, ask->from_us);
-	pgcall_time(call, ask->to_us);
-	pgcall_time(call, ask->earlier_from_us);
-	pgcall_time(call, ask->earlier_to_us);
-	pgcall_i64_or_null(call, ask->scope, QUERY_EVERYBODY);
-	pgcall_texts(call, ask->users.list, ask->users.count);
-	pgcall_texts(call, ask->rooms.list, ask->rooms.count);
-	pgcall_texts(call, ask->models.list, ask->models.count);
-	pgcall_texts(call, ask->roles.list, ask->roles.count);
-	pgcall_texts(call, ask->only.list, ask->only.count);
-	pgcall_cstr(call, ask->limit);
-	pgcall_f64_or_null(call, ask->bound, false);
-	pgcall_cstr(call, ask->order);
-	pgcall_i32_or_null(call, ask->top, 0);
-	pgcall_i32(call, ask->each);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_cstr(query, ask->metric);
+	pgquery_cstr(query, ask->agg);
+	pgquery_texts(query, ask->dims, ask->dim_count);
+	pgquery_cstr(query, ask->unit);
+	pgquery_text(query, ask->zone);
+	pgquery_time(query, ask->from_us);
+	pgquery_time(query, ask->to_us);
+	pgquery_time(query, ask->earlier_from_us);
+	pgquery_time(query, ask->earlier_to_us);
+	pgquery_i64_or_null(query, ask->scope, QUERY_EVERYBODY);
+	pgquery_texts(query, ask->users.list, ask->users.count);
+	pgquery_texts(query, ask->rooms.list, ask->rooms.count);
+	pgquery_texts(query, ask->models.list, ask->models.count);
+	pgquery_texts(query, ask->roles.list, ask->roles.count);
+	pgquery_texts(query, ask->only.list, ask->only.count);
+	pgquery_cstr(query, ask->limit);
+	pgquery_f64_or_null(query, ask->bound, false);
+	pgquery_cstr(query, ask->order);
+	pgquery_i32_or_null(query, ask->top, 0);
+	pgquery_i32(query, ask->each);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 void repo_query_note(struct db *db, struct pl_task *task, int64_t user_id, const struct query_past *past,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_QUERY_NOTE, repo_on_done, done, arg);
+	struct pgquery *query = QUERY(db, task, S_QUERY_NOTE, repo_on_done, done, arg);
 
-	pgcall_text(call, past->id);
-	pgcall_i64(call, user_id);
-	pgcall_text(call, past->query);
-	pgcall_text(call, past->intent);
-	pgcall_i32(call, past->rows);
-	pgcall_time(call, past->expires_us);
-	pgcall_start(call);
+	pgquery_text(query, past->id);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, past->query);
+	pgquery_text(query, past->intent);
+	pgquery_i32(query, past->rows);
+	pgquery_time(query, past->expires_us);
+	pgquery_start(query);
 }
 
 static void read_query_past(struct pgrow *row, struct query_past *out)
@@ -135,18 +135,18 @@ static void read_query_past(struct pgrow *row, struct query_past *out)
 
 REPLY(on_history, struct query_past_list)
 {
-	READ_ROWS(call, res, out, struct query_past, read_query_past);
+	READ_ROWS(query, res, out, struct query_past, read_query_past);
 	return true;
 }
 
 void repo_query_history(struct db *db, struct pl_task *task, int64_t user_id, int limit, repo_query_past_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_QUERY_HISTORY, on_history, done, arg);
+	struct pgquery *query = QUERY(db, task, S_QUERY_HISTORY, on_history, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 static void read_query_suggestion(struct pgrow *row, struct query_suggestion *out)
@@ -158,7 +158,7 @@ static void read_query_suggestion(struct pgrow *row, struct query_suggestion *ou
 
 REPLY(on_suggestions, struct query_suggestion_list)
 {
-	READ_ROWS(call, res, out, struct query_suggestion, read_query_suggestion);
+	READ_ROWS(query, res, out, struct query_suggestion, read_query_suggestion);
 	out->format = out->count > 0 ? out->rows[0].format : PL_STR_NONE;
 	out->beginner = out->count == 0 || out->rows[0].text.ptr == NULL;
 	return true;
@@ -166,8 +166,8 @@ REPLY(on_suggestions, struct query_suggestion_list)
 
 void repo_query_suggest(struct db *db, struct pl_task *task, int64_t user_id, repo_suggestion_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_QUERY_SUGGEST, on_suggestions, done, arg);
+	struct pgquery *query = QUERY(db, task, S_QUERY_SUGGEST, on_suggestions, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
 }

@@ -28,9 +28,9 @@ REPLY(on_role, struct role)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
-	if (call->stmt != &stmts[S_ROLE_GET] && !repo_status_err(pgrow_text(&row), bad))
+	if (query->stmt != &stmts[S_ROLE_GET] && !repo_status_err(pgrow_text(&row), bad))
 		return false;
 	read_role(&row, out);
 	return true;
@@ -39,77 +39,77 @@ REPLY(on_role, struct role)
 void repo_role_create(struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner,
     repo_role_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROLE_CREATE, on_role, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROLE_CREATE, on_role, done, arg);
 
-	pgcall_i64_or_null(call, in->owner_id, 0);
-	pgcall_text(call, in->display);
-	pgcall_text(call, in->instructions.ptr != NULL ? in->instructions : PL_STR(""));
-	pgcall_text(call, in->upstream.len > 0 ? in->upstream : PL_STR_NONE);
-	pgcall_text(call, in->model.len > 0 ? in->model : PL_STR_NONE);
-	pgcall_f64_or_null(call, in->temperature, in->temperature < 0);
-	pgcall_i32_or_null(call, in->max_tokens, 0);
-	pgcall_i64(call, max_per_owner);
-	pgcall_text(call, in->avatar);
-	pgcall_text(call, in->description);
-	pgcall_start(call);
+	pgquery_i64_or_null(query, in->owner_id, 0);
+	pgquery_text(query, in->display);
+	pgquery_text(query, in->instructions.ptr != NULL ? in->instructions : PL_STR(""));
+	pgquery_text(query, in->upstream.len > 0 ? in->upstream : PL_STR_NONE);
+	pgquery_text(query, in->model.len > 0 ? in->model : PL_STR_NONE);
+	pgquery_f64_or_null(query, in->temperature, in->temperature < 0);
+	pgquery_i32_or_null(query, in->max_tokens, 0);
+	pgquery_i64(query, max_per_owner);
+	pgquery_text(query, in->avatar);
+	pgquery_text(query, in->description);
+	pgquery_start(query);
 }
 
 void repo_role_patch(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
     const struct role_patch *patch, repo_role_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROLE_PATCH, on_role, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROLE_PATCH, on_role, done, arg);
 
-	pgcall_i64(call, role_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_text(call, patch->display);
-	pgcall_text(call, patch->instructions);
-	pgcall_text(call, patch->upstream);
-	pgcall_text(call, patch->model);
-	pgcall_bool(call, patch->set_temperature);
-	pgcall_f64_or_null(call, patch->temperature, patch->temperature < 0);
-	pgcall_bool(call, patch->set_max_tokens);
-	pgcall_i32_or_null(call, patch->max_tokens, 0);
-	pgcall_text(call, patch->avatar);
-	pgcall_text(call, patch->description);
-	pgcall_start(call);
+	pgquery_i64(query, role_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_text(query, patch->display);
+	pgquery_text(query, patch->instructions);
+	pgquery_text(query, patch->upstream);
+	pgquery_text(query, patch->model);
+	pgquery_bool(query, patch->set_temperature);
+	pgquery_f64_or_null(query, patch->temperature, patch->temperature < 0);
+	pgquery_bool(query, patch->set_max_tokens);
+	pgquery_i32_or_null(query, patch->max_tokens, 0);
+	pgquery_text(query, patch->avatar);
+	pgquery_text(query, patch->description);
+	pgquery_start(query);
 }
 
 void repo_role_delete(struct db *db, struct pl_task *task, int64_t role_id, int64_t user_id, bool admin,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROLE_DELETE, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROLE_DELETE, repo_on_status, done, arg);
 
-	pgcall_i64(call, role_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_start(call);
+	pgquery_i64(query, role_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_start(query);
 }
 
 void repo_role_get(struct db *db, struct pl_task *task, int64_t role_id, repo_role_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROLE_GET, on_role, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROLE_GET, on_role, done, arg);
 
-	pgcall_i64(call, role_id);
-	pgcall_start(call);
+	pgquery_i64(query, role_id);
+	pgquery_start(query);
 }
 
 REPLY(on_list, struct role_list)
 {
-	READ_PAGE(call, res, out, struct role, read_role);
+	READ_PAGE(query, res, out, struct role, read_role);
 	return true;
 }
 
 void repo_role_list(struct db *db, struct pl_task *task, int64_t owner_id, int64_t after, int limit,
     repo_role_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROLE_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROLE_LIST, on_list, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_i64(call, owner_id);
-	pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, owner_id);
+	pgquery_i64(query, after);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 static void read_turn(struct pgrow *row, struct role *role)
@@ -120,17 +120,17 @@ static void read_turn(struct pgrow *row, struct role *role)
 
 REPLY(on_turn, struct role_list)
 {
-	READ_ROWS(call, res, out, struct role, read_turn);
+	READ_ROWS(query, res, out, struct role, read_turn);
 	return true;
 }
 
 void repo_role_turn(struct db *db, struct pl_task *task, int64_t room_id, int64_t asker_id, int64_t role_id,
     repo_role_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROLE_TURN, on_turn, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROLE_TURN, on_turn, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, asker_id);
-	pgcall_i64(call, role_id);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, asker_id);
+	pgquery_i64(query, role_id);
+	pgquery_start(query);
 }

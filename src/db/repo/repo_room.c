@@ -65,7 +65,7 @@ static void read_result(struct pgrow *row, struct room_result *result)
 
 REPLY(on_result, struct room_result)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	if (repo_status_err(pgrow_text(&row), bad)) {
 		read_result(&row, out);
@@ -77,119 +77,119 @@ REPLY(on_result, struct room_result)
 	return false;
 }
 
-static struct pgcall *change_new(
+static struct pgquery *change_new(
     struct db *db, struct pl_task *task, enum stmt_id stmt, repo_room_result_fn *done, void *arg)
 {
-	return CALL(db, task, stmt, on_result, done, arg);
+	return QUERY(db, task, stmt, on_result, done, arg);
 }
 
 void repo_room_create(struct db *db, struct pl_task *task, int64_t user_id, const struct room_new *in,
     repo_room_result_fn *done, void *arg)
 {
-	struct pgcall *call = change_new(db, task, S_ROOM_CREATE, done, arg);
+	struct pgquery *query = change_new(db, task, S_ROOM_CREATE, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, in->name);
-	pgcall_cstr(call, visibility_words[in->visibility]);
-	pgcall_cstr(call, in->reply_policy != REPLY_DEFAULT ? policy_words[in->reply_policy] : NULL);
-	pgcall_i64s(call, in->role_ids, in->role_count, false);
-	pgcall_i64(call, in->max_per_owner);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, in->name);
+	pgquery_cstr(query, visibility_words[in->visibility]);
+	pgquery_cstr(query, in->reply_policy != REPLY_DEFAULT ? policy_words[in->reply_policy] : NULL);
+	pgquery_i64s(query, in->role_ids, in->role_count, false);
+	pgquery_i64(query, in->max_per_owner);
+	pgquery_start(query);
 }
 
 void repo_room_patch(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     const struct room_patch *patch, repo_room_result_fn *done, void *arg)
 {
-	struct pgcall *call = change_new(db, task, S_ROOM_PATCH, done, arg);
+	struct pgquery *query = change_new(db, task, S_ROOM_PATCH, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_text(call, patch->name);
-	pgcall_cstr(call, patch->visibility >= 0 ? visibility_words[patch->visibility] : NULL);
-	pgcall_bool(call, patch->reply_policy >= 0);
-	pgcall_cstr(call, patch->reply_policy > REPLY_DEFAULT ? policy_words[patch->reply_policy] : NULL);
-	pgcall_bool_or_null(call, patch->archived);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_text(query, patch->name);
+	pgquery_cstr(query, patch->visibility >= 0 ? visibility_words[patch->visibility] : NULL);
+	pgquery_bool(query, patch->reply_policy >= 0);
+	pgquery_cstr(query, patch->reply_policy > REPLY_DEFAULT ? policy_words[patch->reply_policy] : NULL);
+	pgquery_bool_or_null(query, patch->archived);
+	pgquery_start(query);
 }
 
 void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROOM_DELETE, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROOM_DELETE, repo_on_status, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_start(query);
 }
 
 void repo_room_join(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     repo_room_result_fn *done, void *arg)
 {
-	struct pgcall *call = change_new(db, task, S_ROOM_JOIN, done, arg);
+	struct pgquery *query = change_new(db, task, S_ROOM_JOIN, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
 }
 
 void repo_room_leave(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     repo_room_result_fn *done, void *arg)
 {
-	struct pgcall *call = change_new(db, task, S_ROOM_LEAVE, done, arg);
+	struct pgquery *query = change_new(db, task, S_ROOM_LEAVE, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
 }
 
 void repo_member_add(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     int64_t other_id, int level, repo_room_result_fn *done, void *arg)
 {
-	struct pgcall *call = change_new(db, task, S_MEMBER_ADD, done, arg);
+	struct pgquery *query = change_new(db, task, S_MEMBER_ADD, done, arg);
 
 	PL_BUG(level < LEVEL_MEMBER || level > LEVEL_OWNER);
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_i64(call, other_id);
-	pgcall_cstr(call, level_words[level]);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_i64(query, other_id);
+	pgquery_cstr(query, level_words[level]);
+	pgquery_start(query);
 }
 
 void repo_member_remove(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     int64_t other_id, repo_room_result_fn *done, void *arg)
 {
-	struct pgcall *call = change_new(db, task, S_MEMBER_REMOVE, done, arg);
+	struct pgquery *query = change_new(db, task, S_MEMBER_REMOVE, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_i64(call, other_id);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_i64(query, other_id);
+	pgquery_start(query);
 }
 
 void repo_room_role(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t role_id,
     bool attach, repo_room_result_fn *done, void *arg)
 {
-	struct pgcall *call = change_new(db, task, S_ROOM_ROLE, done, arg);
+	struct pgquery *query = change_new(db, task, S_ROOM_ROLE, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_i64(call, role_id);
-	pgcall_bool(call, attach);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_i64(query, role_id);
+	pgquery_bool(query, attach);
+	pgquery_start(query);
 }
 
 void repo_room_take(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t role_id,
     repo_room_result_fn *done, void *arg)
 {
-	struct pgcall *call = change_new(db, task, S_ROOM_TAKE, done, arg);
+	struct pgquery *query = change_new(db, task, S_ROOM_TAKE, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_i64(call, role_id);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_i64(query, role_id);
+	pgquery_start(query);
 }

@@ -9,7 +9,7 @@ REPLY(on_room, struct room)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
 	repo_read_room(&row, out);
 	return true;
@@ -18,17 +18,17 @@ REPLY(on_room, struct room)
 void repo_room_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     repo_room_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROOM_GET, on_room, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROOM_GET, on_room, done, arg);
 
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_start(call);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_start(query);
 }
 
 REPLY(on_list, struct room_list)
 {
-	READ_PAGE(call, res, out, struct room, repo_read_room);
+	READ_PAGE(query, res, out, struct room, repo_read_room);
 	out->total = repo_total_i64(res);
 	return true;
 }
@@ -36,26 +36,26 @@ REPLY(on_list, struct room_list)
 void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
     repo_room_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROOM_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROOM_LIST, on_list, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_i64(call, user_id);
-	pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, user_id);
+	pgquery_i64(query, after);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 /* No row: no such room, or hidden. A row of NULLs: a room without (more) members. */
 REPLY(on_members, struct member_list)
 {
-	int rows = repo_rows(call, res, &out->more);
+	int rows = repo_rows(query, res, &out->more);
 	struct pgrow first;
-	struct member *members = pl_alloc(call->task->pool, ((size_t)rows + 1) * sizeof(*members));
+	struct member *members = pl_alloc(query->task->pool, ((size_t)rows + 1) * sizeof(*members));
 
-	if (!repo_first(call, res, &first, bad))
+	if (!repo_first(query, res, &first, bad))
 		return false;
 	for (int i = 0; i < rows; i++) {
-		struct pgrow row = pgrow_at(res, i, call->task->pool);
+		struct pgrow row = pgrow_at(res, i, query->task->pool);
 		struct member *member = &members[out->count];
 
 		if (pgrow_null(&row))
@@ -73,22 +73,22 @@ REPLY(on_members, struct member_list)
 void repo_member_list(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t after,
     int limit, repo_member_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_MEMBER_LIST, on_members, done, arg);
+	struct pgquery *query = QUERY(db, task, S_MEMBER_LIST, on_members, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_bool(call, admin);
-	pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_i64(query, after);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 REPLY(on_head, struct room_head)
 {
-	out->room_id = *(int64_t *)call->extra;
+	out->room_id = *(int64_t *)query->extra;
 	if (PQntuples(res) > 0) {
-		struct pgrow row = pgrow_at(res, 0, call->task->pool);
+		struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 		out->room_id = pgrow_i64(&row);
 		out->last_seq = pgrow_i64(&row);
@@ -103,14 +103,14 @@ REPLY(on_head, struct room_head)
 void repo_room_head(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     repo_room_head_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROOM_HEAD, on_head, done, arg);
-	int64_t *kept = pl_alloc(call->pool, sizeof(*kept));
+	struct pgquery *query = QUERY(db, task, S_ROOM_HEAD, on_head, done, arg);
+	int64_t *kept = pl_alloc(query->pool, sizeof(*kept));
 
 	*kept = room_id;
-	call->extra = kept;
-	pgcall_i64(call, room_id);
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
+	query->extra = kept;
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
 }
 
 static void read_room_head(struct pgrow *row, struct room_head *out)
@@ -123,15 +123,15 @@ static void read_room_head(struct pgrow *row, struct room_head *out)
 
 REPLY(on_heads, struct room_head_list)
 {
-	READ_ROWS(call, res, out, struct room_head, read_room_head);
+	READ_ROWS(query, res, out, struct room_head, read_room_head);
 	return true;
 }
 
 void repo_room_heads(struct db *db, struct pl_task *task, const int64_t *room_ids, int count,
     repo_room_head_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_ROOM_HEADS, on_heads, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ROOM_HEADS, on_heads, done, arg);
 
-	pgcall_i64s(call, room_ids, count, false);
-	pgcall_start(call);
+	pgquery_i64s(query, room_ids, count, false);
+	pgquery_start(query);
 }

@@ -59,15 +59,15 @@ static void read_session(struct pgrow *row, struct session *s)
 	s->form_pending = pgrow_text(row);
 }
 
-static void add_id(struct pgcall *call, struct pl_str id)
+static void add_id(struct pgquery *query, struct pl_str id)
 {
 	PL_BUG(!pl_uuid_ok(id));
-	pgcall_text(call, id);
+	pgquery_text(query, id);
 }
 
 REPLY(on_created, struct session)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 	struct pl_str status = pgrow_text(&row);
 	int64_t retry_s = pgrow_i64(&row);
 
@@ -83,24 +83,24 @@ REPLY(on_created, struct session)
 void repo_session_create(struct db *db, struct pl_task *task, const struct session_new *in, repo_session_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_CREATE, on_created, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_CREATE, on_created, done, arg);
 
-	add_id(call, in->id);
-	pgcall_i64(call, in->user_id);
-	pgcall_text(call, in->address);
-	pgcall_cstr(call, session_kind_words[in->kind]);
-	pgcall_text(call, in->form);
-	pgcall_text(call, in->requested);
-	pgcall_i64(call, in->max_open);
-	pgcall_i64(call, in->life_ms);
-	pgcall_start(call);
+	add_id(query, in->id);
+	pgquery_i64(query, in->user_id);
+	pgquery_text(query, in->address);
+	pgquery_cstr(query, session_kind_words[in->kind]);
+	pgquery_text(query, in->form);
+	pgquery_text(query, in->requested);
+	pgquery_i64(query, in->max_open);
+	pgquery_i64(query, in->life_ms);
+	pgquery_start(query);
 }
 
 REPLY(on_session, struct session)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
 	read_session(&row, out);
 	return true;
@@ -109,26 +109,26 @@ REPLY(on_session, struct session)
 void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     repo_session_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_GET, on_session, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_GET, on_session, done, arg);
 
-	pgcall_text(call, key);
-	pgcall_i64(call, who.user_id);
-	pgcall_bool(call, who.guests);
-	pgcall_bool(call, who.open);
-	pgcall_start(call);
+	pgquery_text(query, key);
+	pgquery_i64(query, who.user_id);
+	pgquery_bool(query, who.guests);
+	pgquery_bool(query, who.open);
+	pgquery_start(query);
 }
 
 void repo_session_owned(struct db *db, struct pl_task *task, struct pl_str key, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_OWNED, repo_on_bool, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_OWNED, repo_on_bool, done, arg);
 
-	pgcall_text(call, pl_uuid_ok(key) ? key : PL_STR_NONE);
-	pgcall_start(call);
+	pgquery_text(query, pl_uuid_ok(key) ? key : PL_STR_NONE);
+	pgquery_start(query);
 }
 
 REPLY(on_list, struct session_list)
 {
-	READ_PAGE(call, res, out, struct session, read_session);
+	READ_PAGE(query, res, out, struct session, read_session);
 	out->total = repo_total_i64(res);
 	return true;
 }
@@ -136,58 +136,58 @@ REPLY(on_list, struct session_list)
 void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter,
     repo_session_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_LIST, on_list, done, arg);
 
-	pgcall_i64(call, filter->user_id);
-	pgcall_i32(call, (int)filter->scope);
-	pgcall_text(call, filter->developer);
-	pgcall_text(call, filter->model);
-	pgcall_time(call, filter->start_us);
-	pgcall_time(call, filter->end_us);
-	pgcall_text(call, filter->sort.ptr != NULL ? filter->sort : PL_STR("timestamp"));
-	pgcall_bool(call, filter->descending);
-	pgcall_i64(call, filter->offset);
-	pgcall_i32(call, filter->limit);
-	repo_keep_limit(call, filter->limit);
-	pgcall_start(call);
+	pgquery_i64(query, filter->user_id);
+	pgquery_i32(query, (int)filter->scope);
+	pgquery_text(query, filter->developer);
+	pgquery_text(query, filter->model);
+	pgquery_time(query, filter->start_us);
+	pgquery_time(query, filter->end_us);
+	pgquery_text(query, filter->sort.ptr != NULL ? filter->sort : PL_STR("timestamp"));
+	pgquery_bool(query, filter->descending);
+	pgquery_i64(query, filter->offset);
+	pgquery_i32(query, filter->limit);
+	repo_keep_limit(query, filter->limit);
+	pgquery_start(query);
 }
 
 void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_END, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_END, repo_on_status, done, arg);
 
-	pgcall_text(call, key);
-	pgcall_i64(call, who.user_id);
-	pgcall_bool(call, who.guests);
-	pgcall_start(call);
+	pgquery_text(query, key);
+	pgquery_i64(query, who.user_id);
+	pgquery_bool(query, who.guests);
+	pgquery_start(query);
 }
 
 void repo_session_enter(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, db_done_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_ENTER, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_ENTER, repo_on_status, done, arg);
 
-	add_id(call, id);
-	add_id(call, socket);
-	pgcall_start(call);
+	add_id(query, id);
+	add_id(query, socket);
+	pgquery_start(query);
 }
 
 void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
     db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_LEAVE, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_LEAVE, repo_on_status, done, arg);
 
-	add_id(call, id);
-	add_id(call, socket);
-	pgcall_bool(call, made);
-	pgcall_start(call);
+	add_id(query, id);
+	add_id(query, socket);
+	pgquery_bool(query, made);
+	pgquery_start(query);
 }
 
 void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSIONS_EXPIRE, repo_on_count, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSIONS_EXPIRE, repo_on_count, done, arg);
 
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }

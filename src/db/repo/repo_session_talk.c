@@ -10,14 +10,14 @@
 static const char *const author_words[] = { "user", "assistant", NULL };
 const char *const session_outcome_words[] = { "done", "failed", "cancelled", "interrupted", NULL };
 
-static void add_id(struct pgcall *call, struct pl_str id)
+static void add_id(struct pgquery *query, struct pl_str id)
 {
 	PL_BUG(!pl_uuid_ok(id));
-	pgcall_text(call, id);
+	pgquery_text(query, id);
 }
 
 /* Any order of sessions does, as long as every worker has the same. */
-static void group_by_session(struct pgcall *call, struct pl_str id)
+static void group_by_session(struct pgquery *query, struct pl_str id)
 {
 	uint64_t half[2] = { 0, 0 };
 	int digits = 0;
@@ -31,12 +31,12 @@ static void group_by_session(struct pgcall *call, struct pl_str id)
 		*to = *to << 4 | (uint64_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 		digits++;
 	}
-	pgcall_group(call, PGCALL_SESSION, (int64_t)half[0], (int64_t)half[1]);
+	pgquery_group(query, PGQUERY_SESSION, (int64_t)half[0], (int64_t)half[1]);
 }
 
 REPLY(on_said, struct session_said)
 {
-	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pgrow row = pgrow_at(res, 0, query->pool);
 	struct pl_str status = pgrow_text(&row);
 
 	out->stale = pl_str_is(status, "stale");
@@ -50,63 +50,63 @@ REPLY(on_said, struct session_said)
 void repo_session_reserve(struct db *db, struct pl_task *task, struct pl_str id, int64_t guests_max, db_done_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_RESERVE, repo_on_status, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_RESERVE, repo_on_status, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, guests_max);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, guests_max);
+	pgquery_start(query);
 }
 
 void repo_session_say(struct db *db, struct pl_task *task, const struct session_message *in, repo_session_said_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_SAY, on_said, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_SAY, on_said, done, arg);
 
-	add_id(call, in->id);
-	add_id(call, in->token);
-	pgcall_text(call, in->content);
-	pgcall_i64(call, in->life_ms);
-	pgcall_i64(call, in->form_seq);
-	pgcall_text(call, in->form);
-	pgcall_text(call, in->mails);
-	pgcall_cstr(call, db->host);
-	pgcall_i64(call, db->boot);
-	pgcall_i32(call, db->slot);
-	pgcall_i64(call, db->slot_generation);
-	pgcall_i64(call, in->guests_max);
+	add_id(query, in->id);
+	add_id(query, in->token);
+	pgquery_text(query, in->content);
+	pgquery_i64(query, in->life_ms);
+	pgquery_i64(query, in->form_seq);
+	pgquery_text(query, in->form);
+	pgquery_text(query, in->mails);
+	pgquery_cstr(query, db->host);
+	pgquery_i64(query, db->boot);
+	pgquery_i32(query, db->slot);
+	pgquery_i64(query, db->slot_generation);
+	pgquery_i64(query, in->guests_max);
 	if (in->user && in->form.ptr == NULL)	/* guests lock their address, forms make jobs */
-		group_by_session(call, in->id);
-	pgcall_start(call);
+		group_by_session(query, in->id);
+	pgquery_start(query);
 }
 
 void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_AHEAD, repo_on_count, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_AHEAD, repo_on_count, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, question);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, question);
+	pgquery_start(query);
 }
 
 void repo_session_seen(struct db *db, struct pl_task *task, const int64_t *slots, const int64_t *generations, int count,
     db_count_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_SEEN, repo_on_count, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_SEEN, repo_on_count, done, arg);
 
-	pgcall_cstr(call, db->host);
-	pgcall_i64(call, db->boot);
-	pgcall_i64s(call, slots, count, false);
-	pgcall_i64s(call, generations, count, false);
-	pgcall_start(call);
+	pgquery_cstr(query, db->host);
+	pgquery_i64(query, db->boot);
+	pgquery_i64s(query, slots, count, false);
+	pgquery_i64s(query, generations, count, false);
+	pgquery_start(query);
 }
 
 void repo_session_interrupt(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_INTERRUPT, repo_on_count, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_INTERRUPT, repo_on_count, done, arg);
 
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 static void read_entry(struct pgrow *row, struct session_entry *out)
@@ -124,7 +124,7 @@ static void read_entry(struct pgrow *row, struct session_entry *out)
 
 REPLY(on_after, struct session_page)
 {
-	READ_PAGE(call, res, out, struct session_entry, read_entry);
+	READ_PAGE(query, res, out, struct session_entry, read_entry);
 	return true;
 }
 
@@ -133,10 +133,10 @@ REPLY(on_before, struct session_page)
 {
 	struct session_entry *rows;
 
-	out->count = repo_rows(call, res, &out->more);
-	out->rows = rows = pl_alloc(call->task->pool, ((size_t)out->count + 1) * sizeof(*rows));
+	out->count = repo_rows(query, res, &out->more);
+	out->rows = rows = pl_alloc(query->task->pool, ((size_t)out->count + 1) * sizeof(*rows));
 	for (int i = 0; i < out->count; i++) {
-		struct pgrow row = pgrow_at(res, out->count - 1 - i, call->task->pool);
+		struct pgrow row = pgrow_at(res, out->count - 1 - i, query->task->pool);
 
 		read_entry(&row, &rows[i]);
 	}
@@ -146,15 +146,15 @@ REPLY(on_before, struct session_page)
 void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before,
     int limit, repo_session_page_fn *done, void *arg)
 {
-	struct pgcall *call = after >= 0 ? CALL(db, task, S_SESSION_AFTER, on_after, done, arg) :
-	    CALL(db, task, S_SESSION_BEFORE, on_before, done, arg);
+	struct pgquery *query = after >= 0 ? QUERY(db, task, S_SESSION_AFTER, on_after, done, arg) :
+	    QUERY(db, task, S_SESSION_BEFORE, on_before, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, after);
-	pgcall_i64(call, after >= 0 ? 0 : before);
-	pgcall_i32(call, limit);
-	repo_keep_limit(call, limit);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, after);
+	pgquery_i64(query, after >= 0 ? 0 : before);
+	pgquery_i32(query, limit);
+	repo_keep_limit(query, limit);
+	pgquery_start(query);
 }
 
 static void read_line(struct pgrow *row, struct session_line *out)
@@ -165,25 +165,25 @@ static void read_line(struct pgrow *row, struct session_line *out)
 
 REPLY(on_history, struct session_history)
 {
-	READ_ROWS(call, res, out, struct session_line, read_line);
+	READ_ROWS(query, res, out, struct session_line, read_line);
 	return true;
 }
 
 void repo_session_history(struct db *db, struct pl_task *task, struct pl_str id, int64_t seq, int limit, int most,
     repo_session_history_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_HISTORY, on_history, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_HISTORY, on_history, done, arg);
 
-	add_id(call, id);
-	pgcall_i64(call, seq);
-	pgcall_i32(call, limit);
-	pgcall_i32(call, most);
-	pgcall_start(call);
+	add_id(query, id);
+	pgquery_i64(query, seq);
+	pgquery_i32(query, limit);
+	pgquery_i32(query, most);
+	pgquery_start(query);
 }
 
 REPLY(on_answered, struct session_answered)
 {
-	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pgrow row = pgrow_at(res, 0, query->pool);
 
 	if (!repo_status_err(pgrow_text(&row), bad))
 		return false;
@@ -195,21 +195,21 @@ REPLY(on_answered, struct session_answered)
 void repo_session_answer(struct db *db, struct pl_task *task, const struct session_answer *in,
     repo_session_answered_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_SESSION_ANSWER, on_answered, done, arg);
+	struct pgquery *query = QUERY(db, task, S_SESSION_ANSWER, on_answered, done, arg);
 
-	add_id(call, in->id);
-	pgcall_i64(call, in->question);
-	pgcall_text(call, in->content);
-	pgcall_cstr(call, session_outcome_words[in->state]);
-	pgcall_text(call, in->model);
-	pgcall_i64_or_null(call, in->prompt_tokens, -1);
-	pgcall_i64_or_null(call, in->completion_tokens, -1);
-	pgcall_text(call, in->citations);
-	pgcall_text(call, in->upstream);
-	pgcall_i64_or_null(call, in->cost_micros, -1);
-	pgcall_bool(call, in->estimated);
-	pgcall_text(call, in->reasoning);
+	add_id(query, in->id);
+	pgquery_i64(query, in->question);
+	pgquery_text(query, in->content);
+	pgquery_cstr(query, session_outcome_words[in->state]);
+	pgquery_text(query, in->model);
+	pgquery_i64_or_null(query, in->prompt_tokens, -1);
+	pgquery_i64_or_null(query, in->completion_tokens, -1);
+	pgquery_text(query, in->citations);
+	pgquery_text(query, in->upstream);
+	pgquery_i64_or_null(query, in->cost_micros, -1);
+	pgquery_bool(query, in->estimated);
+	pgquery_text(query, in->reasoning);
 	if (in->question > 0)	/* else only the database knows which session that is */
-		group_by_session(call, in->id);
-	pgcall_start(call);
+		group_by_session(query, in->id);
+	pgquery_start(query);
 }

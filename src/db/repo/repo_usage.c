@@ -8,18 +8,18 @@
 
 #include "db/repo/repo_int.h"
 
-static void add_filter(struct pgcall *call, const struct usage_filter *f)
+static void add_filter(struct pgquery *query, const struct usage_filter *f)
 {
-	pgcall_time(call, f->from_us);
-	pgcall_time(call, f->to_us);
-	pgcall_text(call, f->developer);
-	pgcall_text(call, f->model);
-	pgcall_i64_or_null(call, f->user_id, 0);
+	pgquery_time(query, f->from_us);
+	pgquery_time(query, f->to_us);
+	pgquery_text(query, f->developer);
+	pgquery_text(query, f->model);
+	pgquery_i64_or_null(query, f->user_id, 0);
 }
 
 REPLY(on_kpis, struct usage_kpis)
 {
-	struct pgrow row = pgrow_at(res, 0, call->pool);
+	struct pgrow row = pgrow_at(res, 0, query->pool);
 
 	out->rows = pgrow_i64(&row);
 	out->judged = pgrow_i64(&row);
@@ -37,13 +37,13 @@ REPLY(on_kpis, struct usage_kpis)
 void repo_usage_kpis(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_kpis_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USAGE_METRICS, on_kpis, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USAGE_METRICS, on_kpis, done, arg);
 
-	add_filter(call, filter);
-	pgcall_bool(call, filter->series);
-	pgcall_i32(call, filter->lag_days);
-	pgcall_text(call, filter->approved);
-	pgcall_start(call);
+	add_filter(query, filter);
+	pgquery_bool(query, filter->series);
+	pgquery_i32(query, filter->lag_days);
+	pgquery_text(query, filter->approved);
+	pgquery_start(query);
 }
 
 static void read_usage_point(struct pgrow *row, struct usage_point *out)
@@ -57,7 +57,7 @@ static void read_usage_point(struct pgrow *row, struct usage_point *out)
 
 REPLY(on_points, struct usage_point_list)
 {
-	READ_PAGE(call, res, out, struct usage_point, read_usage_point);
+	READ_PAGE(query, res, out, struct usage_point, read_usage_point);
 	out->total = repo_total_i64(res);
 	return true;
 }
@@ -65,15 +65,15 @@ REPLY(on_points, struct usage_point_list)
 void repo_usage_points(struct db *db, struct pl_task *task, const struct usage_filter *filter, const char *bucket,
     int64_t offset, int limit, repo_usage_points_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USAGE_POINTS, on_points, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USAGE_POINTS, on_points, done, arg);
 
-	repo_keep_limit(call, limit);
-	add_filter(call, filter);
-	pgcall_bool(call, filter->hide);
-	pgcall_cstr(call, bucket);
-	pgcall_i64(call, offset);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	add_filter(query, filter);
+	pgquery_bool(query, filter->hide);
+	pgquery_cstr(query, bucket);
+	pgquery_i64(query, offset);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 static void read_usage_day(struct pgrow *row, struct usage_day *out)
@@ -86,18 +86,18 @@ static void read_usage_day(struct pgrow *row, struct usage_day *out)
 
 REPLY(on_days, struct usage_day_list)
 {
-	READ_ROWS(call, res, out, struct usage_day, read_usage_day);
+	READ_ROWS(query, res, out, struct usage_day, read_usage_day);
 	return true;
 }
 
 void repo_usage_days(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_days_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USAGE_DAYS, on_days, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USAGE_DAYS, on_days, done, arg);
 
-	add_filter(call, filter);
-	pgcall_bool(call, filter->series);
-	pgcall_start(call);
+	add_filter(query, filter);
+	pgquery_bool(query, filter->series);
+	pgquery_start(query);
 }
 
 void usage_extra_read(struct pgrow *row, struct usage_extra *out)
@@ -126,30 +126,30 @@ static void read_usage_session(struct pgrow *row, struct usage_session *out)
 
 REPLY(on_recent, struct usage_session_list)
 {
-	READ_ROWS(call, res, out, struct usage_session, read_usage_session);
+	READ_ROWS(query, res, out, struct usage_session, read_usage_session);
 	return true;
 }
 
 void repo_usage_recent(struct db *db, struct pl_task *task, int64_t user_id, bool hide, int limit,
     repo_usage_recent_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USAGE_RECENT, on_recent, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USAGE_RECENT, on_recent, done, arg);
 
-	pgcall_i64_or_null(call, user_id, 0);
-	pgcall_bool(call, hide);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	pgquery_i64_or_null(query, user_id, 0);
+	pgquery_bool(query, hide);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 void repo_usage_imported(struct db *db, struct pl_task *task, db_done_fn *done, void *arg)
 {
-	pgcall_start(CALL(db, task, S_USAGE_IMPORTED, repo_on_bool, done, arg));
+	pgquery_start(QUERY(db, task, S_USAGE_IMPORTED, repo_on_bool, done, arg));
 }
 
 void repo_usage_import(struct db *db, struct pl_task *task, struct pl_str rows, db_count_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USAGE_IMPORT, repo_on_count, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USAGE_IMPORT, repo_on_count, done, arg);
 
-	pgcall_text(call, rows);
-	pgcall_start(call);
+	pgquery_text(query, rows);
+	pgquery_start(query);
 }

@@ -19,7 +19,7 @@ static void read_user(struct pgrow *row, struct user *user)
 /* First column a status, then a user. */
 REPLY(on_created, struct user)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	if (!repo_status_err(pgrow_text(&row), bad))
 		return false;
@@ -29,59 +29,59 @@ REPLY(on_created, struct user)
 
 void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_CREATE, on_created, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_CREATE, on_created, done, arg);
 
-	pgcall_text(call, in->username);
-	pgcall_text(call, in->email);
-	pgcall_text(call, in->name);
-	pgcall_text(call, in->password_hash);
-	pgcall_cstr(call, access_words[in->access]);
-	pgcall_start(call);
+	pgquery_text(query, in->username);
+	pgquery_text(query, in->email);
+	pgquery_text(query, in->name);
+	pgquery_text(query, in->password_hash);
+	pgquery_cstr(query, access_words[in->access]);
+	pgquery_start(query);
 }
 
 REPLY(on_user, struct user)
 {
 	struct pgrow row;
 
-	if (!repo_first(call, res, &row, bad))
+	if (!repo_first(query, res, &row, bad))
 		return false;
 	read_user(&row, out);
-	if (call->stmt == &stmts[S_USER_BY_LOGIN])
+	if (query->stmt == &stmts[S_USER_BY_LOGIN])
 		out->password_hash = pgrow_text(&row);
 	return true;
 }
 
 void repo_user_by_login(struct db *db, struct pl_task *task, struct pl_str login, repo_user_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_BY_LOGIN, on_user, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_BY_LOGIN, on_user, done, arg);
 
-	pgcall_text(call, login);
-	pgcall_start(call);
+	pgquery_text(query, login);
+	pgquery_start(query);
 }
 
 void repo_user_get(struct db *db, struct pl_task *task, int64_t user_id, repo_user_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_GET, on_user, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_GET, on_user, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
 }
 
 void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str email, struct pl_str name,
     repo_user_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_PATCH, on_created, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_PATCH, on_created, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, email);
-	pgcall_text(call, name);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, email);
+	pgquery_text(query, name);
+	pgquery_start(query);
 }
 
 /* Status and the ids of the login sessions that were ended. */
 REPLY(on_ended, struct ended_list)
 {
-	struct pgrow row = pgrow_at(res, 0, call->task->pool);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	if (!repo_status_err(pgrow_text(&row), bad))
 		return false;
@@ -92,54 +92,54 @@ REPLY(on_ended, struct ended_list)
 void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str password_hash,
     struct pl_str old_hash, int64_t keep_login_id, repo_ended_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_PASSWORD, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_PASSWORD, on_ended, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, password_hash);
-	pgcall_i64(call, keep_login_id);
-	pgcall_text(call, old_hash);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, password_hash);
+	pgquery_i64(query, keep_login_id);
+	pgquery_text(query, old_hash);
+	pgquery_start(query);
 }
 
 void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str old_hash,
     struct pl_str new_hash, db_done_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_REHASH, repo_on_done, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_REHASH, repo_on_done, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_text(call, old_hash);
-	pgcall_text(call, new_hash);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, old_hash);
+	pgquery_text(query, new_hash);
+	pgquery_start(query);
 }
 
 void repo_user_admin(struct db *db, struct pl_task *task, int64_t user_id, int access, int disabled,
     repo_ended_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_ADMIN, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_ADMIN, on_ended, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_cstr(call, access >= 0 ? access_words[access] : NULL);
-	pgcall_bool_or_null(call, disabled);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_cstr(query, access >= 0 ? access_words[access] : NULL);
+	pgquery_bool_or_null(query, disabled);
+	pgquery_start(query);
 }
 
 void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_t login_id, enum logout_scope scope,
     const char *reason, repo_ended_fn *done, void *arg)
 {
 	static const char *const scopes[] = { "this", "others", "all" };
-	struct pgcall *call = CALL(db, task, S_LOGINS_END, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_LOGINS_END, on_ended, done, arg);
 
-	pgcall_i64(call, user_id);
-	pgcall_i64(call, login_id);
-	pgcall_cstr(call, scopes[scope]);
-	pgcall_cstr(call, reason);
-	pgcall_start(call);
+	pgquery_i64(query, user_id);
+	pgquery_i64(query, login_id);
+	pgquery_cstr(query, scopes[scope]);
+	pgquery_cstr(query, reason);
+	pgquery_start(query);
 }
 
 /* One row more than asked for says that there are more. */
 REPLY(on_list, struct user_list)
 {
-	READ_PAGE(call, res, out, struct user, read_user);
+	READ_PAGE(query, res, out, struct user, read_user);
 	out->total = repo_total_i64(res);
 	return true;
 }
@@ -147,13 +147,13 @@ REPLY(on_list, struct user_list)
 void repo_user_list(struct db *db, struct pl_task *task, struct pl_str match, int64_t after, int limit,
     repo_user_list_fn *done, void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_LIST, on_list, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_LIST, on_list, done, arg);
 
-	repo_keep_limit(call, limit);
-	pgcall_text(call, match);
-	pgcall_i64(call, after);
-	pgcall_i32(call, limit);
-	pgcall_start(call);
+	repo_keep_limit(query, limit);
+	pgquery_text(query, match);
+	pgquery_i64(query, after);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
 }
 
 static void read_name(struct pgrow *row, struct user_name *out)
@@ -164,15 +164,15 @@ static void read_name(struct pgrow *row, struct user_name *out)
 
 REPLY(on_user_names, struct user_name_list)
 {
-	READ_ROWS(call, res, out, struct user_name, read_name);
+	READ_ROWS(query, res, out, struct user_name, read_name);
 	return true;
 }
 
 void repo_user_names(struct db *db, struct pl_task *task, const int64_t *ids, int count, repo_user_names_fn *done,
     void *arg)
 {
-	struct pgcall *call = CALL(db, task, S_USER_NAMES, on_user_names, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_NAMES, on_user_names, done, arg);
 
-	pgcall_i64s(call, ids, count, false);
-	pgcall_start(call);
+	pgquery_i64s(query, ids, count, false);
+	pgquery_start(query);
 }

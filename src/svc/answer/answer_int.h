@@ -30,9 +30,9 @@ const char *answer_event_name(enum answer_event event);
 
 /* What is asked of others; tests have their own. */
 struct answer_env {
-	struct llm_call *(*ask)(struct llm *llm, struct pl_task *task, const struct llm_request *request,
+	struct llm_generation *(*ask)(struct llm *llm, struct pl_task *task, const struct llm_request *request,
 	    llm_delta_fn *delta, llm_done_fn *done, void *arg);
-	void (*cancel)(struct llm_call *call);
+	void (*cancel)(struct llm_generation *generation);
 	bool (*empty)(const struct svc *svc);
 	void (*search)(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
 	    knowledge_fn *done, void *arg);
@@ -52,7 +52,7 @@ struct answers {
 
 struct answer_run {
 	struct event *timer;			/* gathers deltas, repeats, lingers */
-	struct llm_call *call;
+	struct llm_generation *generation;
 	size_t shared;				/* bytes of the text that are in shared memory */
 	struct knowledge_found found;
 	struct pl_caller limit_who;

@@ -132,7 +132,7 @@ static void on_done(void *arg, const struct llm_result *result, const struct pl_
 {
 	struct answer *answer = arg;
 
-	answer->run->call = NULL;
+	answer->run->generation = NULL;
 	answer->run->result = result;
 	answer->run->err = err;
 	answer_move(answer, ANSWER_EV_ANSWERED);
@@ -158,7 +158,8 @@ void answer_do_ask(struct answer *answer)
 		shm_gen_state(answers->svc->shm, answer->index, SHM_GEN_RUNNING);
 	if (answer->ops->asked != NULL)
 		answer->ops->asked(answer);
-	answer->run->call = answers->env->ask(answers->svc->llm, answer->task, &answer->ask, on_delta, on_done, answer);
+	answer->run->generation =
+	    answers->env->ask(answers->svc->llm, answer->task, &answer->ask, on_delta, on_done, answer);
 }
 
 /* ---- text ---- */
@@ -235,7 +236,7 @@ void answer_do_text(struct answer *answer)
 		answer_arm(answer, answer->config->s.llm_delta);
 	}
 	if (answer->full)
-		answer->answers->env->cancel(answer->run->call);
+		answer->answers->env->cancel(answer->run->generation);
 }
 
 void answer_do_gathered(struct answer *answer)
@@ -255,8 +256,8 @@ static void end_as(struct answer *answer, enum answer_ending ending)
 	answer->ending = ending;
 	if (answer->ops->ends != NULL)
 		answer->ops->ends(answer);
-	if (answer->run->call != NULL)
-		answer->answers->env->cancel(answer->run->call);
+	if (answer->run->generation != NULL)
+		answer->answers->env->cancel(answer->run->generation);
 }
 
 void answer_do_stop(struct answer *answer)

@@ -80,7 +80,7 @@ struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail)
 
 /* ---- feedback requests ---- */
 
-struct pl_str request_subject(struct pl_pool *pool, const struct job *item)
+struct pl_str feedback_request_subject(struct pl_pool *pool, const struct job *item)
 {
 	struct pl_str rest = item->question, line = rest;
 	size_t cut;
@@ -126,7 +126,7 @@ static void add_due(struct pl_buf *out, const struct job *item)
 		    pl_str_is(item->on_timeout, "approve") ? "approved" : "denied");
 }
 
-struct pl_str request_body(struct pl_pool *pool, const struct job *item, struct pl_str link)
+struct pl_str feedback_request_body(struct pl_pool *pool, const struct job *item, struct pl_str link)
 {
 	struct pl_buf out = PL_BUF(pool);
 	struct pl_str context = readable(pool, item->context);
@@ -176,7 +176,7 @@ static void add_section(struct pl_jw *w, struct pl_str text)
 	pl_jw_end_object(w);
 }
 
-struct pl_str request_slack(struct pl_pool *pool, const struct job *item, struct pl_str link)
+struct pl_str feedback_request_slack(struct pl_pool *pool, const struct job *item, struct pl_str link)
 {
 	struct pl_buf out = PL_BUF(pool), last = PL_BUF(pool), options = PL_BUF(pool);
 	struct pl_jw w = PL_JW(&out);
@@ -184,7 +184,7 @@ struct pl_str request_slack(struct pl_pool *pool, const struct job *item, struct
 
 	/* a section holds 3,000 characters; escaping makes at most five of one */
 	pl_jw_object(&w);
-	pl_jw_kstr(&w, "text", escaped(pool, request_subject(pool, item), 400));
+	pl_jw_kstr(&w, "text", escaped(pool, feedback_request_subject(pool, item), 400));
 	pl_jw_key(&w, "blocks");
 	pl_jw_array(&w);
 	add_section(&w, pl_str(pl_sprintf(pool, "*%.*s asks:*", PL_FMT(escaped(pool, item->asker, 64)))));

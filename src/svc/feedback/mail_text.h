@@ -18,12 +18,12 @@ struct mail_text {
 struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail);
 
 /* Subject and body of a feedback request; `link` is where it is answered. */
-struct pl_str request_subject(struct pl_pool *pool, const struct job *item);
-struct pl_str request_body(struct pl_pool *pool, const struct job *item, struct pl_str link);
+struct pl_str feedback_request_subject(struct pl_pool *pool, const struct job *item);
+struct pl_str feedback_request_body(struct pl_pool *pool, const struct job *item, struct pl_str link);
 /*
  * The same as JSON for a Slack incoming webhook: text and blocks (docs.slack.dev, "Sending messages using incoming
  * webhooks").
  */
-struct pl_str request_slack(struct pl_pool *pool, const struct job *item, struct pl_str link);
+struct pl_str feedback_request_slack(struct pl_pool *pool, const struct job *item, struct pl_str link);
 
 #endif

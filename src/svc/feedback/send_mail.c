@@ -122,8 +122,8 @@ void job_mail_run(const struct job *job, const struct config *config, struct job
 	struct job_end bad = { .result = JOB_DEAD, .why = "The destination is not a mail address." };
 
 	if (text.body.ptr == NULL && job->request_id.ptr != NULL) {
-		text.subject = request_subject(pool, job);
-		text.body = request_body(pool, job, send_link(job, config, pool, out));
+		text.subject = feedback_request_subject(pool, job);
+		text.body = feedback_request_body(pool, job, send_link(job, config, pool, out));
 	}
 	if (!address_ok(text.to) || text.body.ptr == NULL || text.subject.ptr == NULL) {
 		job_ended(out, &bad);

@@ -65,7 +65,7 @@ void job_slack_run(const struct job *job, const struct config *config, struct jo
 
 	job_secret(out, pl_str(config->s.slack_webhook));
 	job_in_doubt(out);
-	request.body = request_slack(task->pool, job, send_link(job, config, task->pool, out));
+	request.body = feedback_request_slack(task->pool, job, send_link(job, config, task->pool, out));
 	httpc_start(client, task, &request, on_body, on_done, &post);
 	event_base_dispatch(post.base);
 	httpc_free(&client);

@@ -5,7 +5,7 @@
  * settings name. A guest, who has no account that a request could belong to, hears how to reach a person.
  */
 #include "db/repo/repo_user.h"
-#include "svc/feedback/request.h"
+#include "svc/feedback/feedback_request.h"
 #include "svc/session/session_job.h"
 
 #define ASKED "I have asked a person to take over, by %s. Their answer will be among your feedback requests."
@@ -51,8 +51,9 @@ static void ask_person(struct session_job *job)
 		.on_timeout = PL_STR("wait")};
 	job->task->who.user_id = job->user_id;
 	job->task->who.access = ACCESS_OPERATOR; /* the operator chose the address */
-	if (request_check(job->config, job->task, request, &err)) {
-		request_create(job->sessions->svc, job->task, request, s->feedback_timeout * 1000, on_asked, job);
+	if (feedback_request_check(job->config, job->task, request, &err)) {
+		feedback_request_create(
+		    job->sessions->svc, job->task, request, s->feedback_timeout * 1000, on_asked, job);
 	} else {
 		job->answer->ask.person = how_to_reach(job);
 		answer_ready(job->answer);

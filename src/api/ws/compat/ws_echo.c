@@ -19,10 +19,10 @@ static void echo_closed(struct ws_conn *conn, int code)
 
 static const struct ws_ops echo_ops = { .opened = echo_opened, .message = echo_message, .closed = echo_closed };
 
-void ws_open_echo(struct call *call)
+void ws_open_echo(struct request *request)
 {
-	if (!call->req->config->s.ws_echo)
-		call_fail_code(call, PL_E_NO_ROUTE);
+	if (!request->req->config->s.ws_echo)
+		request_fail_code(request, PL_E_NO_ROUTE);
 	else
-		(void)!ws_accept(ws_sockets, call->req, &echo_ops, NULL, NULL);
+		(void)!ws_accept(ws_sockets, request->req, &echo_ops, NULL, NULL);
 }

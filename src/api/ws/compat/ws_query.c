@@ -107,9 +107,9 @@ static void send_plain(struct ws_frame *q, const struct query_answer *answer)
 
 /* ---- opening ---- */
 
-static void query_made(struct ws_client *client, const struct call *call)
+static void query_made(struct ws_client *client, const struct request *request)
 {
-	struct pl_str name = call->param[0];
+	struct pl_str name = request->param[0];
 
 	if (name.len < sizeof(questions_of(client)->name))
 		memcpy(questions_of(client)->name, name.ptr, name.len);
@@ -240,7 +240,7 @@ static const struct ws_dialect ws_query = { .render = HUB_ROOM_COMPAT, .words = 
 	.untyped = "Send {\"type\":\"query\",\"query\":\"...\"}.", .made = query_made, .ready = query_ready,
 	.error = query_error, .lets_in = query_lets_in, .closed = query_closed, .anonymous = "query" };
 
-void ws_open_query(struct call *call)
+void ws_open_query(struct request *request)
 {
-	ws_open_client(call, &ws_query);
+	ws_open_client(request, &ws_query);
 }

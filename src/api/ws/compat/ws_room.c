@@ -159,12 +159,12 @@ static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subsc
 }
 
 /* What is said after the handshake is heard, however long the token and the subscription take. */
-static void room_made(struct ws_client *client, const struct call *call)
+static void room_made(struct ws_client *client, const struct request *request)
 {
-	const struct room_head *head = call->flow;
+	const struct room_head *head = request->flow;
 	struct room_state *room = client->state;
 
-	room->id = call->id;
+	room->id = request->id;
 	room->since = head != NULL ? head->last_seq : -1;
 	room->epoch = head != NULL ? head->epoch : 0;
 }
@@ -282,31 +282,31 @@ static const struct ws_dialect ws_room = { .render = HUB_ROOM_COMPAT, .words = W
 
 static void open_on_head(void *arg, const struct room_head *head, const struct pl_err *err)
 {
-	struct call *call = arg;
+	struct request *request = arg;
 
 	/* no such room, or no database: the subscription will find out and say so */
 	if (head != NULL) {
-		call->flow = pl_alloc(call->req->task->pool, sizeof(*head));
-		memcpy(call->flow, head, sizeof(*head));
+		request->flow = pl_alloc(request->req->task->pool, sizeof(*head));
+		memcpy(request->flow, head, sizeof(*head));
 	}
-	ws_open_client(call, &ws_room);
+	ws_open_client(request, &ws_room);
 }
 
-void ws_open_room(struct call *call)
+void ws_open_room(struct request *request)
 {
-	struct pl_str param = call->param[0];
+	struct pl_str param = request->param[0];
 	size_t digits = 0;
 
 	while (digits < param.len && param.ptr[digits] >= '0' && param.ptr[digits] <= '9')
 		digits++;
 	if (digits < param.len) {
-		ws_open_query(call);
-	} else if (!pl_str_i64(param, 1, INT64_MAX, &call->id)) {
-		call_fail_code(call, PL_E_NOT_FOUND);
-	} else if (!db_up(call->svc->db)) {
-		ws_open_client(call, &ws_room);
+		ws_open_query(request);
+	} else if (!pl_str_i64(param, 1, INT64_MAX, &request->id)) {
+		request_fail_code(request, PL_E_NOT_FOUND);
+	} else if (!db_up(request->svc->db)) {
+		ws_open_client(request, &ws_room);
 	} else {
-		req_defer(call->req);
-		repo_room_head(call->svc->db, call->req->task, call->id, 0, open_on_head, call);
+		req_defer(request->req);
+		repo_room_head(request->svc->db, request->req->task, request->id, 0, open_on_head, request);
 	}
 }

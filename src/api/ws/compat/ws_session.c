@@ -398,12 +398,12 @@ static void session_closed(struct ws_client *client)
 		leave(client);
 }
 
-static void session_made(struct ws_client *client, const struct call *call)
+static void session_made(struct ws_client *client, const struct request *request)
 {
 	struct ws_session *s = client->state;
 
 	pl_uuid_make(s->socket);
-	memcpy(s->key, call->param[0].ptr, call->param[0].len);
+	memcpy(s->key, request->param[0].ptr, request->param[0].len);
 }
 
 static const struct ws_dialect ws_session = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_session,
@@ -411,16 +411,16 @@ static const struct ws_dialect ws_session = { .render = HUB_ROOM_COMPAT, .words 
 	.guest = session_guest, .ready = session_ready, .error = ws_compat_error, .lets_in = session_lets_in,
 	.about_user = session_about_user, .drained = session_drained, .closed = session_closed };
 
-void ws_open_session(struct call *call)
+void ws_open_session(struct request *request)
 {
 	static const char *const reserved[] = { "chat", "signaling", "metrics", "sessions", "echo", "me" };
-	struct pl_str key = call->param[0];
+	struct pl_str key = request->param[0];
 	bool good = key.len >= 1 && pl_utf8_ok(key.ptr, key.len) && pl_utf8_count(key.ptr, key.len) <= KEY_MAX;
 
 	for (size_t i = 0; i < PL_COUNT(reserved); i++)
 		good = good && !pl_str_is(key, reserved[i]);
 	if (good)
-		ws_open_client(call, &ws_session);
+		ws_open_client(request, &ws_session);
 	else
-		call_fail_code(call, PL_E_NO_ROUTE);
+		request_fail_code(request, PL_E_NO_ROUTE);
 }

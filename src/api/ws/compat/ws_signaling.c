@@ -102,11 +102,11 @@ static void signaling_closed(struct ws_client *client)
 	signaling_close(client->svc->signaling, &s->peer);
 }
 
-static void signaling_made(struct ws_client *client, const struct call *call)
+static void signaling_made(struct ws_client *client, const struct request *request)
 {
 	struct signaling_state *s = client->state;
 
-	s->room_id = call->id;
+	s->room_id = request->id;
 }
 
 static void signaling_left(struct ws_client *client, int64_t room_id)
@@ -123,10 +123,10 @@ static const struct ws_dialect ws_signaling = { .render = HUB_ROOM_COMPAT, .word
 	.ready = signaling_ready, .error = ws_compat_error, .waits = signaling_waits, .left = signaling_left,
 	.closed = signaling_closed };
 
-void ws_open_signaling(struct call *call)
+void ws_open_signaling(struct request *request)
 {
-	if (pl_str_i64(call->param[0], 1, INT64_MAX, &call->id))
-		ws_open_client(call, &ws_signaling);
+	if (pl_str_i64(request->param[0], 1, INT64_MAX, &request->id))
+		ws_open_client(request, &ws_signaling);
 	else
-		call_fail_code(call, PL_E_NOT_FOUND);
+		request_fail_code(request, PL_E_NOT_FOUND);
 }

@@ -67,12 +67,12 @@ static const struct ws_dialect ws_sessions = { .render = HUB_ROOM_COMPAT, .words
 	.state_bytes = sizeof(struct usage_state), .unknown = UNKNOWN, .ready = sessions_ready,
 	.error = ws_compat_error, .lets_in = usage_lets_in, .closed = usage_closed, .anonymous = "sessions" };
 
-void ws_open_metrics(struct call *call)
+void ws_open_metrics(struct request *request)
 {
-	ws_open_client(call, &ws_metrics);
+	ws_open_client(request, &ws_metrics);
 }
 
-void ws_open_sessions(struct call *call)
+void ws_open_sessions(struct request *request)
 {
-	ws_open_client(call, &ws_sessions);
+	ws_open_client(request, &ws_sessions);
 }

@@ -5,12 +5,12 @@
 #ifndef SVC_REQUEST_INT_H
 #define SVC_REQUEST_INT_H
 
-#include "svc/feedback/request.h"
+#include "svc/feedback/feedback_request.h"
 
 /*
  * To all sockets of the asker and of the user asked (request->asker_id, asked_id) that listen to user:me, on every
  * worker. event: created, answered, declined, cancelled, timed_out. May be called in the clerk.
  */
-void request_tell(struct svc *svc, const char *event, const struct feedback_request *request);
+void feedback_request_tell(struct svc *svc, const char *event, const struct feedback_request *request);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * The worker where something happens writes one frame; the others send it on as it is.
  */
-#include "svc/feedback/request_int.h"
+#include "svc/feedback/feedback_request_int.h"
 
 #include "json.h"
 #include "leaf.h"
@@ -53,7 +53,7 @@ static struct pl_str write_frame(struct pl_pool *pool, const char *event, const 
 	return pl_buf_str(&buf);
 }
 
-void request_tell(struct svc *svc, const char *event, const struct feedback_request *request)
+void feedback_request_tell(struct svc *svc, const char *event, const struct feedback_request *request)
 {
 	struct concerned who = { .asker_id = request->asker_id, .asked_id = request->asked_id };
 	struct pl_pool *pool = pl_pool_new(0);
@@ -72,7 +72,7 @@ void request_tell(struct svc *svc, const char *event, const struct feedback_requ
 	pl_pool_free(&pool);
 }
 
-static void request_on_ring(void *svc, int from_slot, struct pl_str data)
+static void feedback_request_on_ring(void *svc, int from_slot, struct pl_str data)
 {
 	struct concerned who;
 
@@ -80,7 +80,7 @@ static void request_on_ring(void *svc, int from_slot, struct pl_str data)
 	hand_on(svc, &who, pl_strn(data.ptr + sizeof(who), data.len - sizeof(who)));
 }
 
-void request_listen(struct svc *svc)
+void feedback_request_listen(struct svc *svc)
 {
-	bus_register(svc->bus, RING_REQUEST, request_on_ring, svc);
+	bus_register(svc->bus, RING_REQUEST, feedback_request_on_ring, svc);
 }

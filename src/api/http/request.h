@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One call of a route: what a handler gets, and how it answers.
+ * One request to a route: what a handler gets, and how it replies.
  *
  * By the time a handler runs, the dispatcher has matched the row of routes.def, checked token and limits, and read
  * query and body by their shapes. A handler starts one flow and answers in one place.
  */
-#ifndef API_CALL_H
-#define API_CALL_H
+#ifndef API_REQUEST_H
+#define API_REQUEST_H
 
 #include "api/http/route.h"
 #include "net/req.h"
@@ -14,13 +14,13 @@
 #include "svc/account/limits.h"
 #include "svc/svc.h"
 
-struct call {
+struct request {
 	struct req *req;
 	struct svc *svc;
 	const struct route *route;	/* NULL for sockets */
 	const struct ws_route *ws;
 	const void *query, *in;		/* structs of the route's shapes; NULL for shape none */
-	struct pl_str param[CALL_PARAMS]; /* {..} of the path, in order */
+	struct pl_str param[REQUEST_PARAMS]; /* {..} of the path, in order */
 	int params;
 	struct auth_who who;		/* token, when one was given and good */
 	struct idem *idem;		/* the reply is kept under an Idempotency-Key */
@@ -30,37 +30,37 @@ struct call {
 	void *flow;			/* the handler's own */
 	struct limit_result limits;	/* of the classes checked so far */
 	int64_t page_total;		/* of a list by pages that goes on from an id; -1: no such */
-	int64_t id;			/* first path parameter as an id, see call_id() */
+	int64_t id;			/* first path parameter as an id, see request_id() */
 };
 
 /* Path parameter as a positive id: 404 was sent and false when it is none (nothing with that id can exist). */
-bool call_id(struct call *call, int index, int64_t *id_r) PL_MUSTCHECK;
-bool call_uuid(struct call *call, int index, struct pl_str *id_r) PL_MUSTCHECK;
-bool call_is_admin(const struct call *call);
+bool request_id(struct request *request, int index, int64_t *id_r) PL_MUSTCHECK;
+bool request_uuid(struct request *request, int index, struct pl_str *id_r) PL_MUSTCHECK;
+bool request_is_admin(const struct request *request);
 /* An earlier request with this Idempotency-Key made the object with this number. */
-bool call_made_id(const struct call *call, int64_t *id_r) PL_MUSTCHECK;
+bool request_made_id(const struct request *request, int64_t *id_r) PL_MUSTCHECK;
 /* For rows with OPT: a token was given, or setting `anonymous` names the word; otherwise 401 was sent and false. */
-bool call_anonymous(struct call *call, const char *word) PL_MUSTCHECK;
+bool request_anonymous(struct request *request, const char *word) PL_MUSTCHECK;
 
 /* Answers. All of them go through here, so that Idempotency-Key, Location and limits are in one place. */
-void call_reply(struct call *call, const struct shape *shape, const void *values);
-void call_reply_status(struct call *call, int status, const struct shape *shape, const void *values);
-void call_reply_list(struct call *call, const struct shape *shape, const void *items, int count);
-void call_reply_empty(struct call *call);
-void call_fail(struct call *call, const struct pl_err *err);
-void call_fail_code(struct call *call, enum pl_code code);
+void request_reply(struct request *request, const struct shape *shape, const void *values);
+void request_reply_status(struct request *request, int status, const struct shape *shape, const void *values);
+void request_reply_list(struct request *request, const struct shape *shape, const void *items, int count);
+void request_reply_empty(struct request *request);
+void request_fail(struct request *request, const struct pl_err *err);
+void request_fail_code(struct request *request, enum pl_code code);
 /* Location of what a POST made. */
-void call_location(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
+void request_location(struct request *request, const char *fmt, ...) PL_PRINTF(2, 3);
 /* Link: <path?query>; rel="next" */
-void call_link_next(struct call *call, const char *fmt, ...) PL_PRINTF(2, 3);
+void request_link_next(struct request *request, const char *fmt, ...) PL_PRINTF(2, 3);
 
 /* Does the header If-None-Match name this entity tag? Weak comparison (RFC 9110 13.1.2). */
-bool call_none_match(const struct call *call, const char *etag);
+bool request_none_match(const struct request *request, const char *etag);
 
 /* Takes from a class and puts it into the reply's headers; false: the refusal was sent. For rows with LATE. */
-bool call_limits(struct call *call, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
+bool request_limits(struct request *request, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
 /* The same for a class beside the row's, which was taken already: the reply has the tightest. */
-bool call_limits_more(struct call *call, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
+bool request_limits_more(struct request *request, enum limit_class klass, struct pl_str extra) PL_MUSTCHECK;
 
 /* The dispatcher: net's hooks call these. */
 void dispatch_request(void *svc, struct req *req);
@@ -73,23 +73,23 @@ void access_log_finished(void *svc, struct req *req);
 
 /* page.c */
 /* Runs the handler, after it was found where the page begins that the query asks for. */
-void page_run(struct call *call);
+void page_run(struct request *request);
 /* Copies parameters that came under another name (alias.c). PL_E_INVALID: both names. */
 bool alias_apply(const struct shape *shape, void *values, struct pl_pool *pool, struct pl_err *err) PL_MUSTCHECK;
-bool page_wanted(const struct call *call);
+bool page_wanted(const struct request *request);
 /* The query without what says where a list begins and how long it is: "name=value&" for each filter, as it came. */
-const char *page_filters(const struct call *call);
+const char *page_filters(const struct request *request);
 /* The reply to that: count items of the page, or of the whole list. */
-struct pl_str page_json(const struct call *call, const struct shape *shape, const void *items, int count);
+struct pl_str page_json(const struct request *request, const struct shape *shape, const void *items, int count);
 
 /* idempotency.c */
 /*
  * Claims the key, then runs the handler by `go`, or replies. The handler's writes carry the key; where the work was
- * done by a request whose reply was lost, the handler gets call->made.
+ * done by a request whose reply was lost, the handler gets request->made.
  */
-void idem_begin(struct call *call, struct pl_str key, void (*go)(struct call *call));
-void idem_reply(struct call *call, int status, struct pl_str body, struct pl_str location);
+void idem_begin(struct request *request, struct pl_str key, void (*go)(struct request *request));
+void idem_reply(struct request *request, int status, struct pl_str body, struct pl_str location);
 /* Gives the key up, then sends the error. */
-void idem_fail(struct call *call, const struct pl_err *err);
+void idem_fail(struct request *request, const struct pl_err *err);
 
 #endif

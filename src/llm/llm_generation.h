@@ -2,31 +2,31 @@
 /*
  * Inside of llm: a running answer, and what a dialect gives. Only src/llm/ includes this.
  */
-#ifndef LLM_LLM_CALL_H
-#define LLM_LLM_CALL_H
+#ifndef LLM_LLM_GENERATION_H
+#define LLM_LLM_GENERATION_H
 
 #include <sys/queue.h>
 
 #include "llm/llm.h"
 #include "llm/llm_dialect.h"
 
-TAILQ_HEAD(llm_calls, llm_call);
+TAILQ_HEAD(llm_generations, llm_generation);
 
 struct llm {
 	struct event_base *base;
 	struct httpc *httpc;
 	struct shm *shm;
-	struct llm_calls calls;
+	struct llm_generations calls;
 	struct llm_lists *lists;	/* llm_models.c */
 	struct llm_memory *memory;	/* llm_options.c */
 	int running;
 	bool stopping;
 };
 
-struct llm_call {
-	TAILQ_ENTRY(llm_call) link;
+struct llm_generation {
+	TAILQ_ENTRY(llm_generation) link;
 	struct llm *llm;
-	struct pl_pool *pool;		/* the call itself, the encoded request, the local answer */
+	struct pl_pool *pool;		/* the generation itself, the encoded request, the local answer */
 	struct pl_task *task;
 	struct pl_cancel hook;
 	struct event *timer;		/* start, next local word, first-text bound, pause before a retry, grace */
@@ -53,7 +53,7 @@ struct llm_call {
 	unsigned without, known;	/* what is left out; what was remembered when it began */
 	unsigned unsure;		/* of `without`: it helped perhaps, and is not remembered */
 	struct pl_str key;		/* wiped with the pool */
-	struct httpc_call *http;
+	struct httpc_transfer *http;
 	struct llm_decoder dec;
 	struct pl_buf refusal;		/* body of a reply that is not 2xx; heap */
 	bool dec_open, in_grace;
@@ -61,20 +61,20 @@ struct llm_call {
 	int64_t try_ns;
 };
 
-/* llm.c: ends the call from inside: the connection closes, `done` comes from a later turn. */
-void llm_call_stop(struct llm_call *call, enum pl_code code, const char *text);
-/* llm.c: the completion; from the event loop only. err NULL = whole answer. The call is gone afterwards. */
-void llm_call_finish(struct llm_call *call, const struct pl_err *err);
-/* llm.c: hands text on; false: the call was stopped meanwhile. */
-bool llm_call_text(struct llm_call *call, struct pl_str text);
-void llm_call_wait(struct llm_call *call, int64_t ms);	/* sets the timer */
+/* llm.c: ends the generation from inside: the connection closes, `done` comes from a later turn. */
+void llm_generation_stop(struct llm_generation *generation, enum pl_code code, const char *text);
+/* llm.c: the completion; from the event loop only. err NULL = whole answer. The generation is gone afterwards. */
+void llm_generation_finish(struct llm_generation *generation, const struct pl_err *err);
+/* llm.c: hands text on; false: the generation was stopped meanwhile. */
+bool llm_generation_text(struct llm_generation *generation, struct pl_str text);
+void llm_generation_wait(struct llm_generation *generation, int64_t ms);	/* sets the timer */
 
-/* llm_try.c: prepares a call to an upstream; begins an attempt; the timer fired. */
-void llm_try_prepare(struct llm_call *call, const struct llm_request *request);
-void llm_try_timer(struct llm_call *call);
-void llm_try_fini(struct llm_call *call);
+/* llm_try.c: prepares a generation to an upstream; begins an attempt; the timer fired. */
+void llm_try_prepare(struct llm_generation *generation, const struct llm_request *request);
+void llm_try_timer(struct llm_generation *generation);
+void llm_try_fini(struct llm_generation *generation);
 /* It ended before its tokens were counted: estimates them from the lengths of what was sent and said. */
-void llm_try_estimate(struct llm_call *call);
+void llm_try_estimate(struct llm_generation *generation);
 
 /* llm_options.c: bits of enum llm_without */
 void llm_memory_init(struct llm *llm);
@@ -83,8 +83,8 @@ unsigned llm_memory_get(const struct llm *llm, const struct upstream_settings *u
 void llm_memory_set(struct llm *llm, const struct upstream_settings *upstream, struct pl_str model, unsigned without);
 
 /* llm_local.c: the same for the built-in responder. */
-void llm_local_prepare(struct llm_call *call, const struct llm_request *request);
-void llm_local_timer(struct llm_call *call);
+void llm_local_prepare(struct llm_generation *generation, const struct llm_request *request);
+void llm_local_timer(struct llm_generation *generation);
 
 /* llm_models.c */
 void llm_lists_init(struct llm *llm);

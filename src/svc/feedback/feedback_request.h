@@ -15,29 +15,33 @@
  * err NULL: the request. Else changed tells what the error is about: false: nothing was changed; true: it was, and only
  * reading it back failed, so that nobody got the news.
  */
-typedef void (request_fn)(void *arg, bool changed, const struct feedback_request *request, const struct pl_err *err);
+typedef void(feedback_request_fn)(
+    void *arg, bool changed, const struct feedback_request *request, const struct pl_err *err);
 
 /*
  * What the caller may ask over which channel: lengths, options, whether the channel is on here and may reach the
  * destination. Fills in a missing destination. false: err is PL_E_INVALID with its field under "body".
  */
-bool request_check(const struct config *config, struct pl_task *task, struct feedback_request *request,
+bool feedback_request_check(const struct config *config, struct pl_task *task, struct feedback_request *request,
     struct pl_err *err) PL_MUSTCHECK;
 /* What rate class channel counts by: the destination, in any case of its letters. */
-struct pl_str request_limit_key(struct pl_pool *pool, const struct feedback_request *request);
+struct pl_str feedback_request_limit_key(struct pl_pool *pool, const struct feedback_request *request);
 /* A checked one; its id is made here. PL_E_NOT_FOUND: the destination of channel web is nobody. */
-void request_create(struct svc *svc, struct pl_task *task, struct feedback_request *request, int64_t timeout_us,
-    request_fn *done, void *arg);
+void feedback_request_create(struct svc *svc, struct pl_task *task, struct feedback_request *request,
+    int64_t timeout_us, feedback_request_fn *done, void *arg);
 /* It was created by a request that ended before its reply, and perhaps before the news. */
-void request_created(struct svc *svc, struct pl_task *task, struct pl_str id, request_fn *done, void *arg);
+void feedback_request_created(
+    struct svc *svc, struct pl_task *task, struct pl_str id, feedback_request_fn *done, void *arg);
 /* Errors: repo_feedback_request_answer(), repo_feedback_request_cancel(). */
-void request_answer(struct svc *svc, struct pl_task *task, struct pl_str id, bool decline, struct pl_str answer,
-    struct pl_str comment, request_fn *done, void *arg);
-void request_cancel(struct svc *svc, struct pl_task *task, struct pl_str id, request_fn *done, void *arg);
+void feedback_request_answer(struct svc *svc, struct pl_task *task, struct pl_str id, bool decline,
+    struct pl_str answer, struct pl_str comment, feedback_request_fn *done, void *arg);
+void feedback_request_cancel(
+    struct svc *svc, struct pl_task *task, struct pl_str id, feedback_request_fn *done, void *arg);
 /* Time-outs that have come, at most `limit` (the clerk). */
-void request_time_out(struct svc *svc, struct pl_task *task, int limit, repo_feedback_request_list_fn *done, void *arg);
+void feedback_request_time_out(
+    struct svc *svc, struct pl_task *task, int limit, repo_feedback_request_list_fn *done, void *arg);
 
 /* At start: news from other processes go to this one's sockets (svc->on_user). */
-void request_listen(struct svc *svc);
+void feedback_request_listen(struct svc *svc);
 
 #endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One statement with its parameters on its way to PostgreSQL and back.
+ *
+ * Life: pgquery_new() by a repo function; parameters in the order of the statement's args; pgquery_start() gives it to
+ * the connection of its class. `finish` runs exactly once, from the event loop; the query itself is freed when libpq is
+ * done with it, which may be later (a result that came after the deadline is dropped).
+ */
+#ifndef DB_PGQUERY_H
+#define DB_PGQUERY_H
+
+#include <libpq-fe.h>
+#include <sys/queue.h>
+
+#include "db/db.h"
+#include "db/stmts.h"
+
+#define PGQUERY_ARGS_MAX 24
+
+struct pgquery;
+TAILQ_HEAD(pgquery_list, pgquery);
+
+/* res: the rows, freed after the call; or NULL and err. */
+typedef void (pgquery_fn)(struct pgquery *query, const PGresult *res, const struct pl_err *err);
+typedef void (pgquery_done_fn)(void);	/* the caller's completion; the repo function casts it back */
+
+/* Locks are taken in this order; within a rank by a, then b. Rooms come before all of them. */
+enum pgquery_rank { PGQUERY_ALONE, PGQUERY_GENERATION, PGQUERY_SESSION };
+struct pgquery_place { enum pgquery_rank rank; int64_t a, b, number; };
+
+struct pgquery {
+	TAILQ_ENTRY(pgquery) active;	/* db->active until it is finished */
+	TAILQ_ENTRY(pgquery) link;	/* in `queue`, or in a connection's list once it was sent */
+	struct pgquery_list *queue;	/* where it waits; NULL once it was sent */
+	struct db *db;
+	struct pl_pool *pool;		/* the query lives in it */
+	struct pl_task *task;		/* held; NULL: internal (no deadline) */
+	const struct stmt *stmt;
+	pgquery_fn *finish;
+	pgquery_done_fn *done;
+	void *arg;
+	void *extra;			/* the repo function's own, in query->pool */
+	int64_t started_ns;
+	enum shed_way way;		/* of `work`, as it was at the start */
+	struct shed_work work;
+	bool finished, sent, solo;
+	struct pgquery_place place;	/* among the queries of its group; number: when it came */
+	bool preparing;			/* sent, and the result of preparing its statement comes first */
+	int tries;
+	struct pl_err fail;		/* what a query that could not start will be told */
+	int count;			/* parameters so far */
+	const char *values[PGQUERY_ARGS_MAX];
+	int lengths[PGQUERY_ARGS_MAX];
+};
+
+struct pgquery *pgquery_new(
+    struct db *db, struct pl_task *task, enum stmt_id stmt, pgquery_fn *finish, pgquery_done_fn *done, void *arg);
+/* Parameters, in order; the letter in stmts.def must fit (PL_BUG). Texts are copied; absent = NULL. */
+void pgquery_i64(struct pgquery *query, int64_t value);
+void pgquery_i64_or_null(struct pgquery *query, int64_t value, int64_t null);	/* `null` is sent as NULL */
+void pgquery_i32(struct pgquery *query, int32_t value);
+void pgquery_i32_or_null(struct pgquery *query, int32_t value, int32_t null);
+void pgquery_f64_or_null(struct pgquery *query, double value, bool null);
+void pgquery_bool(struct pgquery *query, bool value);
+void pgquery_bool_or_null(struct pgquery *query, int value);			/* < 0 is NULL */
+void pgquery_text(struct pgquery *query, struct pl_str value);
+void pgquery_cstr(struct pgquery *query, const char *value);
+void pgquery_bytes(struct pgquery *query, const void *data, size_t bytes);
+void pgquery_time(struct pgquery *query, int64_t wall_us);				/* 0 = NULL */
+void pgquery_i64s(struct pgquery *query, const int64_t *values, int count, bool zero_is_null);
+void pgquery_texts(struct pgquery *query, const struct pl_str *values, int count);
+/*
+ * It may share a transaction with others (pggroup.h): it locks rows of one generation or of one session alone, named by
+ * a and b, and gives rows.
+ */
+void pgquery_group(struct pgquery *query, enum pgquery_rank rank, int64_t a, int64_t b);
+/* Hands it to its connection. */
+void pgquery_start(struct pgquery *query);
+
+/* For the connections: tells the caller, at most once. The query stays allocated. */
+void pgquery_finish(struct pgquery *query, const PGresult *res, const struct pl_err *err);
+/* Finishes with PL_E_`code` and retry_after (0: none). */
+void pgquery_fail(struct pgquery *query, enum pl_code code, int retry_after_s);
+/* Fails it from a later turn and frees it; it must be in no list. */
+void pgquery_fail_later(struct pgquery *query, enum pl_code code, int retry_after_s);
+/* A finished query that takes the place of `query` in a connection, so that the result is dropped when it comes. */
+struct pgquery *pgquery_ghost(const struct pgquery *query);
+/* Frees a finished query. Clears *query. */
+void pgquery_free(struct pgquery **query);
+
+#endif
