@@ -260,8 +260,8 @@ class Reply:
         self.conn.whole("400 Bad Request", b'[{"error": {"code": 400, "message": "no such model", "status": "INVALID"}}]')
 
     async def mode_picky(self):
-        """no=NAME+NAME: refuses requests that have such fields, as OpenAI's newer models do; range=1: their values."""
-        for name in self.opts["no"].split("+"):
+        """bar=NAME+NAME: refuses requests that have such fields, as OpenAI's newer models do; range=1: their values."""
+        for name in self.opts["bar"].split("+"):
             if name in self.body:
                 why = f"{name} must be between 0 and 0.1" if self.opts.get("range") else \
                     f"Unsupported value: '{name}' is not supported with this model."

@@ -217,7 +217,7 @@ def test_models_that_refuse(modelled, provider, refused, left):
     with listen(ann, room) as sock:
         for requests in (1 + refused.count("+") + 1, 1):
             provider.reset()
-            assert ask(sock, room, f"[[picky,no={refused},tokens=2,pace=0]]").text == "Parlour keeps"
+            assert ask(sock, room, f"[[picky,bar={refused},tokens=2,pace=0]]").text == "Parlour keeps"
             stats = provider.stats()
             assert stats["requests"] == requests
             assert set(stats["bodies"][-1]) & names == left
@@ -231,7 +231,7 @@ def test_a_refusal_that_only_names_an_option(modelled, provider):
     with listen(ann, room) as sock:
         for _ in range(2):
             provider.reset()
-            assert ask(sock, room, "[[picky,no=temperature,range=1,tokens=2,pace=0]]").text == "Parlour keeps"
+            assert ask(sock, room, "[[picky,bar=temperature,range=1,tokens=2,pace=0]]").text == "Parlour keeps"
             assert ["temperature" in body for body in provider.stats()["bodies"]] == [True, False]
         assert ask(sock, room, "[[ok,tokens=2,pace=0]]").text == "Parlour keeps"
     assert provider.stats()["bodies"][-1]["temperature"] == 0.5
@@ -252,7 +252,7 @@ def test_form_and_a_model_that_refuses_temperature(modelled, provider):
     daemon, ann = modelled(session_form="contact", workers=1)
     ident = ann.post("/api/sessions", {"kind": "guided"}).json()["id"]
     found = json.dumps({"slots": {"name": "Ann Lee"}})
-    body = chat(ann, f"people know me as Ann Lee {found} [[picky,no=temperature,echo=1]]", ident).json()
+    body = chat(ann, f"people know me as Ann Lee {found} [[picky,bar=temperature,echo=1]]", ident).json()
     assert body["data_collected"]["name"] is True
     assert provider.stats()["requests"] == 2 and "temperature" not in provider.stats()["bodies"][-1]
 
@@ -262,7 +262,7 @@ def test_other_refusals_are_told(modelled, provider):
     room = ann.room(role_ids=[ann.role(temperature=0.5)["id"]])["id"]
     with listen(ann, room) as sock:
         assert ask(sock, room, "[[400]]").error == "upstream_error"
-        assert ask(sock, room, "[[picky,no=messages]]").error == "upstream_error"
+        assert ask(sock, room, "[[picky,bar=messages]]").error == "upstream_error"
     assert provider.stats()["requests"] == 2
 
 

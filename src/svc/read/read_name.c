@@ -275,6 +275,27 @@ static bool is_cut(const struct read_message *m, int to)
 	    strchr("._@#=&+\\/|~^%$-", t->word.ptr[0]) != NULL;
 }
 
+/*
+ * "My name is Ann Example.": a common word is a family name behind a known name, at the end of what was said, with a
+ * capital where others have none.
+ */
+static void take_surname(const struct read_message *m, int from, int to, struct parts *p)
+{
+	const struct token *t = p->to < to ? &m->tokens[p->to] : NULL;
+	bool others_small = false;
+
+	if (t == NULL || p->count[PART_KNOWN] == 0 || p->to + 1 < to || t->type != TOKEN_WORD || !t->capital ||
+	    t->glued || !word_in(words_common, t->word))
+		return;
+	for (int i = 0; i < from; i++)
+		others_small = others_small || (m->tokens[i].type == TOKEN_WORD && !m->tokens[i].capital);
+	if (!others_small)
+		return;
+	p->count[PART_TOO]++;
+	p->words++;
+	p->to++;
+}
+
 bool name_at(const struct read_message *m, int at, int to, bool told, struct found *out)
 {
 	struct parts p = {.words = 0};
@@ -289,6 +310,8 @@ bool name_at(const struct read_message *m, int at, int to, bool told, struct fou
 	}
 	from = at;
 	collect(m, at, to, &p);
+	if (told)
+		take_surname(m, from, to, &p);
 	verdict = judge(&p, told);
 	if (verdict == READ_NOTHING || is_cut(m, p.to))
 		return false;
