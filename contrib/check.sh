@@ -56,11 +56,14 @@ do_check()
 		also="$gcc/unit.log $gcc/tests/lint/run.sh.log $gcc/tests/fuzz/corpora.sh.log"
 		count "unit tests, lint, fuzz corpora" check make -C "$gcc" -j "$jobs" check VERBOSE=1 || :
 		also=
-		count "end-to-end tests (ledger: ${LEDGER_SECONDS:-60} s)" e2e make -C "$gcc" check-e2e || :
+		# Most tests wait most of the time. The ledger takes what it can get, so the others get longer deadlines.
+		side_by_side="-n $([ "$jobs" -lt 4 ] && echo "$jobs" || echo 4) --dist loadfile"
+		count "end-to-end tests (ledger: ${LEDGER_SECONDS:-60} s)" e2e env PARLOUR_TEST_SLOW=2 \
+			make -C "$gcc" check-e2e "PYTEST_ARGS=$side_by_side" || :
 		asan=$gcc/build-asan
 		also="$asan/unit.log $asan/tests/lint/run.sh.log $asan/tests/fuzz/corpora.sh.log"
 		count "the same with AddressSanitizer (part of end-to-end)" asan env PARLOUR_TEST_SLOW=3 LEDGER_SECONDS=15 \
-			make -C "$gcc" -j "$jobs" check-asan "PYTEST_ARGS=-k 'accounts or rooms or test_ws or ledger'" || :
+			make -C "$gcc" -j "$jobs" check-asan "PYTEST_ARGS=$side_by_side -k 'accounts or rooms or test_ws or ledger'" || :
 		also=
 		count "release archive: builds, checks, installs, uninstalls" distcheck make -C "$gcc" -j "$jobs" distcheck || :
 	elif [ "$failed" -eq 0 ]; then
