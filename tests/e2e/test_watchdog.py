@@ -13,6 +13,7 @@ from parlour import wait_for
 
 def test_the_watchdog_replaces_a_stopped_worker(parlour):
     daemon = parlour(workers=2, watchdog="1s")
+    daemon.wait_log("msg=ready")        # one that is still starting has 30 s
     old = daemon.workers()[1]
     daemon.expect_error(rf"child={old} ")
     os.kill(old, signal.SIGSTOP)
@@ -28,6 +29,7 @@ def not_workers(daemon):
 def test_the_watchdog_replaces_any_stopped_process(parlour, kind):
     """A login that waits for a stopped hasher gets 503 as soon as the hasher is replaced; the next one works."""
     daemon = parlour(watchdog="1s")
+    daemon.wait_log("msg=ready")
     user = daemon.register()
     others = {key: pid for key, pid in not_workers(daemon).items() if key[0] != kind}
     number, old = next(iter(daemon.procs(kind).items()))
