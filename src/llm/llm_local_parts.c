@@ -185,8 +185,7 @@ static int take_question(struct pl_str *text)
 	return weight;
 }
 
-/* Written like a date, a number of an order or a phone, an opening time: digits with only dashes or only slashes
-     * between. */
+/* Written like a date, a number of an order or a phone, an opening time: digits with only dashes or slashes between. */
 static bool like_a_number(struct pl_str sum, int weight)
 {
 	int dashes = 0, slashes = 0;

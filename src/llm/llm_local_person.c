@@ -3,9 +3,8 @@
  * The built-in responder: does somebody want to talk to a person?
  *
  * A wish is a verb of talking or passing on, and a person ("talk to someone", "get me a manager"); a bare "human
-      * please";
- * or a complaint about talking to a machine. Whether the bot is human, what a person said, and how much per person it
- * costs is none.
+ * please"; or a complaint about talking to a machine. Whether the bot is human, what a person said, and what something
+ * costs per person are not.
  */
 #include <ctype.h>
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A wish for a person, said to the built-in responder: it becomes a feedback request of the user over the channel
-      * that the
- * settings name. A guest, who has no account that a request could belong to, hears how to reach a person.
+ * A wish for a person, said to the built-in responder: it becomes a feedback request of the user over the channel that
+ * the settings name. A guest, who has no account that a request could belong to, hears how to reach a person.
  */
 #include "db/repo/repo_user.h"
 #include "svc/feedback/feedback_request.h"
@@ -38,7 +37,9 @@ static void ask_person(struct session_job *job)
 {
 	const struct settings *s = &job->config->s;
 	struct feedback_request *request = pl_alloc(job->task->pool, sizeof(*request));
+	enum access access = job->task->who.access;
 	struct pl_err err = {0};
+	bool good;
 	size_t len = pl_utf8_cut(job->masked.ptr, job->masked.len, 500);
 
 	*request =
@@ -51,7 +52,9 @@ static void ask_person(struct session_job *job)
 		.on_timeout = PL_STR("wait")};
 	job->task->who.user_id = job->user_id;
 	job->task->who.access = ACCESS_OPERATOR; /* the operator chose the address */
-	if (feedback_request_check(job->config, job->task, request, &err)) {
+	good = feedback_request_check(job->config, job->task, request, &err);
+	job->task->who.access = access;
+	if (good) {
 		feedback_request_create(
 		    job->sessions->svc, job->task, request, s->feedback_timeout * 1000, on_asked, job);
 	} else {
