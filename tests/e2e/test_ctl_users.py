@@ -169,6 +169,15 @@ def test_it_counts_at_once_in_every_worker(daemon, user, rows, how):
     assert sign_in(daemon, one.name).status_code == (401 if "disable" in how or how == "passwd" else 200)
 
 
+def test_a_single_process_looks_by_itself(parlour, rows):
+    """parlourd -1: the only connection that listens is the courier's."""
+    one = parlour(workers=1, extra=("-1",)).register()
+    with one.ws() as sock:
+        rows(f"UPDATE users SET disabled = true WHERE id = {one.id}")
+        assert sock.wait_closed() == 4410
+    assert one.get("/api/auth/me").status_code == 401
+
+
 def test_what_ended_while_the_clerk_was_away(daemon, rows):
     one = daemon.register()
     old, = daemon.procs("clerk").values()

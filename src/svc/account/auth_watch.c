@@ -16,7 +16,7 @@
 #define PACE_MS 200			/* between two looks */
 #define OVERLAP_US (10 * PL_US_PER_S)
 #define WHOLE_EVERY_S 60
-#define AGAIN_MS 1000			/* after an error */
+#define AGAIN_MS 1000			/* after an error, or without notifications */
 
 struct watch {
 	struct svc *svc;
@@ -54,7 +54,8 @@ static void watch_on_list(void *arg, const struct login_list *list, const struct
 		bus_kick(w->svc);	/* no loop turn of a worker does it here */
 		if (err == NULL)
 			w->since_us = w->begun_us;
-		watch_arm(w, err != NULL ? AGAIN_MS : w->noticed ? PACE_MS : WHOLE_EVERY_S * 1000);
+		watch_arm(w, err != NULL || w->svc->worker->single ? AGAIN_MS : w->noticed ? PACE_MS :
+		    WHOLE_EVERY_S * 1000);
 	}
 	if (err != NULL)
 		pl_log(PL_LOG_WARN, look->task, "ended login sessions not read", "error=%s",
@@ -107,7 +108,10 @@ void auth_watch(struct svc *svc)
 	*w = (struct watch){ .svc = svc, .timer = evtimer_new(svc->worker->base, watch_on_timer, w) };
 	PL_BUG(w->timer == NULL);
 	watching = w;
-	repo_login_listen(svc->db, watch_on_notice, w);
+	if (svc->worker->single)	/* the process has one connection that listens, and that is the courier's */
+		watch_arm(w, 0);
+	else
+		repo_login_listen(svc->db, watch_on_notice, w);
 }
 
 void auth_watch_stop(void)
