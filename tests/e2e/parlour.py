@@ -322,9 +322,10 @@ class Daemon(Api):
         return {number: pid for number, pid in found.items() if pid in living}
 
     def kill_child(self, pid, number=signal.SIGKILL):
-        """A signal that ends one process; the log's word about it is expected."""
+        """A signal that ends one process, if it has not ended already; the log's word about it is expected."""
         self.expect_error(rf"child={pid} ")
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
     def workers(self, count=None, timeout=10.0):
         """{slot: pid} of the workers; waits until there are `count` (default: as configured)."""
