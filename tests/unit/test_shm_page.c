@@ -395,8 +395,11 @@ START_TEST(test_readers_and_kills)
 				int index = shm_gen_next(a, letter, 0, &info);
 				int bytes = index >= 0 ? shm_gen_text(a, index, info.id, 0, got, sizeof(got)) : 0;
 
-				for (int i = 0; i < bytes; i++)
-					ck_assert_int_eq(got[i], letter);
+				int same = 0;
+
+				while (same < bytes && got[same] == letter)
+					same++;
+				ck_assert_int_ge(same, bytes);
 			}
 		}
 		for (int i = 0; i < 2; i++) {
@@ -414,18 +417,19 @@ END_TEST
 Suite *suite_shm_page(void)
 {
 	const TTest *const tests[] = {
-		test_lengths_at_borders, test_lingering_pages_are_taken, test_adopter_dies_too, test_readers_and_kills,
+		test_lengths_at_borders, test_lingering_pages_are_taken, test_adopter_dies_too,
 	};
 	Suite *suite = fixture_suite("shm_page", tests, PL_COUNT(tests));
 	TCase *tcase = tcase_create("steps");
 
 	tcase_add_checked_fixture(tcase, fixture_setup, fixture_teardown);
-	tcase_set_timeout(tcase, 20);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, test_every_split, 0, PL_COUNT(pieces));
 	tcase_add_loop_test(tcase, test_no_pages_left, 0, 4);
 	tcase_add_loop_test(tcase, test_death_in_an_append, 0, PL_COUNT(steps));
 	tcase_add_loop_test(tcase, test_death_and_nobody_adopts, 0, PL_COUNT(steps));
 	tcase_add_loop_test(tcase, test_death_in_freeing, 0, 4);
+	tcase_add_test(tcase, test_readers_and_kills);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
