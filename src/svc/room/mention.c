@@ -310,6 +310,8 @@ static void mark_at(struct pl_str text, size_t at, const struct role *roles, int
 
 bool mention_possible(struct pl_str text)
 {
+	if (text.len == 0)
+		return false;
 	return memchr(text.ptr, '@', text.len) != NULL || memmem(text.ptr, text.len, "\xef\xbc\xa0", 3) != NULL;
 }
 
