@@ -152,7 +152,9 @@ def test_many_recover_at_once(parlour):
     for sock in sockets:
         sock.send("subscribe", topic=f"room:{room}", since=since, epoch=1)
     peak = drain_until(sockets, f'"content":"{count - 1} '.encode(), lambda: resident_kb(pid))
-    assert peak - before < 60_000 * SLOW, f"{peak - before} kB for 100 sockets that recover 4 MB each"
+    with open(daemon.binaries["parlourd"], "rb") as file:
+        kept = 262_144 if b"__asan_init" in file.read() else 0      # what AddressSanitizer keeps of freed memory
+    assert peak - before < 60_000 * SLOW + kept, f"{peak - before} kB for 100 sockets that recover 4 MB each"
     seq = user.say(room, "all are live").json()["seq"]
     drain_until(sockets, f'"seq":{seq}'.encode(), lambda: 0)
     for sock in sockets:
