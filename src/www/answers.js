@@ -99,7 +99,10 @@ export class Answers {
 		answer.painting = true;
 		setTimeout(() => requestAnimationFrame(() => {
 			answer.painting = false;
-			answer.body.replaceChildren(...this.content(answer));
+			const body = document.createDocumentFragment();
+			for (const node of this.content(answer))
+				body.append(node);
+			answer.body.replaceChildren(body);
 		}), answer.text.length > LONG_TEXT ? LONG_EVERY_MS : 0);
 	}
 

@@ -5,7 +5,7 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** el("a", { href, class, on: { click } , ...attributes }, "text", node, null ...) */
+/** el("a", { href, class, on: { click } , ...attributes }, "text", node, null, [any number of nodes] ...) */
 export function el(tag, attributes = {}, ...children) {
 	const node = document.createElement(tag);
 	for (const [name, value] of Object.entries(attributes)) {
@@ -17,7 +17,9 @@ export function el(tag, attributes = {}, ...children) {
 		else if (value !== false && value !== null && value !== undefined)
 			node.setAttribute(name, value);
 	}
-	node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+	for (const child of children.flat())	/* one by one: there may be more than a call takes arguments */
+		if (child !== null && child !== undefined && child !== false)
+			node.append(child);
 	return node;
 }
 

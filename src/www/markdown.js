@@ -4,7 +4,7 @@
  * not understood stays text.
  */
 import { el } from "./dom.js";
-import { AT, nameIn } from "./mention.js";
+import { AT, nameIn, nameIndex } from "./mention.js";
 
 /* RFC 3986's characters, and words of any script. */
 const URL_CHAR = "(?:[^\\0-\\x20\\x7f<>\"`\\u0080-\\u{10ffff}]|[\\p{L}\\p{M}\\p{N}])";
@@ -14,15 +14,23 @@ const INLINE = new RegExp([
 	"\\*\\*(?<strong>[^\\s*](?:[^*]*[^\\s*])?)\\*\\*",
 	"(?<![\\w*])\\*(?<em>[^\\s*](?:[^*\\n]*[^\\s*])?)\\*(?![\\w*])",
 	"\\[(?<label>[^\\]\\n]{1,300})\\]\\((?<href>https?://[^\\s)]{1,2000})\\)",
-	`(?<url>[A-Za-z][A-Za-z0-9+.-]*://${URL_CHAR}*)`,
+	`(?<url>[A-Za-z][A-Za-z0-9+.-]{0,31}://${URL_CHAR}*)`,	/* bounded: a long word is not a scheme */
 	`(?<at>${AT})`,
 ].join("|"), "gu");
 
-/* What is linked of a URL in the text: the marks that end a sentence are not. */
-const LINKED = /^https?:\/\/.{0,2000}?(?=['.,;:!?)\]]*$)/iu;
+const LINKED = /^https?:\/\//i, LINKED_MAX = 2000, ENDS_SENTENCE = "'.,;:!?)]";
 
-function link(href, ...label) {
-	return el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...label);
+/* What is linked of a URL in the text: the marks that end a sentence are not. "": nothing. */
+function linked(url) {
+	const start = LINKED.exec(url)?.[0].length;
+	let end = url.length;
+	while (end > start && ENDS_SENTENCE.includes(url[end - 1]))
+		end--;
+	return end - start <= LINKED_MAX ? url.slice(0, end) : "";
+}
+
+function link(href, label) {
+	return el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
 }
 
 /* Node of a match and the length of what it stands for; null: the text stays as it is. */
@@ -31,20 +39,20 @@ function nodeOf(match, text, names, inLink) {
 	if (g.code !== undefined)
 		return [el("code", {}, g.code), whole];
 	if (g.strong !== undefined)
-		return [el("strong", {}, ...inline(g.strong, names, inLink)), whole];
+		return [el("strong", {}, inline(g.strong, names, inLink)), whole];
 	if (g.em !== undefined)
-		return [el("em", {}, ...inline(g.em, names, inLink)), whole];
+		return [el("em", {}, inline(g.em, names, inLink)), whole];
 	if (g.href !== undefined)
-		return inLink ? null : [link(g.href, ...inline(g.label, names, true)), whole];
+		return inLink ? null : [link(g.href, inline(g.label, names, true)), whole];
 	if (g.url !== undefined) {
-		const url = inLink ? null : LINKED.exec(g.url);
-		return url ? [link(url[0], url[0]), url[0].length] : null;
+		const url = inLink ? "" : linked(g.url);
+		return url ? [link(url, url), url.length] : null;
 	}
-	const behind = match.index + whole, name = nameIn(text.slice(behind), names);
+	const name = nameIn(text, match.index + whole, names);
 	return name ? [el("span", { class: "mention" }, match[0] + name), whole + name.length] : null;
 }
 
-/** Nodes of one run of text. names: what is marked behind an "@". */
+/** Nodes of one run of text. names: of nameIndex(), what is marked behind an "@". */
 function inline(text, names, inLink = false) {
 	const nodes = [];
 	let end = 0;
@@ -69,11 +77,11 @@ const BLANK = /^[ \t]*$/;
 
 const BLOCKS = [BULLET, NUMBER, QUOTE, HEADING, FENCE];
 
-/* Takes the lines that match from the front; what `pick` makes of each. */
+/* Lines are in a stack, the next one on top. Takes those that match; what `pick` makes of each. */
 function take(lines, pattern, pick) {
 	const taken = [];
-	while (lines.length && pattern.test(lines[0]))
-		taken.push(pick(pattern.exec(lines.shift())));
+	while (lines.length && pattern.test(lines.at(-1)))
+		taken.push(pick(pattern.exec(lines.pop())));
 	return taken;
 }
 
@@ -83,57 +91,58 @@ function code(lines, language) {
 
 /* To the line that closes it, or to the end. */
 function fence(lines) {
-	const [, mark, language] = FENCE.exec(lines.shift());
+	const [, mark, language] = FENCE.exec(lines.pop());
 	const close = new RegExp(`^ {0,3}${mark[0]}{${mark.length},}\\s*$`);
 	const taken = [];
-	while (lines.length && !close.test(lines[0]))
-		taken.push(lines.shift());
-	lines.shift();
+	while (lines.length && !close.test(lines.at(-1)))
+		taken.push(lines.pop());
+	lines.pop();
 	return code(taken, language);
 }
 
 /* Indented lines, and blank ones between them. */
 function indented(lines) {
 	const taken = [];
-	while (lines.length && (INDENTED.test(lines[0]) || BLANK.test(lines[0])))
-		taken.push(lines.shift().replace(INDENTED, ""));
+	while (lines.length && (INDENTED.test(lines.at(-1)) || BLANK.test(lines.at(-1))))
+		taken.push(lines.pop().replace(INDENTED, ""));
 	while (BLANK.test(taken.at(-1)))
 		taken.pop();
 	return code(taken);
 }
 
 function block(lines, names) {
-	const first = lines[0];
+	const first = lines.at(-1);
 	if (FENCE.test(first))
 		return fence(lines);
 	if (BULLET.test(first))
-		return el("ul", {}, ...take(lines, BULLET, (m) => el("li", {}, ...inline(m[1], names))));
+		return el("ul", {}, take(lines, BULLET, (m) => el("li", {}, inline(m[1], names))));
 	if (NUMBER.test(first)) {
 		const start = NUMBER.exec(first)[1];
-		return el("ol", { start }, ...take(lines, NUMBER, (m) => el("li", {}, ...inline(m[2], names))));
+		return el("ol", { start }, take(lines, NUMBER, (m) => el("li", {}, inline(m[2], names))));
 	}
 	if (QUOTE.test(first))
-		return el("blockquote", {}, ...inline(take(lines, QUOTE, (m) => m[1]).join("\n"), names));
+		return el("blockquote", {}, inline(take(lines, QUOTE, (m) => m[1]).join("\n"), names));
 	if (HEADING.test(first))
-		return el("p", { class: "heading" }, ...inline(HEADING.exec(lines.shift())[2], names));
+		return el("p", { class: "heading" }, inline(HEADING.exec(lines.pop())[2], names));
 	const text = [];
-	while (lines.length && !BLANK.test(lines[0]) && !(text.length && BLOCKS.some((pattern) => pattern.test(lines[0]))))
-		text.push(lines.shift());
-	return el("p", {}, ...inline(text.join("\n"), names));
+	while (lines.length && !BLANK.test(lines.at(-1)) && !(text.length && BLOCKS.some((pattern) => pattern.test(lines.at(-1)))))
+		text.push(lines.pop());
+	return el("p", {}, inline(text.join("\n"), names));
 }
 
 /** Nodes for a whole message. names: who can be mentioned. */
 export function markdown(text, names = []) {
-	const lines = text.normalize("NFC").replaceAll("\r\n", "\n").split("\n"), nodes = [];
+	const index = nameIndex(names);
+	const lines = text.normalize("NFC").replaceAll("\r\n", "\n").split("\n").reverse(), nodes = [];
 	let inList = false;		/* there, what is indented belongs to an item */
 	while (lines.length) {
-		if (BLANK.test(lines[0])) {
-			lines.shift();
-		} else if (INDENTED.test(lines[0])) {
-			nodes.push(inList ? block(lines, names) : indented(lines));
+		if (BLANK.test(lines.at(-1))) {
+			lines.pop();
+		} else if (INDENTED.test(lines.at(-1))) {
+			nodes.push(inList ? block(lines, index) : indented(lines));
 		} else {
-			inList = BULLET.test(lines[0]) || NUMBER.test(lines[0]);
-			nodes.push(block(lines, names));
+			inList = BULLET.test(lines.at(-1)) || NUMBER.test(lines.at(-1));
+			nodes.push(block(lines, index));
 		}
 	}
 	return nodes;

@@ -18,7 +18,7 @@ function sources(citations) {
 
 /** What a model thought first; closed until somebody wants to read it. */
 function thoughts(text) {
-	return el("details", { class: "thoughts" }, el("summary", {}, "Reasoning"), el("div", { class: "text" }, ...markdown(text)));
+	return el("details", { class: "thoughts" }, el("summary", {}, "Reasoning"), el("div", { class: "text" }, markdown(text)));
 }
 
 /** A message as an element. options: { mine, names: [who can be mentioned], quote: node, tools: [nodes] } */
@@ -37,7 +37,7 @@ export function messageNode(message, { mine = false, names = [], quote = null, t
 				message.created_at && timeNode(message.created_at)),
 			quote,
 			message.reasoning && thoughts(message.reasoning),
-			el("div", { class: "text" }, ...markdown(message.content, names)),
+			el("div", { class: "text" }, markdown(message.content, names)),
 			message.citations && sources(message.citations),
 			message.knowledge && el("p", { class: "note" }, "Without the knowledge base, which did not answer."),
 			stop && el("p", { class: "note" }, stop)),

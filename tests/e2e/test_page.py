@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from browser import PASSWORD, Driver, installed
-from parlour import wait_for
+from parlour import SLOW, wait_for
 from usagedata import analyst
 
 pytestmark = pytest.mark.skipif(not installed(), reason="chromium and chromedriver are not installed")
@@ -466,3 +466,29 @@ def test_mentions_are_what_the_server_takes_for_mentions(browsers, shared):
     for (text, want), got in zip(cases, browser.run(MENTIONED, cases, names)):
         assert set(got) == {name.lower() for name in want}, text
     assert len(cases) > 160
+
+
+LONG = """
+return (async (cases, names) => {
+	const { markdown } = await import("/static/markdown.js");
+	return cases.map(([unit, bytes]) => {
+		const text = unit.repeat(bytes / unit.length), box = document.createElement("div"), began = performance.now();
+		for (const node of markdown(text, names))
+			box.append(node);
+		return [performance.now() - began, box.textContent.length];
+	});
+})(...arguments);
+"""
+
+
+def test_long_messages_do_not_stop_the_page(browsers, shared):
+    """Each unit fills a whole message, or an answer; time that grows with the square of it would be minutes."""
+    units = ["@", "@bot", "@bot1 ", "@日", "a", "a.+-", "`a", "~~~\n", "http://", "http://a,,,b", ",", "[a](http://", "**a", "- a\n",
+             "a\n", "\n"]
+    cases = [(unit, size) for size in (65536, 262144) for unit in units]
+    browser = browsers()
+    browser.open(shared.url + "/")
+    names = ["bot"] + [f"bot{i}" for i in range(100)]
+    for case, (ms, length) in zip(cases, browser.run(LONG, cases, names)):
+        assert ms < 2000 * SLOW, case
+        assert length > 0 or case[0] in ("\n", "~~~\n"), case
