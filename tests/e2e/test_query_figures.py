@@ -176,6 +176,29 @@ def test_aggregates(boss, work):
     assert sum(october) == 6180
 
 
+def test_averages_over_long_periods(boss, rows):
+    """Steps are not counted one by one, for each figure anew: 1,000 years of days took longer than a statement may."""
+    model = unique()
+    rows("INSERT INTO sessions (kind, source, external_id, developer, model, total_tokens, cost_micros, errors, started_at) "
+         f"SELECT 'usage', 'figures', '{model}-' || g, 'dev-' || g % 9, '{model}', 10, 10, 0, timestamptz '2026-10-01Z' - g * interval '1 day' "
+         "FROM generate_series(1, 1200) g RETURNING 1")
+    for who, count in (("", 1), ("by user ", 9)):
+        before = datetime.now(timezone.utc).date()
+        got = ask(boss, f"average tokens per day {who}with model {model} last 1000 years")["rows"]
+        days = {(day - day.replace(year=day.year - 1000)).days + 1 for day in (before, datetime.now(timezone.utc).date())}
+        assert len(got) == count
+        assert any(sum(row[-1] for row in got) == pytest.approx(12000 / n) for n in days)
+    got = ask(boss, f"median tokens per day by year and user with model {model} since 1970-01-02")["rows"]
+    assert len(got) > 20 and all(row[-1] == 0 for row in got)
+    got = ask(boss, f"average tokens per day by year with model {model} since 1970-01-02")["rows"]
+    assert [row for row in got if row[0] in ("2024-01-01", "2025-01-01")] == [["2024-01-01", 10], ["2025-01-01", 10]]
+    assert ask(boss, f"median tokens per week with model {model} in 2025")["rows"] == [[70]]
+    assert ask(boss, f"average tokens per week by month with model {model} in June 2025")["rows"] == [["2025-06-01", 50]]
+    assert ask(boss, f"average tokens per quarter with model {model} in 2025")["rows"] == [[912.5]]
+    assert ask(boss, f"average tokens per month by quarter with model {model} in H1 2025")["rows"] == [["2025-01-01", 300],
+        ["2025-04-01", pytest.approx(910 / 3)]]
+
+
 def test_rates_and_errors(boss, work):
     ask_x = f"with model x-{work} in October 2026"
     assert ask(boss, f"acceptance rate {ask_x}")["rows"] == [[pytest.approx(200 / 3)]]
