@@ -186,6 +186,12 @@ static const struct intent_known data[] = {
 	    6 }, KIND_MODEL },
 	{ PL_STR_NONE, { "claude", 6 }, KIND_MODEL }, { PL_STR_NONE, { "helper", 6 }, KIND_ROLE },
 	{ PL_STR_NONE, { "last week", 9 }, KIND_ROOM },
+	/* by their full names */
+	{ { "Sam Poe", 7 }, { "sam1", 4 }, KIND_USER }, { { "Sam Poe", 7 }, { "sam2", 4 }, KIND_USER },
+	{ { "Kim Oh", 6 }, { "aa", 2 }, KIND_USER }, { { "Kim Oh", 6 }, { "kim oh", 6 }, KIND_USER },
+	{ { "Kim Oh", 6 }, { "zz", 2 }, KIND_USER }, { { "Max Ray", 7 }, { "max", 3 }, KIND_USER },
+	{ { "Lee", 3 }, { "lee1", 4 }, KIND_USER }, { { "Lee", 3 }, { "lee2", 4 }, KIND_USER },
+	{ PL_STR_NONE, { "lee", 3 }, KIND_ROOM },
 };
 
 /* As the database does it. */
@@ -196,7 +202,7 @@ static int look_up(struct pl_pool *pool, const struct intent *in, struct intent_
 
 	for (int i = 0; i < asked; i++)
 		for (size_t k = 0; k < PL_COUNT(data); k++)
-			if (pl_str_ieq(list[i], data[k].name))
+			if (pl_str_ieq(list[i], data[k].asked.ptr != NULL ? data[k].asked : data[k].name))
 				out[count++] = (struct intent_known){ list[i], data[k].name, data[k].kind };
 	return count;
 }
@@ -220,6 +226,16 @@ static const struct { const char *question, *expected; } names[] = {
 	{ "messages by jo", "|user=jo" },
 	{ "jo messages", "!more than one thing" },
 	{ "messages of user jo", "|user=jo" },
+	{ "messages of max ray", "|user=max" },
+	{ "messages of sam poe", "!more than one user" },
+	{ "messages of user sam poe", "!more than one user" },
+	{ "sam poe messages", "!more than one user" },
+	{ "messages of \"sam poe\" and bob", "!more than one user" },
+	{ "messages of kim oh", "|user=kim oh" },
+	{ "messages of user kim oh", "|user=kim oh" },
+	{ "messages in lee", "|room=lee" },
+	{ "messages of lee", "!more than one user" },
+	{ "lee messages", "!more than one thing" },
 	{ "gpt-4o vs claude cost", "model|model=gpt-4o,model=claude" },
 	{ "tokens of claude vs gpt-4o by user", "user model|model=claude,model=gpt-4o" },
 	{ "cost of bob and gpt-4o", "|user=bob,model=gpt-4o" },

@@ -29,23 +29,37 @@ const struct pl_str *intent_name_candidates(struct pl_pool *pool, const struct i
 	return list;
 }
 
-/* What the name can be, by the kinds that the question allows: exactly one row, or none. *several_r: more than one. */
-static const struct intent_known *match(struct pl_str text, enum intent_kind kind, enum intent_kind hint,
-    const struct intent_known *known, int count, bool *several_r)
+struct match { const struct intent_known *found; bool kinds, several; };	/* kinds: it is of more than one kind */
+
+/*
+ * What the name can be, of the kinds that the question allows. A username or a developer of that name comes before
+ * accounts whose full name it is; several accounts may have one full name.
+ */
+static struct match match(struct pl_str text, enum intent_kind kind, enum intent_kind hint,
+    const struct intent_known *known, int count)
 {
-	const struct intent_known *found = NULL, *hinted = NULL;
-	int kinds = 0;
+	const struct intent_known *found[KIND_COUNT] = { NULL };
+	bool several[KIND_COUNT] = { false };
+	struct match out = { .found = NULL };
 
 	for (int i = 0; i < count; i++) {
-		if (!pl_str_eq(known[i].asked, text) || (kind != KIND_ANY && known[i].kind != kind))
+		enum intent_kind k = known[i].kind;
+
+		if (!pl_str_eq(known[i].asked, text) || (kind != KIND_ANY && k != kind))
 			continue;
-		kinds++;
-		found = &known[i];
-		if (known[i].kind == hint)
-			hinted = &known[i];
+		if (found[k] != NULL && pl_str_ieq(found[k]->name, text))
+			continue;
+		several[k] = found[k] != NULL && !pl_str_ieq(known[i].name, text);
+		found[k] = &known[i];
 	}
-	*several_r = kinds > 1 && hinted == NULL;
-	return hinted != NULL ? hinted : found;
+	for (int k = KIND_USER; k < KIND_COUNT; k++) {
+		if (found[k] == NULL || (hint != KIND_ANY && found[hint] != NULL && k != (int)hint))
+			continue;
+		out.kinds = out.found != NULL;
+		out.several = several[k];
+		out.found = found[k];
+	}
+	return out;
 }
 
 static bool add_name(struct intent *in, const struct intent_known *known)
@@ -65,26 +79,29 @@ static bool settle_run(struct pl_pool *pool, struct intent *in, const struct int
     const struct intent_known *known, int count, struct pl_err *err)
 {
 	for (int i = 0; i < run->count;) {
-		const struct intent_known *found = NULL;
-		bool several = false;
+		struct match m = { .found = NULL };
 		int j = run->count;
 
 		if (i > 0 && word_among(run->words[i], "room channel model role"))
 			break;			/* "tea room": the room Tea */
-		while (found == NULL && --j >= i)
-			found = match(slice(run, i, j), run->kind, run->hint, known, count, &several);
-		if (found == NULL)
+		while (m.found == NULL && --j >= i)
+			m = match(slice(run, i, j), run->kind, run->hint, known, count);
+		if (m.found == NULL)
 			return pl_err_field(err, pool, "body.query", "value_error",
 			    "Not answered: there is no %s \"%.*s\" in the data that you can see%s. %s",
 			    run->kind != KIND_ANY ? intent_kinds[run->kind] : "user, room, model, or role",
 			    PL_FMT(slice(run, i, run->count - 1)), run->kind == KIND_ANY && !run->quoted ?
 			    ", and no other meaning is known" : "", INTENT_CAN_ASK);
-		if (several)
+		if (m.kinds)
 			return pl_err_field(err, pool, "body.query", "value_error",
 			    "Not answered: \"%.*s\" is the name of more than one thing: write user, room, model, or "
 			    "role before it.",
 			    PL_FMT(slice(run, i, j)));
-		if (!add_name(in, found))
+		if (m.several)
+			return pl_err_field(err, pool, "body.query", "value_error",
+			    "Not answered: \"%.*s\" is the full name of more than one user: write the username.",
+			    PL_FMT(slice(run, i, j)));
+		if (!add_name(in, m.found))
 			return pl_err_field(err, pool, "body.query", "value_error",
 			    "Not answered: there are too many names.");
 		i = j + 1;
