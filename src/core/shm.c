@@ -47,8 +47,8 @@ static bool sizes_check(const struct shm_sizes *s, char why[256])
 		rule = "a power of two of ring bytes, at least 262144";
 	else if (s->generations < 1 || s->generations > 65536)
 		rule = "1 to 65536 generations";
-	else if (s->text_pages < s->generations || s->text_pages > SHM_TEXT_PAGES_MAX)
-		rule = "a page for the text of each generation, and at most 1 GiB of them";
+	else if (s->text_pages < s->generations || s->text_pages - s->generations > SHM_TEXT_POOL_MAX)
+		rule = "a page for the text of each generation, and at most 1 GiB of pages beside them";
 	if (rule != NULL)
 		snprintf(why, 256, "shared memory needs %s", rule);
 	return rule == NULL;

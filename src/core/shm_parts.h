@@ -93,7 +93,7 @@ bool shm_present_has(const struct shm *shm, int64_t room, int64_t user);
  * A text has a page of its own and grows into pages of a pool that all share.
  */
 #define SHM_TEXT_PAGE 4096u
-#define SHM_TEXT_PAGES_MAX (1u << 18)
+#define SHM_TEXT_POOL_MAX (1u << 18)	/* pages of the pool: 1 GiB */
 enum shm_gen_state { SHM_GEN_FREE, SHM_GEN_QUEUED, SHM_GEN_RUNNING, SHM_GEN_ENDED };
 
 struct shm_gen_info {

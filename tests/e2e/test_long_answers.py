@@ -300,6 +300,12 @@ def test_memory_used_up(own):
         sock.drop()
 
 
+def test_largest_settings(own):
+    """The daemon starts with the largest values, and uses memory only when answers need it."""
+    daemon, _ = own(max_answer="4M", answer_memory="1G", generations=4096, workers=1)
+    assert memory(daemon) == (0, (1 << 30) + 4096 * 4096)
+
+
 def test_short_answers_while_memory_is_used_up(own):
     """An answer of up to 4 KiB needs nothing of what others share."""
     daemon, _ = own(answer_memory="64k", workers=2)

@@ -23,7 +23,7 @@ START_TEST(test_sizes_are_checked)
 		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES + 1, 4, 4 },
 		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES, 0, 4 },
 		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES, 4, 3 },
-		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES, 4, SHM_TEXT_PAGES_MAX + 1 },
+		{ 3, 10, 1024, 64, SHM_RING_MIN_BYTES, 4, 4 + SHM_TEXT_POOL_MAX + 1 },
 	};
 
 	for (size_t i = 0; i < PL_COUNT(bad); i++) {
@@ -32,6 +32,19 @@ START_TEST(test_sizes_are_checked)
 		ck_assert_msg(shm_new(&bad[i], why) == NULL, "case %zu", i);
 		ck_assert_msg(why[0] != '\0', "case %zu", i);
 	}
+}
+END_TEST
+
+/* The largest settings: generations and answer_memory. Pages that nobody writes to cost nothing. */
+START_TEST(test_largest_sizes)
+{
+	static const struct shm_sizes most = { 64, SHM_SLOTS_MAX, 1024, 64, SHM_RING_MIN_BYTES, 4096,
+		4096 + SHM_TEXT_POOL_MAX };
+	char why[256] = "";
+	struct shm *shm = shm_new(&most, why);
+
+	ck_assert_msg(shm != NULL, "%s", why);
+	shm_free(&shm);
 }
 END_TEST
 
@@ -214,7 +227,8 @@ END_TEST
 Suite *suite_shm_rate(void)
 {
 	const TTest *const tests[] = {
-		test_sizes_are_checked, test_burst_then_refused_then_one_more, test_refund_gives_one_back,
+		test_sizes_are_checked, test_largest_sizes, test_burst_then_refused_then_one_more,
+		test_refund_gives_one_back,
 		test_off_and_full_table_allow, test_twin_is_found, test_exact_over_processes,
 		test_killed_processes_admit_no_more, test_slots_and_sums,
 		test_parts_are_listed,
