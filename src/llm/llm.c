@@ -13,7 +13,7 @@
 #include "core/shm_stats.h"
 #include "llm/llm_generation.h"
 
-enum { CALL_POOL_BYTES = 4096 };
+enum { GENERATION_POOL_BYTES = 4096 };
 
 const char *llm_stop_text(enum llm_stop stop)
 {
@@ -91,7 +91,7 @@ void llm_generation_finish(struct llm_generation *generation, const struct pl_er
 	PL_BUG(generation->http != NULL);
 	event_free(generation->timer);
 	pl_task_unhook(task, &generation->hook);
-	TAILQ_REMOVE(&llm->calls, generation, link);
+	TAILQ_REMOVE(&llm->generations, generation, link);
 	llm->running--;
 	if (err != NULL && generation->upstream != NULL)
 		llm_try_estimate(generation);
@@ -120,7 +120,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 struct llm_generation *llm_ask(struct llm *llm, struct pl_task *task, const struct llm_request *request,
     llm_delta_fn *delta, llm_done_fn *done, void *arg)
 {
-	struct pl_pool *pool = pl_pool_new(CALL_POOL_BYTES);
+	struct pl_pool *pool = pl_pool_new(GENERATION_POOL_BYTES);
 	struct llm_generation *generation = pl_alloc(pool, sizeof(*generation));
 
 	generation->pool = pool;
@@ -137,7 +137,7 @@ struct llm_generation *llm_ask(struct llm *llm, struct pl_task *task, const stru
 		.cost_micros = -1, .first_us = -1 };
 	generation->timer = evtimer_new(llm->base, on_timer, generation);
 	PL_BUG(generation->timer == NULL);
-	TAILQ_INSERT_TAIL(&llm->calls, generation, link);
+	TAILQ_INSERT_TAIL(&llm->generations, generation, link);
 	llm->running++;
 	pl_task_on_cancel(task, &generation->hook, on_task_cancelled, generation);
 	if (request->upstream != NULL)
@@ -161,7 +161,7 @@ struct llm *llm_new(struct event_base *base, struct httpc *httpc, struct shm *sh
 	llm->base = base;
 	llm->httpc = httpc;
 	llm->shm = shm;
-	TAILQ_INIT(&llm->calls);
+	TAILQ_INIT(&llm->generations);
 	llm_lists_init(llm);
 	llm_memory_init(llm);
 	return llm;
@@ -177,12 +177,12 @@ void llm_free(struct llm **llmp)
 	if (llm == NULL)
 		return;
 	llm->stopping = true;
-	TAILQ_FOREACH(generation, &llm->calls, link)
+	TAILQ_FOREACH(generation, &llm->generations, link)
 		llm_generation_stop(generation, PL_E_STOPPING, NULL);
 	while (llm->running > 0) {
 		llm_lists_stop(llm);
 		httpc_flush(llm->httpc);
-		while ((generation = TAILQ_FIRST(&llm->calls)) != NULL)
+		while ((generation = TAILQ_FIRST(&llm->generations)) != NULL)
 			llm_generation_finish(generation, &generation->err);
 	}
 	llm_lists_fini(llm);

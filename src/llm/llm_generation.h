@@ -16,7 +16,7 @@ struct llm {
 	struct event_base *base;
 	struct httpc *httpc;
 	struct shm *shm;
-	struct llm_generations calls;
+	struct llm_generations generations;
 	struct llm_lists *lists;	/* llm_models.c */
 	struct llm_memory *memory;	/* llm_options.c */
 	int running;

@@ -38,7 +38,7 @@ void httpc_fail(struct httpc_transfer *transfer, enum pl_code code, const char *
 {
 	va_list args;
 
-	if (transfer->failed || transfer->state == CALL_ENDED)
+	if (transfer->failed || transfer->state == TRANSFER_ENDED)
 		return;
 	transfer->failed = true;
 	pl_err_set(&transfer->err, code, NULL);
@@ -106,14 +106,14 @@ static void timer_set(struct httpc_transfer *transfer)
 	evtimer_add(transfer->timer, &wait);
 }
 
-static void on_call_timer(evutil_socket_t fd, short what, void *arg)
+static void on_transfer_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct httpc_transfer *transfer = arg;
 	struct bound nearest = bound_nearest(transfer);
 
 	PL_UNUSED(fd);
 	PL_UNUSED(what);
-	if (transfer->failed || transfer->state == CALL_ENDED)
+	if (transfer->failed || transfer->state == TRANSFER_ENDED)
 		return;
 	if (pl_now_ns() < nearest.at_ns)
 		timer_set(transfer);
@@ -125,8 +125,8 @@ static void on_call_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- start ---- */
 
-static struct httpc_transfer *request_new(
-    struct httpc *client, struct pl_task *task, const struct httpc_request *request)
+static struct httpc_transfer *transfer_new(struct httpc *client, struct pl_task *task,
+    const struct httpc_request *request)
 {
 	struct pl_pool *pool = pl_pool_new(4096);
 	struct httpc_transfer *transfer = pl_alloc(pool, sizeof(*transfer));
@@ -148,7 +148,7 @@ static struct httpc_transfer *request_new(
 	transfer->max_body_bytes = request->max_body_bytes > 0 ? request->max_body_bytes : BODY_MAX_BYTES;
 	transfer->start_ns = pl_now_ns();
 	transfer->result.head = (struct httpc_head){ .retry_after_ms = -1, .should_retry = -1 };
-	transfer->timer = evtimer_new(client->base, on_call_timer, transfer);
+	transfer->timer = evtimer_new(client->base, on_transfer_timer, transfer);
 	PL_BUG(transfer->timer == NULL);
 	return transfer;
 }
@@ -156,13 +156,13 @@ static struct httpc_transfer *request_new(
 struct httpc_transfer *httpc_start(struct httpc *client, struct pl_task *task, const struct httpc_request *request,
     httpc_body_fn *body, httpc_done_fn *done, void *arg)
 {
-	struct httpc_transfer *transfer = request_new(client, task, request);
+	struct httpc_transfer *transfer = transfer_new(client, task, request);
 
 	PL_BUG(!transfer->is_post && strcmp(request->method, "GET") != 0);
 	transfer->on_body = body;
 	transfer->on_done = done;
 	transfer->arg = arg;
-	TAILQ_INSERT_TAIL(&client->calls, transfer, all);
+	TAILQ_INSERT_TAIL(&client->transfers, transfer, all);
 	client->running++;
 	pl_task_on_cancel(task, &transfer->hook, on_task_cancelled, transfer);
 	if (client->stopping)
@@ -198,11 +198,11 @@ void httpc_ended(struct httpc_transfer *transfer, CURLcode code)
 	if (repeatable(transfer, code)) {
 		transfer->retried = true;
 		detach(transfer);
-		transfer->state = CALL_QUEUED;
+		transfer->state = TRANSFER_QUEUED;
 	} else {
 		httpc_easy_verdict(transfer, code);
 		detach(transfer);
-		transfer->state = CALL_ENDED;
+		transfer->state = TRANSFER_ENDED;
 	}
 	work_add(transfer);
 }
@@ -214,11 +214,11 @@ static void complete(struct httpc_transfer *transfer)
 	struct pl_pool *pool = transfer->pool;
 
 	detach(transfer);
-	transfer->state = CALL_ENDED;
+	transfer->state = TRANSFER_ENDED;
 	event_free(transfer->timer);
 	pl_task_unhook(task, &transfer->hook);
 	httpc_easy_wipe(transfer);
-	TAILQ_REMOVE(&client->calls, transfer, all);
+	TAILQ_REMOVE(&client->transfers, transfer, all);
 	client->running--;
 	transfer->result.total_us = (pl_now_ns() - transfer->start_ns) / 1000;
 	transfer->on_done(transfer->arg, &transfer->result, transfer->failed ? &transfer->err : NULL);
@@ -235,11 +235,11 @@ void httpc_work(struct httpc *client)
 	while ((transfer = TAILQ_FIRST(&now)) != NULL) {
 		TAILQ_REMOVE(&now, transfer, todo);
 		transfer->in_work = false;
-		if (transfer->failed || transfer->state == CALL_ENDED) {
+		if (transfer->failed || transfer->state == TRANSFER_ENDED) {
 			complete(transfer);
-		} else if (transfer->state == CALL_QUEUED) {
+		} else if (transfer->state == TRANSFER_QUEUED) {
 			httpc_easy_setup(transfer);
-			transfer->state = CALL_RUNNING;
+			transfer->state = TRANSFER_RUNNING;
 			PL_BUG(curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK);
 		}
 	}
@@ -266,7 +266,7 @@ struct httpc *httpc_new(struct event_base *base)
 
 	PL_BUG(curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK);
 	client->base = base;
-	TAILQ_INIT(&client->calls);
+	TAILQ_INIT(&client->transfers);
 	TAILQ_INIT(&client->work);
 	client->multi = curl_multi_init();
 	client->turn = event_new(base, -1, 0, on_turn, client);
@@ -285,11 +285,11 @@ void httpc_free(struct httpc **clientp)
 		return;
 	PL_BUG(client->inside);
 	client->stopping = true;
-	TAILQ_FOREACH(transfer, &client->calls, all)
+	TAILQ_FOREACH(transfer, &client->transfers, all)
 		httpc_fail(transfer, PL_E_STOPPING, NULL);
 	while (!TAILQ_EMPTY(&client->work))
 		httpc_work(client);
-	PL_BUG(!TAILQ_EMPTY(&client->calls));
+	PL_BUG(!TAILQ_EMPTY(&client->transfers));
 	curl_multi_cleanup(client->multi);
 	event_free(client->turn);
 	httpc_socket_fini(client);

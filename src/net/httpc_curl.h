@@ -2,9 +2,9 @@
 /*
  * Inside of httpc: what its files share. Nobody else includes this.
  *
- * A transfer is on `calls` from start to completion, and on `work` when a loop turn must look at it: to hand it to
- * libcurl (CALL_QUEUED), or to complete it (CALL_ENDED). libcurl forbids adding and removing transfers inside its
- * callbacks; `inside` says that we are in one.
+ * A transfer is on `transfers` from start to completion, and on `work` when a loop turn must look at it: to hand it to
+ * libcurl (TRANSFER_QUEUED), or to complete it (TRANSFER_ENDED). libcurl forbids adding and removing transfers inside
+ * its callbacks; `inside` means that one is running.
  */
 #ifndef NET_HTTPC_CURL_H
 #define NET_HTTPC_CURL_H
@@ -14,7 +14,7 @@
 
 #include "net/httpc.h"
 
-enum httpc_state { CALL_QUEUED, CALL_RUNNING, CALL_ENDED };
+enum httpc_state { TRANSFER_QUEUED, TRANSFER_RUNNING, TRANSFER_ENDED };
 
 TAILQ_HEAD(httpc_transfers, httpc_transfer);
 
@@ -23,7 +23,7 @@ struct httpc {
 	CURLM *multi;
 	struct event *timer;		/* libcurl's own */
 	struct event *turn;		/* looks at `work` */
-	struct httpc_transfers calls, work;
+	struct httpc_transfers transfers, work;
 	int running;
 	bool inside, stopping;
 };
@@ -53,10 +53,7 @@ struct httpc_transfer {
 	void *arg;
 };
 
-/*
- * httpc.c: ends the transfer with this error unless it ended already; the connection closes as soon as libcurl
- * allows.
- */
+/* httpc.c: ends it with this error unless it ended already; the connection closes as soon as libcurl allows. */
 void httpc_fail(struct httpc_transfer *transfer, enum pl_code code, const char *fmt, ...) PL_PRINTF(3, 4);
 /* httpc.c: libcurl finished the transfer. */
 void httpc_ended(struct httpc_transfer *transfer, CURLcode code);

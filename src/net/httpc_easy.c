@@ -268,9 +268,7 @@ void httpc_easy_verdict(struct httpc_transfer *transfer, CURLcode code)
 	if (code == CURLE_OK)
 		return;
 	pl_log(PL_LOG_INFO, transfer->task, "outbound request failed", "url=%s status=%d curl=%d why=%s",
-	    transfer->url_secret ? "(secret)"
-		: login != NULL  ? login + 1
-				 : transfer->url,
+	    transfer->url_secret ? "(secret)" : login != NULL ? login + 1 : transfer->url,
 	    transfer->result.head.status, (int)code,
 	    transfer->curl_error[0] != '\0' ? transfer->curl_error : curl_easy_strerror(code));
 	switch (code) {

@@ -277,7 +277,7 @@ void fake_repo_run_all(void)
 
 /* ---- what the linker puts in place of the repo functions ---- */
 
-static struct fake_call *request_new(enum fake_fn fn, struct pl_task *task, int64_t room_id, any_fn *done, void *arg)
+static struct fake_call *call_new(enum fake_fn fn, struct pl_task *task, int64_t room_id, any_fn *done, void *arg)
 {
 	struct fake_call *call = pl_alloc(task->pool, sizeof(*call));
 
@@ -293,7 +293,7 @@ void __wrap_repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, 
 void __wrap_repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t after, int limit,
     int64_t bytes, repo_room_log_fn *done, void *arg)
 {
-	struct fake_call *call = request_new(FAKE_LOG, task, room_id, (any_fn *)done, arg);
+	struct fake_call *call = call_new(FAKE_LOG, task, room_id, (any_fn *)done, arg);
 
 	call->after = f.after = after;
 	call->limit = limit;
@@ -304,7 +304,7 @@ void __wrap_repo_room_head(struct db *db, struct pl_task *task, int64_t room_id,
 void __wrap_repo_room_head(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     repo_room_head_fn *done, void *arg)
 {
-	request_new(FAKE_HEAD, task, room_id, (any_fn *)done, arg)->user_id = user_id;
+	call_new(FAKE_HEAD, task, room_id, (any_fn *)done, arg)->user_id = user_id;
 }
 
 void __wrap_repo_room_heads(struct db *db, struct pl_task *task, const int64_t *room_ids, int count,
@@ -312,7 +312,7 @@ void __wrap_repo_room_heads(struct db *db, struct pl_task *task, const int64_t *
 void __wrap_repo_room_heads(struct db *db, struct pl_task *task, const int64_t *room_ids, int count,
     repo_room_head_list_fn *done, void *arg)
 {
-	struct fake_call *call = request_new(FAKE_HEADS, task, 0, (any_fn *)done, arg);
+	struct fake_call *call = call_new(FAKE_HEADS, task, 0, (any_fn *)done, arg);
 
 	ck_assert_int_le(count, FAKE_ROOMS);
 	memcpy(call->ids, room_ids, (size_t)count * sizeof(room_ids[0]));
@@ -324,7 +324,7 @@ void __wrap_repo_room_join(struct db *db, struct pl_task *task, int64_t room_id,
 void __wrap_repo_room_join(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     repo_room_result_fn *done, void *arg)
 {
-	request_new(FAKE_JOIN, task, room_id, (any_fn *)done, arg)->user_id = user_id;
+	call_new(FAKE_JOIN, task, room_id, (any_fn *)done, arg)->user_id = user_id;
 }
 
 void __wrap_repo_message_append(struct db *db, struct pl_task *task, const struct message_new *in,
@@ -332,5 +332,5 @@ void __wrap_repo_message_append(struct db *db, struct pl_task *task, const struc
 void __wrap_repo_message_append(struct db *db, struct pl_task *task, const struct message_new *in,
     repo_append_fn *done, void *arg)
 {
-	request_new(FAKE_APPEND, task, in->room_id, (any_fn *)done, arg)->in = *in;
+	call_new(FAKE_APPEND, task, in->room_id, (any_fn *)done, arg)->in = *in;
 }

@@ -184,7 +184,7 @@ static void on_synced(void *arg)
 	int count = group->count;
 
 	memcpy(members, group->members, (size_t)count * sizeof(members[0]));
-	group->count = 0; /* a caller may start another call from its completion */
+	group->count = 0; /* a caller may start another query from its completion */
 	if (group->bad != NULL || group->commit_failed) {
 		repeat(group, members, count);
 	} else {

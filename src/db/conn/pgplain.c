@@ -306,7 +306,7 @@ static void on_lost(void *arg, bool was_ready, struct pgquery_list *in_flight)
 	struct pgplain *plain = slot->plain;
 	struct pgquery *query = slot->query;
 
-	TAILQ_INIT(in_flight);	/* at most slot->call and slot->work, which are ours anyway */
+	TAILQ_INIT(in_flight);	/* at most slot->query and slot->work, which are ours anyway */
 	drop_work(slot);
 	PQclear(slot->res);
 	slot->res = NULL;

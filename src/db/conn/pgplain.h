@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Plain connections, opened when they are needed and closed after 60 s without use: one statement at a time on each.
+ * Plain connections: one statement at a time on each. Half of the budget stays open after a while, others are opened
+ * when they are needed and closed after 60 s without use.
  *
  * One statement is one transaction; its caller is told after the commit. A connection lost meanwhile: harmless
  * statements are repeated, others are PL_E_WRITE_UNKNOWN.
  *
  * Statements that wait for a lock must not take all connections from those that do not: slow ones (db_slow()) leave the
  * last connection to the others, and half of the rest to other slow ones. While all connections are stuck and a quick
- * call waits, the query that waits longest for a lock is canceled (PL_E_BUSY).
+ * query waits, the one that waits longest for a lock is canceled (PL_E_BUSY).
  */
 #ifndef DB_PGPLAIN_H
 #define DB_PGPLAIN_H

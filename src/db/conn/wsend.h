@@ -47,7 +47,7 @@ void wsend_sweep(struct wsend_list *list, int64_t now_ns, bool away);
 
 struct wroom *wroom_new(int64_t room_id);
 void wroom_add(struct wroom *room, struct wsend *send);
-/* A fresh room_append() call for it; task NULL. finish may be NULL (then nobody calls it). */
+/* A fresh query of room_append() for it; task NULL. finish may be NULL (then nobody calls it). */
 struct pgquery *wroom_call(struct wroom *room, struct db *db, pgquery_fn *finish, void *arg);
 /* Tells each send its row. Frees the sends; the room stays. */
 void wroom_settle(struct wroom *room, const PGresult *res, struct db *db);

@@ -51,7 +51,7 @@ struct answer_ops {
 	void (*delta)(struct answer *answer, struct pl_str text);
 	/*
 	 * The last word: outcome is set. result NULL: no model was asked. err NULL: none; with an outcome other than
-	 * ANSWER_FAILED it is only how the model's call ended.
+	 * ANSWER_FAILED it is only how the generation ended.
 	 */
 	void (*answered)(struct answer *answer, const struct llm_result *result, const struct pl_err *err);
 	/* Stores the text, 30 s; then answer_stored(), answer_refused(), or answer_again() to be called again. */
