@@ -51,7 +51,10 @@ static const struct input names[] = {{"Ann", "Ann"}, {"Ann Lee", "Ann Lee"}, {"a
     {"Bob Smith III", "Bob Smith III"}, {"Hello I'm called Peter Müller", "Peter Müller"},
     {"Mohammed bin Salman", "Mohammed bin Salman"}, {"Yo-Yo Ma", "Yo-Yo Ma"},
     {"A. P. J. Abdul Kalam", "A. P. J. Abdul Kalam"}, {"Tôi tên là Nguyễn Văn Bình", "Nguyễn Văn Bình"},
-    {"ich bin Klaus", "Klaus"}, {"이영희", "이영희"}, END};
+    {"ich bin Klaus", "Klaus"}, {"이영희", "이영희"},
+    {"😀 Ann Lee 😀", "Ann Lee"}, {"मेरा नाम राहुल है", "राहुल"}, {"Ann Lee, no problem", "Ann Lee"},
+    {"\u200fمحمد\u200f", "محمد"}, {"Kind regards\nPeter Jones", "Peter Jones"},
+    {"Robert'); DROP TABLE Students;--", "Robert"}, END};
 
 static const struct input not_names[] = {{"this is ridiculous", NULL}, {"it is broken", NULL}, {"talk to human", NULL},
     {"refund", NULL}, {"order status", NULL}, {"go away", NULL}, {"sorry, wrong chat", NULL}, {"cancel my order", NULL},
@@ -83,4 +86,11 @@ static const struct input not_names[] = {{"this is ridiculous", NULL}, {"it is b
     {"my name is long", NULL}, {"I'm writing for Bob", NULL}, {"on behalf of Bob Smith", NULL}, {"It's Monday", NULL},
     {"This is Spam", NULL}, {"no me llamo Carlos", NULL}, {"ich heiße nicht Klaus", NULL}, {"je ne sais pas", NULL},
     {"Wo ist mein Paket", NULL}, {"ayuda", NULL}, {"donde esta mi pedido", NULL}, {"помогите", NULL}, {"客服", NULL},
-    {"退款", NULL}, {"钱", NULL}, {"高兴", NULL}, {"返品したい", NULL}, {"kein Kommentar", NULL}, END};
+    {"退款", NULL}, {"钱", NULL}, {"高兴", NULL}, {"返品したい", NULL}, {"kein Kommentar", NULL},
+    {"मेरा नाम राहुल नहीं है", NULL}, {"Bob no", NULL}, {"Ann Lee, no", NULL}, {"Ann Lee. Nope.", NULL},
+    {"My bill", NULL}, {"My Bill", NULL}, {"Rose petals", NULL}, {"cc Peter Jones", NULL}, {"Best, Peter", NULL},
+    {"Jesus, what a mess", NULL}, {"Jesus Christ!", NULL}, {"my name is spelled Anne", NULL}, {"Acme Ltd", NULL},
+    {"Acme GmbH", NULL}, {"Samsung Galaxy", NULL}, {"Madison Avenue", NULL}, {"Amazon Prime", NULL},
+    {"not Bob but Alice", NULL}, {"Ann Lee and Bob Lee", NULL}, {"Ann❤️Lee", NULL}, {"أين طلبي", NULL},
+    {"איפה ההזמנה שלי", NULL}, {"मुझे मदद चाहिए", NULL}, {"ต้องการความช่วยเหลือ", NULL}, {"我要退货", NULL},
+    {"Elon Musk - joke", NULL}, {"Jon, I mean John", NULL}, {"Ann & Bob", NULL}, END};

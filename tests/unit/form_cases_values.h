@@ -33,7 +33,10 @@ static const struct input addresses[] = {{"o'brien@example.org", "o'brien@exampl
     {"ann@lee.org instead of bob@lee.org", NULL}, {"stop sending mail to ann@lee.org", NULL},
     {"ann@lee.org is not my address", NULL}, {"my login is ann@lee.org but mail me at bob@lee.org", NULL},
     {"git@github.com:foo/bar.git", NULL}, {"bob@lee.org is my brother", NULL}, {"it used to be ann@lee.org", NULL},
-    END};
+    {"😀 ann@lee.org 😀", "ann@lee.org"}, {"ann@lee.рф", "ann@lee.рф"}, {"ann@lee.org, no", NULL},
+    {"ann@lee.org nope", NULL}, {"我的邮箱是ann@lee.org", NULL}, {"メールはann@lee.orgです", NULL},
+    {"ann@lee.orgです", NULL}, {"аnn@lee.org", NULL}, {"ann@lеe.org", NULL}, {"x.org/ann@lee.org", NULL},
+    {"you mail me at ann@lee.org", NULL}, {"ann😀@lee.org", NULL}, END};
 
 static const struct input amounts[] = {{"80000", "80000"}, {"80,000", "80000"}, {"80.000", "80000"},
     {"80 000", "80000"}, {"80\u00a0000", "80000"}, {"80\u202f000", "80000"}, {"80\u2009000", "80000"},
@@ -80,7 +83,13 @@ static const struct input amounts[] = {{"80000", "80000"}, {"80,000", "80000"}, 
     {"80k plus bonus", NULL}, {"80k for me and 50k for my wife", NULL}, {"5k times 12", NULL}, {"80k no 90k", NULL},
     {"my hourly wage is $25", NULL}, {"my monthly income is 3000", NULL}, {"last year 80k", NULL},
     {"10115 Berlin", NULL}, {"80 000 00", NULL}, {"8 0 0 0 0", NULL}, {"80k you idiot", NULL},
-    {"80k gross, 55k net", NULL}, END};
+    {"80k gross, 55k net", NULL},
+    {"80k. Why do you ask?", "80000"}, {"💰80k💰", "80000"}, {"８００００", "80000"}, {"۸۰۰۰۰", "80000"},
+    {"\u200f80000\u200f", "80000"}, {"80k k", NULL}, {"80 k million", NULL}, {"<= 80k", NULL}, {">= 80k", NULL},
+    {"80k nope", NULL}, {"80k, no", NULL}, {"80¢", NULL}, {"80½k", NULL}, {"80 ½", NULL}, {"2 BTC", NULL},
+    {"40k per person", NULL}, {"0301234567", NULL}, {"our income is 80k", NULL}, {"my wife and I make 80k", NULL},
+    {"my income is 80k, I think", NULL}, {"80k once promoted", NULL}, {"80k and my wife 90k", NULL},
+    {"12 months of 5000", NULL}, {"80k over two years", NULL}, END};
 
 static const struct input unasked[] = {{"I paid 49.99 yesterday and nothing arrived", NULL},
     {"Can you make it 20% cheaper?", NULL}, {"I want to make 2 bookings", NULL}, {"my colleague makes 90k", NULL},
@@ -106,7 +115,13 @@ static const struct input unasked[] = {{"I paid 49.99 yesterday and nothing arri
     {"my email (ann@lee.org) does not work", NULL}, {"use ann@lee.org", NULL}, {"use code 12345", NULL},
     {"my brother's email is bob@lee.org", NULL}, {"call me if it arrives", NULL}, {"I go by bus", NULL},
     {"change my order to 5", NULL}, {"my wage is 80k, my wife's wage 50k", "income=80000"},
-    {"set my name to Bob", "name=Bob"}, {"correct my email: bob@lee.org", "email=bob@lee.org"}, END};
+    {"set my name to Bob", "name=Bob"}, {"correct my email: bob@lee.org", "email=bob@lee.org"},
+    {"I said my name is Ann", "name=Ann"}, {"he said my name is Ann", NULL}, {"you think my name is Ann", NULL},
+    {"why do you think my name is Ann", NULL}, {"my husband says my name is Ann", NULL},
+    {"you mail me at ann@lee.org", NULL}, {"my son, born on 1990-02-01, is ill", NULL},
+    {"my wife and I earn 60k", NULL}, {"our income is 60k", NULL}, {"the average income is 60k", NULL},
+    {"my income will be 60k", NULL}, {"my income is about 80k, I think", NULL}, {"the number is 5551234", NULL},
+    {"you call me on 555-1234 every day", NULL}, {"I earn 60k, my wife 70k", "income=60000"}, END};
 
 static const struct input dates[] = {{"2026-02-01", "2026-02-01"}, {"1.2.2026", "2026-02-01"},
     {"1 Feb 1990", "1990-02-01"}, {"February 1st, 1990", "1990-02-01"}, {"1st of February 1990", "1990-02-01"},
@@ -115,7 +130,9 @@ static const struct input dates[] = {{"2026-02-01", "2026-02-01"}, {"1.2.2026", 
     {"my birthday is 1990-05-03", "1990-05-03"}, {"1985/12/25", "1985-12-25"}, {"31.12.1999, thanks", "1999-12-31"},
     {"10/12/2025", NULL}, {"29.2.2001", NULL}, {"31.4.2000", NULL}, {"tomorrow", NULL}, {"in May", NULL},
     {"1990", NULL}, {"1.2.90", NULL}, {"1.1.1990 or 2.1.1990", NULL}, {"2024-1128", NULL},
-    {"my order is from 1.2.2026", NULL}, {"When is 1.2.2026?", NULL}, {"not 1.2.1990", NULL}, {"13/13/2000", NULL},
+    {"my order is from 1.2.2026", NULL}, {"around 1990-02-01", NULL}, {"1990-02-01, no", NULL}, {"1990-02-01 no", NULL},
+    {"1 or 2 Feb 1990", NULL}, {"the day after 1990-02-01", NULL}, {"1990-02-01 😀", "1990-02-01"},
+    {"When is 1.2.2026?", NULL}, {"not 1.2.1990", NULL}, {"13/13/2000", NULL},
     END};
 
 static const struct input phones[] = {{"+49 30 1234567", "+49301234567"}, {"555-1234", "5551234"},
@@ -123,4 +140,9 @@ static const struct input phones[] = {{"+49 30 1234567", "+49301234567"}, {"555-
     {"0049-30-1234567", "0049301234567"}, {"+1 (212) 555-0100", "+12125550100"}, {"phone: 030/1234567", "0301234567"},
     {"12", NULL}, {"1.2.2026", NULL}, {"2026-02-01", NULL}, {"555-1234 or 555-1235", NULL}, {"not 555-1234", NULL},
     {"my wife's number is 555-1234", NULL}, {"order 2024-1128", NULL}, {"123456789012345678", NULL},
-    {"80,000,000", NULL}, {"555-1234?", NULL}, {"none", NULL}, {"is 555-1234 your number?", NULL}, END};
+    {"80,000,000", NULL}, {"555-1234?", NULL}, {"none", NULL}, {"is 555-1234 your number?", NULL},
+    {"+49 (0)30 1234567", "+49301234567"}, {"0049 171 1234567", "00491711234567"}, {"(030) 123 4567", "0301234567"},
+    {"1 800 555 1234", "18005551234"}, {"\u202a+972501234567\u202c", "+972501234567"}, {"555-1234/12", NULL},
+    {"5551234 5551235", NULL}, {"5551234/5551235", NULL}, {"555 1234 555 1235", NULL}, {"192.168.100.100", NULL},
+    {"2 555-1234", NULL}, {"1) 555-1234", NULL}, {"555-1234 1", NULL}, {"555-1234 24/7", NULL},
+    {"5551234 €", NULL}, {"555-1234, no", NULL}, {"4111111111111111", NULL}, END};

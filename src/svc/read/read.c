@@ -7,6 +7,9 @@
 #define CANDIDATES_MAX 16 /* more of them are several values anyway */
 #define LEFT_FEW 4        /* words that are left over in a clause whose value is still worth a question */
 #define ASKED_WORDS 3     /* "80k?" is an answer that is not sure of itself */
+#define THOUGHT_WORDS 3   /* "80k, I think" */
+
+static const char words_mine[] = " i i'm i've i'd my me mine myself am im ich mein meine je mon moi yo mi ";
 
 struct candidate {
 	struct found found;
@@ -72,7 +75,7 @@ static int skip_about(const struct read_message *m, int at, int to, enum read_ki
 	int n;
 
 	while (at < to) {
-		if (kind != READ_NAME && (n = phrase_at(m, at, to, phrases_about)) > 0)
+		if (kind == READ_AMOUNT && (n = phrase_at(m, at, to, phrases_about)) > 0)
 			at += n;
 		else if (is_harmless(&m->tokens[at]) &&
 		    !(sign_is(&m->tokens[at], '-') && at + 1 < to && m->tokens[at + 1].glued) &&
@@ -124,6 +127,12 @@ static struct candidate *add(struct reading *r, int from, int clause, const stru
 	return c;
 }
 
+/* "80k, no": a no behind a value is about that value. */
+static bool takes_back(const struct token *t)
+{
+	return !t->filler && token_in(t, " no nope nah wait oops nein non não нет ");
+}
+
 /* What may follow a value: words without meaning, "is my name", "not Ann". */
 static int tail(struct reading *r, struct candidate *c, int at, int to, int clause)
 {
@@ -136,6 +145,8 @@ static int tail(struct reading *r, struct candidate *c, int at, int to, int clau
 		int start = at;
 
 		at = skip_fillers(m, at, to, &correction);
+		for (int i = start; i < at; i++)
+			c->partial = c->partial || takes_back(&m->tokens[i]);
 		if (at < to && r->want->kind == READ_AMOUNT && (n = phrase_at(m, at, to, phrases_after)) > 0)
 			at += n;
 		if (at < to && (n = phrase_at(m, at, to, "is my|are my|as my|is the|for my|is|as")) > 0) {
@@ -277,9 +288,9 @@ static int scan_start(struct reading *r, int index)
 	c->explicit = framed && f.explicit;
 	c->told_weakly = framed && !f.explicit;
 	c->correction = correction || f.correction;
-	/* "no me llamo Carlos" denies, "no, my name is Bob" does not */
-	c->partial =
-	    f.partial || (framed && start > clause->from && token_in(&m->tokens[start - 1], " no não non ne nicht "));
+	/* "no me llamo Carlos" denies, "no, my name is Bob" does not; "you mail me at .." is what somebody else does */
+	c->partial = f.partial ||
+	    (framed && start > clause->from && token_in(&m->tokens[start - 1], " no não non ne nicht you "));
 	if (framed && c->found.per == READ_PER_NONE)
 		c->found.per = f.per;
 	end = tail(r, c, found.to, clause->to > found.to ? clause->to : found.to, index);
@@ -334,10 +345,18 @@ static bool is_left(const struct token *t)
 	return !t->known && !t->filler && !is_harmless(t) && !token_in(t, words_filler);
 }
 
+/* "my wife" before "and I earn ..": what is said is about both. */
+static bool is_joined(const struct read_message *m, const struct clause *c, const struct clause *next)
+{
+	return c->to == next->from && token_in(&m->tokens[next->from], " and ") &&
+	    token_in(&m->tokens[c->to - 1], words_third);
+}
+
 /* Do clauses that were not understood stand beside the value? change: one of them may change it. */
 static bool left_beside(const struct read_message *m, const struct candidate *value, bool *change)
 {
-	bool left = false;
+	const struct clause *own = &m->clauses[value->clause];
+	bool left = false, mine = value->explicit && clause_has(m, own, words_mine);
 
 	*change = false;
 	for (int i = 0; i < m->clauses_count; i++) {
@@ -346,13 +365,16 @@ static bool left_beside(const struct read_message *m, const struct candidate *va
 
 		if (i == value->clause)
 			continue;
-		for (int t = c->from; t < c->to; t++)
+		for (int t = c->from; t < c->to; t++) {
 			here = here || (is_left(&m->tokens[t]) && (t < value->from || t >= value->to));
+			*change = *change || (i > value->clause && t >= value->to && takes_back(&m->tokens[t]));
+		}
 		if (!here)
 			continue;
 		*change = *change || clause_has(m, c, words_change) ||
 		    (value->found.marked && clause_has(m, c, words_bound)) ||
-		    (!value->explicit && !c->asks && clause_has(m, c, words_third));
+		    (!mine && !c->asks && clause_has(m, c, words_third)) || is_joined(m, c, own) ||
+		    (!c->asks && c->to - c->from <= THOUGHT_WORDS && clause_has(m, c, words_doubt));
 		left = left ||
 		    !(c->asks ||
 			(value->found.marked && value->whole &&

@@ -3,6 +3,10 @@
  * Amounts: a number with its currency and its period, ranges of two, and what looks like one but is a date, a telephone
  * number, a version, a count, or an order number.
  */
+#include <ctype.h>
+#include <unictype.h>
+#include <unistr.h>
+
 #include "svc/read/read_int.h"
 
 static const char currencies[] =
@@ -13,12 +17,12 @@ static const char currencies[] =
     "cad aud nzd "
     "sgd hkd zar rand try tl lira ils shekel shekels aed dirham dirhams sar riyal riyals ngn naira kes shilling "
     "shillings ghs "
-    "cedi cedis thb baht vnd dong idr rupiah rp myr ringgit rm php egp btc crowns ";
+    "cedi cedis thb baht vnd dong idr rupiah rp myr ringgit rm php egp crowns ";
 
-static bool is_currency_sign(const struct token *t)
+bool is_currency_sign(const struct token *t)
 {
 	static const char *const signs[] = {"$", "€", "£", "¥", "₹", "₽", "₩", "₺", "₫", "₴", "₦", "₪", "฿", "₱", "₵",
-	    "₸", "₡", "¢", "￥", "＄", "₿"};
+	    "₸", "₡", "￥", "＄"};
 
 	for (size_t i = 0; t->type == TOKEN_SIGN && i < PL_COUNT(signs); i++)
 		if (pl_str_is(t->text, signs[i]))
@@ -109,6 +113,8 @@ static bool is_tied_before(const struct read_message *m, int at)
 
 	if (before == NULL)
 		return false;
+	if (at > 1 && sign_is(before, '=') && (sign_is(before - 1, '<') || sign_is(before - 1, '>')))
+		return true;
 	if (sign_is(before, '#') || sign_is(before, '<') || sign_is(before, '>') || pl_str_is(before->text, "№") ||
 	    pl_str_is(before->text, "≥") || pl_str_is(before->text, "≤") || token_in(before, " point ") ||
 	    (token_in(before, " of ") && token_in(t, " a an half one ")))
@@ -129,12 +135,16 @@ static bool is_tied_before(const struct read_message *m, int at)
 static bool is_tied_behind(const struct read_message *m, int at, int to)
 {
 	const struct token *t = &m->tokens[at];
+	ucs4_t c;
 
 	if (at >= m->count || at > to)
 		return false;
+	u8_mbtouc(&c, (const uint8_t *)t->text.ptr, t->text.len);
+	if (t->type == TOKEN_SIGN && uc_is_general_category_withtable(c, UC_CATEGORY_MASK_N))
+		return true; /* "80½" */
 	if (sign_is(t, '%') || sign_is(t, '^') || sign_is(t, '*') ||
 	    token_in(t, " percent pct prozent % x point times ") || pl_str_is(t->text, "×") ||
-	    pl_str_is(t->text, "°") || pl_str_is(t->text, "‰"))
+	    pl_str_is(t->text, "°") || pl_str_is(t->text, "‰") || pl_str_is(t->text, "¢") || pl_str_is(t->text, "₿"))
 		return true;
 	if (!t->glued)
 		return false;
@@ -228,6 +238,12 @@ static bool range_at(const struct read_message *m, int at, int to, const struct 
 	return true;
 }
 
+/* "0171", "007": part of a telephone number, or a code */
+static bool is_code(struct pl_str text)
+{
+	return text.len > 1 && text.ptr[0] == '0' && isdigit((unsigned char)text.ptr[1]);
+}
+
 bool amount_at(const struct read_message *m, int at, int to, struct found *out)
 {
 	struct part part;
@@ -246,6 +262,7 @@ bool amount_at(const struct read_message *m, int at, int to, struct found *out)
 		if (period_at(m, part.to, to, &per) == 0 && is_tied_behind(m, part.to, to))
 			return false;
 		unsure = before != NULL && sign_is(before, '-'); /* "- 5" may be negative */
+		unsure = unsure || is_code(m->tokens[part.n.to - 1].text);
 		unsure = unsure ||
 		    (token_in(&m->tokens[part.n.to - 1], " mil ") && m->tokens[part.n.to - 2].type == TOKEN_NUMBER &&
 			memchr(m->tokens[part.n.to - 2].text.ptr, '.', m->tokens[part.n.to - 2].text.len) == NULL);

@@ -64,7 +64,9 @@ static bool is_start(const struct read_message *m, int i)
 	return i > 0 && token_in(&m->tokens[i], " my ") &&
 	    !token_in(&m->tokens[i - 1],
 		" change update correct set fix is of in "
-		"and call for to about use edit that's it's was by on from was with ") &&
+		"and call for to about use edit that's it's was by on from was with "
+		"say says think thinks thought believe believes know knows claim claims if whether because ") &&
+	    !(token_in(&m->tokens[i - 1], " said told ") && !(i > 1 && token_in(&m->tokens[i - 2], " i "))) &&
 	    token_in(&m->tokens[i + 1], " name email e-mail mail income salary phone number address birthday ") &&
 	    !token_in(&m->tokens[i], money);
 }

@@ -8,6 +8,8 @@
 
 #define PHONE_DIGITS_MIN 7
 #define PHONE_DIGITS_MAX 15
+#define PHONE_DIGITS_HOME 12   /* at most, without the country */
+#define PHONE_DIGITS_ABROAD 10 /* with it: as many may be all of the number */
 
 static bool date_ok(int year, int month, int day)
 {
@@ -120,11 +122,40 @@ static bool is_phone_part(const struct token *t, int parts)
 	return t->type == TOKEN_SIGN && t->word.len == 1 && strchr(parts == 0 ? "+(" : "()-/.", t->word.ptr[0]) != NULL;
 }
 
+/* Is the token at `i` an extension, another number, or a count, rather than a part of the one so far? */
+static bool goes_on(const struct read_message *m, int i, int digits, int enough)
+{
+	const struct token *t = &m->tokens[i];
+
+	if (digits == 0) /* "2 555-1234"; "1 800 .." has its country */
+		return t->type == TOKEN_NUMBER && (t->text.len == 1 || t->text.ptr[1] == ' ') &&
+		    strchr("01", t->text.ptr[0]) == NULL && (i == 0 || !sign_is(t - 1, '+'));
+	if (digits < enough)
+		return false;
+	return sign_is(t, '/') || (t->type == TOKEN_NUMBER && !t->glued && (t->text.len == 1 || t->text.len > 5));
+}
+
+/* "192.168.100.100" */
+static bool is_numeric_host(struct pl_str text)
+{
+	struct pl_str rest = text, part;
+	int parts = 0;
+	int64_t value;
+
+	while (pl_str_cut(&rest, '.', &part)) {
+		if (!pl_str_i64(part, 0, 255, &value))
+			return false;
+		parts++;
+	}
+	return parts == 4;
+}
+
 bool phone_at(const struct read_message *m, int at, int to, struct found *out)
 {
 	struct pl_buf value = PL_BUF(m->pool);
 	struct found date;
-	int end = at, digits = 0, parts = 0;
+	int end = at, digits = 0, parts = 0, open = 0;
+	bool country, unsure = false, opened = at > 0 && sign_is(&m->tokens[at - 1], '(');
 
 	if (at >= to ||
 	    (m->tokens[at].type == TOKEN_SIGN && !sign_is(&m->tokens[at], '+') && !sign_is(&m->tokens[at], '(')))
@@ -135,11 +166,16 @@ bool phone_at(const struct read_message *m, int at, int to, struct found *out)
 		return false;
 	if (date_at(m, at, to, &date) || (at > 0 && m->tokens[at - 1].type == TOKEN_NUMBER))
 		return false;
+	country = sign_is(&m->tokens[at], '+') || pl_str_starts(m->tokens[at].text, "00");
 	if (sign_is(&m->tokens[at], '+'))
 		pl_buf_addc(&value, '+');
 	for (int i = at; i < to && is_phone_part(&m->tokens[i], parts); i++, parts++) {
 		const struct token *t = &m->tokens[i];
 
+		open += sign_is(t, '(') ? 1 : sign_is(t, ')') ? -1 : 0;
+		unsure = unsure || goes_on(m, i, digits, country ? PHONE_DIGITS_ABROAD : PHONE_DIGITS_MIN);
+		if (country && digits > 0 && open > 0 && pl_str_is(t->text, "0"))
+			continue; /* "+49 (0)30": the zero is for calls within the country */
 		for (size_t c = 0; t->type == TOKEN_NUMBER && c < t->text.len; c++)
 			if (t->text.ptr[c] >= '0' && t->text.ptr[c] <= '9') {
 				pl_buf_addc(&value, t->text.ptr[c]);
@@ -150,8 +186,11 @@ bool phone_at(const struct read_message *m, int at, int to, struct found *out)
 	}
 	if (digits < PHONE_DIGITS_MIN || digits > PHONE_DIGITS_MAX)
 		return false;
-	if (end < m->count && m->tokens[end].glued && m->tokens[end].type != TOKEN_SIGN)
+	if (end < m->count &&
+	    ((m->tokens[end].glued && m->tokens[end].type != TOKEN_SIGN) || is_currency_sign(&m->tokens[end])))
 		return false;
-	*out = (struct found){.to = end, .value = pl_buf_str(&value), .verdict = READ_SURE};
+	unsure = unsure || open > 0 || open < (opened ? -1 : 0) || (!country && digits > PHONE_DIGITS_HOME) ||
+	    is_numeric_host(m->tokens[at].text);
+	*out = (struct found){.to = end, .value = pl_buf_str(&value), .verdict = unsure ? READ_UNSURE : READ_SURE};
 	return true;
 }

@@ -36,7 +36,7 @@ int own_words(const struct read_message *m, const struct read_want *want, int at
 static bool word_frame(const struct read_message *m, const struct read_want *want, int at, int to, struct frame *out)
 {
 	static const char links[] =
-	    "_ is _|_ are _|is now|_ should be|_ would be|_ will be|has changed to|changed to|_ of|=|:|-|is "
+	    "_ is _|_ are _|is now|_ should be|_ would be|has changed to|changed to|_ of|=|:|-|is "
 	    "actually|"
 	    "is like this :|is as follows :|is :|it is|_ is still|must be|should read|ist|es|est";
 	struct frame f = {.to = at, .explicit = true};
@@ -52,8 +52,13 @@ static bool word_frame(const struct read_message *m, const struct read_want *wan
 		f.correction = !token_in(&m->tokens[at + n - 1], " have get with is ");
 		at += n;
 	}
-	if (at < to && token_in(&m->tokens[at], " my our the a an "))
+	if (at < to && token_in(&m->tokens[at], " my our the a an ")) {
+		/* "our income", and "the average income" unless it was asked for, may be another one */
+		f.partial = token_in(&m->tokens[at], " our ") ||
+		    (n == 0 && !want->asked && (want->kind == READ_AMOUNT || want->kind == READ_PHONE) &&
+			!token_in(&m->tokens[at], " my "));
 		at++;
+	}
 	for (; at < to && (token_in(&m->tokens[at], words_adjective) || token_in(&m->tokens[at], words_part_name));
 	     at++) {
 		bool dummy;

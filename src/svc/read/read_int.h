@@ -71,6 +71,7 @@ extern const char phrases_filler[], phrases_name[], phrases_name_weak[], phrases
 bool name_at(const struct read_message *m, int at, int to, bool told, struct found *out);
 bool address_at(const struct read_message *m, int at, int to, struct found *out);
 bool amount_at(const struct read_message *m, int at, int to, struct found *out);
+bool is_currency_sign(const struct token *t);
 enum read_per amount_period(const struct token *t);	/* "monthly" */
 bool date_at(const struct read_message *m, int at, int to, struct found *out);
 bool phone_at(const struct read_message *m, int at, int to, struct found *out);

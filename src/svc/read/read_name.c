@@ -119,7 +119,9 @@ static enum part classify(const struct token *t, bool is_first)
 
 struct parts {
 	int count[PART_OTHER + 1], words, to;
-	bool capital; /* the first word has one */
+	int firm;	   /* of the known ones those that are no everyday words: "Peter", not "Bill" */
+	bool capital;	   /* the first word has one */
+	bool small_before; /* it has none, is no name, and a later one has one: "cc Peter" */
 	bool title;
 };
 
@@ -137,6 +139,9 @@ static void collect(const struct read_message *m, int at, int to, struct parts *
 		if (part == PART_NO || (p->words > 0 && m->tokens[at].glued && m->tokens[at - 1].type != TOKEN_WORD))
 			break;
 		p->capital = p->words == 0 ? m->tokens[at].capital : p->capital;
+		p->firm += part == PART_KNOWN && !word_in(words_name_too, m->tokens[at].word);
+		p->small_before =
+		    p->words == 0 ? part == PART_LOWER : p->small_before && (m->tokens[at].capital || p->words > 1);
 		p->count[part]++;
 		p->words++;
 	}
@@ -173,13 +178,13 @@ static enum read_verdict judge(const struct parts *p, bool told)
 	if (p->words == 1)
 		return judge_one(p, told);
 	if (never > 0)
-		return known > 0 ? READ_SURE : never < p->words ? READ_UNSURE : READ_NOTHING;
+		return p->firm > 0 ? READ_SURE : never < p->words ? READ_UNSURE : READ_NOTHING;
 	if (told)
 		return known + capital + other > 0 ? READ_SURE : READ_UNSURE;
 	if (other > 0)
 		return known > 0 ? READ_SURE : READ_UNSURE;
 	if (lower > 0)
-		return known > 0 && lower == 1 && p->words <= 3 ? READ_SURE : READ_UNSURE;
+		return p->firm > 0 && lower == 1 && p->words <= 3 && !p->small_before ? READ_SURE : READ_UNSURE;
 	return known > 0 || capital > 1 || (capital == 1 && too == 0) ? READ_SURE : READ_UNSURE;
 }
 
@@ -244,7 +249,7 @@ static int comma_end(const struct read_message *m, int at, const struct parts *f
 		return at;
 	if (token_in(&m->tokens[at + 1], words_suffix))
 		return at + 2;
-	if (first->words > 2 || first->title)
+	if (first->words > 2 || first->title || token_in(&m->tokens[at - 1], " best love warmly "))
 		return at;
 	collect(m, at + 1, m->count, &second);
 	for (int i = second.to; i < m->count; i++)

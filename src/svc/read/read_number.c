@@ -143,7 +143,7 @@ static int64_t factor_of(struct pl_str word)
 	return 0;
 }
 
-/* The factors at `at`: "hundred thousand". */
+/* The factors at `at`: "hundred thousand", but only the first one of "k k" and "k million". */
 static int factors_at(const struct read_message *m, int at, int to, int64_t *factor_r)
 {
 	int64_t one;
@@ -151,7 +151,8 @@ static int factors_at(const struct read_message *m, int at, int to, int64_t *fac
 	*factor_r = 1;
 	for (; at < to && m->tokens[at].type == TOKEN_WORD; at++) {
 		one = factor_of(m->tokens[at].word);
-		if (one == 0 || *factor_r > CENTS_MAX / one)
+		if (one == 0 || *factor_r > CENTS_MAX / one ||
+		    (*factor_r > 1 && (one <= *factor_r || m->tokens[at - 1].word.len <= 2)))
 			break;
 		*factor_r *= one;
 	}

@@ -19,7 +19,8 @@ const char words_filler[] =
     "definitely then gladly fine great good anyway cool there and here speaking right sir madam mate btw actually wait "
     "sorry "
     "oops no nope nah correction rather ah ugh lol it's its just yours sincerely regards bye too also now currently "
-    "basically obviously simply exactly precisely indeed you say let's ";
+    "basically obviously simply exactly precisely indeed you say let's "
+    "है हूँ हूं ہے ہوں است ";
 const char words_doubt[] =
     " maybe perhaps probably possibly guess think suppose believe might could should would unsure "
     "somewhere something almost nearly if unless assume hopefully ish someday soon ";
@@ -153,8 +154,7 @@ const char phrases_about[] =
     "round about|some|~";
 const char phrases_after[] =
     "before tax|before taxes|after tax|after taxes|pre tax|gross|net|in total|altogether|together|all in|"
-    "combined|or so|give or take|more or less|all told|roughly|approximately|about|total|a total|or thereabouts|per "
-    "person|"
+    "combined|or so|give or take|more or less|all told|roughly|approximately|about|total|a total|or thereabouts|"
     "brutto|netto|cash|as of now|this year|right now|at the moment|at present|before deductions|after "
     "deductions|income|salary|sharp";
 

@@ -45,7 +45,7 @@ const char words_name[] =
     "geneviève genevieve élodie elodie aurélie aurelie amélie amelie giuseppe giovanni mario luigi antonio "
     "francesco marco matteo lorenzo alessandro giulia chiara francesca federica valentina martina elena paola "
     "silvia elisa alessia giorgia sofia beatrice lucia roberto riccardo stefano simone davide carlos manuel "
-    "francisco javier miguel josé jesús jesus pedro pablo alejandro diego fernando sergio jorge alberto álvaro "
+    "francisco javier miguel josé jesús pedro pablo alejandro diego fernando sergio jorge alberto álvaro "
     "alvaro rafael ramón ramon ángel angel enrique raúl raul andrés andres ignacio íñigo iñigo joaquín joaquin "
     "maría carmen ana isabel pilar dolores cristina marta lucía paula rosa rocío rocio mercedes concepción inés "
     "ines beatriz guadalupe ximena jimena valeria camila mariana gabriela daniela catalina juana luis luisa "
@@ -121,7 +121,7 @@ const char words_name[] =
 /* Names that are everyday words as well: they need to stand alone, or beside another name. */
 const char words_name_too[] =
     " "
-    "will mark bill grace hope faith joy rose may june april august art pat pam rich dean miles chase hunter sky "
+    "jesus will mark bill grace hope faith joy rose may june april august art pat pam rich dean miles chase hunter sky "
     "summer autumn ivy lily iris pearl crystal ray guy gene sue drew wade lance cliff dale glen heath brook "
     "brooks earl duke prince king bishop young long short brown white black green day price banks cook baker "
     "parker page reed rice bush wood woods stone hill hills field best love sharp swift strong little wise fox "
@@ -149,6 +149,8 @@ const char words_common[] =
     "quiero dinero días buenos buenas tengo nada nadie necesito hablar persona dov'è mio ordine "
     "aiuto voglio sono parlare qualcuno onde meu minha ajuda quero preciso falar помогите где мой "
     "моя заказ хочу деньги оператор человек почему не это как "
+    "ltd gmbh inc llc llp corp plc limited cc attn fwd lorem ipsum hakuna matata christ spelled spelt spelling avenue "
+    "boulevard samsung amazon google microsoft facebook netflix paypal visa mastercard ikea galaxy prime focus "
     "the holy moly merry christmas easter fraud gosh damn dammit heck hooray hurray yikes oops whoa santa xmas "
     "a able about above accept accepted access accident account accounts across act action active activity actual "
     "add added addition address admin adult advance advantage advice afraid after afternoon again against age "
