@@ -236,6 +236,11 @@ START_TEST(test_mask)
 		{ NAME, "I am Ann, a1@b2.org, I earn 5000", "I am Ann, a1@b2.org, I earn [income]" },
 		{ NAME, "My income is none of your 2 businesses", "My income is none of your [income] businesses" },
 		{ NAME, "Room 101 at 5", "Room 101 at 5" }, { -1, "what is 12 * 7?", "what is 12 * 7?" },
+		{ INCOME, "as I told your colleague it was eighty thousand",
+		    "as I told your colleague it was [income]" },
+		{ INCOME, "as I told your colleague it was ٨٠٠٠٠",
+		    "as I told your colleague it was [income]" },
+		{ INCOME, "80k. Why do you ask?", "[income]. Why do you ask?" },
 	};
 
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {

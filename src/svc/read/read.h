@@ -78,6 +78,8 @@ int read_words(const struct read_message *m);
 /* Where amounts stand, for masks: spans of bytes, ascending. cents -1: any amount, else those that are as much. */
 struct read_span { size_t from, to; };
 int read_amounts(struct read_message *m, int64_t cents, struct read_span *spans, int max);
+/* Is an amount in it? A small number word, as in "one question", is none. */
+bool read_has_amount(struct read_message *m);
 /* "80000" or "80000.5" as cents; -1: neither. */
 int64_t read_cents(struct pl_str value);
 

@@ -286,6 +286,16 @@ bool amount_at(const struct read_message *m, int at, int to, struct found *out)
 	return true;
 }
 
+bool read_has_amount(struct read_message *m)
+{
+	struct found found;
+
+	for (int at = 0; at < m->count; at++)
+		if (amount_at(m, at, m->count, &found) && (found.marked || m->tokens[at].type == TOKEN_NUMBER))
+			return true;
+	return false;
+}
+
 int64_t read_cents(struct pl_str value)
 {
 	struct digits d;

@@ -122,6 +122,13 @@ static size_t word_end(struct pl_str s, size_t at, int *letters_r)
 	return at;
 }
 
+/* Is the last token the unit of a number, whose full stop ends a sentence: "80k. Why?" */
+static bool is_unit(const struct read_message *m)
+{
+	return m->count > 1 && m->tokens[m->count - 2].type == TOKEN_NUMBER &&
+	    token_in(&m->tokens[m->count - 1], " k m ");
+}
+
 static void take_word(struct lexer *lex)
 {
 	static const char abbreviations[] =
@@ -136,7 +143,7 @@ static void take_word(struct lexer *lex)
 	end = word_end(s, lex->at, &letters);
 	t = add(lex, TOKEN_WORD, end);
 	t->capital = !has_case(first) || uc_tolower(first) != first;
-	if (end < s.len && s.ptr[end] == '.' && (letters == 1 || word_in(abbreviations, t->word))) {
+	if (end < s.len && s.ptr[end] == '.' && !is_unit(lex->m) && (letters == 1 || word_in(abbreviations, t->word))) {
 		t->dot = true;
 		t->to = lex->at = end + 1;
 		t->text.len++;

@@ -232,7 +232,8 @@ static bool has_digit(struct pl_str text)
 static bool is_aside(const struct taking *t)
 {
 	const struct form_slot *slot = &t->form->slots[t->state->requested];
-	bool may_hide = slot->s->sensitive && (slot->s->normal != FORM_AMOUNT || has_digit(t->text));
+	bool may_hide =
+	    slot->s->sensitive && (slot->s->normal != FORM_AMOUNT || has_digit(t->text) || read_has_amount(t->m));
 	int words = read_words(t->m);
 	size_t end = 0;
 
