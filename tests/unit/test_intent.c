@@ -254,6 +254,8 @@ static const struct { const char *question, *expected; } names[] = {
 	{ "messages with gpt-4o", "!have a model" },
 	{ "sessions in kitchen", "!have no room" },
 	{ "frobnicated messages", "!\"frobnicated\"" },
+	{ "my cost and bob's cost", "!two questions" },
+	{ "i and bob messages", "!two questions" },
 };
 
 START_TEST(test_names)

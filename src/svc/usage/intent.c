@@ -454,6 +454,17 @@ static bool read_polite(struct reader *r)
 	return true;
 }
 
+/* "show me": nothing; "messages of me": the asker's own; "for me" may be either. */
+static bool read_me(struct reader *r)
+{
+	if (!word_among(peek(r, 0), "me") || !word_among(peek(r, -1), "of by from"))
+		return false;
+	r->out->mine = true;
+	r->dim_next = r->by = false;
+	r->at++;
+	return true;
+}
+
 static bool read_small_words(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
@@ -463,6 +474,8 @@ static bool read_small_words(struct reader *r)
 		r->dim_end = r->who ? 0 : r->dim_end;
 	} else if (word_among(word, "used use uses using")) {
 		r->used = true;
+	} else if (word_among(word, "me") && word_among(peek(r, -1), "for user person developer")) {
+		return false;
 	} else if (word_among(word, "my mine i")) {
 		r->out->mine = true;
 	} else if (!word_filler(word) && !word_among(word, "who whose") && !(r->at == 0 && word_among(word,
@@ -493,7 +506,7 @@ static bool read_word(struct reader *r)
 		return true;
 	if (r->why != NULL)
 		return false;
-	if (read_small_words(r))
+	if (read_me(r) || read_small_words(r))
 		return true;
 	if (r->why != NULL || (r->dim_next && !r->by) || !may_be_name(r, r->at))
 		return false;

@@ -191,6 +191,17 @@ static const char *misfit_of_aggregate(const struct intent *in)
 	return compares_steps(in) ? "two periods are compared without steps of time" : NULL;
 }
 
+/* Does the threshold ask for rows that are left out, because their sum is 0? */
+static bool asks_for_nothing(const struct intent *in)
+{
+	double least = in->metric == METRIC_COST ? 1e-6 : 1;
+
+	if (in->agg != AGG_SUM || in->metric == METRIC_ERROR_RATE || in->metric == METRIC_ACCEPTANCE)
+		return false;
+	return in->limit == LIMIT_UNDER ? in->bound <= least :
+	    (in->limit == LIMIT_MAX || in->limit == LIMIT_EQUAL) && in->bound < least;
+}
+
 /* What cannot be grouped, filtered or ranked so. */
 const char *intent_misfit(const struct intent *in)
 {
@@ -215,5 +226,9 @@ const char *intent_misfit(const struct intent *in)
 		return "the most or the fewest of what is not said: say per user, per day or the like";
 	if (in->top != 0 && in->order == ORDER_NONE)
 		return "a number of rows needs the most or the fewest of something";
+	if (in->mine && (in->name_count[KIND_USER] > 0 || (in->agg == AGG_SHARE && intent_has_dim(in, DIM_USER))))
+		return "your own figure and those of other users are two questions";
+	if (asks_for_nothing(in))
+		return "those with none are not listed: say more than 0, or the fewest";
 	return misfit_of_aggregate(in);
 }
