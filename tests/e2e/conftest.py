@@ -78,6 +78,8 @@ def template(pg, binaries, workdir):
 @pytest.fixture(scope="module")
 def database(pg, template):
     """The name of a fresh database for this module."""
+    if pg.process is None:      # a test of the last module failed while it was stopped
+        pg.start()
     name = pg.clone(template)
     yield name
     pg.drop(name)

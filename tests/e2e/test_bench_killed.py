@@ -42,7 +42,7 @@ def name_of(pid):
 
 
 def living(pids):
-    return {pid: name_of(pid) for pid in pids if name_of(pid) is not None}
+    return {pid: name for pid in pids if (name := name_of(pid)) is not None}
 
 
 def folders(pids):

@@ -5,12 +5,13 @@ import base64
 import os
 import signal
 import socket
+import threading
 
 import pytest
 
 import cluster
 from mail_peer import MailPeer, certificate
-from parlour import free_port, porters, wait_for
+from parlour import SLOW, free_port, porters, wait_for
 
 URL = "/api/feedback-requests"
 PUBLIC = "https://chat.example.org"
@@ -198,9 +199,10 @@ def test_the_database_away_after_the_server_took_it(pg, smtp, post, rows):
     peer = smtp()
     daemon = post(peer.port)
     ann = daemon.register()
-    gone = []
+    gone, asked = [], threading.Event()
 
     def away(mail):
+        asked.wait(10 * SLOW)       # the mail may be there before the reply
         if not gone:
             gone.append(1)
             pg.stop("immediate")
@@ -209,6 +211,7 @@ def test_the_database_away_after_the_server_took_it(pg, smtp, post, rows):
     request = ask(ann)
     daemon.expect_error("database|connection")
     try:
+        asked.set()
         wait_for(lambda: gone and len(peer.mails) == 1, 10)
         wait_for(lambda: "not stored yet" in daemon.log_text(), 20)
     finally:
