@@ -93,4 +93,5 @@ static const struct input not_names[] = {{"this is ridiculous", NULL}, {"it is b
     {"Acme GmbH", NULL}, {"Samsung Galaxy", NULL}, {"Madison Avenue", NULL}, {"Amazon Prime", NULL},
     {"not Bob but Alice", NULL}, {"Ann Lee and Bob Lee", NULL}, {"Ann❤️Lee", NULL}, {"أين طلبي", NULL},
     {"איפה ההזמנה שלי", NULL}, {"मुझे मदद चाहिए", NULL}, {"ต้องการความช่วยเหลือ", NULL}, {"我要退货", NULL},
-    {"Elon Musk - joke", NULL}, {"Jon, I mean John", NULL}, {"Ann & Bob", NULL}, END};
+    {"Elon Musk - joke", NULL}, {"Jon, I mean John", NULL}, {"Ann & Bob", NULL},
+    {"Аnn Lee", NULL}, {"Donald Truหลือ", NULL}, {"call me Asa (my wife's)", NULL}, END};

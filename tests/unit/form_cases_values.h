@@ -36,7 +36,7 @@ static const struct input addresses[] = {{"o'brien@example.org", "o'brien@exampl
     {"😀 ann@lee.org 😀", "ann@lee.org"}, {"ann@lee.рф", "ann@lee.рф"}, {"ann@lee.org, no", NULL},
     {"ann@lee.org nope", NULL}, {"我的邮箱是ann@lee.org", NULL}, {"メールはann@lee.orgです", NULL},
     {"ann@lee.orgです", NULL}, {"аnn@lee.org", NULL}, {"ann@lеe.org", NULL}, {"x.org/ann@lee.org", NULL},
-    {"you mail me at ann@lee.org", NULL}, {"ann😀@lee.org", NULL}, END};
+    {"you mail me at ann@lee.org", NULL}, {"ann😀@lee.org", NULL}, {"ann@lee.org, dot com", NULL}, END};
 
 static const struct input amounts[] = {{"80000", "80000"}, {"80,000", "80000"}, {"80.000", "80000"},
     {"80 000", "80000"}, {"80\u00a0000", "80000"}, {"80\u202f000", "80000"}, {"80\u2009000", "80000"},
@@ -89,7 +89,8 @@ static const struct input amounts[] = {{"80000", "80000"}, {"80,000", "80000"}, 
     {"80k nope", NULL}, {"80k, no", NULL}, {"80¢", NULL}, {"80½k", NULL}, {"80 ½", NULL}, {"2 BTC", NULL},
     {"40k per person", NULL}, {"0301234567", NULL}, {"our income is 80k", NULL}, {"my wife and I make 80k", NULL},
     {"my income is 80k, I think", NULL}, {"80k once promoted", NULL}, {"80k and my wife 90k", NULL},
-    {"12 months of 5000", NULL}, {"80k over two years", NULL}, END};
+    {"12 months of 5000", NULL}, {"80k over two years", NULL},
+    {"80, million", NULL}, {"8,million", NULL}, END};
 
 static const struct input unasked[] = {{"I paid 49.99 yesterday and nothing arrived", NULL},
     {"Can you make it 20% cheaper?", NULL}, {"I want to make 2 bookings", NULL}, {"my colleague makes 90k", NULL},

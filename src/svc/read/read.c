@@ -9,6 +9,7 @@
 #define ASKED_WORDS 3     /* "80k?" is an answer that is not sure of itself */
 #define THOUGHT_WORDS 3   /* "80k, I think" */
 
+static const char words_rest[] = " million thousand billion hundred lakh crore dot com org net "; /* "80, million" */
 static const char words_mine[] = " i i'm i've i'd my me mine myself am im ich mein meine je mon moi yo mi ";
 
 struct candidate {
@@ -183,19 +184,26 @@ static int count_left(const struct read_message *m, const struct clause *c, int 
 	return left;
 }
 
+/* "wife", "wife's" */
+static bool is_other(const struct token *t)
+{
+	struct token owner = *t;
+
+	if (owner.word.len > 2 && memcmp(owner.word.ptr + owner.word.len - 2, "'s", 2) == 0)
+		owner.word.len -= 2;
+	return token_in(t, words_third) || token_in(&owner, words_third);
+}
+
 /* Does the clause speak of somebody else, or of something paid, ordered, numbered? */
 static bool is_foreign(const struct reading *r, const struct clause *clause, bool framed)
 {
 	for (int i = clause->from; i < clause->to; i++) {
 		const struct token *t = &r->m->tokens[i];
-		struct token owner = *t;
 
 		if (t->type != TOKEN_WORD || t->filler || is_own_word(r->want, t->word) ||
 		    (framed && token_in(t, " you ")))
 			continue;
-		if (owner.word.len > 2 && memcmp(owner.word.ptr + owner.word.len - 2, "'s", 2) == 0)
-			owner.word.len -= 2;
-		if (token_in(t, words_third) || token_in(&owner, words_third))
+		if (is_other(t))
 			return true;
 		if (r->want->kind != READ_NAME && token_in(t, words_past))
 			return true;
@@ -297,7 +305,8 @@ static int scan_start(struct reading *r, int index)
 	c->whole = end >= clause->to;
 	c->left = c->whole ? 0 : count_left(m, clause, clause->from, end);
 	qualify(r, c, clause);
-	if (c->whole)
+	/* a word that may be a name is still left over for the others: "80, million" */
+	if (c->whole && (r->want->asked || c->explicit || r->want->kind != READ_NAME || found.verdict == READ_SURE))
 		for (int i = clause->from; i < end; i++)
 			m->tokens[i].known = true;
 	return found.to;
@@ -345,6 +354,11 @@ static bool is_left(const struct token *t)
 	return !t->known && !t->filler && !is_harmless(t) && !token_in(t, words_filler);
 }
 
+static bool is_bracketed(const struct read_message *m, const struct clause *c)
+{
+	return c->from > 0 && sign_is(&m->tokens[c->from - 1], '(');
+}
+
 /* "my wife" before "and I earn ..": what is said is about both. */
 static bool is_joined(const struct read_message *m, const struct clause *c, const struct clause *next)
 {
@@ -361,11 +375,12 @@ static bool left_beside(const struct read_message *m, const struct candidate *va
 	*change = false;
 	for (int i = 0; i < m->clauses_count; i++) {
 		const struct clause *c = &m->clauses[i];
-		bool here = false;
+		bool here = false, others = false, few = c->to - c->from <= THOUGHT_WORDS;
 
 		if (i == value->clause)
 			continue;
 		for (int t = c->from; t < c->to; t++) {
+			others = others || (!c->asks && is_other(&m->tokens[t]));
 			here = here || (is_left(&m->tokens[t]) && (t < value->from || t >= value->to));
 			*change = *change || (i > value->clause && t >= value->to && takes_back(&m->tokens[t]));
 		}
@@ -373,8 +388,8 @@ static bool left_beside(const struct read_message *m, const struct candidate *va
 			continue;
 		*change = *change || clause_has(m, c, words_change) ||
 		    (value->found.marked && clause_has(m, c, words_bound)) ||
-		    (!mine && !c->asks && clause_has(m, c, words_third)) || is_joined(m, c, own) ||
-		    (!c->asks && c->to - c->from <= THOUGHT_WORDS && clause_has(m, c, words_doubt));
+		    (others && (!mine || is_bracketed(m, c))) || is_joined(m, c, own) ||
+		    (few && !c->asks && (clause_has(m, c, words_doubt) || clause_has(m, c, words_rest)));
 		left = left ||
 		    !(c->asks ||
 			(value->found.marked && value->whole &&

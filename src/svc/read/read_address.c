@@ -4,8 +4,6 @@
  * as it was written, since only its own server knows whether case matters there.
  */
 #include <ctype.h>
-#include <unictype.h>
-#include <unistr.h>
 
 #include "svc/read/read_int.h"
 
@@ -33,24 +31,6 @@ static bool is_local(struct pl_str local)
 	return true;
 }
 
-/* Letters of several scripts: words in front of it without a blank, or letters that only look like others. */
-static bool is_mixed(struct pl_str text)
-{
-	const uc_script_t *script = NULL, *one;
-	ucs4_t c;
-
-	for (size_t i = 0; i < text.len;) {
-		int n = u8_mbtouc(&c, (const uint8_t *)text.ptr + i, text.len - i);
-
-		i += n > 0 ? (size_t)n : 1;
-		one = uc_is_alpha(c) ? uc_script(c) : NULL;
-		if (one != NULL && script != NULL && one != script)
-			return true;
-		script = one != NULL ? one : script;
-	}
-	return false;
-}
-
 /* Labels of letters, digits, and inner dashes. odd: the last one is nothing that exists, or one has several scripts. */
 static bool is_domain(struct pl_str domain, bool *odd_r)
 {
@@ -61,7 +41,7 @@ static bool is_domain(struct pl_str domain, bool *odd_r)
 
 	while (pl_str_cut(&rest, '.', &label)) {
 		labels++;
-		mixed = mixed || is_mixed(label);
+		mixed = mixed || text_is_mixed(label);
 		if (label.len == 0 || label.len > LABEL_MAX || label.ptr[0] == '-' || label.ptr[label.len - 1] == '-')
 			return false;
 		if (memchr(label.ptr, '_', label.len) != NULL || memchr(label.ptr, '@', label.len) != NULL)
@@ -121,7 +101,7 @@ bool address_at(const struct read_message *m, int at, int to, struct found *out)
 	domain = pl_strn(sign + 1, text.len - local.len - 1);
 	if (!is_local(local) || !is_domain(domain, &odd) || text.len > ADDRESS_MAX)
 		return false;
-	odd = odd || is_cut(m, at) || is_mixed(local) || is_path(local) ||
+	odd = odd || is_cut(m, at) || text_is_mixed(local) || is_path(local) ||
 	    (local.ptr[0] != '"' && (unsigned char)local.ptr[0] < 0x80 && !isalnum((unsigned char)local.ptr[0]) &&
 		local.ptr[0] != '_') ||
 	    memchr(local.ptr, '=', local.len) != NULL || memmem(local.ptr, local.len, "\u2019", 3) != NULL;

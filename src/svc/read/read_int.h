@@ -48,6 +48,8 @@ struct found {
 
 /* read_token.c; false: too much */
 bool read_tokens(struct read_message *m);
+/* Letters of several scripts: words glued together, or letters that only look like others. */
+bool text_is_mixed(struct pl_str text);
 
 /* read_clause.c */
 void read_clauses(struct read_message *m);

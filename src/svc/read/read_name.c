@@ -121,6 +121,7 @@ struct parts {
 	int count[PART_OTHER + 1], words, to;
 	int firm;	   /* of the known ones those that are no everyday words: "Peter", not "Bill" */
 	bool capital;	   /* the first word has one */
+	bool mixed;	   /* a word has letters of several scripts */
 	bool small_before; /* it has none, is no name, and a later one has one: "cc Peter" */
 	bool title;
 };
@@ -140,6 +141,7 @@ static void collect(const struct read_message *m, int at, int to, struct parts *
 			break;
 		p->capital = p->words == 0 ? m->tokens[at].capital : p->capital;
 		p->firm += part == PART_KNOWN && !word_in(words_name_too, m->tokens[at].word);
+		p->mixed = p->mixed || text_is_mixed(m->tokens[at].text);
 		p->small_before =
 		    p->words == 0 ? part == PART_LOWER : p->small_before && (m->tokens[at].capital || p->words > 1);
 		p->count[part]++;
@@ -175,6 +177,8 @@ static enum read_verdict judge(const struct parts *p, bool told)
 
 	if (p->words > NAME_WORDS_MAX || p->words == 0)
 		return READ_NOTHING;
+	if (p->mixed)
+		return READ_UNSURE;
 	if (p->words == 1)
 		return judge_one(p, told);
 	if (never > 0)
@@ -323,7 +327,7 @@ bool name_at(const struct read_message *m, int at, int to, bool told, struct fou
 	if (p.to < to && token_in(&m->tokens[p.to], words_suffix))
 		p.to++;
 	*out = (struct found){.to = comma_end(m, p.to, &p, &verdict), .verdict = verdict};
-	out->marked = verdict == READ_SURE || out->to == p.to;
+	out->marked = !p.mixed && (verdict == READ_SURE || out->to == p.to);
 	out->marked =
 	    out->marked && p.count[PART_LOWER] + p.count[PART_TOO] + p.count[PART_NEVER] + p.count[PART_OTHER] == 0;
 	out->value = name_text(m, from, out->to);

@@ -278,6 +278,23 @@ static bool take_link(struct lexer *lex, size_t chunk_to)
 	return true;
 }
 
+bool text_is_mixed(struct pl_str text)
+{
+	const uc_script_t *script = NULL, *one;
+	ucs4_t c;
+
+	for (size_t i = 0; i < text.len;) {
+		i += char_at(text, i, &c);
+		one = uc_is_alpha(c) ? uc_script(c) : NULL;
+		if (one == NULL || strcmp(one->name, "Common") == 0)
+			continue;
+		if (script != NULL && one != script)
+			return true;
+		script = one;
+	}
+	return false;
+}
+
 /* ---- all of it ---- */
 
 static void take(struct lexer *lex)
