@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Signalling of calls: what a peer's frame may be, on native sockets and on compatible ones. Frames: parlour-ws(7).
+ * Signaling of calls: what a peer's frame may be, on native sockets and on compatible ones. Frames: parlour-ws(7).
  */
 #include <ctype.h>
 

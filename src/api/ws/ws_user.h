@@ -12,7 +12,7 @@
 
 /* svc->on_revoked: closes this worker's sockets of a login session with 4410. */
 void ws_revoked(int64_t login_id);
-/* svc->on_member: tells a user's sockets that listen to user:me; ends signalling of who is no member any more. */
+/* svc->on_member: tells a user's sockets that listen to user:me; ends signaling of who is no longer a member. */
 void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
 /*
  * svc->on_user: a frame for a user's sockets that listen to user:me. session: id of the chat session that it is about;

@@ -12,7 +12,7 @@
 
 /*
  * The time zone of a question: `asked` (absent: none), else that of the user's preferences, else `usual`, else UTC.
- * zone: for the other calls; shown: for people; local_s: what its clock shows at at_us, as seconds since 1970.
+ * zone: for the other queries; shown: for people; local_s: what its clock shows at at_us, as seconds since 1970.
  */
 struct query_zone { bool asked_ok; struct pl_str zone, shown; int64_t local_s; };
 typedef void (repo_query_zone_fn)(void *arg, const struct query_zone *zone, const struct pl_err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Signalling of calls (WebRTC): frames between the sockets of one room, to all or to one, over all workers.
+ * Signaling of calls (WebRTC): frames between the sockets of one room, to all or to one, over all workers.
  *
  * A peer is one socket, not one user: whoever has two tabs open is two peers. Its id is made here and cannot be guessed
  * or chosen. Only peers that joined the call get frames; what was sent to all before a peer joined is not for it, so

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /ws/signaling/{room_id} without parlour.v1: signalling of calls between members of a room. Frames: parlour-ws(7).
+ * /ws/signaling/{room_id} without parlour.v1: signaling of calls between members of a room. Frames: parlour-ws(7).
  *
  *   opened -> authenticated -> is it a member? -> open: frames are relayed
  *
