@@ -490,5 +490,5 @@ def test_long_messages_do_not_stop_the_page(browsers, shared):
     browser.open(shared.url + "/")
     names = ["bot"] + [f"bot{i}" for i in range(100)]
     for case, (ms, length) in zip(cases, browser.run(LONG, cases, names)):
-        assert ms < 2000 * SLOW, case
+        assert ms < 10000 * SLOW, case
         assert length > 0 or case[0] in ("\n", "~~~\n"), case
