@@ -106,10 +106,11 @@ static bool is_any(const char *text, const char *const *phrases)
 /* A copy without phrases that only introduce or end a request: "hello, can you tell me what time it is, please". */
 static const char *core_of(struct pl_pool *pool, const char *plain)
 {
-	static const char *const heads[] = {"hello ", "hi ", "hey ", "please ", "ok ", "okay ", "and ", "so ", "well ",
-	    "sorry ", "excuse me ", "good morning ", "good evening ", "good afternoon ", "can you tell me ",
-	    "could you tell me ", "can you please ", "could you please ", "can you ", "could you ", "would you ",
-	    "tell me ", "do you know ", "do you still know ", "i want to know ", "i would like to know ", NULL};
+	static const char *const heads[] = {"hello there ", "hi there ", "hello ", "hi ", "hey ", "please ", "ok ",
+	    "okay ", "and ", "so ", "well ", "sorry ", "excuse me ", "good morning ", "good evening ",
+	    "good afternoon ", "can you tell me ", "could you tell me ", "can you please ", "could you please ",
+	    "can you ", "could you ", "would you ", "tell me ", "do you know ", "do you still know ",
+	    "i want to know ", "i would like to know ", NULL};
 	static const char *const tails[] = {
 	    " please", " now", " right now", " today", " for me", " then", " exactly", NULL};
 	struct pl_str text = pl_str_trim(pl_str(plain));

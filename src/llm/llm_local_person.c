@@ -75,15 +75,29 @@ static bool spoken_of(const struct said *said, int at)
 	    (at + 1 < said->count && among(said->word[at + 1], after));
 }
 
+/* "I do not want to talk", "there is no need to call": the verb at `at` is not wished for. */
+static bool unwanted(const struct said *said, int at)
+{
+	static const char *const told[] = {"did", "already", "dont", "never", "had", "was", NULL};
+	static const char *const wishing[] = {"want", "need", "wish", "like", "have", "prefer", NULL};
+	static const char *const denying[] = {"not", "dont", "never", "no", "didnt", "wont", "wouldnt", NULL};
+
+	if (at > 0 && among(said->word[at - 1], told))
+		return true;
+	/* "no, get me a manager" is a wish */
+	if (at > 0 && among(said->word[at - 1], denying) && among(said->word[at], wanting))
+		return !pl_str_is(said->word[at - 1], "no") || pl_str_is(said->word[at], "need");
+	return at > 2 && pl_str_is(said->word[at - 1], "to") && among(said->word[at - 2], wishing) &&
+	    among(said->word[at - 3], denying);
+}
+
 /* "talk to someone", "get me a manager": a verb, and within six words the person. */
 static bool asks_for(const struct said *said)
 {
-	static const char *const told[] = {"did", "already", "dont", "never", "had", "was", NULL};
-
 	for (int i = 0; i < said->count; i++) {
 		bool talk = among(said->word[i], talking), bridge = false;
 
-		if ((!talk && !among(said->word[i], wanting)) || (i > 0 && among(said->word[i - 1], told)))
+		if ((!talk && !among(said->word[i], wanting)) || unwanted(said, i))
 			continue;
 		for (int k = i + 1; k < said->count && k <= i + 6; k++) {
 			bool sure = among(said->word[k], surely);
@@ -116,15 +130,20 @@ static bool only_names(const struct said *said)
 
 bool llm_local_wants_person(struct pl_str text)
 {
-	static const char *const phrases[] = {"is there a human", "is there a person", "is there anyone i can talk to",
-	    "is there somebody i can talk to", "is there someone i can talk to", "any human there", "not a bot",
-	    "not a robot", "not a machine", "hate bots", "no more bots", "stop the bot", "stupid bot", "useless bot",
-	    "call me back", "have someone call me", "have somebody call me", "someone call me", "someone to call me",
-	    "human being", "real human", "real person", "live agent", "live chat", "live person", "hand me over",
-	    "hand this over", "speak to your manager", "contact support", "contact customer service", "talk to support",
-	    "can i call you", NULL};
-	static const char *const whole[] = {"anyone there", "anybody there", "is anybody there", "is anyone there",
-	    "customer service", "customer support", "customer service please", "customer support please", NULL};
+	static const char *const phrases[] = {"is there a human", "is there a person",
+	    "is there anyone i can talk to", "is there somebody i can talk to", "is there someone i can talk to",
+	    "any human there", "not a bot", "not a robot", "not a machine", "hate bots", "no more bots",
+	    "stop the bot", "stupid bot", "useless bot", "call me back", "have someone call me",
+	    "have somebody call me", "someone call me", "someone to call me", "human being", "real human",
+	    "real person", "live agent", "live chat", "live person", "hand me over", "hand this over",
+	    "speak to your manager", "contact support", "contact customer service", "talk to support",
+	    "can i call you", "to talk to a bot", "to talk to a robot", "to talk to a machine", "no bots",
+	    "can a human help", "could a human help", "deal with a human", "deal with a person", "someone real",
+	    "somebody real", "anybody real", "with customer care", "to customer care", "escalate this",
+	    "someone ring me", "somebody ring me", "talk to your boss", "speak to your boss", NULL};
+	static const char *const whole[] = {"put me through", "please put me through", "anyone there",
+	    "anybody there", "is anybody there", "is anyone there", "customer service", "customer support",
+	    "customer service please", "customer support please", NULL};
 	static const char *const others[] = {"\u4eba\u5de5", "\u771f\u4eba", "\u8f6c\u4eba\u5de5", "\u62c5\u5f53\u8005",
 	    "\u4eba\u3068\u8a71", "\uc0c1\ub2f4\uc6d0", "\u043e\u043f\u0435\u0440\u0430\u0442\u043e\u0440",
 	    "\u0447\u0435\u043b\u043e\u0432\u0435\u043a\u043e\u043c", NULL};
