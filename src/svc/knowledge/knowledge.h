@@ -42,7 +42,7 @@ struct knowledge_found {
 typedef void (knowledge_fn)(void *arg, const struct knowledge_found *found);
 /*
  * What fits the question, within the setting knowledge_timeout. The texts live in the task's pool. The search is left
- * out when there are no documents; knowledge_empty() saves the call as well.
+ * out when there are no documents; where knowledge_empty() is true this need not even be asked.
  */
 void knowledge_find(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
     knowledge_fn *done, void *arg);
