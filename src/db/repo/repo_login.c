@@ -31,7 +31,7 @@ REPLY(on_login, struct login)
 }
 
 void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int64_t life_us, struct pl_str user_agent,
-    struct pl_str address, struct pl_str hash, repo_login_fn *done, void *arg)
+    struct pl_str address, struct pl_str hash, int access, repo_login_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_LOGIN_CREATE, on_login, done, arg);
 
@@ -40,6 +40,7 @@ void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int
 	pgquery_text(query, user_agent);
 	pgquery_text(query, address);
 	pgquery_text(query, hash);
+	pgquery_cstr(query, access_words[access]);
 	pgquery_start(query);
 }
 

@@ -21,11 +21,12 @@ typedef void (repo_login_fn)(void *arg, const struct login *login, const struct 
 typedef void (repo_login_list_fn)(void *arg, const struct login_list *list, const struct pl_err *err);
 
 /*
- * life_us: until the refresh token expires for good. hash: of the password that was given, absent: of none.
- * PL_E_NOT_FOUND: no such user, disabled, or the stored hash is another one by now.
+ * life_us: until the refresh token expires for good. hash: of the password that was given, absent: of none. access:
+ * that the tokens will carry. PL_E_NOT_FOUND: no such user, disabled, or the stored hash or level is another one by
+ * now.
  */
 void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int64_t life_us, struct pl_str user_agent,
-    struct pl_str address, struct pl_str hash, repo_login_fn *done, void *arg);
+    struct pl_str address, struct pl_str hash, int access, repo_login_fn *done, void *arg);
 
 enum refresh_status {
 	REFRESH_ROTATED,	/* counter is a new one: sign new tokens with it */

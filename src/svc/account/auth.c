@@ -82,7 +82,7 @@ static void flow_on_login(void *arg, const struct login *login, const struct pl_
 static void flow_start_login(struct flow *f)
 {
 	repo_login_create(f->svc->db, f->task, f->user.id, f->config->s.refresh_token_life * 1000, f->user_agent,
-	    pl_str(f->task->who.addr), f->user.password_hash, flow_on_login, f);
+	    pl_str(f->task->who.addr), f->user.password_hash, f->user.access, flow_on_login, f);
 }
 
 /* ---- register ---- */
@@ -207,7 +207,7 @@ static void login_on_user(void *arg, const struct user *user, const struct pl_er
 	hasher_verify(f->svc->worker->hasher, f->task, f->password, f->user.password_hash, login_on_verify, f);
 }
 
-/* The password changed after it was verified, or its hash was renewed: verify it against the new one. */
+/* The password or the access level changed after it was read, or the hash was renewed: begin again. */
 static void login_again(struct flow *f)
 {
 	struct pl_err bad = { 0 };
