@@ -43,9 +43,14 @@ static void cache_put(struct auth_cache *cache, const struct auth_who *who)
 	at[0].token = who->token;
 }
 
-static bool still_good(struct svc *svc, const struct pl_token *token, int64_t now_s, struct pl_err *err)
+/*
+ * A reload to a shorter access_token_life counts for the tokens that were signed before: ended login sessions are
+ * remembered for that life only.
+ */
+static bool still_good(struct svc *svc, const struct config *config, const struct pl_token *token, int64_t now_s,
+    struct pl_err *err)
 {
-	if (token->expires_s <= now_s)
+	if (token->expires_s <= now_s || token->issued_s + config->s.access_token_life / 1000 <= now_s)
 		return pl_err_set(err, PL_E_TOKEN_EXPIRED, NULL);
 	if (shm_revoked(svc->shm, token->login_id, now_s))
 		return pl_err_set(err, PL_E_REVOKED, NULL);
@@ -65,12 +70,12 @@ bool auth_check(struct svc *svc, const struct config *config, struct pl_str toke
 		shm_count(svc->shm, SHM_M_token_hits, 1);
 		who->token = hit->token;
 		who->ask = shm_revoked_unsure(svc->shm, now_s);
-		return still_good(svc, &who->token, now_s, err);
+		return still_good(svc, config, &who->token, now_s, err);
 	}
 	shm_count(svc->shm, SHM_M_token_misses, 1);
 	if (!pl_token_verify(token, &config->token_key, config->s.issuer, PL_TOKEN_ACCESS, &who->token, err))
 		return false;
-	if (!still_good(svc, &who->token, now_s, err))
+	if (!still_good(svc, config, &who->token, now_s, err))
 		return false;
 	who->ask = shm_revoked_unsure(svc->shm, now_s);
 	if (!who->ask)
