@@ -16,7 +16,9 @@ static int64_t remember_until_s(const struct svc *svc, int64_t ended_us)
 
 void auth_revoke(struct svc *svc, int64_t login_id)
 {
-	if (!shm_revoke(svc->shm, login_id, remember_until_s(svc, pl_wall_us())))
+	bool known = shm_revoked_unsure(svc->shm, pl_wall_us() / PL_US_PER_S);
+
+	if (!shm_revoke(svc->shm, login_id, remember_until_s(svc, pl_wall_us())) && !known)
 		pl_log(PL_LOG_WARN, NULL, "revocation table full: PostgreSQL is asked instead", "login=%lld",
 		    (long long)login_id);
 	bus_post(svc, RING_REVOKED, pl_strn((const char *)&login_id, sizeof(login_id)), PL_STR_NONE);

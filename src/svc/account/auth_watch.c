@@ -17,14 +17,22 @@
 #define OVERLAP_US (10 * PL_US_PER_S)
 #define WHOLE_EVERY_S 60
 #define AGAIN_MS 1000			/* after an error, or without notifications */
+#define STEP_ROWS 256			/* one statement may end 100,000: neither the loop nor a ring is filled */
+#define STEP_MS 5
 
+struct look {
+	struct watch *watch;
+	struct pl_task *task;
+	const int64_t *ids;		/* what the look found */
+	int count, at, revoked;
+};
 struct watch {
 	struct svc *svc;
 	struct event *timer;
+	struct look *found;		/* is being revoked; NULL: none */
 	bool busy, noticed;
 	int64_t since_us, begun_us, whole_ns;	/* whole_ns: when the next whole look is due */
 };
-struct look { struct watch *watch; struct pl_task *task; };
 
 static struct watch *watching;		/* one per process; statements may end after it */
 
@@ -36,33 +44,67 @@ static void watch_arm(struct watch *w, int64_t ms)
 		pl_log(PL_LOG_ERROR, NULL, "timer not armed", "ms=%lld", (long long)ms);
 }
 
+static void look_free(struct look *look)
+{
+	struct pl_task *task = look->task;
+
+	pl_task_release(&task);
+}
+
+static void watch_end(struct watch *w, int64_t ms)
+{
+	w->busy = false;
+	watch_arm(w, ms);
+}
+
+/* Revokes the next of what was found. */
+static void watch_step(struct watch *w)
+{
+	struct look *look = w->found;
+	int end = look->count - look->at > STEP_ROWS ? look->at + STEP_ROWS : look->count;
+	int64_t now_s = pl_wall_us() / PL_US_PER_S;
+
+	for (; look->at < end; look->at++) {
+		if (shm_revoked(w->svc->shm, look->ids[look->at], now_s))
+			continue;
+		auth_revoke(w->svc, look->ids[look->at]);
+		look->revoked++;
+	}
+	bus_kick(w->svc);	/* no loop turn of a worker does it here */
+	if (look->at < look->count) {
+		watch_arm(w, STEP_MS);
+		return;
+	}
+	if (look->revoked > 0)
+		pl_log(PL_LOG_INFO, look->task, "login sessions ended in the database", "count=%d", look->revoked);
+	w->found = NULL;
+	look_free(look);
+	w->since_us = w->begun_us;
+	watch_end(w, w->svc->worker->single ? AGAIN_MS : w->noticed ? PACE_MS : WHOLE_EVERY_S * 1000);
+}
+
 static void watch_on_list(void *arg, const struct login_list *list, const struct pl_err *err)
 {
 	struct look *look = arg;
 	struct watch *w = look->watch;
-	int64_t now_s = pl_wall_us() / PL_US_PER_S;
-	int revoked = 0;
+	int64_t *ids;
 
-	if (w == watching) {
-		w->busy = false;
-		for (int i = 0; err == NULL && i < list->count; i++) {
-			if (shm_revoked(w->svc->shm, list->rows[i].id, now_s))
-				continue;
-			auth_revoke(w->svc, list->rows[i].id);
-			revoked++;
-		}
-		bus_kick(w->svc);	/* no loop turn of a worker does it here */
-		if (err == NULL)
-			w->since_us = w->begun_us;
-		watch_arm(w, err != NULL || w->svc->worker->single ? AGAIN_MS : w->noticed ? PACE_MS :
-		    WHOLE_EVERY_S * 1000);
-	}
 	if (err != NULL)
 		pl_log(PL_LOG_WARN, look->task, "ended login sessions not read", "error=%s",
 		    pl_err_info(err->code)->code);
-	else if (revoked > 0)
-		pl_log(PL_LOG_INFO, look->task, "login sessions ended in the database", "count=%d", revoked);
-	pl_task_release(&look->task);
+	if (w == watching && err == NULL) {
+		look->ids = ids = pl_alloc(look->task->pool, ((size_t)list->count + 1) * sizeof(*ids));
+		for (look->count = 0; look->count < list->count; look->count++)
+			ids[look->count] = list->rows[look->count].id;
+		w->found = look;
+		watch_step(w);
+		return;
+	}
+	look_free(look);
+	if (w == watching) {
+		w->whole_ns = 0;	/* perhaps this was a whole one */
+		watch_end(w, AGAIN_MS);
+	}
 }
 
 static void watch_look(struct watch *w)
@@ -71,7 +113,7 @@ static void watch_look(struct watch *w)
 	struct look *look = pl_alloc(task->pool, sizeof(*look));
 	int64_t since_us = w->since_us - OVERLAP_US;
 
-	*look = (struct look){ w, task };
+	*look = (struct look){ .watch = w, .task = task };
 	w->busy = true;
 	w->noticed = false;
 	w->begun_us = pl_wall_us();
@@ -86,7 +128,9 @@ static void watch_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *w = arg;
 
-	if (!w->busy)
+	if (w->found != NULL)
+		watch_step(w);
+	else if (!w->busy)
 		watch_look(w);
 }
 
@@ -122,5 +166,7 @@ void auth_watch_stop(void)
 	if (w == NULL)
 		return;
 	event_free(w->timer);
+	if (w->found != NULL)
+		look_free(w->found);
 	pl_free(w);
 }
