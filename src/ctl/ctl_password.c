@@ -5,8 +5,11 @@
 #include "ctl/ctl_password.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -48,26 +51,34 @@ static bool from_file(const char *path, struct ctl_password *password, char why[
 	return good;
 }
 
-static bool ask(FILE *terminal, const char *prompt, char text[CTL_PASSWORD_MAX + 1])
+/* A line to read; false: a signal came first. */
+static bool line_came(FILE *terminal, int signals)
+{
+	struct pollfd fds[] = { { .fd = fileno(terminal), .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+
+	return poll(fds, PL_COUNT(fds), -1) > 0 && fds[1].revents == 0;
+}
+
+static bool ask(FILE *terminal, int signals, const char *prompt, char text[CTL_PASSWORD_MAX + 1])
 {
 	bool good;
 
 	fputs(prompt, terminal);
 	fflush(terminal);
-	good = read_line(terminal, text);
+	good = line_came(terminal, signals) && read_line(terminal, text);
 	fputc('\n', terminal);
 	return good;
 }
 
-static bool ask_twice(FILE *terminal, struct ctl_password *password, char why[512])
+static bool ask_twice(FILE *terminal, int signals, struct ctl_password *password, char why[512])
 {
 	char again[CTL_PASSWORD_MAX + 1] = "";
 	bool good, same;
 
-	good = ask(terminal, "New password (empty: make one): ", password->text);
+	good = ask(terminal, signals, "New password (empty: make one): ", password->text);
 	if (good && password->text[0] == '\0')
 		return true;
-	good = good && ask(terminal, "The same again: ", again);
+	good = good && ask(terminal, signals, "The same again: ", again);
 	same = good && strcmp(again, password->text) == 0;
 	pl_wipe(again, sizeof(again));
 	if (!same)
@@ -76,21 +87,37 @@ static bool ask_twice(FILE *terminal, struct ctl_password *password, char why[51
 	return same;
 }
 
-/* The echo is off before the first prompt shows, so that nothing typed after it is shown or lost. */
+/*
+ * The echo is off before the first prompt shows, so that nothing typed after it is shown or lost. It is on again before
+ * a signal that came meanwhile ends the process.
+ */
 static bool from_terminal(FILE *terminal, struct ctl_password *password, char why[512])
 {
 	struct termios before, quiet;
+	sigset_t deadly, mask;
+	int signals;
 	bool good;
 
-	if (tcgetattr(fileno(terminal), &before) != 0) {
+	sigemptyset(&deadly);
+	sigaddset(&deadly, SIGHUP);
+	sigaddset(&deadly, SIGINT);
+	sigaddset(&deadly, SIGQUIT);
+	sigaddset(&deadly, SIGTERM);
+	signals = signalfd(-1, &deadly, SFD_CLOEXEC);
+	if (signals == -1 || tcgetattr(fileno(terminal), &before) != 0) {
 		snprintf(why, 512, "cannot turn off the echo of the terminal: %s", strerror(errno));
+		if (signals != -1)
+			close(signals);
 		return false;
 	}
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	sigprocmask(SIG_BLOCK, &deadly, &mask);
 	tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
-	good = ask_twice(terminal, password, why);
+	good = ask_twice(terminal, signals, password, why);
 	tcsetattr(fileno(terminal), TCSADRAIN, &before);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	close(signals);
 	return good;
 }
 
