@@ -346,29 +346,29 @@ static int run_help(struct ctl *ctl)
 }
 
 static const struct verb verbs[] = {
-    {"status", run_status, 0, "", "the master and a line per process"},
-    {"reload", run_reload, 0, "", "read the configuration again; says file:line when it is refused"},
-    {"reopen", run_reopen, 0, "", "open the log files again, for logrotate"},
-    {"stop", run_stop, 0, "", "stop the daemon in good order"},
-    {"why", run_why, 1, "REQUEST_ID", "what became of one request"},
-    {"metrics", run_metrics, 0, "", "Prometheus text"},
-    {"check", run_check, 0, "", "configuration, keys and database: would the daemon start?"},
-    {"initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database"},
-    {"migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date"},
-    {"seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "account cfo/demo, room lobby, role assistant"},
-    {"import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]",
-	"usage, series, prodlens, users, roles, rooms or messages"},
-    {"knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base"},
-    {"price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
-	"what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]"},
-    {"jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
-	"mails and Slack messages: what waits, runs, or was given up; retry dead: all that was given up"},
-    {"user", run_user, -1, "add NAME | list | show USER | ...",
-	"accounts: also passwd, access, disable, enable, logout [--email A] [--name T] [--access L] [--password-file "
-	"F]"},
-    {"genkey", run_genkey, 1, "FILE", "make a key file for key_file"},
-    {"version", run_version, 0, "", "print the version"},
-    {"help", run_help, -1, "[VERB]", "print this text, or what a verb takes"},
+	{ "status", run_status, 0, "", "the master and a line per process" },
+	{ "reload", run_reload, 0, "", "read the configuration again; says file:line when it is refused" },
+	{ "reopen", run_reopen, 0, "", "open the log files again, for logrotate" },
+	{ "stop", run_stop, 0, "", "stop the daemon in good order" },
+	{ "why", run_why, 1, "REQUEST_ID", "what became of one request" },
+	{ "metrics", run_metrics, 0, "", "Prometheus text" },
+	{ "check", run_check, 0, "", "configuration, keys and database: would the daemon start?" },
+	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
+	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
+	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "account cfo/demo, room lobby, role assistant" },
+	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]",
+	    "usage, series, prodlens, users, roles, rooms or messages" },
+	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
+	{ "price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
+	    "what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]" },
+	{ "jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
+	    "mails and Slack messages: what waits, runs, or was given up; retry dead: all that was given up" },
+	{ "user", run_user, -1, "add NAME | list [TEXT] | show USER | passwd USER | access USER LEVEL | disable USER | "
+	    "enable USER | logout USER", "accounts; LEVEL is user, analyst, operator, or admin "
+	    "[--email ADDRESS] [--name TEXT] [--access LEVEL] [--password-file FILE]" },
+	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
+	{ "version", run_version, 0, "", "print the version" },
+	{ "help", run_help, -1, "[VERB]", "print this text, or what a verb takes" },
 };
 
 static int usage(FILE *out)

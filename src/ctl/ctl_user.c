@@ -150,8 +150,10 @@ static int run_show(struct users *u)
 	const char *text = NULL;
 	bool good = db_users_show(u->db, u->user, u->pool, &text, u->why);
 
-	if (good && text[0] == '\0')
-		return refuse(u, pl_sprintf(u->pool, "there is no account %s", u->user));
+	if (good && text[0] == '\0') {
+		snprintf(u->why, 512, "there is no account %s", u->user);
+		return EXIT_NOT_POSSIBLE;
+	}
 	return show_text(u, good, text);
 }
 

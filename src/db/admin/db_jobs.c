@@ -6,11 +6,6 @@
 
 #include "db/admin/db_import_int.h"
 
-/* What others wrote goes to a terminal. */
-#define CLEAN(text) "regexp_replace(" text ", '[\\u0001-\\u001F\\u007F-\\u009F]', '?', 'g')"
-#define LIST_MAX "1000"
-#define WHEN(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
-
 bool db_jobs_list(struct db_import *db, const char *state, struct pl_pool *pool, const char **text_r, char why[512])
 {
 	const char *params[] = { state };
@@ -20,7 +15,7 @@ bool db_jobs_list(struct db_import *db, const char *state, struct pl_pool *pool,
 	    "'KEY: LAST ERROR') || E'\\n' || string_agg(format('%-36s  %-6s %-7s %5s  %-19s  %s%s', j.id, j.kind, "
 	    "j.state, j.tries, " WHEN("j.due_at") ", " CLEAN("j.key") ", "
 	    "': ' || " CLEAN("split_part(j.last_error, E'\\n', 1)") "), E'\\n' "
-	    "ORDER BY j.due_at, j.id) || CASE WHEN max(j.total) > count(*) THEN format(E'\n(the newest %s of %s jobs; "
+	    "ORDER BY j.due_at, j.id) || CASE WHEN max(j.total) > count(*) THEN format(E'\\n(the newest %s of %s jobs; "
 	    "`jobs show ID` shows any)', count(*), max(j.total)) ELSE '' END "
 	    "FROM (SELECT s.*, count(*) OVER () AS total FROM jobs s WHERE CASE WHEN $1::text IS NULL "
 	    "THEN s.state IN ('waiting', 'running', 'dead') ELSE $1 IN (s.state, 'all') END "

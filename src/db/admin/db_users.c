@@ -6,14 +6,9 @@
 
 #include "db/admin/db_import_int.h"
 
-/* What users wrote goes to a terminal. */
-#define CLEAN(text) "regexp_replace(" text ", '[\\u0001-\\u001F\\u007F-\\u009F]', '?', 'g')"
-#define LIST_MAX "1000"
-#define WHEN(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 /* The account that $1 means: names have no '@', addresses have one. */
-#define MEANT                                                                                                          \
-	"who AS (SELECT u.* FROM users u WHERE lower(u.username) = lower($1::text) OR lower(u.email) = "               \
-	"lower($1::text))"
+#define MEANT "who AS (SELECT u.* FROM users u " \
+	"WHERE lower(u.username) = lower($1::text) OR lower(u.email) = lower($1::text))"
 #define AUDIT(action, target) "INSERT INTO audit (actor_id, action, target) SELECT 0, " action ", 'user:' || " target
 
 static bool text_of(struct db_import *db, struct pl_pool *pool, const char *sql, int count, const char *const *params,
@@ -41,15 +36,13 @@ bool db_users_list(struct db_import *db, const char *match, struct pl_pool *pool
 	return text_of(db, pool,
 	    "SELECT format('%-8s  %-32s  %-8s  %-8s  %-19s  %s', 'NUMBER', 'USER', 'ACCESS', 'STATE', 'MADE (UTC)', "
 	    "'E-MAIL') || E'\\n' || string_agg(format('%-8s  %-32s  %-8s  %-8s  %-19s  %s', u.id, u.username, "
-	    "u.access, "
-	    "CASE WHEN u.disabled THEN 'disabled' ELSE 'active' END, " WHEN("u.created_at") ", " CLEAN(
-		"u.email") "), E'\\n' "
-			   "ORDER BY lower(u.username)) || CASE WHEN max(u.total) > count(*) THEN format(E'\\n(the "
-			   "first %s of %s "
-			   "accounts; give a part of the name)', count(*), max(u.total)) ELSE '' END "
-			   "FROM (SELECT s.*, count(*) OVER () AS total FROM users s WHERE $1::text IS NULL "
-			   "OR strpos(lower(s.username), lower($1)) > 0 OR strpos(lower(s.email), lower($1)) > 0 "
-			   "OR strpos(lower(s.name), lower($1)) > 0 ORDER BY lower(s.username) LIMIT " LIST_MAX ") u",
+	    "u.access, CASE WHEN u.disabled THEN 'disabled' ELSE 'active' END, " WHEN("u.created_at") ", "
+	    CLEAN("u.email") "), E'\\n' ORDER BY lower(u.username)) || "
+	    "CASE WHEN max(u.total) > count(*) THEN format("
+	    "E'\\n(the first %s of %s accounts; give a part of the name)', count(*), max(u.total)) ELSE '' END "
+	    "FROM (SELECT s.*, count(*) OVER () AS total FROM users s WHERE $1::text IS NULL "
+	    "OR strpos(lower(s.username), lower($1)) > 0 OR strpos(lower(s.email), lower($1)) > 0 "
+	    "OR strpos(lower(s.name), lower($1)) > 0 ORDER BY lower(s.username) LIMIT " LIST_MAX ") u",
 	    1, params, text_r, why);
 }
 
@@ -58,27 +51,16 @@ bool db_users_show(struct db_import *db, const char *user, struct pl_pool *pool,
 	const char *params[] = { user };
 
 	return text_of(db, pool,
-	    "WITH " MEANT
-	    " SELECT (SELECT string_agg(format('%-10s %s', v.name, v.value), E'\\n' ORDER BY v.n) FROM (VALUES "
-	    "(1, 'number', w.id::text), (2, 'user', w.username), (3, 'name', " CLEAN(
-		"w.name") "), "
-			  "(4, 'e-mail', " CLEAN(
-			      "w.email") "), (5, 'access', w.access), "
-					 "(6, 'state', CASE WHEN w.disabled THEN 'disabled' ELSE 'active' END), "
-					 "(7, 'password', CASE WHEN w.password_hash IS NULL THEN 'none' ELSE 'set' "
-					 "END), "
-					 "(8, 'made', " WHEN(
-					     "w.created_at") "), "
-							     "(9, 'logins', (SELECT count(*) FROM login_sessions l "
-							     "WHERE l.user_id = w.id AND l.ended_at IS NULL "
-							     "AND l.expires_at > clock_timestamp())::text), "
-							     "(10, 'last used', (SELECT " WHEN(
-								 "max(l.last_used_at)") " FROM login_sessions l WHERE "
-											"l.user_id = w.id))) "
-											"AS v (n, name, value) WHERE "
-											"v.value IS NOT NULL) FROM who "
-											"w",
-	    1, params, text_r, why);
+	    "WITH " MEANT " SELECT (SELECT string_agg(format('%-10s %s', v.name, v.value), E'\\n' ORDER BY v.n) "
+	    "FROM (VALUES (1, 'number', w.id::text), (2, 'user', w.username), (3, 'name', " CLEAN("w.name") "), "
+	    "(4, 'e-mail', " CLEAN("w.email") "), (5, 'access', w.access), "
+	    "(6, 'state', CASE WHEN w.disabled THEN 'disabled' ELSE 'active' END), "
+	    "(7, 'password', CASE WHEN w.password_hash IS NULL THEN 'none' ELSE 'set' END), "
+	    "(8, 'made', " WHEN("w.created_at") "), "
+	    "(9, 'logins', (SELECT count(*) FROM login_sessions l WHERE l.user_id = w.id AND l.ended_at IS NULL "
+	    "AND l.expires_at > clock_timestamp())::text), "
+	    "(10, 'last used', (SELECT " WHEN("max(l.last_used_at)") " FROM login_sessions l WHERE l.user_id = w.id))) "
+	    "AS v (n, name, value) WHERE v.value IS NOT NULL) FROM who w", 1, params, text_r, why);
 }
 
 bool db_users_admin(struct db_import *db, const char *user, const char *access, const char *disabled,

@@ -8,17 +8,13 @@
 
 #include "db/admin/db_import.h"
 
-struct new_user {
-	const char *username, *email, *name, *password_hash, *access;
-}; /* email, name: NULL when not given */
+/* email, name: NULL when not given */
+struct new_user { const char *username, *email, *name, *password_hash, *access; };
 
 /* Calls user_create(): "ok", or what it says. */
 bool db_users_add(struct db_import *db, const struct new_user *in, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
-/*
- * A table by name, "" when it is empty; of more than 1,000 accounts the first, with a line that says so. match NULL:
- * all.
- */
+/* A table by name, "" when it is empty; of more than 1,000 accounts the first, and their number. match NULL: all. */
 bool db_users_list(struct db_import *db, const char *match, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
 /* A line per property, "" when there is no such account. */
