@@ -481,6 +481,40 @@ def test_a_login_under_way_when_the_hash_changes(parlour, pg, database, password
         assert late.result(30).status_code == status
 
 
+@pytest.mark.parametrize("column, value, field", [("access", "'operator'", "access"), ("disabled", "true", None)])
+def test_a_login_under_way_when_the_account_changes(parlour, pg, database, column, value, field):
+    """Its token would carry the old level, and its login session would be made after the others were ended."""
+    daemon = parlour(workers=1, rate_login="1000/min", db_lock_timeout="30s", db_statement_timeout="30s")
+    user = daemon.register()
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%login_create%'"
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn, ThreadPoolExecutor(1) as pool, \
+            psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as other:
+        conn.execute(f"UPDATE users SET {column} = {value} WHERE id = %s", (user.id,))
+        late = pool.submit(daemon.once, "POST", "/api/auth/login", json={"username": user.name, "password": OLD})
+        wait_for(lambda: other.execute(waits).fetchone(), 10, "the login waits for the row")
+        conn.commit()
+        got = late.result(30)
+    if field is None:
+        assert got.status_code == 401
+    else:
+        assert got.status_code == 200 and got.json()["user"][field] == "operator"
+        assert claims(got.json()["access_token"])["acc"] == claims(daemon.login(user.name).access)["acc"]
+        assert alive(daemon, got.json()["access_token"]) == 200
+
+
+def test_a_shorter_token_life_counts_for_old_tokens(parlour):
+    """Ended login sessions are remembered for the life of tokens: a longer one would come back to life."""
+    daemon = parlour(access_token_life="1h")
+    user = daemon.register()
+    assert alive(daemon, user.access) == 200
+    daemon.settings["access_token_life"] = "1s"
+    daemon.write_config()
+    daemon.reload()
+    wait_for(lambda: alive(daemon, user.access) == 401, what="the token has expired")
+    assert user.get("/api/auth/me").json()["code"] == "token_expired"
+    assert refresh(daemon, user.refresh).status_code == 200
+
+
 # ---- tickets ----
 
 def test_a_ticket_opens_one_socket_in_any_worker(parlour):

@@ -7,6 +7,8 @@ import pty
 import re
 import secrets
 import select
+import signal
+import termios
 
 import pytest
 
@@ -99,6 +101,27 @@ def test_a_password_is_asked_for_at_the_terminal(daemon, typed, status, works):
         assert sign_in(daemon, name, made).status_code == 200
 
 
+def test_an_interrupted_question_leaves_the_echo_on(daemon):
+    words = cluster.as_user([daemon.binaries["parlourctl"], "-c", daemon.config, "user", "add", "dora"])
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir("/")
+        os.execvpe(words[0], words, clean_env())
+    shown = b""
+    while b"New password" not in shown and select.select([fd], [], [], 20 * SLOW)[0]:
+        shown += os.read(fd, 1000)
+    terminal = os.open(os.readlink(f"/proc/{pid}/fd/0"), os.O_RDWR | os.O_NOCTTY)	# the child closes it when it ends
+    assert not termios.tcgetattr(terminal)[3] & termios.ECHO
+    os.write(fd, b"half a pass\x03")
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        if select.select([fd], [], [], 0.1)[0]:		# it waits until what it wrote is taken
+            os.read(fd, 1000)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGINT
+    assert termios.tcgetattr(terminal)[3] & termios.ECHO
+    os.close(terminal)
+    os.close(fd)
+
+
 BAD = [(("add",), 64, "add NAME"), (("add", "a b"), 65, "A name has"), (("add", "admin2", "--access", "king"), 64, "LEVEL"),
        (("add", "dora", "--email", "nobody"), 65, "--email"), (("add", "dora", "--email", "d\u200b@example.org"), 65, "--email"),
        (("add", "dora", "--name", "\u200b"), 65, "--name"), (("access", "dora", "king"), 64, "LEVEL"), (("show", "dora"), 65, "no account dora"),
@@ -167,6 +190,25 @@ def test_it_counts_at_once_in_every_worker(daemon, user, rows, how):
         bystander.send("ping")
         bystander.expect("pong")
     assert sign_in(daemon, one.name).status_code == (401 if "disable" in how or how == "passwd" else 200)
+
+
+def test_many_end_in_one_statement(parlour, rows):
+    """More than the table of ended login sessions holds, and more events than a ring: sockets close, the log stays short."""
+    daemon = parlour(workers=2, ring_size=262144, watchdog="10min")
+    one, other = daemon.register(), daemon.register()
+    sockets = []
+    for slot in (0, 1):
+        with daemon.only_worker(slot):
+            sockets.append(one.ws())
+    rows("INSERT INTO login_sessions (user_id, expires_at) "
+         f"SELECT {one.id}, now() + interval '1 day' FROM generate_series(1, 80000)")
+    mark = daemon.log_size()
+    rows(f"UPDATE users SET disabled = true WHERE id = {one.id}")
+    assert [sock.wait_closed() for sock in sockets] == [4410, 4410]
+    assert daemon.wait_log("ended in the database", mark, 60)["count"] == "80001"
+    assert [status_of(daemon, slot, one) for slot in (0, 1)] == [401, 401]
+    assert other.get("/api/auth/me").status_code == 200
+    assert daemon.log_text(mark).count("revocation table full") == 1
 
 
 def test_a_single_process_looks_by_itself(parlour, rows):
