@@ -56,4 +56,5 @@ def noise(seed):
 
 
 def unique():
-    return secrets.token_hex(4)
+    """A name that no grammar takes for a number: hexadecimal digits alone can be decimal ones only, or read 12e34567."""
+    return "z" + secrets.token_hex(4)
