@@ -158,7 +158,7 @@ class Sender(Client):
 
     def answer(self):
         """Takes one answer; how long to wait before the next attempt."""
-        frame = self.sock.expect("ack", "error", timeout=5 * SLOW)
+        frame = self.sock.expect("ack", "error", timeout=5)
         key = frame.get("id")
         if key not in self.flight:
             return 0

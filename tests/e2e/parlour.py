@@ -24,10 +24,9 @@ import pytest
 import cluster
 import described
 import wire
+from wire import SLOW
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Sanitizers and loaded machines are slow: every deadline is multiplied by this.
-SLOW = float(os.environ.get("PARLOUR_TEST_SLOW", "1"))
 # No proxies, and no certificates: loading those for each client takes longer than the request.
 PLAIN = {"trust_env": False, "verify": False}
 FIELD = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\S*)')

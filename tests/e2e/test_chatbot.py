@@ -12,7 +12,7 @@ import httpx
 import pytest
 import websockets
 
-from asking import HALF, SETTINGS, STALL, WHOLE, Provider, ping
+from asking import HALF, SETTINGS, STALL, WHOLE, Provider
 from parlour import PLAIN, wait_for
 
 SLOTS = {"name": False, "email": False, "income": False}
@@ -463,7 +463,7 @@ def test_killed_worker(modelled, provider, rows, workers):
         sock = user.ws("/ws/new", native=False)
     ident = sock.expect("message")["session_id"]
     sock.send(message=STALL)
-    provider.half(lambda: ping(sock))
+    provider.half(sock.pong)
     daemon.kill_child(daemon.workers()[0])
     assert sock.wait_closed() == 1006
     lines = wait_for(lambda: (s := said(rows, ident))[1:] and s, 10, "the text is stored")
@@ -484,7 +484,7 @@ def test_stop_during_an_answer(modelled, provider, rows):
     sock = user.ws("/ws/new", native=False)
     ident = sock.expect("message")["session_id"]
     sock.send(message=STALL)
-    provider.half(lambda: ping(sock))
+    provider.half(sock.pong)
     assert daemon.stop() == 0
     assert said(rows, ident)[1:] == [("assistant", HALF, "interrupted")]
 

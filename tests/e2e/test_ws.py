@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import wire
-from parlour import wait_for
+from parlour import SLOW, wait_for
 
 
 def subscribe(sock, room, **fields):
@@ -450,7 +450,7 @@ def test_presence(ann, bob):
 # ---- pings, slow readers, closing ----
 
 def test_pings(parlour):
-    daemon = parlour(ws_ping="300ms", ws_pong="500ms")
+    daemon = parlour(ws_ping="300ms", ws_pong=f"{round(500 * SLOW)}ms")
     user = daemon.register()
     mute = user.ws(auto_pong=False)
     assert mute.wait_closed(5) in (1001, 1006, 1008), "a socket that answers no ping is closed"

@@ -33,8 +33,8 @@ def talk(user, room, count, size):
         for i in range(count):
             sock.send("send", topic=f"room:{room}", content=text_of(i, size), client_id=f"c{i}")
             if i >= 32:
-                seqs.append(sock.expect("ack", timeout=60 * SLOW)["seq"])
-        return seqs + [sock.expect("ack", timeout=60 * SLOW)["seq"] for _ in range(count - len(seqs))]
+                seqs.append(sock.expect("ack", timeout=60)["seq"])
+        return seqs + [sock.expect("ack", timeout=60)["seq"] for _ in range(count - len(seqs))]
 
 
 def fill(user, room, count, size):
@@ -48,7 +48,7 @@ def read_numbers(sock, count, timeout=30):
     """The numbers that the next `count` messages begin with; other frames are left out."""
     got = []
     while len(got) < count:
-        frame = sock.recv(timeout * SLOW)
+        frame = sock.recv(timeout)
         if frame["type"] == "message":
             got.append(int(frame["message"]["content"].split(" ", 1)[0]))
     return got
@@ -192,7 +192,7 @@ def drain_until(sockets, mark, measure):
 
 def test_who_reads_slowly_gets_everything(parlour):
     """Far slower than the room talks, and longer than ws_slow: closed is only who takes nothing at all."""
-    daemon = parlour(workers=1, ws_queue="64k", ws_slow="1s")
+    daemon = parlour(workers=1, ws_queue="64k", ws_slow=f"{round(1000 * SLOW)}ms")
     user = daemon.register()
     room = user.room()["id"]
     slow = user.ws(rcvbuf=4096)
@@ -200,7 +200,7 @@ def test_who_reads_slowly_gets_everything(parlour):
     fill(user, room, 200, 8000)
     got, began = b"", time.monotonic()
     while b'"content":"199 ' not in got[-20000:]:
-        if time.monotonic() - began < 4:
+        if time.monotonic() - began < 4 * SLOW:
             time.sleep(0.02)    # the pace of this reader, not a condition: 200 kB/s at first, then as fast as it can
         part = slow.sock.recv(4096)
         assert part, "closed although it reads"
@@ -254,7 +254,7 @@ def test_database_fails_during_a_recovery(parlour, pg, database):
             assert sock.expect("subscribed")["recovered"] is True
             for pid in wait_for_blocked_read(pg, database):
                 pg.admin(f"SELECT pg_terminate_backend({pid})")
-            error = sock.expect("error", timeout=30 * SLOW)
+            error = sock.expect("error", timeout=30)
             assert error["topic"] == f"room:{room}" and error["temporary"] is True
             assert error["code"] in ("database_unavailable", "deadline", "busy"), error
         assert read_numbers(sock, count, 60) == list(range(count))
@@ -268,7 +268,7 @@ def expect_or_collect(sock, numbers, kind):
     """The first frame of this kind; numbers of messages on the way are added."""
     until = time.monotonic() + 40 * SLOW
     while time.monotonic() < until:
-        frame = sock.recv(40 * SLOW)
+        frame = sock.recv(40)
         if frame["type"] == kind:
             return frame
         if frame["type"] == "message":
@@ -297,7 +297,7 @@ def test_database_restarts_during_recoveries(parlour, pg):
         assert numbers == list(range(count))
         sock.ping_pong()
     for sock in sockets[:4]:
-        sock.expect("unsubscribed", timeout=30 * SLOW)
+        sock.expect("unsubscribed", timeout=30)
         sock.ping_pong()
     daemon.settled(20)
     assert read_after(user, sockets[8], room) == ["live"]

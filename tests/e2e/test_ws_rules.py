@@ -98,8 +98,8 @@ def test_typing_counts_by_room(ann, bob):
         for room in rooms:
             subscribe(a, room)
             subscribe(b, room)
-        for room in rooms * 3:
-            a.send("typing", topic=topic(room))
+        a.send_raw(b"".join(wire.pack_frame(wire.TEXT, json.dumps({"type": "typing", "topic": topic(room)}).encode())
+                            for room in rooms * 3))      # all within one second, whatever holds up this process
         a.ping_pong()
         for room in rooms:
             b.expect("typing", topic=topic(room))
@@ -124,19 +124,16 @@ def test_a_burst_before_the_compatible_room_is_open(parlour, pg, database):
 
 
 def kinds_of_errors(sock, send, native):
-    """How often each code came for 300 frames and a later one that is answered in any case."""
+    """How often each code came for 300 frames. That the limit is reached is said at once, and again once a second at most."""
+    began = time.monotonic()
     for _ in range(300):
         send()
-    time.sleep(0.3)
-    sock.send_frame(wire.PING, b"end")
-    seen = []
-    while b"end" not in sock.pongs:
-        try:
-            seen.append(json.loads(sock.message(1)))
-        except wire.Timeout:
-            assert b"end" in sock.pongs
-    codes = [f["code"] for f in seen if f["type"] == "error"]
-    assert all("detail" in f if native else "message" in f for f in seen if f["type"] == "error")
+    sock.pong()
+    took, errors = time.monotonic() - began, [f for f in sock.inbox if f["type"] == "error"]
+    sock.inbox.clear()
+    assert all("detail" in f if native else "message" in f for f in errors)
+    codes = [f["code"] for f in errors]
+    assert codes.count("rate_limited") <= 1 + int(took)
     return {code: codes.count(code) for code in codes}
 
 
@@ -147,7 +144,7 @@ def test_what_is_no_frame_counts(parlour, text, code):
     user = parlour(rate_read="1/min burst 20", workers=1).register()
     with user.ws() as sock:
         got = kinds_of_errors(sock, lambda: sock.send_text(text), True)
-        assert 1 <= got.pop(code) <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+        assert 1 <= got.pop(code) <= 20 and set(got) == {"rate_limited"}
 
 
 def test_what_comes_before_auth_counts(parlour):
@@ -155,11 +152,11 @@ def test_what_comes_before_auth_counts(parlour):
     user = daemon.register()
     with daemon.ws("/ws") as sock:
         got = kinds_of_errors(sock, lambda: sock.send("ping"), True)
-        assert 1 <= got.pop("unauthorized") <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+        assert 1 <= got.pop("unauthorized") <= 20 and set(got) == {"rate_limited"}
     room = user.room()["id"]
     with user.ws(f"/ws/chat/{room}", native=False) as sock:
         got = kinds_of_errors(sock, lambda: sock.send("zzz"), False)
-        assert 1 <= got.pop("unknown_type") <= 20 and set(got) == {"rate_limited"} and got["rate_limited"] <= 3
+        assert 1 <= got.pop("unknown_type") <= 20 and set(got) == {"rate_limited"}
         sock.send("message", content="messages count by themselves")
         sock.expect("message")
 

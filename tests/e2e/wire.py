@@ -17,6 +17,8 @@ import time
 import described_frames
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# Sanitizers and loaded machines are slow: every deadline is multiplied by this.
+SLOW = float(os.environ.get("PARLOUR_TEST_SLOW", "1"))
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
@@ -199,6 +201,10 @@ class WS:
         watch.register(self.sock, select.POLLIN)
         return bool(watch.poll(seconds * 1000))
 
+    def _deadline(self, timeout):
+        """A time of its own is multiplied by SLOW; the socket's was when it was made."""
+        return time.monotonic() + (self.deadline_s if timeout is None else timeout * SLOW)
+
     def _need(self, count, deadline):
         while len(self.buffer) < count:
             left = deadline - time.monotonic()
@@ -215,7 +221,9 @@ class WS:
 
     def frame(self, timeout=None):
         """The next frame as (op, fin, payload). Checks that the server's frames are unmasked and plain."""
-        deadline = time.monotonic() + (self.deadline_s if timeout is None else timeout)
+        return self._frame(self._deadline(timeout))
+
+    def _frame(self, deadline):
         self._need(2, deadline)
         first, second = self.buffer[0], self.buffer[1]
         assert second & 0x80 == 0, "the server masked a frame"
@@ -233,15 +241,20 @@ class WS:
 
     def message(self, timeout=None):
         """The next text message; answers pings, raises Closed on a close frame or the end."""
-        deadline = time.monotonic() + (self.deadline_s if timeout is None else timeout)
+        return self._message(self._deadline(timeout))
+
+    def _message(self, deadline, pong=None):
+        """pong: returns None when this one has come."""
         while True:
-            op, fin, payload = self.frame(max(0.0, deadline - time.monotonic()))
+            op, fin, payload = self._frame(deadline)
             if op == PING:
                 self.pings.append(payload)
                 if self.auto_pong:
                     self.send_frame(PONG, payload)
             elif op == PONG:
                 self.pongs.append(payload)
+                if payload == pong:
+                    return None
             elif op == CLOSE:
                 self._on_close(payload)
             else:
@@ -273,10 +286,10 @@ class WS:
         for at, frame in enumerate(self.inbox):
             if fits(frame):
                 return self.inbox.pop(at)
-        deadline = time.monotonic() + (self.deadline_s if timeout is None else timeout)
+        deadline = self._deadline(timeout)
         while True:
             try:
-                frame = json.loads(self.message(max(0.0, deadline - time.monotonic())))
+                frame = json.loads(self._message(deadline))
             except Timeout:
                 raise Timeout(f"no {'/'.join(types)} {fields}; inbox: {self.inbox[-5:]}") from None
             if fits(frame):
@@ -295,6 +308,13 @@ class WS:
         self.send("ping", id=mark)
         return self.expect("pong", id=mark)
 
+    def pong(self, timeout=None):
+        """A ping of WebSocket itself, and its pong: also where no frame asks for an answer. Frames go to the inbox."""
+        mark, deadline = os.urandom(6), self._deadline(timeout)
+        self.send_frame(PING, mark)
+        while (text := self._message(deadline, mark)) is not None:
+            self.inbox.append(json.loads(text))
+
     # ---- closing ----
 
     def close(self, code=1000, reason="", timeout=None):
@@ -304,12 +324,12 @@ class WS:
 
     def wait_closed(self, timeout=None):
         """Reads until the server closes; returns the code (1006: no close frame). Frames on the way go to the inbox."""
-        deadline = time.monotonic() + (self.deadline_s if timeout is None else timeout)
+        deadline = self._deadline(timeout)
         if self.closed_with:
             return self.closed_with
         try:
             while True:
-                self.inbox.append(json.loads(self.message(max(0.0, deadline - time.monotonic()))))
+                self.inbox.append(json.loads(self._message(deadline)))
         except Closed as why:
             return why.code
         finally:
