@@ -2,12 +2,9 @@
 """What the tests of models' answers share: the peer's remote control, viewers on chosen workers, and whole answers."""
 
 import contextlib
-import json
-import secrets
 
 import httpx
 
-import wire
 from conftest import finish, maker
 from parlour import Peer, wait_for
 
@@ -37,6 +34,10 @@ class Provider(Peer):
     def reset(self):
         httpx.post(self.url + "/control/reset", trust_env=False)
 
+    def open(self):
+        """Answers whose last word waits at the gate (gate=1) come to their end."""
+        httpx.post(self.url + "/control/open", trust_env=False)
+
     def half(self, ask, stalls=1):
         """Waits until the daemon has the half that STALL says. Needs llm_delta = 0ms; ask() is answered by the answer's worker."""
         self.wait(stalled=stalls)
@@ -58,20 +59,6 @@ def modules_daemon(request, workdir, **settings):
         finish(made, request.session.testsfailed > 0)
     finally:
         provider.stop()
-
-
-def ping(sock):
-    """A ping of WebSocket itself, and its pong: also where no frame asks for an answer."""
-    mark = secrets.token_bytes(6)
-    sock.send_frame(wire.PING, mark)
-    wait_for(lambda: mark in sock.pongs or take(sock), 10, "the pong")
-
-
-def take(sock):
-    """Reads what has come; frames stay in the inbox."""
-    with contextlib.suppress(wire.Timeout):
-        sock.inbox.append(json.loads(sock.message(0.05)))
-    return False
 
 
 class Answer:

@@ -19,6 +19,7 @@ A directive is MODE,name=value,... :  cut-rst,tokens=5,pace=20
   say=TEXT   this text, in one event
   after=N    Retry-After of errors             role=0    no role delta
   usage=0|1|near   token counts; else as the request asks; near: next to choices
+  gate=1     the last word waits for POST /control/open
 
   ok            a normal stream                         close         the same, ended by closing the connection
   nodone        no [DONE]                               quiet-close   keep-alive promised, closed after the reply
@@ -41,9 +42,9 @@ Of these messages knows ok, split, json, think, stall-*, cut-fin, cut-rst, error
   twice         message_start again                     spliced       the start of another message in the middle
 options there: finish=W stop_reason (end_turn); error=TYPE of the error (overloaded_error).
 
-GET /control/stats: JSON with requests, streams, stalled, completed, aborted, connections, open, models, modes, bodies, headers
-(the last 200). POST /control/reset: zeroes all that. GET {base}/models: peer-1, peer-2 (under a base with
-/big/: 500 more).
+GET /control/stats: JSON with requests, streams, stalled, gated, completed, aborted, connections, open, models, modes, bodies,
+headers (the last 200). POST /control/open: opens the gate, also for answers that come later. POST /control/reset: zeroes all
+that, and closes the gate behind those who wait. GET {base}/models: peer-1, peer-2 (under a base with /big/: 500 more).
 """
 import asyncio
 import json
@@ -57,15 +58,18 @@ from provider_replies import Gone, Message, Reply, error_body
 class Stats:
     def __init__(self):
         self.connections = self.open = 0
+        self.gate = asyncio.Event()
         self.reset()
 
     def reset(self):
-        self.requests = self.streams = self.stalled = self.completed = self.aborted = self.models = 0
+        self.gate.set()
+        self.gate = asyncio.Event()
+        self.requests = self.streams = self.stalled = self.gated = self.completed = self.aborted = self.models = 0
         self.modes, self.bodies, self.headers, self.queue = {}, [], [], []
 
     def text(self):
-        shown = ("connections", "open", "requests", "streams", "stalled", "completed", "aborted", "models", "modes", "bodies",
-                 "headers")
+        shown = ("connections", "open", "requests", "streams", "stalled", "gated", "completed", "aborted", "models",
+                 "modes", "bodies", "headers")
         return json.dumps({k: getattr(self, k) for k in shown})
 
 
@@ -125,6 +129,16 @@ class Conn(asyncio.Protocol):
         await self.gone.wait()
         raise Gone
 
+    async def gate(self):
+        """Everything before is on its way; what comes behind has to wait."""
+        STATS.gated += 1
+        waits = [asyncio.ensure_future(event.wait()) for event in (STATS.gate, self.gone)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if self.gone.is_set():
+            raise Gone
+
     def reset(self):
         sock = self.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -174,6 +188,8 @@ class Conn(asyncio.Protocol):
                 STATS.queue += [line] * int(times or 1) if line else []
         elif path == "/control/reset":
             STATS.reset()
+        elif path == "/control/open":
+            STATS.gate.set()
         self.whole("200 OK", STATS.text().encode())
 
     def models(self, path, headers):

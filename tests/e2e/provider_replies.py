@@ -73,9 +73,15 @@ class Reply:
         cost = {"cost": float(self.opts["cost"])} if "cost" in self.opts else {}   # OpenRouter
         return {"prompt_tokens": prompt, "completion_tokens": self.tokens, "total_tokens": prompt + self.tokens, **cost}
 
-    async def text(self, words):
-        for word in words:
+    async def paced(self, words):
+        for number, word in enumerate(words, 1):
             await self.conn.pause(self.pace)
+            if number == len(words) and self.opts.get("gate") == "1":
+                await self.conn.gate()
+            yield word
+
+    async def text(self, words):
+        async for word in self.paced(words):
             self.chunk({"content": [{"type": "text", "text": word}] if self.mode == "list" else word})
 
     async def normal(self):
@@ -313,8 +319,7 @@ class Message(Reply):
         self.named("content_block_delta", index=0, delta=delta)
 
     async def text(self, words):
-        for word in words:
-            await self.conn.pause(self.pace)
+        async for word in self.paced(words):
             self.delta(type="text_delta", text=word)
             if self.mode == "unknown":
                 self.raw(b"event: sparkle\ndata: no json\n\n")

@@ -271,10 +271,11 @@ def test_roles_trigger_nothing(ann, asked, peer):
     one, two = ann.role(), ann.role()
     room = ann.room(role_ids=[one["id"]], reply_policy="mention")["id"]
     with listen(ann, room) as sock:
-        peer.queue("ok,echo=1,pace=40")
+        peer.queue("ok,echo=1,pace=1,gate=1")
         say(sock, room, f"@{one['name']} say @{two['name']} and @{one['name']}")
         frames = text_of(sock, 1)
         ann.put(f"/api/rooms/{room}/roles/{two['id']}")     # after the question, before the answer
+        peer.open()
         assert f"@{two['name']} and" in answer(sock, frames).text
         ask(sock, room, f"@{two['name']} {QUICK}")
     assert [role for role, _ in asked(room)] == [one["id"], two["id"]]

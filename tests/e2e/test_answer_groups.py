@@ -12,8 +12,8 @@ from parlour import PLAIN, wait_for
 
 COUNT = 32
 NO_LIMITS = {"rate_ask": "off", "rate_ask_session": "off", "rate_send": "off", "rate_channel": "off"}
-# The first word comes late enough for all questions to reach the model before it.
-QUICK, LATE = "[[ok,tokens=3,pace=0]]", "[[think,tokens=3,pace=500]]"
+# The only word comes when all questions have reached the model.
+QUICK, LATE = "[[ok,tokens=3,pace=0]]", "[[ok,tokens=1,pace=0,gate=1]]"
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +63,13 @@ def ask_all(sock, rooms, content=QUICK):
 
 
 def at_once(daemon, slot, sock, rooms, provider, **wanted):
-    """The questions reach the worker in one turn of its loop, and so do all words of all answers."""
+    """The questions reach the worker in one turn of its loop, and so do all words and ends of all answers."""
     pid = daemon.workers()[slot]
     with daemon.stopped(pid):
         ask_all(sock, rooms, LATE)
-    provider.wait(requests=len(rooms))
+    provider.wait(gated=len(rooms))
     with daemon.stopped(pid):
+        provider.open()
         provider.wait(**wanted)
 
 
@@ -155,12 +156,17 @@ def test_groups_of_two_workers_do_not_deadlock(own, rows, database):
     rooms = make_rooms(user, 6, roles=4)
     socks = [listen_all(daemon, slot, user, rooms) for slot in (0, 1)]
     dead = f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{database}'"
+    newest = (f"SELECT count(*) FROM generations g WHERE room_id = ANY (ARRAY{rooms}) AND state = 'done' AND reply_to_seq = "
+              "(SELECT max(seq) FROM messages m WHERE m.room_id = g.room_id AND m.author_kind = 'user')")
     before, pids = rows(dead), daemon.workers()
     for _ in range(5):
         with daemon.stopped(*pids.values()):
             ask_all(socks[0], rooms)
             ask_all(socks[1], rooms[::-1])
-        wait_for(lambda: generations(rows, rooms), 20, "all have ended")
+        for sock in socks:
+            for _ in rooms:
+                sock.expect("ack")
+        wait_for(lambda: rows(newest) == [(len(rooms) * 4,)], 20, "each role has answered the newest message of each room")
     over = wait_for(lambda: len(got := generations(rows, rooms) or []) >= 5 * len(rooms) * 4 and got, 20, "all have ended")
     assert set(over) == {("done", 1, 1)}
     assert rows(dead) == before

@@ -171,12 +171,14 @@ def test_term_stores_what_there_is(own, rows, peer):
     peer.wait(aborted=1)
 
 
-def test_quit_lets_it_finish(own, rows):
+def test_quit_lets_it_finish(own, rows, peer):
     daemon, user, room = own()
     asker = listen(user, room)
-    say(asker, room, "[[ok,tokens=19,pace=40]]")
+    say(asker, room, "[[ok,tokens=19,pace=1,gate=1]]")
     ident = first_text(asker)[0]["generation_id"]
     daemon.send_signal(signal.SIGQUIT)
+    daemon.wait_log("msg=draining")
+    peer.open()
     assert asker.wait_closed() == 1012
     assert daemon.wait_exit() == 0
     state, seq, code, partial, ended = row(rows, ident)
@@ -184,13 +186,15 @@ def test_quit_lets_it_finish(own, rows):
     assert rows(f"SELECT content FROM messages WHERE room_id = {room} AND seq = {seq}") == [(WHOLE,)]
 
 
-def test_renewed_worker_finishes(own, rows):
+def test_renewed_worker_finishes(own, rows, peer):
     """TTOU: a worker that is taken out finishes what it has begun."""
     daemon, user, room = own()
     asker = listen_on(daemon, 1, user, room)
-    say(asker, room, "[[ok,tokens=19,pace=40]]")
+    say(asker, room, "[[ok,tokens=19,pace=1,gate=1]]")
     ident = first_text(asker)[0]["generation_id"]
     daemon.send_signal(signal.SIGTTOU)
+    daemon.wait_log("msg=draining")
+    peer.open()
     assert asker.wait_closed() == 1012
     wait_for(lambda: len(daemon.procs("worker")) == 1, 15, "the second worker is gone")
     assert row(rows, ident)[0] == "done"
@@ -224,29 +228,31 @@ def test_term_while_the_answer_cannot_be_stored(own, pg, database, rows):
         assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
 
 
-def test_storing_waits_for_a_lock(own, pg, database, rows):
+def test_storing_waits_for_a_lock(own, pg, database, rows, peer):
     """Somebody keeps the room's row longer than lock_timeout: the answer is stored when it is free."""
     daemon, user, room = own(db_lock_timeout="100ms")
     with listen(user, room) as asker:
-        say(asker, room, "[[ok,tokens=19,pace=20]]")
+        say(asker, room, "[[ok,tokens=19,pace=1,gate=1]]")
         frames = first_text(asker)
         with locked(pg, database, room):
+            peer.open()
             daemon.wait_log("end of an answer has to wait")
             assert user.get(f"/api/generations/{frames[0]['generation_id']}").json()["state"] == "running"
         end = answer(asker, frames)
         assert end.state == "done" and message_of(asker, end.id)["content"] == end.text == WHOLE
 
 
-def test_database_restart_in_the_middle(own, pg, rows):
+def test_database_restart_in_the_middle(own, pg, rows, peer):
     """The database goes away while a model talks and when it ends: the answer is stored when it is back."""
     daemon, user, room = own(workers=1)
     asker = listen(user, room)
-    say(asker, room, "[[ok,tokens=19,pace=20]]")
+    say(asker, room, "[[ok,tokens=19,pace=1,gate=1]]")
     frames = first_text(asker)
     ident = frames[0]["generation_id"]
     pg.stop()
     try:
         daemon.wait_log("database away")
+        peer.open()
         frames = text_of(asker, len(WHOLE.encode()), frames)
     finally:
         pg.start()

@@ -177,16 +177,17 @@ def test_context_of_the_next_question(daemon, ann, peer):
 
 # ---- who reads ----
 
-def test_late_viewers(daemon, ann, bob):
+def test_late_viewers(daemon, ann, bob, peer):
     """Who comes in the middle gets the text so far in several deltas, on either worker, with or without others there."""
     room = room_of(ann)
     with listen_on(daemon, 0, ann, room) as asker:
-        say(asker, room, "[[ok,bytes=200000,pace=6,piece=600]]")
+        say(asker, room, "[[ok,bytes=200000,pace=1,piece=600,gate=1]]")
         frames = text_of(asker, 50000)
         ident = frames[0]["generation_id"]
         late = [listen_on(daemon, slot, user, room) for slot in (1, 0) for user in (bob, ann)]
         now = ann.get(f"/api/generations/{ident}").json()
         assert now["state"] == "running" and len(now["text"].encode()) >= 50000 and long_text(200000).startswith(now["text"])
+        peer.open()
         assert answer(asker, frames).text == long_text(200000)
         for sock in late:
             end = answer(sock)
@@ -278,7 +279,7 @@ def test_killed_worker(own, rows):
 
 def test_memory_used_up(own):
     """Many long answers at once: those that find no memory are cut off and marked; short ones always find some."""
-    daemon, _ = own(answer_memory="512k", workers=2, rate_ask="1000/min", rate_ask_session="1000/min")
+    daemon, provider = own(answer_memory="512k", workers=2, rate_ask="1000/min", rate_ask_session="1000/min")
     user = daemon.register()
     rooms = [room_of(user) for _ in range(6)]
     socks = [listen_on(daemon, number % 2, user, room) for number, room in enumerate(rooms)]
@@ -286,7 +287,9 @@ def test_memory_used_up(own):
     assert used == 0 and free == 512 * 1024 + 256 * 4096
     assert "texts of running answers: 0 of 1536 kB" in daemon.ctl("status").stdout
     for sock, room in zip(socks, rooms):
-        say(sock, room, f"[[ok,bytes={LONGEST},pace=1,piece=1000]]")
+        say(sock, room, f"[[ok,bytes={LONGEST},pace=1,piece=1000,gate=1]]")
+    wait_for(lambda: cut_off(daemon, "answer_memory") > 0, 20, "one finds no memory while the others keep theirs")
+    provider.open()
     ends = [answer(sock) for sock in socks]
     stops = [message_of(sock, end.id)["usage"]["stop"] for sock, end in zip(socks, ends)]
     assert {end.state for end in ends} == {"done"} and "length" in stops
@@ -439,18 +442,21 @@ def test_killed_worker_of_a_session(own, rows):
 
 def test_many_sessions_without_memory(own):
     """Long answers at once that find no memory are cut off and marked, and all askers get an answer."""
-    daemon, _ = own(answer_memory="256k", session_form="", sessions_per_user="100", rate_ask="1000/min", rate_send="1000/s")
+    daemon, provider = own(answer_memory="256k", session_form="", sessions_per_user="100", rate_ask="1000/min", rate_send="1000/s")
     user = daemon.register()
     idents, replies = [session_of(user) for _ in range(8)], {}
 
     def ask(ident):
-        replies[ident] = user.request("POST", "/api/chat", {"message": f"[[ok,bytes={LONGEST},pace=1,piece=1500]]", "session_id": ident})
+        replies[ident] = user.request("POST", "/api/chat", {
+            "message": f"[[ok,bytes={LONGEST},pace=1,piece=1500,gate=1]]", "session_id": ident})
 
     threads = [threading.Thread(target=ask, args=(ident,), daemon=True) for ident in idents]
     for thread in threads:
         thread.start()
+    wait_for(lambda: cut_off(daemon, "answer_memory") > 0, 20, "one finds no memory while the others keep theirs")
+    provider.open()
     for thread in threads:
-        thread.join(60)
+        thread.join()
     assert len(replies) == 8 and {reply.status_code for reply in replies.values()} == {200}
     bodies = [reply.json() for reply in replies.values()]
     assert all(long_text(LONGEST).startswith(body["message"]) for body in bodies)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import cluster
-from asking import HALF, SETTINGS, STALL, WHOLE, Provider, ping
+from asking import HALF, SETTINGS, STALL, WHOLE, Provider
 from parlour import wait_for
 
 FILLING = ("my name is Ann Lee", "my email is ann@lee.org", "I earn 80000 a year")
@@ -113,17 +113,18 @@ def test_answers_come_in_order(modelled, provider, rows):
     daemon, user = modelled(session_form="")
     one = start(user, kind="chat")
     first, second = (on_worker(daemon, user, slot, one) for slot in (0, 1))
-    first.send(message="First [[ok,tokens=9,pace=80]]")
-    wait_for(lambda: open_questions(rows, one) == 1)
+    first.send(message="First [[ok,tokens=9,pace=1,gate=1]]")
+    provider.wait(gated=1)
     second.send(message="Second [[ok,tokens=2,pace=0]]")
     wait_for(lambda: open_questions(rows, one) == 2)
     assert provider.stats()["requests"] == 1
+    provider.open()
     answer = first.expect("message")["message"]
     assert second.expect("message")["message"] == "Parlour keeps"
     assert [(line[1], line[4]) for line in said(rows, one)] == [
         ("user", None), ("user", None), ("assistant", 1), ("assistant", 2)]
     assert [m["content"] for m in provider.stats()["bodies"][-1]["messages"][1:]] == [
-        "First [[ok,tokens=9,pace=80]]", answer, "Second [[ok,tokens=2,pace=0]]"]
+        "First [[ok,tokens=9,pace=1,gate=1]]", answer, "Second [[ok,tokens=2,pace=0]]"]
     for sock in (first, second):
         sock.close()
 
@@ -148,12 +149,13 @@ def test_the_waiting_ones_worker_dies(modelled, provider, rows):
     daemon, user = modelled(session_form="")
     one = start(user, kind="chat")
     first, second = (on_worker(daemon, user, slot, one) for slot in (0, 1))
-    first.send(message="First [[ok,tokens=19,pace=60]]")
-    wait_for(lambda: open_questions(rows, one) == 1)
+    first.send(message="First [[ok,tokens=19,pace=1,gate=1]]")
+    provider.wait(gated=1)
     second.send(message="Second")
     wait_for(lambda: open_questions(rows, one) == 2)
     daemon.kill_child(daemon.workers()[1])
     assert second.wait_closed() == 1006
+    provider.open()
     assert first.expect("message")["message"]
     lines = wait_for(lambda: (s := said(rows, one)) and len(s) == 4 and s)
     assert sorted(line[2:] for line in lines if line[4] == 2) == [("", "interrupted", 2)]
@@ -170,7 +172,7 @@ def test_stop_while_one_waits(modelled, provider, rows):
     provider.wait(streams=1)
     second.send(message="Second")
     wait_for(lambda: open_questions(rows, one) == 2)
-    provider.half(lambda: ping(first))
+    provider.half(first.pong)
     assert daemon.stop() == 0
     assert sorted(line[2:] for line in said(rows, one)[2:]) == [("", "interrupted", 2), (HALF, "interrupted", 1)]
     for sock in (first, second):
@@ -218,11 +220,12 @@ def test_a_clerk_that_is_away_interrupts_nothing(modelled, provider, rows):
     sock.expect("message")
     clerk = next(iter(daemon.procs("clerk").values()))
     with daemon.stopped(clerk):
-        sock.send(message="[[ok,tokens=19,pace=100]]")
-        wait_for(lambda: open_questions(rows, one) == 1)
+        sock.send(message="[[ok,tokens=19,pace=1,gate=1]]")
+        provider.wait(gated=1)
         rows("UPDATE session_questions SET seen_at = now() - interval '1 hour'")
         assert rows("SELECT session_questions_interrupt(10)") == [(1,)]
         assert said(rows, one)[1][2:4] == ("", "interrupted")
+        provider.open()
         answer = sock.expect("message")["message"]
     assert said(rows, one)[1:] == [(2, "assistant", answer, "done", 1)]
     sock.close()
@@ -259,11 +262,12 @@ def test_database_restarts_during_an_answer(modelled, provider, pg, database, ro
     daemon, user = modelled(session_form="", db_lock_timeout="200ms")
     one = start(user, kind="chat")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(user.post, "/api/chat", {"message": "[[ok,tokens=19,pace=20]]", "session_id": one})
-        provider.wait(streams=1)
+        asked = pool.submit(user.post, "/api/chat", {"message": "[[ok,tokens=19,pace=1,gate=1]]", "session_id": one})
+        provider.wait(gated=1)
         with locked(pg, database, one):
             assert rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'parlour%' "
                         "AND datname = current_database()")
+            provider.open()
             wait_for(lambda: rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%session_answer%'"),
                      10, "the answer is being stored over a new connection")
         asked.result(20)

@@ -158,10 +158,12 @@ def test_page(parlour, browse, origin, smtp):  # noqa: F811
         assert page.text("#health") == "rag_ready no, storage_ready yes, email_ready yes"
         assert page.text(".greeting") and page.text("#status").startswith("active, since ")
         assert page.texts("#data li") == ["name: missing", "email: missing", "income: missing"]
-        page.type("#text", "What is it? [[ok,tokens=10,pace=150]]")
+        provider.queue("ok,tokens=1,pace=0", "ok,tokens=10,pace=1,gate=1")      # the first one reads what the form asks for
+        page.type("#text", "What is it?")
         page.click("#send")
         wait_for(lambda: page.text("#log p:last-child").startswith("Parlour") and not page.run(
             "return !!document.querySelector('.bot.whole')"), 10, "words show before the answer is whole")
+        provider.open()
         page.wait_shown(".bot.whole")
         page.wait_text("#state", "0 of 3, open")
         page.wait_text("#history .assistant", "Parlour keeps every word")
