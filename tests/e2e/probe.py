@@ -13,6 +13,8 @@ import struct
 import subprocess
 import time
 
+# Every deadline is multiplied by this.
+SLOW = float(os.environ.get("PARLOUR_TEST_SLOW", "1"))
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 WS_KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 WS_GET = (b"GET %s HTTP/1.1\r\nHost: front.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -59,7 +61,7 @@ class Probe:
             assert self.proc.returncode == 0, (self.proc.returncode, self.err.decode(errors="replace")[-4000:])
 
     def connect(self, timeout=10.0):
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=timeout * SLOW)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
@@ -68,6 +70,15 @@ class Probe:
         with self.connect() as sock:
             sock.sendall(method + b" " + target + b" HTTP/1.1\r\nHost: front.test\r\nConnection: close\r\n" + headers + b"\r\n")
             return Reader(sock).reply(head=method == b"HEAD")
+
+    def turn(self):
+        """What was sent to it before has been read: in one turn it reads in any order, so a second one has to end."""
+        for _ in range(2):
+            assert self.get(b"/hello")[0] == 200
+
+    def release(self):
+        """Requests for /held are answered now."""
+        assert self.get(b"/release")[0] == 204
 
     def log(self):
         """What the handler saw since the last call, and the server's counters."""
@@ -223,7 +234,7 @@ def reset(sock):
 
 def wait_for(what, seconds=10.0):
     """The first true value of what(), asked again until the deadline."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while True:
         value = what()
         if value or time.monotonic() > end:

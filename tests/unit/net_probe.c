@@ -28,6 +28,7 @@ enum { NOTES_MAX = 256, OVERRIDES_MAX = 64, STREAMS_CHUNK = 65536 };
 
 static struct probe {
 	struct event_base *base;
+	struct later *held;		/* by /held, until /release */
 	struct http_server *http;
 	struct ws_server *ws;
 	struct shm *shm;
@@ -38,9 +39,10 @@ static struct probe {
 	bool quit, overload;
 } probe;
 
-/* A deferred reply or a stream in progress. */
+/* A deferred reply or a stream in progress. Without a timer: one in the list probe.held. */
 struct later {
 	struct event *timer;
+	struct later *next;
 	struct req *req;
 	struct pl_task *task;
 	struct pl_cancel cancel;
@@ -93,14 +95,49 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 	pl_task_release(&later->task);
 }
 
+static void release(struct later *later)
+{
+	pl_task_unhook(later->task, &later->cancel);
+	req_reply(later->req, 200, NULL, PL_STR("{\"later\":true}"));
+	pl_task_release(&later->task);
+}
+
+static void release_all(void)
+{
+	struct later *later;
+
+	while ((later = probe.held) != NULL) {
+		probe.held = later->next;
+		release(later);
+	}
+}
+
 static void on_cancelled(void *arg)
 {
 	struct later *later = arg;
 
-	event_free(later->timer);
+	if (later->timer != NULL) {
+		event_free(later->timer);
+	} else {
+		struct later **at = &probe.held;
+
+		while (*at != later)
+			at = &(*at)->next;
+		*at = later->next;
+	}
 	if (!later->stream)
 		req_reply(later->req, 200, NULL, PL_STR("nobody reads this"));
 	pl_task_release(&later->task);
+}
+
+static void hold(struct req *req)
+{
+	struct later *later = pl_alloc(req->task->pool, sizeof(*later));
+
+	*later = (struct later){ .req = req, .task = pl_task_hold(req->task), .next = probe.held };
+	probe.held = later;
+	pl_task_on_cancel(req->task, &later->cancel, on_cancelled, later);
+	req_defer(req);
 }
 
 static void start_later(struct req *req, bool stream)
@@ -217,6 +254,11 @@ static void on_request(void *arg, struct req *req)
 		req_reply(req, 200, NULL, PL_STR("{\"message\":\"hello\",\"from\":\"the probe of the front\"}"));
 	} else if (path_is(req, "/later")) {
 		start_later(req, false);
+	} else if (path_is(req, "/held")) {
+		hold(req);
+	} else if (path_is(req, "/release")) {
+		release_all();
+		req_reply_empty(req, 204);
 	} else if (path_is(req, "/stream")) {
 		start_later(req, true);
 	} else if (path_is(req, "/big")) {
