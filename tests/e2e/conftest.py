@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cluster  # noqa: E402
 import described  # noqa: E402
 import described_frames  # noqa: E402
+import usagedata  # noqa: E402
 from parlour import Daemon, Peer, Remote, clean_env, stage_binaries  # noqa: E402
 
 REMOTE = os.environ.get("PARLOUR_TEST_URL")
@@ -145,6 +146,12 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.when == "call":
         item.failed_call = report.failed
+
+
+@pytest.fixture(autouse=True)
+def within_a_day():
+    """No test begins shortly before midnight: what it calls today is what the daemon calls today."""
+    usagedata.avoid_midnight()
 
 
 @pytest.fixture(autouse=True)

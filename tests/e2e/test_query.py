@@ -73,9 +73,10 @@ def test_everything_that_can_be_counted(ann, ben, boss, data):
     assert ask(ann, "tokens per room")["rows"] == [[None, 800]]
 
 
-@pytest.fixture(scope="module", name="work")
+@pytest.fixture(name="work")
 def fixture_work(boss):
-    """Usage of three developers and two models on three days, under names that nobody else has."""
+    """Usage of three developers and two models on three days, under names that nobody else has. For each test anew: the days are
+    those of the test."""
     tag = unique()
     plan = [(0, "a", "x", 10), (0, "a", "y", 20), (0, "b", "x", 5), (1, "a", "x", 7), (1, "c", "y", 30), (2, "b", "y", 1), (2, "b", "x", 2)]
     records = [session(i, day(back), session_id=f"{tag}-{i}", developer_id=f"{who}-{tag}", model=f"{model}-{tag}", total_tokens=tokens,

@@ -5,13 +5,23 @@ import json
 import random
 import secrets
 from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
-from parlour import wait_for
+from parlour import SLOW, wait_for
 
 
 def midnight():
     """The start of today, asked for each time: a run of the suite may last beyond midnight."""
     return datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def avoid_midnight(zone="UTC"):
+    """Waits for the next day if less than 20 s of this one are left there."""
+    def soon():
+        now = datetime.now(ZoneInfo(zone))
+        return (now + timedelta(seconds=20 * SLOW)).date() != now.date()
+
+    wait_for(lambda: not soon(), 25, "a new day")
 
 
 def day(back, hour=0):
