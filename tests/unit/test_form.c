@@ -32,6 +32,21 @@ static void teardown(void)
 	pl_pool_free(&pool);
 }
 
+/* The form that a file with this text defines. */
+static struct form *form_of_text(const char *text)
+{
+	char path[] = "/tmp/parlour-form-XXXXXX", why[512];
+	int fd = mkstemp(path);
+	struct form *form;
+
+	ck_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	form = form_read(path, "x", why);
+	ck_assert_msg(form != NULL, "%s", why);
+	close(fd);
+	unlink(path);
+	return form;
+}
+
 /* One step; state follows it. */
 static struct form_step step(struct form_state *state, const char *text, const char *model)
 {
@@ -241,6 +256,20 @@ START_TEST(test_mask)
 		{ INCOME, "as I told your colleague it was ٨٠٠٠٠",
 		    "as I told your colleague it was [income]" },
 		{ INCOME, "80k. Why do you ask?", "[income]. Why do you ask?" },
+		/* a question that holds what may be the value */
+		{ INCOME, "is 80k enough?", "is [income] enough?" },
+		{ INCOME, "is 80000 enough", "is [income] enough" },
+		{ INCOME, "Is 80 enough?", "Is [income] enough?" },
+		{ INCOME, "would eighty thousand do?", "would [income] do?" },
+		{ INCOME, "do you take people with $36,000 a year?", "do you take people with $[income] a year?" },
+		{ INCOME, "is between 50 and 60k fine?", "is between [income] fine?" },
+		{ INCOME, "what if I make 3000 a month?", "what if I make [income] a month?" },
+		{ INCOME, "Do you offer 24/7 support?", "Do you offer 24/7 support?" },
+		{ INCOME, "can I send it back in 2 weeks?", "can I send it back in 2 weeks?" },
+		{ INCOME, "where is my order 80000?", "where is my order 80000?" },
+		{ INCOME, "why did it cost 49.99?", "why did it cost 49.99?" },
+		{ INCOME, "are you open at 5?", "are you open at 5?" },
+		{ NAME, "is 80k enough?", "is 80k enough?" }, { EMAIL, "is a@b.co yours?", "is a@b.co yours?" },
 	};
 
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {
@@ -250,6 +279,45 @@ START_TEST(test_mask)
 
 		ck_assert_msg(pl_str_is(masked, cases[i].masked), "\"%s\": %.*s", cases[i].text, PL_FMT(masked));
 	}
+}
+END_TEST
+
+/* The same for other kinds of values, and while a proposal waits. */
+START_TEST(test_mask_questions)
+{
+	static const char file[] = "[slot mail]\nlabel = mail\nask = a\nnormalise = email\nsensitive = on\n"
+	    "[slot born]\nlabel = born\nask = b\nnormalise = date\nsensitive = on\n"
+	    "[slot phone]\nlabel = phone\nask = c\nnormalise = phone\nsensitive = on\n"
+	    "[slot who]\nlabel = who\nask = d\nnormalise = name\nsensitive = on\n"
+	    "[slot code]\nlabel = code\nask = e\nanswer = [a-z][0-9]+\nsensitive = on\n"
+	    "[slot pay]\nlabel = pay\nask = f\nnormalise = amount\nmax = 1000000\nsensitive = on\n";
+	static const struct { int asked; const char *text, *masked; } cases[] = {
+		{ 0, "is ann@lee.org all right?", "is [mail] all right?" },
+		{ 1, "do you mean 1990-02-01?", "do you mean [born]?" }, { 2, "is 555-1234 fine?", "is [phone] fine?" },
+		{ 3, "did I say Ann Lee?", "did I say [who]?" }, { 4, "is it x77?", "is it [code]?" },
+		{ 0, "is 555-1234 fine?", "is 555-1234 fine?" }, { 3, "Where is my order?", "Where is my order?" },
+		{ -1, "is ann@lee.org all right?", "is ann@lee.org all right?" },
+	};
+	struct form *form = form_of_text(file);
+	struct form_state state = { .pending = 5, .requested = 5, .pending_value = PL_STR("81000"),
+		.pending_raw = PL_STR("81000") };
+	struct pl_str masked;
+	struct form_step s;
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct form_state asked = { .pending = -1, .requested = cases[i].asked };
+
+		form_take(form, pool, &asked, pl_str(cases[i].text), &s);
+		form_finish(form, &asked, &s);
+		masked = form_mask(form, pool, &asked, &s, pl_str(cases[i].text));
+		ck_assert_msg(pl_str_is(masked, cases[i].masked), "\"%s\": %.*s", cases[i].text, PL_FMT(masked));
+	}
+	form_take(form, pool, &state, PL_STR("is 81k too much for 2 people?"), &s);
+	form_finish(form, &state, &s);
+	ck_assert_int_eq(s.pending, 5);
+	masked = form_mask(form, pool, &state, &s, PL_STR("is 81k too much for 2 people?"));
+	ck_assert_msg(pl_str_is(masked, "is [pay] too much for 2 people?"), "%.*s", PL_FMT(masked));
+	form_release(&form);
 }
 END_TEST
 
@@ -306,13 +374,8 @@ START_TEST(test_mask_text_again)
 		{ "Blue Moon", "blue moons", "blue moons" }, { "ann", "planning with Ann's", "planning with [code]'s" },
 		{ "#7+", "say #7+x", "say [code]x" }, { "Blue Moon", "blue moo", "blue moo" },
 	};
-	char path[] = "/tmp/parlour-form-XXXXXX", why[512];
-	int fd = mkstemp(path);
-	struct form *form;
+	struct form *form = form_of_text(file);
 
-	ck_assert(fd >= 0 && write(fd, file, sizeof(file) - 1) == sizeof(file) - 1);
-	form = form_read(path, "x", why);
-	ck_assert_msg(form != NULL, "%s", why);
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {
 		struct form_state state = { .pending = -1, .requested = -1, .filled = { true },
 			.secret = { pl_str(cases[i].secret) } };
@@ -322,8 +385,6 @@ START_TEST(test_mask_text_again)
 		ck_assert_msg(pl_str_is(masked, cases[i].masked), "\"%s\": %.*s", cases[i].text, PL_FMT(masked));
 	}
 	form_release(&form);
-	close(fd);
-	unlink(path);
 }
 END_TEST
 
@@ -411,6 +472,7 @@ Suite *suite_form(void)
 	tcase_add_test(tc, test_cancel);
 	tcase_add_test(tc, test_tries);
 	tcase_add_test(tc, test_mask);
+	tcase_add_test(tc, test_mask_questions);
 	tcase_add_test(tc, test_mask_again);
 	tcase_add_test(tc, test_mask_text_again);
 	tcase_add_test(tc, test_model);

@@ -545,6 +545,22 @@ bool read_names(const struct read_message *m, const struct read_want *want)
 	return false;
 }
 
+int read_spans(struct read_message *m, enum read_kind kind, struct read_span *spans, int max)
+{
+	const struct read_want want = {.kind = kind, .says = ""};
+	struct found found;
+	int count = 0;
+
+	for (int at = 0; at < m->count && count < max; at++) {
+		if (!value_at(m, &want, at, m->count, false, &found) ||
+		    (kind == READ_NAME && found.verdict != READ_SURE && !found.marked))
+			continue;
+		spans[count++] = (struct read_span){m->tokens[at].from, m->tokens[found.to - 1].to};
+		at = found.to - 1;
+	}
+	return count;
+}
+
 /* ---- what somebody else found ---- */
 
 /* The tokens of `raw` in the message; false: it is not there, or only as a part of words. */

@@ -75,9 +75,15 @@ bool read_has_left(const struct read_message *m);
 bool read_names(const struct read_message *m, const struct read_want *want);
 int read_words(const struct read_message *m);
 
-/* Where amounts stand, for masks: spans of bytes, ascending. cents -1: any amount, else those that are as much. */
+/*
+ * Where amounts stand, for masks: spans of bytes, ascending. cents -1: any amount; READ_ASKED_ABOUT: those that a
+ * question may mean as the person's own; else those that are as much.
+ */
+#define READ_ASKED_ABOUT (-2)
 struct read_span { size_t from, to; };
 int read_amounts(struct read_message *m, int64_t cents, struct read_span *spans, int max);
+/* The same for values of another kind, also those in questions and beside "not". */
+int read_spans(struct read_message *m, enum read_kind kind, struct read_span *spans, int max);
 /* Is an amount in it? A small number word, as in "one question", is none. */
 bool read_has_amount(struct read_message *m);
 /* "80000" or "80000.5" as cents; -1: neither. */

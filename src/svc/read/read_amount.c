@@ -313,6 +313,25 @@ int64_t read_cents(struct pl_str value)
 	return d.whole * 100 + d.part * 100 / d.scale;
 }
 
+/*
+ * May a question mean an amount of the person's own? "is 80k enough?", not "in 2 weeks" or "it cost 49.99".
+ */
+static bool is_meant(const struct read_message *m, int at, const struct part *part, const struct found *found)
+{
+	static const char before[] =
+	    " cost costs price priced prices fee fees deposit in at on after before within since until from by ";
+	static const char judges[] =
+	    " enough ok okay fine too much good low high sufficient right correct all or and is be for as if then a ";
+	const struct token *next = found->to < m->count ? &m->tokens[found->to] : NULL;
+
+	if (at > 0 && token_in(&m->tokens[at - 1], before) && !found->marked)
+		return false;
+	if (found->marked || part->n.cents >= 100000)
+		return m->tokens[at].type != TOKEN_WORD || found->marked;
+	return m->tokens[at].type == TOKEN_NUMBER &&
+	    (next == NULL || next->type != TOKEN_WORD || token_in(next, judges));
+}
+
 int read_amounts(struct read_message *m, int64_t cents, struct read_span *spans, int max)
 {
 	struct found found;
@@ -327,7 +346,7 @@ int read_amounts(struct read_message *m, int64_t cents, struct read_span *spans,
 		while (end > part.n.to &&
 		    (m->tokens[end - 1].type != TOKEN_NUMBER && unit_of(&m->tokens[end - 1]) != READ_PER_NONE))
 			end--;
-		if (cents < 0 || part.n.cents == cents)
+		if (cents == READ_ASKED_ABOUT ? is_meant(m, at, &part, &found) : cents < 0 || part.n.cents == cents)
 			spans[count++] = (struct read_span){
 			    m->tokens[at + currency_at(m, at, m->count)].from, m->tokens[end - 1].to};
 		at = end - 1;

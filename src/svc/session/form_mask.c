@@ -153,16 +153,12 @@ static struct pl_str mask_numbers(struct pl_pool *pool, struct pl_str text, int6
 	return pl_buf_str(&out);
 }
 
-/*
- * Amounts as the reader sees them, also in words: "eighty thousand". cents >= 0: only those that are as much.
- */
-static struct pl_str mask_amounts(struct pl_pool *pool, struct pl_str text, int64_t cents, const char *label)
+/* Spans of the text, ascending, become the label. */
+static struct pl_str mask_spans(struct pl_pool *pool, struct pl_str text, const struct read_span *spans, int count,
+    const char *label)
 {
-	struct read_message *m = read_message(pool, text);
 	struct pl_buf out = PL_BUF(pool);
-	struct read_span spans[SPANS_MAX];
 	size_t at = 0;
-	int count = m != NULL ? read_amounts(m, cents, spans, SPANS_MAX) : 0;
 
 	for (int i = 0; i < count; i++) {
 		pl_buf_add(&out, text.ptr + at, spans[i].from - at);
@@ -171,6 +167,17 @@ static struct pl_str mask_amounts(struct pl_pool *pool, struct pl_str text, int6
 	}
 	pl_buf_add(&out, text.ptr + at, text.len - at);
 	return pl_buf_str(&out);
+}
+
+/*
+ * Amounts as the reader sees them, also in words: "eighty thousand". cents: as in read_amounts().
+ */
+static struct pl_str mask_amounts(struct pl_pool *pool, struct pl_str text, int64_t cents, const char *label)
+{
+	struct read_message *m = read_message(pool, text);
+	struct read_span spans[SPANS_MAX];
+
+	return mask_spans(pool, text, spans, m != NULL ? read_amounts(m, cents, spans, SPANS_MAX) : 0, label);
 }
 
 /* ---- texts ---- */
@@ -253,6 +260,25 @@ static struct pl_str mask_secret(struct pl_pool *pool, const struct form_slot *s
 	return mask_numbers(pool, text, value, slot->s->label);
 }
 
+/* What the slot's own expressions find. */
+static struct pl_str mask_matches(struct pl_pool *pool, const struct form_slot *slot, struct pl_str text)
+{
+	const regex_t *expressions[] = {slot->s->find[0] != '\0' ? &slot->find : NULL,
+	    slot->s->answer[0] != '\0' ? &slot->answer : NULL};
+	const int64_t groups[] = {slot->s->find_group, slot->s->answer_group};
+	regmatch_t at[FORM_GROUP_MAX + 1];
+
+	for (size_t i = 0; i < PL_COUNT(expressions); i++) {
+		const regmatch_t *found = &at[groups[i]];
+
+		if (expressions[i] != NULL && regexec(expressions[i], pl_str_c(pool, text), PL_COUNT(at), at, 0) == 0 &&
+		    found->rm_so >= 0)
+			text = mask_text(pool, text,
+			    pl_strn(text.ptr + found->rm_so, (size_t)(found->rm_eo - found->rm_so)), slot->s->label);
+	}
+	return text;
+}
+
 /* What this message says for a sensitive slot. raw absent: it was not understood. */
 static struct pl_str mask_found(struct pl_pool *pool, const struct form_slot *slot, struct pl_str value,
     struct pl_str raw, struct pl_str text)
@@ -264,12 +290,41 @@ static struct pl_str mask_found(struct pl_pool *pool, const struct form_slot *sl
 	return mask_secret(pool, slot, value, mask_text(pool, text, raw, slot->s->label));
 }
 
+/* "Is 80k enough?": not taken, but it may be the value of the open slot all the same. */
+static struct pl_str mask_named(const struct form *form, struct pl_pool *pool, int i, struct pl_str text)
+{
+	const struct form_slot *slot = &form->slots[i];
+	struct form_state none = {.requested = i, .pending = -1};
+	struct read_span spans[SPANS_MAX];
+	struct read_message *m;
+
+	if (slot->s->normal == FORM_AMOUNT)
+		return mask_amounts(pool, text, READ_ASKED_ABOUT, slot->s->label);
+	if (!form_is_read(slot))
+		return mask_matches(pool, slot, text);
+	m = read_message(pool, text);
+	return mask_spans(pool, text, spans,
+	    m != NULL ? read_spans(m, form_want(form, &none, i).kind, spans, SPANS_MAX) : 0, slot->s->label);
+}
+
+static bool is_open(const struct form_state *state, const struct form_step *step, int i)
+{
+	return state->requested == i || state->pending == i || step->reopened == i || step->pending == i;
+}
+
+/* A question in between leaves the proposal as it was. */
+static bool is_kept(const struct form_state *state, const struct form_step *step)
+{
+	return step->question && state->pending == step->pending &&
+	    step->pending_value.ptr == state->pending_value.ptr;
+}
+
 /* Does the message say something for the slot: a value, or what may hide one? */
 static bool is_meant(const struct form_state *state, const struct form_step *step, int i)
 {
 	const struct read_value *v = &step->read[i];
 
-	if (step->value[i].ptr != NULL || step->pending == i)
+	if (step->value[i].ptr != NULL || (step->pending == i && !is_kept(state, step)))
 		return true;
 	if (v->verdict != READ_NOTHING && (v->explicit || state->requested == i))
 		return true;
@@ -290,6 +345,8 @@ struct pl_str form_mask(const struct form *form, struct pl_pool *pool, const str
 		if (is_meant(state, step, i) || (slot->s->normal == FORM_AMOUNT && names_it(slot, text)))
 			text = mask_found(pool, slot, found ? step->value[i] : step->pending_value,
 			    found ? step->raw[i] : proposed ? step->pending_raw : PL_STR_NONE, text);
+		else if (is_open(state, step, i))
+			text = mask_named(form, pool, i, text);
 		text = mask_secret(pool, slot, state->secret[i], text);
 		if (state->pending == i)
 			text = mask_secret(pool, slot, state->pending_value, text);
