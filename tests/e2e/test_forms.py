@@ -142,6 +142,48 @@ def test_all_is_shown_before_a_form_with_confirm_is_complete(confirming):
     assert talk("yes").startswith("That is all I need") and talk.last["is_complete"]
 
 
+def greeting_of(api, session):
+    with api.ws(f"/ws/{session}", protocols=()) as sock:
+        return sock.expect("message")["message"]
+
+
+def test_who_comes_back_hears_what_is_open(guests):
+    """The proposal that waits, not the request before it; a sensitive one masked. Then the request, then nothing."""
+    session = guests.post("/api/sessions").json()["id"]
+    assert greeting_of(guests, session).endswith("What is your name?"), "a new one begins with a greeting of the form"
+    talk = Talk(guests)
+    talk.session = session
+    talk("Njoku")
+    assert greeting_of(guests, session) == "Good to have you back. I understood Njoku as your name. Is that right?"
+    talk("yes")
+    assert greeting_of(guests, session) == "Good to have you back. What is your e-mail address?"
+    talk("njoku@example.org")
+    talk("maybe 80k")
+    assert greeting_of(guests, session) == "Good to have you back. I understood **,*** as your income. Is that right?"
+    assert talk("yes").startswith("Noted: income **,*** (kept sealed).")
+    assert greeting_of(guests, session) == "Good to have you back."
+    talk("my email is wrong")
+    assert greeting_of(guests, session) == "Good to have you back. What is your e-mail address?", "a correction is still owed"
+
+
+def test_who_comes_back_is_asked_to_confirm(confirming):
+    talk = Talk(confirming)
+    shown = talk("My name is Ann Lee, my email is ann@lee.org and I earn 80k")
+    back = greeting_of(confirming, talk.session)
+    assert back.startswith("Good to have you back. Please check: name Ann Lee;") and shown.endswith(back.split("back. ")[1])
+
+
+def test_a_question_with_the_value_is_masked(guests, rows):
+    """"Is 80k enough?" says as much as "80k"."""
+    talk = Talk(guests)
+    talk("I'm Jane Doe, jane@doe.io")
+    for line in ("is 67k enough?", "do you take people with $67,000 a year?", "can I return it in 2 weeks?"):
+        talk(line)
+    assert said(rows, talk.session)[1:] == ["is [income] enough?", "do you take people with $[income] a year?",
+                                            "can I return it in 2 weeks?"]
+    assert talk.last["data_collected"]["income"] is False and "67k" not in guests.log_text()
+
+
 def test_a_form_with_confirm_can_be_cancelled(confirming):
     talk = Talk(confirming)
     talk("My name is Ann Lee, my email is ann@lee.org and I earn 80k")

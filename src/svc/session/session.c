@@ -12,6 +12,7 @@
 #include "svc/session/session_job.h"
 #include "svc/session/session_live.h"
 
+#define RETURNED "Good to have you back."
 #define INTERRUPTED "Good to have you back. My last answer was interrupted; please ask once more what is still open."
 
 /* Answers that found no place in shared memory hear of it here alone: perhaps their form asks a model. */
@@ -134,17 +135,17 @@ static const struct form *form_of(const struct session *session)
 struct pl_str session_greeting(const struct config *config, struct pl_pool *pool, const struct session *session)
 {
 	const struct form *form = session != NULL ? form_of(session) : forms_find(pl_str(config->s.session_form));
-	struct pl_str hello = form != NULL ? form_greeting(form, pl_jitter(1000)) : PL_STR_NONE;
-	int asked = form != NULL && session != NULL && session->requested.ptr != NULL ?
-	    form_slot_find(form, session->requested) : -1;
+	struct pl_str hello = form != NULL ? form_greeting(form, pl_jitter(1000)) : PL_STR_NONE, open = PL_STR_NONE;
 
 	if (session != NULL && pl_str_is(session->answer, "interrupted"))
 		hello = PL_STR(INTERRUPTED);
+	else if (session != NULL && session->last_seq > 0)
+		hello = PL_STR(RETURNED);
 	if (hello.len == 0)
 		return pl_str(pl_sprintf(pool, "Hello, this is %s. What can I do for you?", config->s.server_name));
-	if (asked < 0)
-		return hello;
-	return pl_str(pl_sprintf(pool, "%.*s %s", PL_FMT(hello), form->slots[asked].s->ask));
+	if (form != NULL && session != NULL)
+		open = session_form_open(config, pool, form, session);
+	return open.len > 0 ? pl_str(pl_sprintf(pool, "%.*s %.*s", PL_FMT(hello), PL_FMT(open))) : hello;
 }
 
 /* NULL: nothing was collected for it. */

@@ -6,77 +6,117 @@
 #include "svc/session/lead.h"
 #include "svc/session/session_job.h"
 
-/* What a sealed value is bound to. */
-static struct pl_str seal_context(struct session_job *job, int slot)
+/* A form in a session, to be read or written. */
+struct place {
+	CONFIG_BORROWED const struct pl_seal_ring *keys;
+	struct pl_pool *pool;
+	const struct form *form;
+	struct pl_str id;
+};
+
+static struct place place_of(struct session_job *job)
 {
-	return pl_str(pl_sprintf(job->task->pool, "session:%s:%s", job->id, job->form->slots[slot].name));
+	return (struct place){ .keys = &job->config->seal_ring, .pool = job->task->pool, .form = job->form,
+		.id = pl_str(job->id) };
+}
+
+/* What a sealed value is bound to. */
+static struct pl_str seal_context(const struct place *p, int slot)
+{
+	return pl_str(pl_sprintf(p->pool, "session:%.*s:%s", PL_FMT(p->id), p->form->slots[slot].name));
 }
 
 /* The value of a sensitive slot, so that it is known when it is said again; absent: its key is gone. */
-static struct pl_str secret_of(struct session_job *job, int slot, struct pl_str hex)
+static struct pl_str secret_of(const struct place *p, int slot, struct pl_str hex)
 {
-	struct pl_pool *pool = job->task->pool;
-	char *sealed = pl_alloc(pool, hex.len / 2 + 1);
+	char *sealed = pl_alloc(p->pool, hex.len / 2 + 1);
 	struct pl_str plain;
 
-	if (hex.len == 0 || !pl_unhex(hex, sealed, hex.len / 2) || !pl_unseal(pool, &job->config->seal_ring,
-	    seal_context(job, slot), pl_strn(sealed, hex.len / 2), &plain))
+	if (hex.len == 0 || !pl_unhex(hex, sealed, hex.len / 2) || !pl_unseal(p->pool, p->keys,
+	    seal_context(p, slot), pl_strn(sealed, hex.len / 2), &plain))
 		return PL_STR_NONE;
 	return plain;
 }
 
-static void read_over(struct session_job *job, const struct session *session)
+static enum form_over over_of(const struct session *session)
 {
-	job->state.over = pl_str_is(session->form_over, "cancelled") ? FORM_CANCELLED :
+	return pl_str_is(session->form_over, "cancelled") ? FORM_CANCELLED :
 	    pl_str_is(session->form_over, "handed_over") ? FORM_HANDED_OVER : FORM_GOES_ON;
 }
 
 /* What was proposed and waits for a yes; of a sensitive slot sealed. */
-static void read_pending(struct session_job *job, struct pl_str text)
+static void read_pending(const struct place *p, struct pl_str text, struct form_state *state)
 {
 	struct pl_err err = { 0 };
-	const struct pl_jval *json = text.ptr != NULL ? pl_json_parse(job->task->pool, text, &err) : NULL;
+	const struct pl_jval *json = text.ptr != NULL ? pl_json_parse(p->pool, text, &err) : NULL;
 	const struct pl_jval *name = json != NULL ? pl_json_get(json, "slot") : NULL;
 	const struct pl_jval *value = json != NULL ? pl_json_get(json, "value") : NULL;
 	const struct pl_jval *sealed = json != NULL ? pl_json_get(json, "sealed") : NULL;
-	int slot = name != NULL ? form_slot_find(job->form, name->text) : -1;
+	int slot = name != NULL ? form_slot_find(p->form, name->text) : -1;
 	struct pl_str plain = PL_STR_NONE;
 
 	if (slot < 0)
 		return;
 	if (sealed != NULL)
-		plain = secret_of(job, slot, sealed->text);
-	else if (value != NULL && !job->form->slots[slot].s->sensitive)
+		plain = secret_of(p, slot, sealed->text);
+	else if (value != NULL && !p->form->slots[slot].s->sensitive)
 		plain = value->text;
 	if (plain.ptr == NULL)
 		return;
-	job->state.pending = slot;
-	job->state.pending_value = job->state.pending_raw = plain;
+	state->pending = slot;
+	state->pending_value = state->pending_raw = plain;
+}
+
+static void read_state(const struct place *p, const struct session *session, struct form_state *state)
+{
+	*state = (struct form_state){ .requested = -1, .pending = -1, .complete = session->is_complete,
+		.over = over_of(session) };
+	if (session->requested.ptr != NULL)
+		state->requested = form_slot_find(p->form, session->requested);
+	for (int i = 0; i < session->slots_count; i++) {
+		const struct session_slot *stored = &session->slots[i];
+		int slot = form_slot_find(p->form, stored->name);
+
+		if (slot < 0)
+			continue;
+		state->filled[slot] = stored->collected;
+		state->tries[slot] = stored->tries;
+		if (p->form->slots[slot].s->sensitive)
+			state->secret[slot] = secret_of(p, slot, stored->sealed);
+		else if (stored->collected)
+			state->value[slot] = pl_str_dup(p->pool, stored->value);
+	}
+	read_pending(p, session->form_pending, state);
+}
+
+struct pl_str session_form_open(const struct config *config, struct pl_pool *pool, const struct form *form,
+    const struct session *session)
+{
+	struct place place = { .keys = &config->seal_ring, .pool = pool, .form = form, .id = session->id };
+	struct form_step step = { .reopened = -1, .skipped = -1, .question = true };
+	struct form_state state;
+
+	read_state(&place, session, &state);
+	step.pending = state.pending;
+	step.pending_value = state.pending_value;
+	form_finish(form, &state, &step);
+	return form_reply(form, pool, &state, &step);
 }
 
 void session_form_read(struct session_job *job, const struct session *session)
 {
-	job->state = (struct form_state){ .requested = -1, .pending = -1, .complete = session->is_complete };
+	struct place place = place_of(job);
+
+	read_state(&place, session, &job->state);
 	job->form_seq = session->form_seq;
 	job->is_complete = session->is_complete;
 	job->is_lead = session->lead_mail.ptr != NULL;
-	if (session->requested.ptr != NULL)
-		job->state.requested = form_slot_find(job->form, session->requested);
-	read_over(job, session);
 	for (int i = 0; i < session->slots_count; i++) {
 		int slot = form_slot_find(job->form, session->slots[i].name);
 
-		if (slot < 0)
-			continue;
-		job->state.filled[slot] = session->slots[i].collected;
-		job->state.tries[slot] = session->slots[i].tries;
-		if (job->form->slots[slot].s->sensitive)
-			job->state.secret[slot] = secret_of(job, slot, session->slots[i].sealed);
-		job->values[slot] = pl_str_dup(job->task->pool, session->slots[i].value);
-		if (session->slots[i].collected && !job->form->slots[slot].s->sensitive)
-			job->state.value[slot] = job->values[slot];
+		if (slot >= 0)
+			job->values[slot] = pl_str_dup(job->task->pool, session->slots[i].value);
 	}
-	read_pending(job, session->form_pending);
 	form_take(job->form, job->task->pool, &job->state, job->message, &job->step);
 }
 
@@ -88,7 +128,8 @@ static struct pl_str masked(struct session_job *job, struct pl_str text)
 static void write_sealed(struct session_job *job, struct pl_jw *w, int i, struct pl_str value)
 {
 	struct pl_pool *pool = job->task->pool;
-	struct pl_str sealed = pl_seal(pool, &job->config->seal_ring, seal_context(job, i), value);
+	struct place place = place_of(job);
+	struct pl_str sealed = pl_seal(pool, &job->config->seal_ring, seal_context(&place, i), value);
 	char *hex = pl_alloc(pool, sealed.len * 2 + 1);
 
 	pl_hex(sealed.ptr, sealed.len, hex);

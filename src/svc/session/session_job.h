@@ -78,6 +78,9 @@ bool session_extract(struct session_job *job, void (*done)(struct session_job *j
 
 /* session_form.c: the form as it stands, and what the message says to it by the form's patterns. */
 void session_form_read(struct session_job *job, const struct session *session);
+/* What the form waits for, as it says it: a yes to a proposal or to everything, or a value; "": nothing. */
+struct pl_str session_form_open(const struct config *config, struct pl_pool *pool, const struct form *form,
+    const struct session *session);
 /* The step as it is stored and answered: content, form, form_seq and mails of *in. */
 void session_form_step(struct session_job *job, struct session_message *in);
 
