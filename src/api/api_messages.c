@@ -9,7 +9,6 @@
 static void on_page(void *arg, const struct message_list *list, const struct pl_err *err)
 {
 	struct request *request = arg;
-	const struct messages_query *q = request->query;
 	struct message_out *items;
 
 	if (err != NULL) {
@@ -19,16 +18,17 @@ static void on_page(void *arg, const struct message_list *list, const struct pl_
 	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
 	for (int i = 0; i < list->count; i++)
 		message_shape(&items[i], &list->rows[i], request->req->task->pool);
-	if (list->more && q->after != SHAPE_NONE)
-		request_link_next(request, "after=%lld&limit=%d", (long long)items[list->count - 1].seq, list->count);
-	else if (list->more)
-		request_link_next(request, "before=%lld&limit=%d", (long long)items[0].seq, list->count);
+	if (list->more)
+		messages_link_next(request, items[0].seq, items[list->count - 1].seq);
 	request_reply_list(request, &shape_message_out, items, list->count);
 }
 
 void api_messages(struct request *request)
 {
 	const struct messages_query *q = request->query;
+	struct message_range range = { .after = q->after == SHAPE_NONE ? -1 : q->after,
+		.before = q->before == SHAPE_NONE ? 0 : q->before, .limit = messages_limit(q),
+		.offset = q->offset == SHAPE_NONE ? 0 : (int)q->offset, .most = INT32_MAX, .bytes = DB_PAGE_BYTES };
 	struct pl_err err = { 0 };
 	int64_t room;
 
@@ -40,10 +40,8 @@ void api_messages(struct request *request)
 		request_fail(request, &err);
 		return;
 	}
-	repo_message_page(request->svc->db, request->req->task, room, request->req->task->who.user_id,
-	    q->after == SHAPE_NONE ? -1 : q->after, q->before == SHAPE_NONE ? 0 : q->before,
-	    q->limit == SHAPE_NONE ? 50 : (int)q->limit,
-	    q->offset == SHAPE_NONE ? 0 : (int)q->offset, INT32_MAX, on_page, request);
+	repo_message_page(
+	    request->svc->db, request->req->task, room, request->req->task->who.user_id, &range, on_page, request);
 }
 
 static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)

@@ -2,6 +2,7 @@
 /*
  * Routes of sessions: make, list, look, end; and the greeting.
  */
+#include "api/room_shape.h"
 #include "api/session_shape.h"
 #include "db/repo/repo_session_talk.h"
 #include "svc/session/forms.h"
@@ -156,8 +157,8 @@ static void on_session(void *arg, const struct session *session, const struct pl
 	if (session->last_seq == 0)
 		on_turns(request, &nothing, NULL);
 	else
-		repo_session_messages(
-		    request->svc->db, request->req->task, session->id, -1, 0, TURNS_MAX, on_turns, request);
+		repo_session_messages(request->svc->db, request->req->task, session->id, -1, 0, TURNS_MAX,
+		    DB_PAGE_BYTES, on_turns, request);
 }
 
 /* Without a token: the guest's whose UUID it is, and what the list shows. */
@@ -175,7 +176,6 @@ void api_session_get(struct request *request)
 static void on_messages(void *arg, const struct session_page *page, const struct pl_err *err)
 {
 	struct request *request = arg;
-	const struct messages_query *q = request->query;
 	struct session_message_out *items;
 
 	if (err != NULL) {
@@ -191,10 +191,8 @@ static void on_messages(void *arg, const struct session_page *page, const struct
 			.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .model = m->model,
 			.citations = m->citations, .reasoning = m->reasoning, .created_at = m->created_us };
 	}
-	if (page->more && q->after != SHAPE_NONE)
-		request_link_next(request, "after=%lld&limit=%d", (long long)items[page->count - 1].seq, page->count);
-	else if (page->more)
-		request_link_next(request, "before=%lld&limit=%d", (long long)items[0].seq, page->count);
+	if (page->more)
+		messages_link_next(request, items[0].seq, items[page->count - 1].seq);
 	request_reply_list(request, &shape_session_message_out, items, page->count);
 }
 
@@ -208,7 +206,7 @@ static void on_messages_session(void *arg, const struct session *session, const 
 	else
 		repo_session_messages(request->svc->db, request->req->task, session->id,
 		    q->after == SHAPE_NONE ? -1 : q->after, q->before == SHAPE_NONE ? 0 : q->before,
-		    q->limit == SHAPE_NONE ? 50 : (int)q->limit, on_messages, request);
+		    messages_limit(q), DB_PAGE_BYTES, on_messages, request);
 }
 
 void api_session_messages(struct request *request)

@@ -4,6 +4,7 @@
  */
 #include "api/room_shape.h"
 
+#include "api/http/request.h"
 #include "svc/room/room.h"
 
 struct pl_str kind_word(int author_kind)
@@ -66,6 +67,22 @@ void message_shape(struct message_out *out, const struct message *m, struct pl_p
 		.generation_id = m->generation_id, .duplicate = -1 };
 	if (m->meta.ptr != NULL)
 		meta_shape(out, m->meta, pool);
+}
+
+int messages_limit(const struct messages_query *query)
+{
+	return query->limit == SHAPE_NONE ? 50 : (int)query->limit;
+}
+
+void messages_link_next(struct request *request, int64_t first_seq, int64_t last_seq)
+{
+	const struct messages_query *q = request->query;
+
+	/* not the count of this page, which may have ended early */
+	if (q->after != SHAPE_NONE)
+		request_link_next(request, "after=%lld&limit=%d", (long long)last_seq, messages_limit(q));
+	else
+		request_link_next(request, "before=%lld&limit=%d", (long long)first_seq, messages_limit(q));
 }
 
 static struct pl_str policy_word(const struct room *room)

@@ -29,6 +29,9 @@
 
 struct db;
 
+/* Texts in one page of messages that a client asked for, unless a single one is longer. */
+#define DB_PAGE_BYTES (1 << 20)
+
 /*
  * Starts connecting at once (workers) or at the first use (clerk and courier, which have one plain connection only).
  * config is held. shm may be NULL (tools and tests): no metrics, no boot key.

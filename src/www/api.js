@@ -153,8 +153,8 @@ export function refresh(used) {
 	return refreshing;
 }
 
-/** One request as the user; the JSON of the answer, or a Failure. With `once` a repetition never creates twice. */
-export async function call(method, path, body, { once = false } = {}) {
+/* One request as the user; with `once` a repetition never creates twice. */
+async function askAsUser(method, path, body, once) {
 	let now = session();
 	if (now === null)
 		throw new Failure("You are logged out.", { status: 401 });
@@ -166,7 +166,18 @@ export async function call(method, path, body, { once = false } = {}) {
 		if (response.status === 401)
 			endSession("Your session is over. Log in again.");
 	}
-	return jsonOf(response);
+	return response;
+}
+
+/** One request as the user; the JSON of the reply, or a Failure. With `once` a repetition never creates twice. */
+export async function call(method, path, body, { once = false } = {}) {
+	return jsonOf(await askAsUser(method, path, body, once));
+}
+
+/** A page of a list. more: there is another one; a page may be shorter than its limit and not be the last. */
+export async function callPage(path) {
+	const response = await askAsUser("GET", path, undefined, false);
+	return { items: await jsonOf(response), more: response.headers.has("Link") };
 }
 
 /** All pages of a list that goes on by `after`. */
@@ -174,9 +185,9 @@ export async function callAll(path, key, limit, most = 1000) {
 	const items = [];
 	for (;;) {
 		const after = items.length ? `&after=${items[items.length - 1][key]}` : "";
-		const page = await call("GET", `${path}?limit=${limit}${after}`);
-		items.push(...page);
-		if (page.length < limit || items.length >= most)
+		const page = await callPage(`${path}?limit=${limit}${after}`);
+		items.push(...page.items);
+		if (!page.more || items.length >= most)
 			return items;
 	}
 }

@@ -4,7 +4,7 @@
  * missed between them. Everything with a seq is shown once, whichever way it came.
  */
 import { Answers } from "./answers.js";
-import { call } from "./api.js";
+import { call, callPage } from "./api.js";
 import { Composer } from "./composer.js";
 import { $, attempt, notice } from "./dom.js";
 import { People } from "./people.js";
@@ -81,11 +81,11 @@ export class RoomView {
 	}
 
 	async newestPage(turn) {
-		const messages = await call("GET", `/api/rooms/${this.room.id}/messages?limit=${PAGE}`);
+		const { items, more } = await callPage(`/api/rooms/${this.room.id}/messages?limit=${PAGE}`);
 		if (turn !== this.turn)
 			return false;
-		this.atStart = messages.length < PAGE;
-		for (const message of messages)
+		this.atStart = !more;
+		for (const message of items)
 			this.show(message);
 		$("empty").textContent = "No messages yet. Write the first one.";
 		$("empty").hidden = this.timeline.items.length > 0;
@@ -100,13 +100,13 @@ export class RoomView {
 		this.loading = true;
 		$("older").hidden = false;
 		await attempt(async () => {
-			const messages = await call("GET",
+			const { items, more } = await callPage(
 				`/api/rooms/${this.room.id}/messages?before=${first}&limit=${PAGE}`);
 			if (turn !== this.turn)
 				return;
-			this.atStart = messages.length < PAGE;
+			this.atStart = !more;
 			$("older").hidden = true;
-			this.timeline.addOlder(messages);
+			this.timeline.addOlder(items);
 		});
 		$("older").hidden = true;
 		this.loading = false;

@@ -139,6 +139,23 @@ def test_history_scrolls_back(browsers, shared, host):
     ann.wait_any("#log .message .text", "while reading above")
 
 
+def test_history_scrolls_back_behind_a_short_page(browsers, shared, host, rows):
+    """Long texts: the server ends pages early, and the page took that for the start of the room."""
+    room = host.room("texts " + secrets.token_hex(3))
+    for i in range(12):
+        assert host.say(room["id"], f"line {i}").status_code == 201
+    rows(f"UPDATE messages SET content = content || repeat(E'\\nmore of it', 15000) WHERE room_id = {room['id']}")
+    ann = browsers().register(shared.url, "reader" + secrets.token_hex(3))
+    ann.room(room["name"])
+
+    def lines():
+        return ann.run("return [...document.querySelectorAll('#log .message .text')].map(n => /^line \\d+/.exec(n.textContent)?.[0])")
+    wait_for(lambda: "line 11" in lines(), 10, "the newest one")
+    assert len(lines()) == 6, "six of 165 KB are less than 1 MiB, seven are more"
+    ann.run("document.getElementById('scroller').scrollTop = 0")
+    wait_for(lambda: lines() == [f"line {i}" for i in range(12)], 10, "all")
+
+
 def test_lost_connection(browsers, shared, host, lobby):
     """Nothing is missed or doubled over a cut; what was written meanwhile is sent."""
     ann = browsers().register(shared.url, "cut" + secrets.token_hex(3))

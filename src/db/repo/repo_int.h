@@ -32,6 +32,8 @@ void repo_read_event(struct pgrow *row, struct room_event *event);
 /* For lists: the statement asks for one row more; the number of rows to give, and whether there are more. */
 void repo_keep_limit(struct pgquery *query, int limit);
 int repo_rows(const struct pgquery *query, const PGresult *res, bool *more_r);
+/* The same for PAGE_ROWS of stmts.def: a last row whose last column is true is one that was too much for the page. */
+int repo_rows_fit(const struct pgquery *query, const PGresult *res, bool *more_r);
 /* The first row; false: there is none, and *bad is PL_E_NOT_FOUND. */
 bool repo_first(struct pgquery *query, const PGresult *res, struct pgrow *row_r, struct pl_err *bad) PL_MUSTCHECK;
 /* The last column of the first row, 0 if there is none: how many there are without the limit, or their sum. */

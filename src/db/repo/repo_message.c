@@ -77,7 +77,7 @@ static void on_names(struct pgquery *query, const PGresult *res, const struct pl
 static void page_read(struct pgquery *query, const PGresult *res, struct page *page)
 {
 	bool backwards = query->stmt == &stmts[S_PAGE_BEFORE];
-	int rows = repo_rows(query, res, &page->list.more);
+	int rows = repo_rows_fit(query, res, &page->list.more);
 
 	page->messages = pl_alloc(query->task->pool, (size_t)rows * sizeof(*page->messages));
 	page->list.rows = page->messages;
@@ -126,22 +126,23 @@ static void on_page(struct pgquery *query, const PGresult *res, const struct pl_
 	pgquery_start(names);
 }
 
-void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,
-    int64_t before, int limit, int offset, int most, repo_message_list_fn *done, void *arg)
+void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    const struct message_range *range, repo_message_list_fn *done, void *arg)
 {
-	bool backwards = before > 0 || after < 0;
+	bool backwards = range->before > 0 || range->after < 0;
 	struct pgquery *query = QUERY(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page, done, arg);
 
-	repo_keep_limit(query, limit);
+	repo_keep_limit(query, range->limit);
 	pgquery_i64(query, room_id);
 	pgquery_i64(query, user_id);
 	if (backwards)
-		pgquery_i64(query, before > 0 ? before : INT64_MAX);
+		pgquery_i64(query, range->before > 0 ? range->before : INT64_MAX);
 	else
-		pgquery_i64(query, after);
-	pgquery_i32(query, limit);
-	pgquery_i32(query, offset);
-	pgquery_i32(query, most);
+		pgquery_i64(query, range->after);
+	pgquery_i32(query, range->limit);
+	pgquery_i32(query, range->offset);
+	pgquery_i32(query, range->most);
+	pgquery_i32(query, range->bytes);
 	pgquery_start(query);
 }
 

@@ -42,13 +42,17 @@ typedef void (repo_message_list_fn)(void *arg, const struct message_list *list, 
 typedef void (repo_room_log_fn)(void *arg, const struct room_log *log, const struct pl_err *err);
 
 /*
- * One page, always oldest first. before > 0: the last `limit` with seq < before; else after >= 0: the first `limit`
- * with seq > after; else (after -1): the newest. `more`: there are others beyond, in that direction. user_id 0: no
- * access check (the daemon's own use). Skips `offset` messages first, in that direction. PL_E_NOT_FOUND: absent or
- * hidden. limit 1..1000. Of a longer text come the last `most` characters.
+ * before > 0: the last `limit` with seq < before; else after >= 0: the first `limit` with seq > after; else (after -1):
+ * the newest. Skips `offset` messages first, in that direction. limit 1..1000. The page ends before the message that
+ * would take its texts beyond `bytes`, but has one message at least. Of a longer text come the last `most` characters.
  */
-void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, int64_t after,
-    int64_t before, int limit, int offset, int most, repo_message_list_fn *done, void *arg);
+struct message_range { int64_t after, before; int limit, offset, most, bytes; };
+/*
+ * One page, always oldest first. `more`: there are others beyond, in the direction of the range. user_id 0: no access
+ * check (the daemon's own use). PL_E_NOT_FOUND: absent or hidden.
+ */
+void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    const struct message_range *range, repo_message_list_fn *done, void *arg);
 /*
  * Messages and changes with seq > after, ascending, for recovery and gap repair: at most `limit` of them, and none
  * after the one that reaches `bytes` of text. `more`: the room goes on behind them. No access check. PL_E_NOT_FOUND: no

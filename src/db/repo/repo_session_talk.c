@@ -124,7 +124,7 @@ static void read_entry(struct pgrow *row, struct session_entry *out)
 
 REPLY(on_after, struct session_page)
 {
-	READ_PAGE(query, res, out, struct session_entry, read_entry);
+	READ_COUNT(query, res, out, struct session_entry, read_entry, repo_rows_fit(query, res, &out->more));
 	return true;
 }
 
@@ -133,7 +133,7 @@ REPLY(on_before, struct session_page)
 {
 	struct session_entry *rows;
 
-	out->count = repo_rows(query, res, &out->more);
+	out->count = repo_rows_fit(query, res, &out->more);
 	out->rows = rows = pl_alloc(query->task->pool, ((size_t)out->count + 1) * sizeof(*rows));
 	for (int i = 0; i < out->count; i++) {
 		struct pgrow row = pgrow_at(res, out->count - 1 - i, query->task->pool);
@@ -144,7 +144,7 @@ REPLY(on_before, struct session_page)
 }
 
 void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before,
-    int limit, repo_session_page_fn *done, void *arg)
+    int limit, int bytes, repo_session_page_fn *done, void *arg)
 {
 	struct pgquery *query = after >= 0 ? QUERY(db, task, S_SESSION_AFTER, on_after, done, arg) :
 	    QUERY(db, task, S_SESSION_BEFORE, on_before, done, arg);
@@ -153,6 +153,7 @@ void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id
 	pgquery_i64(query, after);
 	pgquery_i64(query, after >= 0 ? 0 : before);
 	pgquery_i32(query, limit);
+	pgquery_i32(query, bytes);
 	repo_keep_limit(query, limit);
 	pgquery_start(query);
 }

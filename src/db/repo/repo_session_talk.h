@@ -59,9 +59,12 @@ struct session_entry {
 /* ascending; more: in that direction */
 struct session_page { const struct session_entry *rows; int count; bool more; };
 typedef void (repo_session_page_fn)(void *arg, const struct session_page *page, const struct pl_err *err);
-/* after >= 0: with a greater seq; else before > 0: with a smaller one; else the newest. No access check. */
+/*
+ * after >= 0: with a greater seq; else before > 0: with a smaller one; else the newest. Ends before the message that
+ * would take its texts beyond `bytes`, but has one message at least. No access check.
+ */
 void repo_session_messages(struct db *db, struct pl_task *task, struct pl_str id, int64_t after, int64_t before,
-    int limit, repo_session_page_fn *done, void *arg);
+    int limit, int bytes, repo_session_page_fn *done, void *arg);
 
 struct session_answer {
 	struct pl_str id;

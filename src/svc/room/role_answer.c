@@ -107,9 +107,11 @@ static void role_context(struct answer *answer)
 {
 	struct role_answer *role = answer->owner;
 
+	struct message_range range = { .after = -1, .before = role->question.seq + 1,
+		.limit = (int)answer->config->s.llm_history, .most = ANSWER_CONTEXT_PART, .bytes = INT32_MAX };
+
 	role_tell(role, HUB_GEN_QUEUED, PL_E_OK, PL_STR_NONE);
-	repo_message_page(role->svc->db, answer->task, role->question.room_id, 0, -1, role->question.seq + 1,
-	    (int)answer->config->s.llm_history, 0, ANSWER_CONTEXT_PART, run_on_history, role);
+	repo_message_page(role->svc->db, answer->task, role->question.room_id, 0, &range, run_on_history, role);
 }
 
 static void role_asked(struct answer *answer)

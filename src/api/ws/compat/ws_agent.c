@@ -276,7 +276,8 @@ static void on_session(void *arg, const struct session *session, const struct pl
 		return;
 	}
 	t->session = *session;
-	repo_session_messages(t->client->svc->db, t->task, pl_str(t->id), -1, 0, MESSAGES, on_messages, t);
+	repo_session_messages(
+	    t->client->svc->db, t->task, pl_str(t->id), -1, 0, MESSAGES, DB_PAGE_BYTES, on_messages, t);
 }
 
 static void tell(struct ws_agent *agent, const char *type, ws_agent_fn *done, void *arg)

@@ -16,7 +16,7 @@
 #include "svc/session/session.h"
 #include "svc/session/session_live.h"
 
-#define LOG_LIMIT 4		/* messages read at once, of up to max_answer bytes each */
+#define LOG_LIMIT 4		/* messages read at once */
 #define WAITING_BYTES (64 << 10)	/* that may wait for the socket */
 #define RETRY_S 1
 
@@ -338,7 +338,7 @@ static void on_session(void *arg, const struct session *session, const struct pl
 		watch_answer(r, session);
 	if (r->watch->position < session->last_seq)
 		repo_session_messages(r->client->svc->db, r->task, pl_str(r->watch->watcher.id), r->watch->position, 0,
-		    LOG_LIMIT, on_log, r);
+		    LOG_LIMIT, DB_PAGE_BYTES, on_log, r);
 	else
 		reading_state(r);
 }
