@@ -83,7 +83,7 @@ def test_a_crowd_is_refused_in_part(parlour, work, count):
             assert int(headers["retry-after"]) >= 1
             assert body["code"] == "busy" and body["temporary"] is True and body["retry_after"] >= 1
         assert shed(daemon, work) >= len(refused)
-        assert wait_for(round_has_refusals, 30, "another round") and shed_early(daemon) > 0, "not all went the long way"
+        wait_for(lambda: round_has_refusals() and shed_early(daemon) > 0, 30, "not all went the long way")
         assert daemon.wait_log("overload: new work is refused")
     assert user.get(path).status_code == 200, "one alone is never refused"
     assert user.say(path.split("/")[3], "afterwards").status_code == 201
