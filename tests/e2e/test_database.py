@@ -238,14 +238,44 @@ def hammering(acts, names, threads=6):
     assert not bad
 
 
+class Stalls(threading.Thread):
+    """When the machine itself stood still: a commit on a connection that waits for nobody took longer than 30 ms."""
+
+    def __init__(self, dsn):
+        super().__init__()
+        self.dsn, self.over, self.found = dsn, threading.Event(), []
+
+    def run(self):
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            began = time.monotonic()
+            while not self.over.wait(0.005):
+                conn.execute("SELECT pg_logical_emit_message(true, 'test', '')")
+                ended = time.monotonic()
+                if ended - began > 0.03 * SLOW:
+                    self.found.append((began, ended))
+                began = ended
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *why):
+        self.over.set()
+        self.join()
+
+    def hit(self, began, ended):
+        return any(began < end and ended > begin for begin, end in self.found)
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_a_locked_table_holds_up_nobody_else(both, pg, database, table):
-    """99 of 100 requests that do not touch it take less than 100 ms, whatever else waits for it."""
+    """99 of 100 requests that do not touch it take less than 100 ms, whatever else waits for it. What the machine held up does
+    not count."""
     waiting, found = both
     free = [name for name, needs in NEEDS.items() if table not in needs.split()]
     stuck = [name for name in NEEDS if name not in free]
-    times = {name: [] for name in free}
-    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
+    asked, times = [], {name: [] for name in free}
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock, Stalls(pg.dsn("postgres", cluster.OWNER)) as stalls:
         lock.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         with hammering(waiting, stuck):
             ends = time.monotonic() + 2.5 * SLOW
@@ -253,13 +283,17 @@ def test_a_locked_table_holds_up_nobody_else(both, pg, database, table):
                 for name in free:
                     began = time.monotonic()
                     answer = found[name]()
-                    times[name].append(time.monotonic() - began)
+                    asked.append((name, began, time.monotonic()))
                     assert answer.status_code in (200, 201), (name, answer.text)
             lock.rollback()
+    clean = [one for one in asked if not stalls.hit(*one[1:])]
+    for name, began, ended in clean if len(clean) > len(asked) / 2 else asked:
+        times[name].append(ended - began)
     took = sorted(t for each in times.values() for t in each)
     p99 = took[len(took) * 99 // 100]
-    worst = {name: round(max(each) * 1000) for name, each in times.items() if max(each) > 0.05}
-    print(f"{table}: p50 {statistics.median(took) * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms, of {len(took)}; slowest: {worst}")
+    worst = {name: round(max(each) * 1000) for name, each in times.items() if each and max(each) > 0.05}
+    print(f"{table}: p50 {statistics.median(took) * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms, of {len(took)} of {len(asked)}; "
+          f"slowest: {worst}")
     assert p99 < 0.1 * SLOW, worst
     for name in stuck:
         wait_for(lambda act=waiting[name]: act().status_code in (200, 201), what=f"{name} works again")
