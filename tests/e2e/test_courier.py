@@ -73,7 +73,7 @@ def looked(peer):
 def test_a_server_that_takes_20_s_after_the_final_dot(rude, post, queue, job, rows):
     """The mail arrives once, at the first try; other recipients, the clerk, and every process go on meanwhile."""
     peer = rude(slow={"slow.example": 20})
-    daemon = post(peer, watchdog="2s", jobs_at_once="4")
+    daemon = post(peer, watchdog=f"{round(2000 * SLOW)}ms", jobs_at_once="4")
     looked(peer)
     before = {kind: daemon.procs(kind) for kind in ("worker", "clerk", "courier", "hasher")}
     slow = [queue(f"s{i}@slow.example") for i in range(6)]
@@ -102,14 +102,16 @@ def test_the_clerk_never_stands_still(rude, post, queue, rows):
     wait_for(lambda: porters(daemon), 10, "a try is under way")
     wait_for(lambda: ann.get(path).json()["timed_out_at"], 10, "time-outs are handled all the same")
     pids = [pid for kind in ("clerk", "courier") for pid in daemon.procs(kind).values()]
-    with standing.Watch(*pids if all(map(standing.readable, pids)) else ()) as watch:
+    told = all(map(standing.readable, pids))
+    with standing.Watch(*pids if told else ()) as watch:
         queue("b@quick.example")    # a try starts during the watch
         # every process turns at least each 250 ms, and a late turn is seen
         for _ in range(8):
             time.sleep(0.25)
             status = daemon.ctl("status").stdout
             late = [int(row.split()[-1]) for row in status.splitlines() if row.startswith(("clerk", "courier"))]
-            assert len(late) == 2 and max(late) < 250 + 100 * SLOW, status
+            # a loaded machine delays a turn as well, and only the kernel knows the difference
+            assert len(late) == 2 and max(late) < (1000 if told else 250 + 100) * SLOW, status
     assert all(seconds < 0.1 for seconds, _ in watch.worst.values()), watch.worst
 
 
@@ -373,7 +375,7 @@ def test_killed_at_every_step(rude, post, queue, job, rows, step, victim):
 def test_a_stopped_courier_is_replaced_and_its_mail_comes_again(rude, post, queue, job):
     """SIGSTOP: the watchdog kills it, and with it what it had under way."""
     peer = rude()
-    daemon = post(peer, watchdog="1s")
+    daemon = post(peer, watchdog=f"{round(1000 * SLOW)}ms")
     looked(peer)
 
     def stop(_mail):
@@ -436,15 +438,19 @@ def test_a_claim_under_way_when_the_drain_begins(rude, post, queue, job, pg, dat
     looked(peer)
     with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as conn, \
             psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as other:
-        with conn.transaction():
-            number = conn.execute("SELECT mail_queue('carla@example.net', 's', 'b')::text").fetchone()[0]
-            conn.execute("LOCK TABLE jobs IN EXCLUSIVE MODE")
-            other.execute("NOTIFY parlour_jobs")
-            # Asked outside the transaction: inside, pg_stat_activity stays what it was when it was first read.
-            waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%jobs_claim%'"
-            wait_for(lambda: other.execute(waits).fetchone(), 10, "a claim waits for the lock")
-            daemon.send_signal(signal.SIGQUIT)
-            wait_for(lambda: [line for line in daemon.log_text().splitlines() if "courier" in line and "draining" in line], 10)
+        # Asked outside the transaction: inside, pg_stat_activity stays what it was when it was first read.
+        waits = "SELECT substring(query FROM 'jobs_(claim|tend)') FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'jobs_'"
+        what = None
+        while what != "claim":
+            with conn.transaction():
+                number = conn.execute("SELECT mail_queue('carla@example.net', 's', 'b')::text").fetchone()[0]
+                conn.execute("LOCK TABLE jobs IN EXCLUSIVE MODE")
+                other.execute("NOTIFY parlour_jobs")
+                what = wait_for(lambda: other.execute(waits).fetchone(), 10, "something waits for the lock")[0]
+                if what != "claim":     # it was about to look for jobs of dead processes
+                    raise psycopg.Rollback
+                daemon.send_signal(signal.SIGQUIT)
+                wait_for(lambda: [line for line in daemon.log_text().splitlines() if "courier" in line and "draining" in line], 10)
     daemon.http.close()
     assert daemon.wait_exit(30 * SLOW) == 0
     assert job(number) == ("waiting", 0, None) and not peer.whole
