@@ -30,11 +30,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # No proxies, and no certificates: loading those for each client takes longer than the request.
 PLAIN = {"trust_env": False, "verify": False}
 FIELD = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\S*)')
-# Fast hashes and no limits: what a test is about, it sets itself.
+# Fast hashes, no limits, and patience with a process that stands still: what a test is about, it sets itself.
 DEFAULTS = {
     "listen": "127.0.0.1:0", "metrics_listen": "", "workers": "2", "log_level": "info", "argon2_memory": "8M",
     "argon2_passes": "1", "rate_login": "off", "rate_ask": "off", "rate_ask_session": "off", "rate_channel": "off",
     "rate_send": "off", "rate_read": "off", "rate_guest": "off", "rate_slots": "4096", "db_connections": "30",
+    "watchdog": "1min",
 }
 
 
@@ -193,11 +194,16 @@ class Remote(Api):
         pytest.skip(f"needs a daemon of its own ({name})")
 
 
+HELD = []
+
+
 def free_port():
-    """A TCP port that nobody has at this moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A TCP port on which nobody listens, and that the kernel gives to nobody else: a listener with SO_REUSEADDR can have it."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    HELD.append(sock)
+    return sock.getsockname()[1]
 
 
 class Daemon(Api):

@@ -5,14 +5,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 
 import httpx
 import pytest
 
 import cluster
-from parlour import HERE, PLAIN, wait_for
+from parlour import HERE, PLAIN, free_port, wait_for
 
 SOURCE = os.environ.get("PARLOUR_SRC", os.path.dirname(os.path.dirname(HERE)))
 BUILD = os.environ.get("PARLOUR_BUILD", SOURCE)
@@ -78,9 +77,7 @@ def test_the_units_command_with_a_socket_from_systemd(stage, parlour, workdir):
     folder, prefix, start = stage
     daemon = parlour(start=False)
     daemon.write_config()
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     program = f"{workdir}/installed-parlourd"
     shutil.copy(folder + start[0], program)
     os.chmod(program, 0o755)

@@ -16,13 +16,13 @@ import pytest
 
 import test_001
 import test_003
-from parlour import PLAIN, Peer, clean_env, free_port, wait_for
+from parlour import PLAIN, SLOW, Peer, clean_env, free_port, wait_for
 from printed import SOURCE, curl
 
 
 def quickstart(*args):
     done = subprocess.run([SOURCE + "/contrib/quickstart", *args], cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                          env=clean_env(), timeout=600, check=False)
+                          env=clean_env(), timeout=600 * SLOW, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -86,7 +86,7 @@ def test_client_of_003(quick):
 def test_what_it_prints_works(quick):
     lines = [line.strip() for line in quick.said.splitlines() if line.startswith("    ")]
     done = subprocess.run(["sh", "-ec", "\n".join(line for line in lines if re.match("TOKEN=|curl ", line))], capture_output=True,
-                          text=True, timeout=30, check=False)
+                          text=True, timeout=30 * SLOW, check=False)
     assert done.returncode == 0 and '"lobby"' in done.stdout and "who is here" in done.stdout, done.stdout + done.stderr
 
 
@@ -119,9 +119,9 @@ def test_a_model_reaches_the_assistant(place, quick):
 
 def test_stop_and_run_again(place, quick):
     quickstart("stop", "--dir", place)
-    assert processes(place) == [], "stop leaves no process"
+    wait_for(lambda: processes(place) == [], 5, "stop leaves no process")
     again = run(place, quick.port)
     assert httpx.post(again.url + "/api/auth/login", data={"username": "testuser", "password": "password123"},
                       **PLAIN).status_code == 200, "data survive"
     quickstart("stop", "--dir", place)
-    assert processes(place) == []
+    wait_for(lambda: processes(place) == [], 5, "stop leaves no process")
