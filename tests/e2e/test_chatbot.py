@@ -13,7 +13,7 @@ import pytest
 import websockets
 
 from asking import HALF, SETTINGS, STALL, WHOLE, Provider
-from parlour import PLAIN, wait_for
+from parlour import PLAIN, SLOW, wait_for
 
 SLOTS = {"name": False, "email": False, "income": False}
 
@@ -226,7 +226,7 @@ def test_reserved_names(guests, key):
 
 
 def test_socket_without_guests(parlour):
-    daemon = parlour(ws_auth_timeout="300ms")
+    daemon = parlour(ws_auth_timeout=f"{round(500 * SLOW)}ms")
     user = daemon.register()
     with daemon.ws("/ws/any", protocols=()) as sock:
         sock.send(message="Hello")

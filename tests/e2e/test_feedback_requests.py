@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from mail_peer import SlackPeer
-from parlour import PLAIN, Client, wait_for
+from parlour import PLAIN, SLOW, Client, wait_for
 
 URL = "/api/feedback-requests"
 PUBLIC = "https://chat.example.org/base"
@@ -159,6 +159,11 @@ def timed_out(user, request, within):
     return wait_for(lambda: (r := user.get(f"{URL}/{request}").json())["timed_out_at"] and r, within)
 
 
+def due(rows, request, left_s=0):
+    """Waits until so many seconds are left before its time-out."""
+    wait_for(lambda: rows(f"SELECT 1 FROM feedback_requests WHERE id = '{request}' AND due_at < now() + interval '{left_s} s'"), 10)
+
+
 def test_timeouts_say_what_silence_means(ann, ben):
     requests = {mode: ask(ann, ben.name, timeout_s=1, on_timeout=mode).json()["id"] for mode in ("deny", "approve", "wait")}
     for mode, request in requests.items():
@@ -185,7 +190,7 @@ def test_an_answer_after_the_time_out_loses_even_before_the_clerk_looks(parlour,
     ann, ben = daemon.register(), daemon.register()
     with daemon.stopped(*daemon.procs("clerk").values()):
         request = ask(ann, ben.name, timeout_s=1, on_timeout="approve").json()["id"]
-        time.sleep(1.2)  # the time-out itself
+        due(rows, request)
         assert respond(ben, request, answer="late").status_code == 409
         assert ann.get(f"{URL}/{request}").json()["outcome"] == "approve"
 
@@ -194,10 +199,10 @@ def test_a_killed_clerk_is_late_by_less_than_5_s(parlour, rows):
     daemon = parlour()
     ann, ben = daemon.register(), daemon.register()
     requests = [ask(ann, ben.name, timeout_s=2).json()["id"] for _ in range(5)]
-    for _ in range(3):
+    for left_s in (2, 1.3, 0.6):     # before the time-out of the first one, so that some fall on the time-outs
+        due(rows, requests[0], left_s)
         for pid in daemon.procs("clerk").values():
             daemon.kill_child(pid)
-        time.sleep(0.7)  # between the kills, so that some fall on the time-out
     for request in requests:
         timed_out(ann, request, 10)
     listed = ", ".join(f"'{r}'" for r in requests)
@@ -210,11 +215,11 @@ def test_time_outs_that_came_while_nothing_ran(parlour, rows):
     ann, ben = daemon.register(), daemon.register()
     request = ask(ann, ben.name, timeout_s=1, on_timeout="approve").json()["id"]
     daemon.kill_all()
-    time.sleep(1.2)  # the time-out itself
+    due(rows, request)
     started = time.monotonic()
     daemon.start()
     ann = daemon.login(ann.name)
-    assert timed_out(ann, request, 6)["outcome"] == "approve" and time.monotonic() - started < 8
+    assert timed_out(ann, request, 6)["outcome"] == "approve" and time.monotonic() - started < 8 * SLOW
 
 
 # ---- news on user:me ----

@@ -13,7 +13,7 @@ import pytest
 
 import cluster
 from asking import SETTINGS, Provider, ask, listen, message_of, room_of
-from parlour import wait_for
+from parlour import SLOW, wait_for
 from usagedata import analyst
 
 PARCELS = ("Refunds are paid within 14 days once the parcel has come back to the warehouse in Bremen.\n\n"
@@ -207,7 +207,7 @@ def test_search_hangs(daemon, operator, provider, locked):
     answer = operator.post("/api/chat", {"message": QUESTION})
     assert answer.status_code == 200 and "citations" not in answer.json(), answer.text
     assert answer.json()["knowledge"] == "late"
-    assert 0.4 < time.monotonic() - began < 4
+    assert 0.4 < time.monotonic() - began < 4 * SLOW
     room = room_of(operator)
     sock = listen(operator, room)
     done = ask(sock, room, QUESTION)
@@ -253,10 +253,11 @@ def test_starting_and_stopping_while_it_hangs(parlour, operator, locked):
 def test_health_asks_seldom(daemon, operator):
     """Many probes are a few statements; what they tell is at most five seconds old."""
     add(operator, "Parcels", PARCELS)
-    before = figure(daemon, "parlour_knowledge_checks_total")
+    before, began = figure(daemon, "parlour_knowledge_checks_total"), time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         probes = list(pool.map(lambda _: daemon.get("/health").json()["services"]["knowledge"], range(200)))
-    assert len(probes) == 200 and figure(daemon, "parlour_knowledge_checks_total") - before <= 4
+    checks, took = figure(daemon, "parlour_knowledge_checks_total") - before, time.monotonic() - began
+    assert len(probes) == 200 and checks <= 2 * (2 + took // 5), "each of two workers at the begin, and when five seconds are over"
     settled(daemon, "up")
 
 
@@ -270,7 +271,7 @@ def test_health_finds_out_by_itself(daemon, operator, pg, database):
                 held.execute("LOCK TABLE knowledge_documents, knowledge_chunks IN ACCESS EXCLUSIVE MODE")
             began = time.monotonic()
             settled(daemon, state)
-            assert time.monotonic() - began < 7
+            assert time.monotonic() - began < 5 + 2 * SLOW
             held.rollback()
 
 

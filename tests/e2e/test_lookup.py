@@ -100,7 +100,7 @@ def named(parlour, resolver, relay, database, workdir):
         port = relay.listen("127.0.0.1")
         lead(*addresses)
         daemon = parlour(start=False, db=f"host=db.parlour.test port={port} dbname={database} user=parlour_app sslmode=disable",
-                         watchdog="2s", **settings)
+                         watchdog=f"{round(2000 * SLOW)}ms", **settings)
         asan = os.environ.get("ASAN_OPTIONS", "")
         daemon.start(wrap=("env", f"LD_PRELOAD={resolver}", f"PARLOUR_TEST_HOSTS={hosts}",
                            f"ASAN_OPTIONS={asan}:verify_asan_link_order=0"))
@@ -128,7 +128,7 @@ def test_a_resolver_that_does_not_respond(named, relay):
     before = {kind: daemon.procs(kind) for kind in ("worker", "clerk", "courier")}
     lead("stall")
     lost(daemon, relay)
-    until, worst = time.monotonic() + 7, 0.0     # longer than one attempt, and than the watchdog
+    until, worst = time.monotonic() + 5 + 2 * SLOW, 0.0     # longer than one attempt, and than the watchdog
     while time.monotonic() < until:
         began = time.monotonic()
         assert daemon.once("GET", "/openapi.json").status_code == 200

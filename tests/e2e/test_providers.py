@@ -17,7 +17,7 @@ import pytest
 
 from asking import (HALF, SETTINGS, STALL, Provider, answer, as_read, ask, listen, listen_on, message_of, room_of, say,
                     text_of)
-from parlour import wait_for
+from parlour import SLOW, wait_for
 
 QUICK = "[[ok,tokens=2,pace=0]]"
 
@@ -410,12 +410,15 @@ def test_hanging_upstreams_and_the_list_of_models(parlour, provider):
         ann = daemon.register()
         began = time.monotonic()
         first = ann.get("/api/llm/models").json()
-        assert 2.5 < time.monotonic() - began < 3 * float(os.environ.get("PARLOUR_TEST_SLOW", "1")) + 3
+        assert 2.5 < time.monotonic() - began < 3 * SLOW + 3
         assert [(m["upstream"], m["id"]) for m in first] == [
             ("local", "local-1"), ("one", "m-1"), ("two", "m-2"), ("peer", "peer-1"), ("peer", "peer-2")]
-        began = time.monotonic()
-        assert ann.get("/api/llm/models").json() == first
-        assert time.monotonic() - began < 2.5, "the failure is remembered"
+        took = []
+        for _ in range(3):      # each would take three seconds
+            began = time.monotonic()
+            assert ann.get("/api/llm/models").json() == first
+            took.append(time.monotonic() - began)
+        assert min(took) < 2.5, "the failure is remembered"
         assert provider.stats()["models"] == 1
 
 

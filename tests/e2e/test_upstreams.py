@@ -5,7 +5,7 @@ import pytest
 
 import provider_peer
 from asking import SETTINGS, Provider, answer, as_read, ask, listen, message_of, modules_daemon, say, text_of
-from parlour import wait_for
+from parlour import SLOW, wait_for
 
 HALF = "Parlour keeps every word in"    # what is said of ten words before it breaks
 TEN = "Parlour keeps every word in order and forgets none of"
@@ -213,7 +213,7 @@ def test_broken_characters(ann, room, mode, text):
 def test_silence(own, peer, mode, text):
     """first_timeout until the first text, whatever else comes; idle_timeout after that. Neither is tried again."""
     first = {"first_timeout": "300ms", "idle_timeout": "60s"}
-    idle = {"first_timeout": "60s", "idle_timeout": "300ms"}
+    idle = {"first_timeout": "60s", "idle_timeout": f"{round(500 * SLOW)}ms"}     # the peer itself must not be silent that long
     _, user, room = own(idle if mode == "stall-mid" else first)
     with listen(user, room) as sock:
         end = ask(sock, room, f"[[{mode},pace=1]]")
@@ -252,7 +252,7 @@ def test_connect_timeout(parlour, peer):
 
 def test_breaker(own, peer):
     """Questions that fail in a row open it for all workers; /health says so; one trial after the cooldown closes it."""
-    daemon, user, room = own({"breaker_failures": "2", "breaker_cooldown": "1500ms"})
+    daemon, user, room = own({"breaker_failures": "2", "breaker_cooldown": f"{round(2000 * SLOW)}ms"})
     assert health(daemon)["services"]["llm"] == "up"
     with listen(user, room) as sock:
         peer.queue("500,after=0*6")
@@ -353,6 +353,8 @@ def test_figures(own):
         frames = text_of(sock, len(HALF))
         sock.send("stop", generation_id=frames[0]["generation_id"])
         assert answer(sock, frames).state == "cancelled"
-    grown = {k: v - before[k] for k, v in figures().items()}
-    for word, count in (("started", 3), ("done", 1), ("failed", 1), ("cancelled", 1)):
-        assert [v for k, v in grown.items() if word in k] == [count], grown
+    def grown():
+        now = figures()
+        return {word: [now[k] - before[k] for k in now if word in k] for word in ("started", "done", "failed", "cancelled")}
+
+    wait_for(lambda: grown() == {"started": [3], "done": [1], "failed": [1], "cancelled": [1]}, 5, "each is counted")

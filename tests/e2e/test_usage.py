@@ -12,7 +12,7 @@ import pytest
 
 import usagedata
 import wire
-from parlour import wait_for
+from parlour import SLOW, wait_for
 from usagedata import analyst, day, lines, send, session, settled, unique
 
 KPIS = ["ai_interaction_velocity", "acceptance_rate", "error_rate", "token_efficiency", "cost_per_session",
@@ -260,12 +260,12 @@ def test_anonymous_takes_known_words_only(parlour):
 def test_metrics_socket(parlour, rows):
     daemon = parlour(workers=1)
     boss = analyst(daemon, rows)
+    started = time.monotonic()
     with boss.ws("/ws/metrics", native=False) as sock:
         first = sock.recv()
         assert set(first) == {"type", "data", "timestamp"} and first["type"] == "metrics" and list(first["data"]) == KPIS
-        started = time.monotonic()
         assert sock.recv(timeout=8)["type"] == "heartbeat"
-        assert 4 < time.monotonic() - started < 7
+        assert 4.9 < time.monotonic() - started < 5 + 2 * SLOW
         sock.send("ping")
         assert set(sock.expect("pong")) == {"type", "timestamp"}
         send(boss, [session(n, day(1)) for n in range(20)])
@@ -365,4 +365,4 @@ def test_ten_thousand_rows_are_fast(shared, boss):
             assert boss.get(path).status_code == 200
             times.append(time.monotonic() - start)
         print(f"{path}: median {statistics.median(times) * 1000:.1f} ms; computed anew {statistics.median(first) * 1000:.1f} ms")
-        assert statistics.median(times) < 0.050
+        assert statistics.median(times) < 0.050 * SLOW

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import wire
-from parlour import wait_for
+from parlour import SLOW, wait_for
 from usagedata import analyst
 
 STAGES = ["understanding", "querying", "answering"]
@@ -157,7 +157,7 @@ def test_digits_are_rooms(ann, said):
 
 
 def test_first_frame_authentication(parlour):
-    daemon = parlour(ws_auth_timeout="1s")
+    daemon = parlour(ws_auth_timeout=f"{round(1000 * SLOW)}ms")
     ann = daemon.register()
     with daemon.ws("/ws/chat/me", protocols=()) as sock:
         sock.send("query", query="messages")
