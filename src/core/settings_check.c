@@ -302,6 +302,8 @@ bool config_check(const struct config *config, char why[512])
 			return false;
 	if (strcmp(s->llm_default, "local") != 0 && config_upstream(config, pl_str(s->llm_default)) == NULL)
 		return refuse(config, "llm_default", why, "there is no section [llm %s]", s->llm_default);
+	if (s->query_upstream[0] != '\0' && config_upstream(config, pl_str(s->query_upstream)) == NULL)
+		return refuse(config, "query_upstream", why, "there is no section [llm %s]", s->query_upstream);
 	return check_mail(config, why);
 }
 

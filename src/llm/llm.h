@@ -56,6 +56,7 @@ struct llm_request {
 	struct pl_str person;
 	double temperature;			/* NAN: the upstream's default */
 	int64_t max_tokens;			/* 0: the upstream's default */
+	struct pl_str schema;			/* JSON schema of the answer, for servers that take one; absent: none */
 };
 
 /* Always given, also with an error (then for what was produced so far). */

@@ -69,7 +69,8 @@ struct llm_decoder {
 };
 
 /* Options that some models refuse. OTHER_MAX_TOKENS: max_completion_tokens instead of max_tokens, or the reverse. */
-enum llm_without { LLM_WITHOUT_TEMPERATURE = 1, LLM_OTHER_MAX_TOKENS = 2, LLM_WITHOUT_STREAM_OPTIONS = 4 };
+enum llm_without { LLM_WITHOUT_TEMPERATURE = 1, LLM_OTHER_MAX_TOKENS = 2, LLM_WITHOUT_STREAM_OPTIONS = 4,
+	LLM_WITHOUT_SCHEMA = 8 };
 
 /* A wire format. `root` gets one event's JSON, or a whole reply; the others what their names say. */
 struct llm_dialect {

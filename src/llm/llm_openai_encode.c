@@ -47,6 +47,31 @@ void llm_openai_encode(const struct llm_request *request, struct pl_jw *w)
 	put_messages(w, request);
 }
 
+/* Does a setting `parameter` of the section say which format answers have? */
+static bool sets_format(const struct upstream_settings *upstream)
+{
+	struct pl_str lines = pl_str(upstream->parameter), name, value;
+
+	while (config_line(&lines, &name, &value)) {
+		if (pl_str_is(name, "response_format"))
+			return true;
+	}
+	return false;
+}
+
+static void put_schema(struct pl_jw *w, struct pl_str schema)
+{
+	pl_jw_key(w, "response_format");
+	pl_jw_object(w);
+	pl_jw_kcstr(w, "type", "json_schema");
+	pl_jw_key(w, "json_schema");
+	pl_jw_object(w);
+	pl_jw_kcstr(w, "name", "answer");
+	pl_jw_kraw(w, "schema", schema);
+	pl_jw_end_object(w);
+	pl_jw_end_object(w);
+}
+
 void llm_openai_options(const struct llm_request *request, unsigned without, struct pl_jw *w)
 {
 	const struct upstream_settings *upstream = request->upstream;
@@ -62,6 +87,8 @@ void llm_openai_options(const struct llm_request *request, unsigned without, str
 	pl_jw_kbool(w, "stream", true);
 	if (upstream->include_usage && (without & LLM_WITHOUT_STREAM_OPTIONS) == 0)
 		pl_jw_kraw(w, "stream_options", PL_STR("{\"include_usage\":true}"));
+	if (request->schema.len > 0 && (without & LLM_WITHOUT_SCHEMA) == 0 && !sets_format(upstream))
+		put_schema(w, request->schema);
 	llm_put_parameters(upstream, w);
 	pl_jw_end_object(w);
 }

@@ -131,6 +131,9 @@ static unsigned refused_option(const struct llm_request *options, unsigned witho
 	if (options->upstream->include_usage && (without & LLM_WITHOUT_STREAM_OPTIONS) == 0 &&
 	    says(body, "stream_options"))
 		return LLM_WITHOUT_STREAM_OPTIONS;
+	if (options->schema.len > 0 && (without & LLM_WITHOUT_SCHEMA) == 0 &&
+	    (says(body, "response_format") || says(body, "json_schema")))
+		return LLM_WITHOUT_SCHEMA;
 	if (options->max_tokens > 0 && (without & LLM_OTHER_MAX_TOKENS) == 0 &&
 	    (says(body, "max_tokens") || says(body, "max_completion_tokens")) && !says_too_large(body))
 		return LLM_OTHER_MAX_TOKENS;
@@ -143,7 +146,8 @@ unsigned llm_refused_options(const struct llm_request *options, unsigned without
 	unsigned option = refused_option(options, without, status, body);
 
 	*sure_r = option != 0 && (refused_for_sure(body, llm_option_name(option)) ||
-	    (option == LLM_OTHER_MAX_TOKENS && refused_for_sure(body, "max_completion_tokens")));
+	    (option == LLM_OTHER_MAX_TOKENS && refused_for_sure(body, "max_completion_tokens")) ||
+	    (option == LLM_WITHOUT_SCHEMA && refused_for_sure(body, "json_schema")));
 	return option;
 }
 
@@ -151,5 +155,7 @@ const char *llm_option_name(unsigned option)
 {
 	if (option == LLM_WITHOUT_TEMPERATURE)
 		return "temperature";
+	if (option == LLM_WITHOUT_SCHEMA)
+		return "response_format";
 	return option == LLM_WITHOUT_STREAM_OPTIONS ? "stream_options" : "max_tokens";
 }

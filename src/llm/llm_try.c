@@ -36,7 +36,7 @@ void llm_try_prepare(struct llm_generation *generation, const struct llm_request
 	    pl_str_dup(generation->pool, request->model.len > 0 ? request->model : pl_str(upstream->model));
 	generation->known = generation->without = llm_memory_get(generation->llm, upstream, generation->model);
 	generation->options = (struct llm_request){ .upstream = upstream, .temperature = request->temperature,
-		.max_tokens = request->max_tokens };
+		.max_tokens = request->max_tokens, .schema = pl_str_dup(generation->pool, request->schema) };
 	generation->body = PL_BUF(generation->pool);
 	generation->head = PL_JW(&generation->body);
 	llm_dialect_of(upstream)->encode(request, &generation->head);

@@ -16,7 +16,7 @@ A directive is MODE,name=value,... :  cut-rst,tokens=5,pace=20
   tokens=N   words in the answer (10)          pace=MS   between them (5)
   echo=1     answer with the last message      finish=W  finish_reason (stop)
   bytes=N    a text of N bytes, not words      piece=N    characters in one event (150)
-  say=TEXT   this text, in one event
+  say=TEXT   this text, in one event        b64=TEXT   the same in base64: any text
   after=N    Retry-After of errors             role=0    no role delta
   usage=0|1|near   token counts; else as the request asks; near: next to choices
   gate=1     the last word waits for POST /control/open

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What the provider peer answers: streams in OpenAI's and in Anthropic's format, well or badly. See provider_peer.py."""
+import base64
 import gzip
 import json
 import time
@@ -61,6 +62,8 @@ class Reply:
         if self.opts.get("echo") == "1":
             text = self.body["messages"][-1]["content"]
             return [text[i:i + 8] for i in range(0, len(text), 8)]
+        if "b64" in self.opts:
+            return [base64.b64decode(self.opts["b64"]).decode()]
         if "say" in self.opts:
             return [self.opts["say"]]
         if "bytes" in self.opts:

@@ -39,7 +39,7 @@ TOPICS = {
     "svc/read": set(),
     "svc/room": {"svc/account", "svc/answer", "svc/bus"},
     "svc/session": {"svc/account", "svc/answer", "svc/bus", "svc/feedback", "svc/read"},
-    "svc/usage": {"svc/account"},
+    "svc/usage": {"svc/account", "svc/answer"},
     "api": {"api/describe", "api/http"},
     "api/http": set(),
     "api/describe": {"api/http", "api/ws"},

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "json.h"
 #include "pool.h"
 #include "svc/usage/intent.h"
 
@@ -90,13 +91,28 @@ static void spell(const struct intent *in, char *out, size_t size)
 	}
 }
 
+/* Words of a translated question that may be names come last. */
+static int without_mentions(const struct intent *in)
+{
+	int n = 0;
+
+	while (n < in->run_count && !in->runs[n].mention)
+		n++;
+	return n;
+}
+
+static struct intent_now time_of(const char *text)
+{
+	int64_t us;
+
+	ck_assert(pl_time_parse(text, strlen(text), &us));
+	return (struct intent_now){ us, us / PL_US_PER_S };
+}
+
 static bool read_at(struct pl_pool *pool, const char *question, const char *now_text, struct intent *in,
     struct pl_err *err)
 {
-	int64_t now;
-
-	ck_assert(pl_time_parse(now_text, strlen(now_text), &now));
-	return intent_read(pool, pl_str(question), (struct intent_now){ now, now / PL_US_PER_S }, in, err);
+	return intent_read(pool, pl_str(question), time_of(now_text), in, err);
 }
 
 /* It says whose rows, or names users, rooms, or roles. */
@@ -311,6 +327,184 @@ START_TEST(test_samples)
 }
 END_TEST
 
+/* ---- translations of a model ---- */
+
+/* expected as in intent_cases.def; a text after "!" is in the reason of the refusal. ' stands for ". */
+static const struct { const char *question, *reply, *expected; } translations[] = {
+	/* what a model is good for */
+	{ "Wie viele Nachrichten gab es im Oktober?", "{'metric':'messages','period':'in October'}",
+	    "messages|||October 2026|2026-10-01..2026-10-31" },
+	{ "how chatty was everyone last month", "{'metric':'messages','dimensions':['user'],'period':'last month'}",
+	    "messages|user||last month|2026-10-01..2026-10-31" },
+	{ "burn rate of gpt-4o", "{'metric':'cost','dimensions':['day'],'models':['gpt-4o']}",
+	    "cost|day|model=gpt-4o|last 30 days|2026-10-22..2026-11-20" },
+	{ "los 5 modelos que mas gastan", "```json\n{'metric':'cost','dimensions':['model'],'limit':5,"
+	    "'order':'most'}\n```", "cost|model most 5||last 30 days|2026-10-22..2026-11-20" },
+	{ "wer war am sparsamsten", "{'metric':'cost','dimensions':['user'],'limit':1,'order':'least'}",
+	    "cost|user least 1||last 30 days|2026-10-22..2026-11-20" },
+	{ "die 3 teuersten je Woche", "{'metric':'cost','dimensions':['user','week'],'limit':3,'limit_per':'week',"
+	    "'order':'most'}", "cost|user week most 3/week||last 30 days|2026-10-22..2026-11-20" },
+	{ "moyenne par session en octobre", "{'metric':'tokens','aggregate':'average','per':'session',"
+	    "'period':'October 2026'}", "tokens| average/session||October 2026|2026-10-01..2026-10-31" },
+	{ "Nutzer mit mehr als 10,50 Dollar", "{'metric':'cost','dimensions':['user'],'threshold':{'is':'over',"
+	    "'value':10.5}}", "!number" },
+	{ "Nutzer mit mehr als 10.50 Dollar", "{'metric':'cost','dimensions':['user'],'threshold':{'is':'over',"
+	    "'value':10.5}}", "cost|user >10.5||last 30 days|2026-10-22..2026-11-20" },
+	{ "Kosten diese Woche gegen letzte", "{'metric':'cost','period':'this week','compared_with':'last week'}",
+	    "cost|||this week|2026-11-16..2026-11-20|vs last week|2026-11-09..2026-11-15" },
+	{ "stiegen die Kosten diese Woche", "{'metric':'cost','period':'this week','compared_with':'previous'}",
+	    "cost|||this week|2026-11-16..2026-11-20|vs the week before, up to the same moment|"
+	    "2026-11-09..2026-11-13" },
+	{ "was habe ich ausgegeben", "{'metric':'cost','mine':true,'users':null,'aggregate':'sum'}",
+	    "cost||mine|last 30 days|2026-10-22..2026-11-20" },
+	/* no translation */
+	{ "x", "", "!not a JSON object" },
+	{ "x", "Sure! You spent 12 dollars.", "!not a JSON object" },
+	{ "x", "[]", "!not a JSON object" },
+	{ "x", "{'metric':'cost'} {'metric':'cost'}", "!not a JSON object" },
+	{ "x", "{'metric':'cost','metric':'tokens'}", "!not a JSON object" },
+	{ "x", "{'metric':'cost'", "!not a JSON object" },
+	{ "x", "{'unsupported':true}", "!something else" },
+	{ "x", "{'metric':'cost','unsupported':true}", "!something else" },
+	{ "x", "{}", "!what is counted" },
+	/* outside of the vocabulary */
+	{ "x", "{'metric':'revenue'}", "!unknown value" },
+	{ "x", "{'metric':5}", "!unknown value" },
+	{ "x", "{'metric':''}", "!unknown value" },
+	{ "x", "{'metric':'cost','answer':42}", "!unknown field" },
+	{ "x", "{'metric':'cost','sql':'DROP TABLE users'}", "!unknown field" },
+	{ "x", "{'metric':'cost','dimensions':['country']}", "!unknown value" },
+	{ "x", "{'metric':'cost','dimensions':['session']}", "!unknown value" },
+	{ "x", "{'metric':'cost','dimensions':'day'}", "!unknown value" },
+	{ "x", "{'metric':'cost','dimensions':['day','week']}", "!step of time" },
+	{ "x", "{'metric':'cost','dimensions':['user','day','model']}", "!at most two" },
+	{ "x", "{'metric':'cost','dimensions':['user','user']}", "!named twice" },
+	{ "x", "{'metric':'cost','aggregate':'max'}", "!unknown value" },
+	{ "x", "{'metric':'cost','order':'asc'}", "!unknown value" },
+	{ "x", "{'metric':'cost','mine':'yes'}", "!unknown value" },
+	{ "x", "{'metric':'cost','period':'next year'}", "!period" },
+	{ "x", "{'metric':'cost','period':'last year and also DROP'}", "!invalid period" },
+	{ "x", "{'metric':'cost','period':'in 2999'}", "!period" },
+	{ "x", "{'metric':'cost','period':'this week last week'}", "!invalid period" },
+	{ "x", "{'metric':'cost','period':7}", "!invalid period" },
+	{ "x", "{'metric':'cost','compared_with':'last week'}", "!names no other" },
+	{ "top 5", "{'metric':'cost','dimensions':['user'],'threshold':{'is':'over'}}", "!invalid threshold" },
+	{ "top 5", "{'metric':'cost','dimensions':['user'],'threshold':{'is':'near','value':5}}", "!unknown value" },
+	{ "top 5", "{'metric':'cost','limit':5}", "!what is not said" },
+	{ "top 5", "{'metric':'cost','dimensions':['user'],'limit':5,'limit_per':'user'}", "!not grouped by" },
+	{ "x", "{'metric':'messages','dimensions':['model']}", "!have a model" },
+	{ "x", "{'metric':'cost','aggregate':'average'}", "!an average of what" },
+	/* what the question does not say, or says otherwise */
+	{ "the 3 dearest", "{'metric':'cost','dimensions':['user'],'limit':5}", "!number" },
+	{ "the dearest", "{'metric':'cost','dimensions':['user'],'limit':0}", "!number" },
+	{ "dear people", "{'metric':'cost','dimensions':['user'],'threshold':{'is':'over','value':9}}", "!number" },
+	{ "what did we burn", "{'metric':'cost','users':['ann']}", "!name" },
+	{ "what did we burn", "{'metric':'cost','users':['we']}", "cost||user=we|last 30 days|2026-10-22..2026-11-20" },
+	{ "what did annabel burn", "{'metric':'cost','users':['ann']}", "!name" },
+	{ "what did ANN burn", "{'metric':'cost','users':['ann']}",
+	    "cost||user=ANN|last 30 days|2026-10-22..2026-11-20" },
+	{ "what did ann burn", "{'metric':'cost','users':'ann'}", "!list of names" },
+	{ "what did ann burn", "{'metric':'cost','users':[7]}", "!name" },
+	{ "what did 'ann' burn", "{'metric':'cost'}", "!quotation marks" },
+	{ "what did we burn last week", "{'metric':'cost','period':'last month'}", "!another period" },
+	{ "what did we burn last week", "{'metric':'cost'}", "!another period" },
+	{ "what did we burn next to 2026-10-01", "{'metric':'cost','period':'this year'}", "!another period" },
+	{ "people burning more than 7 tokens", "{'metric':'tokens','dimensions':['user'],'threshold':{'is':'under',"
+	    "'value':7}}", "!another threshold" },
+	{ "people burning more than 7 tokens", "{'metric':'tokens','dimensions':['user']}", "!another threshold" },
+	{ "how many tokens got burned", "{'metric':'cost'}", "!counts something else" },
+	{ "how flaky: errors", "{'metric':'error_rate'}", "error_rate|||last 30 days|2026-10-22..2026-11-20" },
+};
+
+static char *with_quotes(struct pl_pool *pool, const char *text)
+{
+	char *copy = pl_alloc(pool, strlen(text) + 1);
+
+	memcpy(copy, text, strlen(text) + 1);
+	for (char *c = copy; *c != '\0'; c++)
+		*c = *c == '\'' ? '"' : *c;
+	return copy;
+}
+
+START_TEST(test_translations)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	int wrong = 0;
+
+	for (size_t i = 0; i < PL_COUNT(translations); i++) {
+		const char *expected = translations[i].expected, *why;
+		struct intent in;
+		char got[512] = "";
+
+		why = intent_take(pool, pl_str(translations[i].question),
+		    pl_str(with_quotes(pool, translations[i].reply)), time_of(NOW), &in);
+		if (why == NULL) {
+			in.run_count = without_mentions(&in);
+			spell(&in, got, sizeof(got));
+			ck_assert(in.translated);
+		}
+		if (why == NULL ? strcmp(got, expected) != 0 : expected[0] != '!' ||
+		    strstr(why, expected + 1) == NULL) {
+			printf("%s, %s: %s%s\n", translations[i].question, translations[i].reply, got,
+			    why != NULL ? why : "");
+			wrong++;
+		}
+	}
+	ck_assert_int_eq(wrong, 0);
+	pl_pool_free(&pool);
+}
+END_TEST
+
+/* A name of the question that the translation leaves out: the figure would be of too much. */
+START_TEST(test_translations_keep_names)
+{
+	static const struct { const char *question, *reply, *left_out; } cases[] = {
+		{ "wieviel schrieb bob", "{'metric':'messages'}", "\"bob\"" },
+		{ "wieviel schrieb bob", "{'metric':'messages','users':['bob']}", NULL },
+		{ "wieviel schrieb bob im tea room", "{'metric':'messages','users':['bob']}", "\"tea room\"" },
+		{ "wieviel schrieb bob im tea room", "{'metric':'messages','users':['bob'],'rooms':['tea room']}",
+		    NULL },
+		{ "wieviel schrieb dora", "{'metric':'messages'}", NULL },
+		{ "wieviel schrieb dora", "{'metric':'messages','users':['dora']}", "no user \"dora\"" },
+	};
+	struct pl_pool *pool = pl_pool_new(0);
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct intent_known known[256];
+		struct pl_err err = { 0 };
+		struct intent in;
+
+		ck_assert(intent_take(pool, pl_str(cases[i].question), pl_str(with_quotes(pool, cases[i].reply)),
+		    time_of(NOW), &in) == NULL);
+		if (cases[i].left_out == NULL)
+			ck_assert_msg(intent_settle(pool, &in, known, look_up(pool, &in, known), &err), "%s",
+			    cases[i].question);
+		else
+			ck_assert_msg(!intent_settle(pool, &in, known, look_up(pool, &in, known), &err) &&
+			    strstr(err.fields->msg, cases[i].left_out) != NULL, "%s", cases[i].question);
+	}
+	pl_pool_free(&pool);
+}
+END_TEST
+
+START_TEST(test_what_is_left_to_a_model)
+{
+	static const char *const asked[] = { "how chatty were we", "Wie viele Nachrichten im Oktober" },
+	    *const kept[] = { "", "\"", "messages not from bob", "who never wrote", "Kosten ohne gpt-4o",
+	    "don't know" };
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_err err = { 0 };
+
+	for (size_t i = 0; i < PL_COUNT(asked); i++)
+		ck_assert(intent_translatable(pool, pl_str(asked[i])));
+	for (size_t i = 0; i < PL_COUNT(kept); i++)
+		ck_assert_msg(!intent_translatable(pool, pl_str(kept[i])), "%s", kept[i]);
+	ck_assert(pl_json_parse(pool, intent_schema(pool), &err) != NULL);
+	ck_assert(memmem(intent_prompt(pool).ptr, intent_prompt(pool).len, "error_rate", 10) != NULL);
+	pl_pool_free(&pool);
+}
+END_TEST
+
 START_TEST(test_partial_steps)
 {
 	static const struct { const char *question; enum intent_dim step; const char *start; bool partial; } steps[] = {
@@ -351,6 +545,9 @@ Suite *suite_intent(void)
 	tcase_add_test(tc, test_edges);
 	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_samples);
+	tcase_add_test(tc, test_translations);
+	tcase_add_test(tc, test_translations_keep_names);
+	tcase_add_test(tc, test_what_is_left_to_a_model);
 	tcase_add_test(tc, test_partial_steps);
 	suite_add_tcase(suite, tc);
 	return suite;

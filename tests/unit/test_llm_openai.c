@@ -354,6 +354,7 @@ START_TEST(test_encode)
 		.max_tokens_field = MAX_TOKENS_NEW };
 	const struct upstream_settings more = { .model = "m-1",
 		.parameter = "top_p: 0.9\nprovider : {\"order\":[\"a: b\"]}" };
+	const struct upstream_settings format = { .model = "m-1", .parameter = "response_format: {\"type\":\"text\"}" };
 	const struct llm_message messages[] = {
 		{ LLM_USER, PL_STR("alice"), PL_STR("Hi \"you\"\n") },
 		{ LLM_ASSISTANT, PL_STR("guide"), PL_STR("Yes?") },
@@ -378,6 +379,13 @@ START_TEST(test_encode)
 	request.upstream = &full;
 	check_encoding(&request, LLM_WITHOUT_TEMPERATURE | LLM_OTHER_MAX_TOKENS | LLM_WITHOUT_STREAM_OPTIONS,
 	    "{'model':'m-2','messages':[],'max_tokens':64,'stream':true}");
+	request = (struct llm_request){ .upstream = &plain, .temperature = NAN,
+		.schema = PL_STR("{\"type\":\"object\"}") };
+	check_encoding(&request, 0, "{'model':'m-1','messages':[],'stream':true,"
+	    "'response_format':{'type':'json_schema','json_schema':{'name':'answer','schema':{'type':'object'}}}}");
+	check_encoding(&request, LLM_WITHOUT_SCHEMA, "{'model':'m-1','messages':[],'stream':true}");
+	request.upstream = &format;
+	check_encoding(&request, 0, "{'model':'m-1','messages':[],'stream':true,'response_format':{'type':'text'}}");
 }
 END_TEST
 
@@ -405,6 +413,10 @@ static const struct option_case { const char *body; int status; unsigned without
 	{ "{'detail':[{'loc':['body','max_completion_tokens']}]}", 422, 0, LLM_OTHER_MAX_TOKENS, false },
 	{ "{'error':{'message':'max_tokens is too large: 64'}}", 400, 0, 0, false },
 	{ "{'error':{'message':'unknown field stream_options'}}", 400, 0, LLM_WITHOUT_STREAM_OPTIONS, true },
+	{ "{'error':{'message':'unknown field response_format'}}", 400, 0, LLM_WITHOUT_SCHEMA, true },
+	{ "{'error':{'message':'json_schema is not supported by this model'}}", 400, 0, LLM_WITHOUT_SCHEMA, true },
+	{ "{'error':{'message':'response_format.type: json_object or text'}}", 422, 0, LLM_WITHOUT_SCHEMA, false },
+	{ "{'error':{'message':'unknown field response_format'}}", 400, LLM_WITHOUT_SCHEMA, 0, false },
 	{ "{'error':{'message':'no such model'}}", 400, 0, 0, false },
 	{ "", 400, 0, 0, false },
 };
@@ -412,14 +424,15 @@ static const struct option_case { const char *body; int status; unsigned without
 START_TEST(test_refused_options)
 {
 	const struct upstream_settings upstream = { .include_usage = true };
-	const struct llm_request request = { .upstream = &upstream, .temperature = 0, .max_tokens = 64 };
+	const struct llm_request request = { .upstream = &upstream, .temperature = 0, .max_tokens = 64,
+		.schema = PL_STR("{}") };
 	const struct llm_request plain = { .upstream = &upstream, .temperature = (double)NAN };
 	const struct option_case *c = &options[_i];
 	bool sure;
 
 	ck_assert_uint_eq(llm_refused_options(&request, c->without, c->status, pl_str(c->body), &sure), c->option);
 	ck_assert_int_eq(sure, c->sure);
-	if (c->option == LLM_WITHOUT_TEMPERATURE || c->option == LLM_OTHER_MAX_TOKENS)	/* they were not sent */
+	if (c->option != LLM_WITHOUT_STREAM_OPTIONS)	/* they were not sent */
 		ck_assert_uint_eq(llm_refused_options(&plain, c->without, c->status, pl_str(c->body), &sure), 0);
 }
 END_TEST

@@ -104,6 +104,7 @@ static const struct { const char *overrides[OVERRIDES_MAX], *why; } rules[] = {
 	{ { "access_token_life=2h", "refresh_token_life=1h" }, "-o: access_token_life: is longer" },
 	{ { "public_url=chat.example.org" }, "-o: public_url: chat.example.org is no http://" },
 	{ { "llm_default=openai" }, "-o: llm_default: there is no section [llm openai]" },
+	{ { "query_upstream=openai" }, "-o: query_upstream: there is no section [llm openai]" },
 	{ { "llm_default=x", "llm.x.url=https://x.test/v1" }, NULL },
 	{ { "llm.x.model=m" }, "[llm x]: url: is needed" },
 	{ { "llm.x.url=ftp://x.test/" }, "[llm x]: url: is no http:// or https:// address" },

@@ -109,6 +109,30 @@ void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask 
 	pgquery_start(query);
 }
 
+REPLY(on_translated, int64_t)
+{
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+	*out = pgrow_i64_or(&row, -1);
+	return true;
+}
+
+void repo_query_translated(struct db *db, struct pl_task *task, const struct query_translation *translation,
+    repo_query_cost_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_QUERY_TRANSLATED, on_translated, done, arg);
+
+	pgquery_text(query, translation->id);
+	pgquery_i64(query, translation->user_id);
+	pgquery_text(query, translation->upstream);
+	pgquery_text(query, translation->model);
+	pgquery_i64_or_null(query, translation->prompt, -1);
+	pgquery_i64_or_null(query, translation->completion, -1);
+	pgquery_i64_or_null(query, translation->told, -1);
+	pgquery_cstr(query, translation->done ? "done" : "failed");
+	pgquery_start(query);
+}
+
 void repo_query_note(struct db *db, struct pl_task *task, int64_t user_id, const struct query_past *past,
     db_done_fn *done, void *arg)
 {

@@ -52,6 +52,15 @@ typedef void (repo_query_fn)(void *arg, const struct query_rows *rows, const str
 void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask *ask, int limit, repo_query_fn *done,
     void *arg);
 
+/*
+ * That a model was asked to translate a question. tokens and told (its cost, by the upstream) -1: not known. Gives the
+ * cost, -1: not known. May be repeated with the same id.
+ */
+struct query_translation { struct pl_str id, upstream, model; int64_t user_id, prompt, completion, told; bool done; };
+typedef void (repo_query_cost_fn)(void *arg, const int64_t *cost_micros, const struct pl_err *err);
+void repo_query_translated(struct db *db, struct pl_task *task, const struct query_translation *translation,
+    repo_query_cost_fn *done, void *arg);
+
 /* intent absent: it was not understood. */
 struct query_past { struct pl_str id, query, intent; int rows; int64_t created_us, expires_us; };
 struct query_past_list { const struct query_past *rows; int count; };

@@ -6,7 +6,8 @@
  *   intent_name_candidates -> looked up in the data by the caller -> intent_settle: names become filters, or an error
  *
  * Files: intent_split.c (text to tokens), intent_words.c (tables of words), intent_calendar.c and intent_period.c
- * (periods), intent_limit.c (thresholds), intent.c (what is counted, per what, in which order), intent_names.c.
+ * (periods), intent_limit.c (thresholds), intent.c (what is counted, per what, in which order), intent_names.c,
+ * intent_translate.c (from a model).
  */
 #ifndef SVC_INTENT_H
 #define SVC_INTENT_H
@@ -50,6 +51,7 @@ struct intent_run {
 	enum intent_kind kind;		/* "user ann": must be of this kind */
 	enum intent_kind hint;		/* "in kitchen": decides when several kinds have the name */
 	bool quoted;
+	bool mention;			/* of a translated question: if it is a name, the translation left it out */
 };
 
 struct intent {
@@ -70,6 +72,8 @@ struct intent {
 	struct intent_period before;	/* the earlier one of a comparison */
 	bool compares;
 	bool assumed;			/* the period was not named */
+	bool translated;		/* by a model */
+	bool strange;			/* set by intent_settle(): words that may be no names are not understood */
 
 	/* for intent_understood(), set by the caller */
 	const char *zone;
@@ -118,6 +122,21 @@ const struct pl_str *intent_name_candidates(struct pl_pool *pool, const struct i
  */
 bool intent_settle(struct pl_pool *pool, struct intent *in, const struct intent_known *known, int count,
     struct pl_err *err) PL_MUSTCHECK;
+
+/* ---- translation by a model (intent_translate.c) ---- */
+
+/* May a model be asked? Not if the question has a negation, which models drop. */
+bool intent_translatable(struct pl_pool *pool, struct pl_str question);
+/* What the model is asked to do, and the JSON schema of its reply; they contain nothing of the data. */
+struct pl_str intent_prompt(struct pl_pool *pool);
+struct pl_str intent_schema(struct pl_pool *pool);
+/*
+ * The reply as an intent, for intent_settle(). Returns NULL, or why it is refused: a field, value, name, number, or
+ * period that is unknown or not the question's.
+ */
+const char *intent_take(struct pl_pool *pool, struct pl_str question, struct pl_str reply, struct intent_now now,
+    struct intent *out) PL_MUSTCHECK;
+
 /* Is the step that begins at `start_s` (asker's clock) only partly inside the period? */
 bool intent_is_partial(const struct intent_period *period, enum intent_dim step, int64_t start_s);
 /* The question as it was understood: "Cost per model with model gpt-4o, last month (2026-10-01 to 2026-10-31)". */

@@ -86,6 +86,7 @@ static bool settle_run(struct pl_pool *pool, struct intent *in, const struct int
 			break;			/* "tea room": the room Tea */
 		while (m.found == NULL && --j >= i)
 			m = match(slice(run, i, j), run->kind, run->hint, known, count);
+		in->strange = m.found == NULL && run->kind == KIND_ANY && !run->quoted;
 		if (m.found == NULL)
 			return pl_err_field(err, pool, "body.query", "value_error",
 			    "Not answered: there is no %s \"%.*s\" in the data that you can see%s. %s",
@@ -126,13 +127,26 @@ static void add_dims_of_names(struct intent *in)
 	}
 }
 
+/* A translation that leaves out a name of the question gives figures of too much. */
+static bool settle_mention(struct pl_pool *pool, const struct intent_run *run, const struct intent_known *known,
+    int count, struct pl_err *err)
+{
+	for (int i = 0; i < run->count; i++)
+		for (int j = i; j < run->count; j++)
+			if (match(slice(run, i, j), KIND_ANY, KIND_ANY, known, count).found != NULL)
+				return pl_err_field(err, pool, "body.query", "value_error",
+				    "its translation leaves out \"%.*s\"", PL_FMT(slice(run, i, j)));
+	return true;
+}
+
 bool intent_settle(struct pl_pool *pool, struct intent *in, const struct intent_known *known, int count,
     struct pl_err *err)
 {
 	const char *why;
 
 	for (int i = 0; i < in->run_count; i++)
-		if (!settle_run(pool, in, &in->runs[i], known, count, err))
+		if (!(in->runs[i].mention ? settle_mention(pool, &in->runs[i], known, count, err) :
+		    settle_run(pool, in, &in->runs[i], known, count, err)))
 			return false;
 	add_dims_of_names(in);
 	why = intent_misfit(in);
@@ -220,5 +234,7 @@ const char *intent_understood(struct pl_pool *pool, const struct intent *in)
 		pl_buf_adds(&text, ", compared with ");
 		add_period(&text, &in->before, in->before.from_exact || in->before.from_s % DAY_S != 0, "");
 	}
+	if (in->translated)
+		pl_buf_adds(&text, ", translated by a model");
 	return text.ptr;
 }

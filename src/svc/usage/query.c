@@ -2,6 +2,7 @@
 /*
  *   query_ask -> zone -> intent_read -> frame -> intent_settle -> run -> compose -> note -> done
  *                                   \ refused                  \ unknown name -> note -> done
+ *                                    \___________________________\ or, once: query_translate -> intent_take -> frame
  *
  * Questions of callers without a token are not noted.
  */
@@ -17,8 +18,11 @@
 #include "leaf.h"
 #include "svc/usage/query_answer.h"
 
+#define FIGURES_S 10	/* for the database, after a translation */
+
 struct asking {
 	struct svc *svc;
+	CONFIG_HELD const struct config *config;
 	struct pl_task *task;
 	struct intent intent;
 	struct query_answer answer;
@@ -26,6 +30,9 @@ struct asking {
 	int64_t keep_us;
 	int64_t scope;			/* of repo_query_run() */
 	struct pl_str zone;		/* as the database takes it */
+	struct query_zone told;		/* its text for people, and its clock */
+	bool translated;		/* a model was asked */
+	bool querying;			/* that stage was entered */
 	char id[PL_UUID_LEN + 1];
 	query_stage_fn *stage;
 	query_fn *done;
@@ -38,6 +45,14 @@ static void enter(struct asking *a, enum query_stage stage)
 {
 	if (a->stage != NULL)
 		a->stage(a->arg, stage);
+}
+
+/* Once: a translation begins after the first attempt. */
+static void enter_querying(struct asking *a)
+{
+	if (!a->querying)
+		enter(a, QUERY_QUERYING);
+	a->querying = true;
 }
 
 static void finish(struct asking *a, const struct pl_err *err)
@@ -173,9 +188,53 @@ static void place(struct intent_period *period, int64_t from_us, int64_t to_us)
 		period->to_us = to_us != 0 ? to_us : 1;
 }
 
+static void find_names(struct asking *a);
+
+/* It stays refused, as it was without the model. */
+static void refuse_translation(struct asking *a, const char *why)
+{
+	const char *before = a->refused.fields->msg;
+	struct pl_err both = { 0 };
+
+	(void)!pl_err_field(&both, a->task->pool, "body.query", "value_error",
+	    "%s A model was asked to translate the question, but %s.", before, why);
+	a->refused = both;
+	refuse(a);
+}
+
+static void on_translated(void *arg, struct pl_str text, const char *why)
+{
+	struct asking *a = arg;
+
+	if (why == NULL)
+		why = intent_take(a->task->pool, a->answer.query,
+		    text, (struct intent_now){ a->answer.created_us, a->told.local_s }, &a->intent);
+	if (why != NULL) {
+		refuse_translation(a, why);
+		return;
+	}
+	a->task->deadline_ns = pl_now_ns() + FIGURES_S * PL_NS_PER_S;	/* the model had its own time */
+	enter_querying(a);
+	find_names(a);
+}
+
+/* Is a question that the grammar refused left to a model? */
+static bool may_translate(const struct asking *a)
+{
+	return !a->translated && query_translates(a->svc, a->config, a->task) &&
+	    intent_translatable(a->task->pool, a->answer.query);
+}
+
+static void translate(struct asking *a)
+{
+	a->translated = true;
+	query_translate(a->svc, a->config, a->task, a->answer.query, on_translated, a);
+}
+
 static void on_frame(void *arg, const struct query_frame *frame, const struct pl_err *err)
 {
 	struct asking *a = arg;
+	struct pl_err err_names = { 0 };
 	struct intent_known *known;
 	int count = 0;
 
@@ -192,7 +251,19 @@ static void on_frame(void *arg, const struct query_frame *frame, const struct pl
 			    frame->rows[i].asked),
 				.name = pl_str_dup(a->task->pool, frame->rows[i].name),
 				    .kind = (enum intent_kind)frame->rows[i].kind };
-	if (!intent_settle(a->task->pool, &a->intent, known, count, &a->refused) || !lets_in(a)) {
+	if (!intent_settle(a->task->pool, &a->intent, known, count, &err_names)) {
+		if (a->intent.translated) {
+			refuse_translation(a, err_names.fields->msg);
+			return;
+		}
+		a->refused = err_names;
+		if (a->intent.strange && may_translate(a))
+			translate(a);
+		else
+			refuse(a);
+		return;
+	}
+	if (!lets_in(a)) {
 		refuse(a);
 		return;
 	}
@@ -200,12 +271,22 @@ static void on_frame(void *arg, const struct query_frame *frame, const struct pl
 	run(a);
 }
 
-static void on_zone(void *arg, const struct query_zone *zone, const struct pl_err *err)
+static void find_names(struct asking *a)
 {
-	struct asking *a = arg;
 	struct intent *in = &a->intent;
 	const struct pl_str *names;
 	int count;
+
+	in->zone = pl_str_c(a->task->pool, a->told.shown);
+	in->own = a->scope > 0;
+	names = intent_name_candidates(a->task->pool, in, &count);
+	repo_query_frame(a->svc->db, a->task, a->zone, (const int64_t[QUERY_TIMES]){ in->period.from_s, in->period.to_s,
+	    in->before.from_s, in->before.to_s }, a->scope, names, count, on_frame, a);
+}
+
+static void on_zone(void *arg, const struct query_zone *zone, const struct pl_err *err)
+{
+	struct asking *a = arg;
 
 	if (err != NULL) {
 		finish(a, err);
@@ -218,16 +299,14 @@ static void on_zone(void *arg, const struct query_zone *zone, const struct pl_er
 		return;
 	}
 	a->zone = pl_str_dup(a->task->pool, zone->zone);
-	if (!intent_read(a->task->pool, a->answer.query, (struct intent_now){ a->answer.created_us, zone->local_s }, in,
-	    &a->refused)) {
+	a->told = (struct query_zone){ .shown = pl_str_dup(a->task->pool, zone->shown), .local_s = zone->local_s };
+	if (intent_read(a->task->pool, a->answer.query, (struct intent_now){ a->answer.created_us, zone->local_s },
+	    &a->intent, &a->refused))
+		find_names(a);
+	else if (may_translate(a))
+		translate(a);
+	else
 		refuse(a);
-		return;
-	}
-	in->zone = pl_str_c(a->task->pool, zone->shown);
-	in->own = a->scope > 0;
-	names = intent_name_candidates(a->task->pool, in, &count);
-	repo_query_frame(a->svc->db, a->task, a->zone, (const int64_t[QUERY_TIMES]){ in->period.from_s, in->period.to_s,
-	    in->before.from_s, in->before.to_s }, a->scope, names, count, on_frame, a);
 }
 
 /* Without the number that some front ends add to tell the same question asked twice apart. */
@@ -249,10 +328,11 @@ void query_ask(struct svc *svc, const struct config *config, struct pl_task *tas
     query_stage_fn *stage, query_fn *done, void *arg)
 {
 	struct asking *a = pl_alloc(task->pool, sizeof(*a));
+	bool read;
 
-	*a = (struct asking){ .svc = svc, .task = task, .keep_us = config->s.query_history * 1000, .stage = stage,
-		.done = done, .arg = arg, .scope = task->who.access < ACCESS_ANALYST ? task->who.user_id :
-		    QUERY_EVERYBODY };
+	*a = (struct asking){ .svc = svc, .config = config_keep(task->pool, config), .task = task,
+		.keep_us = config->s.query_history * 1000, .stage = stage, .done = done, .arg = arg,
+		.scope = task->who.access < ACCESS_ANALYST ? task->who.user_id : QUERY_EVERYBODY };
 	if (task->once != NULL)
 		memcpy(a->id, task->once->id, sizeof(a->id));	/* asked again, it is the same row of the history */
 	else
@@ -262,12 +342,14 @@ void query_ask(struct svc *svc, const struct config *config, struct pl_task *tas
 	a->answer.created_us = pl_wall_us();
 	enter(a, QUERY_UNDERSTANDING);
 	/* by the clock that is furthest ahead: what cannot be read by it is not understood in any zone */
-	if (!intent_read(task->pool, a->answer.query, (struct intent_now){ a->answer.created_us,
-	    a->answer.created_us / PL_US_PER_S + 14 * 3600 }, &a->intent, &a->refused) || !lets_in(a)) {
+	read = intent_read(task->pool, a->answer.query, (struct intent_now){ a->answer.created_us,
+	    a->answer.created_us / PL_US_PER_S + 14 * 3600 }, &a->intent, &a->refused);
+	if (read ? !lets_in(a) : !may_translate(a)) {
 		refuse(a);
 		return;
 	}
-	enter(a, QUERY_QUERYING);
+	if (read)
+		enter_querying(a);
 	repo_query_zone(svc->db, task, task->who.user_id, zone.len > 0 ? zone : PL_STR_NONE, pl_str(config->s.timezone),
 	    a->answer.created_us, on_zone, a);
 }

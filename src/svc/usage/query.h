@@ -38,6 +38,16 @@ struct pl_str query_reason(struct pl_pool *pool, const struct pl_err *err, const
 void query_compose_refusal(struct pl_pool *pool, const struct pl_err *err, int64_t user_id,
     struct query_answer *answer);
 
+/* May a model translate questions of this caller? Not without a token: somebody must answer for the cost. */
+bool query_translates(const struct svc *svc, const struct config *config, const struct pl_task *task);
+/*
+ * Asks the model of setting query_upstream to translate a question, for at most query_translation_timeout. `done` gets
+ * its text, or no text and a reason; once, later, also when the task was cancelled. Only after query_translates().
+ */
+typedef void (query_translate_fn)(void *arg, struct pl_str text, const char *why);
+void query_translate(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
+    query_translate_fn *done, void *arg);
+
 /*
  * As the task's caller: analysts and above see everybody's rows, others their own. Without a token (user 0; the caller
  * checks setting `anonymous`) the figures leave out private rooms, the question may not name users, rooms or roles

@@ -93,6 +93,8 @@ static void write_extras(struct pl_jw *w, const struct intent *in)
 		write_period(w, "compared_with", &in->before);
 	if (in->zone != NULL)
 		pl_jw_kcstr(w, "timezone", in->zone);
+	if (in->translated)
+		pl_jw_kbool(w, "translated", true);
 }
 
 /* What the rows are ordered by first: a step of time where nothing else is asked, else the figure. */

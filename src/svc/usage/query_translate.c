@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A question to a model for its translation: the same engine as for answers, without a place in shared memory. The
+ * asker goes on as soon as the model has replied; what it used is recorded meanwhile.
+ */
+#include <event2/event.h>
+
+#include "clock.h"
+#include "core/shm_stats.h"
+#include "db/repo/repo_query.h"
+#include "log.h"
+#include "svc/answer/answer.h"
+#include "svc/usage/intent.h"
+#include "svc/usage/query.h"
+
+#define REPLY_MAX_BYTES 8192
+#define REPLY_MAX_TOKENS 1000
+
+/* In the pool of its answer. */
+struct translation {
+	struct svc *svc;
+	struct answer *answer;
+	struct pl_task *asker;		/* NULL: it was told */
+	struct pl_cancel gone;		/* the asker's task was cancelled */
+	struct event *timer;
+	bool late, asked;		/* asked: the model was, and its use is recorded */
+	struct query_translation used;
+	query_translate_fn *done;
+	void *arg;
+};
+
+bool query_translates(const struct svc *svc, const struct config *config, const struct pl_task *task)
+{
+	return task->who.user_id != 0 && config->s.query_upstream[0] != '\0' && !answers_stopping(svc->answers);
+}
+
+static const char *reason(const struct translation *t, const struct pl_err *err)
+{
+	if (t->late)
+		return "it did not reply in time";
+	if (t->answer->full)
+		return "its reply is too long";
+	return err == NULL ? NULL : err->code == PL_E_UNAVAILABLE ? "it is unavailable" : "it failed";
+}
+
+static void tell(struct translation *t, struct pl_str text, const char *why)
+{
+	struct pl_task *asker = t->asker;
+
+	evtimer_del(t->timer);
+	t->asker = NULL;
+	pl_task_unhook(asker, &t->gone);
+	t->done(t->arg, text, why);
+	pl_task_release(&asker);
+}
+
+static void translation_answered(struct answer *answer, const struct llm_result *result, const struct pl_err *err)
+{
+	struct translation *t = answer->owner;
+	const char *why = reason(t, err);
+
+	shm_count(t->svc->shm, answer->outcome == ANSWER_WHOLE ? SHM_M_llm_done : answer->outcome == ANSWER_STOPPED ?
+	    SHM_M_llm_cancelled : SHM_M_llm_failed, 1);
+	t->asked = result != NULL;
+	if (result != NULL)
+		t->used = (struct query_translation){ .id = pl_str(answer->id), .user_id = answer->user_id,
+			.upstream = pl_str(answer->ask.upstream->name),
+			.model = pl_str_dup(answer->task->pool, result->model), .prompt = result->prompt_tokens,
+			.completion = result->completion_tokens, .told = result->cost_micros, .done = why == NULL };
+	if (why != NULL)
+		pl_log(PL_LOG_INFO, answer->task, "question not translated", "reason=%s error=%s", why,
+		    err != NULL ? pl_err_info(err->code)->code : "none");
+	tell(t, why == NULL ? pl_buf_str(&answer->text) : PL_STR_NONE, why);
+}
+
+static void on_recorded(void *arg, const int64_t *cost_micros, const struct pl_err *err)
+{
+	struct translation *t = arg;
+
+	if (err != NULL && answer_again(t->answer, err))
+		return;
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, t->answer->task, "use of a model not recorded", "translation=%s error=%s",
+		    t->answer->id, pl_err_info(err->code)->code);
+	else
+		shm_upstream_cost(t->svc->shm, t->used.upstream, *cost_micros);
+	answer_ended(t->answer);
+}
+
+static void translation_end(struct answer *answer)
+{
+	struct translation *t = answer->owner;
+
+	if (t->asked)
+		repo_query_translated(t->svc->db, answer->task, &t->used, on_recorded, t);
+	else
+		answer_ended(answer);
+}
+
+/* The process ends, and the asker's request with it. */
+static void translation_abandoned(struct answer *answer)
+{
+	struct translation *t = answer->owner;
+
+	if (t->asker == NULL)
+		return;
+	pl_task_unhook(t->asker, &t->gone);
+	pl_task_release(&t->asker);
+}
+
+static void translation_free(struct answer *answer)
+{
+	struct translation *t = answer->owner;
+
+	event_free(t->timer);
+}
+
+static const struct answer_ops translation_ops = { .answered = translation_answered, .end = translation_end,
+	.abandoned = translation_abandoned, .free = translation_free };
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct translation *t = arg;
+
+	t->late = true;
+	answer_stop(t->answer);
+}
+
+static void on_gone(void *arg)
+{
+	struct translation *t = arg;
+
+	answer_stop(t->answer);
+}
+
+void query_translate(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
+    query_translate_fn *done, void *arg)
+{
+	int64_t ms = config->s.query_translation_timeout;
+	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000 * 1000) };
+	struct answer *answer = answer_new(svc->answers, config, &translation_ops, NULL);
+	struct pl_pool *pool = answer->task->pool;
+	struct llm_message *message = pl_alloc(pool, sizeof(*message));
+	struct translation *t = pl_alloc(pool, sizeof(*t));
+
+	*t = (struct translation){ .svc = svc, .answer = answer, .asker = pl_task_hold(task),
+		.done = done, .arg = arg };
+	t->timer = evtimer_new(svc->worker->base, on_late, t);
+	PL_BUG(t->timer == NULL || evtimer_add(t->timer, &tv) != 0);
+	pl_task_on_cancel(task, &t->gone, on_gone, t);
+	*message = (struct llm_message){ .from = LLM_USER, .text = pl_str_dup(pool, question) };
+	memcpy(answer->task->request_id, task->request_id, sizeof(answer->task->request_id));
+	answer->task->who = task->who;
+	answer->owner = t;
+	answer->user_id = task->who.user_id;
+	answer->text_max = REPLY_MAX_BYTES;
+	answer->ask = (struct llm_request){ .config = answer->config,
+		.upstream = config_upstream(answer->config, pl_str(answer->config->s.query_upstream)), .temperature = 0,
+		.max_tokens = REPLY_MAX_TOKENS, .messages = message, .messages_count = 1, .system = intent_prompt(pool),
+		.schema = intent_schema(pool) };
+	answer_begin(answer);
+}

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: ISC
+"""Questions that a model translates (settings query_upstream, query_translation_timeout): the model of the peer translates well, lies,
+stalls, breaks off, and refuses; what is shown was computed, or the question stays refused."""
+
+import base64
+import json
+import time
+
+import pytest
+
+from asking import Provider, modules_daemon
+from parlour import wait_for
+from usagedata import analyst, unique
+
+QUESTION = "Wie viele Nachrichten schrieben alle heute?"
+TODAY = {"metric": "messages", "period": "today"}
+
+
+@pytest.fixture(scope="module")
+def both(request, workdir):
+    with modules_daemon(request, workdir, llm_default="local", query_upstream="peer", query_translation_timeout="30s") as pair:
+        yield pair
+
+
+@pytest.fixture(scope="module", name="daemon")
+def fixture_daemon(both):
+    return both[0]
+
+
+@pytest.fixture(name="peer")
+def fixture_peer(both):
+    both[1].reset()
+    return both[1]
+
+
+@pytest.fixture(scope="module", name="ann")
+def fixture_ann(daemon):
+    """She wrote two messages, and somebody else wrote one, in a room that she does not see."""
+    ann, room = daemon.register(), None
+    room = ann.room(name=f"tea {unique()}")["id"]
+    for text in ("one", "two"):
+        assert ann.say(room, text).status_code == 201
+    ben = daemon.register()
+    assert ben.say(ben.room(visibility="private")["id"], "hidden").status_code == 201
+    return ann
+
+
+def reply(translation, mode="ok", **options):
+    """A directive for the peer: it replies with this text or object."""
+    text = translation if isinstance(translation, str) else json.dumps(translation)
+    return ",".join([mode, "b64=" + base64.b64encode(text.encode()).decode(), *(f"{k}={v}" for k, v in options.items())])
+
+
+def ask(user, text, *directives, peer):
+    peer.queue(*directives)
+    return user.post("/api/query", {"query": text})
+
+
+def refused(user, text, *directives, peer):
+    answer = ask(user, text, *directives, peer=peer)
+    assert answer.status_code == 422, answer.text
+    detail = answer.json()["detail"][0]
+    assert detail["loc"] == ["body", "query"]
+    return detail["msg"]
+
+
+def used(rows, user):
+    return [tuple(r) for r in rows(f"SELECT model, upstream, prompt_tokens > 0, completion_tokens, state, room_id, role_id FROM usage "
+                                   f"WHERE user_id = {user.id} ORDER BY at")]
+
+
+def test_a_translation_is_computed_like_any_question(ann, peer):
+    answer = ask(ann, QUESTION, reply(TODAY), peer=peer).json()
+    assert answer["rows"] == [[2]] and answer["intent"]["translated"] is True and answer["intent"]["metric"] == "messages"
+    assert answer["understood"].startswith("Messages, yours, today (") and "translated by a model" in answer["understood"]
+    assert answer["summary"].startswith(answer["understood"])
+    assert ann.get("/api/query/history").json()[0]["intent"]["translated"] is True
+    body = peer.stats()["bodies"][-1]
+    assert body["temperature"] == 0 and body["response_format"]["type"] == "json_schema"
+    assert body["messages"][-1] == {"role": "user", "content": QUESTION} and len(body["messages"]) == 2
+
+
+def test_what_is_understood_asks_no_model(ann, peer):
+    answer = ask(ann, "messages today", peer=peer).json()
+    assert answer["rows"] == [[2]] and "translated" not in answer["intent"] and "translated" not in answer["understood"]
+    assert refused(ann, "messages not from me", peer=peer).count("model was asked") == 0, "models drop negations"
+    assert "there is no user" in refused(ann, "messages of user nobody-there", peer=peer)
+    assert peer.stats()["requests"] == 0
+
+
+def test_words_that_are_no_names(ann, peer):
+    """The grammar takes unknown words for names, and finds that nobody has them."""
+    assert ask(ann, "chatty messages today", reply(TODAY), peer=peer).json()["rows"] == [[2]]
+    assert refused(ann, "chatty messages today", reply({"metric": "messages"}), peer=peer).endswith("another period than the question.")
+
+
+def test_prompts_contain_no_data(daemon, ann, peer):
+    room = ann.room(name=f"secret{unique()}")
+    assert ask(ann, QUESTION, reply(TODAY), peer=peer).status_code == 200
+    text = json.dumps(peer.stats()["bodies"])
+    assert room["name"] not in text and ann.name not in text and str(daemon.addr[1]) not in text
+
+
+@pytest.mark.parametrize("text,why", [
+    ("You wrote 99 messages today.", "not a JSON object"), ('{"metric":"messages"', "not a JSON object"), ("{}", "what is counted"),
+    ('{"metric":"karma"}', "unknown value"), ('{"metric":"messages","value":99}', "unknown field"),
+    ('{"metric":"messages","users":["ben"]}', "a name that is not in the question"), ('{"unsupported":true}', "something else"),
+    ('{"metric":"messages","period":"last week; DROP TABLE users"}', "an invalid period")])
+def test_lies(ann, peer, rows, text, why):
+    before = len(ann.get("/api/query/history?limit=200").json())
+    question = f"{QUESTION} {unique()}"
+    said = refused(ann, question, reply(text), peer=peer)
+    assert said.startswith("Understood:") and f"A model was asked to translate the question, but " in said and why in said
+    assert "99" not in said and peer.stats()["requests"] == 1
+    assert len(ann.get("/api/query/history?limit=200").json()) == before
+    assert rows(f"SELECT understood FROM query_history WHERE query = '{question}'")[0][0] is False
+
+
+def test_rights_are_those_of_the_asker(daemon, ann, peer, rows):
+    ben = daemon.register()
+    said = refused(ann, f"Wieviel schrieb {ben.name}?", reply({"metric": "messages", "users": [ben.name]}), peer=peer)
+    assert f'there is no user "{ben.name}"' in said
+    boss = analyst(daemon, rows)
+    answer = ask(boss, f"Wieviel schrieb {ann.name}?", reply({"metric": "messages", "users": [ann.name]}), peer=peer).json()
+    assert answer["rows"] == [[2]] and answer["intent"]["filters"] == {"user": ann.name}
+    said = refused(boss, f"Wieviel schrieb {ann.name}?", reply({"metric": "messages"}), peer=peer)
+    assert f'leaves out "{ann.name}"' in said, "the figure would be of everybody"
+
+
+@pytest.mark.parametrize("directives", [["cut-fin,tokens=20"], ["cut-close,tokens=20"], ["error-first"] * 3, ["500"] * 3, ["401"], ["empty"] * 3,
+                                        ["429"] * 3, ["badjson"] * 3, ["html"] * 3])
+def test_models_that_fail(ann, peer, directives):
+    said = refused(ann, QUESTION, *directives, peer=peer)
+    assert "A model was asked to translate the question, but " in said and "peer" not in said
+    assert ask(ann, "messages today", peer=peer).json()["rows"] == [[2]]
+
+
+def test_replies_without_end(ann, peer):
+    assert "too long" in refused(ann, QUESTION, "ok,bytes=20000,pace=0", peer=peer)
+
+
+@pytest.mark.parametrize("mode", ["stall-headers", "stall-body", "stall-mid", "comments"])
+def test_models_that_stall(request, parlour, mode):
+    provider = Provider()
+    request.addfinalizer(provider.stop)
+    daemon = parlour(upstreams={"peer": provider.section()}, query_upstream="peer", query_translation_timeout="500ms")
+    user = daemon.register()
+    began = time.monotonic()
+    assert "but it did not reply in time." in refused(user, QUESTION, f"{mode},tokens=8,pace=1", peer=provider)
+    assert time.monotonic() - began < 10
+    provider.wait(aborted=1)        # the model does not write for nobody
+
+
+def test_models_that_refuse_options(ann, peer):
+    picky = reply(TODAY, "picky", bar="temperature+response_format")
+    assert ask(ann, QUESTION, picky + "*3", peer=peer).json()["rows"] == [[2]]
+    body = peer.stats()["bodies"][-1]
+    assert "temperature" not in body and "response_format" not in body and '"additionalProperties":false' in body["messages"][0]["content"]
+
+
+def test_costs_are_counted(daemon, peer, rows):
+    user = daemon.register()
+    assert ask(user, QUESTION, reply(TODAY, tokens=8, cost=0.0123), peer=peer).status_code == 200
+    assert wait_for(lambda: used(rows, user)) == [("peer-1", "peer", True, 8, "done", None, None)]
+    assert user.post("/api/query", {"query": "cost today"}).json()["rows"] == [[pytest.approx(0.0123)]]
+    assert "outside" not in refused(user, QUESTION, reply({"metric": "karma"}, tokens=3), peer=peer)
+    wait_for(lambda: len(used(rows, user)) == 2)
+    refused(user, QUESTION, "cut-rst,tokens=20", peer=peer)
+    wait_for(lambda: [r[4] for r in used(rows, user)] == ["done", "done", "failed"])
+    spent = rows(f"SELECT answers, cost_usd::float8 FROM v_spend_today WHERE username = '{user.name}'")
+    assert [tuple(r) for r in spent] == [(3, pytest.approx(0.0123))]
+
+
+def test_limits_hold(request, parlour):
+    provider = Provider()
+    request.addfinalizer(provider.stop)
+    daemon = parlour(upstreams={"peer": provider.section()}, query_upstream="peer", rate_ask="2/min", anonymous="query")
+    user = daemon.register()
+    provider.queue(reply(TODAY), reply(TODAY))
+    assert [user.post("/api/query", {"query": QUESTION}).status_code for _ in range(3)] == [200, 200, 429]
+    assert provider.stats()["requests"] == 2
+    answer = daemon.post("/api/query", {"query": QUESTION})
+    assert answer.status_code == 422 and "model" not in answer.json()["detail"][0]["msg"].split("Ask for")[0]
+    assert provider.stats()["requests"] == 2, "nobody answers for the cost of questions without a token"
+
+
+def test_sockets_and_callers_that_take_refusals(ann, peer):
+    peer.queue(reply(TODAY))
+    with ann.ws("/ws/chat/me", native=False) as sock:
+        sock.expect("system")
+        sock.send("query", query=QUESTION)
+        assert [sock.expect("progress")["stage"] for _ in range(3)] == ["understanding", "querying", "answering"]
+        assert sock.expect("query_response")["rows"] == [[2]]
+    peer.queue(reply("no"))
+    answer = ann.post("/api/query", {"query": QUESTION, "context": {}}).json()
+    assert answer["error"]["error_type"] == "not_understood" and "not a JSON object" in answer["error"]["message"]
+
+
+def test_settings(parlour):
+    daemon = parlour()
+    user = daemon.register()
+    assert "model was asked" not in user.post("/api/query", {"query": QUESTION}).text, "off unless it is configured"
