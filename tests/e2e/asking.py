@@ -6,7 +6,7 @@ import contextlib
 import httpx
 
 from conftest import finish, maker
-from parlour import Peer, wait_for
+from parlour import PLAIN, Peer, wait_for
 
 FINAL = ("done", "failed", "cancelled", "interrupted")
 # A viewer on a chosen worker needs the others to stand still for a moment, which must not look like a hang.
@@ -26,17 +26,17 @@ class Provider(Peer):
         return {"url": self.url + "/v1", "model": "peer-1", "key": "sk-peer-secret", "breaker_failures": "1000", **changes}
 
     def stats(self):
-        return httpx.get(self.url + "/control/stats", trust_env=False).json()
+        return httpx.get(self.url + "/control/stats", **PLAIN).json()
 
     def queue(self, *directives):
-        httpx.post(self.url + "/control/mode", content="\n".join(directives), trust_env=False)
+        httpx.post(self.url + "/control/mode", content="\n".join(directives), **PLAIN)
 
     def reset(self):
-        httpx.post(self.url + "/control/reset", trust_env=False)
+        httpx.post(self.url + "/control/reset", **PLAIN)
 
     def open(self):
         """Answers whose last word waits at the gate (gate=1) come to their end."""
-        httpx.post(self.url + "/control/open", trust_env=False)
+        httpx.post(self.url + "/control/open", **PLAIN)
 
     def half(self, ask, stalls=1):
         """Waits until the daemon has the half that STALL says. Needs llm_delta = 0ms; ask() is answered by the answer's worker."""

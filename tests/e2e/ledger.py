@@ -83,7 +83,7 @@ class Ledger:
 
     def quick(self, timeout):
         """An HTTP client for one request that does not wait for long."""
-        return httpx.Client(base_url=self.daemon.url, timeout=timeout, **PLAIN)
+        return httpx.Client(base_url=self.daemon.url, **{**PLAIN, "timeout": timeout})
 
     # ---- the run ----
 

@@ -229,7 +229,7 @@ class Poller(Reader):
 def page_of(client, after):
     """Up to 200 messages after this seq; Again when the server cannot at this time."""
     path = f"/api/rooms/{client.room}/messages?after={after}&limit=200"
-    with httpx.Client(base_url=client.ledger.daemon.url, timeout=20 * SLOW, **PLAIN) as http:
+    with httpx.Client(base_url=client.ledger.daemon.url, **PLAIN) as http:
         answer = http.get(path, headers=client.user.auth)
     if answer.status_code in (429, 503, 504):
         raise Again(answer.status_code)

@@ -100,7 +100,7 @@ class Watch(threading.Thread):
         owner, room = self.ledger.owner, self.ledger.rooms[self.probes % len(self.ledger.rooms)]
         self.probes += 1
         try:
-            with httpx.Client(base_url=self.daemon_.url, timeout=timeout, **PLAIN) as http:
+            with httpx.Client(base_url=self.daemon_.url, **{**PLAIN, "timeout": timeout}) as http:
                 for path in ("/readyz", f"/api/rooms/{room}/messages?limit=2"):
                     answer = http.get(path, headers=owner.auth)
                     if answer.status_code != 200:

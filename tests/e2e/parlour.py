@@ -19,6 +19,7 @@ import sys
 import time
 
 import httpx
+import psycopg
 import pytest
 
 import cluster
@@ -27,8 +28,8 @@ import wire
 from wire import SLOW
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# No proxies, and no certificates: loading those for each client takes longer than the request.
-PLAIN = {"trust_env": False, "verify": False}
+# No proxies, and no certificates: loading those for each client takes longer than the request. More time than httpx gives.
+PLAIN = {"trust_env": False, "verify": False, "timeout": 20.0 * SLOW}
 FIELD = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\S*)')
 # Fast hashes, no limits, and patience with a process that stands still: what a test is about, it sets itself.
 DEFAULTS = {
@@ -47,7 +48,7 @@ def wait_for(condition, timeout=10.0, what=None):
             last = condition()
             if last:
                 return last
-        except (httpx.HTTPError, OSError, wire.Refused) as why:
+        except (httpx.HTTPError, OSError, psycopg.OperationalError, wire.Refused) as why:
             last = why
         if time.monotonic() > deadline:
             raise AssertionError(f"still not true after {timeout * SLOW:g} s: {what or condition}; last: {last!r}")
@@ -133,7 +134,7 @@ class Api:
     host, port = "127.0.0.1", 0
 
     def open_http(self):
-        self.http = Client(base_url=self.url, timeout=20.0 * SLOW, **PLAIN)
+        self.http = Client(base_url=self.url, **PLAIN)
 
     @property
     def url(self):
@@ -154,7 +155,7 @@ class Api:
 
     def once(self, method, path, **how):
         """One request on a connection of its own."""
-        with Client(base_url=self.url, timeout=20.0 * SLOW, **PLAIN) as client:
+        with Client(base_url=self.url, **PLAIN) as client:
             return client.request(method, path, **how)
 
     def ws(self, path="/ws", **how):

@@ -170,7 +170,7 @@ def test_the_unix_socket_of_the_site(parlour):
     ours = path.replace("/run/parlour/", daemon.dir + "/")
     daemon.configure(listen=ours)
     daemon.start(ready=False)
-    with httpx.Client(transport=httpx.HTTPTransport(uds=ours.removeprefix("unix:")), base_url="http://localhost") as client:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=ours.removeprefix("unix:")), base_url="http://localhost", **PLAIN) as client:
         wait_for(lambda: daemon.running() and client.get("/readyz").status_code == 200, 20, "/readyz is 200")
     there = os.stat(ours.removeprefix("unix:"))
     assert there.st_mode & 0o777 == 0o660

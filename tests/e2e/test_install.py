@@ -88,7 +88,7 @@ def test_the_units_command_with_a_socket_from_systemd(stage, parlour, workdir):
     try:
         def ready():
             try:
-                return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5, **PLAIN).status_code == 200
+                return httpx.get(f"http://127.0.0.1:{port}/readyz", **PLAIN).status_code == 200
             except httpx.HTTPError:
                 return False
 

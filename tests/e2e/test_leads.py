@@ -156,7 +156,7 @@ def test_cancel(post, smtp, rows):
 
 def finish_form(url, session):
     with contextlib.suppress(httpx.HTTPError):
-        httpx.post(url + "/api/chat", json={"message": "90000", "session_id": session}, timeout=5, **PLAIN)
+        httpx.post(url + "/api/chat", json={"message": "90000", "session_id": session}, **PLAIN)
 
 
 def test_killed_worker_around_completion(post, smtp, rows):

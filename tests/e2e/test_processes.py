@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import cluster
-from parlour import SLOW, free_port, processes_of_session, wait_for
+from parlour import PLAIN, SLOW, free_port, processes_of_session, wait_for
 
 
 class Load:
@@ -430,7 +430,7 @@ def test_a_unix_socket(parlour):
     daemon.configure(listen=f"127.0.0.1:0 unix:{path}", listen_unix_mode="0600")
     daemon.start()
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url="http://localhost") as client:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url="http://localhost", **PLAIN) as client:
         assert client.get("/livez").status_code == 200
     daemon.stop()
     assert not os.path.exists(path)

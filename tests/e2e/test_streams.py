@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from asking import HALF, WHOLE, modules_daemon
-from parlour import PLAIN, SLOW, wait_for
+from parlour import PLAIN, wait_for
 
 STALL = "[[stall-headers]]"
 
@@ -62,7 +62,7 @@ class Form:
     def ask(self, daemon, message, session=None):
         """Yields (response, iterator of events) when the header is there."""
         body = {"message": message, **({"session_id": session} if session else {})}
-        with httpx.Client(base_url=daemon.url, timeout=10.0 * SLOW, **PLAIN) as client, \
+        with httpx.Client(base_url=daemon.url, **PLAIN) as client, \
                 client.stream("POST", self.path, json=body, headers=self.headers) as response:
             yield response, self.events(response)
 
