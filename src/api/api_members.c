@@ -4,8 +4,16 @@
  */
 #include "api/http/request.h"
 #include "api/room_shape.h"
+#include "api/user_ref.h"
 #include "db/repo/repo_user.h"
 #include "svc/room/room.h"
+
+static struct member_out member_shape(const struct request *request, const struct member *m)
+{
+	return (struct member_out){ .user_id = m->user_id, .username = m->username, .name = m->name,
+		.level = level_word(m->level), .joined_at = m->joined_us,
+		.online = shm_present_has(request->svc->shm, request->id, m->user_id) };
+}
 
 static void on_members(void *arg, const struct member_list *list, const struct pl_err *err)
 {
@@ -17,13 +25,8 @@ static void on_members(void *arg, const struct member_list *list, const struct p
 		return;
 	}
 	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));
-	for (int i = 0; i < list->count; i++) {
-		const struct member *m = &list->rows[i];
-
-		items[i] = (struct member_out){ .user_id = m->user_id, .username = m->username,
-			.level = level_word(m->level), .joined_at = m->joined_us,
-			.online = shm_present_has(request->svc->shm, request->id, m->user_id) };
-	}
+	for (int i = 0; i < list->count; i++)
+		items[i] = member_shape(request, &list->rows[i]);
 	if (list->more)
 		request_link_next(
 		    request, "after=%lld&limit=%d", (long long)items[list->count - 1].user_id, list->count);
@@ -55,9 +58,7 @@ static void on_added_member(void *arg, const struct member_list *list, const str
 			request_fail_code(request, PL_E_NOT_FOUND); /* removed again meanwhile */
 		return;
 	}
-	out = (struct member_out){ .user_id = a->user_id, .username = list->rows[0].username,
-		.level = level_word(list->rows[0].level), .joined_at = list->rows[0].joined_us,
-		.online = shm_present_has(request->svc->shm, request->id, a->user_id) };
+	out = member_shape(request, &list->rows[0]);
 	if (a->joined)
 		request_location(
 		    request, "/api/rooms/%lld/members/%lld", (long long)request->id, (long long)a->user_id);
@@ -85,21 +86,28 @@ static void on_added(void *arg, const struct room_result *result, const struct p
 	reply_member(request);
 }
 
+static void add(struct request *request, int64_t user_id)
+{
+	struct add *a = request->flow;
+
+	a->user_id = user_id;
+	if (request->made.ptr != NULL)
+		reply_member(request);
+	else
+		room_member_add(request->svc, request->req->task, request->id, a->user_id, a->level, on_added, request);
+}
+
 void api_member_add(struct request *request)
 {
 	const struct member_in *in = request->in;
 	struct add *a = pl_alloc(request->req->task->pool, sizeof(*a));
 
-	*a = (struct add){ .user_id = in->user_id, .level = pl_str_is(in->level, "moderator") ? LEVEL_MODERATOR :
-		LEVEL_MEMBER };
+	*a = (struct add){ .level = pl_str_is(in->level, "moderator") ? LEVEL_MODERATOR : LEVEL_MEMBER };
 	request->flow = a;
-	if (!request_id(request, 0, &request->id))
+	if (!request_id(request, 0, &request->id) || !user_ref_body_ok(request, in->user_id, in->username))
 		return;
 	a->joined = request->made_new;
-	if (request->made.ptr != NULL)
-		reply_member(request);
-	else
-		room_member_add(request->svc, request->req->task, request->id, a->user_id, a->level, on_added, request);
+	user_ref_find(request, in->user_id, in->username, add);
 }
 
 static void on_removed(void *arg, const struct room_result *result, const struct pl_err *err)
@@ -112,10 +120,16 @@ static void on_removed(void *arg, const struct room_result *result, const struct
 		request_reply_empty(request);
 }
 
+static void remove_member(struct request *request, int64_t user_id)
+{
+	room_member_remove(request->svc, request->req->task, request->id, user_id, on_removed, request);
+}
+
 void api_member_remove(struct request *request)
 {
+	struct pl_str name;
 	int64_t user;
 
-	if (request_id(request, 0, &request->id) && request_id(request, 1, &user))
-		room_member_remove(request->svc, request->req->task, request->id, user, on_removed, request);
+	if (request_id(request, 0, &request->id) && user_ref_param(request, 1, &user, &name))
+		user_ref_find(request, user, name, remove_member);
 }

@@ -17,6 +17,7 @@ static const char *const words_access_format[] = { "fields", "combined", NULL };
 static const char *const words_person[] = { "none", "mail", "slack", NULL };
 static const char *const words_suggestions[] = { "objects", "text", NULL };
 static const char *const words_registration[] = { "open", "closed", NULL };
+static const char *const words_directory[] = { "all", "shared_rooms", "off", NULL };
 const char *const settings_languages[] = {
 	"ar", "ca", "da", "de", "el", "en", "es", "eu", "fi", "fr", "ga", "hi", "hu", "hy", "id", "it", "ja",
 	"km", "ko", "lo", "lt", "my", "ne", "nl", "no", "pt", "ro", "ru", "sr", "sv", "ta", "th", "tr", "und",

@@ -132,6 +132,9 @@ static int run_add(struct users *u)
 		return refuse(u, pl_sprintf(u->pool, "a user or a role is called %s already", u->user));
 	if (strcmp(text, "taken_email") == 0)
 		return refuse(u, pl_sprintf(u->pool, "another account has the address %s", in.email));
+	if (strcmp(text, "taken_shown") == 0)
+		return refuse(u, pl_sprintf(u->pool, "%s is the name of another user or a role; choose another --name",
+		    in.name));
 	fprintf(u->out, "account %s made, access %s\n", in.username, in.access);
 	show_password(u);
 	return 0;

@@ -6,7 +6,11 @@
 import { call, callAll } from "./api.js";
 import { $, attempt, avatar, el } from "./dom.js";
 
-const TYPING_MS = 6000, RELOAD_MS = 300;
+const TYPING_MS = 6000, RELOAD_MS = 300, SUGGEST_MS = 150, SUGGESTIONS = 8;
+
+/* A display name need not be unique, so the user name always stands beside it. */
+const titleOf = (user) => user?.name ?? user?.username;
+const aboutUser = (user, ...more) => [user?.name && `@${user.username}`, ...more].filter(Boolean).join(" · ");
 
 function entry(name, { isRole = false, about = "", online = false, button = null } = {}) {
 	return el("li", { class: online ? "online" : "" }, avatar(name, isRole),
@@ -19,6 +23,10 @@ export class People {
 		Object.assign(this, hooks, { members: new Map(), here: new Set(), count: 0, typing: new Map(),
 			room: null });
 		$("member-add").addEventListener("submit", (event) => this.addMember(event));
+		$("member-name").addEventListener("input", () => {
+			clearTimeout(this.suggesting);
+			this.suggesting = setTimeout(() => this.suggest(), SUGGEST_MS);
+		});
 	}
 
 	open(room) {
@@ -111,19 +119,21 @@ export class People {
 	paint() {
 		const { room } = this;
 		const byName = (a, b) => a.localeCompare(b);
-		const here = [...this.here].map((id) => [this.nameOf(id), id]).sort(([a], [b]) => byName(a, b));
+		const here = [...this.here].map((id) => [titleOf(this.members.get(id)) ?? this.nameOf(id), id])
+			.sort(([a], [b]) => byName(a, b));
 		$("people-count").textContent = $("here-count").textContent = this.count;
 		$("here-list").replaceChildren(...here.map(([name, id]) =>
-			entry(name, { online: true, about: id === this.me.id ? "you" : "" })));
+			entry(name, { online: true, about: aboutUser(this.members.get(id), id === this.me.id && "you") })));
 		if (here.length === 0 && this.count > 0)
 			$("here-list").append(el("li", { class: "note" }, `${this.count} people: too many to list`));
 		$("room-roles").replaceChildren(...(room?.roles ?? []).map((role) => this.roleEntry(role)));
 		if (!room?.roles.length)
 			$("room-roles").append(el("li", { class: "note" }, "none"));
-		const members = [...this.members.values()].sort((a, b) => byName(a.username, b.username));
+		const members = [...this.members.values()].sort((a, b) => byName(titleOf(a), titleOf(b)));
 		$("member-count").textContent = this.members.size || "";
-		$("member-list").replaceChildren(...members.map((member) => entry(member.username, {
-			online: this.here.has(member.user_id), about: member.level === "member" ? "" : member.level,
+		$("member-list").replaceChildren(...members.map((member) => entry(titleOf(member), {
+			online: this.here.has(member.user_id),
+			about: aboutUser(member, member.level === "member" ? "" : member.level),
 			button: this.removeButton(member) })));
 		$("member-add").hidden = !(room && this.mayChange && room.visibility === "private");
 		$("room-roles-change").hidden = !(room && this.mayChange);
@@ -148,12 +158,30 @@ export class People {
 			on: { click: remove } }, "×");
 	}
 
+	/** Users whose names fit what is being written, for the field to choose from. */
+	async suggest() {
+		const text = $("member-name").value.trim();
+		if (!text)
+			return;
+		try {
+			const people = await call("GET", `/api/users?query=${encodeURIComponent(text)}&limit=${SUGGESTIONS}`);
+			if ($("member-name").value.trim() !== text)
+				return;
+			$("member-names").replaceChildren(...people.filter(({ id }) => !this.members.has(id))
+				.map(({ username, name }) => el("option", { value: username }, name ? `${name} (@${username})` : username)));
+		} catch {
+			/* a name can be written without suggestions */
+		}
+	}
+
 	addMember(event) {
 		event.preventDefault();
+		const text = $("member-name").value.trim().replace(/^@/, "");
 		attempt(async () => {
 			await call("POST", `/api/rooms/${this.room.id}/members`,
-				{ user_id: Number($("member-number").value) }, { once: true });
-			$("member-number").value = "";
+				/^[0-9]+$/.test(text) ? { user_id: Number(text) } : { username: text }, { once: true });
+			$("member-name").value = "";
+			$("member-names").replaceChildren();
 			this.loadSoon();
 		});
 	}

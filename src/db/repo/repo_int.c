@@ -20,6 +20,7 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "session_limit", PL_E_SESSION_LIMIT, NULL },
 	{ "taken_name", PL_E_TAKEN, "This name is already in use." },
 	{ "taken_email", PL_E_TAKEN, "This e-mail address is already in use." },
+	{ "taken_shown", PL_E_TAKEN, "This display name is the name of another user or an AI role." },
 	{ "limit", PL_E_CONFLICT, "You have as many of these as are allowed." },
 	{ "no_user", PL_E_NOT_FOUND, "There is no user of that name." },
 	{ "closed", PL_E_CONFLICT, "The request is over already." },

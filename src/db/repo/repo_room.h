@@ -30,7 +30,7 @@ struct room {
 struct room_list { const struct room *rows; int count; bool more; int64_t total; };
 /* The room as it is now for who asked, and the log entry that was written (change.seq 0: nothing changed). */
 struct room_result { struct room room; struct room_change change; };
-struct member { int64_t user_id; struct pl_str username; enum member_level level; int64_t joined_us; };
+struct member { int64_t user_id; struct pl_str username, name; enum member_level level; int64_t joined_us; };
 struct member_list { const struct member *rows; int count; bool more; };
 struct room_head { int64_t room_id, last_seq, epoch; bool can_read, is_member, archived; };
 struct room_head_list { const struct room_head *rows; int count; };

@@ -62,6 +62,7 @@ REPLY(on_members, struct member_list)
 			continue;
 		member->user_id = pgrow_i64(&row);
 		member->username = pgrow_text(&row);
+		member->name = pgrow_text(&row);
 		member->level = pgrow_word(&row, level_words, LEVEL_NONE);
 		member->joined_us = pgrow_time(&row);
 		out->count++;

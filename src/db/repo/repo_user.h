@@ -38,13 +38,14 @@ struct user_new {
 	struct pl_str email, name, password_hash; /* each may be absent */
 	int access;
 };
-/* PL_E_TAKEN; err->detail says whether it is the user name or the e-mail address (both case-insensitive). */
+/* PL_E_TAKEN; err->detail says whether it is the user name, the e-mail address, or the display name, which must not be
+ * the user name of another. All are case-insensitive. */
 void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_fn *done, void *arg);
 /* By user name or e-mail address, case-insensitive; with the hash; disabled ones too. PL_E_NOT_FOUND. */
 void repo_user_by_login(struct db *db, struct pl_task *task, struct pl_str login, repo_user_fn *done, void *arg);
 /* PL_E_NOT_FOUND */
 void repo_user_get(struct db *db, struct pl_task *task, int64_t user_id, repo_user_fn *done, void *arg);
-/* Absent = unchanged; email or name "" = none. PL_E_NOT_FOUND, PL_E_TAKEN (email). */
+/* Absent = unchanged; email or name "" = none. PL_E_NOT_FOUND, PL_E_TAKEN (email, name). */
 void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str email, struct pl_str name,
     repo_user_fn *done, void *arg);
 /*
