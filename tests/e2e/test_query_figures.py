@@ -90,6 +90,84 @@ def test_steps(boss, tag, rows, zone):
         assert ("not whole" in answer["summary"]) == bool(answer["partial"])
 
 
+@pytest.mark.parametrize("zone", ZONES)
+def test_hours_of_the_day_and_weekdays(boss, tag, rows, zone):
+    """By the asker's clock, on both sides of the nights when it changes; most common first only when asked."""
+    start, end = moment("2025-01-01", zone), moment("2026-01-01", zone)
+    inside = f"model = '{tag}' AND started_at >= '{start.isoformat()}' AND started_at < '{end.isoformat()}'"
+    local = f"started_at AT TIME ZONE '{zone}'"
+    for words, key, order in (("hour of the day", f"to_char({local}, 'HH24:00')", f"to_char({local}, 'HH24:00')"),
+                              ("weekday", f"to_char({local}, 'FMDay')", f"extract(isodow FROM {local})")):
+        answer = ask(boss, f'tokens per {words} with model "{tag}" in 2025', zone)
+        expected = rows(f"SELECT {key}, sum(total_tokens)::bigint FROM sessions WHERE {inside} GROUP BY {key}, {order} ORDER BY {order}")
+        assert answer["rows"] == [list(r) for r in expected] and len(expected) > 2, (zone, words)
+        assert answer["partial"] == [] and answer["columns"][0]["type"] == "text" and answer["card"]["type"] == "bar"
+        assert answer["intent"]["sort"]["order"] == "asc"
+        top = ask(boss, f'top 1 {"weekdays" if words == "weekday" else "hours of the day"} by tokens with model "{tag}" in 2025', zone)
+        assert top["rows"][0][1] == max(r[1] for r in expected)
+    both = ask(boss, f'sessions by weekday with model "{tag}" in October 2025 vs March 2025', zone)
+    assert {row[0]: row[1:3] for row in both["rows"]} == {
+        day: [sum(n for d, month, n in found if (d, month) == (day, 10)), sum(n for d, month, n in found if (d, month) == (day, 3))]
+        for found in [[tuple(r) for r in rows(f"SELECT to_char({local}, 'FMDay'), extract(month FROM {local})::integer, count(*)::integer "
+                                              f"FROM sessions WHERE model = '{tag}' AND extract(year FROM {local}) = 2025 "
+                                              f"AND extract(month FROM {local}) IN (3, 10) GROUP BY 1, 2")]]
+        for day in {d for d, _, _ in found}}
+
+
+def test_hours_in_the_nights_when_clocks_change(boss, rows):
+    """An hour that the clock shows twice is two rows, told apart by their offsets; one that it leaves out is none."""
+    model = unique()
+    for number, at in enumerate(("2025-10-26T00:30", "2025-10-26T00:59", "2025-10-26T01:30", "2025-10-26T02:00", "2025-03-30T00:59",
+                                 "2025-03-30T01:00")):
+        add(rows, model, "dev", datetime.fromisoformat(at).replace(tzinfo=timezone.utc), 10 ** number, 1)
+    answer = ask(boss, f"tokens per hour with model {model} on 2025-10-26", "Europe/Berlin")
+    assert answer["rows"] == [["2025-10-26T02:00+02:00", 11], ["2025-10-26T02:00+01:00", 100], ["2025-10-26T03:00+01:00", 1000]]
+    assert answer["columns"][0] == {"name": "hour", "type": "time", "unit": None} and answer["partial"] == []
+    answer = ask(boss, f"tokens per hour with model {model} on 2025-03-30", "Europe/Berlin")
+    assert answer["rows"] == [["2025-03-30T01:00+01:00", 10000], ["2025-03-30T03:00+02:00", 100000]]
+    answer = ask(boss, f"tokens per hour with model {model} on 2025-10-25", "America/St_Johns")
+    assert answer["rows"] == [["2025-10-25T22:00-02:30", 11], ["2025-10-25T23:00-02:30", 1100]]
+    answer = ask(boss, f"tokens per hour of the day with model {model} on 2025-10-26", "Europe/Berlin")
+    assert answer["rows"] == [["02:00", 111], ["03:00", 1000]]
+    assert ask(boss, f"top 1 hours by tokens with model {model} on 2025-10-26", "Europe/Berlin")["rows"][0][1] == 1000
+    refused = ask(boss, f"tokens per hour with model {model} in October 2025", "Europe/Berlin", 422)["detail"][0]["msg"]
+    assert "at most 7 days" in refused
+
+
+def test_the_hour_that_is_not_over(boss, rows):
+    model, now = unique(), datetime.now(timezone.utc)
+    add(rows, model, "dev", now, 7, 1)
+    answer = ask(boss, f"tokens per hour with model {model} last 24 hours", "+05:30")
+    local = now.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert answer["rows"] == [[local.strftime("%Y-%m-%dT%H:00+05:30"), 7]]
+    if datetime.fromisoformat(answer["created_at"].replace("Z", "+00:00")).astimezone(local.tzinfo).hour == local.hour:
+        assert answer["partial"] == [answer["rows"][0][0]]
+
+
+def test_users_by_both_of_their_names(shared, boss, rows):
+    """Work that names a developer and belongs to an account is found by either."""
+    user, model = shared.register(), unique()
+    rows("INSERT INTO sessions (kind, source, external_id, user_id, developer, model, total_tokens) "
+         f"VALUES ('usage', 'figures', '{unique()}', {user.id}, 'dev-{model}', '{model}', 40) RETURNING 1")
+    for name in (user.name, f"dev-{model}"):
+        assert ask(boss, f"tokens of {name} with model {model}")["rows"] == [[40]], name
+
+
+def test_shares_of_ones_own(shared, boss, work):
+    ann = shared.register()
+    assert ann.say(ann.room(name=f"room-{unique()}")["id"], "hello").status_code == 201
+    for text in ("share of messages by user", f"share of messages of {ann.name}"):
+        assert "only your own data" in ask(ann, text, status=422)["detail"][0]["msg"]
+    assert ask(ann, "share of messages by weekday")["rows"][0][1] == 100
+    assert ask(boss, f"share of tokens by user with model x-{work} in October 2026")["rows"]
+
+
+def test_thresholds_from_below_say_who_is_left_out(boss, work):
+    answer = ask(boss, f"users with less than 1000 tokens with model y-{work} in October 2026")
+    assert "under 1000 (those with none are left out)" in answer["understood"]
+    assert "left out" not in ask(boss, f"users with more than 10 tokens with model y-{work} in October 2026")["understood"]
+
+
 def test_offsets_and_unknown_zones(boss, tag, rows):
     at = datetime(2026, 9, 30, 18, 30, tzinfo=timezone.utc)
     expected = rows(f"SELECT sum(total_tokens)::bigint FROM sessions WHERE model = '{tag}' AND started_at >= '{at.isoformat()}'")[0][0]

@@ -194,20 +194,16 @@ END_TEST
 
 /* ---- names ---- */
 
+#define NAME(name, kind) { PL_STR_NONE, { name, sizeof(name) - 1 }, kind }
+#define FULL_NAME(full, name) { { full, sizeof(full) - 1 }, { name, sizeof(name) - 1 }, KIND_USER }
 static const struct intent_known data[] = {
-	{ PL_STR_NONE, { "Ann", 3 }, KIND_USER }, { PL_STR_NONE, { "bob", 3 }, KIND_USER }, { PL_STR_NONE, { "carol",
-	    5 }, KIND_USER },
-	{ PL_STR_NONE, { "Tea room", 8 }, KIND_ROOM }, { PL_STR_NONE, { "Kitchen", 7 }, KIND_ROOM },
-	{ PL_STR_NONE, { "jo", 2 }, KIND_USER }, { PL_STR_NONE, { "jo", 2 }, KIND_ROOM }, { PL_STR_NONE, { "gpt-4o",
-	    6 }, KIND_MODEL },
-	{ PL_STR_NONE, { "claude", 6 }, KIND_MODEL }, { PL_STR_NONE, { "helper", 6 }, KIND_ROLE },
-	{ PL_STR_NONE, { "last week", 9 }, KIND_ROOM },
-	/* by their full names */
-	{ { "Sam Poe", 7 }, { "sam1", 4 }, KIND_USER }, { { "Sam Poe", 7 }, { "sam2", 4 }, KIND_USER },
-	{ { "Kim Oh", 6 }, { "aa", 2 }, KIND_USER }, { { "Kim Oh", 6 }, { "kim oh", 6 }, KIND_USER },
-	{ { "Kim Oh", 6 }, { "zz", 2 }, KIND_USER }, { { "Max Ray", 7 }, { "max", 3 }, KIND_USER },
-	{ { "Lee", 3 }, { "lee1", 4 }, KIND_USER }, { { "Lee", 3 }, { "lee2", 4 }, KIND_USER },
-	{ PL_STR_NONE, { "lee", 3 }, KIND_ROOM },
+	NAME("Ann", KIND_USER), NAME("bob", KIND_USER), NAME("carol", KIND_USER), NAME("jo", KIND_USER),
+	NAME("Tea room", KIND_ROOM), NAME("Kitchen", KIND_ROOM), NAME("jo", KIND_ROOM), NAME("last week", KIND_ROOM),
+	NAME("The “Tea” room", KIND_ROOM), NAME("The \"Tea\" room", KIND_ROOM), NAME("lee", KIND_ROOM),
+	NAME("gpt-4o", KIND_MODEL), NAME("claude", KIND_MODEL), NAME("helper", KIND_ROLE),
+	FULL_NAME("Sam Poe", "sam1"), FULL_NAME("Sam Poe", "sam2"), FULL_NAME("Kim Oh", "aa"),
+	FULL_NAME("Kim Oh", "kim oh"), FULL_NAME("Kim Oh", "zz"), FULL_NAME("Max Ray", "max"),
+	FULL_NAME("Lee", "lee1"), FULL_NAME("Lee", "lee2"),
 };
 
 /* As the database does it. */
@@ -236,6 +232,9 @@ static const struct { const char *question, *expected; } names[] = {
 	{ "messages in room ‘Kitchen’", "|room=Kitchen" },
 	{ "messages in room 'Kitchen'", "|room=Kitchen" },
 	{ "messages in the kitchen room", "|room=Kitchen" },
+	{ "messages in room \"The “Tea” room\"", "|room=The “Tea” room" },
+	{ "messages in “The \"Tea\" room” today", "|room=The \"Tea\" room" },
+	{ "messages in \"Kitchen” today", "|room=Kitchen" },
 	{ "messages in \"last week\"", "|room=last week" },
 	{ "messages of „ann“", "|user=Ann" },
 	{ "messages in jo", "|room=jo" },

@@ -20,8 +20,8 @@ void repo_query_zone(struct db *db, struct pl_task *task, int64_t user_id, struc
     int64_t at_us, repo_query_zone_fn *done, void *arg);
 
 /*
- * Times of that clock as moments, and which of the names exist for this scope; kinds are those of
- * svc/usage/intent.h.
+ * Turns times of that zone's clock (local_s, seconds since 1970) into moments (us), and looks up which of the names
+ * exist for this scope. kind: enum intent_kind of svc/usage/intent.h.
  */
 #define QUERY_TIMES 4
 struct query_known { struct pl_str asked, name; int kind; };
@@ -31,9 +31,12 @@ void repo_query_frame(struct db *db, struct pl_task *task, struct pl_str zone, c
     int64_t scope, const struct pl_str *names, int count, repo_query_frame_fn *done, void *arg);
 
 /*
- * Words of svc/usage/intent.h: metric, agg, unit, dims (at most QUERY_KEYS), limit, order. scope: a user's own rows; 0:
- * what everybody may see, without private rooms. No names: no filter; only: values of dims[0] to show. top 0: all rows;
- * each 0: top counts all rows, else those of each value of dims[each - 1]. earlier_*: 0, or the period to compare with.
+ * metric, agg, unit, dims (at most QUERY_KEYS), limit, and order are words of svc/usage/intent.h.
+ *   scope      rows of this user; 0: rows that everybody may see, without private rooms; QUERY_EVERYBODY: all rows
+ *   users ...  filters; an empty list does not filter
+ *   only       the values of dims[0] that become rows; the others count in shares
+ *   top, each  number of rows (0: all), of all rows (each 0) or for each value of dims[each - 1]
+ *   earlier_*  the period to compare with, or 0
  */
 struct query_names { const struct pl_str *list; int count; };
 struct query_ask {
@@ -44,7 +47,7 @@ struct query_ask {
 	double bound;
 	struct query_names users, rooms, models, roles, only;
 };
-/* earlier: in the other period; NAN: there is no figure. */
+/* earlier: the figure of the other period. NAN: there is no figure. */
 struct query_row { struct pl_str key[QUERY_KEYS]; double value, earlier; };
 /* more: there were more than the limit; total: of all rows, those beyond top and limit too. */
 struct query_rows { const struct query_row *rows; int count; bool more; double total; };

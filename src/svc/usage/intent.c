@@ -12,6 +12,14 @@ static struct pl_str peek(const struct reader *r, int ahead)
 	return token_word(&r->tokens, r->at + ahead);
 }
 
+static enum intent_dim dim_at(const struct reader *r)
+{
+	enum intent_dim dim;
+
+	(void)dim_read(&r->tokens, r->at, &dim);
+	return dim;
+}
+
 /* ---- names ---- */
 
 /* May the token be part of a name that is not in quotation marks? */
@@ -98,7 +106,7 @@ static bool read_unit(struct reader *r)
 	if (dim == DIM_NONE || out->unit != DIM_NONE)
 		return false;
 	if (dim == DIM_SESSION ? !r->per : !intent_averages(out) || !(r->per || word_among(peek(r, 0),
-	    "daily weekly monthly quarterly yearly")))
+	    "hourly daily weekly monthly quarterly yearly")))
 		return false;
 	if (dim == DIM_SESSION && out->agg == AGG_SUM)
 		out->agg = AGG_AVERAGE;
@@ -113,19 +121,21 @@ static bool heads_list(const struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
 
-	return word_among(word, "models roles days weeks months quarters years developers") &&
+	return word_among(word, "models roles hours days weeks months quarters years weekdays developers") &&
 	    word_among(peek(r, 1), "by ranked sorted ordered with that whose");
 }
 
 static bool read_dim(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
-	enum intent_dim dim = word_dim(word);
+	enum intent_dim dim;
+	int used = dim_read(&r->tokens, r->at, &dim);
+	bool headed = (used > 1 || dim == DIM_WEEKDAY) && word_among(peek(r, -1), "what");	/* "what time of day" */
 
-	if (read_unit(r))
+	if (used <= 1 && read_unit(r))
 		return true;
-	if (dim == DIM_NONE || dim == DIM_SESSION || (!r->dim_next && !r->dim_maybe && r->limit.count == 0 &&
-	    !word_among(word, "daily weekly monthly quarterly yearly") && !heads_list(r)) ||
+	if (dim == DIM_NONE || dim == DIM_SESSION || (!r->dim_next && !r->dim_maybe && r->limit.count == 0 && !headed &&
+	    !word_among(word, "hourly daily weekly monthly quarterly yearly") && !heads_list(r)) ||
 	    (!r->dim_next && !r->dim_maybe && word_metric(word) != METRIC_NONE))
 		return false;
 	if (dim == DIM_USER && r->who && intent_has_dim(r->out, dim))
@@ -137,7 +147,7 @@ static bool read_dim(struct reader *r)
 	else if (r->dim_maybe)
 		r->top_dim = 0;		/* "top 5 users and rooms": 5 pairs */
 	r->dim_next = r->dim_maybe = r->top_next = r->per = false;
-	r->dim_end = ++r->at;
+	r->dim_end = r->at += used;
 	return true;
 }
 
@@ -251,7 +261,7 @@ static bool read_superlative(struct reader *r)
 			r->out->top = (int)n;
 			r->at++;
 		}
-		if (word_dim(peek(r, 0)) != DIM_NONE)
+		if (dim_at(r) != DIM_NONE)
 			r->dim_next = r->top_next = r->no_name = true;
 		else
 			r->dim_maybe = r->no_name = true;
@@ -324,10 +334,10 @@ static bool read_rank(struct reader *r)
 		r->at++;
 	}
 	if (word_among(word, "top bottom") || ((r->out->top != 0 || !word_among(word, "most least fewest")) &&
-	    word_dim(peek(r, 0)) != DIM_NONE && word_dim(peek(r, 0)) != DIM_SESSION))
+	    dim_at(r) != DIM_NONE && dim_at(r) != DIM_SESSION))
 		r->top_next = r->dim_next = r->no_name = true;
 	if (word_among(word, "ranked ranking rank ranks")) {
-		r->dim_next = r->top_next = word_dim(peek(r, 0)) != DIM_NONE;
+		r->dim_next = r->top_next = dim_at(r) != DIM_NONE;
 		r->no_name = r->dim_next;
 	}
 	return true;
@@ -343,7 +353,7 @@ static bool read_count(struct reader *r)
 	if (!word_count(peek(r, 0), &n) || r->out->top != 0 ||
 	    !(word_among(next,
 	    "most least highest lowest cheapest priciest busiest quietest biggest top largest smallest") ||
-	    (dim != DIM_NONE && dim != DIM_SESSION && !intent_is_time(dim))))
+	    (dim != DIM_NONE && dim != DIM_SESSION && !intent_is_time(dim) && !intent_is_cycle(dim))))
 		return false;
 	r->out->top = (int)n;
 	r->ranks = r->top_next = r->dim_next = r->no_name = true;
@@ -412,16 +422,11 @@ static bool read_comparison(struct reader *r)
 	} else if (word_among(word, "compare compares compared comparison difference against") ||
 	    (r->compares && word_among(word, "between"))) {
 		r->compares = true;
-	} else if (word_among(word, "than") || (word_among(word, "more less fewer higher lower") && (word_metric(peek(r,
-	    1)) != 0 ||
-	    word_among(peek(r, 1), "than")))) {
+	} else if (word_among(word, "than") || (word_among(word, "more less fewer higher lower") &&
+	    (word_metric(peek(r, 1)) != METRIC_NONE || word_among(peek(r, 1), "than")))) {
 		r->compares = true;
 		r->changes = true;
-	} else if (word_among(word,
-	    "up down increase increased increases increasing rise rose risen rising grow grew grown growing "
-	    "growth drop dropped drops dropping fall fell fallen falling decrease decreased decreasing decline "
-	    "declined change "
-	    "changed changes higher lower")) {
+	} else if (word_among(word, CHANGE_WORDS)) {
 		r->changes = true;
 	} else if (word_among(word, "trend trends trending timeline")) {
 		r->trend = true;
@@ -524,7 +529,7 @@ static struct pl_str understood_so_far(struct pl_pool *pool, const struct reader
 	if (in->metric != METRIC_NONE)
 		pl_buf_addf(&text, " %s", intent_metrics[in->metric]);
 	for (int i = 0; i < in->dim_count; i++)
-		pl_buf_addf(&text, "%s per %s", text.len > 0 ? "," : "", intent_dims[in->dims[i]]);
+		pl_buf_addf(&text, "%s per %s", text.len > 0 ? "," : "", intent_dim_texts[in->dims[i]]);
 	for (int i = 0; i < periods->count; i++)
 		pl_buf_addf(&text, "%s %s", text.len > 0 ? "," : "", periods->list[i].text);
 	return text.len > 0 ? pl_buf_str(&text) : PL_STR(" nothing");

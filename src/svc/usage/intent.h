@@ -23,10 +23,9 @@
 
 enum intent_metric { METRIC_NONE, METRIC_MESSAGES, METRIC_SESSIONS, METRIC_TOKENS, METRIC_COST, METRIC_FEEDBACK,
 	METRIC_USERS, METRIC_ROOMS, METRIC_ERRORS, METRIC_ERROR_RATE, METRIC_ACCEPTANCE, METRIC_COUNT };
-/* DIM_SESSION is only a unit of averages. */
-enum intent_dim { DIM_NONE, DIM_DAY, DIM_WEEK, DIM_MONTH, DIM_QUARTER, DIM_YEAR, DIM_USER, DIM_ROOM, DIM_MODEL,
-    DIM_ROLE,
-	DIM_SESSION, DIM_COUNT };
+/* From DIM_HOUR to DIM_YEAR: steps of time, one after the other. DIM_SESSION is only a unit of averages. */
+enum intent_dim { DIM_NONE, DIM_HOUR, DIM_DAY, DIM_WEEK, DIM_MONTH, DIM_QUARTER, DIM_YEAR,
+	DIM_HOUR_OF_DAY, DIM_WEEKDAY, DIM_USER, DIM_ROOM, DIM_MODEL, DIM_ROLE, DIM_SESSION, DIM_COUNT };
 enum intent_order { ORDER_NONE, ORDER_MOST, ORDER_LEAST, ORDER_COUNT };
 enum intent_agg { AGG_SUM, AGG_AVERAGE, AGG_MEDIAN, AGG_SHARE, AGG_COUNT };
 enum intent_limit { LIMIT_NONE, LIMIT_OVER, LIMIT_UNDER, LIMIT_MIN, LIMIT_MAX, LIMIT_EQUAL, LIMIT_COUNT };
@@ -87,9 +86,10 @@ struct intent {
 struct intent_now { int64_t utc_us, local_s; };
 struct intent_known { struct pl_str asked, name; enum intent_kind kind; };	/* asked: as in the question */
 
-extern const char *const intent_metrics[METRIC_COUNT], *const intent_dims[DIM_COUNT], *const intent_units[METRIC_COUNT],
-    *const intent_orders[ORDER_COUNT], *const intent_aggs[AGG_COUNT], *const intent_limits[LIMIT_COUNT],
-    *const intent_kinds[KIND_COUNT], *const intent_metric_texts[METRIC_COUNT];
+/* The words of an intent as clients and the database have them, units of figures, and texts for people. */
+extern const char *const intent_metrics[METRIC_COUNT], *const intent_dims[DIM_COUNT], *const intent_orders[ORDER_COUNT],
+    *const intent_aggs[AGG_COUNT], *const intent_limits[LIMIT_COUNT], *const intent_kinds[KIND_COUNT],
+    *const intent_units[METRIC_COUNT], *const intent_metric_texts[METRIC_COUNT], *const intent_dim_texts[DIM_COUNT];
 /* Words of each metric and dimension, separated by blanks, and sample periods, for GET /api/query/vocabulary. */
 const char *intent_metric_words(enum intent_metric metric);
 const char *intent_dim_words(enum intent_dim dim);
@@ -97,7 +97,13 @@ extern const char *const intent_periods[], *const intent_samples[];
 
 static inline bool intent_is_time(enum intent_dim dim)
 {
-	return dim >= DIM_DAY && dim <= DIM_YEAR;
+	return dim >= DIM_HOUR && dim <= DIM_YEAR;
+}
+
+/* Steps that come again: hours of the day, weekdays. */
+static inline bool intent_is_cycle(enum intent_dim dim)
+{
+	return dim == DIM_HOUR_OF_DAY || dim == DIM_WEEKDAY;
 }
 
 /* A rate has no sum: acceptance, error rate, averages, medians. Users and rooms are counted once each. */
@@ -108,17 +114,18 @@ static inline bool intent_adds_up(const struct intent *in)
 }
 
 /*
- * PL_E_INVALID (body.query) with a sentence that says what was understood, which words were not, and what can be asked.
+ * Reads a question into *out. Fails with PL_E_INVALID (body.query); the text names what was understood, which words
+ * were not, and what can be asked.
  */
 bool intent_read(struct pl_pool *pool, struct pl_str question, struct intent_now now, struct intent *out,
     struct pl_err *err) PL_MUSTCHECK;
-/* Why nobody may ask it without being known: it is about the asker, or names users, rooms, or roles. NULL: all may. */
+/* Why the question needs a token: it is about the asker, or about users, rooms, or roles. NULL: it needs none. */
 const char *intent_private(const struct intent *intent);
 /* Every text of the runs that may be a name; in `pool`. */
 const struct pl_str *intent_name_candidates(struct pl_pool *pool, const struct intent *in, int *count_r);
 /*
- * Turns the runs into filters by the names that exist. PL_E_INVALID: a name that does not, or that several kinds have;
- * also when a question cannot be asked of such a thing.
+ * Turns the runs into filters, by the names that exist (known). Fails with PL_E_INVALID if a name does not exist, if it
+ * belongs to things of several kinds, or if the question cannot be asked about a thing of that kind.
  */
 bool intent_settle(struct pl_pool *pool, struct intent *in, const struct intent_known *known, int count,
     struct pl_err *err) PL_MUSTCHECK;

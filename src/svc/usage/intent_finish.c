@@ -4,6 +4,8 @@
  */
 #include "svc/usage/intent_int.h"
 
+#define HOURS_DAYS_MAX 7
+
 bool intent_has_dim(const struct intent *in, enum intent_dim dim)
 {
 	for (int i = 0; i < in->dim_count; i++) {
@@ -21,8 +23,10 @@ bool intent_add_dim(struct reader *r, enum intent_dim dim)
 		r->why = "the same is named twice";
 	} else if (out->dim_count == INTENT_DIMS_MAX) {
 		r->why = "a question groups by at most two things";
-	} else if (out->dim_count > 0 && intent_is_time(dim) && intent_is_time(out->dims[0])) {
-		r->why = "a question has one step of time: day, week, month, quarter, or year";
+	} else if (out->dim_count > 0 && (intent_is_time(dim) || intent_is_cycle(dim)) &&
+	    (intent_is_time(out->dims[0]) || intent_is_cycle(out->dims[0]))) {
+		r->why = "a question has one step of time: hour, day, week, month, quarter, year, hour of the day, or "
+		    "weekday";
 	} else {
 		out->dims[out->dim_count++] = dim;
 		return true;
@@ -44,7 +48,7 @@ static void rank_by_default(struct reader *r)
 	bool things = false;
 
 	for (int i = 0; i < in->dim_count; i++)
-		things = things || !intent_is_time(in->dims[i]);
+		things = things || !(intent_is_time(in->dims[i]) || intent_is_cycle(in->dims[i]));
 	if (in->order == ORDER_NONE && r->used && in->metric == METRIC_NONE && things)
 		in->metric = METRIC_TOKENS;
 	if (in->order == ORDER_NONE)
@@ -135,7 +139,7 @@ static void finish_trend(struct reader *r)
 	int64_t days = (in->period.to_s - in->period.from_s) / DAY_S;
 
 	for (int i = 0; r->trend && i < in->dim_count; i++)
-		if (intent_is_time(in->dims[i]))
+		if (intent_is_time(in->dims[i]) || intent_is_cycle(in->dims[i]))
 			return;
 	if (r->trend)
 		(void)intent_add_dim(r, days <= 31 ? DIM_DAY : days <= 190 ? DIM_WEEK : days <= 1100 ? DIM_MONTH :
@@ -174,6 +178,10 @@ static const char *misfit_of_aggregate(const struct intent *in)
 		return "only tokens, cost, and errors can be averaged per session";
 	if (in->unit != DIM_NONE && intent_has_dim(in, in->unit))
 		return "an average per thing cannot be grouped by the same thing";
+	if (in->unit == DIM_HOUR || intent_is_cycle(in->unit))
+		return "an average per hour or weekday is not known: say average per day, or per hour of the day";
+	if (intent_is_time(in->unit) && (intent_has_dim(in, DIM_HOUR_OF_DAY) || intent_has_dim(in, DIM_WEEKDAY)))
+		return "an average per step of time cannot be grouped by hours of the day or weekdays";
 	if (intent_is_time(in->unit) && in->dim_count > 0 && intent_is_time(in->dims[0]) && in->dims[0] <= in->unit)
 		return "an average per step of time needs longer steps to group by";
 	if (intent_is_time(in->unit) && in->dim_count > 1 && intent_is_time(in->dims[1]) && in->dims[1] <= in->unit)
@@ -191,7 +199,14 @@ static const char *misfit_of_aggregate(const struct intent *in)
 	return compares_steps(in) ? "two periods are compared without steps of time" : NULL;
 }
 
-/* Does the threshold ask for rows that are left out, because their sum is 0? */
+/* Rows whose sum is 0 are not there, although they are under a threshold. */
+bool intent_limit_skips(const struct intent *in)
+{
+	return in->agg == AGG_SUM && in->metric != METRIC_ERROR_RATE && in->metric != METRIC_ACCEPTANCE &&
+	    (in->limit == LIMIT_UNDER || in->limit == LIMIT_MAX);
+}
+
+/* Does the threshold ask for nothing but rows that are left out? */
 static bool asks_for_nothing(const struct intent *in)
 {
 	double least = in->metric == METRIC_COST ? 1e-6 : 1;
@@ -228,6 +243,8 @@ const char *intent_misfit(const struct intent *in)
 		return "a number of rows needs the most or the fewest of something";
 	if (in->mine && (in->name_count[KIND_USER] > 0 || (in->agg == AGG_SHARE && intent_has_dim(in, DIM_USER))))
 		return "your own figure and those of other users are two questions";
+	if (intent_has_dim(in, DIM_HOUR) && in->period.to_s - in->period.from_s > HOURS_DAYS_MAX * DAY_S + 1)
+		return "hours are shown for at most 7 days: name a shorter period, or say per hour of the day";
 	if (asks_for_nothing(in))
 		return "those with none are not listed: say more than 0, or the fewest";
 	return misfit_of_aggregate(in);

@@ -33,6 +33,8 @@ void tokens_take(struct tokens *tokens, int at, int count, enum token_kind kind)
 bool word_among(struct pl_str word, const char *list);
 enum intent_metric word_metric(struct pl_str word);
 enum intent_dim word_dim(struct pl_str word);
+/* The same, and phrases such as "hour of the day"; gives the tokens it takes, 0: it is none. */
+int dim_read(const struct tokens *tokens, int at, enum intent_dim *dim_r);
 bool word_filler(struct pl_str word);
 /* A word of the language of questions, which is a name only in quotes. */
 bool word_reserved(struct pl_str word);
@@ -101,6 +103,10 @@ int number_read(const struct tokens *tokens, int at, double *n_r, bool *money_r)
 
 /* ---- the whole ---- */
 
+/* Words that ask for what changed. */
+#define CHANGE_WORDS "up down increase increased increases increasing rise rose risen rising grow grew grown growing " \
+	"growth drop dropped drops dropping fall fell fallen falling decrease decreased decreasing decline declined " \
+	"change changed changes higher lower"
 #define NO_DIM "what to group by is missing"
 
 struct reader {
@@ -134,12 +140,14 @@ bool intent_averages(const struct intent *in);
 bool intent_add_dim(struct reader *r, enum intent_dim dim);
 /* After all words were read; r->why is set if they do not fit together. */
 void intent_finish(struct reader *r, const struct periods *periods, struct intent_now now);
+bool intent_limit_skips(const struct intent *in);
 /* A sentence for what cannot be grouped, filtered or ranked so; NULL: it can. */
 const char *intent_misfit(const struct intent *in);
 
 #define INTENT_CAN_ASK "Ask for messages, sessions, tokens, cost, feedback, users, rooms, errors, error rate, or " \
-	"acceptance; per day, week, month, quarter, year, user, room, model, or role, or two of these; the average, " \
-	"median, or share; the most, the fewest, top 5, more than 10; of a user, in a room, with a model, by name; " \
-	"today, last 7 days, this month, last quarter, in October, since 2026-01-31; this week vs last week."
+	"acceptance; per hour, day, week, month, quarter, year, hour of the day, weekday, user, room, model, or " \
+	"role, or two of these; the average, median, or share; the most, the fewest, top 5, more than 10; of a " \
+	"user, in a room, with a model, by name; today, last 7 days, this month, last quarter, in October, since " \
+	"2026-01-31; this week vs last week."
 
 #endif

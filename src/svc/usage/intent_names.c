@@ -127,6 +127,12 @@ static void add_dims_of_names(struct intent *in)
 	}
 }
 
+/* Who sees only their own rows has all of them. */
+static bool shares_with_nobody(const struct intent *in)
+{
+	return in->own && in->agg == AGG_SHARE && intent_has_dim(in, DIM_USER);
+}
+
 /* A translation that leaves out a name of the question gives figures of too much. */
 static bool settle_mention(struct pl_pool *pool, const struct intent_run *run, const struct intent_known *known,
     int count, struct pl_err *err)
@@ -149,7 +155,8 @@ bool intent_settle(struct pl_pool *pool, struct intent *in, const struct intent_
 		    settle_run(pool, in, &in->runs[i], known, count, err)))
 			return false;
 	add_dims_of_names(in);
-	why = intent_misfit(in);
+	why = shares_with_nobody(in) ? "you see only your own data, of which your share is all of it" :
+	    intent_misfit(in);
 	if (why == NULL && in->versus && !in->compares) {
 		why = "two periods or two names of one kind are compared";
 		for (int kind = KIND_USER; kind < KIND_COUNT; kind++)
@@ -211,10 +218,10 @@ const char *intent_understood(struct pl_pool *pool, const struct intent *in)
 	else
 		pl_buf_adds(&text, intent_metric_texts[in->metric]);
 	if (in->unit != DIM_NONE)
-		pl_buf_addf(&text, " per %s", intent_dims[in->unit]);
+		pl_buf_addf(&text, " per %s", intent_dim_texts[in->unit]);
 	for (int i = 0; i < in->dim_count; i++)
 		pl_buf_addf(&text, "%s%s", i > 0 ? " and " : in->unit != DIM_NONE ? ", by " : " per ",
-		    intent_dims[in->dims[i]]);
+		    intent_dim_texts[in->dims[i]]);
 	if (in->mine || in->own)
 		pl_buf_adds(&text, ", yours");
 	for (int kind = KIND_USER; kind < KIND_COUNT; kind++)
@@ -223,7 +230,8 @@ const char *intent_understood(struct pl_pool *pool, const struct intent *in)
 			    " and ",
 			    PL_FMT(in->names[kind][i]));
 	if (in->limit != LIMIT_NONE)
-		pl_buf_addf(&text, ", %s %.10g", bounds[in->limit], in->bound);
+		pl_buf_addf(&text, ", %s %.10g%s", bounds[in->limit], in->bound,
+		    intent_limit_skips(in) ? " (those with none are left out)" : "");
 	if (in->top != 0)
 		pl_buf_addf(&text, ", %s %d", in->order == ORDER_LEAST ? "lowest" : "top", in->top);
 	else if (in->order != ORDER_NONE)

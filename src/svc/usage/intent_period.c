@@ -14,6 +14,7 @@ struct reading {
 	struct intent_now now;
 	struct periods *out;
 	bool compares;			/* "compare" is one of the words */
+	bool changes;			/* "up", "grow", or the like is */
 };
 
 static void set_text(struct intent_period *p, const char *text)
@@ -116,17 +117,18 @@ static int read_half_open(struct reading *r, int at, struct intent_period *p, st
 		p->open = false;
 		return word_among(head, "ever") ? 1 : 2;
 	}
-	if (!word_among(head, "since until till before after through") || !point_read(r->t, at + 1, r->now.local_s,
-	    point) ||
-	    point->rolling)
+	if (!word_among(head, "since until till before after through from") ||
+	    !point_read(r->t, at + 1, r->now.local_s, point) || point->rolling)
 		return 0;
+	if (word_among(head, "from") && (point->current || point->past || r->changes || r->out->count > 0))
+		return 0;	/* "messages from yesterday" are those of that day; "up from October" compares */
 	*p = (struct intent_period){ .from_s = 0, .to_s = r->now.local_s + 2 };
-	if (word_among(head, "since after"))
-		p->from_s = word_among(head, "since") ? point->from : point->to;
+	if (word_among(head, "since from after"))
+		p->from_s = word_among(head, "after") ? point->to : point->from;
 	else
 		p->to_s = word_among(head, "before") ? point->from : point->to;
-	snprintf(text, sizeof(text), "%s %.50s", word_among(head, "till through") ? "until" : pl_str_c(r->pool, head),
-	    point->text);
+	snprintf(text, sizeof(text), "%s %.50s", word_among(head, "till through") ? "until" :
+	    word_among(head, "from") ? "since" : pl_str_c(r->pool, head), point->text);
 	for (char *c = text; *c != ' '; c++)
 		*c = (char)(*c | 0x20);
 	set_text(p, text);
@@ -222,9 +224,13 @@ void periods_read(struct pl_pool *pool, struct tokens *tokens, struct intent_now
 	struct point point;
 
 	*out = (struct periods){ .count = 0 };
-	for (int at = 0; at < tokens->count; at++)
-		r.compares = r.compares || word_among(token_word(tokens, at),
+	for (int at = 0; at < tokens->count; at++) {
+		struct pl_str word = token_word(tokens, at);
+
+		r.compares = r.compares || word_among(word,
 		    "compare compares compared comparing comparison difference");
+		r.changes = r.changes || r.compares || word_among(word, CHANGE_WORDS " vs versus against different");
+	}
 	for (int at = 0, used; at < tokens->count && out->why == NULL; at += used > 0 ? used : 1) {
 		used = tokens->list[at].kind == TOKEN_WORD ? read_one(&r, at, &p, &point) : 0;
 		if (used == 0)
@@ -303,7 +309,8 @@ bool period_current(const struct point *point, struct intent_now now, struct int
 
 bool intent_is_partial(const struct intent_period *period, enum intent_dim step, int64_t start_s)
 {
-	enum unit unit = step == DIM_DAY ? UNIT_DAY : step == DIM_WEEK ? UNIT_WEEK : step == DIM_MONTH ? UNIT_MONTH :
+	enum unit unit = step == DIM_HOUR ? UNIT_HOUR : step == DIM_DAY ? UNIT_DAY :
+	    step == DIM_WEEK ? UNIT_WEEK : step == DIM_MONTH ? UNIT_MONTH :
 	    step == DIM_QUARTER ? UNIT_QUARTER : UNIT_YEAR;
 
 	return start_s < period->from_s || unit_add(unit, start_s, 1) > period->to_s;

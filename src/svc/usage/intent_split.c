@@ -76,11 +76,14 @@ static bool ends_here(struct pl_str text, size_t at)
 	    text.ptr[at] == ':';
 }
 
-/* The end of the name that begins at `at`; *len_r: of the closing mark. Not closed: SIZE_MAX. */
-static size_t closing(struct pl_str text, size_t at, const char *marks, bool single, size_t *len_r)
+/*
+ * Where the name that begins at `at` ends: at the first of the marks, or at any of them. *len_r: of that mark.
+ * SIZE_MAX: it does not end.
+ */
+static size_t closing(struct pl_str text, size_t at, const char *marks, bool single, bool any, size_t *len_r)
 {
 	for (; at < text.len; at++) {
-		for (const char *m = marks; *m != '\0'; m += strlen(m) + 1) {
+		for (const char *m = marks; *m != '\0' && (any || m == marks); m += strlen(m) + 1) {
 			*len_r = starts(text, at, m);
 			if (*len_r > 0 && (!single || ends_here(text, at + *len_r)))
 				return at;
@@ -126,7 +129,10 @@ static size_t quoted(struct pl_str text, size_t at, struct token *token, const c
 
 		if (open == 0)
 			continue;
-		end = closing(text, at + open, quotes[i].close, quotes[i].single, &close);
+		/* the other marks of a pair may belong to the name: "The “Tea” room" */
+		end = closing(text, at + open, quotes[i].close, quotes[i].single, false, &close);
+		if (end == SIZE_MAX)
+			end = closing(text, at + open, quotes[i].close, quotes[i].single, true, &close);
 		if (end == SIZE_MAX || end == at + open) {
 			*why_r = quotes[i].single && end == SIZE_MAX ? NULL :
 			    "a name in quotation marks is empty or not closed";

@@ -13,9 +13,9 @@
 static const char negations[] =
     "not no none non never nobody nothing without except excluding exclude excludes excluded besides unless nor "
     "neither "
-    "isn't isn’t aren't aren’t wasn't wasn’t weren't weren’t don't don’t doesn't doesn’t didn't didn’t haven't haven’t "
-    "hasn't hasn’t can't can’t cannot nicht ohne kein keine keinen keiner außer sans sauf pas aucun aucune sin excepto "
-    "ningún ninguna senza tranne sem exceto zonder geen behalve";
+    "isn't isn’t aren't aren’t wasn't wasn’t weren't weren’t don't don’t doesn't doesn’t didn't didn’t haven't "
+    "haven’t hasn't hasn’t can't can’t cannot nicht ohne kein keine keinen keiner außer sans sauf pas aucun aucune "
+    "sin excepto ningún ninguna senza tranne sem exceto zonder geen behalve";
 
 bool intent_translatable(struct pl_pool *pool, struct pl_str question)
 {
@@ -89,11 +89,11 @@ struct pl_str intent_schema(struct pl_pool *pool)
 	add_simple(&w, "unsupported", "boolean");
 	add_choice(&w, "metric", intent_metrics, METRIC_MESSAGES, METRIC_COUNT);
 	add_choice(&w, "aggregate", intent_aggs, AGG_SUM, AGG_COUNT);
-	add_choice(&w, "per", intent_dims, DIM_DAY, DIM_COUNT);
-	add_list(&w, "dimensions", intent_dims, DIM_DAY, DIM_SESSION, INTENT_DIMS_MAX);
+	add_choice(&w, "per", intent_dims, DIM_HOUR, DIM_COUNT);
+	add_list(&w, "dimensions", intent_dims, DIM_HOUR, DIM_SESSION, INTENT_DIMS_MAX);
 	add_choice(&w, "order", intent_orders, ORDER_MOST, ORDER_COUNT);
 	add_simple(&w, "limit", "integer");
-	add_choice(&w, "limit_per", intent_dims, DIM_DAY, DIM_SESSION);
+	add_choice(&w, "limit_per", intent_dims, DIM_HOUR, DIM_SESSION);
 	pl_jw_key(&w, "threshold");
 	pl_jw_object(&w);
 	pl_jw_kcstr(&w, "type", "object");
@@ -234,7 +234,7 @@ static bool take_dims(struct reply *r, const struct pl_jval *list)
 	if (list->type != PL_J_ARRAY)
 		return wrong(r, "its translation has an unknown value");
 	for (const struct pl_jval *v = list->first; v != NULL; v = v->next) {
-		int dim = choose(r, v, intent_dims, DIM_DAY, DIM_SESSION);
+		int dim = choose(r, v, intent_dims, DIM_HOUR, DIM_SESSION);
 
 		if (dim == 0)
 			return false;
@@ -328,11 +328,11 @@ static bool take_field(struct reply *r, const struct pl_jval *v)
 	if (pl_str_is(v->key, "aggregate"))
 		return (out->agg = (enum intent_agg)choose(r, v, intent_aggs, AGG_AVERAGE, AGG_COUNT)) != 0;
 	if (pl_str_is(v->key, "per"))
-		return (out->unit = (enum intent_dim)choose(r, v, intent_dims, DIM_DAY, DIM_COUNT)) != 0;
+		return (out->unit = (enum intent_dim)choose(r, v, intent_dims, DIM_HOUR, DIM_COUNT)) != 0;
 	if (pl_str_is(v->key, "order"))
 		return (out->order = (enum intent_order)choose(r, v, intent_orders, ORDER_MOST, ORDER_COUNT)) != 0;
 	if (pl_str_is(v->key, "limit_per"))
-		return (r->each = (enum intent_dim)choose(r, v, intent_dims, DIM_DAY, DIM_SESSION)) != 0;
+		return (r->each = (enum intent_dim)choose(r, v, intent_dims, DIM_HOUR, DIM_SESSION)) != 0;
 	if (pl_str_is(v->key, "dimensions"))
 		return take_dims(r, v);
 	if (pl_str_is(v->key, "limit"))

@@ -13,24 +13,27 @@ const char *const intent_units[METRIC_COUNT] = { "", "messages", "sessions", "to
 	"rooms", "errors", "%", "%" };
 const char *const intent_metric_texts[METRIC_COUNT] = { "", "Messages", "Sessions", "Tokens", "Cost", "Feedback",
 	"Active users", "Active rooms", "Errors", "Error rate", "Acceptance rate" };
-const char *const intent_dims[DIM_COUNT] = { "", "day", "week", "month", "quarter", "year", "user", "room", "model",
-	"role", "session" };
+const char *const intent_dims[DIM_COUNT] = { "", "hour", "day", "week", "month", "quarter", "year", "hour_of_day",
+	"weekday", "user", "room", "model", "role", "session" };
+const char *const intent_dim_texts[DIM_COUNT] = { "", "hour", "day", "week", "month", "quarter", "year",
+	"hour of the day", "weekday", "user", "room", "model", "role", "session" };
 const char *const intent_orders[ORDER_COUNT] = { "", "most", "least" };
 const char *const intent_aggs[AGG_COUNT] = { "sum", "average", "median", "share" };
 const char *const intent_limits[LIMIT_COUNT] = { "", "over", "under", "at_least", "at_most", "exactly" };
 const char *const intent_kinds[KIND_COUNT] = { "", "user", "room", "model", "role" };
 
-const char *const intent_periods[] = { "today", "yesterday", "on Monday", "on 2026-11-20", "20 November", "3 days ago",
-	"this week", "last month", "this quarter", "last year", "in October", "October 2026", "Q3", "Q3 2026",
-	    "in 2026",
-	"year to date", "last 24 hours", "last 7 days", "last 3 months", "past month",
-	"between 2026-10-01 and 2026-10-31", "from October to November", "since 2026-01-31", "since Monday",
-	"until 2026-10-31", "before October", "all time", NULL };
+const char *const intent_periods[] = {
+	"today", "yesterday", "on Monday", "on 2026-11-20", "20 November", "3 days ago", "this week", "last month",
+	"this quarter", "last year", "in October", "October 2026", "Q3", "Q3 2026", "in 2026", "year to date",
+	"last 24 hours", "last 7 days", "last 3 months", "past month", "between 2026-10-01 and 2026-10-31",
+	"from October to November", "from 1 October", "since 2026-01-31", "since Monday", "until 2026-10-31",
+	"before October", "all time", NULL };
 const char *const intent_samples[] = { "messages per day, last 7 days", "top 5 users by cost this month",
 	"cost this month vs last month", "did costs go up this week?", "average cost per session by model",
 	"median tokens per session last month", "share of cost by model this quarter",
 	"users who spent more than 10 dollars this month", "cheapest model last month", "messages over time this year",
-	"acceptance rate per week", "errors per model yesterday", NULL };
+	"acceptance rate per week", "errors per model yesterday", "messages per hour of the day",
+	"busiest weekday last month", "tokens per hour today", NULL };
 
 struct meaning { int value; const char *words; };
 static const struct meaning metrics[] = {
@@ -45,6 +48,8 @@ static const struct meaning metrics[] = {
 	{ METRIC_ACCEPTANCE, "acceptance" },
 };
 static const struct meaning dims[] = {
+	{ DIM_HOUR, "hour hours hourly" },
+	{ DIM_HOUR_OF_DAY, "hour-of-day time-of-day" }, { DIM_WEEKDAY, "weekday weekdays" },
 	{ DIM_DAY, "day days date daily" }, { DIM_WEEK, "week weeks weekly" }, { DIM_MONTH, "month months monthly" },
 	{ DIM_QUARTER, "quarter quarters quarterly" }, { DIM_YEAR, "year years yearly annual annually" },
 	{ DIM_USER, "user users person people developer developers" },
@@ -61,8 +66,8 @@ static const char fillers[] =
 /* What else has a meaning somewhere in a question, so that it is never taken for a name. */
 static const char reserved[] =
     "per each every which who whom whose my mine i me myself top bottom most least more less fewer highest lowest "
-    "biggest "
-    "smallest largest greatest best worst expensive cheapest cheap costly active busiest used average avg mean median "
+    "biggest smallest largest greatest best worst expensive cheapest cheap costly active busiest used average avg mean "
+    "median "
     "share percentage percent proportion fraction trend trends time rank ranks ranking ranked spender spenders rate "
     "last past previous preceding prior next this current today yesterday tomorrow now since until till before after "
     "between through "
@@ -184,6 +189,21 @@ const char *const month_names[13] = { "", "January", "February", "March", "April
 	"September", "October", "November", "December" };
 const char *const weekday_names[8] = { "", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 	"Sunday" };
+
+int dim_read(const struct tokens *tokens, int at, enum intent_dim *dim_r)
+{
+	struct pl_str head = token_word(tokens, at);
+	bool hour = word_among(head, "hour hours time times"), day = word_among(head, "day days");
+	int whole = at + 2 + word_among(token_word(tokens, at + 2), "the a");
+
+	*dim_r = word_dim(head);
+	if ((hour || day) && word_among(token_word(tokens, at + 1), "of") &&
+	    word_among(token_word(tokens, whole), hour ? "day" : "week")) {
+		*dim_r = hour ? DIM_HOUR_OF_DAY : DIM_WEEKDAY;
+		return whole + 1 - at;
+	}
+	return *dim_r != DIM_NONE;
+}
 
 int word_month(struct pl_str word)
 {

@@ -21,6 +21,7 @@ const char *const *query_beginnings(int64_t user_id)
 	return user_id != 0 ? own : open;
 }
 
+#define HOUR_LEN 16	/* 2026-11-20T14:00 */
 #define NAMED_MAX 3	/* figures that the sentence names */
 
 static struct pl_buf *new_buf(struct pl_pool *pool)
@@ -36,7 +37,7 @@ static struct pl_buf *new_buf(struct pl_pool *pool)
 static int time_dim(const struct intent *in)
 {
 	for (int i = 0; i < in->dim_count; i++) {
-		if (intent_is_time(in->dims[i]))
+		if (intent_is_time(in->dims[i]) || intent_is_cycle(in->dims[i]))
 			return i;
 	}
 	return -1;
@@ -180,7 +181,8 @@ static struct pl_str columns_json(struct pl_pool *pool, const struct intent *in)
 
 	pl_jw_array(&w);
 	for (int i = 0; i < in->dim_count; i++)
-		write_column(&w, intent_dims[in->dims[i]], intent_is_time(in->dims[i]) ? "date" : "text", NULL);
+		write_column(&w, intent_dims[in->dims[i]], in->dims[i] == DIM_HOUR ? "time" :
+		    intent_is_time(in->dims[i]) ? "date" : "text", NULL);
 	write_column(&w, intent_metrics[in->metric], "number", unit_of(in));
 	if (in->compares) {
 		write_column(&w, "earlier", "number", unit_of(in));
@@ -217,9 +219,11 @@ static void write_figures(struct pl_jw *w, const struct intent *in, const struct
 static bool is_partial(const struct intent *in, const struct query_row *row)
 {
 	int time = time_dim(in);
-	struct pl_str key = time >= 0 ? row->key[time] : PL_STR_NONE;
+	struct pl_str key = time >= 0 && intent_is_time(in->dims[time]) ? row->key[time] : PL_STR_NONE;
 	int64_t start_us;
 
+	if (key.ptr != NULL && in->dims[time] == DIM_HOUR && key.len > HOUR_LEN)
+		key.len = HOUR_LEN;		/* without its offset: by the asker's clock, as the period */
 	return key.ptr != NULL && pl_time_parse_lax(key.ptr, key.len, &start_us) &&
 	    intent_is_partial(&in->period, in->dims[time], start_us / PL_US_PER_S);
 }
@@ -316,8 +320,9 @@ static struct pl_str result_json(struct pl_pool *pool, const struct intent *in, 
 /* "user and day" */
 static const char *per_what(struct pl_pool *pool, const struct intent *in)
 {
-	return in->dim_count == 2 ? pl_sprintf(pool, "%s and %s", intent_dims[in->dims[0]], intent_dims[in->dims[1]]) :
-	    intent_dims[in->dims[0]];
+	return in->dim_count == 2 ?
+	    pl_sprintf(pool, "%s and %s", intent_dim_texts[in->dims[0]], intent_dim_texts[in->dims[1]]) :
+	    intent_dim_texts[in->dims[0]];
 }
 
 /* "12", "12 (earlier 10: up 2)" */
@@ -375,7 +380,8 @@ static void add_rows(struct pl_buf *text, const struct intent *in, const struct 
 	bool lists = in->order != ORDER_NONE || in->limit != LIMIT_NONE || in->compares || in->agg == AGG_SHARE;
 
 	if (in->limit != LIMIT_NONE)
-		pl_buf_addf(text, "%d%s %s%s: ", rows->count, rows->more ? " or more" : "", intent_dims[in->dims[0]],
+		pl_buf_addf(text, "%d%s %s%s: ", rows->count, rows->more ? " or more" : "",
+		    in->dims[0] == DIM_HOUR_OF_DAY ? "hour" : intent_dims[in->dims[0]],
 		    rows->count == 1 && !rows->more ? "" : "s");
 	else if (!lists && rows->count > 1)
 		pl_buf_adds(text, "the most is ");
@@ -403,7 +409,7 @@ static struct pl_str sentence(struct pl_pool *pool, const struct intent *in, con
 
 	pl_buf_addf(text, "%s: ", intent_understood(pool, in));
 	if (rows->count == 0 && in->dim_count > 0 && in->agg == AGG_SUM && intent_adds_up(in))
-		pl_buf_addf(text, "no %s", in->limit != LIMIT_NONE ? intent_dims[in->dims[0]] :
+		pl_buf_addf(text, "no %s", in->limit != LIMIT_NONE ? intent_dim_texts[in->dims[0]] :
 		    intent_metrics[in->metric]);
 	else if (rows->count == 0)
 		pl_buf_adds(text, "there is nothing to tell it from");

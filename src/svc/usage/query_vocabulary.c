@@ -54,7 +54,7 @@ void query_vocabulary(struct pl_pool *pool, struct query_vocabulary *out)
 	pl_jw_end_array(&w);
 	w = PL_JW(dims);
 	pl_jw_array(&w);
-	for (enum intent_dim dim = DIM_DAY; dim <= DIM_ROLE; dim++)
+	for (enum intent_dim dim = DIM_HOUR; dim <= DIM_ROLE; dim++)
 		write_entry(&w, intent_dims[dim], NULL, pl_str(intent_dim_words(dim)));
 	pl_jw_end_array(&w);
 	*out = (struct query_vocabulary){ .metrics = pl_buf_str(metrics), .dimensions = pl_buf_str(dims),
