@@ -71,7 +71,7 @@ def test_listing_is_current():
 def test_documents():
     """Chapters, files and targets that rows without a request to send stand on."""
     readme = read(SOURCE, "README")
-    for chapter in ("Two commands", "Install on a server", "Upgrading", "Backup", "Looking after it", "Troubleshooting",
+    for chapter in ("Two commands", "Install on a server", "Upgrading", "Backup", "Operation", "Troubleshooting",
                     "How fast it is", "How it is built"):
         assert re.search(rf"^{chapter}$", readme, re.M), chapter
     for name in ("NEWS", "SECURITY", "COPYING", "HACKING", "contrib/quickstart", "man/parlourctl.8", "tests/bench/bench.py"):
