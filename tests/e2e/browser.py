@@ -65,7 +65,7 @@ class Browser:
             options["mobileEmulation"] = {"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2.0, "touch": True}}
         answer = driver.http.post("/session", json={"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": options,
-            "goog:loggingPrefs": {"browser": "ALL"}}}})
+            "timeouts": {"script": round(50000 * SLOW)}, "goog:loggingPrefs": {"browser": "ALL"}}}})
         assert answer.status_code == 200, answer.text
         self.base = "/session/" + answer.json()["value"]["sessionId"]
 
@@ -87,7 +87,13 @@ class Browser:
         return self.command("POST", "/element", using="css selector", value=css)[ELEMENT]
 
     def click(self, css):
-        self.command("POST", f"/element/{self.find(css)}/click")
+        """Another time if the page replaced the element in between."""
+        for left in range(4, -1, -1):
+            try:
+                return self.command("POST", f"/element/{self.find(css)}/click")
+            except AssertionError as why:
+                if left == 0 or "stale element" not in str(why):
+                    raise
 
     def type(self, css, text, clear=False):
         element = self.find(css)
