@@ -9,6 +9,7 @@
 
 struct llm_talk {
 	const struct llm_request *request;
+	struct pl_pool *pool;
 	bool found;			/* there is a user's message */
 	struct pl_str last, name;	/* the newest user's message without the mention, and who wrote it */
 	const struct llm_message *before;	/* the same user's message before that, or NULL */

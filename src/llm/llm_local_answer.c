@@ -9,12 +9,14 @@
 #include "clock.h"
 #include "llm/llm_local.h"
 
-enum { COUNT_MAX = 500, QUOTE_MAX_BYTES = 160 };
+enum { OWN_WORDS_MAX = 4, COUNT_MAX = 500, QUOTE_MAX_BYTES = 160 };
 
 #define WHAT_I_AM "I am Parlour's offline responder: no model is configured for me, so I answer by simple rules."
+#define CAN_QUOTE "I can quote the documents of the knowledge base"
 #define WHAT_I_CAN \
-	"I can quote the documents of the knowledge base, repeat what was said, tell the time, work out a sum " \
+	CAN_QUOTE ", repeat what was said, tell the time, work out a sum " \
 	"(\"what is 12 * 7?\"), and tell you how to reach a person (\"I want to talk to a person\")."
+#define SAY_PERSON "To reach a person, say \"I want to talk to a person\"."
 #define NO_PERSON \
 	"I cannot connect you to a person from here: please use the contact that this service gives you elsewhere, " \
 	"such as its web site or its mails."
@@ -98,6 +100,15 @@ static bool is_any(const char *text, const char *const *phrases)
 {
 	for (; *phrases != NULL; phrases++) {
 		if (strcmp(text, *phrases) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool begins_with_any(const char *text, const char *const *phrases)
+{
+	for (; *phrases != NULL; phrases++) {
+		if (strncmp(text, *phrases, strlen(*phrases)) == 0)
 			return true;
 	}
 	return false;
@@ -224,6 +235,18 @@ static bool rule_repeat(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
+/* "-5", which the plain words have as "5" */
+static bool is_negative(struct pl_str text)
+{
+	size_t at = 0;
+
+	while (at < text.len && !isdigit((unsigned char)text.ptr[at]))
+		at++;
+	while (at > 0 && text.ptr[at - 1] == ' ')
+		at--;
+	return at > 0 && text.ptr[at - 1] == '-';
+}
+
 static bool rule_count(const struct llm_talk *talk, struct pl_buf *out)
 {
 	char *end;
@@ -234,6 +257,8 @@ static bool rule_count(const struct llm_talk *talk, struct pl_buf *out)
 	last = strtol(talk->core + 9, &end, 10);
 	if (*end != '\0')
 		return false;
+	if (is_negative(talk->last))
+		last = 0;
 	if (last > COUNT_MAX)
 		pl_buf_addf(out, "That is far; I stop at %d. ", COUNT_MAX);
 	last = last > COUNT_MAX ? COUNT_MAX : last;
@@ -252,7 +277,8 @@ static bool rule_time(const struct llm_talk *talk, struct pl_buf *out)
 	    "what is the current time", "whats the current time", "what is the date", "whats the date",
 	    "what date is it", "what is todays date", "whats todays date", "todays date", "the date",
 	    "the current date", "what is the current date", "what day is it", "what day is", "which day is it",
-	    "what is the time and date", "what time do you have", "what time is it where you are", NULL};
+	    "what is the time and date", "what time do you have", "what time is it where you are",
+	    "how late is it", NULL};
 	char now[PL_TIME_LEN];
 
 	if (!is_any(talk->core, phrases))
@@ -344,15 +370,110 @@ static bool rule_courtesy(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
+/* "why do you need my name": the responder knows that a form asks, not what for. */
+static bool rule_why(const struct llm_talk *talk, struct pl_buf *out)
+{
+	static const char *const asks[] = {"why do you need my ", "why do u need my ", "why do you want my ",
+	    "why do you ask for my ", "why do you need to know my ", "what do you need my ", "what do you want my ",
+	    "why should i tell you my ", "why should i give you my ", NULL};
+
+	if (talk->request->facts_count == 0 || !begins_with_any(talk->core, asks))
+		return false;
+	pl_buf_adds(out, "The form that I fill in for this service asks for it; I do not know more about the reason.");
+	return true;
+}
+
+/* "ok", "are you still there", "it's me again" */
+static bool rule_presence(const struct llm_talk *talk, struct pl_buf *out)
+{
+	static const char *const there[] = {"are you there", "are you still there", "still there", "you there", NULL};
+	static const char *const agreed[] = {"ok", "okay", "k", "fine", "all right", "alright", "great", "cool",
+	    "got it", "i see", "good",
+	    "nice", "perfect", "understood", "yes", "no", "never mind", "nevermind",
+	    "no thanks", "no thank you", "nope", "yep", "yeah", "nothing", "nothing else", "that is all",
+	    "thats all", NULL};
+	static const char *const ends[] = {"cancel", "stop", "quit", "abort", "please stop", "stop it", NULL};
+	static const char *const back[] = {"its me again", "it is me again", "me again", "im back", "i am back", NULL};
+	struct pl_str whole = pl_str_trim(pl_str(talk->plain));
+	const char *plain = pl_str_c(talk->pool, whole);
+
+	if (is_any(plain, ends))
+		pl_buf_adds(out, "There is nothing to cancel.");
+	else if (is_any(talk->core, there))
+		pl_buf_adds(out, "Yes, I am here.");
+	else if (is_any(talk->core, back))
+		pl_buf_adds(out, "Hello again.");
+	else if (is_any(plain, agreed))
+		pl_buf_adds(out, "All right.");
+	else
+		return false;
+	return true;
+}
+
+/*
+ * "where is my parcel", "cancel my order": the responder sees no orders and no accounts, and does nothing. What the
+ * documents say is worth quoting for the former.
+ */
+static bool rule_own_affairs(const struct llm_talk *talk, struct pl_buf *out)
+{
+	static const char *const looks[] = {"where is my ", "wheres my ", "where are my ", "did you find my ",
+	    "track my ", "what is the status of my ", "whats the status of my ", "status of my ",
+	    "what happened to my ", "whats with my ", "find my ", "check my ", "look up my ", NULL};
+	static const char *const acts[] = {"cancel my ", "delete my ", "forget my ", "remove my ", "erase my ",
+	    "refund my ", "i want to cancel my ", "please cancel my ", "send me my ", "i want my ", NULL};
+	const char *const *heads[] = {looks, acts};
+
+	for (size_t h = 0; h < PL_COUNT(heads); h++) {
+		for (int i = 0; heads[h][i] != NULL; i++) {
+			size_t len = strlen(heads[h][i]);
+			const char *what = talk->core + len;
+
+			if (strncmp(talk->core, heads[h][i], len) != 0 || llm_local_words(pl_str(what)) > OWN_WORDS_MAX)
+				continue;
+			if (heads[h] == acts) {
+				pl_buf_adds(out, "I cannot do that: I only answer questions. " SAY_PERSON);
+				return true;
+			}
+			pl_buf_addf(
+			    out, "I cannot look up your %s: I only know the documents of the knowledge base. ", what);
+			if (!llm_local_passage(talk, out))
+				pl_buf_adds(out, SAY_PERSON);
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool rule_passage(const struct llm_talk *talk, struct pl_buf *out)
 {
 	return llm_local_passage(talk, out);
 }
 
+static bool rule_upset(const struct llm_talk *talk, struct pl_buf *out)
+{
+	static const char *const phrases[] = {"thanks for nothing", "no thanks to", "useless", "ridiculous", "stupid",
+	    "terrible", "awful", "horrible", "nothing arrived", "never arrived", "not arrived", "hasnt arrived",
+	    "didnt arrive", "is broken", "lost money", "waste of time", "wasting my time", "scam", "fraud", "idiot",
+	    "idiots", "angry", "annoying", "annoyed", "fed up", "had enough", "unacceptable", "disappointed", "worst",
+	    "not helpful", "unhelpful", "you dont understand", "you do not understand", "wtf", "damn", "bad service",
+	    "hate this", "hate you", "be fired", "already told you", "answer my question", "disgrace",
+	    "disgusting", "pathetic", "rubbish", "garbage", "shut up", NULL};
+
+	if (!has_any(talk, phrases))
+		return false;
+	pl_buf_adds(out, "I am sorry about that. I am a program and answer by simple rules. " SAY_PERSON);
+	return true;
+}
+
 static bool rule_anything(const struct llm_talk *talk, struct pl_buf *out)
 {
-	(void)talk;
-	pl_buf_adds(out, "I do not know that. " WHAT_I_CAN);
+	bool told = false; /* once is enough */
+
+	for (int i = 0; i < talk->request->messages_count; i++)
+		told = told || (talk->request->messages[i].from == LLM_ASSISTANT &&
+		    memmem(talk->request->messages[i].text.ptr, talk->request->messages[i].text.len, CAN_QUOTE,
+		    strlen(CAN_QUOTE)) != NULL);
+	pl_buf_adds(out, told ? "I do not know that. " SAY_PERSON : "I do not know that. " WHAT_I_CAN);
 	return true;
 }
 
@@ -374,6 +495,7 @@ static void talk_init(struct llm_talk *talk, struct pl_pool *pool, const struct 
 			talk->before = message;
 		}
 	}
+	talk->pool = pool;
 	talk->plain = plain_words(pool, talk->last);
 	talk->core = core_of(pool, talk->plain);
 }
@@ -382,7 +504,8 @@ void llm_local_answer(const struct llm_request *request, struct pl_buf *answer)
 {
 	typedef bool(rule_fn)(const struct llm_talk *talk, struct pl_buf *out);
 	static rule_fn *const rules[] = {rule_empty, rule_person, rule_fact, rule_repeat, rule_count, rule_time,
-	    rule_arithmetic, rule_identity, rule_help, rule_courtesy, rule_passage, rule_anything};
+	    rule_arithmetic, rule_identity, rule_help, rule_courtesy, rule_presence, rule_why, rule_own_affairs,
+	    rule_passage, rule_upset, rule_anything};
 	struct pl_pool *pool = pl_pool_new(0);
 	struct llm_talk talk;
 

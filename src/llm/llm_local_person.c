@@ -63,6 +63,34 @@ static void read_words(struct pl_str text, struct said *said, char *room)
 	}
 }
 
+/* "a person who can help": a wish for any such person; "the agent who called" is not. */
+static bool anybody_who(const struct said *said, int at)
+{
+	static const char *const can[] = {"can", "could", "knows", "will", "would", "understands", "has", "is", NULL};
+
+	return at + 2 < said->count && pl_str_is(said->word[at + 1], "who") && among(said->word[at + 2], can);
+}
+
+/*
+ * Behind "I want a person": the end, a courtesy, or what the person shall do. "I want a person to be fired", "I need a
+ * representative sample", and "get me the manager's name" are not wishes to talk.
+ */
+static bool ends_wish(const struct said *said, int at)
+{
+	static const char *const after[] = {"please", "now", "immediately", "asap", "here", "instead", "right", "today",
+	    "thanks", "not", "who", "that", "on", "and", "because", "or", "about", "for", "bitte", "really", "already",
+	    "quickly", "urgently", "soon", "i", "you", "this", "cause", "as", "at", "but", NULL};
+	static const char *const acts[] = {"help", "talk", "speak", "call", "assist", "contact", "answer", "explain",
+	    "solve", "fix", "handle", "take", "look", "chat", "deal", "ring", "sort", "reply", "respond", "phone",
+	    "text", NULL};
+
+	while (at < said->count && (among(said->word[at], surely) || among(said->word[at], persons)))
+		at++;
+	if (at >= said->count || among(said->word[at], after))
+		return true;
+	return at + 1 < said->count && pl_str_is(said->word[at], "to") && among(said->word[at + 1], acts);
+}
+
 /* Words of a sentence about others: "my colleague told", "per person", "the agent who", "for two people". */
 static bool spoken_of(const struct said *said, int at)
 {
@@ -103,8 +131,8 @@ static bool asks_for(const struct said *said)
 			bool sure = among(said->word[k], surely);
 
 			bridge = bridge || among(said->word[k], bridges);
-			if (among(said->word[k], persons) && !spoken_of(said, k) &&
-			    (talk ? bridge || sure : bridge && sure))
+			if (among(said->word[k], persons) && (!spoken_of(said, k) || anybody_who(said, k)) &&
+			    (talk ? bridge || sure : bridge && sure && ends_wish(said, k + 1)))
 				return true;
 		}
 	}

@@ -10,6 +10,7 @@
 
 #define WHAT_IT_IS "offline responder"
 #define UNKNOWN "I do not know that. I can quote"
+#define SORRY "I am sorry about that."
 #define PERSON "cannot connect you to a person"
 
 static void answer_to(const struct llm_message *messages, int count, struct pl_buf *out)
@@ -103,14 +104,14 @@ static const struct rule_case { const char *asked, *says, *not; } rules[] = {
 	{ "tell me a story", UNKNOWN, "nce upon" },
 	{ "Tell me a long story", UNKNOWN, "nce upon" },
 	{ "what's the tale of the missing parcel", UNKNOWN, "nce upon" },
-	{ "long story short, it is broken", UNKNOWN, "nce upon" },
-	{ "no thanks to your product I lost money", UNKNOWN, "welcome" },
-	{ "thanks for nothing", UNKNOWN, "welcome" },
-	{ "no thanks", UNKNOWN, "welcome" },
+	{ "long story short, it is broken", SORRY, "nce upon" },
+	{ "no thanks to your product I lost money", SORRY, "welcome" },
+	{ "thanks for nothing", SORRY, "welcome" },
+	{ "no thanks", "All right.", "welcome" },
 	{ "Thank you, but where is my order?", UNKNOWN, "welcome" },
 	{ "thanks to you I missed my flight", UNKNOWN, "welcome" },
 	{ "this is high", UNKNOWN, "Hello" },
-	{ "Hello, where is my order?", UNKNOWN, "Hello" },
+	{ "Hello, where is my order?", "I cannot look up your order:", "Hello" },
 	{ "hi, my parcel is late", UNKNOWN, "Hello" },
 	{ "say hello to my little friend", UNKNOWN, "Hello" },
 	{ "bye bye money, where is my refund?", UNKNOWN, "Goodbye" },
@@ -133,6 +134,18 @@ static const struct rule_case { const char *asked, *says, *not; } rules[] = {
 	{ "please count to 1", "1.", NULL },
 	{ "count to 0", "nothing to say", NULL },
 	{ "count to 100000", "499, 500.", "501" },
+	{ "count to -5", "nothing to say", "1, 2" }, { "Count to −5!", UNKNOWN, "1, 2" },
+	{ "count to - 5", "nothing to say", "1, 2" }, { "count to 3.5", UNKNOWN, "1, 2" },
+	{ "how late is it?", "2026-11-20, 23:59 UTC", NULL },
+	{ "are you still there?", "Yes, I am here.", NULL }, { "ok", "All right.", NULL },
+	{ "cancel", "nothing to cancel", NULL },
+	{ "it's me again", "Hello again.", NULL }, { "ok but where is it", UNKNOWN, "All right" },
+	{ "cancel my order", "I cannot do that", NULL }, { "please delete my data", "I cannot do that", NULL },
+	{ "my order was cancelled by my bank yesterday", UNKNOWN, NULL },
+	{ "wheres my parcel", "I cannot look up your parcel:", NULL },
+	{ "Where is my parcel that you sent on Monday last week?", UNKNOWN, NULL },
+	{ "this is ridiculous", SORRY, NULL }, { "I ordered 2 weeks ago and NOTHING arrived", SORRY, NULL },
+	{ "why do you need my name", UNKNOWN, NULL },
 	{ "What did I say?", "Nothing before this", NULL },
 	{ "can you repeat that?", "I have not said anything yet", NULL },
 	{ "Repeat that, please", "I have not said anything yet", NULL },
@@ -198,6 +211,16 @@ static const struct rule_case { const char *asked, *says, *not; } rules[] = {
 	{ "operator manual", UNKNOWN, PERSON },
 	{ "does the support contract include parts?", UNKNOWN, PERSON },
 	{ "Is anybody there on a Saturday?", UNKNOWN, PERSON },
+	{ "I want a person to be fired", SORRY, PERSON }, { "I want a person to be fired for this", SORRY, PERSON },
+	{ "I want your manager fired", UNKNOWN, PERSON }, { "I need a representative sample", UNKNOWN, PERSON },
+	{ "get me the manager's address", UNKNOWN, PERSON }, { "I want an agent to be punished", UNKNOWN, PERSON },
+	{ "give me a person count", UNKNOWN, PERSON }, { "I need a human resources report", UNKNOWN, PERSON },
+	{ "I want a human rights lawyer", UNKNOWN, PERSON }, { "I need a person to sign the form", UNKNOWN, PERSON },
+	{ "I want a person who can help", PERSON, NULL }, { "I need a human to look at this", PERSON, NULL },
+	{ "get me a manager now", PERSON, NULL }, { "I want a person, not you", PERSON, NULL },
+	{ "give me a human agent please", PERSON, NULL },
+	{ "i want to speak to someone who knows something", PERSON, NULL },
+	{ "talk to the agent who called me", UNKNOWN, PERSON },
 };
 
 START_TEST(test_rule)
