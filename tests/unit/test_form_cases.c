@@ -44,6 +44,7 @@ struct group {
 
 #include "form_cases.h"
 #include "form_cases_values.h"
+#include "form_cases_kinds.h"
 
 static const struct group groups[] = {{"names", NAME, names}, {"not names", NAME, not_names},
     {"addresses", EMAIL, addresses}, {"amounts", INCOME, amounts}, {"nobody asked", NONE, unasked},
@@ -221,6 +222,35 @@ START_TEST(test_inputs)
 }
 END_TEST
 
+/* One case a kind: what is taken, and what is asked back. */
+START_TEST(test_kind)
+{
+	const struct kind_case *k = &kinds[_i];
+	struct form_state state = {.requested = k->asked, .pending = -1};
+	struct form_step step;
+	struct pl_str reply;
+
+	for (int i = 0; i < k->asked; i++)
+		state.filled[i] = true;
+	form_take(form, pool, &state, pl_str(k->text), &step);
+	form_finish(form, &state, &step);
+	reply = form_reply(form, pool, &state, &step);
+	printf("kind: %s: \"%s\": %s\n", k->name, k->text, k->taken != NULL ? k->taken : "nothing is stored");
+	for (int i = 0; i < SLOTS; i++) {
+		struct pl_str want = expected(k->taken, i, k->asked);
+
+		ck_assert_msg(want.ptr != NULL ? pl_str_eq(step.value[i], want) : step.value[i].ptr == NULL,
+		    "%s: %s is \"%.*s\"", k->name, form->slots[i].name, PL_FMT(step.value[i]));
+	}
+	if (k->back != NULL && k->back[0] != '\0')
+		ck_assert_msg(pl_str_starts(reply, k->back), "%s: %.*s", k->name, PL_FMT(reply));
+	else if (k->back != NULL && k->taken == NULL) /* it is asked again, and no part of it is proposed */
+		ck_assert_msg(step.requested == k->asked && step.pending < 0, "%s: %.*s", k->name, PL_FMT(reply));
+	else if (k->asked == NONE)
+		ck_assert_msg(step.pending < 0, "%s: %.*s", k->name, PL_FMT(reply));
+}
+END_TEST
+
 Suite *suite_form_cases(void)
 {
 	Suite *suite = suite_create("form_cases");
@@ -229,6 +259,7 @@ Suite *suite_form_cases(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_inputs);
+	tcase_add_loop_test(tc, test_kind, 0, PL_COUNT(kinds));
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -6,6 +6,7 @@
 
 #define CANDIDATES_MAX 16 /* more of them are several values anyway */
 #define LEFT_FEW 4        /* words that are left over in a clause whose value is still worth a question */
+#define LEFT_MORE 8       /* the same behind "no, it's" */
 #define ASKED_WORDS 3     /* "80k?" is an answer that is not sure of itself */
 #define THOUGHT_WORDS 3   /* "80k, I think" */
 
@@ -150,6 +151,8 @@ static int tail(struct reading *r, struct candidate *c, int at, int to, int clau
 			c->partial = c->partial || takes_back(&m->tokens[i]);
 		if (at < to && r->want->kind == READ_AMOUNT && (n = phrase_at(m, at, to, phrases_after)) > 0)
 			at += n;
+		if (at < to && (n = phrase_at(m, at, to, phrases_said)) > 0)
+			at += n;
 		if (at < to && (n = phrase_at(m, at, to, "is my|are my|as my|is the|for my|is|as")) > 0) {
 			int words;
 
@@ -292,6 +295,10 @@ static int scan_start(struct reading *r, int index)
 		if (!value_at(m, r->want, at, limit, false, &found))
 			return -1;
 	}
+	/* two unknown words are a name behind "I'm" */
+	if (framed && r->want->kind == READ_NAME && found.marked && found.to - at > 1 &&
+	    token_in(&m->tokens[f.to - 1], " i'm am im "))
+		found.verdict = READ_SURE;
 	c = add(r, at, index, &found);
 	c->explicit = framed && f.explicit;
 	c->told_weakly = framed && !f.explicit;
@@ -408,6 +415,13 @@ static bool is_open(const struct candidate *c)
 	return !c->negated && !c->foreign && !c->asked;
 }
 
+/* "no wait its Marvin Okonkwo with two k at the end": what follows says how, and is worth a question. */
+static bool corrects_name(const struct reading *r, const struct candidate *c)
+{
+	return r->want->kind == READ_NAME && c->correction && c->from > 0 &&
+	    token_in(&r->m->tokens[c->from - 1], " it's its ");
+}
+
 /* The best candidate, whether another one has another value, and what is denied. */
 struct choice {
 	struct candidate *best, *other, *last;
@@ -425,7 +439,7 @@ static void consider(struct reading *r, struct choice *out, bool only_good)
 			out->denied_old =
 			    out->denied_old || (r->want->old.ptr != NULL && same(c->found.value, r->want->old));
 		}
-		if (r->want->kind == READ_NAME && !c->whole && c->found.verdict != READ_SURE)
+		if (r->want->kind == READ_NAME && !c->whole && c->found.verdict != READ_SURE && !corrects_name(r, c))
 			continue; /* a word that is no name as far as anybody knows, with others around it */
 		if (!is_open(c) || (only_good && !c->whole && !c->found.marked))
 			continue;
@@ -472,10 +486,11 @@ static enum read_verdict judge(struct reading *r, const struct choice *choice, c
 		return READ_RANGE;
 	if (c->found.per != READ_PER_NONE && c->found.per != per)
 		return per == READ_PER_NONE ? READ_UNSURE : READ_RATE;
-	if (!c->whole && r->want->kind == READ_NAME && c->found.verdict != READ_SURE)
+	if (!c->whole && r->want->kind == READ_NAME && c->found.verdict != READ_SURE && !corrects_name(r, c))
 		return READ_NOTHING;
 	if (!c->whole && r->want->kind != READ_EMAIL &&
-	    (c->left > LEFT_FEW || (r->want->kind == READ_AMOUNT && !c->found.marked && !c->explicit && c->left > 1)))
+	    (c->left > (corrects_name(r, c) ? LEFT_MORE : LEFT_FEW) ||
+		(r->want->kind == READ_AMOUNT && !c->found.marked && !c->explicit && c->left > 1)))
 		return READ_NOTHING;
 	if (!c->whole || c->doubt || c->partial || c->greeted || change)
 		return READ_UNSURE;

@@ -66,6 +66,7 @@ bool read_yes(const struct read_message *m);		/* it says yes, and nothing else *
 bool read_no(const struct read_message *m);		/* it says no, and nothing else */
 bool read_refuses(const struct read_message *m);	/* "I'd rather not say" */
 bool read_talks(const struct read_message *m);		/* a greeting, a complaint, a wish for a person */
+bool read_tells(const struct read_message *m);		/* of payments, orders, or other people: "I paid 49.99" */
 bool read_denies(const struct read_message *m);		/* it has "not", "never" */
 /* Only words that go with a word of `words`: "please stop this", not "stop my order". */
 bool read_only(const struct read_message *m, const char *const *words, int words_count);

@@ -31,6 +31,20 @@ static bool is_local(struct pl_str local)
 	return true;
 }
 
+/* A slip in the name of a large provider; there may be such a domain all the same. */
+static bool is_misspelled(struct pl_str domain)
+{
+	static const char slips[] =
+	    " gmial.com gmai.com gmal.com gnail.com gamil.com gmaill.com gmail.co gmali.com hotmial.com hotnail.com "
+	    "hotmal.com hotmai.com yaho.com yahooo.com yhoo.com outlok.com outloo.com iclod.com icloud.co gmx.ed "
+	    "googlemial.com ";
+
+	for (size_t i = 0; i < domain.len; i++)
+		if (isupper((unsigned char)domain.ptr[i]))
+			return false;
+	return word_in(slips, domain);
+}
+
 /* Labels of letters, digits, and inner dashes. odd: the last one is nothing that exists, or one has several scripts. */
 static bool is_domain(struct pl_str domain, bool *odd_r)
 {
@@ -47,7 +61,7 @@ static bool is_domain(struct pl_str domain, bool *odd_r)
 		if (memchr(label.ptr, '_', label.len) != NULL || memchr(label.ptr, '@', label.len) != NULL)
 			return false;
 	}
-	*odd_r = mixed || word_in(mistyped, label);
+	*odd_r = mixed || word_in(mistyped, label) || is_misspelled(domain);
 	for (size_t i = 0; i < label.len && !pl_str_istarts(label, "xn--"); i++)
 		*odd_r = *odd_r || isdigit((unsigned char)label.ptr[i]) || label.ptr[i] == '-';
 	for (size_t i = 0; i < label.len; i++)

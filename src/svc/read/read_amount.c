@@ -123,6 +123,10 @@ static bool is_tied_before(const struct read_message *m, int at)
 		" no nr number nº № num ref order invoice ticket case room page version code pin "
 		"#no zip apartment apt suite flight line gate id "))
 		return !token_in(before, " no number ") || before->glued || at > 1;
+	/* "2 x 40k" */
+	if (at > 1 && t[-2].type == TOKEN_NUMBER &&
+	    (token_in(before, " x times mal ") || sign_is(before, '*') || pl_str_is(before->text, "×")))
+		return true;
 	if (!t->glued)
 		return false;
 	if (before->type == TOKEN_WORD)

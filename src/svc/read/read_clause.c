@@ -60,6 +60,11 @@ static bool is_start(const struct read_message *m, int i)
 		return false;
 	if (token_in(&m->tokens[i], " and "))
 		return token_in(&m->tokens[i + 1], begins) || m->tokens[i + 1].type == TOKEN_ADDRESS;
+	/* "that's not my name its Bob", "no that's wrong it's 90k" */
+	if (i > 1 && token_in(&m->tokens[i], " its it's ") &&
+	    token_in(&m->tokens[i - 1],
+		" name email e-mail mail address income salary number phone birthday wrong incorrect right "))
+		return true;
 	/* "Ann Lee my email is .." */
 	return i > 0 && token_in(&m->tokens[i], " my ") &&
 	    !token_in(&m->tokens[i - 1],
@@ -76,11 +81,18 @@ bool read_clause_asks(const struct read_message *m, int from, int to)
 	static const char lead[] =
 	    " and but so ok okay well hi hello hey please sorry also or then thanks oh um hmm yes no ";
 
+	for (int i = from; i < to; i++)
+		if (m->tokens[i].type == TOKEN_WORD && script_asks(m->tokens[i].word))
+			return true;
 	while (from < to && (m->tokens[from].type == TOKEN_SIGN || token_in(&m->tokens[from], lead)))
 		from++;
 	if (from >= to || m->tokens[from].type != TOKEN_WORD)
 		return false;
 	if (token_in(&m->tokens[from], words_question))
+		return true;
+	/* "is 80k enough", "will 80k do" */
+	if (token_in(&m->tokens[from], " is are was does do would will can ") && to - from > 2 &&
+	    (m->tokens[from + 1].type == TOKEN_NUMBER || is_currency_sign(&m->tokens[from + 1])))
 		return true;
 	return token_in(&m->tokens[from], words_auxiliary) && from + 1 < to &&
 	    token_in(&m->tokens[from + 1], words_pronoun) && !m->tokens[from + 1].dot && to - from > 2;

@@ -2,6 +2,7 @@
 /*
  * Dates, as YYYY-MM-DD, and telephone numbers, as digits with the plus sign where there is one.
  */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "svc/read/read_int.h"
@@ -150,6 +151,22 @@ static bool is_numeric_host(struct pl_str text)
 	return parts == 4;
 }
 
+/* "123-45-6789" is a social security number, "0000000" nobody's, and no country begins with 0. */
+static bool is_no_phone(struct pl_str text, struct pl_str digits)
+{
+	static const char shape[] = "ddd-dd-dddd";
+	bool social = text.len == sizeof(shape) - 1, same = true;
+
+	for (size_t i = 0; i < text.len && social; i++)
+		social = shape[i] == 'd' ? isdigit((unsigned char)text.ptr[i]) != 0
+					 : text.ptr[i] == '-' || text.ptr[i] == ' ' || text.ptr[i] == '.';
+	if (digits.ptr[0] == '+' && digits.ptr[1] == '0')
+		return true;
+	for (size_t i = digits.ptr[0] == '+'; i + 1 < digits.len; i++)
+		same = same && digits.ptr[i] == digits.ptr[i + 1];
+	return social || same;
+}
+
 bool phone_at(const struct read_message *m, int at, int to, struct found *out)
 {
 	struct pl_buf value = PL_BUF(m->pool);
@@ -188,6 +205,9 @@ bool phone_at(const struct read_message *m, int at, int to, struct found *out)
 		return false;
 	if (end < m->count &&
 	    ((m->tokens[end].glued && m->tokens[end].type != TOKEN_SIGN) || is_currency_sign(&m->tokens[end])))
+		return false;
+	if (is_no_phone(pl_strn(m->text.ptr + m->tokens[at].from, m->tokens[end - 1].to - m->tokens[at].from),
+	    pl_buf_str(&value)))
 		return false;
 	unsure = unsure || open > 0 || open < (opened ? -1 : 0) || (!country && digits > PHONE_DIGITS_HOME) ||
 	    is_numeric_host(m->tokens[at].text);

@@ -51,6 +51,13 @@ bool read_tokens(struct read_message *m);
 /* Letters of several scripts: words glued together, or letters that only look like others. */
 bool text_is_mixed(struct pl_str text);
 
+/*
+ * read_script.c: words of scripts that know no capitals and, some of them, no blanks. Does the word ask, or belong to a
+ * request or a greeting? No name has such parts.
+ */
+bool script_asks(struct pl_str word);
+bool script_talks(struct pl_str word);
+
 /* read_clause.c */
 void read_clauses(struct read_message *m);
 bool read_clause_asks(const struct read_message *m, int from, int to);
@@ -67,7 +74,8 @@ bool word_is_common(struct pl_str word);
 /* Tokens that the longest of the phrases (with "|" between them) takes at `at`; 0: none is there. */
 int phrase_at(const struct read_message *m, int at, int to, const char *phrases);
 extern const char phrases_filler[], phrases_name[], phrases_name_weak[], phrases_email[], phrases_phone[],
-    phrases_weak[], phrases_change[], phrases_refusal[], phrases_talk[], phrases_about[], phrases_after[];
+    phrases_weak[], phrases_change[], phrases_refusal[], phrases_talk[], phrases_about[], phrases_after[],
+    phrases_said[];
 
 /* Values; false: there is none at this token. */
 bool name_at(const struct read_message *m, int at, int to, bool told, struct found *out);

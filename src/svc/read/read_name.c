@@ -90,6 +90,8 @@ static enum part classify(const struct token *t, bool is_first)
 
 	if (t->type != TOKEN_WORD || word_in(words_title, t->word))
 		return PART_NO;
+	if (script_talks(t->word))
+		return PART_NO;
 	if (is_han(first) || is_hangul(first))
 		return classify_east(t->word, first, len);
 	if (len == t->word.len) { /* one letter */
@@ -189,7 +191,10 @@ static enum read_verdict judge(const struct parts *p, bool told)
 		return known > 0 ? READ_SURE : READ_UNSURE;
 	if (lower > 0)
 		return p->firm > 0 && lower == 1 && p->words <= 3 && !p->small_before ? READ_SURE : READ_UNSURE;
-	return known > 0 || capital > 1 || (capital == 1 && too == 0) ? READ_SURE : READ_UNSURE;
+	/* words that nobody knows are no name because they have capitals: "Samsung Galaxy" */
+	return known > 0 || (capital > 0 && p->count[PART_INITIAL] > 0 && too == 0) || (p->title && capital > 0)
+	    ? READ_SURE
+	    : READ_UNSURE;
 }
 
 /* ---- the value ---- */

@@ -62,7 +62,7 @@ const char words_pronoun[] =
     "anyone anybody someone somebody everyone people all any ";
 const char words_question[] =
     " what who why how when where which whose whom what's who's how's where's when's why's whats hows "
-    "wheres was-ist wie warum wann qué cómo pourquoi ";
+    "wheres wat wats wots whts wht wher hw was-ist wie warum wann qué cómo pourquoi ";
 const char words_auxiliary[] =
     " can could do does did is are was were will would should shall may might must have has had am "
     "isn't aren't don't doesn't didn't can't couldn't won't wouldn't shouldn't haven't hasn't ";
@@ -147,7 +147,10 @@ const char phrases_talk[] =
     "me|explain|"
     "i am looking|i'm looking|i paid|i ordered|i bought|i want my|give me|where is|where's|complaint|complain|how "
     "much|scam|"
-    "i hate|i love|you are|you're|wrong item|status";
+    "i hate|i love|you are|you're|wrong item|status|my question|the question|i told you|already told you|useless|"
+    "for nothing|still waiting|lost money|be fired|nobody|so angry|are you there|still there|answer me";
+const char phrases_said[] =
+    "i said|as i said|like i said|i already said|i told you|as i told you|i already told you|as i said before";
 const char phrases_about[] =
     "somewhere around|in the region of|more or less|or so|give or take|or thereabouts|in the area of|"
     "something like|a little|roughly|about|around|approximately|approx|circa|ca|exactly|precisely|a total of|in total|"
@@ -332,6 +335,15 @@ bool read_refuses(const struct read_message *m)
 bool read_talks(const struct read_message *m)
 {
 	return has_phrase(m, phrases_talk);
+}
+
+bool read_tells(const struct read_message *m)
+{
+	for (int i = 0; i < m->count; i++)
+		if (token_in(&m->tokens[i], words_past) ||
+		    (token_in(&m->tokens[i], words_third) && !token_in(&m->tokens[i], " you your you're your's ")))
+			return true;
+	return false;
 }
 
 bool read_denies(const struct read_message *m)

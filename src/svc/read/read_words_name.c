@@ -9,7 +9,7 @@ const char words_name[] =
     " "
     "will mark bill grace hope faith rose june april dean miles lily ivy ray sue drew robin jay don penny dawn eve "
     "victor hazel "
-    "nick frank "
+    "nick frank jane marvin elijah ralph claire luc amara ayodele "
     "james mary robert patricia john jennifer michael linda david elizabeth william barbara richard susan joseph "
     "jessica thomas sarah charles karen christopher lisa daniel nancy matthew betty anthony margaret sandra "
     "donald ashley steven kimberly paul emily andrew donna joshua michelle kenneth carol kevin amanda brian "

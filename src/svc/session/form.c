@@ -56,16 +56,40 @@ static int count_found(const struct form *form, const struct form_step *step)
 	return n;
 }
 
+/* What is there already is neither a correction nor worth a question. true: there was some of it. */
+static bool drop_same(const struct form *form, const struct form_state *state, struct form_step *step)
+{
+	bool any = false;
+
+	for (int i = 0; i < form->count; i++) {
+		struct pl_str old = form->slots[i].s->sensitive ? state->secret[i] : state->value[i];
+		bool pending = step->pending == i;
+		struct pl_str value = pending ? step->pending_value : step->value[i];
+
+		step->same[i] = state->filled[i] && old.ptr != NULL && value.ptr != NULL && pl_str_eq(old, value);
+		if (!step->same[i])
+			continue;
+		any = true;
+		step->value[i] = step->raw[i] = PL_STR_NONE;
+		if (pending)
+			step->pending = -1;
+	}
+	return any;
+}
+
 void form_finish(const struct form *form, const struct form_state *state, struct form_step *step)
 {
 	struct form_state after = *state;
 	int asked = state->requested;
+	bool same = drop_same(form, state, step);
 
 	for (int i = 0; i < form->count; i++)
 		after.filled[i] = state->filled[i] || step->value[i].ptr != NULL;
 	step->found = count_found(form, step);
-	step->missed = asked >= 0 && step->found == 0 && !step->question && step->reopened < 0 && !step->cancelled &&
-	    step->pending < 0 && !(step->denied && state->pending >= 0 && state->pending != asked);
+	step->missed = asked >= 0 && step->found == 0 && !step->question && !same && !step->disputed &&
+	    step->reopened < 0 && !step->cancelled &&
+	    step->pending < 0 &&
+	    !(step->denied && state->pending >= 0 && state->pending != asked);
 	if (step->missed) {
 		after.tries[asked]++;
 		give_up(form, state, step, &after);
@@ -79,7 +103,7 @@ void form_finish(const struct form *form, const struct form_state *state, struct
 	step->requested = after.over == FORM_GOES_ON ? form_next(form, &after) : -1;
 	if (step->reopened >= 0)
 		step->requested = step->reopened;
-	else if (asked >= 0 && step->value[asked].ptr == NULL && state->filled[asked] && !step->found &&
+	else if (asked >= 0 && step->value[asked].ptr == NULL && state->filled[asked] && !step->found && !same &&
 	    !step->cancelled && step->skipped < 0)
 		step->requested = asked; /* a correction that is still owed */
 }

@@ -35,6 +35,7 @@ struct form_slot_settings {
 	int per;			/* enum read_per: the period of an amount */
 	int64_t find_group, answer_group;	/* which group of the expression is the value; 0: all of the match */
 	int64_t min, max;		/* of an amount its value, else characters */
+	const char *earliest, *latest;	/* of a date: YYYY-MM-DD */
 	int64_t tries;			/* answers that did not do; 0: any number */
 	int give_up;			/* what comes after them */
 	bool whole, required, sensitive;
@@ -84,11 +85,13 @@ struct form_step {
 	struct pl_str pending_value, pending_raw;
 	bool confirmed;			/* everything that was shown is right */
 	bool denied;			/* what was proposed or shown is not right */
+	bool disputed;			/* something that was noted is not right, and it is not said what */
 	bool question;			/* the message asks something itself, or is about something else */
 	bool aside;			/* only the latter, by its looks */
 	bool cancelled;			/* the person wants no more of it */
 	int reopened;			/* a correction was announced but not given; -1: none */
 	/* after form_finish(): */
+	bool same[FORM_SLOTS_MAX];	/* what was said for the slot is what it has already */
 	bool missed;			/* the requested slot was answered, but not well */
 	bool complete;
 	bool confirming;		/* all is there; the person is asked whether it is right */

@@ -57,6 +57,8 @@ static const struct pl_setting slot_settings[] = {
 	SLOT("per", per, PL_SET_ENUM, "none", 0, per_words, "Period of an amount that is asked for."),
 	SLOT("min", min, PL_SET_INT, "0", INT64_MAX, NULL, "Least amount, or fewest characters."),
 	SLOT("max", max, PL_SET_INT, "1000", INT64_MAX, NULL, "Largest amount, or most characters."),
+	SLOT("earliest", earliest, PL_SET_STR, "1900-01-01", 10, NULL, "First date that is taken, YYYY-MM-DD."),
+	SLOT("latest", latest, PL_SET_STR, "2099-12-31", 10, NULL, "Last date that is taken."),
 	SLOT("tries", tries, PL_SET_INT, "3", 1000, NULL,
 	    "Number of invalid answers after which the form gives up; 0: it asks indefinitely."),
 	SLOT("give_up", give_up, PL_SET_ENUM, "skip", 0, give_up_words,
@@ -138,6 +140,18 @@ static bool seen(const struct form *form, const char *slot, const char *key, con
 	return fault == NULL || form_refuse(path, slot, key, fault, why);
 }
 
+static bool is_date(const char *text)
+{
+	static const char shape[] = "dddd-dd-dd";
+
+	if (strlen(text) != sizeof(shape) - 1)
+		return false;
+	for (size_t i = 0; text[i] != '\0'; i++)
+		if (shape[i] == '-' ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+			return false;
+	return true;
+}
+
 static bool add_slot(struct form *form, const char *name, const struct form_slot_settings *s, const char *path,
     char why[512])
 {
@@ -150,6 +164,11 @@ static bool add_slot(struct form *form, const char *name, const struct form_slot
 		return false;
 	if (s->min > s->max)
 		return form_refuse(path, name, "min", "is above max", why);
+	if (!is_date(s->earliest) || !is_date(s->latest))
+		return form_refuse(path, name, is_date(s->earliest) ? "latest" : "earliest",
+		    "must be a date: YYYY-MM-DD", why);
+	if (strcmp(s->earliest, s->latest) > 0)
+		return form_refuse(path, name, "earliest", "is after latest", why);
 	if (form_is_read(slot) && (s->find[0] != '\0' || s->answer[0] != '\0' || s->whole))
 		return form_refuse(path, name, s->find[0] != '\0' ? "find" : s->answer[0] != '\0' ? "answer" : "whole",
 		    "remove it: only values of kind text and lower are found by expressions", why);

@@ -33,6 +33,21 @@ static void add_noted(struct saying *s, bool again)
 	pl_buf_adds(&s->out, n > 0 ? ". " : "");
 }
 
+static void add_same(struct saying *s)
+{
+	int n = 0;
+
+	for (int i = 0; i < s->form->count; i++) {
+		const struct form_slot *slot = &s->form->slots[i];
+
+		if (!s->step->same[i])
+			continue;
+		pl_buf_adds(&s->out, n++ > 0 ? "; " : "I have that already: ");
+		add_value(s, i, slot->s->sensitive ? s->state->secret[i] : s->state->value[i]);
+	}
+	pl_buf_adds(&s->out, n > 0 ? ". " : "");
+}
+
 static const char *or_else(const char *text, const char *usual)
 {
 	return text[0] != '\0' ? text : usual;
@@ -62,16 +77,12 @@ static void add_proposal(struct saying *s)
 	    PL_FMT(form_shown(slot, s->pool, s->step->pending_value)), slot->s->label);
 }
 
-/* Everything, before the form is complete. */
-static void add_summary(struct saying *s)
+/* All values, noted so far or now. */
+static void add_known(struct saying *s, const char *before, const char *after)
 {
 	int n = 0;
 
-	if (s->step->denied) {
-		pl_buf_adds(&s->out, "What should I change?");
-		return;
-	}
-	pl_buf_adds(&s->out, "Please check: ");
+	pl_buf_adds(&s->out, before);
 	for (int i = 0; i < s->form->count; i++) {
 		const struct form_slot *slot = &s->form->slots[i];
 		struct pl_str value = s->step->value[i].ptr != NULL ? s->step->value[i]
@@ -86,7 +97,17 @@ static void add_summary(struct saying *s)
 		else
 			pl_buf_addf(&s->out, "%s (kept sealed)", slot->s->label);
 	}
-	pl_buf_adds(&s->out, ". Is all of that right?");
+	pl_buf_adds(&s->out, after);
+}
+
+/* Everything, before the form is complete. */
+static void add_summary(struct saying *s)
+{
+	if (s->step->denied) {
+		pl_buf_adds(&s->out, "What should I change?");
+		return;
+	}
+	add_known(s, "Please check: ", ". Is all of that right?");
 }
 
 /* Why the answer did not do, where that can be said. */
@@ -134,9 +155,12 @@ struct pl_str form_reply(
 
 	add_noted(&s, true);
 	add_noted(&s, false);
+	add_same(&s);
 	if (step->skipped >= 0 && step->over == FORM_GOES_ON)
 		pl_buf_addf(&s.out, "Let us leave out the %s. ", form->slots[step->skipped].s->label);
-	if (step->pending >= 0)
+	if (step->disputed)
+		add_known(&s, "What should I change? So far I have: ", ".");
+	else if (step->pending >= 0)
 		add_proposal(&s);
 	else if (step->requested >= 0)
 		add_request(&s);

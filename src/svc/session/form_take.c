@@ -60,9 +60,11 @@ static void take_bare(const struct taking *t, int i, bool accompanied)
 {
 	const struct read_value *v = &t->step->read[i];
 	int normal = t->form->slots[i].s->normal;
+	struct read_want want = form_want(t->form, t->state, i);
 	bool left = read_has_left(t->m), open = !t->state->filled[i];
+	bool denied = !open && read_denies(t->m) && read_names(t->m, &want); /* "that's not my name, it's .." */
 
-	if (v->correction && !open) {
+	if ((v->correction || denied) && !open) {
 		if (v->verdict == READ_SURE && v->explicit)
 			(void)offer(t, i, v->value, v->raw);
 		else
@@ -77,7 +79,7 @@ static void take_bare(const struct taking *t, int i, bool accompanied)
 			propose(t, i, v->value, v->raw);
 	} else if (open && (accompanied || t->state->over != FORM_GOES_ON || form_next(t->form, t->state) < 0)) {
 		(void)offer(t, i, v->value, v->raw);
-	} else if (open || t->state->over != FORM_GOES_ON || t->state->requested < 0) {
+	} else {
 		propose(t, i, v->value, v->raw);
 	}
 }
@@ -233,7 +235,8 @@ static bool is_aside(const struct taking *t)
 {
 	const struct form_slot *slot = &t->form->slots[t->state->requested];
 	bool may_hide =
-	    slot->s->sensitive && (slot->s->normal != FORM_AMOUNT || has_digit(t->text) || read_has_amount(t->m));
+	    slot->s->sensitive && (slot->s->normal != FORM_AMOUNT ||
+	    ((has_digit(t->text) || read_has_amount(t->m)) && !read_tells(t->m)));
 	int words = read_words(t->m);
 	size_t end = 0;
 
@@ -270,6 +273,18 @@ static bool take_answer(const struct taking *t)
 	return true;
 }
 
+/* "No, that's wrong", with nothing proposed: it is about what was noted. */
+static bool disputes(const struct taking *t)
+{
+	static const char *const wrong[] = {"wrong", "incorrect", "mistake", "right", "correct", "false"};
+	const struct pl_list words = {(const char **)(uintptr_t)wrong, PL_COUNT(wrong)};
+	bool any = false;
+
+	for (int i = 0; i < t->form->count; i++)
+		any = any || t->state->filled[i];
+	return any && t->state->pending < 0 && read_no(t->m) && form_has_word(t->text, &words);
+}
+
 static void take_values(const struct taking *t)
 {
 	take_all_read(t);
@@ -303,7 +318,10 @@ void form_take(const struct form *form, struct pl_pool *pool, const struct form_
 	}
 	step->question = read_asks(t.m);
 	step->cancelled = cancels(&t);
-	if (!step->cancelled && !take_answer(&t))
+	if (step->cancelled || take_answer(&t))
+		return;
+	step->disputed = disputes(&t);
+	if (!step->disputed)
 		take_values(&t);
 }
 
@@ -346,14 +364,13 @@ bool form_take_model(const struct form *form, struct pl_pool *pool, const struct
 	    .form = form, .pool = pool, .state = state, .step = step, .text = pl_str_dup(pool, pl_str_trim(text))};
 	const struct pl_jval *json, *slots, *question;
 	struct pl_err err = {0};
+	bool asks, answers;
 
 	if (to == NULL || (json = pl_json_parse(pool, pl_strn(from, (size_t)(to - from) + 1), &err)) == NULL ||
 	    (slots = pl_json_get(json, "slots")) == NULL || slots->type != PL_J_OBJECT ||
 	    (t.m = read_message(pool, t.text)) == NULL)
 		return false;
 	question = pl_json_get(json, "question");
-	if (question != NULL && question->type == PL_J_BOOL && !step->denied && !step->confirmed)
-		step->question = question->truth;
 	for (int i = 0; i < form->count; i++)
 		if (step->weak[i]) /* the model has read it too, and better */
 			step->value[i] = step->raw[i] = PL_STR_NONE;
@@ -365,7 +382,12 @@ bool form_take_model(const struct form *form, struct pl_pool *pool, const struct
 		if (i >= 0 && raw.len > 0)
 			take_from_model(&t, i, raw);
 	}
-	if (question == NULL && step->aside && (count_found(&t) > 0 || step->pending >= 0))
-		step->question = false;
+	asks = question != NULL && question->type == PL_J_BOOL && question->truth;
+	answers = count_found(&t) > 0 || (step->pending >= 0 && step->pending_value.ptr != state->pending_value.ptr);
+	if (step->denied || step->confirmed || step->disputed)
+		return true;
+	/* "no question" does not make a complaint an answer that did not do */
+	if (asks || (answers && (step->aside || question != NULL)))
+		step->question = asks;
 	return true;
 }

@@ -7,6 +7,8 @@
 
 #include "svc/session/form.h"
 
+#define DATE_LEN 10
+
 static bool is_word_byte(char c)
 {
 	return (unsigned char)c >= 0x80 || isalnum((unsigned char)c) || c == '\'' || c == '-';
@@ -83,6 +85,9 @@ static bool valid(const struct form_slot *slot, struct pl_pool *pool, struct pl_
 		if (cents < 0 || cents / 100 < slot->s->min || cents / 100 > slot->s->max ||
 		    (cents / 100 == slot->s->max && cents % 100 > 0))
 			return false;
+	} else if (slot->s->normal == FORM_DATE && (strncmp(value.ptr, slot->s->earliest, DATE_LEN) < 0 ||
+	    strncmp(value.ptr, slot->s->latest, DATE_LEN) > 0)) {
+		return false;
 	} else {
 		size = (int64_t)pl_utf8_count(value.ptr, value.len);
 		if (size < slot->s->min || size > slot->s->max)
