@@ -31,6 +31,10 @@ class Provider(Peer):
     def queue(self, *directives):
         httpx.post(self.url + "/control/mode", content="\n".join(directives), **PLAIN)
 
+    def texts(self, texts):
+        """What it answers to requests whose system message has the text on the left."""
+        httpx.post(self.url + "/control/texts", json=texts, trust_env=False)
+
     def reset(self):
         httpx.post(self.url + "/control/reset", **PLAIN)
 

@@ -42,6 +42,7 @@ Of these messages knows ok, split, json, think, stall-*, cut-fin, cut-rst, error
   twice         message_start again                     spliced       the start of another message in the middle
 options there: finish=W stop_reason (end_turn); error=TYPE of the error (overloaded_error).
 
+POST /control/texts: JSON {PART: TEXT}; a request whose system message has PART is answered with TEXT.
 GET /control/stats: JSON with requests, streams, stalled, gated, completed, aborted, connections, open, models, modes, bodies,
 headers (the last 200). POST /control/open: opens the gate, also for answers that come later. POST /control/reset: zeroes all
 that, and closes the gate behind those who wait. GET {base}/models: peer-1, peer-2 (under a base with /big/: 500 more).
@@ -65,7 +66,7 @@ class Stats:
         self.gate.set()
         self.gate = asyncio.Event()
         self.requests = self.streams = self.stalled = self.gated = self.completed = self.aborted = self.models = 0
-        self.modes, self.bodies, self.headers, self.queue = {}, [], [], []
+        self.modes, self.bodies, self.headers, self.queue, self.texts = {}, [], [], [], {}
 
     def text(self):
         shown = ("connections", "open", "requests", "streams", "stalled", "gated", "completed", "aborted", "models",
@@ -186,6 +187,8 @@ class Conn(asyncio.Protocol):
             for line in body.decode().split("\n"):
                 line, _, times = line.strip().partition("*")
                 STATS.queue += [line] * int(times or 1) if line else []
+        elif path == "/control/texts":
+            STATS.texts = json.loads(body)
         elif path == "/control/reset":
             STATS.reset()
         elif path == "/control/open":
@@ -205,6 +208,10 @@ class Conn(asyncio.Protocol):
     async def completion(self, headers, raw, kind):
         body = json.loads(raw)
         mode, opts = parse_directive(directive_of(body))
+        system = " ".join(str(m.get("content")) for m in body.get("messages", []) if m.get("role") == "system")
+        for part, text in STATS.texts.items():
+            if part in system:
+                opts["say"] = text
         STATS.requests += 1
         STATS.modes[mode] = STATS.modes.get(mode, 0) + 1
         STATS.bodies = (STATS.bodies + [body])[-200:]
