@@ -220,16 +220,22 @@ static bool layout_of(struct request *request)
 	return false;
 }
 
+/* Ends the tag of a layout with all members of its cards: another representation of the same version. */
+#define FULL_TAG ".full"
+
 /* The version of one entity tag; what no version looks like, weak ones too, matches nothing (RFC 9110 13.1.1). */
 static int64_t tag_version(struct pl_str tag)
 {
+	static const size_t full = sizeof(FULL_TAG) - 1;
 	int64_t version;
 
 	tag = pl_str_trim(tag);
-	if (tag.len > 2 && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"' &&
-	    pl_str_i64(pl_strn(tag.ptr + 1, tag.len - 2), 1, INT64_MAX, &version))
-		return version;
-	return INT64_MAX;
+	if (tag.len < 3 || tag.ptr[0] != '"' || tag.ptr[tag.len - 1] != '"')
+		return INT64_MAX;
+	tag = pl_strn(tag.ptr + 1, tag.len - 2);
+	if (tag.len > full && memcmp(tag.ptr + tag.len - full, FULL_TAG, full) == 0)
+		tag.len -= full;
+	return pl_str_i64(tag, 1, INT64_MAX, &version) ? version : INT64_MAX;
 }
 
 /*
@@ -304,7 +310,8 @@ static void on_dashboard(void *arg, const struct dashboard_list *list, const str
 	dashboard_shape(&out, request, &list->rows[0]);
 	if (wants_default(request))
 		out.cards = layout_full(request->req->task->pool, out.cards);
-	etag = pl_sprintf(request->req->task->pool, "\"%lld\"", (long long)out.version);
+	etag = pl_sprintf(request->req->task->pool, "\"%lld%s\"", (long long)out.version,
+	    wants_default(request) ? FULL_TAG : "");
 	req_header_addf(request->req, "ETag", "%s", etag);
 	if (request->req->method == REQ_GET && request_none_match(request, etag))
 		req_reply_empty(request->req, 304);

@@ -40,6 +40,21 @@ def test_preferences(ann, ben):
     assert ann.patch("/api/profile", {"preferences": {"b": "x" * 16000}}).status_code == 200
 
 
+def test_tags_of_full_cards(shared):
+    """The same version with all members of its cards is another representation: a cache must not take one for the other."""
+    user, path = shared.register(), "/api/dashboard/main"
+    plain = user.put(path, {"cards": [card(0)]}).headers["ETag"]
+    full = user.get(f"{path}?default=1").headers["ETag"]
+    assert (plain, full) == ('"1"', '"1.full"') and user.get(path).headers["ETag"] == plain
+    for query, tag, status in (("", plain, 304), ("", full, 200), ("?default=1", plain, 200), ("?default=1", full, 304)):
+        assert user.get(path + query, headers={"If-None-Match": tag}).status_code == status, (query, tag)
+    assert user.request("PUT", path, json={"cards": []}, headers={"If-Match": full}).json()["version"] == 2
+    assert user.request("PUT", path, json={"cards": []}, headers={"If-Match": full}).status_code == 412
+    for tag in ('".full"', '"x.full"', '"2.fullest"', '"2.full.full"'):
+        assert user.request("PUT", path, json={"cards": []}, headers={"If-Match": tag}).status_code == 412, tag
+    assert user.request("DELETE", path, headers={"If-Match": '"2.full"'}).status_code == 204
+
+
 def test_a_dashboard_lives_and_ends(ann, ben, shared):
     path = "/api/dashboard/main"
     assert ann.get(path).status_code == 404

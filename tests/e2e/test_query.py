@@ -213,7 +213,8 @@ def test_suggestions_can_be_asked(ann, data, shared):
     first = new.get("/api/suggestions").json()
     assert first and {s["reason"] for s in first} == {"A question to begin with."}
     for suggestion in first:
-        ask(new, suggestion["text"])
+        answer = ask(new, suggestion["text"])
+        assert answer["rows"] and answer["rows"][0][0] == 0 and "error" not in answer, "no data is a figure, not an empty table"
     ask(ann, "messages today")
     suggestions = ann.get("/api/suggestions").json()
     texts = [s["text"] for s in suggestions]
@@ -221,6 +222,31 @@ def test_suggestions_can_be_asked(ann, data, shared):
     assert all(s["reason"].startswith("You ") for s in suggestions)
     for text in texts:
         ask(ann, text)
+
+
+def test_suggestions_have_answers(shared, rows):
+    """Not suggested: what had no rows the last time, what a model translated, and days that a period no longer has."""
+    user = shared.register()
+    room = user.room(name=f"The “Tea” room {unique()}")
+    assert user.say(room["id"], "hello").status_code == 201
+    assert ask(user, "messages per day today")["rows"] and not ask(user, "messages per day yesterday")["rows"]
+    translated = ask(user, "messages per day this week")["id"]
+    rows(f"""UPDATE query_history SET intent = (intent::jsonb || '{{"translated": true}}')::json WHERE id = '{translated}'""")
+    texts = [s["text"] for s in user.get("/api/suggestions").json()]
+    assert set(texts) == {"messages per day today", f'My messages in room "{room["name"]}" per day, last 7 days'}
+    for text in texts:
+        assert ask(user, text)["rows"], text
+    rows(f"UPDATE messages SET created_at = created_at - interval '6 days 1 minute' WHERE room_id = {room['id']}")
+    assert not [s for s in user.get("/api/suggestions").json() if not s["reason"].startswith("You asked this ")]
+
+
+def test_suggestions_without_a_token(parlour):
+    daemon = parlour(anonymous="query suggestions")
+    found = daemon.get("/api/suggestions").json()
+    assert len(found) > 2
+    for suggestion in found:
+        answer = daemon.post("/api/query", {"query": suggestion["text"]}).json()
+        assert len(answer["rows"]) == 1 and isinstance(answer["rows"][0][0], (int, float)), suggestion
 
 
 def test_vocabulary(ann, shared):

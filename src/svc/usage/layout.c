@@ -300,7 +300,7 @@ struct pl_str layout_full(struct pl_pool *pool, struct pl_str cards)
 
 struct pl_str layout_default(struct pl_pool *pool)
 {
-	/* questions that everybody can ask: query_beginnings */
+	/* questions that everybody can ask */
 	static const struct { const char *id, *type, *title, *query; } begin[] = {
 		{ "messages", "line", "My messages", "My messages per day, last 7 days" },
 		{ "rooms", "bar", "My rooms", "My messages per room, last 30 days" },

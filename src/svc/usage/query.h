@@ -30,7 +30,7 @@ enum query_stage { QUERY_UNDERSTANDING, QUERY_QUERYING, QUERY_ANSWERING };
 extern const char *const query_stages[];
 typedef void (query_stage_fn)(void *arg, enum query_stage stage);
 
-/* Questions to begin with, which this caller (0: no token) may ask; the last one is NULL. */
+/* Questions to begin with, which this caller (0: no token) may ask and which have a figure without data; NULL ends. */
 const char *const *query_beginnings(int64_t user_id);
 /* Why a question was refused, as one text; `before` stands before each sentence about the question's form. */
 struct pl_str query_reason(struct pl_pool *pool, const struct pl_err *err, const char *before);

@@ -9,12 +9,12 @@
 #include "clock.h"
 #include "json.h"
 
-/* Understood by intent.c, and about the asker's own rows, so that any user may ask them. */
-static const char *const own[] = { "My messages per day, last 7 days", "My messages per room, last 30 days",
-	"My sessions per day, last 30 days", "My tokens per model, last 30 days", NULL };
+/* About the asker's own rows, so that any user may ask them. Without groups: of nothing there are 0, not no rows. */
+static const char *const own[] = { "My messages, last 7 days", "My messages this week vs last week",
+	"My sessions, last 30 days", "My tokens, last 30 days", NULL };
 /* Those that name nobody, so that they need no token. */
-static const char *const open[] = { "Messages per day, last 7 days", "Users per day, last 7 days",
-	"Sessions per day, last 30 days", "Tokens per model, last 30 days", NULL };
+static const char *const open[] = { "Messages, last 7 days", "Active users, last 7 days", "Sessions, last 30 days",
+	"Tokens, last 30 days", NULL };
 
 const char *const *query_beginnings(int64_t user_id)
 {
