@@ -82,7 +82,7 @@ def raw_routes():
 
 def wrong_query(kind, least, most):
     """Texts that a query field must refuse."""
-    if kind == "STR":
+    if kind in ("STR", "LINE"):
         return ([""] if least > 0 else []) + ["x" * (int(most) + 1), "%C3%BC" * (int(most) + 1), "%00", "%ff", "a%00b", "%C0%B1", "%ED%A0%80"]
     if kind == "TIME":
         return ["", "x", "yesterday", "0", "1730115000", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T25:00:00Z", "%00", "%ff", "null",
@@ -98,7 +98,7 @@ def wrong_query(kind, least, most):
 def takes_text(path, field):
     """A query field that may hold any text."""
     table = shapes()
-    return any(p == path and (f, k) == (field, "STR") for _, p, _, shape, _ in ROUTE.findall(read("routes.def"))
+    return any(p == path and (f, k) == (field, k) and k in ("STR", "LINE") for _, p, _, shape, _ in ROUTE.findall(read("routes.def"))
                for f, k, *_ in table.get(shape, []))
 
 
