@@ -81,11 +81,9 @@ int64_t civil_months_back(int64_t s, int64_t months)
 {
 	struct civil c = civil_of(s);
 	int64_t first = civil_seconds(c.year, c.month - months, 1);
-	struct civil there = civil_of(first);
+	int64_t days = (civil_seconds(c.year, c.month - months + 1, 1) - first) / DAY_S;
 
-	while (!civil_exists(there.year, there.month, c.day) && c.day > 28)
-		c.day--;
-	return first + (c.day - 1) * DAY_S;
+	return first + ((c.day < days ? c.day : days) - 1) * DAY_S;
 }
 
 enum unit word_unit(struct pl_str word)
