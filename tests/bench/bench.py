@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Measures the daemon beside nginx, nchan, FastAPI and Node in one run: make bench, or
 
-bench.py --build DIR --src DIR [--quick] [--only NAME[,NAME]] [--seconds N] [--json FILE]
+bench.py --build DIR --src DIR [--quick] [--only NAME[,NAME]] [--seconds N] [--realtime] [--json FILE]
 
 Rounds are interleaved and medians are compared, so that a busy machine disturbs all alike; trust ratios and CPU per
 operation. Needs wrk, a C compiler and what the end-to-end tests need. Exit status 1: a target was missed.
@@ -45,6 +45,9 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="two short rounds: below 90 s")
     parser.add_argument("--only", default="", help="some of: " + ", ".join(MEASURES))
     parser.add_argument("--seconds", type=int, help="length of one round (default 3, with --quick 1)")
+    parser.add_argument("--realtime", action="store_true",
+                        help="run everything with real-time priority (needs root), so that other work on the machine hardly "
+                             "delays it: for latencies of a load that leaves processors idle, such as relay")
     parser.add_argument("--json", help="also write the figures to this file")
     args = parser.parse_args()
     args.build, args.src = os.path.abspath(args.build), os.path.abspath(args.src)
@@ -75,13 +78,15 @@ def write_json(path, args, lab, rows, failures):
     with open(path, "w", encoding="utf-8") as out:
         json.dump({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(),
                    "machine": platform.machine(), "kernel": platform.release(), "seconds": lab.seconds,
-                   "rounds": lab.rounds, "quick": args.quick, "load": os.getloadavg(),
+                   "rounds": lab.rounds, "quick": args.quick, "realtime": args.realtime, "load": os.getloadavg(),
                    "rows": [row.as_dict() for row in rows], "skipped": lab.skipped, "failed": failures}, out, indent=1)
         out.write("\n")
 
 
 def main():
     args = arguments()
+    if args.realtime:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))    # all children inherit it
     measure_room.raise_file_limit()
     upstream = measure_relay.Upstream()
     began = time.monotonic()
