@@ -346,29 +346,29 @@ static int run_help(struct ctl *ctl)
 }
 
 static const struct verb verbs[] = {
-	{ "status", run_status, 0, "", "the master and a line per process" },
-	{ "reload", run_reload, 0, "", "read the configuration again; says file:line when it is refused" },
+	{ "status", run_status, 0, "", "print the state of the master, and one line per process" },
+	{ "reload", run_reload, 0, "", "read the configuration again; print file and line of an error" },
 	{ "reopen", run_reopen, 0, "", "open the log files again, for logrotate" },
-	{ "stop", run_stop, 0, "", "stop the daemon in good order" },
-	{ "why", run_why, 1, "REQUEST_ID", "what became of one request" },
-	{ "metrics", run_metrics, 0, "", "Prometheus text" },
-	{ "check", run_check, 0, "", "configuration, keys and database: would the daemon start?" },
-	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create roles and database" },
-	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "bring the schema up to date" },
-	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "account cfo/demo, room lobby, role assistant" },
+	{ "stop", run_stop, 0, "", "stop the daemon gracefully" },
+	{ "why", run_why, 1, "REQUEST_ID", "print route, outcome, and times of a request" },
+	{ "metrics", run_metrics, 0, "", "print the metrics as Prometheus text" },
+	{ "check", run_check, 0, "", "check the configuration, the keys, and the database" },
+	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create the roles and the database" },
+	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "update the schema" },
+	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "create account cfo/demo, room lobby, and role assistant" },
 	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]",
-	    "usage, series, prodlens, users, roles, rooms or messages" },
-	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "text files into the knowledge base" },
+	    "import usage, series, prodlens, users, roles, rooms, or messages" },
+	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "load text files into the knowledge base" },
 	{ "price", run_price, -1, "set MODEL PROMPT COMPLETION | list | remove MODEL",
-	    "what models cost, in dollars per million tokens [--upstream NAME] [--from DATE]" },
+	    "prices of models, in US dollars per million tokens [--upstream NAME] [--from DATE]" },
 	{ "jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
-	    "mails and Slack messages: what waits, runs, or was given up; retry dead: all that was given up" },
+	    "mails and Slack messages that wait, run, or were given up; retry dead: retry all that were given up" },
 	{ "user", run_user, -1, "add NAME | list [TEXT] | show USER | passwd USER | access USER LEVEL | disable USER | "
 	    "enable USER | logout USER", "accounts; LEVEL is user, analyst, operator, or admin "
 	    "[--email ADDRESS] [--name TEXT] [--access LEVEL] [--password-file FILE]" },
-	{ "genkey", run_genkey, 1, "FILE", "make a key file for key_file" },
+	{ "genkey", run_genkey, 1, "FILE", "create a file for the setting key_file" },
 	{ "version", run_version, 0, "", "print the version" },
-	{ "help", run_help, -1, "[VERB]", "print this text, or what a verb takes" },
+	{ "help", run_help, -1, "[VERB]", "print this text, or explain one command" },
 };
 
 static int usage(FILE *out)

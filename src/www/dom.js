@@ -23,7 +23,7 @@ export function el(tag, attributes = {}, ...children) {
 	return node;
 }
 
-/** A number made from a name, for colours that stay the same. */
+/** A number made from a name, for colors that stay the same. */
 function hue(name) {
 	let hash = 7;
 	for (const c of name)

@@ -33,7 +33,7 @@ function link(href, label) {
 	return el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
 }
 
-/* Node of a match and the length of what it stands for; null: the text stays as it is. */
+/* Node of a match and the length of its source; null: the text stays as it is. */
 function nodeOf(match, text, names, inLink) {
 	const g = match.groups, whole = match[0].length;
 	if (g.code !== undefined)

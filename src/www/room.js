@@ -198,7 +198,7 @@ export class RoomView {
 
 	/* ---- acts ---- */
 
-	/* Its asker, moderators, the owner; whoever cannot be told apart here may try. */
+	/* Its asker, moderators, the owner; users that this page cannot tell from them may try. */
 	mayStop(seq) {
 		const author = this.timeline.get(seq)?.author;
 		return this.people.mayChange || author?.kind !== "user" || author.id === this.me.id;

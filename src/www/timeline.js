@@ -103,7 +103,7 @@ export class Timeline {
 		}
 	}
 
-	/** A line that is no message, such as "ann joined", at its place in the log. */
+	/** A line that is not a message, such as "ann joined", at its place in the log. */
 	addLine(seq, text, isError = false) {
 		const item = { seq, node: el("li", { class: isError ? "line bad" : "line" }, text) };
 		if (Number.isInteger(seq)) {

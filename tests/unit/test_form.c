@@ -131,7 +131,7 @@ START_TEST(test_conversation)
 	    } talk[] = {
 		{ "Hello!", NAME, false, false, true, "What is your name?" },
 		{ "I am looking for momentum trading ideas", NAME, false, false, true, "What is your name?" },
-		{ "yes of course", NAME, false, true, false, "I did not recognise a name" },
+		{ "yes of course", NAME, false, true, false, "I did not recognize a name" },
 		{ "What do you think of momentum?", NAME, false, false, true, "What is your name?" },
 		{ "I am Ann Lee, ann@lee.org", INCOME, false, false, false,
 		    "Noted: name Ann Lee; e-mail address ann@lee.org. What is your y" },

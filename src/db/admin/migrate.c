@@ -83,7 +83,7 @@ static enum migrate_result apply_all(struct run *run)
 			pending++;
 		}
 		if (run->dry_run)
-			fprintf(run->out, "would apply %s\n", file->name);
+			fprintf(run->out, "to apply: %s\n", file->name);
 		else if (!apply(run, file))
 			return MIGRATE_FAILED;
 	}
@@ -95,7 +95,7 @@ static enum migrate_result apply_all(struct run *run)
 static enum migrate_result plan_fresh(struct run *run)
 {
 	for (int i = 0; i < run->count; i++)
-		fprintf(run->out, "would apply %s\n", run->files[i].name);
+		fprintf(run->out, "to apply: %s\n", run->files[i].name);
 	return MIGRATE_OK;
 }
 
