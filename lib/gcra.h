@@ -14,7 +14,7 @@
 #include "str.h"
 
 struct pl_rate {
-	int64_t interval_ns;	/* one more every so often */
+	int64_t interval_ns;	/* one more after each interval */
 	int64_t burst;		/* at once from rest; >= 1 */
 	int64_t window_s;	/* for people and headers: the "1 minute" of 5/min */
 	int64_t count;		/* the 5 of 5/min */

@@ -90,7 +90,7 @@ static bool check_escapes(struct pl_str text, struct pl_err *err)
 		if (at[1] == 'u') {
 			len = escape_len(at + 2, end);
 			if (len == 0)
-				return refuse(err, "a \\u escape that is no character", (size_t)(at - text.ptr));
+				return refuse(err, "a \\u escape that is not a character", (size_t)(at - text.ptr));
 			len = len > (size_t)(end - at) - 2 ? (size_t)(end - at) - 2 : len;
 		}
 		at += 2 + len;

@@ -31,7 +31,7 @@ void pl_sha1(const void *data, size_t bytes, unsigned char out[20])
 	digest(&md, "SHA1", data, bytes, out);
 }
 
-/* Whoever went on without a MAC would refuse good links and tickets, or sign with what was on the stack. */
+/* A caller that continued without a MAC would refuse good links and tickets, or sign with what was on the stack. */
 void pl_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t bytes, unsigned char out[32])
 {
 	unsigned int n = 32;

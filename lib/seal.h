@@ -28,7 +28,7 @@ struct pl_str pl_seal(struct pl_pool *pool, const struct pl_seal_ring *ring, str
 /* false: not sealed by a key of the ring, moved, or damaged. plain_r is in pool and wiped when the pool dies. */
 bool pl_unseal(struct pl_pool *pool, const struct pl_seal_ring *ring, struct pl_str context, struct pl_str sealed,
     struct pl_str *plain_r) PL_MUSTCHECK;
-/* HMAC-SHA256 under the first key: recognises a value again where its plain hash could be guessed from. */
+/* HMAC-SHA256 under the first key: recognizes a value again where its plain hash could be guessed from. */
 void pl_seal_mac(const struct pl_seal_ring *ring, struct pl_str text, unsigned char out[32]);
 
 #endif

@@ -72,7 +72,7 @@ bool pl_pair_cas(struct pl_pair *pair, struct pl_pair old, struct pl_pair want)
 {
 	/*
 	 * The tag first: a process that dies in between leaves a claimed tag with an expired value, which is an idle
-	 * key. The second step can lose against a neighbour; then the caller looks again.
+	 * key. The second step can lose against a neighbor; then the caller looks again.
 	 */
 	if (old.tag != want.tag &&
 	    !__atomic_compare_exchange_n(&pair->tag, &old.tag, want.tag, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))

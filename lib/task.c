@@ -87,7 +87,7 @@ void pl_task_cancel(struct pl_task *task)
 }
 
 /*
- * On a task that is cancelled already the hook never runs: whoever starts an operation looks at task->cancelled itself,
+ * On a task that is cancelled already the hook never runs: code that starts an operation checks task->cancelled itself,
  * because a completion inside the starting call would break the promise of every asynchronous call.
  */
 void pl_task_on_cancel(struct pl_task *task, struct pl_cancel *hook, void (*fn)(void *arg), void *arg)

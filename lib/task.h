@@ -50,7 +50,7 @@ struct pl_task {
 	int64_t sql_ns;			/* time spent waiting for PostgreSQL, for traces */
 	struct pl_cancel *cancels;	/* run by pl_task_cancel() */
 	const struct pl_once *once;	/* NULL: none */
-	void *owner;			/* of whoever made it (struct req, struct ws_conn ...); opaque to others */
+	void *owner;			/* of its creator (struct req, struct ws_conn ...); opaque to others */
 };
 
 /* A hook that pl_task_cancel() calls once; embed it in the operation's struct; unhook when the operation is done. */

@@ -111,7 +111,7 @@ static bool header_ok(jwt_t *jwt, const struct pl_token_key *key)
 		return false;
 	if (!pl_str_is(pl_str(jwt_get_header(jwt, "kid")), key->kid))
 		return false;
-	/* RFC 7515 section 4.1.11: whoever does not know what is critical must refuse. */
+	/* RFC 7515 section 4.1.11: a receiver that does not know a critical header must refuse. */
 	return !has_header(jwt, "crit");
 }
 

@@ -106,7 +106,7 @@ CREATE VIEW v_feedback_requests AS
 		r.comment, b.username AS answered_by, r.answered_via, r.delivery_error, r.created_at, r.due_at, r.sent_at,
 		r.timed_out_at, r.ended_at
 	FROM feedback_requests r JOIN users a ON a.id = r.asker_id LEFT JOIN users b ON b.id = r.answered_by;
-COMMENT ON VIEW v_feedback_requests IS 'Questions put to humans, with names and what came of them';
+COMMENT ON VIEW v_feedback_requests IS 'Feedback requests, with names and their outcome';
 
 CREATE VIEW v_jobs AS	-- the id of a guest's session is a credential
 	SELECT j.id, j.kind, coalesce(replace(j.key, j.session_id::text, left(j.session_id::text, 8)), j.key) AS key, j.state,

@@ -564,7 +564,7 @@ static const struct { const char *name; void (*write)(struct pl_buf *out); } tab
 	{ "@LIMITS@\n", man_limits }, { "@METRICS@\n", man_metrics }, { "@EXPOSED@\n", man_exposed },
 };
 
-/* A line that is no table, with its @VERSION@ and @DATE@ filled in. false: there is an unknown @WORD@. */
+/* A line that is not a table, with its @VERSION@ and @DATE@ filled in. false: there is an unknown @WORD@. */
 static bool man_line(struct pl_buf *out, const char *line)
 {
 	while (*line != '\0') {

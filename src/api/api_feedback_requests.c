@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Routes of questions put to humans: ask, list, look, respond, cancel.
+ * Routes of feedback requests: ask, list, look, respond, cancel.
  */
 #include "api/http/request.h"
 #include "svc/feedback/feedback_request.h"

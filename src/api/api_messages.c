@@ -48,7 +48,7 @@ static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err
 {
 	struct request *request = arg;
 	const struct message_in *in = request->in;
-	/* whoever repeats an Idempotency-Key gets the first answer */
+	/* a repeated Idempotency-Key gets the first answer */
 	bool duplicate = err == NULL && sent->duplicate && (request->idem == NULL || in->client_id.ptr != NULL);
 	struct message_out out;
 

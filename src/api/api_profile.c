@@ -334,7 +334,7 @@ static void on_saved(void *arg, const int64_t *version, const struct pl_err *err
 		api_dashboard_get(arg);
 }
 
-/* Whoever names an owner means themselves: by number, by its digits, or by name. */
+/* The owner must be the caller: the number, its digits, or the name. */
 static bool owner_ok(struct request *request, struct pl_err *err)
 {
 	const struct pl_caller *who = &request->req->task->who;

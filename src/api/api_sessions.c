@@ -302,7 +302,7 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 	for (int i = 0; i < list->count; i++) {
 		session_shape(&items[i], &list->rows[i], pool);
 		if (list->rows[i].guest) {
-			/* whoever has a guest's number has the session */
+			/* the id of a guest's session is its credential */
 			items[i].session_id = pl_strn(items[i].id.ptr, 8);
 			items[i].id = pl_str(pl_sprintf(pool, "%.8s-0000-0000-0000-000000000000", items[i].id.ptr));
 		}

@@ -39,7 +39,7 @@ static bool unix_alive(const struct addr *addr)
 	return alive;
 }
 
-/* The file of a daemon that died is removed; anything that is no socket stays. */
+/* The file of a daemon that died is removed; anything that is not a socket stays. */
 static bool unix_clear(const struct addr *addr)
 {
 	struct stat st;

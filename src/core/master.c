@@ -43,7 +43,7 @@ static void tell_parent(struct master *m, int status)
 	m->ready_fd = -1;
 }
 
-/* Whoever waits gets the reason: the log, the parent of a daemon, the shell. */
+/* Reports the reason to all that wait: the log, the parent of a daemon, the shell. */
 static int refuse(struct master *m, int status)
 {
 	if (m->logging)
@@ -299,7 +299,7 @@ static int supervise(struct master *m)
 	return m->status;
 }
 
-/* A worker that never came up says so here too, to whoever started the daemon. */
+/* A worker that never started is also reported here, to the process that started the daemon. */
 static int run(struct master *m)
 {
 	int status = prepare(m);

@@ -39,7 +39,7 @@ struct priv {
 };
 /* 0, or exit status 77 and a sentence that says what to do. */
 int priv_find(const struct config *config, struct priv *priv_r, char why[512]) PL_MUSTCHECK;
-/* For good: user, groups, no new privileges. */
+/* Permanently: user, groups, no new privileges. */
 bool priv_drop(const struct priv *priv, char why[512]) PL_MUSTCHECK;
 
 /* systemd's notification protocol (sd_notify(3)) over $NOTIFY_SOCKET; without one, nothing happens. */

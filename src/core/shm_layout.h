@@ -63,7 +63,7 @@ struct shm_gen {
 /*
  * ---- pages: texts of generations ----
  *
- * Page i of the first [generations] belongs to generation i for good: a text begins there. The others are the pool.
+ * Page i of the first [generations] always belongs to generation i: a text begins there. The others are the pool.
  */
 struct shm_link {
 	_Atomic uint32_t owner;			/* generation + 1; 0: free. Only for pages of the pool */
@@ -136,7 +136,7 @@ void shm_presence_clear(struct shm *shm, int slot);
 void shm_gen_disown(struct shm *shm, int slot);
 
 /*
- * shm_page.c: the text of a generation that this process holds, but shm_page_copy(). Whoever dies in between leaves a
+ * shm_page.c: the text of a generation that this process holds, but shm_page_copy(). A process that dies in between leaves a
  * page without a place in the chain at worst, or a chain without some of its pages: shm_page_sweep() frees both.
  */
 /* Adds to `length` bytes; returns how many fitted, a whole number of characters. */

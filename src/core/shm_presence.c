@@ -87,7 +87,7 @@ bool shm_present_add(struct shm *shm, int64_t room, int64_t user)
 	entry = entry_at(table, link);
 	bucket_begin(pairs);
 	bucket_begin(rooms);
-	/* The room last: whoever still walks over this entry's former life sees room and user of one life. */
+	/* The room last: a reader that is still in this entry's former life sees room and user of one life. */
 	atomic_store_explicit(&entry->room, 0, memory_order_relaxed);
 	atomic_store_explicit(&entry->user, user, memory_order_release);
 	atomic_store_explicit(&entry->count, 1, memory_order_relaxed);

@@ -21,7 +21,7 @@
 
 #define CHILDREN_MAX (64 + SHM_ASIDE + SHM_HASHERS_MAX)
 
-/* One process that should live, or did. Its place in the array is its own for good. */
+/* One process that should live, or did. Its place in the array never changes. */
 struct child {
 	enum proc_kind kind;
 	int index;			/* slot of a worker, the clerk, or the courier; number of a hasher */

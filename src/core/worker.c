@@ -150,7 +150,7 @@ static void on_term(evutil_socket_t fd, short what, void *arg)
 
 /*
  * The application took its events off the sockets now; the changelist tells the kernel at the next dispatch. A listener
- * is shared with other processes, so closing it before that would leave it in our epoll for ever.
+ * is shared with other processes, so closing it before that would leave it in our epoll indefinitely.
  */
 static void close_listeners(struct worker *worker)
 {

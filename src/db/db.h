@@ -43,7 +43,7 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
 void db_turn(void *db);
 /* Both standing connections work (clerk and courier: the last attempt worked). */
 bool db_up(const struct db *db);
-/* db_up(), and no connection has been silent for so long that its server's process must hang. */
+/* db_up(), and no connection has been silent so long that its server's process must hang. */
 bool db_answers(const struct db *db);
 /*
  * From now on this process keeps one plain connection open that listens to PostgreSQL's notifications on `channel` (a

@@ -57,7 +57,7 @@ struct db {
 void db_again(struct db *db);
 /* Something waits for db_turn(): the loop turns once more if the hook of this turn ran already. */
 void db_want_turn(struct db *db);
-/* Deadlines and silent connections are looked at every DB_SWEEP_MS while anything is waiting. */
+/* Deadlines and silent connections are checked each DB_SWEEP_MS while anything is waiting. */
 void db_arm_sweep(struct db *db);
 
 struct pgconn;

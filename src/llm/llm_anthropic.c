@@ -85,7 +85,7 @@ static bool take_block(struct llm_decoder *dec, const struct pl_jval *block)
 		return llm_dec_give(dec, pl_json_str(pl_json_get(block, "text")));
 	if (pl_str_is(type, "thinking") || pl_str_is(type, "thinking_delta"))
 		llm_dec_think(dec, pl_json_str(pl_json_get(block, "thinking")));
-	dec->alive = true;	/* it thinks, or prepares something that is no text */
+	dec->alive = true;	/* it thinks, or prepares something that is not text */
 	return true;
 }
 

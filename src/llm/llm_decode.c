@@ -112,7 +112,7 @@ static bool find_kind(struct llm_decoder *dec, char first)
 	else
 		return llm_dec_fail_for_good(dec, first == '<' ?
 		    "The upstream answered with a web page instead of a completion: is its url right?" :
-		    "The upstream answered with something that is no event stream: is its url right?");
+		    "The upstream answered with something that is not an event stream: check its url.");
 	return true;
 }
 

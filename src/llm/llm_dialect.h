@@ -9,7 +9,7 @@
 #include "llm/llm.h"
 #include "sse.h"
 
-#define LLM_EVENT_MAX (1024 * 1024)	/* one event, or a whole reply that is no stream; see llm_dec_allow() */
+#define LLM_EVENT_MAX (1024 * 1024)	/* one event, or a whole reply that is not a stream; see llm_dec_allow() */
 #define LLM_MODEL_NAME_MAX 128
 #define LLM_MESSAGE_ID_MAX 63
 #define LLM_HEADERS_MAX (6 + CONFIG_HEADERS_MAX)

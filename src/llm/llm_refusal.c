@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What errors of upstreams mean, and how they are told.
+ * What errors of upstreams mean, and how they are reported.
  */
 #include <stdio.h>
 

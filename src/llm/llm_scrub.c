@@ -40,7 +40,7 @@ static int escape_unit(const char *at, const char *end)
 
 struct scrub { struct pl_buf *out; bool marks, marked; };
 
-/* A character of U+10F700 to U+10FFFF that stands for half of one: see llm_text.c. */
+/* A character of U+10F700 to U+10FFFF that marks half of one: see llm_text.c. */
 static void add_mark(struct scrub *scrub, int mark)
 {
 	pl_buf_adds(scrub->out, "\xf4\x8f");

@@ -15,7 +15,7 @@
 
 /* ---- characters ---- */
 
-/* What the marker at `at` stands for, see LLM_MARK_BYTE and LLM_MARK_UNIT; -1: it is no marker. */
+/* What the marker at `at` means, see LLM_MARK_BYTE and LLM_MARK_UNIT; -1: it is no marker. */
 static int mark_at(const char *at, const char *end)
 {
 	const unsigned char *c = (const unsigned char *)at;

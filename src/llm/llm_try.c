@@ -239,7 +239,7 @@ static void give_rest(struct llm_generation *generation, const struct pl_err *er
 	take_result(generation);
 }
 
-/* Whether it is asked again without an option that it refused. That is no attempt that failed. */
+/* Whether it is asked again without an option that it refused. That does not count as a failed attempt. */
 static bool adapt(struct llm_generation *generation, int status, const struct pl_err *err)
 {
 	struct pl_str reason =

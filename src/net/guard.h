@@ -52,7 +52,7 @@ struct guard {
 };
 
 /*
- * Feeds bytes as they came; returns how many were read. It stops when it refuses, for good (phase GUARD_REFUSED;
+ * Feeds bytes as they came; returns how many were read. It stops permanently when it refuses (phase GUARD_REFUSED;
  * status, code and detail are set), and when it sets add_length: GUARD_NO_LENGTH belongs before the last two bytes
  * read, and the rest is fed afterwards. messages counts the complete requests so far; an upgrade's header counts as
  * one.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The guard's judgement of methods, targets, versions and of the header fields that decide where a message ends.
+ * The guard's judgment of methods, targets, versions and of the header fields that decide where a message ends.
  *
  * It is stricter than RFC 9112 where evhttp would read the same bytes differently: a body needs POST, PUT or PATCH;
  * a tab before the value of such a field.

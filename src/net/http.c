@@ -40,7 +40,7 @@ void http_server_config(struct http_server *server, const struct config *config)
 	server->rules = pl_pool_new(0);
 	bad = http_nets_make(&server->proxies, server->rules, &config->s.trusted_proxies);
 	if (bad > 0)
-		pl_log(PL_LOG_WARN, NULL, "trusted_proxies holds what is no network", "ignored=%d", bad);
+		pl_log(PL_LOG_WARN, NULL, "trusted_proxies has entries that are not networks", "ignored=%d", bad);
 	server->conns_max = conns_max(config);
 }
 

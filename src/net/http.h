@@ -51,7 +51,7 @@ void http_server_config(struct http_server *server, const struct config *config)
 /* Lets others accept while this worker has far more sockets than the average (called by a timer of the worker). */
 void http_server_balance(struct http_server *server);
 /*
- * Stops accepting for good; keep-alive connections get Connection: close with their next reply, idle ones are closed
+ * Stops accepting permanently; keep-alive connections get Connection: close with their next reply, idle ones are closed
  * now or, gently, after a second without a request; until they are gone they count as pending.
  */
 void http_server_drain(struct http_server *server, bool gentle);

@@ -35,7 +35,7 @@ bool http_nets_have(const struct http_nets *nets, const struct http_ip *ip);
 /*
  * The client behind trusted proxies: walks X-Forwarded-For (all its lines joined by commas) from the right while the
  * addresses are trusted ones. The text of the first that is not goes to out; when all are, the leftmost. An entry that
- * is no address ends the walk. Empty header: out is left alone.
+ * is not an address ends the walk. Empty header: out is left alone.
  */
 void http_forwarded_client(const struct http_nets *trusted, struct pl_str forwarded, char out[HTTP_ADDR_TEXT]);
 

@@ -21,7 +21,7 @@ struct mailc_mail {
 
 enum mailc_outcome {
 	MAILC_SENT,		/* the server replied 250 to the whole message */
-	MAILC_REFUSED,		/* this mail, for good (5xx, or the server lacks what its addresses need) */
+	MAILC_REFUSED,		/* this mail, permanently (5xx, or the server lacks what its addresses need) */
 	MAILC_LATER,		/* this mail, for now (4xx) */
 	MAILC_DOWN,		/* no connection, TLS or login, or it broke off: the server has not taken the mail */
 	MAILC_UNKNOWN		/* the whole message went out, and no reply came: the server may have taken it */
@@ -35,7 +35,7 @@ struct mailc_result {
 struct mailc_ops {
 	/* The end of the message goes out now: until `ended`, nobody knows whether the server took it. */
 	void (*unknown)(void *arg);
-	/* The outcome, before the connection is closed in good order, which may take a second. */
+	/* The outcome, before the connection is closed completely, which may take a second. */
 	void (*ended)(void *arg, const struct mailc_result *result);
 };
 

@@ -135,7 +135,7 @@ struct pl_str req_target_redact(struct pl_pool *pool, struct pl_str target)
 	bool first = true, found = false;
 
 	if (pl_str_starts(target, "/r/"))
-		return PL_STR("/r/(hidden)");	/* whoever has that link can answer by it */
+		return PL_STR("/r/(hidden)");	/* a holder of that link can answer by it */
 	if (mark == NULL)
 		return target;
 	rest = pl_strn(mark + 1, target.len - (size_t)(mark + 1 - target.ptr));

@@ -7,7 +7,7 @@ import statistics
 def rounds(lab, contestants):
     """{name: function}: every function once per round, A B C A B C ..; medians {name: {figure: value}}.
 
-    A function returns {figure: number}; None stands for a contestant that is not installed.
+    A function returns {figure: number}; None means a contestant that is not installed.
     """
     contestants = {name: function for name, function in contestants.items() if function is not None}
     taken = {name: [] for name in contestants}

@@ -18,7 +18,7 @@ import psycopg
 
 OWNER = "postgres"
 # True: servers end when the process that started them does, also when that is killed. tests/bench sets it; the tests of
-# processes start servers that outlive whoever started them.
+# processes start servers that outlive the process that started them.
 TIE_ALL = False
 
 

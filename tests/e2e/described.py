@@ -261,7 +261,7 @@ def check(method, target, status, headers, body):
 
 
 def check_raw(request, status, headers, body):
-    """The same for bytes: what is no request, or an odd one, may get any error, but in the form of errors."""
+    """The same for bytes: an invalid request, or an odd one, may get any error, but in the form of errors."""
     found = re.match(rb"([A-Z]+) (/[!-~]*) HTTP/1\.[01]\r?\n", request)
     if status < 400 and found:
         check(found[1].decode(), found[2].decode(), status, headers, body if found[1] != b"HEAD" else None)

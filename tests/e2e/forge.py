@@ -127,6 +127,6 @@ class Forge:
         yield "refresh shape", self.with_(typ="refresh", exp=now + 86400)
 
 
-# Values of the Authorization header that carry no token; %s stands for a good one.
+# Values of the Authorization header that carry no token; %s is replaced by a good one.
 HEADERS = ["Bearer", "Bearer ", "Basic %s", "Token %s", "%s", "Bearer %s x", "Bearer,%s", "Bearer=%s", "BearerX %s",
            "Basic dXNlcjpwYXNz", "null", "undefined", "Bearer null", "Bearer undefined", "Bearer %%20%s"]

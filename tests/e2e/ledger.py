@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The ledger: senders and readers write down what they were told while things break; then the database must agree.
+"""The ledger: senders and readers write down what they received while things break; then the database must agree.
 
 Three rooms: one with talk of all sizes, one with megabytes of history for those who come back, one with AI roles; a
 fourth is flooded beyond the rate limit. The sentences are in ledger_rules.py. The seed of all choices is printed, and
@@ -136,7 +136,7 @@ class Ledger:
         return self.rows("SELECT id::text, state FROM generations WHERE ended_at IS NULL")
 
     def last_word(self, room):
-        """One more message: whoever listens must get it, also who has no recovery."""
+        """One more message: all listeners must get it, also who has no recovery."""
         text, key = f"the end of room {room}", f"end:{room}"
         self.last_words[room, key] = digest(text)
         answer = wait_for(lambda: (a := self.owner.say(room, text, key)).status_code in (200, 201) and a, HEAD_S / SLOW,

@@ -25,7 +25,7 @@ LOST = (wire.Closed, wire.Refused, wire.Timeout, Again, OSError, httpx.HTTPError
 
 
 def digest(text):
-    """Stands for a text in the ledger; md5() in PostgreSQL gives the same."""
+    """Represents a text in the ledger; md5() in PostgreSQL gives the same."""
     return hashlib.md5(text.encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What the ledger holds the server to: the sentences, their bounds in seconds, and the list of violations.
 
-ledger_clients.py and ledger_readers.py write down what they were told, ledger_faults.py breaks things, ledger_watch.py
+ledger_clients.py and ledger_readers.py write down what they received, ledger_faults.py breaks things, ledger_watch.py
 looks for violations during the run and ledger_check.py compares everything with the database afterwards.
 """
 

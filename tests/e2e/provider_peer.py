@@ -26,7 +26,7 @@ A directive is MODE,name=value,... :  cut-rst,tokens=5,pace=20
   done-hang     [DONE], but the body never ends         json          one completion, not streamed
   stale         keep-alive promised, but the next request on this connection is answered with a reset
   split         a TCP write for every byte              list          content as a list of parts
-  hints         103 Early Hints first                   comments      comments for ever, no text
+  hints         103 Early Hints first                   comments      comments without an end, no text
   think         reasoning first, for tokens x pace      stall-headers nothing at all
   stall-body    headers, then nothing                   stall-mid     half of the words, then nothing
   cut-rst cut-fin cut-close   half of the words, then reset / close without terminator / close without finish_reason
@@ -35,7 +35,7 @@ A directive is MODE,name=value,... :  cut-rst,tokens=5,pace=20
   giant         8 MiB of one line, of 1 GB promised
   utf8 nul surrogate          broken characters in the text
   empty         200 without a body                      401 429 500 ...  that status with an error body
-  quota         429 for good
+  quota         429 permanently
 
 Of these messages knows ok, split, json, think, stall-*, cut-fin, cut-rst, error-first, error-mid and statuses, and also:
   nostop        no message_stop                         unknown       events and deltas of new types, pings

@@ -79,7 +79,7 @@ def selector(c):
 
 
 def is_label(text, most):
-    """Is it a name for people: visible, of at most so many characters, and without hidden ones but joiners behind what is seen?"""
+    """Is it a name for people: visible, not longer than the limit, and without hidden ones but joiners behind what is seen?"""
     text, after = name_form(text), False
     for c in text:
         if hidden(c) and not (after and (c in "\u200c\u200d" or selector(c) or "\U000e0100" <= c <= "\U000e01ef")):

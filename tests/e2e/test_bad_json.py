@@ -134,7 +134,7 @@ def test_numbers_keep_their_value(scene):
 
 
 def test_objects_of_the_largest_size(scene):
-    """As many keys and values as are allowed, in the time of a request: no quadratic behaviour."""
+    """As many keys and values as are allowed, in the time of a request: no quadratic behavior."""
     shared, user, room, _ = scene
     link = Wire(shared)
     keys = ",".join(f'"{"k" * 20}{i}":1' for i in range(4000))

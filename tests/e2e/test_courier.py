@@ -209,7 +209,7 @@ def test_a_server_that_repeats_secrets(rude, post, rows):
 
 @pytest.mark.parametrize("address", ["jörg@example.net", "info@bücher.example", "用户@例子.example"])
 def test_addresses_outside_ascii(rude, post, queue, job, address):
-    """With SMTPUTF8 where the server has it; else refused for good, before anything of the mail is sent."""
+    """With SMTPUTF8 where the server has it; else refused permanently, before anything of the mail is sent."""
     peer = rude()
     post(peer)
     looked(peer)
@@ -288,7 +288,7 @@ def test_a_job_that_is_not_committed_never_starts(rude, post, pg, database):
 
 
 def test_two_daemons_share_the_work(rude, post, queue, job):
-    """Each mail once, whoever takes it."""
+    """Each mail once, by any courier."""
     peer = rude()
     first, second = post(peer), post(peer)
     numbers = [queue(f"m{i}@d{i}.example") for i in range(40)]

@@ -105,7 +105,7 @@ def test_an_interrupted_question_leaves_the_echo_on(daemon):
     words = cluster.as_user([daemon.binaries["parlourctl"], "-c", daemon.config, "user", "add", "dora"])
     pid, fd = pty.fork()
     if pid == 0:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)		# whoever started the suite may ignore it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)		# the parent of the suite may ignore it
         os.chdir("/")
         os.execvpe(words[0], words, clean_env())
     shown = b""

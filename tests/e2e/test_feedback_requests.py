@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Questions put to humans: life cycle, time-outs, who may do what, Slack. Mail is in test_mail.py."""
+"""Feedback requests: life cycle, time-outs, who may do what, Slack. Mail is in test_mail.py."""
 
 import threading
 import time
@@ -160,7 +160,7 @@ def timed_out(user, request, within):
 
 
 def due(rows, request, left_s=0):
-    """Waits until so many seconds are left before its time-out."""
+    """Waits until this number of seconds is left before its time-out."""
     wait_for(lambda: rows(f"SELECT 1 FROM feedback_requests WHERE id = '{request}' AND due_at < now() + interval '{left_s} s'"), 10)
 
 
@@ -249,7 +249,7 @@ def listeners(daemon, user):
 def test_both_sides_are_told(shared):
     """
     On every worker: what is asked, what was answered, declined, taken back, and what silence decided. One daemon alone:
-    time-outs are told by the one whose clerk handles them.
+    the host whose clerk handles a time-out reports it.
     """
     ann, ben, cyd = shared.register(), shared.register(), shared.register()
     anns, bens, silent = listeners(shared, ann), listeners(shared, ben), listener(cyd)

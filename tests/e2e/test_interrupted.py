@@ -106,7 +106,7 @@ def test_killed_only_worker(own, rows):
 
 
 def test_a_worker_dies_between_commit_and_question(own, rows, pg, database, peer):
-    """The message is stored, and no role was asked: whoever sends it again gets its seq, and each role answers it once."""
+    """The message is stored, and no role was asked: a client that sends it again gets its seq, and each role answers it once."""
     daemon, user, room = own()
     sock, pid = listen_on(daemon, 0, user, room), daemon.workers()[0]
     words = {"topic": f"room:{room}", "content": "hello? [[ok,tokens=2,pace=0]]", "client_id": "first"}
@@ -212,7 +212,7 @@ def locked(pg, database, room):
 
 
 def test_term_while_the_answer_cannot_be_stored(own, pg, database, rows):
-    """The end of the process does not wait for ever; the next start marks the answer, and the role is free."""
+    """The end of the process does not wait indefinitely; the next start marks the answer, and the role is free."""
     daemon, user, room = own(db_lock_timeout="20s", stop_timeout="1s")
     with listen(user, room) as asker:
         say(asker, room, STALL)

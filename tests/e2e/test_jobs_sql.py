@@ -141,7 +141,7 @@ def test_pauses(sql, tries, low, high):
 
 
 def test_ends(sql):
-    """done and dead are for good, retry waits; a second word about the same try changes nothing."""
+    """done and dead are final, retry waits; a second word about the same try changes nothing."""
     done, dead, retry, late = (add(sql) for _ in range(4))
     assert len(claim(sql)) == 4
     for _ in range(2):
@@ -184,7 +184,7 @@ def test_what_dead_couriers_had(sql):
 
 @pytest.mark.parametrize("late", ["job_retry", "job_end", "jobs_tend"])
 def test_locks_are_taken_in_one_order(sql, pg, pg_dsn, database, late):
-    """The feedback request, then its job: no deadlock with whoever ends the request or deletes it with its jobs."""
+    """The feedback request, then its job: no deadlock with a transaction that ends the request or deletes it with its jobs."""
     request = str(uuid.uuid4())
     user = sql("SELECT id FROM user_create(%s, NULL, NULL, 'hash', 'user')", "u" + request[:8])[0][0]
     sql("SELECT feedback_request_create(%s, %s, 'mail', 'ben@example.org', '?', NULL, NULL, 1000000000, 'deny', NULL, NULL)", request, user)

@@ -30,7 +30,7 @@ def login(daemon, address=None, name="nobody", **headers):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_exact_over_all_workers(parlour, workers):
-    """admitted = burst + floor(elapsed / interval) under saturating demand, whoever answers."""
+    """admitted = burst + floor(elapsed / interval) under saturating demand, over all workers."""
     daemon = parlour(workers=workers, rate_read="20/min burst 50")
     user = daemon.register()
     statuses, elapsed = hammer(daemon, 200, headers=user.auth)

@@ -260,7 +260,7 @@ def test_a_session_that_is_ended(browsers, shared):
 
 
 def test_rooms_and_roles(browsers, shared):
-    """Make a role and a room, let the role take part, leave."""
+    """Create a role and a room, let the role take part, leave."""
     ann = browsers().register(shared.url, "maker" + secrets.token_hex(3))
     role, room = "critic" + secrets.token_hex(3), "den " + secrets.token_hex(3)
     ann.click("#roles-open")

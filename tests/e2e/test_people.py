@@ -280,7 +280,7 @@ def test_display_names_in_the_database(pg_dsn):
 @pytest.mark.parametrize("showing_first", [True, False])
 @pytest.mark.parametrize("commits", [True, False])
 def test_display_names_against_registrations_at_the_same_time(pg_dsn, showing_first, commits):
-    """Whoever comes second waits for the first one's transaction; exactly one of them gets the name."""
+    """The second one waits for the first one's transaction; exactly one of them gets the name."""
     name, results = word(), []
     acts = ("SELECT user_patch({0}, NULL, '{1}')", "SELECT status FROM user_create('{1}', NULL, NULL, NULL, 'user')")
     with psycopg.connect(pg_dsn, autocommit=True) as watch, psycopg.connect(pg_dsn) as one, psycopg.connect(pg_dsn) as two:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Keys of one's own for providers: sealed, masked, used for their owner's questions and for nobody else's."""
+"""Users' own keys for providers: sealed, masked, used for their owner's questions and for nobody else's."""
 
 import pytest
 

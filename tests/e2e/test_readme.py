@@ -59,7 +59,7 @@ def blocks(title):
 
 
 class Place:
-    """The folder that stands for the machine's file system, and a database server of its own."""
+    """The folder that replaces the machine's file system, and a database server of its own."""
 
     def __init__(self, root):
         self.root, self.port, self.pg = root, free_port(), cluster.Cluster()

@@ -370,7 +370,7 @@ def test_log_is_dense_and_ordered(shared, ann, rows):
 
 
 def test_a_reply_to_nothing_answers_nothing(ann):
-    """What the answer says of reply_to is what is stored: a number that is no message of the room is none."""
+    """What the answer says of reply_to is what is stored: a number that is not a message of the room is none."""
     room = ann.room()["id"]
     first = ann.say(room, "first").json()
     assert ann.say(room, "second", reply_to=first["seq"]).json()["reply_to"] == first["seq"]

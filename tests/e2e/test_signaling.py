@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Signalling of calls on /ws/signaling/{room_id}: between members, to one peer or to all, over all workers."""
+"""Signaling of calls on /ws/signaling/{room_id}: between members, to one peer or to all, over all workers."""
 
 import pytest
 

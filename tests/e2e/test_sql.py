@@ -93,7 +93,7 @@ def test_append_judges_each_message(sql, user, batch):
     again = [want if want[0] != "ok" else ("duplicate", want[1]) for _, want in cases]
     assert append(sql, room, *(case[0] for case in cases)) == again
     replies = dict(sql("SELECT seq, reply_to FROM messages WHERE room_id = %s", room))
-    # in one batch a reply cannot know the seq of its neighbour
+    # in one batch a reply cannot know the seq of its neighbor
     assert replies == {2: None, 3: None if batch else 2, 4: None, 5: None}
     sql("UPDATE rooms SET archived = true WHERE id = %s RETURNING 1", room)
     assert append(sql, room, ("user", owner, "a", "hi"), ("user", owner, "new", "x")) == [("duplicate", 2), ("archived", None)]

@@ -34,7 +34,7 @@ def test_talk(ann, bob):
 
 
 def test_what_is_said_after_the_handshake_is_heard(shared, ann, bob):
-    """Whoever is connected misses nothing, however long token and subscription take."""
+    """A connected client misses nothing, however long token and subscription take."""
     room = ann.room()["id"]
     with shared.ws(f"/ws/chat/{room}", protocols=()) as sock:
         ann.say(room, "said before the token came")
@@ -184,7 +184,7 @@ def test_a_removed_member_is_cut_off(ann, bob):
 
 
 def test_own_topic_tells_of_memberships(ann, bob):
-    """user:me: whoever is let into a private room, or taken out of it, learns it on a socket that was open already."""
+    """user:me: a user who is added to a private room, or removed from it, learns it on a socket that was open already."""
     room = ann.room(visibility="private")["id"]
     with bob.ws() as sock:
         sock.send("subscribe", topic="user:me", id="m")

@@ -122,7 +122,7 @@ def test_a_small_queue_only_makes_it_slower(parlour):
 
 
 def test_three_talkers_lock_nobody_out(shared, ann, bob):
-    """Within their limits they say more at once than may wait for one socket; whoever reads hears all of it."""
+    """Within their limits they say more at once than may wait for one socket; a client that reads gets all of it."""
     room = ann.room()["id"]
     talkers = [shared.register() for _ in range(3)]
     with contextlib.ExitStack() as stack:

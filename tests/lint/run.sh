@@ -24,7 +24,7 @@ lint()
 here=$src/tests/lint
 PYTHONDONTWRITEBYTECODE=1
 export PYTHONDONTWRITEBYTECODE
-for tool in layers holds headers sizes routes_covered frames_covered samples; do
+for tool in layers holds headers sizes routes_covered frames_covered samples english; do
 	lint "$python" "$here/$tool.py" "$src"
 done
 lint sh "$here/manpages.sh" "$src" "$build"

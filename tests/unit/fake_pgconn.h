@@ -41,7 +41,7 @@ void fake_conn_answer(struct pgconn *conn, PGresult *res);
 void fake_conn_commit_fails(struct pgconn *conn, const char *sqlstate);
 /* The oldest Sync is through. */
 void fake_conn_synced(struct pgconn *conn);
-/* It has not answered for so long. */
+/* It has not answered for this time. */
 void fake_conn_silent(struct pgconn *conn, int ms);
 /* Asserts what it was given since the last call. */
 void fake_conn_sent(struct pgconn *conn, const char *text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names, and what is none, for test_form_cases.c. value NULL: nothing may be stored.
+ * Names, and texts that are not names, for test_form_cases.c. value NULL: nothing may be stored.
  */
 #define END                                                                                                            \
 	{                                                                                                              \

@@ -21,7 +21,7 @@ static struct svc svc;
 static struct config *config;
 static struct pl_buf diary;			/* what happened, one word each */
 static struct answer *subject;
-static int store_errors, end_errors;		/* so many times the database is away */
+static int store_errors, end_errors;		/* how many times the database is away */
 static enum pl_code store_code, context_code;
 static bool freed, abandoned, store_waits;
 static llm_delta_fn *model_delta;

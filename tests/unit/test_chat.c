@@ -164,7 +164,7 @@ START_TEST(join_behind_sends)
 }
 END_TEST
 
-/* Listeners learn of a join once, whoever caused it. */
+/* Listeners learn of a join once, from any cause. */
 START_TEST(join_is_published_once)
 {
 	static struct ear ear;

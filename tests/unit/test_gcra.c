@@ -63,7 +63,7 @@ START_TEST(saturated)
 			tat = step.tat_ns;
 			if (step.allowed)
 				continue;
-			/* With a burst of 1 what comes a little late is lost for good. */
+			/* With a burst of 1 what comes a little late is lost permanently. */
 			ck_assert_int_le(admitted, rate.burst + (start + elapsed - first) / rate.interval_ns);
 			if (rate.burst > 1)
 				ck_assert_int_eq(admitted, rate.burst + (start + elapsed - first) / rate.interval_ns);

@@ -99,7 +99,7 @@ START_TEST(gap_of_several_reads)
 }
 END_TEST
 
-/* Nobody is told that an answer is done before its message, which may have to be read. */
+/* No client hears that an answer is done before its message, which may have to be read. */
 START_TEST(end_of_an_answer_waits_for_its_message)
 {
 	struct hub_generation gen = { .role_id = 3, .state = HUB_GEN_DONE, .answer_seq = 12 };

@@ -328,7 +328,7 @@ END_TEST
 
 /* ---- translations of a model ---- */
 
-/* expected as in intent_cases.def; a text after "!" is in the reason of the refusal. ' stands for ". */
+/* expected as in intent_cases.def; a text after "!" is in the reason of the refusal. ' replaces ". */
 static const struct { const char *question, *reply, *expected; } translations[] = {
 	/* what a model is good for */
 	{ "Wie viele Nachrichten gab es im Oktober?", "{'metric':'messages','period':'in October'}",

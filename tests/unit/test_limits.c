@@ -71,7 +71,7 @@ START_TEST(session_refuses)
 	struct limit_result result;
 
 	ck_assert(take(LIMIT_ASK, &ann, SESSION));
-	ck_assert(take(LIMIT_ASK, &ben, SESSION));	/* a session counts whoever asks in it */
+	ck_assert(take(LIMIT_ASK, &ben, SESSION));	/* a session counts for all users in it */
 	ck_assert(!limits_take(&fake_svc, config, LIMIT_ASK, &ann, SESSION, &result, NULL));
 	ck_assert_int_eq(result.tightest, LIMIT_ASK_SESSION);
 	ck_assert_int_eq(left(LIMIT_ASK, &ann, PL_STR_NONE), 2);

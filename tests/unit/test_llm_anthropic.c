@@ -2,7 +2,7 @@
 /*
  * Anthropic dialect: streams cut at every byte, whole messages, errors, requests; what goes into the heads of requests.
  *
- * In the tables ' stands for ", so that JSON can be read.
+ * In the tables ' replaces ", so that JSON can be read.
  */
 #include <check.h>
 #include <math.h>

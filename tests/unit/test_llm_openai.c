@@ -2,7 +2,7 @@
 /*
  * OpenAI dialect: streams as servers send them, cut at every byte; whole completions; errors; requests; model lists.
  *
- * In the tables ' stands for ", so that JSON can be read.
+ * In the tables ' replaces ", so that JSON can be read.
  */
 #include <check.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Forms as browsers' FormData and Python's clients write them, and what is no form.
+ * Forms as browsers' FormData and Python's clients write them, and invalid forms.
  */
 #include <check.h>
 

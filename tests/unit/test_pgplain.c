@@ -161,7 +161,7 @@ START_TEST(deadlock_is_repeated)
 }
 END_TEST
 
-/* A harmless statement is repeated, three times in all; of another nobody knows what became of it. */
+/* A harmless statement is repeated, three times in all; the outcome of another is unknown. */
 START_TEST(lost_in_flight)
 {
 	struct pgconn *first, *second;

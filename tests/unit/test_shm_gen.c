@@ -66,7 +66,7 @@ START_TEST(test_all_taken)
 }
 END_TEST
 
-/* What ended keeps its text until somebody needs the place: then the one that ended first goes, whoever has it. */
+/* What ended keeps its text until somebody needs the place: then the one that ended first goes, in any process. */
 START_TEST(test_lingering_places_are_taken)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);

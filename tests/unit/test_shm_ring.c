@@ -280,7 +280,7 @@ START_TEST(test_writer_killed_in_mid_stream)
 		int until = seen.events + 50 + round * 10, laps;
 		pid_t pid = fixture_fork(1, post_forever);
 
-		/* a new life counts from 1 again, which is told by a lap */
+		/* a new life counts from 1 again, which is detected by a lap */
 		seen.lapped = true;
 		while (seen.events < until)
 			shm_reader_run(&reader, a, 20, on_numbered, on_lapped, &seen);

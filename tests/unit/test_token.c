@@ -230,7 +230,7 @@ START_TEST(broken_text)
 }
 END_TEST
 
-/* A good token that is too long by its name claim's neighbour. */
+/* A good token that is too long by its name claim's neighbor. */
 START_TEST(long_token)
 {
 	struct pl_token got;

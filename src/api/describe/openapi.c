@@ -94,7 +94,7 @@ static bool body_required(const struct route *r)
 	return required;
 }
 
-/* A body that is no JSON: text to a schema. */
+/* A body that is not JSON: text to a schema. */
 static void write_text_body(struct pl_jw *w, const struct describe_body *row)
 {
 	pl_jw_key(w, row->media);

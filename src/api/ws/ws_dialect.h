@@ -32,7 +32,7 @@ struct ws_dialect {
 	void (*made)(struct ws_client *client, const struct request *request);
 	/* Open, and nobody is logged in: true if it may go on as a guest's (no time-out for auth). */
 	bool (*guest)(struct ws_client *client);
-	/* Its user is no member of a room any more. (Whoever listens to that room learns it from the hub.) */
+	/* Its user is no member of a room any more. (Listeners of that room learn it from the hub.) */
 	void (*left)(struct ws_client *client, int64_t room_id);
 	/* A frame about its user: topic user:me. session: the chat session it is about; "": none. */
 	void (*about_user)(struct ws_client *client, const char *session, struct pl_str frame);

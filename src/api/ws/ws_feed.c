@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Figures that change, for sockets: {"type","data","timestamp"} at once and then when the data changed, looked at every
+ * Figures that change, for sockets: {"type","data","timestamp"} at once and then after changes, which are checked every
  * 5 (metrics) or 10 s (sessions); where nothing changed, {"type":"heartbeat","timestamp"}.
  */
 #include <event2/event.h>
@@ -187,7 +187,7 @@ struct ws_feed *ws_feed_new(struct ws_client *client, enum ws_feed_kind kind, co
 void ws_feed_show(struct ws_feed *feed)
 {
 	if (!feed->client->authed)
-		ws_timer(feed->client->conn, 0, NULL);	/* whoever needs no token needs not hurry with one */
+		ws_timer(feed->client->conn, 0, NULL);	/* a socket without a need for a token has no deadline */
 	pl_buf_reset(&feed->last);
 	ws_feed_look(feed);
 }

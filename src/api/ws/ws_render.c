@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Hub events as frames: once per event, dialect and worker, whoever listens. Frames: parlour-ws(7).
+ * Hub events as frames: once per event, dialect and worker, for all listeners. Frames: parlour-ws(7).
  */
 #include <stdio.h>
 

@@ -155,7 +155,7 @@ void ws_topic_drop(struct ws_topic *topic)
 	pl_free(topic);
 }
 
-/* Whoever needed no token for what they listened to needs one now. */
+/* Clients that needed no token for their topics need one now. */
 static void none_left(struct ws_client *client)
 {
 	if (!client->authed && topics_of(client)->first == NULL)

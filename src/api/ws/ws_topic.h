@@ -43,7 +43,7 @@ struct topic_ops {
 	bool (*parse)(struct pl_str rest, struct topic_name *name);
 	/* Subscribed to once more. NULL: the old one is closed and a new one opened. */
 	void (*again)(struct ws_topic *topic, struct ws_frame *f);
-	/* Lets go of everything; whoever asked for it and has no answer yet gets `cancelled`. */
+	/* Releases everything; a request without an answer yet gets `cancelled`. */
 	void (*close)(struct ws_topic *topic);
 	/* The socket has taken all that waited. */
 	void (*resume)(struct ws_topic *topic);

@@ -3,7 +3,7 @@
  * Plain connections: one statement at a time on each. Half of the budget stays open after a while, others are opened
  * when they are needed and closed after 60 s without use.
  *
- * One statement is one transaction; its caller is told after the commit. A connection lost meanwhile: harmless
+ * One statement is one transaction; its caller gets the result after the commit. A connection lost meanwhile: harmless
  * statements are repeated, others are PL_E_WRITE_UNKNOWN.
  *
  * Statements that wait for a lock must not take all connections from those that do not: slow ones (db_slow()) leave the

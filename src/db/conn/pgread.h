@@ -2,7 +2,7 @@
 /*
  * The read pipeline: many statements of many tasks on one connection, one Sync per loop turn or 16 statements.
  *
- * An error aborts what follows it up to the next Sync; those neighbours are sent again, each with a Sync of its own.
+ * An error aborts what follows it up to the next Sync; those neighbors are sent again, each with a Sync of its own.
  *
  * A statement that waits for a lock must not hold up the others: once nothing came for DB_STUCK_MS, everything in
  * flight goes to the plain connections, which find out which statement it is (db_slow()), and so do new reads, until

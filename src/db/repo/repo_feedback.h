@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Votes (table feedback) and questions put to humans (table feedback_requests).
+ * Votes (table feedback) and feedback requests (table feedback_requests).
  */
 #ifndef DB_REPO_FEEDBACK_H
 #define DB_REPO_FEEDBACK_H
@@ -47,7 +47,7 @@ typedef void (repo_feedback_request_list_fn)(void *arg, const struct feedback_re
  */
 void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t user_id,
     const struct feedback_request *in, int64_t timeout_us, db_done_fn *done, void *arg);
-/* For its asker and the user it asks; user_id 0: whoever has the link. PL_E_NOT_FOUND. */
+/* For its asker and the user it asks; user_id 0: a holder of the link. PL_E_NOT_FOUND. */
 void repo_feedback_request_get(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     repo_feedback_request_fn *done, void *arg);
 /*
@@ -61,7 +61,7 @@ void repo_feedback_request_of_run(struct db *db, struct pl_task *task, struct pl
     repo_feedback_request_list_fn *done, void *arg);
 /*
  * The first valid answer wins. PL_E_NOT_FOUND, PL_E_FORBIDDEN (its asker, who is not the one asked), PL_E_CONFLICT
- * (over already), PL_E_INVALID (not one of the options). user_id 0: whoever has the link.
+ * (over already), PL_E_INVALID (not one of the options). user_id 0: a holder of the link.
  */
 void repo_feedback_request_answer(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool decline,
     struct pl_str answer, struct pl_str comment, db_done_fn *done, void *arg);

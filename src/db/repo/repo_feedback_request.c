@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Questions put to humans: statements, parameters, row readers.
+ * Feedback requests: statements, parameters, row readers.
  */
 #include "db/repo/repo_feedback.h"
 #include "db/repo/repo_int.h"

@@ -42,7 +42,7 @@ double repo_total_f64(const PGresult *res);
 
 /*
  * Defines completion `name` of a statement, for QUERY(). What follows it is the body of the reader, which fills *out, a
- * `type` of zeros, from the rows; false: it failed, and *bad is the error. The caller is told one or the other.
+ * `type` of zeros, from the rows; false: it failed, and *bad is the error. The caller gets one or the other.
  */
 #define REPLY(name, type)											\
 	typedef void (name##_done)(void *arg, const type *result, const struct pl_err *err);			\

@@ -61,7 +61,7 @@ typedef void (repo_job_counts_fn)(void *arg, const struct job_counts *counts, co
 void repo_jobs_count(struct db *db, struct pl_task *task, repo_job_counts_fn *done, void *arg);
 
 enum job_result { JOB_DONE, JOB_RETRY, JOB_DEAD };
-/* What became of a try; may be repeated. error absent: none. delay_us: until the next try; 0: the usual pause. */
+/* Outcome of a try; may be repeated. error absent: none. delay_us: until the next try; 0: the usual pause. */
 void repo_job_end(struct db *db, struct pl_task *task, struct pl_str id, enum job_result result, struct pl_str error,
     int64_t delay_us, db_done_fn *done, void *arg);
 

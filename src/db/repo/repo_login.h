@@ -21,7 +21,7 @@ typedef void (repo_login_fn)(void *arg, const struct login *login, const struct 
 typedef void (repo_login_list_fn)(void *arg, const struct login_list *list, const struct pl_err *err);
 
 /*
- * life_us: until the refresh token expires for good. hash: of the password that was given, absent: of none. access:
+ * life_us: until the refresh token expires. hash: of the password that was given, absent: of none. access:
  * that the tokens will carry. PL_E_NOT_FOUND: no such user, disabled, or the stored hash or level is another one by
  * now.
  */

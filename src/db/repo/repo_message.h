@@ -20,7 +20,7 @@ struct message {
 	int64_t created_us, edited_us, deleted_us;
 };
 /*
- * Anything in the log that is no message; body = JSON object text, its shape depends on kind (see parlour-schema(7)).
+ * Anything in the log that is not a message; body = JSON object text, its shape depends on kind (see parlour-schema(7)).
  */
 struct room_change {
 	int64_t room_id, seq, target_seq;	/* target 0 = none */
@@ -64,7 +64,7 @@ void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t
 struct message_new {
 	int64_t room_id;
 	enum author_kind author_kind;
-	int64_t author_id, reply_to;		/* a reply_to that is no message of the room is stored as none */
+	int64_t author_id, reply_to;		/* a reply_to that is not a message of the room is stored as none */
 	struct pl_str client_id;		/* absent: one is made here, before the first try */
 	struct pl_str content;
 	struct pl_str generation_id, meta;	/* absent when none */

@@ -64,7 +64,7 @@ struct room_patch { struct pl_str name; int visibility, reply_policy, archived; 
 /* Moderators and owners; visibility and archived: owners. Writes `room_changed`. */
 void repo_room_patch(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     const struct room_patch *patch, repo_room_result_fn *done, void *arg);
-/* Owners. The room, its log and its generations are gone for good. */
+/* Owners. The room, its log and its generations are deleted. */
 void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     db_done_fn *done, void *arg);
 

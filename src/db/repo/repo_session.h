@@ -2,7 +2,7 @@
 /*
  * Sessions: chats, guided forms and imported usage (tables sessions, session_slots). What is said: repo_session_talk.h.
  *
- * A caller is a user (user_id > 0) or a guest (0); `guests` says whether guests' sessions open for whoever has their
+ * A caller is a user (user_id > 0) or a guest (0); `guests` says whether guests' sessions open for a holder of their
  * UUID.
  */
 #ifndef DB_REPO_SESSION_H

@@ -64,7 +64,7 @@ static uint64_t key_tag(const struct shm *shm, enum limit_class klass, const str
 	bool session = klass == LIMIT_ASK_SESSION && pl_uuid_ok(extra);
 
 	if (klass == LIMIT_CHANNEL || session) {
-		/* the channel or the session itself counts, whoever asks, from wherever */
+		/* the channel or the session itself counts, for all users and addresses */
 	} else if (klass == LIMIT_LOGIN || klass == LIMIT_GUEST || who->user_id == 0) {
 		key[n++] = 'a';
 		n += address_key(who->addr, key + n, sizeof(who->addr));

@@ -153,7 +153,7 @@ bool answer_upstream(const struct config *config, struct pl_str name, const stru
  */
 struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, bool estimated,
     const char *stop);
-/* Of a message that becomes context at most so many characters are read, so that answer_fit() is given little. */
+/* Maximum number of characters read of a message that becomes context, so that answer_fit() is given little. */
 #define ANSWER_CONTEXT_PART 65536
 /*
  * Keeps the newest messages that fit into the budget (bytes) and those with text, in place; the last one always. Of the

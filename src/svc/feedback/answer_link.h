@@ -2,8 +2,8 @@
 /*
  * Links whose holder can answer one feedback request: /r/TOKEN.
  *
- * The token is the request and a time, under an HMAC of the token key; nothing of it is stored. That it was used is
- * told by the request itself, which can be answered once.
+ * The token is the request and a time, under an HMAC of the token key; nothing of it is stored. Whether it was used is
+ * known from the request itself, which can be answered once.
  */
 #ifndef SVC_ANSWER_LINK_H
 #define SVC_ANSWER_LINK_H

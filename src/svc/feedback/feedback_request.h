@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Feedback requests: questions put to humans. Each function that changes one commits, sends the news to the sockets of
+ * Feedback requests: questions to people. Each function that changes one commits, sends the news to the sockets of
  * its asker and of the user asked, and completes with the request as it is then.
  *
  * The task's caller asks; user 0 is the holder of the link of one request.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The courier: takes jobs that are due, gives each to a porter, and notes what became of it. Its loop never waits.
+ * The courier: takes jobs that are due, gives each to a porter, and notes the outcome. Its loop never waits.
  */
 #ifndef SVC_COURIER_H
 #define SVC_COURIER_H

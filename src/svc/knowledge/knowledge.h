@@ -64,7 +64,7 @@ typedef void (knowledge_state_fn)(void *arg, enum knowledge_state state);
 /* What is known, at most 5 seconds old; false: knowledge_state_ask(). */
 bool knowledge_state_find(const struct svc *svc, enum knowledge_state *state_r);
 /*
- * OFF: there are no documents. DOWN: the search does not answer in time. Whoever asks meanwhile waits for the same
+ * OFF: there are no documents. DOWN: the search does not answer in time. Callers that ask meanwhile wait for the same
  * answer.
  */
 void knowledge_state_ask(struct svc *svc, const struct config *config, struct pl_task *task, knowledge_state_fn *done,

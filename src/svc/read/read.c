@@ -440,7 +440,7 @@ static void consider(struct reading *r, struct choice *out, bool only_good)
 			    out->denied_old || (r->want->old.ptr != NULL && same(c->found.value, r->want->old));
 		}
 		if (r->want->kind == READ_NAME && !c->whole && c->found.verdict != READ_SURE && !corrects_name(r, c))
-			continue; /* a word that is no name as far as anybody knows, with others around it */
+			continue; /* a word that is not a known name, with others around it */
 		if (!is_open(c) || (only_good && !c->whole && !c->found.marked))
 			continue;
 		if (out->best != NULL && !same(out->best->found.value, c->found.value))

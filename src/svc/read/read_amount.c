@@ -99,7 +99,7 @@ static int period_at(const struct read_message *m, int at, int to, enum read_per
 	return *per_r != READ_PER_NONE ? n + 1 : 0;
 }
 
-/* ---- what is no amount ---- */
+/* ---- texts that are not amounts ---- */
 
 static bool is_joint(const struct token *t)
 {

@@ -72,7 +72,7 @@ static void send_fail(struct send *s, const struct pl_err *err)
 {
 	struct pl_err hidden = { 0 };
 
-	/* whoever may not write does not learn that the room exists */
+	/* users who may not write do not learn that the room exists */
 	if (err->code == PL_E_FORBIDDEN) {
 		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);
 		err = &hidden;

@@ -174,7 +174,7 @@ static void member_arrived(struct hub *hub, const struct note *note, bool joined
 		hub->svc->on_member(note->user_id, note->room_id, note->seq, joined);
 }
 
-/* Whoever was let into a room or taken out learns it on every socket that listens to user:me, wherever it is. */
+/* Users who were added to a room or removed learn it on every socket that listens to user:me, wherever it is. */
 static void tell_member(struct hub *hub, const struct room_change *change)
 {
 	bool joined = pl_str_is(change->kind, "joined");

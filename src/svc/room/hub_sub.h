@@ -59,7 +59,7 @@ typedef void (hub_subscribed_fn)(void *arg, struct hub_sub *sub, const struct hu
  * delivers since+1.. from the log and goes live. since -1: live only; epoch 0: not compared. The sub is returned at
  * once, so that it can be taken back before `done`, which then is not called; after `done` with an error
  * (PL_E_NOT_FOUND and others) it is gone. After `done` without one it is the owner's until hub_unsubscribe(): whatever
- * fails later is told by ops->stalled and tried again.
+ * fails later is reported by ops->stalled and retried.
  */
 struct hub_sub *hub_subscribe(struct hub *hub, struct pl_task *task, int64_t room_id, int64_t since, int64_t epoch,
     const struct hub_sub_ops *ops, void *owner, hub_subscribed_fn *done, void *arg);

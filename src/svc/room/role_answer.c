@@ -4,7 +4,7 @@
  * role_answer_start -> run_on_begun -> role_context -> role_asked -> role_delta* -> role_answered -> role_store ->
  * role_end -> role_over.
  *
- * The text is appended under the client id "gen:ID", so whoever stores it, and however often, there is one message.
+ * The text is appended under the client id "gen:ID", so there is one message, even if several processes store it.
  */
 #include <event2/event.h>
 #include <math.h>
@@ -263,7 +263,7 @@ static void on_ended(void *arg, const struct generation_ended *ended, const stru
 		role->outcome = ended->state;
 		role->end.answer_seq = ended->answer_seq;
 	}
-	/* only now: whoever is told "done" finds the row done */
+	/* only now: a client that receives "done" finds the row done */
 	answer_ended(answer);
 }
 

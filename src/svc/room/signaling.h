@@ -2,7 +2,7 @@
 /*
  * Signaling of calls (WebRTC): frames between the sockets of one room, to all or to one, over all workers.
  *
- * A peer is one socket, not one user: whoever has two tabs open is two peers. Its id is made here and cannot be guessed
+ * A peer is one socket, not one user: a user with two tabs is two peers. Its id is made here and cannot be guessed
  * or chosen. Only peers that joined the call get frames; what was sent to all before a peer joined is not for it, so
  * that of two peers exactly one hears the other join. Frames are not kept: a peer that is not there misses them. Some
  * front ends never join: their peers hear what is shouted to the whole room, and who shouts can be answered.

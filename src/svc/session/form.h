@@ -4,7 +4,7 @@
  *
  * One message may fill several slots, correct earlier ones, or ask something in between. A step is: form_take() by the
  * reader (svc/read) and the form's patterns, optionally form_take_model() by a model's structured answer,
- * form_finish(), form_reply(). Whoever found a value, it passes the same checks.
+ * form_finish(), form_reply(). A value of the model passes the same checks as one of the reader.
  *
  * What was understood only in part is proposed: the form quotes it, and takes it when the person says yes.
  */

@@ -3,7 +3,7 @@
  * Sessions: talking with the chatbot, freely or while a form is filled in.
  *
  * A message: what the form takes out of it -> stored -> the model answers what is asked -> the form's next request ->
- * stored with tokens and slots -> the asker is told. The answer outlives its asker; text of a worker that dies is
+ * stored with tokens and slots -> the asker gets it. The answer outlives its asker; text of a worker that dies is
  * stored by another one and marked interrupted.
  */
 #ifndef SVC_SESSION_H

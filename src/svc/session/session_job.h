@@ -66,7 +66,7 @@ void session_job_tell(struct session_job *job, const struct pl_err *err);
 void session_job_place(struct session_job *job);
 /* It is this message's turn: the form answers by itself, or a model is asked. */
 void session_job_answer(struct session_job *job);
-/* Nothing came of it: the asker is told why, nothing is stored. */
+/* It failed: the asker gets the reason, and nothing is stored. */
 void session_job_give_up(struct session_job *job, const struct pl_err *err);
 /* Nobody knows whether the message was stored: if it was, it shall not keep those behind it waiting. */
 void session_job_withdraw(struct session_job *job, const struct pl_err *err);

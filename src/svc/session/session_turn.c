@@ -8,7 +8,7 @@
 #include "svc/session/session_job.h"
 
 #define LOOK_MS 100
-#define LOOKS_MAX 1200		/* an answer before it that hangs does not hold it up for ever */
+#define LOOKS_MAX 1200		/* an answer before it that hangs does not delay it indefinitely */
 
 static void look(evutil_socket_t fd, short what, void *arg);
 

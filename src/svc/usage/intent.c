@@ -361,7 +361,7 @@ static bool read_count(struct reader *r)
 	return true;
 }
 
-/* What follows "per" and its kin; a word that is none of it ends the waiting. */
+/* What follows "per" and its kin; any other word ends the waiting. */
 static bool read_grouping(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);

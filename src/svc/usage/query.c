@@ -179,7 +179,7 @@ static void run(struct asking *a)
 	repo_query_run(a->svc->db, a->task, &ask, QUERY_ROWS_MAX, on_rows, a);
 }
 
-/* 0 stands for no time in statements. */
+/* 0 means no time in statements. */
 static void place(struct intent_period *period, int64_t from_us, int64_t to_us)
 {
 	if (!period->from_exact)

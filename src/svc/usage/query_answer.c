@@ -215,7 +215,7 @@ static void write_figures(struct pl_jw *w, const struct intent *in, const struct
 	write_figure(w, row->value - row->earlier);
 }
 
-/* Does the row stand for a step of time that is only partly inside the period? */
+/* Is the row about a step of time that is only partly inside the period? */
 static bool is_partial(const struct intent *in, const struct query_row *row)
 {
 	int time = time_dim(in);

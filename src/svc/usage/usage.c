@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The nine KPIs: scope, window, judgement, memory.
+ * The nine KPIs: scope, window, judgment, memory.
  */
 #include <inttypes.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Figures about usage: the nine KPIs with their judgement, and the insights. What was computed is kept for 3 s per
+ * Figures about usage: the nine KPIs with their judgment, and the insights. What was computed is kept for 3 s per
  * process.
  */
 #ifndef SVC_USAGE_H

@@ -144,7 +144,7 @@ static bool next_element(struct usage_text *text, struct pl_str *record_r, int64
 	}
 	if (len == 0 && !text->cut)
 		return false;
-	text->cut = false;	/* an array that does not end: an empty record stands for the rest, and is refused */
+	text->cut = false;	/* an array that does not end: an empty record replaces the rest, and is refused */
 give:
 	*record_r = pl_strn(text->rest.ptr, len);
 	while (record_r->len > 0 && is_blank(record_r->ptr[record_r->len - 1]))

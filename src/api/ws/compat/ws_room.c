@@ -8,7 +8,7 @@
 #include "db/repo/repo_user.h"
 #include "svc/room/chat.h"
 
-#define WAITING_MIN WS_WAIT_MAX	/* so that whoever sends too much is told that and not `busy` */
+#define WAITING_MIN WS_WAIT_MAX	/* so that a client that sends too much gets rate_limited and not `busy` */
 #define WAITING_MAX 1024
 #define WAITING_NO_LIMIT 256	/* when class send is off */
 
@@ -63,7 +63,7 @@ static void on_names(void *arg, const struct user_name_list *names, const struct
 	struct ws_client *client = p->client;
 	struct pl_task *task = p->task;
 
-	/* without a database nobody is told: the next difference comes, and who is here can be read */
+	/* without a database no frame is sent: the next difference comes, and who is here can be read */
 	for (int i = 0; err == NULL && i < names->count; i++) {
 		const struct user_name *user = &names->rows[i];
 		bool came = is_one_of(user->id, p->diff.joined, p->diff.joined_count);

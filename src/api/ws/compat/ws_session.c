@@ -208,7 +208,7 @@ static void on_owned(void *arg, const bool *owned, const struct pl_err *err)
 		if (err != NULL)
 			open_failed(client, err);
 		else if (*owned)
-			ws_client_wait_auth(client); /* a user's: whoever has a token may still send it */
+			ws_client_wait_auth(client); /* a user's: the client may still send a token */
 		else
 			open_session(client, step->task);
 	}
