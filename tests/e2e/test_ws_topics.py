@@ -184,6 +184,7 @@ def test_a_socket_has_a_hundred_sessions_at_most(ann, rows):
 def test_figures_on_the_native_socket(parlour, rows):
     daemon = parlour(workers=1)
     boss = analyst(daemon, rows)
+    rows("DELETE FROM sessions")    # of the tests before
     with boss.ws() as sock, boss.ws("/ws/metrics", native=False) as old:
         plain, started = {"epoch": 0, "seq": 0, "was_recovering": False, "recovered": False}, time.monotonic()
         for topic in ("metrics", "sessions"):
