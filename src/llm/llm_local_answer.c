@@ -160,10 +160,14 @@ static bool rule_empty(const struct llm_talk *talk, struct pl_buf *out)
 
 static bool rule_person(const struct llm_talk *talk, struct pl_buf *out)
 {
+	const char *contact = talk->request->config != NULL ? talk->request->config->s.person_contact : "";
+
 	if (!llm_local_wants_person(talk->last))
 		return false;
 	if (talk->request->person.len > 0)
 		pl_buf_addf(out, "%.*s", PL_FMT(talk->request->person));
+	else if (contact[0] != '\0')
+		pl_buf_addf(out, "I cannot connect you to a person from here. To reach one: %s", contact);
 	else
 		pl_buf_adds(out, NO_PERSON);
 	return true;

@@ -55,6 +55,32 @@ def test_a_wish_for_a_person_is_mailed_once(parlour, smtp):
     assert say(user, "the agent said it costs 5 per person")["message"].startswith("I do not know that.")
 
 
+@pytest.mark.parametrize("limit,other_too", [("rate_person", False), ("rate_channel", True)])
+def test_wishes_for_a_person_are_limited(parlour, smtp, limit, other_too):
+    """One user with many sessions, or many users: those who are asked are not flooded, and the reply says so."""
+    mail = smtp()
+    daemon = parlour(session_form="", smtp_url=f"smtp://127.0.0.1:{mail.port}", smtp_tls="off", sessions_per_user="10",
+                     **{**MAIL, limit: "2/hour"})
+    user, other = daemon.register(), daemon.register()
+    for _ in range(2):
+        assert say(user, "human please")["message"].startswith("I have asked a person to take over")
+    assert say(user, "human please")["message"].startswith("I cannot ask for a person again right now.")
+    assert len(requests(user)) == 2
+    limited = say(other, "human please")["message"].startswith("I cannot ask for a person again right now.")
+    assert limited == other_too and len(requests(other)) == (0 if other_too else 1)
+
+
+def test_a_wish_for_a_person_in_a_room(parlour):
+    """A role without a model says how to reach one; it asks nobody, since everybody in the room reads its answer."""
+    daemon = parlour(person_contact="write to help@example.org.", **MAIL)
+    user = daemon.register()
+    room = user.room(role_ids=[user.role()["id"]])["id"]
+    user.post(f"/api/rooms/{room}/messages", {"content": "I want to talk to a human"})
+    answer = wait_for(lambda: [m for m in user.get(f"/api/rooms/{room}/messages").json() if m["message_type"] == "ai_response"])
+    assert answer[0]["content"] == "I cannot connect you to a person from here. To reach one: write to help@example.org."
+    assert requests(user) == []
+
+
 @pytest.mark.parametrize("settings,says", [
     ({}, "I cannot connect you to a person from here: please use"),
     ({"person_contact": "write to help@example.org."}, "I cannot connect you to a person from here. To reach one: write to help@example.org."),

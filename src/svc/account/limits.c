@@ -15,6 +15,7 @@ static const struct { const char *name, *by; size_t offset; } classes[LIMIT_COUN
 	[LIMIT_ASK_SESSION] = { "ask-session", "session, or user and room",
 		offsetof(struct settings, rate_ask_session) },
 	[LIMIT_CHANNEL] = { "channel", "channel", offsetof(struct settings, rate_channel) },
+	[LIMIT_PERSON] = { "person", "user", offsetof(struct settings, rate_person) },
 	[LIMIT_SEND] = { "send", "user", offsetof(struct settings, rate_send) },
 	[LIMIT_GUEST] = { "guest", "address", offsetof(struct settings, rate_guest) },
 	[LIMIT_READ] = { "read", "user, else address", offsetof(struct settings, rate_read) },

@@ -10,8 +10,8 @@
 
 #include "svc/svc.h"
 
-enum limit_class { LIMIT_NONE, LIMIT_LOGIN, LIMIT_ASK, LIMIT_ASK_SESSION, LIMIT_CHANNEL, LIMIT_SEND, LIMIT_READ,
-    LIMIT_GUEST, LIMIT_COUNT };
+enum limit_class { LIMIT_NONE, LIMIT_LOGIN, LIMIT_ASK, LIMIT_ASK_SESSION, LIMIT_CHANNEL, LIMIT_PERSON, LIMIT_SEND,
+    LIMIT_READ, LIMIT_GUEST, LIMIT_COUNT };
 
 /* The outcome of one check of one or more classes. */
 struct limit_result {

@@ -4,11 +4,13 @@
  * the settings name. A guest, who has no account that a request could belong to, hears how to reach a person.
  */
 #include "db/repo/repo_user.h"
+#include "svc/account/limits.h"
 #include "svc/feedback/feedback_request.h"
 #include "svc/session/session_job.h"
 
 #define ASKED "I have asked a person to take over, by %s. Their answer will be among your feedback requests."
 #define ASKED_BEFORE "I have asked a person already, by %s. Their answer will be among your feedback requests."
+#define TOO_OFTEN "I cannot ask for a person again right now. Please wait for an answer, or try again later."
 #define NOT_HERE "I cannot connect you to a person from here."
 
 /* The sentence about the contact, or what else there is. */
@@ -25,12 +27,25 @@ static void on_asked(void *arg, bool changed, const struct feedback_request *req
 	struct session_job *job = arg;
 
 	(void)request;
-	if (err == NULL || changed)
+	if (err == NULL || changed) {
 		job->answer->ask.person = pl_str(pl_sprintf(
 		    job->task->pool, ASKED, job->config->s.person_channel == PERSON_SLACK ? "Slack" : "mail"));
-	else
+	} else {
+		limits_give(job->sessions->svc, job->config, LIMIT_PERSON, &job->task->who, PL_STR_NONE);
 		job->answer->ask.person = how_to_reach(job);
+	}
 	answer_ready(job->answer);
+}
+
+/* Many sessions of one user, or many users, do not flood those who are asked. */
+static bool may_ask(struct session_job *job, const struct feedback_request *request)
+{
+	struct svc *svc = job->sessions->svc;
+	struct limit_result result;
+
+	return limits_take(svc, job->config, LIMIT_PERSON, &job->task->who, PL_STR_NONE, &result, NULL) &&
+	    limits_take_more(svc, job->config, LIMIT_CHANNEL, &job->task->who,
+		feedback_request_limit_key(job->task->pool, request), LIMIT_PERSON, &result, NULL);
 }
 
 static void ask_person(struct session_job *job)
@@ -54,7 +69,10 @@ static void ask_person(struct session_job *job)
 	job->task->who.access = ACCESS_OPERATOR; /* the operator chose the address */
 	good = feedback_request_check(job->config, job->task, request, &err);
 	job->task->who.access = access;
-	if (good) {
+	if (good && !may_ask(job, request)) {
+		job->answer->ask.person = PL_STR(TOO_OFTEN);
+		answer_ready(job->answer);
+	} else if (good) {
 		feedback_request_create(
 		    job->sessions->svc, job->task, request, s->feedback_timeout * 1000, on_asked, job);
 	} else {
