@@ -116,10 +116,10 @@ START_TEST(overload)
 	model_init(kinds[_i].group_us, kinds[_i].each_us, kinds[_i].most);
 	(void)offer(0.7 * peak, 3000);
 	f = offer(5 * peak, 500);
-	ck_assert_msg(f.slowest_ms < 2 * INTERVAL_MS + 3 * group_ms, "%.1f ms", f.slowest_ms);
+	ck_assert_msg(f.slowest_ms < 2 * AGE_MS + 3 * group_ms, "%.1f ms", f.slowest_ms);
 	f = offer(5 * peak, 10000);
-	ck_assert_msg(f.served > 0.95 * 10 * peak, "served %d", f.served);
-	ck_assert_msg(f.slowest_ms < 1.5 * AGE_MS + 2 * group_ms, "waited for %.1f ms", f.slowest_ms);
+	ck_assert_msg(f.served > 0.94 * 10 * peak, "served %d", f.served);
+	ck_assert_msg(f.slowest_ms < AGE_MS + 2 * group_ms, "waited for %.1f ms", f.slowest_ms);
 	ck_assert_msg(f.longest_refusing_ms < INTERVAL_MS, "nothing accepted for %d ms", f.longest_refusing_ms);
 	(void)offer(0.7 * peak, 200);
 	f = offer(0.7 * peak, 3000);
@@ -229,12 +229,17 @@ START_TEST(standstill)
 
 	model_init(0, 143, 1);
 	(void)offer(5 * 7000, 1000);
+	while (shed_admit(&m.shed, m.way, m.now_ns))
+		(void)shed_begin(&m.shed, m.way, m.now_ns);
 	m.now_ns += INTERVAL_MS * MS;
 	(void)shed_admit(&m.shed, m.way, m.now_ns);
 	m.now_ns += INTERVAL_MS * MS;
-	for (int i = 0; i < 1000; i++)
-		accepted += shed_admit(&m.shed, m.way, m.now_ns);
-	ck_assert_int_eq(accepted, SHED_EXTRA);
+	while (accepted < 1000 && shed_admit(&m.shed, m.way, m.now_ns)) {
+		(void)shed_begin(&m.shed, m.way, m.now_ns);
+		accepted++;
+	}
+	ck_assert_int_ge(accepted, SHED_EXTRA);
+	ck_assert_int_le(accepted, SHED_EXTRA + 64);	/* the queue may have become longer by one sixteenth */
 }
 END_TEST
 

@@ -13,8 +13,8 @@
  *   strict    more is offered than is served: even the fastest waited longer than age_ns throughout interval_ns, or
  *             something was refused within the last second.
  *
- * A queue is accepted up to what is served within interval_ns, so that bursts pass; while strict, up to what is served
- * within half of age_ns. In both cases twice the time is added that the way takes without a queue (a distant database,
+ * A queue is accepted up to what is served within age_ns, so that bursts pass; while strict, up to what is served within
+ * a third of age_ns, since the processor that works it off also refuses the rest. In both cases twice the time is added that the way takes without a queue (a distant database,
  * a slow disk), and a queue of SHED_LEAST is always accepted. So some work is accepted at any time.
  *
  * No I/O and no clock in here: now_ns is the caller's pl_now_ns().
@@ -26,8 +26,8 @@
 #include <stdint.h>
 
 #define SHED_SLOTS 10		/* per interval */
-#define SHED_LEAST 64		/* a queue of this length is always accepted */
-#define SHED_LEAST_SENDS 256	/* of messages: one group */
+#define SHED_LEAST 24		/* a queue of this length is always accepted */
+#define SHED_LEAST_SENDS 64	/* the same for messages, which are stored in groups */
 #define SHED_BURST 512		/* the same while it is not known whether there is a queue */
 #define SHED_EXTRA 16		/* accepted per slot beyond that when nothing is served */
 
