@@ -2,7 +2,7 @@
 /*
  * Log targets that never block.
  *
- * The flags of an inherited stderr belong to the other processes that hold it (a shell, a supervisor), so O_NONBLOCK is not set on
+ * The flags of an inherited stderr belong to its other holders (a shell, a supervisor), so O_NONBLOCK is not set on
  * it: a pipe or terminal is opened again through /proc/self/fd, which gives a description of our own; a socket (the
  * journal) is written with MSG_DONTWAIT. Only where /proc is out of reach is poll(2) asked first, which leaves a small
  * window when two processes share one pipe.

@@ -355,7 +355,7 @@ static const struct verb verbs[] = {
 	{ "check", run_check, 0, "", "check the configuration, the keys, and the database" },
 	{ "initdb", run_initdb, 0, "--dsn DSN [--database NAME] [--print]", "create the roles and the database" },
 	{ "migrate", run_migrate, 0, "[--dsn DSN] [--dry-run]", "update the schema" },
-	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "create account cfo/demo, room lobby, and role assistant" },
+	{ "seed-demo", run_seed_demo, 0, "[--dsn DSN] [--compat]", "create account cfo/demo, lobby, and assistant" },
 	{ "import", run_import, 2, "KIND FILE [--source NAME] [--dry-run]",
 	    "import usage, series, prodlens, users, roles, rooms, or messages" },
 	{ "knowledge", run_knowledge, -1, "load [DIRECTORY]", "load text files into the knowledge base" },

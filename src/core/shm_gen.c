@@ -4,7 +4,7 @@
  *
  * An entry changes hands by a CAS of its word. `life` counts the takings: a copy is good when the entry was in use and
  * in the same life before and after it. Text is only ever appended, `length` moves behind it. One that ended keeps its
- * text for a while, but a process that finds no free entry, or no free page, takes it. A free entry owns no pages of the pool.
+ * text for a while, but a process without a free entry or page takes it. A free entry owns no pages of the pool.
  */
 #include "clock.h"
 #include "core/shm_layout.h"

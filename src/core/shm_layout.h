@@ -136,7 +136,7 @@ void shm_presence_clear(struct shm *shm, int slot);
 void shm_gen_disown(struct shm *shm, int slot);
 
 /*
- * shm_page.c: the text of a generation that this process holds, but shm_page_copy(). A process that dies in between leaves a
+ * shm_page.c: the text of a generation that this process holds, but shm_page_copy(). One that dies in between leaves a
  * page without a place in the chain at worst, or a chain without some of its pages: shm_page_sweep() frees both.
  */
 /* Adds to `length` bytes; returns how many fitted, a whole number of characters. */

@@ -44,7 +44,7 @@ void ws_client_error(struct ws_client *client, struct pl_str id, const struct pl
 /* Takes from the class `read`. false: beyond the limit, of which it is told once a second. */
 bool ws_client_counts(struct ws_client *client, struct pl_str id) PL_MUSTCHECK;
 /*
- * The error for an invalid frame, or one that came too early: counts it as `read`. Beyond the limit the socket is told so
+ * The error for an invalid frame, or one that came early: counts it as `read`. Beyond the limit the socket is told so
  * once a second only, so that answers cannot be asked for without end. (Known frames have one answer each, refusals
  * included.)
  */

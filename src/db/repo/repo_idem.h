@@ -22,7 +22,7 @@ typedef void (repo_idem_fn)(void *arg, const struct idem_begun *begun, const str
 
 /*
  * Claims the key. PL_E_CONFLICT: it was used with another body (body_sha256 differs); PL_E_IN_PROGRESS: the first
- * request still runs. A claim that was released, or is older than 60 s, is taken over; its former holder can no longer do
+ * request still runs. A claim that was released, or is older than 60 s, is taken over; its old holder can no longer do
  * the work.
  */
 void repo_idem_begin(struct db *db, struct pl_task *task, const struct pl_once *once,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Cuts a text into passages for the knowledge base: about CHUNK_CHARS characters, ending at a paragraph, else at a
- * sentence, else at a word; each begins with the last words of the one before, so that sentences stay together in at least one of them.
+ * sentence, else at a word; each begins with the last words of the one before, so that sentences stay whole.
  */
 #ifndef SVC_CHUNK_H
 #define SVC_CHUNK_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The mails of a lead: one to each address of lead_mail_to, with its values but the sensitive ones; and, where
- * lead_mail_person is on, a word of thanks to the person, with no value at all: somebody who types a stranger's address into
+ * lead_mail_person is on, a word of thanks to the person, with no value at all: a person who types another address into
  * a form cannot make us send them a text of their own.
  */
 #include "svc/session/lead.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The answer to a message of a session, as operations of the engine (svc/answer/answer.h): context -> asked -> delta*
- * -> answered -> store; then the asker gets the answer. The form's words follow the model's; where nothing else is asked it
- * answers alone.
+ * -> answered -> store; then the asker gets the answer. The form's words follow the model's; without a
+ * model, the form answers alone.
  */
 #include <ctype.h>
 #include <math.h>

@@ -116,7 +116,7 @@ static void query_made(struct ws_client *client, const struct request *request)
 }
 
 /*
- * Names are compared as at the login: without regard to case. Without a token any name is accepted, since the answers are
+ * Names are compared as at the login: without regard to case. Without a token any name is accepted: the answers are
  * those for everybody; a token that comes later must be of that name.
  */
 static void query_ready(struct ws_client *client, bool by_handshake)

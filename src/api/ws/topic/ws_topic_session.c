@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Topics session:UUID on native sockets: what is said in a session and what its form learns, for clients that may use it.
+ * Topics session:UUID on native sockets: what is said in a session and what its form learns, for its users.
  * Frames: parlour-ws(7).
  *
  *   session_open -> on_session -> subscribed -> on_log* -> state -> idle
