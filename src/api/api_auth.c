@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Routes of accounts: register, log in, refresh, log out, who am I, login sessions, tickets.
+ * Routes of accounts: register, log in, refresh, log out, passwords, who am I, login sessions, tickets.
  */
 #include "api/http/request.h"
 #include "api/user_shape.h"
@@ -165,6 +165,48 @@ void api_password(struct request *request)
 		req_defer(request->req);
 		password_change(
 		    request->svc, request->req->task, in->current_password, in->new_password, reply_done, request);
+	}
+}
+
+static void reply_asked(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct request *request = arg;
+	struct reset_out out = { .message = PL_STR("If there is such an account and it has an e-mail address, "
+	    "a mail with a link for a new password is on its way.") };
+
+	if (err != NULL)
+		request_fail(request, err);
+	else
+		request_reply(request, &shape_reset_out, &out);
+}
+
+void api_reset_ask(struct request *request)
+{
+	const struct reset_in *in = request->in;
+	struct pl_err err = { 0 };
+
+	if (!password_reset_may_be(request->req->config, &err))
+		request_fail(request, &err);
+	else if (in->email.ptr == NULL && in->username.ptr == NULL)
+		fail_field(request, "email", "missing", "is required, or username");
+	else if (in->email.ptr != NULL && in->username.ptr != NULL)
+		fail_field(request, "username", "value_error", "must not be given together with email");
+	else
+		password_reset_ask(request->svc, request->req->task, in->email.ptr != NULL ? in->email : in->username,
+		    reply_asked, request);
+}
+
+void api_reset(struct request *request)
+{
+	const struct reset_confirm_in *in = request->in;
+	struct pl_err err = { 0 };
+
+	if (!password_may_be(
+		request->req->config, request->req->task->pool, "body.new_password", in->new_password, &err)) {
+		request_fail(request, &err);
+	} else {
+		req_defer(request->req);
+		password_reset(request->svc, request->req->task, in->token, in->new_password, reply_done, request);
 	}
 }
 

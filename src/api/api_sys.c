@@ -16,6 +16,9 @@
 #define PAGE_POLICY "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self'; " \
 	"script-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
+#define RESET_POLICY "default-src 'none'; connect-src 'self'; img-src 'self'; style-src 'self'; script-src 'self'; " \
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
 /* Swagger UI and Redoc write style sheets into their pages; Redoc searches in a worker of its own. */
 #define DOCS_POLICY "default-src 'none'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " \
 	"script-src 'self'; worker-src blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; " \
@@ -62,6 +65,11 @@ void api_root(struct request *request)
 void api_static(struct request *request)
 {
 	send_file(request, www_find(request->param[0]));
+}
+
+void api_reset_page(struct request *request)
+{
+	send_file_as(request, www_find(PL_STR("reset.html")), RESET_POLICY);
 }
 
 void api_docs(struct request *request)

@@ -105,6 +105,41 @@ def test_a_late_viewer_and_stop(browsers, shared, lobby):
     assert answer.startswith("1, 2, 3") and "500." not in answer
 
 
+def test_a_forgotten_password(browsers, parlour, smtp):
+    """From the link on the log-in page to the log-in with the new password; the token stays in no address."""
+    peer = smtp()
+    daemon = parlour(smtp_url=f"smtp://127.0.0.1:{peer.port}", smtp_tls="off", mail_from="bot@parlour.example",
+                     public_url="https://chat.example.org", rate_login="1000/min")
+    user, ann = daemon.register("forgets" + secrets.token_hex(3)), browsers()
+    ann.open(daemon.url)
+    wait_for(lambda: ann.shown("#door-form"), 10, "the log-in page")
+    ann.click("#door-form a[href='/reset-password']")
+    wait_for(lambda: ann.shown("#ask"), 10, "the form for the link")
+    ann.type("#ask-name", user.name)
+    ann.click("#ask button")
+    ann.wait_text("#said-title", "Look into your mail")
+    mail = wait_for(lambda: peer.mails and peer.mails[0], 20, "the mail came")
+    link = next(word for word in mail.body.split() if word.startswith("https://chat.example.org/"))
+    ann.open(link.replace("https://chat.example.org", daemon.url))
+    wait_for(lambda: ann.shown("#set"), 10, "the form for the password")
+    assert ann.run("return location.href") == daemon.url + "/reset-password", "the token is not in the address"
+    ann.type("#set-password", "battery staple 7")
+    ann.type("#set-again", "battery staple 8")
+    ann.click("#set button")
+    ann.wait_text("#set-error", "The two passwords differ.")
+    ann.type("#set-again", "battery staple 7", clear=True)
+    ann.click("#set button")
+    ann.wait_text("#said-title", "Your password is set")
+    ann.open("about:blank")
+    ann.open(link.replace("https://chat.example.org", daemon.url))
+    wait_for(lambda: ann.shown("#set"), 10, "the link opens again")
+    for field in ("#set-password", "#set-again"):
+        ann.type(field, "something else 3", clear=True)
+    ann.click("#set button")
+    ann.wait_text("#set-error", "not valid any more")
+    ann.login(daemon.url, user.name, "battery staple 7")
+
+
 def test_markup_is_text(browsers, shared, lobby):
     """What people write is never HTML; light Markdown is nodes."""
     ann = browsers().register(shared.url, "mark" + secrets.token_hex(3))

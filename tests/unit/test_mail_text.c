@@ -79,6 +79,19 @@ START_TEST(test_body_lines_end_with_crlf)
 }
 END_TEST
 
+START_TEST(test_account_mail)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_str link = PL_STR("https://chat.example.org/reset-password#0123abcd");
+	struct pl_str body = account_mail_body(pool, "Tea house", PL_STR("ann"), link);
+
+	ck_assert(pl_str_is(account_mail_subject(pool, "Tea house"), "Tea house: reset your password"));
+	ck_assert(pl_str_starts(body, "Somebody asked for a new password for the account ann at Tea house.\n"));
+	ck_assert_ptr_nonnull(memmem(body.ptr, body.len, " https://chat.example.org/reset-password#0123abcd\n", 50));
+	pl_pool_free(&pool);
+}
+END_TEST
+
 START_TEST(test_slack_sections)
 {
 	struct pl_pool *pool = pl_pool_new(0);
@@ -115,6 +128,7 @@ Suite *suite_mail_text(void)
 	tcase_add_test(tests, test_head);
 	tcase_add_loop_test(tests, test_lines, 0, 200);
 	tcase_add_test(tests, test_body_lines_end_with_crlf);
+	tcase_add_test(tests, test_account_mail);
 	tcase_add_test(tests, test_slack_sections);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -101,6 +101,58 @@ void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, st
 	pgquery_start(query);
 }
 
+void repo_reset_ask(struct db *db, struct pl_task *task, struct pl_str login, db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_RESET_ASK, repo_on_done, done, arg);
+
+	pgquery_text(query, login);
+	pgquery_cstr(query, task->who.addr);
+	pgquery_cstr(query, task->request_id);
+	pgquery_start(query);
+}
+
+REPLY(on_reset_user, bool)
+{
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+	*out = pgrow_i64_or(&row, 0) != 0;
+	if (!*out)
+		pl_err_set(bad, PL_E_NOT_FOUND, NULL);
+	return *out;
+}
+
+void repo_reset_check(struct db *db, struct pl_task *task, const struct reset_token *token, db_done_fn *done,
+    void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_RESET_USER, on_reset_user, done, arg);
+
+	pgquery_bytes(query, token->sha256, sizeof(token->sha256));
+	pgquery_start(query);
+}
+
+REPLY(on_reset, struct reset)
+{
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+	if (!repo_status_err(pgrow_text(&row), bad))
+		return false;
+	out->ended.login_ids = pgrow_i64s(&row, &out->ended.count);
+	out->user_id = pgrow_i64(&row);
+	return true;
+}
+
+void repo_reset(struct db *db, struct pl_task *task, const struct reset_token *token, struct pl_str password_hash,
+    repo_reset_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_RESET, on_reset, done, arg);
+
+	pgquery_bytes(query, token->sha256, sizeof(token->sha256));
+	pgquery_text(query, password_hash);
+	pgquery_cstr(query, task->who.addr);
+	pgquery_cstr(query, task->request_id);
+	pgquery_start(query);
+}
+
 void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str old_hash,
     struct pl_str new_hash, db_done_fn *done, void *arg)
 {

@@ -54,6 +54,20 @@ void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struc
  */
 void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str password_hash,
     struct pl_str old_hash, int64_t keep_login_id, repo_ended_fn *done, void *arg);
+/* Queues a mail with a link for a new password to the user with this name or address. Does not look it up. */
+void repo_reset_ask(struct db *db, struct pl_task *task, struct pl_str login, db_done_fn *done, void *arg);
+/* SHA-256 of a token from such a link. */
+struct reset_token { unsigned char sha256[32]; };
+/* PL_E_NOT_FOUND: the token is unknown, used, or expired, or the account is disabled or has another address by now. */
+void repo_reset_check(struct db *db, struct pl_task *task, const struct reset_token *token, db_done_fn *done,
+    void *arg);
+struct reset { struct ended_list ended; int64_t user_id; };
+typedef void (repo_reset_fn)(void *arg, const struct reset *reset, const struct pl_err *err);
+/*
+ * New hash; ends all login sessions and all such tokens of the account; in the audit trail. PL_E_NOT_FOUND: as above.
+ */
+void repo_reset(struct db *db, struct pl_task *task, const struct reset_token *token, struct pl_str password_hash,
+    repo_reset_fn *done, void *arg);
 /* Transparent re-hash at login: only if the stored hash is still `old_hash`. Nothing is ended. */
 void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str old_hash,
     struct pl_str new_hash, db_done_fn *done, void *arg);

@@ -83,6 +83,20 @@ bool password_may_be(const struct config *config, struct pl_pool *pool, const ch
 void password_change(struct svc *svc, struct pl_task *task, struct pl_str current, struct pl_str wanted,
     db_done_fn *done, void *arg);
 
+/* Can this server mail links? false: PL_E_UNSUPPORTED with the settings that are missing. */
+bool password_reset_may_be(const struct config *config, struct pl_err *err) PL_MUSTCHECK;
+/*
+ * Queues a mail with a link for a new password. `done` does not depend on whether anybody has this user name or
+ * address: the courier looks.
+ */
+void password_reset_ask(struct svc *svc, struct pl_task *task, struct pl_str login, db_done_fn *done, void *arg);
+/*
+ * New password for the account that the mailed token is for; ends all its login sessions and its other tokens. `wanted`
+ * passed password_may_be(). PL_E_INVALID: the token is not valid (any more). Hasher's errors.
+ */
+void password_reset(struct svc *svc, struct pl_task *task, struct pl_str token, struct pl_str wanted, db_done_fn *done,
+    void *arg);
+
 /* One-use tickets for socket handshakes, good in any worker. */
 struct pl_str ticket_make(struct svc *svc, const struct config *config, struct pl_task *task);
 bool ticket_use(struct svc *svc, const struct config *config, struct pl_str ticket, struct auth_who *who_r,

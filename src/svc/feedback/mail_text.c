@@ -78,6 +78,23 @@ struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail)
 	return pl_buf_str(&out);
 }
 
+/* ---- accounts ---- */
+
+struct pl_str account_mail_subject(struct pl_pool *pool, const char *server_name)
+{
+	return pl_str(pl_sprintf(pool, "%s: reset your password", server_name));
+}
+
+struct pl_str account_mail_body(struct pl_pool *pool, const char *server_name, struct pl_str username,
+    struct pl_str link)
+{
+	return pl_str(pl_sprintf(pool, "Somebody asked for a new password for the account %.*s at %s.\n\n"
+	    "Set a new password here: %.*s\n\n"
+	    "The link is valid once, for one hour. Do not pass it on.\n"
+	    "If it was not you, you need do nothing: your password has not changed.\n", PL_FMT(username), server_name,
+	    PL_FMT(link)));
+}
+
 /* ---- feedback requests ---- */
 
 struct pl_str feedback_request_subject(struct pl_pool *pool, const struct job *item)

@@ -17,6 +17,11 @@ struct mail_text {
 /* The whole message with CRLF line ends, in pool. Control characters in the subject become blanks. */
 struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail);
 
+/* The mail to somebody who forgot the password of account `username`; `link` is where a new one is set. */
+struct pl_str account_mail_subject(struct pl_pool *pool, const char *server_name);
+struct pl_str account_mail_body(struct pl_pool *pool, const char *server_name, struct pl_str username,
+    struct pl_str link);
+
 /* Subject and body of a feedback request; `link` is where it is answered. */
 struct pl_str feedback_request_subject(struct pl_pool *pool, const struct job *item);
 struct pl_str feedback_request_body(struct pl_pool *pool, const struct job *item, struct pl_str link);

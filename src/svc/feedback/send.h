@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mails and Slack messages as jobs (send_mail.c, send_slack.c; svc/job/kinds.def names their functions).
+ * Mails and Slack messages as jobs (send_mail.c, send_account.c, send_slack.c; svc/job/kinds.def names their
+ * functions).
  */
 #ifndef SVC_SEND_H
 #define SVC_SEND_H
 
+#include "svc/feedback/mail_text.h"
 #include "svc/job/job.h"
 #include "svc/svc.h"
 
@@ -14,5 +16,10 @@ enum mail_state mail_state(const struct svc *svc, const struct config *config);
 
 /* The link at which a feedback request is answered; it is a secret, which `out` hides. */
 struct pl_str send_link(const struct job *job, const struct config *config, struct pl_pool *pool, struct job_out *out);
+/* public_url without slashes at its end. Borrowed. */
+struct pl_str send_base(const struct config *config);
+/* Sends to `to` what has `subject` and `body`, and ends the job; the rest of `text` is filled in. */
+void send_mail(const struct job *job, const struct config *config, struct pl_pool *pool, struct mail_text text,
+    struct job_out *out);
 
 #endif

@@ -29,16 +29,22 @@ enum mail_state mail_state(const struct svc *svc, const struct config *config)
 	return shm_breaker_get(svc->shm, PL_STR("mail server")) == SHM_OPEN ? MAIL_DOWN : MAIL_UP;
 }
 
+struct pl_str send_base(const struct config *config)
+{
+	struct pl_str base = pl_str(config->s.public_url);
+
+	while (base.len > 0 && base.ptr[base.len - 1] == '/')
+		base.len--;
+	return base;
+}
+
 struct pl_str send_link(const struct job *job, const struct config *config, struct pl_pool *pool, struct job_out *out)
 {
 	int64_t until_s = job->due_us / PL_US_PER_S + (pl_str_is(job->on_timeout, "wait") ? LINK_LATE_S : 1);
 	struct pl_str token = answer_link_make(config, pool, job->request_id, until_s);
-	size_t len = strlen(config->s.public_url);
 
 	job_secret(out, token);
-	while (len > 0 && config->s.public_url[len - 1] == '/')
-		len--;
-	return pl_str(pl_sprintf(pool, "%.*s/r/%.*s", (int)len, config->s.public_url, PL_FMT(token)));
+	return pl_str(pl_sprintf(pool, "%.*s/r/%.*s", PL_FMT(send_base(config)), PL_FMT(token)));
 }
 
 /* ---- what the dialog showed ---- */
@@ -110,28 +116,38 @@ static bool address_ok(struct pl_str to)
 	return to.len > 0;
 }
 
+void send_mail(const struct job *job, const struct config *config, struct pl_pool *pool, struct mail_text text,
+    struct job_out *out)
+{
+	struct mailc_mail mail = mail_server(config, pool, out);
+	struct job_end bad = { .result = JOB_DEAD, .why = "The destination is not a mail address." };
+
+	if (!address_ok(text.to) || text.body.ptr == NULL || text.subject.ptr == NULL) {
+		job_ended(out, &bad);
+		return;
+	}
+	text.from = pl_str(mail.from);
+	text.id = job->id;
+	text.wall_us = pl_wall_us();
+	mail.to = pl_str_c(pool, text.to);
+	mail.text = mail_text(pool, &text);
+	mail.connect_ms = CONNECT_MS;
+	mailc_send(&mail, &ops, out);
+}
+
 void job_mail_run(const struct job *job, const struct config *config, struct job_out *out)
 {
 	struct pl_pool *pool = pl_pool_new(0);
-	struct mailc_mail mail = mail_server(config, pool, out);
 	struct pl_err err = { 0 };
 	const struct pl_jval *payload = pl_json_parse(pool, job->payload, &err);
-	struct mail_text text = { .from = pl_str(mail.from), .to = pl_json_str(pl_json_get(payload, "to")),
-		.id = job->id, .subject = pl_json_str(pl_json_get(payload, "subject")),
-		.body = pl_json_str(pl_json_get(payload, "body")), .wall_us = pl_wall_us() };
-	struct job_end bad = { .result = JOB_DEAD, .why = "The destination is not a mail address." };
+	struct mail_text text = { .to = pl_json_str(pl_json_get(payload, "to")),
+		.subject = pl_json_str(pl_json_get(payload, "subject")),
+		.body = pl_json_str(pl_json_get(payload, "body")) };
 
 	if (text.body.ptr == NULL && job->request_id.ptr != NULL) {
 		text.subject = feedback_request_subject(pool, job);
 		text.body = feedback_request_body(pool, job, send_link(job, config, pool, out));
 	}
-	if (!address_ok(text.to) || text.body.ptr == NULL || text.subject.ptr == NULL) {
-		job_ended(out, &bad);
-		return;
-	}
-	mail.to = pl_str_c(pool, text.to);
-	mail.text = mail_text(pool, &text);
-	mail.connect_ms = CONNECT_MS;
-	mailc_send(&mail, &ops, out);
+	send_mail(job, config, pool, text, out);
 	pl_pool_free(&pool);
 }

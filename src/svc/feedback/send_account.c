@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Mails about the account of their receiver. The link's token comes with the claim (account_mail_make() in SQL) and is
+ * kept nowhere; it is in the fragment, which browsers send to no server.
+ */
+#include "json.h"
+#include "svc/feedback/send.h"
+
+bool job_account_mail_ready(const struct config *config)
+{
+	return job_mail_ready(config) && config->s.public_url[0] != '\0';
+}
+
+void job_account_mail_run(const struct job *job, const struct config *config, struct job_out *out)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_err err = { 0 };
+	const struct pl_jval *payload = pl_json_parse(pool, job->payload, &err);
+	struct pl_str token = pl_json_str(pl_json_get(payload, "token"));
+	struct mail_text text = { .to = pl_json_str(pl_json_get(payload, "to")) };
+
+	job_secret(out, token);
+	text.subject = account_mail_subject(pool, config->s.server_name);
+	text.body = account_mail_body(pool, config->s.server_name, pl_json_str(pl_json_get(payload, "username")),
+	    pl_str(pl_sprintf(pool, "%.*s/reset-password#%.*s", PL_FMT(send_base(config)), PL_FMT(token))));
+	send_mail(job, config, pool, text, out);
+	pl_pool_free(&pool);
+}

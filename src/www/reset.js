@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: ISC
+/*
+ * The page behind the link for a new password. The token is in the fragment, which is sent to no server; it is taken out of
+ * the address at once, so that it stays in no history. Opening the link uses nothing: only "Set the password" does.
+ */
+import { $ } from "./dom.js";
+
+let token = "";
+
+function show(id) {
+	for (const one of ["ask", "set", "said"])
+		$(one).hidden = one !== id;
+	$(id).querySelector("input")?.focus();
+}
+
+function say(title, text) {
+	$("said-title").textContent = title;
+	$("said-text").textContent = text;
+	show("said");
+}
+
+function begin() {
+	if (location.hash.length > 1) {
+		token = location.hash.slice(1);
+		history.replaceState(null, "", location.pathname);
+	}
+	show(token ? "set" : "ask");
+}
+
+/** One sentence about what is wrong; "" when the server took it. */
+async function send(path, body) {
+	try {
+		const response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" },
+			body: JSON.stringify(body) });
+		if (response.ok)
+			return "";
+		const problem = await response.json();
+		if (response.status === 429)
+			return "Too many attempts from your network. Wait a minute, then try again.";
+		if (!Array.isArray(problem.detail))
+			return problem.detail;
+		return problem.detail.some((fault) => fault.loc.at(-1) === "token") ?
+			"This link is not valid any more: it was used, or it is older than an hour. Get another link." :
+			problem.detail.map((fault) => `${fault.loc.at(-1) === "new_password" ? "The password" : "This"} ${fault.msg}.`).join(" ");
+	} catch {
+		return "The server does not answer. Try again.";
+	}
+}
+
+async function submit(event, error, work) {
+	const button = event.target.querySelector("button[type=submit]");
+	event.preventDefault();
+	button.disabled = true;
+	error.textContent = "";
+	error.textContent = await work();
+	button.disabled = false;
+}
+
+$("ask").addEventListener("submit", (event) => submit(event, $("ask-error"), async () => {
+	const problem = await send("/api/auth/password/reset", { username: $("ask-name").value.trim() });
+	if (problem === "")
+		say("Look into your mail", "If there is such an account and it has an e-mail address, a mail with a link is on its way. " +
+			"The link is valid for one hour.");
+	return problem;
+}));
+
+$("set").addEventListener("submit", (event) => submit(event, $("set-error"), async () => {
+	if ($("set-password").value !== $("set-again").value)
+		return "The two passwords differ.";
+	const problem = await send("/api/auth/password/reset/confirm", { token, new_password: $("set-password").value });
+	if (problem === "") {
+		token = "";
+		say("Your password is set", "You can sign in with it now.");
+	}
+	return problem;
+}));
+
+$("set-another").addEventListener("click", (event) => {
+	event.preventDefault();
+	token = "";
+	show("ask");
+});
+addEventListener("hashchange", begin);
+begin();
