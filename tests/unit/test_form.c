@@ -215,8 +215,8 @@ END_TEST
 START_TEST(test_tries)
 {
 	static const struct line skipped[] = {
-		{ "42", NAME, false, FORM_GOES_ON, "I did not recognise" },
-		    { "43", NAME, false, FORM_GOES_ON, "I did not recognise" },
+		{ "42", NAME, false, FORM_GOES_ON, "I did not recognize" },
+		    { "43", NAME, false, FORM_GOES_ON, "I did not recognize" },
 		{ "44", EMAIL, false, FORM_GOES_ON, "Let us leave out the name. What is your e-mail address?" },
 		{ "a@b.co", INCOME, false, FORM_GOES_ON, "Noted" },
 		    { "90k", -1, true, FORM_GOES_ON, "Noted: income **,*** (kept sealed). That is all" },
