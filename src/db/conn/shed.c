@@ -144,8 +144,8 @@ static void look(struct shed *shed, struct shed_line *line, int64_t now_ns)
  */
 static int64_t bound(const struct shed *shed, const struct shed_line *line)
 {
-	int64_t most_ns = line->strict ? shed->age_ns / 3 : line->idle_ns == NEVER_NS ? shed->interval_ns : shed->age_ns;
-	int64_t wait_ns = 2 * idle_of(shed, line) + most_ns;
+	int64_t burst_ns = line->idle_ns == NEVER_NS ? shed->interval_ns : shed->age_ns;
+	int64_t wait_ns = 2 * idle_of(shed, line) + (line->strict ? shed->age_ns / 3 : burst_ns);
 	int64_t speed = line->speed > line->slot_speed || line->strict ? line->speed : line->slot_speed;
 	int64_t count = speed * (wait_ns / 1000) / (PL_NS_PER_S / 1000);
 	int64_t least = !line->queue && !line->strict ? SHED_BURST :

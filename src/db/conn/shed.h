@@ -13,9 +13,10 @@
  *   strict    more is offered than is served: even the fastest waited longer than age_ns throughout interval_ns, or
  *             something was refused within the last second.
  *
- * A queue is accepted up to what is served within age_ns, so that bursts pass; while strict, up to what is served within
- * a third of age_ns, since the processor that works it off also refuses the rest. In both cases twice the time is added that the way takes without a queue (a distant database,
- * a slow disk), and a queue of SHED_LEAST is always accepted. So some work is accepted at any time.
+ * A queue is accepted up to what is served within age_ns, so that bursts pass; while strict, up to what is served
+ * within a third of age_ns, since the processor that works it off also refuses the rest. In both cases, twice the time
+ * is added that the way takes without a queue (a distant database, a slow disk), and a queue of SHED_LEAST is always
+ * accepted. So some work is accepted at any time.
  *
  * No I/O and no clock in here: now_ns is the caller's pl_now_ns().
  */
