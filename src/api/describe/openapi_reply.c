@@ -419,7 +419,7 @@ static void write_good(struct pl_jw *w, const struct route *r)
 static void write_response(struct pl_jw *w, const struct route *r, int status, uint64_t codes)
 {
 	const struct describe_reply *row = row_of(r, status);
-	char key[8], name[NAME_BYTES], ref[NAME_BYTES + 40];
+	char key[12], name[NAME_BYTES], ref[NAME_BYTES + 40];
 
 	if (codes == 0 && row == NULL && status != r->status)
 		return;
