@@ -247,6 +247,17 @@ int shm_gen_next(const struct shm *shm, int64_t room, int from, struct shm_gen_i
 	return -1;
 }
 
+int shm_gen_after(const struct shm *shm, int index, struct shm_gen_info *info_r)
+{
+	uint64_t life;
+
+	for (int i = index + 1; i < (int)shm->head->sizes.generations; i++) {
+		if (info_read(shm, i, info_r, &life) && info_r->state != SHM_GEN_ENDED)
+			return i;
+	}
+	return -1;
+}
+
 void shm_gen_cancel_session(struct shm *shm, const char *session)
 {
 	struct shm_gen_info info;

@@ -119,6 +119,8 @@ void shm_gen_free(struct shm *shm, int index, const char *id);
 int shm_gen_find(const struct shm *shm, struct pl_str id, struct shm_gen_info *info_r);
 /* The next running one of `room` at or after `from`; -1: no more. */
 int shm_gen_next(const struct shm *shm, int64_t room, int from, struct shm_gen_info *info_r);
+/* The next running one behind `index` (-1: the first), of any room or session; -1: no more. */
+int shm_gen_after(const struct shm *shm, int index, struct shm_gen_info *info_r);
 /*
  * Copies text [offset, length) of generation `id` into out, at most `max` bytes and no half characters. Returns how
  * many; -1 when it is gone meanwhile.

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "db/repo/repo_admin.h"
+#include "db/repo/repo_generation.h"
 #include "db/repo/repo_session.h"
 #include "db/repo/repo_session_talk.h"
 #include "log.h"
@@ -27,7 +28,7 @@
 
 struct clerk {
 	struct svc *svc;
-	struct event *hits, *purge, *expire, *due, *tend;
+	struct event *hits, *purge, *expire, *due, *tend, *answers;
 };
 
 static struct clerk *living;	/* one per process; statements may end after it */
@@ -212,6 +213,52 @@ static void on_tend(evutil_socket_t fd, short what, void *arg)
 	repo_session_seen(clerk->svc->db, task, slots, generations, count, on_seen, p);
 }
 
+/* ---- answers in rooms that nobody runs ---- */
+
+static void on_ended(void *arg, const int64_t *rows, const struct pl_err *err)
+{
+	struct purge *p = arg;
+	struct pl_task *task = p->task;
+
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, task, "abandoned answers not marked", "error=%s", pl_err_info(err->code)->code);
+	else if (*rows > 0)
+		pl_log(PL_LOG_WARN, task, "abandoned answers marked interrupted", "count=%lld", (long long)*rows);
+	if (p->clerk == living)
+		clerk_arm(p->clerk->answers, err == NULL && *rows == TEND_ROWS ? 0 : TEND_EVERY_S);
+	pl_task_release(&task);
+}
+
+/* Only behind the note of what runs: after an outage all of it would look abandoned. */
+static void on_answers_seen(void *arg, const int64_t *rows, const struct pl_err *err)
+{
+	struct purge *p = arg;
+	static const int64_t none = 0;
+
+	if (err != NULL || p->clerk != living)
+		on_ended(p, &none, err);
+	else
+		repo_generation_abandoned(p->clerk->svc->db, p->task, TEND_ROWS, on_ended, p);
+}
+
+static void on_answers(evutil_socket_t fd, short what, void *arg)
+{
+	struct clerk *clerk = arg;
+	const struct shm *shm = clerk->svc->shm;
+	struct pl_task *task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
+	struct purge *p = pl_alloc(task->pool, sizeof(*p));
+	struct pl_str *ids = pl_alloc(task->pool, (shm->head->sizes.generations + 1) * sizeof(*ids));
+	struct shm_gen_info info;
+	int count = 0;
+
+	for (int i = -1; (i = shm_gen_after(shm, i, &info)) >= 0;) {
+		if (info.room_id != 0)
+			ids[count++] = pl_str_dup(task->pool, pl_str(info.id));
+	}
+	*p = (struct purge){ .clerk = clerk, .task = task };
+	repo_generation_seen(clerk->svc->db, task, ids, count, on_answers_seen, p);
+}
+
 struct clerk *clerk_new(struct svc *svc)
 {
 	struct clerk *c = pl_new(sizeof(*c));
@@ -223,12 +270,15 @@ struct clerk *clerk_new(struct svc *svc)
 	c->expire = evtimer_new(svc->worker->base, on_expire, c);
 	c->due = evtimer_new(svc->worker->base, on_due, c);
 	c->tend = evtimer_new(svc->worker->base, on_tend, c);
-	PL_BUG(c->hits == NULL || c->purge == NULL || c->expire == NULL || c->due == NULL || c->tend == NULL);
+	c->answers = evtimer_new(svc->worker->base, on_answers, c);
+	PL_BUG(c->hits == NULL || c->purge == NULL || c->expire == NULL || c->due == NULL || c->tend == NULL ||
+	    c->answers == NULL);
 	clerk_arm(c->due, 0);
 	clerk_arm(c->hits, HITS_EVERY_S);
 	clerk_arm(c->purge, PURGE_FIRST_S);
 	clerk_arm(c->expire, 1);
 	clerk_arm(c->tend, 0);
+	clerk_arm(c->answers, 0);
 	auth_watch(svc);
 	return c;
 }
@@ -243,6 +293,7 @@ void clerk_free(struct clerk **clerk)
 	event_free((*clerk)->expire);
 	event_free((*clerk)->due);
 	event_free((*clerk)->tend);
+	event_free((*clerk)->answers);
 	pl_free(*clerk);
 	*clerk = living = NULL;
 }

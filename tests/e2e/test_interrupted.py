@@ -151,6 +151,40 @@ def test_killed_daemon(own, rows):
         assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
 
 
+def test_two_daemons_of_one_host_name(own, rows):
+    """As in two containers: the start of one is not the end of what the other one's workers answer."""
+    daemon, user, room = own()
+    asker = listen(user, room)
+    say(asker, room, STALL)
+    ident = text_of(asker, len(HALF))[0]["generation_id"]
+    other, _, _ = own()
+    since = f"SELECT 1 FROM generations WHERE id = '{ident}' AND seen_at > created_at + interval '8 seconds'"
+    wait_for(lambda: rows(since), 20, "its own clerk sees it run")
+    assert other.running() and row(rows, ident)[0] == "running"
+    assert user.post(f"/api/generations/{ident}/cancel").status_code < 300
+    assert answer(asker).state == "cancelled"
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] == "cancelled"
+    daemon.kill_all()
+    asker.drop()
+
+
+@pytest.mark.parametrize("place", ["this worker", "this host", "another host"])
+def test_a_row_that_nobody_answers(own, rows, place):
+    """The COMMIT of a start came after its connection was lost and the worker had given up; or its daemon is gone."""
+    _, user, room = own()
+    with listen(user, room) as sock:
+        seq = ask(sock, room, "[[ok,tokens=2,pace=0]]").frames[0]["reply_to"]
+        boot = {"this worker": "g.boot", "this host": "g.boot + 1", "another host": "1"}[place]
+        host = {"another host": "'elsewhere'"}.get(place, "g.host")
+        seen = {"another host": "clock_timestamp() - interval '1 minute'"}.get(place, "clock_timestamp()")
+        rows("INSERT INTO generations (id, room_id, role_id, asker_id, reply_to_seq, state, host, boot, slot, slot_generation, seen_at) "
+             f"SELECT gen_random_uuid(), g.room_id, g.role_id, g.asker_id, {seq} + 100, 'running', {host}, {boot}, g.slot, "
+             f"g.slot_generation, {seen} FROM generations g WHERE g.room_id = {room}")
+        state = f"SELECT state, ended_at IS NOT NULL FROM generations WHERE room_id = {room} AND reply_to_seq = {seq} + 100"
+        assert wait_for(lambda: (r := rows(state))[0][1] and r, 20, "it is marked") == [("interrupted", True)]
+        assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done", "the role is free"
+
+
 def test_term_stores_what_there_is(own, rows, peer):
     """TERM: cut, stored, marked interrupted; viewers see it before their sockets close; exit status 0."""
     daemon, user, room = own()

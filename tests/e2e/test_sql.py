@@ -244,12 +244,12 @@ def test_what_the_message_says_is_how_its_answer_ended(sql, user, stop, want, en
     assert sql("SELECT generation_begin(%s, %s, %s, %s, 2, 'peer', 'model', 'dead', 1, 0, 1)", ident, room, role,
                owner) == [("ok",)]
     if ender == "late adopter":
-        assert sql("SELECT state, answer_seq FROM generation_interrupt('dead', 2, 0, 1)") == [("interrupted", None)]
+        assert sql("SELECT state, answer_seq FROM generation_interrupt('dead', 1, 0, 2)") == [("interrupted", None)]
     meta = '{"model": "model", "usage": {"prompt_tokens": 7, "completion_tokens": 5, "stop": "%s"}}' % stop
     assert sql("SELECT status FROM room_append(%s, '{role}', ARRAY[%s]::bigint[], ARRAY[%s], '{text}', '{2}',"
                " ARRAY[%s]::uuid[], ARRAY[%s]::jsonb[])", room, role, ident, ident, meta) == [("ok",)]
     if ender == "slot":
-        sql("SELECT * FROM generation_interrupt('dead', 2, 0, 1)")
+        sql("SELECT * FROM generation_interrupt('dead', 1, 0, 2)")
     else:
         assert sql("SELECT status, state, answer_seq FROM generation_end(%s, 'interrupted', NULL, NULL, NULL, NULL, NULL, NULL,"
                    " NULL, NULL, NULL)", ident) == [("ok", want, 3)]

@@ -167,3 +167,21 @@ void repo_generation_interrupt(struct db *db, struct pl_task *task, repo_generat
 	pgquery_i64(query, db->slot_generation);
 	pgquery_start(query);
 }
+
+void repo_generation_seen(
+    struct db *db, struct pl_task *task, const struct pl_str *ids, int count, db_count_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_GEN_SEEN, repo_on_count, done, arg);
+
+	pgquery_texts(query, ids, count);
+	pgquery_start(query);
+}
+
+void repo_generation_abandoned(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_GEN_ABANDONED, repo_on_count, done, arg);
+
+	pgquery_cstr(query, db->host);
+	pgquery_i32(query, limit);
+	pgquery_start(query);
+}

@@ -79,9 +79,16 @@ void repo_generation_get(
 void repo_generation_stoppable(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool admin,
     repo_generation_fn *done, void *arg);
 /*
- * At a slot's start: marks what its predecessors and what earlier runs of this daemon on this host left running as
- * interrupted (done, where the answer is in the log), and gives those rows.
+ * At a slot's start: marks what its predecessors left running as interrupted (done, where the answer is in the log),
+ * and gives those rows.
  */
 void repo_generation_interrupt(struct db *db, struct pl_task *task, repo_generation_list_fn *done, void *arg);
+/*
+ * The clerk notes which answers run in this daemon, then ends those that no clerk has noted for a while: of daemons
+ * that are gone, and rows that were committed after their worker had given up. Both give a number of rows.
+ */
+void repo_generation_seen(
+    struct db *db, struct pl_task *task, const struct pl_str *ids, int count, db_count_fn *done, void *arg);
+void repo_generation_abandoned(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
 
 #endif

@@ -429,7 +429,7 @@ static void mark_on_rows(void *arg, const struct generation_list *list, const st
 	if (err != NULL)
 		evtimer_add(marking->roles->late, &pause);
 	if (err == NULL && list->count > 0)
-		pl_log(PL_LOG_WARN, task, "answers of an earlier run marked interrupted", "count=%d", list->count);
+		pl_log(PL_LOG_WARN, task, "answers of an earlier process marked interrupted", "count=%d", list->count);
 	pl_task_release(&task);
 }
 
@@ -446,10 +446,11 @@ static void mark(evutil_socket_t fd, short what, void *arg)
 void role_answers_mark(struct role_answers *roles)
 {
 	struct shm *shm = roles->svc->shm;
-	bool first = atomic_load(&shm->scores[shm->slot].generation) == 1;
-	struct timeval wait = { first ? 0 : ADOPT_S, 0 };
+	struct timeval wait = { ADOPT_S, 0 };
 
-	evtimer_add(roles->late, &wait);
+	/* what earlier daemons left is the clerk's */
+	if (atomic_load(&shm->scores[shm->slot].generation) > 1)
+		evtimer_add(roles->late, &wait);
 }
 
 struct role_answers *role_answers_new(struct svc *svc)

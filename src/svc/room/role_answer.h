@@ -18,7 +18,7 @@ struct role_answers;
 /* Also adopts answers of roles whose worker died. */
 struct role_answers *role_answers_new(struct svc *svc);
 void role_answers_free(struct role_answers **roles);
-/* At the start: rows that earlier processes left running and whose text nobody stores are marked interrupted. */
+/* At the start: rows that earlier processes of this slot left running and nobody stores are marked interrupted. */
 void role_answers_mark(struct role_answers *roles);
 
 typedef void (role_asked_fn)(void *arg, const struct pl_err *err);
