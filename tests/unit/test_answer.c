@@ -607,6 +607,35 @@ START_TEST(test_fit_cuts_a_long_message)
 }
 END_TEST
 
+/* A text of which only the end was read is marked, too, whatever the budget. */
+START_TEST(test_fit_marks_what_was_read_in_part)
+{
+	static const struct { const char *character; size_t bytes, count; bool marked; } cases[] = {
+		{ "x", 1, ANSWER_CONTEXT_PART, false }, { "x", 1, ANSWER_CONTEXT_READ, true },
+		{ "\xc3\xa9", 2, ANSWER_CONTEXT_PART, false }, { "\xc3\xa9", 2, ANSWER_CONTEXT_READ, true },
+		{ "\xf0\x9f\x8d\xb5", 4, ANSWER_CONTEXT_PART, false },
+		{ "\xf0\x9f\x8d\xb5", 4, ANSWER_CONTEXT_READ, true },
+	};
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct pl_pool *pool = pl_pool_new(0);
+		size_t len = cases[i].bytes * cases[i].count;
+		char *text = pl_alloc(pool, len);
+		struct llm_message m[2] = { { .text = pl_strn(text, len) }, { .text = PL_STR("why?") } };
+
+		for (size_t k = 0; k < len; k += cases[i].bytes)
+			memcpy(text + k, cases[i].character, cases[i].bytes);
+		ck_assert_int_eq(answer_fit(pool, m, 2, 4 << 20), 2);
+		ck_assert_int_eq(pl_str_starts(m[0].text, "[...] "), cases[i].marked);
+		ck_assert(pl_utf8_ok(m[0].text.ptr, m[0].text.len));
+		ck_assert_uint_le(m[0].text.len, len);
+		ck_assert_uint_ge(m[0].text.len, cases[i].marked ? len - 3 : len);
+		ck_assert(pl_str_is(m[1].text, "why?"));
+		pl_pool_free(&pool);
+	}
+}
+END_TEST
+
 Suite *suite_answer(void)
 {
 	const TTest *const tests[] = { test_normal, test_empty_knowledge_base_is_not_searched,
@@ -614,7 +643,8 @@ Suite *suite_answer(void)
 		test_stopped_before_asking, test_cut_at_shutdown,
 		test_store_fails_for_a_while, test_store_is_refused, test_adopted_twice, test_full,
 		test_no_memory_left, test_context_fails, test_settled_and_dropped, test_lingers,
-		test_closed_while_asking, test_fit, test_fit_cuts_a_long_message };
+		test_closed_while_asking, test_fit, test_fit_cuts_a_long_message,
+		test_fit_marks_what_was_read_in_part };
 	Suite *suite = suite_create("answer");
 	TCase *engine = tcase_create("answer");
 

@@ -153,11 +153,15 @@ bool answer_upstream(const struct config *config, struct pl_str name, const stru
  */
 struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t completion_tokens, bool estimated,
     const char *stop);
-/* Maximum number of characters read of a message that becomes context, so that answer_fit() is given little. */
+/*
+ * Characters of a message that become context, and how many are read for it: so answer_fit() is given little, and sees
+ * which texts are longer.
+ */
 #define ANSWER_CONTEXT_PART 65536
+#define ANSWER_CONTEXT_READ (ANSWER_CONTEXT_PART + 1)
 /*
  * Keeps the newest messages that fit into the budget (bytes) and those with text, in place; the last one always. Of the
- * first one that does not fit the end is kept, in pool, if that is not too little.
+ * first one that does not fit the end is kept, in pool, if that is not too little. What is cut is marked.
  */
 int answer_fit(struct pl_pool *pool, struct llm_message *messages, int count, int64_t budget);
 

@@ -50,6 +50,18 @@ static struct pl_str end_of(struct pl_pool *pool, struct pl_str text, size_t byt
 	return pl_str(pl_sprintf(pool, CUT_MARK "%.*s", (int)(text.len - from), text.ptr + from));
 }
 
+/* More than ANSWER_CONTEXT_PART characters: the reader has cut it, or the text goes on before that. */
+static bool is_part(struct pl_str text)
+{
+	size_t characters = 0;
+
+	if (text.len <= ANSWER_CONTEXT_PART)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		characters += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
+	return characters > ANSWER_CONTEXT_PART;
+}
+
 int answer_fit(struct pl_pool *pool, struct llm_message *messages, int count, int64_t budget)
 {
 	int first = count, n = 0;
@@ -62,9 +74,12 @@ int answer_fit(struct pl_pool *pool, struct llm_message *messages, int count, in
 	}
 	if (first == count && first > 0)
 		first--; /* the question itself, however long */
-	for (int i = first; i < count; i++)
+	for (int i = first; i < count; i++) {
+		if (is_part(messages[i].text))
+			messages[i].text = end_of(pool, messages[i].text, messages[i].text.len);
 		if (messages[i].text.len > 0)
 			messages[n++] = messages[i];
+	}
 	return n;
 }
 

@@ -108,7 +108,7 @@ static void role_context(struct answer *answer)
 	struct role_answer *role = answer->owner;
 
 	struct message_range range = { .after = -1, .before = role->question.seq + 1,
-		.limit = (int)answer->config->s.llm_history, .most = ANSWER_CONTEXT_PART, .bytes = INT32_MAX };
+		.limit = (int)answer->config->s.llm_history, .most = ANSWER_CONTEXT_READ, .bytes = INT32_MAX };
 
 	role_tell(role, HUB_GEN_QUEUED, PL_E_OK, PL_STR_NONE);
 	repo_message_page(role->svc->db, answer->task, role->question.room_id, 0, &range, run_on_history, role);

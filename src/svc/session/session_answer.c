@@ -131,7 +131,7 @@ static void session_context(struct answer *answer)
 	struct session_job *job = answer->owner;
 
 	repo_session_history(job->sessions->svc->db, job->task, pl_str(job->id), job->question,
-	    (int)job->config->s.llm_history, ANSWER_CONTEXT_PART, on_history, job);
+	    (int)job->config->s.llm_history, ANSWER_CONTEXT_READ, on_history, job);
 }
 
 static void session_asked(struct answer *answer)
