@@ -444,6 +444,24 @@ def test_ask_limit(parlour, peer):
     assert user.get("/api/auth/me").status_code == 200, "the other classes are not touched"
 
 
+def test_what_was_answered_does_not_fail_when_it_is_sent_again(parlour, peer):
+    """Near the limit a message that is sent again was reported as failed although it has its answer."""
+    daemon = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, "rate_ask": "1/h burst 1"})
+    user = daemon.register()
+    room = user.room(role_ids=[user.role()["id"]])["id"]
+    words = {"topic": f"room:{room}", "content": QUICK, "client_id": "first"}
+    with listen(user, room) as sock:
+        sock.send("send", **words)
+        seq = sock.expect("ack")["seq"]
+        assert answer(sock, reply_to=seq).state == "done"
+        sock.send("send", **words)
+        again = sock.expect("ack")
+        assert again["duplicate"] and again["seq"] == seq
+        late = ask(sock, room, QUICK)
+        assert late.state == "failed" and late.error == "rate_limited"
+        assert [f for f in sock.inbox if f["type"] == "generation" and f["reply_to"] == seq and f["state"] == "failed"] == []
+
+
 def test_ask_limit_of_one_room(parlour, peer):
     daemon = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, "rate_ask_session": "60/min burst 1"})
     user = daemon.register()

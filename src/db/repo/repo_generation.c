@@ -168,6 +168,17 @@ void repo_generation_interrupt(struct db *db, struct pl_task *task, repo_generat
 	pgquery_start(query);
 }
 
+void repo_generation_asked(
+    struct db *db, struct pl_task *task, int64_t room_id, int64_t role_id, int64_t seq, db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_GEN_ASKED, repo_on_bool, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, role_id);
+	pgquery_i64(query, seq);
+	pgquery_start(query);
+}
+
 void repo_generation_seen(
     struct db *db, struct pl_task *task, const struct pl_str *ids, int count, db_count_fn *done, void *arg)
 {

@@ -83,6 +83,9 @@ void repo_generation_stoppable(struct db *db, struct pl_task *task, struct pl_st
  * and gives those rows.
  */
 void repo_generation_interrupt(struct db *db, struct pl_task *task, repo_generation_list_fn *done, void *arg);
+/* Was the role asked about this message, or about a later one of the room? */
+void repo_generation_asked(
+    struct db *db, struct pl_task *task, int64_t room_id, int64_t role_id, int64_t seq, db_done_fn *done, void *arg);
 /*
  * The clerk notes which answers run in this daemon, then ends those that no clerk has noted for a while: of daemons
  * that are gone, and rows that were committed after their worker had given up. Both give a number of rows.

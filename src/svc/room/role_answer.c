@@ -336,6 +336,29 @@ static void give_up(struct role_answer *role, enum pl_code code)
 	answer_drop(role->answer);
 }
 
+static void refuse_on_asked(void *arg, const bool *asked, const struct pl_err *err)
+{
+	struct role_answer *role = arg;
+
+	if (err != NULL || *asked)
+		answer_drop(role->answer);
+	else
+		give_up(role, role->code);
+}
+
+/* A message that was sent again may have its answer: then there is nothing that failed. */
+static void refuse(struct role_answer *role, enum pl_code code)
+{
+	const struct role_question *q = &role->question;
+
+	role->code = code;
+	if (q->again)
+		repo_generation_asked(
+		    role->svc->db, role->answer->task, q->room_id, role->role.id, q->seq, refuse_on_asked, role);
+	else
+		give_up(role, code);
+}
+
 static void run_on_begun(void *arg, const struct generation_begun *begun, const struct pl_err *err)
 {
 	struct role_answer *role = arg;
@@ -371,11 +394,11 @@ void role_answer_start(struct svc *svc, const struct config *config, const struc
 	snprintf(r->client_id, sizeof(r->client_id), "gen:%s", r->answer->id);
 	snprintf(asker.addr, sizeof(asker.addr), "%s", asker_addr);
 	if (answers_stopping(svc->answers))
-		give_up(r, PL_E_STOPPING);
+		refuse(r, PL_E_STOPPING);
 	else if (!answer_limit_take(r->answer, &asker, room, &err))
-		give_up(r, err.code);
+		refuse(r, err.code);
 	else if (!answer_place(r->answer, &info))
-		give_up(r, PL_E_BUSY);
+		refuse(r, PL_E_BUSY);
 	else
 		repo_generation_begin(svc->db, r->answer->task, &row, run_on_begun, r);
 }
