@@ -122,7 +122,7 @@ def test_form_from_first_word_to_lead(guests, rows):
     assert one["message"].startswith("Hello") and one["message"].endswith("\n\nWhat is your name?"), one["message"]
     assert one["data_collected"] == SLOTS
     aside = chat(guests, "I am looking for momentum trading ideas", ident)["message"]
-    assert aside.endswith("\n\nWhat is your name?") and "recognise" not in aside, "no try at a name"
+    assert aside.endswith("\n\nWhat is your name?") and "recognize" not in aside, "no try at a name"
     assert chat(guests, "yes", ident)["message"].startswith("I did not recognize a name")
     two = chat(guests, "what is 12 * 7?", ident)
     assert two["message"] == "12 * 7 = 84\n\nWhat is your name?", "a question in between, then the form returns"
