@@ -20,7 +20,7 @@ struct message {
 	int64_t created_us, edited_us, deleted_us;
 };
 /*
- * Anything in the log that is not a message; body = JSON object, its shape depends on kind (see parlour-schema(7)).
+ * Anything in the log that is not a message. body is a JSON object; parlour-ws(7) describes its members for each kind.
  */
 struct room_change {
 	int64_t room_id, seq, target_seq;	/* target 0 = none */
