@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: ISC
 -- People: a directory to find them in, and display names that are never the user name of somebody else.
 
--- What a display name takes from the names for mentions: nothing, unless it has their form.
+-- What a display name takes from the names for mentions: nothing, unless it has their form. pg_restore and autovacuum
+-- compute it for the index with an empty search_path, so it has one of its own.
 CREATE FUNCTION shown_key(p_name text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
 	SELECT CASE WHEN name_ok(k) THEN k END FROM (SELECT lower(btrim(normalize(p_name, NFKC)))) x (k)
 $$;
 COMMENT ON FUNCTION shown_key(text) IS 'The user name, in lower case, that a display name reads like; NULL: it has not the form of one';

@@ -185,12 +185,12 @@ void api_reset_ask(struct request *request)
 	const struct reset_in *in = request->in;
 	struct pl_err err = { 0 };
 
-	if (!password_reset_may_be(request->req->config, &err))
-		request_fail(request, &err);
-	else if (in->email.ptr == NULL && in->username.ptr == NULL)
+	if (in->email.ptr == NULL && in->username.ptr == NULL)
 		fail_field(request, "email", "missing", "is required, or username");
 	else if (in->email.ptr != NULL && in->username.ptr != NULL)
 		fail_field(request, "username", "value_error", "must not be given together with email");
+	else if (!password_reset_may_be(request->req->config, &err))
+		request_fail(request, &err);
 	else
 		password_reset_ask(request->svc, request->req->task, in->email.ptr != NULL ? in->email : in->username,
 		    reply_asked, request);
