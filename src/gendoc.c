@@ -25,7 +25,7 @@
 #define STATUS_USAGE 64
 #define STATUS_NOINPUT 66
 #define STATUS_DATA 65
-#define PAGE_DATE "November 21, 2026"
+#define PAGE_DATE "November 28, 2026"
 #define CONF_COLUMNS 110
 #define LINE_MAX_BYTES 4096
 
