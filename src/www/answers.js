@@ -109,7 +109,7 @@ export class Answers {
 	content({ text, node }) {
 		if (text !== "")
 			return markdown(text, this.names());
-		return [el("p", { class: "note" }, node.dataset.state === "queued" ? "waits for its turn" : "thinks")];
+		return [el("p", { class: "note" }, node.dataset.state === "queued" ? "waiting for its turn" : "thinking")];
 	}
 
 	/* Text and state by HTTP: when a delta is missing, or after a reconnect. */

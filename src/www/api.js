@@ -73,7 +73,7 @@ others.addEventListener("message", ({ data }) => {
 
 function fieldSentence({ loc, msg }) {
 	const name = String(loc?.length > 1 ? loc[loc.length - 1] : "The request").replaceAll("_", " ");
-	const text = `${name.charAt(0).toUpperCase()}${name.slice(1)} ${msg ?? "is not right"}`;
+	const text = `${name.charAt(0).toUpperCase()}${name.slice(1)} ${msg ?? "is invalid"}`;
 	return /[.!?]$/.test(text) ? text : text + ".";
 }
 
@@ -81,10 +81,10 @@ function sentenceOf(status, body, retryAfter) {
 	if (Array.isArray(body?.detail) && body.detail.length)
 		return body.detail.map(fieldSentence).join(" ");
 	if (status === 429)
-		return `Too fast. Try again in ${retryAfter || 1} s.`;
+		return `Too many requests. Try again in ${retryAfter || 1} s.`;
 	if (typeof body?.detail === "string" && body.detail !== "")
 		return body.detail;
-	return status >= 500 ? "The server has a problem. Try again." : "The server refused this request.";
+	return status >= 500 ? "The server reported an error. Try again." : "The server refused this request.";
 }
 
 export async function failureOf(response) {
@@ -136,7 +136,7 @@ async function refreshNow(used) {
 	}
 	const why = await failureOf(response);
 	if (why.status === 401 || why.status === 403 || why.status === 422) {
-		endSession("Your session is over. Log in again.");
+		endSession("Your login session has ended. Log in again.");
 		why.status = 401;
 	}
 	throw why;
@@ -164,7 +164,7 @@ async function askAsUser(method, path, body, once) {
 		now = await refresh(now.access);
 		response = await ask(method, path, body, { ...headers, Authorization: "Bearer " + now.access });
 		if (response.status === 401)
-			endSession("Your session is over. Log in again.");
+			endSession("Your login session has ended. Log in again.");
 	}
 	return response;
 }

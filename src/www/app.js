@@ -66,7 +66,7 @@ function showLink({ state, at }) {
 	const paint = () => {
 		const seconds = Math.max(0, Math.ceil((at - Date.now()) / 1000));
 		$("link-text").textContent = { live: "Live", connecting: "Connecting…", closed: "Closed",
-			waiting: seconds > 1 ? `Offline, again in ${seconds} s` : "Offline" }[state];
+			waiting: seconds > 1 ? `Offline, retry in ${seconds} s` : "Offline" }[state];
 	};
 	paint();
 	if (state === "waiting")

@@ -36,7 +36,7 @@ export class Roles {
 		const here = new Set(this.room()?.roles.map((role) => role.id));
 		$("roles-list").replaceChildren(...this.roles.map((role) => this.entry(role, here.has(role.id))));
 		if (this.roles.length === 0)
-			$("roles-list").append(el("li", { class: "note" }, "There are none yet."));
+			$("roles-list").append(el("li", { class: "note" }, "There are no AI roles yet."));
 	}
 
 	entry(role, isHere) {
@@ -45,7 +45,7 @@ export class Roles {
 		return el("li", {}, avatar(role.name, true),
 			el("div", { class: "who" }, el("strong", {}, role.name), el("small", {}, about)),
 			this.mayChange() && el("button", { type: "button", class: "small", "aria-pressed": String(isHere),
-				on: { click: attach } }, isHere ? "Take out" : "Let take part"),
+				on: { click: attach } }, isHere ? "Remove from room" : "Add to room"),
 			isMine && el("button", { type: "button", class: "icon", "aria-label": `Delete ${role.name}`,
 				on: { click: () => this.remove(role) } }, "×"));
 	}
@@ -60,7 +60,7 @@ export class Roles {
 	}
 
 	remove(role) {
-		if (!confirm(`Delete the role ${role.name}? What it wrote stays.`))
+		if (!confirm(`Delete the role ${role.name}? Its messages are kept.`))
 			return;
 		attempt(async () => {
 			await call("DELETE", `/api/roles/${role.id}`);

@@ -51,7 +51,7 @@ export class RoomView {
 		this.paintHead();
 		$("older").hidden = true;
 		$("empty").hidden = false;
-		$("empty").textContent = "Choose a room, or make one.";
+		$("empty").textContent = "Choose a room, or create one.";
 	}
 
 	async open(id) {
@@ -177,7 +177,7 @@ export class RoomView {
 
 	changed({ type, seq, actor, body }) {
 		const role = body?.name ?? "A role";
-		const text = { role_attached: `${role} takes part now`, role_detached: `${role} was taken out`,
+		const text = { role_attached: `${role} was added`, role_detached: `${role} was removed`,
 			room_changed: `${actor?.name ?? "Somebody"} changed the room` }[type];
 		this.timeline.addLine(seq, text);
 		this.refreshRoom();
@@ -207,7 +207,7 @@ export class RoomView {
 	/* Success shows as the answer's own end; a refusal is an error frame with this id. */
 	stop(id) {
 		if (!this.socket.send({ type: "stop", id: `stop:${id}`, generation_id: id })) {
-			notice("There is no connection.", true);
+			notice("Not connected to the server.", true);
 			this.answers.notStopped(id);
 		}
 	}
@@ -243,8 +243,8 @@ export class RoomView {
 
 	policyText() {
 		const names = this.room.roles.map((role) => role.name), one = names.length === 1;
-		const what = one ? { off: "does not answer", mention: "answers when mentioned", all: "answers everything" } :
-			{ off: "do not answer", mention: "answer when mentioned", all: "answer everything" };
+		const what = one ? { off: "does not answer", mention: "answers when mentioned", all: "answers every message" } :
+			{ off: "do not answer", mention: "answer when mentioned", all: "answer every message" };
 		return names.length ? `${names.join(", ")} ${what[this.room.reply_policy]}` : "";
 	}
 

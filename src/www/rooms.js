@@ -97,7 +97,7 @@ export class Rooms {
 		$("new-roles").replaceChildren(...roles.map((role) => el("label", { class: "check" },
 			el("input", { type: "checkbox", name: "role", value: role.id }), ` ${role.name}`)));
 		if (roles.length === 0)
-			$("new-roles").append(el("p", { class: "note" }, "There are none yet: make one under Roles."));
+			$("new-roles").append(el("p", { class: "note" }, "There are no AI roles yet. Create one under Roles."));
 		$("room-dialog").showModal();
 	}
 

@@ -15,11 +15,11 @@ const FIRST_MS = 500, LONGEST_MS = 30000, SPREAD_MS = 3000, ANSWER_MS = 15000, P
 const RENEW_BEFORE_MS = 60000;
 /* Frames with a `seq` that is not the position of an entry in the room's log. */
 const NOT_LOG = new Set(["ack", "read", "subscribed", "presence", "typing", "generation", "error"]);
-const ENDS = { 4403: "You may not use this here.", 4404: "This is not here any more.",
-	4410: "Your login session was ended." };
+const ENDS = { 4403: "You do not have permission to do this.", 4404: "This no longer exists.",
+	4410: "Your login session has ended." };
 
 function failureOf({ code, detail, temporary, retry_after: retryAfter = 0 }) {
-	const sentence = code === "rate_limited" ? `Too fast. Try again in ${retryAfter || 1} s.` : detail;
+	const sentence = code === "rate_limited" ? `Too many requests. Try again in ${retryAfter || 1} s.` : detail;
 	return new Failure(sentence, { code, temporary, retryAfter, status: 1 });
 }
 
@@ -229,7 +229,7 @@ export class Socket {
 		const id = frame.id ?? uuid();
 		return new Promise((resolve, reject) => {
 			if (!this.send({ ...frame, id })) {
-				reject(new Failure("There is no connection.", { temporary: true, code: "lost" }));
+				reject(new Failure("Not connected to the server.", { temporary: true, code: "lost" }));
 				return;
 			}
 			const timer = setTimeout(() => {

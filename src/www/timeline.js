@@ -7,8 +7,8 @@ import { $, avatar, dayOf, dayText, el, timeNode } from "./dom.js";
 import { markdown } from "./markdown.js";
 
 const NEAR_END_PX = 60, TOGETHER_MS = 5 * 60000;
-const STOPS = { cancelled: "Stopped.", interrupted: "Interrupted.", failed: "Broke off.",
-	length: "Cut at the length limit." };
+const STOPS = { cancelled: "Stopped.", interrupted: "Interrupted.", failed: "Failed.",
+	length: "Cut off at the maximum length." };
 
 /** What an answer cites: "[1] Title", and how the passage begins. Its document may be gone meanwhile. */
 function sources(citations) {
@@ -39,7 +39,7 @@ export function messageNode(message, { mine = false, names = [], quote = null, t
 			message.reasoning && thoughts(message.reasoning),
 			el("div", { class: "text" }, markdown(message.content, names)),
 			message.citations && sources(message.citations),
-			message.knowledge && el("p", { class: "note" }, "Without the knowledge base, which did not answer."),
+			message.knowledge && el("p", { class: "note" }, "Written without the knowledge base, which did not respond."),
 			stop && el("p", { class: "note" }, stop)),
 		el("div", { class: "tools" }, ...tools));
 }
