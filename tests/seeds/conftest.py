@@ -28,7 +28,8 @@ def guests(request, workdir):
 
 def pytest_terminal_summary(terminalreporter):
     import clients  # pylint: disable=import-outside-toplevel
+    import inputs  # pylint: disable=import-outside-toplevel
     import rows  # pylint: disable=import-outside-toplevel
     terminalreporter.section("what the source documents name")
-    for line in rows.summary() + clients.summary():
+    for line in rows.summary() + clients.summary() + inputs.summary():
         terminalreporter.write_line(line)

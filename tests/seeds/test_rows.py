@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import clients
+import inputs
 import listing
 import rows as table
 from printed import BUILD, HERE, ROUTES, SOURCE, read
@@ -49,8 +50,16 @@ def test_clients_rows_name_tests(row):
     assert set(tests.split()) <= TESTS, set(tests.split()) - TESTS
 
 
-def test_clients_rows_are_there_once():
-    names = [row[0] for row in clients.CLIENTS]
+@pytest.mark.parametrize("row", inputs.INPUTS, ids=lambda row: row[0])
+def test_inputs_name_tests(row):
+    name, what, tests = row
+    assert re.fullmatch(r"(providers|imports|text|mail|browsers|proxies)\.[a-z0-9-]+", name) and what
+    assert tests and set(tests.split()) <= TESTS, set(tests.split()) - TESTS
+
+
+@pytest.mark.parametrize("table_of", [clients.CLIENTS, inputs.INPUTS], ids=("clients", "inputs"))
+def test_clients_rows_are_there_once(table_of):
+    names = [row[0] for row in table_of]
     assert len(set(names)) == len(names)
 
 
