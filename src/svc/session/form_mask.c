@@ -270,11 +270,16 @@ static struct pl_str mask_matches(struct pl_pool *pool, const struct form_slot *
 
 	for (size_t i = 0; i < PL_COUNT(expressions); i++) {
 		const regmatch_t *found = &at[groups[i]];
+		const char *p = pl_str_c(pool, text);
 
-		if (expressions[i] != NULL && regexec(expressions[i], pl_str_c(pool, text), PL_COUNT(at), at, 0) == 0 &&
-		    found->rm_so >= 0)
-			text = mask_text(pool, text,
-			    pl_strn(text.ptr + found->rm_so, (size_t)(found->rm_eo - found->rm_so)), slot->s->label);
+		if (expressions[i] == NULL)
+			continue;
+		for (int flags = 0; regexec(expressions[i], p, PL_COUNT(at), at, flags) == 0 && at[0].rm_eo > 0;
+		     p += at[0].rm_eo, flags = REG_NOTBOL) {
+			if (found->rm_so >= 0)
+				text = mask_text(pool, text,
+				    pl_strn(p + found->rm_so, (size_t)(found->rm_eo - found->rm_so)), slot->s->label);
+		}
 	}
 	return text;
 }
@@ -298,13 +303,16 @@ static struct pl_str mask_named(const struct form *form, struct pl_pool *pool, i
 	struct read_span spans[SPANS_MAX];
 	struct read_message *m;
 
-	if (slot->s->normal == FORM_AMOUNT)
-		return mask_amounts(pool, text, READ_ASKED_ABOUT, slot->s->label);
 	if (!form_is_read(slot))
 		return mask_matches(pool, slot, text);
 	m = read_message(pool, text);
-	return mask_spans(pool, text, spans,
-	    m != NULL ? read_spans(m, form_want(form, &none, i).kind, spans, SPANS_MAX) : 0, slot->s->label);
+	if (m == NULL)		/* too long to be read: nothing in it can be told apart */
+		return slot->s->normal == FORM_AMOUNT ? mask_numbers(pool, text, -1, slot->s->label) :
+		    pl_str(pl_sprintf(pool, "[%s]", slot->s->label));
+	if (slot->s->normal == FORM_AMOUNT)
+		return mask_amounts(pool, text, READ_ASKED_ABOUT, slot->s->label);
+	return mask_spans(
+	    pool, text, spans, read_spans(m, form_want(form, &none, i).kind, spans, SPANS_MAX), slot->s->label);
 }
 
 static bool is_open(const struct form_state *state, const struct form_step *step, int i)
