@@ -11,6 +11,7 @@ import pytest
 from asking import Provider, modules_daemon
 from parlour import wait_for
 from usagedata import analyst, unique
+from wire import SLOW
 
 QUESTION = "Wie viele Nachrichten schrieben alle heute?"
 TODAY = {"metric": "messages", "period": "today"}
@@ -143,11 +144,12 @@ def test_replies_without_end(ann, peer):
 def test_models_that_stall(request, parlour, mode):
     provider = Provider()
     request.addfinalizer(provider.stop)
-    daemon = parlour(upstreams={"peer": provider.section()}, query_upstream="peer", query_translation_timeout="500ms")
+    daemon = parlour(upstreams={"peer": provider.section()}, query_upstream="peer",
+        query_translation_timeout=f"{round(500 * SLOW)}ms")
     user = daemon.register()
     began = time.monotonic()
     assert "but it did not reply in time." in refused(user, QUESTION, f"{mode},tokens=8,pace=1", peer=provider)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 10 * SLOW
     provider.wait(aborted=1)        # the model does not write for nobody
 
 

@@ -393,6 +393,15 @@ static const struct { const char *question, *reply, *expected; } translations[] 
 	{ "top 5", "{'metric':'cost','dimensions':['user'],'limit':5,'limit_per':'user'}", "!not grouped by" },
 	{ "x", "{'metric':'messages','dimensions':['model']}", "!have a model" },
 	{ "x", "{'metric':'cost','aggregate':'average'}", "!an average of what" },
+	{ "x", "{'metric':'cost','per':'day'}", "!without an average" },
+	{ "chatty hours lately per hour", "{'metric':'messages','dimensions':['day']}", "!step of time" },
+	{ "my chatty words", "{'metric':'messages'}", "!whose figure" },
+	{ "my chatty words", "{'metric':'messages','mine':true}",
+	    "messages||mine|last 30 days|2026-10-22..2026-11-20" },
+	{ "folks over 10 chats and under 100", "{'metric':'messages','dimensions':['user'],'threshold':{'is':'under',"
+	    "'value':100}}", "!another threshold" },
+	{ "folks above 10 dollars", "{'metric':'tokens','dimensions':['user'],'threshold':{'is':'over','value':10}}",
+	    "!another threshold" },
 	/* what the question does not say, or says otherwise */
 	{ "the 3 dearest", "{'metric':'cost','dimensions':['user'],'limit':5}", "!number" },
 	{ "the dearest", "{'metric':'cost','dimensions':['user'],'limit':0}", "!number" },

@@ -15,7 +15,8 @@ static const char negations[] =
     "neither "
     "isn't isn’t aren't aren’t wasn't wasn’t weren't weren’t don't don’t doesn't doesn’t didn't didn’t haven't "
     "haven’t hasn't hasn’t can't can’t cannot nicht ohne kein keine keinen keiner außer sans sauf pas aucun aucune "
-    "sin excepto ningún ninguna senza tranne sem exceto zonder geen behalve";
+    "sin excepto ningún ninguna nunca nadie senza tranne mai nessuno nessuna sem exceto não zonder geen behalve niet "
+    "nie niemand niemals weder jamais hors but minus";
 
 bool intent_translatable(struct pl_pool *pool, struct pl_str question)
 {
@@ -382,7 +383,38 @@ static bool keeps_limit(const struct reply *r)
 {
 	const struct intent *in = r->reader.out;
 
-	return r->limit.count == 0 || (in->limit == r->limit.limit && in->bound == r->limit.bound);
+	return r->limit.count == 0 || (r->limit.count == 1 && in->limit == r->limit.limit &&
+	    in->bound == r->limit.bound && (!r->limit.money || in->metric == METRIC_COST));
+}
+
+static bool token_each(const struct reply *r, int i)
+{
+	return word_among(token_word(&r->tokens, i), "per each every");
+}
+
+/* Steps of time that the question names: dropped, they would change what a row means. */
+static bool keeps_steps(const struct reply *r)
+{
+	const struct intent *in = r->reader.out;
+	int used;
+
+	for (int i = 0; i < r->tokens.count; i += used > 0 ? used : 1) {
+		enum intent_dim dim = DIM_NONE;
+
+		used = token_each(r, i) ? dim_read(&r->tokens, i + 1, &dim) : 0;
+		if (used > 0 && (intent_is_time(dim) || intent_is_cycle(dim)) && !intent_has_dim(in, dim) &&
+		    in->unit != dim)
+			return false;
+	}
+	return true;
+}
+
+static bool keeps_mine(const struct reply *r)
+{
+	for (int i = 0; !r->reader.out->mine && i < r->tokens.count; i++)
+		if (word_among(token_word(&r->tokens, i), "my mine myself mein meine meinen meiner"))
+			return false;
+	return true;
 }
 
 /* Words that say what is counted leave no choice of something else; users and rooms are also what is grouped by. */
@@ -448,6 +480,8 @@ static bool check(struct reply *r)
 
 	if (in->metric == METRIC_NONE)
 		return wrong(r, "its translation does not say what is counted");
+	if (in->unit != DIM_NONE && !intent_averages(in))
+		return wrong(r, "its translation has `per` without an average or a median");
 	if (in->top != 0 && in->order == ORDER_NONE)
 		in->order = ORDER_MOST;
 	intent_finish(&r->reader, &r->periods, r->now);
@@ -464,6 +498,10 @@ static bool check(struct reply *r)
 		return wrong(r, "its translation has another period than the question");
 	if (!keeps_limit(r))
 		return wrong(r, "its translation has another threshold than the question");
+	if (!keeps_steps(r))
+		return wrong(r, "its translation leaves out a step of time that the question names");
+	if (!keeps_mine(r))
+		return wrong(r, "its translation leaves out whose figure it is");
 	if (!keeps_metric(r))
 		return wrong(r, "its translation counts something else than the question names");
 	return note_mentions(r);

@@ -206,6 +206,7 @@ static void on_translated(void *arg, struct pl_str text, const char *why)
 {
 	struct asking *a = arg;
 
+	a->task->deadline_ns = pl_now_ns() + FIGURES_S * PL_NS_PER_S;	/* the model had its own time */
 	if (why == NULL)
 		why = intent_take(a->task->pool, a->answer.query,
 		    text, (struct intent_now){ a->answer.created_us, a->told.local_s }, &a->intent);
@@ -213,7 +214,6 @@ static void on_translated(void *arg, struct pl_str text, const char *why)
 		refuse_translation(a, why);
 		return;
 	}
-	a->task->deadline_ns = pl_now_ns() + FIGURES_S * PL_NS_PER_S;	/* the model had its own time */
 	enter_querying(a);
 	find_names(a);
 }
@@ -292,6 +292,7 @@ static void on_zone(void *arg, const struct query_zone *zone, const struct pl_er
 		finish(a, err);
 		return;
 	}
+	a->refused = (struct pl_err){ 0 };	/* by another clock */
 	if (!zone->asked_ok) {
 		(void)!pl_err_field(&a->refused, a->task->pool, "header.X-Timezone", "value_error",
 		    "must be the name of a time zone, such as Europe/Berlin, or an offset, such as +05:30");
