@@ -257,9 +257,22 @@ static void clerk_drain(struct worker *worker, int ws_close_code, bool cut)
 	clerk_last_round(clerk);
 }
 
+/* While workers finish their answers, it notes that these run: another daemon's clerk would mark them otherwise. */
 static bool clerk_is_idle(struct worker *worker)
 {
-	return db_idle(svc.db);
+	const struct shm_sizes *sizes = &worker->shm->head->sizes;
+	struct shm_gen_info info;
+
+	if (!db_idle(svc.db))
+		return false;
+	if (worker->single || shm_gen_after(worker->shm, -1, &info) < 0)
+		return true;
+	for (int i = 0; i < (int)sizes->slots; i++) {
+		if ((uint32_t)i % (sizes->workers_max + SHM_ASIDE) < sizes->workers_max &&
+		    shm_slot_live(worker->shm, i))
+			return false;
+	}
+	return true;
 }
 
 static void clerk_stop(struct worker *worker)

@@ -29,6 +29,7 @@
 struct clerk {
 	struct svc *svc;
 	struct event *hits, *purge, *expire, *due, *tend, *answers;
+	int64_t seen_ns, well_ns;	/* the last note of running answers; since when they come without a gap */
 };
 
 static struct clerk *living;	/* one per process; statements may end after it */
@@ -234,18 +235,25 @@ static void on_answers_seen(void *arg, const int64_t *rows, const struct pl_err 
 {
 	struct purge *p = arg;
 	static const int64_t none = 0;
+	int64_t now_ns = pl_now_ns();
 
-	if (err != NULL || p->clerk != living)
+	if (err != NULL || p->clerk != living) {
 		on_ended(p, &none, err);
-	else
-		repo_generation_abandoned(p->clerk->svc->db, p->task, TEND_ROWS, on_ended, p);
+		return;
+	}
+	if (now_ns - p->clerk->seen_ns > 2 * TEND_EVERY_S * PL_NS_PER_S)
+		p->clerk->well_ns = now_ns;
+	p->clerk->seen_ns = now_ns;
+	repo_generation_abandoned(
+	    p->clerk->svc->db, p->task, (now_ns - p->clerk->well_ns) / 1000, TEND_ROWS, on_ended, p);
 }
 
+/* In less time than an answer is given: what was noted must not be old when it is judged by. */
 static void on_answers(evutil_socket_t fd, short what, void *arg)
 {
 	struct clerk *clerk = arg;
 	const struct shm *shm = clerk->svc->shm;
-	struct pl_task *task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
+	struct pl_task *task = pl_task_new(pl_now_ns() + 4 * PL_NS_PER_S);
 	struct purge *p = pl_alloc(task->pool, sizeof(*p));
 	struct pl_str *ids = pl_alloc(task->pool, (shm->head->sizes.generations + 1) * sizeof(*ids));
 	struct shm_gen_info info;

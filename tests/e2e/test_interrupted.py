@@ -43,6 +43,11 @@ def row(rows, ident):
                 f"WHERE id = '{ident}'")[0]
 
 
+def rows_of(rows, room):
+    """Id of the room's answer, once it runs."""
+    return wait_for(lambda: rows(f"SELECT id::text FROM generations WHERE room_id = {room} AND state = 'running'"), 10, "it runs")[0][0]
+
+
 # ---- processes ----
 
 def test_killed_worker(own, rows, peer):
@@ -85,7 +90,7 @@ def test_killed_worker_before_the_first_text(own, rows, workers):
     say(asker, room, "[[stall-body]]")
     ident = asker.expect("generation", state="started")["generation_id"]
     daemon.kill_child(daemon.workers()[asker.authed["worker"]])
-    over = wait_for(lambda: (r := row(rows, ident))[4] and r, 10, "it is marked")
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r, 20, "it is marked")
     assert over == ("interrupted", None, None, None, True)
     wait_for(lambda: len(daemon.workers()) == workers)
     sock = wait_for(lambda: listen(user, room))
@@ -100,7 +105,7 @@ def test_killed_only_worker(own, rows):
     say(asker, room, STALL)
     ident = text_of(asker, len(HALF))[0]["generation_id"]
     daemon.kill_child(daemon.workers()[0])
-    over = wait_for(lambda: (r := row(rows, ident))[4] and r[1] and r, 10, "it is marked")
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r[1] and r, 20, "it is marked")
     assert over[0] == "interrupted"
     assert user.get(f"/api/rooms/{room}/messages").json()[-1]["content"] == HALF
 
@@ -145,7 +150,7 @@ def test_killed_daemon(own, rows):
     daemon.kill_all()
     asker.drop()
     daemon.start()
-    assert wait_for(lambda: (r := row(rows, ident))[4] and r, 10, "it is marked")[0] == "interrupted"
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r, 20, "it is marked")[0] == "interrupted"
     user = daemon.login(user.name)
     with listen(user, room) as sock:
         assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
@@ -165,6 +170,55 @@ def test_two_daemons_of_one_host_name(own, rows):
     assert answer(asker).state == "cancelled"
     assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] == "cancelled"
     daemon.kill_all()
+    asker.drop()
+
+
+def test_a_drain_beside_another_daemon(own, rows, peer):
+    """The old one finishes its answers after QUIT; the new one of that host name does not mark them."""
+    daemon, user, room = own(drain_timeout="2min")
+    other, _, _ = own()
+    asker = listen(user, room)
+    say(asker, room, "[[ok,tokens=2,pace=0,gate=1]]")
+    ident = rows_of(rows, room)
+    daemon.send_signal(signal.SIGQUIT)
+    wait_for(lambda: rows(f"SELECT 1 FROM generations WHERE id = '{ident}' AND seen_at > created_at + interval '8 seconds'"), 30, "its own clerk sees it run")
+    assert other.running() and row(rows, ident)[0] == "running"
+    peer.open()
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] == "done"
+    assert rows(f"SELECT state FROM usage WHERE generation_id = '{ident}'") == [("done",)]
+    asker.drop()
+
+
+def test_text_that_comes_after_the_mark_counts(own, rows, peer):
+    """An answer that was marked although it ran, because its clerk was kept from it, has its tokens in the figures."""
+    daemon, user, room = own()
+    asker = listen(user, room)
+    say(asker, room, "[[ok,tokens=2,pace=0,gate=1]]")
+    ident = rows_of(rows, room)
+    assert rows(f"SELECT state FROM generations_mark(ARRAY['{ident}'::uuid])") == [("interrupted",)]
+    peer.open()
+    state = f"SELECT g.state, u.state, u.completion_tokens > 0 FROM generations g JOIN usage u ON u.generation_id = g.id WHERE g.id = '{ident}'"
+    wait_for(lambda: rows(state) == [("done", "done", True)], 10, "its end counts")
+    assert daemon.running()
+    asker.drop()
+
+
+def test_a_clerk_that_was_away_marks_nothing(own, pg, database, rows):
+    """After an outage the notes of all are old: only a clerk that has worked for long enough since then judges by them."""
+    daemon, user, room = own()
+    asker = listen(user, room)
+    ident = ask(asker, room, "[[ok,tokens=2,pace=0]]").id
+    assert daemon.running()
+    with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
+        for host, seconds in (("there", 30), (rows(f"SELECT host FROM generations WHERE id = '{ident}'")[0][0], 5)):
+            conn.execute("UPDATE generations SET state = 'running', ended_at = NULL, host = %s, seen_at = now() - interval '1 hour' "
+                         "WHERE id = %s", (host, ident))
+            for well, ended in ((seconds - 1, False), (seconds, True)):
+                conn.execute("SELECT generations_abandoned(g.host, %s, 100) FROM generations g WHERE g.id = %s AND g.host <> 'there' "
+                             "UNION ALL SELECT generations_abandoned('here', %s, 100) WHERE %s = 'there'",
+                             (well * 1000000, ident, well * 1000000, host))
+                assert conn.execute("SELECT ended_at IS NOT NULL FROM generations WHERE id = %s", (ident,)).fetchone() == (ended,)
+        conn.rollback()
     asker.drop()
 
 
@@ -257,7 +311,7 @@ def test_term_while_the_answer_cannot_be_stored(own, pg, database, rows):
             assert daemon.wait_exit() == 0
             assert row(rows, ident)[0] == "running"
     daemon.start()
-    assert wait_for(lambda: (r := row(rows, ident))[4] and r)[0] in ("interrupted", "done")
+    assert wait_for(lambda: (r := row(rows, ident))[4] and r, 20)[0] in ("interrupted", "done")
     with listen(daemon.login(user.name), room) as sock:
         assert ask(sock, room, "[[ok,tokens=2,pace=0]]").state == "done"
 
@@ -312,7 +366,7 @@ def test_whoever_takes_over_dies_too(own, pg, database, rows):
             daemon.kill_child(daemon.workers()[slot])
             daemon.wait_log("end of an answer has to wait", mark)
     asker.drop()
-    over = wait_for(lambda: (r := row(rows, ident))[4] and r, 10, "it is marked")
+    over = wait_for(lambda: (r := row(rows, ident))[4] and r, 20, "it is marked")
     assert over[0] == "interrupted" and over[1]
     said = [m for m in user.get(f"/api/rooms/{room}/messages").json() if m.get("generation_id") == ident]
     assert [m["content"] for m in said] == [HALF] and said[0]["usage"]["stop"] == "interrupted"

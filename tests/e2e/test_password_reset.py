@@ -157,7 +157,7 @@ def test_without_mail_or_address_it_is_off(mailing, missing):
 
 
 def test_requests_are_limited(mailing):
-    daemon, _ = mailing(rate_login="3/min")
+    daemon, _ = mailing(rate_login="3/h")
     assert [daemon.post(ASK, {"username": "ann"}).status_code for _ in range(2)] == [202, 202]
     assert [confirm(daemon, "guess").status_code for _ in range(2)] == [422, 429]
 

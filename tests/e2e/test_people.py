@@ -7,6 +7,7 @@ import threading
 import psycopg
 import pytest
 
+import cluster
 from parlour import User, wait_for
 from test_rooms import link_next
 
@@ -155,6 +156,8 @@ def test_who_finds_whom(parlour, rows):
             assert {user.id for user in (ann, bob, eve, gone)} & {person["id"] for person in listed} == {user.id for user in others}
             assert asker.get(f"/api/users?query={part}&page=1").json()["total"] == len(others)
             assert part + "3" not in found(asker, part + "3")
+            absent = found(asker, part, after=1 << 40)
+            assert all(found(asker, part, after=user.id) == absent for user in (ann, bob, eve, gone) if user not in others)
             for user in (ann, bob, eve, gone):
                 status = 200 if user in others else 404
                 assert asker.get(f"/api/users/{user.id}").status_code == status, (setting, asker.name, user.name)
@@ -296,3 +299,12 @@ def test_display_names_against_registrations_at_the_same_time(pg_dsn, showing_fi
         assert results == ["ok" if not commits else "taken_name" if showing_first else "taken_shown"]
         both = watch.execute("SELECT (SELECT count(*) FROM users WHERE lower(name) = %s), (SELECT count(*) FROM users WHERE username = %s)", (name, name)).fetchone()
         assert sum(both) == 1
+
+
+def test_display_names_survive_an_empty_search_path(shared, pg, database):
+    """pg_restore and autovacuum compute index expressions and fire triggers without one."""
+    called(shared, word("z").title())
+    with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as conn:
+        conn.execute("SET search_path = ''")
+        conn.execute("REINDEX INDEX public.users_shown")
+        conn.execute("ANALYZE public.users")

@@ -188,11 +188,13 @@ void repo_generation_seen(
 	pgquery_start(query);
 }
 
-void repo_generation_abandoned(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
+void repo_generation_abandoned(struct db *db, struct pl_task *task, int64_t well_us, int limit, db_count_fn *done,
+    void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_GEN_ABANDONED, repo_on_count, done, arg);
 
 	pgquery_cstr(query, db->host);
+	pgquery_i64(query, well_us);
 	pgquery_i32(query, limit);
 	pgquery_start(query);
 }

@@ -89,9 +89,11 @@ void repo_generation_asked(
 /*
  * The clerk notes which answers run in this daemon, then ends those that no clerk has noted for a while: of daemons
  * that are gone, and rows that were committed after their worker had given up. Both give a number of rows.
+ * well_us: for how long this clerk has noted them without a gap.
  */
 void repo_generation_seen(
     struct db *db, struct pl_task *task, const struct pl_str *ids, int count, db_count_fn *done, void *arg);
-void repo_generation_abandoned(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
+void repo_generation_abandoned(struct db *db, struct pl_task *task, int64_t well_us, int limit, db_count_fn *done,
+    void *arg);
 
 #endif

@@ -20,6 +20,7 @@
 
 #define RETRY_S 1
 #define ADOPT_S 3	/* after a death others store what its answers had so far; what they leave is marked then */
+#define ASKED_S 5	/* a refused message that was sent again: time to learn whether it has its answer */
 #define LINGER_S 2	/* how long the text stays in shared memory for viewers on other workers */
 
 struct role_answers {
@@ -340,7 +341,7 @@ static void refuse_on_asked(void *arg, const bool *asked, const struct pl_err *e
 {
 	struct role_answer *role = arg;
 
-	if (err != NULL || *asked)
+	if (err == NULL && *asked)
 		answer_drop(role->answer);
 	else
 		give_up(role, role->code);
@@ -352,11 +353,13 @@ static void refuse(struct role_answer *role, enum pl_code code)
 	const struct role_question *q = &role->question;
 
 	role->code = code;
-	if (q->again)
-		repo_generation_asked(
-		    role->svc->db, role->answer->task, q->room_id, role->role.id, q->seq, refuse_on_asked, role);
-	else
+	if (!q->again) {
 		give_up(role, code);
+		return;
+	}
+	role->answer->task->deadline_ns = pl_now_ns() + ASKED_S * PL_NS_PER_S;
+	repo_generation_asked(
+	    role->svc->db, role->answer->task, q->room_id, role->role.id, q->seq, refuse_on_asked, role);
 }
 
 static void run_on_begun(void *arg, const struct generation_begun *begun, const struct pl_err *err)
