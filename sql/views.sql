@@ -74,7 +74,7 @@ CREATE VIEW v_usage AS
 		sum(g.completion_tokens) AS completion_tokens, (sum(g.cost_micros) / 1e6)::numeric(18, 6) AS cost_usd,
 		count(*) FILTER (WHERE g.cost_micros IS NULL) AS without_price
 	FROM usage_answers g LEFT JOIN users u ON u.id = g.user_id GROUP BY 1, 2, 3, 4;
-COMMENT ON VIEW v_usage IS 'Answers of models in rooms and sessions, tokens and cost per day (UTC), user, upstream and model';
+COMMENT ON VIEW v_usage IS 'Answers of models in rooms and sessions and translations of questions, tokens and cost per day (UTC), user, upstream and model';
 
 CREATE VIEW v_spend_today AS
 	SELECT coalesce(u.username, '(nobody)') AS username, coalesce(g.upstream, '-') AS upstream, count(*) AS answers,
@@ -119,7 +119,7 @@ CREATE VIEW v_outbox AS
 	SELECT j.id, j.kind, j.payload ->> 'to' AS destination, j.state, j.tries, j.due_at AS next_at, j.last_error, j.request_id,
 		j.created_at, CASE WHEN j.state = 'done' THEN j.finished_at END AS sent_at
 	FROM jobs j WHERE j.kind IN ('mail', 'slack');
-COMMENT ON VIEW v_outbox IS 'Mails and Slack messages among the jobs, with their destination, without their text';
+COMMENT ON VIEW v_outbox IS 'Slack messages and mails among the jobs, except mails about accounts, with their destination, without their text';
 
 CREATE VIEW v_knowledge AS
 	SELECT d.id, d.title, d.source, octet_length(d.content) AS bytes,
