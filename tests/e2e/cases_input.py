@@ -12,7 +12,7 @@ from parlour import HERE
 
 API = os.path.join(os.environ.get("PARLOUR_SRC", HERE + "/../.."), "src/api/http/")
 FIELD = re.compile(r'^F\((\w+), (\w+), (\w+), (\w), ([-\d.]+), ([-\d.]+), "([^"]*)"', re.M)
-ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*(\d+),\s*\d+,\s*(\w+),\s*(\w+),', re.M)
+ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*\w+,\s*(\d+),\s*\d+,\s*(\w+),\s*(\w+),', re.M)
 # Routes that read their bodies themselves: lists of records, in which each is judged alone.
 RAW = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)".*\bRAW\b', re.M)
 

@@ -248,7 +248,7 @@ def test_ten_megabytes_per_field(shared, ann):
 @pytest.mark.parametrize("method,path,limit", json_routes())
 def test_each_route_has_its_limit(shared, ann, method, path, limit):
     """One byte over the route's own limit is 413, valid JSON or not; nothing above it is ever 500."""
-    shapeless = [r[3] for r in re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*(\d+),[^,]+,\s*\w+,\s*(\w+),', cases_input.read("routes.def"), re.M)
+    shapeless = [r[3] for r in re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*\w+,\s*(\d+),[^,]+,\s*\w+,\s*(\w+),', cases_input.read("routes.def"), re.M)
                  if r[:2] == (method, path)] == ["none"]
     body = b'{"extra":"' + b"x" * (limit + 1 - 12) + b'"}'
     answer = ann.request(method, filled(path), content=body, headers=JSON)

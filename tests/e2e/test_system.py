@@ -15,7 +15,7 @@ import wire
 from parlour import HERE, PLAIN, SLOW, wait_for
 
 SOURCE = os.environ.get("PARLOUR_SRC", os.path.dirname(os.path.dirname(HERE)))
-ROW = re.compile(r'^ROUTE\(\s*(\w+),\s*"([^"]+)",\s*\w+,\s*(\w+),\s*(\w+),.*?(\d{3}),\s*([A-Z_|0]+),', re.M)
+ROW = re.compile(r'^ROUTE\(\s*(\w+),\s*"([^"]+)",\s*\w+,\s*(\w+),\s*\w+,\s*(\w+),.*?(\d{3}),\s*([A-Z_|0]+),', re.M)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 

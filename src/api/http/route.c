@@ -19,10 +19,10 @@
 #define EVENTS ROUTE_EVENTS
 
 const struct route routes[] = {
-#define ROUTE(method_, path_, handler_, who_, class_, body_, ms_, query_, in_, out_, status_, flags_, group_, list_, \
-    summary_) \
-	{ .method = REQ_##method_, .path = path_, .handler = handler_, .who = WHO_##who_, .klass = LIMIT_##class_, \
-	    .body_bytes = body_, .deadline_ms = ms_, .query = &shape_##query_, .in = &shape_##in_, .out = \
+#define ROUTE(method_, path_, handler_, who_, scope_, class_, body_, ms_, query_, in_, out_, status_, flags_, \
+    group_, list_, summary_) \
+	{ .method = REQ_##method_, .path = path_, .handler = handler_, .who = WHO_##who_, .scope = SCOPE_##scope_, \
+	    .klass = LIMIT_##class_, .body_bytes = body_, .deadline_ms = ms_, .query = &shape_##query_, .in = &shape_##in_, .out = \
 	    &shape_##out_, \
 	    .status = status_, .flags = flags_, .group = GROUP_##group_, .list = LIST_##list_, .summary = summary_, \
 	    .name = #handler_ },
@@ -35,7 +35,8 @@ const int routes_count = PL_COUNT(routes);
 
 const struct ws_route ws_routes[] = {
 #define ROUTE(...)
-#define WSROUTE(path_, open_, who_, summary_) { .path = path_, .open = open_, .who = WHO_##who_, .summary = summary_ },
+#define WSROUTE(path_, open_, who_, scope_, summary_) \
+	{ .path = path_, .open = open_, .who = WHO_##who_, .scope = SCOPE_##scope_, .summary = summary_ },
 #include "api/http/routes.def"
 #undef ROUTE
 #undef WSROUTE

@@ -16,6 +16,9 @@
 struct request;
 
 enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
+/* What an API key must have, one of the bits. LOGIN: keys are refused. */
+enum route_scope { SCOPE_NONE = 0, SCOPE_LOGIN = 0, SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_CHAT = 4, SCOPE_V1 = 8,
+	SCOPE_ADMIN = 16, SCOPE_READ_CHAT = SCOPE_READ | SCOPE_CHAT, SCOPE_ALL = 31 };
 enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
 	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128, ROUTE_OPERATOR = 256, ROUTE_EVENTS = 512 };
 #define LIST_NONE (-1)			/* beside enum list_of */
@@ -27,6 +30,7 @@ struct route {
 	const char *path;
 	route_fn *handler;
 	enum route_who who;
+	enum route_scope scope;
 	enum limit_class klass;
 	size_t body_bytes;
 	int64_t deadline_ms;
@@ -41,7 +45,13 @@ struct route {
 extern const struct route routes[];
 extern const int routes_count;
 
-struct ws_route { const char *path; void (*open)(struct request *request); enum route_who who; const char *summary; };
+struct ws_route {
+	const char *path;
+	void (*open)(struct request *request);
+	enum route_who who;
+	enum route_scope scope;
+	const char *summary;
+};
 extern const struct ws_route ws_routes[];
 extern const int ws_routes_count;
 
