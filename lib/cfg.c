@@ -134,9 +134,11 @@ static bool fail_unknown(struct pl_cfg *cfg, const char *origin, bool in_group, 
 	const char *nearest = nearest_name(here, name);
 
 	if (table_find(there, name) != NULL && in_group)
-		return fail(cfg, origin, "%.*s: belongs above the first [%s] section", PL_FMT(name), schema->group);
+		return fail(cfg, origin,
+		    "%.*s: this setting belongs above the first [%s] section", PL_FMT(name), schema->group);
 	if (table_find(there, name) != NULL)
-		return fail(cfg, origin, "%.*s: belongs into a [%s NAME] section", PL_FMT(name), schema->group);
+		return fail(cfg, origin,
+		    "%.*s: this setting belongs in a [%s NAME] section", PL_FMT(name), schema->group);
 	name.len = pl_utf8_cut(name.ptr, name.len, KEY_COMPARED);
 	if (nearest == NULL)
 		return fail(cfg, origin, "%.*s: unknown setting", PL_FMT(name));
@@ -253,7 +255,7 @@ static bool begin_section(struct load *load, struct pl_str section)
 		return fail(cfg, origin, "[%.*s]: unknown section; write [%s NAME]", PL_FMT(name), group);
 	name = pl_str_trim(pl_strn(name.ptr + len, name.len - len));
 	if (group_find(cfg, name) >= 0)
-		return fail(cfg, origin, "[%s %.*s]: there is already a section of this name", group, PL_FMT(name));
+		return fail(cfg, origin, "[%s %.*s]: a section with this name exists already", group, PL_FMT(name));
 	load->lines = load->group_lines;
 	memset(load->lines, 0, cfg->schema->group_count * sizeof(*load->lines));
 	return group_add(cfg, origin, name, &load->group);
@@ -276,7 +278,7 @@ static bool file_value(struct load *load, struct pl_str name, struct pl_str valu
 		value = pl_str(pl_sprintf(cfg->pool, "%s\n%.*s",
 		    *(const char *const *)((const char *)base + setting->offset), PL_FMT(value)));
 	} else if (*line != 0) {
-		return fail(cfg, origin, "%s: already set in line %d", setting->name, *line);
+		return fail(cfg, origin, "%s: already set on line %d", setting->name, *line);
 	}
 	*line = load->line;
 	return set_value(cfg, origin, load->group, setting, value);
@@ -308,7 +310,7 @@ static bool section_line_ok(struct load *load, struct pl_str line)
 	/* inih ends the name at the first ']' and does not look at the rest. */
 	if (memchr(line.ptr, ']', line.len) == line.ptr + line.len - 1)
 		return true;
-	return fail(load->cfg, origin_here(load), "a section's line is [%s NAME] and nothing else",
+	return fail(load->cfg, origin_here(load), "a section line must be [%s NAME] and nothing else",
 	    load->cfg->schema->group != NULL ? load->cfg->schema->group : "GROUP");
 }
 
@@ -382,7 +384,7 @@ static bool read_file(struct pl_cfg *cfg, const char *path)
 	ini_allow_inline_comments = false;
 	ini_stop_on_first_error = true;
 	if (ini_parse_stream(feed_line, &load, on_entry, &load) != 0)
-		fail(cfg, origin_here(&load), "neither `setting = value` nor a section nor a comment");
+		fail(cfg, origin_here(&load), "expected `setting = value`, a section, or a comment");
 	return cfg->why[0] == '\0';
 }
 

@@ -72,7 +72,7 @@ static bool read_bool(struct reading *r)
 			return true;
 		}
 	}
-	return fail_text(r, "is neither on nor off");
+	return fail_text(r, "must be on or off");
 }
 
 static bool read_int(struct reading *r)
@@ -131,7 +131,8 @@ static bool read_string(struct reading *r)
 	if (len == 0 && optional)
 		len = set->min;
 	if (!(set->min == 0 && set->max == 0) && (len < set->min || len > set->max))
-		return fail(r, "%lld bytes, but it must have %lld to %lld", (long long)len, (long long)set->min,
+		return fail(r,
+		    "the value has %lld bytes; it must have %lld to %lld", (long long)len, (long long)set->min,
 		    (long long)set->max);
 	*(const char **)r->to = pl_strndup(r->pool, r->text.ptr, r->text.len);
 	return true;
@@ -146,7 +147,7 @@ static bool read_enum(struct reading *r)
 			*(int *)r->to = i;
 			return true;
 		}
-		pl_buf_addf(&known, "%s%s", i > 0 ? ", " : "is none of: ", r->setting->words[i]);
+		pl_buf_addf(&known, "%s%s", i > 0 ? ", " : "must be one of: ", r->setting->words[i]);
 	}
 	return fail_text(r, known.ptr);
 }
@@ -156,7 +157,7 @@ static bool read_rate(struct reading *r)
 	struct pl_rate rate;
 
 	if (!pl_rate_parse(r->text, &rate))
-		return fail_text(r, "is not a rate such as 5/min, 30/min burst 60, or off");
+		return fail_text(r, "must be a rate such as 5/min or 30/min burst 60, or off");
 	*(struct pl_rate *)r->to = rate;
 	return in_bounds(r, rate.burst, "burst ");
 }
@@ -189,7 +190,7 @@ static bool read_list(struct reading *r)
 	while (next_word(&rest, &word)) {
 		/* inih is told to know no comments behind values, for secrets' sake: do not take one for words. */
 		if (word.ptr[0] == '#' || word.ptr[0] == ';')
-			return fail(r, "a comment needs a line of its own");
+			return fail(r, "a comment must be on a separate line");
 		list.count++;
 	}
 	items = pl_alloc(r->pool, ((size_t)list.count + 1) * sizeof(*items));

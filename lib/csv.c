@@ -82,7 +82,7 @@ static const char *read_quoted(struct pl_csv *csv, struct pl_pool *pool, struct 
 	skip_blanks(csv);
 	*cell_r = pl_buf_str(&out);
 	if (!at_end_of_line(csv->rest) && csv->rest.ptr[0] != csv->separator)
-		return "has text behind a closing quote";
+		return "has text after a closing quote";
 	return NULL;
 }
 

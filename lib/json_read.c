@@ -382,7 +382,7 @@ static bool check_rest(const struct reader *r, bool at_end)
 
 	while (at < r->text.len && memchr(" \t\n\r", r->text.ptr[at], 4) != NULL)
 		at++;
-	return at == r->text.len || refuse(r->err, "something behind the value", at);
+	return at == r->text.len || refuse(r->err, "text after the value", at);
 }
 
 static bool run_yajl(struct reader *r)

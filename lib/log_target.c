@@ -79,7 +79,7 @@ bool pl_log_sink_open(struct pl_log_sink *sink, enum pl_log_target target, const
 		made.fd = open_syslog();
 	} else {
 		if (path == NULL || strlen(path) >= sizeof(made.path)) {
-			snprintf(why, 256, "log file: a path of 1 to %zu bytes is needed", sizeof(made.path) - 1);
+			snprintf(why, 256, "log file: the path must have 1 to %zu bytes", sizeof(made.path) - 1);
 			return false;
 		}
 		memcpy(made.path, path, strlen(path) + 1);

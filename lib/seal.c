@@ -55,7 +55,8 @@ bool pl_seal_ring_load(struct pl_seal_ring *ring, const char *path, char why[256
 		if (ring->count == PL_SEAL_KEYS)
 			snprintf(why, 256, "%s:%d: at most %d keys", path, number, PL_SEAL_KEYS);
 		else if (text.len != 64 || !pl_unhex(text, ring->keys[ring->count].key, 32))
-			snprintf(why, 256, "%s:%d: a key is 64 hex digits; make one with: openssl rand -hex 32", path,
+			snprintf(why, 256,
+			    "%s:%d: a key is 64 hex digits; generate one with: openssl rand -hex 32", path,
 			    number);
 		else
 			key_name(&ring->keys[ring->count++]);
@@ -63,7 +64,7 @@ bool pl_seal_ring_load(struct pl_seal_ring *ring, const char *path, char why[256
 	pl_wipe(line, sizeof(line));
 	fclose(file);
 	if (why[0] == '\0' && ring->count == 0)
-		snprintf(why, 256, "%s holds no key; make one with: openssl rand -hex 32", path);
+		snprintf(why, 256, "%s contains no key; generate one with: openssl rand -hex 32", path);
 	return why[0] == '\0';
 }
 

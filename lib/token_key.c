@@ -72,15 +72,15 @@ static bool content_check(struct pl_str text, const char *path, char why[256])
 	char short_text[64];
 
 	if (text.len < KEY_MIN_BYTES) {
-		snprintf(short_text, sizeof(short_text), "%zu bytes are too few, %d is the least", text.len,
+		snprintf(short_text, sizeof(short_text), "the key has %zu bytes; at least %d are required", text.len,
 		    KEY_MIN_BYTES);
 		fault = short_text;
 	} else if (text.len > KEY_MAX_BYTES) {
 		fault = "more than 4096 bytes; is this the right file?";
 	} else if (is_repeated(text)) {
-		fault = "one byte repeated is no key";
+		fault = "the key is one byte repeated";
 	} else if (is_sample(text)) {
-		fault = "this key is a known sample or asks to be changed";
+		fault = "the key is a known sample or a placeholder";
 	}
 	if (fault != NULL)
 		snprintf(why, 256, "%s: %s; generate one with: " HOW_TO_MAKE, path, fault, path);

@@ -27,7 +27,7 @@ static void show_routes(const struct config *config, FILE *out)
 	static const char *const who[] = { "anybody", "anybody*", "user" };
 
 	fprintf(out,
-	    "\n# routes: method path, who may call, rate class and rate, counted by, largest body, deadline\n");
+	    "\n# routes: method path, access, rate class and rate, counted by, largest body, deadline\n");
 	for (int i = 0; i < routes_count; i++) {
 		const struct route *r = &routes[i];
 		const struct pl_rate *rate = limit_rate(config, r->klass);

@@ -63,11 +63,11 @@ static void say(struct request *request, int status, const char *title, const ch
 static void say_error(struct request *request, const struct pl_err *err)
 {
 	if (err->code == PL_E_NOT_FOUND)
-		say(request, 404, "No such question", "The question is not here any more.");
+		say(request, 404, "No such question", "The question no longer exists.");
 	else if (err->code == PL_E_CONFLICT)
-		say(request, 409, "Over already", "The question was answered, taken back, or its time has passed.");
+		say(request, 409, "Closed", "The question was answered or withdrawn, or it has expired.");
 	else if (err->code == PL_E_INVALID)
-		say(request, 422, "Not one of the options", "Go back and choose one of the answers given.");
+		say(request, 422, "Invalid answer", "Go back and choose one of the options.");
 	else
 		request_fail(request, err);
 }
@@ -78,7 +78,7 @@ static void refuse_link(struct request *request)
 	struct pl_str accept = req_header(request->req, "Accept");
 
 	if (accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", 9) != NULL)
-		say(request, 404, "Not a link of this server", "Perhaps the mail program cut it: copy the whole link.");
+		say(request, 404, "Invalid link", "The mail program may have cut the link. Copy the whole link.");
 	else
 		request_fail_code(request, PL_E_NOT_FOUND);
 }
@@ -94,7 +94,7 @@ static bool read_link(struct request *request, struct pl_str *id_r)
 		refuse_link(request);
 		return false;
 	case ANSWER_LINK_EXPIRED:
-		say(request, 410, "Too late", "The time for an answer has passed.");
+		say(request, 410, "Expired", "The time to answer this question has passed.");
 		return false;
 	case ANSWER_LINK_GOOD:
 		break;
@@ -143,7 +143,7 @@ static void add_forms(struct pl_buf *out, struct pl_pool *pool, const struct fee
 	pl_buf_adds(out, "<p><label>Comment<br><input name=\"comment\" maxlength=\"2000\"></label></p>\n"
 	    "<p><button>Answer</button></p></form>\n<form method=\"post\"><input type=\"hidden\" name=\"decline\" "
 	    "value=\"true\">"
-	    "<p><label>Or decline, because<br><input name=\"comment\" maxlength=\"2000\" required></label></p>"
+	    "<p><label>Or decline, with the reason<br><input name=\"comment\" maxlength=\"2000\" required></label></p>"
 	    "<p><button>Decline</button></p></form>\n");
 }
 
@@ -158,7 +158,7 @@ static void on_shown(void *arg, const struct feedback_request *r, const struct p
 		return;
 	}
 	if (!pl_str_is(r->status, "created") && !pl_str_is(r->status, "sent")) {
-		say(request, 410, "Over already", "The question was answered, taken back, or its time has passed.");
+		say(request, 410, "Closed", "The question was answered or withdrawn, or it has expired.");
 		return;
 	}
 	page_begin(&out, request, pl_str(pl_sprintf(pool, "%.*s asks", PL_FMT(r->asker))));
@@ -181,7 +181,7 @@ void api_answer_page(struct request *request)
 static void on_answered(void *arg, bool answered, const struct feedback_request *r, const struct pl_err *err)
 {
 	if (answered)
-		say(arg, 200, "Thank you", "The answer was taken. You can close this page.");
+		say(arg, 200, "Thank you", "Your answer was saved. You can close this page.");
 	else
 		say_error(arg, err);
 }
@@ -195,9 +195,9 @@ void api_answer_post(struct request *request)
 	if (!read_link(request, &id))
 		return;
 	if (decline && in->comment.len == 0)
-		say(request, 422, "Why?", "Go back and say why you decline.");
+		say(request, 422, "Reason required", "Go back and enter the reason why you decline.");
 	else if (!decline && in->answer.ptr == NULL)
-		say(request, 422, "No answer", "Go back and give an answer.");
+		say(request, 422, "Answer required", "Go back and enter or choose an answer.");
 	else
 		feedback_request_answer(
 		    request->svc, request->req->task, id, decline, in->answer, in->comment, on_answered, request);

@@ -51,7 +51,7 @@ static void fail_field(struct request *request, const char *loc, const char *msg
 static void on_created(void *arg, bool created, const struct feedback_request *request, const struct pl_err *err)
 {
 	if (err != NULL && !created && err->code == PL_E_NOT_FOUND)
-		fail_field(arg, "body.channel.destination", "there is no user of that name");
+		fail_field(arg, "body.channel.destination", "no user has this name");
 	else
 		on_request(arg, request, err);
 }
@@ -136,7 +136,7 @@ void api_request_respond(struct request *request)
 	if (decline && in->answer.ptr != NULL)
 		fail_field(request, "body.answer", "must not be given together with decline");
 	else if (decline && in->comment.len == 0)
-		fail_field(request, "body.comment", "must say why when declining");
+		fail_field(request, "body.comment", "must give the reason when declining");
 	else if (!decline && in->answer.ptr == NULL)
 		fail_field(request, "body.answer", "is required unless decline is true");
 	else

@@ -62,7 +62,8 @@ void api_key_put(struct request *request)
 	struct pl_err err = { 0 };
 
 	if (!provider_key_has(request->param[0]))
-		pl_err_set(&err, PL_E_NOT_FOUND, "There is no such provider: openai, anthropic or openrouter.");
+		pl_err_set(&err, PL_E_NOT_FOUND,
+		    "The provider is unknown; it must be openai, anthropic, or openrouter.");
 	else if (fault != NULL)
 		pl_err_field(&err, pool, "body.key", "value_error", "%s", fault);
 	if (err.code != PL_E_OK)

@@ -127,7 +127,7 @@ void api_profile(struct request *request)
 	if (!request_anonymous(request, "profile"))
 		return;
 	if (asked_developer(request).ptr != NULL && who->access < ACCESS_ANALYST) {
-		pl_err_set(&err, PL_E_FORBIDDEN, "Only analysts, operators, and admins may name a developer.");
+		pl_err_set(&err, PL_E_FORBIDDEN, "Only analysts, operators, and admins may set developer_id.");
 		request_fail(request, &err);
 	} else if (who->user_id != 0) {
 		repo_user_get(request->svc->db, request->req->task, who->user_id, on_user, request);
@@ -349,7 +349,7 @@ static bool owner_ok(struct request *request, struct pl_err *err)
 		    "must be a number or a string");
 	if (pl_str_ieq(v->text, pl_str(who->name)) || (pl_str_i64(v->text, 1, INT64_MAX, &id) && id == who->user_id))
 		return true;
-	pl_err_set(err, PL_E_FORBIDDEN, "user_id names another user. Dashboards are saved by their owners.");
+	pl_err_set(err, PL_E_FORBIDDEN, "user_id is another user. Only the owner can save a dashboard.");
 	return false;
 }
 

@@ -103,7 +103,7 @@ static void on_suggestions(void *arg, const struct query_suggestion_list *list, 
 				.reason = list->rows[i].reason };
 	for (int i = 0; list->beginner && i < BEGINNINGS_MAX && beginnings[i] != NULL; i++)
 		items[count++] = (struct suggestion_out){ .text = pl_str(beginnings[i]),
-			.reason = PL_STR("A question to begin with.") };
+			.reason = PL_STR("A first question.") };
 	request_reply_list(request,
 	    wants_text(request, list) ? shape_bare(&shape_suggestion_out, pool) : &shape_suggestion_out, items, count);
 }

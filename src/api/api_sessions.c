@@ -107,7 +107,7 @@ void api_session_create(struct request *request)
 		fail_field(request, "body.form", "value_error", "must not be given with kind chat");
 	else if (!want.any && want.kind == SESSION_GUIDED && forms_find(form) == NULL)
 		fail_field(request, in->form.ptr != NULL ? "body.form" : "body.kind", "value_error",
-		    "there is no such form here");
+		    "is not a form of this server");
 	else if (session_guest_limit(request))
 		session_make(request->svc, request->req->config, request->req->task, &want, on_made, request);
 }

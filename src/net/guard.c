@@ -60,11 +60,12 @@ static bool on_start(struct guard *guard, char c)
 {
 	if (guard->state == G_START_LF) {
 		guard->state = G_START;
-		return c == '\n' || guard_refuse(guard, 400, "A carriage return stands alone.");
+		return c == '\n' || guard_refuse(guard, 400, "A carriage return is not followed by a line feed.");
 	}
 	if (c == '\r') {	/* RFC 9112 2.2: an empty line before a request is ignored */
 		guard->state = G_START_LF;
-		return ++guard->crlfs <= CRLFS_MAX || guard_refuse(guard, 400, "Empty lines stand before the request.");
+		return ++guard->crlfs <= CRLFS_MAX || guard_refuse(guard, 400, "There are empty lines before the "
+		    "request.");
 	}
 	message_start(guard);
 	if (!guard_is(c, C_TOKEN))
@@ -97,7 +98,7 @@ static size_t on_target(struct guard *guard, const char *bytes, size_t len)
 	if (n == len)
 		return n;
 	if (bytes[n] != ' ') {
-		guard_refuse(guard, 400, "The target holds a byte that must be escaped, or there is no version.");
+		guard_refuse(guard, 400, "The target contains a byte that must be escaped, or the version is missing.");
 		return n + 1;
 	}
 	if (guard_check_target(guard)) {
@@ -181,7 +182,8 @@ static size_t on_value(struct guard *guard, const char *bytes, size_t len)
 	if (n == len)
 		return n;
 	if (bytes[n] != '\r')
-		guard_refuse(guard, 400, "A header value holds a control byte, or its line does not end with CR LF.");
+		guard_refuse(guard, 400,
+		    "A header value contains a control byte, or its line does not end with CR LF.");
 	else
 		guard->state = G_VALUE_LF;
 	return n + 1;
@@ -190,7 +192,7 @@ static size_t on_value(struct guard *guard, const char *bytes, size_t len)
 static bool on_line_end(struct guard *guard, const struct guard_limits *limits, char c)
 {
 	if (c != '\n')
-		return guard_refuse(guard, 400, "A carriage return stands alone.");
+		return guard_refuse(guard, 400, "A carriage return is not followed by a line feed.");
 	if (guard->state == G_END_LF)
 		return guard_check_end(guard, limits);
 	if (guard->state == G_VALUE_LF && guard->field != F_OTHER && !guard_check_field(guard))

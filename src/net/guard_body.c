@@ -100,7 +100,7 @@ static void trailer_name_end(struct guard *guard)
 {
 	switch (guard_field_of(guard)) {
 	case F_HOST: case F_LENGTH: case F_TRANSFER: case F_CONNECTION: case F_UPGRADE: case F_EXPECT:
-		guard_refuse(guard, 400, "A trailer must not frame the message.");
+		guard_refuse(guard, 400, "A trailer must not contain a field that frames the message.");
 		break;
 	case F_OTHER:
 		guard->state = G_TRAILER_VALUE;
@@ -136,7 +136,7 @@ static void on_trailer(struct guard *guard, char *c)
 	} else if (*c == '\r') {
 		guard->state = G_TRAILER_LF;
 	} else if (!guard_is(*c, C_VALUE)) {
-		guard_refuse(guard, 400, "A trailer value holds a control byte.");
+		guard_refuse(guard, 400, "A trailer value contains a control byte.");
 	}
 }
 

@@ -109,7 +109,7 @@ bool guard_check_version(struct guard *guard)
 		return true;
 	if (text.len == 8 && pl_str_starts(text, "HTTP/") && guard_is(text.ptr[5], C_DIGIT) && text.ptr[6] == '.' &&
 	    guard_is(text.ptr[7], C_DIGIT) && text.ptr[5] != '1')
-		return guard_refuse(guard, 505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
+		return guard_refuse(guard, 505, "Only HTTP/1.1 and HTTP/1.0 are supported.");
 	return guard_refuse(guard, 400, "The version is malformed.");
 }
 
@@ -186,7 +186,7 @@ bool guard_check_field(struct guard *guard)
 	if (guard->text_len > GUARD_TEXT_MAX)
 		return guard_refuse(guard, 400, "The value of a framing header field is too long.");
 	if (guard->tab_first)
-		return guard_refuse(guard, 400, "A tab stands before the value of a framing header field.");
+		return guard_refuse(guard, 400, "There is a tab before the value of a framing header field.");
 	switch ((enum guard_field)guard->field) {
 	case F_HOST:
 		if (guard->host_seen || !guard_host_ok(value)) {
@@ -210,7 +210,7 @@ bool guard_check_field(struct guard *guard)
 		return true;
 	case F_EXPECT:
 		return pl_str_ieq(value, PL_STR("100-continue")) ||
-		    guard_refuse(guard, 417, "Only 100-continue can be expected.");
+		    guard_refuse(guard, 417, "The only supported value of Expect is 100-continue.");
 	case F_OTHER:
 		break;
 	}

@@ -84,7 +84,7 @@ static struct bound bound_nearest(const struct httpc_transfer *transfer)
 		    "The upstream did not answer in time.");
 	if (transfer->last_ns != 0 && transfer->idle_ms > 0)
 		bound_nearer(&nearest, transfer->last_ns + transfer->idle_ms * PL_NS_PER_MS, PL_E_UPSTREAM_SLOW,
-		    "The upstream fell silent in the middle of its reply.");
+		    "The upstream stopped sending in the middle of its reply.");
 	return nearest;
 }
 
@@ -170,7 +170,7 @@ struct httpc_transfer *httpc_start(struct httpc *client, struct pl_task *task, c
 	else if (task->cancelled)
 		httpc_fail(transfer, PL_E_CANCELLED, NULL);
 	else if (!httpc_easy_headers(transfer, request))
-		httpc_fail(transfer, PL_E_UPSTREAM, "A header for the upstream holds a control character.");
+		httpc_fail(transfer, PL_E_UPSTREAM, "A header for the upstream contains a control character.");
 	timer_set(transfer);
 	work_add(transfer);
 	return transfer;

@@ -183,7 +183,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 	if (transfer->failed)
 		return CURL_WRITEFUNC_ERROR;
 	if (transfer->compressed) {
-		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream sent a compressed reply that was not asked for.");
+		httpc_fail(transfer, PL_E_UPSTREAM,
+		    "The upstream sent a compressed reply, which Parlour had not requested.");
 		return CURL_WRITEFUNC_ERROR;
 	}
 	if (len > transfer->max_body_bytes - (size_t)transfer->result.body_bytes) {
@@ -254,7 +255,7 @@ void httpc_easy_setup(struct httpc_transfer *transfer)
 static void verdict_broken(struct httpc_transfer *transfer)
 {
 	if (transfer->got_bytes)
-		httpc_fail(transfer, PL_E_UPSTREAM_CUT, "The upstream's reply broke off.");
+		httpc_fail(transfer, PL_E_UPSTREAM_CUT, "The connection closed in the middle of the upstream's reply.");
 	else
 		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream closed the connection without a reply.");
 }
@@ -273,7 +274,7 @@ void httpc_easy_verdict(struct httpc_transfer *transfer, CURLcode code)
 	    transfer->curl_error[0] != '\0' ? transfer->curl_error : curl_easy_strerror(code));
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
-		httpc_fail(transfer, PL_E_UPSTREAM_SLOW, "No connection to the upstream in time.");
+		httpc_fail(transfer, PL_E_UPSTREAM_SLOW, "The connection to the upstream timed out.");
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream's name cannot be resolved.");
@@ -286,7 +287,7 @@ void httpc_easy_verdict(struct httpc_transfer *transfer, CURLcode code)
 		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream's TLS certificate is not trusted.");
 		break;
 	case CURLE_SSL_CONNECT_ERROR:
-		httpc_fail(transfer, PL_E_UPSTREAM, "No TLS connection to the upstream.");
+		httpc_fail(transfer, PL_E_UPSTREAM, "The TLS handshake with the upstream failed.");
 		break;
 	case CURLE_URL_MALFORMAT:
 	case CURLE_LOGIN_DENIED:

@@ -151,7 +151,7 @@ static bool say(struct talk *t, const char *data, size_t len, int64_t ms)
 			len -= done;
 			until_ns = pl_now_ns() + ms * PL_NS_PER_MS;
 		} else if ((code != CURLE_AGAIN && code != CURLE_OK) || !wait_for(t, POLLOUT, until_ns)) {
-			set_why(t, "The connection to the mail server broke off.", PL_STR(""));
+			set_why(t, "The connection to the mail server was lost.", PL_STR(""));
 			return false;
 		}
 	}

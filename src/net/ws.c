@@ -125,7 +125,7 @@ static bool on_frame(void *arg, const struct pl_ws_msg *msg)
 		}
 		break;
 	case PL_WS_BINARY:
-		ws_close(conn, 1003, "Only text messages are spoken here.");
+		ws_close(conn, 1003, "Only text messages are supported.");
 		break;
 	case PL_WS_PING:
 		if (conn->state == WS_OPEN && conn->queued_bytes < conn->server->config->s.ws_queue)

@@ -89,7 +89,7 @@ def test_bad_keys(ann, key):
 @pytest.mark.parametrize("provider", ["other", "auto", "local", "OpenAI", "x" * 100])
 def test_bad_providers(ann, provider):
     reply = ann.put(f"/api/provider-keys/{provider}", {"key": KEY})
-    assert reply.status_code == 404 and "openai, anthropic or openrouter" in reply.json()["detail"]
+    assert reply.status_code == 404 and "openai, anthropic, or openrouter" in reply.json()["detail"]
     assert ann.get(f"/api/provider-keys/{provider}").status_code == 404
 
 

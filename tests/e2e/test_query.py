@@ -211,7 +211,7 @@ def test_history_ends(ann, ben, data, rows):
 def test_suggestions_can_be_asked(ann, data, shared):
     new = shared.register()
     first = new.get("/api/suggestions").json()
-    assert first and {s["reason"] for s in first} == {"A question to begin with."}
+    assert first and {s["reason"] for s in first} == {"A first question."}
     for suggestion in first:
         answer = ask(new, suggestion["text"])
         assert answer["rows"] and answer["rows"][0][0] == 0 and "error" not in answer, "no data is a figure, not an empty table"

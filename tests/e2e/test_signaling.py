@@ -139,7 +139,7 @@ def test_to_all_others_without_joining(ann, bob, shared, room):
         barrier(b, c)
         assert not b.inbox and not c.inbox, "who did not join does not leave"
         b.send("offer", to=caller, data=1)
-        assert b.expect("error")["message"] == "join comes first"
+        assert b.expect("error")["message"] == "join must be the first frame"
 
 
 @pytest.mark.parametrize("frame,code", [

@@ -22,7 +22,7 @@ static const struct { const char *text, *want; } cases[] = {
 	{ "\"\r\n\r\r\n\n\"\ry", "1:[\r\n\r\r\n\n]|6:[y]" },
 	{ "\"\",\"\"", "1:[][]" }, { "a\"b,c", "1:[a\"b][c]" },
 	{ "\"a\nb,c\nd,e", "1!has a quote that is not closed|2:[b][c]|3:[d][e]" },
-	{ "\"a\"b,c\nd,e", "1!has text behind a closing quote|2:[d][e]" },
+	{ "\"a\"b,c\nd,e", "1!has text after a closing quote|2:[d][e]" },
 	{ "1,2,3,4,5\na,b", "1!has too many columns|2:[a][b]" }, { "\n\na\n\nb", "3:[a]|5:[b]" },
 };
 

@@ -58,7 +58,8 @@ END_TEST
 START_TEST(test_ring_file)
 {
 	static const struct { const char *text, *why; } cases[] = {
-		{ "", "holds no key" }, { "# only words\n", "holds no key" }, { "abc\n", ":1: a key is 64 hex digits" },
+		{ "", "contains no key" }, { "# only words\n",
+		    "contains no key" }, { "abc\n", ":1: a key is 64 hex digits" },
 		{ "# new\n00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
 		    "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100\n", NULL },
 	};

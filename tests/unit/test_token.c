@@ -265,7 +265,7 @@ static const struct {
 	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e", 32, 0600, NULL },
 	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e\n", 33, 0640, NULL },
 	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e\r\n", 34, 0400, NULL },
-	{ "0dc5f4b2e8a94716b3fe5d80c2a7913\n", 32, 0600, "31 bytes are too few" },
+	{ "0dc5f4b2e8a94716b3fe5d80c2a7913\n", 32, 0600, "31 bytes; at least" },
 	{ "", 0, 0600, "generate one with: " },
 	{ "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n", 40, 0600, "one byte repeated" },
 	{ "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7\n", 65, 0600, "known sample" },

@@ -31,7 +31,7 @@ static void write_manual(struct pl_jw *w, const char *base)
 	pl_jw_key(w, "externalDocs");
 	pl_jw_object(w);
 	pl_jw_kcstr(w, "url", pl_sprintf(w->buf->pool, "%s/docs/sockets", base));
-	pl_jw_kcstr(w, "description", "Manual of the sockets");
+	pl_jw_kcstr(w, "description", "Manual of the WebSocket interface");
 	pl_jw_end_object(w);
 }
 

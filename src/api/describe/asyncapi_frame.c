@@ -70,7 +70,7 @@ static void write_properties(struct pl_jw *w, const struct ws_frame_row *row)
 		pl_jw_ki64(w, "maxLength", ID_BYTES);
 		pl_jw_kcstr(w, "description", row->on != NULL ?
 		    "The client's own id of this frame; its direct answer repeats it." :
-		    "Id of the frame that this answers, if it had one.");
+		    "Id of the frame that this frame answers, if that frame had an id.");
 		pl_jw_end_object(w);
 	}
 	schema_properties(w, row->shape);

@@ -75,7 +75,7 @@ static void write_params(struct pl_jw *w, const struct route *r)
 	}
 	if (r->flags & ROUTE_IDEM)
 		write_header_param(w, "Idempotency-Key",
-		    "Repeating the request with the same key and body gives the first reply again (24 h).");
+		    "A request that repeats the key and body within 24 h gets the first reply again.");
 	for (const struct describe_take *row = describe_takes; row->handler != NULL; row++)
 		if (strcmp(row->handler, r->name) == 0)
 			write_header_param(w, row->name, row->text);

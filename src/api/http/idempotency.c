@@ -62,7 +62,7 @@ static void replay(struct request *request, const struct idem_begun *b)
 
 	if (sealed && !body_open(request, b->body, &body)) {
 		pl_err_set(&err, PL_E_CONFLICT,
-		    "The reply under this Idempotency-Key was sealed by a key that is no longer there.");
+		    "The reply under this Idempotency-Key was encrypted with a key that no longer exists.");
 		request->idem = NULL;
 		request_fail(request, &err);
 		return;

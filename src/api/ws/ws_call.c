@@ -61,11 +61,11 @@ void ws_call_relay(struct ws_frame *f, struct signaling_peer *peer)
 	if (f->json->raw.len > SIGNALING_FRAME_MAX - 256)
 		pl_err_set(&err, PL_E_TOO_LARGE, "a frame may have at most %d bytes", SIGNALING_FRAME_MAX - 256);
 	else if (shouts && pl_json_get(f->json, "data") == NULL)
-		pl_err_set(&err, PL_E_INVALID, "to is required, or data for all others");
+		pl_err_set(&err, PL_E_INVALID, "to is required, unless data is sent to all other members");
 	else if (!joins && !shouts && peer->joined_ns == 0)
-		pl_err_set(&err, PL_E_INVALID, "join comes first");
+		pl_err_set(&err, PL_E_INVALID, "join must be the first frame");
 	else if (!rewrite(f->client, peer, f->json, f->task->pool, &out))
-		pl_err_set(&err, PL_E_BAD_FRAME, "names of members must be plain words");
+		pl_err_set(&err, PL_E_BAD_FRAME, "names of members must have letters, digits, '_', and '-' only");
 	if (err.code != PL_E_OK) {
 		ws_frame_fail(f, &err);
 		return;

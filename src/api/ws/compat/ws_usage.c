@@ -58,7 +58,7 @@ static void usage_closed(struct ws_client *client)
 	ws_feed_free(&usage_of(client)->feed);
 }
 
-#define UNKNOWN "This socket takes {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only."
+#define UNKNOWN "This socket accepts {\"type\":\"ping\"} and {\"type\":\"auth\",\"token\"} only."
 
 static const struct ws_dialect ws_metrics = { .render = HUB_ROOM_COMPAT, .words = WS_WORDS_usage,
 	.state_bytes = sizeof(struct usage_state), .unknown = UNKNOWN, .ready = metrics_ready,

@@ -93,7 +93,7 @@ static void call_left(struct ws_topic *topic, int64_t room_id)
 
 /* Subscribing again makes another peer. */
 const struct topic_ops topic_call = { .name = "call:", .bytes = sizeof(struct call_topic), .max = 16,
-	.too_many = "is one too many: a socket may be in 16 calls", .counted = true, .parse = ws_topic_number,
+	.too_many = "is refused: a socket can be in at most 16 calls", .counted = true, .parse = ws_topic_number,
 	.open = call_open, .close = call_close, .left = call_left };
 
 void ws_on_call(struct ws_frame *f)
@@ -103,5 +103,6 @@ void ws_on_call(struct ws_frame *f)
 	if (call != NULL && call->opening == NULL)
 		ws_call_relay(f, &call->peer);
 	else
-		ws_frame_fail_field(f, "topic", "must be a call's, such as \"call:7\", and subscribed on this socket");
+		ws_frame_fail_field(f, "topic",
+		    "must be a call, such as \"call:7\", that this socket is subscribed to");
 }

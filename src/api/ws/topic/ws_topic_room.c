@@ -97,14 +97,15 @@ static void room_resume(struct ws_topic *topic)
 }
 
 const struct topic_ops topic_room = { .name = "room:", .bytes = sizeof(struct room_topic), .max = 1000,
-	.too_many = "is one too many: a socket may listen to 1000 topics", .counted = true, .parse = ws_topic_number,
+	.too_many = "is refused: a socket can subscribe to at most 1000 "
+	    "topics", .counted = true, .parse = ws_topic_number,
 	.open = room_open, .close = room_close, .resume = room_resume };
 
 /* ---- send ---- */
 
 static bool room_named(struct ws_frame *f, struct topic_name *name)
 {
-	return ws_topic_is(f, &topic_room, "is required and must be a room's, such as \"room:7\"", name);
+	return ws_topic_is(f, &topic_room, "is required and must be a room, such as \"room:7\"", name);
 }
 
 static void sent(void *arg, const struct chat_sent *result, const struct pl_err *err)
@@ -182,7 +183,7 @@ void ws_on_read(struct ws_frame *f)
 	if (sub == NULL)
 		return;
 	if (in->seq > hub_sub_head(sub))
-		ws_frame_fail_field(f, "seq", "must not lie beyond the last one of the room");
+		ws_frame_fail_field(f, "seq", "must not be greater than the last seq of the room");
 	else
 		hub_read_marker(f->client->svc->hub, room.number, f->client->who.user_id, in->seq);
 }

@@ -378,5 +378,6 @@ static void session_open(struct ws_topic *topic, struct ws_frame *f)
 }
 
 const struct topic_ops topic_session = { .name = "session:", .bytes = sizeof(struct ws_watch), .max = 100,
-	.too_many = "is one too many: a socket may listen to 100 sessions", .counted = true, .parse = ws_topic_uuid,
+	.too_many = "is refused: a socket can subscribe to at most 100 "
+	    "sessions", .counted = true, .parse = ws_topic_uuid,
 	.open = session_open, .close = session_close, .resume = session_resume };
