@@ -19,11 +19,11 @@
 #define EVENTS ROUTE_EVENTS
 
 const struct route routes[] = {
-#define ROUTE(method_, path_, handler_, who_, scope_, class_, body_, ms_, query_, in_, out_, status_, flags_, \
-    group_, list_, summary_) \
+#define ROUTE(method_, path_, handler_, who_, scope_, class_, body_, ms_, query_, in_, out_, status_, \
+    flags_, group_, list_, summary_) \
 	{ .method = REQ_##method_, .path = path_, .handler = handler_, .who = WHO_##who_, .scope = SCOPE_##scope_, \
-	    .klass = LIMIT_##class_, .body_bytes = body_, .deadline_ms = ms_, .query = &shape_##query_, .in = &shape_##in_, .out = \
-	    &shape_##out_, \
+	    .klass = LIMIT_##class_, .body_bytes = body_, .deadline_ms = ms_, .query = &shape_##query_, \
+	    .in = &shape_##in_, .out = &shape_##out_, \
 	    .status = status_, .flags = flags_, .group = GROUP_##group_, .list = LIST_##list_, .summary = summary_, \
 	    .name = #handler_ },
 #define WSROUTE(...)
