@@ -8,6 +8,7 @@
 #include "api/user_shape.h"
 #include "clock.h"
 #include "db/repo/repo_dashboard.h"
+#include "lang.h"
 #include "svc/usage/layout.h"
 #include "svc/usage/memo.h"
 
@@ -49,7 +50,7 @@ static struct pl_str profile_json(struct pl_pool *pool, const struct user_out *u
 		.total_cost_usd = (double)p->sums.cost_micros / 1e6, .avg_latency_ms = or_zero(p->sums.latency_ms),
 		.acceptance_rate = or_zero(p->sums.acceptance), .most_used_models = p->sums.models,
 		.active_repos = p->sums.repos, .sessions_by_date = p->sums.dates,
-		.user_id = user != NULL ? user->id : SHAPE_NONE };
+		.user_id = user != NULL ? user->id : SHAPE_NONE, .locale = p->locale, .timezone = p->timezone };
 
 	show_preferences(&out, pool);
 	return shape_json(&shape_profile_out, &out, pool);
@@ -136,36 +137,52 @@ void api_profile(struct request *request)
 	}
 }
 
-static void on_preferences(void *arg, const bool *done, const struct pl_err *err)
+static void on_patched(void *arg, const bool *done, const struct pl_err *err)
 {
-	if (err != NULL)
+	if (err != NULL && err->code == PL_E_NOT_FOUND)
+		request_fail_code(arg, PL_E_UNAUTHORIZED);	/* the account is gone, the token is not */
+	else if (err != NULL)
 		request_fail(arg, err);
 	else
 		api_profile(arg);
 }
 
+/* An object, and not too large? */
+static void check_preferences(struct pl_pool *pool, struct pl_str preferences, struct pl_err *err)
+{
+	struct pl_err bad = { 0 };
+	const struct pl_jval *v = pl_json_parse(pool, preferences, &bad);
+
+	if (v == NULL || v->type != PL_J_OBJECT)
+		pl_err_field(err, pool, "body.preferences", "value_error", "must be an object");
+	else if (preferences.len > PREFERENCES_MAX)
+		pl_err_field(err, pool, "body.preferences", "value_error", "must have at most %d bytes",
+		    PREFERENCES_MAX);
+}
+
 void api_profile_patch(struct request *request)
 {
-	struct pl_str preferences = ((const struct profile_in *)request->in)->preferences;
+	const struct profile_in *in = request->in;
+	struct profile_new wanted = { .name = in->name, .preferences = in->preferences, .locale = in->locale,
+		.timezone = in->timezone };
 	struct pl_pool *pool = request->req->task->pool;
 	struct pl_err err = { 0 };
-	const struct pl_jval *v;
 
-	if (preferences.ptr == NULL) {
-		api_profile(request);
-		return;
-	}
-	v = pl_json_parse(pool, preferences, &err);
-	if (v != NULL && v->type != PL_J_OBJECT)
-		pl_err_field(&err, pool, "body.preferences", "value_error", "must be an object");
-	else if (v != NULL && preferences.len > PREFERENCES_MAX)
-		pl_err_field(&err, pool, "body.preferences", "value_error", "must have at most %d bytes",
-		    PREFERENCES_MAX);
+	if (in->preferences.ptr != NULL)
+		check_preferences(pool, in->preferences, &err);
+	if (in->locale.len > 0)
+		wanted.locale = pl_lang_tag(pool, in->locale);
+	if (in->locale.ptr != NULL && wanted.locale.ptr == NULL)
+		pl_err_field(&err, pool, "body.locale", "value_error",
+		    "must be a language tag of BCP 47, such as de or pt-BR");
 	if (err.code != PL_E_OK)
 		request_fail(request, &err);
+	else if (in->name.ptr == NULL && in->preferences.ptr == NULL && in->locale.ptr == NULL &&
+	    in->timezone.ptr == NULL)
+		api_profile(request);
 	else
-		repo_preferences_put(request->svc->db, request->req->task, request->req->task->who.user_id, preferences,
-		    on_preferences, request);
+		repo_profile_patch(request->svc->db, request->req->task, request->req->task->who.user_id, &wanted,
+		    on_patched, request);
 }
 
 /* ---- /api/dashboard ---- */

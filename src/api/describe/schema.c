@@ -223,6 +223,15 @@ void schema_required(struct pl_jw *w, const struct shape *s)
 			pl_jw_cstr(w, s->fields[i].name);
 }
 
+/* Is it the body of a route that refuses other fields? */
+static bool is_strict(const struct shape *s)
+{
+	for (int i = 0; i < routes_count; i++)
+		if (routes[i].in == s && (routes[i].flags & ROUTE_STRICT) != 0)
+			return true;
+	return false;
+}
+
 void schema_shape(struct pl_jw *w, const struct shape *s)
 {
 	pl_jw_kcstr(w, "type", "object");
@@ -235,4 +244,6 @@ void schema_shape(struct pl_jw *w, const struct shape *s)
 	pl_jw_array(w);
 	schema_required(w, s);
 	pl_jw_end_array(w);
+	if (is_strict(s))
+		pl_jw_kbool(w, "additionalProperties", false);
 }

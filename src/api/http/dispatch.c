@@ -219,6 +219,8 @@ static bool read_body(struct request *request)
 			return false;
 		}
 		request->in = shape_read_json(route->in, req->task->pool, json, &err);
+		if ((route->flags & ROUTE_STRICT) != 0 && !shape_only(route->in, req->task->pool, json, &err))
+			request->in = NULL;
 	}
 	if (request->in == NULL)
 		request_fail(request, &err);

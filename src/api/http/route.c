@@ -17,6 +17,7 @@
 #define SEAL ROUTE_SEAL
 #define OPERATOR ROUTE_OPERATOR
 #define EVENTS ROUTE_EVENTS
+#define STRICT ROUTE_STRICT
 
 const struct route routes[] = {
 #define ROUTE(method_, path_, handler_, who_, scope_, class_, body_, ms_, query_, in_, out_, status_, \

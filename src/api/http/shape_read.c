@@ -108,7 +108,7 @@ static void read_text(struct reader *r, const struct shape_field *f, struct pl_s
 		s = *(struct pl_str *)at = pl_text_nfc(r->pool, pl_text_trim(s));
 	r->bad = false;
 	check_length(r, f, s);
-	if (!r->bad)
+	if (!r->bad && (s.len > 0 || f->min > 0))
 		check_visible(r, f, s);
 	if (!r->bad && f->type == T_NAME && !name_ok(s))
 		complain(r, f, "value_error",
@@ -243,6 +243,26 @@ void *shape_read_json(const struct shape *shape, struct pl_pool *pool, const str
 		return NULL;
 	}
 	return read_fields(&r, shape, object, out) ? out : NULL;
+}
+
+bool shape_only(const struct shape *shape, struct pl_pool *pool, const struct pl_jval *object, struct pl_err *err)
+{
+	int left = 16;	/* as many are named */
+
+	for (const struct pl_jval *v = object != NULL && object->type == PL_J_OBJECT ? object->first : NULL;
+	    v != NULL && left > 0; v = v->next) {
+		bool known = false;
+
+		for (int i = 0; i < shape->count && !known; i++)
+			known = pl_str_is(v->key, shape->fields[i].name);
+		if (known)
+			continue;
+		left--;
+		pl_err_field(err, pool,
+		    pl_sprintf(pool, "body.%.*s", (int)pl_utf8_cut(v->key.ptr, v->key.len, 64), v->key.ptr),
+		    "extra_forbidden", "is not a field of this request");
+	}
+	return left == 16;
 }
 
 void *shape_read_pairs(const struct shape *shape, struct pl_pool *pool, const char *where,

@@ -28,6 +28,8 @@ REPLY(on_profile, struct profile)
 	out->sums.models = pgrow_text(&row);
 	out->sums.repos = pgrow_text(&row);
 	out->sums.dates = pgrow_text(&row);
+	out->locale = pgrow_text(&row);
+	out->timezone = pgrow_text(&row);
 	return true;
 }
 
@@ -44,13 +46,28 @@ void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, struct p
 	pgquery_start(query);
 }
 
-void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences,
+REPLY(on_patched, bool)
+{
+	struct pgrow row = pgrow_at(res, 0, query->pool);
+	struct pl_str status = pgrow_text(&row);
+
+	*out = true;
+	if (pl_str_is(status, "bad_zone"))
+		return pl_err_field(bad, query->task->pool, "body.timezone", "value_error",
+		    "must be the name of a time zone, such as Europe/Berlin");
+	return repo_status_err(status, bad);
+}
+
+void repo_profile_patch(struct db *db, struct pl_task *task, int64_t user_id, const struct profile_new *in,
     db_done_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_PREFERENCES_PUT, repo_on_done, done, arg);
+	struct pgquery *query = QUERY(db, task, S_PROFILE_PATCH, on_patched, done, arg);
 
 	pgquery_i64(query, user_id);
-	pgquery_text(query, preferences);
+	pgquery_text(query, in->name);
+	pgquery_text(query, in->preferences);
+	pgquery_text(query, in->locale);
+	pgquery_text(query, in->timezone);
 	pgquery_start(query);
 }
 

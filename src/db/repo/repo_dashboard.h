@@ -20,6 +20,7 @@ struct profile {
 	struct pl_str preferences;
 	int64_t messages, rooms, sessions, answers, tokens, cost_micros, votes;
 	struct profile_sums sums;
+	struct pl_str locale, timezone;	/* absent when not given */
 };
 typedef void (repo_profile_fn)(void *arg, const struct profile *profile, const struct pl_err *err);
 /*
@@ -28,8 +29,10 @@ typedef void (repo_profile_fn)(void *arg, const struct profile *profile, const s
  */
 void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str developer, bool alone,
     repo_profile_fn *done, void *arg);
-/* preferences: a checked JSON object of at most 16 KiB. */
-void repo_preferences_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str preferences,
+/* Absent: unchanged; empty: none. preferences: a checked JSON object; locale: a checked language tag. */
+struct profile_new { struct pl_str name, preferences, locale, timezone; };
+/* All or nothing. PL_E_NOT_FOUND, PL_E_TAKEN (name), PL_E_INVALID (timezone). */
+void repo_profile_patch(struct db *db, struct pl_task *task, int64_t user_id, const struct profile_new *in,
     db_done_fn *done, void *arg);
 
 /* cards: a JSON array; name: for people */
