@@ -31,7 +31,7 @@ struct llm_message { enum llm_from from; struct pl_str name, text; };
 
 /* Something that the answer may draw on and then names as [number]. torn: its first words may belong to a sentence that
  * began before it. */
-struct llm_passage { int number; bool torn; struct pl_str text; };
+struct llm_passage { int number; bool torn; struct pl_str text, title; };
 
 /*
  * What a session knows about the person; local answers from it. value: absent: not said yet; sensitive ones are masked.
@@ -54,6 +54,7 @@ struct llm_request {
 	const struct llm_fact *facts;
 	int facts_count;
 	struct pl_str person;
+	bool person_asks;			/* local only: a wish for a person becomes a feedback request */
 	double temperature;			/* NAN: the upstream's default */
 	int64_t max_tokens;			/* 0: the upstream's default */
 	struct pl_str schema;			/* JSON schema of the answer, for servers that take one; absent: none */
@@ -97,6 +98,11 @@ struct llm_generation *llm_ask(struct llm *llm, struct pl_task *task, const stru
 void llm_cancel(struct llm_generation *generation);
 /* Does somebody want to talk to a person? In English, and some words of other languages. */
 bool llm_local_wants_person(struct pl_str text);
+/* IDLE: small talk, or a language that local does not read; UPSET: a complaint; PERSON: a wish for a person. */
+enum llm_mood { LLM_MOOD_NONE, LLM_MOOD_IDLE, LLM_MOOD_UPSET, LLM_MOOD_PERSON };
+enum llm_mood llm_local_mood(struct pl_str text);
+/* How an answer begins that says that a person was asked. */
+#define LLM_LOCAL_ASKED "I have asked a person"
 const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, content_filter, other */
 
 /* What the circuit breaker (core/shm_parts.h) of a model is called; in pool, or borrowed from the upstream. */

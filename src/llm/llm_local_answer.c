@@ -11,40 +11,11 @@
 
 enum { OWN_WORDS_MAX = 4, COUNT_MAX = 500, QUOTE_MAX_BYTES = 160 };
 
-#define WHAT_I_AM "I am Parlour's offline responder: no model is configured for me, so I answer by simple rules."
-#define CAN_QUOTE "I can quote the documents of the knowledge base"
-#define WHAT_I_CAN \
-	CAN_QUOTE ", repeat what was said, tell the time, work out a sum " \
-	"(\"what is 12 * 7?\"), and tell you how to reach a person (\"I want to talk to a person\")."
-#define SAY_PERSON "To reach a person, say \"I want to talk to a person\"."
 #define NO_PERSON \
-	"I cannot connect you to a person from here: please use the contact that this service gives you elsewhere, " \
+	LLM_LOCAL_NOT_HERE ": please use the contact that this service gives you elsewhere, " \
 	"such as its web site or its mails."
 
 /* ---- reading ---- */
-
-static bool talk_has(const struct llm_talk *talk, const char *phrase)
-{
-	size_t len = strlen(phrase);
-	const char *at = talk->plain;
-
-	/* `plain` is framed by blanks and has single blanks between words, so whole words can be found as text */
-	while ((at = strstr(at, phrase)) != NULL) {
-		if (at[-1] == ' ' && at[len] == ' ')
-			return true;
-		at++;
-	}
-	return false;
-}
-
-static bool has_any(const struct llm_talk *talk, const char *const *phrases)
-{
-	for (; *phrases != NULL; phrases++) {
-		if (talk_has(talk, *phrases))
-			return true;
-	}
-	return false;
-}
 
 /* Lower-case words between single blanks; other scripts stay as they are, punctuation and apostrophes go. */
 static const char *plain_words(struct pl_pool *pool, struct pl_str text)
@@ -95,16 +66,6 @@ static void add_quote(struct pl_buf *out, struct pl_str text)
 
 /* ---- what is asked, word for word ---- */
 
-/* Is the whole of it one of the phrases? */
-static bool is_any(const char *text, const char *const *phrases)
-{
-	for (; *phrases != NULL; phrases++) {
-		if (strcmp(text, *phrases) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool begins_with_any(const char *text, const char *const *phrases)
 {
 	for (; *phrases != NULL; phrases++) {
@@ -154,7 +115,7 @@ static bool rule_empty(const struct llm_talk *talk, struct pl_buf *out)
 {
 	if (talk->last.len > 0)
 		return false;
-	pl_buf_adds(out, WHAT_I_AM " " WHAT_I_CAN);
+	pl_buf_adds(out, LLM_LOCAL_AM " " LLM_LOCAL_CAN);
 	return true;
 }
 
@@ -167,7 +128,7 @@ static bool rule_person(const struct llm_talk *talk, struct pl_buf *out)
 	if (talk->request->person.len > 0)
 		pl_buf_addf(out, "%.*s", PL_FMT(talk->request->person));
 	else if (contact[0] != '\0')
-		pl_buf_addf(out, "I cannot connect you to a person from here. To reach one: %s", contact);
+		pl_buf_addf(out, LLM_LOCAL_NOT_HERE ". To reach one: %s", contact);
 	else
 		pl_buf_adds(out, NO_PERSON);
 	return true;
@@ -220,14 +181,14 @@ static bool rule_repeat(const struct llm_talk *talk, struct pl_buf *out)
 	    "repeat what i said", "repeat my last message", "what did i ask", "what was my question",
 	    "what did i say before", NULL};
 
-	if (is_any(talk->core, mine)) {
+	if (llm_local_is_any(talk->core, mine)) {
 		if (talk->own == NULL)
 			pl_buf_adds(out, "I have not said anything yet.");
 		else
 			pl_buf_addf(out, "%.*s", PL_FMT(talk->own->text));
 		return true;
 	}
-	if (!is_any(talk->core, yours))
+	if (!llm_local_is_any(talk->core, yours))
 		return false;
 	if (talk->before == NULL) {
 		pl_buf_adds(out, "Nothing before this, as far as I can see.");
@@ -285,7 +246,7 @@ static bool rule_time(const struct llm_talk *talk, struct pl_buf *out)
 	    "how late is it", NULL};
 	char now[PL_TIME_LEN];
 
-	if (!is_any(talk->core, phrases))
+	if (!llm_local_is_any(talk->core, phrases))
 		return false;
 	pl_time_format(pl_wall_us(), now);
 	pl_buf_addf(out, "My clock says %.10s, %.5s UTC.", now, now + 11);
@@ -310,20 +271,30 @@ static bool rule_arithmetic(const struct llm_talk *talk, struct pl_buf *out)
 	return false;
 }
 
+/* Said to people who want to know with whom they talk, not to operators. */
 static bool rule_identity(const struct llm_talk *talk, struct pl_buf *out)
 {
-	static const char *const phrases[] = {"who are you", "what are you", "whats your name", "what is your name",
+	static const char *const persons[] = {"who are you", "what are you", "whats your name", "what is your name",
 	    "are you human", "are you a human", "are you a bot", "are you a robot", "are you an ai", "are you real",
-	    "are you a real person", "are you a person", "which model are you", "what model are you",
-	    "which model is this", "which model do you use", "what model do you use", "who am i talking to",
-	    "who is this", "what is this", "am i talking to a bot", "am i talking to a robot",
-	    "am i talking to a human", "is this a bot", NULL};
+	    "are you a real person", "are you a person", "are you a machine", "are you a computer", "are you a program",
+	    "are you a chatbot", "are you chatgpt", "are you a real human", "are you even human", "are you even real",
+	    "r u a bot", "r u human", "are u a bot", "are u human", "are u a robot",
+	    "who am i talking to", "who is this", "what is this", "am i talking to a bot",
+	    "am i talking to a robot", "am i talking to a human", "am i talking to a person",
+	    "am i talking to a machine", "is this a bot", "is this a robot", "is this a human", "is this a person",
+	    "is this automated", "bot", "robot", "you are a bot", "youre a bot", "you are a robot", "youre a robot",
+	    NULL};
+	static const char *const models[] = {"which model are you", "what model are you", "which model is this",
+	    "which model do you use", "what model do you use", NULL};
+	bool model = llm_local_is_any(talk->core, models);
 
-	if (!is_any(talk->core, phrases))
+	if (!model && !llm_local_is_any(talk->core, persons))
 		return false;
-	pl_buf_adds(out,
-	    WHAT_I_AM " My model is called " LLM_LOCAL_MODEL
-		      ". An operator can connect a real one with an [llm NAME] section in parlour.conf.");
+	pl_buf_adds(out, "I am an automatic assistant, not a person. ");
+	if (model)
+		pl_buf_adds(out, "My model is called " LLM_LOCAL_MODEL ": I answer by simple rules.");
+	else if (!llm_local_reach(talk, out))
+		pl_buf_adds(out, NO_PERSON);
 	return true;
 }
 
@@ -333,44 +304,9 @@ static bool rule_help(const struct llm_talk *talk, struct pl_buf *out)
 	    "what can you do", "what do you do", "what can i ask", "what can i ask you", "how can you help",
 	    "how can you help me", "what can you help me with", "what do you know", "what can you answer", NULL};
 
-	if (!is_any(talk->core, phrases))
+	if (!llm_local_is_any(talk->core, phrases))
 		return false;
-	pl_buf_adds(out, WHAT_I_AM " " WHAT_I_CAN);
-	return true;
-}
-
-/* Only a message that is nothing else: "thanks to you I lost money" is none. */
-static bool rule_courtesy(const struct llm_talk *talk, struct pl_buf *out)
-{
-	static const char *const thanks[] = {"thanks", "thank you", "thx", NULL};
-	static const char *const byes[] = {"bye", "goodbye", "good night", "see you", NULL};
-	static const char *const hellos[] = {
-	    "hello", "hi", "hey", "good morning", "good evening", "good afternoon", "greetings", "ping", NULL};
-	static const char *const more[] = {"thanks", "thank", "you", "thx", "bye", "goodbye", "good", "night", "see",
-	    "later", "soon", "tomorrow", "hello", "hi", "hey", "morning", "evening", "afternoon", "day", "greetings",
-	    "ping", "there", "all", "everyone", "team", "so", "very", "much", "a", "lot", "many", "again", "ok", "okay",
-	    "great", "perfect", "and", "for", "your", "the", "help", "answer", "have", "nice", "one", NULL};
-	struct pl_str rest = pl_str_trim(pl_str(talk->plain)), word;
-
-	while (pl_str_cut(&rest, ' ', &word)) {
-		bool known = false;
-
-		for (int i = 0; more[i] != NULL && !known; i++)
-			known = pl_str_is(word, more[i]);
-		if (!known)
-			return false;
-	}
-	if (has_any(talk, thanks))
-		pl_buf_adds(out, "You are welcome");
-	else if (has_any(talk, byes))
-		pl_buf_adds(out, "Goodbye");
-	else if (has_any(talk, hellos))
-		pl_buf_adds(out, talk->own != NULL ? "Hello again" : "Hello");
-	else
-		return false;
-	if (talk->name.len > 0)
-		pl_buf_addf(out, ", %.*s", PL_FMT(talk->name));
-	pl_buf_adds(out, talk->own != NULL ? "." : ". " WHAT_I_AM " Say \"help\" to see what I can do.");
+	pl_buf_adds(out, LLM_LOCAL_AM " " LLM_LOCAL_CAN);
 	return true;
 }
 
@@ -384,33 +320,6 @@ static bool rule_why(const struct llm_talk *talk, struct pl_buf *out)
 	if (talk->request->facts_count == 0 || !begins_with_any(talk->core, asks))
 		return false;
 	pl_buf_adds(out, "The form that I fill in for this service asks for it; I do not know more about the reason.");
-	return true;
-}
-
-/* "ok", "are you still there", "it's me again" */
-static bool rule_presence(const struct llm_talk *talk, struct pl_buf *out)
-{
-	static const char *const there[] = {"are you there", "are you still there", "still there", "you there", NULL};
-	static const char *const agreed[] = {"ok", "okay", "k", "fine", "all right", "alright", "great", "cool",
-	    "got it", "i see", "good",
-	    "nice", "perfect", "understood", "yes", "no", "never mind", "nevermind",
-	    "no thanks", "no thank you", "nope", "yep", "yeah", "nothing", "nothing else", "that is all",
-	    "thats all", NULL};
-	static const char *const ends[] = {"cancel", "stop", "quit", "abort", "please stop", "stop it", NULL};
-	static const char *const back[] = {"its me again", "it is me again", "me again", "im back", "i am back", NULL};
-	struct pl_str whole = pl_str_trim(pl_str(talk->plain));
-	const char *plain = pl_str_c(talk->pool, whole);
-
-	if (is_any(plain, ends))
-		pl_buf_adds(out, "There is nothing to cancel.");
-	else if (is_any(talk->core, there))
-		pl_buf_adds(out, "Yes, I am here.");
-	else if (is_any(talk->core, back))
-		pl_buf_adds(out, "Hello again.");
-	else if (is_any(plain, agreed))
-		pl_buf_adds(out, "All right.");
-	else
-		return false;
 	return true;
 }
 
@@ -435,13 +344,17 @@ static bool rule_own_affairs(const struct llm_talk *talk, struct pl_buf *out)
 			if (strncmp(talk->core, heads[h][i], len) != 0 || llm_local_words(pl_str(what)) > OWN_WORDS_MAX)
 				continue;
 			if (heads[h] == acts) {
-				pl_buf_adds(out, "I cannot do that: I only answer questions. " SAY_PERSON);
+				pl_buf_adds(out, llm_local_pick(talk, (const char *const[]){
+				    "I cannot do that: I only answer questions.",
+				    "That is not in my power either.", NULL}));
+				pl_buf_addc(out, ' ');
+				(void)llm_local_reach(talk, out);
 				return true;
 			}
 			pl_buf_addf(
 			    out, "I cannot look up your %s: I only know the documents of the knowledge base. ", what);
-			if (!llm_local_passage(talk, out))
-				pl_buf_adds(out, SAY_PERSON);
+			if (!llm_local_passage(talk, true, out))
+				(void)llm_local_reach(talk, out);
 			return true;
 		}
 	}
@@ -450,40 +363,12 @@ static bool rule_own_affairs(const struct llm_talk *talk, struct pl_buf *out)
 
 static bool rule_passage(const struct llm_talk *talk, struct pl_buf *out)
 {
-	return llm_local_passage(talk, out);
-}
-
-static bool rule_upset(const struct llm_talk *talk, struct pl_buf *out)
-{
-	static const char *const phrases[] = {"thanks for nothing", "no thanks to", "useless", "ridiculous", "stupid",
-	    "terrible", "awful", "horrible", "nothing arrived", "never arrived", "not arrived", "hasnt arrived",
-	    "didnt arrive", "is broken", "lost money", "waste of time", "wasting my time", "scam", "fraud", "idiot",
-	    "idiots", "angry", "annoying", "annoyed", "fed up", "had enough", "unacceptable", "disappointed", "worst",
-	    "not helpful", "unhelpful", "you dont understand", "you do not understand", "wtf", "damn", "bad service",
-	    "hate this", "hate you", "be fired", "already told you", "answer my question", "disgrace",
-	    "disgusting", "pathetic", "rubbish", "garbage", "shut up", NULL};
-
-	if (!has_any(talk, phrases))
-		return false;
-	pl_buf_adds(out, "I am sorry about that. I am a program and answer by simple rules. " SAY_PERSON);
-	return true;
-}
-
-static bool rule_anything(const struct llm_talk *talk, struct pl_buf *out)
-{
-	bool told = false; /* once is enough */
-
-	for (int i = 0; i < talk->request->messages_count; i++)
-		told = told || (talk->request->messages[i].from == LLM_ASSISTANT &&
-		    memmem(talk->request->messages[i].text.ptr, talk->request->messages[i].text.len, CAN_QUOTE,
-		    strlen(CAN_QUOTE)) != NULL);
-	pl_buf_adds(out, told ? "I do not know that. " SAY_PERSON : "I do not know that. " WHAT_I_CAN);
-	return true;
+	return llm_local_passage(talk, false, out);
 }
 
 /* ---- the conversation ---- */
 
-static void talk_init(struct llm_talk *talk, struct pl_pool *pool, const struct llm_request *request)
+void llm_local_talk(struct llm_talk *talk, struct pl_pool *pool, const struct llm_request *request)
 {
 	*talk = (struct llm_talk){.request = request, .last = PL_STR("")};
 	for (int i = request->messages_count - 1; i >= 0; i--) {
@@ -508,15 +393,17 @@ void llm_local_answer(const struct llm_request *request, struct pl_buf *answer)
 {
 	typedef bool(rule_fn)(const struct llm_talk *talk, struct pl_buf *out);
 	static rule_fn *const rules[] = {rule_empty, rule_person, rule_fact, rule_repeat, rule_count, rule_time,
-	    rule_arithmetic, rule_identity, rule_help, rule_courtesy, rule_presence, rule_why, rule_own_affairs,
-	    rule_passage, rule_upset, rule_anything};
+	    rule_arithmetic, rule_identity, rule_help, llm_local_courtesy, llm_local_presence, rule_why,
+	    rule_own_affairs, rule_passage, llm_local_foreign, llm_local_upset, llm_local_anything};
 	struct pl_pool *pool = pl_pool_new(0);
 	struct llm_talk talk;
 
-	talk_init(&talk, pool, request);
+	llm_local_talk(&talk, pool, request);
 	for (size_t i = 0; i < PL_COUNT(rules); i++) {
 		if (rules[i](&talk, answer))
 			break;
 	}
+	while (answer->len > 0 && answer->ptr[answer->len - 1] == ' ')
+		answer->ptr[--answer->len] = '\0';
 	pl_pool_free(&pool);
 }

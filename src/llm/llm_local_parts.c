@@ -231,7 +231,19 @@ bool llm_local_filler(struct pl_str word)
 	static const char *const words[] = {"a", "an", "the", "is", "are", "was", "were", "do", "does", "did", "can",
 	    "could", "would", "should", "will", "what", "who", "why", "how", "when", "where", "which", "you", "i", "me",
 	    "my", "your", "it", "of", "to", "in", "on", "at", "and", "or", "for", "please", "tell", "about", "be",
-	    "this", "that", "whats"};
+	    "this", "that", "whats",
+	    /* of sentences */
+	    "am", "been", "being", "have", "has", "had", "having", "may", "might", "must", "shall", "he", "she", "we",
+	    "they", "us", "him", "her", "them", "our", "his", "their", "its", "these", "those", "there", "here", "from",
+	    "with", "by", "if", "not", "no", "so", "as", "but", "than", "then", "also", "too", "only", "just", "now",
+	    "still", "again", "very", "really", "some", "any", "all", "more", "much", "many", "long", "often", "soon",
+	    "u", "ur", "im", "ive", "id", "youre", "dont", "doesnt", "didnt", "cant", "wont", "isnt", "arent", "wheres",
+	    "hows", "whos", "whens", "theres", "lets", "yes", "ok", "okay", "hello", "hi", "hey", "pls", "plz",
+	    "thanks", "thank", "sorry", "well",
+	    /* of asking */
+	    "answer", "answers", "question", "questions", "ask", "asked", "know", "say", "said", "explain", "want",
+	    "need", "like", "get", "got", "give", "make", "made", "help", "something", "anything", "thing", "things",
+	    "someone", "anyone", "possible", "enough", "one"};
 
 	for (size_t i = 0; i < PL_COUNT(words); i++) {
 		if (pl_str_is(word, words[i]))

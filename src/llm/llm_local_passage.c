@@ -5,8 +5,14 @@
 #include <ctype.h>
 
 #include "llm/llm_local.h"
+#include "text.h"
+#include "tongue.h"
 
-enum { WORDS_MAX = 32, STEM_MIN = 4, ENDING_MAX = 3, SENTENCE_MIN_WORDS = 3, SENTENCE_MAX_BYTES = 400 };
+enum {
+	WORDS_MAX = 32, WORD_MAX = 40, NUMBER_MIN = 3, STEM_MIN = 4, TYPO_MIN = 5, ENDING_MAX = 3,
+	SUBJECT_WORDS = 4,		/* at the beginning of a sentence: what it is about */
+	SENTENCE_MIN_WORDS = 3, SENTENCE_MAX_BYTES = 400
+};
 
 struct words { struct pl_str word[WORDS_MAX]; int count; };
 
@@ -31,22 +37,41 @@ static bool is_word(char c)
 
 /* ---- the question's words ---- */
 
+/* Numbers of one or two digits are in too many texts. */
 static bool is_number(struct pl_str word)
 {
 	size_t i = 0;
 
 	while (i < word.len && isdigit((unsigned char)word.ptr[i]))
 		i++;
-	return i == word.len;
+	return i == word.len && i < NUMBER_MIN;
+}
+
+/* "[income]": the label of a value that is not shown. */
+static bool is_label(const struct llm_talk *talk, struct pl_str word)
+{
+	const char *at = talk->last.ptr, *end = at + talk->last.len;
+
+	while ((at = memchr(at, '[', (size_t)(end - at))) != NULL) {
+		struct pl_str rest = pl_strn(at + 1, (size_t)(end - at) - 1), label;
+
+		if (memchr(rest.ptr, ']', rest.len) != NULL && pl_str_cut(&rest, ']', &label) &&
+		    pl_str_ieq(label, word))
+			return true;
+		at++;
+	}
+	return false;
 }
 
 static void take_words(const struct llm_talk *talk, struct words *words)
 {
 	struct pl_str rest = pl_str(talk->plain), word;
+	enum pl_tongue tongue = pl_tongue_of(talk->last);
 
 	words->count = 0;
 	while (words->count < WORDS_MAX && pl_str_cut(&rest, ' ', &word)) {
-		bool known = word.len == 0 || is_number(word) || llm_local_filler(word);
+		bool known = word.len == 0 || is_number(word) || llm_local_filler(word) ||
+		    pl_tongue_has(tongue, word) || is_label(talk, word);
 
 		for (int i = 0; i < words->count && !known; i++)
 			known = pl_str_eq(words->word[i], word);
@@ -55,25 +80,91 @@ static void take_words(const struct llm_talk *talk, struct words *words)
 	}
 }
 
-/* "parcel", "parcels"; "open", "opening": the same up to an ending. The first one is in lower case. */
+/* In lower case and without the accents of Latin letters: "Café" as "cafe". */
+static size_t fold(struct pl_str word, char out[WORD_MAX])
+{
+	static const char latin[] = "aaaaaaaceeeeiiiidnooooo*ouuuuytsaaaaaaaceeeeiiiidnooooo/ouuuuyty";
+	size_t n = 0;
+
+	for (size_t i = 0; i < word.len && n < WORD_MAX; i++) {
+		unsigned char c = (unsigned char)word.ptr[i];
+
+		if (c == 0xc3 && i + 1 < word.len)
+			out[n++] = latin[(unsigned char)word.ptr[++i] & 0x3f];
+		else
+			out[n++] = (char)tolower(c);
+	}
+	return n;
+}
+
+/* Edits between two words; a swap of neighbors is one. */
+static int distance(const char *a, size_t alen, const char *b, size_t blen)
+{
+	int rows[3][WORD_MAX + 1];
+
+	for (size_t k = 0; k <= blen; k++)
+		rows[0][k] = (int)k;
+	for (size_t i = 1; i <= alen; i++) {
+		int *now = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+
+		now[0] = (int)i;
+		for (size_t k = 1; k <= blen; k++) {
+			int best = last[k - 1] + (a[i - 1] != b[k - 1]);
+
+			best = last[k] + 1 < best ? last[k] + 1 : best;
+			best = now[k - 1] + 1 < best ? now[k - 1] + 1 : best;
+			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] && before[k - 2] + 1 < best)
+				best = before[k - 2] + 1;
+			now[k] = best;
+		}
+	}
+	return rows[alen % 3][blen];
+}
+
+/* "parcel", "parcels"; "open", "opening"; "delivery", "delivrey": the same up to an ending, or mistyped. */
 static bool akin(struct pl_str a, struct pl_str b)
 {
-	size_t shorter = a.len < b.len ? a.len : b.len, longer = a.len < b.len ? b.len : a.len, same = 0;
+	char left[WORD_MAX], right[WORD_MAX];
+	size_t alen = fold(a, left), blen = fold(b, right), same = 0;
+	size_t shorter = alen < blen ? alen : blen, longer = alen < blen ? blen : alen;
 
-	while (same < shorter && a.ptr[same] == tolower((unsigned char)b.ptr[same]))
+	while (same < shorter && left[same] == right[same])
 		same++;
 	if (same == longer)
 		return true;
-	return same >= STEM_MIN && longer - shorter <= ENDING_MAX && same + 1 >= shorter;
+	if (same >= STEM_MIN && longer - shorter <= ENDING_MAX && same + 1 >= shorter)
+		return true;
+	return shorter >= TYPO_MIN && longer - shorter <= 1 && same > 0 && !isdigit((unsigned char)left[alen - 1]) &&
+	    distance(left, alen, right, blen) <= (shorter >= TYPO_MIN * 2 - 2 ? 2 : 1);
 }
 
-/* How many of the words are in a text; its own number of words in *own_r. */
-static int words_in(const struct words *words, struct pl_str text, int *own_r)
+/* Text without blanks is found by its pairs of characters. */
+static bool has_pairs(struct pl_str word, struct pl_str text)
+{
+	size_t all = 0, found = 0, first, second;
+	uint32_t c;
+
+	(void)pl_text_char(word, 0, &c);
+	if (!pl_text_is_unspaced(c))
+		return false;
+	for (size_t at = 0; at < word.len; at += first) {
+		first = pl_text_char(word, at, &c);
+		second = at + first < word.len ? pl_text_char(word, at + first, &c) : 0;
+		if (second == 0 && at > 0)
+			break;
+		all++;
+		found += memmem(text.ptr, text.len, word.ptr + at, first + second) != NULL;
+	}
+	return found * 2 >= all;
+}
+
+/* Which of the words are in a text; its own number of words in *own_r, and where the first one stands in *first_r. */
+static uint32_t words_in(const struct words *words, struct pl_str text, int *own_r, int *first_r)
 {
 	uint32_t seen = 0;
 	size_t at = 0;
 
-	*own_r = 0;
+	*own_r = *first_r = 0;
 	while (at < text.len) {
 		size_t start = at;
 
@@ -85,10 +176,13 @@ static int words_in(const struct words *words, struct pl_str text, int *own_r)
 		}
 		++*own_r;
 		for (int i = 0; i < words->count; i++)
-			if (akin(words->word[i], pl_strn(text.ptr + start, at - start)))
+			if (akin(words->word[i], pl_strn(text.ptr + start, at - start)) ||
+			    has_pairs(words->word[i], pl_strn(text.ptr + start, at - start)))
 				seen |= UINT32_C(1) << i;
+		if (seen != 0 && *first_r == 0)
+			*first_r = *own_r;
 	}
-	return __builtin_popcount(seen);
+	return seen;
 }
 
 /* ---- the passage's sentences ---- */
@@ -139,52 +233,66 @@ static bool cut_sentence(struct pl_str *rest, struct pl_str *sentence_r)
 	return true;
 }
 
-/*
- * The sentence with most of the words, among equals one that is more than a title, else the first one; how many it has.
- */
-static int best_sentence(const struct llm_passage *passage, const struct words *words, struct pl_str *best_r)
+/* A sentence of a passage; words: how many of the question's it has; first: where the first of them stands. */
+struct quote { struct pl_str sentence; int words, first; };
+
+/* The sentence with most of the words, among equals one that is more than a title, else the first one. */
+static struct quote best_sentence(const struct llm_passage *passage, const struct words *words)
 {
 	struct pl_str rest = passage->text, sentence;
+	struct quote best = { .sentence = PL_STR_NONE };
 	bool torn = passage->torn;
-	int best = -1, own;
+	int most = -1, own, first;
 
-	*best_r = PL_STR_NONE;
 	while (cut_sentence(&rest, &sentence)) {
-		int rank = words_in(words, sentence, &own) * 2;
+		int count = __builtin_popcount(words_in(words, sentence, &own, &first));
+		int rank = count * 2 + (own >= SENTENCE_MIN_WORDS);
 
-		rank += own >= SENTENCE_MIN_WORDS;
-		if (!torn && own > 0 && rank > best) {
-			best = rank;
-			*best_r = sentence;
+		if (!torn && own > 0 && rank > most) {
+			most = rank;
+			best = (struct quote){ sentence, count, first };
 		}
 		torn = false;
 	}
-	if (best >= 0)
-		return best / 2;
-	*best_r = trim(passage->text); /* one torn sentence is all there is */
-	return words_in(words, *best_r, &own);
+	if (most >= 0)
+		return best;
+	best.sentence = trim(passage->text); /* one torn sentence is all there is */
+	best.words = __builtin_popcount(words_in(words, best.sentence, &own, &best.first));
+	return best;
 }
 
-bool llm_local_passage(const struct llm_talk *talk, struct pl_buf *out)
+/* Half of the question's words are in the passage or its title, and one of them in the sentence. */
+static bool answers(const struct llm_passage *passage, const struct words *words, bool about, struct quote *out)
+{
+	int own, first;
+	uint32_t seen = words_in(words, passage->text, &own, &first) | words_in(words, passage->title, &own, &first);
+
+	if (words->count == 0 || __builtin_popcount(seen) * 2 < words->count)
+		return false;
+	*out = best_sentence(passage, words);
+	return out->words > 0 && (!about || out->words > 1 || out->first <= SUBJECT_WORDS);
+}
+
+bool llm_local_passage(const struct llm_talk *talk, bool about, struct pl_buf *out)
 {
 	const struct llm_request *request = talk->request;
 	struct words words;
-	struct pl_str sentence;
+	struct quote quote = { .words = 0 };
 	size_t len;
+	int i = 0;
 
-	if (request->passages_count == 0)
-		return false;
 	take_words(talk, &words);
-	(void)best_sentence(&request->passages[0], &words, &sentence);
-	if (sentence.len == 0)
+	while (i < request->passages_count && !answers(&request->passages[i], &words, about, &quote))
+		i++;
+	if (i == request->passages_count)
 		return false;
-	len = pl_utf8_cut(sentence.ptr, sentence.len, SENTENCE_MAX_BYTES);
+	len = pl_utf8_cut(quote.sentence.ptr, quote.sentence.len, SENTENCE_MAX_BYTES);
 	pl_buf_adds(out, "\"");
-	for (size_t i = 0; i < len; i++)
-		if (!is_blank(sentence.ptr[i]))
-			pl_buf_addc(out, sentence.ptr[i]);
-		else if (i > 0 && !is_blank(sentence.ptr[i - 1]))
+	for (size_t k = 0; k < len; k++)
+		if (!is_blank(quote.sentence.ptr[k]))
+			pl_buf_addc(out, quote.sentence.ptr[k]);
+		else if (k > 0 && !is_blank(quote.sentence.ptr[k - 1]))
 			pl_buf_addc(out, ' ');
-	pl_buf_addf(out, "%s\" [%d]", len < sentence.len ? " ..." : "", request->passages[0].number);
+	pl_buf_addf(out, "%s\" [%d]", len < quote.sentence.len ? " ..." : "", request->passages[i].number);
 	return true;
 }

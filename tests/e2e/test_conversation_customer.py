@@ -9,6 +9,7 @@ be stored of it. PARLOUR_TRANSCRIPTS names a directory that gets the conversatio
 import dataclasses
 import json
 import os
+import re
 
 import pytest
 
@@ -47,18 +48,18 @@ class Turn:
 
 TURNS = [
     Turn("hi", NAME, "Hello."),
-    Turn("wheres my parcel", NAME, "I cannot look up your parcel"),
-    Turn("i ordered 2 weeks ago and NOTHING arrived", NAME, SORRY, finds={"income": "2"}),
+    Turn("wheres my parcel", "", "I cannot look up your parcel", lacks=(NAME, "Refunds are paid")),
+    Turn("i ordered 2 weeks ago and NOTHING arrived", "", SORRY, lacks=(NAME,), finds={"income": "2"}),
     Turn("how long does delivery take", NAME, "three to five working days"),
-    Turn("why do u need my name", NAME, "The form that I fill in", lacks=("I did not recognize",)),
-    Turn("this is ridiculous", NAME, SORRY, finds={"name": "ridiculous"}),
-    Turn("just answer my question", NAME, lacks=("I did not recognize",)),
+    Turn("why do u need my name", "", "The form that I fill in", lacks=(NAME, "I did not recognize")),
+    Turn("this is ridiculous", "", SORRY, lacks=(NAME,), finds={"name": "ridiculous"}),
+    Turn("just answer my question", "", "I understand that this is not what you expect.", lacks=(NAME, "I did not recognize", "Monday")),
     Turn("ok fine its obinze okonkwo", "I understood Obinze Okonkwo as your name. Is that right?", finds={"name": "obinze okonkwo"}),
     Turn("yes", "Noted: name Obinze Okonkwo. " + EMAIL, takes={"name": "Obinze Okonkwo"}),
     Turn("no wait its Obinze Okonkwoh with an h at the end", "I understood Obinze Okonkwoh as your name. Is that right?"),
     Turn("yes!!", "Corrected: name Obinze Okonkwoh. " + EMAIL, takes={"name": "Obinze Okonkwoh"}),
-    Turn("my order number is 2024-1128", EMAIL, UNKNOWN, lacks=("896",), finds={"income": "2024"}),
-    Turn("why do you need my email", EMAIL, "The form that I fill in"),
+    Turn("my order number is 2024-1128", "", UNKNOWN, lacks=(EMAIL, "896"), finds={"income": "2024"}),
+    Turn("why do you need my email", "", "The form that I fill in", lacks=(EMAIL,)),
     Turn("obinze@example,org", "That does not look like an e-mail address.", finds={"email": "obinze@example,org"}),
     Turn("obinze.okonkwo@gmial.com", "I understood obinze.okonkwo@gmial.com as your e-mail address. Is that right?",
          finds={"email": "obinze.okonkwo@gmial.com"}),
@@ -69,10 +70,10 @@ TURNS = [
     Turn("its obinze@okonkwo.org", "I understood obinze@okonkwo.org as your e-mail address. Is that right?",
          finds={"email": "obinze@okonkwo.org"}),
     Turn("yep", "Corrected: e-mail address obinze@okonkwo.org. " + INCOME, takes={"email": "obinze@okonkwo.org"}),
-    Turn("do you deliver to norway", INCOME, "Norway"),
+    Turn("do you deliver to norway", "", "Norway", lacks=(INCOME,)),
     Turn("HELLO??", INCOME, "Hello again."),
-    Turn("is the DS-7604NI waterproof", INCOME, "is not waterproof", finds={"income": "7604"}),
-    Turn("i paid 49.99 yesterday and nothing arrived", INCOME, SORRY, lacks=("I need a number",), finds={"income": "49.99"}),
+    Turn("is the DS-7604NI waterproof", "", "is not waterproof", lacks=(INCOME,), finds={"income": "7604"}),
+    Turn("i paid 49.99 yesterday and nothing arrived", "", SORRY, lacks=(INCOME, "I need a number"), finds={"income": "49.99"}),
     Turn("is 36k enough for the premium plan", INCOME, "29 euros a month", stored="is [income] enough for the premium plan",
          finds={"income": "36k"}),
     Turn("about 3k a month", "I understood *,*** a month. How much is your income a year?", stored="about [income] a month",
@@ -91,26 +92,26 @@ TURNS = [
     Turn("what is my income", "", "Your income, as I have noted it: [income]."),
     Turn("so is 40k enough or not", "", stored="so is [income] enough or not"),
     Turn("thanks for nothing", "", SORRY, lacks=("welcome",)),
-    Turn("you are useless", "", SORRY),
-    Turn("are you a robot", "", "I am Parlour's offline responder"),
+    Turn("you are useless", "", "I understand that this is not what you expect."),
+    Turn("are you a robot", "", "I am an automatic assistant, not a person.", lacks=("parlour.conf", "local-1")),
     Turn("how late is it", "", "My clock says"),
     Turn("10/12/2025", "", UNKNOWN, lacks=(" = ",)),
-    Turn("do you offer 24/7 support", "", UNKNOWN, lacks=(" = ",)),
-    Turn("call me at 555-1234", "", UNKNOWN, lacks=(" = ",)),
+    Turn("do you offer 24/7 support", "", "I have no answer to that.", lacks=(" = ",)),
+    Turn("call me at 555-1234", "", "I found nothing about that.", lacks=(" = ",)),
     Turn("i want a person to be fired for this", "", SORRY, lacks=("I have asked a person",)),
-    Turn("no thanks to your product i lost money", "", SORRY, lacks=("welcome",)),
+    Turn("no thanks to your product i lost money", "", "I understand that this is not what you expect.", lacks=("welcome",)),
     Turn("i want to speak to someone who knows something", "", "I have asked a person to take over, by mail."),
     Turn("HUMAN NOW", "", "I have asked a person already, by mail."),
     Turn("where is my refund", "", "paid within 14 days"),
     Turn("whats the story with my refund", "", UNKNOWN, lacks=("nce upon",)),
     Turn("how much is 12 * 7", "", "12 * 7 = 84"),
     Turn("my colleague makes 90k", "", UNKNOWN),
-    Turn("can you make it 20% cheaper", "", UNKNOWN),
+    Turn("can you make it 20% cheaper", "", "I have no answer to that."),
     Turn("cancel my order", "", "I cannot do that"),
-    Turn("forget my income", "", "I cannot do that"),
+    Turn("forget my income", "", "That is not in my power either."),
     Turn("cancel", "", "There is nothing to cancel."),
     Turn("my wife is Ann she ordered it", "", UNKNOWN),
-    Turn("你们几点开门", "", UNKNOWN),
+    Turn("你们几点开门", "", "我是没有语言模型的自动助手，只能看懂英文。"),
     Turn("are you still there", "", "Yes, I am here."),
     Turn("ok", "", "All right."),
     Turn("its me again", "", "Hello again."),
@@ -118,6 +119,15 @@ TURNS = [
 ]
 RETURNS_BEFORE = {"yes!!": "Good to have you back. I understood Obinze Okonkwoh as your name. Is that right?",
                   "do you deliver to norway": f"Good to have you back. {INCOME} A number is enough; it is kept sealed.", "its me again": "Good to have you back."}
+
+
+AGAIN = ("can you repeat that",)     # what is asked for is said again
+
+
+def repeated(reply, last):
+    """Sentences of the built-in responder that the reply before had too; a proposal that waits is repeated each time."""
+    sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+", reply) if len(s) > 12 and not s.startswith(("Is that right", "I understood"))]
+    return [s for s in sentences if s in last]
 
 
 class Record:
@@ -138,7 +148,7 @@ class Record:
 
 def hold(user, rows, record, provider):
     """All turns; what is wrong with them, all at once."""
-    known, session, wrong = {"name": None, "email": None, "income": None}, None, []
+    known, session, wrong, last = {"name": None, "email": None, "income": None}, None, [], ""
     for turn in TURNS:
         if turn.said in RETURNS_BEFORE:
             with user.ws(f"/ws/{session}", native=False) as sock:
@@ -161,8 +171,10 @@ def hold(user, rows, record, provider):
         for fault in ([f"has {data}, not {known}"] if data != known else []) + \
                 [f"{word!r} is in {reply!r}" for word in turn.lacks + NO_INCOME if word in reply] + \
                 [f"{word!r} is missing in {reply!r}" for word in (turn.form, "" if provider else turn.offline) if word not in reply] + \
-                ([f"is stored as {stored!r}"] if stored != (turn.stored or turn.said) else []):
+                ([f"is stored as {stored!r}"] if stored != (turn.stored or turn.said) else []) + \
+                [f"{twice!r} is said again" for twice in repeated(reply, last) if not provider and turn.said not in AGAIN]:
             wrong.append(f"{turn.said!r}: {fault}")
+        last = reply
     assert len(TURNS) >= 60 and not wrong, "\n".join(wrong)
     return session
 

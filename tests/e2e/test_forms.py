@@ -100,9 +100,42 @@ def test_what_nobody_asked_for_is_neither_taken_nor_rewritten(guests, rows):
                                   "sorry, wrong chat", "it is broken"])
 def test_no_name_and_no_end(guests, text):
     talk = Talk(guests)
-    assert talk(text).endswith('for example "Ann Lee"?') or talk.last["message"].endswith("What is your name?")
+    assert "as your name" not in talk(text)
     assert not any(talk.last["data_collected"].values())
     assert guests.get(f"/api/sessions/{talk.session}").json()["form_state"] == "open"
+
+
+def test_the_request_does_not_follow_every_answer(guests):
+    """After small talk unless it was just asked, else with every third answer; not after a complaint or a wish for a person."""
+    ask, talk = "What is your name?", Talk(guests)
+    lines = [("this is ridiculous", False), ("hi", True), ("hello", False), ("thanks", True), ("how long does it take", False),
+             ("what time do you open?", False), ("do you ship to Norway?", True), ("I want to talk to a person", False), ("thanks", True),
+             ("nothing arrived", False), ("where is my parcel?", False), ("when do you open?", True), ("Wo ist mein Paket?", False),
+             ("Wann kommt mein Paket?", True)]
+    for line, asks in lines:
+        assert talk(line).endswith(ask) == asks and talk.last["message"].count(ask) == asks, (line, talk.last["message"])
+    assert talk("Ann Lee") == "Noted: name Ann Lee. What is your e-mail address?", "it was open all the time"
+    assert guests.get(f"/api/sessions/{talk.session}").json()["form_state"] == "open"
+
+
+def test_a_proposal_follows_every_answer(guests):
+    """Else a yes to something else would take it."""
+    talk = Talk(guests)
+    talk("Njoku")
+    for line in ("how long does it take?", "this is ridiculous, is it?", "what time is it?"):
+        assert talk(line).endswith("I understood Njoku as your name. Is that right?"), line
+
+
+@pytest.mark.parametrize("text", ["Wo ist mein Paket?", "je n'ai rien reçu", "donde esta mi pedido", "non ho ricevuto il pacco",
+                                  "não recebi meu pedido", "ik heb niets ontvangen", "你们几点开门", "いつ開きますか", "언제 문을 여나요?",
+                                  "Где мой заказ?", "أين طلبي؟", "मेरा ऑर्डर कहाँ है?"])
+def test_other_languages_are_no_try_at_a_value(guests, rows, text):
+    talk = Talk(guests)
+    talk(text)
+    talk("Ann Lee")
+    assert "recognize" not in talk(text) and "does not look like" not in talk.last["message"]
+    assert rows(f"SELECT sum(tries) FROM session_slots WHERE session_id = '{talk.session}'")[0][0] in (None, 0)
+    assert talk("ann@lee.org").startswith("Noted: e-mail address ann@lee.org."), "a value that stands alone is read"
 
 
 def test_corrections_in_ordinary_words_also_after_the_end(guests):

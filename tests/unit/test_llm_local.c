@@ -9,6 +9,7 @@
 #include "llm/llm_local.h"
 
 #define WHAT_IT_IS "offline responder"
+#define NOT_A_PERSON "I am an automatic assistant, not a person."
 #define UNKNOWN "I do not know that. I can quote"
 #define SORRY "I am sorry about that."
 #define PERSON "cannot connect you to a person"
@@ -34,11 +35,14 @@ static const struct rule_case { const char *asked, *says, *not; } rules[] = {
 	{ "ok thanks", "welcome, alice", NULL },
 	{ "bye", "Goodbye, alice", NULL },
 	{ "ok, see you later", "Goodbye, alice", NULL },
-	{ "Who are you?", "offline responder", NULL },
-	{ "Hello, who are you?", "offline responder", NULL },
-	{ "which MODEL are you", "offline responder", NULL },
-	{ "what's your name?", "offline responder", NULL },
-	{ "are you human?", "offline responder", NULL },
+	{ "Who are you?", NOT_A_PERSON, "parlour.conf" },
+	{ "Hello, who are you?", NOT_A_PERSON, "parlour.conf" },
+	{ "which MODEL are you", NOT_A_PERSON, "parlour.conf" },
+	{ "what's your name?", NOT_A_PERSON, "parlour.conf" },
+	{ "are you a robot", "To reach a person", "model" }, { "Is this a bot?", NOT_A_PERSON, "model" },
+	{ "r u a bot", NOT_A_PERSON, NULL }, { "are you a robot vacuum shop", UNKNOWN, NULL },
+	{ "what model do you use?", "local-1", "[llm" },
+	{ "are you human?", NOT_A_PERSON, "parlour.conf" },
 	{ "What can you do?", "offline responder", NULL },
 	{ "help", "offline responder", NULL },
 	{ "Can you help me?", "offline responder", NULL },
@@ -120,7 +124,18 @@ static const struct rule_case { const char *asked, *says, *not; } rules[] = {
 	{ "is it?", UNKNOWN, NULL },
 	{ "?", UNKNOWN, NULL },
 	{ "a\nb\tc", UNKNOWN, NULL },
-	{ "你好", UNKNOWN, NULL },
+	{ "你好", "只能看懂英文", "I " }, { "你们几点开门", "只能看懂英文", NULL },
+	{ "Wo ist mein Paket?", "lese nur Englisch", "know" },
+	{ "wann kommt meine lieferung", "lese nur Englisch", NULL },
+	{ "Où est mon colis ?", "que l'anglais", "know" }, { "je n'ai rien reçu", "que l'anglais", NULL },
+	{ "¿Dónde está mi pedido?", "solo leo inglés", "know" }, { "donde esta mi pedido", "solo leo inglés", NULL },
+	{ "Dov'è il mio pacco?", "solo l'inglese", NULL }, { "Onde está a minha encomenda?", "só leio inglês", NULL },
+	{ "Waar is mijn pakket?", "lees alleen Engels", NULL }, { "Danke!", "lese nur Englisch", NULL },
+	{ "いつ開きますか", "英語しか", NULL }, { "언제 문을 여나요?", "영어만", NULL }, { "Где мой заказ?", "по-английски", NULL },
+	{ "أين طلبي؟", "الإنجليزية", NULL }, { "मेरा ऑर्डर कहाँ है?", "अंग्रेज़ी", NULL },
+	{ "Де моє замовлення?", UNKNOWN, "по-английски" }, { "my son met the die hard fans", UNKNOWN, NULL },
+	{ "Müller", UNKNOWN, NULL }, { "Juan de la Cruz", UNKNOWN, NULL }, { "Ludwig van Beethoven", UNKNOWN, NULL },
+	{ "is the AI in via mail", UNKNOWN, NULL }, { "what does 谢谢 mean in English", UNKNOWN, NULL },
 	{ "Why is the sky blue?", UNKNOWN, NULL },
 	{ "summarise", UNKNOWN, NULL },
 	{ "count to ten", UNKNOWN, NULL },
@@ -289,9 +304,23 @@ static const struct passage_case { const char *asked, *passage; bool torn; const
 	    "\"A refund of a parcel takes a day.\" [1]" },
 	{ "parcel refund", "parcel refunds are late", true, "\"parcel refunds are late\" [1]" },
 	{ "which fruit?", "- apples\n- fruit such as pears\n* plums", false, "\"fruit such as pears\" [1]" },
-	{ "running", "He ran.", false, "\"He ran.\" [1]" },
+	{ "running", "He ran.", false, "I do not know that" },
 	{ "\u9000\u6b3e?", "\u5929\u6c14\u597d\u3002\u9000\u6b3e\u3002", false, "\u3002\" [1]" },
-	{ "how?", "#", false, "\"#\" [1]" },
+	{ "how?", "#", false, "I do not know that" },
+	{ "just answer my question", "Our support team answers from Monday to Friday.", false, SORRY },
+	{ "can you help me please", "We help you.", false, WHAT_IT_IS },
+	{ "where is my parcel", "Refunds are paid within 14 days after the parcel is back.", false,
+	    "To reach a person" },
+	{ "where is my parcel", "Parcels are sent on Monday.", false, "\"Parcels are sent on Monday.\" [1]" },
+	{ "where is my refund", "Refunds are paid within 14 days.", false, "\"Refunds are paid within 14 days.\" [1]" },
+	{ "can I pay in Bitcoin with a French passport", "Bitcoin is a currency.", false, "I do not know that" },
+	{ "is [income] enough for the premium plan", "The premium plan costs 29 euros.", false, "29 euros" },
+	{ "what is the delivrey time", "Delivery takes three days.", false, "three days" },
+	{ "when does the cafe open", "The café opens at nine.", false, "at nine" },
+	{ "what is the warranty of the DS-7604NI", "It has four channels. The warranty is two years.", false,
+	    "I do not know that" },
+	{ "Wo ist mein Paket?", "Ihr Paket kommt am Montag.", false, "\"Ihr Paket kommt am Montag.\" [1]" },
+	{ "Wo ist mein Paket?", "We repair bicycles.", false, "lese nur Englisch" },
 	{ "how?", " \n ", false, "I do not know that" },
 	{ "tell me a story", "The story of the company began in 1912.", false,
 	    "\"The story of the company began in 1912.\" [1]" },
@@ -307,7 +336,7 @@ static const struct fact_case { const char *asked, *says; } facts[] = {
 	{ "whats my e-mail?", "You have not told me your email address yet." },
 	{ "what is my income?", "Your income, as I have noted it: [income]." },
 	{ "what is my annual income?", "[income]" },
-	{ "what is my order number?", "I do not know that." }, { "what is your name?", "offline responder" },
+	{ "what is my order number?", "I do not know that." }, { "what is your name?", NOT_A_PERSON },
 	{ "what is my name worth?", "I do not know that." }, { "my name is Bob", "I do not know that." },
 };
 
@@ -328,13 +357,75 @@ START_TEST(test_fact)
 }
 END_TEST
 
+/* A title counts as words of its passage. */
+START_TEST(test_title)
+{
+	const struct llm_message message = { LLM_USER, PL_STR_NONE, PL_STR("what is the warranty of the DS-7604NI") };
+	const struct llm_passage found = { 1, false, PL_STR("It has four channels. The warranty is two years."),
+		PL_STR("Recorder DS-7604NI") };
+	const struct llm_request request = { .messages = &message, .messages_count = 1, .passages = &found,
+		.passages_count = 1 };
+	struct pl_buf out = PL_BUF(NULL);
+
+	llm_local_answer(&request, &out);
+	ck_assert_str_eq(out.ptr, "\"The warranty is two years.\" [1]");
+	pl_buf_fini(&out);
+}
+END_TEST
+
+static const char *const moods[][8] = {
+	[LLM_MOOD_NONE] = { "how long does delivery take", "my order number is 2024-1128", "Ann Lee", "why?" },
+	[LLM_MOOD_IDLE] = { "hi", "thanks a lot", "ok", "are you there?", "Wo ist mein Paket?", "你好" },
+	[LLM_MOOD_UPSET] = { "this is ridiculous", "nothing arrived", "thanks for nothing",
+	    "just answer my question" },
+	[LLM_MOOD_PERSON] = { "human please", "I want to talk to a person", "this stupid bot" },
+};
+
+START_TEST(test_mood)
+{
+	for (int i = 0; i < 8 && moods[_i][i] != NULL; i++)
+		ck_assert_msg((int)llm_local_mood(pl_str(moods[_i][i])) == _i, "%s", moods[_i][i]);
+}
+END_TEST
+
+/* Sentence by sentence: what the last answer said is not said again, however often somebody complains. */
+START_TEST(test_not_twice)
+{
+	static const char *const complaints[] = { "this is ridiculous", "you are useless", "nothing arrived",
+	    "thanks for nothing", "what a disgrace", "blorb?", "what about blorb", "blorb!", "cancel my order",
+	    "delete my account", "you are useless" };
+	struct llm_message messages[2 * PL_COUNT(complaints)];
+	struct pl_pool *pool = pl_pool_new(0);
+	struct pl_str last = PL_STR("");
+	int count = 0;
+
+	for (size_t i = 0; i < PL_COUNT(complaints); i++) {
+		struct llm_request request = { .messages = messages, .person_asks = _i == 1 };
+		struct pl_buf out = PL_BUF(pool);
+		struct pl_str rest, sentence;
+
+		messages[count++] = (struct llm_message){ LLM_USER, PL_STR_NONE, pl_str(complaints[i]) };
+		request.messages_count = count;
+		llm_local_answer(&request, &out);
+		for (rest = pl_buf_str(&out); pl_str_cut(&rest, '.', &sentence);)
+			ck_assert_msg(pl_str_trim(sentence).len < 3 || memmem(last.ptr, last.len, sentence.ptr,
+			    sentence.len) == NULL, "%s: %s", complaints[i], out.ptr);
+		last = i == 3 && _i == 1 ? PL_STR(LLM_LOCAL_ASKED " to take over, by mail.") : pl_buf_str(&out);
+		messages[count++] = (struct llm_message){ LLM_ASSISTANT, PL_STR_NONE, last };
+		if (i > 4 && _i == 1)
+			ck_assert_ptr_null(strstr(out.ptr, "I want to talk to a person\"."));
+	}
+	pl_pool_free(&pool);
+}
+END_TEST
+
 /* What was found is quoted, with its mark; small talk stays small talk. */
 START_TEST(test_passage)
 {
 	const struct passage_case *c = &passages[_i];
 	const struct llm_message message = { LLM_USER, PL_STR("alice"), pl_str(c->asked) };
-	const struct llm_passage found[] = { { 1, c->torn, pl_str(c->passage) },
-		{ 2, false, PL_STR("Another one: refund.") } };
+	const struct llm_passage found[] = { { .number = 1, .torn = c->torn, .text = pl_str(c->passage) },
+		{ .number = 2, .text = PL_STR("Another one: refund.") } };
 	const struct llm_request request = { .messages = &message, .messages_count = 1, .passages = found,
 		.passages_count = 2 };
 	struct pl_buf out = PL_BUF(NULL);
@@ -351,7 +442,7 @@ END_TEST
 /* Nothing is too long to be quoted, and no character is cut in two. */
 START_TEST(test_long_passage)
 {
-	const struct llm_message message = { LLM_USER, PL_STR("alice"), PL_STR("how?") };
+	const struct llm_message message = { LLM_USER, PL_STR("alice"), PL_STR("\xe4\xbd\xa0") };
 	struct pl_buf text = PL_BUF(NULL), out = PL_BUF(NULL);
 	struct llm_passage found = { .number = 3 };
 	struct llm_request request = { .messages = &message, .messages_count = 1, .passages = &found,
@@ -437,6 +528,9 @@ Suite *suite_llm_local(void)
 	tcase_add_test(tc, test_conversation);
 	tcase_add_loop_test(tc, test_fact, 0, PL_COUNT(facts));
 	tcase_add_loop_test(tc, test_passage, 0, PL_COUNT(passages));
+	tcase_add_test(tc, test_title);
+	tcase_add_loop_test(tc, test_mood, 0, PL_COUNT(moods));
+	tcase_add_loop_test(tc, test_not_twice, 0, 2);
 	tcase_add_test(tc, test_long_passage);
 	tcase_add_loop_test(tc, test_pieces, 0, 6);
 	tcase_add_test(tc, test_words);

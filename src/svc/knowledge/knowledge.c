@@ -87,7 +87,8 @@ static void keep(struct knowledge_found *found, struct pl_pool *pool, const stru
 		rows[i] = list->rows[i];
 		rows[i].title = pl_str_dup(pool, rows[i].title);
 		rows[i].text = pl_str_dup(pool, rows[i].text);
-		passages[i] = (struct llm_passage){ .number = i + 1, .torn = rows[i].first > 0, .text = rows[i].text };
+		passages[i] = (struct llm_passage){ .number = i + 1, .torn = rows[i].first > 0, .text = rows[i].text,
+			.title = rows[i].title };
 	}
 	found->rows = rows;
 	found->passages = passages;

@@ -115,6 +115,8 @@ void form_finish(const struct form *form, const struct form_state *state, struct
  */
 struct pl_str form_reply(const struct form *form, struct pl_pool *pool, const struct form_state *state,
     const struct form_step *step);
+/* Is the next request all that the form has to say: nothing was noted, proposed, or missed? */
+bool form_only_asks(const struct form_step *step);
 /*
  * The message as it may be stored: sensitive parts are replaced by their label, also what was given before and is said
  * again.

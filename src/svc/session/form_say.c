@@ -171,6 +171,16 @@ struct pl_str form_reply(
 	return pl_str_trim(pl_buf_str(&s.out));
 }
 
+bool form_only_asks(const struct form_step *step)
+{
+	bool any = false;
+
+	for (int i = 0; i < FORM_SLOTS_MAX; i++)
+		any = any || step->same[i] || step->value[i].ptr != NULL;
+	return step->question && !any && step->requested >= 0 && step->pending < 0 && !step->disputed &&
+	    !step->denied && step->reopened < 0 && step->skipped < 0 && !step->missed;
+}
+
 struct pl_str form_greeting(const struct form *form, uint32_t pick)
 {
 	struct pl_str rest = pl_str(form->greeting), part = rest;

@@ -6,6 +6,7 @@
 #include <ctype.h>
 
 #include "svc/session/form.h"
+#include "tongue.h"
 
 #define GROUPS (FORM_GROUP_MAX + 1)
 #define CANCEL_WORDS_MAX 8
@@ -228,8 +229,8 @@ static bool has_digit(struct pl_str text)
 }
 
 /*
- * Small talk, or a sentence about something else: answered, and asked again. What may hide a sensitive value is not
- * taken for a sentence, because it would be stored and sent to a model as it is.
+ * Small talk, or a sentence about something else or in another language: answered, and asked again. What may hide a
+ * sensitive value is not taken for a sentence, because it would be stored and sent to a model as it is.
  */
 static bool is_aside(const struct taking *t)
 {
@@ -248,7 +249,7 @@ static bool is_aside(const struct taking *t)
 		return words == 1 || !may_hide;
 	if (slot->s->sensitive && slot->s->normal != FORM_AMOUNT)
 		return false;
-	return (words >= ASIDE_WORDS_MIN || read_talks(t->m)) && !may_hide;
+	return (words >= ASIDE_WORDS_MIN || read_talks(t->m) || pl_tongue_of(t->text) != PL_TONGUE_NONE) && !may_hide;
 }
 
 /* A yes or a no to what was proposed or shown. true: that is all of the message. */

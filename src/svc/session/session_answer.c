@@ -120,6 +120,8 @@ static void on_history(void *arg, const struct session_history *history, const s
 	    ""));
 	answer->search = job->masked;
 	add_facts(job, &answer->ask);
+	answer->ask.person_asks = job->user_id != 0 && job->config->s.person_channel != PERSON_NONE;
+	job->form_quiet = session_ask_later(job, messages, answer->ask.messages_count);
 	if (answer->ask.upstream == NULL && llm_local_wants_person(job->masked))
 		session_person(job);
 	else
@@ -146,7 +148,7 @@ static void session_asked(struct answer *answer)
 /* The form's words follow the model's. */
 static void add_form_text(struct session_job *job)
 {
-	if (job->form_text.len == 0)
+	if (job->form_text.len == 0 || (job->form_quiet && job->answer->text.len > 0))
 		return;
 	if (job->answer->text.len > 0)
 		answer_say(job->answer, PL_STR(BETWEEN));
@@ -182,6 +184,7 @@ static void session_answered(struct answer *answer, const struct llm_result *res
 	if (failed && job->form_text.len > 0 && answer->text.len == 0) {
 		/* the form goes on without the model */
 		answer_say(answer, PL_STR(CANNOT_ANSWER));
+		job->form_quiet = false;
 		job->err = (struct pl_err){ 0 };
 	}
 	if (!cut)

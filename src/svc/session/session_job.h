@@ -34,6 +34,7 @@ struct session_job {
 	struct form_step step;
 	struct pl_str values[FORM_SLOTS_MAX];	/* of slots that are not sensitive: what is stored or will be */
 	struct pl_str form_text;
+	bool form_quiet;			/* it asks again later: not after every answer */
 	int64_t form_seq;
 	bool is_complete, is_lead;
 	bool mails;				/* storing the message queues mails */
@@ -70,6 +71,9 @@ void session_job_answer(struct session_job *job);
 void session_job_give_up(struct session_job *job, const struct pl_err *err);
 /* Nobody knows whether the message was stored: if it was, it shall not keep those behind it waiting. */
 void session_job_withdraw(struct session_job *job, const struct pl_err *err);
+
+/* session_ask.c: is it better to leave the form's request out of this answer? messages: the history, this one last. */
+bool session_ask_later(const struct session_job *job, const struct llm_message *messages, int count);
 
 /* session_extract.c: is there a model to ask for the form's values, and anything to find? */
 bool session_extract_wanted(const struct session_job *job);

@@ -8,8 +8,8 @@
 #include "svc/feedback/feedback_request.h"
 #include "svc/session/session_job.h"
 
-#define ASKED "I have asked a person to take over, by %s. Their answer will be among your feedback requests."
-#define ASKED_BEFORE "I have asked a person already, by %s. Their answer will be among your feedback requests."
+#define ASKED LLM_LOCAL_ASKED " to take over, by %s. Their answer will be among your feedback requests."
+#define ASKED_BEFORE LLM_LOCAL_ASKED " already, by %s. Please wait for the answer."
 #define TOO_OFTEN "I cannot ask for a person again right now. Please wait for an answer, or try again later."
 #define NOT_HERE "I cannot connect you to a person from here."
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * When a form asks again. A question in between is answered, and the form's request waits: it comes back after small
+ * talk, and at the latest with every third answer, but not right behind itself, nor behind a complaint or a wish for a
+ * person.
+ *
+ * A proposal ("I understood .. Is that right?") is repeated each time, since the next yes takes it.
+ */
+#include "svc/session/session_job.h"
+
+#define REPLIES_MAX 2		/* in a row without the request */
+
+static bool has(struct pl_str text, const char *part)
+{
+	size_t len = strlen(part);
+
+	return len > 0 && text.len >= len && memmem(text.ptr, text.len, part, len) != NULL;
+}
+
+bool session_ask_later(const struct session_job *job, const struct llm_message *messages, int count)
+{
+	const struct form_step *step = &job->step;
+	const struct form_slot_settings *slot;
+	enum llm_mood mood;
+	int replies = 0;
+
+	if (job->form == NULL || !form_only_asks(step))
+		return false;
+	slot = job->form->slots[step->requested].s;
+	mood = llm_local_mood(job->masked);
+	if (mood == LLM_MOOD_UPSET || mood == LLM_MOOD_PERSON)
+		return true;
+	for (int i = count - 1; i >= 0 && replies <= REPLIES_MAX; i--) {
+		if (messages[i].from != LLM_ASSISTANT)
+			continue;
+		if (has(messages[i].text, slot->ask) || has(messages[i].text, slot->retry))
+			return mood == LLM_MOOD_IDLE ? replies == 0 : replies < REPLIES_MAX;
+		replies++;
+	}
+	return false;
+}
