@@ -150,7 +150,7 @@ static void worker_reload(struct worker *worker)
 	char why[512];
 
 	if (!forms_load(PARLOUR_FORMSDIR, why))
-		pl_log(PL_LOG_WARN, NULL, "forms stay as they were", "why=%s", why);
+		pl_log(PL_LOG_WARN, NULL, "forms not reloaded; the previous forms stay in use", "why=%s", why);
 	db_config(svc.db, worker->config);
 	http_server_config(http, worker->config);
 	ws_server_config(ws_sockets, worker->config);

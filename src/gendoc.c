@@ -37,7 +37,7 @@ static void add_type(struct pl_buf *out, const struct pl_setting *row)
 	static const char *const words[] = { [PL_SET_BOOL] = "on | off", [PL_SET_INT] = "number",
 		[PL_SET_SIZE] = "size", [PL_SET_TIME] = "time", [PL_SET_STR] = "text",
 		    [PL_SET_SECRET] = "text, never printed",
-		[PL_SET_LINES] = "NAME: VALUE, several times, never printed", [PL_SET_RATE] = "rate",
+		[PL_SET_LINES] = "NAME: VALUE, may be repeated, never printed", [PL_SET_RATE] = "rate",
 		[PL_SET_LIST] = "list", [PL_SET_MODE] = "octal mode" };
 	char low[PL_CFG_NUMBER_LEN], high[PL_CFG_NUMBER_LEN];
 
@@ -112,18 +112,18 @@ static void conf_write(struct pl_buf *out)
 	    "\"# \" before a setting to change it. Lines that start with ## explain the setting below them."));
 	pl_buf_adds(out, "##\n");
 	conf_text(out, "## ",
-	    PL_STR("In brackets: what may be written, and whether a reload (parlourctl reload) is enough or a "
+	    PL_STR("In brackets: the valid values, and whether a reload (parlourctl reload) is enough or a "
 	    "restart is needed. Sizes: 512, 64k, 4M, 1G. Times: 500ms, 5s, 10min, 24h, 7d. Rates: 5/min, 10/s "
 	    "burst 50, off. "
-	    "Lists: separated by commas or blanks. Comments stand on lines of their own."));
+	    "Lists: separated by commas or blanks. Comments must be on separate lines."));
 	pl_buf_adds(out, "##\n");
 	conf_text(out, "## ", PL_STR("Check it: parlourd -t. The manual: parlour.conf(5)."));
 	conf_rows(out, settings_schema.settings, settings_schema.count, "# ");
 	pl_buf_adds(out, "\n\n");
 	conf_text(out, "## ",
-	    PL_STR("Servers of models: any number of sections, each with a NAME of its own, below all other "
-	    "settings. The built-in upstream `local` needs none. An example; key_file, url and model are what it "
-	    "takes:"));
+	    PL_STR("Servers of models: any number of sections, each with a different NAME, below all other "
+	    "settings. The built-in upstream `local` needs none. An example; most servers need "
+	    "key_file, url, and model only:"));
 	pl_buf_adds(out, "##\n#[llm openai]\n");
 	conf_rows(out, settings_schema.group_settings, settings_schema.group_count, "#");
 }
@@ -436,7 +436,7 @@ static void man_answered(struct pl_buf *out, const struct ws_frame_row *row)
 static void man_frame(struct pl_buf *out, const struct ws_frame_row *row)
 {
 	static const char *const who[] = { [WS_ALL] = "Anybody", [WS_USERS] = "Authenticated sockets",
-		[WS_SETTING] = "Authenticated sockets, and others that a setting lets in" };
+		[WS_SETTING] = "Authenticated sockets, and guests if a setting allows them" };
 
 	if (row->type[0] != '\0')
 		pl_buf_addf(out, ".It Li %s Cm %s\n", row->on != NULL ? ">" : "<", row->type);

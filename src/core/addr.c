@@ -73,15 +73,15 @@ bool addr_parse(const char *text, struct addr *addr_r, char why[128])
 		return refuse(why, "is not HOST:PORT, [IPV6]:PORT or unix:/path");
 	len = (size_t)(colon - text);
 	if (len == 0 || len >= sizeof(host))
-		return refuse(why, "has no numeric host; * means any IPv4 address, [::] any at all");
+		return refuse(why, "has no numeric host; write * for all IPv4 addresses, [::] for all addresses");
 	memcpy(host, text, len);
 	host[len] = '\0';
 	if (host[0] == '[' && host[len - 1] == ']') {
 		host[len - 1] = '\0';
-		return parse_ipv6(host + 1, port, addr_r) || refuse(why, "is no IPv6 address");
+		return parse_ipv6(host + 1, port, addr_r) || refuse(why, "is not an IPv6 address");
 	}
 	return parse_ipv4(host, port, addr_r) ||
-	    refuse(why, "has no numeric host; * means any IPv4 address, [::] any at all");
+	    refuse(why, "has no numeric host; write * for all IPv4 addresses, [::] for all addresses");
 }
 
 bool addr_same(const struct addr *a, const struct addr *b)

@@ -70,7 +70,7 @@ static void verb_why(struct master *m, const char *arg, struct pl_buf *out)
 	if (m->opts->render != NULL && m->opts->render(m->config, m->shm, "why", arg, out))
 		return;
 	pl_buf_reset(out);
-	pl_buf_addf(out, "error no such request: each worker keeps its last %u finished requests\n", SHM_TRACES);
+	pl_buf_addf(out, "error unknown request: each worker keeps its last %u finished requests\n", SHM_TRACES);
 }
 
 static void verb_metrics(struct master *m, const char *arg, struct pl_buf *out)
@@ -134,7 +134,7 @@ static void answer(struct master *m, struct client *client)
 		verbs[i].fn(m, arg != NULL ? arg : "", &client->out);
 		return;
 	}
-	pl_buf_adds(&client->out, "error unknown verb; there are:");
+	pl_buf_adds(&client->out, "error unknown command; the commands are:");
 	for (size_t i = 0; i < PL_COUNT(verbs); i++)
 		pl_buf_addf(&client->out, " %s", verbs[i].name);
 	pl_buf_addc(&client->out, '\n');
@@ -250,7 +250,8 @@ static void make_directory(const struct master *m, const char *path)
 	snprintf(copy, sizeof(copy), "%s", path);
 	dir = dirname(copy);
 	if (mkdir(dir, 0755) == 0 && m->priv.active && lchown(dir, m->priv.uid, m->priv.gid) != 0)
-		pl_log(PL_LOG_WARN, NULL, "directory stays root's", "dir=%s why=%s", dir, strerror(errno));
+		pl_log(PL_LOG_WARN, NULL,
+		    "cannot change the owner of a directory", "dir=%s why=%s", dir, strerror(errno));
 }
 
 int control_open(struct master *m, char why[512])
@@ -270,7 +271,7 @@ int control_open(struct master *m, char why[512])
 
 		pl_free(control);
 		snprintf(why, 512, "control_socket: %s: %s", path,
-		    error == EADDRINUSE ? "another parlourd answers there" : strerror(error));
+		    error == EADDRINUSE ? "another parlourd uses this socket" : strerror(error));
 		return error == EACCES || error == EPERM ? STATUS_NOPERM : STATUS_CANTCREAT;
 	}
 	if (lstat(path, &st) == 0) {

@@ -208,7 +208,8 @@ static void obey(struct hasher *h, const struct channel_msg *msg, int fd)
 	if (msg->kind == CHANNEL_RELOAD) {
 		fresh = reload_unpack(fd, why);
 		if (fresh == NULL || !proc_log_open(fresh, why))
-			pl_log(PL_LOG_WARN, NULL, "log stays where it was", "why=%s", why);
+			pl_log(PL_LOG_WARN, NULL,
+			    "cannot open the new log file; the previous one stays in use", "why=%s", why);
 		config_release(&fresh);
 		return;
 	}

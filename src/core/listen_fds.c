@@ -48,7 +48,8 @@ static bool take_one(struct listen_set *set, int fd, struct pl_str name, char wh
 
 	memset(item, 0, sizeof(*item));
 	if (!is_listening(fd, &item->is_unix)) {
-		snprintf(why, 512, "LISTEN_FDS: descriptor %d (%.*s) is no listening stream socket", fd, PL_FMT(name));
+		snprintf(why, 512,
+		    "LISTEN_FDS: descriptor %d (%.*s) is not a listening stream socket", fd, PL_FMT(name));
 		return false;
 	}
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {

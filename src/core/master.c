@@ -38,7 +38,7 @@ static void tell_parent(struct master *m, int status)
 
 	snprintf(note.why, sizeof(note.why), "%s", m->why);
 	if (write(m->ready_fd, &note, sizeof(note)) < 0)
-		pl_log(PL_LOG_WARN, NULL, "the starting process did not wait", NULL);
+		pl_log(PL_LOG_WARN, NULL, "the process that started the daemon has ended", NULL);
 	close(m->ready_fd);
 	m->ready_fd = -1;
 }
@@ -138,7 +138,7 @@ static int open_process(struct master *m)
 	proc_raise_files();
 	m->signal_fd = signals_open();
 	if (m->signal_fd < 0 || !proc_null_stdio(false)) {
-		snprintf(m->why, sizeof(m->why), "signals or /dev/null: %s", strerror(errno));
+		snprintf(m->why, sizeof(m->why), "cannot set up signals or open /dev/null: %s", strerror(errno));
 		return STATUS_OSERR;
 	}
 	if (!proc_log_open(m->config, m->why))
@@ -232,7 +232,7 @@ static void act(struct master *m, const struct signal_row *row)
 		supervise_less(m);
 		break;
 	case SIGNAL_UPGRADE:
-		pl_log(PL_LOG_WARN, NULL, "no binary upgrade in this version", NULL);
+		pl_log(PL_LOG_WARN, NULL, "binary upgrade is not supported", NULL);
 		break;
 	case SIGNAL_CHILD:
 		children_reap(m);

@@ -42,7 +42,7 @@ static bool listen_to(struct master *m, int in, char why[512])
 			return false;
 		}
 	}
-	return read(in, why, 512) == 512 || snprintf(why, 512, "the check before the start broke off") < 0;
+	return read(in, why, 512) == 512 || snprintf(why, 512, "the check before the start ended without a result") < 0;
 }
 
 int preflight_run(struct master *m, char why[512])

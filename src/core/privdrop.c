@@ -38,12 +38,13 @@ static int find_as_root(const struct settings *s, struct priv *priv_r, char why[
 
 	if (user == NULL && s->user[0] == '\0')
 		snprintf(why, 512,
-		    "root is refused: make a user (useradd --system %s), or name one with the setting 'user', "
+		    "parlourd does not run as root: create a user (useradd --system %s), or name one with the "
+		    "setting 'user', "
 		    "or start parlourd as an ordinary user", DEFAULT_USER);
 	else if (user == NULL)
 		snprintf(why, 512, "user: there is no user %s", name);
 	else if (user->pw_uid == 0)
-		snprintf(why, 512, "user: %s is root, which is refused: name an ordinary user", name);
+		snprintf(why, 512, "user: %s is root, which is not allowed; name an ordinary user", name);
 	if (user == NULL || user->pw_uid == 0)
 		return STATUS_NOPERM;
 	priv_r->active = true;

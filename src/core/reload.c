@@ -20,8 +20,8 @@
 
 static void note_kept(void *arg, const char *name)
 {
-	pl_log(PL_LOG_WARN, NULL, "setting needs a restart: kept", "setting=%s", name);
-	pl_buf_addf(arg, "%s needs a restart: kept as it was\n", name);
+	pl_log(PL_LOG_WARN, NULL, "setting needs a restart; the old value stays in effect", "setting=%s", name);
+	pl_buf_addf(arg, "%s needs a restart; the old value stays in effect\n", name);
 }
 
 struct config *reload_read(const char *path, const struct master_opts *opts, const struct config *old,
@@ -86,7 +86,8 @@ void reload_hand_over_logs(const struct master *m)
 
 	for (size_t i = 0; m->priv.active && i < PL_COUNT(paths); i++)
 		if (strchr(paths[i], '/') != NULL && lchown(paths[i], m->priv.uid, m->priv.gid) != 0)
-			pl_log(PL_LOG_WARN, NULL, "log file stays root's", "file=%s why=%s", paths[i], strerror(errno));
+			pl_log(PL_LOG_WARN, NULL,
+			    "cannot change the owner of a log file", "file=%s why=%s", paths[i], strerror(errno));
 }
 
 static bool swap(struct master *m, struct config *fresh, char why[512])
@@ -95,7 +96,7 @@ static bool swap(struct master *m, struct config *fresh, char why[512])
 	int fd = reload_pack(fresh);
 
 	if (fd < 0) {
-		snprintf(why, 512, "cannot hand the configuration on: %s", strerror(errno));
+		snprintf(why, 512, "cannot pass the configuration to the workers: %s", strerror(errno));
 		return false;
 	}
 	if (!proc_log_open(fresh, why)) {
@@ -139,7 +140,7 @@ bool reload_run(struct master *m, struct pl_buf *kept, char why[512])
 	good = fresh != NULL && swap(m, fresh, why);
 	if (!good) {
 		config_release(&fresh);
-		pl_log(PL_LOG_ERROR, NULL, "reload refused, the old configuration stays", "why=%s", why);
+		pl_log(PL_LOG_ERROR, NULL, "reload refused; the old configuration stays in effect", "why=%s", why);
 	} else {
 		pl_log(PL_LOG_INFO, NULL, "reloaded", "version=%llu",
 		    (unsigned long long)atomic_load(&m->shm->head->config_version));
@@ -156,5 +157,5 @@ void reload_reopen(struct master *m)
 	pl_log_reopen();
 	reload_hand_over_logs(m);
 	children_tell(m, &msg, -1);
-	pl_log(PL_LOG_INFO, NULL, "log files opened again", NULL);
+	pl_log(PL_LOG_INFO, NULL, "log files reopened", NULL);
 }

@@ -58,7 +58,7 @@ static bool check_processes(const struct config *config, char why[512])
 		    (long long)s->max_workers);
 	if (held > s->db_connections)
 		return refuse(config, "db_connections", why,
-		    "%lld is too few for %lld workers: each holds 2, clerk and courier hold 1 each, that is %lld",
+		    "%lld is too low for %lld workers: each needs 2, and clerk and courier need 1 each: %lld in total",
 		    (long long)s->db_connections, (long long)s->workers, (long long)held);
 	if (!power_of_two(s->rate_slots))
 		return refuse(config, "rate_slots", why, "%lld is not a power of two", (long long)s->rate_slots);
@@ -151,17 +151,17 @@ static bool check_names(const struct config *config, char why[512])
 	for (int i = 0; i < s->cors_origins.count; i++)
 		if (!is_origin(s->cors_origins.items[i]))
 			return refuse(config, "cors_origins", why,
-			    "%s is no origin: write https://app.example.org, without path, "
-			    "quotes and brackets, several with blanks between them", s->cors_origins.items[i]);
+			    "%s is not an origin: write https://app.example.org, without path, "
+			    "quotes, and brackets; separate several with blanks", s->cors_origins.items[i]);
 	for (int i = 0; i < s->trusted_hosts.count; i++)
 		if (!is_host(s->trusted_hosts.items[i]))
 			return refuse(config, "trusted_hosts", why,
-			    "%s is no host name: write app.example.org, without scheme, port, quotes and brackets",
+			    "%s is not a host name: write app.example.org, without scheme, port, quotes, and brackets",
 			    s->trusted_hosts.items[i]);
 	for (int i = 0; i < s->anonymous.count; i++)
 		if (!anonymous_ok(s->anonymous.items[i]))
 			return refuse(config, "anonymous", why,
-			    "%s is none of metrics, insights, sessions, profile, query, suggestions",
+			    "%s must be one of metrics, insights, sessions, profile, query, suggestions",
 			    s->anonymous.items[i]);
 	return true;
 }
@@ -196,7 +196,7 @@ static const char *check_headers(const struct upstream_settings *up)
 		if (is_one_of(name, ours))
 			return "header: Host, Content-*, Accept*, and headers of the connection are set by Parlour";
 		if (++count > CONFIG_HEADERS_MAX)
-			return "header: more than 16";
+			return "header: at most 16 are allowed";
 	}
 	return NULL;
 }
@@ -210,7 +210,7 @@ static const char *check_parameters(const struct config *config, const struct up
 
 	while (config_line(&lines, &name, &value)) {
 		if (!name_plain(name) || value.len == 0 || pl_json_parse(config->pool, value, &err) == NULL)
-			return "parameter: must be NAME: JSON, and text stands in double quotes";
+			return "parameter: must be NAME: JSON, and text must be in double quotes";
 		if (is_one_of(name, ours))
 			return "parameter: this field is set by Parlour";
 	}
@@ -235,15 +235,15 @@ static bool check_upstream(const struct config *config, const struct upstream_se
 	const char *rule = NULL;
 
 	if (strcmp(up->name, "local") == 0)
-		rule = "this name belongs to the built-in answerer";
+		rule = "this name is reserved for the built-in responder";
 	else if (up->url[0] == '\0')
-		rule = "url: is needed";
+		rule = "url: is required";
 	else if (!web_address(up->url) || strpbrk(up->url, " \t\"<>\\^`{|}") != NULL)
-		rule = "url: is no http:// or https:// address";
+		rule = "url: must be an http:// or https:// address";
 	else if (!config->secrets_read && up->key[0] != '\0' && up->key_file[0] != '\0')
-		rule = "key: give either key or key_file";
+		rule = "key: set key or key_file, not both";
 	else if (up->proxy[0] != '\0' && !is_proxy(up->proxy))
-		rule = "proxy: is no http://, https://, socks5:// or socks5h:// HOST:PORT without user name";
+		rule = "proxy: must be http://, https://, socks5://, or socks5h://HOST:PORT, without a user name";
 	else if (up->ca_file[0] != '\0' && access(up->ca_file, R_OK) != 0)
 		rule = "ca_file: cannot be read";
 	else if ((rule = check_headers(up)) == NULL)
@@ -266,23 +266,25 @@ static bool check_mail(const struct config *config, char why[512])
 	bool smtps = strncmp(s->smtp_url, "smtps://", 8) == 0;
 
 	if (s->slack_webhook[0] != '\0' && !web_address(s->slack_webhook))
-		return refuse(config, "slack_webhook", why, "is no http:// or https:// address");
+		return refuse(config, "slack_webhook", why, "must be an http:// or https:// address");
 	if (!config->secrets_read && s->slack_webhook[0] != '\0' && s->slack_webhook_file[0] != '\0')
-		return refuse(config, "slack_webhook", why, "give either slack_webhook or slack_webhook_file");
+		return refuse(config, "slack_webhook", why, "set slack_webhook or slack_webhook_file, not both");
 	if (!config->secrets_read && s->smtp_password[0] != '\0' && s->smtp_password_file[0] != '\0')
-		return refuse(config, "smtp_password", why, "give either smtp_password or smtp_password_file");
+		return refuse(config, "smtp_password", why, "set smtp_password or smtp_password_file, not both");
 	for (int i = 0; i < s->lead_mail_to.count; i++)
 		if (!mail_address(s->lead_mail_to.items[i]))
-			return refuse(config, "lead_mail_to", why, "%s is no mail address", s->lead_mail_to.items[i]);
+			return refuse(config, "lead_mail_to", why,
+			    "%s is not an e-mail address", s->lead_mail_to.items[i]);
 	if (s->smtp_url[0] == '\0')
 		return true;
 	if ((!smtps && strncmp(s->smtp_url, "smtp://", 7) != 0) || strpbrk(s->smtp_url, " \t\"<>\\^`{|}@") != NULL)
-		return refuse(config, "smtp_url", why, "%s is no smtp:// or smtps:// address without a user name",
+		return refuse(config, "smtp_url", why, "%s must be an smtp:// or smtps:// address without a user name",
 		    s->smtp_url);
 	if (!mail_address(s->mail_from))
-		return refuse(config, "mail_from", why, "with smtp_url an address like parlour@example.org is needed");
+		return refuse(config, "mail_from", why,
+		    "smtp_url requires an address here, such as parlour@example.org");
 	if (s->smtp_user[0] != '\0' && !smtps && !s->smtp_tls)
-		return refuse(config, "smtp_tls", why, "a password is not sent without TLS");
+		return refuse(config, "smtp_tls", why, "must be on: Parlour does not send a password without TLS");
 	return true;
 }
 
@@ -294,7 +296,7 @@ bool config_check(const struct config *config, char why[512])
 	    !check_sizes(config, why))
 		return false;
 	if (s->public_url[0] != '\0' && !web_address(s->public_url))
-		return refuse(config, "public_url", why, "%s is no http:// or https:// address", s->public_url);
+		return refuse(config, "public_url", why, "%s must be an http:// or https:// address", s->public_url);
 	if (!check_names(config, why))
 		return false;
 	for (int i = 0; i < config->upstreams_count; i++)
@@ -343,7 +345,7 @@ static const char *secret_read(struct pl_pool *pool, const char *path, char why[
 	for (size_t i = 0; i < len; i++) {
 		if (key[i] > ' ' && key[i] < 0x7f)
 			continue;
-		snprintf(why, 256, "holds something else than one key (byte %zu)", i + 1);
+		snprintf(why, 256, "must contain one key and nothing else (byte %zu)", i + 1);
 		return NULL;
 	}
 	if (len > 0 && len <= KEY_FILE_MAX_BYTES)
@@ -380,7 +382,7 @@ static bool mail_secrets(struct config *config, char why[512])
 	    !secret_setting(config, "slack_webhook_file", s->slack_webhook_file, &s->slack_webhook, why))
 		return false;
 	if (s->slack_webhook[0] != '\0' && !web_address(s->slack_webhook))
-		return refuse(config, "slack_webhook_file", why, "holds no http:// or https:// address");
+		return refuse(config, "slack_webhook_file", why, "must contain an http:// or https:// address");
 	return true;
 }
 
@@ -389,7 +391,7 @@ bool config_secrets(struct config *config, char why[512])
 	char rule[256];
 
 	if (config->s.key_file[0] == '\0')
-		return refuse(config, "key_file", why, "is not set: make one with 'parlourctl genkey FILE' or "
+		return refuse(config, "key_file", why, "is not set: generate a key with 'parlourctl genkey FILE' or "
 		    "'head -c 48 /dev/urandom | base64 > FILE; chmod 600 FILE' and name it here");
 	if (!pl_token_key_load(config->pool, config->s.key_file, &config->token_key, rule))
 		return refuse(config, "key_file", why, "%s", rule);

@@ -18,8 +18,8 @@ const struct signal_row signals_table[] = {
 	{ SIGQUIT, SIGNAL_DRAIN, "QUIT", "drain: requests and answers get drain_timeout, sockets close with 1012" },
 	{ SIGHUP, SIGNAL_RELOAD, "HUP", "read the configuration again; a bad one is refused and the old one stays" },
 	{ SIGUSR1, SIGNAL_REOPEN, "USR1", "open the log files again" },
-	{ SIGTTIN, SIGNAL_MORE, "TTIN", "one worker more" },
-	{ SIGTTOU, SIGNAL_LESS, "TTOU", "one worker less; the newest drains" },
+	{ SIGTTIN, SIGNAL_MORE, "TTIN", "add a worker" },
+	{ SIGTTOU, SIGNAL_LESS, "TTOU", "remove the newest worker; it drains first" },
 	{ SIGUSR2, SIGNAL_UPGRADE, "USR2", "binary upgrade; not in this version: logged and ignored" },
 	{ SIGCHLD, SIGNAL_CHILD, "CHLD", "a child has ended" },
 };

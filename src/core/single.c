@@ -118,7 +118,7 @@ static void reload(void)
 
 	pl_buf_fini(&kept);
 	if (fresh == NULL || fd < 0 || !proc_log_open(fresh, why)) {
-		pl_log(PL_LOG_ERROR, NULL, "reload refused, the old configuration stays", "why=%s", why);
+		pl_log(PL_LOG_ERROR, NULL, "reload refused; the old configuration stays in effect", "why=%s", why);
 		config_release(&fresh);
 	} else {
 		config_release(&m->config);

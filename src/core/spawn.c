@@ -52,7 +52,8 @@ bool pairs_make(struct master *m, char why[512])
 		if (channel_pair(m->pairs[i]))
 			continue;
 		snprintf(why, 512,
-		    "sockets between %d workers and %d hashers: %s (raise the open-file limit or lower max_workers)",
+		    "cannot create sockets for %d workers and %d hashers: %s (raise the open-file limit or lower "
+		    "max_workers)",
 		    m->workers_max, m->hashers, strerror(errno));
 		return false;
 	}
@@ -247,7 +248,7 @@ void child_tell(struct master *m, struct child *child, const struct channel_msg 
 {
 	PL_UNUSED(m);
 	if (child->pid > 0 && child->channel >= 0 && !channel_send(child->channel, msg, pass_fd) && errno == EAGAIN)
-		child_kill(child, "it does not read what the master tells it");
+		child_kill(child, "it does not read messages from the master");
 }
 
 void children_tell(struct master *m, const struct channel_msg *msg, int pass_fd)

@@ -41,7 +41,7 @@ static void watch(struct master *m, struct child *child, int64_t now_ns)
 	if (!child->up && patience_ns < START_PATIENCE_NS)
 		patience_ns = START_PATIENCE_NS;
 	if (now_ns - turned_ns > patience_ns && now_ns >= m->patient_until_ns)
-		child_kill(child, child->up ? "it does not respond" : "it does not finish its start");
+		child_kill(child, child->up ? "it does not respond" : "its start takes too long");
 }
 
 static void tick_child(struct master *m, struct child *child, int64_t now_ns)
@@ -74,7 +74,7 @@ static void tell_parent(struct master *m)
 	if (m->ready_fd < 0)
 		return;
 	if (write(m->ready_fd, &good, sizeof(good)) != (ssize_t)sizeof(good) || !proc_null_stdio(true))
-		pl_log(PL_LOG_WARN, NULL, "the starting process did not wait", NULL);
+		pl_log(PL_LOG_WARN, NULL, "the process that started the daemon has ended", NULL);
 	close(m->ready_fd);
 	m->ready_fd = -1;
 }
@@ -138,7 +138,7 @@ void supervise_more(struct master *m)
 		return;
 	if (SETTINGS_DB_HELD(wanted + 1) > m->config->s.db_connections) {
 		pl_log(PL_LOG_WARN, NULL, "worker limit reached", "why=%s db_connections=%lld",
-		    "db_connections is too low for it", (long long)m->config->s.db_connections);
+		    "db_connections is too low for another worker", (long long)m->config->s.db_connections);
 		return;
 	}
 	for (int i = 0; i < m->workers_max; i++) {
@@ -149,7 +149,7 @@ void supervise_more(struct master *m)
 		child->wanted = true;
 		child->backoff_s = 0;
 		child->again_ns = 0;
-		pl_log(PL_LOG_INFO, NULL, "one worker more", "workers=%d", wanted + 1);
+		pl_log(PL_LOG_INFO, NULL, "worker added", "workers=%d", wanted + 1);
 		return;
 	}
 	pl_log(PL_LOG_WARN, NULL, "worker limit reached", "why=%s max_workers=%d", "all slots are taken",
@@ -183,7 +183,7 @@ void supervise_less(struct master *m)
 		return;
 	}
 	drain(m, newest, 1012, m->config->s.drain_timeout, false);
-	pl_log(PL_LOG_INFO, NULL, "one worker less", "slot=%d workers=%d", newest->index, workers_wanted(m));
+	pl_log(PL_LOG_INFO, NULL, "worker is being removed", "slot=%d workers=%d", newest->index, workers_wanted(m));
 }
 
 static void kill_all(struct master *m)

@@ -44,7 +44,7 @@ static void on_complaint(int severity, const char *text)
 static void on_fatal(int error)
 {
 	PL_UNUSED(error);
-	pl_bug("libevent gave up", __FILE__, __LINE__);
+	pl_bug("libevent reported a fatal error", __FILE__, __LINE__);
 }
 
 struct event_base *worker_base_new(void)
@@ -285,7 +285,7 @@ int worker_run(struct worker *worker, const struct app_hooks *hooks, int channel
 		turns(worker);
 		worker_fini(worker);
 	} else {
-		worker_channel_say(channel, CHANNEL_FAILED, why[0] != '\0' ? why : "events cannot be made");
+		worker_channel_say(channel, CHANNEL_FAILED, why[0] != '\0' ? why : "cannot create events");
 		hasher_client_free(&worker->hasher);
 		event_drop(&loop.tick);
 		event_drop(&loop.wake);

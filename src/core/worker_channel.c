@@ -29,7 +29,7 @@ static void orphaned(struct worker_channel *channel)
 
 	event_free(channel->event);
 	channel->event = NULL;
-	pl_log(PL_LOG_ERROR, NULL, "the master is gone", NULL);
+	pl_log(PL_LOG_ERROR, NULL, "the master process has ended", NULL);
 	worker_drain(worker, 1012, pl_now_ns() + (stop_ns < ORPHAN_DRAIN_NS ? stop_ns : ORPHAN_DRAIN_NS), true);
 }
 
@@ -44,7 +44,7 @@ static void reload(struct worker_channel *channel, int fd)
 		return;
 	}
 	if (!worker->single && !proc_log_open(fresh, why))
-		pl_log(PL_LOG_WARN, NULL, "log stays where it was", "why=%s", why);
+		pl_log(PL_LOG_WARN, NULL, "cannot open the new log file; the previous one stays in use", "why=%s", why);
 	worker->config = fresh;
 	if (worker->hasher != NULL)
 		hasher_client_config(worker->hasher, fresh);

@@ -68,7 +68,7 @@ static int show(struct jobs *j)
 	if (!db_jobs_show(j->db, j->opts->argv[1], j->pool, &text, j->why))
 		return EXIT_DB;
 	if (text[0] == '\0') {
-		snprintf(j->why, 512, "there is no job %s; 'parlourctl jobs list all' shows those there are",
+		snprintf(j->why, 512, "there is no job %s; 'parlourctl jobs list all' lists all jobs",
 		    j->opts->argv[1]);
 		return EXIT_NOTHING;
 	}

@@ -43,7 +43,7 @@ static const char *read_text(const char *path, struct pl_buf *out)
 	if (bad)
 		return "cannot be read";
 	if (pl_str_unmarked(pl_buf_str(out)).len == 0 || out->len > TEXT_BYTES_MAX)
-		return "is not 1 byte to 1 MiB long";
+		return "must have 1 byte to 1 MiB";
 	return pl_utf8_ok(out->ptr, out->len) ? NULL : "is not valid UTF-8";
 }
 

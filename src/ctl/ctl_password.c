@@ -47,7 +47,8 @@ static bool from_file(const char *path, struct ctl_password *password, char why[
 	if (file != stdin)
 		fclose(file);
 	if (!good)
-		snprintf(why, 512, "%s has no password of at most %d bytes in its first line", path, CTL_PASSWORD_MAX);
+		snprintf(why, 512,
+		    "the first line of %s must be a password of at most %d bytes", path, CTL_PASSWORD_MAX);
 	return good;
 }
 
@@ -75,14 +76,14 @@ static bool ask_twice(FILE *terminal, int signals, struct ctl_password *password
 	char again[CTL_PASSWORD_MAX + 1] = "";
 	bool good, same;
 
-	good = ask(terminal, signals, "New password (empty: make one): ", password->text);
+	good = ask(terminal, signals, "New password (empty: generate one): ", password->text);
 	if (good && password->text[0] == '\0')
 		return true;
-	good = good && ask(terminal, signals, "The same again: ", again);
+	good = good && ask(terminal, signals, "Repeat the password: ", again);
 	same = good && strcmp(again, password->text) == 0;
 	pl_wipe(again, sizeof(again));
 	if (!same)
-		snprintf(why, 512, good ? "the two passwords differ" : "no password of at most %d bytes was typed",
+		snprintf(why, 512, good ? "the two passwords differ" : "the password must have at most %d bytes",
 		    CTL_PASSWORD_MAX);
 	return same;
 }

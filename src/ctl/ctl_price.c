@@ -76,11 +76,11 @@ static const char *wrong(const struct ctl_price_opts *opts, int words)
 	if (opts->upstream != NULL && (words == 1 || !is_name(opts->upstream, 64)))
 		return "--upstream is the NAME of an [llm NAME] section, with set and remove";
 	if (opts->upstream != NULL && strcmp(opts->upstream, "local") == 0)
-		return "the built-in responder, local, costs nothing";
+		return "the built-in responder, local, has no price";
 	if (opts->from != NULL && (words == 1 || !is_day(opts->from)))
-		return "--from is a day of the calendar such as 2026-11-20, with set and remove";
+		return "--from is a date such as 2026-11-20, with set and remove";
 	if (strcmp(verb, "set") == 0 && (!is_line(opts->argv[1]) || !is_line(price_upstream(opts))))
-		return "names of models and upstreams have no control characters";
+		return "names of models and upstreams must not contain control characters";
 	if (strcmp(verb, "set") == 0 && (!is_price(opts->argv[2]) || !is_price(opts->argv[3])))
 		return "PROMPT and COMPLETION are US dollars per million tokens, such as 3 or 0.15";
 	return NULL;
@@ -114,7 +114,7 @@ static bool run(struct db_import *db, const struct ctl_price_opts *opts, int wor
 static void say(FILE *out, int words, const char *text)
 {
 	if (words == 4)
-		fprintf(out, "price set; %s answers without a cost were charged\n", text);
+		fprintf(out, "price set; the cost of %s earlier answers was added\n", text);
 	else if (words == 2)
 		fprintf(out, "%s removed\n", text);
 	else if (text[0] != '\0')
@@ -144,7 +144,7 @@ int ctl_price(const struct ctl_price_opts *opts, FILE *out, char why[512])
 	if (!good) {
 		status = EXIT_DB;
 	} else if (words == 2 && strcmp(text, "0") == 0) {
-		snprintf(why, 512, "there is no such price; price list shows those there are");
+		snprintf(why, 512, "there is no such price; 'parlourctl price list' lists all prices");
 		status = EXIT_NOTHING;
 	} else {
 		say(out, words, text);

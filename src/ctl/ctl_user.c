@@ -129,13 +129,13 @@ static int run_add(struct users *u)
 	if (!db_users_add(u->db, &in, u->pool, &text, u->why))
 		return EXIT_DB;
 	if (strcmp(text, "taken_name") == 0)
-		return refuse(u, pl_sprintf(u->pool, "a user or a role is called %s already", u->user));
+		return refuse(u, pl_sprintf(u->pool, "the name %s is already taken by a user or a role", u->user));
 	if (strcmp(text, "taken_email") == 0)
 		return refuse(u, pl_sprintf(u->pool, "another account has the address %s", in.email));
 	if (strcmp(text, "taken_shown") == 0)
 		return refuse(u, pl_sprintf(u->pool, "%s is the name of another user or a role; choose another --name",
 		    in.name));
-	fprintf(u->out, "account %s made, access %s\n", in.username, in.access);
+	fprintf(u->out, "account %s created, access %s\n", in.username, in.access);
 	show_password(u);
 	return 0;
 }

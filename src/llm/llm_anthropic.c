@@ -110,7 +110,7 @@ static bool take_start(struct llm_decoder *dec, const struct pl_jval *message)
 		return true;
 	if (dec->message_id[0] != '\0' && dec->spoke)
 		return llm_dec_fail(dec, PL_E_UPSTREAM,
-		    "The model's server began another answer in the middle of one.");
+		    "The model's server started a second answer before the first one ended.");
 	if (len > 0)
 		memcpy(dec->message_id, id.ptr, len);
 	dec->message_id[len] = '\0';

@@ -111,7 +111,7 @@ static bool find_kind(struct llm_decoder *dec, char first)
 		dec->kind = LLM_BODY_STREAM;
 	else
 		return llm_dec_fail_for_good(dec, first == '<' ?
-		    "The upstream answered with a web page instead of a completion: is its url right?" :
+		    "The upstream answered with a web page instead of a completion: check its url." :
 		    "The upstream answered with something that is not an event stream: check its url.");
 	return true;
 }
@@ -157,7 +157,7 @@ void llm_dec_end(struct llm_decoder *dec)
 	}
 	/* A server may leave out its end marker, but then it has to have given a reason to stop. */
 	if (!dec->closed && (!dec->finished || dec->dialect->needs_end))
-		llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer broke off.");
+		llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer ended before it was complete.");
 	llm_dec_whole(dec);
 }
 
@@ -169,7 +169,7 @@ void llm_dec_whole(struct llm_decoder *dec)
 	if (dec->stop == LLM_STOP_FILTER)
 		llm_dec_fail_for_good(dec, "The model's server withheld the answer (content filter).");
 	else if (dec->stop == LLM_STOP_LENGTH)
-		llm_dec_fail_for_good(dec, "The model used up its tokens before it said anything.");
+		llm_dec_fail_for_good(dec, "The model reached its token limit before it produced any text.");
 	else
-		llm_dec_fail(dec, PL_E_UPSTREAM, "The model gave an empty answer.");
+		llm_dec_fail(dec, PL_E_UPSTREAM, "The model returned an empty answer.");
 }

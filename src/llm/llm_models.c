@@ -210,7 +210,7 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 		list->names = pl_alloc(list->pool, MODELS_MAX * sizeof(*list->names));
 		list->count = llm_openai_models(list->pool, pl_buf_str(&list->body), list->names, MODELS_MAX);
 		if (list->count < 0) {
-			pl_err_set(&no_list, PL_E_UPSTREAM, "The upstream's answer is no list of models.");
+			pl_err_set(&no_list, PL_E_UPSTREAM, "The upstream's answer is not a list of models.");
 			list_fail(list, &no_list);
 		}
 	}

@@ -201,7 +201,7 @@ static bool take_event(struct llm_decoder *dec, struct pl_str event, struct pl_s
 	if (!pl_str_is(data, "[DONE]"))
 		return data.len == 0 || llm_dec_json(dec, data);
 	if (!dec->finished)	/* a server that broke off may still send its end marker */
-		return llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer broke off.");
+		return llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer ended before it was complete.");
 	dec->closed = true;
 	return true;
 }

@@ -72,7 +72,7 @@ void llm_dec_refuse(struct llm_decoder *dec, int status, struct pl_str message)
 		return;
 	}
 	if (status >= 300 && status < 400)
-		snprintf(lead, sizeof(lead), "The upstream redirects (%d), which is not followed: is its url right?",
+		snprintf(lead, sizeof(lead), "Parlour does not follow redirects of upstreams (%d): check the url",
 		    status);
 	else if (status == 429)
 		snprintf(lead, sizeof(lead), "The upstream is over its rate limit or quota (429)");

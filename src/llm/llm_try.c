@@ -81,7 +81,7 @@ static void breaker_report(struct llm_generation *generation, enum health health
 	shm_breaker_report(generation->llm->shm, name, health == HEALTH_GOOD, upstream->breaker_failures,
 	    upstream->breaker_cooldown, pl_now_ns());
 	if (before != SHM_OPEN && shm_breaker_get(generation->llm->shm, name) == SHM_OPEN)
-		pl_log(PL_LOG_WARN, generation->task, "upstream is left alone for a while",
+		pl_log(PL_LOG_WARN, generation->task, "upstream failed repeatedly; requests to it are paused",
 		    "upstream=%s cooldown_ms=%lld", upstream->name, (long long)upstream->breaker_cooldown);
 }
 
@@ -253,7 +253,7 @@ static bool adapt(struct llm_generation *generation, int status, const struct pl
 		return false;
 	if (!sure)
 		generation->unsure |= option;
-	pl_log(PL_LOG_INFO, generation->task, "upstream is asked without what it refuses",
+	pl_log(PL_LOG_INFO, generation->task, "request repeated without an option that the upstream refuses",
 	    "upstream=%s model=%.*s option=%s", generation->upstream->name, PL_FMT(generation->model),
 	    llm_option_name(option));
 	generation->without |= option;
@@ -296,7 +296,7 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 		llm_generation_finish(generation, &err);
 		return;
 	}
-	pl_log(PL_LOG_INFO, generation->task, "upstream is asked again",
+	pl_log(PL_LOG_INFO, generation->task, "request to the upstream repeated",
 	    "upstream=%s tries=%d status=%d pause_ms=%lld why=%s", generation->upstream->name,
 	    generation->result.tries, status, (long long)pause_ms, pl_err_text(&err));
 	generation->err = err;
@@ -373,7 +373,7 @@ static void try_start(struct llm_generation *generation)
 		try_send(generation);
 		return;
 	}
-	pl_err_set(&err, PL_E_UNAVAILABLE, "The model's server failed too often; it is left alone for now.");
+	pl_err_set(&err, PL_E_UNAVAILABLE, "The model's server failed repeatedly; requests to it are paused.");
 	err.retry_after_s = (int)((upstream->breaker_cooldown + 999) / 1000);
 	llm_generation_finish(generation, &err);
 }
@@ -385,7 +385,7 @@ void llm_try_timer(struct llm_generation *generation)
 	else if (generation->in_grace)
 		httpc_cancel(generation->http);
 	else
-		llm_generation_stop(generation, PL_E_UPSTREAM_SLOW, "The model did not begin its answer in time.");
+		llm_generation_stop(generation, PL_E_UPSTREAM_SLOW, "The model did not start its answer in time.");
 }
 
 void llm_try_fini(struct llm_generation *generation)

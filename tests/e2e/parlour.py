@@ -297,7 +297,7 @@ class Daemon(Api):
 
     def kill_all(self):
         """kill -9 of every process at once, as when the machine's power goes."""
-        self.expect_error("the master is gone")
+        self.expect_error("the master process has ended")
         for pid in processes_of_session(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

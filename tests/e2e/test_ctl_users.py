@@ -85,7 +85,7 @@ def test_a_password_is_asked_for_at_the_terminal(daemon, typed, status, works):
     if pid == 0:
         os.chdir("/")
         os.execvpe(words[0], words, clean_env())
-    shown, left = b"", list(zip((b"New password", b"The same again"), typed))
+    shown, left = b"", list(zip((b"New password", b"Repeat the password"), typed))
     with contextlib.suppress(OSError):		# EIO: it has ended
         while select.select([fd], [], [], 20 * SLOW)[0]:
             shown += os.read(fd, 1000)
@@ -137,7 +137,7 @@ def test_what_is_refused(user, words, status, text, rows):
     assert rows("SELECT count(*) FROM users WHERE username IN ('dora', 'admin2')") == [(0,)]
 
 
-@pytest.mark.parametrize("text, why", [("short\n", "at least 8 bytes"), ("", "no password"), ("x" * 1025, "has no password"), (None, "cannot read")])
+@pytest.mark.parametrize("text, why", [("short\n", "at least 8 bytes"), ("", "must be a password"), ("x" * 1025, "must be a password"), (None, "cannot read")])
 def test_passwords_that_are_refused(user, password_file, text, why):
     option = password_file(text) if text is not None else "--password-file=/nonexistent"
     said = user("add", "dora", option, status=65 if "bytes" in why and text else 66)

@@ -123,7 +123,7 @@ def test_reopen(parlour):
         daemon.ctl("reopen")
         wait_for(lambda: daemon.once("GET", "/livez") and os.path.exists(folder + "/access.log") and
                  "/livez" in text_of(folder + "/access.log"), 10, "the new access log is written to")
-        wait_for(lambda: "log files opened again" in text_of(folder + "/parlour.log"), 10, "the master says so")
+        wait_for(lambda: "log files reopened" in text_of(folder + "/parlour.log"), 10, "the master says so")
 
 
 @pytest.mark.skipif(LOGROTATE is None, reason="logrotate is not installed")
@@ -151,7 +151,7 @@ def test_the_sample_for_logrotate(parlour):
         assert "/livez" in text_of(folder + "/access.log.1")
         wait_for(lambda: not holders(daemon, "access.log.1") | holders(daemon, "parlour.log.1"), 10, "nobody has an old file open")
         wait_for(lambda: daemon.once("GET", "/health") and "/health" in text_of(folder + "/access.log"), 10, "lines go on in the new file")
-        wait_for(lambda: "log files opened again" in text_of(folder + "/parlour.log"), 10, "the master says so")
+        wait_for(lambda: "log files reopened" in text_of(folder + "/parlour.log"), 10, "the master says so")
         assert "/health" not in text_of(folder + "/access.log.1")
     rotate()
 
@@ -190,7 +190,7 @@ def test_an_address_of_another_daemon(parlour):
 def test_an_address_that_a_killed_daemon_still_holds(parlour):
     """Its workers cannot leave yet; the next one waits for them."""
     first = parlour()
-    first.expect_error("the master is gone")
+    first.expect_error("the master process has ended")
     workers = first.workers().values()
     second = parlour(start=False, listen=f"127.0.0.1:{first.port}")
     with first.stopped(*workers):

@@ -221,7 +221,7 @@ def test_models_that_refuse(modelled, provider, refused, left):
             stats = provider.stats()
             assert stats["requests"] == requests
             assert set(stats["bodies"][-1]) & names == left
-    assert "option=" in daemon.log_text() and "left alone" not in daemon.log_text()
+    assert "option=" in daemon.log_text() and "are paused" not in daemon.log_text()
 
 
 def test_a_refusal_that_only_names_an_option(modelled, provider):
@@ -536,7 +536,7 @@ def no_text_is_an_error(ann, daemon, sock, room, provider):
     provider.queue("wordless")
     assert ask(sock, room, QUICK).text == "Parlour keeps", "asked again"
     provider.queue(*["wordless"] * 3)
-    assert ask(sock, room, "x").last["error"]["detail"] == "The model gave an empty answer."
+    assert ask(sock, room, "x").last["error"]["detail"] == "The model returned an empty answer."
     provider.queue(*["wordless"] * 3)
     assert chat(ann, "x").status_code == 502
 

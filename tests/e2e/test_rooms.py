@@ -422,4 +422,4 @@ def test_the_last_owner_is_told_why_they_stay(ann):
     room = ann.room()["id"]
     for answer in (ann.post(f"/api/rooms/{room}/leave"), ann.delete(f"/api/rooms/{room}/members/{ann.id}")):
         assert answer.status_code == 409 and answer.json()["code"] == "conflict"
-        assert "keeps an owner" in answer.json()["detail"], answer.text
+        assert "must have an owner" in answer.json()["detail"], answer.text

@@ -91,7 +91,7 @@ def test_ending(daemon):
     assert user.delete(f"/api/sessions/{made}").status_code == 204
     assert user.get(f"/api/sessions/{made}").json()["state"] == "ended"
     answer = user.post("/api/chat", {"message": "Hello", "session_id": made})
-    assert answer.status_code == 409 and answer.json()["detail"] == "The session is over."
+    assert answer.status_code == 409 and answer.json()["detail"] == "The session has ended."
 
 
 def test_three_open_sessions(daemon):

@@ -270,7 +270,7 @@ def test_breaker(own, peer):
             end = ask(other, room, "x")
             assert end.state == "failed" and end.error == "unavailable" and end.last["error"]["temporary"] is True
             other.drop()
-        assert peer.stats()["requests"] == 6, "it is left alone"
+        assert peer.stats()["requests"] == 6, "requests to it are paused"
         wait_for(lambda: ask(sock, room, "[[ok,tokens=1,pace=0]]").state == "done", 10, "the trial went well")
         assert health(daemon) == {**state, "status": "healthy", "services": {**state["services"], "llm": "up"}}
         assert ask(sock, room, "[[ok,tokens=1,pace=0]]").state == "done"

@@ -252,7 +252,7 @@ def test_anonymous_profile_is_nobodys(parlour, rows):
 def test_anonymous_takes_known_words_only(parlour):
     daemon = parlour(start=False, anonymous="metrics rooms")
     done = daemon.ctl("check", check=False)
-    assert done.returncode != 0 and "rooms is none of metrics, insights, sessions, profile, query, suggestions" in done.stderr
+    assert done.returncode != 0 and "rooms must be one of metrics, insights, sessions, profile, query, suggestions" in done.stderr
 
 
 # ---- sockets ----

@@ -308,7 +308,7 @@ static const struct refusal_case {
 	{ 429, "{'error':{'message':'m','code':'insufficient_quota'}}", "429", NULL, false },
 	{ 500, "{'error':'oops'}", "500: oops", NULL, true },
 	{ 503, "{'object':'error','message':'Loading model'}", "503: Loading model", NULL, true },
-	{ 302, "", "not followed", NULL, false },
+	{ 302, "", "does not follow redirects", NULL, false },
 	{ 500, "[1", "500", NULL, true },
 	{ 400, "[{'error':{'code':400,'message':'no such model'}}]", "400: no such model", NULL, false },
 };

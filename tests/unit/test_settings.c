@@ -81,14 +81,14 @@ START_TEST(test_table_is_sound)
 END_TEST
 
 static const struct { const char *overrides[OVERRIDES_MAX], *why; } rules[] = {
-	{ { "cors_origins=[\"http://localhost:5173\"]" }, "is no origin" },
-	{ { "cors_origins=http://localhost:3000/" }, "is no origin" },
-	{ { "cors_origins=localhost:3000" }, "is no origin" },
-	{ { "trusted_hosts=http://example.org" }, "is no host name" },
-	{ { "trusted_hosts=example.org:8000" }, "is no host name" },
+	{ { "cors_origins=[\"http://localhost:5173\"]" }, "is not an origin" },
+	{ { "cors_origins=http://localhost:3000/" }, "is not an origin" },
+	{ { "cors_origins=localhost:3000" }, "is not an origin" },
+	{ { "trusted_hosts=http://example.org" }, "is not a host name" },
+	{ { "trusted_hosts=example.org:8000" }, "is not a host name" },
 	{ { "workers=17" }, "-o: workers: 17 is above max_workers (16)" },
 	{ { "max_workers=1" }, "default: workers: 2 is above max_workers (1)" },
-	{ { "workers=10" }, "default: db_connections: 20 is too few for 10 workers" },
+	{ { "workers=10" }, "default: db_connections: 20 is too low for 10 workers" },
 	{ { "workers=10", "db_connections=22" }, NULL },
 	{ { "rate_slots=262143" }, "-o: rate_slots: 262143 is not a power of two" },
 	{ { "ring_size=3M" }, "-o: ring_size: 3145728 bytes is not a power of two" },
@@ -102,15 +102,15 @@ static const struct { const char *overrides[OVERRIDES_MAX], *why; } rules[] = {
 	{ { "max_content=32k", "max_body=16k" }, "-o: max_body: is below max_content" },
 	{ { "max_content=64k", "ws_max_frame=32k" }, "-o: ws_max_frame: is below max_content" },
 	{ { "access_token_life=2h", "refresh_token_life=1h" }, "-o: access_token_life: is longer" },
-	{ { "public_url=chat.example.org" }, "-o: public_url: chat.example.org is no http://" },
+	{ { "public_url=chat.example.org" }, "-o: public_url: chat.example.org must be an http://" },
 	{ { "llm_default=openai" }, "-o: llm_default: there is no section [llm openai]" },
 	{ { "query_upstream=openai" }, "-o: query_upstream: there is no section [llm openai]" },
 	{ { "llm_default=x", "llm.x.url=https://x.test/v1" }, NULL },
-	{ { "llm.x.model=m" }, "[llm x]: url: is needed" },
-	{ { "llm.x.url=ftp://x.test/" }, "[llm x]: url: is no http:// or https:// address" },
-	{ { "llm.x.url=http://x y/v1" }, "[llm x]: url: is no http:// or https:// address" },
-	{ { "llm.local.url=http://x.test/" }, "[llm local]: this name belongs to" },
-	{ { "llm.x.url=http://x.test/", "llm.x.key=a", "llm.x.key_file=/b" }, "[llm x]: key: give either" },
+	{ { "llm.x.model=m" }, "[llm x]: url: is required" },
+	{ { "llm.x.url=ftp://x.test/" }, "[llm x]: url: must be an http:// or https:// address" },
+	{ { "llm.x.url=http://x y/v1" }, "[llm x]: url: must be an http:// or https:// address" },
+	{ { "llm.local.url=http://x.test/" }, "[llm local]: this name is reserved for" },
+	{ { "llm.x.url=http://x.test/", "llm.x.key=a", "llm.x.key_file=/b" }, "[llm x]: key: set key or key_file" },
 	{ { "no_such=1" }, "-o: no_such: unknown setting" },
 };
 
@@ -278,7 +278,7 @@ static const struct { const char *text; mode_t mode; const char *key, *why; } ke
 	{ "sk-test-4\n", 0644, NULL, "chmod 0600" },
 	{ "sk-test-5\n", 0620, NULL, "chmod 0600" },
 	{ "\n", 0600, NULL, "is empty" },
-	{ "two words\n", 0600, NULL, "holds something else" },
+	{ "two words\n", 0600, NULL, "must contain one key" },
 };
 
 START_TEST(test_key_files)

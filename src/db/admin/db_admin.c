@@ -124,7 +124,7 @@ enum migrate_result db_admin_init(const struct initdb_opts *opts, FILE *out, cha
 	bool good;
 
 	if (!name_plain(opts->database)) {
-		snprintf(why, 512, "a database name has lower case letters, digits and '_' only");
+		snprintf(why, 512, "a database name must have lower-case letters, digits, and '_' only");
 		return MIGRATE_SCHEMA;
 	}
 	if (!opts->print_only) {
@@ -150,7 +150,7 @@ static const char *ask(
 
 	if (value == NULL || value[0] != '\0')
 		return value;
-	snprintf(why, 512, "seed-demo: the database gave no row for: %.200s", sql);
+	snprintf(why, 512, "seed-demo: the database returned no row for: %.200s", sql);
 	return NULL;
 }
 

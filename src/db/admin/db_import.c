@@ -60,7 +60,7 @@ bool db_import_over(struct db_import *import, const char *source, const char *ki
 	for (int i = 0; good && i < PQntuples(res); i++)
 		on_outcome(arg, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1));
 	if (!good)
-		snprintf(why, 512, "the database refused: %.400s", PQresultErrorMessage(res));
+		snprintf(why, 512, "the database reported an error: %.400s", PQresultErrorMessage(res));
 	PQclear(res);
 	pl_pool_free(&pool);
 	return good;

@@ -79,7 +79,7 @@ static bool connections_fit(PGconn *pg, struct pl_pool *pool, int64_t wanted, ch
 	if (wanted <= most)
 		return true;
 	snprintf(why, 512, "db_connections = %lld, but PostgreSQL has %ld for ordinary roles (max_connections less "
-	    "superuser_reserved_connections): lower the one or raise the other", (long long)wanted, most);
+	    "superuser_reserved_connections): lower db_connections or raise max_connections", (long long)wanted, most);
 	return false;
 }
 

@@ -92,7 +92,7 @@ const char *migrate_value(PGconn *pg, struct pl_pool *pool, const char *sql, int
 	if (PQresultStatus(res) == PGRES_TUPLES_OK)
 		value = pl_strdup(pool, PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
 	else
-		say_failure(res, sql, "the database refused a question", why);
+		say_failure(res, sql, "the database refused a query", why);
 	PQclear(res);
 	return value;
 }

@@ -56,7 +56,7 @@ static void send_call(struct pgread *read, struct pgquery *query)
 
 static void renew(struct pgread *read)
 {
-	pgconn_renew(read->conn, "reads waited for one that does not end");
+	pgconn_renew(read->conn, "reads waited for a query that does not end");
 }
 
 void pgread_start(struct pgread *read, struct pgquery *query)

@@ -110,11 +110,11 @@ static void read_refusal(struct pl_str status, int64_t have, struct pl_err *err)
 	if (pl_str_is(status, "stale"))
 		pl_err_set(err, PL_E_STALE, NULL);
 	else if (pl_str_is(status, "limit"))
-		pl_err_set(err, PL_E_CONFLICT, "You have as many dashboards as are allowed: %d.", DASHBOARDS_MAX);
+		pl_err_set(err, PL_E_CONFLICT, "You have reached the limit of %d dashboards.", DASHBOARDS_MAX);
 	else if (have == 0)
-		pl_err_set(err, PL_E_CONFLICT, "There is no such dashboard any more: its version is 0.");
+		pl_err_set(err, PL_E_CONFLICT, "The dashboard was deleted: its version is 0.");
 	else
-		pl_err_set(err, PL_E_CONFLICT, "The dashboard was changed meanwhile: its version is %lld.",
+		pl_err_set(err, PL_E_CONFLICT, "The dashboard was changed by another request: its version is %lld.",
 		    (long long)have);
 }
 

@@ -20,7 +20,7 @@ REPLY(on_begun, struct idem_begun)
 
 	out->fresh = pl_str_is(status, "fresh");
 	if (pl_str_is(status, "conflict")) {
-		pl_err_set(bad, PL_E_CONFLICT, "This Idempotency-Key was used with another body.");
+		pl_err_set(bad, PL_E_CONFLICT, "This Idempotency-Key was used with a different body.");
 		return false;
 	} else if (!out->fresh && !pl_str_is(status, "replay") && !pl_str_is(status, "made") &&
 	    !repo_status_err(status, bad)) {

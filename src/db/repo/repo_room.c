@@ -73,7 +73,7 @@ REPLY(on_result, struct room_result)
 	}
 	if (bad->code == PL_E_CONFLICT && bad->detail[0] == '\0')
 		pl_err_set(bad, PL_E_CONFLICT,
-		    "A room keeps an owner: its last one can neither leave nor be removed.");
+		    "A room must have an owner: the last owner cannot leave or be removed.");
 	return false;
 }
 
