@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Configuration files read through a table of settings: `key = value` lines, '#' and ';' comments, and repeated
- * `[group NAME]` sections. inih reads the grammar; types, bounds and messages are here.
+ * Reads configuration files by a table of settings: `key = value` lines, '#' and ';' comments, and repeated `[group
+ * NAME]` sections. inih parses the grammar; this module checks types and bounds and writes the messages.
  */
 #ifndef PL_CFG_H
 #define PL_CFG_H
@@ -20,7 +20,7 @@ enum pl_setting_type {
 	PL_SET_TIME,	/* int64_t milliseconds; 500ms 5s 10min 24h 7d; a bare number is refused */
 	PL_SET_STR,	/* const char *, "" when unset */
 	PL_SET_SECRET,	/* const char *; printed as (secret) */
-	PL_SET_LINES,	/* the same; may be given several times: lines */
+	PL_SET_LINES,	/* the same; may be repeated: one line per value */
 	PL_SET_ENUM,	/* int: index into words */
 	PL_SET_RATE,	/* struct pl_rate; min/max bound the burst */
 	PL_SET_LIST,	/* struct pl_list: comma or blank separated words */
@@ -40,7 +40,7 @@ struct pl_setting {
 	int flags;			/* PL_SET_RELOAD or PL_SET_RESTART */
 	const char *const *words;	/* ENUM: NULL-terminated */
 	const char *section;		/* heading in sample file and manual */
-	const char *text;		/* what it does, one or more sentences */
+	const char *text;		/* description, one or more sentences */
 	size_t offset;			/* in the struct that is filled */
 };
 
@@ -57,7 +57,7 @@ struct pl_cfg {
 	struct pl_pool *pool;
 	const struct pl_schema *schema;
 	void *values;			/* the caller's zeroed struct */
-	const char **texts;		/* per setting: the text that was read (secrets too: never print those) */
+	const char **texts;		/* per setting: the text that was read; never print it: it may be secret */
 	const char **origins;		/* per setting */
 	void *groups;			/* array of group_count_r structs of group_bytes */
 	const char **group_names;
@@ -68,12 +68,13 @@ struct pl_cfg {
 /*
  * Fills cfg->values from the defaults, then the file (path NULL = none), then `overrides` ("key=value", later wins;
  * "group.NAME.key=value" reaches a group). Unknown keys are errors that name the nearest known key. A key given twice
- * in one file is an error. false: cfg->why says file:line, key, rule.
+ * in one file is an error. false: cfg->why has file:line, key, and rule.
  */
 bool pl_cfg_read(struct pl_cfg *cfg, const char *path, const char *const *overrides, int overrides_count)
     __attribute__((warn_unused_result));
 /*
- * One setting's current value as a file would have it (rates, sizes, times in their short form). Secrets: "(secret)".
+ * The current value of a setting, in the form of a configuration file (rates, sizes, and times in their short form).
+ * Secrets: "(secret)".
  */
 const char *pl_cfg_text(const struct pl_cfg *cfg, const struct pl_setting *setting, struct pl_pool *pool);
 const struct pl_setting *pl_cfg_find(const struct pl_schema *schema, const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Time: one monotonic clock for deadlines, one wall clock for people. Both can be faked in tests.
+ * Time: a monotonic clock for deadlines, and a wall clock for times that people read. Tests can fake both.
  */
 #ifndef PL_CLOCK_H
 #define PL_CLOCK_H
@@ -23,12 +23,13 @@ void pl_clock_fake(int64_t mono_ns, int64_t wall_us);
 #define PL_TIME_LEN 27 /* 2026-11-20T23:59:59.123456Z */
 /* RFC 3339 UTC with microseconds, exactly PL_TIME_LEN bytes, no NUL. Years 0..9999. */
 void pl_time_format(int64_t wall_us, char out[PL_TIME_LEN]);
-/* Reads RFC 3339 (offset or Z, 0-9 fraction digits, 'T' or blank). false when it is none. */
+/* Reads RFC 3339 (offset or Z, 0-9 fraction digits, 'T' or blank). false if the text is not such a time. */
 bool pl_time_parse(const char *text, size_t len, int64_t *wall_us_r) __attribute__((warn_unused_result));
 /*
- * The same for what people, databases, and older clients write: without a zone it is UTC, a date alone is its first
- * moment, seconds may be absent, a fraction may begin with a comma. Offsets as psql writes them (+00, +0530), also
- * behind a blank; UTC and GMT; and the `+` of an offset may have become the blank that it means in a query.
+ * The same for times that people, databases, and older clients write: a time without a zone is UTC, a date alone means
+ * 00:00, seconds may be absent, and a fraction may begin with a comma. Offsets may have the forms that psql writes
+ * (+00, +0530), also after a blank, or be UTC or GMT. The `+` of an offset may be a blank, because `+` means a blank in
+ * a query string.
  */
 bool pl_time_parse_lax(const char *text, size_t len, int64_t *wall_us_r) __attribute__((warn_unused_result));
 /* RFC 9110 IMF-fixdate, NUL-terminated, for the Date header. */

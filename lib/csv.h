@@ -13,14 +13,14 @@
 struct pl_csv { struct pl_str rest; int64_t line; char separator; };
 
 /*
- * Finds the separator: the one that the first line names ("sep=;", which Excel writes and which is skipped), else the
- * one of , ; and tab that the first line has most of outside quotes, else a comma.
+ * Finds the separator. If the first line names it ("sep=;", as Excel writes), this line is skipped. Otherwise it is the
+ * one of comma, semicolon, and tab that occurs most often outside quotes in the first line; by default, a comma.
  */
 void pl_csv_init(struct pl_csv *csv, struct pl_str text);
 /*
  * Reads the next record that is not blank into at most `max` cells, without blanks around cells that have no quotes.
- * line_r: where it begins. false at the end. A record that cannot be read has *error_r and no cells; reading goes on
- * behind its first line. The cells live in the text or in `pool`.
+ * line_r: the line on which it begins. false at the end. A record that cannot be read has *error_r and no cells;
+ * reading continues after its first line. The cells live in the text or in `pool`.
  */
 bool pl_csv_next(struct pl_csv *csv, struct pl_pool *pool, struct pl_str *cells, int max, int *count_r,
     int64_t *line_r, const char **error_r) PL_MUSTCHECK;

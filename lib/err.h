@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The value that says what went wrong. Codes, statuses and texts come from errors.def.
+ * An error as a value. Codes, statuses, and texts come from errors.def.
  *
- * Only the world (peers, input, the database) makes a pl_err; a caller's bug is PL_BUG, no memory is abort.
- * It is a plain value: copy it, keep it. What must not reach a client (SQL texts, paths) goes to the log, not in here.
+ * A pl_err reports failures of the outside world: peers, input, and the database. A bug of the caller is PL_BUG, and
+ * lack of memory is abort(). It is a plain value that may be copied and kept. Details that must not reach a client (SQL
+ * texts, paths) belong in the log, not here.
  */
 #ifndef PL_ERR_H
 #define PL_ERR_H
@@ -35,7 +36,7 @@ struct pl_field_err {
 struct pl_err {
 	enum pl_code code;
 	int retry_after_s;			/* 0 = none known */
-	bool lasting;				/* asking again ends the same way, though the code's errors pass */
+	bool lasting;				/* a retry fails, too, although the code is temporary */
 	char detail[256];			/* a sentence for people; "" = the table's text */
 	char sqlstate[6];			/* for the log only */
 	const struct pl_field_err *fields;	/* PL_E_INVALID: which fields; in the task's pool; may be NULL */
@@ -43,12 +44,13 @@ struct pl_err {
 
 /* The row of errors.def; never NULL. */
 const struct pl_err_info *pl_err_info(enum pl_code code);
-/* May it work later? As the code says, unless it is lasting. */
+/* Returns whether a retry can succeed: as the table says, unless the error is lasting. */
 bool pl_err_temporary(const struct pl_err *err);
 /* The sentence: err->detail, or the table's text. */
 const char *pl_err_text(const struct pl_err *err);
 /*
- * Fills *err; fmt NULL = the table's text. Returns false, so that `return pl_err_set(...)` reads well. err may be NULL.
+ * Fills *err; fmt NULL = the table's text. Returns false, so that a function can end with `return pl_err_set(...)`. err
+ * may be NULL.
  */
 bool pl_err_set(struct pl_err *err, enum pl_code code, const char *fmt, ...) PL_PRINTF(3, 4);
 /* PL_E_INVALID with one field; further calls append. `pool` holds the texts. */

@@ -14,23 +14,23 @@
 #include "str.h"
 
 struct pl_rate {
-	int64_t interval_ns;	/* one more after each interval */
-	int64_t burst;		/* at once from rest; >= 1 */
-	int64_t window_s;	/* for people and headers: the "1 minute" of 5/min */
+	int64_t interval_ns;	/* one more request is allowed after each interval */
+	int64_t burst;		/* requests that are allowed at once after a pause; >= 1 */
+	int64_t window_s;	/* for texts and headers: the "1 minute" of 5/min */
 	int64_t count;		/* the 5 of 5/min */
 };
 
 struct pl_gcra {
 	bool allowed;
 	int64_t tat_ns;		/* new state when allowed, old one otherwise */
-	int64_t remaining;	/* how many more right now */
-	int64_t retry_ns;	/* when refused: how long until one is allowed */
+	int64_t remaining;	/* requests that are allowed now */
+	int64_t retry_ns;	/* when refused: time until the next one is allowed */
 	int64_t reset_ns;	/* until the bucket is full again */
 };
 
 /* Pure step. tat_ns: stored state (0 or stale = idle). */
 struct pl_gcra pl_gcra_step(const struct pl_rate *rate, int64_t tat_ns, int64_t now_ns);
-/* State after giving one back (never before now - nothing is gained from a refund at rest). */
+/* State after a refund of one request. A refund to an idle client has no effect. */
 int64_t pl_gcra_refund(const struct pl_rate *rate, int64_t tat_ns);
 /* Reads "5/min", "10/s", "30/min burst 60", "100/hour"; "off" gives burst 0. */
 bool pl_rate_parse(struct pl_str text, struct pl_rate *rate_r) __attribute__((warn_unused_result));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * JSON in (yajl's SAX parser, guarded) and out (own writer into a pl_buf).
+ * Reads JSON (yajl's SAX parser with further checks) and writes JSON (our writer, into a pl_buf).
  *
- * yajl checks the grammar only; this file adds what it lacks (measured): strict UTF-8, no U+0000, no lone surrogates,
- * depth at most 32, at most 4096 values, no duplicate keys, numbers kept as text and converted with range checks, form
- * feed is no blank. The writer needs valid UTF-8 and writes each text once, which is what relayed messages need;
- * yajl_gen would copy twice.
+ * yajl checks the grammar only. This file adds the checks that it lacks: strict UTF-8, no U+0000, no lone surrogates,
+ * depth at most 32, at most 4096 values, no duplicate keys, numbers kept as text and converted with range checks, and
+ * form feed not accepted as a blank. The writer needs valid UTF-8 and writes each text once, because messages are
+ * relayed to many clients; yajl_gen would copy twice.
  */
 #ifndef PL_JSON_H
 #define PL_JSON_H
@@ -24,7 +24,7 @@ struct pl_jval {
 	bool truth;			/* PL_J_BOOL */
 	struct pl_str key;		/* inside an object */
 	struct pl_str text;		/* PL_J_STRING decoded; PL_J_NUMBER as written */
-	/* the value as it stood in the input, quotes included (borrowed from the input) */
+	/* the value as written in the input, quotes included (borrowed from the input) */
 	struct pl_str raw;
 	int count;			/* children */
 	struct pl_jval *first, *next;
@@ -35,7 +35,7 @@ struct pl_jval {
  * The result borrows from `text` where it can; keep `text` as long as the pool.
  */
 const struct pl_jval *pl_json_parse(struct pl_pool *pool, struct pl_str text, struct pl_err *err) PL_MUSTCHECK;
-/* NULL when absent or no object */
+/* NULL if it is absent, or if the value is not an object */
 const struct pl_jval *pl_json_get(const struct pl_jval *object, const char *key);
 struct pl_str pl_json_str(const struct pl_jval *value);		/* absent unless a string */
 /* Integer without fraction or exponent in [min, max]; false otherwise (NULL included). */
@@ -43,7 +43,7 @@ bool pl_json_i64(const struct pl_jval *value, int64_t min, int64_t max, int64_t 
 /* Finite number; locale-free. */
 bool pl_json_f64(const struct pl_jval *value, double *out_r) PL_MUSTCHECK;
 
-/* The writer: commas are its own business. `struct pl_jw w = PL_JW(&buf);` Misnesting is PL_BUG. */
+/* The writer adds commas itself. `struct pl_jw w = PL_JW(&buf);` Misnesting is PL_BUG. */
 struct pl_jw {
 	struct pl_buf *buf;
 	uint64_t first;			/* bit 0: no comma needed yet; bit n: level n is an object */

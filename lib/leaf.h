@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Small leaves: random bytes, base64url, hex, UUIDs, keyed hashes, constant-time compare, secrets.
+ * Small functions without dependencies: random bytes, base64url, hex, UUIDs, keyed hashes, constant-time compare,
+ * secrets.
  */
 #ifndef PL_LEAF_H
 #define PL_LEAF_H
@@ -29,10 +30,10 @@ bool pl_unhex(struct pl_str text, void *out, size_t bytes) PL_MUSTCHECK;
 #define PL_UUID_LEN 36
 /* RFC 9562 version 4, 36 characters + NUL. */
 void pl_uuid_make(char out[PL_UUID_LEN + 1]);
-/* The same of given bytes; 6 of the 128 bits are the version's. */
+/* The same from given bytes; 6 of the 128 bits encode version and variant. */
 void pl_uuid_of(const unsigned char bytes[16], char out[PL_UUID_LEN + 1]);
 bool pl_uuid_ok(struct pl_str text);
-/* An e-mail address: one '@', something before it, a dotted name behind it, nothing that could end a header line. */
+/* An e-mail address: one '@', something before it, a dotted name after it, and nothing that could end a header line. */
 bool pl_email_ok(struct pl_str text);
 
 /* SipHash-2-4 (Aumasson, Bernstein), 64 and 128 bit. */

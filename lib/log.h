@@ -27,20 +27,23 @@ struct pl_log_opts {
 	enum pl_log_format format;
 	enum pl_log_target target;
 	const char *path;	/* PL_LOG_FILE */
-	bool no_time;		/* under systemd's journal, which has its own */
+	bool no_time;		/* for systemd's journal, which adds its own time */
 };
 
 /*
- * Opens the target (append, O_CLOEXEC, 0640). false and a message in why[] when the file cannot be opened: the old
- * target stays. A target that cannot take a line (disk full, full pipe) never blocks and never fails the caller:
- * lines are dropped and counted.
+ * Opens the target (append, O_CLOEXEC, 0640). If the file cannot be opened, returns false with a message in why[], and
+ * the old target stays in use. A target that cannot take a line (disk full, full pipe) never blocks and never fails the
+ * caller: lines are dropped and counted.
  */
 bool pl_log_open(const struct pl_log_opts *opts, char why[256]) PL_MUSTCHECK;
 /* Opens the file again under its name (after logrotate). */
 void pl_log_reopen(void);
 /* "master", "worker/2", "hasher/0", "clerk": copied. */
 void pl_log_proc(const char *name);
-/* The descriptor belongs to the log or the access log: who closes what was inherited leaves it open. */
+/*
+ * Whether the descriptor belongs to the log or the access log. Code that closes inherited descriptors must leave it
+ * open.
+ */
 bool pl_log_owns(int fd);
 unsigned long pl_log_dropped(void);
 void pl_log_level_set(enum pl_log_level level);
@@ -56,7 +59,7 @@ void pl_log(enum pl_log_level level, const struct pl_task *task, const char *msg
 bool pl_access_open(const char *path, char why[256]) PL_MUSTCHECK;
 bool pl_access_on(void);
 void pl_access(const char *fmt, ...) PL_PRINTF(1, 2);
-/* A whole line in a format of its own, with its LF; for an access log that is a file. */
+/* Writes a complete line in another format, with its LF, for an access log that is a file. */
 void pl_access_line(const char *line, size_t len);
 
 #endif

@@ -26,9 +26,9 @@ void pl_line_start(struct pl_line *line, bool json);
 void pl_line_text(struct pl_line *line, const char *key, const char *value);
 void pl_line_int(struct pl_line *line, const char *key, long value);
 /*
- * Fields as in pl_log(): "key=%s other=%d". A value ends at the first blank of the format. A value without %s, %c or %p
- * that reads as a number is a number in JSON. NULL for %s is written as "-". A word without '=' becomes note=word.
- * All conversions of C11 but %n, and %m. `error` is the errno for %m.
+ * Fields as in pl_log(): "key=%s other=%d". A value ends at the first blank of the format. A value without %s, %c, or
+ * %p that has the form of a number is a number in JSON. NULL for %s is written as "-". A word without '=' becomes
+ * note=word. All conversions of C11 but %n, and %m. `error` is the errno for %m.
  */
 void pl_line_fields(struct pl_line *line, const char *fmt, va_list args, int error);
 /* Closes the line and adds LF. */

@@ -12,8 +12,8 @@ struct pl_log_sink {
 	int fd;			/* -1 = closed */
 	bool own_fd;		/* false: the process's own stderr */
 	bool is_socket;		/* send(2) with MSG_DONTWAIT */
-	bool must_poll;		/* might block and could not be made not to: look first */
-	bool torn;		/* the last line went out in part */
+	bool must_poll;		/* can block and cannot be set to non-blocking: poll before each write */
+	bool torn;		/* the last line was written in part */
 	unsigned long dropped;
 	char path[256];
 };
@@ -22,7 +22,7 @@ struct pl_log_sink {
 /* Opens into *sink (closing nothing). path for PL_LOG_FILE only. false: why[] says what failed. */
 bool pl_log_sink_open(struct pl_log_sink *sink, enum pl_log_target target, const char *path, char why[256])
     PL_MUSTCHECK;
-/* Opens a file again under its name; the old one stays when that fails. */
+/* Opens a file again under its name; if that fails, the old one stays in use. */
 void pl_log_sink_reopen(struct pl_log_sink *sink);
 void pl_log_sink_close(struct pl_log_sink *sink);
 /* One line with its LF. Never blocks. false: the line was dropped (and counted). */

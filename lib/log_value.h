@@ -16,7 +16,7 @@ struct pl_log_value {
 	bool full;
 };
 
-/* In a struct, because a va_list cannot be handed down by address portably. */
+/* A struct, because passing the address of a va_list is not portable. */
 struct pl_log_args { va_list args; int error; };
 
 /* Appends; what does not fit is dropped at a character border and "..." ends the value. */

@@ -19,9 +19,9 @@ struct pl_passwd_cost { uint32_t passes, memory_kib, lanes; };	/* OWASP minimum:
 
 bool pl_passwd_hash(struct pl_str password, struct pl_passwd_cost cost, char out[PL_PASSWD_HASH_MAX]) PL_MUSTCHECK;
 /*
- * true when it matches. encoded absent or unreadable: burns the same time on a dummy and says false, so that unknown
- * users cost what known ones do. Without memory or threads to find out, the process ends.
- * *rehash_r: the hash has another cost than `cost`, or is bcrypt.
+ * true when it matches. encoded absent or unreadable: spends the same time on a dummy hash and returns false, so that
+ * the time does not show whether a user exists. If memory or threads for the computation are missing, the process ends.
+ * *rehash_r: the cost of the hash differs from `cost`, or the hash is bcrypt.
  */
 bool pl_passwd_verify(struct pl_str password, struct pl_str encoded, struct pl_passwd_cost cost, bool *rehash_r);
 

@@ -6,8 +6,8 @@
  * allocated in it dies with it, after the cleanups ran in reverse order. Running out of memory ends the
  * process (abort): the master starts another one. No function here returns NULL.
  *
- * That holds for libraries too: malloc(), calloc() and realloc() of the whole process are defined in pool.c. A library
- * that gets no memory would report what it reports for bad input, and a good token would be called invalid.
+ * The same applies to libraries: pool.c defines malloc(), calloc(), and realloc() for the whole process. Otherwise, a
+ * library without memory could report the same error as for bad input, and a valid token would be refused.
  */
 #ifndef PL_POOL_H
 #define PL_POOL_H
@@ -55,20 +55,20 @@ void *pl_new(size_t bytes) __attribute__((malloc, returns_nonnull));
 void *pl_realloc(void *old, size_t bytes) __attribute__((returns_nonnull));
 void pl_free(void *ptr);
 
-/* Bytes that this thread has from malloc() now, its libraries included; 0 in builds with a sanitizer. */
+/* Bytes that this thread currently has from malloc(), libraries included; 0 in builds with a sanitizer. */
 int64_t pl_memory_live(void);
 /*
- * Gives memory back to the system after much of it was freed: the C library keeps pages that lie between pieces in use.
- * For the end of a loop's turn: costs two comparisons until a quarter of what was in use is free and that is 4 MiB, or
- * 512 KiB after two quiet seconds. Then about 0.2 ms for each MiB, and at most a fiftieth of the time. true when it
- * did.
+ * Returns memory to the system after much of it was freed; the C library itself keeps pages between used blocks. Called
+ * at the end of each loop turn. It acts when a quarter of the memory that was in use is free and this is at least 4
+ * MiB, or at least 512 KiB after two idle seconds; otherwise it costs two comparisons. It takes about 0.2 ms per MiB,
+ * and at most 2 % of the time. Returns whether it acted.
  */
 bool pl_memory_tend(int64_t now_ns);
 
-/* Ends the process: a library says that it got no memory or no thread. */
+/* Ends the process after a library reported that it got no memory or no thread. */
 void pl_no_memory(void) PL_NORETURN;
 
-/* A broken promise between two pieces of our own code: logs and aborts; never for input. */
+/* A bug in our own code: logs and aborts. Never used for invalid input. */
 #define PL_BUG(cond) \
 	do { \
 		if (__builtin_expect(!!(cond), 0)) \

@@ -12,7 +12,7 @@
 
 #include "pool.h"
 
-/* A view that somebody else owns. ptr == NULL means "absent", which differs from "" . Not NUL-terminated. */
+/* A view of text that other code owns. ptr == NULL means "absent", which differs from "" . Not NUL-terminated. */
 struct pl_str {
 	const char *ptr;
 	size_t len;
@@ -41,7 +41,7 @@ bool pl_str_istarts(struct pl_str s, const char *prefix);
 struct pl_str pl_str_trim(struct pl_str s);			/* blanks and tabs at both ends */
 struct pl_str pl_str_dup(struct pl_pool *pool, struct pl_str s); /* NUL-terminated copy; absent stays absent */
 const char *pl_str_c(struct pl_pool *pool, struct pl_str s);	/* the same as a C string; absent gives NULL */
-/* Without the byte order mark that Windows programs write before UTF-8. */
+/* The text without the byte order mark that Windows programs write before UTF-8. */
 struct pl_str pl_str_unmarked(struct pl_str s);
 /* Cuts *rest at the first `sep`; returns the part before it and leaves the rest; false when *rest is absent. */
 bool pl_str_cut(struct pl_str *rest, char sep, struct pl_str *part_r);
@@ -52,7 +52,8 @@ bool pl_str_i64(struct pl_str s, int64_t min, int64_t max, int64_t *out_r) PL_MU
 /* Strict UTF-8 (RFC 3629: no overlong forms, no surrogates, none above U+10FFFF) without U+0000. */
 bool pl_utf8_ok(const char *text, size_t len) PL_MUSTCHECK;
 /*
- * The same over a stream: *state 0 at the start; returns false at the first bad byte; complete when *state is 0 again.
+ * The same for a stream. *state is 0 at the start. Returns false at the first invalid byte. The text is complete when
+ * *state is 0 again.
  */
 bool pl_utf8_feed(uint32_t *state, const char *text, size_t len) PL_MUSTCHECK;
 /* Longest prefix of at most `max` bytes that does not cut a character. */
@@ -61,8 +62,8 @@ size_t pl_utf8_cut(const char *text, size_t len, size_t max);
 size_t pl_utf8_count(const char *text, size_t len);
 
 /*
- * A growing byte buffer, always NUL-terminated behind `len`. pool != NULL: memory from that pool, never freed
- * singly; NULL: heap, freed with pl_buf_fini(). Start with PL_BUF(pool) or zeroed memory.
+ * A growing byte buffer, always NUL-terminated after `len`. pool != NULL: memory from that pool, never freed singly;
+ * NULL: heap, freed with pl_buf_fini(). Start with PL_BUF(pool) or zeroed memory.
  */
 struct pl_buf {
 	char *ptr;

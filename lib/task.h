@@ -5,7 +5,7 @@
  * db, net/httpc, llm and svc take a task, never an HTTP request. A task is counted: an operation in flight holds it
  * (pl_task_hold) and releases it after its completion ran; the pool dies with the last release. Every asynchronous
  * operation completes exactly once, never before the starting call returned - also when the task was cancelled and on
- * shutdown; a cancelled task's completion gets PL_E_CANCELLED or the result that came anyway.
+ * shutdown; the completion of a cancelled task gets PL_E_CANCELLED, or the result if it arrived first.
  */
 #ifndef PL_TASK_H
 #define PL_TASK_H
@@ -29,8 +29,9 @@ struct pl_caller {
 };
 
 /*
- * The Idempotency-Key whose work a task does. While a task has it, its writes carry it to PostgreSQL, which notes with
- * the work that it was done. `id` belongs to the key alone: what is made under it may be called so.
+ * The Idempotency-Key of the request that a task serves. The writes of the task send it to PostgreSQL, which records in
+ * the same transaction that the work was done. `id` is unique to the key and may become the id of the object that the
+ * request creates.
  */
 struct pl_once {
 	int64_t user_id;		/* 0: nobody */
@@ -50,7 +51,7 @@ struct pl_task {
 	int64_t sql_ns;			/* time spent waiting for PostgreSQL, for traces */
 	struct pl_cancel *cancels;	/* run by pl_task_cancel() */
 	const struct pl_once *once;	/* NULL: none */
-	void *owner;			/* of its creator (struct req, struct ws_conn ...); opaque to others */
+	void *owner;			/* of the creator (struct req, struct ws_conn ...); opaque to others */
 };
 
 /* A hook that pl_task_cancel() calls once; embed it in the operation's struct; unhook when the operation is done. */
@@ -63,7 +64,7 @@ struct pl_cancel {
 /* A new task with one hold and a fresh random request id (32 hex digits). deadline_ns absolute. */
 struct pl_task *pl_task_new(int64_t deadline_ns);
 struct pl_task *pl_task_hold(struct pl_task *task);
-/* Clears *task; the last one frees the pool, the task included. */
+/* Clears *task. The last release frees the pool and the task in it. */
 void pl_task_release(struct pl_task **task);
 /* Sets cancelled, runs and removes the hooks. A second call does nothing. */
 void pl_task_cancel(struct pl_task *task);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Our JSON Web Tokens: HS256 only, every claim checked here because libjwt checks the signature alone.
+ * Our JSON Web Tokens, HS256 only. All claims are checked here, because libjwt checks the signature only.
  *
  * Source: RFC 7519, RFC 8725; claims in PROTOCOL section 2 of parlour-api(7).
  */
@@ -25,16 +25,15 @@ struct pl_token_key { struct pl_secret secret; char kid[17]; };	/* kid = hex of 
 
 /*
  * Reads a key file: at least 32 bytes after trimming a last newline, mode without group/other write and without other
- * read, not a known sample value, not one byte repeated. Errors: a sentence that says what to do, in why[].
+ * read, not a known sample value, not one byte repeated. On errors, why[] says what to do.
  */
 bool pl_token_key_load(struct pl_pool *pool, const char *path, struct pl_token_key *key_r, char why[256]) PL_MUSTCHECK;
 /* Signs; `issuer` = iss and aud. Result in pool, about 300 bytes. */
 struct pl_str pl_token_sign(struct pl_pool *pool, const struct pl_token_key *key, const char *issuer,
     const struct pl_token *token);
 /*
- * Verifies alg == HS256, kid, typ, iss, aud, sub, sid, iat (leeway 60 s), exp (no leeway), nbf if there; text of at
- * most
- * 1,024 bytes. Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED (good signature, past exp; token_r is filled).
+ * Verifies alg == HS256, kid, typ, iss, aud, sub, sid, iat (leeway 60 s), exp (no leeway), nbf if present; text of at
+ * most 1,024 bytes. Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED (good signature, past exp; token_r is filled).
  */
 bool pl_token_verify(struct pl_str text, const struct pl_token_key *key, const char *issuer, enum pl_token_type type,
     struct pl_token *token_r, struct pl_err *err) PL_MUSTCHECK;

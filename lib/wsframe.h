@@ -2,9 +2,9 @@
 /*
  * RFC 6455 frame codec for a server, no I/O: bytes in, messages out; and the reverse.
  *
- * Enforces: masked client frames, no RSV, known opcodes, control frames unfragmented and <= 125 bytes, right
- * continuation, close codes, UTF-8 of text failing at the first bad byte, a cap per message, a cap of fragments.
- * Between frames a decoder holds no memory: what is partial is kept on the heap only while it is partial.
+ * Enforces: masked client frames, no RSV, known opcodes, control frames unfragmented and <= 125 bytes, correct
+ * continuation, valid close codes, UTF-8 text (fails at the first invalid byte), and limits of message size and
+ * fragments. A decoder uses heap memory only while a message is incomplete.
  */
 #ifndef PL_WSFRAME_H
 #define PL_WSFRAME_H
@@ -34,9 +34,8 @@ struct pl_ws_msg {
 typedef bool (pl_ws_fn)(void *arg, const struct pl_ws_msg *msg);
 
 /*
- * Feeds bytes (they are unmasked in place). Gives 0, or the close code for a violation (1002, 1007, 1009), after which
- * the decoder must not be fed again; messages before the violation were delivered.
- * false from fn gives -1.
+ * Feeds bytes (they are unmasked in place). Returns 0, or the close code of a violation (1002, 1007, 1009); then the
+ * decoder must not be fed again. Messages before the violation were delivered. Returns -1 if fn returned false.
  */
 int pl_ws_feed(struct pl_ws_decoder *dec, char *bytes, size_t len, pl_ws_fn *fn, void *arg) PL_MUSTCHECK;
 void pl_ws_decoder_fini(struct pl_ws_decoder *dec);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Addresses to listen on, as the settings write them.
+ * Addresses to listen on, in the form that the settings have.
  */
 #ifndef CORE_ADDR_H
 #define CORE_ADDR_H
@@ -19,12 +19,12 @@ struct addr {
 };
 
 /*
- * Reads 127.0.0.1:8000, [::1]:8000, *:8000, localhost:8000 or unix:/absolute/path. Port 0 lets the kernel choose.
- * No names are looked up. false and a rule in why[].
+ * Reads 127.0.0.1:8000, [::1]:8000, *:8000, localhost:8000 or unix:/absolute/path. Port 0 lets the kernel choose. Names
+ * are not resolved. On errors, returns false, and why[] has the broken rule.
  */
 bool addr_parse(const char *text, struct addr *addr_r, char why[128]) PL_MUSTCHECK;
 bool addr_same(const struct addr *a, const struct addr *b);
-/* The address a socket is bound to, written as addr_parse() reads it; "?" when it has none. */
+/* The address that a socket is bound to, in the form of addr_parse(); "?" if it has none. */
 void addr_text(int fd, char out[ADDR_TEXT_MAX]);
 /* The path of a unix address. */
 const char *addr_path(const struct addr *addr);

@@ -2,7 +2,7 @@
 /*
  * The channel between the master and each child: a pair of SOCK_SEQPACKET sockets, one message per packet.
  *
- * Neither end ever waits. The child's end sees the master's death as GONE, and the other way round.
+ * Neither end ever waits. If one process dies, the other end receives GONE.
  */
 #ifndef CORE_CHANNEL_H
 #define CORE_CHANNEL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The control socket's protocol: one request line, one reply, close. `VERB [ARG]\n` -> `ok\n` or `error TEXT\n`, then
- * text.
+ * The protocol of the control socket: one request line, one reply, then close. The request is `VERB [ARG]\n`, the reply
+ * `ok\n` or `error TEXT\n`, then text.
  *
  * Verbs: status, reload, reopen, why REQUEST_ID, metrics, stop, version. Mode 0600: only the daemon's user and root
  * reach it.
@@ -14,8 +14,8 @@
 #define CONTROL_LINE_MAX 256
 
 /*
- * Client side (parlourctl): blocking, 10 s at most. false and a sentence in why[] when there is no daemon or it said
- * error.
+ * Client side (parlourctl): blocking, 10 s at most. If there is no daemon, or if it reports an error, returns false
+ * with a sentence in why[].
  */
 bool control_ask(const char *socket_path, const char *line, struct pl_buf *reply, char why[512]) PL_MUSTCHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The master: reads the configuration, opens sockets, makes the shared segment, forks, supervises. It touches no
- * request.
+ * The master reads the configuration, opens sockets, creates the shared segment, starts the processes, and supervises
+ * them. It does not handle requests.
  */
 #ifndef CORE_MASTER_H
 #define CORE_MASTER_H
@@ -14,8 +14,8 @@ struct master_opts {
 	int overrides_count;
 	bool foreground;		/* -f */
 	bool single;			/* -1 */
-	/* Called in the master before forking: is the database usable (schema version, fsync, connection budget)? */
-	bool (*check)(char why[512]);	/* at a reload: what the layers above read again; NULL: nothing */
+	/* Called in the master before it forks: checks the database (schema version, fsync, connection budget). */
+	bool (*check)(char why[512]);	/* at a reload: checks files of the layers above; may be NULL */
 	int (*preflight)(const struct config *config, char why[512]); /* 0, or an exit status such as 78 or 69 */
 	/* Text of `parlourctl why` and of /metrics, made in the master from the shared segment. false: nothing. */
 	bool (*render)(const struct config *config, const struct shm *shm, const char *what, const char *arg,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What every process of the daemon needs about itself: log, name, limits, whom it runs as.
+ * Functions for all processes of the daemon: log, process name, limits, and user.
  */
 #ifndef CORE_PROC_H
 #define CORE_PROC_H
@@ -11,26 +11,27 @@
 
 /* Opens log and access log as configured. */
 bool proc_log_open(const struct config *config, char why[256]) PL_MUSTCHECK;
-/* From now on, children included, stderr leads nowhere: where the settings say stderr, syslog is meant. */
+/*
+ * From now on, in this process and its children, stderr is closed. If the settings say stderr, the log goes to syslog.
+ */
 void proc_log_daemon(void);
-/* The argv area shows what a process is; what pointed into argv must have been copied before the first proc_name(). */
+/* Lets proc_name() overwrite the argv area with the process name. Copy strings in argv before the first proc_name(). */
 void proc_title_init(int argc, char **argv);
 /* "master", "worker", "hasher", "clerk", "courier", or "porter", number -1: none. For ps, top and the log. */
 void proc_name(const char *what, int number);
 
-/* The open-file limit up to what is allowed; returns it. */
+/* Raises the open-file limit to the allowed maximum and returns it. */
 long proc_raise_files(void);
-/* No core file and no ptrace for what holds secrets (not in debug and sanitizer builds). */
+/* Disables core files and ptrace for processes with secrets (not in debug and sanitizer builds). */
 void proc_hide_memory(void);
 /*
- * A child that hangs when its master dies, and so does not see it, is ended by the kernel 10 s later. false: already
- * dead.
+ * If the master dies while this child hangs, the kernel ends the child 10 s later. false: the master is already dead.
  */
 bool proc_follow(pid_t master) PL_MUSTCHECK;
 /* stdin from /dev/null; out too: stdout and stderr also. */
 bool proc_null_stdio(bool out);
 
-/* Whom the children become. active false: nothing to change. */
+/* The user that the child processes become. active false: no change. */
 struct priv {
 	bool active;
 	uid_t uid;

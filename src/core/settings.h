@@ -3,8 +3,8 @@
  * The settings of settings.def as a struct, and the configuration that holds them.
  *
  * A configuration is immutable and counted: a reload makes a new one and swaps the pointer; running work keeps the one
- * it started with. A function that gets one as an argument may use it until it returns. What needs it longer holds it,
- * with config_keep() where the holder lies in a pool.
+ * it started with. A function that gets one as an argument may use it until it returns. Code that needs it longer takes
+ * a hold: with config_keep() if the holder is in a pool.
  */
 #ifndef CORE_SETTINGS_H
 #define CORE_SETTINGS_H
@@ -15,15 +15,14 @@
 
 /*
  * Each struct member that points to a configuration, or into one (its settings, an upstream's section), begins with one
- * of these words; tests/lint/holds.py insists, and looks at what is assigned.
- * HELD: the struct has a hold, so the pointer is good as long as the struct. A pointer into a configuration may be HELD
- * where the configuration itself is held beside it.
- * BORROWED: arguments in a struct; good until the call that they are given to returns.
+ * of these words; tests/lint/holds.py checks this and the assignments. HELD: the struct has a hold, so the pointer is
+ * valid as long as the struct. A pointer into a configuration may be HELD if the struct also holds the configuration.
+ * BORROWED: an argument in a struct; valid until the called function returns.
  */
 #define CONFIG_HELD
 #define CONFIG_BORROWED
 
-/* Database connections that are held all the time: 2 per worker, 1 each for the clerk and the courier. */
+/* Database connections that are always open: 2 per worker, 1 each for the clerk and the courier. */
 #define SETTINGS_DB_HELD(workers) (2 * (workers) + 2)
 
 #define SETTING_C_BOOL bool
@@ -74,7 +73,7 @@ struct config {
 	int upstreams_count;
 	struct pl_token_key token_key;	/* loaded by config_secrets() */
 	struct pl_seal_ring seal_ring;	/* likewise */
-	bool secrets_read;		/* what files hold is in the settings beside their names */
+	bool secrets_read;		/* the contents of key files are in the settings next to the file names */
 	struct pl_cfg cfg;		/* texts and origins, for -t and reload */
 };
 
@@ -89,20 +88,20 @@ extern const struct pl_schema settings_schema;
  */
 struct config *config_read(const char *path, const char *const *overrides, int overrides_count,
     char why[512]) PL_MUSTCHECK;
-/* Loads what only the master may read: the token key and upstream key files. */
+/* Loads the token key and the key files of upstreams, which only the master can read. */
 bool config_secrets(struct config *config, char why[512]) PL_MUSTCHECK;
 struct config *config_hold(const struct config *config);
-/* A hold that ends with the pool: the one for structs that lie in it. */
+/* Takes a hold that ends with the pool, for structs in that pool. */
 const struct config *config_keep(struct pl_pool *pool, const struct config *config);
 void config_release(struct config **config);	/* clears *config; the last one frees */
 /*
- * What differs from `old` and needs a restart, one "name" per call of fn; those values are carried over from `old`
- * into `fresh` so that what runs and what is shown agree.
+ * Calls fn with the name of each setting that differs from `old` and needs a restart. These values are copied from
+ * `old` to `fresh`, so that the displayed values are the ones in effect.
  */
 void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg);
 /*
- * The configuration as bytes for a child process (secrets included) and back; the bytes are wiped by the caller.
+ * Converts the configuration, with its secrets, to bytes for a child process, and back. The caller wipes the bytes.
  */
 void config_pack(const struct config *config, struct pl_buf *out);
 struct config *config_unpack(struct pl_str bytes, char why[512]) PL_MUSTCHECK;
@@ -111,7 +110,7 @@ const struct upstream_settings *config_upstream(const struct config *config, str
 /* Cuts the next "NAME: VALUE" off the lines of a setting; value absent without a colon. false: no more. */
 bool config_line(struct pl_str *lines, struct pl_str *name_r, struct pl_str *value_r);
 #define CONFIG_HEADERS_MAX 16	/* lines of `header` in a section */
-/* Whose keys an upstream takes; with `auto` the host in its url says it. Never PROVIDER_AUTO. */
+/* The provider whose keys an upstream accepts; `auto` derives it from the host in the url. Never PROVIDER_AUTO. */
 enum provider config_provider(const struct upstream_settings *upstream);
 /* openai, anthropic, openrouter, other */
 const char *config_provider_word(enum provider provider);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Between the files of settings: what is shared by reading, checking and packing.
+ * Functions that the files of settings share: reading, checking, and packing.
  */
 #ifndef CORE_SETTINGS_CHECK_H
 #define CORE_SETTINGS_CHECK_H
 
 #include "core/settings.h"
 
-/* An empty configuration with one hold; its secrets are wiped when it dies. */
+/* An empty configuration with one hold. Its secrets are wiped when it is freed. */
 struct config *config_make(void);
 
 /* Rules between settings. false and why[] "file:line: key: rule". */

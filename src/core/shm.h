@@ -2,8 +2,8 @@
 /*
  * The shared segment: its layout and the scoreboard. One memfd, mapped by the master before the first fork.
  *
- * Rules: fixed sizes, no pointers inside, no lock that a dead process could hold. The master creates it and afterwards
- * only clears what a dead slot left. Slots: 0 .. workers_max-1 are workers, then come the clerk and the courier, and
+ * Rules: fixed sizes, no pointers inside, no lock that a dead process could hold. The master creates it; later, it only
+ * cleans up slots of dead processes. Slots: 0 .. workers_max-1 are workers, then come the clerk and the courier, and
  * the same again for the second generation of a binary upgrade.
  */
 #ifndef CORE_SHM_H
@@ -18,7 +18,7 @@
 
 #define SHM_MAGIC 0x31726c7261504c31ULL
 #define SHM_VERSION 2u
-#define SHM_ASIDE 2u		/* slots of a daemon beside its workers: clerk, courier */
+#define SHM_ASIDE 2u		/* slots of a daemon besides its workers: clerk, courier */
 #define SHM_SLOTS_MAX 132	/* 2 x (64 workers + SHM_ASIDE) */
 #define SHM_HASHERS_MAX 4
 #define SHM_BEATS (SHM_HASHERS_MAX + 1)
@@ -37,21 +37,24 @@ enum shm_metric {
 /* One process. Written by that process alone and by the master (pid, generation, state at death). */
 struct shm_score {
 	_Alignas(64) _Atomic int32_t pid;
-	_Atomic uint32_t generation;		/* +1 at every start in this slot; never 0 for a slot that lived */
+	_Atomic uint32_t generation;		/* +1 at every start in this slot; 0: never used */
 	_Atomic int32_t state;			/* enum shm_state */
 	_Atomic int32_t is_aside;		/* clerk or courier: it serves no client */
 	_Atomic int64_t started_ns, last_turn_ns;
 	_Atomic int64_t sockets;		/* http + ws, for accept balancing */
 };
 
-/* What one process counted; written by it alone. A part of its own: with each new metric it looks different. */
+/*
+ * Counters of one process; only this process writes them. A separate part, because its layout changes with each new
+ * metric.
+ */
 struct shm_counters {
 	_Alignas(64) _Atomic int64_t metric[SHM_M_COUNT];
 };
 
-/* A process without a slot: written by it alone. It has a page of its own, and the rest is not mapped in hashers. */
+/* A process without a slot; only this process writes it. It is on a separate page, because hashers map nothing else. */
 struct shm_beat {
-	_Alignas(64) _Atomic int64_t alive_ns;	/* pl_now_ns() when it last proved that it runs */
+	_Alignas(64) _Atomic int64_t alive_ns;	/* pl_now_ns() when it last showed that it is running */
 	_Atomic int64_t log_dropped;		/* belongs to the metric of that name */
 };
 
@@ -69,8 +72,8 @@ enum shm_part_id {
 	SHM_PART_STATS, SHM_PART_OUTCOMES, SHM_PART_LINKS, SHM_PART_PAGES, SHM_PART_END
 };
 /*
- * Where a part lies. Two binaries mean the same by it when version, count and stride are equal, wherever it lies in
- * their segments; the version is raised when an element changes its meaning but not its size. Numbers are never reused.
+ * The place of a part. A part of two binaries is compatible if version, count, and stride are equal, whatever its
+ * offset. The version is raised when an element changes its meaning but not its size. Numbers are never reused.
  */
 struct shm_part {
 	uint32_t id, version;
@@ -86,7 +89,7 @@ struct shm_header {
 	struct shm_part parts[SHM_PARTS_MAX];
 	struct shm_sizes sizes;
 	struct pl_sipkey boot_key;		/* keys every tag in the segment */
-	_Atomic int64_t revoked_full;		/* a revocation found no place: ask PostgreSQL until this wall second */
+	_Atomic int64_t revoked_full;		/* table full: ask PostgreSQL until this wall second */
 	_Atomic int32_t revoked_loaded;		/* the revocation table was filled from PostgreSQL */
 	_Atomic uint64_t config_version;
 };
@@ -99,7 +102,7 @@ struct shm_breaker;
 struct shm_trace;
 struct shm_refusals;
 
-/* One process's view: where the parts are mapped. */
+/* The view of one process: the addresses of the parts. */
 struct shm {
 	int fd;
 	size_t bytes;
@@ -111,7 +114,7 @@ struct shm {
 	/* parts; each shm_*.c knows its element */
 	char *rings, *presence, *gens, *pages, *breakers, *traces, *refusals, *stats, *outcomes;
 	struct shm_link *links;			/* [text_pages] */
-	uint32_t page_hint;			/* where this process looks for a free page first */
+	uint32_t page_hint;			/* where this process starts to search for a free page */
 	size_t ring_stride, presence_stride, gen_stride, trace_stride, refusal_stride, stats_stride;
 	int slot;				/* of this process; -1 in the master */
 	int wake_fd[SHM_SLOTS_MAX];		/* eventfd of each slot's reader; made by the master before fork */
@@ -120,25 +123,31 @@ struct shm {
 /* Creates and lays out a segment and its eventfds. NULL and why[] on failure (memory, limits). */
 struct shm *shm_new(const struct shm_sizes *sizes, char why[256]) PL_MUSTCHECK;
 void shm_free(struct shm **shm);
-/* The part of that id; every segment of this binary has it. */
+/* The part with this id. Every segment of this binary has it. */
 const struct shm_part *shm_part_find(const struct shm_header *head, enum shm_part_id id);
-/* In a hasher: gives everything back but its beat, which it returns. Clears *shm. */
+/* In a hasher: unmaps everything except its beat, which it returns. Clears *shm. */
 struct shm_beat *shm_leave(struct shm **shm, int hasher);
 /* Called in the child after fork: takes the slot, state STARTING, generation + 1 (done by the master before fork). */
 void shm_take_slot(struct shm *shm, int slot);
-/* The master, after a child is gone: clears presence, routing, generations' owner and marks the slot free. */
+/*
+ * In the master, after a child has ended: clears presence, routing, and the owner of generations, and marks the slot
+ * free.
+ */
 void shm_slot_died(struct shm *shm, int slot);
 bool shm_slot_live(const struct shm *shm, int slot);
 
 static inline void shm_count(struct shm *shm, enum shm_metric m, int64_t n)
 {
-	/* single writer: a plain add is enough, and cheaper than a locked one */
+	/* one writer: a plain addition suffices and is cheaper than an atomic one */
 	_Atomic int64_t *at = &shm->counters[shm->slot].metric[m];
 
 	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* Adds the log lines that this process lost since its last call. at NULL: they are its parent's, and counted there. */
+/*
+ * Adds the log lines that this process lost since the last call. at NULL: they belong to the parent and are counted
+ * there.
+ */
 void shm_count_dropped(_Atomic int64_t *at);
 /* Sum over slots; gauges count live ones only. */
 int64_t shm_sum(const struct shm *shm, enum shm_metric m);

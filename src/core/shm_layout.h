@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Elements of the shared segment's parts; for shm*.c alone.
+ * Elements of the parts of the shared segment; only for shm*.c.
  *
- * One writer per element (the slot's process), or one CAS. `_Atomic` members are what other processes read while they
- * change; texts beside them are guarded by a sequence that the reader checks on both sides of its copy.
+ * One writer per element (the slot's process), or one CAS. Other processes read `_Atomic` members while they change.
+ * Text members are protected by a sequence number, which the reader checks before and after it copies.
  */
 #ifndef CORE_SHM_LAYOUT_H
 #define CORE_SHM_LAYOUT_H
@@ -14,12 +14,12 @@
 /* ---- ring; ring_bytes of data follow the struct ---- */
 struct shm_ring {
 	_Alignas(64) _Atomic uint64_t reserve;	/* bytes below reserve - ring_bytes may be overwritten */
-	_Atomic uint64_t commit;		/* bytes below are complete; never falls */
+	_Atomic uint64_t commit;		/* bytes below are complete; never decreases */
 	_Atomic uint64_t floor;			/* bytes below were damaged by a writer that died */
 	_Atomic uint64_t wake[3];		/* slots to wake at the next kick; owner only */
 	_Alignas(64) _Atomic uint32_t sleep;	/* of this slot's reader: odd while it sleeps; only grows */
-	_Alignas(64) _Atomic uint32_t lives;	/* how many owners are gone: readers compare */
-	_Atomic uint32_t owned;			/* a process took the slot and was not declared dead */
+	_Alignas(64) _Atomic uint32_t lives;	/* number of owners that have ended, for readers to compare */
+	_Atomic uint32_t owned;			/* a process has the slot and was not declared dead */
 	_Atomic uint32_t taken;			/* generation of the last one that took it */
 };
 struct shm_event { uint32_t bytes, kind; struct shm_mask mask; };
@@ -50,11 +50,11 @@ struct shm_presence {
 /* ---- generations ---- */
 struct shm_gen {
 	_Alignas(64) _Atomic uint64_t word;	/* state, owner's slot and generation: see shm_gen.c */
-	_Atomic uint64_t life;			/* +1 at every taking; a reader's copy is good when it did not change */
-	_Atomic uint64_t cancel;		/* the life that shall stop */
+	_Atomic uint64_t life;			/* +1 each time it is taken; a copy is valid if this is unchanged */
+	_Atomic uint64_t cancel;		/* the life that must stop */
 	_Atomic int64_t ended_ns;		/* when its state became SHM_GEN_ENDED */
-	_Atomic uint32_t length;		/* bytes of text; they are in the pages before it says so */
-	uint32_t last;				/* page of its text's end; the holder's */
+	_Atomic uint32_t length;		/* bytes of text; updated after the pages were written */
+	uint32_t last;				/* page of the end of the text; for the holder only */
 	int32_t slot;				/* as taken; `word` may name a sweeper */
 	int64_t room_id, role_id, asker_id, reply_to_seq;
 	char id[PL_UUID_LEN + 1], session[PL_UUID_LEN + 1];
@@ -67,7 +67,7 @@ struct shm_gen {
  */
 struct shm_link {
 	_Atomic uint32_t owner;			/* generation + 1; 0: free. Only for pages of the pool */
-	_Atomic uint32_t next;			/* page + 1 that the text goes on in; 0: none */
+	_Atomic uint32_t next;			/* page + 1 where the text continues; 0: none */
 };
 
 /* ---- breakers: names are never removed ---- */
@@ -87,7 +87,7 @@ struct shm_refusal_table {
 	struct shm_refusal cells[SHM_REFUSAL_CELLS];	/* hashed; count 0: free */
 };
 struct shm_refusals {
-	_Alignas(64) _Atomic uint32_t inside;		/* odd while the owner is in a note */
+	_Alignas(64) _Atomic uint32_t inside;		/* odd while the owner records a refusal */
 	_Atomic uint32_t active;			/* 0 or 1; flipped by the drainer */
 	_Atomic uint32_t pending;			/* the other table is not drained yet */
 	struct shm_refusal_table tables[2];
@@ -95,7 +95,7 @@ struct shm_refusals {
 
 /* ---- outcomes of jobs ---- */
 struct shm_outcome {
-	_Alignas(64) _Atomic uint32_t word;	/* 0: free; 1: nobody knows; else result + 2 */
+	_Alignas(64) _Atomic uint32_t word;	/* 0: free; 1: unknown; else result + 2 */
 	char id[PL_UUID_LEN + 1];
 	char why[SHM_OUTCOME_WHY];
 };
@@ -115,7 +115,9 @@ static inline struct shm_refusals *shm_refusals_at(const struct shm *shm, int sl
 	return (struct shm_refusals *)(void *)(shm->refusals + (size_t)slot * shm->refusal_stride);
 }
 
-/* Ends a sleep of a reader. A failed exchange means a writer did; adding without looking could begin another one. */
+/*
+ * Ends the sleep of a reader. If the exchange fails, a writer has ended it; a plain addition could begin another sleep.
+ */
 static inline void shm_sleep_end(struct shm_ring *ring)
 {
 	uint32_t seen = atomic_load(&ring->sleep);
@@ -129,25 +131,26 @@ struct pl_pair *shm_pair_twin(struct pl_pair *table, size_t count, const struct 
     uint64_t now);
 /* Writes the eventfd of a slot's reader. */
 void shm_wake(const struct shm *shm, int slot);
-/* What a new owner of the slot, or the master after its death, does with each part. */
+/* What a new owner of the slot does with each part, or the master after the owner died. */
 void shm_ring_take(struct shm *shm, int slot);
 void shm_ring_died(struct shm *shm, int slot);
 void shm_presence_clear(struct shm *shm, int slot);
 void shm_gen_disown(struct shm *shm, int slot);
 
 /*
- * shm_page.c: the text of a generation that this process holds, but shm_page_copy(). One that dies in between leaves a
- * page without a place in the chain at worst, or a chain without some of its pages: shm_page_sweep() frees both.
+ * shm_page.c: the text of a generation. All functions except shm_page_copy() require that this process holds the
+ * generation. A process that dies in one of them leaves, at worst, a page that is not in the chain, or an incomplete
+ * chain: shm_page_sweep() frees both.
  */
-/* Adds to `length` bytes; returns how many fitted, a whole number of characters. */
+/* Appends to `length` bytes of text. Returns the bytes that fitted, always whole characters. */
 uint32_t shm_page_append(struct shm *shm, int index, uint32_t length, const char *text, uint32_t bytes);
 /* Copies [offset, offset + bytes); false: the chain was changing. */
 bool shm_page_copy(const struct shm *shm, int index, uint32_t offset, char *out, uint32_t bytes);
 bool shm_page_any(const struct shm *shm, int index);		/* it has pages of the pool */
-void shm_page_release(struct shm *shm, int index);		/* all of a whole chain */
-void shm_page_sweep(struct shm *shm, int index);		/* all that it owns, in whatever state */
-void shm_page_repair(struct shm *shm, int index, uint32_t length);	/* after its holder died: it can go on */
-/* shm_gen.c: frees the pages of the text that ended first and lingers; false: there is none. */
+void shm_page_release(struct shm *shm, int index);		/* all pages of a complete chain */
+void shm_page_sweep(struct shm *shm, int index);		/* all pages that it owns, in any state */
+void shm_page_repair(struct shm *shm, int index, uint32_t length);	/* after its holder died, to continue */
+/* shm_gen.c: frees the pages of the oldest ended text that is still kept; false: there is none. */
 bool shm_gen_reclaim(struct shm *shm);
 
 #endif

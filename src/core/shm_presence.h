@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where a room and a (room, user) pair hash to in a presence table; for shm_presence*.c and shm_route.c alone.
+ * The hash functions of rooms and (room, user) pairs in a presence table; only for shm_presence*.c and shm_route.c.
  */
 #ifndef CORE_SHM_PRESENCE_H
 #define CORE_SHM_PRESENCE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The signals of the master, read from a descriptor: none ever interrupts anything.
+ * The signals of the master. They are read from a descriptor, so that they do not interrupt system calls.
  */
 #ifndef CORE_SIGNALS_H
 #define CORE_SIGNALS_H
@@ -23,17 +23,20 @@ struct signal_row {
 
 extern const struct signal_row signals_table[];
 extern const size_t signals_count;
-const struct signal_row *signals_find(int number);	/* NULL: none of ours */
+const struct signal_row *signals_find(int number);	/* NULL: not in the table */
 
-/* Blocks all of the table and gives a non-blocking descriptor to read them from; -1 and errno. */
+/* Blocks all signals of the table and returns a non-blocking descriptor to read them from; -1 and errno. */
 int signals_open(void) PL_MUSTCHECK;
-/* The next one that came; NULL: no more. */
+/* The next received signal; NULL: no more. */
 const struct signal_row *signals_next(int fd);
-/* Waits up to wait_ms for a STOP or DRAIN (others are dropped: it is too early for them). true: one came. */
+/*
+ * Waits up to wait_ms for a STOP or DRAIN (others are dropped, because it is too early for them). true: one was
+ * received.
+ */
 bool signals_stop_within(int fd, int wait_ms);
 /*
- * In a child after fork: everything back to normal, but what the terminal or the group sends is the master's
- * business.
+ * In a child after fork: restores the default handling, but ignores signals that the terminal or the process group
+ * sends, which the master handles.
  */
 void signals_child(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Inside the master: what its files share. Nothing but src/core/ sees this.
+ * Shared by the files of the master; only for src/core/.
  */
 #ifndef CORE_SUPERVISE_H
 #define CORE_SUPERVISE_H
@@ -21,18 +21,18 @@
 
 #define CHILDREN_MAX (64 + SHM_ASIDE + SHM_HASHERS_MAX)
 
-/* One process that should live, or did. Its place in the array never changes. */
+/* A process that runs, should run, or has run. Its place in the array never changes. */
 struct child {
 	enum proc_kind kind;
 	int index;			/* slot of a worker, the clerk, or the courier; number of a hasher */
 	pid_t pid;			/* 0: none */
 	int channel;			/* our end; -1 */
-	bool wanted;			/* another one follows when it dies */
-	bool up;			/* it said so */
-	bool drained;			/* it was told to end */
+	bool wanted;			/* it is restarted when it dies */
+	bool up;			/* it reported that its start succeeded */
+	bool drained;			/* it was asked to end */
 	int64_t started_ns;
-	int64_t again_ns;		/* pid 0 and wanted: not before */
-	int64_t kill_ns;		/* 0, or when patience ends */
+	int64_t again_ns;		/* pid 0 and wanted: do not start it before */
+	int64_t kill_ns;		/* 0, or when it is killed */
 	int backoff_s;
 };
 
@@ -52,7 +52,7 @@ struct master {
 	struct child children[CHILDREN_MAX];
 	int children_count, hashers, workers_max;
 	int (*pairs)[2];		/* [slot * hashers + hasher]: worker's end, hasher's end */
-	int signal_fd, ready_fd;	/* ready_fd: to the waiting parent of a daemon; -1 */
+	int signal_fd, ready_fd;	/* ready_fd: to the parent that waits for the start of a daemon; -1 */
 	enum master_phase phase;
 	bool hurried;			/* TERM, not QUIT */
 	bool ever_up, config_named, logging;
@@ -72,7 +72,7 @@ void children_tell(struct master *m, const struct channel_msg *msg, int pass_fd)
 void child_tell(struct master *m, struct child *child, const struct channel_msg *msg, int pass_fd);
 const char *child_what(const struct child *child);
 void child_kill(struct child *child, const char *why);
-/* Forks. 0 in the child, which has closed what is the master's and takes no signals of its own. */
+/* Forks. Returns 0 in the child, which has closed the descriptors of the master and does not handle signals. */
 pid_t child_fork(struct master *m) PL_MUSTCHECK;
 
 /* supervise.c: what happens by time and on request. */
@@ -92,7 +92,7 @@ int reload_pack(const struct config *config) PL_MUSTCHECK;
 struct config *reload_unpack(int fd, char why[512]) PL_MUSTCHECK;
 bool reload_run(struct master *m, struct pl_buf *kept, char why[512]) PL_MUSTCHECK;
 void reload_reopen(struct master *m);
-void reload_hand_over_logs(const struct master *m);	/* to the user that the children are */
+void reload_hand_over_logs(const struct master *m);	/* to the user of the children */
 
 /* preflight.c: opts->preflight as the unprivileged user in a process of its own. 0 or an exit status. */
 int preflight_run(struct master *m, char why[512]) PL_MUSTCHECK;

@@ -2,9 +2,9 @@
 /*
  * One worker process: its event base, its turn hooks, its life.
  *
- * core knows nothing of HTTP or SQL; what a worker does beyond living is given by main.c as struct app_hooks. The loop
- * runs one turn at a time: events, then the turn hooks in order of registration (flush writes, flush sockets, wake
- * readers), then the scoreboard.
+ * core contains no HTTP and no SQL. main.c passes the work of a process as struct app_hooks. The loop runs one turn at
+ * a time: events, then the turn hooks in order of registration (flush writes, flush sockets, wake readers), then the
+ * scoreboard.
  */
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
@@ -22,7 +22,7 @@ struct worker {
 	enum proc_kind kind;		/* PROC_WORKER, PROC_CLERK, or PROC_COURIER */
 	int slot;
 	uint32_t generation;
-	bool single;			/* -f -1: no master and no other process: this one does it all */
+	bool single;			/* -f -1: no master and no other process: this process does everything */
 	struct event_base *base;
 	struct shm *shm;
 	CONFIG_HELD const struct config *config;	/* the newest; swapped by a reload */
@@ -33,7 +33,10 @@ struct worker {
 	int64_t drain_deadline_ns;
 };
 
-/* Why a process is woken: events are in the rings; a second has passed; the process of `slot` (else -1) died. */
+/*
+ * Why a process is woken: there are events in the rings, a second has passed, or the process of `slot` (otherwise -1)
+ * died.
+ */
 enum wake { WAKE_EVENTS, WAKE_TICK, WAKE_SLOT_DIED };
 
 struct app_hooks {
@@ -46,7 +49,7 @@ struct app_hooks {
 	 * Stop accepting; finish before drain_deadline_ns. ws_close_code 1001 or 1012. cut: also cut running answers.
 	 */
 	void (*drain)(struct worker *worker, int ws_close_code, bool cut);
-	bool (*idle)(struct worker *worker);		/* nothing is pending any more: the process may end */
+	bool (*idle)(struct worker *worker);		/* nothing is pending: the process may end */
 	void (*stop)(struct worker *worker);		/* last call: store what must be stored, close, free */
 	void (*wake)(struct worker *worker, enum wake why, int slot);
 };
@@ -55,7 +58,7 @@ extern struct worker *worker_this;	/* of this process; NULL in master and hasher
 
 /* Calls fn(arg) at the end of every loop turn. */
 void worker_on_turn(struct worker *worker, void (*fn)(void *arg), void *arg);
-/* Makes the loop turn again at once (there is more to do than fits into one turn). */
+/* Makes the loop turn again at once, because there is more work than fits in one turn. */
 void worker_again(struct worker *worker);
 /* The loop itself; returns the exit status. Called by the master's child after fork, or by main for -f -1. */
 int worker_run(struct worker *worker, const struct app_hooks *hooks, int channel_fd);

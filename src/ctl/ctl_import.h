@@ -12,11 +12,11 @@
 
 struct ctl_import_opts {
 	const char *dsn, *kind, *path;	/* kind: usage, series, users ...; path "-": standard input */
-	const char *source;		/* of usage sessions that name none; NULL: "import"; needed by users ... */
+	const char *source;		/* for usage sessions that name none; NULL: "import"; required for users ... */
 	bool dry_run;			/* check and count, store nothing */
 };
 /*
- * One transaction for the file. Refused records go to `complaints` with their line; the rest is stored all the same.
+ * One transaction for the file. Refused records are reported to `complaints` with their line; the others are stored.
  * Exit status: 0; 64 usage; 65 records were refused; 66 no such file; 69 no database; 70 the database refused. Not 0 or
  * 65: why[] has a sentence.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parlourctl jobs: what the courier has to do, and what it gave up (table jobs).
+ * parlourctl jobs: the jobs of the courier, waiting, running, and given up (table jobs).
  */
 #ifndef CTL_CTL_JOBS_H
 #define CTL_CTL_JOBS_H
@@ -9,11 +9,11 @@
 
 #include "pool.h"
 
-/* argv: what stands behind the word jobs. */
+/* argv: the words after `jobs`. */
 struct ctl_jobs_opts { const char *dsn; int argc; char **argv; };
 
 /*
- * list [STATE], show ID, retry ID ... | dead, drop ID ...; no word: list.
+ * list [STATE], show ID, retry ID ... | dead, drop ID ...; without a word: list.
  *   returns:  0, or an exit status and a sentence in why: 64 usage, 65 no such job or not possible, 69 no database,
  *             70 the database refused. Then nothing has changed.
  */

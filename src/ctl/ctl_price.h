@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parlourctl price: what models cost (table model_prices).
+ * parlourctl price: prices of models (table model_prices).
  */
 #ifndef CTL_CTL_PRICE_H
 #define CTL_CTL_PRICE_H
@@ -9,14 +9,14 @@
 
 #include "pool.h"
 
-/* upstream, from NULL: not given. argv: what stands behind the word price. */
+/* upstream, from NULL: not given. argv: the words after `price`. */
 struct ctl_price_opts { const char *dsn, *upstream, *from; int argc; char **argv; };
 
 /*
- * set MODEL PROMPT COMPLETION: US dollars per million tokens, from a day on (today, UTC); says how many answers without
- * a cost it charged. list. remove MODEL: all its prices at that upstream, or the one from that day.
- * Exit status: 0; 64 wrong words; 65 there was nothing to remove; 69 no database; 70 the database refused. Not 0: why[]
- * has a sentence.
+ * set MODEL PROMPT COMPLETION: US dollars per million tokens, from a date on (default: today, UTC); prints how many
+ * answers got a cost. list: prints all prices. remove MODEL: all prices of the model at that upstream, or the one from
+ * that date. Exit status: 0; 64 usage; 65 there was nothing to remove; 69 no database; 70 the database refused. Not 0:
+ * why[] has a sentence.
  */
 int ctl_price(const struct ctl_price_opts *opts, FILE *out, char why[512]) PL_MUSTCHECK;
 

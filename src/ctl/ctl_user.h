@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parlourctl user: accounts, by the operator of the server.
+ * parlourctl user: lets the operator of the server administer accounts.
  */
 #ifndef CTL_CTL_USER_H
 #define CTL_CTL_USER_H
@@ -14,15 +14,15 @@ struct ctl_user_opts {
 	const char *dsn, *email, *name, *access, *password_file;	/* options; NULL when not given */
 	struct pl_passwd_cost cost;
 	int64_t password_min;		/* bytes */
-	int argc;			/* what stands behind the word user */
+	int argc;			/* the words after `user` */
 	char **argv;
 };
 
 /*
  * add NAME, list [TEXT], show USER, passwd USER, access USER LEVEL, disable USER, enable USER, logout USER.
  *
- * A new password is the first line of password_file ("-": standard input), else it is asked for twice at the terminal;
- * without one, or when nothing is typed, it is made and printed.
+ * A new password is the first line of password_file ("-": standard input), else it is read twice from the terminal.
+ * Without a terminal, or if the input is empty, it is generated and printed.
  *   returns:  0, or an exit status and a sentence in why: 64 usage, 65 not possible, 66 no password, 69 no database,
  *             70 the database refused. Then nothing has changed.
  */
