@@ -24,7 +24,7 @@ BEGIN
 		GRANT USAGE ON SCHEMA public TO parlour_report;
 		GRANT SELECT ON v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_generations, v_unanswered,
 			v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_jobs, v_outbox,
-			v_knowledge, v_questions, v_prices
+			v_knowledge, v_questions, v_prices, v_audit
 			TO parlour_report;
 	END IF;
 END $$;

@@ -5,7 +5,7 @@
 SET LOCAL client_min_messages = warning;
 DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
 	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_jobs, v_outbox, v_knowledge, v_questions,
-	v_prices;
+	v_prices, v_audit;
 
 CREATE VIEW v_rooms AS
 	SELECT r.id, r.name, o.username AS owner, r.visibility, coalesce(r.reply_policy, 'default') AS reply_policy, r.archived,
@@ -140,3 +140,10 @@ CREATE VIEW v_questions AS
 			WITH ORDINALITY AS d (dim, n)) AS dimensions, h.rows, h.created_at, h.expires_at
 	FROM query_history h JOIN users u ON u.id = h.user_id;
 COMMENT ON VIEW v_questions IS 'Questions in words: who asked what, when, and whether it was understood; add WHERE NOT understood to see which words are missing';
+
+CREATE VIEW v_audit AS
+	SELECT a.id, a.created_at, CASE WHEN a.actor_id = 0 THEN 'system' ELSE coalesce(u.username, 'user:' || a.actor_id) END AS actor,
+		a.action AS act, a.target AS subject, t.username AS subject_user, a.address, a.request_id, a.before, a.after
+	FROM audit a LEFT JOIN users u ON u.id = a.actor_id
+	LEFT JOIN users t ON t.id = CASE WHEN a.target ~ '^user:[0-9]{1,18}$' THEN substr(a.target, 6)::bigint END;
+COMMENT ON VIEW v_audit IS 'The audit trail with user names: who did what to whom, when, and from where';

@@ -13,6 +13,7 @@
 #include "core/app.h"
 #include "db/admin/migrate.h"
 #include "log.h"
+#include "svc/account/audit.h"
 #include "svc/answer/answer.h"
 #include "svc/bus/bus.h"
 #include "svc/feedback/feedback_request.h"
@@ -145,7 +146,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	return true;
 }
 
-static void worker_reload(struct worker *worker)
+static void worker_reload(struct worker *worker, const struct config *old)
 {
 	char why[512];
 
@@ -246,10 +247,11 @@ static bool clerk_start(struct worker *worker, char why[512])
 	return true;
 }
 
-static void clerk_reload(struct worker *worker)
+static void clerk_reload(struct worker *worker, const struct config *old)
 {
 	if (!worker->single)
 		db_config(svc.db, worker->config);
+	audit_settings(&svc, old);
 }
 
 static void clerk_drain(struct worker *worker, int ws_close_code, bool cut)
@@ -296,7 +298,7 @@ static bool courier_start(struct worker *worker, char why[512])
 	return true;
 }
 
-static void courier_reload(struct worker *worker)
+static void courier_reload(struct worker *worker, const struct config *old)
 {
 	if (!worker->single)
 		db_config(svc.db, worker->config);

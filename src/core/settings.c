@@ -276,6 +276,17 @@ void config_keep_restart_only(struct config *fresh, const struct config *old, vo
 	}
 }
 
+void config_changes(const struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
+    void *arg)
+{
+	for (size_t i = 0; i < settings_schema.count; i++) {
+		const struct pl_setting *row = &settings_rows[i];
+
+		if (!value_same(row->type, (const char *)&fresh->s + row->offset, (const char *)&old->s + row->offset))
+			fn(arg, row->name);
+	}
+}
+
 const char *config_provider_word(enum provider provider)
 {
 	return words_provider[provider];

@@ -100,6 +100,9 @@ void config_release(struct config **config);	/* clears *config; the last one fre
  */
 void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg);
+/* Names of the settings whose values differ, without those of [llm NAME] sections. */
+void config_changes(const struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
+    void *arg);
 /*
  * Converts the configuration, with its secrets, to bytes for a child process, and back. The caller wipes the bytes.
  */

@@ -45,11 +45,11 @@ static bool all_start(struct worker *worker, char why[512])
 	return true;
 }
 
-static void all_reload(struct worker *worker)
+static void all_reload(struct worker *worker, const struct config *old)
 {
 	for (int i = 0; i < KINDS; i++)
 		if (hooks_of(i)->reload != NULL)
-			hooks_of(i)->reload(worker);
+			hooks_of(i)->reload(worker, old);
 }
 
 static void all_drain(struct worker *worker, int ws_close_code, bool cut)

@@ -44,7 +44,7 @@ struct app_hooks {
 	 * Build everything above core in this process. false and why[]: the process exits 71 and the master backs off.
 	 */
 	bool (*start)(struct worker *worker, char why[512]);
-	void (*reload)(struct worker *worker);		/* worker->config is new */
+	void (*reload)(struct worker *worker, const struct config *old);	/* worker->config is new */
 	/*
 	 * Stop accepting; finish before drain_deadline_ns. ws_close_code 1001 or 1012. cut: also cut running answers.
 	 */

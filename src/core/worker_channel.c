@@ -49,7 +49,7 @@ static void reload(struct worker_channel *channel, int fd)
 	if (worker->hasher != NULL)
 		hasher_client_config(worker->hasher, fresh);
 	if (channel->hooks->reload != NULL)
-		channel->hooks->reload(worker);
+		channel->hooks->reload(worker, old);
 	config_release(&old);
 }
 

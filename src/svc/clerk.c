@@ -114,7 +114,8 @@ static void on_purge(evutil_socket_t fd, short what, void *arg)
 	struct purge *p = pl_alloc(task->pool, sizeof(*p));
 
 	*p = (struct purge){ .clerk = arg, .task = task };
-	repo_purge(p->clerk->svc->db, task, PURGE_ROWS, on_purged, p);
+	repo_purge(p->clerk->svc->db, task, PURGE_ROWS,
+	    (int)(svc_config(p->clerk->svc)->s.audit_keep / (24 * 3600 * 1000)), on_purged, p);
 }
 
 /* ---- sessions whose life is over ---- */

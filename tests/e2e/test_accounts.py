@@ -430,8 +430,9 @@ def test_a_new_password_ends_the_other_logins(parlour, rows):
     assert refresh(daemon, other.refresh).status_code == 401
     assert refresh(daemon, user.refresh).status_code == 200
     assert (sign_in(daemon, user.name, OLD), sign_in(daemon, user.name, NEW)) == (401, 200)
-    assert rows(f"SELECT action FROM audit WHERE target = 'user:{user.id}' ORDER BY id DESC LIMIT 2") == \
-        [("login refused",), ("password changed",)]
+    assert rows(f"SELECT action, actor_id FROM audit WHERE target = 'user:{user.id}' ORDER BY id") == [
+        ("account created", user.id), ("login", user.id), ("login", user.id), ("password changed", user.id),
+        ("login ended", user.id), ("login refused", 0), ("login", user.id)]
     assert rows(f"SELECT end_reason FROM login_sessions WHERE user_id = {user.id} AND ended_at IS NOT NULL") == [("password",)]
 
 

@@ -65,7 +65,8 @@ def test_the_first_admin(daemon, user, password_file, rows):
     assert name in said and "admin" in said and PASSWORD not in said
     got = sign_in(daemon, f"{name}@example.org").json()["user"]
     assert (got["username"], got["email"], got["name"], got["access"]) == (name, f"{name}@example.org", "Ann  Able", "admin")
-    assert rows(f"SELECT actor_id, action FROM audit WHERE target = 'user:{got['id']}'") == [(0, "account made")]
+    assert rows(f"SELECT actor_id, action FROM audit WHERE target = 'user:{got['id']}'") == [
+        (0, "account created"), (got["id"], "login")]
 
 
 def test_a_password_is_made_where_nobody_can_be_asked(daemon, user):

@@ -94,7 +94,7 @@ def test_a_link_for_a_new_password(mailing, rows):
     assert is_bad_token(confirm(daemon, token, "something else 3"))
     assert (sign_in(daemon, user, OLD), sign_in(daemon, user, NEW)) == (401, 200)
     assert [row[0] for row in rows(f"SELECT action FROM audit WHERE target = 'user:{user.id}' AND action LIKE 'password%' ORDER BY id")] == \
-        ["password reset asked for", "password reset"]
+        ["password reset asked for", "password reset", "password changed"]
     assert rows(f"SELECT count(*) FROM audit WHERE action LIKE 'password reset%' AND target = 'user:{user.id}' AND address = '127.0.0.1' "
                 "AND request_id IS NOT NULL") == [(2,)]
     stored = str(rows("SELECT j.* FROM jobs j") + rows("SELECT a.* FROM audit a") + rows("SELECT t.* FROM account_tokens t"))

@@ -32,16 +32,18 @@ static void on_done(struct pgquery *query, const PGresult *res, const struct pl_
 		start(S_PURGE, PGQUERY_GENERATION, 1, 1, next, 0);
 }
 
-/* Statements with one parameter take the place of the real ones: what matters are class, rank, and place. */
+/* Statements with numbers as parameters take the place of the real ones: what matters are class, rank, and place. */
 static void start(enum stmt_id stmt, enum pgquery_rank rank, int64_t a, int64_t b, const char *name, int64_t ms)
 {
 	struct pl_task *task = pl_task_new(ms == 0 ? INT64_MAX : pl_now_ns() + ms * PL_NS_PER_MS);
 	struct pgquery *query = pgquery_new(fake_db, task, stmt, on_done, NULL, (void *)(uintptr_t)name);
 
-	if (stmts[stmt].args[0] == 'i')
-		pgquery_i32(query, 1);
-	else
-		pgquery_i64(query, 1);
+	for (const char *arg = stmts[stmt].args; *arg != '\0'; arg++) {
+		if (*arg == 'i')
+			pgquery_i32(query, 1);
+		else
+			pgquery_i64(query, 1);
+	}
 	pgquery_group(query, rank, a, b);
 	pgquery_start(query);
 	pl_task_release(&task);

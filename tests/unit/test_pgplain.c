@@ -28,10 +28,12 @@ static void start(enum stmt_id stmt, const char *name, struct pl_task *task)
 {
 	struct pgquery *query = pgquery_new(fake_db, task, stmt, on_done, NULL, (void *)(uintptr_t)name);
 
-	if (stmts[stmt].args[0] == 'i')
-		pgquery_i32(query, 1);
-	else if (stmts[stmt].args[0] == 'l')
-		pgquery_i64(query, 1);
+	for (const char *arg = stmts[stmt].args; *arg != '\0'; arg++) {
+		if (*arg == 'i')
+			pgquery_i32(query, 1);
+		else
+			pgquery_i64(query, 1);
+	}
 	pgquery_start(query);
 }
 
@@ -286,6 +288,40 @@ START_TEST(once)
 }
 END_TEST
 
+/* Who asks goes before a query that is audited, in its transaction, also when it is sent again. */
+START_TEST(audited)
+{
+	struct pl_task *task = pl_task_new(INT64_MAX);
+	const struct pl_once key = { .user_id = 1, .claim = 1, .route = PL_STR("r"), .key = PL_STR("k") };
+	struct pgquery *query;
+	struct pgconn *conn;
+
+	task->once = &key;
+	query = pgquery_new(fake_db, task, S_KNOWLEDGE_DELETE, on_done, NULL, (void *)(uintptr_t) "a");
+	pgquery_i64(query, 1);
+	pgquery_audited(query);
+	pgquery_start(query);
+	conn = open_slot(0);
+	fake_conn_sent(conn, "AUDIT_CALLER IDEM_WORK KNOWLEDGE_DELETE |");
+	fake_conn_answer(conn, fake_number(1));
+	fake_conn_answer(conn, fake_number(1));
+	finishes(conn, fake_error("40P01"));
+	heard("");
+	fake_conn_sent(conn, "AUDIT_CALLER IDEM_WORK KNOWLEDGE_DELETE |");
+	fake_conn_answer(conn, fake_error("57014"));
+	fake_conn_answer(conn, fake_aborted());
+	finishes(conn, fake_aborted());
+	heard("a!busy");
+	query = pgquery_new(fake_db, task, S_KNOWLEDGE_DELETE, on_done, NULL, (void *)(uintptr_t) "b");
+	pgquery_i64(query, 1);
+	pgquery_audited(query);
+	pgquery_start(query);
+	fake_conn_lose(conn);
+	heard("b!write_unknown");
+	pl_task_release(&task);
+}
+END_TEST
+
 START_TEST(deadlines)
 {
 	struct pl_task *task = pl_task_new(pl_now_ns() + 100 * PL_NS_PER_MS);
@@ -447,7 +483,7 @@ Suite *suite_pgplain(void)
 {
 	const TTest *tests[] = { slots_open_on_demand, half_is_opened_ahead, told_after_the_commit,
 		deadlock_is_repeated, lost_in_flight, away, slow_ones_leave_room, stuck_ones_make_room,
-		once, deadlines, one_sync_a_turn,
+		once, audited, deadlines, one_sync_a_turn,
 		neighbors_of_an_error, reads_survive_a_loss, diversion, diversion_ends_in_a_renewal, stopping };
 	Suite *suite = suite_create("pgplain");
 	TCase *tcase = tcase_create("pgplain");

@@ -4,7 +4,24 @@
  */
 #include "db/admin/db_import.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include "db/admin/db_import_int.h"
+
+/* What this transaction changes is in the audit trail as the act of the user that runs parlourctl. */
+static bool name_caller(PGconn *pg, char why[512])
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	const struct passwd *user = getpwuid(getuid());
+	const char *caller = user != NULL ? user->pw_name : pl_sprintf(pool, "%lld", (long long)getuid());
+	bool good = migrate_value(pg, pool,
+	    "SELECT set_config('parlour.caller', '0 parlourctl:' || replace($1, ' ', '_') || ' -', true)", 1, &caller,
+	    why) != NULL;
+
+	pl_pool_free(&pool);
+	return good;
+}
 
 static bool ready(PGconn *pg, char why[512])
 {
@@ -17,7 +34,7 @@ static bool ready(PGconn *pg, char why[512])
 		snprintf(why, 512, "the schema has version %s, this program needs %d: run parlourctl migrate", found,
 		    MIGRATE_VERSION);
 	pl_pool_free(&pool);
-	return good && migrate_exec(pg, "BEGIN", "begin", why);
+	return good && migrate_exec(pg, "BEGIN", "begin", why) && name_caller(pg, why);
 }
 
 struct db_import *db_import_open(const char *dsn, char why[512])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Accounts for parlourctl: statements. What they change is in the audit trail, as the act of user 0.
+ * Accounts for parlourctl: statements. Triggers record what they change in the audit trail.
  */
 #include "db/admin/db_users.h"
 
@@ -9,7 +9,6 @@
 /* The account that $1 means: names have no '@', addresses have one. */
 #define MEANT "who AS (SELECT u.* FROM users u " \
 	"WHERE lower(u.username) = lower($1::text) OR lower(u.email) = lower($1::text))"
-#define AUDIT(action, target) "INSERT INTO audit (actor_id, action, target) SELECT 0, " action ", 'user:' || " target
 
 static bool text_of(struct db_import *db, struct pl_pool *pool, const char *sql, int count, const char *const *params,
     const char **text_r, char why[512])
@@ -24,9 +23,8 @@ bool db_users_add(struct db_import *db, const struct new_user *in, struct pl_poo
 	const char *params[] = { in->username, in->email, in->name, in->password_hash, in->access };
 
 	return text_of(db, pool,
-	    "WITH made AS (SELECT n.* FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text) n), "
-	    "noted AS (" AUDIT("'account made'", "made.id FROM made WHERE made.status = 'ok'") ") "
-	    "SELECT made.status FROM made", 5, params, text_r, why);
+	    "SELECT n.status FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text) n", 5, params, text_r,
+	    why);
 }
 
 bool db_users_list(struct db_import *db, const char *match, struct pl_pool *pool, const char **text_r, char why[512])
@@ -69,9 +67,7 @@ bool db_users_admin(struct db_import *db, const char *user, const char *access, 
 	const char *params[] = { user, access, disabled };
 
 	return text_of(db, pool,
-	    "WITH " MEANT ", did AS (SELECT w.id, n.* FROM who w, user_admin(w.id, $2::text, $3::boolean) n), "
-	    "noted AS (" AUDIT("coalesce('access ' || $2, CASE WHEN $3::boolean THEN 'account disabled' "
-	    "ELSE 'account enabled' END)", "did.id FROM did WHERE did.status = 'ok'") ") "
+	    "WITH " MEANT ", did AS (SELECT w.id, n.* FROM who w, user_admin(w.id, $2::text, $3::boolean) n) "
 	    "SELECT coalesce((SELECT CASE WHEN did.status = 'ok' THEN cardinality(did.ended)::text ELSE did.status END "
 	    "FROM did), 'not_found')", 3, params, text_r, why);
 }
@@ -82,8 +78,7 @@ bool db_users_password(struct db_import *db, const char *user, const char *hash,
 	const char *params[] = { user, hash };
 
 	return text_of(db, pool,
-	    "WITH " MEANT ", did AS (SELECT w.id, n.* FROM who w, user_password(w.id, $2::text, 0) n), "
-	    "noted AS (" AUDIT("'password changed'", "did.id FROM did WHERE did.status = 'ok'") ") "
+	    "WITH " MEANT ", did AS (SELECT w.id, n.* FROM who w, user_password(w.id, $2::text, 0) n) "
 	    "SELECT coalesce((SELECT cardinality(did.ended)::text FROM did WHERE did.status = 'ok'), 'not_found')",
 	    2, params, text_r, why);
 }
@@ -93,7 +88,6 @@ bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *poo
 	const char *params[] = { user };
 
 	return text_of(db, pool,
-	    "WITH " MEANT ", did AS (SELECT w.id, logins_end(w.id, 0, 'all', 'operator') AS ended FROM who w), "
-	    "noted AS (" AUDIT("'login sessions ended'", "did.id FROM did") ") "
+	    "WITH " MEANT ", did AS (SELECT w.id, logins_end(w.id, 0, 'all', 'operator') AS ended FROM who w) "
 	    "SELECT coalesce((SELECT cardinality(did.ended)::text FROM did), 'not_found')", 1, params, text_r, why);
 }

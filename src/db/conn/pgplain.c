@@ -9,6 +9,7 @@
 #include "db/db_int.h"
 #include "db/conn/pgconn.h"
 #include "db/conn/pgerr.h"
+#include "db/repo/repo_audit.h"
 #include "db/repo/repo_idem.h"
 
 enum { IDLE_CLOSE_S = 60 };
@@ -18,6 +19,7 @@ struct slot {
 	struct pgconn *conn;	/* NULL: not open */
 	struct pgquery *query;	/* until its Sync; it may also be in the connection's list */
 	struct pgquery *work;	/* went before it, when it does the work of an Idempotency-Key */
+	struct pgquery *caller;	/* went before both, when the query is audited */
 	PGresult *res;		/* what will be told after the Sync */
 	int64_t used_ns;
 	bool slow;		/* the query's statement is slow, or the query turned out to be */
@@ -126,21 +128,25 @@ static void drop_work(struct slot *slot)
 {
 	if (slot->work != NULL)
 		pgquery_free(&slot->work);
+	if (slot->caller != NULL)
+		pgquery_free(&slot->caller);
 }
 
-/* The query, with its task's Idempotency-Key before it in the same transaction. */
+/* The query; who asks and its task's Idempotency-Key go before it in the same transaction. */
 static bool send_call(struct slot *slot, struct pgquery *query)
 {
 	const struct pl_once *once = query->task != NULL && query->stmt->class != STMT_READ ? query->task->once : NULL;
 
-	if (once != NULL) {
+	if (query->audited)
+		slot->caller = repo_audit_caller(slot->plain->db, query->task);
+	if (once != NULL)
 		slot->work = repo_idem_work(slot->plain->db, once);
-		if (!pgconn_send(slot->conn, slot->work)) {
-			drop_work(slot);
-			return false;
-		}
+	if ((slot->caller != NULL && !pgconn_send(slot->conn, slot->caller)) ||
+	    (slot->work != NULL && !pgconn_send(slot->conn, slot->work))) {
+		drop_work(slot);
+		return false;
 	}
-	return pgconn_send(slot->conn, query);	/* a broken connection's loss frees `work` */
+	return pgconn_send(slot->conn, query);	/* a broken connection's loss frees `work` and `caller` */
 }
 
 /* The next waiting query goes to this connection. */
@@ -235,7 +241,9 @@ static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 {
 	struct slot *slot = arg;
 
-	if (slot->query == NULL || (query != NULL && query == slot->work && PQresultStatus(res) == PGRES_TUPLES_OK))
+	bool before = query != NULL && (query == slot->work || query == slot->caller);
+
+	if (slot->query == NULL || (before && PQresultStatus(res) == PGRES_TUPLES_OK))
 		return false;
 	if (PQresultStatus(res) == PGRES_PIPELINE_ABORTED)
 		return false;	/* slot->res says why */
@@ -306,7 +314,7 @@ static void on_lost(void *arg, bool was_ready, struct pgquery_list *in_flight)
 	struct pgplain *plain = slot->plain;
 	struct pgquery *query = slot->query;
 
-	TAILQ_INIT(in_flight);	/* at most slot->query and slot->work, which are ours anyway */
+	TAILQ_INIT(in_flight);	/* at most slot->query and what went before it, which are ours anyway */
 	drop_work(slot);
 	PQclear(slot->res);
 	slot->res = NULL;

@@ -187,6 +187,12 @@ void pgquery_texts(struct pgquery *query, const struct pl_str *values, int count
 	add(query, 'T', buf.ptr, buf.len);
 }
 
+void pgquery_audited(struct pgquery *query)
+{
+	PL_BUG(query->stmt->class == STMT_READ || query->place.rank != PGQUERY_ALONE || query->task == NULL);
+	query->audited = true;
+}
+
 static enum shed_way way_of(const struct pgquery *query)
 {
 	return query->stmt->class == STMT_READ && query->db->read != NULL ? SHED_READ : SHED_OTHER;

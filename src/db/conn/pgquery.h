@@ -44,6 +44,7 @@ struct pgquery {
 	enum shed_way way;		/* of `work`, as it was at the start */
 	struct shed_work work;
 	bool finished, sent, solo;
+	bool audited;			/* what it changes is in the audit trail: pgquery_audited() */
 	struct pgquery_place place;	/* among the queries of its group; number: when it came */
 	bool preparing;			/* sent, and the result of preparing its statement comes first */
 	int tries;
@@ -74,6 +75,11 @@ void pgquery_texts(struct pgquery *query, const struct pl_str *values, int count
  * a and b, and gives rows.
  */
 void pgquery_group(struct pgquery *query, enum pgquery_rank rank, int64_t a, int64_t b);
+/*
+ * What it changes is recorded in the audit trail: who asks, from where, and the request id of its task go before it in
+ * the same transaction (sql/057_audit.sql, svc/account/audit.h). Not for READ.
+ */
+void pgquery_audited(struct pgquery *query);
 /* Hands it to its connection. */
 void pgquery_start(struct pgquery *query);
 

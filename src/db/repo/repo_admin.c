@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Limit hits, audit, purge, ping: statements, parameters, row readers.
+ * Limit hits, purge: statements, parameters, row readers.
  */
 #include "db/repo/repo_admin.h"
 
@@ -61,54 +61,11 @@ void repo_limit_hit_list(struct db *db, struct pl_task *task, int64_t since_us, 
 	pgquery_start(query);
 }
 
-void repo_audit_add(struct db *db, struct pl_task *task, const struct audit_row *row, db_done_fn *done, void *arg)
-{
-	struct pgquery *query = QUERY(db, task, S_AUDIT_ADD, repo_on_done, done, arg);
-
-	pgquery_i64(query, row->actor_id != 0 ? row->actor_id : task->who.user_id);
-	pgquery_text(query, row->action);
-	pgquery_text(query, row->target);
-	pgquery_text(query, row->address.ptr != NULL ? row->address : pl_str(task->who.addr));
-	pgquery_text(query, row->request_id.ptr != NULL ? row->request_id : pl_str(task->request_id));
-	pgquery_text(query, row->body);
-	pgquery_start(query);
-}
-
-static void read_audit(struct pgrow *row, struct audit_row *out)
-{
-	out->id = pgrow_i64(row);
-	out->actor_id = pgrow_i64(row);
-	out->actor_name = pgrow_text(row);
-	out->action = pgrow_text(row);
-	out->target = pgrow_text(row);
-	out->address = pgrow_text(row);
-	out->request_id = pgrow_text(row);
-	out->body = pgrow_text(row);
-	out->created_us = pgrow_time(row);
-}
-
-REPLY(on_audit, struct audit_list)
-{
-	READ_PAGE(query, res, out, struct audit_row, read_audit);
-	return true;
-}
-
-void repo_audit_list(struct db *db, struct pl_task *task, int64_t actor_id, int64_t before, int limit,
-    repo_audit_list_fn *done, void *arg)
-{
-	struct pgquery *query = QUERY(db, task, S_AUDIT_LIST, on_audit, done, arg);
-
-	repo_keep_limit(query, limit);
-	pgquery_i64(query, actor_id);
-	pgquery_i64(query, before);
-	pgquery_i32(query, limit);
-	pgquery_start(query);
-}
-
-void repo_purge(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
+void repo_purge(struct db *db, struct pl_task *task, int limit, int audit_days, db_count_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_PURGE, repo_on_count, done, arg);
 
 	pgquery_i32(query, limit);
+	pgquery_i32(query, audit_days);
 	pgquery_start(query);
 }

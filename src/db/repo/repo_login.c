@@ -41,6 +41,7 @@ void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int
 	pgquery_text(query, address);
 	pgquery_text(query, hash);
 	pgquery_cstr(query, access_words[access]);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -71,6 +72,7 @@ void repo_login_refresh(struct db *db, struct pl_task *task, int64_t login_id, i
 	pgquery_i64(query, counter);
 	pgquery_i64(query, reuse_ms);
 	pgquery_bool(query, rotate);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 

@@ -28,6 +28,7 @@ void repo_provider_key_put(struct db *db, struct pl_task *task, int64_t user_id,
 	pgquery_i64(query, user_id);
 	pgquery_text(query, provider);
 	pgquery_bytes(query, sealed.ptr, sealed.len);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -48,5 +49,6 @@ void repo_provider_key_delete(struct db *db, struct pl_task *task, int64_t user_
 
 	pgquery_i64(query, user_id);
 	pgquery_text(query, provider);
+	pgquery_audited(query);
 	pgquery_start(query);
 }

@@ -83,6 +83,7 @@ void repo_role_delete(struct db *db, struct pl_task *task, int64_t role_id, int6
 	pgquery_i64(query, role_id);
 	pgquery_i64(query, user_id);
 	pgquery_bool(query, admin);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 

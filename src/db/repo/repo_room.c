@@ -121,6 +121,7 @@ void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int6
 	pgquery_i64(query, room_id);
 	pgquery_i64(query, user_id);
 	pgquery_bool(query, admin);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -141,6 +142,7 @@ void repo_room_leave(struct db *db, struct pl_task *task, int64_t room_id, int64
 
 	pgquery_i64(query, room_id);
 	pgquery_i64(query, user_id);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -155,6 +157,7 @@ void repo_member_add(struct db *db, struct pl_task *task, int64_t room_id, int64
 	pgquery_bool(query, admin);
 	pgquery_i64(query, other_id);
 	pgquery_cstr(query, level_words[level]);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -167,6 +170,7 @@ void repo_member_remove(struct db *db, struct pl_task *task, int64_t room_id, in
 	pgquery_i64(query, user_id);
 	pgquery_bool(query, admin);
 	pgquery_i64(query, other_id);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 

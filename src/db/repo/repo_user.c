@@ -36,6 +36,7 @@ void repo_user_create(struct db *db, struct pl_task *task, const struct user_new
 	pgquery_text(query, in->name);
 	pgquery_text(query, in->password_hash);
 	pgquery_cstr(query, access_words[in->access]);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -75,6 +76,7 @@ void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struc
 	pgquery_i64(query, user_id);
 	pgquery_text(query, email);
 	pgquery_text(query, name);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -98,6 +100,7 @@ void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, st
 	pgquery_text(query, password_hash);
 	pgquery_i64(query, keep_login_id);
 	pgquery_text(query, old_hash);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -150,6 +153,7 @@ void repo_reset(struct db *db, struct pl_task *task, const struct reset_token *t
 	pgquery_text(query, password_hash);
 	pgquery_cstr(query, task->who.addr);
 	pgquery_cstr(query, task->request_id);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -172,6 +176,7 @@ void repo_user_admin(struct db *db, struct pl_task *task, int64_t user_id, int a
 	pgquery_i64(query, user_id);
 	pgquery_cstr(query, access >= 0 ? access_words[access] : NULL);
 	pgquery_bool_or_null(query, disabled);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
@@ -185,6 +190,7 @@ void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_
 	pgquery_i64(query, login_id);
 	pgquery_cstr(query, scopes[scope]);
 	pgquery_cstr(query, reason);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 

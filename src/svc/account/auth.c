@@ -97,7 +97,6 @@ static void register_on_user(void *arg, const struct user *user, const struct pl
 	}
 	f->user = *user;
 	f->task->who.user_id = user->id;
-	audit_note(f->svc, f->task, "account made", "user:%lld", (long long)user->id);
 	flow_start_login(f);
 }
 
@@ -181,7 +180,7 @@ static void login_on_verify(void *arg, const struct hash_result *result, const s
 	}
 	if (!f->found || !result->good || f->user.disabled) {
 		if (f->found)
-			audit_note(f->svc, f->task, "login refused", "user:%lld", (long long)f->user.id);
+			audit_refused(f->svc, f->task, "login refused", f->user.id);
 		pl_err_set(&bad, PL_E_BAD_LOGIN, NULL);
 		flow_fail(f, &bad);
 		return;
@@ -259,7 +258,6 @@ static void refresh_on_step(void *arg, const struct refresh *r, const struct pl_
 		if (r->status == REFRESH_REUSED) {
 			pl_log(PL_LOG_WARN, f->task, "refresh token reused: login session ended",
 			    "login=%lld user=%lld", (long long)r->login_id, (long long)r->user_id);
-			audit_note(f->svc, f->task, "refresh token reused", "login:%lld", (long long)r->login_id);
 			auth_revoke(f->svc, r->login_id);
 		}
 		pl_err_set(&gone, PL_E_REVOKED, NULL);

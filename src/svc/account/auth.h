@@ -63,7 +63,7 @@ void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum l
     db_done_fn *done, void *arg);
 /* Makes ended login sessions known: revocation table, other workers, own sockets. */
 void auth_revoke(struct svc *svc, int64_t login_id);
-/* The same for those that a statement ended; in the audit trail. */
+/* The same for those that a statement ended. */
 void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended);
 /* At start: what other workers end closes sockets here too (svc->on_revoked). */
 void auth_listen(struct svc *svc);

@@ -4,7 +4,6 @@
  */
 #include "clock.h"
 #include "log.h"
-#include "svc/account/audit.h"
 #include "svc/account/auth.h"
 #include "svc/bus/bus.h"
 
@@ -28,10 +27,8 @@ void auth_revoke(struct svc *svc, int64_t login_id)
 
 void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended)
 {
-	for (int i = 0; i < ended->count; i++) {
+	for (int i = 0; i < ended->count; i++)
 		auth_revoke(svc, ended->login_ids[i]);
-		audit_note(svc, task, "login session ended", "login:%lld", (long long)ended->login_ids[i]);
-	}
 }
 
 static void auth_on_revoked(void *arg, int from_slot, struct pl_str data)

@@ -34,7 +34,7 @@ static void change_wrong(struct change *c)
 {
 	struct pl_err err = { 0 };
 
-	audit_note(c->svc, c->task, "password change refused", "user:%lld", (long long)c->task->who.user_id);
+	audit_refused(c->svc, c->task, "password change refused", c->task->who.user_id);
 	pl_err_field(&err, c->task->pool, "body.current_password", "value_error", "is not the current password");
 	change_fail(c, &err);
 }
@@ -52,7 +52,6 @@ static void change_on_stored(void *arg, const struct ended_list *ended, const st
 		change_fail(c, err);
 		return;
 	}
-	audit_note(c->svc, c->task, "password changed", "user:%lld", (long long)c->task->who.user_id);
 	auth_ended(c->svc, c->task, ended);
 	c->done(c->arg, &yes, NULL);
 }

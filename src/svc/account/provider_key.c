@@ -6,7 +6,6 @@
 
 #include "db/repo/repo_provider_key.h"
 #include "log.h"
-#include "svc/account/audit.h"
 
 #define SHOWN 4			/* characters at each end of a masked key */
 #define HIDDEN_MIN 8		/* so many must stay hidden, or nothing is shown */
@@ -45,7 +44,6 @@ static struct pl_str mask(struct pl_pool *pool, struct pl_str key)
 
 struct reading {
 	CONFIG_HELD const struct config *config;
-	struct svc *stored;		/* a key was stored, which is noted; NULL: only read */
 	struct pl_task *task;
 	int64_t user_id;
 	provider_key_list_fn *done;
@@ -80,8 +78,6 @@ static void on_rows(void *arg, const struct sealed_key_list *rows, const struct 
 			keys[i].masked = mask(task->pool, key);
 	}
 	list.rows = keys;
-	if (r->stored != NULL && list.count > 0)
-		audit_note(r->stored, task, "provider key stored", "provider:%.*s", PL_FMT(keys[0].provider));
 	r->done(r->arg, err == NULL ? &list : NULL, err);
 	pl_task_release(&task);
 }
@@ -93,7 +89,6 @@ void provider_key_put(struct svc *svc, const struct config *config, struct pl_ta
 	    context_of(task->pool, task->who.user_id, provider), key);
 	struct reading *r = reading_new(config, task, done, arg);
 
-	r->stored = svc;
 	repo_provider_key_put(svc->db, task, task->who.user_id, provider, sealed, on_rows, r);
 }
 
@@ -104,23 +99,9 @@ void provider_key_list(struct svc *svc, const struct config *config, struct pl_t
 	    reading_new(config, task, done, arg));
 }
 
-struct deleting { struct svc *svc; struct pl_task *task; struct pl_str provider; db_done_fn *done; void *arg; };
-
-static void on_key_deleted(void *arg, const bool *done, const struct pl_err *err)
-{
-	struct deleting *d = arg;
-
-	if (err == NULL)
-		audit_note(d->svc, d->task, "provider key deleted", "provider:%.*s", PL_FMT(d->provider));
-	d->done(d->arg, done, err);
-}
-
 void provider_key_delete(struct svc *svc, struct pl_task *task, struct pl_str provider, db_done_fn *done, void *arg)
 {
-	struct deleting *d = pl_alloc(task->pool, sizeof(*d));
-
-	*d = (struct deleting){ svc, task, pl_str_dup(task->pool, provider), done, arg };
-	repo_provider_key_delete(svc->db, task, task->who.user_id, d->provider, on_key_deleted, d);
+	repo_provider_key_delete(svc->db, task, task->who.user_id, provider, done, arg);
 }
 
 /* ---- using ---- */

@@ -6,7 +6,6 @@
 
 #include "db/repo/name.h"
 #include "db/repo/repo_user.h"
-#include "svc/account/audit.h"
 
 #define DISPLAY_MAX 64	/* characters */
 
@@ -40,22 +39,7 @@ bool role_valid(const struct config *config, struct pl_pool *pool, struct pl_str
 	return err->code == PL_E_OK;
 }
 
-struct deleting { struct svc *svc; struct pl_task *task; int64_t id; db_done_fn *done; void *arg; };
-
-static void deleting_on_done(void *arg, const bool *done, const struct pl_err *err)
-{
-	struct deleting *d = arg;
-
-	if (err == NULL)
-		audit_note(d->svc, d->task, "role deleted", "role:%lld", (long long)d->id);
-	d->done(d->arg, done, err);
-}
-
 void role_delete(struct svc *svc, struct pl_task *task, int64_t role_id, db_done_fn *done, void *arg)
 {
-	struct deleting *d = pl_alloc(task->pool, sizeof(*d));
-
-	*d = (struct deleting){ .svc = svc, .task = task, .id = role_id, .done = done, .arg = arg };
-	repo_role_delete(svc->db, task, role_id, task->who.user_id, task->who.access == ACCESS_ADMIN,
-	    deleting_on_done, d);
+	repo_role_delete(svc->db, task, role_id, task->who.user_id, task->who.access == ACCESS_ADMIN, done, arg);
 }

@@ -5,7 +5,6 @@
 #include "svc/room/room.h"
 
 #include "db/repo/repo_user.h"
-#include "svc/account/audit.h"
 #include "svc/room/hub.h"
 
 struct room_changing {
@@ -67,10 +66,8 @@ static void room_on_removed(void *arg, const struct room_result *result, const s
 		c->done(c->arg, NULL, &absent);
 		return;
 	}
-	if (err == NULL) {
+	if (err == NULL)
 		hub_publish_change(c->svc->hub, &result->change);
-		audit_note(c->svc, c->task, "member removed", "room:%lld", (long long)c->room_id);
-	}
 	c->done(c->arg, result, err);
 }
 

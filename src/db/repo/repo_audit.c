@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The audit trail: statements, parameters, row readers.
+ */
+#include "db/repo/repo_audit.h"
+
+#include "db/repo/repo_int.h"
+
+void repo_audit_add(struct db *db, struct pl_task *task, struct pl_str action, struct pl_str target,
+    struct pl_str after, db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_AUDIT_ADD, repo_on_done, done, arg);
+
+	pgquery_text(query, action);
+	pgquery_text(query, target);
+	pgquery_text(query, after);
+	pgquery_audited(query);
+	pgquery_start(query);
+}
+
+void repo_audit_add_bounded(struct db *db, struct pl_task *task, struct pl_str action, struct pl_str target, int most,
+    db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_AUDIT_ADD_BOUNDED, repo_on_done, done, arg);
+
+	pgquery_text(query, action);
+	pgquery_text(query, target);
+	pgquery_i32(query, most);
+	pgquery_audited(query);
+	pgquery_start(query);
+}
+
+/* audit_caller() of sql/057_audit.sql reads the words; a request id may come from a client. */
+static const char *word(struct pl_pool *pool, const char *text)
+{
+	char *copy = pl_strdup(pool, text[0] != '\0' ? text : "-");
+
+	for (char *p = copy; *p != '\0'; p++)
+		if (*p == ' ')
+			*p = '_';
+	return copy;
+}
+
+struct pgquery *repo_audit_caller(struct db *db, const struct pl_task *task)
+{
+	struct pgquery *query = pgquery_new(db, NULL, S_AUDIT_CALLER, NULL, NULL, NULL);
+
+	pgquery_cstr(query, pl_sprintf(query->pool, "%lld %s %s", (long long)task->who.user_id,
+	    word(query->pool, task->who.addr), word(query->pool, task->request_id)));
+	query->finished = true;
+	return query;
+}
