@@ -27,7 +27,8 @@ static bool add_claims(jwt_t *jwt, const char *issuer, const struct pl_token *to
 	    jwt_add_grant(jwt, "name", token->name) == 0 && jwt_add_grant_int(jwt, "sid", token->login_id) == 0 &&
 	    jwt_add_grant_int(jwt, "rc", token->refresh_counter) == 0 &&
 	    jwt_add_grant_int(jwt, "acc", token->access) == 0 && jwt_add_grant_int(jwt, "iat", token->issued_s) == 0 &&
-	    jwt_add_grant_int(jwt, "exp", token->expires_s) == 0;
+	    jwt_add_grant_int(jwt, "exp", token->expires_s) == 0 &&
+	    (!token->enrol || jwt_add_grant_int(jwt, "enr", 1) == 0);
 }
 
 struct pl_str pl_token_sign(struct pl_pool *pool, const struct pl_token_key *key, const char *issuer,
@@ -130,7 +131,7 @@ static bool name_read(jwt_t *jwt, struct pl_token *token)
 /* Everything but exp against the clock. */
 static bool claims_read(jwt_t *jwt, const char *issuer, enum pl_token_type type, int64_t now_s, struct pl_token *token)
 {
-	int64_t access = 0, not_before_s = 0;
+	int64_t access = 0, enrol = 0, not_before_s = 0;
 
 	token->type = type;
 	if (!claim_is(jwt, "typ", type_words[type]) || !claim_is(jwt, "iss", issuer) || !claim_is(jwt, "aud", issuer))
@@ -144,6 +145,9 @@ static bool claims_read(jwt_t *jwt, const char *issuer, enum pl_token_type type,
 	if (!claim_int(jwt, "exp", 1, &token->expires_s) || !claim_int(jwt, "iat", 1, &token->issued_s) ||
 	    token->issued_s > now_s + LEEWAY_S)
 		return false;
+	if (has_claim(jwt, "enr") && !claim_int(jwt, "enr", 0, &enrol))
+		return false;
+	token->enrol = enrol != 0;
 	if (has_claim(jwt, "nbf"))
 		return claim_int(jwt, "nbf", 1, &not_before_s) && not_before_s <= now_s + LEEWAY_S;
 	return true;

@@ -18,6 +18,7 @@ struct pl_token {
 	int64_t refresh_counter;	/* rc */
 	int64_t issued_s, expires_s;	/* iat, exp; seconds since 1970 */
 	int access;			/* acc: permission of the user when it was issued */
+	bool enrol;			/* enr, only there when true: for setting up a second factor, nothing else */
 	char name[33];			/* name: user name when it was issued */
 };
 

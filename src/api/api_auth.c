@@ -2,6 +2,7 @@
 /*
  * Routes of accounts: register, log in, refresh, log out, passwords, who am I, login sessions, tickets.
  */
+#include "api/auth_shape.h"
 #include "api/http/request.h"
 #include "api/user_shape.h"
 #include "db/repo/name.h"
@@ -21,19 +22,22 @@ void user_shape(struct user_out *out, const struct user *user)
 		.access = access_word(user->access), .is_active = !user->disabled, .created_at = user->created_us };
 }
 
-static void reply_tokens(void *arg, const struct auth_tokens *tokens, const struct pl_err *err)
+void auth_reply_tokens(void *arg, const struct auth_tokens *tokens, const struct pl_err *err)
 {
 	struct request *request = arg;
 	struct user_out user;
 	struct token_out out;
 
 	if (err != NULL) {
+		if (tokens != NULL)
+			request->req->mfa_ticket = tokens->mfa_ticket;
 		request_fail(request, err);
 		return;
 	}
 	user_shape(&user, &tokens->user);
 	out = (struct token_out){ .access_token = tokens->access, .refresh_token = tokens->refresh,
-		.token_type = PL_STR("bearer"), .expires_in = tokens->expires_in_s, .user = &user };
+		.token_type = PL_STR("bearer"), .expires_in = tokens->expires_in_s,
+		.mfa_enrolment_required = tokens->enrol ? 1 : -1, .user = &user };
 	if (request->route->status == 201)
 		request_location(request, "/api/auth/me");
 	request_reply(request, &shape_token_out, &out);
@@ -50,7 +54,7 @@ static void fail_field(struct request *request, const char *field, const char *t
 }
 
 /* What the client calls itself may be any bytes; only text is kept, and not much of it. */
-static struct auth_client client_of(const struct request *request)
+struct auth_client auth_client_of(const struct request *request)
 {
 	struct pl_str agent = req_header(request->req, "User-Agent");
 
@@ -68,15 +72,15 @@ void api_register(struct request *request)
 	int64_t made;
 
 	if (request_made_id(request, &made)) {
-		auth_register_again(request->svc, request->req->config, request->req->task, made, client_of(request),
-		    reply_tokens, request);
+		auth_register_again(request->svc, request->req->config, request->req->task, made,
+		    auth_client_of(request), auth_reply_tokens, request);
 	} else if (!auth_may_register(
 		       request->req->config, request->req->task->pool, in->username, in->password, &err)) {
 		request_fail(request, &err);
 	} else {
 		req_defer(request->req);
 		auth_register(request->svc, request->req->config, request->req->task, &user, in->password,
-		    client_of(request), reply_tokens, request);
+		    auth_client_of(request), auth_reply_tokens, request);
 	}
 }
 
@@ -85,7 +89,8 @@ static void refresh(struct request *request, struct pl_str token)
 	struct pl_err err = { 0 };
 
 	req_defer(request->req);
-	if (!auth_refresh(request->svc, request->req->config, request->req->task, token, reply_tokens, request, &err))
+	if (!auth_refresh(
+		request->svc, request->req->config, request->req->task, token, auth_reply_tokens, request, &err))
 		request_fail(request, &err);
 }
 
@@ -98,7 +103,7 @@ static void login(struct request *request, struct pl_str username, struct pl_str
 	} else {
 		req_defer(request->req);
 		auth_login(request->svc, request->req->config, request->req->task, username, password,
-		    client_of(request), reply_tokens, request);
+		    auth_client_of(request), auth_reply_tokens, request);
 	}
 }
 

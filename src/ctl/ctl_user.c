@@ -105,6 +105,8 @@ static int ended(struct users *u, bool good, const char *text, const char *what)
 	if (strcmp(text, "last_admin") == 0)
 		return refuse(
 		    u, pl_sprintf(u->pool, "%s is the last admin; make another account admin first", u->user));
+	if (strcmp(text, "none") == 0)
+		return refuse(u, pl_sprintf(u->pool, "%s has no second factor", u->user));
 	fprintf(
 	    u->out, "%s %s; %s login %s ended\n", u->user, what, text, strcmp(text, "1") == 0 ? "session" : "sessions");
 	return 0;
@@ -203,11 +205,19 @@ static int run_logout(struct users *u)
 	return ended(u, good, text, "is logged out");
 }
 
+static int run_no_mfa(struct users *u)
+{
+	const char *text = NULL;
+	bool good = db_users_no_mfa(u->db, u->user, u->pool, &text, u->why);
+
+	return ended(u, good, text, "has no second factor");
+}
+
 static const struct user_verb verbs[] = {
 	{ "add", 2, 2, true, run_add }, { "list", 1, 2, false, run_list }, { "show", 2, 2, false, run_show },
 	{ "passwd", 2, 2, true, run_passwd }, { "access", 3, 3, false, run_access },
 	{ "disable", 2, 2, false, run_disable }, { "enable", 2, 2, false, run_enable },
-	{ "logout", 2, 2, false, run_logout },
+	{ "logout", 2, 2, false, run_logout }, { "no-mfa", 2, 2, false, run_no_mfa },
 };
 
 static const struct user_verb *verb_of(const struct ctl_user_opts *opts)
@@ -256,7 +266,8 @@ int ctl_user(const struct ctl_user_opts *opts, FILE *out, char why[512])
 	if (!usage_ok(opts, u.verb)) {
 		snprintf(why, 512,
 		    "user takes `add NAME [--email ADDRESS] [--name TEXT] [--access LEVEL]`, `list [TEXT]`, "
-		    "`show USER`, `passwd USER`, `access USER LEVEL`, `disable USER`, `enable USER`, or `logout USER`; "
+		    "`show USER`, `passwd USER`, `access USER LEVEL`, `disable USER`, `enable USER`, `logout USER`, or "
+		    "`no-mfa USER`; "
 		    "LEVEL is user, analyst, operator, or admin; add and passwd take --password-file FILE");
 		return EXIT_USAGE;
 	}

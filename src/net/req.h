@@ -44,6 +44,7 @@ struct req {
 	int endpoint;			/* likewise: its number in /metrics; 0: no route */
 	const char *error_code;		/* set by req_fail */
 	char classes[48];		/* set by the limits: "read 3/200" */
+	struct pl_str mfa_ticket;	/* for the body of PL_E_MFA_REQUIRED */
 	const char *upstream;
 	int64_t upstream_us;
 	/* private to net/ */

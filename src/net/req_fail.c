@@ -38,6 +38,7 @@ static const char *error_of(const struct pl_err *err)
 {
 	switch (err->code) {
 	case PL_E_BAD_LOGIN:
+	case PL_E_MFA_REQUIRED:
 	case PL_E_BAD_GRANT_TYPE:
 		return pl_err_info(err->code)->code;
 	case PL_E_RATE:
@@ -55,6 +56,8 @@ static void add_common(struct pl_jw *w, const struct req *req, const struct pl_e
 	pl_jw_kcstr(w, "code", info->code);
 	if (error_of(err) != NULL)
 		pl_jw_kcstr(w, "error", error_of(err));
+	if (err->code == PL_E_MFA_REQUIRED)
+		pl_jw_kstr(w, "mfa_ticket", req->mfa_ticket);
 	pl_jw_kbool(w, "temporary", pl_err_temporary(err));
 	if (err->retry_after_s > 0)
 		pl_jw_ki64(w, "retry_after", err->retry_after_s);

@@ -12,11 +12,14 @@ const KEY = "parlour.session";
 
 export const events = new EventTarget();
 
-/** What went wrong: `sentence` for people, `code` and `status` for programs. status 0: no answer at all. */
+/**
+ * What went wrong: `sentence` for people, `code` and `status` for programs. status 0: no answer at all. ticket: for the
+ * second step of a login.
+ */
 export class Failure extends Error {
-	constructor(sentence, { status = 0, code = "", temporary = false, retryAfter = 0 } = {}) {
+	constructor(sentence, { status = 0, code = "", temporary = false, retryAfter = 0, ticket = "" } = {}) {
 		super(sentence);
-		Object.assign(this, { sentence, status, code, temporary, retryAfter });
+		Object.assign(this, { sentence, status, code, temporary, retryAfter, ticket });
 	}
 }
 
@@ -35,7 +38,8 @@ export function session() {
 }
 
 function keepTokens(tokens, storage) {
-	const now = { access: tokens.access_token, refresh: tokens.refresh_token, user: tokens.user };
+	const now = { access: tokens.access_token, refresh: tokens.refresh_token, user: tokens.user,
+		enrol: Boolean(tokens.mfa_enrolment_required) };
 	storage.setItem(KEY, JSON.stringify(now));
 	return now;
 }
@@ -96,7 +100,7 @@ export async function failureOf(response) {
 		/* a proxy's page, or nothing */
 	}
 	return new Failure(sentenceOf(response.status, body, retryAfter), { status: response.status,
-		code: body?.code ?? "",
+		code: body?.code ?? "", ticket: body?.mfa_ticket ?? "",
 		temporary: Boolean(body?.temporary), retryAfter });
 }
 
@@ -132,6 +136,8 @@ async function refreshNow(used) {
 	if (response.ok) {
 		const renewed = keepTokens(await response.json(), storage);
 		others.postMessage({ old: now.refresh, now: renewed });
+		if (renewed.enrol && !now.enrol)
+			location.reload(); /* to the page that asks for a second factor */
 		return renewed;
 	}
 	const why = await failureOf(response);

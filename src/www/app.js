@@ -5,6 +5,7 @@
  */
 import { enter, events, forget, leave, session } from "./api.js";
 import { $, attempt, paintAvatar } from "./dom.js";
+import { Factor, proofOf } from "./factor.js";
 import { Roles } from "./roles.js";
 import { RoomView } from "./room.js";
 import { Rooms } from "./rooms.js";
@@ -15,6 +16,21 @@ let view = null, rooms = null, roles = null, socket = null;
 /* ---- the door ---- */
 
 let registering = false;
+let ticket = ""; /* of a login that needs a code, too */
+
+/* The second step of a login, or back to the first. */
+function askCode(newTicket) {
+	ticket = newTicket;
+	for (const node of $("door-form").querySelectorAll("label, .tabs"))
+		node.hidden = node.closest("#door-second") === null && ticket !== "";
+	$("door-second").hidden = ticket === "";
+	$("door-code").required = ticket !== "";
+	$("door-code").value = "";
+	if (ticket === "")
+		chooseDoor(false);
+	else
+		$("door-code").focus();
+}
 
 function chooseDoor(toRegister) {
 	registering = toRegister;
@@ -43,16 +59,30 @@ async function goIn(event) {
 	event.preventDefault();
 	const credentials = { username: $("door-name").value.trim(), password: $("door-password").value };
 	$("door-go").disabled = true;
-	await attempt(async () => {
+	await attempt(() => goOn(credentials), $("door-error"));
+	$("door-go").disabled = false;
+}
+
+async function goOn(credentials) {
+	try {
 		if (registering)
 			await enter("/api/auth/register", { ...credentials, email: $("door-email").value.trim() },
 				$("door-keep").checked);
+		else if (ticket !== "")
+			await enter("/api/auth/mfa", { mfa_ticket: ticket, ...proofOf($("door-code").value) }, $("door-keep").checked);
 		else
 			await enter("/api/auth/login", credentials, $("door-keep").checked);
 		$("door-password").value = "";
 		location.reload(); /* a fresh page: nothing of another user's can be left over */
-	}, $("door-error"));
-	$("door-go").disabled = false;
+	} catch (why) {
+		if (why.code === "mfa_required") {
+			askCode(why.ticket);
+			return;
+		}
+		if (ticket !== "" && why.code === "unauthorized")
+			askCode(""); /* the ticket has expired */
+		throw why;
+	}
 }
 
 /* ---- connection ---- */
@@ -124,6 +154,7 @@ async function startChat({ user }) {
 			unseen++;
 			paintTitle();
 		} });
+	new Factor();
 	roles = new Roles({ me: user, room: () => view.room, onchanged: async () => view.room && view.refreshRoom(),
 		mayChange: () => view.room !== null && view.people.mayChange });
 	addEventListener("hashchange", route);
@@ -143,6 +174,7 @@ async function startChat({ user }) {
 
 $("door-form").addEventListener("submit", goIn);
 $("door-login").addEventListener("click", () => chooseDoor(false));
+$("door-back").addEventListener("click", () => askCode(""));
 $("door-register").addEventListener("click", () => chooseDoor(true));
 $("rooms-toggle").addEventListener("click", () => showPane("rooms-pane"));
 $("people-toggle").addEventListener("click", () => showPane("people-pane"));
@@ -166,7 +198,14 @@ events.addEventListener("ended", ({ detail }) => {
 });
 
 const now = session();
-if (now?.user) {
+if (now?.enrol) {
+	$("factor-leave").hidden = false;
+	$("factor-leave").addEventListener("click", async () => {
+		await leave();
+		location.reload();
+	});
+	new Factor({ must: true }).dialog();
+} else if (now?.user) {
 	startChat(now);
 } else {
 	forget();

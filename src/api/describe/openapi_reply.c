@@ -42,6 +42,8 @@ static uint64_t errors_of(const struct route *r)
 		set |= BIT(PL_E_RATE);
 	if (r->who != WHO_ANY)
 		set |= BIT(PL_E_UNAUTHORIZED) | BIT(PL_E_TOKEN_EXPIRED) | BIT(PL_E_REVOKED);
+	if (r->who != WHO_ANY && !(r->flags & ROUTE_ENROL))
+		set |= BIT(PL_E_MFA_ENROLMENT);
 	if (strchr(r->path, '{') != NULL)
 		set |= BIT(PL_E_NOT_FOUND);
 	if (r->query != &shape_none)
@@ -222,6 +224,8 @@ static void write_error_example(struct pl_jw *w, enum pl_code code, bool problem
 		pl_jw_cstr(w, info->text);
 	}
 	pl_jw_kcstr(w, "code", info->code);
+	if (code == PL_E_MFA_REQUIRED)
+		pl_jw_kcstr(w, "mfa_ticket", "pX3v9Qe2aTkQ3vX9aTnB5cY7dZ1eW4fV6gU8hT0iSjR");
 	pl_jw_kbool(w, "temporary", info->temporary);
 	if (info->http_status == 429)
 		pl_jw_ki64(w, "retry_after", 12);

@@ -118,7 +118,8 @@ static bool check_token(struct request *request, enum route_who who)
 		return false;
 	}
 	token = pl_str_trim(pl_strn(header.ptr + 7, header.len - 7));
-	if (!auth_check(request->svc, request->req->config, token, &request->who, &err)) {
+	if (!auth_check(request->svc, request->req->config, token, &request->who, &err) &&
+	    (err.code != PL_E_MFA_ENROLMENT || request->route == NULL || !(request->route->flags & ROUTE_ENROL))) {
 		dispatch_refuse(request, &err);
 		return false;
 	}

@@ -21,7 +21,7 @@ enum route_scope { SCOPE_NONE = 0, SCOPE_LOGIN = 0, SCOPE_READ = 1, SCOPE_WRITE 
 	SCOPE_ADMIN = 16, SCOPE_READ_CHAT = SCOPE_READ | SCOPE_CHAT, SCOPE_ALL = 31 };
 enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
 	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128, ROUTE_OPERATOR = 256, ROUTE_EVENTS = 512,
-	ROUTE_STRICT = 1024 };
+	ROUTE_STRICT = 1024, ROUTE_ENROL = 2048 };
 #define LIST_NONE (-1)			/* beside enum list_of */
 
 typedef void (route_fn)(struct request *request);

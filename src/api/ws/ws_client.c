@@ -212,9 +212,10 @@ void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_st
 
 static void compat_auth_done(struct ws_client *client, struct pl_str id, const struct pl_err *err)
 {
-	/* a good token is answered by nothing, a bad one by 4401 */
+	/* a good token is answered by nothing, a bad one by 4401, 4410, or 4403 */
 	if (err != NULL)
-		ws_client_close(client, err->code == PL_E_REVOKED ? PL_E_REVOKED : PL_E_UNAUTHORIZED);
+		ws_client_close(client, err->code == PL_E_REVOKED || err->code == PL_E_MFA_ENROLMENT ? err->code :
+		    PL_E_UNAUTHORIZED);
 }
 
 #define SAME_AUTH(dialect) \

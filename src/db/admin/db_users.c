@@ -49,11 +49,12 @@ bool db_users_show(struct db_import *db, const char *user, struct pl_pool *pool,
 	const char *params[] = { user };
 
 	return text_of(db, pool,
-	    "WITH " MEANT " SELECT (SELECT string_agg(format('%-10s %s', v.name, v.value), E'\\n' ORDER BY v.n) "
+	    "WITH " MEANT " SELECT (SELECT string_agg(format('%-13s %s', v.name, v.value), E'\\n' ORDER BY v.n) "
 	    "FROM (VALUES (1, 'number', w.id::text), (2, 'user', w.username), (3, 'name', " CLEAN("w.name") "), "
 	    "(4, 'e-mail', " CLEAN("w.email") "), (5, 'access', w.access), "
 	    "(6, 'state', CASE WHEN w.disabled THEN 'disabled' ELSE 'active' END), "
 	    "(7, 'password', CASE WHEN w.password_hash IS NULL THEN 'none' ELSE 'set' END), "
+	    "(7.5, 'second factor', CASE WHEN w.second_factor THEN 'on' END), "
 	    "(8, 'made', " WHEN("w.created_at") "), "
 	    "(9, 'logins', (SELECT count(*) FROM login_sessions l WHERE l.user_id = w.id AND l.ended_at IS NULL "
 	    "AND l.expires_at > clock_timestamp())::text), "
@@ -81,6 +82,17 @@ bool db_users_password(struct db_import *db, const char *user, const char *hash,
 	    "WITH " MEANT ", did AS (SELECT w.id, n.* FROM who w, user_password(w.id, $2::text, 0) n) "
 	    "SELECT coalesce((SELECT cardinality(did.ended)::text FROM did WHERE did.status = 'ok'), 'not_found')",
 	    2, params, text_r, why);
+}
+
+bool db_users_no_mfa(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r, char why[512])
+{
+	const char *params[] = { user };
+
+	return text_of(db, pool,
+	    "WITH " MEANT ", did AS (SELECT w.id, second_factor_remove(w.id) AS had FROM who w), "
+	    "ended AS (SELECT logins_end(did.id, 0, 'all', 'second factor') AS ids FROM did WHERE did.had) "
+	    "SELECT coalesce((SELECT cardinality(ended.ids)::text FROM ended), (SELECT 'none' FROM did), 'not_found')",
+	    1, params, text_r, why);
 }
 
 bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r, char why[512])

@@ -25,6 +25,9 @@ bool db_users_admin(struct db_import *db, const char *user, const char *access, 
     struct pl_pool *pool, const char **text_r, char why[512]) PL_MUSTCHECK;
 bool db_users_password(struct db_import *db, const char *user, const char *hash, struct pl_pool *pool,
     const char **text_r, char why[512]) PL_MUSTCHECK;
+/* Removes the second factor, and ends the login sessions. The same, or "none": there was none. */
+bool db_users_no_mfa(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
+    char why[512]) PL_MUSTCHECK;
 bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
 

@@ -26,6 +26,9 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "closed", PL_E_CONFLICT, "The request has already ended." },
 	{ "no_option", PL_E_INVALID, "The answer is not one of the options." },
 	{ "last_admin", PL_E_CONFLICT, "This is the last admin; make another account admin first." },
+	{ "mfa_on", PL_E_CONFLICT, "A second factor is on already; turn it off first." },
+	{ "mfa_off", PL_E_CONFLICT, "No second factor is on." },
+	{ "wrong", PL_E_BAD_LOGIN, "The code is not correct." },
 	{ "no_role", PL_E_INVALID, "One of the roles does not exist." },
 };
 

@@ -14,6 +14,7 @@ static void read_user(struct pgrow *row, struct user *user)
 	user->disabled = pgrow_bool(row);
 	user->created_us = pgrow_time(row);
 	user->updated_us = pgrow_time(row);
+	user->second_factor = pgrow_bool(row);
 }
 
 /* First column a status, then a user. */

@@ -15,7 +15,7 @@ struct user {
 	struct pl_str username, email, name;	/* email, name: absent when not given */
 	struct pl_str password_hash;		/* only from repo_user_by_login(); absent: no password login */
 	enum access access;
-	bool disabled;
+	bool disabled, second_factor;
 	int64_t created_us, updated_us;
 };
 struct user_list { const struct user *rows; int count; bool more; int64_t total; };

@@ -3,7 +3,8 @@
  * Register, log in, refresh.
  *
  * register: hash -> account -> login session -> tokens
- * login:    account -> verify (a dummy when there is none) -> login session -> tokens; the hash is renewed beside it
+ * login:    account -> verify (a dummy when there is none) -> login session -> tokens; the hash is renewed beside it.
+ *           With a second factor: -> ticket, and the rest is mfa_login.c
  * refresh:  one atomic step in PostgreSQL -> tokens
  */
 #include "clock.h"
@@ -11,6 +12,7 @@
 #include "log.h"
 #include "svc/account/audit.h"
 #include "svc/account/auth.h"
+#include "svc/account/mfa.h"
 
 enum { LOGIN_TRIES = 3 };
 
@@ -52,13 +54,15 @@ static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64
 	int64_t now_s = pl_wall_us() / PL_US_PER_S;
 	struct pl_token t = { .type = PL_TOKEN_ACCESS, .user_id = f->user.id, .login_id = login_id,
 		.refresh_counter = counter, .issued_s = now_s, .expires_s = now_s + s->access_token_life / 1000,
-		.access = f->user.access };
-	struct auth_tokens out = { .expires_in_s = s->access_token_life / 1000, .user = f->user };
+		.access = f->user.access,
+		.enrol = !f->user.second_factor && mfa_must(f->config, f->user.access) };
+	struct auth_tokens out = { .expires_in_s = s->access_token_life / 1000, .user = f->user, .enrol = t.enrol };
 	size_t n = f->user.username.len < sizeof(t.name) ? f->user.username.len : sizeof(t.name) - 1;
 
 	memcpy(t.name, f->user.username.ptr, n);
 	out.access = pl_token_sign(f->task->pool, &f->config->token_key, s->issuer, &t);
 	t.type = PL_TOKEN_REFRESH;
+	t.enrol = false;	/* a refresh decides again */
 	t.expires_s = refresh_until_s;
 	out.refresh = f->refresh_token.ptr != NULL ? f->refresh_token : pl_token_sign(f->task->pool,
 	    &f->config->token_key, s->issuer, &t);
@@ -139,9 +143,12 @@ void auth_register(struct svc *svc, const struct config *config, struct pl_task 
 static void register_on_found(void *arg, const struct user *user, const struct pl_err *err)
 {
 	struct flow *f = arg;
+	struct pl_err other = { 0 };
 
-	if (err != NULL) {
-		flow_fail(f, err);
+	if (err == NULL && user->second_factor)		/* was turned on meanwhile: this is no way around it */
+		pl_err_set(&other, PL_E_CONFLICT, "The account was created; log in.");
+	if (err != NULL || other.code != PL_E_OK) {
+		flow_fail(f, err != NULL ? err : &other);
 		return;
 	}
 	f->user = *user;
@@ -169,6 +176,22 @@ static void login_on_rehash(void *arg, const struct hash_result *result, const s
 		    NULL);
 }
 
+static void login_on_ticket(void *arg, struct pl_str ticket, const struct pl_err *err)
+{
+	struct flow *f = arg;
+	struct auth_tokens out = { .mfa_ticket = ticket };
+	struct pl_err more = { 0 };
+
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {
+		login_again(f);
+	} else if (err != NULL) {
+		flow_fail(f, err);
+	} else {
+		pl_err_set(&more, PL_E_MFA_REQUIRED, NULL);
+		f->done(f->arg, &out, &more);
+	}
+}
+
 static void login_on_verify(void *arg, const struct hash_result *result, const struct pl_err *err)
 {
 	struct flow *f = arg;
@@ -187,6 +210,10 @@ static void login_on_verify(void *arg, const struct hash_result *result, const s
 	}
 	if (result->rehash)
 		hasher_hash(f->svc->worker->hasher, f->task, f->password, login_on_rehash, f);
+	if (f->user.second_factor) {
+		mfa_ticket_make(f->svc, f->task, &f->user, login_on_ticket, f);
+		return;
+	}
 	f->task->who.user_id = f->user.id;
 	flow_start_login(f);
 }
@@ -286,4 +313,14 @@ bool auth_refresh(struct svc *svc, const struct config *config, struct pl_task *
 	repo_login_refresh(svc->db, task, token.login_id, token.refresh_counter, config->s.refresh_reuse,
 	    config->s.refresh_rotation, refresh_on_step, f);
 	return true;
+}
+
+void auth_issue(struct svc *svc, const struct config *config, struct pl_task *task, const struct auth_made *made,
+    auth_tokens_fn *done, void *arg)
+{
+	struct flow *f = flow_new(svc, config, task, done, arg);
+
+	f->refreshed = (struct refresh){ .login_id = made->login_id, .counter = made->counter,
+		.expires_us = made->expires_us };
+	repo_user_get(svc->db, task, made->user_id, refresh_on_user, f);
 }

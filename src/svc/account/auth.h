@@ -24,7 +24,8 @@ struct auth_who {
  * Verifies an access token against signature, claims, expiry and revocation; no I/O. The cache of verified tokens makes
  * the ordinary case one hash. who_r->ask: the revocation table overflowed: the caller must call auth_confirm() before
  * it trusts the token.
- * Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED, PL_E_REVOKED.
+ * Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED, PL_E_REVOKED. PL_E_MFA_ENROLMENT: *who_r is filled and good, but only
+ * for setting up a second factor.
  */
 bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who_r,
     struct pl_err *err) PL_MUSTCHECK;
@@ -33,7 +34,9 @@ void auth_caller(const struct auth_who *who, struct pl_caller *caller);
 /* Asks PostgreSQL whether the login session is alive. PL_E_REVOKED. */
 void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg);
 
-struct auth_tokens { struct pl_str access, refresh; int64_t expires_in_s; struct user user; };
+/* enrol: the access token is only for setting up a second factor. mfa_ticket: only with PL_E_MFA_REQUIRED, alone. */
+struct auth_tokens { struct pl_str access, refresh, mfa_ticket; int64_t expires_in_s; struct user user; bool enrol; };
+/* tokens: NULL when *err is set, except with PL_E_MFA_REQUIRED. */
 typedef void (auth_tokens_fn)(void *arg, const struct auth_tokens *tokens, const struct pl_err *err);
 
 struct auth_client { struct pl_str user_agent; };
@@ -46,9 +49,16 @@ void auth_register(struct svc *svc, const struct config *config, struct pl_task 
 /* The account was made, its tokens were lost: a login session and tokens. The caller knows that this is who made it. */
 void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
     struct auth_client client, auth_tokens_fn *done, void *arg);
-/* PL_E_BAD_LOGIN for everything that is wrong with name or password; the time does not tell which. */
+/*
+ * PL_E_BAD_LOGIN for everything that is wrong with name or password; the time does not tell which. PL_E_MFA_REQUIRED:
+ * both are right, and mfa_login() goes on with the ticket.
+ */
 void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);
+/* Tokens for a login session that was just made. PL_E_NOT_FOUND: its user is gone. */
+struct auth_made { int64_t user_id, login_id, counter, expires_us; };
+void auth_issue(struct svc *svc, const struct config *config, struct pl_task *task, const struct auth_made *made,
+    auth_tokens_fn *done, void *arg);
 /*
  * A token that does not verify: false and PL_E_UNAUTHORIZED or PL_E_TOKEN_EXPIRED, nothing was started. Else `done`,
  * with PL_E_REVOKED when the login session is over (an old token that comes back ends it).

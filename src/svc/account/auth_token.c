@@ -57,7 +57,7 @@ static bool still_good(struct svc *svc, const struct config *config, const struc
 	return true;
 }
 
-bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who,
+static bool check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who,
     struct pl_err *err)
 {
 	int64_t now_s = pl_wall_us() / PL_US_PER_S;
@@ -81,6 +81,14 @@ bool auth_check(struct svc *svc, const struct config *config, struct pl_str toke
 	if (!who->ask)
 		cache_put(svc->tokens, who);
 	return true;
+}
+
+bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who,
+    struct pl_err *err)
+{
+	if (!check(svc, config, token, who, err))
+		return false;
+	return !who->token.enrol || pl_err_set(err, PL_E_MFA_ENROLMENT, NULL);
 }
 
 void auth_caller(const struct auth_who *who, struct pl_caller *caller)
