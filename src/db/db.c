@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "db/db_int.h"
+#include "db/repo/author.h"
 #include "db/repo/names.h"
 #include "db/conn/pgconn.h"
 #include "leaf.h"
@@ -189,6 +190,7 @@ struct db *db_new(struct event_base *base, struct shm *shm, const struct config 
 	db->ev_trim = event_new(base, -1, EV_PERSIST, on_trim, db);
 	event_add(db->ev_trim, &second);
 	db->lookup = lookup_new(base);
+	db->authors = authors_new(db);
 	if (!db->aside)
 		db->read = pgread_new(db);
 	if (rest >= GROUP_FROM) {
@@ -208,6 +210,7 @@ void db_turn(void *arg)
 		db->turn_wanted = false;
 		event_del(db->ev_turn);
 	}
+	authors_turn(db->authors);
 	if (db->read != NULL)
 		pgread_turn(db->read);
 	if (db->group != NULL)
@@ -303,6 +306,7 @@ void db_free(struct db **dbp)
 
 	*dbp = NULL;
 	db->stopping = true;
+	authors_stop(db->authors);
 	if (db->read != NULL)
 		pgread_free(&db->read, &calls);
 	if (db->group != NULL)
@@ -312,6 +316,7 @@ void db_free(struct db **dbp)
 	stop_calls(&calls);
 	wgroup_free(&db->wgroup);
 	lookup_free(&db->lookup);
+	authors_free(&db->authors);
 	PL_BUG(!TAILQ_EMPTY(&db->active));
 	event_free(db->ev_again);
 	event_free(db->ev_sweep);

@@ -51,6 +51,8 @@ struct db {
 	void (*on_notice)(void *arg);
 	void *notice_arg;
 	struct db_name *names;		/* names.c */
+	struct authors *authors;	/* author.c */
+	uint64_t name_changes;		/* how often a name may have changed since the start */
 };
 
 /* The deferred completions run in a later turn. */

@@ -177,7 +177,7 @@ NEEDS = {
     "questions": "query_history", "sessions": "users sessions session_messages session_slots jobs session_questions",
     "knowledge": "users knowledge_documents knowledge_chunks", "kpis": "users sessions usage",
     "make role": "users names roles", "make room": "users roles rooms members room_roles room_changes",
-    "say": "users rooms members room_roles messages",
+    "say": "rooms members room_roles messages",
 }
 TABLES = sorted(set(" ".join(NEEDS.values()).split()) | {"generations", "idempotency_keys", "audit", "limit_hits", "preferences"})
 

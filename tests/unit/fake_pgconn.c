@@ -18,6 +18,8 @@ struct pgconn {
 	const char *label;
 	bool ready, away, break_send, broken;
 	struct pgquery_list calls;
+	pgconn_notice_fn *on_notice;
+	void *notice_arg;
 	int calls_count, syncs, silent_ms, pid, renewed;
 	size_t used;
 	char sent[FAKE_SENT];
@@ -107,6 +109,13 @@ void fake_conn_open(struct pgconn *conn)
 	conn->ready = true;
 	conn->away = false;
 	conn->ops->ready(conn->arg);
+	if (conn->on_notice != NULL)
+		conn->on_notice(conn->notice_arg, NULL);
+}
+
+void fake_conn_notice(struct pgconn *conn, const char *payload)
+{
+	conn->on_notice(conn->notice_arg, payload);
 }
 
 static void lose(struct pgconn *conn, bool away)
@@ -223,7 +232,7 @@ PGresult *fake_number(int64_t value)
 
 PGresult *fake_appended(const char *statuses, int64_t first_seq)
 {
-	PGresult *res = rows_of(7);
+	PGresult *res = rows_of(6);
 
 	for (int row = 0; *statuses != '\0'; row++) {
 		size_t len = strcspn(statuses, " ");
@@ -235,6 +244,23 @@ PGresult *fake_appended(const char *statuses, int64_t first_seq)
 		put(res, row, 4, "\0", 1);
 		put_i64(res, row, 5, 0);
 		statuses += len + (statuses[len] == ' ');
+	}
+	return res;
+}
+
+PGresult *fake_names(const char *names)
+{
+	PGresult *res = rows_of(3);
+
+	for (int row = 0; *names != '\0'; row++) {
+		size_t len = strcspn(names, " "), name = strcspn(names, ":") + 1, display = name;
+
+		display += strcspn(names + name, ":") + 1;
+		put_i64(res, row, 0, strtoll(names, NULL, 10));
+		put(res, row, 1, names + name, display - name - 1);
+		if (display < len)
+			put(res, row, 2, names + display, len - display);
+		names += len + (names[len] == ' ');
 	}
 	return res;
 }
@@ -282,10 +308,11 @@ void pgconn_free(struct pgconn **connp, struct pgquery_list *in_flight)
 	*connp = NULL;
 }
 
-void pgconn_listen(struct pgconn *conn, const char *channel)
+void pgconn_listen(struct pgconn *conn, const char *channel, pgconn_notice_fn *fn, void *arg)
 {
-	PL_UNUSED(conn);
 	PL_UNUSED(channel);
+	conn->on_notice = fn;
+	conn->notice_arg = arg;
 }
 
 bool pgconn_ready(const struct pgconn *conn)
@@ -321,6 +348,17 @@ static size_t texts_of(const char *array, int bytes, char *out, size_t cap)
 	return used;
 }
 
+/* The numbers of a bigint[] parameter without NULLs. */
+static void ids_of(const char *array, int bytes, char *out, size_t cap)
+{
+	for (int at = 24; at < bytes; at += 12) {
+		size_t len = (size_t)snprintf(out, cap, " %lld", (long long)read_i64(array + at));
+
+		out += len;
+		cap -= len;
+	}
+}
+
 bool pgconn_send(struct pgconn *conn, struct pgquery *query)
 {
 	char text[FAKE_SENT];
@@ -336,6 +374,8 @@ bool pgconn_send(struct pgconn *conn, struct pgquery *query)
 		    (long long)read_i64(query->values[0]));
 		texts_of(query->values[4], query->lengths[4], text + used, sizeof(text) - used);
 	}
+	if (query->stmt == &stmts[S_USER_NAMES])
+		ids_of(query->values[0], query->lengths[0], text + used, sizeof(text) - used);
 	note(conn, text);
 	query->sent = true;
 	query->queue = NULL;

@@ -3,7 +3,7 @@
  * Connections without a server: takes the place of src/db/conn/pgconn.c, whose functions it defines all.
  *
  * The test opens, answers, and breaks each connection, and sees what it was given: the names of statements (messages as
- * "APPEND 7: a b"), and "|" for each Sync.
+ * "APPEND 7: a b", lookups of names as "USER_NAMES 1 2"), and "|" for each Sync.
  */
 #ifndef FAKE_PGCONN_H
 #define FAKE_PGCONN_H
@@ -45,6 +45,8 @@ void fake_conn_synced(struct pgconn *conn);
 void fake_conn_silent(struct pgconn *conn, int ms);
 /* Asserts what it was given since the last call. */
 void fake_conn_sent(struct pgconn *conn, const char *text);
+/* A notification on the channel that it listens to. */
+void fake_conn_notice(struct pgconn *conn, const char *payload);
 /* How often it was closed and opened again by pgconn_renew(). */
 int fake_conn_renewed(const struct pgconn *conn);
 
@@ -55,5 +57,7 @@ PGresult *fake_error(const char *sqlstate);
 PGresult *fake_aborted(void);
 /* Rows of room_append(): per word of `statuses` ("ok ok conflict") one, with seq from first_seq on. */
 PGresult *fake_appended(const char *statuses, int64_t first_seq);
+/* Rows of USER_NAMES: words "ID:NAME:DISPLAY", where DISPLAY may be empty. */
+PGresult *fake_names(const char *names);
 
 #endif

@@ -28,6 +28,8 @@ struct pgconn {
 	const struct pgconn_ops *ops;
 	void *arg;
 	const char *label, *channel;	/* channel: that it listens to; NULL */
+	pgconn_notice_fn *on_notice;
+	void *notice_arg;
 	enum state state;
 	PGconn *pg;
 	struct event *ev_read, *ev_write, *ev_timer;	/* timer: next attempt, or the attempt's time limit */
@@ -261,7 +263,7 @@ static void setup_done(struct pgconn *conn)
 	conn->failures = 0;
 	conn->ops->ready(conn->arg);
 	if (conn->channel != NULL)
-		conn->db->on_notice(conn->db->notice_arg);
+		conn->on_notice(conn->notice_arg, NULL);
 }
 
 /* One result of the setup group. false: it failed and the connection was closed. */
@@ -349,18 +351,15 @@ static void read_results(struct pgconn *conn)
 	}
 }
 
-/* All that came since the last time count as one. */
 static void read_notices(struct pgconn *conn)
 {
 	PGnotify *notice;
-	bool any = false;
 
-	while ((notice = PQnotifies(conn->pg)) != NULL) {
+	while (conn->pg != NULL && (notice = PQnotifies(conn->pg)) != NULL) {
+		if (conn->channel != NULL)
+			conn->on_notice(conn->notice_arg, notice->extra);
 		PQfreemem(notice);
-		any = true;
 	}
-	if (any && conn->channel != NULL)
-		conn->db->on_notice(conn->db->notice_arg);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -409,9 +408,11 @@ void pgconn_free(struct pgconn **connp, struct pgquery_list *in_flight)
 	pl_free(conn);
 }
 
-void pgconn_listen(struct pgconn *conn, const char *channel)
+void pgconn_listen(struct pgconn *conn, const char *channel, pgconn_notice_fn *fn, void *arg)
 {
 	conn->channel = channel;
+	conn->on_notice = fn;
+	conn->notice_arg = arg;
 }
 
 bool pgconn_ready(const struct pgconn *conn)

@@ -35,8 +35,10 @@ struct pgconn_ops {
 struct pgconn *pgconn_new(struct db *db, const char *label, const struct pgconn_ops *ops, void *arg);
 /* Closes without telling anybody; the queries in flight are moved to *in_flight. */
 void pgconn_free(struct pgconn **conn, struct pgquery_list *in_flight);
-/* It listens to this channel (a literal), from its next start on: db->on_notice. Called before it opens. */
-void pgconn_listen(struct pgconn *conn, const char *channel);
+/* payload NULL: the connection opened, so notifications may have been missed. */
+typedef void (pgconn_notice_fn)(void *arg, const char *payload);
+/* It listens to this channel (a literal), from its next start on. Called before it opens. */
+void pgconn_listen(struct pgconn *conn, const char *channel, pgconn_notice_fn *fn, void *arg);
 bool pgconn_ready(const struct pgconn *conn);
 /* The last attempt failed and no later one worked: callers should fail fast. */
 bool pgconn_away(const struct pgconn *conn);

@@ -171,6 +171,13 @@ static void feed(struct slot *slot)
 	pgconn_sync(slot->conn);
 }
 
+static void on_notice(void *arg, const char *payload)
+{
+	struct db *db = arg;
+
+	db->on_notice(db->notice_arg);
+}
+
 /* The first slot's connection is the one that listens. */
 static void open_slot(struct slot *slot)
 {
@@ -179,7 +186,7 @@ static void open_slot(struct slot *slot)
 	slot->used_ns = pl_now_ns();
 	slot->conn = pgconn_new(plain->db, "plain", &ops, slot);
 	if (slot == &plain->slots[0] && plain->db->channel != NULL)
-		pgconn_listen(slot->conn, plain->db->channel);
+		pgconn_listen(slot->conn, plain->db->channel, on_notice, plain->db);
 }
 
 void pgplain_listen(struct pgplain *plain)
@@ -189,7 +196,7 @@ void pgplain_listen(struct pgplain *plain)
 	if (slot->conn == NULL)
 		open_slot(slot);
 	else
-		pgconn_listen(slot->conn, plain->db->channel);
+		pgconn_listen(slot->conn, plain->db->channel, on_notice, plain->db);
 }
 
 /* Open another connection when more wait than will be served by those that are opening. */

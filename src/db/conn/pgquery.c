@@ -217,6 +217,7 @@ void pgquery_start(struct pgquery *query)
 	PL_BUG(query->stmt->args[query->count] != '\0');
 	TAILQ_INSERT_TAIL(&db->active, query, active);
 	db->active_count++;
+	query->name_changes = db->name_changes;
 	query->way = way_of(query);
 	query->work = shed_begin(&db->shed, query->way, query->started_ns);
 	db_arm_sweep(db);

@@ -41,6 +41,7 @@ struct pgquery {
 	void *arg;
 	void *extra;			/* the repo function's own, in query->pool */
 	int64_t started_ns;
+	uint64_t name_changes;		/* db->name_changes at the start */
 	enum shed_way way;		/* of `work`, as it was at the start */
 	struct shed_work work;
 	bool finished, sent, solo;

@@ -9,6 +9,7 @@
 #include "db/db_int.h"
 #include "db/conn/pgconn.h"
 #include "db/conn/pgerr.h"
+#include "db/repo/author.h"
 
 enum {
 	SYNC_AFTER = 16,
@@ -229,6 +230,7 @@ struct pgread *pgread_new(struct db *db)
 	*read = (struct pgread){ .db = db };
 	TAILQ_INIT(&read->waiting);
 	read->conn = pgconn_new(db, "read", &ops, read);
+	pgconn_listen(read->conn, "parlour_names", authors_notice, db->authors);
 	return read;
 }
 

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "db/conn/pgrow.h"
+#include "db/repo/names.h"
 #include "db/repo/repo_int.h"
 #include "leaf.h"
 #include "log.h"
@@ -170,13 +171,14 @@ static void settle_one(struct wsend *send, struct pgrow *row, bool unknown, stru
 	result.has_roles = pgrow_bool(row);
 	result.takes_roles = pgrow_bool(row);
 	result.reply_to = pgrow_i64(row);
-	result.display = pgrow_text(row);
 	if (pl_str_is(status, "ok") || pl_str_is(status, "duplicate")) {
 		result.duplicate = pl_str_is(status, "duplicate") && !unknown;
 		if (!result.duplicate)
 			db_count(db, SHM_M_sent, 1);
 		if (send->task != NULL) {
 			result.client_id = pl_str_dup(send->task->pool, send->in.client_id);
+			if (send->in.author_kind == AUTHOR_USER)
+				(void)db_name_find(db, send->in.author_id, &result.display);
 			result.display = pl_str_dup(send->task->pool, result.display);
 		}
 		wsend_finish(send, &result, NULL);

@@ -4,70 +4,24 @@
  */
 #include "db/repo/repo_message.h"
 
-#include "db/repo/names.h"
+#include "db/repo/author.h"
 #include "db/repo/repo_int.h"
 #include "leaf.h"
 
 #define MESSAGE_COLUMNS 13	/* what repo_read_message() reads */
 
-typedef repo_message_list_fn on_page_done;	/* for QUERY(): the result comes in two steps */
+/* For QUERY(): results come in two steps, because the names of users are not in the rows. */
+typedef repo_message_list_fn on_page_done;
+typedef repo_room_log_fn on_log_done;
 
-/* One page on its way: authors' names that are not known here are asked for behind the rows. */
 struct page { struct message_list list; struct message *messages; };
 
-static void page_done(struct pgquery *query, const struct page *page, const struct pl_err *err)
+static void page_done(struct pgquery *query, void *result, const struct pl_err *err)
 {
+	const struct page *page = result;
+
 	if (query->done != NULL)
 		((on_page_done *)query->done)(query->arg, err == NULL ? &page->list : NULL, err);
-}
-
-/* Fills in what is known; ids of the others (each once) go to missing[]. */
-static int page_name(const struct db *db, struct page *page, struct pl_pool *pool, int64_t *missing)
-{
-	int count = 0;
-
-	for (int i = 0; i < page->list.count; i++) {
-		struct message *m = &page->messages[i];
-		struct pl_str display;
-		const char *name;
-		int k = 0;
-
-		if (m->author_kind != AUTHOR_USER || m->author_name.ptr != NULL)
-			continue;
-		name = db_name_find(db, m->author_id, &display);
-		if (name != NULL) {
-			m->author_name = i > 0 && page->messages[i - 1].author_id == m->author_id &&
-			    page->messages[i - 1].author_kind == AUTHOR_USER ? page->messages[i - 1].author_name :
-			    pl_str_dup(pool, pl_str(name));
-			m->author_display = pl_str_dup(pool, display);
-			continue;
-		}
-		while (k < count && missing[k] != m->author_id)
-			k++;
-		if (k == count)
-			missing[count++] = m->author_id;
-	}
-	return count;
-}
-
-static void on_names(struct pgquery *query, const PGresult *res, const struct pl_err *err)
-{
-	struct page *page = query->extra;
-
-	for (int i = 0; err == NULL && i < PQntuples(res); i++) {
-		struct pgrow row = pgrow_at(res, i, query->task->pool);
-		int64_t id = pgrow_i64(&row);
-		struct pl_str name = pgrow_text(&row), display = pgrow_text(&row);
-
-		db_name_put(query->db, id, name, display);
-		for (int k = 0; k < page->list.count; k++) {
-			if (page->messages[k].author_kind != AUTHOR_USER || page->messages[k].author_id != id)
-				continue;
-			page->messages[k].author_name = name;
-			page->messages[k].author_display = display;
-		}
-	}
-	page_done(query, page, err);
 }
 
 /*
@@ -102,10 +56,9 @@ static void page_read(struct pgquery *query, const PGresult *res, struct page *p
 static void on_page(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
 	struct page *page = pl_alloc(query->task->pool, sizeof(*page));
-	int64_t *missing;
-	struct pgquery *names;
+	struct author_ref *refs;
 	struct pl_err bad;
-	int count;
+	int count = 0;
 
 	if (err == NULL && PQntuples(res) == 0)
 		err = repo_not_found(&bad);
@@ -114,16 +67,14 @@ static void on_page(struct pgquery *query, const PGresult *res, const struct pl_
 		return;
 	}
 	page_read(query, res, page);
-	missing = pl_alloc(query->task->pool, ((size_t)page->list.count + 1) * sizeof(*missing));
-	count = page_name(query->db, page, query->task->pool, missing);
-	if (count == 0) {
-		page_done(query, page, NULL);
-		return;
+	refs = pl_alloc(query->task->pool, ((size_t)page->list.count + 1) * sizeof(*refs));
+	for (int i = 0; i < page->list.count; i++) {
+		struct message *m = &page->messages[i];
+
+		if (m->author_kind == AUTHOR_USER)
+			refs[count++] = (struct author_ref){ m->author_id, &m->author_name, &m->author_display };
 	}
-	names = pgquery_new(query->db, query->task, S_USER_NAMES, on_names, query->done, query->arg);
-	names->extra = page;
-	pgquery_i64s(names, missing, count, false);
-	pgquery_start(names);
+	author_fill(query, refs, count, page_done, page);
 }
 
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
@@ -146,19 +97,20 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
 	pgquery_start(query);
 }
 
-REPLY(on_log, struct room_log)
+static void log_done(struct pgquery *query, void *result, const struct pl_err *err)
 {
-	int rows = PQntuples(res);
-	struct room_event *events = pl_alloc(query->task->pool, ((size_t)rows + 1) * sizeof(*events));
-	struct pgrow first;
+	if (query->done != NULL)
+		((on_log_done *)query->done)(query->arg, err == NULL ? result : NULL, err);
+}
 
-	if (!repo_first(query, res, &first, bad))
-		return false;
-	for (int i = 0; i < rows; i++) {
+/* Rows: last_seq and epoch of the room, then a log row or NULLs, then the display name of a role. */
+static void log_read(struct pgquery *query, const PGresult *res, struct room_log *log, struct room_event *events)
+{
+	for (int i = 0; i < PQntuples(res); i++) {
 		struct pgrow row = pgrow_at(res, i, query->task->pool);
 
-		out->last_seq = pgrow_i64(&row);
-		out->epoch = pgrow_i64(&row);
+		log->last_seq = pgrow_i64(&row);
+		log->epoch = pgrow_i64(&row);
 		if (pgrow_null(&row))
 			break;
 		repo_read_event(&row, &events[i]);
@@ -166,11 +118,38 @@ REPLY(on_log, struct room_log)
 			pgrow_skip(&row, 1);	/* kind */
 			events[i].message.author_display = pgrow_text(&row);
 		}
-		out->count++;
+		log->count++;
 	}
-	out->rows = events;
-	out->more = out->count > 0 && room_event_seq(&events[out->count - 1]) < out->last_seq;
-	return true;
+	log->rows = events;
+	log->more = log->count > 0 && room_event_seq(&events[log->count - 1]) < log->last_seq;
+}
+
+static void on_log(struct pgquery *query, const PGresult *res, const struct pl_err *err)
+{
+	size_t rows = err == NULL ? (size_t)PQntuples(res) : 0;
+	struct room_log *log = pl_alloc(query->task->pool, sizeof(*log));
+	struct room_event *events = pl_alloc(query->task->pool, (rows + 1) * sizeof(*events));
+	struct author_ref *refs = pl_alloc(query->task->pool, (rows + 1) * sizeof(*refs));
+	struct pl_err bad;
+	int count = 0;
+
+	if (err == NULL && rows == 0)
+		err = repo_not_found(&bad);
+	if (err != NULL) {
+		log_done(query, log, err);
+		return;
+	}
+	log_read(query, res, log, events);
+	for (int i = 0; i < log->count; i++) {
+		struct message *m = &events[i].message;
+		struct room_change *c = &events[i].change;
+
+		if (events[i].is_message && m->author_kind == AUTHOR_USER)
+			refs[count++] = (struct author_ref){ m->author_id, &m->author_name, &m->author_display };
+		else if (!events[i].is_message && c->actor_kind == AUTHOR_USER)
+			refs[count++] = (struct author_ref){ c->actor_id, &c->actor_name, NULL };
+	}
+	author_fill(query, refs, count, log_done, log);
 }
 
 void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t after, int limit, int64_t bytes,
@@ -195,7 +174,8 @@ void repo_message_append(
 {
 	PL_BUG(in->content.ptr == NULL || !text_ok(in->content) || !text_ok(in->client_id) || !text_ok(in->meta));
 	PL_BUG(in->generation_id.ptr != NULL && !pl_uuid_ok(in->generation_id));
-	wgroup_add(db->wgroup, task, in, done, arg);
+	if (!author_wait(db, task, in, done, arg))
+		wgroup_add(db->wgroup, task, in, done, arg);
 }
 
 /* Status, then the message and the log entry (if one was written) as log rows. */

@@ -77,7 +77,7 @@ struct message_new {
 struct appended {
 	bool duplicate, has_roles, takes_roles;
 	int64_t reply_to, seq, created_us;
-	struct pl_str client_id, display;	/* display: display name of an author who is a user; absent: none */
+	struct pl_str client_id, display;	/* display: of an author who is a user; absent: none, or not known */
 };
 typedef void (repo_append_fn)(void *arg, const struct appended *result, const struct pl_err *err);
 /*

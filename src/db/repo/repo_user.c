@@ -2,6 +2,7 @@
 /*
  * Accounts: statements, parameters, row readers.
  */
+#include "db/repo/author.h"
 #include "db/repo/repo_int.h"
 
 static void read_user(struct pgrow *row, struct user *user)
@@ -25,6 +26,7 @@ REPLY(on_created, struct user)
 	if (!repo_status_err(pgrow_text(&row), bad))
 		return false;
 	read_user(&row, out);
+	author_learn(query, out->id, out->username, out->name);
 	return true;
 }
 
@@ -48,6 +50,7 @@ REPLY(on_user, struct user)
 	if (!repo_first(query, res, &row, bad))
 		return false;
 	read_user(&row, out);
+	author_learn(query, out->id, out->username, out->name);
 	if (query->stmt == &stmts[S_USER_BY_LOGIN])
 		out->password_hash = pgrow_text(&row);
 	return true;
@@ -225,6 +228,11 @@ REPLY(on_user_names, struct user_name_list)
 {
 	READ_ROWS(query, res, out, struct user_name, read_name);
 	return true;
+}
+
+void repo_user_want_name(struct db *db, int64_t user_id)
+{
+	author_want(db, user_id);
 }
 
 void repo_user_names(struct db *db, struct pl_task *task, const int64_t *ids, int count, repo_user_names_fn *done,

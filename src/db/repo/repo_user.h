@@ -29,6 +29,9 @@ typedef void (repo_user_names_fn)(void *arg, const struct user_name_list *names,
 void repo_user_names(struct db *db, struct pl_task *task, const int64_t *ids, int count, repo_user_names_fn *done,
     void *arg);
 
+/* The user will perhaps write: the names that messages show are looked up now, unless they are known here. */
+void repo_user_want_name(struct db *db, int64_t user_id);
+
 typedef void (repo_user_fn)(void *arg, const struct user *user, const struct pl_err *err);
 typedef void (repo_user_list_fn)(void *arg, const struct user_list *list, const struct pl_err *err);
 typedef void (repo_ended_fn)(void *arg, const struct ended_list *ended, const struct pl_err *err);

@@ -80,6 +80,8 @@ static bool check(struct svc *svc, const struct config *config, struct pl_str to
 	who->ask = shm_revoked_unsure(svc->shm, now_s);
 	if (!who->ask)
 		cache_put(svc->tokens, who);
+	if (!db_overloaded(svc->db))
+		repo_user_want_name(svc->db, who->token.user_id);
 	return true;
 }
 
