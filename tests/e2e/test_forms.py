@@ -138,6 +138,32 @@ def test_other_languages_are_no_try_at_a_value(guests, rows, text):
     assert talk("ann@lee.org").startswith("Noted: e-mail address ann@lee.org."), "a value that stands alone is read"
 
 
+def test_values_are_deleted_when_somebody_says_so(guests, rows):
+    """Nothing of them is left but the messages; a required one is asked for again, also after the form was complete."""
+    talk = Talk(guests)
+    talk("My name is Ann Lee, my email is ann@lee.org and I earn 80k")
+    assert talk.last["is_complete"]
+    assert talk("forget my income") == "Deleted: income. What is your yearly income? A number is enough; it is kept sealed."
+    assert talk.data()["income"] is None and talk.last["data_collected"]["income"] is False and not talk.last["is_complete"]
+    assert rows(f"SELECT name FROM session_slots WHERE session_id = '{talk.session}' ORDER BY name") == [("email",), ("name",)]
+    assert talk("don't delete my name") and talk.data()["name"] == "Ann Lee"
+    assert talk("90k").startswith("Noted: income **,*** (kept sealed). That is all I need") and talk.last["is_complete"]
+    assert talk("please delete all my data").startswith("Deleted: name, e-mail address, income. What is your name?")
+    assert not any(talk.last["data_collected"].values())
+    assert rows(f"SELECT count(*) FROM session_slots WHERE session_id = '{talk.session}' AND collected_at IS NOT NULL") == [(0,)]
+    assert rows(f"SELECT is_complete, requested_slot FROM sessions WHERE id = '{talk.session}'") == [(False, "name")]
+    assert talk("cancel").startswith("All right") and talk("delete my name") == "I have nothing of that kind noted."
+
+
+def test_a_mistyped_address_is_a_question(guests):
+    talk = Talk(guests)
+    talk("Ann Lee")
+    assert talk("obinze@example,org") == "Did you mean obinze@example.org?" and talk.data()["email"] is None
+    assert talk("no") == "What is your e-mail address?" and talk.data()["email"] is None
+    assert talk("obinze @ gmail.con") == "Did you mean obinze@gmail.com?"
+    assert talk("yes").startswith("Noted: e-mail address obinze@gmail.com.")
+
+
 def test_corrections_in_ordinary_words_also_after_the_end(guests):
     talk = Talk(guests)
     assert talk("My name is Ann Lee, my email is ann@lee.org and I earn 80k").endswith("Is there anything else?")

@@ -62,7 +62,9 @@ static struct form_step step(struct form_state *state, const char *text, const c
 static void follow(struct form_state *state, const struct form_step *s)
 {
 	for (int i = 0; i < contact->count; i++) {
-		state->filled[i] = state->filled[i] || s->value[i].ptr != NULL;
+		state->filled[i] = form_has(state, s, i);
+		if (s->cleared[i])
+			state->value[i] = state->secret[i] = PL_STR_NONE;
 		if (s->value[i].ptr != NULL && contact->slots[i].s->sensitive)
 			state->secret[i] = s->value[i];
 		else if (s->value[i].ptr != NULL)
@@ -239,6 +241,110 @@ START_TEST(test_tries)
 	talk_through(skipped, (struct form_state){ .pending = -1, .requested = NAME });
 	talk_through(handed, asked);
 	talk_through(owed, (struct form_state){ .pending = -1, .requested = -1, .filled = { true, true, true } });
+}
+END_TEST
+
+/* Values are deleted when somebody says so and nothing else; asked for again where they are required. */
+START_TEST(test_clear)
+{
+	static const struct line talk[] = {
+		{ "forget my income", NAME, false, FORM_GOES_ON,
+		    "I have nothing of that kind noted. What is your name?" },
+		{ "Ann Lee", EMAIL, false, FORM_GOES_ON, "Noted: name Ann Lee." },
+		{ "delete my name please", NAME, false, FORM_GOES_ON, "Deleted: name. What is your name?" },
+		{ "Ann Lee", EMAIL, false, FORM_GOES_ON, "Noted: name Ann Lee." },
+		{ "ann@lee.org", INCOME, false, FORM_GOES_ON, "Noted: e-mail" },
+		{ "90k", -1, true, FORM_GOES_ON, "Noted: income **,*** (kept sealed). That is all" },
+		{ "Please don't store my address!", EMAIL, false, FORM_GOES_ON,
+		    "Deleted: e-mail address. What is your e-mail address?" },
+		{ "ann@lee.org", -1, true, FORM_GOES_ON, "Noted: e-mail address ann@lee.org. That is all" },
+		{ "erase everything", NAME, false, FORM_GOES_ON,
+		    "Deleted: name, e-mail address, income. What is your name?" },
+		{ "cancel", -1, false, FORM_CANCELLED, "All right" },
+		{ "forget my name", -1, false, FORM_CANCELLED, "I have nothing of that kind noted." },
+		{ NULL, 0, false, FORM_GOES_ON, NULL } };
+	static const struct { const char *text; const char *slots; } cases[] = {
+		{ "forget my income", "3" }, { "Delete my name", "1" }, { "don’t store my address", "2" },
+		{ "do not keep my e-mail", "2" }, { "I don't want you to store my income", "3" },
+		{ "can you delete my name and my income please?", "13" }, { "remove my email address", "2" },
+		{ "forget everything about me", "123" }, { "delete all my data", "123" },
+		{ "please erase the income that I gave you", "3" }, { "forget about my salary", "3" },
+		{ "delete name", "1" }, { "no, delete my name", "1" },
+		/* nothing of the kind */
+		{ "don't forget my name", "" }, { "never delete my income", "" }, { "cancel my order", "" },
+		{ "delete my account", "" }, { "forget my order", "" }, { "forget it", "" }, { "delete", "" },
+		{ "did you delete my name?", "" }, { "why did you forget my name", "" }, { "I forgot my password", "" },
+		{ "how do I delete my name?", "" }, { "delete my wife's name", "" }, { "my name is Forget", "" },
+		{ "delete my name from the newsletter", "" }, { "forget my income, it is 50k", "" },
+		{ "I don't want you to delete my name", "" }, { "keep my name", "" }, { "store my name", "" },
+		{ "use my name", "" }, { "you removed my name", "" }, { "clear", "" },
+	};
+
+	talk_through(talk, (struct form_state){ .pending = -1, .requested = NAME });
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct form_state state = { .pending = -1, .requested = -1, .filled = { true, true, true },
+			.complete = true };
+		struct form_step s;
+		char slots[8] = "";
+
+		form_take(contact, pool, &state, pl_str(cases[i].text), &s);
+		for (int k = 0; k < contact->count; k++)
+			if (s.cleared[k])
+				slots[strlen(slots)] = (char)('1' + k);
+		ck_assert_msg(strcmp(slots, cases[i].slots) == 0, "%s: %s", cases[i].text, slots);
+		for (int k = 0; k < contact->count; k++)
+			ck_assert_msg(slots[0] == '\0' || s.value[k].ptr == NULL, "%s", cases[i].text);
+	}
+}
+END_TEST
+
+/* What is written right is no mistake; a slip that is repeated is meant. */
+START_TEST(test_mistyped)
+{
+	struct form_state state = { .pending = -1, .requested = EMAIL, .filled = { true } };
+	struct form_step s = step(&state, "ann@gmial.com", NULL);
+
+	ck_assert(s.mistyped && s.pending == EMAIL && pl_str_is(s.pending_value, "ann@gmail.com"));
+	follow(&state, &s);
+	s = step(&state, "ann@gmial.com", NULL);
+	ck_assert(!s.mistyped && s.pending == EMAIL && pl_str_is(s.pending_value, "ann@gmial.com"));
+	follow(&state, &s);
+	s = step(&state, "yes", NULL);
+	ck_assert(pl_str_is(s.value[EMAIL], "ann@gmial.com"));
+	state.pending = -1;
+	s = step(&state, "ann@example,org", "{\"slots\":{\"email\":\"ann@example,org\"},\"question\":false}");
+	ck_assert(s.mistyped && s.value[EMAIL].ptr == NULL && pl_str_is(s.pending_value, "ann@example.org"));
+	follow(&state, &s);
+	s = step(&state, "yes", NULL);
+	ck_assert(pl_str_is(s.value[EMAIL], "ann@example.org"));
+}
+END_TEST
+
+/* A part is shown where the form's author allows it; never so much that the value is known. */
+START_TEST(test_show)
+{
+	static const struct { const char *kind, *value, *size, *part; } cases[] = {
+		{ "amount", "80000", "**,***", "8*,***" }, { "amount", "1234567", "*,***,***", "1,***,***" },
+		{ "amount", "900", "***", "9**" }, { "amount", "90", "**", "**" }, { "amount", "5", "*", "*" },
+		{ "email", "obinze@example.org", "o***@e***", "ob***@example.org" },
+		{ "email", "obinze.okonkwo@example.org", "o***@e***", "ob***wo@example.org" },
+		{ "email", "a@b.co", "a***@b***", "***@b.co" }, { "date", "1980-02-01", "** *** ****", "** *** 1980" },
+		{ "phone", "+4930123456", "***56", "***3456" }, { "phone", "555123", "***23", "***23" },
+		{ "name", "Ann Lee", "A***", "A*** L***" }, { "name", "Chinua Achebe", "C***", "Ch*** Ac***" },
+		{ "name", "\u674e", "\u674e***", "***" },
+	};
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++)
+		for (int part = 0; part < 2; part++) {
+			struct form *form = form_of_text(pl_sprintf(pool, "title = x\n[slot a]\nlabel = a\nask = A?\n"
+			    "normalise = %s\nsensitive = on\nmax = 1000000000\n%s", cases[i].kind,
+			    part ? "show = part\n" : ""));
+			struct pl_str shown = form_shown(&form->slots[0], pool, pl_str(cases[i].value));
+
+			ck_assert_msg(pl_str_is(shown, part ? cases[i].part : cases[i].size), "%s: %.*s",
+			    cases[i].value, PL_FMT(shown));
+			form_release(&form);
+		}
 }
 END_TEST
 
@@ -471,6 +577,9 @@ Suite *suite_form(void)
 	tcase_add_test(tc, test_conversation);
 	tcase_add_test(tc, test_cancel);
 	tcase_add_test(tc, test_tries);
+	tcase_add_test(tc, test_clear);
+	tcase_add_test(tc, test_mistyped);
+	tcase_add_test(tc, test_show);
 	tcase_add_test(tc, test_mask);
 	tcase_add_test(tc, test_mask_questions);
 	tcase_add_test(tc, test_mask_again);

@@ -59,6 +59,12 @@ void read_values(struct read_message *m, const struct read_want *wants, int coun
 enum read_verdict read_check(struct read_message *m, const struct read_want *want, struct pl_str raw,
     struct read_value *out);
 
+/*
+ * A mail address that is mistyped, "ann@example,org": what is probably meant, and how it is written. Absent: there is
+ * none, more than one, or it is written right.
+ */
+struct pl_str read_mistyped(struct pl_pool *pool, struct pl_str text, struct pl_str *raw_r);
+
 /* ---- what the message does ---- */
 
 bool read_asks(const struct read_message *m);		/* it has a question */

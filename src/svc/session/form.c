@@ -77,6 +77,11 @@ static bool drop_same(const struct form *form, const struct form_state *state, s
 	return any;
 }
 
+bool form_has(const struct form_state *state, const struct form_step *step, int slot)
+{
+	return step->value[slot].ptr != NULL || (state->filled[slot] && !step->cleared[slot]);
+}
+
 void form_finish(const struct form *form, const struct form_state *state, struct form_step *step)
 {
 	struct form_state after = *state;
@@ -84,9 +89,11 @@ void form_finish(const struct form *form, const struct form_state *state, struct
 	bool same = drop_same(form, state, step);
 
 	for (int i = 0; i < form->count; i++)
-		after.filled[i] = state->filled[i] || step->value[i].ptr != NULL;
+		after.filled[i] = form_has(state, step, i);
 	step->found = count_found(form, step);
-	step->missed = asked >= 0 && step->found == 0 && !step->question && !same && !step->disputed &&
+	for (int i = 0; i < form->count; i++)
+		after.tries[i] = step->cleared[i] ? 0 : after.tries[i];
+	step->missed = asked >= 0 && step->found == 0 && !step->question && !same && !step->disputed && !step->clears &&
 	    step->reopened < 0 && !step->cancelled &&
 	    step->pending < 0 &&
 	    !(step->denied && state->pending >= 0 && state->pending != asked);
@@ -98,13 +105,15 @@ void form_finish(const struct form *form, const struct form_state *state, struct
 		after.over = FORM_CANCELLED;
 	memcpy(step->tries, after.tries, sizeof(step->tries));
 	step->over = after.over;
+	if (step->clears)
+		after.complete = after.complete && form_is_complete(form, &after, false);
 	step->complete = form_is_complete(form, &after, step->confirmed && step->found == 0);
 	step->confirming = is_filled(form, &after) && !step->complete && step->pending < 0 && !step->cancelled;
 	step->requested = after.over == FORM_GOES_ON ? form_next(form, &after) : -1;
 	if (step->reopened >= 0)
 		step->requested = step->reopened;
 	else if (asked >= 0 && step->value[asked].ptr == NULL && state->filled[asked] && !step->found && !same &&
-	    !step->cancelled && step->skipped < 0)
+	    !step->cancelled && !step->clears && step->skipped < 0)
 		step->requested = asked; /* a correction that is still owed */
 }
 

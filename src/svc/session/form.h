@@ -23,6 +23,8 @@
 
 enum form_normal { FORM_TEXT, FORM_NAME, FORM_LOWER, FORM_AMOUNT, FORM_EMAIL, FORM_DATE, FORM_PHONE };
 enum form_give_up { FORM_SKIP, FORM_HAND_OVER };
+/* What replies show of a sensitive value: how long it is, or a part of it. */
+enum form_show { FORM_SHOW_SIZE, FORM_SHOW_PART };
 /* How a form ends that is not complete. */
 enum form_over { FORM_GOES_ON, FORM_CANCELLED, FORM_HANDED_OVER };
 
@@ -39,6 +41,7 @@ struct form_slot_settings {
 	int64_t tries;			/* answers that did not do; 0: any number */
 	int give_up;			/* what comes after them */
 	bool whole, required, sensitive;
+	int show;			/* enum form_show */
 };
 
 struct form_slot {
@@ -63,6 +66,12 @@ struct form *form_read(const char *path, const char *name, char why[512]) PL_MUS
 struct form *form_hold(const struct form *form);	/* NULL: NULL */
 void form_release(struct form **form);			/* of NULL: nothing; clears *form */
 int form_slot_find(const struct form *form, struct pl_str name);	/* -1: none */
+
+/* form_clear.c: does a message ask to delete values, and nothing else? Sets clears and cleared of the step. */
+struct form_state;
+struct form_step;
+bool form_clears(const struct form *form, struct pl_pool *pool, const struct form_state *state, struct pl_str text,
+    struct form_step *step);
 
 /* What is known before a message. */
 struct form_state {
@@ -90,6 +99,9 @@ struct form_step {
 	bool aside;			/* only the latter, by its looks */
 	bool cancelled;			/* the person wants no more of it */
 	int reopened;			/* a correction was announced but not given; -1: none */
+	bool clears;			/* the person wants values to be deleted */
+	bool cleared[FORM_SLOTS_MAX];	/* these, which are there */
+	bool mistyped;			/* pending_value is what was probably meant, not what was written */
 	/* after form_finish(): */
 	bool same[FORM_SLOTS_MAX];	/* what was said for the slot is what it has already */
 	bool missed;			/* the requested slot was answered, but not well */
@@ -101,6 +113,8 @@ struct form_step {
 	int tries[FORM_SLOTS_MAX];
 };
 
+/* Does the slot have a value after the step? */
+bool form_has(const struct form_state *state, const struct form_step *step, int slot);
 /* The first required slot that is neither filled nor given up; -1: none. */
 int form_next(const struct form *form, const struct form_state *state);
 void form_take(const struct form *form, struct pl_pool *pool, const struct form_state *state, struct pl_str text,

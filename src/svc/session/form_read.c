@@ -12,6 +12,7 @@
 
 static const char *const give_up_words[] = { "skip", "hand_over", NULL };
 static const char *const normal_words[] = { "text", "name", "lower", "amount", "email", "date", "phone", NULL };
+static const char *const show_words[] = { "size", "part", NULL };
 static const char *const per_words[] = { "none", "hour", "day", "week", "month", "year", NULL };
 
 #define TOP(field, type_, text_) { .name = #field, .type = type_, .def = "", .max = TEXT_MAX, .unit = "", \
@@ -66,6 +67,8 @@ static const struct pl_setting slot_settings[] = {
 	SLOT("whole", whole, PL_SET_BOOL, "off", 0, NULL, "Of text and lower: the whole answer to ask may be it."),
 	SLOT("required", required, PL_SET_BOOL, "on", 0, NULL, "The form is not complete without it."),
 	SLOT("sensitive", sensitive, PL_SET_BOOL, "off", 0, NULL, "Kept sealed, and never shown or logged."),
+	SLOT("show", show, PL_SET_ENUM, "size", 0, show_words,
+	    "What replies show of a sensitive value: its size, or a part of it."),
 };
 
 static const struct pl_schema schema = { .settings = top_settings, .count = PL_COUNT(top_settings), .group = "slot",

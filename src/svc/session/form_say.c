@@ -48,6 +48,17 @@ static void add_same(struct saying *s)
 	pl_buf_adds(&s->out, n > 0 ? ". " : "");
 }
 
+/* What was deleted, or that there was nothing of the kind. */
+static void add_cleared(struct saying *s)
+{
+	int n = 0;
+
+	for (int i = 0; i < s->form->count; i++)
+		if (s->step->cleared[i])
+			pl_buf_addf(&s->out, "%s%s", n++ > 0 ? ", " : "Deleted: ", s->form->slots[i].s->label);
+	pl_buf_adds(&s->out, n > 0 ? ". " : "I have nothing of that kind noted. ");
+}
+
 static const char *or_else(const char *text, const char *usual)
 {
 	return text[0] != '\0' ? text : usual;
@@ -73,6 +84,11 @@ static void add_proposal(struct saying *s)
 {
 	const struct form_slot *slot = &s->form->slots[s->step->pending];
 
+	if (s->step->mistyped) {
+		pl_buf_addf(&s->out, "Did you mean %.*s?",
+		    PL_FMT(form_shown(slot, s->pool, s->step->pending_value)));
+		return;
+	}
 	pl_buf_addf(&s->out, "I understood %.*s as your %s. Is that right?",
 	    PL_FMT(form_shown(slot, s->pool, s->step->pending_value)), slot->s->label);
 }
@@ -89,7 +105,7 @@ static void add_known(struct saying *s, const char *before, const char *after)
 		    : slot->s->sensitive                            ? s->state->secret[i]
 								    : s->state->value[i];
 
-		if (s->step->value[i].ptr == NULL && !s->state->filled[i])
+		if (!form_has(s->state, s->step, i))
 			continue;
 		pl_buf_adds(&s->out, n++ > 0 ? "; " : "");
 		if (value.ptr != NULL)
@@ -156,6 +172,8 @@ struct pl_str form_reply(
 	add_noted(&s, true);
 	add_noted(&s, false);
 	add_same(&s);
+	if (step->clears)
+		add_cleared(&s);
 	if (step->skipped >= 0 && step->over == FORM_GOES_ON)
 		pl_buf_addf(&s.out, "Let us leave out the %s. ", form->slots[step->skipped].s->label);
 	if (step->disputed)
@@ -177,8 +195,8 @@ bool form_only_asks(const struct form_step *step)
 
 	for (int i = 0; i < FORM_SLOTS_MAX; i++)
 		any = any || step->same[i] || step->value[i].ptr != NULL;
-	return step->question && !any && step->requested >= 0 && step->pending < 0 && !step->disputed &&
-	    !step->denied && step->reopened < 0 && step->skipped < 0 && !step->missed;
+	return step->question && !any && !step->clears && step->requested >= 0 && step->pending < 0 &&
+	    !step->disputed && !step->denied && step->reopened < 0 && step->skipped < 0 && !step->missed;
 }
 
 struct pl_str form_greeting(const struct form *form, uint32_t pick)

@@ -134,6 +134,39 @@ static void take_all_read(const struct taking *t)
 			take_bare(t, slots[i], accompanied);
 }
 
+/* Is what was proposed for another slot a piece of this? */
+static bool is_piece(const struct taking *t, struct pl_str raw)
+{
+	const struct pl_str piece = t->step->pending_raw;
+
+	return t->step->pending >= 0 && piece.len > 0 && piece.len < raw.len &&
+	    memmem(raw.ptr, raw.len, piece.ptr, piece.len) != NULL;
+}
+
+/* An address that is mistyped is proposed as it was probably meant; written so once more, as it is written. */
+static void take_mistyped(const struct taking *t)
+{
+	for (int i = 0; i < t->form->count; i++) {
+		struct read_want want = form_want(t->form, t->state, i);
+		const struct read_value *v = &t->step->read[i];
+		struct pl_str raw, value;
+
+		if (want.kind != READ_EMAIL || !form_is_read(&t->form->slots[i]) || t->step->value[i].ptr != NULL ||
+		    t->step->question || read_denies(t->m) || v->verdict == READ_SEVERAL || v->verdict == READ_SURE)
+			continue;
+		value = read_mistyped(t->pool, t->text, &raw);
+		if (value.ptr == NULL || (t->state->pending == i && v->verdict == READ_UNSURE &&
+		    pl_str_eq(t->state->pending_value, value)))
+			continue;
+		if (is_piece(t, raw))
+			t->step->pending = -1;
+		else if (!want.asked && !read_names(t->m, &want))
+			continue;
+		propose(t, i, value, raw);
+		t->step->mistyped = t->step->pending == i && pl_str_eq(t->step->pending_value, value);
+	}
+}
+
 /* ---- patterns of the form ---- */
 
 /* Group `group` of a match. Absent: no match, or that group took no part. */
@@ -289,6 +322,7 @@ static bool disputes(const struct taking *t)
 static void take_values(const struct taking *t)
 {
 	take_all_read(t);
+	take_mistyped(t);
 	take_patterns(t);
 	take_corrections(t);
 	if (t->state->requested >= 0 && count_found(t) == 0 && t->step->pending < 0 && t->step->reopened < 0 &&
@@ -303,6 +337,7 @@ static void take_values(const struct taking *t)
 	}
 	if (t->step->pending >= 0 && t->step->value[t->step->pending].ptr != NULL)
 		t->step->pending = -1;
+	t->step->mistyped = t->step->mistyped && t->step->pending >= 0;
 }
 
 void form_take(const struct form *form, struct pl_pool *pool, const struct form_state *state, struct pl_str text,
@@ -318,6 +353,10 @@ void form_take(const struct form *form, struct pl_pool *pool, const struct form_
 		return;
 	}
 	step->question = read_asks(t.m);
+	if (form_clears(form, pool, state, t.text, step)) {
+		step->question = false;
+		return;
+	}
 	step->cancelled = cancels(&t);
 	if (step->cancelled || take_answer(&t))
 		return;
@@ -341,7 +380,7 @@ static void take_from_model(const struct taking *t, int i, struct pl_str raw)
 			(void)offer(t, i, raw, raw);
 		return;
 	}
-	if (read_check(t->m, &want, raw, &v) == READ_NOTHING)
+	if ((step->mistyped && step->pending == i) || read_check(t->m, &want, raw, &v) == READ_NOTHING)
 		return;
 	/* nobody asked: the reader has to see a sentence that says what it is */
 	own = want.asked || (step->read[i].explicit && step->read[i].verdict != READ_NOTHING);
@@ -385,6 +424,7 @@ bool form_take_model(const struct form *form, struct pl_pool *pool, const struct
 	}
 	asks = question != NULL && question->type == PL_J_BOOL && question->truth;
 	answers = count_found(&t) > 0 || (step->pending >= 0 && step->pending_value.ptr != state->pending_value.ptr);
+	step->mistyped = step->mistyped && step->pending >= 0;
 	if (step->denied || step->confirmed || step->disputed)
 		return true;
 	/* "no question" does not make a complaint an answer that did not do */

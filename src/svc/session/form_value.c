@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "svc/session/form.h"
+#include "text.h"
 
 #define DATE_LEN 10
 
@@ -201,10 +202,82 @@ static struct pl_str masked(const struct form_slot *slot, struct pl_pool *pool, 
 	}
 }
 
+/* Bytes of the first `count` characters, at most half of the text. */
+static size_t beginning(struct pl_str text, int count)
+{
+	size_t len = 0;
+	uint32_t c;
+
+	for (size_t next; count > 0 && len < text.len; count--) {
+		next = len + pl_text_char(text, len, &c);
+		if (next * 2 > text.len)
+			break;
+		len = next;
+	}
+	return len;
+}
+
+static size_t last_bytes(struct pl_str text, int count)
+{
+	size_t at = text.len;
+	uint32_t c;
+
+	for (; count > 0 && at > 0; count--)
+		at -= pl_text_char_before(text, at, &c);
+	return text.len - at;
+}
+
+/* "an***ee@example.org" */
+static void add_address(struct pl_buf *out, struct pl_str value, const char *sign)
+{
+	struct pl_str local = pl_strn(value.ptr, (size_t)(sign - value.ptr));
+	size_t tail = local.len > 6 ? last_bytes(local, 2) : 0;
+
+	pl_buf_add(out, local.ptr, beginning(local, 2));
+	pl_buf_adds(out, "***");
+	pl_buf_add(out, local.ptr + local.len - tail, tail);
+	pl_buf_addstr(out, pl_strn(sign, value.len - local.len));
+}
+
+/* What the form's author allows to be shown: enough to notice a slip, as banks show the end of a number. */
+static struct pl_str part_of(const struct form_slot *slot, struct pl_pool *pool, struct pl_str value)
+{
+	struct pl_buf out = PL_BUF(pool);
+	const char *sign = memrchr(value.ptr, '@', value.len);
+	struct pl_str stars, rest = value, word;
+
+	switch (slot->s->normal) {
+	case FORM_AMOUNT:
+		stars = grouped(pool, value, true);
+		if (stars.len < 3)
+			return stars;	/* a digit would be half of it */
+		pl_buf_addc(&out, value.ptr[0]);
+		pl_buf_add(&out, stars.ptr + 1, stars.len - 1);
+		break;
+	case FORM_DATE:
+		pl_buf_addf(&out, "** *** %.4s", pl_str_c(pool, value));
+		break;
+	case FORM_PHONE:
+		pl_buf_adds(&out, "***");
+		pl_buf_add(&out, value.ptr + value.len - (value.len > 8 ? 4 : 2), value.len > 8 ? 4 : 2);
+		break;
+	case FORM_EMAIL:
+		add_address(&out, value, sign);
+		break;
+	default:
+		while (pl_str_cut(&rest, ' ', &word)) {
+			pl_buf_adds(&out, out.len > 0 ? " " : "");
+			pl_buf_add(&out, word.ptr, beginning(word, 2));
+			pl_buf_adds(&out, "***");
+		}
+	}
+	return pl_buf_str(&out);
+}
+
 struct pl_str form_shown(const struct form_slot *slot, struct pl_pool *pool, struct pl_str value)
 {
 	if (slot->s->sensitive)
-		return masked(slot, pool, value);
+		return slot->s->show == FORM_SHOW_PART ? part_of(slot, pool, value) : masked(slot, pool, value);
 	if (slot->s->normal == FORM_AMOUNT)
 		return grouped(pool, value, false);
 	return slot->s->normal == FORM_DATE ? day_text(pool, value) : value;

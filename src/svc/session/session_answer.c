@@ -26,7 +26,7 @@ static struct pl_str collected(struct session_job *job)
 
 	pl_jw_object(&w);
 	for (int i = 0; job->form != NULL && i < job->form->count; i++)
-		pl_jw_kbool(&w, job->form->slots[i].name, job->state.filled[i] || job->step.value[i].ptr != NULL);
+		pl_jw_kbool(&w, job->form->slots[i].name, form_has(&job->state, &job->step, i));
 	pl_jw_end_object(&w);
 	return pl_buf_str(&buf);
 }
@@ -82,7 +82,7 @@ static void add_facts(struct session_job *job, struct llm_request *ask)
 	facts = pl_alloc(job->task->pool, (size_t)form->count * sizeof(*facts));
 	for (int i = 0; i < form->count; i++) {
 		const struct form_slot *slot = &form->slots[i];
-		bool known = job->state.filled[i] || job->step.value[i].ptr != NULL;
+		bool known = form_has(&job->state, &job->step, i);
 
 		facts[i] = (struct llm_fact){ .name = pl_str(slot->name), .label = pl_str(slot->s->label) };
 		if (known && slot->s->sensitive)

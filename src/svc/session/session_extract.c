@@ -59,7 +59,7 @@ bool session_extract_wanted(const struct session_job *job)
 {
 	const struct form_step *step = &job->step;
 
-	if (reader(job) == NULL || step->cancelled || step->confirmed || step->denied ||
+	if (reader(job) == NULL || step->cancelled || step->clears || step->confirmed || step->denied ||
 	    job->answer->ending != ANSWER_GOES_ON || answers_stopping(job->answer->answers))
 		return false;
 	return form_has_word(job->message, &job->form->correct) ||

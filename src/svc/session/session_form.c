@@ -182,9 +182,18 @@ static struct pl_str step_json(struct session_job *job)
 	pl_jw_key(&w, "slots");
 	pl_jw_array(&w);
 	for (int i = 0; i < job->form->count; i++)
-		if (job->step.value[i].ptr != NULL || job->step.tries[i] != job->state.tries[i])
+		if (job->step.value[i].ptr != NULL ||
+		    (job->step.tries[i] != job->state.tries[i] && !job->step.cleared[i]))
 			write_slot(job, &w, i);
 	pl_jw_end_array(&w);
+	if (job->step.clears) {
+		pl_jw_key(&w, "cleared");
+		pl_jw_array(&w);
+		for (int i = 0; i < job->form->count; i++)
+			if (job->step.cleared[i])
+				pl_jw_cstr(&w, job->form->slots[i].name);
+		pl_jw_end_array(&w);
+	}
 	write_pending(job, &w);
 	if (job->step.requested >= 0)
 		pl_jw_kcstr(&w, "requested", job->form->slots[job->step.requested].name);
@@ -205,7 +214,7 @@ static struct pl_str mails(struct session_job *job)
 	if (job->is_lead || (!job->step.complete && !lead.handed_over))
 		return PL_STR_NONE;
 	for (int i = 0; i < job->form->count; i++)
-		filled[i] = job->state.filled[i] || job->step.value[i].ptr != NULL;
+		filled[i] = form_has(&job->state, &job->step, i);
 	return lead_mails(&lead, job->config, job->task->pool);
 }
 
