@@ -61,8 +61,7 @@ bool repo_first(struct pgquery *query, const PGresult *res, struct pgrow *row_r,
 	return false;
 }
 
-/* The last column of a row; false: there is no such row. */
-static bool last_column(const PGresult *res, int row, struct pgrow *row_r)
+bool repo_last_column(const PGresult *res, int row, struct pgrow *row_r)
 {
 	*row_r = pgrow_at(res, row, NULL);
 	row_r->col = PQnfields(res) - 1;
@@ -73,14 +72,14 @@ int64_t repo_total_i64(const PGresult *res)
 {
 	struct pgrow row;
 
-	return last_column(res, 0, &row) ? pgrow_i64(&row) : 0;
+	return repo_last_column(res, 0, &row) ? pgrow_i64(&row) : 0;
 }
 
 double repo_total_f64(const PGresult *res)
 {
 	struct pgrow row;
 
-	return last_column(res, 0, &row) ? pgrow_f64_or(&row, 0) : 0;
+	return repo_last_column(res, 0, &row) ? pgrow_f64_or(&row, 0) : 0;
 }
 
 void repo_on_done(struct pgquery *query, const PGresult *res, const struct pl_err *err)
@@ -191,7 +190,7 @@ int repo_rows_fit(const struct pgquery *query, const PGresult *res, bool *more_r
 	int rows = repo_rows(query, res, more_r);
 	struct pgrow last;
 
-	if (!last_column(res, rows - 1, &last) || !pgrow_bool(&last))
+	if (!repo_last_column(res, rows - 1, &last) || !pgrow_bool(&last))
 		return rows;
 	*more_r = true;
 	return rows - 1;

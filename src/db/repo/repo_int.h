@@ -29,10 +29,13 @@ void repo_on_status(struct pgquery *query, const PGresult *res, const struct pl_
 void repo_read_message(struct pgrow *row, struct message *message);
 void repo_read_event(struct pgrow *row, struct room_event *event);
 
+/* The last column of a row; false: there is no such row. */
+bool repo_last_column(const PGresult *res, int row, struct pgrow *row_r);
+
 /* For lists: the statement asks for one row more; the number of rows to give, and whether there are more. */
 void repo_keep_limit(struct pgquery *query, int limit);
 int repo_rows(const struct pgquery *query, const PGresult *res, bool *more_r);
-/* The same for PAGE_ROWS of stmts.def: a last row whose last column is true is one that was too much for the page. */
+/* The same for PAGE_LONG of stmts.def: a last row whose last column is true is one that was too much for the page. */
 int repo_rows_fit(const struct pgquery *query, const PGresult *res, bool *more_r);
 /* The first row; false: there is none, and *bad is PL_E_NOT_FOUND. */
 bool repo_first(struct pgquery *query, const PGresult *res, struct pgrow *row_r, struct pl_err *bad) PL_MUSTCHECK;

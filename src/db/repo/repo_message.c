@@ -14,6 +14,11 @@
 typedef repo_message_list_fn on_page_done;
 typedef repo_room_log_fn on_log_done;
 
+#define PAGE_EACH_MIN 4096	/* bytes of a message; if pages are so narrow, most are read as PAGE_LONG anyway */
+
+/* What was asked for, to ask again for long messages; `limit` is first because repo_rows() reads it there. */
+struct page_ask { int limit; int64_t room_id, user_id; struct message_range range; };
+
 struct page { struct message_list list; struct message *messages; };
 
 static void page_done(struct pgquery *query, void *result, const struct pl_err *err)
@@ -30,7 +35,7 @@ static void page_done(struct pgquery *query, void *result, const struct pl_err *
  */
 static void page_read(struct pgquery *query, const PGresult *res, struct page *page)
 {
-	bool backwards = query->stmt == &stmts[S_PAGE_BEFORE];
+	bool backwards = query->stmt == &stmts[S_PAGE_BEFORE] || query->stmt == &stmts[S_PAGE_LONG_BEFORE];
 	int rows = repo_rows_fit(query, res, &page->list.more);
 
 	page->messages = pl_alloc(query->task->pool, (size_t)rows * sizeof(*page->messages));
@@ -53,6 +58,24 @@ static void page_read(struct pgquery *query, const PGresult *res, struct page *p
 	}
 }
 
+static void page_start(struct db *db, struct pl_task *task, struct page_ask ask, bool whole, repo_message_list_fn *done,
+    void *arg);
+
+/* Is there a message among them whose texts the quick statement left out? */
+static bool page_lacks(const struct pgquery *query, const PGresult *res)
+{
+	struct pgrow last;
+	bool more;
+	int rows = repo_rows(query, res, &more);
+
+	if (query->stmt != &stmts[S_PAGE_AFTER] && query->stmt != &stmts[S_PAGE_BEFORE])
+		return false;
+	for (int i = 0; i < rows; i++)
+		if (repo_last_column(res, i, &last) && pgrow_bool(&last))
+			return true;
+	return false;
+}
+
 static void on_page(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
 	struct page *page = pl_alloc(query->task->pool, sizeof(*page));
@@ -66,6 +89,12 @@ static void on_page(struct pgquery *query, const PGresult *res, const struct pl_
 		page_done(query, page, err);
 		return;
 	}
+	if (page_lacks(query, res)) {
+		const struct page_ask *ask = query->extra;
+
+		page_start(query->db, query->task, *ask, true, (on_page_done *)query->done, query->arg);
+		return;
+	}
 	page_read(query, res, page);
 	refs = pl_alloc(query->task->pool, ((size_t)page->list.count + 1) * sizeof(*refs));
 	for (int i = 0; i < page->list.count; i++) {
@@ -77,24 +106,50 @@ static void on_page(struct pgquery *query, const PGresult *res, const struct pl_
 	author_fill(query, refs, count, page_done, page);
 }
 
-void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
-    const struct message_range *range, repo_message_list_fn *done, void *arg)
+/*
+ * Adding up sizes row by row makes a page twice as expensive, so it is done only when a message is so large that a page
+ * of its kind could be too much.
+ */
+static void page_start(struct db *db, struct pl_task *task, struct page_ask ask, bool whole, repo_message_list_fn *done,
+    void *arg)
 {
+	const struct message_range *range = &ask.range;
 	bool backwards = range->before > 0 || range->after < 0;
-	struct pgquery *query = QUERY(db, task, backwards ? S_PAGE_BEFORE : S_PAGE_AFTER, on_page, done, arg);
+	int32_t each = range->bytes / (range->limit + 1);
+	enum stmt_id stmt;
+	struct page_ask *kept;
+	struct pgquery *query;
 
-	repo_keep_limit(query, range->limit);
-	pgquery_i64(query, room_id);
-	pgquery_i64(query, user_id);
+	each = each < range->most ? each : range->most;
+	whole = whole || each < PAGE_EACH_MIN;
+	if (whole)
+		stmt = backwards ? S_PAGE_LONG_BEFORE : S_PAGE_LONG_AFTER;
+	else
+		stmt = backwards ? S_PAGE_BEFORE : S_PAGE_AFTER;
+	query = QUERY(db, task, stmt, on_page, done, arg);
+	kept = pl_alloc(query->pool, sizeof(*kept));
+	*kept = ask;
+	query->extra = kept;
+	pgquery_i64(query, ask.room_id);
+	pgquery_i64(query, ask.user_id);
 	if (backwards)
 		pgquery_i64(query, range->before > 0 ? range->before : INT64_MAX);
 	else
 		pgquery_i64(query, range->after);
 	pgquery_i32(query, range->limit);
 	pgquery_i32(query, range->offset);
-	pgquery_i32(query, range->most);
-	pgquery_i32(query, range->bytes);
+	pgquery_i32(query, whole ? range->most : each);
+	if (whole)
+		pgquery_i32(query, range->bytes);
 	pgquery_start(query);
+}
+
+void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    const struct message_range *range, repo_message_list_fn *done, void *arg)
+{
+	struct page_ask ask = { .limit = range->limit, .room_id = room_id, .user_id = user_id, .range = *range };
+
+	page_start(db, task, ask, false, done, arg);
 }
 
 static void log_done(struct pgquery *query, void *result, const struct pl_err *err)
