@@ -7,6 +7,7 @@
 #include "api/user_shape.h"
 #include "db/repo/name.h"
 #include "db/repo/repo_user.h"
+#include "svc/room/room.h"
 
 #define AGENT_BYTES 512
 #define LOGINS_MAX 200		/* of one list */
@@ -37,7 +38,9 @@ void auth_reply_tokens(void *arg, const struct auth_tokens *tokens, const struct
 	user_shape(&user, &tokens->user);
 	out = (struct token_out){ .access_token = tokens->access, .refresh_token = tokens->refresh,
 		.token_type = PL_STR("bearer"), .expires_in = tokens->expires_in_s,
-		.mfa_enrolment_required = tokens->enrol ? 1 : -1, .user = &user };
+		.mfa_enrolment_required = tokens->enrol ? 1 : -1, .user = &user,
+		.room_id = tokens->joined.room_id > 0 ? tokens->joined.room_id : SHAPE_NONE };
+	room_joined_by_invite(request->svc, &tokens->joined);
 	if (request->route->status == 201)
 		request_location(request, "/api/auth/me");
 	request_reply(request, &shape_token_out, &out);
@@ -67,7 +70,9 @@ struct auth_client auth_client_of(const struct request *request)
 void api_register(struct request *request)
 {
 	const struct register_in *in = request->in;
-	struct user_new user = { .username = in->username, .email = in->email, .name = in->name };
+	struct user_new user = { .username = in->username, .email = in->email, .name = in->name,
+		.invite = in->invite.ptr != NULL ?
+		    invite_rule(request->req->config, request->req->task->pool, in->invite) : NULL };
 	struct pl_err err = { 0 };
 	int64_t made;
 
@@ -75,7 +80,7 @@ void api_register(struct request *request)
 		auth_register_again(request->svc, request->req->config, request->req->task, made,
 		    auth_client_of(request), auth_reply_tokens, request);
 	} else if (!auth_may_register(
-		       request->req->config, request->req->task->pool, in->username, in->password, &err)) {
+		       request->req->config, request->req->task->pool, &user, in->password, &err)) {
 		request_fail(request, &err);
 	} else {
 		req_defer(request->req);

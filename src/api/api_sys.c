@@ -46,12 +46,13 @@ static void send_file(struct request *request, const struct www_file *file)
 
 void api_root(struct request *request)
 {
+	static const char *const modes[] = { "open", "invite", "closed" };
 	struct pl_str accept = req_header(request->req, "Accept");
 	const struct settings *s = &request->req->config->s;
 	const struct www_file *page = www_find(PL_STR("index.html"));
 	struct info_out out = { .name = pl_str(s->server_name), .status = PL_STR("running"),
 		.message = pl_str(pl_sprintf(request->req->task->pool, "%s is running", s->server_name)),
-		.version = PL_STR(PARLOUR_VERSION),
+		.version = PL_STR(PARLOUR_VERSION), .registration = pl_str(modes[s->registration]),
 		.docs = PL_STR("/docs"), .openapi = PL_STR("/openapi.json"), .health = PL_STR("/health"),
 		.websocket = PL_STR("/ws") };
 
@@ -70,6 +71,11 @@ void api_static(struct request *request)
 void api_reset_page(struct request *request)
 {
 	send_file_as(request, www_find(PL_STR("reset.html")), RESET_POLICY);
+}
+
+void api_join_page(struct request *request)
+{
+	send_file_as(request, www_find(PL_STR("join.html")), RESET_POLICY);
 }
 
 void api_docs(struct request *request)

@@ -17,7 +17,8 @@ static const char *const words_access_format[] = { "fields", "combined", NULL };
 static const char *const words_person[] = { "none", "mail", "slack", NULL };
 static const char *const words_suggestions[] = { "objects", "text", NULL };
 static const char *const words_mfa[] = { "none", "admin", "operator", "all", NULL };
-static const char *const words_registration[] = { "open", "closed", NULL };
+static const char *const words_registration[] = { "open", "invite", "closed", NULL };
+static const char *const words_access[] = { "user", "analyst", "operator", "admin", NULL };
 static const char *const words_directory[] = { "all", "shared_rooms", "off", NULL };
 const char *const settings_languages[] = {
 	"ar", "ca", "da", "de", "el", "en", "es", "eu", "fi", "fr", "ga", "hi", "hu", "hy", "id", "it", "ja",

@@ -136,6 +136,8 @@ struct pl_str req_target_redact(struct pl_pool *pool, struct pl_str target)
 
 	if (pl_str_starts(target, "/r/"))
 		return PL_STR("/r/(hidden)");	/* a holder of that link can answer by it */
+	if (pl_str_starts(target, "/join/"))
+		return PL_STR("/join/(hidden)");	/* or register, or join */
 	if (mark == NULL)
 		return target;
 	rest = pl_strn(mark + 1, target.len - (size_t)(mark + 1 - target.ptr));

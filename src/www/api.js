@@ -203,7 +203,7 @@ export async function callAll(path, key, limit, most = 1000) {
 export async function enter(path, body, keep) {
 	const tokens = await jsonOf(await ask("POST", path, body));
 	forget();
-	return keepTokens(tokens, keep ? localStorage : sessionStorage);
+	return { ...keepTokens(tokens, keep ? localStorage : sessionStorage), room: tokens.room_id };
 }
 
 export async function leave() {

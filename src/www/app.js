@@ -46,10 +46,29 @@ function chooseDoor(toRegister) {
 	$("door-error").textContent = "";
 }
 
+/** Who may register is a setting: without that, the button goes and a sentence says what to do. */
+async function paintRegistration() {
+	const about = { invite: "Registration needs an invite link. Ask somebody who has an account here.",
+		closed: "Registration is closed. Ask the operator of this server for an account." };
+	try {
+		const { registration } = await (await fetch("/", { headers: { Accept: "application/json" }, cache: "no-store" })).json();
+		if (registration in about) {
+			$("door-register").hidden = true;
+			$("door-closed").textContent = about[registration];
+			$("door-closed").hidden = false;
+			if (registering)
+				chooseDoor(false);
+		}
+	} catch {
+		/* the server says so when somebody registers */
+	}
+}
+
 function showDoor(text = "") {
 	$("chat").hidden = true;
 	$("door").hidden = false;
 	chooseDoor(false);
+	paintRegistration();
 	$("door-error").textContent = text;
 	$("door-name").focus();
 	document.title = "Parlour";

@@ -150,7 +150,7 @@ def test_grant_types(shared):
 def test_registration_can_be_closed(parlour):
     daemon = parlour(registration="closed")
     answer = daemon.post("/api/auth/register", {"username": "x1", "email": "x1@example.org", "password": "correct horse 9"})
-    assert answer.status_code == 403
+    assert answer.status_code == 403 and answer.json()["code"] == "registration_closed"
 
 
 def test_mass_assignment(shared):

@@ -140,6 +140,78 @@ def test_a_forgotten_password(browsers, parlour, smtp):
     ann.login(daemon.url, user.name, "battery staple 7")
 
 
+def test_an_invite_and_a_new_account(browsers, parlour, rows):
+    """The link says who invites into what; a new account is a member of the room, and the link is used up."""
+    daemon = parlour(registration="invite", rate_login="1000/min", invite_access="user")
+    host = "h" + secrets.token_hex(3)
+    made = daemon.ctl("user", "add", host).stdout
+    host = daemon.login(host, made.split("password: ")[1].strip())
+    room = host.room("Tea " + unique("room"), visibility="private")
+    invite = host.post("/api/invites", {"room_id": room["id"], "uses": 2}).json()
+    ann, name = browsers(), "ann" + secrets.token_hex(3)
+    ann.open(daemon.url + "/")
+    ann.wait_shown("#door-closed")
+    assert "invite link" in ann.text("#door-closed") and not ann.shown("#door-register")
+    ann.open(daemon.url + "/join/" + invite["token"])
+    ann.wait_shown("#form")
+    assert ann.text("#form .invite-title") == f"{host.name} invites you to the room “{room['name']}”"
+    ann.screenshot("join")
+    for field, text in (("#form-name", host.name), ("#form-email", name + "@example.org"), ("#form-password", PASSWORD)):
+        ann.type(field, text)
+    ann.click("#form-go")
+    ann.wait_text("#form-error", "already in use")
+    ann.type("#form-name", name, clear=True)
+    ann.click("#form-go")
+    ann.wait_chat(name)
+    ann.wait_text("#room-title", room["name"])
+    ann.say(unique("hello"))
+    assert host.get(f"/api/invites/{invite['id']}").json()["used"] == 1
+    bob = browsers()
+    bob.open(daemon.url + "/join/" + invite["token"])
+    bob.wait_shown("#form")
+    bob.type("#form-name", "bob" + name)
+    bob.type("#form-email", "bob" + name + "@example.org")
+    bob.type("#form-password", PASSWORD)
+    bob.click("#form-go")
+    bob.wait_chat("bob" + name)
+    bob.open(daemon.url + "/join/" + invite["token"])
+    bob.wait_text("#said-title", "not valid")
+    assert rows(f"SELECT count(*) FROM members WHERE room_id = {room['id']}") == [(3,)]
+
+
+def test_an_invite_and_an_account(browsers, shared, host):
+    """Somebody who is logged in joins with one button; others log in first."""
+    room = host.room("Tea " + unique("room"), visibility="private")
+    token = host.post("/api/invites", {"room_id": room["id"], "uses": 2, "level": "moderator"}).json()["token"]
+    name, other = "joins" + secrets.token_hex(3), shared.register("later" + secrets.token_hex(3), PASSWORD)
+    ann, bob = browsers(), browsers()
+    ann.register(shared.url, name)
+    ann.open(shared.url + "/join/" + token)
+    ann.wait_text("#known-go", f"Join as {name}")
+    assert "a moderator" in ann.text("#known .invite-text")
+    ann.click("#known-go")
+    ann.wait_chat(name)
+    ann.wait_text("#room-title", room["name"])
+    bob.open(shared.url + "/join/" + token)
+    bob.wait_shown("#form")
+    bob.click("#tab-login")
+    bob.type("#form-name", other.name)
+    bob.type("#form-password", "wrong wrong 9")
+    bob.click("#form-go")
+    bob.wait_text("#form-error", "Incorrect")
+    bob.type("#form-password", PASSWORD, clear=True)
+    bob.click("#form-go")
+    bob.wait_chat(other.name)
+    bob.wait_text("#room-title", room["name"])
+
+
+def test_registration_is_closed(browsers, parlour):
+    ann = browsers()
+    ann.open(parlour(registration="closed").url + "/")
+    ann.wait_shown("#door-closed")
+    assert "closed" in ann.text("#door-closed") and not ann.shown("#door-register")
+
+
 def test_markup_is_text(browsers, shared, lobby):
     """What people write is never HTML; light Markdown is nodes."""
     ann = browsers().register(shared.url, "mark" + secrets.token_hex(3))

@@ -113,7 +113,7 @@ void pgquery_cstr(struct pgquery *query, const char *value)
 
 void pgquery_bytes(struct pgquery *query, const void *data, size_t bytes)
 {
-	add(query, 'y', copy(query, data, bytes), bytes);
+	add(query, 'y', data != NULL ? copy(query, data, bytes) : NULL, bytes);
 }
 
 void pgquery_time(struct pgquery *query, int64_t wall_us)

@@ -67,7 +67,7 @@ void pgquery_bool(struct pgquery *query, bool value);
 void pgquery_bool_or_null(struct pgquery *query, int value);			/* < 0 is NULL */
 void pgquery_text(struct pgquery *query, struct pl_str value);
 void pgquery_cstr(struct pgquery *query, const char *value);
-void pgquery_bytes(struct pgquery *query, const void *data, size_t bytes);
+void pgquery_bytes(struct pgquery *query, const void *data, size_t bytes);	/* data NULL is NULL */
 void pgquery_time(struct pgquery *query, int64_t wall_us);				/* 0 = NULL */
 void pgquery_i64s(struct pgquery *query, const int64_t *values, int count, bool zero_is_null);
 void pgquery_texts(struct pgquery *query, const struct pl_str *values, int count);

@@ -47,7 +47,7 @@ void repo_read_room(struct pgrow *row, struct room *room)
 	read_role_names(row, room);
 }
 
-static void read_result(struct pgrow *row, struct room_result *result)
+void repo_read_room_result(struct pgrow *row, struct room_result *result)
 {
 	struct room_change *change = &result->change;
 
@@ -68,7 +68,7 @@ REPLY(on_result, struct room_result)
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
 	if (repo_status_err(pgrow_text(&row), bad)) {
-		read_result(&row, out);
+		repo_read_room_result(&row, out);
 		return true;
 	}
 	if (bad->code == PL_E_CONFLICT && bad->detail[0] == '\0')

@@ -12,5 +12,7 @@ extern const char *const visibility_words[], *const policy_words[], *const level
 
 /* The next columns in the order of function room_view(). */
 void repo_read_room(struct pgrow *row, struct room *room);
+/* The next columns in the order of type room_result, behind its status. */
+void repo_read_room_result(struct pgrow *row, struct room_result *result);
 
 #endif

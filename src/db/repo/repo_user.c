@@ -4,6 +4,8 @@
  */
 #include "db/repo/author.h"
 #include "db/repo/repo_int.h"
+#include "db/repo/repo_invite_int.h"
+#include "db/repo/repo_room_int.h"
 
 static void read_user(struct pgrow *row, struct user *user)
 {
@@ -18,8 +20,25 @@ static void read_user(struct pgrow *row, struct user *user)
 	user->second_factor = pgrow_bool(row);
 }
 
+/* A status, a user, and what happened in the room of the invite. */
+REPLY(on_created, struct user_created)
+{
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+	struct room_result result = { 0 };
+
+	if (!repo_status_err(pgrow_text(&row), bad))
+		return false;
+	read_user(&row, &out->user);
+	if (pgrow_i64(&row) > 0) {
+		pgrow_skip(&row, 1);
+		repo_read_room_result(&row, &result);
+		out->joined = result.change;
+	}
+	return true;
+}
+
 /* First column a status, then a user. */
-REPLY(on_created, struct user)
+REPLY(on_patched, struct user)
 {
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);
 
@@ -30,7 +49,8 @@ REPLY(on_created, struct user)
 	return true;
 }
 
-void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_fn *done, void *arg)
+void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_created_fn *done,
+    void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_USER_CREATE, on_created, done, arg);
 
@@ -39,6 +59,7 @@ void repo_user_create(struct db *db, struct pl_task *task, const struct user_new
 	pgquery_text(query, in->name);
 	pgquery_text(query, in->password_hash);
 	pgquery_cstr(query, access_words[in->access]);
+	repo_invite_rule(query, in->invite);
 	pgquery_audited(query);
 	pgquery_start(query);
 }
@@ -75,7 +96,7 @@ void repo_user_get(struct db *db, struct pl_task *task, int64_t user_id, repo_us
 void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str email, struct pl_str name,
     repo_user_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_USER_PATCH, on_created, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_PATCH, on_patched, done, arg);
 
 	pgquery_i64(query, user_id);
 	pgquery_text(query, email);

@@ -5,7 +5,8 @@
 #ifndef DB_REPO_USER_H
 #define DB_REPO_USER_H
 
-#include "db/db.h"
+#include "db/repo/repo_invite.h"
+#include "db/repo/repo_message.h"
 
 enum access { ACCESS_USER, ACCESS_ANALYST, ACCESS_OPERATOR, ACCESS_ADMIN };
 extern const char *const access_words[];	/* ends with NULL */
@@ -40,10 +41,17 @@ struct user_new {
 	struct pl_str username;			/* passes name_fault() */
 	struct pl_str email, name, password_hash; /* each may be absent */
 	int access;
+	const struct invite_rule *invite;	/* NULL: without an invite */
 };
-/* PL_E_TAKEN; err->detail says whether it is the user name, the e-mail address, or the display name, which must not be
- * the user name of another. All are case-insensitive. */
-void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_fn *done, void *arg);
+/* joined: what happened in the room of the invite; room_id 0: there is none. */
+struct user_created { struct user user; struct room_change joined; };
+typedef void (repo_user_created_fn)(void *arg, const struct user_created *created, const struct pl_err *err);
+/*
+ * PL_E_TAKEN; err->detail says whether it is the user name, the e-mail address, or the display name, which must not be
+ * the user name of another. All are case-insensitive. PL_E_INVALID: the invite; detail says what is wrong with it.
+ */
+void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_created_fn *done,
+    void *arg);
 /* By user name or e-mail address, case-insensitive; with the hash; disabled ones too. PL_E_NOT_FOUND. */
 void repo_user_by_login(struct db *db, struct pl_task *task, struct pl_str login, repo_user_fn *done, void *arg);
 /* PL_E_NOT_FOUND */

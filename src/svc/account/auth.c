@@ -22,6 +22,7 @@ struct flow {
 	struct pl_task *task;
 	struct user user;
 	struct user_new wanted;
+	struct room_change joined;
 	struct pl_str login, password, user_agent;	/* login, password: of a login, else absent */
 	int tries;
 	struct refresh refreshed;
@@ -56,7 +57,8 @@ static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64
 		.refresh_counter = counter, .issued_s = now_s, .expires_s = now_s + s->access_token_life / 1000,
 		.access = f->user.access,
 		.enrol = !f->user.second_factor && mfa_must(f->config, f->user.access) };
-	struct auth_tokens out = { .expires_in_s = s->access_token_life / 1000, .user = f->user, .enrol = t.enrol };
+	struct auth_tokens out = { .expires_in_s = s->access_token_life / 1000, .user = f->user, .enrol = t.enrol,
+		.joined = f->joined };
 	size_t n = f->user.username.len < sizeof(t.name) ? f->user.username.len : sizeof(t.name) - 1;
 
 	memcpy(t.name, f->user.username.ptr, n);
@@ -91,16 +93,27 @@ static void flow_start_login(struct flow *f)
 
 /* ---- register ---- */
 
-static void register_on_user(void *arg, const struct user *user, const struct pl_err *err)
+/* What is wrong with the invite, as a field. */
+static void register_fail(struct flow *f, const struct pl_err *err)
+{
+	struct pl_err bad = { 0 };
+
+	if (err->code == PL_E_INVALID)
+		pl_err_field(&bad, f->task->pool, "body.invite", "value_error", "%s", pl_err_text(err));
+	flow_fail(f, bad.code != PL_E_OK ? &bad : err);
+}
+
+static void register_on_user(void *arg, const struct user_created *created, const struct pl_err *err)
 {
 	struct flow *f = arg;
 
 	if (err != NULL) {
-		flow_fail(f, err);
+		register_fail(f, err);
 		return;
 	}
-	f->user = *user;
-	f->task->who.user_id = user->id;
+	f->user = created->user;
+	f->joined = created->joined;
+	f->task->who.user_id = f->user.id;
 	flow_start_login(f);
 }
 
@@ -116,13 +129,33 @@ static void register_on_hash(void *arg, const struct hash_result *result, const 
 	repo_user_create(f->svc->db, f->task, &f->wanted, register_on_user, f);
 }
 
-bool auth_may_register(const struct config *config, struct pl_pool *pool, struct pl_str username,
+static void register_on_look(void *arg, const struct invite_look *look, const struct pl_err *err)
+{
+	struct flow *f = arg;
+	struct pl_str password = f->password;
+	struct pl_err bad = { 0 };
+
+	f->password = PL_STR_NONE;
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {
+		pl_err_field(&bad, f->task->pool, "body.invite", "value_error",
+		    "is not valid: it is unknown, or was used, revoked, or has expired");
+		err = &bad;
+	}
+	if (err != NULL)
+		flow_fail(f, err);
+	else
+		hasher_hash(f->svc->worker->hasher, f->task, password, register_on_hash, f);
+}
+
+bool auth_may_register(const struct config *config, struct pl_pool *pool, const struct user_new *user,
     struct pl_str password, struct pl_err *err)
 {
-	const char *fault = name_fault(username);
+	const char *fault = name_fault(user->username);
 
 	if (config->s.registration == REGISTRATION_CLOSED)
-		return pl_err_set(err, PL_E_FORBIDDEN, "Registration is closed.");
+		return pl_err_set(err, PL_E_REG_CLOSED, NULL);
+	if (config->s.registration == REGISTRATION_INVITE && user->invite == NULL)
+		return pl_err_set(err, PL_E_REG_INVITE, NULL);
 	if (fault != NULL)
 		pl_err_field(err, pool, "body.username", "value_error", "%s", fault);
 	else
@@ -137,7 +170,12 @@ void auth_register(struct svc *svc, const struct config *config, struct pl_task 
 
 	f->wanted = *user;
 	f->user_agent = client.user_agent;
-	hasher_hash(svc->worker->hasher, task, password, register_on_hash, f);
+	if (user->invite == NULL) {
+		hasher_hash(svc->worker->hasher, task, password, register_on_hash, f);
+		return;
+	}
+	f->password = password;
+	repo_invite_look(svc->db, task, user->invite, register_on_look, f);	/* no hash for a bad one */
 }
 
 static void register_on_found(void *arg, const struct user *user, const struct pl_err *err)

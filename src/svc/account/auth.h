@@ -7,7 +7,7 @@
 
 #include "core/hasher.h"
 #include "db/repo/repo_login.h"
-#include "svc/svc.h"
+#include "svc/account/invite.h"
 
 struct auth_cache;
 struct auth_cache *auth_cache_new(void);
@@ -34,16 +34,31 @@ void auth_caller(const struct auth_who *who, struct pl_caller *caller);
 /* Asks PostgreSQL whether the login session is alive. PL_E_REVOKED. */
 void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg);
 
-/* enrol: the access token is only for setting up a second factor. mfa_ticket: only with PL_E_MFA_REQUIRED, alone. */
-struct auth_tokens { struct pl_str access, refresh, mfa_ticket; int64_t expires_in_s; struct user user; bool enrol; };
+/*
+ * enrol: the access token is only for setting up a second factor. mfa_ticket: only with PL_E_MFA_REQUIRED, alone.
+ * joined: of an account just made, in the room of its invite; room_id 0: there is none.
+ */
+struct auth_tokens {
+	struct pl_str access, refresh, mfa_ticket;
+	int64_t expires_in_s;
+	struct user user;
+	bool enrol;
+	struct room_change joined;
+};
 /* tokens: NULL when *err is set, except with PL_E_MFA_REQUIRED. */
 typedef void (auth_tokens_fn)(void *arg, const struct auth_tokens *tokens, const struct pl_err *err);
 
 struct auth_client { struct pl_str user_agent; };
-/* Is registration open, and may an account have this name and password? PL_E_FORBIDDEN, PL_E_INVALID with the field. */
-bool auth_may_register(const struct config *config, struct pl_pool *pool, struct pl_str username,
+/*
+ * May somebody register, with or without an invite, and may an account have this name and password? PL_E_REG_CLOSED,
+ * PL_E_REG_INVITE, PL_E_INVALID with the field.
+ */
+bool auth_may_register(const struct config *config, struct pl_pool *pool, const struct user_new *user,
     struct pl_str password, struct pl_err *err) PL_MUSTCHECK;
-/* Hash, account, login session, tokens. PL_E_TAKEN, PL_E_FORBIDDEN (registration closed), hasher's errors. */
+/*
+ * Hash, account, login session, tokens. PL_E_TAKEN, PL_E_INVALID (the invite: unknown, no longer open), hasher's
+ * errors. The caller announces auth_tokens.joined.
+ */
 void auth_register(struct svc *svc, const struct config *config, struct pl_task *task, const struct user_new *user,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);
 /* The account was made, its tokens were lost: a login session and tokens. The caller knows that this is who made it. */

@@ -78,6 +78,19 @@ void room_member_remove(struct svc *svc, struct pl_task *task, int64_t room_id, 
 	    room_changing(svc, task, room_id, done, arg));
 }
 
+void room_invite_accept(struct svc *svc, struct pl_task *task, const struct invite_rule *rule,
+    repo_room_result_fn *done, void *arg)
+{
+	repo_invite_accept(
+	    svc->db, task, task->who.user_id, rule, room_on_changed, room_changing(svc, task, 0, done, arg));
+}
+
+void room_joined_by_invite(struct svc *svc, const struct room_change *joined)
+{
+	if (joined->seq > 0)
+		hub_publish_change(svc->hub, joined);
+}
+
 void room_role_attach(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, bool attach,
     repo_room_result_fn *done, void *arg)
 {

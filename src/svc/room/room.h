@@ -8,7 +8,7 @@
 #ifndef SVC_ROOM_H
 #define SVC_ROOM_H
 
-#include "db/repo/repo_room.h"
+#include "db/repo/repo_invite.h"
 #include "svc/svc.h"
 
 /* The caller owns it. */
@@ -22,6 +22,11 @@ void room_member_add(struct svc *svc, struct pl_task *task, int64_t room_id, int
 /* PL_E_NOT_FOUND: also when that user is not a member. In the audit trail. */
 void room_member_remove(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id,
     repo_room_result_fn *done, void *arg);
+/* The caller joins the room of an invite: repo_invite_accept(). */
+void room_invite_accept(struct svc *svc, struct pl_task *task, const struct invite_rule *rule,
+    repo_room_result_fn *done, void *arg);
+/* The same for an account that was just made with it (user_created.joined), which committed already. */
+void room_joined_by_invite(struct svc *svc, const struct room_change *joined);
 void room_role_attach(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, bool attach,
     repo_room_result_fn *done, void *arg);
 
