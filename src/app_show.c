@@ -24,7 +24,7 @@ static void show_settings(const struct config *config, FILE *out, struct pl_pool
 static void show_routes(const struct config *config, FILE *out)
 {
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
-	static const char *const who[] = { "anybody", "anybody*", "user" };
+	static const char *const who[] = { "anybody", "anybody*", "user", "operator", "admin" };
 
 	fprintf(out,
 	    "\n# routes: method path, access, rate class and rate, counted by, largest body, deadline\n");

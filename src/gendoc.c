@@ -222,6 +222,8 @@ static void man_answers(struct pl_buf *out, const struct route *r)
 	pl_buf_addf(out, "%s\nErrors:\n", r->out != &shape_none ? " ." : ".");
 	if (r->who != WHO_ANY || r->in == &shape_login_in || r->in == &shape_refresh_in)
 		pl_buf_adds(out, "401,\n");
+	if (r->who >= WHO_OPERATOR)
+		pl_buf_adds(out, "403,\n");
 	if (strchr(r->path, '{') != NULL)
 		pl_buf_adds(out, "404,\n");
 	if (r->flags & ROUTE_IDEM)
@@ -239,7 +241,9 @@ static void man_route(struct pl_buf *out, const struct route *r)
 {
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
 	static const char *const who[] = { [WHO_ANY] = "Public",
-		[WHO_OPT] = "Public; a token is checked if there is one", [WHO_USER] = "Requires a token" };
+		[WHO_OPT] = "Public; a token is checked if there is one", [WHO_USER] = "Requires a token",
+		[WHO_OPERATOR] = "Requires a token of an operator or admin",
+		[WHO_ADMIN] = "Requires a token of an admin" };
 
 	pl_buf_addf(out, ".It Cm %s Pa %s\n", methods[__builtin_ctz(r->method)], r->path);
 	mdoc_text(out, pl_str(pl_sprintf(out->pool, "%s.", r->summary)));

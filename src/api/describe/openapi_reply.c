@@ -44,6 +44,8 @@ static uint64_t errors_of(const struct route *r)
 		set |= BIT(PL_E_UNAUTHORIZED) | BIT(PL_E_TOKEN_EXPIRED) | BIT(PL_E_REVOKED);
 	if (r->who != WHO_ANY && !(r->flags & ROUTE_ENROL))
 		set |= BIT(PL_E_MFA_ENROLMENT);
+	if (r->who >= WHO_OPERATOR)
+		set |= BIT(PL_E_FORBIDDEN);
 	if (strchr(r->path, '{') != NULL)
 		set |= BIT(PL_E_NOT_FOUND);
 	if (r->query != &shape_none)

@@ -256,6 +256,13 @@ static void run_handler(struct request *request)
 		req_defer(request->req);
 }
 
+static bool level_of(enum route_who who, const struct pl_caller *caller)
+{
+	int least = who == WHO_ADMIN ? ACCESS_ADMIN : who == WHO_OPERATOR ? ACCESS_OPERATOR : ACCESS_USER;
+
+	return caller->access >= least;
+}
+
 /* Who asks is known. */
 static void checked(struct request *request)
 {
@@ -264,6 +271,10 @@ static void checked(struct request *request)
 	if (request->ws != NULL) {
 		if (check_limits(request, LIMIT_READ))
 			request->ws->open(request);
+		return;
+	}
+	if (!level_of(request->route->who, &request->req->task->who)) {
+		dispatch_refuse_code(request, PL_E_FORBIDDEN);
 		return;
 	}
 	if (!(request->route->flags & ROUTE_LATE) && !check_limits(request, request->route->klass))

@@ -15,7 +15,7 @@
 
 struct request;
 
-enum route_who { WHO_ANY, WHO_OPT, WHO_USER };
+enum route_who { WHO_ANY, WHO_OPT, WHO_USER, WHO_OPERATOR, WHO_ADMIN };
 /* What an API key must have, one of the bits. LOGIN: keys are refused. */
 enum route_scope { SCOPE_NONE = 0, SCOPE_LOGIN = 0, SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_CHAT = 4, SCOPE_V1 = 8,
 	SCOPE_ADMIN = 16, SCOPE_READ_CHAT = SCOPE_READ | SCOPE_CHAT, SCOPE_ALL = 31 };

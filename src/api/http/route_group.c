@@ -19,5 +19,6 @@ const struct route_group route_groups[] = {
 	[GROUP_FIGURES] = { "figures", "Figures and insights", "KPIs, series, insights." },
 	[GROUP_QUESTIONS] = { "questions", "Questions and dashboards",
 		"Questions about the data in words, suggestions, dashboards." },
+	[GROUP_ADMIN] = { "admin", "Administration", "Accounts of others, for operators and admins." },
 	{ 0 },
 };

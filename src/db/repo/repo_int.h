@@ -31,6 +31,8 @@ void repo_read_event(struct pgrow *row, struct room_event *event);
 
 /* The last column of a row; false: there is no such row. */
 bool repo_last_column(const PGresult *res, int row, struct pgrow *row_r);
+/* The next columns as an account (USER_COLUMNS of stmts.def). */
+void repo_read_user(struct pgrow *row, struct user *user);
 
 /* For lists: the statement asks for one row more; the number of rows to give, and whether there are more. */
 void repo_keep_limit(struct pgquery *query, int limit);

@@ -7,7 +7,7 @@
 #include "db/repo/repo_invite_int.h"
 #include "db/repo/repo_room_int.h"
 
-static void read_user(struct pgrow *row, struct user *user)
+void repo_read_user(struct pgrow *row, struct user *user)
 {
 	user->id = pgrow_i64(row);
 	user->username = pgrow_text(row);
@@ -44,7 +44,7 @@ REPLY(on_patched, struct user)
 
 	if (!repo_status_err(pgrow_text(&row), bad))
 		return false;
-	read_user(&row, out);
+	repo_read_user(&row, out);
 	author_learn(query, out->id, out->username, out->name);
 	return true;
 }
@@ -70,7 +70,7 @@ REPLY(on_user, struct user)
 
 	if (!repo_first(query, res, &row, bad))
 		return false;
-	read_user(&row, out);
+	repo_read_user(&row, out);
 	author_learn(query, out->id, out->username, out->name);
 	if (query->stmt == &stmts[S_USER_BY_LOGIN])
 		out->password_hash = pgrow_text(&row);
@@ -222,7 +222,7 @@ void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_
 /* One row more than asked for says that there are more. */
 REPLY(on_list, struct user_list)
 {
-	READ_PAGE(query, res, out, struct user, read_user);
+	READ_PAGE(query, res, out, struct user, repo_read_user);
 	out->total = repo_total_i64(res);
 	return true;
 }

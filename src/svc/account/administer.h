@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Administration of other people's accounts by operators and admins.
+ *
+ * Nobody changes an account of the same or a higher level, or grants a level above the own one, except that admins
+ * may change admins; the database decides that when it changes the account. When login sessions end, every worker
+ * refuses their tokens at once. Every change is in the audit trail.
+ */
+#ifndef SVC_ADMINISTER_H
+#define SVC_ADMINISTER_H
+
+#include "db/repo/repo_admin_user.h"
+#include "svc/svc.h"
+
+/* May an account have this name and password (absent: one is generated)? PL_E_INVALID with the field. */
+bool administer_may_create(const struct config *config, struct pl_pool *pool, struct pl_str username,
+    struct pl_str password, struct pl_err *err) PL_MUSTCHECK;
+/*
+ * A new account; in->password_hash is ignored. password absent: one is generated and given back. Name and password
+ * passed administer_may_create(). Errors of repo_admin_user_create() and of the hasher.
+ */
+struct administer_made { int64_t id; struct pl_str password; };	/* absent: it was given */
+typedef void (administer_made_fn)(void *arg, const struct administer_made *made, const struct pl_err *err);
+void administer_create(struct svc *svc, struct pl_task *task, const struct user_new *in, struct pl_str password,
+    administer_made_fn *done, void *arg);
+/* access absent, disabled -1: unchanged. Errors of repo_admin_user_change(). */
+void administer_change(struct svc *svc, struct pl_task *task, int64_t id, struct pl_str access, int disabled,
+    db_done_fn *done, void *arg);
+/* Ends all login sessions. Errors of repo_admin_user_logout(). */
+void administer_logout(struct svc *svc, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
+
+#endif
