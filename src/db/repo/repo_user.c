@@ -28,7 +28,7 @@ REPLY(on_created, struct user_created)
 
 	if (!repo_status_err(pgrow_text(&row), bad))
 		return false;
-	read_user(&row, &out->user);
+	repo_read_user(&row, &out->user);
 	if (pgrow_i64(&row) > 0) {
 		pgrow_skip(&row, 1);
 		repo_read_room_result(&row, &result);
