@@ -22,9 +22,13 @@ static struct pl_str how_to_reach(const struct session_job *job)
 				  : PL_STR_NONE;
 }
 
+/* In the pool of its job. */
+struct wish { struct session_job *job; struct pl_str channel; /* what its limit counts by */ };
+
 static void on_asked(void *arg, bool changed, const struct feedback_request *request, const struct pl_err *err)
 {
-	struct session_job *job = arg;
+	struct wish *wish = arg;
+	struct session_job *job = wish->job;
 
 	(void)request;
 	if (err == NULL || changed) {
@@ -32,26 +36,28 @@ static void on_asked(void *arg, bool changed, const struct feedback_request *req
 		    job->task->pool, ASKED, job->config->s.person_channel == PERSON_SLACK ? "Slack" : "mail"));
 	} else {
 		limits_give(job->sessions->svc, job->config, LIMIT_PERSON, &job->task->who, PL_STR_NONE);
+		limits_give(job->sessions->svc, job->config, LIMIT_CHANNEL, &job->task->who, wish->channel);
 		job->answer->ask.person = how_to_reach(job);
 	}
 	answer_ready(job->answer);
 }
 
 /* Many sessions of one user, or many users, do not flood those who are asked. */
-static bool may_ask(struct session_job *job, const struct feedback_request *request)
+static bool may_ask(struct session_job *job, struct pl_str channel)
 {
 	struct svc *svc = job->sessions->svc;
 	struct limit_result result;
 
 	return limits_take(svc, job->config, LIMIT_PERSON, &job->task->who, PL_STR_NONE, &result, NULL) &&
 	    limits_take_more(svc, job->config, LIMIT_CHANNEL, &job->task->who,
-		feedback_request_limit_key(job->task->pool, request), LIMIT_PERSON, &result, NULL);
+		channel, LIMIT_PERSON, &result, NULL);
 }
 
 static void ask_person(struct session_job *job)
 {
 	const struct settings *s = &job->config->s;
 	struct feedback_request *request = pl_alloc(job->task->pool, sizeof(*request));
+	struct wish *wish = pl_alloc(job->task->pool, sizeof(*wish));
 	enum access access = job->task->who.access;
 	struct pl_err err = {0};
 	bool good;
@@ -69,12 +75,15 @@ static void ask_person(struct session_job *job)
 	job->task->who.access = ACCESS_OPERATOR; /* the operator chose the address */
 	good = feedback_request_check(job->config, job->task, request, &err);
 	job->task->who.access = access;
-	if (good && !may_ask(job, request)) {
+	*wish = (struct wish){ .job = job };
+	if (good)
+		wish->channel = feedback_request_limit_key(job->task->pool, request);
+	if (good && !may_ask(job, wish->channel)) {
 		job->answer->ask.person = PL_STR(TOO_OFTEN);
 		answer_ready(job->answer);
 	} else if (good) {
 		feedback_request_create(
-		    job->sessions->svc, job->task, request, s->feedback_timeout * 1000, on_asked, job);
+		    job->sessions->svc, job->task, request, s->feedback_timeout * 1000, on_asked, wish);
 	} else {
 		job->answer->ask.person = how_to_reach(job);
 		answer_ready(job->answer);
