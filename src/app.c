@@ -122,7 +122,8 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.answers = answers_new(&svc);
 	svc.roles = role_answers_new(&svc);
 	svc.signaling = signaling_new(&svc);
-	svc.memo = memo_new();
+	svc.memo = memo_new(64, 3);
+	svc.translations = memo_new(256, 86400);
 	svc.sessions = sessions_new(&svc);
 	svc.session_live = session_live_new(&svc);
 	svc.knowledge = knowledge_watch_new(&svc);
@@ -206,6 +207,7 @@ static void worker_stop(struct worker *worker)
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
 	memo_free(&svc.memo);
+	memo_free(&svc.translations);
 	knowledge_watch_free(&svc.knowledge);
 }
 

@@ -38,6 +38,7 @@ struct svc {
 	struct role_answers *roles;
 	struct signaling *signaling;
 	struct memo *memo;
+	struct memo *translations;		/* of questions, by models: query.h */
 	struct sessions *sessions;
 	struct session_live *session_live;	/* NULL in clerk and courier */
 	struct knowledge_watch *knowledge;

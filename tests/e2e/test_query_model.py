@@ -3,7 +3,9 @@
 stalls, breaks off, and refuses; what is shown was computed, or the question stays refused."""
 
 import base64
+import datetime
 import json
+import socket
 import time
 
 import pytest
@@ -13,8 +15,12 @@ from parlour import wait_for
 from usagedata import analyst, unique
 from wire import SLOW
 
-QUESTION = "Wie viele Nachrichten schrieben alle heute?"
-TODAY = {"metric": "messages", "period": "today"}
+WEEK = {"metric": "messages", "period": "last 7 days"}    # today may end during a test
+
+
+def question():
+    """A new one each time, since translations are kept."""
+    return f"Wie viele Nachrichten schrieben alle {unique()}?"
 
 
 @pytest.fixture(scope="module")
@@ -71,18 +77,19 @@ def used(rows, user):
 
 
 def test_a_translation_is_computed_like_any_question(ann, peer):
-    answer = ask(ann, QUESTION, reply(TODAY), peer=peer).json()
+    asked = question()
+    answer = ask(ann, asked, reply(WEEK), peer=peer).json()
     assert answer["rows"] == [[2]] and answer["intent"]["translated"] is True and answer["intent"]["metric"] == "messages"
-    assert answer["understood"].startswith("Messages, yours, today (") and "translated by a model" in answer["understood"]
+    assert answer["understood"].startswith("Messages, yours, last 7 days (") and "translated by a model" in answer["understood"]
     assert answer["summary"].startswith(answer["understood"])
     assert ann.get("/api/query/history").json()[0]["intent"]["translated"] is True
     body = peer.stats()["bodies"][-1]
     assert body["temperature"] == 0 and body["response_format"]["type"] == "json_schema"
-    assert body["messages"][-1] == {"role": "user", "content": QUESTION} and len(body["messages"]) == 2
+    assert body["messages"][-1] == {"role": "user", "content": asked} and len(body["messages"]) == 2
 
 
 def test_what_is_understood_asks_no_model(ann, peer):
-    answer = ask(ann, "messages today", peer=peer).json()
+    answer = ask(ann, "messages last 7 days", peer=peer).json()
     assert answer["rows"] == [[2]] and "translated" not in answer["intent"] and "translated" not in answer["understood"]
     assert refused(ann, "messages not from me", peer=peer).count("model was asked") == 0, "models drop negations"
     assert "there is no user" in refused(ann, "messages of user nobody-there", peer=peer)
@@ -91,13 +98,55 @@ def test_what_is_understood_asks_no_model(ann, peer):
 
 def test_words_that_are_no_names(ann, peer):
     """The grammar takes unknown words for names, and finds that nobody has them."""
-    assert ask(ann, "chatty messages today", reply(TODAY), peer=peer).json()["rows"] == [[2]]
-    assert refused(ann, "chatty messages today", reply({"metric": "messages"}), peer=peer).endswith("another period than the question.")
+    assert ask(ann, "chatty messages last 7 days", reply(WEEK), peer=peer).json()["rows"] == [[2]]
+    assert refused(ann, "wordy messages last 7 days", reply({"metric": "messages"}), peer=peer).endswith("another period than the question.")
+
+
+def test_translations_are_kept(daemon, ann, peer):
+    """A dashboard asks the same at every load: each worker asks the model once, and nothing is paid after that."""
+    asked, workers = question(), len(daemon.workers())
+    peer.queue(reply(WEEK) + f"*{workers}")
+    for _ in range(6 * workers):
+        answer = daemon.once("POST", "/api/query", json={"query": asked}, headers=ann.auth)
+        assert answer.status_code == 200 and answer.json()["rows"] == [[2]] and answer.json()["intent"]["translated"] is True
+    assert 1 <= peer.stats()["requests"] <= workers
+    peer.reset()
+    peer.queue(reply(WEEK) + f"*{workers}")
+    assert daemon.register().post("/api/query", {"query": asked}).json()["rows"] == [[0]], "the translation is kept, not the answer"
+
+
+def test_what_was_refused_is_not_kept(ann, peer):
+    asked = question()
+    refused(ann, asked, reply("no"), peer=peer)
+    assert ask(ann, asked, reply(WEEK), peer=peer).json()["rows"] == [[2]]
+
+
+def test_a_caller_who_leaves(request, parlour, rows):
+    """The model is stopped, and its use counts as cancelled, not as failed."""
+    provider = Provider()
+    request.addfinalizer(provider.stop)
+    daemon = parlour(upstreams={"peer": provider.section()}, query_upstream="peer", query_translation_timeout="60s")
+    user = daemon.register()
+    provider.queue("stall-mid,tokens=8,pace=1")
+    body = json.dumps({"query": question()}).encode()
+    with socket.create_connection(daemon.addr) as sock:
+        sock.sendall(b"POST /api/query HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: "
+                     + user.auth["Authorization"].encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        provider.wait(stalled=1)
+    provider.wait(aborted=1)
+    assert wait_for(lambda: [r[4] for r in used(rows, user)]) == ["cancelled"]
+
+
+def test_hours_are_those_of_the_askers_clock(ann):
+    """At most 7 days of them: by a clock that is ahead there would be more."""
+    since = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=2) - datetime.timedelta(days=6)
+    answer = ann.post("/api/query", {"query": f"messages per hour since {since:%Y-%m-%d}"}, headers={"X-Timezone": "UTC"})
+    assert answer.status_code == 200, answer.text
 
 
 def test_prompts_contain_no_data(daemon, ann, peer):
     room = ann.room(name=f"secret{unique()}")
-    assert ask(ann, QUESTION, reply(TODAY), peer=peer).status_code == 200
+    assert ask(ann, question(), reply(WEEK), peer=peer).status_code == 200
     text = json.dumps(peer.stats()["bodies"])
     assert room["name"] not in text and ann.name not in text and str(daemon.addr[1]) not in text
 
@@ -109,12 +158,12 @@ def test_prompts_contain_no_data(daemon, ann, peer):
     ('{"metric":"messages","period":"last week; DROP TABLE users"}', "an invalid period")])
 def test_lies(ann, peer, rows, text, why):
     before = len(ann.get("/api/query/history?limit=200").json())
-    question = f"{QUESTION} {unique()}"
-    said = refused(ann, question, reply(text), peer=peer)
+    asked = question()
+    said = refused(ann, asked, reply(text), peer=peer)
     assert said.startswith("Understood:") and f"A model was asked to translate the question, but " in said and why in said
     assert "99" not in said and peer.stats()["requests"] == 1
     assert len(ann.get("/api/query/history?limit=200").json()) == before
-    assert rows(f"SELECT understood FROM query_history WHERE query = '{question}'")[0][0] is False
+    assert rows(f"SELECT understood FROM query_history WHERE query = '{asked}'")[0][0] is False
 
 
 def test_rights_are_those_of_the_asker(daemon, ann, peer, rows):
@@ -124,20 +173,20 @@ def test_rights_are_those_of_the_asker(daemon, ann, peer, rows):
     boss = analyst(daemon, rows)
     answer = ask(boss, f"Wieviel schrieb {ann.name}?", reply({"metric": "messages", "users": [ann.name]}), peer=peer).json()
     assert answer["rows"] == [[2]] and answer["intent"]["filters"] == {"user": ann.name}
-    said = refused(boss, f"Wieviel schrieb {ann.name}?", reply({"metric": "messages"}), peer=peer)
+    said = refused(boss, f"Wie viel schrieb {ann.name}?", reply({"metric": "messages"}), peer=peer)
     assert f'leaves out "{ann.name}"' in said, "the figure would be of everybody"
 
 
 @pytest.mark.parametrize("directives", [["cut-fin,tokens=20"], ["cut-close,tokens=20"], ["error-first"] * 3, ["500"] * 3, ["401"], ["empty"] * 3,
                                         ["429"] * 3, ["badjson"] * 3, ["html"] * 3])
 def test_models_that_fail(ann, peer, directives):
-    said = refused(ann, QUESTION, *directives, peer=peer)
+    said = refused(ann, question(), *directives, peer=peer)
     assert "A model was asked to translate the question, but " in said and "peer" not in said
-    assert ask(ann, "messages today", peer=peer).json()["rows"] == [[2]]
+    assert ask(ann, "messages last 7 days", peer=peer).json()["rows"] == [[2]]
 
 
 def test_replies_without_end(ann, peer):
-    assert "too long" in refused(ann, QUESTION, "ok,bytes=20000,pace=0", peer=peer)
+    assert "too long" in refused(ann, question(), "ok,bytes=20000,pace=0", peer=peer)
 
 
 @pytest.mark.parametrize("mode", ["stall-headers", "stall-body", "stall-mid", "comments"])
@@ -148,29 +197,29 @@ def test_models_that_stall(request, parlour, mode):
         query_translation_timeout=f"{round(500 * SLOW)}ms")
     user = daemon.register()
     began = time.monotonic()
-    assert "but it did not reply in time." in refused(user, QUESTION, f"{mode},tokens=8,pace=1", peer=provider)
+    assert "but it did not reply in time." in refused(user, question(), f"{mode},tokens=8,pace=1", peer=provider)
     assert time.monotonic() - began < 10 * SLOW
     provider.wait(aborted=1)        # the model does not write for nobody
 
 
 def test_models_that_refuse_options(ann, peer):
-    picky = reply(TODAY, "picky", bar="temperature+response_format")
-    assert ask(ann, QUESTION, picky + "*3", peer=peer).json()["rows"] == [[2]]
+    picky = reply(WEEK, "picky", bar="temperature+response_format")
+    assert ask(ann, question(), picky + "*3", peer=peer).json()["rows"] == [[2]]
     body = peer.stats()["bodies"][-1]
     assert "temperature" not in body and "response_format" not in body and '"additionalProperties":false' in body["messages"][0]["content"]
 
 
 def test_costs_are_counted(daemon, peer, rows):
     user = daemon.register()
-    assert ask(user, QUESTION, reply(TODAY, tokens=8, cost=0.0123), peer=peer).status_code == 200
+    assert ask(user, question(), reply(WEEK, tokens=8, cost=0.0123), peer=peer).status_code == 200
     assert wait_for(lambda: used(rows, user)) == [("peer-1", "peer", True, 8, "done", None, None)]
-    assert user.post("/api/query", {"query": "cost today"}).json()["rows"] == [[pytest.approx(0.0123)]]
-    assert "outside" not in refused(user, QUESTION, reply({"metric": "karma"}, tokens=3), peer=peer)
+    assert user.post("/api/query", {"query": "cost last 7 days"}).json()["rows"] == [[pytest.approx(0.0123)]]
+    assert "outside" not in refused(user, question(), reply({"metric": "karma"}, tokens=3), peer=peer)
     wait_for(lambda: len(used(rows, user)) == 2)
-    refused(user, QUESTION, "cut-rst,tokens=20", peer=peer)
+    refused(user, question(), "cut-rst,tokens=20", peer=peer)
     wait_for(lambda: [r[4] for r in used(rows, user)] == ["done", "done", "failed"])
-    spent = rows(f"SELECT answers, cost_usd::float8 FROM v_spend_today WHERE username = '{user.name}'")
-    assert [tuple(r) for r in spent] == [(3, pytest.approx(0.0123))]
+    spent = rows(f"SELECT answers, cost_usd::float8 FROM v_usage WHERE username = '{user.name}'")
+    assert (sum(r[0] for r in spent), sum(r[1] for r in spent if r[1])) == (3, pytest.approx(0.0123))
 
 
 def test_limits_hold(request, parlour):
@@ -178,27 +227,27 @@ def test_limits_hold(request, parlour):
     request.addfinalizer(provider.stop)
     daemon = parlour(upstreams={"peer": provider.section()}, query_upstream="peer", rate_ask="2/min", anonymous="query")
     user = daemon.register()
-    provider.queue(reply(TODAY), reply(TODAY))
-    assert [user.post("/api/query", {"query": QUESTION}).status_code for _ in range(3)] == [200, 200, 429]
+    provider.queue(reply(WEEK), reply(WEEK))
+    assert [user.post("/api/query", {"query": question()}).status_code for _ in range(3)] == [200, 200, 429]
     assert provider.stats()["requests"] == 2
-    answer = daemon.post("/api/query", {"query": QUESTION})
+    answer = daemon.post("/api/query", {"query": question()})
     assert answer.status_code == 422 and "model" not in answer.json()["detail"][0]["msg"].split("Ask for")[0]
     assert provider.stats()["requests"] == 2, "nobody answers for the cost of questions without a token"
 
 
 def test_sockets_and_callers_that_take_refusals(ann, peer):
-    peer.queue(reply(TODAY))
+    peer.queue(reply(WEEK))
     with ann.ws("/ws/chat/me", native=False) as sock:
         sock.expect("system")
-        sock.send("query", query=QUESTION)
+        sock.send("query", query=question())
         assert [sock.expect("progress")["stage"] for _ in range(3)] == ["understanding", "querying", "answering"]
         assert sock.expect("query_response")["rows"] == [[2]]
     peer.queue(reply("no"))
-    answer = ann.post("/api/query", {"query": QUESTION, "context": {}}).json()
+    answer = ann.post("/api/query", {"query": question(), "context": {}}).json()
     assert answer["error"]["error_type"] == "not_understood" and "not a JSON object" in answer["error"]["message"]
 
 
 def test_settings(parlour):
     daemon = parlour()
     user = daemon.register()
-    assert "model was asked" not in user.post("/api/query", {"query": QUESTION}).text, "off unless it is configured"
+    assert "model was asked" not in user.post("/api/query", {"query": question()}).text, "off unless it is configured"

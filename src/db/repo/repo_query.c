@@ -129,7 +129,7 @@ void repo_query_translated(struct db *db, struct pl_task *task, const struct que
 	pgquery_i64_or_null(query, translation->prompt, -1);
 	pgquery_i64_or_null(query, translation->completion, -1);
 	pgquery_i64_or_null(query, translation->told, -1);
-	pgquery_cstr(query, translation->done ? "done" : "failed");
+	pgquery_cstr(query, translation->state);
 	pgquery_start(query);
 }
 

@@ -59,7 +59,9 @@ void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask 
  * That a model was asked to translate a question. tokens and told (its cost, by the upstream) -1: not known. Gives the
  * cost, -1: not known. May be repeated with the same id.
  */
-struct query_translation { struct pl_str id, upstream, model; int64_t user_id, prompt, completion, told; bool done; };
+struct query_translation { struct pl_str id, upstream, model; int64_t user_id, prompt, completion, told;
+	const char *state;		/* "done", "failed", "cancelled" */
+};
 typedef void (repo_query_cost_fn)(void *arg, const int64_t *cost_micros, const struct pl_err *err);
 void repo_query_translated(struct db *db, struct pl_task *task, const struct query_translation *translation,
     repo_query_cost_fn *done, void *arg);

@@ -387,12 +387,39 @@ static bool keeps_limit(const struct reply *r)
 	    in->bound == r->limit.bound && (!r->limit.money || in->metric == METRIC_COST));
 }
 
-static bool token_each(const struct reply *r, int i)
+/* The dimension that words such as "per", "by", and "split by" announce at i; what it takes, 0: there is none. */
+static int announced(const struct reply *r, int i, enum intent_dim *dim_r)
 {
-	return word_among(token_word(&r->tokens, i), "per each every");
+	struct pl_str word = token_word(&r->tokens, i);
+	int used = 0, skip = 1;
+
+	if (word_among(word, "hourly daily weekly monthly quarterly yearly annually")) {
+		*dim_r = word_among(word, "hourly") ? DIM_HOUR : word_among(word, "daily") ? DIM_DAY :
+		    word_among(word, "weekly") ? DIM_WEEK : word_among(word, "monthly") ? DIM_MONTH :
+		    word_among(word, "quarterly") ? DIM_QUARTER : DIM_YEAR;
+		return 1;
+	}
+	if (!word_among(word, "per each every by into over across pro je nach par por"))
+		return 0;
+	while (skip < 4 && word_among(token_word(&r->tokens, i + skip), "the a each every single"))
+		skip++;
+	used = dim_read(&r->tokens, i + skip, dim_r);
+	return used > 0 ? skip + used : 0;
 }
 
-/* Steps of time that the question names: dropped, they would change what a row means. */
+/* "Month over month", "day-to-day": only with a verb of dividing. */
+static bool divides(const struct reply *r, int i)
+{
+	static const char verbs[] = "split splits broken break breakdown grouped group bucketed bucket divided divide "
+	    "segmented segment sliced slice arranged organized aggregated";
+
+	for (int k = i - 3; k < i; k++)
+		if (k >= 0 && word_among(token_word(&r->tokens, k), verbs))
+			return true;
+	return false;
+}
+
+/* Groups that the question names: dropped, they would change what a row means. "By Ann" is a name. */
 static bool keeps_steps(const struct reply *r)
 {
 	const struct intent *in = r->reader.out;
@@ -400,10 +427,13 @@ static bool keeps_steps(const struct reply *r)
 
 	for (int i = 0; i < r->tokens.count; i += used > 0 ? used : 1) {
 		enum intent_dim dim = DIM_NONE;
+		bool step, loose = word_among(token_word(&r->tokens, i), "into over across");
 
-		used = token_each(r, i) ? dim_read(&r->tokens, i + 1, &dim) : 0;
-		if (used > 0 && (intent_is_time(dim) || intent_is_cycle(dim)) && !intent_has_dim(in, dim) &&
-		    in->unit != dim)
+		used = announced(r, i, &dim);
+		step = intent_is_time(dim) || intent_is_cycle(dim);
+		if (used == 0 || (loose && !divides(r, i)) || (!step && !divides(r, i)))
+			continue;
+		if (!intent_has_dim(in, dim) && in->unit != dim)
 			return false;
 	}
 	return true;
@@ -499,7 +529,7 @@ static bool check(struct reply *r)
 	if (!keeps_limit(r))
 		return wrong(r, "its translation has another threshold than the question");
 	if (!keeps_steps(r))
-		return wrong(r, "its translation leaves out a step of time that the question names");
+		return wrong(r, "its translation leaves out a grouping that the question names");
 	if (!keeps_mine(r))
 		return wrong(r, "its translation leaves out whose figure it is");
 	if (!keeps_metric(r))

@@ -6,24 +6,26 @@
 
 #include "clock.h"
 
-#define PLACES 64
 #define KEY_MAX 1024
 #define VALUE_MAX (1024 * 1024)
-#define FRESH_NS (3 * PL_NS_PER_S)
 
 struct memo_entry { int64_t until_ns; struct pl_buf key, value; };
-struct memo { struct memo_entry entries[PLACES]; };
+struct memo { int64_t fresh_ns; int places; struct memo_entry entries[]; };
 
-struct memo *memo_new(void)
+struct memo *memo_new(int places, int64_t fresh_s)
 {
-	return pl_new(sizeof(struct memo));
+	struct memo *memo = pl_new(sizeof(*memo) + (size_t)places * sizeof(memo->entries[0]));
+
+	memo->places = places;
+	memo->fresh_ns = fresh_s * PL_NS_PER_S;
+	return memo;
 }
 
 void memo_free(struct memo **memo)
 {
 	if (*memo == NULL)
 		return;
-	for (int i = 0; i < PLACES; i++) {
+	for (int i = 0; i < (*memo)->places; i++) {
 		pl_buf_fini(&(*memo)->entries[i].key);
 		pl_buf_fini(&(*memo)->entries[i].value);
 	}
@@ -35,7 +37,7 @@ struct pl_str memo_find(struct memo *memo, struct pl_str key)
 {
 	int64_t now_ns = pl_now_ns();
 
-	for (int i = 0; i < PLACES; i++) {
+	for (int i = 0; i < memo->places; i++) {
 		struct memo_entry *e = &memo->entries[i];
 
 		if (e->until_ns > now_ns && pl_str_eq(pl_buf_str(&e->key), key))
@@ -50,7 +52,7 @@ void memo_keep(struct memo *memo, struct pl_str key, struct pl_str value)
 
 	if (key.len > KEY_MAX || value.len > VALUE_MAX)
 		return;
-	for (int i = 0; i < PLACES; i++) {
+	for (int i = 0; i < memo->places; i++) {
 		struct memo_entry *e = &memo->entries[i];
 
 		if (pl_str_eq(pl_buf_str(&e->key), key)) {
@@ -65,11 +67,11 @@ void memo_keep(struct memo *memo, struct pl_str key, struct pl_str value)
 	pl_buf_fini(&at->value);
 	pl_buf_addstr(&at->key, key);
 	pl_buf_addstr(&at->value, value);
-	at->until_ns = pl_now_ns() + FRESH_NS;
+	at->until_ns = pl_now_ns() + memo->fresh_ns;
 }
 
 void memo_forget(struct memo *memo)
 {
-	for (int i = 0; i < PLACES; i++)
+	for (int i = 0; i < memo->places; i++)
 		memo->entries[i].until_ns = 0;
 }

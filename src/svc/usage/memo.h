@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Answers that cost much to compute, kept in one process for a few seconds. Fixed number of places; the oldest goes
- * first.
+ * Answers that cost much to compute, kept in one process for some time. Fixed number of places; the oldest goes first.
  */
 #ifndef SVC_MEMO_H
 #define SVC_MEMO_H
@@ -9,7 +8,7 @@
 #include "str.h"
 
 struct memo;
-struct memo *memo_new(void);
+struct memo *memo_new(int places, int64_t fresh_s);
 void memo_free(struct memo **memo);
 /* What was kept under the key, while it is fresh; borrowed until the next memo_ call. Absent otherwise. */
 struct pl_str memo_find(struct memo *memo, struct pl_str key);

@@ -19,6 +19,8 @@
 #include "svc/usage/query_answer.h"
 
 #define FIGURES_S 10	/* for the database, after a translation */
+#define AHEAD_S (14 * 3600)	/* of clocks: the offset from UTC of the first, and of the last */
+#define BEHIND_S (-12 * 3600)
 
 struct asking {
 	struct svc *svc;
@@ -31,7 +33,8 @@ struct asking {
 	int64_t scope;			/* of repo_query_run() */
 	struct pl_str zone;		/* as the database takes it */
 	struct query_zone told;		/* its text for people, and its clock */
-	bool translated;		/* a model was asked */
+	bool translated;		/* a model was asked, or what it once said is kept */
+	bool kept;			/* the latter */
 	bool querying;			/* that stage was entered */
 	char id[PL_UUID_LEN + 1];
 	query_stage_fn *stage;
@@ -202,18 +205,30 @@ static void refuse_translation(struct asking *a, const char *why)
 	refuse(a);
 }
 
-static void on_translated(void *arg, struct pl_str text, const char *why)
+static void translate(struct asking *a);
+
+static void on_translated(void *arg, struct pl_str text, const char *why, const struct pl_err *err)
 {
 	struct asking *a = arg;
 
+	if (err != NULL) {
+		finish(a, err);
+		return;
+	}
 	a->task->deadline_ns = pl_now_ns() + FIGURES_S * PL_NS_PER_S;	/* the model had its own time */
 	if (why == NULL)
 		why = intent_take(a->task->pool, a->answer.query,
 		    text, (struct intent_now){ a->answer.created_us, a->told.local_s }, &a->intent);
+	if (why != NULL && a->kept) {
+		translate(a);		/* what was right yesterday: perhaps the model knows better now */
+		return;
+	}
 	if (why != NULL) {
 		refuse_translation(a, why);
 		return;
 	}
+	if (!a->kept)
+		query_translation_keep(a->svc, a->config, a->task->pool, a->answer.query, text);
 	enter_querying(a);
 	find_names(a);
 }
@@ -227,8 +242,20 @@ static bool may_translate(const struct asking *a)
 
 static void translate(struct asking *a)
 {
+	struct pl_str text = a->translated ? PL_STR_NONE :
+	    query_translation_kept(a->svc, a->config, a->task->pool, a->answer.query);
+	struct pl_err gone = { 0 };
+
 	a->translated = true;
-	query_translate(a->svc, a->config, a->task, a->answer.query, on_translated, a);
+	a->kept = text.ptr != NULL;
+	if (a->task->cancelled) {
+		pl_err_set(&gone, PL_E_CANCELLED, NULL);
+		finish(a, &gone);
+	} else if (a->kept) {
+		on_translated(a, text, NULL, NULL);
+	} else {
+		query_translate(a->svc, a->config, a->task, a->answer.query, on_translated, a);
+	}
 }
 
 static void on_frame(void *arg, const struct query_frame *frame, const struct pl_err *err)
@@ -302,12 +329,14 @@ static void on_zone(void *arg, const struct query_zone *zone, const struct pl_er
 	a->zone = pl_str_dup(a->task->pool, zone->zone);
 	a->told = (struct query_zone){ .shown = pl_str_dup(a->task->pool, zone->shown), .local_s = zone->local_s };
 	if (intent_read(a->task->pool, a->answer.query, (struct intent_now){ a->answer.created_us, zone->local_s },
-	    &a->intent, &a->refused))
+	    &a->intent, &a->refused)) {
+		enter_querying(a);
 		find_names(a);
-	else if (may_translate(a))
+	} else if (may_translate(a)) {
 		translate(a);
-	else
+	} else {
 		refuse(a);
+	}
 }
 
 /* Without the number that some front ends add to tell the same question asked twice apart. */
@@ -322,6 +351,14 @@ static struct pl_str without_number(struct pl_str text)
 	if (at == end - 1 || at < 2 || text.ptr[at - 1] != '[' || text.ptr[at - 2] != ' ')
 		return text;
 	return pl_str_trim(pl_strn(text.ptr, at - 2));
+}
+
+/* Is it understood by a clock that is so far from UTC? */
+static bool reads(struct asking *a, int64_t offset_s)
+{
+	a->refused = (struct pl_err){ 0 };
+	return intent_read(a->task->pool, a->answer.query, (struct intent_now){ a->answer.created_us,
+	    a->answer.created_us / PL_US_PER_S + offset_s }, &a->intent, &a->refused);
 }
 
 void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
@@ -342,9 +379,8 @@ void query_ask(struct svc *svc, const struct config *config, struct pl_task *tas
 	a->answer.query = without_number(text);
 	a->answer.created_us = pl_wall_us();
 	enter(a, QUERY_UNDERSTANDING);
-	/* by the clock that is furthest ahead: what cannot be read by it is not understood in any zone */
-	read = intent_read(task->pool, a->answer.query, (struct intent_now){ a->answer.created_us,
-	    a->answer.created_us / PL_US_PER_S + 14 * 3600 }, &a->intent, &a->refused);
+	/* what cannot be read by the first clock of the world, nor by the last one, is not understood in any zone */
+	read = reads(a, BEHIND_S) || reads(a, AHEAD_S);
 	if (read ? !lets_in(a) : !may_translate(a)) {
 		refuse(a);
 		return;

@@ -42,11 +42,20 @@ void query_compose_refusal(struct pl_pool *pool, const struct pl_err *err, int64
 bool query_translates(const struct svc *svc, const struct config *config, const struct pl_task *task);
 /*
  * Asks the model of setting query_upstream to translate a question, for at most query_translation_timeout. `done` gets
- * its text, or no text and a reason; once, later, also when the task was cancelled. Only after query_translates().
+ * its text, or no text and a reason; once, later. err: there is no use in an answer any more, because the task was
+ * cancelled or the process ends. Only after query_translates().
  */
-typedef void (query_translate_fn)(void *arg, struct pl_str text, const char *why);
+typedef void (query_translate_fn)(void *arg, struct pl_str text, const char *why, const struct pl_err *err);
 void query_translate(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
     query_translate_fn *done, void *arg);
+/*
+ * Each process keeps translations for a day, by upstream, model, and question: a dashboard asks the same question at
+ * every load. The text of this one, in pool; absent: it is not there. It is checked like one that just came.
+ */
+struct pl_str query_translation_kept(struct svc *svc, const struct config *config, struct pl_pool *pool,
+    struct pl_str question);
+void query_translation_keep(struct svc *svc, const struct config *config, struct pl_pool *pool, struct pl_str question,
+    struct pl_str text);
 
 /*
  * As the task's caller: analysts and above see everybody's rows, others their own. Without a token (user 0; the caller

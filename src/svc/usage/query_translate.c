@@ -11,6 +11,7 @@
 #include "log.h"
 #include "svc/answer/answer.h"
 #include "svc/usage/intent.h"
+#include "svc/usage/memo.h"
 #include "svc/usage/query.h"
 
 #define REPLY_MAX_BYTES 8192
@@ -43,14 +44,16 @@ static const char *reason(const struct translation *t, const struct pl_err *err)
 	return err == NULL ? NULL : err->code == PL_E_UNAVAILABLE ? "it is unavailable" : "it failed";
 }
 
-static void tell(struct translation *t, struct pl_str text, const char *why)
+static void tell(struct translation *t, struct pl_str text, const char *why, const struct pl_err *err)
 {
 	struct pl_task *asker = t->asker;
 
+	if (asker == NULL)
+		return;
 	evtimer_del(t->timer);
 	t->asker = NULL;
 	pl_task_unhook(asker, &t->gone);
-	t->done(t->arg, text, why);
+	t->done(t->arg, text, why, err);
 	pl_task_release(&asker);
 }
 
@@ -58,19 +61,23 @@ static void translation_answered(struct answer *answer, const struct llm_result 
 {
 	struct translation *t = answer->owner;
 	const char *why = reason(t, err);
+	bool left = why != NULL && answer->outcome == ANSWER_STOPPED && !t->late && t->asker != NULL &&
+	    t->asker->cancelled;
+	struct pl_err gone = { 0 };
 
-	shm_count(t->svc->shm, answer->outcome == ANSWER_WHOLE ? SHM_M_llm_done : answer->outcome == ANSWER_STOPPED ?
-	    SHM_M_llm_cancelled : SHM_M_llm_failed, 1);
+	pl_err_set(&gone, PL_E_CANCELLED, NULL);
+	shm_count(t->svc->shm, why == NULL ? SHM_M_llm_done : left ? SHM_M_llm_cancelled : SHM_M_llm_failed, 1);
 	t->asked = result != NULL;
 	if (result != NULL)
 		t->used = (struct query_translation){ .id = pl_str(answer->id), .user_id = answer->user_id,
 			.upstream = pl_str(answer->ask.upstream->name),
 			.model = pl_str_dup(answer->task->pool, result->model), .prompt = result->prompt_tokens,
-			.completion = result->completion_tokens, .told = result->cost_micros, .done = why == NULL };
+			.completion = result->completion_tokens, .told = result->cost_micros,
+			.state = why == NULL ? "done" : left ? "cancelled" : "failed" };
 	if (why != NULL)
 		pl_log(PL_LOG_INFO, answer->task, "question not translated", "reason=%s error=%s", why,
 		    err != NULL ? pl_err_info(err->code)->code : "none");
-	tell(t, why == NULL ? pl_buf_str(&answer->text) : PL_STR_NONE, why);
+	tell(t, why == NULL ? pl_buf_str(&answer->text) : PL_STR_NONE, why, left ? &gone : NULL);
 }
 
 static void on_recorded(void *arg, const int64_t *cost_micros, const struct pl_err *err)
@@ -97,15 +104,12 @@ static void translation_end(struct answer *answer)
 		answer_ended(answer);
 }
 
-/* The process ends, and the asker's request with it. */
 static void translation_abandoned(struct answer *answer)
 {
-	struct translation *t = answer->owner;
+	struct pl_err err = { 0 };
 
-	if (t->asker == NULL)
-		return;
-	pl_task_unhook(t->asker, &t->gone);
-	pl_task_release(&t->asker);
+	pl_err_set(&err, PL_E_STOPPING, NULL);
+	tell(answer->owner, PL_STR_NONE, NULL, &err);
 }
 
 static void translation_free(struct answer *answer)
@@ -123,6 +127,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 	struct translation *t = arg;
 
 	t->late = true;
+	tell(t, PL_STR_NONE, reason(t, NULL), NULL);	/* whatever it waits for: the key may take long as well */
 	answer_stop(t->answer);
 }
 
@@ -131,6 +136,31 @@ static void on_gone(void *arg)
 	struct translation *t = arg;
 
 	answer_stop(t->answer);
+}
+
+/* ---- kept ---- */
+
+static struct pl_str kept_key(const struct config *config, struct pl_pool *pool, struct pl_str question)
+{
+	const struct upstream_settings *upstream = config_upstream(config, pl_str(config->s.query_upstream));
+
+	return pl_str(pl_sprintf(pool, "%s\n%s\n%s\n%.*s", config->s.query_upstream,
+	    upstream != NULL ? upstream->url : "", upstream != NULL ? upstream->model : "", PL_FMT(question)));
+}
+
+struct pl_str query_translation_kept(struct svc *svc, const struct config *config, struct pl_pool *pool,
+    struct pl_str question)
+{
+	struct pl_str key = kept_key(config, pool, question);
+
+	return svc->translations != NULL ? pl_str_dup(pool, memo_find(svc->translations, key)) : PL_STR_NONE;
+}
+
+void query_translation_keep(struct svc *svc, const struct config *config, struct pl_pool *pool, struct pl_str question,
+    struct pl_str text)
+{
+	if (svc->translations != NULL)
+		memo_keep(svc->translations, kept_key(config, pool, question), text);
 }
 
 void query_translate(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
