@@ -364,7 +364,8 @@ static const struct verb verbs[] = {
 	{ "jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
 	    "mails and Slack messages that wait, run, or were given up; retry dead: retry all that were given up" },
 	{ "user", run_user, -1, "add NAME | list [TEXT] | show USER | passwd USER | access USER LEVEL | disable USER | "
-	    "enable USER | logout USER | no-mfa USER", "accounts; LEVEL is user, analyst, operator, or admin "
+	    "enable USER | logout USER | no-mfa USER | unlock USER",
+	    "accounts; LEVEL is user, analyst, operator, or admin "
 	    "[--email ADDRESS] [--name TEXT] [--access LEVEL] [--password-file FILE]" },
 	{ "genkey", run_genkey, 1, "FILE", "create a file for the setting key_file" },
 	{ "version", run_version, 0, "", "print the version" },

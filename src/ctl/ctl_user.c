@@ -213,11 +213,26 @@ static int run_no_mfa(struct users *u)
 	return ended(u, good, text, "has no second factor");
 }
 
+static int run_unlock(struct users *u)
+{
+	const char *text = NULL;
+
+	if (!db_users_unlock(u->db, u->user, u->pool, &text, u->why))
+		return EXIT_DB;
+	if (strcmp(text, "not_found") == 0)
+		return refuse(u, pl_sprintf(u->pool, "there is no account %s", u->user));
+	if (strcmp(text, "0") == 0)
+		return refuse(u, pl_sprintf(u->pool, "%s is not locked", u->user));
+	fprintf(u->out, "%s is unlocked; %s %s ended\n", u->user, text, strcmp(text, "1") == 0 ? "lock" : "locks");
+	return 0;
+}
+
 static const struct user_verb verbs[] = {
 	{ "add", 2, 2, true, run_add }, { "list", 1, 2, false, run_list }, { "show", 2, 2, false, run_show },
 	{ "passwd", 2, 2, true, run_passwd }, { "access", 3, 3, false, run_access },
 	{ "disable", 2, 2, false, run_disable }, { "enable", 2, 2, false, run_enable },
 	{ "logout", 2, 2, false, run_logout }, { "no-mfa", 2, 2, false, run_no_mfa },
+	{ "unlock", 2, 2, false, run_unlock },
 };
 
 static const struct user_verb *verb_of(const struct ctl_user_opts *opts)
@@ -266,8 +281,8 @@ int ctl_user(const struct ctl_user_opts *opts, FILE *out, char why[512])
 	if (!usage_ok(opts, u.verb)) {
 		snprintf(why, 512,
 		    "user takes `add NAME [--email ADDRESS] [--name TEXT] [--access LEVEL]`, `list [TEXT]`, "
-		    "`show USER`, `passwd USER`, `access USER LEVEL`, `disable USER`, `enable USER`, `logout USER`, or "
-		    "`no-mfa USER`; "
+		    "`show USER`, `passwd USER`, `access USER LEVEL`, `disable USER`, `enable USER`, `logout USER`, "
+		    "`no-mfa USER`, or `unlock USER`; "
 		    "LEVEL is user, analyst, operator, or admin; add and passwd take --password-file FILE");
 		return EXIT_USAGE;
 	}

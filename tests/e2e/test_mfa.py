@@ -23,7 +23,7 @@ NEW = "battery staple 7"
 
 @pytest.fixture
 def daemon(parlour):
-    return parlour(rate_login="10000/min", workers=2, watchdog="10min")
+    return parlour(rate_login="10000/min", lockout_attempts=0, workers=2, watchdog="10min")
 
 
 def acts(rows, user):

@@ -55,6 +55,9 @@ bool db_users_show(struct db_import *db, const char *user, struct pl_pool *pool,
 	    "(6, 'state', CASE WHEN w.disabled THEN 'disabled' ELSE 'active' END), "
 	    "(7, 'password', CASE WHEN w.password_hash IS NULL THEN 'none' ELSE 'set' END), "
 	    "(7.5, 'second factor', CASE WHEN w.second_factor THEN 'on' END), "
+	    "(7.6, 'locked', (SELECT string_agg(format('from %s until %s', " CLEAN("l.prefix") ", "
+	    WHEN("l.locked_until") "), ', ' ORDER BY l.prefix) FROM login_locks l WHERE l.user_id = w.id "
+	    "AND l.locked_until > clock_timestamp())), "
 	    "(8, 'made', " WHEN("w.created_at") "), "
 	    "(9, 'logins', (SELECT count(*) FROM login_sessions l WHERE l.user_id = w.id AND l.ended_at IS NULL "
 	    "AND l.expires_at > clock_timestamp())::text), "
@@ -93,6 +96,15 @@ bool db_users_no_mfa(struct db_import *db, const char *user, struct pl_pool *poo
 	    "ended AS (SELECT logins_end(did.id, 0, 'all', 'second factor') AS ids FROM did WHERE did.had) "
 	    "SELECT coalesce((SELECT cardinality(ended.ids)::text FROM ended), (SELECT 'none' FROM did), 'not_found')",
 	    1, params, text_r, why);
+}
+
+bool db_users_unlock(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r, char why[512])
+{
+	const char *params[] = { user };
+
+	return text_of(db, pool,
+	    "WITH " MEANT " SELECT coalesce((SELECT login_unlock(w.id)::text FROM who w), 'not_found')", 1, params,
+	    text_r, why);
 }
 
 bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r, char why[512])

@@ -28,6 +28,9 @@ bool db_users_password(struct db_import *db, const char *user, const char *hash,
 /* Removes the second factor, and ends the login sessions. The same, or "none": there was none. */
 bool db_users_no_mfa(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
+/* Ends the locks after failed logins: "not_found", or their number. */
+bool db_users_unlock(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
+    char why[512]) PL_MUSTCHECK;
 bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
 

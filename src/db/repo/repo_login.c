@@ -45,6 +45,20 @@ void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int
 	pgquery_start(query);
 }
 
+void repo_login_failed(struct db *db, struct pl_task *task, const struct login_failed *in, db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_LOGIN_FAILED, repo_on_bool, done, arg);
+
+	pgquery_i64(query, in->user_id);
+	pgquery_cstr(query, task->who.addr);
+	pgquery_i64(query, in->attempts);
+	pgquery_i64(query, in->lock_ms);
+	pgquery_bool(query, in->mail);
+	pgquery_cstr(query, in->server);
+	pgquery_audited(query);
+	pgquery_start(query);
+}
+
 REPLY(on_refresh, struct refresh)
 {
 	static const char *const words[] = { "rotated", "current", "reused", "gone", NULL };

@@ -28,6 +28,14 @@ typedef void (repo_login_list_fn)(void *arg, const struct login_list *list, cons
 void repo_login_create(struct db *db, struct pl_task *task, int64_t user_id, int64_t life_us, struct pl_str user_agent,
     struct pl_str address, struct pl_str hash, int access, repo_login_fn *done, void *arg);
 
+/*
+ * Counts a failed login from the address of the task. `attempts` of them lock logins from its network for lock_ms,
+ * twice as long each time. *done: they are locked now. mail: tell the owner, in the name of `server`.
+ */
+struct login_failed { int64_t user_id, attempts, lock_ms; bool mail; const char *server; };
+void repo_login_failed(struct db *db, struct pl_task *task, const struct login_failed *in, db_done_fn *done,
+    void *arg);
+
 enum refresh_status {
 	REFRESH_ROTATED,	/* counter is a new one: sign new tokens with it */
 	REFRESH_CURRENT,	/* allowed reuse, or rotation is off: sign tokens with the current counter */

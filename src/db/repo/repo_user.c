@@ -72,8 +72,10 @@ REPLY(on_user, struct user)
 		return false;
 	repo_read_user(&row, out);
 	author_learn(query, out->id, out->username, out->name);
-	if (query->stmt == &stmts[S_USER_BY_LOGIN])
+	if (query->stmt == &stmts[S_USER_BY_LOGIN]) {
 		out->password_hash = pgrow_text(&row);
+		out->locked = pgrow_bool(&row);
+	}
 	return true;
 }
 
@@ -82,6 +84,7 @@ void repo_user_by_login(struct db *db, struct pl_task *task, struct pl_str login
 	struct pgquery *query = QUERY(db, task, S_USER_BY_LOGIN, on_user, done, arg);
 
 	pgquery_text(query, login);
+	pgquery_cstr(query, task->who.addr);
 	pgquery_start(query);
 }
 

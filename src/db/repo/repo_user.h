@@ -17,6 +17,7 @@ struct user {
 	struct pl_str password_hash;		/* only from repo_user_by_login(); absent: no password login */
 	enum access access;
 	bool disabled, second_factor;
+	bool locked;				/* likewise: logins from the address of the task are */
 	int64_t created_us, updated_us;
 };
 struct user_list { const struct user *rows; int count; bool more; int64_t total; };
@@ -52,7 +53,7 @@ typedef void (repo_user_created_fn)(void *arg, const struct user_created *create
  */
 void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_created_fn *done,
     void *arg);
-/* By user name or e-mail address, case-insensitive; with the hash; disabled ones too. PL_E_NOT_FOUND. */
+/* By user name or e-mail address, case-insensitive; with hash and lock; disabled ones too. PL_E_NOT_FOUND. */
 void repo_user_by_login(struct db *db, struct pl_task *task, struct pl_str login, repo_user_fn *done, void *arg);
 /* PL_E_NOT_FOUND */
 void repo_user_get(struct db *db, struct pl_task *task, int64_t user_id, repo_user_fn *done, void *arg);

@@ -205,6 +205,27 @@ void auth_register_again(struct svc *svc, const struct config *config, struct pl
 
 /* ---- log in ---- */
 
+static void failed_on_counted(void *arg, const bool *locked, const struct pl_err *err)
+{
+	struct pl_task *task = arg;
+
+	if (err == NULL && *locked)
+		pl_log(PL_LOG_WARN, task, "too many failed logins: locked", "addr=%s", task->who.addr);
+	pl_task_release(&task);
+}
+
+void auth_failed(struct svc *svc, const struct config *config, struct pl_task *task, const char *action,
+    int64_t user_id)
+{
+	const struct settings *s = &config->s;
+	struct login_failed in = { .user_id = user_id, .attempts = s->lockout_attempts, .lock_ms = s->lockout_time,
+		.mail = s->smtp_url[0] != '\0', .server = s->server_name };
+
+	audit_refused(svc, task, action, user_id);
+	if (s->lockout_attempts > 0)
+		repo_login_failed(svc->db, task, &in, failed_on_counted, pl_task_hold(task));
+}
+
 static void login_on_rehash(void *arg, const struct hash_result *result, const struct pl_err *err)
 {
 	struct flow *f = arg;
@@ -239,8 +260,10 @@ static void login_on_verify(void *arg, const struct hash_result *result, const s
 		flow_fail(f, err);
 		return;
 	}
-	if (!f->found || !result->good || f->user.disabled) {
-		if (f->found)
+	if (!f->found || !result->good || f->user.disabled || f->user.locked) {
+		if (f->found && !result->good && !f->user.disabled)
+			auth_failed(f->svc, f->config, f->task, "login refused", f->user.id);
+		else if (f->found)
 			audit_refused(f->svc, f->task, "login refused", f->user.id);
 		pl_err_set(&bad, PL_E_BAD_LOGIN, NULL);
 		flow_fail(f, &bad);

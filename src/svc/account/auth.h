@@ -70,6 +70,13 @@ void auth_register_again(struct svc *svc, const struct config *config, struct pl
  */
 void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);
+/*
+ * A login to this account failed: it is noted, and counts for the lock-out. Nobody waits for it, so that the time of
+ * the answer does not tell of the account.
+ */
+void auth_failed(struct svc *svc, const struct config *config, struct pl_task *task, const char *action,
+    int64_t user_id);
+
 /* Tokens for a login session that was just made. PL_E_NOT_FOUND: its user is gone. */
 struct auth_made { int64_t user_id, login_id, counter, expires_us; };
 void auth_issue(struct svc *svc, const struct config *config, struct pl_task *task, const struct auth_made *made,

@@ -128,7 +128,7 @@ static void second_on_login(void *arg, const struct mfa_login *login, const stru
 
 	if (err != NULL) {
 		if (err->code == PL_E_BAD_LOGIN)
-			audit_refused(s->svc, s->task, "second factor refused", s->user_id);
+			auth_failed(s->svc, s->config, s->task, "second factor refused", s->user_id);
 		second_fail(s, err);
 		return;
 	}
