@@ -5,8 +5,8 @@
 
 passed=0 failed=0
 
-# tally STATUS LOG...: adds up what the logs report (pytest, unit, lint), or one for a step that counts nothing. All
-# that the tests need was installed, so a test that was skipped counts as failed.
+# tally STATUS LOG...: adds up the counts in the logs (pytest, unit, lint), or one for a step without counts. All
+# requirements of the tests were installed, so a skipped test counts as failed.
 tally()
 {
 	result=$1
@@ -47,7 +47,7 @@ do_check()
 	say "Checking Parlour in $dir"
 	# shellcheck disable=SC2086  # lists of words
 	need_packages $build_packages postgresql $check_packages
-	# The packages above are for Debian's own Python, whatever else is first in PATH.
+	# The packages above are for the Python of Debian, even if another one is first in PATH.
 	[ ! -x /usr/bin/python3 ] || { PYTHON3=/usr/bin/python3 && export PYTHON3; }
 	bootstrap_if_old
 	gcc=$dir/gcc
@@ -56,7 +56,7 @@ do_check()
 		also="$gcc/unit.log $gcc/tests/lint/run.sh.log $gcc/tests/fuzz/corpora.sh.log"
 		count "unit tests, lint, fuzz corpora" check make -C "$gcc" -j "$jobs" check VERBOSE=1 || :
 		also=
-		# Most tests wait most of the time. The ledger takes what it can get, so the others get longer deadlines.
+		# Most tests wait most of the time. The ledger uses all free CPU time, so the others get longer deadlines.
 		side_by_side="-n $([ "$jobs" -lt 4 ] && echo "$jobs" || echo 4) --dist loadfile"
 		count "end-to-end tests (ledger: ${LEDGER_SECONDS:-60} s)" e2e env PARLOUR_TEST_SLOW=2 \
 			make -C "$gcc" check-e2e "PYTEST_ARGS=$side_by_side" || :

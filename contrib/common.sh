@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: ISC
-# What contrib/quickstart and contrib/check.sh share: progress, packages, the build. Sourced; sets no options.
-# The caller has set src (the source tree) and later logs (where logs go) and dir.
+# Functions that contrib/quickstart and contrib/check.sh share: progress, packages, the build. Sourced; sets no options.
+# The caller sets src (the source tree) and later logs (directory of the logs) and dir.
 # shellcheck disable=SC2154,SC2034
 
 build_packages="gcc make autoconf automake pkg-config libevent-dev libpq-dev libcurl4-openssl-dev libyajl-dev libjwt-dev
@@ -83,7 +83,7 @@ if [ ! -e "$cluster" ]; then
 	printf 'create_main_cluster = false\n' >"$cluster"
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q || echo "apt-get update failed; going on with the lists that are here"
+apt-get update -q || echo "apt-get update failed; continuing with the existing lists"
 apt-get install -q -y --no-install-recommends "$@"
 END
 }
@@ -92,7 +92,7 @@ need_packages()
 {
 	missing=
 	command -v dpkg-query >/dev/null 2>&1 || {
-		say "  This is not Debian: the build will tell which libraries are missing."
+		say "  This is not Debian: the build reports missing libraries."
 		return 0
 	}
 	for package in "$@"; do
@@ -114,7 +114,7 @@ need_packages()
 	fi
 	# shellcheck disable=SC2086  # both are lists of words
 	step "installing packages" "$logs/apt.log" $sudo sh -c "$(apt_script)" quickstart $missing ||
-		fail 69 "could not install them; as root: apt-get install$missing"
+		fail 69 "the installation failed; as root, run: apt-get install$missing"
 }
 
 # ---- build ----
@@ -126,17 +126,17 @@ bootstrap_if_old()
 		step "bootstrap (autoconf, automake)" "$logs/bootstrap.log" "$src/bootstrap" || exit 70
 		touch "$src/configure"
 	fi
-	[ ! -e "$src/config.status" ] || fail 78 "the source tree itself is configured; first: make -C $src distclean"
+	[ ! -e "$src/config.status" ] || fail 78 "the source tree itself is configured; first run: make -C $src distclean"
 }
 
 check_path()
 {
 	case $1 in
-	*[!A-Za-z0-9_./+,@:~-]*) fail 64 "blanks and special characters in a path break the build: $src, $dir" ;;
+	*[!A-Za-z0-9_./+,@:~-]*) fail 64 "paths must not contain blanks or special characters: $src, $dir" ;;
 	esac
 }
 
-# configure_in DIR LABEL options...: only when there is no makefile; later changes are make's affair.
+# configure_in DIR LABEL options...: only if there is no makefile; later, make handles changes.
 configure_in()
 {
 	where=$1 label=$2

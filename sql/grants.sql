@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
--- Rights of the roles that `parlourctl initdb` makes. Applied again after every migration; a role that does not exist is
--- left out, so that a database without them (a developer's) works too.
+-- Rights of the roles that `parlourctl initdb` creates. Applied again after every migration; a role that does not exist is
+-- skipped, so that a database without these roles (of a developer) works, too.
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 

@@ -149,7 +149,7 @@ static const char *need_dsn(struct ctl *ctl)
 	if (!need_config(ctl))
 		return NULL;
 	if (ctl->config->s.db[0] == '\0')
-		complain("no database: give --dsn, or set `db` in the configuration", 0);
+		complain("no database: use --dsn, or set `db` in the configuration", 0);
 	return ctl->config->s.db[0] != '\0' ? ctl->config->s.db : NULL;
 }
 
@@ -311,7 +311,7 @@ static int run_genkey(struct ctl *ctl)
 	if (fd < 0) {
 		snprintf(why, sizeof(why), "cannot create %s: %s%s", ctl->argv[0], strerror(errno),
 		    errno == EEXIST ?
-		    " (a new key would end all logins; move the old one away first if you want that)" : "");
+		    " (a new key ends all logins; to replace the key, move the old file away first)" : "");
 		return complain(why, CANNOT_CREATE);
 	}
 	pl_random(random, sizeof(random));
@@ -374,7 +374,7 @@ static const struct verb verbs[] = {
 
 static int usage(FILE *out)
 {
-	fprintf(out, "usage: parlourctl [-c FILE] [-o name=value]... VERB [ARGUMENTS]\n");
+	fprintf(out, "usage: parlourctl [-c FILE] [-o name=value]... COMMAND [ARGUMENTS]\n");
 	for (size_t i = 0; i < PL_COUNT(verbs); i++)
 		fprintf(out, "  %-10s %-38s %s\n", verbs[i].name, verbs[i].usage, verbs[i].text);
 	fprintf(out, "See parlourctl(8).\n");

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Key, configuration and database for the containers of compose.yaml; can be repeated: what is there stays. ADMIN_DSN: a superuser's
-# connection string. PARLOUR_APP_PASSWORD: for parlour_app (letters and digits). DB_HOST: where PostgreSQL is.
+# Key, configuration and database for the containers of compose.yaml; may be repeated: existing ones are kept. ADMIN_DSN: a
+# connection string of a superuser. PARLOUR_APP_PASSWORD: for parlour_app (letters and digits). DB_HOST: host of PostgreSQL.
 set -eu
 : "${ADMIN_DSN:?}" "${PARLOUR_APP_PASSWORD:?}" "${DB_HOST:=db}"
 umask 077

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
--- AI roles as JSON lines. name is for mentions (@name); a name with blanks and the like is shown as display_name.
+-- AI roles as JSON lines. name is for mentions (@name); a name with blanks or other special characters becomes display_name.
 SELECT jsonb_strip_nulls(jsonb_build_object(
 	'id', r -> 'id',
 	'name', left(regexp_replace(r ->> 'name', '[^A-Za-z0-9_.-]+', '_', 'g'), 32),

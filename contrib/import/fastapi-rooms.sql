@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
--- Rooms as JSON lines. Members: the owner and everybody who wrote; roles: those that answered. A room is not younger than its
+-- Rooms as JSON lines. Members: the owner and all authors; roles: those that answered. A room is not newer than its
 -- first message.
 WITH said AS (
 	SELECT m ->> 'room_id' AS room, coalesce(m ->> 'user_id', m ->> 'sender_id', m ->> 'author_id') AS member,

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- Accounts as JSON lines: psql -XAtq -d OLD_DATABASE -f fastapi-users.sql > users.jsonl
--- A row without username gets the part of its address before the @, with _ for what user names here cannot have.
+-- A row without username gets the part of its address before the @, with _ for characters that are not allowed.
 SELECT jsonb_strip_nulls(jsonb_build_object(
 	'id', r -> 'id',
 	'username', coalesce(r ->> 'username', left(regexp_replace(split_part(r ->> 'email', '@', 1), '[^A-Za-z0-9_.-]', '_', 'g'), 32)),

@@ -109,7 +109,7 @@ void status_render(const struct master *m, struct pl_buf *out)
 	for (int i = 0; i < m->listen.count; i++)
 		pl_buf_addf(out, "listening: %s%s\n", m->listen.items[i].name,
 		    m->listen.items[i].operator_side ? " (operator)" : "");
-	pl_buf_addf(out, "texts of running answers: %lld of %lld kB\n", (long long)texts.used_bytes / 1024,
+	pl_buf_addf(out, "text of running answers: %lld of %lld kB\n", (long long)texts.used_bytes / 1024,
 	    (long long)texts.bytes / 1024);
 	pl_buf_addf(out, "\n%-7s %4s %8s %-9s %9s %8s %10s %9s %9s\n", "kind", "slot", "pid", "state", "uptime",
 	    "sockets", "requests", "rss kB", "turned ms");

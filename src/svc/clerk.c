@@ -102,7 +102,7 @@ static void on_purged(void *arg, const int64_t *rows, const struct pl_err *err)
 	struct pl_task *task = p->task;
 
 	if (err != NULL)
-		pl_log(PL_LOG_WARN, task, "old rows not thrown away", "error=%s", pl_err_info(err->code)->code);
+		pl_log(PL_LOG_WARN, task, "old rows not deleted", "error=%s", pl_err_info(err->code)->code);
 	if (p->clerk == living)
 		clerk_arm(p->clerk->purge, err == NULL && *rows > 0 ? 1 : PURGE_EVERY_S);
 	pl_task_release(&task);

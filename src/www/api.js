@@ -2,7 +2,7 @@
 /*
  * Requests with the session's token.
  *
- * The session {access, refresh, user} lives in sessionStorage (this tab), or in localStorage (all tabs, "keep me logged
+ * The session {access, refresh, user} lives in sessionStorage (this tab), or in localStorage (all tabs, "keep me signed
  * in"). On 401 it is refreshed once, by one request at a time, also among tabs; when that is refused the session is over
  * and `events` says "ended".
  */
@@ -128,7 +128,7 @@ async function jsonOf(response) {
 async function refreshNow(used) {
 	const now = session();
 	if (now === null)
-		throw new Failure("You are logged out.", { status: 401 });
+		throw new Failure("You are signed out.", { status: 401 });
 	if (used !== undefined && now.access !== used)
 		return now; /* another tab was faster */
 	const storage = place();
@@ -142,7 +142,7 @@ async function refreshNow(used) {
 	}
 	const why = await failureOf(response);
 	if (why.status === 401 || why.status === 403 || why.status === 422) {
-		endSession("Your login session has ended. Log in again.");
+		endSession("Your login session has ended. Sign in again.");
 		why.status = 401;
 	}
 	throw why;
@@ -163,14 +163,14 @@ export function refresh(used) {
 async function askAsUser(method, path, body, once) {
 	let now = session();
 	if (now === null)
-		throw new Failure("You are logged out.", { status: 401 });
+		throw new Failure("You are signed out.", { status: 401 });
 	const headers = once ? { "Idempotency-Key": uuid() } : {};
 	let response = await ask(method, path, body, { ...headers, Authorization: "Bearer " + now.access });
 	if (response.status === 401) {
 		now = await refresh(now.access);
 		response = await ask(method, path, body, { ...headers, Authorization: "Bearer " + now.access });
 		if (response.status === 401)
-			endSession("Your login session has ended. Log in again.");
+			endSession("Your login session has ended. Sign in again.");
 	}
 	return response;
 }
@@ -198,7 +198,7 @@ export async function callAll(path, key, limit, most = 1000) {
 	}
 }
 
-/* ---- log in, log out ---- */
+/* ---- sign in, sign out ---- */
 
 export async function enter(path, body, keep) {
 	const tokens = await jsonOf(await ask("POST", path, body));

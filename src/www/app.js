@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 /*
- * The chat page: the door (register, log in), then rooms on the left, the open room in the middle, people on the right.
+ * The chat page: the door (register, sign in), then rooms on the left, the open room in the middle, people on the right.
  * The open room is in the address, #/room/7.
  */
 import { enter, events, forget, leave, session } from "./api.js";
@@ -42,7 +42,7 @@ function chooseDoor(toRegister) {
 		node.hidden = toRegister;
 	$("door-email").required = toRegister;
 	$("door-password").autocomplete = toRegister ? "new-password" : "current-password";
-	$("door-go").textContent = toRegister ? "Register" : "Log in";
+	$("door-go").textContent = toRegister ? "Register" : "Sign in";
 	$("door-error").textContent = "";
 }
 

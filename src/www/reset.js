@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
  * The page behind the link for a new password. The token is in the fragment, which is sent to no server; it is taken out of
- * the address at once, so that it stays in no history. Opening the link uses nothing: only "Set the password" does.
+ * the address at once, so that it does not stay in the history. Opening the link uses nothing: only "Set password" does.
  */
 import { $ } from "./dom.js";
 
@@ -40,7 +40,7 @@ async function send(path, body) {
 		if (!Array.isArray(problem.detail))
 			return problem.detail;
 		return problem.detail.some((fault) => fault.loc.at(-1) === "token") ?
-			"This link is not valid any more: it was used, or it is older than an hour. Get another link." :
+			"This link is no longer valid: it was used, or it is older than an hour. Request a new link." :
 			problem.detail.map((fault) => `${fault.loc.at(-1) === "new_password" ? "The password" : "This"} ${fault.msg}.`).join(" ");
 	} catch {
 		return "The server does not answer. Try again.";
@@ -59,14 +59,14 @@ async function submit(event, error, work) {
 $("ask").addEventListener("submit", (event) => submit(event, $("ask-error"), async () => {
 	const problem = await send("/api/auth/password/reset", { username: $("ask-name").value.trim() });
 	if (problem === "")
-		say("Look into your mail", "If there is such an account and it has an e-mail address, a mail with a link is on its way. " +
+		say("Check your mail", "If this account exists and has an e-mail address, we sent a mail with a link. " +
 			"The link is valid for one hour.");
 	return problem;
 }));
 
 $("set").addEventListener("submit", (event) => submit(event, $("set-error"), async () => {
 	if ($("set-password").value !== $("set-again").value)
-		return "The two passwords differ.";
+		return "The two passwords are different.";
 	const problem = await send("/api/auth/password/reset/confirm", { token, new_password: $("set-password").value });
 	if (problem === "") {
 		token = "";

@@ -110,7 +110,7 @@ export class Socket {
 		if (code in ENDS) {
 			this.stopped = true;
 			this.onstate({ state: "closed" });
-			endSession(ENDS[code] + " Log in again.");
+			endSession(ENDS[code] + " Sign in again.");
 		} else if (code === 4401) {
 			this.renewThenConnect();
 		} else if (code === 1001 || code === 1012) {

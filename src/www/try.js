@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
  * "Try it" of the API reference: a form per route, the request as a curl line, the answer with its headers. The token is the
- * chat page's when this browser is logged in there.
+ * chat page's when this browser is signed in there.
  */
 import { failureOf, session } from "./api.js";
 import { $, el } from "./dom.js";
@@ -10,7 +10,7 @@ export function wireLogin() {
 	const now = session();
 	if (now?.access) {
 		$("token").value = now.access;
-		$("who").textContent = `Logged in as ${now.user?.username}`;
+		$("who").textContent = `Signed in as ${now.user?.username}`;
 	}
 	$("login").addEventListener("submit", async (event) => {
 		event.preventDefault();
@@ -24,7 +24,7 @@ export function wireLogin() {
 				throw await failureOf(response);
 			const tokens = await response.json();
 			$("token").value = tokens.access_token;
-			$("who").textContent = `Logged in as ${tokens.user.username}`;
+			$("who").textContent = `Signed in as ${tokens.user.username}`;
 			$("login-password").value = "";
 		} catch (why) {
 			$("login-error").textContent = why.sentence ?? "The server cannot be reached.";

@@ -124,7 +124,7 @@ def test_an_interrupted_question_leaves_the_echo_on(daemon):
     os.close(fd)
 
 
-BAD = [(("add",), 64, "add NAME"), (("add", "a b"), 65, "A name has"), (("add", "admin2", "--access", "king"), 64, "LEVEL"),
+BAD = [(("add",), 64, "add NAME"), (("add", "a b"), 65, "A name must have"), (("add", "admin2", "--access", "king"), 64, "LEVEL"),
        (("add", "dora", "--email", "nobody"), 65, "--email"), (("add", "dora", "--email", "d\u200b@example.org"), 65, "--email"),
        (("add", "dora", "--name", "\u200b"), 65, "--name"), (("access", "dora", "king"), 64, "LEVEL"), (("show", "dora"), 65, "no account dora"),
        (("access", "dora", "admin"), 65, "no account dora"), (("disable", "dora"), 65, "no account"), (("logout", "dora"), 65, "no account"),

@@ -61,7 +61,7 @@ def test_off_without_a_server(shared):
     assert health(shared)["services"]["mail"] == "off" and health(shared)["status"] == "healthy"
     user = shared.register()
     answer = user.post("/api/feedback-requests", {"question": "?", "channel": {"kind": "mail", "destination": "a@b.org"}})
-    assert answer.status_code == 422 and answer.json()["detail"][0]["msg"] == "mail is off on this server"
+    assert answer.status_code == 422 and answer.json()["detail"][0]["msg"] == "mail is not configured on this server"
 
 
 def test_starttls_and_login(parlour, smtp, tls, workdir, rows):

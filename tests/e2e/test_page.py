@@ -117,7 +117,7 @@ def test_a_forgotten_password(browsers, parlour, smtp):
     wait_for(lambda: ann.shown("#ask"), 10, "the form for the link")
     ann.type("#ask-name", user.name)
     ann.click("#ask button")
-    ann.wait_text("#said-title", "Look into your mail")
+    ann.wait_text("#said-title", "Check your mail")
     mail = wait_for(lambda: peer.mails and peer.mails[0], 20, "the mail came")
     link = next(word for word in mail.body.split() if word.startswith("https://chat.example.org/"))
     ann.open(link.replace("https://chat.example.org", daemon.url))
@@ -126,7 +126,7 @@ def test_a_forgotten_password(browsers, parlour, smtp):
     ann.type("#set-password", "battery staple 7")
     ann.type("#set-again", "battery staple 8")
     ann.click("#set button")
-    ann.wait_text("#set-error", "The two passwords differ.")
+    ann.wait_text("#set-error", "The two passwords are different.")
     ann.type("#set-again", "battery staple 7", clear=True)
     ann.click("#set button")
     ann.wait_text("#said-title", "Your password is set")
@@ -136,7 +136,7 @@ def test_a_forgotten_password(browsers, parlour, smtp):
     for field in ("#set-password", "#set-again"):
         ann.type(field, "something else 3", clear=True)
     ann.click("#set button")
-    ann.wait_text("#set-error", "not valid any more")
+    ann.wait_text("#set-error", "no longer valid")
     ann.login(daemon.url, user.name, "battery staple 7")
 
 
@@ -363,7 +363,7 @@ def test_a_session_that_is_ended(browsers, shared):
     other = shared.login(name, PASSWORD)
     assert other.post("/api/auth/logout", {"scope": "global"}).status_code == 204
     ann.wait_shown("#door", 15)
-    wait_for(lambda: "Log in again" in ann.text("#door-error"), 5, "it says why")
+    wait_for(lambda: "Sign in again" in ann.text("#door-error"), 5, "it says why")
 
 
 def test_rooms_and_roles(browsers, shared):

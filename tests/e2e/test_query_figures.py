@@ -287,7 +287,7 @@ def test_rates_and_errors(boss, work):
     assert plain(ask(boss, f"acceptance rate by user with model y-{work} in October 2026"), work) == [["b", 100], ["c", 0]]
     assert ask(boss, f"active users with model y-{work} in October 2026")["rows"] == [[4]]
     nothing = ask(boss, f"acceptance rate with model y-{work} in 2020")
-    assert nothing["rows"] == [] and "nothing to tell it from" in nothing["summary"], "no figure is not 0"
+    assert nothing["rows"] == [] and "there are no data" in nothing["summary"], "no figure is not 0"
 
 
 def test_rows_without_a_value_are_left_out(boss, work):

@@ -98,7 +98,7 @@ END_TEST
 /* Whatever part of its words arrived. */
 START_TEST(test_broken_off)
 {
-	static const char doubt[] = "The try broke off (signal 9) after the end of the message: it may have arrived.";
+	static const char doubt[] = "The attempt failed (signal 9) after the end of the message: it may have arrived.";
 	struct job_end end = { .result = JOB_DONE }, got;
 	struct job_out out = out_open();
 	size_t bytes, word = sizeof(struct job_word);
@@ -110,7 +110,7 @@ START_TEST(test_broken_off)
 	for (size_t i = 0; i <= bytes; i++) {
 		job_report_read(&(struct job_report){ .words = report, .bytes = i, .died = "signal 9" }, &got);
 		ck_assert_int_eq(got.result, i < 2 * word ? JOB_RETRY : JOB_DONE);
-		ck_assert_str_eq(got.why, i < word ? "The try broke off (signal 9)." : i < 2 * word ? doubt : "");
+		ck_assert_str_eq(got.why, i < word ? "The attempt failed (signal 9)." : i < 2 * word ? doubt : "");
 	}
 }
 END_TEST
@@ -139,7 +139,7 @@ START_TEST(test_killed_before_its_report)
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	job_report_read(&read, &got);
 	ck_assert_int_eq(got.result, kept[_i].want);
-	ck_assert_str_eq(got.why, kept[_i].said == JOB_RETRY ? "The try broke off (signal 9)." : kept[_i].why);
+	ck_assert_str_eq(got.why, kept[_i].said == JOB_RETRY ? "The attempt failed (signal 9)." : kept[_i].why);
 	read.place = 4;
 	job_report_read(&read, &got);
 	ck_assert_int_eq(got.result, JOB_RETRY);

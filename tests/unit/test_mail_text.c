@@ -86,7 +86,7 @@ START_TEST(test_account_mail)
 	struct pl_str body = account_mail_body(pool, "Tea house", PL_STR("ann"), link);
 
 	ck_assert(pl_str_is(account_mail_subject(pool, "Tea house"), "Tea house: reset your password"));
-	ck_assert(pl_str_starts(body, "Somebody asked for a new password for the account ann at Tea house.\n"));
+	ck_assert(pl_str_starts(body, "Somebody requested a new password for the account ann at Tea house.\n"));
 	ck_assert_ptr_nonnull(memmem(body.ptr, body.len, " https://chat.example.org/reset-password#0123abcd\n", 50));
 	pl_pool_free(&pool);
 }

@@ -24,13 +24,13 @@ const char *name_fault(struct pl_str name)
 
 	if (name.ptr == NULL || name.len < 1 || name.len > NAME_MAX_BYTES) {
 		/* a UUID is 36 characters: too long by itself, so its shape needs no rule of its own */
-		return "A name has 1 to 32 characters.";
+		return "A name must have 1 to 32 characters.";
 	}
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.ptr[i];
 
 		if (!name_char(c))
-			return "A name has letters, digits, '_', '.' and '-' only.";
+			return "A name must have letters, digits, '_', '.', and '-' only.";
 		digits = digits && c >= '0' && c <= '9';
 	}
 	if (digits)

@@ -49,26 +49,26 @@ static bool check_channel(const struct feedback_request_checking *c, struct feed
 	struct pl_str to = r->destination;
 
 	if (mail && c->s->smtp_url[0] == '\0')
-		return feedback_request_refuse(c, "body.channel.kind", "mail is off on this server");
+		return feedback_request_refuse(c, "body.channel.kind", "mail is not configured on this server");
 	if (slack && c->s->slack_webhook[0] == '\0')
-		return feedback_request_refuse(c, "body.channel.kind", "slack is off on this server");
+		return feedback_request_refuse(c, "body.channel.kind", "slack is not configured on this server");
 	if ((mail || slack) && c->s->public_url[0] == '\0')
 		return feedback_request_refuse(c, "body.channel.kind",
-		    "this server has no public_url, so no link can be sent");
+		    "this server cannot send links: public_url is not set");
 	if (slack) {
 		r->destination = PL_STR("webhook");
 		return to.ptr == NULL || pl_str_is(to, "webhook") ||
 		    feedback_request_refuse(
-			c, "body.channel.destination", "must be absent or webhook: the channel belongs to the webhook");
+			c, "body.channel.destination", "must be absent or webhook: the webhook determines the channel");
 	}
 	if (to.ptr == NULL)
 		return feedback_request_refuse(c, "body.channel.destination",
-		    mail ? "an address is needed" : "a user name is needed");
+		    mail ? "an e-mail address is required" : "a user name is required");
 	if (mail && !pl_email_ok(to))
 		return feedback_request_refuse(c, "body.channel.destination", "must be an e-mail address");
 	if (mail && !mail_allowed(c, to))
 		return feedback_request_refuse(c, "body.channel.destination",
-		    "is not among the addresses that this server may mail questions to");
+		    "is not an address to which this server may send questions");
 	return true;
 }
 
@@ -91,7 +91,7 @@ static bool check_options(const struct feedback_request_checking *c, struct pl_s
 			return feedback_request_refuse(c, "body.options", pl_text_label_fault(c->task->pool, text));
 		for (other = list->first; other != v; other = other->next)
 			if (pl_str_eq(other->text, text))
-				return feedback_request_refuse(c, "body.options", "must differ from each other");
+				return feedback_request_refuse(c, "body.options", "must be different texts");
 	}
 	return true;
 }

@@ -88,11 +88,11 @@ struct pl_str account_mail_subject(struct pl_pool *pool, const char *server_name
 struct pl_str account_mail_body(struct pl_pool *pool, const char *server_name, struct pl_str username,
     struct pl_str link)
 {
-	return pl_str(pl_sprintf(pool, "Somebody asked for a new password for the account %.*s at %s.\n\n"
+	return pl_str(pl_sprintf(pool, "Somebody requested a new password for the account %.*s at %s.\n\n"
 	    "Set a new password here: %.*s\n\n"
 	    "The link is valid once, for one hour. Do not pass it on.\n"
-	    "If it was not you, you need do nothing: your password has not changed.\n", PL_FMT(username), server_name,
-	    PL_FMT(link)));
+	    "If you did not request it, ignore this mail: your password has not changed.\n", PL_FMT(username),
+	    server_name, PL_FMT(link)));
 }
 
 /* ---- feedback requests ---- */
@@ -137,9 +137,9 @@ static void add_due(struct pl_buf *out, const struct job *item)
 	pl_time_format(item->due_us, when);
 	when[10] = ' ';
 	if (pl_str_is(item->on_timeout, "wait"))
-		pl_buf_addf(out, "An answer is wanted by %.16s UTC; later ones count too.\n", when);
+		pl_buf_addf(out, "Please answer by %.16s UTC. A later answer is accepted, too.\n", when);
 	else
-		pl_buf_addf(out, "Without an answer by %.16s UTC this counts as: %s.\n", when,
+		pl_buf_addf(out, "If there is no answer by %.16s UTC, the request counts as %s.\n", when,
 		    pl_str_is(item->on_timeout, "approve") ? "approved" : "denied");
 }
 
@@ -154,7 +154,7 @@ struct pl_str feedback_request_body(struct pl_pool *pool, const struct job *item
 	add_options(&out, pool, item);
 	pl_buf_addf(&out, "Answer here: %.*s\n\n", PL_FMT(link));
 	add_due(&out, item);
-	pl_buf_adds(&out, "The link is good for one answer. Anyone who has the link can answer: do not pass it on.\n");
+	pl_buf_adds(&out, "The link is valid for one answer. Anyone who has the link can answer: do not pass it on.\n");
 	return pl_buf_str(&out);
 }
 

@@ -64,7 +64,7 @@ static void on_ended(void *arg, const struct mailc_result *result)
 	struct job_end end = { .result = meanings[result->outcome].result, .peer = meanings[result->outcome].peer };
 
 	snprintf(end.why, sizeof(end.why), "%.1960s%s", result->why,
-	    result->outcome == MAILC_UNKNOWN ? " It may have taken the mail." : "");
+	    result->outcome == MAILC_UNKNOWN ? " It may have accepted the mail." : "");
 	job_ended(arg, &end);
 }
 

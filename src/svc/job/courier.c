@@ -233,7 +233,7 @@ static void ended(struct run *run)
 		pl_log(PL_LOG_DEBUG, NULL, "job done", "id=%.*s kind=%s", PL_FMT(job->id), run->kind->name);
 	else
 		pl_log(end->result == JOB_DEAD ? PL_LOG_WARN : PL_LOG_INFO, NULL,
-		    end->result == JOB_DEAD ? "job given up" : "job failed, it will be repeated",
+		    end->result == JOB_DEAD ? "job given up" : "job failed; it will be repeated",
 		    "id=%.*s kind=%s try=%d why=%s", PL_FMT(job->id), run->kind->name, job->tries, end->why);
 	note(run);
 }
@@ -295,7 +295,7 @@ static void run_start(struct courier *c, struct pl_task *claim, const struct job
 	if (run->porter != NULL)
 		return;
 	run->end = (struct job_end){ .result = JOB_RETRY };
-	snprintf(run->end.why, sizeof(run->end.why), "No process for it: %s.", strerror(errno));
+	snprintf(run->end.why, sizeof(run->end.why), "Cannot start a process: %s.", strerror(errno));
 	ended(run);
 }
 
@@ -416,7 +416,7 @@ static void on_tended(void *arg, const int64_t *rows, const struct pl_err *err)
 	} else if (c == living) {
 		contact_made(&c->contact, contact_now_ns());
 		if (*rows > 0)
-			pl_log(PL_LOG_WARN, NULL, "jobs of a process that ended are put back", "count=%lld",
+			pl_log(PL_LOG_WARN, NULL, "jobs of a process that ended are queued again", "count=%lld",
 			    (long long)*rows);
 		c->untended = false;
 		c->again = true;

@@ -122,6 +122,6 @@ void job_report_read(const struct job_report *report, struct job_end *end_r)
 	if (report->shm != NULL && job_outcome_read(report->shm, report->place, id, end_r))
 		return;
 	*end_r = (struct job_end){ .result = JOB_RETRY };
-	snprintf(end_r->why, sizeof(end_r->why), "The try broke off (%s)%s.", report->died,
+	snprintf(end_r->why, sizeof(end_r->why), "The attempt failed (%s)%s.", report->died,
 	    doubt ? " after the end of the message: it may have arrived" : "");
 }

@@ -18,12 +18,12 @@ static const char *role_name_fault(struct pl_str name)
 		unsigned char c = (unsigned char)name.ptr[i];
 
 		if (c < ' ' || c == 0x7f)
-			return "A name has no control characters.";
+			return "A name must not contain control characters.";
 		plain = plain && name_char(name.ptr[i]);
 	}
 	if (plain)
 		return name_fault(name);
-	return pl_utf8_count(name.ptr, name.len) > DISPLAY_MAX ? "A name has 1 to 64 characters." : NULL;
+	return pl_utf8_count(name.ptr, name.len) > DISPLAY_MAX ? "A name must have 1 to 64 characters." : NULL;
 }
 
 bool role_valid(const struct config *config, struct pl_pool *pool, struct pl_str name, struct pl_str upstream,
@@ -35,7 +35,7 @@ bool role_valid(const struct config *config, struct pl_pool *pool, struct pl_str
 		pl_err_field(err, pool, "body.name", "value_error", "%s", fault);
 	if (upstream.len > 0 && !pl_str_is(upstream, LLM_LOCAL) && config_upstream(config, upstream) == NULL)
 		pl_err_field(err, pool, "body.upstream", "value_error",
-		    "is no upstream of this server; see GET /api/llm/models");
+		    "is not an upstream of this server; see GET /api/llm/models");
 	return err->code == PL_E_OK;
 }
 

@@ -11,7 +11,7 @@
 #include "svc/room/role_int.h"
 #include "svc/room/room.h"
 
-#define NOT_HERE "role_id must be a role of this room or one of your own."
+#define NOT_HERE "role_id must be a role of this room or one of your roles."
 
 struct consider {
 	struct svc *svc;
@@ -65,7 +65,7 @@ static void consider_on_taken(void *arg, const struct room_result *result, const
 	} else if (err->code == PL_E_NOT_FOUND) { /* a moderator was faster, and the room takes it no more */
 		consider_tell(c, PL_E_NOT_FOUND, NOT_HERE);
 	} else {
-		pl_log(PL_LOG_WARN, c->task, "role not taken into the room: it does not answer",
+		pl_log(PL_LOG_WARN, c->task, "role not added to the room; it does not answer",
 		    "room=%lld role=%lld error=%s", (long long)c->question.room_id, (long long)taking->role->id,
 		    pl_err_info(err->code)->code);
 		consider_tell(c, err->code, pl_err_text(err));
@@ -105,7 +105,7 @@ static void consider_on_room(void *arg, const struct room *room, const struct pl
 	int count = 0;
 
 	if (err != NULL) {
-		pl_log(PL_LOG_WARN, c->task, "room not read: nobody answers", "room=%lld error=%s",
+		pl_log(PL_LOG_WARN, c->task, "room not read; no role answers", "room=%lld error=%s",
 		    (long long)c->question.room_id, pl_err_info(err->code)->code);
 		consider_tell(c, err->code, pl_err_text(err));
 		consider_end(c);

@@ -14,13 +14,13 @@
 
 /* What to do when a figure is not good. */
 static const char *const advice[KPI_OURS] = {
-	[KPI_VELOCITY] = "find out who does not use the models, and what keeps them",
+	[KPI_VELOCITY] = "find out who does not use the models, and why",
 	[KPI_ACCEPTANCE] = "compare models and prompts by their acceptance (filters model and developer_id)",
 	[KPI_ERRORS] = "look at the upstream with the most failures (view v_usage)",
-	[KPI_EFFICIENCY] = "shorten what is sent along as context, or use a model that gets there in fewer tokens",
-	[KPI_COST_SESSION] = "use a cheaper model for the plain tasks",
-	[KPI_COST_ACCEPTED] = "raise the acceptance or use a cheaper model: rejected answers are paid for as well",
-	[KPI_MINUTES] = "see whether long sessions go round in circles, and split the tasks",
+	[KPI_EFFICIENCY] = "shorten what is sent along as context, or use a model that needs fewer tokens",
+	[KPI_COST_SESSION] = "use a cheaper model for simple tasks",
+	[KPI_COST_ACCEPTED] = "increase the acceptance or use a cheaper model: rejected answers cost money, too",
+	[KPI_MINUTES] = "check whether long sessions repeat themselves, and split the tasks",
 	[KPI_SCORE] = "read the comments that came with low scores",
 };
 
@@ -106,7 +106,7 @@ static void advise(struct insights *in, struct pl_pool *pool, const struct usage
 	}
 	if (in->advice_count == 0 && judged > 0)
 		in->advice[in->advice_count++] = pl_str(pl_sprintf(pool,
-		    "Go on as it is: all %d figures that could be judged are good, with %lld sessions.", judged,
+		    "No change is needed: all %d figures that could be judged are good, with %lld sessions.", judged,
 		    (long long)kpis->rows));
 }
 

@@ -231,7 +231,7 @@ static bool read_metric(struct reader *r)
 static bool set_order(struct reader *r, enum intent_order order)
 {
 	if (r->out->order != ORDER_NONE && r->out->order != order) {
-		r->why = "both the most and the least are asked for";
+		r->why = "the question asks for both the most and the least";
 		return false;
 	}
 	r->out->order = order;
@@ -327,7 +327,7 @@ static bool read_rank(struct reader *r)
 		r->at++;
 	if (word_count(peek(r, 0), &n)) {
 		if (r->out->top != 0) {
-			r->why = "there are two numbers of rows";
+			r->why = "there are two different numbers of rows";
 			return false;
 		}
 		r->out->top = (int)n;
@@ -404,7 +404,7 @@ static bool read_aggregate(struct reader *r)
 	if (agg == AGG_SUM)
 		return false;
 	if (r->out->agg != AGG_SUM && r->out->agg != agg) {
-		r->why = "two ways to add up are asked for";
+		r->why = "the question asks for two ways to aggregate";
 		return false;
 	}
 	r->out->agg = agg;

@@ -20,7 +20,7 @@ bool intent_add_dim(struct reader *r, enum intent_dim dim)
 	struct intent *out = r->out;
 
 	if (intent_has_dim(out, dim)) {
-		r->why = "the same is named twice";
+		r->why = "the same thing is named twice";
 	} else if (out->dim_count == INTENT_DIMS_MAX) {
 		r->why = "a question groups by at most two things";
 	} else if (out->dim_count > 0 && (intent_is_time(dim) || intent_is_cycle(dim)) &&
@@ -78,11 +78,11 @@ static void finish_limit(struct reader *r)
 	else if (r->limit.money && in->metric == METRIC_NONE)
 		in->metric = METRIC_COST;
 	else if (r->limit.money && in->metric != METRIC_COST)
-		r->why = "dollars are no measure of that";
+		r->why = "that is not measured in dollars";
 	in->limit = r->limit.limit;
 	in->bound = r->limit.bound;
 	if (in->dim_count == 0 && r->why == NULL)
-		r->why = "a threshold needs groups: say users with more than, days with more than, or the like";
+		r->why = "a threshold needs groups: write, for example, users with more than, or days with more than";
 }
 
 static void finish_periods(struct reader *r, const struct periods *periods, struct intent_now now)
@@ -98,7 +98,7 @@ static void finish_periods(struct reader *r, const struct periods *periods, stru
 		in->compares = r->changes;
 		period_before(&none, &in->period, now, &in->before);
 		if (r->changes && r->compares)
-			r->why = "what to compare with is missing";
+			r->why = "the period to compare with is missing";
 		return;
 	}
 	in->period = periods->list[0];
@@ -107,7 +107,7 @@ static void finish_periods(struct reader *r, const struct periods *periods, stru
 		in->compares = true;
 		if (!r->compares && !r->changes && !periods->than[1] && !word_among(token_word(&r->tokens,
 		    periods->at[1] - 1), "and"))
-			r->why = "there are two periods: say this week vs last week, or between A and B";
+			r->why = "there are two periods: write this week vs last week, or between A and B";
 		if (periods->point[1].previous && !periods->point[0].previous)
 			period_before(&periods->point[0], &in->period, now, &other);
 		if (other.from_s == in->period.from_s && other.to_s == in->period.to_s)
@@ -116,12 +116,12 @@ static void finish_periods(struct reader *r, const struct periods *periods, stru
 		in->compares = true;
 		other = periods->list[0];
 		if (!period_current(&periods->point[0], now, &in->period))
-			r->why = "what to compare with that time is missing";
+			r->why = "the period to compare with that one is missing";
 	} else if (r->changes) {
 		in->compares = true;
 		period_before(&periods->point[0], &in->period, now, &other);
 		if (in->period.from_s <= 0)
-			r->why = "there is no time before to compare with";
+			r->why = "there is no earlier period to compare with";
 	} else {
 		return;
 	}
@@ -172,14 +172,15 @@ static const char *misfit_of_aggregate(const struct intent *in)
 	bool counted = in->metric == METRIC_USERS || in->metric == METRIC_ROOMS;
 
 	if (intent_averages(in) && !rate && in->unit == DIM_NONE)
-		return "an average of what is not said: say per session, per user, per day, or the like";
+		return "the question does not say what the average is over: write, for example, per session, per "
+		    "user, or per day";
 	if (in->unit == DIM_SESSION && in->metric != METRIC_TOKENS && in->metric != METRIC_COST &&
 	    in->metric != METRIC_ERRORS)
 		return "only tokens, cost, and errors can be averaged per session";
 	if (in->unit != DIM_NONE && intent_has_dim(in, in->unit))
 		return "an average per thing cannot be grouped by the same thing";
 	if (in->unit == DIM_HOUR || intent_is_cycle(in->unit))
-		return "an average per hour or weekday is not known: say average per day, or per hour of the day";
+		return "an average per hour or weekday is not supported: write average per day, or per hour of the day";
 	if (intent_is_time(in->unit) && (intent_has_dim(in, DIM_HOUR_OF_DAY) || intent_has_dim(in, DIM_WEEKDAY)))
 		return "an average per step of time cannot be grouped by hours of the day or weekdays";
 	if (intent_is_time(in->unit) && in->dim_count > 0 && intent_is_time(in->dims[0]) && in->dims[0] <= in->unit)
@@ -189,14 +190,15 @@ static const char *misfit_of_aggregate(const struct intent *in)
 	if (intent_is_time(in->unit) && in->period.from_s == 0)
 		return "an average per step of time needs a period with a beginning";
 	if (in->agg == AGG_SHARE && (rate || counted))
-		return "shares are of messages, sessions, tokens, cost, feedback, or errors";
+		return "a share can be of messages, sessions, tokens, cost, feedback, or errors";
 	if (in->agg == AGG_SHARE && in->dim_count == 0 && in->run_count == 0)
-		return "a share of what is not said: say share by model, by user, or the like";
+		return "the question does not say what the share is by: write, for example, share by model or share "
+		    "by user";
 	if (in->agg == AGG_SHARE && in->limit != LIMIT_NONE)
-		return "a share has no threshold";
+		return "a share cannot have a threshold";
 	if (in->compares && (in->agg == AGG_SHARE || in->limit != LIMIT_NONE))
-		return "only plain figures and averages of two periods are compared";
-	return compares_steps(in) ? "two periods are compared without steps of time" : NULL;
+		return "only sums and averages of two periods can be compared";
+	return compares_steps(in) ? "a comparison of two periods cannot have steps of time" : NULL;
 }
 
 /* Rows whose sum is 0 are not there, although they are under a threshold. */
@@ -225,7 +227,7 @@ const char *intent_misfit(const struct intent *in)
 	    in->metric == METRIC_ACCEPTANCE;
 
 	if (in->metric == METRIC_NONE)
-		return "nothing to count or add up is named";
+		return "the question does not say what to count";
 	if ((intent_has_dim(in, DIM_MODEL) || in->name_count[KIND_MODEL] > 0 || in->unit == DIM_MODEL) && !answers &&
 	    in->metric != METRIC_SESSIONS && in->metric != METRIC_USERS)
 		return "only tokens, cost, sessions, errors, acceptance, and users have a model";
@@ -238,14 +240,14 @@ const char *intent_misfit(const struct intent *in)
 	    ((intent_has_dim(in, DIM_ROOM) || in->unit == DIM_ROOM) && in->metric == METRIC_ROOMS))
 		return "a thing cannot be counted per itself";
 	if ((in->order != ORDER_NONE || in->top != 0) && in->dim_count == 0)
-		return "the most or the fewest of what is not said: say per user, per day or the like";
+		return "the question does not say what to rank: write, for example, per user or per day";
 	if (in->top != 0 && in->order == ORDER_NONE)
-		return "a number of rows needs the most or the fewest of something";
+		return "a number of rows needs a ranking: write top or bottom";
 	if (in->mine && (in->name_count[KIND_USER] > 0 || (in->agg == AGG_SHARE && intent_has_dim(in, DIM_USER))))
-		return "your own figure and those of other users are two questions";
+		return "ask for your own figure and for figures of other users in two questions";
 	if (intent_has_dim(in, DIM_HOUR) && in->period.to_s - in->period.from_s > HOURS_DAYS_MAX * DAY_S + 1)
-		return "hours are shown for at most 7 days: name a shorter period, or say per hour of the day";
+		return "hours are shown for at most 7 days: name a shorter period, or write per hour of the day";
 	if (asks_for_nothing(in))
-		return "those with none are not listed: say more than 0, or the fewest";
+		return "rows without a value are not listed: write more than 0, or the fewest";
 	return misfit_of_aggregate(in);
 }

@@ -239,9 +239,9 @@ void periods_read(struct pl_pool *pool, struct tokens *tokens, struct intent_now
 		if (out->count == PERIODS_MAX) {
 			out->why = "there are more than two periods";
 		} else if (out->why == NULL && p.from_s > now.local_s) {
-			out->why = "that time has not begun yet";
+			out->why = "that period has not begun yet";
 		} else if (out->why == NULL && p.from_s >= p.to_s) {
-			out->why = "no time is between the two ends";
+			out->why = "the period is empty";
 		} else if (out->why == NULL) {
 			out->than[out->count] = stands_before(&r, at);
 			out->at[out->count] = at;

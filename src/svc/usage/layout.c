@@ -196,9 +196,9 @@ static bool fits(const struct reader *r, const struct card *cards, int count)
 {
 	for (int i = 0; i < count; i++) {
 		if (pl_str_eq(cards[i].id, cards[count].id))
-			return complain(r, "id", "another card has this id");
+			return complain(r, "id", "must be unique: another card has this id");
 		if (overlap(&cards[i], &cards[count]))
-			return complain(r, "x", pl_sprintf(r->pool, "the card lies over card %d", i));
+			return complain(r, "x", pl_sprintf(r->pool, "the card overlaps card %d", i));
 	}
 	return true;
 }

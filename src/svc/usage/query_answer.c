@@ -412,7 +412,7 @@ static struct pl_str sentence(struct pl_pool *pool, const struct intent *in, con
 		pl_buf_addf(text, "no %s", in->limit != LIMIT_NONE ? intent_dim_texts[in->dims[0]] :
 		    intent_metrics[in->metric]);
 	else if (rows->count == 0)
-		pl_buf_adds(text, "there is nothing to tell it from");
+		pl_buf_adds(text, "there are no data");
 	else if (in->dim_count == 0)
 		add_value(text, in, &rows->rows[0]);
 	else

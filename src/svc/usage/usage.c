@@ -98,7 +98,7 @@ const char *usage_kpi_status(const struct usage_kpis *kpis, enum usage_kpi kpi)
 bool usage_may_import(const struct pl_caller *who, struct pl_err *err)
 {
 	return who->access >= ACCESS_ANALYST ||
-	    pl_err_set(err, PL_E_FORBIDDEN, "Analysts, operators and admins may import.");
+	    pl_err_set(err, PL_E_FORBIDDEN, "Only analysts, operators, and admins may import usage.");
 }
 
 struct importing { struct svc *svc; struct pl_task *task; int records; db_count_fn *done; void *arg; };
@@ -129,7 +129,7 @@ bool usage_scope(const struct pl_caller *who, struct usage_filter *filter, struc
 		filter->hide = filter->series = true;
 		if (filter->developer.ptr != NULL)
 			return pl_err_set(err, PL_E_FORBIDDEN,
-			    "developer_id needs a token: without one there are sums only.");
+			    "developer_id requires a token: without a token, only totals are available.");
 	} else if (who->access >= ACCESS_ANALYST) {
 		filter->series = true;
 	} else {
