@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The body of an answer, which the route and the socket share.
+ * The body of an answer, shared by the route and the socket.
  */
 #ifndef API_QUERY_SHAPE_H
 #define API_QUERY_SHAPE_H

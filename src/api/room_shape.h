@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rooms, messages and log events in the shapes that REST and sockets share.
+ * Rooms, messages, and log events in the shapes that REST and sockets share.
  */
 #ifndef API_ROOM_SHAPE_H
 #define API_ROOM_SHAPE_H
@@ -14,7 +14,7 @@ struct pl_str kind_word(int author_kind);	/* user, role, system */
 struct pl_str level_word(int level);		/* absent for LEVEL_NONE */
 /* Fills a shape; what it points to lives in `pool`. */
 void message_shape(struct message_out *out, const struct message *m, struct pl_pool *pool);
-/* Of a page of messages: the limit, and the Link header to the page behind it, from the first and the last seq. */
+/* For a page of messages: its limit, and the Link header to the next page, from the first and the last seq. */
 int messages_limit(const struct messages_query *query);
 void messages_link_next(struct request *request, int64_t first_seq, int64_t last_seq);
 /* roles: names of room->role_ids in the same order, absent ones are left out. */

@@ -17,7 +17,7 @@ struct pl_str usage_kpis_json(struct pl_pool *pool, const struct usage_kpis *kpi
  * tokens_out, latency_ms, status_code, diff_ratio, accepted_lines, repo_slug}]} */
 struct pl_str usage_sessions_json(struct pl_pool *pool, const struct usage_session_list *list);
 struct pl_str usage_insights_json(struct pl_pool *pool, const struct insights *in);
-/* With a line of names; values that a spreadsheet would take for a formula begin with an apostrophe. */
+/* With a header line. Values that a spreadsheet could treat as a formula begin with an apostrophe. */
 struct pl_str usage_points_csv(struct pl_pool *pool, const struct usage_point_list *list);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A user as replies show them.
+ * A user in the form of replies.
  */
 #ifndef API_USER_SHAPE_H
 #define API_USER_SHAPE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the files of src/db share and nobody else sees.
+ * Shared by the files of src/db only.
  */
 #ifndef DB_DB_INT_H
 #define DB_DB_INT_H
@@ -32,21 +32,21 @@ struct db {
 	const char *who;		/* "w", "clerk", "courier": before the slot in application_name */
 	int64_t boot;			/* random per start of the daemon, from the segment */
 	char host[65];
-	char place[LIFELINE_PLACE_MAX];	/* where this host sees which processes live */
+	char place[LIFELINE_PLACE_MAX];	/* see lifeline_place() */
 	struct lookup *lookup;
 	struct pgread *read;		/* NULL when aside */
 	struct pgplain *plain;
 	struct pggroup *group;		/* NULL when aside, or with few connections */
 	struct wgroup *wgroup;
 	struct pgquery_list active;	/* started, not finished */
-	struct pgquery_list failed;	/* to be told so by the next turn */
+	struct pgquery_list failed;	/* to be reported by the next turn */
 	struct event *ev_again, *ev_sweep, *ev_trim, *ev_turn;
 	bool sweeping, turn_wanted;
 	int active_count;
 	struct shed shed;
 	int64_t shed_told_ns;
 	int silent_ms;			/* the longest silence of a connection with statements in flight */
-	int64_t slow_until_ns[S_COUNT];	/* of statements that were stuck lately, see db_slow(); 0: quick */
+	int64_t slow_until_ns[S_COUNT];	/* of statements that were stuck recently, see db_slow(); 0: quick */
 	const char *channel;		/* db_listen(); NULL: none */
 	void (*on_notice)(void *arg);
 	void *notice_arg;
@@ -55,18 +55,18 @@ struct db {
 	uint64_t name_changes;		/* how often a name may have changed since the start */
 };
 
-/* The deferred completions run in a later turn. */
+/* Runs the deferred completions in a later turn. */
 void db_again(struct db *db);
-/* Something waits for db_turn(): the loop turns once more if the hook of this turn ran already. */
+/* Something waits for db_turn(): if the hook of this turn already ran, the loop makes another turn. */
 void db_want_turn(struct db *db);
-/* Deadlines and silent connections are checked each DB_SWEEP_MS while anything is waiting. */
+/* While anything is waiting, deadlines and silent connections are checked every DB_SWEEP_MS. */
 void db_arm_sweep(struct db *db);
 
 struct pgconn;
 /* pgconn_tick(), and db->silent_ms. */
 void db_tick(struct db *db, struct pgconn *conn);
 
-/* The statement was stuck lately, for a lock or by itself: it must not share a connection with others. */
+/* The statement was stuck recently (a lock, or slow itself): it must not share a connection with others. */
 bool db_slow(struct db *db, const struct stmt *stmt);
 void db_slow_set(struct db *db, const struct stmt *stmt, bool slow);
 

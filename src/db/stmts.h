@@ -6,10 +6,10 @@
 #define DB_STMTS_H
 
 enum stmt_class {
-	STMT_READ,	/* cannot fail ordinarily: shares the pipelined read connection, may be repeated or run twice */
+	STMT_READ,	/* does not normally fail: shares the pipelined read connection, may be repeated or run twice */
 	STMT_WRITE,	/* room_append(): the write groups */
 	STMT_PLAIN,	/* locks or writes: a plain connection, never repeated blindly */
-	STMT_SAFE	/* a plain connection too, but harmless to repeat: idempotent, or a slow read */
+	STMT_SAFE	/* also a plain connection, but safe to repeat: idempotent, or a slow read */
 };
 
 enum stmt_id {

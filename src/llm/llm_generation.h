@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Inside of llm: a running answer, and what a dialect gives. Only src/llm/ includes this.
+ * Internal to llm: a running answer, and the results of a dialect. Only src/llm/ includes this.
  */
 #ifndef LLM_LLM_GENERATION_H
 #define LLM_LLM_GENERATION_H
@@ -32,48 +32,48 @@ struct llm_generation {
 	struct event *timer;		/* start, next local word, first-text bound, pause before a retry, grace */
 	CONFIG_HELD const struct config *config;	/* NULL with local */
 	CONFIG_HELD const struct upstream_settings *upstream;	/* NULL: local */
-	struct pl_str model;		/* as asked */
+	struct pl_str model;		/* as requested */
 	struct llm_result result;
 	llm_delta_fn *on_delta;
 	llm_done_fn *on_done;
 	void *arg;
-	bool stopped;			/* by cancel, a bound or shutdown; `err` says which */
+	bool stopped;			/* by cancel, a time limit, or shutdown; `err` has the reason */
 	struct pl_err err;
 	int64_t start_ns;
 
 	/* llm_local.c */
-	struct pl_str answer;		/* what is still to be said */
+	struct pl_str answer;		/* the text that was not sent yet */
 	bool answer_ready;
 
 	/* llm_try.c */
 	struct pl_buf body;
-	struct pl_jw head;		/* the writer behind the messages, */
-	size_t head_bytes;		/* and where it stands: the options follow */
-	struct llm_request options;	/* those alone */
-	unsigned without, known;	/* what is left out; what was remembered when it began */
-	unsigned unsure;		/* of `without`: it helped perhaps, and is not remembered */
+	struct pl_jw head;		/* the writer after the messages, */
+	size_t head_bytes;		/* and its position: the options follow */
+	struct llm_request options;	/* the options only */
+	unsigned without, known;	/* options that are omitted; those that were remembered at the start */
+	unsigned unsure;		/* of `without`: not certain to be the cause, so not remembered */
 	struct pl_str key;		/* wiped with the pool */
 	struct httpc_transfer *http;
 	struct llm_decoder dec;
 	struct pl_buf refusal;		/* body of a reply that is not 2xx; heap */
 	bool dec_open, in_grace;
-	bool admitted;			/* by the breaker: the attempts of one question ask it once */
+	bool admitted;			/* by the breaker, which all attempts of one query ask once */
 	int64_t try_ns;
 };
 
-/* llm.c: ends the generation from inside: the connection closes, `done` comes from a later turn. */
+/* llm.c: ends the generation: the connection closes, and `done` is called in a later turn. */
 void llm_generation_stop(struct llm_generation *generation, enum pl_code code, const char *text);
-/* llm.c: the completion; from the event loop only. err NULL = whole answer. The generation is gone afterwards. */
+/* llm.c: completes the generation; from the event loop only. err NULL = complete answer. The generation is freed. */
 void llm_generation_finish(struct llm_generation *generation, const struct pl_err *err);
-/* llm.c: hands text on; false: the generation was stopped meanwhile. */
+/* llm.c: passes text to delta; false: the generation was stopped meanwhile. */
 bool llm_generation_text(struct llm_generation *generation, struct pl_str text);
 void llm_generation_wait(struct llm_generation *generation, int64_t ms);	/* sets the timer */
 
-/* llm_try.c: prepares a generation to an upstream; begins an attempt; the timer fired. */
+/* llm_try.c: prepares a generation of an upstream; starts an attempt; handles the timer. */
 void llm_try_prepare(struct llm_generation *generation, const struct llm_request *request);
 void llm_try_timer(struct llm_generation *generation);
 void llm_try_fini(struct llm_generation *generation);
-/* It ended before its tokens were counted: estimates them from the lengths of what was sent and said. */
+/* Estimates the tokens of a generation that ended before they were counted, from the lengths of the texts. */
 void llm_try_estimate(struct llm_generation *generation);
 
 /* llm_options.c: bits of enum llm_without */

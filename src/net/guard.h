@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The guard: a strict RFC 9112 reader that sees every byte of a connection before evhttp does. It keeps nothing but a
- * few words of state; it does no I/O.
+ * The guard: a strict reader of RFC 9112 that checks every byte of a connection before evhttp does. It keeps only a few
+ * words of state and does no I/O.
  *
- * What it lets through is framed the same way by evhttp; what evhttp would frame differently is refused. Three things
- * are changed in place, because evhttp would trip over them: the `;` of a chunk extension becomes a blank, the name of
- * a trailer field becomes `!`s, so that it can never be taken for a header, and a later minor version becomes HTTP/1.1.
- * One thing is added: evhttp takes POST, PUT and PATCH with a Connection header but without a length for an error; they
- * have an empty body (RFC 9112 6.3), so the caller inserts GUARD_NO_LENGTH.
+ * It accepts only requests that evhttp frames in the same way, and refuses others. It changes three things in place
+ * that evhttp handles incorrectly: the `;` of a chunk extension becomes a blank, the name of a trailer field becomes
+ * `!`s, so that it cannot be mistaken for a header, and a later minor version becomes HTTP/1.1. It adds one thing:
+ * evhttp refuses POST, PUT, and PATCH with a Connection header but without a length. Their body is empty (RFC 9112
+ * 6.3), so the caller inserts GUARD_NO_LENGTH.
  */
 #ifndef NET_GUARD_H
 #define NET_GUARD_H
@@ -31,7 +31,7 @@ enum guard_phase {
 	GUARD_START,	/* between messages */
 	GUARD_HEADER,
 	GUARD_BODY,
-	GUARD_RAW,	/* an upgrade was asked for: bytes are not looked at any more */
+	GUARD_RAW,	/* an upgrade was requested: later bytes are not checked */
 	GUARD_REFUSED
 };
 
@@ -45,24 +45,25 @@ struct guard {
 	uint16_t lines, crlfs;
 	uint32_t header_bytes, extra_bytes, messages;
 	int64_t length, left, total;
-	int status;			/* when refused: the HTTP status and what to say */
+	int status;			/* when refused: the HTTP status, and the error */
 	enum pl_code code;
 	const char *detail;
 	char text[GUARD_TEXT_MAX];	/* the method, target, field name or value being read */
 };
 
 /*
- * Feeds bytes as they came; returns how many were read. It stops permanently when it refuses (phase GUARD_REFUSED;
- * status, code and detail are set), and when it sets add_length: GUARD_NO_LENGTH belongs before the last two bytes
- * read, and the rest is fed afterwards. messages counts the complete requests so far; an upgrade's header counts as
- * one.
+ * Feeds received bytes; returns how many were read. It stops permanently when it refuses (phase GUARD_REFUSED; status,
+ * code, and detail are set). It stops once when it sets add_length: insert GUARD_NO_LENGTH before the last two bytes
+ * read, then feed the rest. messages counts the complete requests so far; an upgrade's header counts as one.
  */
 size_t guard_feed(struct guard *guard, const struct guard_limits *limits, char *bytes, size_t len) PL_MUSTCHECK;
 
-/* Is `word` in a list of header words? Case and the blanks around commas do not matter. */
+/* Returns whether `word` is in a list of header words, ignoring case and blanks around commas. */
 bool guard_list_has(struct pl_str list, struct pl_str word);
 
-/* Is `host` a valid Host header (RFC 9110 7.2: name, IPv4 or [IPv6], optional port)? Empty is not. */
+/*
+ * Returns whether `host` is a valid Host header (RFC 9110 7.2: name, IPv4, or [IPv6], optional port). Empty is invalid.
+ */
 bool guard_host_ok(struct pl_str host);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the parts of the guard share.
+ * Shared by the files of the guard.
  */
 #ifndef NET_GUARD_INT_H
 #define NET_GUARD_INT_H
@@ -28,7 +28,7 @@ static inline bool guard_is(char c, int klass)
 
 /* Refuses; returns false. */
 bool guard_refuse(struct guard *guard, int status, const char *detail);
-/* Keeps a byte of what is being read, as far as there is room. */
+/* Keeps a byte of the current element, if it fits. */
 static inline void guard_keep(struct guard *guard, char c)
 {
 	if (guard->text_len < GUARD_TEXT_MAX)
@@ -59,7 +59,7 @@ bool guard_check_field(struct guard *guard);
 /* The end of a header: decides what follows. */
 bool guard_check_end(struct guard *guard, const struct guard_limits *limits);
 
-/* guard_body.c: reads on in a body; returns the bytes used, at least 1, or 0 when refused. */
+/* guard_body.c: reads a part of a body; returns the bytes used, at least 1, or 0 when refused. */
 size_t guard_body(struct guard *guard, const struct guard_limits *limits, char *bytes, size_t len);
 
 #endif

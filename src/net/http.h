@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The HTTP/1.1 front: evhttp, the raw-byte guard in front of it, and what every reply carries.
+ * The HTTP/1.1 front: evhttp, the guard in front of it, and the headers of every reply.
  *
- * One server per worker. It turns bytes into struct req and hands it to hooks->request after the checks that belong to
- * every request: guard, request id, client address behind trusted proxies, CORS decision, trusted host. It knows no
- * routes, no users and no database.
+ * One server per worker. It turns bytes into struct req and passes it to hooks->request after the checks of every
+ * request: guard, request id, client address behind trusted proxies, CORS decision, trusted host. It has no routes, no
+ * users, and no database.
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
@@ -21,19 +21,25 @@ struct http_hooks {
 	/* Every request that passed the front; must end in exactly one reply (now or later). */
 	void (*request)(void *arg, struct req *req);
 	/*
-	 * A request that ends here, because of its Host or as a preflight: counts it and adds its headers; false: it
-	 * was refused for asking too often, and answered. May be NULL.
+	 * A request that ends here, because of its Host or as a CORS preflight: counts it and adds its headers. false:
+	 * its rate limit was exceeded, and it was answered. May be NULL.
 	 */
 	bool (*admit)(void *arg, struct req *req);
-	/* Is new work being refused because of overload? Asked for each request, so it must be cheap. May be NULL. */
+	/*
+	 * Returns whether new work is refused because of overload. Called for each request, so it must be cheap. May be
+	 * NULL.
+	 */
 	bool (*overloaded)(void *arg);
 	/*
-	 * If so: true: refused this request with its one reply, now; false: did nothing, and request() gets it later.
-	 * req_header() finds nothing in this request, and its body is still in its transfer coding. NULL if overloaded
-	 * is NULL.
+	 * Called during overload. true: it refused the request and sent the reply; false: it did nothing, and request()
+	 * gets it later. req_header() finds no headers of this request, and its body still has its transfer coding.
+	 * NULL if overloaded is NULL.
 	 */
 	bool (*refuse)(void *arg, struct req *req);
-	/* A request is over (reply handed to the kernel's buffer, or client gone): for the trace and the access log. */
+	/*
+	 * A request has ended (the reply is in the kernel's buffer, or the client has left): for the trace and the
+	 * access log.
+	 */
 	void (*finished)(void *arg, struct req *req);
 	void *arg;
 };
@@ -48,7 +54,7 @@ struct http_server *http_server_new(struct event_base *base, struct shm *shm, co
  */
 bool http_server_listen(struct http_server *server, int fd, bool is_unix, bool operator_side) PL_MUSTCHECK;
 void http_server_config(struct http_server *server, const struct config *config);
-/* Lets others accept while this worker has far more sockets than the average (called by a timer of the worker). */
+/* Pauses accepting while this worker has far more sockets than the average (called by a timer of the worker). */
 void http_server_balance(struct http_server *server);
 /*
  * Stops accepting permanently; keep-alive connections get Connection: close with their next reply, idle ones are closed
@@ -57,13 +63,13 @@ void http_server_balance(struct http_server *server);
 void http_server_drain(struct http_server *server, bool gentle);
 /* Requests whose reply is pending. */
 int http_server_pending(const struct http_server *server);
-/* Closes everything. Pending requests are told they are gone. */
+/* Closes everything. Pending requests end as if their clients had left. */
 void http_server_free(struct http_server **server);
 
 /*
- * The two-phase socket steal: gives `done(arg, fd, early)` the client's socket (non-blocking, close-on-exec, ours) and
- * the bytes that came behind the request's header, from a later turn of the loop; fd -1 when the client left meanwhile.
- * The request is finished for evhttp; `req` stays valid until `done` returned. LIBRARIES: take-over B.
+ * Takes the socket from evhttp in two phases. done(arg, fd, early) gets the socket of the client (non-blocking,
+ * close-on-exec) and the bytes after the request header, in a later loop turn; fd -1 if the client left meanwhile. The
+ * request is finished for evhttp; `req` stays valid until `done` returned. LIBRARIES: take-over B.
  */
 void http_steal(struct req *req, void (*done)(void *arg, int fd, struct pl_str early), void *arg);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the files of the HTTP front share: the server, its listeners and connections.
+ * Shared by the files of the HTTP front: the server, its listeners, and its connections.
  *
- * A connection's life: evhttp asks for a bufferevent (http_conn_new), the connection is bound to its socket before
- * the loop polls again, bytes pass the guard, evhttp hands over requests one at a time, and evhttp's close callback
- * ends it.
- * Replies are written straight to the socket as long as it takes them; evhttp's own writer is not used, only its
- * bookkeeping of whose turn it is (evhttp_send_reply_end).
+ * A connection's life: evhttp asks for a bufferevent (http_conn_new), the connection is bound to its socket before the
+ * loop polls again, bytes pass the guard, evhttp passes requests one at a time, and evhttp's close callback ends it.
+ * Replies are written straight to the socket as long as it takes them; evhttp's own writer is not used, only its order
+ * of requests (evhttp_send_reply_end).
  */
 #ifndef NET_HTTP_INT_H
 #define NET_HTTP_INT_H
@@ -43,12 +42,12 @@ struct http_conn {
 	struct evbuffer_cb_entry *watch;
 	struct event hold_read;		/* see http_conn_hold_read() */
 	struct evhttp_connection *evcon;	/* NULL until bound */
-	struct evhttp_request *ev;	/* handed over by evhttp and not finished */
-	struct req *req;		/* made of ev; NULL when it is over */
+	struct evhttp_request *ev;	/* passed by evhttp and not finished */
+	struct req *req;		/* created from ev; NULL after its end */
 	int fd;
-	uint32_t delivered;		/* requests that evhttp handed over */
+	uint32_t delivered;		/* requests that evhttp passed on */
 	int64_t phase_due;		/* tick when the header or body in progress must be complete */
-	bool lingering;			/* said no, or said goodbye: input is thrown away until the client is gone */
+	bool lingering;			/* refused, or closing: input is dropped until the client has closed */
 	bool broken;			/* writing failed */
 	bool streaming, chunked, slow, limited;
 	bool keep, is_http10;		/* the request allows another one after it; HTTP/1.0 */
@@ -70,7 +69,7 @@ struct http_server {
 	struct shm *shm;
 	CONFIG_HELD struct config *config;
 	struct http_hooks hooks;
-	struct pl_pool *rules;		/* what was made of config */
+	struct pl_pool *rules;		/* data derived from config */
 	struct http_nets proxies;
 	struct wheel wheel;
 	struct http_listener *listeners;
@@ -97,29 +96,29 @@ struct bufferevent *http_conn_new(struct http_listener *listener);
 void http_conns_bind(struct http_server *server);
 struct http_conn *http_conn_of(struct http_server *server, struct evhttp_request *ev);
 void http_conn_expired(void *arg, struct wheel_node *node);
-/* Puts the deadline of what the connection waits for onto the wheel. */
+/* Sets the next deadline of the connection on the wheel. */
 void http_conn_arm(struct http_conn *conn);
 /* The guard refused and the last good request is being answered: the reply must be the last one. */
 bool http_conn_doomed(const struct http_conn *conn);
 /* Ends it now: evhttp frees its part, conn is freed. */
 void http_conn_close(struct http_conn *conn);
-/* Says goodbye: no more output; input is dropped until the client closes, for two seconds at most. */
+/* Ends the output; input is dropped until the client closes, for at most two seconds. */
 void http_conn_linger(struct http_conn *conn);
 /*
- * evhttp turns reading off and on around each request, which costs an epoll_ctl() even when it comes to nothing. While
- * an event of our own wants to read too, libevent has nothing to tell epoll. Never left on when the loop polls.
+ * evhttp turns reading off and on around each request, which costs an epoll_ctl() even without effect. While an event
+ * of ours reads, too, libevent does not change epoll. Always turned off before the loop polls.
  */
 void http_conn_hold_read(struct http_conn *conn, bool hold);
-/* Empty lines between requests (evhttp takes them for requests). */
+/* Skips empty lines between requests, which evhttp mistakes for requests. */
 void http_conn_skip_crlf(struct http_conn *conn);
 
 /* http_write.c */
 /*
- * Writes now what the socket takes; the rest waits in the bufferevent: parts[0] as a copy, the others too when `holder`
- * is NULL; else it owns their bytes and is held. parts[] is used up.
+ * Writes now as much as the socket accepts; the rest waits in the bufferevent: parts[0] as a copy, the others too when
+ * `holder` is NULL; else it owns their bytes and is held. parts[] is used up.
  */
 void http_conn_write(struct http_conn *conn, struct iovec *parts, int count, struct pl_task *holder);
-/* The reply is complete: gives the turn back to evhttp, or ends the connection. conn may be gone afterwards. */
+/* The reply is complete: gives the turn back to evhttp, or ends the connection. conn may be freed afterwards. */
 void http_conn_finish(struct http_conn *conn, bool close);
 
 /* Headers that the front itself needs, gathered in one walk. */
@@ -129,14 +128,14 @@ struct http_heads {
 };
 
 /* http_request.c */
-/* A request of this connection; nothing but that is known about it. */
+/* Creates an empty request of this connection. */
 struct req *http_req_new(struct http_conn *conn);
 /* Takes one header field into *heads; the name is not empty. `value` must live as long as the pool. */
 void http_heads_take(struct http_heads *heads, struct pl_pool *pool, struct pl_str name, struct pl_str value);
-/* What follows from request line and headers; `target` must live as long as the task. */
+/* Fills in the data of request line and headers; `target` must live as long as the task. */
 void http_req_fill(struct req *req, enum req_method method, struct pl_str target, struct http_heads *heads);
 void http_request_start(struct evhttp_request *ev, void *listener);
-/* The request is over for us: hooks, figures, the task's hold. */
+/* Ends the request: hooks, metrics, and the hold of the task. */
 void http_request_over(struct http_conn *conn);
 
 /* http_early.c */
@@ -156,13 +155,13 @@ void http_steal_lost(struct http_conn *conn);
 struct req;
 /* req_reply.c */
 const char *http_status_text(int status);
-/* A stream of events was silent for long: a comment line if `silent`, and the time begins anew. */
+/* Restarts the ping timer of an event stream; if `silent`, first writes a comment line. */
 void req_stream_ping(struct req *req, bool silent);
 
 /* req_params.c */
 /* Splits and decodes req->path into req->segment[]. */
 void req_path_split(struct req *req);
-/* The target with the values of token parameters taken out; the same text when there are none. */
+/* The target without the values of token parameters; the same text if there are none. */
 struct pl_str req_target_redact(struct pl_pool *pool, struct pl_str target);
 
 #endif

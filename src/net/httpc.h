@@ -2,9 +2,9 @@
 /*
  * Outbound HTTP(S) in the worker's loop, over libcurl. Only httpc*.c and mailc.c know libcurl.
  *
- * HTTP/1.1 with keep-alive, TLS verified, no proxy unless one is given, no redirect, no cookies, nothing compressed.
- * A request that fails on a reused connection before the first byte of its reply is repeated once, at once, on a fresh
- * connection: servers close idle connections without a word.
+ * HTTP/1.1 with keep-alive, TLS verified, no proxy unless one is given, no redirect, no cookies, nothing compressed. A
+ * request that fails on a reused connection before the first byte of its reply is repeated once, at once, on a fresh
+ * connection: servers close idle connections without notice.
  */
 #ifndef NET_HTTPC_H
 #define NET_HTTPC_H
@@ -19,7 +19,7 @@ struct httpc_transfer;
 
 struct httpc_header { const char *name; struct pl_str value; };	/* absent or empty values are not sent */
 
-/* Borrowed until httpc_start() returned; 0 in a time means no such bound. */
+/* Borrowed until httpc_start() returned; 0 in a time means no limit. */
 struct httpc_request {
 	const char *method;		/* GET or POST */
 	const char *url;		/* http:// or https://, without user name */
@@ -36,9 +36,9 @@ struct httpc_request {
 	size_t max_body_bytes;		/* of the reply; 0: 64 MiB */
 };
 
-/* The final reply's head; 1xx are skipped. Numbers are -1 when the header is absent or senseless. */
+/* The final reply's head; 1xx are skipped. Numbers are -1 if the header is absent or invalid. */
 struct httpc_head {
-	int status;			/* 0: none came */
+	int status;			/* 0: none */
 	char content_type[64];		/* lower case, without parameters; "" when absent */
 	int64_t retry_after_ms;		/* Retry-After (seconds or HTTP date) or retry-after-ms */
 	int should_retry;		/* x-should-retry: 1 true, 0 false, -1 absent */
@@ -48,7 +48,7 @@ struct httpc_result {
 	struct httpc_head head;
 	int64_t body_bytes;
 	int64_t total_us;
-	bool hopeless;			/* its address, certificate, or protocol is wrong: another try ends so, too */
+	bool hopeless;			/* address, certificate, or protocol is wrong: a retry fails, too */
 };
 
 /*
@@ -57,14 +57,14 @@ struct httpc_result {
  */
 typedef bool (httpc_body_fn)(void *arg, const struct httpc_head *head, const char *data, size_t len);
 /*
- * err NULL: the reply arrived as its framing says, whatever its status (a close-delimited one always does). The
- * transfer is gone when this returns.
+ * err NULL: the reply is complete according to its framing, with any status (a close-delimited one always is). The
+ * transfer is freed when this returns.
  */
 typedef void (httpc_done_fn)(void *arg, const struct httpc_result *result, const struct pl_err *err);
 
 /* One per process, made after fork (a thread for name lookups appears with the first one). */
 struct httpc *httpc_new(struct event_base *base);
-/* Completes what still runs with PL_E_STOPPING, closes all connections, clears *client. Not from a callback. */
+/* Completes running transfers with PL_E_STOPPING, closes all connections, clears *client. Not from a callback. */
 void httpc_free(struct httpc **client);
 
 /*
@@ -76,7 +76,9 @@ void httpc_free(struct httpc **client);
  */
 struct httpc_transfer *httpc_start(struct httpc *client, struct pl_task *task, const struct httpc_request *request,
     httpc_body_fn *body, httpc_done_fn *done, void *arg);
-/* Closes the connection at once (in a body callback: after it). No more slices; `done` comes with PL_E_CANCELLED. */
+/*
+ * Closes the connection at once (in a body callback: after it). No more slices; `done` is called with PL_E_CANCELLED.
+ */
 void httpc_cancel(struct httpc_transfer *transfer);
 /* Runs the completions of cancelled transfers now instead of in the next turn. Not from a callback. */
 void httpc_flush(struct httpc *client);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Inside of httpc: what its files share. Nobody else includes this.
+ * Shared by the files of httpc only.
  *
- * A transfer is on `transfers` from start to completion, and on `work` when a loop turn must look at it: to hand it to
+ * A transfer is on `transfers` from start to completion, and on `work` when a loop turn must handle it: to pass it to
  * libcurl (TRANSFER_QUEUED), or to complete it (TRANSFER_ENDED). libcurl forbids adding and removing transfers inside
  * its callbacks; `inside` means that one is running.
  */
@@ -21,7 +21,7 @@ TAILQ_HEAD(httpc_transfers, httpc_transfer);
 struct httpc {
 	struct event_base *base;
 	CURLM *multi;
-	struct event *timer;		/* libcurl's own */
+	struct event *timer;		/* of libcurl */
 	struct event *turn;		/* looks at `work` */
 	struct httpc_transfers transfers, work;
 	int running;
@@ -69,7 +69,7 @@ void httpc_socket_init(struct httpc *client);
 void httpc_socket_fini(struct httpc *client);
 /* Lets libcurl work on one socket (or CURL_SOCKET_TIMEOUT), then tells httpc_ended() of transfers that finished. */
 void httpc_socket_action(struct httpc *client, curl_socket_t fd, int events);
-/* httpc.c: looks at `work` now. */
+/* httpc.c: handles `work` now. */
 void httpc_work(struct httpc *client);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * One HTTP request and its one reply.
  *
- * Life: made by the front, lives in its task's pool. A handler may answer at once or hold the task and answer later;
+ * Life: created by the front, in the pool of its task. A handler may answer at once, or hold the task and answer later.
  * req_reply* and req_fail may be called once; a second call is a bug. When the client leaves, `gone` is set, the task
- * is cancelled, and what is answered afterwards is dropped in here.
+ * is cancelled, and a later answer is dropped here.
  */
 #ifndef NET_REQ_H
 #define NET_REQ_H
@@ -25,16 +25,16 @@ struct req {
 	struct pl_task *task;
 	CONFIG_HELD const struct config *config;	/* as long as the task */
 	enum req_method method;
-	struct pl_str target;		/* as it came, without a token in it */
+	struct pl_str target;		/* as received, without tokens */
 	struct pl_str path;		/* before '?', not decoded */
-	struct pl_str query;		/* behind '?', not decoded; absent if none */
+	struct pl_str query;		/* after '?', not decoded; absent if none */
 	/* decoded parts of the path, "" parts at the end dropped; UTF-8, no NUL */
 	struct pl_str segment[REQ_SEGMENTS_MAX];
 	int segments;			/* -1: too many, or a part that does not decode: no route */
 	struct pl_str body;		/* whole body */
 	bool is_http10;
 	bool is_upgrade;		/* Connection: upgrade + Upgrade: websocket were given */
-	bool operator_side;		/* came in on metrics_listen */
+	bool operator_side;		/* received on metrics_listen */
 	bool from_unix, forwarded_tls;
 	bool gone, replied, deferred;
 	/* for finished(): */
@@ -55,7 +55,7 @@ struct req {
 	bool origin_sent, origin_ok;
 };
 
-/* A request header's value, absent when it was not sent. Names are case-insensitive. */
+/* The value of a request header, or absent. Names are case-insensitive. */
 struct pl_str req_header(const struct req *req, const char *name);
 /* A query or form parameter, decoded; absent when not given; the first one wins. Bad UTF-8 or %00: absent, *bad set. */
 struct pl_str req_query(const struct req *req, const char *name, bool *bad_r);
@@ -64,9 +64,9 @@ struct pl_str req_form(const struct req *req, const char *name, bool *bad_r);
 /* Content-Type without parameters, lower case; "" when absent. */
 const char *req_content_type(const struct req *req);
 
-/* Adds a header to the one reply. The value is copied; CR, LF and NUL in it are dropped. */
+/* Adds a header to the reply. The value is copied; CR, LF and NUL in it are dropped. */
 void req_header_add(struct req *req, const char *name, const char *value);
-/* The same, in place of an earlier one of that name. */
+/* The same, but replaces an earlier one with that name. */
 void req_header_set(struct req *req, const char *name, const char *value);
 void req_header_addf(struct req *req, const char *name, const char *fmt, ...) PL_PRINTF(3, 4);
 
@@ -78,12 +78,14 @@ void req_reply_empty(struct req *req, int status);
 void req_fail(struct req *req, const struct pl_err *err);
 void req_fail_code(struct req *req, enum pl_code code);
 /*
- * Must be called before a handler returns without having replied: turns reading back on so that a client that leaves is
- * noticed (the deferred-reply sequence). Calling it twice is fine.
+ * Must be called before a handler returns without a reply: turns reading on again, so that the server notices when the
+ * client leaves. May be called twice.
  */
 void req_defer(struct req *req);
 
-/* A streamed reply (SSE, CSV): start, any number of chunks, end. false from chunk: the client is gone or too slow. */
+/*
+ * A streamed reply (SSE, CSV): start, any number of chunks, end. false from chunk: the client has left or is too slow.
+ */
 void req_stream_start(struct req *req, int status, const char *type);
 bool req_stream_chunk(struct req *req, struct pl_str bytes);
 void req_stream_end(struct req *req);

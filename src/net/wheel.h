@@ -2,7 +2,7 @@
 /*
  * Coarse timers for many connections: one libevent timer per wheel, 250 ms per tick, lists instead of a heap.
  *
- * Moving a deadline later is one store; the node is looked at again when its old place comes round.
+ * Moving a deadline to a later time is one store; the node is checked again when its old tick comes.
  */
 #ifndef NET_WHEEL_H
 #define NET_WHEEL_H
@@ -36,7 +36,7 @@ struct wheel {
 void wheel_init(struct wheel *wheel, struct event_base *base, void (*expired)(void *arg, struct wheel_node *node),
     void (*ticked)(void *arg), void *arg);
 void wheel_fini(struct wheel *wheel);
-/* Expires `ms` from now, rounded up to a tick and never in the present one. ms < 0: never. */
+/* Expires `ms` from now, rounded up to a tick, and never in the current one. ms < 0: never. */
 void wheel_set_ms(struct wheel *wheel, struct wheel_node *node, int64_t ms);
 /* The same with an absolute tick, WHEEL_NEVER = not at all. */
 void wheel_set(struct wheel *wheel, struct wheel_node *node, int64_t tick);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the files of the WebSocket server share.
+ * Shared by the files of the WebSocket server.
  *
- * A connection's life: OPENING (the socket is being taken over), OPEN, CLOSING (our close frame is queued, the peer's
- * is awaited), ENDING (nothing more is read into messages; what is queued goes out, then the socket closes), DEAD
+ * A connection's life: OPENING (the socket is being taken over), OPEN, CLOSING (our close frame is queued; the one of
+ * the peer is awaited), ENDING (no more messages are read; the queue is written, then the socket closes), DEAD
  * (unlinked from events; ops->closed and the free happen in ws_server_flush()).
  */
 #ifndef NET_WS_INT_H
@@ -35,20 +35,23 @@ struct ws_conn {
 	struct ws_conn *next_dirty;
 	struct ws_buf **queue, *few[2];		/* a ring; few[] while it is short */
 	uint32_t head, count, cap;		/* cap is a power of two */
-	uint32_t sent;				/* bytes of the first one that went out */
+	uint32_t sent;				/* bytes of the first one that were written */
 	int64_t queued_bytes;
-	/* bytes given to the socket, and how many of them the peer's side had at the last look; both wrap around */
+	/*
+	 * bytes written to the socket, and how many of them the peer had acknowledged at the last check; both wrap
+	 * around
+	 */
 	uint32_t written_bytes, taken_bytes;
 	struct pl_ws_decoder decoder;
 	void (*timer_fn)(struct ws_conn *conn);
 	int64_t timer_tick;
-	int64_t heard_tick, ping_tick;		/* last input; when the ping went out that waits for an answer */
-	int64_t close_tick;			/* CLOSING, ENDING, or short_of_room: when patience ends */
+	int64_t heard_tick, ping_tick;		/* last input; when the pending ping was sent */
+	int64_t close_tick;			/* CLOSING, ENDING, or short_of_room: when to close */
 	int fd, code;
 	uint8_t state;
 	bool dirty, writing, writable;		/* on the list; EV_WRITE is on; and it has come */
 	bool pinged, peer_closed, shut, counted;
-	bool short_of_room;			/* until all is out: a frame was refused, or more than ws_queue waits */
+	bool short_of_room;			/* until all is written: a frame was refused, or > ws_queue waits */
 	char addr[46];
 };
 _Static_assert(sizeof(struct ws_conn) <= 400, "an idle WebSocket is to cost a few hundred bytes");
@@ -64,33 +67,33 @@ struct ws_server {
 	int drain_code;
 	int64_t drain_end_tick;
 	char drain_reason[64];
-	char scratch[WS_SCRATCH_BYTES];		/* what was just received */
+	char scratch[WS_SCRATCH_BYTES];		/* received bytes */
 };
 
 /* ws.c */
 void ws_conn_opened(struct ws_conn *conn, int fd, struct pl_str early, struct ws_buf *reply);
 struct ws_conn *ws_conn_new(struct ws_server *server, const struct ws_ops *ops, void *user, const char *addr);
-/* The socket is of no use any more; idempotent. */
+/* The socket is no longer usable; idempotent. */
 void ws_conn_die(struct ws_conn *conn, int code);
-/* Sends a close frame and stops listening to the peer. */
+/* Sends a close frame and ignores further input. */
 void ws_conn_fail(struct ws_conn *conn, int code, const char *reason);
 
 /* ws_out.c */
 struct ws_buf *ws_buf_raw(const void *bytes, size_t len);
-/* Queues without looking at caps; takes the hold over. */
+/* Queues without a limit; takes the hold over. */
 void ws_queue_push(struct ws_conn *conn, struct ws_buf *buf);
-/* Drops what has not begun to go out (all = that too). */
+/* Drops frames of which nothing was written (all: also a frame that was partly written). */
 void ws_queue_drop(struct ws_conn *conn, bool all);
 void ws_conn_dirty(struct ws_conn *conn);
-/* Writes what the socket takes; goes on with what waited for that. */
+/* Writes as much as the socket accepts, then continues work that waited for this. */
 void ws_conn_write(struct ws_conn *conn);
 /* The peer has taken bytes since the last call. */
 bool ws_conn_taken(struct ws_conn *conn);
-/* Drops what waits and closes with 1013. */
+/* Drops the queue and closes with 1013. */
 void ws_conn_cut(struct ws_conn *conn);
-/* Little may wait unsent in the kernel: it is this server's queue that knows what is behind. */
+/* Limits unsent bytes in the kernel, so that the queue of this server shows how far the client is behind. */
 void ws_conn_tune(struct ws_conn *conn);
-/* (Re)registers for what is wanted now. */
+/* Registers again for the events that are needed now. */
 void ws_conn_watch(struct ws_conn *conn, bool writing);
 void ws_on_event(evutil_socket_t fd, short what, void *arg);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The clerk's rounds: what needs one owner. Refusals go to limit_hits every 10 s, old rows are thrown away every hour,
- * sessions whose life is over are marked every 30 s, time-outs of feedback requests are handled every second, and
- * messages in sessions whose worker died are marked every 2 s.
+ * The clerk: periodic work that exactly one process does. Refusals are stored in limit_hits every 10 s, old rows are
+ * deleted every hour, expired sessions are marked every 30 s, time-outs of feedback requests are handled every second,
+ * and messages in sessions whose worker died are marked every 2 s.
  */
 #ifndef SVC_CLERK_H
 #define SVC_CLERK_H
@@ -12,7 +12,7 @@
 struct clerk;
 struct clerk *clerk_new(struct svc *svc);
 void clerk_free(struct clerk **clerk);
-/* The process will end: stores what was gathered so far. */
+/* Called before the process ends: stores the refusals that were gathered. */
 void clerk_last_round(struct clerk *clerk);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the use cases of one process stand on. Made once per worker, clerk, and courier by app.c; no evhttp, no SQL, no
- * statuses.
+ * The objects that the use cases of a process need. app.c creates one per worker, clerk, and courier. No evhttp, no
+ * SQL, no HTTP statuses.
  */
 #ifndef SVC_SVC_H
 #define SVC_SVC_H
@@ -42,11 +42,14 @@ struct svc {
 	struct sessions *sessions;
 	struct session_live *session_live;	/* NULL in clerk and courier */
 	struct knowledge_watch *knowledge;
-	/* The api layer: close the sockets of a login session that ended (login_id), on this worker. */
+	/* From the api layer: closes the sockets of an ended login session (login_id) on this worker. */
 	void (*on_revoked)(int64_t login_id);
-	/* The api layer: a user became a member of a room, or is none any more: tell their sockets on this worker. */
+	/* From the api layer: notifies the sockets of a user on this worker that the user has joined or left a room. */
 	void (*on_member)(int64_t user_id, int64_t room_id, int64_t seq, bool joined);
-	/* The api layer: a frame for a user's sockets that listen to user:me, on this worker. session: ws_user.h. */
+	/*
+	 * From the api layer: sends a frame to the sockets of a user on this worker that listen to user:me. session:
+	 * ws_user.h.
+	 */
 	void (*on_user)(int64_t user_id, const char *session, struct pl_str frame);
 };
 
@@ -56,7 +59,10 @@ static inline const struct config *svc_config(const struct svc *svc)
 	return svc->worker->config;
 }
 
-/* Setting `anonymous` names it: its routes answer without a token, read-only and without personal data. */
+/*
+ * Returns whether setting `anonymous` names the word: then its routes answer without a token, read-only and without
+ * personal data.
+ */
 static inline bool svc_anonymous(const struct config *config, const char *word)
 {
 	for (int i = 0; i < config->s.anonymous.count; i++)

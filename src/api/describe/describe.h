@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Descriptions of the server for programs: OpenAPI, made from routes.def, shapes.def, errors.def, and describe.def;
- * AsyncAPI, made from frames.def, topics.def, closes.def, errors.def, and sockets.def.
+ * Descriptions of the server for programs: OpenAPI, generated from routes.def, shapes.def, errors.def, and
+ * describe.def; AsyncAPI, generated from frames.def, topics.def, closes.def, errors.def, and sockets.def.
  */
 #ifndef API_DESCRIBE_H
 #define API_DESCRIBE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The table of routes (routes.def) as data, and how a path finds its row.
+ * The table of routes (routes.def) as data, and the search for the row of a path.
  */
 #ifndef API_ROUTE_H
 #define API_ROUTE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which routes belong together: headings of parlour-api(7), tags of /openapi.json.
+ * Groups of routes: headings of parlour-api(7), tags of /openapi.json.
  */
 #ifndef API_ROUTE_GROUP_H
 #define API_ROUTE_GROUP_H

@@ -97,10 +97,13 @@ extern const struct shape *const shape_all[];	/* NULL-terminated, in table order
  */
 void *shape_read_json(const struct shape *shape, struct pl_pool *pool, const struct pl_jval *object, struct pl_err *err)
     PL_MUSTCHECK;
-/* Are all members of the object fields of the shape? false: PL_E_INVALID with one entry for each that is not. */
+/*
+ * Checks that all members of the object are fields of the shape. false: PL_E_INVALID with one entry for each unknown
+ * one.
+ */
 bool shape_only(const struct shape *shape, struct pl_pool *pool, const struct pl_jval *object, struct pl_err *err)
     PL_MUSTCHECK;
-/* From name=value pairs: `get` gives a decoded value (absent when not there). */
+/* Reads name=value pairs: `get` returns a decoded value, or absent. */
 void *shape_read_pairs(const struct shape *shape, struct pl_pool *pool, const char *where,
     struct pl_str (*get)(void *arg, const char *name, bool *bad_r), void *arg, struct pl_err *err) PL_MUSTCHECK;
 /* All fields absent. */

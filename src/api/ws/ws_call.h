@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Relaying the frames of calls.
+ * Relays the frames of calls.
  */
 #ifndef API_WS_CALL_H
 #define API_WS_CALL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Figures that change, for /ws/metrics, /ws/sessions and the native topics of these names.
+ * Periodic figures for /ws/metrics, /ws/sessions, and the native topics with these names.
  */
 #ifndef API_WS_FEED_H
 #define API_WS_FEED_H
@@ -11,17 +11,17 @@ struct ws_feed;
 
 enum ws_feed_kind { WS_FEED_METRICS, WS_FEED_SESSIONS, WS_FEEDS };
 
-/* The client is known, or setting `anonymous` names it. */
+/* The client is authenticated, or setting `anonymous` names the feed. */
 bool ws_feed_may(const struct ws_client *client, enum ws_feed_kind kind);
 /*
- * topic: what its frames name as theirs, or NULL; kept. `shut` is called when the client may not have it any more, and
- * must free it or close the socket. Freed before the client, and when its socket is gone.
+ * topic: the topic in its frames, or NULL; the pointer is kept. `shut` is called when the client loses its permission,
+ * and must free the feed or close the socket. Free it before the client, and when its socket has closed.
  */
 struct ws_feed *ws_feed_new(struct ws_client *client, enum ws_feed_kind kind, const char *topic,
     void (*shut)(void *arg), void *arg);
-/* Sends the data as soon as they are there, whether they changed or not. */
+/* Sends the data as soon as they are available, even if they did not change. */
 void ws_feed_show(struct ws_feed *feed);
-/* Looks now instead of at the next turn. */
+/* Checks now instead of at the next interval. */
 void ws_feed_look(struct ws_feed *feed);
 void ws_feed_free(struct ws_feed **feed);
 

@@ -59,7 +59,7 @@ enum ws_frame_flags { WS_LATE = 1 };
 
 struct ws_frame_row {
 	enum ws_words words;			/* its dialect */
-	const char *type;			/* "": it has none, and is known by its first field */
+	const char *type;			/* "": it has none, and is identified by its first field */
 	const struct shape *shape;		/* text: what it is for */
 	void (*on)(struct ws_frame *f);		/* NULL: from the server */
 	enum ws_frame_who who;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The native dialect's inside, for its topics.
+ * Internal functions of the native dialect, for its topics.
  */
 #ifndef API_WS_NATIVE_H
 #define API_WS_NATIVE_H

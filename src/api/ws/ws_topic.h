@@ -15,16 +15,16 @@
 
 struct topic_ops;
 
-/* A topic as a frame names it. */
+/* The topic that a frame names. */
 struct topic_name { const struct topic_ops *ops; int64_t number; char text[TOPIC_BYTES]; };
 
-/* An open topic of one client, the first member of what its kind keeps; made and freed by ws_topic.c. */
+/* An open topic of a client. It is the first member of the struct of its kind; ws_topic.c creates and frees it. */
 struct ws_topic {
 	const struct topic_ops *ops;
 	struct ws_client *client;
 	struct ws_topic *next;
-	int64_t number;			/* of room:7 and the like */
-	char name[TOPIC_BYTES];		/* in its one form, which answers carry */
+	int64_t number;			/* of topics such as room:7 */
+	char name[TOPIC_BYTES];		/* in the form that answers contain */
 };
 
 /* State of a native client. */
@@ -32,28 +32,28 @@ struct ws_topics { struct ws_topic *first; };
 
 /* Members from `parse` on may be NULL. */
 struct topic_ops {
-	const char *name;		/* whole, or as far as the colon */
-	size_t bytes;			/* of what begins with struct ws_topic */
-	int max;			/* of one socket */
-	const char *too_many;		/* the rule that one more breaks */
+	const char *name;		/* whole name, or up to the colon */
+	size_t bytes;			/* of its struct, which begins with struct ws_topic */
+	int max;			/* per socket */
+	const char *too_many;		/* error text if there are more */
 	bool counted;			/* in the gauge of subscriptions */
-	/* Zeroed but for its ws_topic. Answers f, now or later; may drop the topic. */
+	/* Opens a topic, which is zeroed except for its ws_topic. Answers f, now or later; may drop the topic. */
 	void (*open)(struct ws_topic *topic, struct ws_frame *f);
-	/* What is behind the name: writes name->text whole, and name->number. false: nothing can be called that. */
+	/* Parses the part after the name: sets the complete name->text, and name->number. false: invalid. */
 	bool (*parse)(struct pl_str rest, struct topic_name *name);
-	/* Subscribed to once more. NULL: the old one is closed and a new one opened. */
+	/* A second subscription. NULL: the old topic is closed, and a new one is opened. */
 	void (*again)(struct ws_topic *topic, struct ws_frame *f);
 	/* Releases everything; a request without an answer yet gets `cancelled`. */
 	void (*close)(struct ws_topic *topic);
-	/* The socket has taken all that waited. */
+	/* Everything that waited was written to the socket. */
 	void (*resume)(struct ws_topic *topic);
-	/* Its user is no member of a room any more. */
+	/* Its user is no longer a member of a room. */
 	void (*left)(struct ws_topic *topic, int64_t room_id);
 	/* A frame about its user. */
 	void (*about_user)(struct ws_topic *topic, struct pl_str frame);
-	/* Somebody logged in, for the first time or again. */
+	/* The client has authenticated, for the first time or again. */
 	void (*revisit)(struct ws_topic *topic);
-	/* May a client that is not logged in subscribe to it? NULL: no. */
+	/* Returns whether a client without authentication may subscribe. NULL: no. */
 	bool (*is_open)(const struct ws_client *client);
 };
 
@@ -65,25 +65,28 @@ struct topic_ops {
 bool ws_topic_number(struct pl_str rest, struct topic_name *name);
 bool ws_topic_uuid(struct pl_str rest, struct topic_name *name);
 
-/* The frame's topic is of kind ops. false: it has failed, if it is of no kind with that rule. */
+/*
+ * Checks that the topic of the frame is of kind ops. false: the frame failed; if its topic is of no kind, with that
+ * rule.
+ */
 bool ws_topic_is(struct ws_frame *f, const struct topic_ops *ops, const char *rule, struct topic_name *name_r)
     PL_MUSTCHECK;
-/* The one that is open under the frame's topic, of kind ops; NULL: none. */
+/* The open topic that the frame names, if it is of kind ops; else NULL. */
 struct ws_topic *ws_topic_of(const struct ws_frame *f, const struct topic_ops *ops);
 /* {"type":"subscribed","topic",...} with the head of a log, to be finished. */
 struct pl_jw ws_topic_subscribed(struct ws_topic *topic, struct pl_str id, struct pl_buf *buf,
     const struct hub_subscribed *head);
-/* The whole of it, for topics without a log: what they carry can be read elsewhere. */
+/* The complete frame, for topics without a log, whose data can be read elsewhere. */
 void ws_topic_opened(struct ws_topic *topic, struct ws_frame *f);
-/* What comes next cannot be read now; the server tries again: {"type":"error","topic",...}. */
+/* Reports that the next events cannot be read now and that the server retries: {"type":"error","topic",...}. */
 void ws_topic_stalled(struct ws_topic *topic, const struct pl_err *err);
 /* Closes and frees it. */
 void ws_topic_drop(struct ws_topic *topic);
-/* The same, and tells the client: {"type":"unsubscribed","topic","code"}. */
+/* The same, and notifies the client: {"type":"unsubscribed","topic","code"}. */
 void ws_topic_end(struct ws_topic *topic, enum pl_code code);
 
 /* For the native dialect. */
-/* May it be answered although nobody is logged in? Only where setting `anonymous` opens the topic. */
+/* Returns whether the frame may be answered without authentication: only if setting `anonymous` opens the topic. */
 bool ws_topics_are_open(const struct ws_frame *f);
 void ws_topics_drained(struct ws_client *client);
 void ws_topics_left(struct ws_client *client, int64_t room_id);

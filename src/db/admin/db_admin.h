@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Operator's database verbs of parlourctl; synchronous libpq.
+ * Database commands of parlourctl, with synchronous libpq.
  */
 #ifndef DB_DB_ADMIN_H
 #define DB_DB_ADMIN_H

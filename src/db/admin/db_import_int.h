@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the database verbs of parlourctl share: one connection with one transaction, and how they print.
+ * Shared by the database commands of parlourctl: a connection with one transaction, and the output format.
  */
 #ifndef DB_DB_IMPORT_INT_H
 #define DB_DB_IMPORT_INT_H
@@ -9,7 +9,7 @@
 
 struct db_import { PGconn *pg; };
 
-/* What others wrote goes to a terminal. */
+/* Makes text of other people safe for a terminal. */
 #define CLEAN(text) "regexp_replace(" text ", '[\\u0001-\\u001F\\u007F-\\u009F]', '?', 'g')"
 #define LIST_MAX "1000"
 #define WHEN(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Accounts for parlourctl: each call is one statement, and gives one text for people. `user` is a user name or an
- * e-mail address, without regard to case.
+ * Accounts for parlourctl: each function runs one statement and returns one text for the operator. `user` is a user
+ * name or an e-mail address, without regard to case.
  */
 #ifndef DB_DB_USERS_H
 #define DB_DB_USERS_H
@@ -11,10 +11,13 @@
 /* email, name: NULL when not given */
 struct new_user { const char *username, *email, *name, *password_hash, *access; };
 
-/* Calls user_create(): "ok", or what it says. */
+/* Calls user_create(): "ok", or the status that it returns. */
 bool db_users_add(struct db_import *db, const struct new_user *in, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
-/* A table by name, "" when it is empty; of more than 1,000 accounts the first, and their number. match NULL: all. */
+/*
+ * A table by name; "" if it is empty. If there are more than 1,000 accounts, it has the first ones and the total. match
+ * NULL: all.
+ */
 bool db_users_list(struct db_import *db, const char *match, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
 /* A line per property, "" when there is no such account. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Shared by the synchronous database verbs: connecting, one-value queries, the files of sql/.
+ * Shared by the synchronous database commands: connecting, one-value queries, the files of sql/.
  */
 #ifndef DB_MIGRATE_INT_H
 #define DB_MIGRATE_INT_H

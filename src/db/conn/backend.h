@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The server's side of our own connections: its processes are ended or interrupted by statements on another connection.
+ * The server processes of our connections. They are ended or interrupted by statements on another connection.
  *
- * Not by libpq's cancel requests, which connect and wait, and not by files of the server's machine.
+ * Cancel requests of libpq are not used, because they connect and wait; the server may also run on another machine.
  */
 #ifndef DB_BACKEND_H
 #define DB_BACKEND_H
@@ -16,7 +16,7 @@ void backend_end(struct db *db, int pid, const char *name);
  * other statement may be sent to any of them: it could be the one that is canceled.
  */
 void backend_cancel(struct db *db, const int64_t *pids, int count, pgquery_fn *finish, void *arg);
-/* A query made here: it must never wait behind what it is to end. */
+/* A query of this file: it must never wait behind the query that it ends. */
 bool backend_is_call(const struct pgquery *query);
 
 #endif

@@ -3,8 +3,8 @@
  * The host names in setting `db`, looked up in a thread: getaddrinfo() may block for as long as a resolver takes, and
  * PQconnectStart() calls it. libpq gets the addresses as `hostaddr` beside the names, which TLS and passwords need.
  *
- * One thread at a time serves all connections of a process. Each new connection looks up again, unless the answer is
- * only a moment old.
+ * One thread at a time serves all connections of a process. Each new connection repeats the lookup, unless the result
+ * is very recent.
  */
 #ifndef DB_LOOKUP_H
 #define DB_LOOKUP_H
@@ -17,7 +17,7 @@ struct lookup;
 
 #define LOOKUP_TEXT_MAX 8192
 
-/* Parameters of libpq, which tries them in turn; all "": the string says everything. */
+/* Parameters for libpq, which tries them in turn; all "": the connection string is sufficient. */
 struct lookup_found {
 	char host[LOOKUP_TEXT_MAX], hostaddr[LOOKUP_TEXT_MAX], port[LOOKUP_TEXT_MAX / 4];
 	char why[512];			/* not "": no host has an address */
@@ -28,19 +28,20 @@ struct lookup_waiter {
 	LIST_ENTRY(lookup_waiter) link;
 	lookup_fn *done;
 	void *arg;
-	unsigned first;			/* begin with this address: one more after each that did not respond */
+	unsigned first;			/* start with this address; +1 after each one that did not respond */
 	bool waiting;
 };
 
 struct lookup *lookup_new(struct event_base *base);
-/* Nobody may wait any more. A thread that still runs ends by itself. Clears *lookup. */
+/* There must be no waiters. A running thread ends by itself. Clears *lookup. */
 void lookup_free(struct lookup **lookup);
 /*
- * Where does this connection string lead now, with libpq's environment variables and services? NULL: done(arg, found)
- * comes later, from the loop, unless lookup_cancel() comes first. What is given is valid until the next call.
+ * The current addresses of a connection string, with the environment variables and services of libpq. NULL: done(arg,
+ * found) is called later, from the loop, unless lookup_cancel() is called first. The result is valid until the next
+ * call.
  */
 const struct lookup_found *lookup_start(struct lookup *lookup, const char *conninfo, struct lookup_waiter *waiter);
-/* Also when nothing is under way. */
+/* May also be called if nothing is in progress. */
 void lookup_cancel(struct lookup_waiter *waiter);
 
 #endif

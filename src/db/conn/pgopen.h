@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a connection to PostgreSQL is opened with: parameters, settings of the session, time limits.
+ * Opens connections to PostgreSQL: parameters, session settings, and time limits.
  */
 #ifndef DB_PGOPEN_H
 #define DB_PGOPEN_H
@@ -13,7 +13,7 @@
 #include "db/conn/lookup.h"
 
 /*
- * Begins to connect, without waiting, to what lookup_start() found; name: the application_name. Its status may be
+ * Starts to connect, without waiting, to the addresses of lookup_start(); name: the application_name. Its status may be
  * CONNECTION_BAD at once.
  */
 PGconn *pgopen_start(const struct settings *s, const struct lookup_found *found, const char *name);
@@ -22,7 +22,7 @@ PGconn *pgopen_start(const struct settings *s, const struct lookup_found *found,
  * broke.
  */
 bool pgopen_setup(const struct settings *s, PGconn *pg, const char *channel);
-/* A server that is alive answers within this time, if only with an error. */
+/* A live server answers within this time, at least with an error. */
 int64_t pgopen_answer_ms(const struct settings *s);
 
 #endif

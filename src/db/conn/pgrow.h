@@ -23,7 +23,7 @@ static inline struct pgrow pgrow_at(const PGresult *res, int row, struct pl_pool
 	return (struct pgrow){ .res = res, .pool = pool, .row = row };
 }
 
-/* Is the column that comes next NULL? Takes nothing. */
+/* Returns whether the next column is NULL, without taking it. */
 bool pgrow_null(const struct pgrow *row);
 void pgrow_skip(struct pgrow *row, int columns);
 int64_t pgrow_i64(struct pgrow *row);
@@ -33,7 +33,10 @@ double pgrow_f64_or(struct pgrow *row, double null);
 bool pgrow_bool(struct pgrow *row);
 struct pl_str pgrow_text(struct pgrow *row);
 int64_t pgrow_time(struct pgrow *row);				/* us since 1970 UTC */
-/* Index in a NULL-terminated list of words; NULL gives `null`. A word that is not there is PL_BUG: CHECKs hold them. */
+/*
+ * Index in a NULL-terminated list of words; NULL gives `null`. An unknown word is PL_BUG, because CHECK constraints
+ * exclude it.
+ */
 int pgrow_word(struct pgrow *row, const char *const *words, int null);
 /* text[] without NULLs; copied. */
 const struct pl_str *pgrow_texts(struct pgrow *row, int *count_r);

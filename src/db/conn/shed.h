@@ -3,7 +3,7 @@
  * Overload: refuses new work when accepted work waits too long.
  *
  * Work reaches PostgreSQL in three ways that do not wait for each other: pipelined reads, messages in write groups, and
- * statements on plain connections. Each is judged by itself, with these terms:
+ * statements on plain connections. Each of them is judged separately, with these terms:
  *
  *   behind    the queue: how much began after the newest work that was served. Work that a lock or a slow statement
  *             holds up while later work passes it is not part of the queue.
@@ -18,7 +18,7 @@
  * is added that the way takes without a queue (a distant database, a slow disk), and a queue of SHED_LEAST is always
  * accepted. So some work is accepted at any time.
  *
- * No I/O and no clock in here: now_ns is the caller's pl_now_ns().
+ * No I/O and no clock here: the caller passes pl_now_ns() as now_ns.
  */
 #ifndef DB_SHED_H
 #define DB_SHED_H
@@ -63,13 +63,13 @@ struct shed {
 void shed_init(struct shed *shed, int64_t age_ns, int64_t interval_ns, int64_t now_ns);
 /* After a reload. */
 void shed_set(struct shed *shed, int64_t age_ns, int64_t interval_ns);
-/* May one more begin? If not, it was refused. */
+/* Returns whether one more may start. If not, it counts as refused. */
 bool shed_admit(struct shed *shed, enum shed_way way, int64_t now_ns);
-/* Is any way strict, so that shed_admit() may refuse? */
+/* Returns whether any way is strict, so that shed_admit() may refuse. */
 bool shed_strict(const struct shed *shed);
-/* In a long turn of the loop it waited before anybody looked at it: its time counts from the begin of the turn. */
+/* In a long loop turn, the work waited before this call: its time counts from the start of the turn. */
 struct shed_work shed_begin(struct shed *shed, enum shed_way way, int64_t now_ns);
-/* served: PostgreSQL did it, so its time counts. */
+/* served: PostgreSQL executed it, so its time counts. */
 void shed_end(struct shed *shed, enum shed_way way, struct shed_work work, bool served, int64_t now_ns);
 /* The loop's turn ends. */
 void shed_turn(struct shed *shed);

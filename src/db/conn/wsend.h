@@ -20,7 +20,7 @@ struct wsend {
 	int64_t started_ns;
 	struct shed_work work;
 	int order;			/* place among the sends of its group */
-	bool sent;			/* was part of a statement that went out */
+	bool sent;			/* was part of a statement that was sent */
 };
 TAILQ_HEAD(wsend_list, wsend);
 
@@ -32,13 +32,13 @@ struct wroom {
 	bool unknown; /* was sent before and its outcome is not known: `duplicate` then means stored */
 	int tries;
 	struct pgquery *query;		/* in flight */
-	PGresult *res;			/* its rows, to be told after the commit */
+	PGresult *res;			/* its rows, to be reported after the commit */
 };
 TAILQ_HEAD(wroom_list, wroom);
 
 struct wsend *wsend_new(
     struct db *db, struct pl_task *task, const struct message_new *in, repo_append_fn *done, void *arg);
-/* Tells the caller (once) and leaves the send allocated. */
+/* Reports the result to the caller (once) and leaves the send allocated. */
 void wsend_finish(struct wsend *send, const struct appended *result, const struct pl_err *err);
 /* Fails and frees all of a list. sent ones get PL_E_WRITE_UNKNOWN instead, if `unknown`. */
 void wsend_fail_list(struct wsend_list *list, enum pl_code code, int retry_after_s, bool unknown);
@@ -47,9 +47,9 @@ void wsend_sweep(struct wsend_list *list, int64_t now_ns, bool away);
 
 struct wroom *wroom_new(int64_t room_id);
 void wroom_add(struct wroom *room, struct wsend *send);
-/* A fresh query of room_append() for it; task NULL. finish may be NULL (then nobody calls it). */
+/* A new query of room_append() for the room; task NULL. finish may be NULL. */
 struct pgquery *wroom_call(struct wroom *room, struct db *db, pgquery_fn *finish, void *arg);
-/* Tells each send its row. Frees the sends; the room stays. */
+/* Reports its row to each send. Frees the sends; the room stays. */
 void wroom_settle(struct wroom *room, const PGresult *res, struct db *db);
 void wroom_free(struct wroom **room);	/* with the sends that are left, which must be finished */
 

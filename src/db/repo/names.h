@@ -14,7 +14,7 @@ enum db_name_state { DB_NAME_UNKNOWN, DB_NAME_UNSURE, DB_NAME_SURE };
 
 enum db_name_state db_name_state(const struct db *db, int64_t user_id);
 /*
- * NULL when it is not known here. *display_r: the display name; absent: there is none. Borrowed until the next
+ * NULL if it is not in the cache. *display_r: the display name; absent: there is none. Borrowed until the next
  * db_name_put().
  */
 const char *db_name_find(const struct db *db, int64_t user_id, struct pl_str *display_r);

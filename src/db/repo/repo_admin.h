@@ -20,9 +20,9 @@ void repo_limit_hit_list(
     struct db *db, struct pl_task *task, int64_t since_us, int limit, repo_limit_hit_list_fn *done, void *arg);
 
 /*
- * Throws away at most `limit` rows of each: idempotency keys over 24 h, login sessions ended or expired for over 30
- * days, limit hits over 30 days, rows of the audit trail over audit_days (at least 30). Gives how many; call again
- * while that is not 0.
+ * Deletes at most `limit` rows of each: idempotency keys over 24 h, login sessions ended or expired for over 30 days,
+ * limit hits over 30 days, rows of the audit trail over audit_days (at least 30). Returns the number of deleted rows;
+ * call it again until this is 0.
  */
 void repo_purge(struct db *db, struct pl_task *task, int limit, int audit_days, db_count_fn *done, void *arg);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a user keeps here: preferences (table preferences) and dashboards (table dashboards); and sums of what they did.
+ * Data of users: preferences (table preferences), dashboards (table dashboards), and totals of their activity.
  */
 #ifndef DB_REPO_DASHBOARD_H
 #define DB_REPO_DASHBOARD_H
@@ -10,7 +10,7 @@
 #define DASHBOARDS_MAX 100	/* of one user */
 
 /* preferences: a JSON object */
-/* Sums of usage sessions; NaN: there are none to compute from. models, repos, dates: JSON. */
+/* Totals of usage sessions; NaN: no data. models, repos, dates: JSON. */
 struct profile_sums {
 	int64_t sessions, tokens, cost_micros;
 	double latency_ms, acceptance;
@@ -24,8 +24,8 @@ struct profile {
 };
 typedef void (repo_profile_fn)(void *arg, const struct profile *profile, const struct pl_err *err);
 /*
- * user_id 0: sums over everybody, no preferences. developer: imported sessions of that name count as well; absent:
- * none. alone: only they do.
+ * user_id 0: totals of all users, no preferences. developer: imported sessions with this name count, too; absent: none.
+ * alone: only these count.
  */
 void repo_profile(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str developer, bool alone,
     repo_profile_fn *done, void *arg);
@@ -44,9 +44,9 @@ void repo_dashboard_list(struct db *db, struct pl_task *task, int64_t user_id, s
     repo_dashboard_list_fn *done, void *arg);
 
 /*
- * Saves what `d` says of layout_id, name (absent: the one there is), columns, and cards. match: what If-Match says,
- * version: what the body says, -1: nothing; match 0: any that exists. Gives the new version. PL_E_STALE, PL_E_CONFLICT
- * (another version, or too many dashboards).
+ * Saves layout_id, name (absent: unchanged), columns, and cards of `d`. match: version of If-Match, version: version of
+ * the body, -1: not given; match 0: any existing version. Returns the new version. PL_E_STALE, PL_E_CONFLICT (another
+ * version, or too many dashboards).
  */
 void repo_dashboard_save(struct db *db, struct pl_task *task, int64_t user_id, const struct dashboard *d, int64_t match,
     int64_t version, db_count_fn *done, void *arg);

@@ -17,7 +17,9 @@ struct feedback_list { const struct feedback *rows; int count; bool more; };
 typedef void (repo_feedback_fn)(void *arg, const struct feedback *feedback, const struct pl_err *err);
 typedef void (repo_feedback_list_fn)(void *arg, const struct feedback_list *list, const struct pl_err *err);
 
-/* access: the caller's permission (enum access). PL_E_NOT_FOUND: no such target, or not for this user. */
+/*
+ * access: the caller's permission (enum access). PL_E_NOT_FOUND: the target does not exist, or this user cannot see it.
+ */
 void repo_feedback_give(struct db *db, struct pl_task *task, int64_t user_id, int access, const struct feedback *in,
     repo_feedback_fn *done, void *arg);
 /* The user's own, ascending, ids > after. limit 1..200. */
@@ -34,7 +36,7 @@ struct feedback_request {
 	struct pl_str id, asker, channel, destination, question, context, options, run_id, state, on_timeout, status,
 		outcome, answer, comment, answered_by, answered_via, delivery_error;
 	int64_t created_us, due_us, sent_us, timed_out_us, ended_us;
-	int64_t asker_id, asked_id;	/* 0 in lists; asked_id 0: nobody of this server is asked */
+	int64_t asker_id, asked_id;	/* 0 in lists; asked_id 0: the request is not to a user of this server */
 };
 struct feedback_request_list { const struct feedback_request *rows; int count; bool more; };
 typedef void (repo_feedback_request_fn)(void *arg, const struct feedback_request *request, const struct pl_err *err);
@@ -43,7 +45,7 @@ typedef void (repo_feedback_request_list_fn)(void *arg, const struct feedback_re
 
 /*
  * Asks: id, channel, destination, question, context, options, run_id, state and on_timeout of `in`. PL_E_NOT_FOUND: the
- * destination of channel web is nobody.
+ * destination of channel web is not a user.
  */
 void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t user_id,
     const struct feedback_request *in, int64_t timeout_us, db_done_fn *done, void *arg);
@@ -51,26 +53,26 @@ void repo_feedback_request_create(struct db *db, struct pl_task *task, int64_t u
 void repo_feedback_request_get(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     repo_feedback_request_fn *done, void *arg);
 /*
- * Newest first, numbers < before (0: from the end). asked: those that ask this user, else those that the user asked.
+ * Newest first, numbers < before (0: from the end). asked: requests to this user; otherwise, requests of this user.
  * status absent: any.
  */
 void repo_feedback_request_list(struct db *db, struct pl_task *task, int64_t user_id, bool asked, struct pl_str status,
     int64_t before, int limit, repo_feedback_request_list_fn *done, void *arg);
-/* Those with this run_id that user_id asked or is asked (0: all of them), newest first. */
+/* Requests with this run_id that user_id sent or received (0: all), newest first. */
 void repo_feedback_request_of_run(struct db *db, struct pl_task *task, struct pl_str run_id, int64_t user_id, int limit,
     repo_feedback_request_list_fn *done, void *arg);
 /*
- * The first valid answer wins. PL_E_NOT_FOUND, PL_E_FORBIDDEN (its asker, who is not the one asked), PL_E_CONFLICT
- * (over already), PL_E_INVALID (not one of the options). user_id 0: a holder of the link.
+ * The first valid answer wins. PL_E_NOT_FOUND, PL_E_FORBIDDEN (the asker cannot answer, unless it is also the
+ * receiver), PL_E_CONFLICT (already ended), PL_E_INVALID (not one of the options). user_id 0: a holder of the link.
  */
 void repo_feedback_request_answer(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id, bool decline,
     struct pl_str answer, struct pl_str comment, db_done_fn *done, void *arg);
-/* Its asker only. PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_CONFLICT (over already). */
+/* Its asker only. PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_CONFLICT (already ended). */
 void repo_feedback_request_cancel(struct db *db, struct pl_task *task, struct pl_str id, int64_t user_id,
     db_done_fn *done, void *arg);
 /*
- * Handles at most `limit` time-outs that have come; gives their id, question, asker, status, outcome, due_us and both
- * ids.
+ * Handles at most `limit` requests that have timed out; returns their id, question, asker, status, outcome, due_us and
+ * both ids.
  */
 void repo_feedback_requests_due(struct db *db, struct pl_task *task, int limit, repo_feedback_request_list_fn *done,
     void *arg);

@@ -9,14 +9,15 @@
 #include "db/db.h"
 
 /*
- * fresh: do the work with task->once set, then finish, forget or release. Otherwise the stored reply; without one
- * (status 0) the work is done and `made` is the id of what it made: build the reply from that, then finish.
+ * fresh: do the work with task->once set, then finish, forget, or release. Otherwise, this is the stored reply. If
+ * there is none (status 0), the work was done, and `made` is the id of the created object: build the reply from it,
+ * then finish.
  */
 struct idem_begun {
-	bool fresh, made_new;		/* made_new: it was not there before */
+	bool fresh, made_new;		/* made_new: the object did not exist before */
 	int status;
 	struct pl_str body, location, made;
-	int64_t claim, born_us;		/* born: when the key came first */
+	int64_t claim, born_us;		/* born: time of the first request with the key */
 };
 typedef void (repo_idem_fn)(void *arg, const struct idem_begun *begun, const struct pl_err *err);
 
@@ -30,12 +31,15 @@ void repo_idem_begin(struct db *db, struct pl_task *task, const struct pl_once *
 /* Stores the reply; location absent: none. */
 void repo_idem_finish(struct db *db, struct pl_task *task, const struct pl_once *once, int status, struct pl_str body,
     struct pl_str location, db_done_fn *done, void *arg);
-/* Nothing was done: frees the key, unless something was done after all. */
+/* Frees the key if nothing was done; otherwise, no effect. */
 void repo_idem_forget(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg);
-/* Given up without knowing what was done: the next request with the key takes over at once. */
+/* The outcome of the work is unknown: the next request with the key takes over at once. */
 void repo_idem_release(struct db *db, struct pl_task *task, const struct pl_once *once, db_done_fn *done, void *arg);
 
-/* For the connections: what goes before a write of that key, in the same transaction. Freed with pgquery_free(). */
+/*
+ * For the connections: the statement that precedes a write with that key in the same transaction. Free it with
+ * pgquery_free().
+ */
 struct pgquery *repo_idem_work(struct db *db, const struct pl_once *once);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the repo_*.c files share: words of text columns, statuses of SQL functions, common completions.
+ * Shared by the repo_*.c files: words of text columns, statuses of SQL functions, common completions.
  */
 #ifndef DB_REPO_INT_H
 #define DB_REPO_INT_H
@@ -13,17 +13,17 @@
 
 extern const char *const author_kind_words[];	/* enum author_kind */
 
-/* The first column of our SQL functions: true for ok and its kin, else *err is filled. */
+/* Reads the first column of our SQL functions: true for ok and similar statuses, else *err is filled. */
 bool repo_status_err(struct pl_str status, struct pl_err *err);
-/* PL_E_NOT_FOUND without more words. */
+/* PL_E_NOT_FOUND with the default text. */
 const struct pl_err *repo_not_found(struct pl_err *err);
-/* Completion `db_done_fn` of a statement whose rows do not matter. */
+/* Completion `db_done_fn` of a statement whose rows are ignored. */
 void repo_on_done(struct pgquery *query, const PGresult *res, const struct pl_err *err);
-/* Completion `db_count_fn` of a statement that gives one number. */
+/* Completion `db_count_fn` of a statement that returns one number. */
 void repo_on_count(struct pgquery *query, const PGresult *res, const struct pl_err *err);
-/* Completion `db_done_fn` of a statement that gives one boolean. */
+/* Completion `db_done_fn` of a statement that returns one boolean. */
 void repo_on_bool(struct pgquery *query, const PGresult *res, const struct pl_err *err);
-/* Completion `db_done_fn` of a function that gives one status. */
+/* Completion `db_done_fn` of a function that returns one status. */
 void repo_on_status(struct pgquery *query, const PGresult *res, const struct pl_err *err);
 /* The next columns as a message (the order of view message_rows), or as a log row (view log_rows). */
 void repo_read_message(struct pgrow *row, struct message *message);
@@ -34,20 +34,24 @@ bool repo_last_column(const PGresult *res, int row, struct pgrow *row_r);
 /* The next columns as an account (USER_COLUMNS of stmts.def). */
 void repo_read_user(struct pgrow *row, struct user *user);
 
-/* For lists: the statement asks for one row more; the number of rows to give, and whether there are more. */
+/*
+ * For lists: the statement requests one row more than the limit. repo_rows() returns the number of rows in the page,
+ * and whether there are more.
+ */
 void repo_keep_limit(struct pgquery *query, int limit);
 int repo_rows(const struct pgquery *query, const PGresult *res, bool *more_r);
-/* The same for PAGE_LONG of stmts.def: a last row whose last column is true is one that was too much for the page. */
+/* The same for PAGE_LONG of stmts.def: if the last column of the last row is true, this row did not fit in the page. */
 int repo_rows_fit(const struct pgquery *query, const PGresult *res, bool *more_r);
 /* The first row; false: there is none, and *bad is PL_E_NOT_FOUND. */
 bool repo_first(struct pgquery *query, const PGresult *res, struct pgrow *row_r, struct pl_err *bad) PL_MUSTCHECK;
-/* The last column of the first row, 0 if there is none: how many there are without the limit, or their sum. */
+/* The last column of the first row, 0 if there is none: the number of rows without the limit, or their sum. */
 int64_t repo_total_i64(const PGresult *res);
 double repo_total_f64(const PGresult *res);
 
 /*
  * Defines completion `name` of a statement, for QUERY(). What follows it is the body of the reader, which fills *out, a
- * `type` of zeros, from the rows; false: it failed, and *bad is the error. The caller gets one or the other.
+ * `type` of zeros, from the rows; false: it failed, and *bad is the error. The caller gets either the result or the
+ * error.
  */
 #define REPLY(name, type)											\
 	typedef void (name##_done)(void *arg, const type *result, const struct pl_err *err);			\

@@ -28,7 +28,7 @@ void repo_knowledge_list(struct db *db, struct pl_task *task, int64_t after, int
 /* PL_E_NOT_FOUND. */
 void repo_knowledge_delete(struct db *db, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
 
-/* first, last: characters of the document, [first, last). similar: a word of the query was taken as misspelled. */
+/* first, last: characters of the document, [first, last). similar: a word of the query was treated as misspelled. */
 struct passage {
 	int64_t document_id, number, first, last;
 	struct pl_str title, text;
@@ -39,10 +39,10 @@ struct passage_list { const struct passage *rows; int count; };
 typedef void (repo_passages_fn)(void *arg, const struct passage_list *list, const struct pl_err *err);
 /* operators: query is in the query language. */
 struct passage_query { struct pl_str query; bool operators; double floor; int limit; };
-/* The best first; none with a score under `floor` (0 to 1). */
+/* The best first, without passages whose score is under `floor` (0 to 1). */
 void repo_knowledge_search(struct db *db, struct pl_task *task, const struct passage_query *query,
     repo_passages_fn *done, void *arg);
-/* *result: is there any document? */
+/* *result: whether there is any document. */
 void repo_knowledge_any(struct db *db, struct pl_task *task, db_done_fn *done, void *arg);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where a page of a list begins, for lists that go on from an id.
+ * Finds the start of a page, for lists that continue after an id.
  */
 #ifndef DB_REPO_LIST_H
 #define DB_REPO_LIST_H
@@ -12,13 +12,13 @@ enum list_of { LIST_ROLES, LIST_ROOMS, LIST_MEMBERS, LIST_FEEDBACK, LIST_REQUEST
 struct list_ask {
 	enum list_of list;
 	int64_t user_id, id;		/* of the caller, of the room */
-	bool asked;			/* requests: those that ask the caller, not those of the caller */
+	bool asked;			/* requests: those to the caller, not those of the caller */
 	struct pl_str status;		/* requests: only these; absent: all */
 	int64_t offset;			/* rows before the page */
 };
 /*
- * total: rows of the whole list. last: id of the row before the page; 0: the page is the first one, INT64_MAX: it is
- * behind the end. Lists that go down by a number have it negated. No access check: the list's own statement does that.
+ * total: rows of the whole list. last: id of the row before the page; 0: the first page, INT64_MAX: after the end. For
+ * lists in descending order, it is negated. No access check: the statement of the list does that.
  */
 struct list_place { int64_t total, last; };
 typedef void (repo_list_place_fn)(void *arg, const struct list_place *place, const struct pl_err *err);

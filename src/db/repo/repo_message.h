@@ -14,7 +14,7 @@ struct message {
 	enum author_kind author_kind;
 	int64_t author_id;			/* 0 for the system */
 	struct pl_str author_name, client_id, content;	/* content "" when deleted */
-	struct pl_str author_display;		/* what its author is called, if not author_name; else absent */
+	struct pl_str author_display;		/* display name of the author; absent: none */
 	int64_t reply_to;			/* seq, 0 = none */
 	struct pl_str generation_id, meta;	/* UUID text and JSON text; absent when none */
 	int64_t created_us, edited_us, deleted_us;
@@ -43,19 +43,19 @@ typedef void (repo_room_log_fn)(void *arg, const struct room_log *log, const str
 
 /*
  * before > 0: the last `limit` with seq < before; else after >= 0: the first `limit` with seq > after; else (after -1):
- * the newest. Skips `offset` messages first, in that direction. limit 1..1000. The page ends before the message that
- * would take its texts beyond `bytes`, but has one message at least. Of a longer text come the last `most` characters.
+ * the newest. Skips `offset` messages first, in that direction. limit 1..1000. The page ends before the message whose
+ * text would exceed `bytes`, but has at least one message. Longer texts are reduced to the last `most` characters.
  */
 struct message_range { int64_t after, before; int limit, offset, most, bytes; };
 /*
- * One page, always oldest first. `more`: there are others beyond, in the direction of the range. user_id 0: no access
+ * One page, always oldest first. `more`: there are more messages in the direction of the range. user_id 0: no access
  * check (the daemon's own use). PL_E_NOT_FOUND: absent or hidden.
  */
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     const struct message_range *range, repo_message_list_fn *done, void *arg);
 /*
  * Messages and changes with seq > after, ascending, for recovery and gap repair: at most `limit` of them, and none
- * after the one that reaches `bytes` of text. `more`: the room goes on behind them. No access check. PL_E_NOT_FOUND: no
+ * after the one that reaches `bytes` of text. `more`: the room has later ones. No access check. PL_E_NOT_FOUND: no
  * room.
  */
 void repo_room_log(struct db *db, struct pl_task *task, int64_t room_id, int64_t after, int limit, int64_t bytes,
@@ -70,10 +70,10 @@ struct message_new {
 	struct pl_str generation_id, meta;	/* absent when none */
 };
 /*
- * has_roles: AI roles are attached to the room (somebody may want to answer); takes_roles: its owner's roles join when
- * they are used.
+ * has_roles: AI roles are attached to the room, which may answer; takes_roles: roles of its owner join when they are
+ * used.
  */
-/* reply_to: as stored, 0 when the one asked for is no message of the room */
+/* reply_to: as stored, 0 if the requested one is not a message of the room */
 struct appended {
 	bool duplicate, has_roles, takes_roles;
 	int64_t reply_to, seq, created_us;
@@ -91,8 +91,8 @@ void repo_message_append(
     struct db *db, struct pl_task *task, const struct message_new *in, repo_append_fn *done, void *arg);
 
 /*
- * Edit and delete keep the slot and write `edited` / `deleted`. Author only; delete also moderators, owners, `admin`.
- * PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_ARCHIVED. The same content again, or deleting twice: change.seq 0.
+ * Edit and delete keep the seq and write `edited` or `deleted` to the log. Author only; delete also moderators, owners,
+ * `admin`. PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_ARCHIVED. The same content again, or deleting twice: change.seq 0.
  */
 struct message_changed { struct message message; struct room_change change; };
 typedef void (repo_message_changed_fn)(void *arg, const struct message_changed *result, const struct pl_err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Users' own keys for providers of models, sealed (table provider_keys).
+ * Keys of users for providers of models, encrypted (table provider_keys).
  */
 #ifndef DB_REPO_PROVIDER_KEY_H
 #define DB_REPO_PROVIDER_KEY_H
@@ -14,7 +14,7 @@ typedef void (repo_provider_key_list_fn)(void *arg, const struct sealed_key_list
 /* Stores or replaces; gives the one row. */
 void repo_provider_key_put(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str provider,
     struct pl_str sealed, repo_provider_key_list_fn *done, void *arg);
-/* By provider; provider absent: all of the user. An empty list is no error. */
+/* By provider; provider absent: all of the user. An empty list is not an error. */
 void repo_provider_key_list(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str provider,
     repo_provider_key_list_fn *done, void *arg);
 /* PL_E_NOT_FOUND. */

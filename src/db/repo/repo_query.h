@@ -12,7 +12,7 @@
 
 /*
  * The time zone of a question: `asked` (absent: none), else that of the user's preferences, else `usual`, else UTC.
- * zone: for the other queries; shown: for people; local_s: what its clock shows at at_us, as seconds since 1970.
+ * zone: for the other queries; shown: for texts; local_s: local time at at_us, as seconds since 1970.
  */
 struct query_zone { bool asked_ok; struct pl_str zone, shown; int64_t local_s; };
 typedef void (repo_query_zone_fn)(void *arg, const struct query_zone *zone, const struct pl_err *err);
@@ -20,8 +20,8 @@ void repo_query_zone(struct db *db, struct pl_task *task, int64_t user_id, struc
     int64_t at_us, repo_query_zone_fn *done, void *arg);
 
 /*
- * Turns times of that zone's clock (local_s, seconds since 1970) into moments (us), and looks up which of the names
- * exist for this scope. kind: enum intent_kind of svc/usage/intent.h.
+ * Converts local times of that zone (local_s, seconds since 1970) to UTC (us), and looks up which of the names exist
+ * for this scope. kind: enum intent_kind of svc/usage/intent.h.
  */
 #define QUERY_TIMES 4
 struct query_known { struct pl_str asked, name; int kind; };
@@ -49,15 +49,15 @@ struct query_ask {
 };
 /* earlier: the figure of the other period. NAN: there is no figure. */
 struct query_row { struct pl_str key[QUERY_KEYS]; double value, earlier; };
-/* more: there were more than the limit; total: of all rows, those beyond top and limit too. */
+/* more: there are more rows than the limit; total: of all rows, including those after top and limit. */
 struct query_rows { const struct query_row *rows; int count; bool more; double total; };
 typedef void (repo_query_fn)(void *arg, const struct query_rows *rows, const struct pl_err *err);
 void repo_query_run(struct db *db, struct pl_task *task, const struct query_ask *ask, int limit, repo_query_fn *done,
     void *arg);
 
 /*
- * That a model was asked to translate a question. tokens and told (its cost, by the upstream) -1: not known. Gives the
- * cost, -1: not known. May be repeated with the same id.
+ * Records that a model was asked to translate a question. Tokens and told (the cost reported by the upstream) are -1 if
+ * unknown. Returns the cost, or -1. May be repeated with the same id.
  */
 struct query_translation { struct pl_str id, upstream, model; int64_t user_id, prompt, completion, told;
 	const char *state;		/* "done", "failed", "cancelled" */

@@ -7,7 +7,7 @@
 
 #include "db/db.h"
 
-/* In the room of a message: the asker's own, one that the room takes when it is used, or attached. */
+/* In the room of a message: a role of the asker, a role that the room takes when it is used, or an attached role. */
 enum role_place { ROLE_OWN, ROLE_TAKEN, ROLE_ATTACHED };
 
 struct role {
@@ -27,7 +27,7 @@ typedef void (repo_role_list_fn)(void *arg, const struct role_list *list, const 
 
 /*
  * in->display passes role_valid(), in->name is made from it; `max_per_owner` from settings. PL_E_TAKEN (name, or the
- * owner has one that is called so), PL_E_CONFLICT (too many).
+ * owner has a role with this display name), PL_E_CONFLICT (too many).
  */
 void repo_role_create(struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner,
     repo_role_fn *done, void *arg);
@@ -47,12 +47,13 @@ void repo_role_delete(struct db *db, struct pl_task *task, int64_t role_id, int6
     db_done_fn *done, void *arg);
 /* PL_E_NOT_FOUND also for deleted ones. */
 void repo_role_get(struct db *db, struct pl_task *task, int64_t role_id, repo_role_fn *done, void *arg);
-/* All that are not deleted, ascending, ids > after; owner_id 0 = of anybody. limit 1..200. */
+/* All that are not deleted, ascending, ids > after; owner_id 0 = of all owners. limit 1..200. */
 void repo_role_list(struct db *db, struct pl_task *task, int64_t owner_id, int64_t after, int limit,
     repo_role_list_fn *done, void *arg);
 /*
- * Those that may answer a message in a room, ascending by id: attached ones, those that the room takes when they are
- * used, and role_id (0: none) where asker_id owns it. Empty when there are none or no room. No access check.
+ * The roles that may answer a message in a room, ascending by id: attached ones, those that the room takes when they
+ * are used, and role_id (0: none) if asker_id owns it. Empty if there are none, or if the room does not exist. No
+ * access check.
  */
 void repo_role_turn(struct db *db, struct pl_task *task, int64_t room_id, int64_t asker_id, int64_t role_id,
     repo_role_list_fn *done, void *arg);

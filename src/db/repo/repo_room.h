@@ -2,8 +2,8 @@
 /*
  * Rooms, members and attached roles (tables rooms, members, room_roles; changes go to room_changes with a seq).
  *
- * user_id is who asks. Strangers of a private room get PL_E_NOT_FOUND for everything; who may see a room but lacks the
- * level gets PL_E_FORBIDDEN. With `admin` the caller counts as an owner of every room.
+ * user_id is the calling user. Users who are not members of a private room always get PL_E_NOT_FOUND; users who can see
+ * a room but do not have the level get PL_E_FORBIDDEN. With `admin` the caller counts as an owner of every room.
  */
 #ifndef DB_REPO_ROOM_H
 #define DB_REPO_ROOM_H
@@ -19,7 +19,7 @@ struct room {
 	struct pl_str name;
 	enum room_visibility visibility;
 	enum reply_policy reply_policy;
-	enum member_level level;		/* of who asks; LEVEL_NONE: no member */
+	enum member_level level;		/* of the calling user; LEVEL_NONE: not a member */
 	int64_t last_seq, last_us, epoch, created_us, member_count;
 	bool archived;
 	const int64_t *role_ids;		/* attached, ascending */
@@ -28,7 +28,7 @@ struct room {
 	int role_count;
 };
 struct room_list { const struct room *rows; int count; bool more; int64_t total; };
-/* The room as it is now for who asked, and the log entry that was written (change.seq 0: nothing changed). */
+/* The room as the calling user sees it now, and the log entry that was written (change.seq 0: nothing changed). */
 struct room_result { struct room room; struct room_change change; };
 struct member { int64_t user_id; struct pl_str username, name; enum member_level level; int64_t joined_us; };
 struct member_list { const struct member *rows; int count; bool more; };

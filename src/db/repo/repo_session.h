@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sessions: chats, guided forms and imported usage (tables sessions, session_slots). What is said: repo_session_talk.h.
+ * Sessions: chats, guided forms and imported usage (tables sessions, session_slots). Messages: repo_session_talk.h.
  *
- * A caller is a user (user_id > 0) or a guest (0); `guests` says whether guests' sessions open for a holder of their
- * UUID.
+ * A caller is a user (user_id > 0) or a guest (0); `guests`: whether the UUID of a session of a guest is sufficient to
+ * open it.
  */
 #ifndef DB_REPO_SESSION_H
 #define DB_REPO_SESSION_H
@@ -14,7 +14,7 @@ enum session_kind { SESSION_CHAT, SESSION_GUIDED, SESSION_USAGE };
 enum session_state { SESSION_OPEN, SESSION_ENDED, SESSION_EXPIRED };
 extern const char *const session_kind_words[], *const session_state_words[];	/* end with NULL */
 
-/* What a form has collected: value "" for sealed ones; sealed in hex digits, "" for others. */
+/* Values that a form has collected: value is "" for encrypted ones; sealed has hex digits, "" for others. */
 struct session_slot { struct pl_str name, value, sealed; int tries; bool collected; };
 
 struct session {
@@ -58,10 +58,10 @@ void repo_session_create(struct db *db, struct pl_task *task, const struct sessi
 void repo_session_get(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     repo_session_fn *done, void *arg);
 
-/* Does the id name a session that belongs to a user (not to a guest)? Also false when it is no UUID. */
+/* *result: whether the session belongs to a user (not to a guest); false if the id is not a UUID. */
 void repo_session_owned(struct db *db, struct pl_task *task, struct pl_str key, db_done_fn *done, void *arg);
 
-/* The user's own; besides them imported ones; those of everybody. */
+/* Those of the user; also imported ones; those of all users. */
 enum session_scope { SESSIONS_OWN, SESSIONS_IMPORTED, SESSIONS_ALL };
 struct session_filter {
 	int64_t user_id;
@@ -77,16 +77,16 @@ typedef void (repo_session_list_fn)(void *arg, const struct session_list *list, 
 void repo_session_list(struct db *db, struct pl_task *task, const struct session_filter *filter,
     repo_session_list_fn *done, void *arg);
 
-/* PL_E_NOT_FOUND; ending one that is over is fine. */
+/* PL_E_NOT_FOUND; it is not an error if the session has already ended. */
 void repo_session_end(struct db *db, struct pl_task *task, struct pl_str key, struct session_caller who,
     db_done_fn *done, void *arg);
-/* A socket (a UUID of its own) opens it. PL_E_NOT_FOUND: it is over by now. */
+/* A socket (identified by a UUID) opens the session. PL_E_NOT_FOUND: it has ended. */
 void repo_session_enter(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, db_done_fn *done,
     void *arg);
-/* That socket is gone. made: the session goes too if nobody else opened it and nothing was said in it. */
+/* The socket has closed. made: deletes the session if no other socket opened it and it has no messages. */
 void repo_session_leave(struct db *db, struct pl_task *task, struct pl_str id, struct pl_str socket, bool made,
     db_done_fn *done, void *arg);
-/* Marks at most `limit` whose life is over. */
+/* Marks at most `limit` expired sessions. */
 void repo_sessions_expire(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
 
 #endif

@@ -7,18 +7,21 @@
 
 #include "db/db.h"
 
-/* Which rows: [from, to), and whose. Absent texts and user_id 0 filter nothing. */
+/* Selects rows: [from, to), and their owner. Absent texts and user_id 0 do not filter. */
 struct usage_filter {
 	int64_t from_us, to_us;
 	struct pl_str developer, model;
 	int64_t user_id;		/* rows of this account only */
-	bool hide;			/* no developer's name may come out, and no series of persons go in by name */
+	bool hide;			/* no names of developers, and no series of persons by name */
 	bool series;			/* usage_series may be read */
-	int lag_days;			/* figures from series are taken so many days later */
-	struct pl_str approved;		/* LIKE patterns of approved models, one a line; absent: no list */
+	int lag_days;			/* series are read this many days later */
+	struct pl_str approved;		/* LIKE patterns of approved models, one per line; absent: no list */
 };
 
-/* The figures, NaN where nothing is known, with what they were computed from. The first KPI_OURS are always shown. */
+/*
+ * The figures (NaN if unknown), with the numbers of rows that they were computed from. The first KPI_OURS are always
+ * shown.
+ */
 enum usage_kpi { KPI_VELOCITY, KPI_ACCEPTANCE, KPI_ERRORS, KPI_EFFICIENCY, KPI_COST_SESSION, KPI_COST_ACCEPTED,
 	KPI_USERS, KPI_MINUTES, KPI_SCORE, KPI_OURS, KPI_MODEL = KPI_OURS, KPI_PRS, KPI_COMMITS, KPI_MERGE, KPI_REWORK,
 	KPI_COUNT };
@@ -42,7 +45,7 @@ typedef void (repo_usage_days_fn)(void *arg, const struct usage_day_list *list, 
 void repo_usage_days(struct db *db, struct pl_task *task, const struct usage_filter *filter, repo_usage_days_fn *done,
     void *arg);
 
-/* What some sources say of a session: NaN, -1, absent when they do not. */
+/* Further data of a session, which only some sources have: otherwise NaN, -1, or absent. */
 struct usage_extra { double latency_ms, diff_ratio; int64_t status_code, accepted_lines; struct pl_str repo_slug; };
 struct pgrow;
 /* The next five columns. */
@@ -51,19 +54,19 @@ void usage_extra_read(struct pgrow *row, struct usage_extra *out);
 struct usage_session {
 	struct pl_str id, developer, model;
 	int64_t at_us, tokens, tokens_in, tokens_out, cost_micros;
-	int accepted;				/* -1: nobody said */
+	int accepted;				/* -1: unknown */
 	struct usage_extra extra;
 };
 struct usage_session_list { const struct usage_session *rows; int count; };
 typedef void (repo_usage_recent_fn)(void *arg, const struct usage_session_list *list, const struct pl_err *err);
-/* Newest first. user_id 0: everybody's. */
+/* Newest first. user_id 0: of all users. */
 void repo_usage_recent(struct db *db, struct pl_task *task, int64_t user_id, bool hide, int limit,
     repo_usage_recent_fn *done, void *arg);
 
-/* Is there any imported session? */
+/* *result: whether there is any imported session. */
 void repo_usage_imported(struct db *db, struct pl_task *task, db_done_fn *done, void *arg);
 
-/* rows: a JSON array as svc/usage/usage_read.h builds it. Gives how many were new. */
+/* rows: a JSON array as built by svc/usage/usage_read.h. Returns the number of new rows. */
 void repo_usage_import(struct db *db, struct pl_task *task, struct pl_str rows, db_count_fn *done, void *arg);
 
 #endif

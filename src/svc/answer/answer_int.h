@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What answer*.c share: the table of moves, its actions, and what an answer stands on.
+ * Shared by answer*.c: the table of moves, its actions, and the state of the engine.
  */
 #ifndef SVC_ANSWER_INT_H
 #define SVC_ANSWER_INT_H
@@ -22,13 +22,13 @@ enum answer_event {
 /* fn NULL: the event is a bug in this state. */
 struct answer_move { enum answer_state next; const char *name; void (*fn)(struct answer *answer); };
 
-/* The only way from one state to another: takes the state, then runs the action. The answer may be gone afterwards. */
+/* The only way to change the state: sets the state, then runs the action. The answer may be freed afterwards. */
 void answer_move(struct answer *answer, enum answer_event event);
 const struct answer_move *answer_move_of(enum answer_state state, enum answer_event event);
 const char *answer_state_name(enum answer_state state);
 const char *answer_event_name(enum answer_event event);
 
-/* What is asked of others; tests have their own. */
+/* Functions of other modules; tests replace them. */
 struct answer_env {
 	struct llm_generation *(*ask)(struct llm *llm, struct pl_task *task, const struct llm_request *request,
 	    llm_delta_fn *delta, llm_done_fn *done, void *arg);
@@ -57,7 +57,7 @@ struct answer_run {
 	struct knowledge_found found;
 	struct pl_caller limit_who;
 	struct pl_str limit_extra;
-	/* what comes with an event; good until its action began */
+	/* arguments of an event; valid until its action starts */
 	struct pl_str text;
 	const struct llm_result *result;
 	const struct pl_err *err;
@@ -67,7 +67,7 @@ struct answer_run {
 void answer_arm(struct answer *answer, int64_t ms);
 void answer_free(struct answer *answer);
 
-/* answer_run.c: up to the model's last word */
+/* answer_run.c: up to the end of the generation */
 void answer_do_context(struct answer *answer);
 void answer_do_search(struct answer *answer);
 void answer_do_key(struct answer *answer);
@@ -77,7 +77,7 @@ void answer_do_gathered(struct answer *answer);
 void answer_do_stop(struct answer *answer);
 void answer_do_cut(struct answer *answer);
 
-/* answer_end.c: from there on */
+/* answer_end.c: after the generation */
 void answer_do_adopt(struct answer *answer);
 void answer_do_finish(struct answer *answer);
 void answer_do_store(struct answer *answer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The bus between processes: who posts an event, and which topic of this process gets it.
+ * The bus between processes: posts events, and passes received events to the topics of this process.
  *
  *   bus_post() -> ring of this slot -> bus_turn() of other workers -> the topic that registered the kind
  *
@@ -21,7 +21,7 @@ enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE,
 /* data: head and body as they were posted, valid during the call. */
 typedef void (bus_event_fn)(void *topic, int from_slot, struct pl_str data);
 
-/* What a topic wants to know beside its events; any may be NULL. */
+/* Other notifications of a topic; any may be NULL. */
 struct bus_hooks {
 	void (*lost)(void *topic);		/* events may have been lost */
 	void (*slot_died)(void *topic, int slot);
@@ -29,24 +29,24 @@ struct bus_hooks {
 };
 
 struct bus *bus_new(struct svc *svc);
-/* Before the topics: nothing is delivered any more. */
+/* Called before the topics are freed: nothing is delivered afterwards. */
 void bus_free(struct bus **bus);
 
-/* One topic a kind, else PL_BUG. topic: given back to fn. */
+/* One topic per kind, else PL_BUG. topic: passed to fn. */
 void bus_register(struct bus *bus, enum ring_kind kind, bus_event_fn *fn, void *topic);
 /* hooks: static. Called in the order of registration. */
 void bus_watch(struct bus *bus, const struct bus_hooks *hooks, void *topic);
 
 /* To all other processes with a bus. head + body: at most SHM_EVENT_MAX bytes, else PL_BUG. */
 void bus_post(struct svc *svc, enum ring_kind kind, struct pl_str head, struct pl_str body);
-/* To those that announced interest in the key by shm_route_add(). */
+/* Posts to processes that called shm_route_add() with the key. */
 void bus_post_to(struct svc *svc, uint64_t key, enum ring_kind kind, struct pl_str head, struct pl_str body);
-/* Wakes the readers of what was posted; at the end of each loop turn. */
+/* Wakes the readers of posted events; called at the end of each loop turn. */
 void bus_kick(struct svc *svc);
 
 /* The process was woken, see struct app_hooks. */
 void bus_wake(struct bus *bus, enum wake why, int slot);
-/* Delivers what other processes posted; once per loop turn. */
+/* Delivers events of other processes; once per loop turn. */
 void bus_turn(struct bus *bus);
 
 #endif

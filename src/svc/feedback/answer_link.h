@@ -2,8 +2,8 @@
 /*
  * Links whose holder can answer one feedback request: /r/TOKEN.
  *
- * The token is the request and a time, under an HMAC of the token key; nothing of it is stored. Whether it was used is
- * known from the request itself, which can be answered once.
+ * The token contains the request and a time, with an HMAC of the token key. It is not stored. The request, which can be
+ * answered once, shows whether it was used.
  */
 #ifndef SVC_ANSWER_LINK_H
 #define SVC_ANSWER_LINK_H

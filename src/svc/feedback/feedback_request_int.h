@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * News of feedback requests, for those whom they concern: frames on the topic user:me. For request*.c only.
+ * Notifications about feedback requests: frames on the topic user:me. For request*.c only.
  */
 #ifndef SVC_REQUEST_INT_H
 #define SVC_REQUEST_INT_H
@@ -8,7 +8,7 @@
 #include "svc/feedback/feedback_request.h"
 
 /*
- * To all sockets of the asker and of the user asked (request->asker_id, asked_id) that listen to user:me, on every
+ * Notifies all sockets of the asker and the receiver (request->asker_id, asked_id) that listen to user:me, on every
  * worker. event: created, answered, declined, cancelled, timed_out. May be called in the clerk.
  */
 void feedback_request_tell(struct svc *svc, const char *event, const struct feedback_request *request);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is sent to people, as text: mails (RFC 5322, 2045, 2047) and Slack's incoming-webhook JSON. Pure.
+ * Texts of mails (RFC 5322, 2045, 2047) and of Slack messages (JSON of incoming webhooks). Pure functions.
  */
 #ifndef SVC_MAIL_TEXT_H
 #define SVC_MAIL_TEXT_H
@@ -9,7 +9,7 @@
 #include "str.h"
 
 struct mail_text {
-	struct pl_str from, to;		/* bare addresses */
+	struct pl_str from, to;		/* addresses without names */
 	struct pl_str subject, body;	/* UTF-8; line ends in the body are LF */
 	struct pl_str id;		/* left part of the Message-ID; its domain is that of `from` */
 	int64_t wall_us;
@@ -17,12 +17,12 @@ struct mail_text {
 /* The whole message with CRLF line ends, in pool. Control characters in the subject become blanks. */
 struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail);
 
-/* The mail to somebody who forgot the password of account `username`; `link` is where a new one is set. */
+/* The mail to a user who forgot the password of account `username`; `link` leads to the form for a new password. */
 struct pl_str account_mail_subject(struct pl_pool *pool, const char *server_name);
 struct pl_str account_mail_body(struct pl_pool *pool, const char *server_name, struct pl_str username,
     struct pl_str link);
 
-/* Subject and body of a feedback request; `link` is where it is answered. */
+/* Subject and body of a feedback request; `link` leads to the form for the answer. */
 struct pl_str feedback_request_subject(struct pl_pool *pool, const struct job *item);
 struct pl_str feedback_request_body(struct pl_pool *pool, const struct job *item, struct pl_str link);
 /*

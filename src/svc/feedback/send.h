@@ -11,14 +11,14 @@
 #include "svc/svc.h"
 
 enum mail_state { MAIL_OFF, MAIL_UP, MAIL_DOWN };
-/* From the courier's last contact with the mail server; for all processes. */
+/* State of the last contact of the courier with the mail server; for all processes. */
 enum mail_state mail_state(const struct svc *svc, const struct config *config);
 
-/* The link at which a feedback request is answered; it is a secret, which `out` hides. */
+/* The link to answer a feedback request. It is a secret, which `out` hides. */
 struct pl_str send_link(const struct job *job, const struct config *config, struct pl_pool *pool, struct job_out *out);
-/* public_url without slashes at its end. Borrowed. */
+/* public_url without trailing slashes. Borrowed. */
 struct pl_str send_base(const struct config *config);
-/* Sends to `to` what has `subject` and `body`, and ends the job; the rest of `text` is filled in. */
+/* Sends `subject` and `body` to `to`, and ends the job. The other members of `text` are filled in. */
 void send_mail(const struct job *job, const struct config *config, struct pl_pool *pool, struct mail_text text,
     struct job_out *out);
 

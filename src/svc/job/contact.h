@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whether a courier may judge others by their leases: leases run out for all while the database is away, so it must
- * have extended its own in time for as long as a lease lasts.
+ * Decides whether a courier may treat expired leases of others as a sign of death. While the database is away, all
+ * leases expire. So the courier must first have extended its own leases in time for the duration of a lease.
  */
 #ifndef SVC_CONTACT_H
 #define SVC_CONTACT_H
@@ -15,15 +15,15 @@
 
 struct contact {
 	int64_t tended_ns;		/* the newest extension */
-	int64_t steady_ns;		/* since then each one was in time */
+	int64_t steady_ns;		/* since then, each extension was in time */
 };
 
-/* Counts while the machine sleeps, as PostgreSQL's clock does. */
+/* Also counts while the machine is suspended, like the clock of PostgreSQL. */
 int64_t contact_now_ns(void);
 void contact_init(struct contact *contact, int64_t now_ns);
-/* The database has just extended what this courier has. */
+/* The database has just extended the leases of this courier. */
 void contact_made(struct contact *contact, int64_t now_ns);
-/* Had every other courier the time to extend its leases? */
+/* Returns whether every other courier had the time to extend its leases. */
 bool contact_steady(const struct contact *contact, int64_t now_ns);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The courier: takes jobs that are due, gives each to a porter, and notes the outcome. Its loop never waits.
+ * The courier takes due jobs, passes each to a porter, and records the outcome. Its loop never waits.
  */
 #ifndef SVC_COURIER_H
 #define SVC_COURIER_H
@@ -9,18 +9,19 @@
 
 struct courier;
 
-/* Starts at once; the settings are looked at in every round. */
+/* Starts at once; the settings are read in every round. */
 struct courier *courier_new(struct svc *svc);
-/* Takes nothing more; what runs may end, and stays its own until then. */
+/* Takes no more jobs. Running jobs may end and belong to this courier until then. */
 void courier_drain(struct courier *courier);
 bool courier_idle(const struct courier *courier);
-/* Something may be due that was not before: after a reload. */
+/* Checks for due jobs again, after a reload. */
 void courier_wake(struct courier *courier);
-/*
- * Kills what runs and starts to note that; the caller lets the database finish (courier_idle()), for a moment.
- */
+/* Kills running jobs and starts to record this. The caller then waits a moment for the database (courier_idle()). */
 void courier_cut(struct courier *courier);
-/* What is not noted yet stays with this process's name, and its successor finds it. Clears *courier. */
+/*
+ * Outcomes that were not recorded are kept under the name of this process, and its successor finds them. Clears
+ * *courier.
+ */
 void courier_free(struct courier **courier);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Kinds of jobs, and what their functions say about a try. kinds.def has the table.
+ * Kinds of jobs, and the result that their functions report. kinds.def has the table.
  */
 #ifndef SVC_JOB_H
 #define SVC_JOB_H
@@ -9,27 +9,30 @@
 #include "core/shm.h"
 #include "db/repo/repo_job.h"
 
-/* What the try showed of the peer's health, whatever became of the job. */
+/* The state of the peer that the attempt showed, with any outcome of the job. */
 enum job_peer { JOB_PEER_UNSEEN, JOB_PEER_UP, JOB_PEER_DOWN };
 
 struct job_end {
 	enum job_result result;
 	enum job_peer peer;
-	int64_t delay_us;		/* until the next try, when the peer named it; 0: the usual pause */
-	char why[2000];			/* "" when it is done; may hold what job_secret() named */
+	int64_t delay_us;		/* until the next attempt, if the peer named a time; 0: default pause */
+	char why[2000];			/* "" when it is done; may contain texts that job_secret() named */
 };
 
-/* What a try reports to the courier; lives in the porter. */
+/* The report of an attempt to the courier; exists in the porter. */
 struct job_out;
-/* Keeps this out of the log and of last_error. Before the try; at most 8. Less than 4 bytes are not looked for. */
+/*
+ * Removes this text from the log and from last_error. Call it before the attempt, at most 8 times. Texts of less than 4
+ * bytes are not removed.
+ */
 void job_secret(struct job_out *out, struct pl_str secret);
-/* From now on nobody knows whether the job is done, until job_ended(). For last_error, should the porter die. */
+/* From now on, until job_ended(), it is unknown whether the job is done. Used for last_error if the porter dies. */
 void job_in_doubt(struct job_out *out);
-/* Once. What comes after it is good manners, and may be cut off. */
+/* Call it once. Later work must not matter, because it may be cut off. */
 void job_ended(struct job_out *out, const struct job_end *end);
 
 typedef bool (job_ready_fn)(const struct config *config);
-/* Must call job_ended(); a porter that ends without it has failed and is repeated. */
+/* Must call job_ended(). If a porter ends without it, the attempt failed and is repeated. */
 typedef void (job_run_fn)(const struct job *job, const struct config *config, struct job_out *out);
 typedef void (job_look_fn)(const struct config *config, struct job_out *out);
 

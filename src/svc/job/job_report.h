@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a porter says to the courier: words of one size through the porter's pipe.
+ * The report of a porter to the courier: records of fixed size in the pipe of the porter.
  */
 #ifndef SVC_JOB_REPORT_H
 #define SVC_JOB_REPORT_H
@@ -15,24 +15,24 @@ struct job_word { int32_t say, pad; struct job_end end; };
 
 struct job_out {
 	int fd;
-	struct shm_outcome *outcome;	/* where it is kept should the courier die; NULL: nowhere */
+	struct shm_outcome *outcome;	/* where the outcome is kept if the courier dies; NULL: nowhere */
 	struct pl_str secrets[JOB_SECRETS_MAX];
 	int secrets_count;
 };
 
 struct job_report {
-	const char *words;		/* what came through the pipe */
+	const char *words;		/* bytes from the pipe */
 	size_t bytes;
-	const char *died;		/* how the porter ended, a phrase */
+	const char *died;		/* how the porter ended, as a phrase */
 	const struct shm *shm;		/* NULL: it keeps no outcome */
 	int place;
 };
 /*
- * The end that the porter reported; or the outcome that it kept, should it have died before it could report it; else a
- * retry whose `why` begins with `died`.
+ * The outcome that the porter reported; or the one that it kept, if it died before the report; else a retry whose `why`
+ * contains `died`.
  */
 void job_report_read(const struct job_report *report, struct job_end *end_r);
-/* The outcome that the porter at this place kept, and its job. false: none, and nothing is changed. */
+/* The outcome that the porter at this place kept, and its job. false: none; the arguments are unchanged. */
 bool job_outcome_read(const struct shm *shm, int place, char id_r[PL_UUID_LEN + 1], struct job_end *end_r);
 
 #endif

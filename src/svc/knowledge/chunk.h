@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Cuts a text into passages for the knowledge base: about CHUNK_CHARS characters, ending at a paragraph, else at a
- * sentence, else at a word; each begins with the last words of the one before, so that sentences stay whole.
+ * sentence, else at a word; each begins with the last words of the previous one, so that sentences stay complete.
  */
 #ifndef SVC_CHUNK_H
 #define SVC_CHUNK_H
@@ -14,9 +14,9 @@
 /* from, to: characters of the whole text, [from, to). text is borrowed from it. */
 struct chunk { int64_t from, to; struct pl_str text; };
 
-/* Valid UTF-8 only. The number of passages: 0 for nothing but white space. They lie in pool. */
+/* Valid UTF-8 only. Returns the number of passages: 0 if there is only white space. They are in pool. */
 int chunk_text(struct pl_pool *pool, struct pl_str text, const struct chunk **chunks_r);
-/* [{"from","to","text"}], as knowledge_put() takes them. */
+/* [{"from","to","text"}], the format of knowledge_put(). */
 struct pl_str chunk_json(struct pl_pool *pool, struct pl_str text);
 
 #endif

@@ -36,7 +36,7 @@ struct read_message {
 	int clauses_count;
 };
 
-/* A value at a token. to: the first token behind it. */
+/* A value at a token. to: the first token after it. */
 struct found {
 	int to;
 	struct pl_str value, other;
@@ -48,12 +48,12 @@ struct found {
 
 /* read_token.c; false: too much */
 bool read_tokens(struct read_message *m);
-/* Letters of several scripts: words glued together, or letters that only look like others. */
+/* The text has letters of several scripts: joined words, or letters that look like other ones. */
 bool text_is_mixed(struct pl_str text);
 
 /*
- * read_script.c: words of scripts that know no capitals and, some of them, no blanks. Does the word ask, or belong to a
- * request or a greeting? No name has such parts.
+ * read_script.c: words of scripts without capitals and, in some of them, without blanks. script_asks(): the word asks a
+ * question; script_talks(): it belongs to a request or a greeting. Names do not contain such parts.
  */
 bool script_asks(struct pl_str word);
 bool script_talks(struct pl_str word);
@@ -69,9 +69,9 @@ extern const char words_name[], words_name_too[], words_name_never[], words_comm
     words_question[], words_auxiliary[], words_part_name[], han_names[], han_not[], hangul_names[], hangul_not[];
 bool word_in(const char *table, struct pl_str word);
 bool token_in(const struct token *t, const char *table);
-/* Is the word, or what is left of it without -s, -ed, -ing, -ly, an everyday word? */
+/* Returns whether the word, also without -s, -ed, -ing, or -ly, is an everyday word. */
 bool word_is_common(struct pl_str word);
-/* Tokens that the longest of the phrases (with "|" between them) takes at `at`; 0: none is there. */
+/* The number of tokens of the longest of the phrases (separated by "|") at `at`; 0: none matches. */
 int phrase_at(const struct read_message *m, int at, int to, const char *phrases);
 extern const char phrases_filler[], phrases_name[], phrases_name_weak[], phrases_email[], phrases_phone[],
     phrases_weak[], phrases_change[], phrases_refusal[], phrases_talk[], phrases_about[], phrases_after[],
@@ -86,11 +86,11 @@ enum read_per amount_period(const struct token *t);	/* "monthly" */
 bool date_at(const struct read_message *m, int at, int to, struct found *out);
 bool phone_at(const struct read_message *m, int at, int to, struct found *out);
 
-/* read_frame.c: the beginning of a sentence that says what a value is. to: where the value has to be. */
+/* read_frame.c: the start of a sentence that gives a value. to: the token where the value must be. */
 /* per: "my monthly income" */
 struct frame { int to; bool explicit, correction, partial; enum read_per per; };
 bool frame_at(const struct read_message *m, const struct read_want *want, int at, int to, struct frame *out);
-/* Does the word name the value? How many tokens at `at` do? link: they end with "'s". */
+/* Whether the word names the value, and how many tokens at `at` do. link: they end with "'s". */
 bool is_own_word(const struct read_want *want, struct pl_str word);
 int own_words(const struct read_message *m, const struct read_want *want, int at, int to, bool *link);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rooms as live topics: who on this worker listens, in which position, and how events reach them in order.
+ * Rooms as live topics: the listeners of this worker, their positions, and the delivery of events in order.
  *
  *   committed message -> hub_publish() -> bus          -> hub of other workers
  *                                      -> deliver here -> deliver there
  *
- * The ring is a hint, the log is the truth: a room delivers seq = last + 1; a lower one is dropped; a higher one is
- * held while the gap is read from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after a lap, when a
- * slot dies, and when an event comes that should have been there already: the room may come from a backup.
+ * Events of the ring may be lost; the log is complete. A room delivers seq = last + 1, drops lower ones, and holds a
+ * higher one while it reads the gap from PostgreSQL. Positions are compared with PostgreSQL every 5 s, after lost
+ * events, when a slot dies, and when an event with a known seq arrives again, because the database may have been
+ * restored from a backup.
  */
 #ifndef SVC_HUB_H
 #define SVC_HUB_H
@@ -16,7 +17,7 @@
 #include "svc/bus/bus.h"
 
 enum hub_kind { HUB_LOG, HUB_TYPING, HUB_READ, HUB_PRESENCE, HUB_GENERATION };
-/* HUB_NATIVE_ASKER: what only the user who asked may read of a failed answer. */
+/* HUB_NATIVE_ASKER: the details of a failed answer, for the user who asked only. */
 enum hub_dialect { HUB_NATIVE, HUB_NATIVE_ASKER, HUB_ROOM_COMPAT, HUB_DIALECTS };
 
 #define HUB_PRESENCE_LIST 100	/* above so many users only the count is told */
@@ -24,8 +25,8 @@ enum hub_dialect { HUB_NATIVE, HUB_NATIVE_ASKER, HUB_ROOM_COMPAT, HUB_DIALECTS }
 struct hub_presence { int count, users_count, joined_count, left_count; int64_t *users, *joined, *left; };
 
 /*
- * State of a generation as viewers see it; text = the delta, offset = bytes before it. In hub_generation() offset is
- * the length of the whole text, and text its last bytes that are new.
+ * State of a generation for viewers; text = the delta, offset = bytes before it. In hub_generation(), offset is the
+ * length of the whole text, and text has its new bytes.
  */
 struct hub_generation {
 	char id[PL_UUID_LEN + 1];
@@ -36,10 +37,13 @@ struct hub_generation {
 	struct pl_str text, role_name;
 	enum pl_code error;
 	bool lasting;				/* pl_err's */
-	struct pl_str detail;			/* of the error, for asker_id only; absent: the code's own text */
+	struct pl_str detail;			/* of the error, for asker_id only; absent: the text of the code */
 };
 
-/* One event for all who listen on this worker. Counted; what a dialect rendered is kept for the next listener. */
+/*
+ * One event for all listeners of this worker. Counted. The frame of each dialect is rendered once and kept for the next
+ * listener.
+ */
 struct hub_event {
 	int holds;
 	enum hub_kind kind;
@@ -57,7 +61,7 @@ struct hub_event {
 struct hub *hub_new(struct svc *svc);
 void hub_free(struct hub **hub);
 
-/* A committed message or change: to everybody on all workers. Texts are copied. */
+/* Sends a committed message or change to all listeners of all workers. Texts are copied. */
 void hub_publish(struct hub *hub, const struct room_event *event);
 void hub_publish_change(struct hub *hub, const struct room_change *change);
 /* Not in the log. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the hub's files share among themselves: its rooms, and the steps between them. For hub*.c only.
+ * Shared by the files of the hub: its rooms, and their functions. For hub*.c only.
  */
 #ifndef SVC_HUB_ROOMS_H
 #define SVC_HUB_ROOMS_H
@@ -17,7 +17,7 @@ struct hub_running {
 	char id[PL_UUID_LEN + 1];
 	struct hub_generation gen;
 	int64_t sent;
-	struct hub_event *end;			/* told when its message was; NULL: it goes on */
+	struct hub_event *end;			/* delivered after its message; NULL: still running */
 	struct hub_running *next;
 };
 struct hub_told { char id[PL_UUID_LEN + 1]; int64_t bytes; struct hub_told *next; };
@@ -31,17 +31,17 @@ struct hub_room {
 	struct hub_held *held;			/* ascending */
 	int held_count;
 	size_t held_bytes;			/* text in them */
-	TAILQ_HEAD(, hub_sub) behind;		/* those that read the log, longest waiting first */
-	struct hub_chunk *chunk;		/* what is being read for them */
+	TAILQ_HEAD(, hub_sub) behind;		/* listeners that read the log; the longest waiting first */
+	struct hub_chunk *chunk;		/* the chunk that is read for them */
 	bool hungry;				/* in hub->hungry */
 	TAILQ_ENTRY(hub_room) hungry_link;
-	int64_t retry_ns;			/* not before: the last read failed; 0: any time */
+	int64_t retry_ns;			/* next read, because the last one failed; 0: any time */
 	int64_t gap_since_ns;			/* 0: no gap */
 	bool filling;
-	/* the position with PostgreSQL's; once more after that, or at the next tick */
+	/* the position is compared with PostgreSQL; it is compared again after that, or at the next tick */
 	bool comparing, compare_again;
 	int64_t compared_ns;
-	/* presence as told to the listeners */
+	/* presence as sent to the listeners */
 	bool presence_dirty;
 	int told_count, told_users_count, leaving_count;
 	int64_t *told;
@@ -55,7 +55,7 @@ struct hub {
 	uint32_t bucket_count, room_count;
 	struct event *gap_timer;
 	bool gap_armed;
-	TAILQ_HEAD(, hub_room) hungry;		/* rooms that may read a chunk when another one has been delivered */
+	TAILQ_HEAD(, hub_room) hungry;		/* rooms that wait to read a chunk until another one was delivered */
 	int chunks;				/* being read */
 	int ticks;
 	struct pl_buf scratch;
@@ -68,31 +68,33 @@ struct hub_room *hub_room_need(struct hub *hub, int64_t room_id);
 void hub_room_drop_if_empty(struct hub *hub, struct hub_room *room);
 void hub_room_each(struct hub *hub, void (*fn)(struct hub *hub, struct hub_room *room));
 
-/* To all live listeners of the room, in whatever order they stand; for log events only those behind it. */
+/* Delivers to all live listeners of the room, in any order; log events only to listeners that do not have them. */
 void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *event);
-/* Another epoch: all listeners who were let in go on after room->last_seq and learn it. */
+/* A new epoch: notifies all admitted listeners, which continue after room->last_seq. */
 void hub_room_reset(struct hub *hub, struct hub_room *room);
 
-/* hub_subscribe.c: ends what a user listens to in a room */
+/* hub_subscribe.c: ends the subscriptions of a user to a room */
 void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user);
 
-/* hub_behind.c: listeners that are behind their room. The position is known; it reads the log until it is live. */
+/*
+ * hub_behind.c: listeners that are behind their room. A listener with a known position reads the log until it is live.
+ */
 void hub_behind_add(struct hub *hub, struct hub_sub *sub);
-/* It refused an event: it gets nothing until hub_resume(). */
+/* The listener refused an event: it gets no events until hub_resume(). */
 void hub_behind_park(struct hub *hub, struct hub_sub *sub);
-/* It leaves. */
+/* The listener leaves. */
 void hub_behind_remove(struct hub_sub *sub);
-/* Goes on with reading, if it may. */
+/* Continues to read, if allowed. */
 void hub_behind_next(struct hub *hub, struct hub_room *room);
 void hub_behind_room_fini(struct hub *hub, struct hub_room *room);
 
-/* hub.c: body.user_id of a membership change, 0 if there is none */
+/* hub.c: returns body.user_id of a membership change, 0 if there is none */
 int64_t hub_change_user(struct pl_pool *pool, const struct room_change *change);
 
 /* hub_event.c */
 struct hub_event *hub_event_new(enum hub_kind kind, int64_t room_id);
 struct hub_event *hub_event_from_log(const struct room_event *row);
-/* The ring's form of a log event: false when it is too large (then a hint is posted). */
+/* Encodes a log event for the ring. false: too large (then a hint is posted). */
 bool hub_event_encode(const struct room_event *row, struct pl_buf *out);
 struct hub_event *hub_event_decode(struct pl_str bytes);
 
@@ -104,7 +106,7 @@ void hub_log_check_all(struct hub *hub);
 void hub_log_tick(struct hub *hub, struct hub_room *room);
 void hub_log_room_fini(struct hub_room *room);
 void hub_log_on_timer(evutil_socket_t fd, short what, void *arg);
-/* The timer that looks at all rooms again runs within this time. */
+/* Starts the timer that checks all rooms again within this time. */
 void hub_log_arm(struct hub *hub, int64_t wait_ns);
 
 /* hub_presence.c */
@@ -112,7 +114,7 @@ void hub_presence_enter(struct hub *hub, struct hub_room *room, int64_t user);
 void hub_presence_leave(struct hub *hub, struct hub_room *room, int64_t user);
 void hub_presence_dirty(struct hub *hub, int64_t room_id);
 void hub_presence_tick(struct hub *hub, struct hub_room *room);
-/* false: the listener has no room. */
+/* false: the listener cannot take the event now. */
 bool hub_presence_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
 void hub_presence_room_fini(struct hub_room *room);
 
@@ -120,12 +122,12 @@ void hub_presence_room_fini(struct hub_room *room);
 /* From the bus. */
 void hub_generation_on_ring(void *hub, int from_slot, struct pl_str bytes);
 bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub) PL_MUSTCHECK;
-/* What a listener got of texts while it was welcomed. */
+/* Frees the record of texts that a listener got while it was welcomed. */
 void hub_generation_told_free(struct hub_sub *sub);
-/* Ring events were lost: tells how answers ended whose end was among them. */
+/* Ring events were lost: delivers missed ends of answers. */
 void hub_generation_check_all(struct hub *hub);
 void hub_generation_room_fini(struct hub_room *room);
-/* The room's position moved: ends of answers whose message was told. */
+/* The position of the room moved: delivers ends of answers whose message was delivered. */
 void hub_generation_logged(struct hub *hub, struct hub_room *room);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * AI roles themselves: which ones can be, and their end.
+ * Validation and deletion of AI roles.
  */
 #ifndef SVC_ROLE_H
 #define SVC_ROLE_H
@@ -9,8 +9,8 @@
 #include "svc/svc.h"
 
 /*
- * May a role have this name and upstream? Absent ones are not looked at. A name that cannot be mentioned because of its
- * characters is a good one: another is made from it for mentions. false: PL_E_INVALID with fields.
+ * Checks name and upstream of a role; absent ones are not checked. A name whose characters cannot be mentioned is
+ * valid: a name for mentions is derived from it. false: PL_E_INVALID with fields.
  */
 bool role_valid(const struct config *config, struct pl_pool *pool, struct pl_str name, struct pl_str upstream,
     struct pl_err *err) PL_MUSTCHECK;

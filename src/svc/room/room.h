@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What changes a room and who is in it. Each function commits, tells everybody in the room on all workers and, when
- * somebody came or went, that user's own sockets; then it completes.
+ * Changes of rooms and their members. Each function commits, notifies all listeners of the room on all workers and, if
+ * a user joined or left, the sockets of this user; then it completes.
  *
- * The task's caller asks; admins count as an owner of every room. Errors: see the repo_* function of the same purpose.
+ * The caller of the task is the acting user; admins count as an owner of every room. Errors: see the repo_* function of
+ * the same purpose.
  */
 #ifndef SVC_ROOM_H
 #define SVC_ROOM_H
@@ -14,7 +15,7 @@
 /* The caller owns it. */
 void room_create(struct svc *svc, struct pl_task *task, const struct room_new *in, repo_room_result_fn *done,
     void *arg);
-/* Once for all who ask at the same time on this worker; what the caller sends meanwhile waits for it (chat.c). */
+/* Runs once for concurrent calls on this worker; messages that the caller sends meanwhile wait for it (chat.c). */
 void room_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg);
 void room_leave(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg);
 void room_member_add(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id,
@@ -34,7 +35,7 @@ void room_role_attach(struct svc *svc, struct pl_task *task, int64_t room_id, in
 void room_role_take(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, repo_room_result_fn *done,
     void *arg);
 
-/* When roles answer in a room: its own policy; where none is decided yet, as a role that joins decides it. */
+/* The reply policy of a room. If none is set yet, it is the one that the next role to join would set. */
 static inline enum reply_policy room_reply_policy(int policy, int role_count)
 {
 	if (policy != REPLY_DEFAULT)

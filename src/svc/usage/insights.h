@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the figures say: correlations of daily usage with imported series, days out of line, findings and
- * recommendations in sentences that name their figures. Pure computation.
+ * Insights from the figures: correlations of daily usage with imported series, outliers, findings, and recommendations
+ * in sentences that name their figures. Pure computation.
  *
- * Rules, so that "significant" is true: a pair needs 10 days with both values; lags of 0 to 7 days are tried, all tests
- * of the answer are adjusted together (Benjamini-Hochberg, 5 %), and the lag with the least p is shown; days out of
- * line need 14 days and a modified z-score over 3.5; findings need 20 sessions.
+ * Rules for "significant": a pair needs 10 days with both values; lags of 0 to 7 days are tried, all tests of the
+ * answer are adjusted together (Benjamini-Hochberg, 5 %), and the lag with the least p is shown; outliers need 14 days
+ * and a modified z-score over 3.5; findings need 20 sessions.
  */
 #ifndef SVC_INSIGHTS_H
 #define SVC_INSIGHTS_H
@@ -30,7 +30,7 @@ struct insights {
 	int findings_count, advice_count;
 };
 
-/* Everything in `pool`. lag: this one alone; -1: all from 0 to INSIGHTS_LAG_MAX. */
+/* Everything is in `pool`. lag: only this one; -1: all from 0 to INSIGHTS_LAG_MAX. */
 struct insights *insights_make(struct pl_pool *pool, const struct usage_kpis *kpis, const struct usage_day_list *days,
     int lag);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A question in words as an intent from a closed vocabulary; by rules, offline. Pure: no database, no clock, no zone.
+ * Parses a question in words to an intent from a closed vocabulary, by rules and offline. Pure: no database, no clock,
+ * no time zone.
  *
  *   intent_read: text and the time of the asker -> intent, and words that may be names
  *   intent_name_candidates -> looked up in the data by the caller -> intent_settle: names become filters, or an error
@@ -33,17 +34,17 @@ enum intent_limit { LIMIT_NONE, LIMIT_OVER, LIMIT_UNDER, LIMIT_MIN, LIMIT_MAX, L
 enum intent_kind { KIND_ANY, KIND_USER, KIND_ROOM, KIND_MODEL, KIND_ROLE, KIND_COUNT };
 
 /*
- * [from, to), in seconds of the asker's clock since 1970 as if it were UTC. An exact end is known in UTC (now, 24 hours
- * ago) and is in *_us; the caller fills in the others by the rules of the zone.
+ * [from, to), in seconds of local time since 1970, as if it were UTC. An exact end is known in UTC (now, 24 hours ago)
+ * and is in *_us; the caller computes the others by the rules of the time zone.
  */
 struct intent_period {
 	char text[64];			/* in words */
 	int64_t from_s, to_s, from_us, to_us;
 	bool from_exact, to_exact;
-	bool open;			/* goes on: it ends now, before its calendar end */
+	bool open;			/* not over yet: it ends now, before its calendar end */
 };
 
-/* Consecutive words that no rule takes, or a quoted text: what may be a name. */
+/* Consecutive words that no rule takes, or a quoted text; may be a name. */
 struct intent_run {
 	struct pl_str words[INTENT_RUN_WORDS];
 	int count;
@@ -60,8 +61,8 @@ struct intent {
 	enum intent_dim dims[INTENT_DIMS_MAX];	/* in the order they were named; at most one of them a step of time */
 	int dim_count;
 	enum intent_order order;	/* none: by time where there is a step of it, else the most first */
-	int top;			/* only so many ("top 5"); 0: all */
-	int each;			/* so many for each value of dims[each - 1]; 0: in all */
+	int top;			/* number of rows ("top 5"); 0: all */
+	int each;			/* `top` applies to each value of dims[each - 1]; 0: to all rows */
 	enum intent_limit limit;	/* "more than 10": of the figures of rows */
 	double bound;
 	bool mine;			/* "my", "I": the asker's own rows only */
@@ -72,7 +73,7 @@ struct intent {
 	bool compares;
 	bool assumed;			/* the period was not named */
 	bool translated;		/* by a model */
-	bool strange;			/* set by intent_settle(): words that may be no names are not understood */
+	bool strange;			/* set by intent_settle(): words that may not be names were not understood */
 
 	/* for intent_understood(), set by the caller */
 	const char *zone;
@@ -86,7 +87,7 @@ struct intent {
 struct intent_now { int64_t utc_us, local_s; };
 struct intent_known { struct pl_str asked, name; enum intent_kind kind; };	/* asked: as in the question */
 
-/* The words of an intent as clients and the database have them, units of figures, and texts for people. */
+/* The words of an intent for clients and the database, units of figures, and texts for people. */
 extern const char *const intent_metrics[METRIC_COUNT], *const intent_dims[DIM_COUNT], *const intent_orders[ORDER_COUNT],
     *const intent_aggs[AGG_COUNT], *const intent_limits[LIMIT_COUNT], *const intent_kinds[KIND_COUNT],
     *const intent_units[METRIC_COUNT], *const intent_metric_texts[METRIC_COUNT], *const intent_dim_texts[DIM_COUNT];
@@ -100,13 +101,13 @@ static inline bool intent_is_time(enum intent_dim dim)
 	return dim >= DIM_HOUR && dim <= DIM_YEAR;
 }
 
-/* Steps that come again: hours of the day, weekdays. */
+/* Repeating steps: hours of the day, weekdays. */
 static inline bool intent_is_cycle(enum intent_dim dim)
 {
 	return dim == DIM_HOUR_OF_DAY || dim == DIM_WEEKDAY;
 }
 
-/* A rate has no sum: acceptance, error rate, averages, medians. Users and rooms are counted once each. */
+/* Whether rows can be added: rates, averages, and medians have no sum, and users and rooms are counted once each. */
 static inline bool intent_adds_up(const struct intent *in)
 {
 	return in->agg == AGG_SUM && in->metric != METRIC_USERS && in->metric != METRIC_ROOMS &&
@@ -114,8 +115,8 @@ static inline bool intent_adds_up(const struct intent *in)
 }
 
 /*
- * Reads a question into *out. Fails with PL_E_INVALID (body.query); the text names what was understood, which words
- * were not, and what can be asked.
+ * Reads a question into *out. Fails with PL_E_INVALID (body.query); the text contains what was understood, the words
+ * that were not, and the possible questions.
  */
 bool intent_read(struct pl_pool *pool, struct pl_str question, struct intent_now now, struct intent *out,
     struct pl_err *err) PL_MUSTCHECK;
@@ -132,9 +133,9 @@ bool intent_settle(struct pl_pool *pool, struct intent *in, const struct intent_
 
 /* ---- translation by a model (intent_translate.c) ---- */
 
-/* May a model be asked? Not if the question has a negation, which models drop. */
+/* Returns whether a model may be asked. Not if the question has a negation, because models drop it. */
 bool intent_translatable(struct pl_pool *pool, struct pl_str question);
-/* What the model is asked to do, and the JSON schema of its reply; they contain nothing of the data. */
+/* The instructions for the model, and the JSON schema of its reply; they do not contain data. */
 struct pl_str intent_prompt(struct pl_pool *pool);
 struct pl_str intent_schema(struct pl_pool *pool);
 /*
@@ -144,7 +145,7 @@ struct pl_str intent_schema(struct pl_pool *pool);
 const char *intent_take(struct pl_pool *pool, struct pl_str question, struct pl_str reply, struct intent_now now,
     struct intent *out) PL_MUSTCHECK;
 
-/* Is the step that begins at `start_s` (asker's clock) only partly inside the period? */
+/* Returns whether the step that begins at `start_s` (local time) is only partly inside the period. */
 bool intent_is_partial(const struct intent_period *period, enum intent_dim step, int64_t start_s);
 /* The question as it was understood: "Cost per model with model gpt-4o, last month (2026-10-01 to 2026-10-31)". */
 const char *intent_understood(struct pl_pool *pool, const struct intent *in);

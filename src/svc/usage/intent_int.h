@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the files of the grammar share: tokens, tables of words, the calendar.
+ * Shared by the files of the grammar: tokens, tables of words, and the calendar.
  */
 #ifndef SVC_INTENT_INT_H
 #define SVC_INTENT_INT_H
@@ -21,7 +21,7 @@ struct token {
 };
 struct tokens { struct token list[TOKENS_MAX]; int count; };
 
-/* NULL, or a sentence for what is wrong with the text. */
+/* NULL, or a sentence with the error of the text. */
 const char *tokens_split(struct pl_pool *pool, struct pl_str text, struct tokens *out);
 /* The word at `at`; "" where there is none. */
 struct pl_str token_word(const struct tokens *tokens, int at);
@@ -29,7 +29,7 @@ void tokens_take(struct tokens *tokens, int at, int count, enum token_kind kind)
 
 /* ---- words ---- */
 
-/* Is the word, without regard to case, one of `list`, whose words are separated by blanks? */
+/* Returns whether the word, without regard to case, is one of `list` (words separated by blanks). */
 bool word_among(struct pl_str word, const char *list);
 enum intent_metric word_metric(struct pl_str word);
 enum intent_dim word_dim(struct pl_str word);
@@ -43,10 +43,10 @@ bool word_count(struct pl_str word, int64_t *n_r);
 /* January is 1, Monday is 1; 0: none. */
 int word_month(struct pl_str word);
 int word_weekday(struct pl_str word);
-/* A preposition or the like that only a time or a name follows. */
+/* A preposition or similar word that only a time or a name can follow. */
 bool word_before_time(struct pl_str word);
 
-/* ---- the calendar of the asker's clock ---- */
+/* ---- the calendar in the local time of the asker ---- */
 
 enum unit { UNIT_NONE, UNIT_HOUR, UNIT_DAY, UNIT_WEEK, UNIT_MONTH, UNIT_QUARTER, UNIT_HALF, UNIT_YEAR };
 struct civil { int64_t year; int month, day; };
@@ -64,7 +64,7 @@ extern const char *const unit_names[], *const month_names[13], *const weekday_na
 
 /* ---- phrases ---- */
 
-/* One moment in time as people name it: a day, month, quarter ... [from, to). */
+/* A period that people name in words: a day, month, quarter ... [from, to). */
 struct point {
 	int64_t from, to;
 	char text[64];
@@ -88,10 +88,10 @@ struct periods {
 	struct pl_str where;
 };
 void periods_read(struct pl_pool *pool, struct tokens *tokens, struct intent_now now, struct periods *out);
-/* "30 days before": as long, and up to the same moment. */
+/* The period before, of the same length and up to the same moment. */
 void period_before(const struct point *point, const struct intent_period *period, struct intent_now now,
     struct intent_period *out);
-/* The current week for the last one, today for yesterday; false: there is no such thing. */
+/* The current period for an earlier one: this week for last week, today for yesterday; false: there is none. */
 bool period_current(const struct point *point, struct intent_now now, struct intent_period *out);
 void period_last_days(struct intent_now now, int days, struct intent_period *out);
 
@@ -103,7 +103,7 @@ int number_read(const struct tokens *tokens, int at, double *n_r, bool *money_r)
 
 /* ---- the whole ---- */
 
-/* Words that ask for what changed. */
+/* Words that ask for a change. */
 #define CHANGE_WORDS "up down increase increased increases increasing rise rose risen rising grow grew grown growing " \
 	"growth drop dropped drops dropping fall fell fallen falling decrease decreased decreasing decline declined " \
 	"change changed changes higher lower"
@@ -136,12 +136,12 @@ struct reader {
 
 bool intent_has_dim(const struct intent *in, enum intent_dim dim);
 bool intent_averages(const struct intent *in);
-/* false: the question has it already, or may not have it; r->why tells. */
+/* false: the question already has it, or cannot have it; r->why has the reason. */
 bool intent_add_dim(struct reader *r, enum intent_dim dim);
 /* After all words were read; r->why is set if they do not fit together. */
 void intent_finish(struct reader *r, const struct periods *periods, struct intent_now now);
 bool intent_limit_skips(const struct intent *in);
-/* A sentence for what cannot be grouped, filtered or ranked so; NULL: it can. */
+/* A sentence that says why it cannot be grouped, filtered, or ranked this way; NULL: it can. */
 const char *intent_misfit(const struct intent *in);
 
 #define INTENT_CAN_ASK "Ask for messages, sessions, tokens, cost, feedback, users, rooms, errors, error rate, or " \

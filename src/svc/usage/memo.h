@@ -10,11 +10,11 @@
 struct memo;
 struct memo *memo_new(int places, int64_t fresh_s);
 void memo_free(struct memo **memo);
-/* What was kept under the key, while it is fresh; borrowed until the next memo_ call. Absent otherwise. */
+/* The fresh value of the key, borrowed until the next memo_ call; absent if there is none. */
 struct pl_str memo_find(struct memo *memo, struct pl_str key);
 /* Keeps a copy. Keys over 1 KiB and values over 1 MiB are not kept. */
 void memo_keep(struct memo *memo, struct pl_str key, struct pl_str value);
-/* What was computed before is out of date. */
+/* Removes all values. */
 void memo_forget(struct memo *memo);
 
 #endif

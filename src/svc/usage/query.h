@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Questions in words, answered from the data: understood, computed, noted.
+ * Questions in words: parsed, answered from the data, and recorded.
  */
 #ifndef SVC_QUERY_H
 #define SVC_QUERY_H
@@ -10,8 +10,8 @@
 #define QUERY_ROWS_MAX 1000
 
 /*
- * From intent on these are JSON texts, but summary. understood: the question in other words; partial: steps of time
- * that are only partly inside the period; error: it was not understood; truncated: there were more rows.
+ * The members from intent on are JSON texts, except summary. understood: the question in other words; partial: steps of
+ * time that are only partly inside the period; error: it was not understood; truncated: there were more rows.
  */
 struct query_answer {
 	struct pl_str id, query, understood, intent, columns, rows, partial, summary, card, result, visualization,
@@ -21,24 +21,29 @@ struct query_answer {
 };
 typedef void (query_fn)(void *arg, const struct query_answer *answer, const struct pl_err *err);
 
-/* What questions may say, as JSON texts. */
+/* The vocabulary of questions, as JSON texts. */
 struct query_vocabulary { struct pl_str metrics, dimensions, aggregates, thresholds, periods, samples; };
 void query_vocabulary(struct pl_pool *pool, struct query_vocabulary *out);
 
-/* Where the work is. */
+/* Stages of the work. */
 enum query_stage { QUERY_UNDERSTANDING, QUERY_QUERYING, QUERY_ANSWERING };
 extern const char *const query_stages[];
 typedef void (query_stage_fn)(void *arg, enum query_stage stage);
 
-/* Questions to begin with, which this caller (0: no token) may ask and which have a figure without data; NULL ends. */
+/* First questions, which this caller (0: no token) may ask, and which have a result without data; NULL-terminated. */
 const char *const *query_beginnings(int64_t user_id);
-/* Why a question was refused, as one text; `before` stands before each sentence about the question's form. */
+/*
+ * The reason why a question was refused, as one text; `before` precedes each sentence about the form of the question.
+ */
 struct pl_str query_reason(struct pl_pool *pool, const struct pl_err *err, const char *before);
-/* An answer that says in `error` why there is none; id, query and created_us are there already. */
+/* An answer with the reason for the refusal in `error`; id, query, and created_us are already set. */
 void query_compose_refusal(struct pl_pool *pool, const struct pl_err *err, int64_t user_id,
     struct query_answer *answer);
 
-/* May a model translate questions of this caller? Not without a token: somebody must answer for the cost. */
+/*
+ * Returns whether a model may translate questions of this caller. A token is required, because the cost is charged to a
+ * user.
+ */
 bool query_translates(const struct svc *svc, const struct config *config, const struct pl_task *task);
 /*
  * Asks the model of setting query_upstream to translate a question, for at most query_translation_timeout. `done` gets
@@ -58,13 +63,13 @@ void query_translation_keep(struct svc *svc, const struct config *config, struct
     struct pl_str text);
 
 /*
- * As the task's caller: analysts and above see everybody's rows, others their own. Without a token (user 0; the caller
- * checks setting `anonymous`) the figures leave out private rooms, the question may not name users, rooms or roles
- * (PL_E_UNAUTHORIZED), and it is not noted. `zone`: time zone of the question; absent: that of the caller's
- * preferences, else the setting's. `stage` (may be NULL) runs when the work enters a stage, perhaps before this
+ * Answers for the caller of the task: analysts and above see all rows, others their own. Without a token (user 0; the
+ * caller checks setting `anonymous`) the figures leave out private rooms, the question may not name users, rooms or
+ * roles (PL_E_UNAUTHORIZED), and it is not recorded. `zone`: time zone of the question; absent: that of the caller's
+ * preferences, else the setting's. `stage` (may be NULL) is called when the work enters a stage, perhaps before this
  * returns. " [digits]" at the end is ignored. A question that is not understood, or with a name that does not exist for
- * the caller, is PL_E_INVALID (body.query; the zone: header.X-Timezone). Both errors come with an answer that holds its
- * id, query and created_us.
+ * the caller, is PL_E_INVALID (body.query; the zone: header.X-Timezone). Both errors come with an answer that has id,
+ * query, and created_us.
  */
 void query_ask(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str text,
     struct pl_str zone,

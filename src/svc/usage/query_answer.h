@@ -12,8 +12,8 @@
 /* {metric, dimensions, filters, period, sort, limit, limit_per, metric_type, time_period, ...} */
 struct pl_str query_intent_json(struct pl_pool *pool, const struct intent *intent);
 /*
- * Fills columns, rows, summary, card, result, visualization and truncated; answer->query is there already. Without
- * dimensions rows has one row. took_us: since the question came.
+ * Fills columns, rows, summary, card, result, visualization and truncated; answer->query is already set. Without
+ * dimensions, rows has one row. took_us: time since the question arrived.
  */
 void query_compose(struct pl_pool *pool, const struct intent *intent, const struct query_rows *rows, int64_t took_us,
     struct query_answer *answer);

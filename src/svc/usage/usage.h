@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Figures about usage: the nine KPIs with their judgment, and the insights. What was computed is kept for 3 s per
- * process.
+ * Figures about usage: the nine KPIs with their judgment, and the insights. Results are cached for 3 s per process.
  */
 #ifndef SVC_USAGE_H
 #define SVC_USAGE_H
@@ -13,21 +12,21 @@
 #define USAGE_DAYS_MAX 1100	/* longest window */
 #define USAGE_SAMPLE_MIN 5	/* fewer: the status is unknown */
 
-/* Name, unit, and where good and warning end; low: less is better. */
+/* Name, unit, and the limits of good and warning; low: less is better. */
 struct usage_kpi_info { const char *name, *unit, *words; double good, warning; bool low; };
 extern const struct usage_kpi_info usage_kpi_infos[KPI_COUNT];
 /* good, warning, bad, unknown */
 const char *usage_kpi_status(const struct usage_kpis *kpis, enum usage_kpi kpi);
-/* The same in ProdLens' three words, whatever the sample: good, warning, critical; warning without data. */
+/* The same in the three words of ProdLens, for any sample: good, warning, critical; warning without data. */
 const char *usage_kpi_status_word(const struct usage_kpis *kpis, enum usage_kpi kpi);
 /* Setting approved_models as LIKE patterns for usage_filter.approved. */
 struct pl_str usage_approved(struct pl_pool *pool, const struct config *config);
-/* What a KPI was computed from. */
+/* The number of rows that a KPI was computed from. */
 int64_t usage_kpi_sample(const struct usage_kpis *kpis, enum usage_kpi kpi);
 
 /*
- * Whom the caller may see: analysts and above everybody, a user their own rows, nobody (anonymous) sums without names.
- * PL_E_FORBIDDEN when nobody asks for one developer.
+ * The rows that the caller may see: analysts and above all rows, a user their own rows, anonymous clients totals
+ * without names. PL_E_FORBIDDEN if an anonymous client asks for one developer.
  */
 bool usage_scope(const struct pl_caller *who, struct usage_filter *filter, struct pl_err *err) PL_MUSTCHECK;
 /* Fills the window: SHAPE-like `none` values mean the default one, the last 30 days. PL_E_INVALID. */
@@ -37,7 +36,7 @@ bool usage_window(struct usage_filter *filter, struct pl_pool *pool, int64_t sta
 /* Key of a memo. standing: the default window, which moves. */
 struct pl_str usage_key(struct pl_pool *pool, const char *what, const struct usage_filter *filter, bool standing);
 
-/* From memory: true. Otherwise ask with usage_kpis_ask(). */
+/* true: found in the cache. Otherwise, use usage_kpis_ask(). */
 bool usage_kpis_known(struct svc *svc, struct pl_str key, struct usage_kpis *out) PL_MUSTCHECK;
 void usage_kpis_ask(struct svc *svc, struct pl_task *task, struct pl_str key, const struct usage_filter *filter,
     repo_usage_kpis_fn *done, void *arg);
@@ -45,7 +44,7 @@ void usage_kpis_ask(struct svc *svc, struct pl_task *task, struct pl_str key, co
 struct usage_batch;
 /* Analysts, operators, and admins. PL_E_FORBIDDEN. */
 bool usage_may_import(const struct pl_caller *who, struct pl_err *err) PL_MUSTCHECK;
-/* Stores the good records of a batch, and forgets kept figures. How many were new. In the audit trail. */
+/* Stores the valid records of a batch, and clears the cache. Returns the number of new ones. In the audit trail. */
 void usage_import(struct svc *svc, struct pl_task *task, struct usage_batch *batch, db_count_fn *done, void *arg);
 
 #endif

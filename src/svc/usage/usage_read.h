@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reading usage sessions and daily series from files: cutting a text into records, checking each, building the JSON
- * that the SQL functions usage_import() and usage_series_import() take. Used by the route and by parlourctl.
+ * Reads usage sessions and daily series from files: cuts a text into records, checks each, and builds the JSON for the
+ * SQL functions usage_import() and usage_series_import(). Used by the route and by parlourctl.
  */
 #ifndef SVC_USAGE_READ_H
 #define SVC_USAGE_READ_H
@@ -13,15 +13,15 @@
 
 #define USAGE_COLUMNS_MAX 64
 
-/* What the records are. Objects: no table can be one. */
+/* Kinds of records. Objects: a table is not accepted. */
 enum usage_kind { USAGE_OBJECTS, USAGE_SESSIONS, USAGE_FIGURES };
 enum usage_form { USAGE_LINES, USAGE_ARRAY, USAGE_TABLE };
 
 /*
  * Cuts a text: one JSON array of objects when the first character is '['; JSON lines (one object per line, blank lines
  * skipped); or a table (csv.h). The first line of a table names its columns, in any order; of figures it may be absent.
- * A text whose first line names no column of sessions is taken for JSON lines. The cut looks at quotes and brackets
- * only; grammar is checked with each record. A byte order mark is skipped.
+ * A text whose first line names no column of sessions is read as JSON lines. The cut considers quotes and brackets
+ * only; the grammar of each record is checked later. A byte order mark is skipped.
  */
 struct usage_text {
 	struct pl_str rest;
@@ -48,7 +48,7 @@ struct usage_batch {
 	struct pl_buf rows;		/* "[{..},{..}" ; closed by usage_batch_json() */
 	int good, refused;		/* how many of each */
 	struct usage_refusal *refusals;
-	int refusals_count;		/* how many are kept: the first 1000 */
+	int refusals_count;		/* number of kept ones: the first 1000 */
 	enum usage_form form;		/* of the text that is read; in a table all values are strings */
 	bool comma;			/* 0,5 is a number there */
 };
