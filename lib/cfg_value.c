@@ -38,7 +38,7 @@ static bool fail(struct reading *r, const char *fmt, ...)
 	return false;
 }
 
-/* "'abc' is not ..."; a long text is cut, because the reason stands behind it. */
+/* "'abc' is not ..."; a long text is cut, because the reason follows it. */
 static bool fail_text(struct reading *r, const char *reason)
 {
 	struct pl_str text = r->text;

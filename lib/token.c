@@ -38,7 +38,7 @@ struct pl_str pl_token_sign(struct pl_pool *pool, const struct pl_token_key *key
 	struct pl_str text;
 	char *made;
 
-	/* All of these fail for want of memory or for a name that is not UTF-8, which no user has. */
+	/* All of these fail only without memory, or for a name that is not UTF-8, which no user has. */
 	PL_BUG(jwt_new(&jwt) != 0);
 	PL_BUG(jwt_set_alg(jwt, JWT_ALG_HS256, key->secret.ptr, (int)key->secret.len) != 0);
 	PL_BUG(jwt_add_header(jwt, "kid", key->kid) != 0 || !add_claims(jwt, issuer, token));

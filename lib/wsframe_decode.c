@@ -194,7 +194,7 @@ static void partial_drop_idle(struct pl_ws_decoder *dec)
 		pl_ws_decoder_fini(dec);
 }
 
-/* A complete control frame. The decoder is left alone after fn: its owner may be gone by then. */
+/* A complete control frame. The decoder is not used after fn, because its owner may have been freed. */
 static int deliver_control(struct pl_ws_decoder *dec, int op, const char *data, size_t len, pl_ws_fn *fn, void *arg)
 {
 	struct pl_ws_msg msg = { .op = (enum pl_ws_op)op, .data = pl_strn(data, len) };

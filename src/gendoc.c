@@ -31,7 +31,7 @@
 
 /* ---- words that both forms share ---- */
 
-/* What may stand behind the equals sign: "number, 1 to 64 processes". */
+/* The values after the equals sign: "number, 1 to 64 processes". */
 static void add_type(struct pl_buf *out, const struct pl_setting *row)
 {
 	static const char *const words[] = { [PL_SET_BOOL] = "on | off", [PL_SET_INT] = "number",

@@ -34,7 +34,7 @@ struct ctl {
 	int overrides_count;
 	const char *dsn, *database, *source, *upstream, *from, *email, *name, *access, *password_file;
 	bool dry_run, print, compat, help, version;
-	int argc;			/* what stands behind the verb */
+	int argc;			/* the words after the command */
 	char **argv;
 	CONFIG_HELD struct config *config;	/* read when first needed */
 };

@@ -147,7 +147,7 @@ static void entry_free(struct shm *shm, int index, uint64_t word)
 	atomic_store(&gen->word, SHM_GEN_FREE);
 }
 
-/* One that ended may have a new owner by now, or another answer of this process: then it is left alone. */
+/* An ended entry may have a new owner, or another answer of this process: then it is not changed. */
 void shm_gen_free(struct shm *shm, int index, const char *id)
 {
 	struct shm_gen *gen = gen_at(shm, index);

@@ -94,7 +94,7 @@ void llm_free(struct llm **llm);
 /*
  * Requests one streamed answer; holds `task` until done ran.
  *   errors:  PL_E_UNAVAILABLE (breaker open; retry_after_s), PL_E_UPSTREAM (refused, overloaded, broken reply; a 429
- *            with its retry_after_s), PL_E_UPSTREAM_AUTH (401, 403), PL_E_UPSTREAM_SLOW, PL_E_UPSTREAM_CUT (broke off),
+ *            with its retry_after_s), PL_E_UPSTREAM_AUTH (401, 403), PL_E_UPSTREAM_SLOW, PL_E_UPSTREAM_CUT (cut off),
  *            PL_E_DEADLINE, PL_E_CANCELLED, PL_E_STOPPING
  *   retries: up to 2 before the first text: connection errors, 408, 409, 429, 5xx; never after a time-out
  *   async:   done once, never before return; no delta before return nor after done; pl_task_cancel() cancels

@@ -269,7 +269,7 @@ static bool names_known(struct llm_list *list, const struct upstream_settings *u
 	return true;
 }
 
-/* Whether asking has to be left alone; list->err says why. */
+/* Whether the upstream must not be asked now; list->err has the reason. */
 static bool list_refused(struct llm_list *list)
 {
 	struct pl_err err = { 0 };

@@ -200,7 +200,7 @@ static bool take_event(struct llm_decoder *dec, struct pl_str event, struct pl_s
 	}
 	if (!pl_str_is(data, "[DONE]"))
 		return data.len == 0 || llm_dec_json(dec, data);
-	if (!dec->finished)	/* a server that broke off may still send its end marker */
+	if (!dec->finished)	/* a server may send its end marker after a failure */
 		return llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer ended before it was complete.");
 	dec->closed = true;
 	return true;

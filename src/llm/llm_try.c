@@ -226,7 +226,10 @@ static void take_result(struct llm_generation *generation)
 		generation->result.model = pl_str_dup(generation->pool, pl_str(dec->model));
 }
 
-/* What the decoder held back belongs to an answer that broke off. A bound that ended the generation lets it through. */
+/*
+ * Text that the decoder held back belongs to an incomplete answer. If a time limit ended the generation, it is passed
+ * on.
+ */
 static void give_rest(struct llm_generation *generation, const struct pl_err *err)
 {
 	bool stopped = generation->stopped;

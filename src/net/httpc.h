@@ -70,7 +70,7 @@ void httpc_free(struct httpc **client);
 /*
  * Starts a request; holds `task` until `done` ran.
  *   errors:  PL_E_UPSTREAM (no connection, TLS, protocol, reply too large or compressed), PL_E_UPSTREAM_SLOW (a time
- *            bound), PL_E_UPSTREAM_CUT (broke off after its first byte), PL_E_DEADLINE, PL_E_CANCELLED, PL_E_STOPPING
+ *            bound), PL_E_UPSTREAM_CUT (lost after its first byte), PL_E_DEADLINE, PL_E_CANCELLED, PL_E_STOPPING
  *   async:   `done` once, never before return, also after cancel; pl_task_cancel() cancels
  *   source:  RFC 9110, RFC 9112; curl_multi_socket_action(3)
  */

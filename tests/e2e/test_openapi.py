@@ -141,7 +141,7 @@ def test_the_description_has_an_etag(shared):
 
 
 def test_a_reload_while_a_client_reads_it_slowly(parlour):
-    """What is on its way stays as it was, although the settings that it contains have changed and others ask for it."""
+    """A description that is being sent does not change, although the settings that it contains have changed and others ask for it."""
     daemon, count = parlour(workers=1, server_name="Before"), 40    # more than a socket's buffers take
     request = f"GET /openapi.json HTTP/1.1\r\nHost: {daemon.host}:{daemon.port}\r\n\r\n".encode()
     titles = []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Questions that a model translates (settings query_upstream, query_translation_timeout): the model of the peer translates well, lies,
-stalls, breaks off, and refuses; what is shown was computed, or the question stays refused."""
+stalls, stops in the middle, and refuses; what is shown was computed, or the question stays refused."""
 
 import base64
 import datetime

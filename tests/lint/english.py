@@ -49,6 +49,17 @@ PHRASES = [             # expression, what to write instead; a blank matches any
     (r"stand(?:s)? for(?! (?:themselves|itself))", "means"),
     (r"in good order", "gracefully"),
     (r"looks? after", "administers"),
+    (r"spoken here", "supported"),
+    (r"stands? behind", "follows, is after"),
+    (r"left alone", "not changed, not used, paused"),
+    (r"for want of", "without, because ... is missing"),
+    (r"thrown away", "deleted, dropped"),
+    (r"(?:broke|breaks|broken) off", "ended before it was complete, was lost, failed"),
+    (r"fell silent", "stopped sending"),
+    (r"wants? a (?:value|number)|wants key=value", "requires a value"),
+    (r"(?:one|a) (?:worker|process|file|connection) (?:more|less)", "add a ..., remove a ..."),
+    (r"is one too many", "is refused: at most ..."),
+    (r"stays? (?:root's|where it was|as (?:it|they) (?:was|were))", "is not changed, stays in effect"),
 ]
 
 BRITISH = {             # word or stem, American form
@@ -149,6 +160,7 @@ def self_test():
         ("src/www/x.js", "const mend = 1; // mend\nf('Make room');", 2),
         ("src/api/http/shapes.def", 'F(a, b, ID, R, 0, 0, "", "Kind.")\nF(a, c, ID, R, 0, 0, "", "Kind of it.")', 1),
         ("NEWS", "A line that is no comment, and one that\nis no longer used. An API call.", 2),
+        ("src/y.h", "/* What stands\n * behind it is left\n * alone. */", 2),
         ("man/x.8", "A recommendation, an amendment, a grey one\nand a fulfilled wish.", 1),
     ]
     for path, text, count in cases:

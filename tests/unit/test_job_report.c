@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * svc/job/job_report.c: what a porter says, whole and broken off, and that it tells no secret.
+ * svc/job/job_report.c: complete and incomplete reports of a porter, without secrets.
  */
 #include <check.h>
 #include <stdlib.h>

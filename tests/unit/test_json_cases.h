@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * JSON texts that must be taken (with their type) and that must be refused. The groups follow RFC 8259: structure,
- * numbers, literals, what stands behind the value, escapes, surrogates, control characters, UTF-8.
+ * numbers, literals, text after the value, escapes, surrogates, control characters, UTF-8.
  */
 #ifndef TEST_JSON_CASES_H
 #define TEST_JSON_CASES_H

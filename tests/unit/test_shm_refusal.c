@@ -70,7 +70,7 @@ START_TEST(test_too_many_keys_are_counted_together)
 }
 END_TEST
 
-/* The owner stands in a note: its table is left alone until it came out, or died. */
+/* The owner records a refusal: its table is not used until it has finished, or died. */
 START_TEST(test_note_in_progress_is_left)
 {
 	struct shm *a = fixture_take(0);

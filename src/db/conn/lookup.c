@@ -3,7 +3,7 @@
  * lookup_start -> what the string says (libpq) -> a thread for its names -> eventfd -> lists for libpq -> waiters
  *
  * The thread and the loop share one struct work; the last one to release it frees it. A resolver that does not return
- * keeps its thread, which is then left alone and replaced.
+ * keeps its thread, which is then abandoned and replaced.
  */
 #include "db/conn/lookup.h"
 

@@ -17,7 +17,7 @@ int64_t pgopen_answer_ms(const struct settings *s)
 	return s->db_statement_timeout + s->db_answer_timeout;
 }
 
-/* What stands before dbname is a default that the operator's string may change; what stands behind it is not. */
+/* The parameters before dbname are defaults that the string of the operator may change; those after it are fixed. */
 PGconn *pgopen_start(const struct settings *s, const struct lookup_found *found, const char *name)
 {
 	char unheard[24];

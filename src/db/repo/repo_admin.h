@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What operators look at (table limit_hits), and what the clerk throws away.
+ * Data for operators (table limit_hits), and deletion of old rows by the clerk.
  */
 #ifndef DB_REPO_ADMIN_H
 #define DB_REPO_ADMIN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Accounts and tokens: register, log in, refresh, log out; who does a token belong to, on every request.
+ * Accounts and tokens: register, log in, refresh, log out, and check the token of every request.
  */
 #ifndef SVC_AUTH_H
 #define SVC_AUTH_H
@@ -13,7 +13,7 @@ struct auth_cache;
 struct auth_cache *auth_cache_new(void);
 void auth_cache_free(struct auth_cache **cache);
 
-/* What a token says. `ask`: PostgreSQL must be asked first (auth_confirm), see auth_check(). */
+/* The contents of a token. `ask`: PostgreSQL must be asked first (auth_confirm), see auth_check(). */
 struct auth_who {
 	struct pl_token token;
 	uint64_t key[2];		/* of the cache */
@@ -29,7 +29,7 @@ struct auth_who {
  */
 bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who_r,
     struct pl_err *err) PL_MUSTCHECK;
-/* Fills the caller from a checked token. addr is left alone. */
+/* Fills the caller from a checked token. addr is unchanged. */
 void auth_caller(const struct auth_who *who, struct pl_caller *caller);
 /* Asks PostgreSQL whether the login session is alive. PL_E_REVOKED. */
 void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg);
@@ -97,15 +97,18 @@ void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum l
 void auth_revoke(struct svc *svc, int64_t login_id);
 /* The same for those that a statement ended. */
 void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended);
-/* At start: what other workers end closes sockets here too (svc->on_revoked). */
+/* At start: when other workers end login sessions, closes their sockets here, too (svc->on_revoked). */
 void auth_listen(struct svc *svc);
-/* In the clerk: revokes what anybody else ends in PostgreSQL, by its notifications. */
+/* In the clerk: revokes login sessions that others end in PostgreSQL, by its notifications. */
 void auth_watch(struct svc *svc);
 void auth_watch_stop(void);
-/* Loads what ended within the longest access token life into the revocation table (start of the first process). */
+/*
+ * Loads login sessions that ended within the longest life of an access token into the revocation table (at the start of
+ * the first process).
+ */
 void auth_load_revoked(struct svc *svc, struct pl_task *task, db_done_fn *done, void *arg);
 
-/* May this be a password? false: PL_E_INVALID with field `loc`. */
+/* Checks the rules for a password. false: PL_E_INVALID with field `loc`. */
 bool password_may_be(const struct config *config, struct pl_pool *pool, const char *loc, struct pl_str password,
     struct pl_err *err) PL_MUSTCHECK;
 /*
@@ -115,11 +118,11 @@ bool password_may_be(const struct config *config, struct pl_pool *pool, const ch
 void password_change(struct svc *svc, struct pl_task *task, struct pl_str current, struct pl_str wanted,
     db_done_fn *done, void *arg);
 
-/* Can this server mail links? false: PL_E_UNSUPPORTED with the settings that are missing. */
+/* Returns whether this server can mail links. false: PL_E_UNSUPPORTED with the missing settings. */
 bool password_reset_may_be(const struct config *config, struct pl_err *err) PL_MUSTCHECK;
 /*
- * Queues a mail with a link for a new password. `done` does not depend on whether anybody has this user name or
- * address: the courier looks.
+ * Queues a mail with a link for a new password. `done` does not depend on whether the user name or address exists: the
+ * courier looks it up.
  */
 void password_reset_ask(struct svc *svc, struct pl_task *task, struct pl_str login, db_done_fn *done, void *arg);
 /*
@@ -129,7 +132,7 @@ void password_reset_ask(struct svc *svc, struct pl_task *task, struct pl_str log
 void password_reset(struct svc *svc, struct pl_task *task, struct pl_str token, struct pl_str wanted, db_done_fn *done,
     void *arg);
 
-/* One-use tickets for socket handshakes, good in any worker. */
+/* One-use tickets for socket handshakes, valid in any worker. */
 struct pl_str ticket_make(struct svc *svc, const struct config *config, struct pl_task *task);
 bool ticket_use(struct svc *svc, const struct config *config, struct pl_str ticket, struct auth_who *who_r,
     struct pl_err *err) PL_MUSTCHECK;

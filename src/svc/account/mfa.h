@@ -23,7 +23,7 @@ typedef void (mfa_ticket_fn)(void *arg, struct pl_str ticket, const struct pl_er
 void mfa_ticket_make(struct svc *svc, struct pl_task *task, const struct user *user, mfa_ticket_fn *done, void *arg);
 /*
  * The second step of a login: login session and tokens. PL_E_BAD_LOGIN: the code is wrong, or was used; the ticket
- * is good for four more. PL_E_UNAUTHORIZED: the ticket is not valid (any more).
+ * allows four more attempts. PL_E_UNAUTHORIZED: the ticket is invalid or has expired.
  */
 void mfa_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str ticket,
     struct mfa_given given, struct auth_client client, auth_tokens_fn *done, void *arg);

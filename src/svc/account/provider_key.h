@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Users' own keys for providers of models: sealed in the database, shown masked, used for their owner's questions only.
+ * Keys of users for providers of models: encrypted in the database, shown masked, used only for queries of their owner.
  *
- * A key that does not open (the ring lost its key, the row was moved or damaged) is shown as unreadable, and the
- * upstream's own key is used instead.
+ * A key that cannot be decrypted (its ring key is missing, or the row was moved or damaged) is shown as unreadable, and
+ * the key of the upstream is used instead.
  */
 #ifndef SVC_PROVIDER_KEY_H
 #define SVC_PROVIDER_KEY_H
@@ -18,11 +18,11 @@ struct provider_key { struct pl_str provider, masked; int64_t created_us, update
 struct provider_key_list { const struct provider_key *rows; int count; };
 typedef void (provider_key_list_fn)(void *arg, const struct provider_key_list *list, const struct pl_err *err);
 
-/* Is it one that keys can be stored for? */
+/* Returns whether keys can be stored for this provider. */
 bool provider_key_has(struct pl_str provider);
 /* NULL, or the rule that the key breaks. */
 const char *provider_key_fault(struct pl_str key);
-/* Stores or replaces the caller's; gives the one row. In the audit trail, like deleting one. */
+/* Stores or replaces the key of the caller; returns its row. In the audit trail, like deletion. */
 void provider_key_put(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str provider,
     struct pl_str key, provider_key_list_fn *done, void *arg);
 /* The caller's, by provider; provider absent: all. An empty list is no error. */
@@ -35,13 +35,13 @@ void provider_key_delete(struct svc *svc, struct pl_task *task, struct pl_str pr
 /* key: absent when the user has none for it; in the task's pool, wiped with it. */
 typedef void (provider_key_fn)(void *arg, struct pl_str key, const struct pl_err *err);
 /*
- * The user's own key for an upstream: by the upstream's provider; upstreams of others never get one. Async: done once,
- * never before return; needs the database only when such a key can exist.
+ * Finds the key of the user for an upstream, by the provider of the upstream; other upstreams never get a key. Async:
+ * done once, never before return; needs the database only if such a key can exist.
  *   errors: as the database's
  */
 void provider_key_find(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
     const struct upstream_settings *upstream, provider_key_fn *done, void *arg);
-/* Can a key exist? false: provider_key_find() need not be called. */
+/* Returns whether a key can exist. false: provider_key_find() need not be called. */
 bool provider_key_wanted(int64_t user_id, const struct upstream_settings *upstream);
 
 #endif

@@ -44,7 +44,7 @@ static size_t sign_at(struct pl_str s, size_t at, bool *word)
 	return 0;
 }
 
-/* Length of a dot in one of its spellings; loose: what stands behind it has to be a known end. */
+/* Length of a dot in one of its spellings; loose: a known end must follow it. */
 static size_t dot_at(struct pl_str s, size_t at, bool *loose, bool *word)
 {
 	static const char *const spelled[] = { "(dot)", "[dot]", "{dot}", "\uff0e", "\u3002", "..", "." };

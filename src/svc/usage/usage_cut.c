@@ -129,7 +129,7 @@ static bool next_element(struct usage_text *text, struct pl_str *record_r, int64
 
 	skip_blanks(&text->rest);
 	if (text->ended || (text->rest.len > 0 && text->rest.ptr[0] == ']' && text->line == 0)) {
-		/* whatever stands behind the array is a record that will be refused */
+		/* text after the array becomes a record that is refused */
 		if (!text->ended && text->rest.len > 0)
 			text->rest = pl_strn(text->rest.ptr + 1, text->rest.len - 1);
 		text->ended = true;
