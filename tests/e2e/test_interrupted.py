@@ -98,6 +98,23 @@ def test_killed_worker_before_the_first_text(own, rows, workers):
     sock.drop()
 
 
+@pytest.mark.parametrize("workers,marked", [(1, False), (2, False), (1, True), (2, True)])
+def test_a_question_that_waited_for_an_answer_without_text(own, rows, workers, marked):
+    """It is answered, also if the answer that it waited for was marked before a worker could adopt it."""
+    daemon, user, room = own(workers=workers)
+    asker = listen(user, room)
+    say(asker, room, "[[stall-body]]")
+    ident = asker.expect("generation", state="started")["generation_id"]
+    next_seq = say(asker, room, "and this? [[ok,tokens=2,pace=0]]")
+    wait_for(lambda: rows(f"SELECT follow_up_seq FROM generations WHERE id = '{ident}'") == [(next_seq,)])
+    if marked:
+        rows(f"UPDATE generations SET state = 'interrupted', ended_at = clock_timestamp() WHERE id = '{ident}' RETURNING 1")
+    daemon.kill_child(daemon.workers()[asker.authed["worker"]])
+    asker.drop()
+    wait_for(lambda: rows(f"SELECT state FROM generations WHERE room_id = {room} AND reply_to_seq = {next_seq}") == [("done",)], 30, "it is answered")
+    assert row(rows, ident)[0] == "interrupted"
+
+
 def test_killed_only_worker(own, rows):
     """With one worker its successor stores the text."""
     daemon, user, room = own(workers=1)

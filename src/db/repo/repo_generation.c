@@ -31,6 +31,8 @@ static void read_generation(struct pgrow *row, struct generation *gen)
 	gen->cost_micros = pgrow_i64_or(row, -1);
 	gen->estimated = pgrow_bool(row);
 	gen->error_detail = pgrow_text(row);
+	gen->follow_up_seq = pgrow_i64(row);
+	gen->follow_up_asker = pgrow_i64(row);
 }
 
 static void add_id(struct pgquery *query, struct pl_str id)

@@ -21,6 +21,7 @@ struct generation {
 	int64_t prompt_tokens, completion_tokens;		/* -1: unknown */
 	int64_t cost_micros;			/* of a US dollar; -1: unknown, or still running */
 	int64_t answer_seq;			/* 0: none */
+	int64_t follow_up_seq, follow_up_asker;	/* the message that waits for its end; 0: none */
 	int64_t created_us, started_us, first_text_us, ended_us;
 };
 struct generation_list { const struct generation *rows; int count; };

@@ -446,6 +446,19 @@ static void adopt(struct svc *svc, const struct shm_gen_info *info, struct pl_st
 
 struct marking { struct role_answers *roles; struct pl_task *task; };
 
+/* Nobody who runs them is left to answer what waited for their end. */
+static void follow_up(struct svc *svc, const struct generation_list *list)
+{
+	for (int i = 0; i < list->count; i++) {
+		const struct generation *row = &list->rows[i];
+		const struct generation_ended ended = { .room_id = row->room_id, .role_id = row->role_id,
+			.follow_up_seq = row->follow_up_seq, .follow_up_asker = row->follow_up_asker };
+
+		if (row->follow_up_seq > 0)
+			role_follow_up(svc, svc_config(svc), &ended);
+	}
+}
+
 static void mark_on_rows(void *arg, const struct generation_list *list, const struct pl_err *err)
 {
 	struct marking *marking = arg;
@@ -454,8 +467,10 @@ static void mark_on_rows(void *arg, const struct generation_list *list, const st
 
 	if (err != NULL)
 		evtimer_add(marking->roles->late, &pause);
-	if (err == NULL && list->count > 0)
+	if (err == NULL && list->count > 0) {
 		pl_log(PL_LOG_WARN, task, "answers of an earlier process marked interrupted", "count=%d", list->count);
+		follow_up(marking->roles->svc, list);
+	}
 	pl_task_release(&task);
 }
 
