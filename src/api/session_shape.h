@@ -8,7 +8,7 @@
 #include "api/http/request.h"
 #include "svc/session/session.h"
 
-/* true: the caller is a user, or a guest and guests are allowed; otherwise 401 was sent, and false. */
+/* true: the caller is a user, or guests are allowed. Otherwise, sends 401 and returns false. */
 bool session_admits(struct request *request) PL_MUSTCHECK;
 /* Counts a new session for the address of a guest; false: the refusal was sent. Users: true. */
 bool session_guest_limit(struct request *request) PL_MUSTCHECK;

@@ -16,7 +16,7 @@ typedef void (user_ref_fn)(struct request *request, int64_t user_id);
 bool user_ref_body_ok(struct request *request, int64_t user_id, struct pl_str username) PL_MUSTCHECK;
 /* Finds the id of the user with that name, without regard to case; USER_REF_NOBODY if there is none. */
 void user_ref_find(struct request *request, int64_t user_id, struct pl_str username, user_ref_fn *done);
-/* Reads a path parameter: id or name. If it is neither, 404 was sent, and false. name_r: absent for an id. */
+/* Reads a path parameter: id or name. If it is neither, sends 404 and returns false. name_r: absent for an id. */
 bool user_ref_param(struct request *request, int index, int64_t *user_id_r, struct pl_str *name_r) PL_MUSTCHECK;
 
 #endif

@@ -130,7 +130,7 @@ int shm_gen_after(const struct shm *shm, int index, struct shm_gen_info *info_r)
  * number of bytes; -1 if the generation no longer exists.
  */
 int shm_gen_text(const struct shm *shm, int index, const char *id, uint32_t offset, char *out, uint32_t max);
-/* Any process: asks the owner to stop, which checks shm_gen_cancelled() when woken. false: it no longer exists. */
+/* Any process: asks the owner to stop. The owner calls shm_gen_cancelled() when woken. false: the entry is gone. */
 bool shm_gen_cancel(struct shm *shm, int index, const char *id);
 void shm_gen_cancel_session(struct shm *shm, const char *session);	/* all running ones of a session */
 bool shm_gen_cancelled(const struct shm *shm, int index);

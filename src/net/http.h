@@ -69,7 +69,7 @@ void http_server_free(struct http_server **server);
 /*
  * Takes the socket from evhttp in two phases. done(arg, fd, early) gets the socket of the client (non-blocking,
  * close-on-exec) and the bytes after the request header, in a later loop turn; fd -1 if the client left meanwhile. The
- * request is finished for evhttp; `req` stays valid until `done` returned. LIBRARIES: take-over B.
+ * request is finished for evhttp; `req` stays valid until `done` returned.
  */
 void http_steal(struct req *req, void (*done)(void *arg, int fd, struct pl_str early), void *arg);
 

@@ -33,7 +33,7 @@ struct request {
 	int64_t id;			/* first path parameter as an id, see request_id() */
 };
 
-/* Reads a path parameter as a positive id. If it is not one, no object can have it: 404 was sent, and false. */
+/* Reads a path parameter as a positive id. Otherwise, sends 404 and returns false. */
 bool request_id(struct request *request, int index, int64_t *id_r) PL_MUSTCHECK;
 bool request_uuid(struct request *request, int index, struct pl_str *id_r) PL_MUSTCHECK;
 bool request_is_admin(const struct request *request);

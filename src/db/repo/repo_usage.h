@@ -12,7 +12,7 @@ struct usage_filter {
 	int64_t from_us, to_us;
 	struct pl_str developer, model;
 	int64_t user_id;		/* rows of this account only */
-	bool hide;			/* no names of developers, and no series of persons by name */
+	bool hide;			/* leave out names of developers and series of persons */
 	bool series;			/* usage_series may be read */
 	int lag_days;			/* series are read this many days later */
 	struct pl_str approved;		/* LIKE patterns of approved models, one per line; absent: no list */

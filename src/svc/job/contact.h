@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Decides whether a courier may treat expired leases of others as a sign of death. While the database is away, all
- * leases expire. So the courier must first have extended its own leases in time for the duration of a lease.
+ * leases expire. Therefore, the courier must first extend its own leases in time, for as long as a lease lasts.
  */
 #ifndef SVC_CONTACT_H
 #define SVC_CONTACT_H

@@ -18,7 +18,7 @@ struct ws_agent {
 	char *metadata;			/* JSON object of start_session; NULL: {} */
 	struct ws_client *client;
 	const char *id;			/* of the session */
-	struct event *late;		/* retries to read after a failure */
+	struct event *late;		/* reads again after a failure */
 	bool telling, again;		/* the session is being read; it has changed since, or was not sent */
 	const char *type;		/* of the next frame, for `done`; NULL: none waits */
 	ws_agent_fn *done;
