@@ -146,7 +146,7 @@ struct pl_str usage_insights_json(struct pl_pool *pool, const struct insights *i
 }
 
 /* RFC 4180 */
-static void csv_text(struct pl_buf *out, struct pl_str s)
+void usage_csv_cell(struct pl_buf *out, struct pl_str s)
 {
 	bool formula = s.len > 0 && strchr("=+-@\t\r", s.ptr[0]) != NULL;
 	bool quote = false;
@@ -183,9 +183,9 @@ struct pl_str usage_points_csv(struct pl_pool *pool, const struct usage_point_li
 		pl_buf_addc(&out, ',');
 		pl_jw_f64(&w, p->value);
 		pl_buf_addc(&out, ',');
-		csv_text(&out, p->developer);
+		usage_csv_cell(&out, p->developer);
 		pl_buf_addc(&out, ',');
-		csv_text(&out, p->model);
+		usage_csv_cell(&out, p->model);
 		pl_buf_adds(&out, "\r\n");
 	}
 	return pl_buf_str(&out);

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: ISC
 """The audit trail: each act is in it, once, in its own transaction, with who did it, and without secrets."""
 
+import csv
+import io
+import json
 import os
 
 import psycopg
@@ -9,6 +12,7 @@ import pytest
 import cluster
 from parlour import wait_for
 from test_people import word
+from test_rooms import link_next
 
 PASSWORD = "correct horse 9"
 NEW = "another horse 8"
@@ -159,6 +163,41 @@ def test_the_view_has_names(shared, rows):
     user = shared.register(word())
     assert rows(f"SELECT actor, act, subject, subject_user, address FROM v_audit WHERE subject = 'user:{user.id}' ORDER BY id LIMIT 1") == [
         (user.name, "account created", f"user:{user.id}", user.name, "127.0.0.1")]
+
+
+def test_operators_read_it(shared, rows):
+    """Filters, pages, and CSV; a cell that looks like a formula is text."""
+    operator, user = at_level(shared, rows, "operator"), shared.register(word())
+    path = f"/api/admin/users/{user.id}"
+    assert operator.patch(path, {"is_active": False}).status_code == operator.patch(path, {"is_active": True}).status_code == 200
+    subject = f"/api/admin/audit?subject=user:{user.id}"
+    got = operator.get(subject).json()
+    assert [(row["act"], row["actor"]) for row in got] == [
+        ("account enabled", operator.name), ("login ended", operator.name), ("account disabled", operator.name),
+        ("login", user.name), ("account created", user.name)]
+    assert got[0] == {**got[0], "actor_id": operator.id, "subject": f"user:{user.id}", "subject_user": user.name, "address": "127.0.0.1",
+                      "before": {"disabled": True}, "after": {"disabled": False}}
+    for query, want in ((f"&actor={operator.name.upper()}", got[:3]), (f"&actor={user.id}", got[3:]), ("&act=login", got[3:4]),
+                        ("&actor=system", []), (f"&actor={word()}", []), (f"&since={got[2]['created_at']}", got[:3]),
+                        (f"&until={got[2]['created_at']}", got[3:]), (f"&before={got[1]['id']}", got[2:]), ("&limit=2", got[:2])):
+        assert operator.get(subject + query).json() == want, query
+    seen, address = [], subject + "&limit=2"
+    while address:
+        answer = operator.get(address)
+        seen += answer.json()
+        address = link_next(answer)
+    assert seen == got
+    answer = operator.get(subject + "&format=csv")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [int(line["id"]) for line in lines] == [row["id"] for row in got] and json.loads(lines[0]["after"]) == {"disabled": False}
+    rows(f"INSERT INTO audit (actor_id, action, target) VALUES (0, '=1+1', 'user:{user.id}')")
+    assert "'=1+1" in operator.get(subject + "&act=%3D1%2B1&format=csv").text
+    for query in ("limit=0", "limit=1001", "since=x", "before=0", "format=xml", "actor="):
+        assert operator.get("/api/admin/audit?" + query).status_code == 422, query
+    for other in (user.api.login(user.name), at_level(shared, rows, "analyst")):
+        assert other.get("/api/admin/audit?limit=x").status_code == 403
+    assert shared.get("/api/admin/audit").status_code == 401
 
 
 @pytest.mark.parametrize("days, gone", [(0, True), (30, True), (39, True), (41, False), (-5, True)])

@@ -30,6 +30,43 @@ void repo_audit_add_bounded(struct db *db, struct pl_task *task, struct pl_str a
 	pgquery_start(query);
 }
 
+static void read_audit(struct pgrow *row, struct audit_row *out)
+{
+	out->id = pgrow_i64(row);
+	out->at_us = pgrow_time(row);
+	out->actor_id = pgrow_i64(row);
+	out->actor = pgrow_text(row);
+	out->act = pgrow_text(row);
+	out->subject = pgrow_text(row);
+	out->subject_user = pgrow_text(row);
+	out->address = pgrow_text(row);
+	out->request_id = pgrow_text(row);
+	out->before = pgrow_text(row);
+	out->after = pgrow_text(row);
+}
+
+REPLY(on_audit, struct audit_list)
+{
+	READ_PAGE(query, res, out, struct audit_row, read_audit);
+	return true;
+}
+
+void repo_audit_list(struct db *db, struct pl_task *task, const struct audit_ask *ask, repo_audit_list_fn *done,
+    void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_AUDIT_LIST, on_audit, done, arg);
+
+	repo_keep_limit(query, ask->limit);
+	pgquery_text(query, ask->actor);
+	pgquery_text(query, ask->act);
+	pgquery_text(query, ask->subject);
+	pgquery_time(query, ask->since_us);
+	pgquery_time(query, ask->until_us);
+	pgquery_i64(query, ask->before);
+	pgquery_i32(query, ask->limit);
+	pgquery_start(query);
+}
+
 /* audit_caller() of sql/057_audit.sql reads the words; a request id may come from a client. */
 static const char *word(struct pl_pool *pool, const char *text)
 {
