@@ -18,7 +18,7 @@ function entry(name, { isRole = false, about = "", online = false, button = null
 }
 
 export class People {
-	/** hooks: { me, onmention(name) } */
+	/** hooks: { me, onmention(name), blocks } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { members: new Map(), here: new Set(), count: 0, typing: new Map(),
 			room: null });
@@ -134,7 +134,7 @@ export class People {
 		$("member-list").replaceChildren(...members.map((member) => entry(titleOf(member), {
 			online: this.here.has(member.user_id),
 			about: aboutUser(member, member.level === "member" ? "" : member.level),
-			button: this.removeButton(member) })));
+			button: [this.removeButton(member), this.blockButton(member)] })));
 		$("member-add").hidden = !(room && this.mayChange && room.visibility === "private");
 		$("room-roles-change").hidden = !(room && this.mayChange);
 		$("room-leave").hidden = !room?.level;
@@ -144,6 +144,15 @@ export class People {
 		const mention = el("button", { type: "button", class: "small", title: `Write to ${name}`,
 			on: { click: () => this.onmention(name) } }, "@");
 		return entry(name, { isRole: true, button: mention });
+	}
+
+	blockButton(member) {
+		if (member.user_id === this.me.id)
+			return null;
+		const blocked = this.blocks.has(member.user_id);
+		return el("button", { type: "button", class: "small block", "aria-pressed": String(blocked),
+			title: blocked ? "Show what this user writes" : "Fold what this user writes; they do not learn of it",
+			on: { click: () => attempt(() => this.blocks.change(member.user_id, !blocked)) } }, blocked ? "Unblock" : "Block");
 	}
 
 	removeButton(member) {

@@ -4,6 +4,7 @@
  * missed between them. Everything with a seq is shown once, whichever way it came.
  */
 import { Answers } from "./answers.js";
+import { Blocks } from "./blocks.js";
 import { call, callPage } from "./api.js";
 import { Composer } from "./composer.js";
 import { $, attempt, notice } from "./dom.js";
@@ -17,9 +18,13 @@ export class RoomView {
 	constructor(hooks) {
 		Object.assign(this, hooks, { room: null, turn: 0, atStart: false, loading: false });
 		const names = () => this.people.names();
-		this.timeline = new Timeline({ me: this.me, names, onreply: (message) => this.composer.reply(message),
+		this.blocks = new Blocks(() => {
+			this.timeline.refold();
+			this.people.paint();
+		});
+		this.timeline = new Timeline({ me: this.me, names, blocks: this.blocks, onreply: (message) => this.composer.reply(message),
 			onolder: () => this.older() });
-		this.people = new People({ me: this.me, onmention: (name) => this.composer.mention(name) });
+		this.people = new People({ me: this.me, blocks: this.blocks, onmention: (name) => this.composer.mention(name) });
 		this.answers = new Answers({ timeline: this.timeline, names, stop: (id) => this.stop(id),
 			mayStop: (seq) => this.mayStop(seq),
 			roleName: (id) => this.room.roles.find((role) => role.id === id)?.name ?? `role ${id}` });
@@ -30,6 +35,7 @@ export class RoomView {
 				topic: `room:${pending.room}`,
 				client_id: pending.id, content: pending.content, reply_to: pending.replyTo }) });
 		this.socket.onrefused = (frame) => this.refused(frame);
+		this.blocks.load();
 		$("room-leave").addEventListener("click", () => this.leave());
 	}
 
@@ -122,7 +128,7 @@ export class RoomView {
 		deleted: ({ target_seq: seq }) => this.timeline.change(seq, { content: "*deleted*" }),
 		generation: (frame) => this.answers.frame(frame),
 		presence: (frame) => this.people.presence(frame),
-		typing: (frame) => this.people.types(frame),
+		typing: (frame) => this.blocks.has(frame.user.id) || this.people.types(frame),
 		joined: this.member,
 		left: this.member,
 		member_level: this.member,
@@ -158,7 +164,7 @@ export class RoomView {
 		this.timeline.add(message);
 		if (message.author.kind === "user")
 			this.people.typesNot(message.author.id);
-		if (isLive && message.author.id !== this.me.id && document.hidden)
+		if (isLive && message.author.id !== this.me.id && document.hidden && !this.timeline.isBlocked(message))
 			this.onunseen?.(this.room, message);
 	}
 

@@ -21,8 +21,13 @@ function thoughts(text) {
 	return el("details", { class: "thoughts" }, el("summary", {}, "Reasoning"), el("div", { class: "text" }, markdown(text)));
 }
 
-/** A message as an element. options: { mine, names: [who can be mentioned], quote: node, tools: [nodes] } */
-export function messageNode(message, { mine = false, names = [], quote = null, tools = [] } = {}) {
+/** What a blocked user wrote; closed until somebody wants to read it. */
+function folded(text) {
+	return el("details", { class: "folded" }, el("summary", {}, "You blocked this user"), text);
+}
+
+/** A message as an element. options: { mine, blocked, names: [who can be mentioned], quote: node, tools: [nodes] } */
+export function messageNode(message, { mine = false, blocked = false, names = [], quote = null, tools = [] } = {}) {
 	const { kind, name } = message.author;
 	const label = name ?? (kind === "system" ? "Parlour" : "somebody");
 	const stop = STOPS[message.usage?.stop];
@@ -35,9 +40,10 @@ export function messageNode(message, { mine = false, names = [], quote = null, t
 			el("header", {}, el("strong", {}, label), kind === "role" && el("span", { class: "badge",
 				title: about }, "AI"),
 				message.created_at && timeNode(message.created_at)),
-			quote,
+			!blocked && quote,
 			message.reasoning && thoughts(message.reasoning),
-			el("div", { class: "text" }, markdown(message.content, names)),
+			blocked ? folded(el("div", { class: "text" }, markdown(message.content, names))) :
+				el("div", { class: "text" }, markdown(message.content, names)),
 			message.citations && sources(message.citations),
 			message.knowledge && el("p", { class: "note" }, "Written without the knowledge base, which did not respond."),
 			stop && el("p", { class: "note" }, stop)),
@@ -45,7 +51,7 @@ export function messageNode(message, { mine = false, names = [], quote = null, t
 }
 
 export class Timeline {
-	/** hooks: { me, names(), onreply(message), onolder() } */
+	/** hooks: { me, names(), onreply(message), onolder(), blocks } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { items: [], bySeq: new Map(), follows: true, unseen: 0 });
 		this.scroller = $("scroller");
@@ -103,6 +109,12 @@ export class Timeline {
 		}
 	}
 
+	/** The list of blocked users has changed. */
+	refold() {
+		for (const { message } of this.items.filter((item) => item.message?.author.kind === "user"))
+			this.add(message);
+	}
+
 	/** A line that is not a message, such as "ann joined", at its place in the log. */
 	addLine(seq, text, isError = false) {
 		const item = { seq, node: el("li", { class: isError ? "line bad" : "line" }, text) };
@@ -142,11 +154,15 @@ export class Timeline {
 		$("empty").hidden = true;
 	}
 
+	isBlocked({ author }) {
+		return author.kind === "user" && this.blocks.has(author.id);
+	}
+
 	render(message) {
 		const mine = message.author.kind === "user" && message.author.id === this.me.id;
 		const reply = el("button", { type: "button", class: "small",
 			on: { click: () => this.onreply(message) } }, "Reply");
-		const node = messageNode(message, { mine, names: this.names(), quote: this.quote(message),
+		const node = messageNode(message, { mine, blocked: this.isBlocked(message), names: this.names(), quote: this.quote(message),
 			tools: [reply] });
 		node.dataset.seq = message.seq;
 		return node;
@@ -157,7 +173,7 @@ export class Timeline {
 		if (!message.reply_to || message.reply_to === message.seq - 1)
 			return null;
 		const target = this.get(message.reply_to);
-		const text = target ? `${target.author.name}: ${target.content.slice(0, 120)}` : "an earlier message";
+		const text = target && this.isBlocked(target) ? "a message of a user whom you blocked" : target ? `${target.author.name}: ${target.content.slice(0, 120)}` : "an earlier message";
 		return el("button", { type: "button", class: "quote",
 			on: { click: () => this.show(message.reply_to) } }, text);
 	}

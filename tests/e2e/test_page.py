@@ -205,6 +205,28 @@ def test_an_invite_and_an_account(browsers, shared, host):
     bob.wait_text("#room-title", room["name"])
 
 
+def test_a_blocked_user(browsers, shared, host):
+    """What a blocked user writes is folded in history and live; it can be read, and unblocking shows it."""
+    room, other = host.room("Tea " + unique("room")), shared.register("rude" + secrets.token_hex(3), PASSWORD)
+    first, second = unique("rude"), unique("ruder")
+    other.say(room["id"], first)
+    ann = browsers().register(shared.url, "calm" + secrets.token_hex(3))
+    ann.room(room["name"])
+    ann.wait_any("#log .message .text", first)
+    wait_for(lambda: ann.run("const b = [...document.querySelectorAll('#member-list li')].find(l => l.textContent.includes(arguments[0]))"
+                             "?.querySelector('.block'); b?.click(); return !!b", other.name), 10, "a button to block")
+    ann.wait_shown("#log .folded summary")
+    assert not ann.shown("#log .folded .text")
+    other.say(room["id"], second)
+    wait_for(lambda: len(ann.texts("#log .folded")) == 2, 10, "what comes live is folded, too")
+    ann.screenshot("blocked")
+    ann.click("#log .folded summary")
+    ann.wait_any("#log .folded .text", first)
+    ann.run("[...document.querySelectorAll('#member-list .block')].find(b => b.textContent === 'Unblock').click()")
+    wait_for(lambda: not ann.shown("#log .folded"), 10, "nothing is folded")
+    assert ann.messages()[-2:] == [first, second]
+
+
 def test_registration_is_closed(browsers, parlour):
     ann = browsers()
     ann.open(parlour(registration="closed").url + "/")

@@ -31,6 +31,7 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "mfa_on", PL_E_CONFLICT, "A second factor is on already; turn it off first." },
 	{ "mfa_off", PL_E_CONFLICT, "No second factor is on." },
 	{ "wrong", PL_E_BAD_LOGIN, "The code is not correct." },
+	{ "self", PL_E_CONFLICT, "You cannot block yourself." },
 	{ "no_invite", PL_E_INVALID, "is not valid: it is unknown, or was used, revoked, or has expired" },
 	{ "no_newcomers", PL_E_INVALID, "is only for people who have an account; log in, and join with it" },
 	{ "no_room", PL_E_INVALID, "is for a new account: it leads into no room" },
