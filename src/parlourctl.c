@@ -14,12 +14,14 @@
 #include "core/control.h"
 #include "core/settings.h"
 #include "ctl/ctl_import.h"
+#include "ctl/ctl_invite.h"
 #include "ctl/ctl_jobs.h"
 #include "ctl/ctl_knowledge.h"
 #include "ctl/ctl_price.h"
 #include "ctl/ctl_socket.h"
 #include "ctl/ctl_user.h"
 #include "db/admin/db_admin.h"
+#include "db/repo/repo_user.h"
 #include "leaf.h"
 #include "passwd.h"
 
@@ -33,6 +35,7 @@ struct ctl {
 	const char *overrides[OVERRIDES_MAX];
 	int overrides_count;
 	const char *dsn, *database, *source, *upstream, *from, *email, *name, *access, *password_file;
+	const char *uses, *expires_in, *room, *level, *note;
 	bool dry_run, print, compat, help, version;
 	int argc;			/* the words after the command */
 	char **argv;
@@ -299,6 +302,24 @@ static int run_user(struct ctl *ctl)
 	return status == 0 ? 0 : complain(why, status);
 }
 
+static int run_invite(struct ctl *ctl)
+{
+	struct ctl_invite_opts opts = { .dsn = need_dsn(ctl), .uses = ctl->uses, .expires_in = ctl->expires_in,
+		.room = ctl->room, .level = ctl->level, .note = ctl->note, .public_url = "", .access = "operator",
+		.argc = ctl->argc, .argv = ctl->argv };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	if (ctl->config != NULL) {
+		opts.public_url = ctl->config->s.public_url;
+		opts.access = access_words[ctl->config->s.invite_access];
+	}
+	status = ctl_invite(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_genkey(struct ctl *ctl)
@@ -367,6 +388,8 @@ static const struct verb verbs[] = {
 	    "enable USER | logout USER | no-mfa USER | unlock USER",
 	    "accounts; LEVEL is user, analyst, operator, or admin "
 	    "[--email ADDRESS] [--name TEXT] [--access LEVEL] [--password-file FILE]" },
+	{ "invite", run_invite, -1, "create | list | revoke NUMBER", "invites to register or to join a room "
+	    "[--uses N] [--expires-in SECONDS] [--room NUMBER] [--level LEVEL] [--note TEXT]" },
 	{ "genkey", run_genkey, 1, "FILE", "create a file for the setting key_file" },
 	{ "version", run_version, 0, "", "print the version" },
 	{ "help", run_help, -1, "[VERB]", "print this text, or explain one command" },
@@ -401,6 +424,8 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 		{ "password-file", 1, NULL, 'P' }, { "print", 0, NULL, 'p' }, { "compat", 0, NULL, 'C' },
 		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "upstream", 1, NULL, 'u' },
 		    { "from", 1, NULL, 'f' },
+		{ "uses", 1, NULL, 'U' }, { "expires-in", 1, NULL, 'E' }, { "room", 1, NULL, 'r' },
+		{ "level", 1, NULL, 'l' }, { "note", 1, NULL, 't' },
 		{ "config", 1, NULL, 'c' }, { "set", 1, NULL, 'o' }, { "version", 0, NULL, 'V' },
 		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int letter;
@@ -428,6 +453,16 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->access = optarg;
 		else if (letter == 'P')
 			ctl->password_file = optarg;
+		else if (letter == 'U')
+			ctl->uses = optarg;
+		else if (letter == 'E')
+			ctl->expires_in = optarg;
+		else if (letter == 'r')
+			ctl->room = optarg;
+		else if (letter == 'l')
+			ctl->level = optarg;
+		else if (letter == 't')
+			ctl->note = optarg;
 		else if (letter == 'n')
 			ctl->dry_run = true;
 		else if (letter == 'p')

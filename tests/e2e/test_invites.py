@@ -452,3 +452,36 @@ def test_the_page_is_the_same_for_every_token(shared, ann):
     assert ann.get(f"/api/invites/{invite['id']}").json()["used"] == 0
     assert shared.get("/join/x", headers={"If-None-Match": pages[0].headers["ETag"]}).status_code == 304
     assert shared.get("/join").status_code == shared.get("/join/a/b").status_code == 404
+
+
+# ---- parlourctl ----
+
+def test_parlourctl_invite(by_invite, rows):
+    daemon = by_invite(public_url="https://chat.example.org/")
+    said = daemon.ctl("invite", "create").stdout
+    number, link = said.split()[1], said.splitlines()[1]
+    assert link.startswith("https://chat.example.org/join/")
+    user = newcomer(daemon, link.split("/")[-1])
+    room = user.room("Tea", visibility="private")["id"]
+    said = daemon.ctl("invite", "create", "--uses", "2", "--expires-in", "3600", "--room", str(room), "--level", "moderator", "--note", " for Ann ").stdout
+    other = newcomer(daemon, said.splitlines()[1].split("/")[-1])
+    assert other.get(f"/api/rooms/{room}").json()["level"] == "moderator"
+    table = daemon.ctl("invite", "list").stdout.splitlines()
+    assert [line.split()[1] for line in table[:3]] == ["STATE", "open", "used"] and "1 of 2" in table[1] and "for Ann" in table[1] and "(operator)" in table[1]
+    for _ in range(2):
+        assert f"invite {said.split()[1]} revoked" in daemon.ctl("invite", "revoke", said.split()[1]).stdout
+    assert is_field(register(daemon, said.splitlines()[1].split("/")[-1]), "invite")
+    assert rows(f"SELECT action, actor_id FROM audit WHERE target = 'invite:{said.split()[1]}' ORDER BY id") == \
+        [("invite created", 0), ("invite used", other.id), ("invite revoked", 0)]
+    assert number in daemon.ctl("invite", "list").stdout
+
+
+@pytest.mark.parametrize("words, status", [
+    ((), 64), (("make",), 64), (("create", "x"), 64), (("create", "--uses", "0"), 64), (("create", "--uses", "10001"), 64), (("create", "--uses", "x"), 64),
+    (("create", "--expires-in", "59"), 64), (("create", "--expires-in", "31536001"), 64), (("create", "--level", "member"), 64),
+    (("create", "--room", "1", "--level", "king"), 64), (("create", "--room", "x"), 64), (("create", "--room", "987654321"), 65),
+    (("create", "--note", ""), 65), (("create", "--note", "x" * 201), 65), (("list", "x"), 64), (("list", "--uses", "1"), 64), (("revoke",), 64),
+    (("revoke", "x"), 64), (("revoke", "987654321"), 65), (("revoke", "1", "2"), 64)])
+def test_parlourctl_invite_refuses(shared, words, status):
+    done = shared.ctl("invite", *words, check=False)
+    assert done.returncode == status and done.stderr, done.stdout + done.stderr
