@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gcra.h"
 #include "pool.h"
 #include "str.h"
 
@@ -23,6 +24,9 @@ struct pl_caller {
 	int64_t user_id;
 	int64_t login_id;	/* login session (table login_sessions) */
 	int64_t token_until_s;	/* Unix time at which the access token ends */
+	unsigned scopes;	/* of an API key, whose number is login_id then; 0: not a key */
+	uint64_t key_epoch;	/* of an API key: see shm_keys_epoch() */
+	struct pl_rate key_rate; /* of an API key: its own limit; burst 0: none */
 	int access;		/* enum: 0 user, 1 analyst, 2 operator, 3 admin */
 	char name[33];		/* user name */
 	char addr[46];		/* text address of the client behind trusted proxies; "unix" for unix sockets */

@@ -22,7 +22,7 @@ BEGIN
 	END IF;
 	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'parlour_report') THEN
 		GRANT USAGE ON SCHEMA public TO parlour_report;
-		GRANT SELECT ON v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_generations, v_unanswered,
+		GRANT SELECT ON v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_api_keys, v_generations, v_unanswered,
 			v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_jobs, v_outbox,
 			v_knowledge, v_questions, v_prices, v_audit
 			TO parlour_report;

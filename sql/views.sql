@@ -3,7 +3,7 @@
 -- a view reads its tables with the rights of its owner, but runs functions with the rights of the reader.
 
 SET LOCAL client_min_messages = warning;
-DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_unanswered, v_generations,
+DROP VIEW IF EXISTS v_rooms, v_messages, v_room_activity, v_limits_hit, v_logins, v_api_keys, v_unanswered, v_generations,
 	v_spend_today, v_usage, v_session_data, v_feedback, v_feedback_requests, v_jobs, v_outbox, v_knowledge, v_questions,
 	v_prices, v_audit;
 
@@ -41,8 +41,16 @@ CREATE VIEW v_logins AS
 	SELECT l.id, u.username, l.address, l.user_agent, l.created_at, l.last_used_at, l.expires_at,
 		CASE WHEN l.ended_at IS NOT NULL THEN l.end_reason WHEN l.expires_at < now() THEN 'expired' ELSE 'alive' END AS state,
 		l.ended_at
-	FROM login_sessions l JOIN users u ON u.id = l.user_id;
+	FROM login_sessions l JOIN users u ON u.id = l.user_id WHERE l.kind = 'login';
 COMMENT ON VIEW v_logins IS 'Login sessions with user names and state';
+
+CREATE VIEW v_api_keys AS
+	SELECT l.id, u.username, l.name, l.key_prefix, array_to_string(l.scopes, ' ') AS scopes, l.key_rate, l.created_at,
+		l.last_used_at, nullif(l.expires_at, 'infinity') AS expires_at,
+		CASE WHEN l.ended_at IS NOT NULL THEN l.end_reason WHEN l.expires_at < now() THEN 'expired' ELSE 'valid' END AS state,
+		l.ended_at
+	FROM login_sessions l JOIN users u ON u.id = l.user_id WHERE l.kind = 'key';
+COMMENT ON VIEW v_api_keys IS 'API keys with user names and state; never the key';
 
 CREATE VIEW v_generations AS
 	SELECT g.id, g.room_id, r.name AS room, x.name AS role, u.username AS asker, g.state, g.upstream, g.model, g.error_code,

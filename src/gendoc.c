@@ -221,9 +221,7 @@ static void man_answers(struct pl_buf *out, const struct route *r)
 		    r->flags & ROUTE_EVENTS ? " events of" : "", r->out->name);
 	pl_buf_addf(out, "%s\nErrors:\n", r->out != &shape_none ? " ." : ".");
 	if (r->who != WHO_ANY || r->in == &shape_login_in || r->in == &shape_refresh_in)
-		pl_buf_adds(out, "401,\n");
-	if (r->who >= WHO_OPERATOR)
-		pl_buf_adds(out, "403,\n");
+		pl_buf_adds(out, r->who != WHO_ANY ? "401, 403,\n" : "401,\n");
 	if (strchr(r->path, '{') != NULL)
 		pl_buf_adds(out, "404,\n");
 	if (r->flags & ROUTE_IDEM)
@@ -237,6 +235,22 @@ static void man_answers(struct pl_buf *out, const struct route *r)
 	pl_buf_adds(out, "503.\n");
 }
 
+static void man_scope(struct pl_buf *out, const struct route *r)
+{
+	struct pl_str words = apikey_scope_words(out->pool, r->scope), word;
+	bool first = true;
+
+	if (r->scope == SCOPE_LOGIN || r->scope == SCOPE_ALL) {
+		pl_buf_addf(out, "API keys: %s.\n", r->scope == SCOPE_ALL ? "any" : "refused");
+		return;
+	}
+	pl_buf_adds(out, "API keys: with scope\n");
+	while (words.len > 0 && pl_str_cut(&words, ' ', &word)) {
+		pl_buf_addf(out, "%s.Cm %.*s%s\n", first ? "" : "or\n", PL_FMT(word), words.len > 0 ? "" : " .");
+		first = false;
+	}
+}
+
 static void man_route(struct pl_buf *out, const struct route *r)
 {
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
@@ -248,6 +262,8 @@ static void man_route(struct pl_buf *out, const struct route *r)
 	pl_buf_addf(out, ".It Cm %s Pa %s\n", methods[__builtin_ctz(r->method)], r->path);
 	mdoc_text(out, pl_str(pl_sprintf(out->pool, "%s.", r->summary)));
 	pl_buf_addf(out, "%s.\n", who[r->who]);
+	if (r->who != WHO_ANY)
+		man_scope(out, r);
 	if (r->klass == LIMIT_NONE)
 		pl_buf_adds(out, "No rate limit.\n");
 	else

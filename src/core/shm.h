@@ -89,6 +89,7 @@ struct shm_header {
 	struct shm_part parts[SHM_PARTS_MAX];
 	struct shm_sizes sizes;
 	struct pl_sipkey boot_key;		/* keys every tag in the segment */
+	_Atomic uint64_t keys_epoch;		/* +1 when the rights of an API key changed */
 	_Atomic int64_t revoked_full;		/* table full: ask PostgreSQL until this wall second */
 	_Atomic int32_t revoked_loaded;		/* the revocation table was filled from PostgreSQL */
 	_Atomic uint64_t config_version;

@@ -22,6 +22,8 @@ void shm_rate_refund(struct shm *shm, uint64_t tag, const struct pl_rate *rate, 
 /* until_s: wall seconds. false: the table is full; revoked_full makes callers ask PostgreSQL. */
 bool shm_revoke(struct shm *shm, int64_t login_id, int64_t until_s);
 bool shm_revoked(const struct shm *shm, int64_t login_id, int64_t now_s);
+uint64_t shm_keys_epoch(const struct shm *shm);	/* unchanged: what was looked up about API keys holds */
+void shm_keys_changed(struct shm *shm);
 /* The table was full during the last token lifetime: PostgreSQL must confirm "not revoked". */
 bool shm_revoked_unsure(const struct shm *shm, int64_t now_s);
 

@@ -63,6 +63,16 @@ bool shm_revoked_unsure(const struct shm *shm, int64_t now_s)
 	return atomic_load_explicit(&shm->head->revoked_full, memory_order_acquire) > now_s;
 }
 
+uint64_t shm_keys_epoch(const struct shm *shm)
+{
+	return atomic_load_explicit(&shm->head->keys_epoch, memory_order_acquire);
+}
+
+void shm_keys_changed(struct shm *shm)
+{
+	atomic_fetch_add(&shm->head->keys_epoch, 1);
+}
+
 bool shm_once(struct shm *shm, uint64_t tag, int64_t until_s, int64_t now_s)
 {
 	size_t count = shm->head->sizes.revoked_pairs;

@@ -238,7 +238,7 @@ static bool options_answered(struct req *req)
 		names = req_header(req, "Access-Control-Request-Headers");
 		req_header_add(req, "Access-Control-Allow-Methods", methods);
 		req_header_add(req, "Access-Control-Allow-Headers", http_cors_names_ok(names) ? names.ptr :
-		    "Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-Id");
+		    "Authorization, X-Api-Key, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-Id");
 		req_header_addf(req, "Access-Control-Max-Age", "%lld", (long long)(req->config->s.cors_max_age / 1000));
 		req_header_add(req, "Vary", "Access-Control-Request-Method, Access-Control-Request-Headers");
 		req_reply_empty(req, 204);

@@ -181,7 +181,7 @@ static const char *const token_words[] = { [WS_ALL] = "none", [WS_USERS] = "requ
 
 static void write_security(struct pl_jw *w, enum ws_frame_who who)
 {
-	static const char *const schemes[] = { "bearer", "subprotocol", "ticket", "query", "frame" };
+	static const char *const schemes[] = { "bearer", "api_key", "subprotocol", "ticket", "query", "frame" };
 
 	if (who == WS_ALL)
 		return;

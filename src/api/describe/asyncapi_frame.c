@@ -250,15 +250,17 @@ static void write_security_schemes(struct pl_jw *w)
 {
 	pl_jw_key(w, "securitySchemes");
 	pl_jw_object(w);
-	write_scheme(w, "bearer", "http", NULL, NULL, "Handshake: Authorization: Bearer TOKEN, with an access token.");
+	write_scheme(w, "bearer", "http", NULL, NULL,
+	    "Handshake: Authorization: Bearer TOKEN, with an access token or an API key.");
+	write_scheme(w, "api_key", "httpApiKey", "header", "x-api-key", "Handshake: an API key.");
 	write_scheme(w, "subprotocol", "httpApiKey", "header", "Sec-WebSocket-Protocol",
 	    "Handshake, for browsers: the subprotocol bearer.TOKEN, on native sockets beside parlour.v1.");
 	write_scheme(w, "ticket", "httpApiKey", "query", "ticket",
 	    "Handshake: a ticket of POST /api/auth/ws-ticket. It is valid once.");
 	write_scheme(w, "query", "httpApiKey", "query", "token",
-	    "Handshake: an access token; only if setting ws_query_token is on.");
+	    "Handshake: an access token or an API key; only if setting ws_query_token is on.");
 	write_scheme(w, "frame", "apiKey", "password", NULL,
-	    "An access token in the frame auth: the first frame, within ws_auth_timeout.");
+	    "An access token or an API key in the frame auth: the first frame, within ws_auth_timeout.");
 	pl_jw_end_object(w);
 }
 

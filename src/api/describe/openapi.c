@@ -132,14 +132,33 @@ static void write_body(struct pl_jw *w, const struct route *r)
 
 /* ---- operations ---- */
 
-static void write_security(struct pl_jw *w, enum route_who who)
+/* An API key with one of the scopes; OpenAPI 3.1 names them like roles. */
+static void write_key_scopes(struct pl_jw *w, unsigned scopes)
 {
+	struct pl_str rest = apikey_scope_words(w->buf->pool, scopes), word;
+
+	while (rest.len > 0 && pl_str_cut(&rest, ' ', &word)) {
+		pl_jw_object(w);
+		pl_jw_key(w, "api_key");
+		pl_jw_array(w);
+		pl_jw_str(w, word);
+		pl_jw_end_array(w);
+		pl_jw_end_object(w);
+	}
+}
+
+static void write_security(struct pl_jw *w, const struct route *r)
+{
+	enum route_who who = r->who;
+
 	pl_jw_key(w, "security");
 	pl_jw_array(w);
 	if (who == WHO_OPT)
 		pl_jw_raw(w, PL_STR("{}"));
 	if (who != WHO_ANY)
 		pl_jw_raw(w, PL_STR("{\"bearer\":[]}"));
+	if (who != WHO_ANY)
+		write_key_scopes(w, r->scope);
 	pl_jw_end_array(w);
 }
 
@@ -158,7 +177,7 @@ static void write_operation(struct pl_jw *w, const struct route *r, int nth)
 	pl_jw_array(w);
 	pl_jw_cstr(w, route_groups[r->group].tag);
 	pl_jw_end_array(w);
-	write_security(w, r->who);
+	write_security(w, r);
 	write_params(w, r);
 	write_body(w, r);
 	openapi_responses(w, r);
@@ -242,7 +261,10 @@ static void write_components(struct pl_jw *w)
 	openapi_reply_components(w);
 	pl_jw_kraw(w, "securitySchemes",
 	    PL_STR("{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\","
-	    "\"description\":\"Access token of POST /api/auth/login.\"}}"));
+	    "\"description\":\"Access token of POST /api/auth/login. Where api_key is listed too, an API key may stand "
+	    "here instead of it.\"},\"api_key\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"x-api-key\","
+	    "\"description\":\"API key of POST /api/keys. The names are scopes, of which the key needs one. Routes "
+	    "without them refuse keys.\"}}"));
 	pl_jw_end_object(w);
 }
 

@@ -41,7 +41,8 @@ static uint64_t errors_of(const struct route *r)
 	if (r->klass != LIMIT_NONE)
 		set |= BIT(PL_E_RATE);
 	if (r->who != WHO_ANY)
-		set |= BIT(PL_E_UNAUTHORIZED) | BIT(PL_E_TOKEN_EXPIRED) | BIT(PL_E_REVOKED);
+		set |= BIT(PL_E_UNAUTHORIZED) | BIT(PL_E_TOKEN_EXPIRED) | BIT(PL_E_REVOKED) |
+		    (r->scope == SCOPE_LOGIN ? BIT(PL_E_KEY_REFUSED) : BIT(PL_E_SCOPE));
 	if (r->who != WHO_ANY && !(r->flags & ROUTE_ENROL))
 		set |= BIT(PL_E_MFA_ENROLMENT);
 	if (r->who >= WHO_OPERATOR)

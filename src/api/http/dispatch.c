@@ -93,39 +93,70 @@ static void dispatch_refuse_code(struct request *request, enum pl_code code)
 
 /* ---- token ---- */
 
+/* May this route be used with an API key of these scopes? false: it has failed. */
+static bool scope_ok(struct request *request)
+{
+	unsigned wanted = request->ws != NULL ? request->ws->scope : request->route->scope;
+	struct pl_err err = { 0 };
+
+	if (request_scope(wanted, request->who.scopes, request->req->task->pool, &err))
+		return true;
+	dispatch_refuse(request, &err);
+	return false;
+}
+
+/* The token of the Authorization header, or an API key in x-api-key; absent: none, `bad`: something else. */
+static struct pl_str sent_token(const struct req *req, bool *bad)
+{
+	struct pl_str header = req_header(req, "Authorization");
+
+	if (header.ptr == NULL) {
+		header = req_header(req, "X-Api-Key");
+		*bad = header.ptr != NULL && !apikey_like(header);
+		return header;
+	}
+	*bad = !pl_str_istarts(header, "bearer ");
+	return *bad ? header : pl_str_trim(pl_strn(header.ptr + 7, header.len - 7));
+}
+
 static void token_on_confirmed(void *arg, const bool *alive, const struct pl_err *err)
 {
 	struct request *request = arg;
 
-	if (err != NULL)
+	if (err != NULL) {
 		request_fail(request, err);
-	else
+		return;
+	}
+	auth_caller(&request->who, &request->req->task->who);
+	if (scope_ok(request))
 		checked(request);
 }
 
 /* True: go on now. Otherwise it has failed, or goes on later. */
 static bool check_token(struct request *request, enum route_who who)
 {
-	struct pl_str header = req_header(request->req, "Authorization"), token;
+	struct pl_str token;
 	struct pl_err err = { 0 };
+	bool bad;
 
 	if (who == WHO_ANY)
 		return true;
-	if (header.ptr == NULL && who == WHO_OPT)
+	token = sent_token(request->req, &bad);
+	if (token.ptr == NULL && who == WHO_OPT)
 		return true;
-	if (header.ptr == NULL || !pl_str_istarts(header, "bearer ")) {
+	if (token.ptr == NULL || bad) {
 		dispatch_refuse_code(request, PL_E_UNAUTHORIZED);
 		return false;
 	}
-	token = pl_str_trim(pl_strn(header.ptr + 7, header.len - 7));
-	if (!auth_check(request->svc, request->req->config, token, &request->who, &err) &&
+	if (!auth_check(request->svc, request->req->config, token, &request->req->task->who, &request->who,
+		&err) &&
 	    (err.code != PL_E_MFA_ENROLMENT || request->route == NULL || !(request->route->flags & ROUTE_ENROL))) {
 		dispatch_refuse(request, &err);
 		return false;
 	}
 	auth_caller(&request->who, &request->req->task->who);
 	if (!request->who.ask)
-		return true;
+		return request->who.scopes == 0 || scope_ok(request);
 	req_defer(request->req);
 	auth_confirm(request->svc, request->req->task, &request->who, token_on_confirmed, request);
 	return false;

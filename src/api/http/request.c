@@ -40,6 +40,18 @@ bool request_anonymous(struct request *request, const char *word)
 	return false;
 }
 
+bool request_scope(unsigned wanted, unsigned scopes, struct pl_pool *pool, struct pl_err *err)
+{
+	struct pl_str words = apikey_scope_words(pool, wanted);
+
+	if (scopes == 0 || (wanted & scopes) != 0)
+		return true;
+	if (wanted == SCOPE_LOGIN)
+		return pl_err_set(err, PL_E_KEY_REFUSED, NULL);
+	return pl_err_set(err, PL_E_SCOPE, wanted == SCOPE_ALL || (wanted & (wanted - 1)) == 0 ?
+	    "The API key lacks the scope %.*s." : "The API key needs one of these scopes: %.*s.", PL_FMT(words));
+}
+
 static void reply_text(struct request *request, int status, struct pl_str body)
 {
 	if (request->idem != NULL)

@@ -42,6 +42,9 @@ bool request_made_id(const struct request *request, int64_t *id_r) PL_MUSTCHECK;
 /* For rows with OPT: a token was given, or setting `anonymous` names the word; otherwise 401 was sent and false. */
 bool request_anonymous(struct request *request, const char *word) PL_MUSTCHECK;
 
+/* Do the scopes of an API key (0: not a key) include one of those? PL_E_SCOPE, PL_E_KEY_REFUSED. */
+bool request_scope(unsigned wanted, unsigned scopes, struct pl_pool *pool, struct pl_err *err) PL_MUSTCHECK;
+
 /* Replies. All replies use these functions, so that Idempotency-Key, Location, and limits are handled in one place. */
 void request_reply(struct request *request, const struct shape *shape, const void *values);
 void request_reply_status(struct request *request, int status, const struct shape *shape, const void *values);

@@ -7,6 +7,7 @@
 
 #include "api/http/route_group.h"
 #include "api/http/shape.h"
+#include "db/repo/apikey_text.h"
 #include "db/repo/repo_list.h"
 #include "net/req.h"
 #include "svc/account/limits.h"
@@ -16,9 +17,6 @@
 struct request;
 
 enum route_who { WHO_ANY, WHO_OPT, WHO_USER, WHO_OPERATOR, WHO_ADMIN };
-/* What an API key must have, one of the bits. LOGIN: keys are refused. */
-enum route_scope { SCOPE_NONE = 0, SCOPE_LOGIN = 0, SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_CHAT = 4, SCOPE_V1 = 8,
-	SCOPE_ADMIN = 16, SCOPE_READ_CHAT = SCOPE_READ | SCOPE_CHAT, SCOPE_ALL = 31 };
 enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
 	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128, ROUTE_OPERATOR = 256, ROUTE_EVENTS = 512,
 	ROUTE_STRICT = 1024, ROUTE_ENROL = 2048 };
@@ -31,7 +29,7 @@ struct route {
 	const char *path;
 	route_fn *handler;
 	enum route_who who;
-	enum route_scope scope;
+	enum apikey_scope scope;	/* an API key needs one of the bits */
 	enum limit_class klass;
 	size_t body_bytes;
 	int64_t deadline_ms;
@@ -50,7 +48,7 @@ struct ws_route {
 	const char *path;
 	void (*open)(struct request *request);
 	enum route_who who;
-	enum route_scope scope;
+	enum apikey_scope scope;
 	const char *summary;
 };
 extern const struct ws_route ws_routes[];

@@ -158,24 +158,30 @@ struct auth_frame {
 	void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 };
 
-/* Its login session was ended while something else was asked on its behalf. */
-static bool is_ended(const struct ws_client *c, int64_t login_id)
+/* Its login session was ended, or its API key changed, while something else was asked on its behalf. */
+static bool is_ended(const struct ws_client *c, const struct pl_caller *who)
 {
-	return login_id != 0 && shm_revoked(c->svc->shm, login_id, pl_wall_us() / PL_US_PER_S);
+	if (who->scopes != 0 && who->key_epoch != shm_keys_epoch(c->svc->shm))
+		return true;
+	return who->login_id != 0 && shm_revoked(c->svc->shm, who->login_id, pl_wall_us() / PL_US_PER_S);
 }
 
 static void auth_end(struct auth_frame *a, const struct pl_err *err)
 {
 	struct pl_err other = { 0 };
+	struct pl_caller who = { 0 };
 
+	auth_caller(&a->who, &who);
 	if (err == NULL && a->client->authed && a->client->who.user_id != a->who.token.user_id) {
 		pl_err_set(&other, PL_E_UNAUTHORIZED, "This socket belongs to another user.");
 		err = &other;
 	}
-	if (err == NULL && is_ended(a->client, a->who.token.login_id)) {
+	if (err == NULL && is_ended(a->client, &who)) {
 		pl_err_set(&other, PL_E_REVOKED, NULL);
 		err = &other;
 	}
+	if (err == NULL && !request_scope(a->client->scope, who.scopes, a->task->pool, &other))
+		err = &other;
 	if (err == NULL && a->client->conn != NULL)
 		client_login(a->client, &a->who);
 	a->done(a->client, a->id, err);
@@ -201,7 +207,7 @@ void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_st
 	*a = (struct auth_frame){ .client = client, .task = task, .id = id, .done = done };
 	if (token.ptr == NULL)
 		pl_err_set(&err, PL_E_UNAUTHORIZED, NULL);
-	else if (auth_check(client->svc, svc_config(client->svc), token, &a->who, &err) && a->who.ask) {
+	else if (auth_check(client->svc, svc_config(client->svc), token, &client->who, &a->who, &err) && a->who.ask) {
 		ws_client_hold(client);
 		pl_task_hold(task);
 		auth_confirm(client->svc, task, &a->who, auth_on_confirmed, a);
@@ -214,7 +220,8 @@ static void compat_auth_done(struct ws_client *client, struct pl_str id, const s
 {
 	/* a good token is answered by nothing, a bad one by 4401, 4410, or 4403 */
 	if (err != NULL)
-		ws_client_close(client, err->code == PL_E_REVOKED || err->code == PL_E_MFA_ENROLMENT ? err->code :
+		ws_client_close(client, err->code == PL_E_REVOKED || err->code == PL_E_MFA_ENROLMENT ||
+		    err->code == PL_E_SCOPE ? err->code :
 		    PL_E_UNAUTHORIZED);
 }
 
@@ -245,7 +252,7 @@ static void on_opened(struct ws_conn *conn)
 		clients->prev = c;
 	clients = c;
 	memcpy(c->who.addr, ws_conn_addr(conn), strnlen(ws_conn_addr(conn), sizeof(c->who.addr) - 1) + 1);
-	if (is_ended(c, c->who.login_id)) {
+	if (is_ended(c, &c->who)) {
 		ws_client_close(c, PL_E_REVOKED);
 	} else if (c->authed) {
 		ws_timer(conn, pl_now_ns() + (c->expires_us - pl_wall_us()) * 1000, on_expired);
@@ -314,6 +321,7 @@ static void take_over(struct opening *o)
 {
 	struct request *request = o->request;
 	struct ws_client *c = pl_new(sizeof(*c));
+	struct pl_err err = { 0 };
 
 	c->svc = request->svc;
 	c->holds = 1;
@@ -325,8 +333,13 @@ static void take_over(struct opening *o)
 		c->expires_us = request->who.token.expires_s * PL_US_PER_S;
 	}
 	memcpy(c->who.addr, request->req->task->who.addr, sizeof(c->who.addr));
-	if (is_ended(c, c->who.login_id)) {
-		request_fail_code(request, PL_E_REVOKED);
+	c->scope = request->ws->scope;
+	if (is_ended(c, &c->who))
+		pl_err_set(&err, PL_E_REVOKED, NULL);
+	else
+		(void)!request_scope(c->scope, c->who.scopes, request->req->task->pool, &err);
+	if (err.code != PL_E_OK) {
+		request_fail(request, &err);
 		ws_client_release(&c);
 		return;
 	}
@@ -351,6 +364,7 @@ static bool handshake_token(struct opening *o, struct pl_str bearer, struct pl_e
 {
 	struct request *request = o->request;
 	const struct config *config = request->req->config;
+	const struct pl_caller *from = &request->req->task->who;
 	bool bad = false;
 	struct pl_str ticket = req_query(request->req, "ticket", &bad);
 	struct pl_str token = config->s.ws_query_token ? req_query(request->req, "token", &bad) : PL_STR_NONE;
@@ -358,11 +372,11 @@ static bool handshake_token(struct opening *o, struct pl_str bearer, struct pl_e
 	if (request->who.token.user_id != 0)
 		return true; /* the Authorization header was checked already */
 	if (bearer.ptr != NULL)
-		return auth_check(request->svc, config, bearer, &request->who, err);
+		return auth_check(request->svc, config, bearer, from, &request->who, err);
 	if (ticket.ptr != NULL)
 		return ticket_use(request->svc, config, ticket, &request->who, err);
 	if (token.ptr != NULL)
-		return auth_check(request->svc, config, token, &request->who, err);
+		return auth_check(request->svc, config, token, from, &request->who, err);
 	return true;
 }
 

@@ -28,6 +28,7 @@ struct ws_client {
 	bool authed;
 	int64_t limited_ns;			/* when ws_client_refuse() last reported the limit */
 	int64_t expires_us;			/* wall time of the token's end */
+	unsigned scope;				/* of its row in routes.def */
 	struct pl_caller who;
 };
 

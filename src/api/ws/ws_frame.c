@@ -103,6 +103,14 @@ static bool may(const struct ws_frame *f)
 	return (f->row == NULL || f->row->who == WS_SETTING) && d->lets_in != NULL && d->lets_in(f);
 }
 
+/* An API key acts for its user only with the scope for it. */
+static bool may_act(const struct ws_frame *f, struct pl_err *err)
+{
+	bool acts = f->row != NULL && (f->row->who == WS_USERS || (f->row->flags & WS_ACTS) != 0);
+
+	return !acts || request_scope(SCOPE_CHAT, f->client->who.scopes, f->task->pool, err);
+}
+
 void ws_frame_take(struct ws_frame *f)
 {
 	const struct ws_dialect *d = f->client->dialect;
@@ -113,6 +121,8 @@ void ws_frame_take(struct ws_frame *f)
 		return;
 	if (!may(f)) {
 		pl_err_set(&err, PL_E_UNAUTHORIZED, "Send {\"type\":\"auth\",\"token\":...} first.");
+		ws_frame_refuse(f, &err);
+	} else if (!may_act(f, &err)) {
 		ws_frame_refuse(f, &err);
 	} else if (d->waits == NULL || (f->row != NULL && f->row->who == WS_ALL) || !d->waits(f)) {
 		ws_frame_run(f);

@@ -48,6 +48,7 @@ const struct shape *const ws_parts[] = {
 
 #define PART(...)
 #define LATE WS_LATE
+#define ACTS WS_ACTS
 #define FRAME_IN(dialect, name, type_, who_, klass_, flags_, handler, text) \
 	{ .words = WS_WORDS_##dialect, .type = type_, .shape = &in_##dialect##_##name, .on = handler, \
 	    .who = WS_##who_, .klass = LIMIT_##klass_, .flags = flags_ },

@@ -28,7 +28,7 @@ enum ws_words {
 };
 
 enum ws_frame_who { WS_ALL, WS_USERS, WS_SETTING };
-enum ws_frame_flags { WS_LATE = 1 };
+enum ws_frame_flags { WS_LATE = 1, WS_ACTS = 2 };
 
 /* `nothing`: some frames have no fields, and a struct must not be empty. */
 #define DIALECT(...)

@@ -96,9 +96,16 @@ REPLY(on_logins, struct login_list)
 	return true;
 }
 
-REPLY(on_ended_logins, struct login_list)
+static void read_ended(struct pgrow *row, struct ended_login *login)
 {
-	READ_ROWS(query, res, out, struct login, read_login);
+	login->id = pgrow_i64(row);
+	login->ended_us = pgrow_time(row);
+	login->changed_us = pgrow_time(row);
+}
+
+REPLY(on_ended_logins, struct ended_login_list)
+{
+	READ_ROWS(query, res, out, struct ended_login, read_ended);
 	return true;
 }
 
@@ -114,7 +121,7 @@ void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, int64
 	pgquery_start(query);
 }
 
-void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_us, repo_login_list_fn *done, void *arg)
+void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_us, repo_ended_login_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_LOGIN_ENDED, on_ended_logins, done, arg);
 

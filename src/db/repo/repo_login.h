@@ -17,8 +17,12 @@ struct login {
 	int64_t created_us, last_used_us, expires_us, ended_us;
 };
 struct login_list { const struct login *rows; int count; bool more; };
+/* changed_us: of an API key, when its rights changed; 0: never. ended_us: 0 if it is alive. */
+struct ended_login { int64_t id, ended_us, changed_us; };
+struct ended_login_list { const struct ended_login *rows; int count; };
 typedef void (repo_login_fn)(void *arg, const struct login *login, const struct pl_err *err);
 typedef void (repo_login_list_fn)(void *arg, const struct login_list *list, const struct pl_err *err);
+typedef void (repo_ended_login_fn)(void *arg, const struct ended_login_list *list, const struct pl_err *err);
 
 /*
  * life_us: until the refresh token expires. hash: of the password that was given, absent: of none. access:
@@ -64,7 +68,8 @@ void repo_login_list(struct db *db, struct pl_task *task, int64_t user_id, int64
 void repo_login_check(struct db *db, struct pl_task *task, int64_t login_id, db_done_fn *done, void *arg);
 /* db_listen(): fn(arg) when login sessions ended, by whomever. */
 void repo_login_listen(struct db *db, void (*fn)(void *arg), void *arg);
-/* All that ended at or after `since_us` (id and ended_us filled): fills the revocation table. */
-void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_us, repo_login_list_fn *done, void *arg);
+/* All that ended, and all API keys whose rights changed, at or after `since_us`. */
+void repo_login_ended_since(struct db *db, struct pl_task *task, int64_t since_us, repo_ended_login_fn *done,
+    void *arg);
 
 #endif

@@ -13,26 +13,33 @@ struct auth_cache;
 struct auth_cache *auth_cache_new(void);
 void auth_cache_free(struct auth_cache **cache);
 
-/* The contents of a token. `ask`: PostgreSQL must be asked first (auth_confirm), see auth_check(). */
+/* What a token or an API key says. `ask`: PostgreSQL must be asked first (auth_confirm), see auth_check(). */
 struct auth_who {
 	struct pl_token token;
 	uint64_t key[2];		/* of the cache */
 	bool ask;
+	/* of an API key: see struct pl_caller; is_key with ask: who it belongs to is not known yet */
+	bool is_key;
+	unsigned scopes;
+	uint64_t key_epoch;
+	struct pl_rate key_rate;
+	unsigned char key_hash[32];
 };
 
 /*
  * Verifies an access token against signature, claims, expiry and revocation; no I/O. The cache of verified tokens makes
  * the ordinary case one hash. who_r->ask: the revocation table overflowed: the caller must call auth_confirm() before
- * it trusts the token.
- * Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED, PL_E_REVOKED. PL_E_MFA_ENROLMENT: *who_r is filled and good, but only
- * for setting up a second factor.
+ * it trusts the token. The same for an API key that this worker does not know: who_r then says nothing until
+ * auth_confirm() has filled it. `from`: whose address failed look-ups of keys count against.
+ * Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED, PL_E_REVOKED; of keys also PL_E_RATE. PL_E_MFA_ENROLMENT: *who_r is
+ * filled and good, but only for setting up a second factor.
  */
-bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who_r,
-    struct pl_err *err) PL_MUSTCHECK;
+bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, const struct pl_caller *from,
+    struct auth_who *who_r, struct pl_err *err) PL_MUSTCHECK;
 /* Fills the caller from a checked token. addr is unchanged. */
 void auth_caller(const struct auth_who *who, struct pl_caller *caller);
-/* Asks PostgreSQL whether the login session is alive. PL_E_REVOKED. */
-void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg);
+/* Asks PostgreSQL whether the login session is alive, or whose the key is. *who must live as long. As auth_check(). */
+void auth_confirm(struct svc *svc, struct pl_task *task, struct auth_who *who, db_done_fn *done, void *arg);
 
 /*
  * enrol: the access token is only for setting up a second factor. mfa_ticket: only with PL_E_MFA_REQUIRED, alone.
@@ -97,6 +104,8 @@ void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum l
 void auth_revoke(struct svc *svc, int64_t login_id);
 /* The same for those that a statement ended. */
 void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended);
+/* Only closes the sockets, everywhere: the rights of a key are others now, and its clients come back with them. */
+void auth_close_sockets(struct svc *svc, int64_t login_id);
 /* At start: when other workers end login sessions, closes their sockets here, too (svc->on_revoked). */
 void auth_listen(struct svc *svc);
 /* In the clerk: revokes login sessions that others end in PostgreSQL, by its notifications. */

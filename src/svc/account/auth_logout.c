@@ -13,6 +13,13 @@ static int64_t remember_until_s(const struct svc *svc, int64_t ended_us)
 	return ended_us / PL_US_PER_S + svc_config(svc)->s.access_token_life / 1000 + 60;
 }
 
+void auth_close_sockets(struct svc *svc, int64_t login_id)
+{
+	bus_post(svc, RING_REVOKED, pl_strn((const char *)&login_id, sizeof(login_id)), PL_STR_NONE);
+	if (svc->on_revoked != NULL)
+		svc->on_revoked(login_id);
+}
+
 void auth_revoke(struct svc *svc, int64_t login_id)
 {
 	bool known = shm_revoked_unsure(svc->shm, pl_wall_us() / PL_US_PER_S);
@@ -20,9 +27,7 @@ void auth_revoke(struct svc *svc, int64_t login_id)
 	if (!shm_revoke(svc->shm, login_id, remember_until_s(svc, pl_wall_us())) && !known)
 		pl_log(PL_LOG_WARN, NULL, "revocation table full: PostgreSQL is asked instead", "login=%lld",
 		    (long long)login_id);
-	bus_post(svc, RING_REVOKED, pl_strn((const char *)&login_id, sizeof(login_id)), PL_STR_NONE);
-	if (svc->on_revoked != NULL)
-		svc->on_revoked(login_id);
+	auth_close_sockets(svc, login_id);
 }
 
 void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended)
@@ -76,13 +81,15 @@ void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum l
 	repo_login_end(svc->db, task, task->who.user_id, login_id, scope, "logout", logout_on_ended, l);
 }
 
-static void load_on_list(void *arg, const struct login_list *list, const struct pl_err *err)
+static void load_on_list(void *arg, const struct ended_login_list *list, const struct pl_err *err)
 {
 	struct logout *l = arg;
 	const bool yes = true;
 
 	for (int i = 0; err == NULL && i < list->count; i++)
-		(void)!shm_revoke(l->svc->shm, list->rows[i].id, remember_until_s(l->svc, list->rows[i].ended_us));
+		if (list->rows[i].ended_us != 0)
+			(void)!shm_revoke(l->svc->shm, list->rows[i].id,
+			    remember_until_s(l->svc, list->rows[i].ended_us));
 	l->done(l->arg, err == NULL ? &yes : NULL, err);
 }
 

@@ -5,20 +5,25 @@
 #include <stdio.h>
 
 #include "clock.h"
-#include "svc/account/auth.h"
+#include "db/repo/apikey_text.h"
+#include "svc/account/apikey_check.h"
 
 #define CACHE_SLOTS 2048u	/* power of two; two ways */
 
 struct cached { uint64_t key[2]; struct pl_token token; };
-struct auth_cache { struct cached slots[CACHE_SLOTS]; };
+struct auth_cache { struct cached slots[CACHE_SLOTS]; struct apikey_cache *keys; };
 
 struct auth_cache *auth_cache_new(void)
 {
-	return pl_new(sizeof(struct auth_cache));
+	struct auth_cache *cache = pl_new(sizeof(*cache));
+
+	cache->keys = apikey_cache_new();
+	return cache;
 }
 
 void auth_cache_free(struct auth_cache **cache)
 {
+	apikey_cache_free(&(*cache)->keys);
 	pl_free(*cache);
 	*cache = NULL;
 }
@@ -57,8 +62,8 @@ static bool still_good(struct svc *svc, const struct config *config, const struc
 	return true;
 }
 
-static bool check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who,
-    struct pl_err *err)
+static bool check(struct svc *svc, const struct config *config, struct pl_str token, const struct pl_caller *from,
+    struct auth_who *who, struct pl_err *err)
 {
 	int64_t now_s = pl_wall_us() / PL_US_PER_S;
 	const struct cached *hit;
@@ -72,6 +77,8 @@ static bool check(struct svc *svc, const struct config *config, struct pl_str to
 		who->ask = shm_revoked_unsure(svc->shm, now_s);
 		return still_good(svc, config, &who->token, now_s, err);
 	}
+	if (apikey_like(token))
+		return apikey_check(svc, svc->tokens->keys, config, token, from, who, err);
 	shm_count(svc->shm, SHM_M_token_misses, 1);
 	if (!pl_token_verify(token, &config->token_key, config->s.issuer, PL_TOKEN_ACCESS, &who->token, err))
 		return false;
@@ -85,10 +92,10 @@ static bool check(struct svc *svc, const struct config *config, struct pl_str to
 	return true;
 }
 
-bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, struct auth_who *who,
-    struct pl_err *err)
+bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, const struct pl_caller *from,
+    struct auth_who *who, struct pl_err *err)
 {
-	if (!check(svc, config, token, who, err))
+	if (!check(svc, config, token, from, who, err))
 		return false;
 	return !who->token.enrol || pl_err_set(err, PL_E_MFA_ENROLMENT, NULL);
 }
@@ -100,11 +107,14 @@ void auth_caller(const struct auth_who *who, struct pl_caller *caller)
 	caller->token_until_s = who->token.expires_s;
 	caller->access = who->token.access;
 	memcpy(caller->name, who->token.name, sizeof(caller->name));
+	caller->scopes = who->scopes;
+	caller->key_epoch = who->key_epoch;
+	caller->key_rate = who->key_rate;
 }
 
 struct confirm {
 	struct svc *svc;
-	struct auth_who who;
+	struct auth_who *who;
 	db_done_fn *done;
 	void *arg;
 };
@@ -113,15 +123,21 @@ static void confirm_on_alive(void *arg, const bool *alive, const struct pl_err *
 {
 	struct confirm *c = arg;
 
-	if (err == NULL)
-		cache_put(c->svc->tokens, &c->who);
+	if (err == NULL) {
+		c->who->ask = false;
+		cache_put(c->svc->tokens, c->who);
+	}
 	c->done(c->arg, alive, err);
 }
 
-void auth_confirm(struct svc *svc, struct pl_task *task, const struct auth_who *who, db_done_fn *done, void *arg)
+void auth_confirm(struct svc *svc, struct pl_task *task, struct auth_who *who, db_done_fn *done, void *arg)
 {
 	struct confirm *c = pl_alloc(task->pool, sizeof(*c));
 
-	*c = (struct confirm){ .svc = svc, .who = *who, .done = done, .arg = arg };
+	if (who->is_key) {
+		apikey_find(svc, svc->tokens->keys, task, who, done, arg);
+		return;
+	}
+	*c = (struct confirm){ .svc = svc, .who = who, .done = done, .arg = arg };
 	repo_login_check(svc->db, task, who->token.login_id, confirm_on_alive, c);
 }

@@ -5,6 +5,8 @@
  *
  * A notification says only that there is something new. The next look reads what ended since shortly before the last
  * one; now and then one reads everything that still matters, for transactions that took long to commit.
+ *
+ * A look also finds API keys whose rights changed: workers look these up again, and their sockets are closed.
  */
 #include <event2/event.h>
 
@@ -23,7 +25,7 @@
 struct look {
 	struct watch *watch;
 	struct pl_task *task;
-	const int64_t *ids;		/* what the look found */
+	const struct ended_login *rows;	/* what the look found */
 	int count, at, revoked;
 };
 struct watch {
@@ -57,6 +59,18 @@ static void watch_end(struct watch *w, int64_t ms)
 	watch_arm(w, ms);
 }
 
+/* Every look of the next minutes finds the row again. */
+static void watch_changed(struct watch *w, const struct ended_login *row, int64_t now_s)
+{
+	struct { char class[8]; int64_t id, changed_us; } key = { "changed", row->id, row->changed_us };
+	int64_t until_s = now_s + svc_config(w->svc)->s.access_token_life / 1000 + 120;
+
+	if (!shm_once(w->svc->shm, shm_tag(w->svc->shm, &key, sizeof(key)), until_s, now_s))
+		return;
+	shm_keys_changed(w->svc->shm);
+	auth_close_sockets(w->svc, row->id);
+}
+
 /* Revokes the next of what was found. */
 static void watch_step(struct watch *w)
 {
@@ -65,10 +79,14 @@ static void watch_step(struct watch *w)
 	int64_t now_s = pl_wall_us() / PL_US_PER_S;
 
 	for (; look->at < end; look->at++) {
-		if (shm_revoked(w->svc->shm, look->ids[look->at], now_s))
-			continue;
-		auth_revoke(w->svc, look->ids[look->at]);
-		look->revoked++;
+		const struct ended_login *row = &look->rows[look->at];
+
+		if (row->ended_us == 0) {
+			watch_changed(w, row, now_s);
+		} else if (!shm_revoked(w->svc->shm, row->id, now_s)) {
+			auth_revoke(w->svc, row->id);
+			look->revoked++;
+		}
 	}
 	bus_kick(w->svc);	/* no loop turn of a worker does it here */
 	if (look->at < look->count) {
@@ -83,19 +101,17 @@ static void watch_step(struct watch *w)
 	watch_end(w, w->svc->worker->single ? AGAIN_MS : w->noticed ? PACE_MS : WHOLE_EVERY_S * 1000);
 }
 
-static void watch_on_list(void *arg, const struct login_list *list, const struct pl_err *err)
+static void watch_on_list(void *arg, const struct ended_login_list *list, const struct pl_err *err)
 {
 	struct look *look = arg;
 	struct watch *w = look->watch;
-	int64_t *ids;
 
 	if (err != NULL)
 		pl_log(PL_LOG_WARN, look->task, "ended login sessions not read", "error=%s",
 		    pl_err_info(err->code)->code);
 	if (w == watching && err == NULL) {
-		look->ids = ids = pl_alloc(look->task->pool, ((size_t)list->count + 1) * sizeof(*ids));
-		for (look->count = 0; look->count < list->count; look->count++)
-			ids[look->count] = list->rows[look->count].id;
+		look->rows = list->rows;
+		look->count = list->count;
 		w->found = look;
 		watch_step(w);
 		return;

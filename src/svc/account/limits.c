@@ -17,6 +17,7 @@ static const struct { const char *name, *by; size_t offset; } classes[LIMIT_COUN
 	[LIMIT_CHANNEL] = { "channel", "channel", offsetof(struct settings, rate_channel) },
 	[LIMIT_PERSON] = { "person", "user", offsetof(struct settings, rate_person) },
 	[LIMIT_SEND] = { "send", "user", offsetof(struct settings, rate_send) },
+	[LIMIT_KEY] = { "key", "API key", offsetof(struct settings, rate_key) },
 	[LIMIT_GUEST] = { "guest", "address", offsetof(struct settings, rate_guest) },
 	[LIMIT_READ] = { "read", "user, else address", offsetof(struct settings, rate_read) },
 };
@@ -69,6 +70,8 @@ static uint64_t key_tag(const struct shm *shm, enum limit_class klass, const str
 	} else if (klass == LIMIT_LOGIN || klass == LIMIT_GUEST || who->user_id == 0) {
 		key[n++] = 'a';
 		n += address_key(who->addr, key + n, sizeof(who->addr));
+	} else if (klass == LIMIT_KEY) {
+		n += (size_t)snprintf(key + n, 32, "k%lld", (long long)who->login_id);
 	} else {
 		n += (size_t)snprintf(key + n, 32, "u%lld", (long long)who->user_id);
 	}
@@ -80,26 +83,49 @@ static uint64_t key_tag(const struct shm *shm, enum limit_class klass, const str
 	return shm_tag(shm, key, n);
 }
 
-struct taken { uint64_t tag; const struct pl_rate *rate; };
+struct taken { uint64_t tag; struct pl_rate rate; };
+
+/* The rate of a class for this caller: a key may have less than its class allows. */
+static struct pl_rate rate_for(const struct config *config, enum limit_class klass, const struct pl_caller *who)
+{
+	struct pl_rate rate = *limit_rate(config, klass);
+
+	if (klass != LIMIT_KEY || who->key_rate.burst == 0)
+		return rate;
+	if (rate.burst == 0 || rate.interval_ns < who->key_rate.interval_ns)
+		return who->key_rate;
+	return rate;
+}
 
 /* One class; true when allowed. Keeps the tightest of those seen so far in *result. */
 static bool take_one(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra, int64_t now_ns, struct taken *taken, struct limit_result *result)
 {
-	const struct pl_rate *rate = limit_rate(config, klass);
 	struct pl_gcra g;
 
-	taken->rate = rate;
-	if (rate->burst == 0)
+	taken->rate = rate_for(config, klass, who);
+	if (taken->rate.burst == 0)
 		return true;
 	taken->tag = key_tag(svc->shm, klass, who, extra);
-	g = shm_rate_take(svc->shm, taken->tag, rate, now_ns);
+	g = shm_rate_take(svc->shm, taken->tag, &taken->rate, now_ns);
 	if (!g.allowed || result->tightest == LIMIT_NONE || g.remaining < result->state.remaining) {
 		result->tightest = klass;
 		result->state = g;
-		result->rate = *rate;
+		result->rate = taken->rate;
 	}
 	return g.allowed;
+}
+
+static void give_back(struct svc *svc, const struct taken *taken, int64_t now_ns)
+{
+	if (taken->tag != 0)
+		shm_rate_refund(svc->shm, taken->tag, &taken->rate, now_ns);
+}
+
+/* Is the class counted by the key? */
+static bool by_key(enum limit_class klass, const struct pl_caller *who)
+{
+	return who->scopes != 0 && klass != LIMIT_LOGIN && klass != LIMIT_GUEST;
 }
 
 static bool limits_refuse(struct svc *svc, const struct limit_result *result, const struct pl_caller *who,
@@ -122,34 +148,51 @@ bool limits_take(struct svc *svc, const struct config *config, enum limit_class 
 {
 	struct limit_result own = { .allowed = true }, *result = result_r != NULL ? result_r : &own;
 	int64_t now_ns = pl_now_ns();
-	struct taken narrow = { 0 }, wide = { 0 };
+	struct taken narrow = { 0 }, wide = { 0 }, key = { 0 };
 
 	*result = (struct limit_result){ .allowed = true, .now_ns = now_ns };
 	if (klass == LIMIT_NONE)
 		return true;
+	if (by_key(klass, who)) {
+		if (!take_one(svc, config, LIMIT_KEY, who, PL_STR_NONE, now_ns, &key, result)) {
+			result->allowed = false;
+			return limits_refuse(svc, result, who, err);
+		}
+		if (klass == LIMIT_READ)
+			return true;
+	}
 	if (klass == LIMIT_ASK && extra.ptr != NULL &&
 	    !take_one(svc, config, LIMIT_ASK_SESSION, who, extra, now_ns, &narrow, result)) {
 		result->allowed = false;
 	} else if (!take_one(svc, config, klass, who, extra, now_ns, &wide, result)) {
-		if (narrow.tag != 0)
-			shm_rate_refund(svc->shm, narrow.tag, narrow.rate, now_ns);
+		give_back(svc, &narrow, now_ns);
 		result->allowed = false;
 	}
-	return result->allowed || limits_refuse(svc, result, who, err);
+	if (result->allowed)
+		return true;
+	give_back(svc, &key, now_ns);
+	return limits_refuse(svc, result, who, err);
 }
 
 static void give_one(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra)
 {
-	const struct pl_rate *rate = limit_rate(config, klass);
+	struct taken taken = { .rate = rate_for(config, klass, who) };
 
-	if (rate != NULL && rate->burst != 0)
-		shm_rate_refund(svc->shm, key_tag(svc->shm, klass, who, extra), rate, pl_now_ns());
+	if (taken.rate.burst != 0)
+		taken.tag = key_tag(svc->shm, klass, who, extra);
+	give_back(svc, &taken, pl_now_ns());
 }
 
 void limits_give(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra)
 {
+	if (klass == LIMIT_NONE)
+		return;
+	if (by_key(klass, who))
+		give_one(svc, config, LIMIT_KEY, who, PL_STR_NONE);
+	if (klass == LIMIT_READ && by_key(klass, who))
+		return;
 	if (klass == LIMIT_ASK && extra.ptr != NULL)
 		give_one(svc, config, LIMIT_ASK_SESSION, who, extra);
 	give_one(svc, config, klass, who, extra);
@@ -158,13 +201,11 @@ void limits_give(struct svc *svc, const struct config *config, enum limit_class 
 bool limits_take_more(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra, enum limit_class before, struct limit_result *result, struct pl_err *err)
 {
-	const struct pl_rate *rate = limit_rate(config, before);
 	struct taken taken = { 0 };
 
 	if (take_one(svc, config, klass, who, extra, pl_now_ns(), &taken, result))
 		return true;
-	if (rate != NULL && rate->burst > 0)
-		shm_rate_refund(svc->shm, key_tag(svc->shm, before, who, PL_STR_NONE), rate, result->now_ns);
+	limits_give(svc, config, before, who, PL_STR_NONE);
 	result->allowed = false;
 	return limits_refuse(svc, result, who, err);
 }

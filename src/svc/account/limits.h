@@ -11,7 +11,7 @@
 #include "svc/svc.h"
 
 enum limit_class { LIMIT_NONE, LIMIT_LOGIN, LIMIT_ASK, LIMIT_ASK_SESSION, LIMIT_CHANNEL, LIMIT_PERSON, LIMIT_SEND,
-    LIMIT_READ, LIMIT_GUEST, LIMIT_COUNT };
+    LIMIT_READ, LIMIT_KEY, LIMIT_GUEST, LIMIT_COUNT };
 
 /* The outcome of one check of one or more classes. */
 struct limit_result {
@@ -30,7 +30,8 @@ const char *limit_counts_by(enum limit_class klass);
 
 /*
  * One more of `klass` by this caller. `extra` absent, or the session, room or channel that narrower classes count by
- * (LIMIT_ASK then also takes LIMIT_ASK_SESSION). LIMIT_LOGIN and LIMIT_GUEST always count by address. err (may be NULL)
+ * (LIMIT_ASK then also takes LIMIT_ASK_SESSION). Requests with an API key also take LIMIT_KEY, and not LIMIT_READ.
+ * LIMIT_LOGIN and LIMIT_GUEST always count by address. err (may be NULL)
  * gets PL_E_RATE with retry_after_s and "Rate limit exceeded: 5 per 1 minute". Refusals are recorded for limit_hits.
  */
 bool limits_take(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
