@@ -16,6 +16,7 @@
 #include "ctl/ctl_import.h"
 #include "ctl/ctl_invite.h"
 #include "ctl/ctl_jobs.h"
+#include "ctl/ctl_key.h"
 #include "ctl/ctl_knowledge.h"
 #include "ctl/ctl_price.h"
 #include "ctl/ctl_socket.h"
@@ -36,6 +37,7 @@ struct ctl {
 	int overrides_count;
 	const char *dsn, *database, *source, *upstream, *from, *email, *name, *access, *password_file;
 	const char *uses, *expires_in, *room, *level, *note;
+	const char *scopes, *expires, *rate;
 	bool dry_run, print, compat, help, version;
 	int argc;			/* the words after the command */
 	char **argv;
@@ -320,6 +322,19 @@ static int run_invite(struct ctl *ctl)
 	return status == 0 ? 0 : complain(why, status);
 }
 
+static int run_key(struct ctl *ctl)
+{
+	struct ctl_key_opts opts = { .dsn = need_dsn(ctl), .name = ctl->name, .scopes = ctl->scopes,
+		.expires = ctl->expires, .rate = ctl->rate, .argc = ctl->argc, .argv = ctl->argv };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	status = ctl_key(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_genkey(struct ctl *ctl)
@@ -390,6 +405,8 @@ static const struct verb verbs[] = {
 	    "[--email ADDRESS] [--name TEXT] [--access LEVEL] [--password-file FILE]" },
 	{ "invite", run_invite, -1, "create | list | revoke NUMBER", "invites to register or to join a room "
 	    "[--uses N] [--expires-in SECONDS] [--room NUMBER] [--level LEVEL] [--note TEXT]" },
+	{ "key", run_key, -1, "create USER | list [USER] | revoke KEY", "API keys; KEY is a number or prefix "
+	    "[--name TEXT] [--scopes SCOPES] [--expires TIME] [--rate RATE]" },
 	{ "genkey", run_genkey, 1, "FILE", "create a file for the setting key_file" },
 	{ "version", run_version, 0, "", "print the version" },
 	{ "help", run_help, -1, "[VERB]", "print this text, or explain one command" },
@@ -426,6 +443,7 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 		    { "from", 1, NULL, 'f' },
 		{ "uses", 1, NULL, 'U' }, { "expires-in", 1, NULL, 'E' }, { "room", 1, NULL, 'r' },
 		{ "level", 1, NULL, 'l' }, { "note", 1, NULL, 't' },
+		{ "scopes", 1, NULL, 'S' }, { "expires", 1, NULL, 'X' }, { "rate", 1, NULL, 'R' },
 		{ "config", 1, NULL, 'c' }, { "set", 1, NULL, 'o' }, { "version", 0, NULL, 'V' },
 		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int letter;
@@ -463,6 +481,12 @@ static bool read_options(struct ctl *ctl, int argc, char **argv)
 			ctl->level = optarg;
 		else if (letter == 't')
 			ctl->note = optarg;
+		else if (letter == 'S')
+			ctl->scopes = optarg;
+		else if (letter == 'X')
+			ctl->expires = optarg;
+		else if (letter == 'R')
+			ctl->rate = optarg;
 		else if (letter == 'n')
 			ctl->dry_run = true;
 		else if (letter == 'p')

@@ -120,6 +120,25 @@ def test_a_lost_reply_does_not_lose_the_key(parlour, rows, replies_lost):  # noq
     assert again.json()["key"] not in str(rows("SELECT to_jsonb(k)::text FROM idempotency_keys k"))
 
 
+# ---- parlourctl key ----
+
+def test_parlourctl_key(daemon):
+    user = daemon.register()
+    made = daemon.ctl("key", "create", user.name.upper(), "--name", " Backup ", "--scopes", "chat,read", "--expires", "90d", "--rate", "5/s").stdout
+    number, key = re.search(r"^key (\d+) of .* created", made).group(1), {"key": re.search(r"^key: (pk_\w+)$", made, re.M).group(1)}
+    seen = user.get(f"/api/keys/{number}").json()
+    assert (seen["name"], seen["scopes"], seen["rate"]) == ("Backup", ["read", "chat"], "5/s") and seen["expires_at"] and status(daemon, key) == 200
+    listed = daemon.ctl("key", "list", user.name).stdout
+    assert seen["prefix"] in listed and "read chat" in listed and "Backup" in listed and key["key"] not in listed
+    assert "Backup" in daemon.ctl("key", "list").stdout and daemon.ctl("key", "list", "nobody").stdout == ""
+    daemon.ctl("key", "revoke", number)
+    wait_for(lambda: status(daemon, key) == (401, "revoked"), 5)
+    for words, code in ((("revoke", number), 65), (("create", "nobody", "--name", "x"), 65), (("create", user.name), 64), ((), 64), (("bogus",), 64),
+                        (("create", user.name, "--name", "x", "--scopes", "root"), 64), (("create", user.name, "--name", "x", "--expires", "5s"), 64),
+                        (("create", user.name, "--name", "x", "--rate", "off"), 64), (("list", "--rate", "5/s"), 64)):
+        assert daemon.ctl("key", *words, check=False).returncode == code, words
+
+
 # ---- how it is sent ----
 
 def test_how_clients_send_it(shared, ann):
@@ -230,6 +249,7 @@ ENDERS = {
     "rest": lambda daemon, user, rows, key: user.delete(f"/api/keys/{key['id']}"),
     "psql": lambda daemon, user, rows, key: rows(f"UPDATE login_sessions SET ended_at = now(), end_reason = 'by hand' WHERE id = {key['id']}"),
     "disabled": lambda daemon, user, rows, key: rows(f"UPDATE users SET disabled = true WHERE id = {user.id}"),
+    "parlourctl": lambda daemon, user, rows, key: daemon.ctl("key", "revoke", key["prefix"]),
     "passwd": lambda daemon, user, rows, key: daemon.ctl("user", "passwd", user.name),
 }
 
