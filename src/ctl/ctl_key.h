@@ -11,7 +11,7 @@
 
 struct ctl_key_opts {
 	const char *dsn, *name, *scopes, *expires, *rate;	/* options; NULL when not given */
-	int argc;			/* what stands behind the word key */
+	int argc;			/* what follows the word key */
 	char **argv;
 };
 
