@@ -206,11 +206,9 @@ def test_a_link_for_a_new_password(parlour, rows, smtp):
     daemon = parlour(public_url="https://chat.example.org", smtp_url=f"smtp://127.0.0.1:{peer_mail.port}/parlour.example", smtp_tls="off",
                      mail_from="bot@parlour.example")
     operator, user, peer = at_level(daemon, rows, "operator"), daemon.register(word()), at_level(daemon, rows, "operator")
-    assert operator.post(f"/api/admin/users/{user.name}/reset").status_code == 409, "the address is not verified"
-    rows(f"UPDATE users SET email_verified_at = now() WHERE id = {user.id}")
     assert operator.post(f"/api/admin/users/{user.name}/reset").status_code == 204
-    mail = wait_for(lambda: [m for m in peer_mail.mails if "https://chat.example.org/reset-password#" in m.body], 20, "the mail came")[0]
-    assert user.name in mail.body
+    mail = wait_for(lambda: peer_mail.mails and peer_mail.mails[0], 20, "the mail came")
+    assert "https://chat.example.org/reset-password#" in mail.body and user.name in mail.body
     assert rows(f"SELECT count(*) FROM audit WHERE action = 'password reset sent' AND target = 'user:{user.id}' AND actor_id = {operator.id}") == [(1,)]
     assert operator.post(f"/api/admin/users/{peer.name}/reset").status_code == 403
     assert operator.post("/api/admin/users/987654321/reset").status_code == 404

@@ -28,20 +28,12 @@ def empty_queue(rows):
 
 
 @pytest.fixture
-def mailing(parlour, smtp, shared, rows):
-    """mailing(): (a daemon that can mail links, its mail server). Its accounts come from a server without mail; their addresses
-    are verified."""
+def mailing(parlour, smtp):
+    """mailing(): (a daemon that can mail links, its mail server)."""
     def make(peer=None, **settings):
         peer = peer or smtp()
-        daemon = parlour(**{"smtp_url": f"smtp://127.0.0.1:{peer.port}/parlour.example", "smtp_tls": "off", "public_url": PUBLIC + "/",
-                            "mail_from": "bot@parlour.example", "rate_login": "10000/min", **settings})
-
-        def register():
-            user = shared.register()
-            rows(f"UPDATE users SET email_verified_at = now() WHERE id = {user.id}")
-            return daemon.login(user.name)
-        daemon.register = register
-        return daemon, peer
+        return parlour(**{"smtp_url": f"smtp://127.0.0.1:{peer.port}/parlour.example", "smtp_tls": "off", "public_url": PUBLIC + "/",
+                          "mail_from": "bot@parlour.example", "rate_login": "10000/min", **settings}), peer
     return make
 
 
@@ -125,17 +117,13 @@ def test_by_address_and_without_a_password_until_then(mailing, rows):
 
 def test_the_reply_says_nothing_about_accounts(mailing, rows):
     daemon, peer = mailing()
-    known, disabled, mute, unproved = (daemon.register() for _ in range(4))
+    known, disabled, mute = daemon.register(), daemon.register(), daemon.register()
     rows(f"UPDATE users SET disabled = true WHERE id = {disabled.id}")
     rows(f"UPDATE users SET email = NULL WHERE id = {mute.id}")
-    rows(f"UPDATE users SET email_verified_at = NULL WHERE id = {unproved.id}")
-    answers = [ask(daemon, name) for name in (known.name, disabled.name, mute.name, unproved.name, unproved.name + "@example.org",
-                                              unique(), unique() + "@example.org")]
+    answers = [ask(daemon, name) for name in (known.name, disabled.name, mute.name, unique(), unique() + "@example.org")]
     assert len({(a.status_code, a.text) for a in answers}) == 1
     assert len({tuple(sorted(set(a.headers) - {"ratelimit"})) for a in answers}) == 1
-    assert settled(rows) == {"done": 1, "dropped": 6} and len(peer.mails) == 1
-    assert rows(f"SELECT action FROM audit WHERE target = 'user:{unproved.id}' AND action LIKE 'password%'") == \
-        [("password reset refused: the address is not verified",)]
+    assert settled(rows) == {"done": 1, "dropped": 4} and len(peer.mails) == 1
     assert rows("SELECT DISTINCT payload::text FROM jobs WHERE state = 'dropped'") == [("{}",)], "what was typed is not kept"
 
 
@@ -193,9 +181,9 @@ def test_three_mails_an_hour(mailing, rows):
 
 @pytest.mark.parametrize("change", [
     "UPDATE account_tokens SET expires_at = now() WHERE user_id = {id}", "UPDATE users SET disabled = true WHERE id = {id}",
-    "UPDATE users SET email = 'elsewhere-' || id || '@example.org' WHERE id = {id}", "UPDATE users SET email_verified_at = NULL WHERE id = {id}",
+    "UPDATE users SET email = 'elsewhere-' || id || '@example.org' WHERE id = {id}",
     "SELECT user_password({id}, password_hash, 0) FROM users WHERE id = {id}"],
-    ids=["an hour passed", "disabled", "another address", "not verified", "another password"])
+    ids=["an hour passed", "disabled", "another address", "another password"])
 def test_a_link_that_is_not_valid_any_more(mailing, rows, change):
     daemon, peer = mailing()
     user = daemon.register()
