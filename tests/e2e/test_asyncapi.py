@@ -123,7 +123,8 @@ def test_feeds_have_their_own_frames(document, channel, frame, there):
 def test_ways_to_send_a_token(document):
     schemes = document.root["components"]["securitySchemes"]
     assert {name: scheme["type"] for name, scheme in schemes.items()} == {
-        "bearer": "http", "subprotocol": "httpApiKey", "ticket": "httpApiKey", "query": "httpApiKey", "frame": "apiKey"}
+        "bearer": "http", "subprotocol": "httpApiKey", "ticket": "httpApiKey", "query": "httpApiKey", "frame": "apiKey",
+        "api_key": "httpApiKey"}
 
 
 def test_close_codes_topics_and_errors(document):

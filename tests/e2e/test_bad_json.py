@@ -37,8 +37,16 @@ def scene(shared):
     user, other = shared.register(), shared.register()
     room, role = user.room()["id"], user.role()["id"]
     holes = {"room_id": room, "role_id": role, "user_id": other.id, "generation_id": uuid.uuid4(),
-             "provider": "openai"}
+             "provider": "openai", "key_id": 987654321, "user": other.name}
     return shared, user, room, holes
+
+
+@pytest.fixture(scope="module")
+def boss(shared, rows):
+    """Who may use the routes of administration."""
+    user = shared.register()
+    rows(f"UPDATE users SET access = 'admin' WHERE id = {user.id}")
+    return user
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,8 +72,9 @@ def judge(kind, name, text, status, body):
 
 
 @pytest.mark.parametrize("method,path", json_routes())
-def test_table_on_each_route(scene, method, path):
+def test_table_on_each_route(scene, boss, method, path):
     shared, user, _, holes = scene
+    user = boss if path.startswith("/api/admin/") else user
     link, wrong = Wire(shared), []
     caller = shared.login(user.name)
     target = path.format(**{"request_id": "00000000-0000-4000-8000-000000000000", "token": "x", "layout_id": "main", "session_id": "x", **holes})

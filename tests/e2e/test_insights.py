@@ -139,7 +139,7 @@ def test_recommendations_name_their_figures(boss):
 def test_good_figures_need_no_advice(boss):
     send(boss, [session(n, day(2), accepted_flag=True) for n in range(30)])
     got = settled(boss, "/api/insights", lambda a: a["recommendations"])
-    assert len(got["recommendations"]) == 1 and got["recommendations"][0].startswith("Go on as it is: all 7 figures")
+    assert len(got["recommendations"]) == 1 and got["recommendations"][0].startswith("No change is needed: all 7 figures")
 
 
 def test_small_samples_say_so(boss):

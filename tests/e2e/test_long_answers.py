@@ -288,7 +288,7 @@ def test_memory_used_up(own):
     socks = [listen_on(daemon, number % 2, user, room) for number, room in enumerate(rooms)]
     used, free = memory(daemon)
     assert used == 0 and free == 512 * 1024 + 256 * 4096
-    assert "texts of running answers: 0 of 1536 kB" in daemon.ctl("status").stdout
+    assert "text of running answers: 0 of 1536 kB" in daemon.ctl("status").stdout
     for sock, room in zip(socks, rooms):
         say(sock, room, f"[[ok,bytes={LONGEST},pace=1,piece=1000,gate=1]]")
     wait_for(lambda: cut_off(daemon, "answer_memory") > 0, 20, "one finds no memory while the others keep theirs")

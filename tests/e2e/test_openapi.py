@@ -17,7 +17,7 @@ PARAMS = {
     "layout_id": "string", "provider": "string",
 }
 # Fields that may hold any JSON value.
-FREE = {"dashboard_card.content", "dashboard_card_in.content", "feedback_request_in.context", "feedback_request_in.state",
+FREE = {"audit_out.before", "audit_out.after", "dashboard_card.content", "dashboard_card_in.content", "feedback_request_in.context", "feedback_request_in.state",
         "feedback_request_out.context", "feedback_request_out.state"}
 
 

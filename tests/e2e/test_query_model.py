@@ -5,6 +5,7 @@ stalls, stops in the middle, and refuses; what is shown was computed, or the que
 import base64
 import datetime
 import json
+import re
 import socket
 import time
 
@@ -161,7 +162,7 @@ def test_lies(ann, peer, rows, text, why):
     asked = question()
     said = refused(ann, asked, reply(text), peer=peer)
     assert said.startswith("Understood:") and f"A model was asked to translate the question, but " in said and why in said
-    assert "99" not in said and peer.stats()["requests"] == 1
+    assert not re.search(r"\b99\b", said) and peer.stats()["requests"] == 1
     assert len(ann.get("/api/query/history?limit=200").json()) == before
     assert rows(f"SELECT understood FROM query_history WHERE query = '{asked}'")[0][0] is False
 

@@ -37,7 +37,7 @@ def filled(path):
 def test_each_route_asks_for_its_token(shared, method, path, who, klass, status, flags):
     answer = shared.once(method, filled(path))
     assert answer.headers["X-Request-Id"]
-    if who == "USER":
+    if who in ("USER", "ANALYST", "OPERATOR", "ADMIN"):
         assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
         assert answer.json()["code"] == "unauthorized"
     elif who == "OPT" and answer.status_code == 401:
@@ -94,7 +94,7 @@ def test_odd_values_never_break_a_route(shared):
     """Whatever stands in the path: 4xx, in the shape of errors."""
     user = shared.register()
     for method, path, who, _, _, flags in route_rows():
-        if "{" not in path:
+        if "{" not in path or path == "/join/{token}":      # a page, which says what is wrong with the link
             continue
         for odd in ("0", "-1", "x", "%00", "%2e%2e", "%ff", "1%2f2", "'", "9" * 40, "%F0%9F%91%8B", "1;2", "null", "a" * 3000):
             answer = user.request(method, re.sub(r"\{\w+\}", odd, path))

@@ -242,7 +242,8 @@ def test_anonymous_profile_is_nobodys(parlour, rows):
         "messages": said, "rooms": rooms, "sessions": 1, "answers": 0, "tokens": 700, "cost_usd": 0.5, "votes": votes},
         "developer_id": None, "total_sessions": 1, "total_tokens_used": 700, "total_cost_usd": 0.5, "avg_latency_ms": 0, "acceptance_rate": 0,
         "most_used_models": [{"value": "mini", "count": 1}], "active_repos": [], "sessions_by_date": {day(1).date().isoformat(): 1},
-        "user_id": None, "chart_preferences": {}, "color_scheme": "default", "expertise_level": "intermediate"}
+        "user_id": None, "chart_preferences": {}, "color_scheme": "default", "expertise_level": "intermediate",
+        "locale": None, "timezone": None}
     assert daemon.get("/api/profile").json() == got.json(), "kept for 3 s"
     assert ann.get("/api/profile").json()["preferences"] == {"secret": "blue"}
     assert daemon.http.patch("/api/profile", json={"preferences": {}}).status_code == 401
