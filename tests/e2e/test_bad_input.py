@@ -25,7 +25,8 @@ JSON = {"Content-Type": "application/json"}
 def shared(request, workdir):
     """A daemon for thousands of quick requests."""
     make, made = maker(request, workdir)
-    daemon = make(rooms_per_user=100_000, roles_per_user=10_000, smtp_url="smtp://127.0.0.1:9", public_url="https://chat.example")
+    daemon = make(rooms_per_user=100_000, roles_per_user=10_000, smtp_url="smtp://127.0.0.1:9",
+        mail_from="a@chat.example", public_url="https://chat.example")
     daemon.http.close()
     daemon.http = Quick(daemon)
     yield daemon
