@@ -23,13 +23,14 @@ def opened(request, workdir):
 
 @pytest.fixture(scope="module")
 def boss(opened, rows):
-    """An analyst, after 30 days of usage of 7 developers in two repositories; commits follow sessions by two days."""
+    """An analyst, after 29 whole days of usage of 7 developers in two repositories; commits follow sessions by two days. The
+    window of /api/insights begins 30 days before now, in the middle of a day."""
     user, random = analyst(opened, rows), noise(3)
-    counts = [random.randint(3, 12) for _ in range(30)]
-    done = send(user, [session(i * 100 + k, day(30 - i, k), accepted_flag=int(random.random() < 0.4), **{**EXTRA, "repo_slug": f"acme/{'web' if k % 3 else 'shop'}"})
+    counts = [random.randint(3, 12) for _ in range(29)]
+    done = send(user, [session(i * 100 + k, day(29 - i, k), accepted_flag=int(random.random() < 0.4), **{**EXTRA, "repo_slug": f"acme/{'web' if k % 3 else 'shop'}"})
                 for i, count in enumerate(counts) for k in range(count)])
     assert done["imported"] == sum(counts), done["refused"][:1]
-    opened.ctl("import", "series", written(opened, "\n".join(f"{day(30 - i).date()},dev-1,commits,{3 * counts[i - 2]}" for i in range(2, 30))))
+    opened.ctl("import", "series", written(opened, "\n".join(f"{day(29 - i).date()},dev-1,commits,{3 * counts[i - 2]}" for i in range(2, 29))))
     return user
 
 
