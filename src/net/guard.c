@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The guard's reader of request lines and header fields. Bodies are in guard_body.c, the meaning of the fields that
- * frame a message in guard_field.c.
+ * Reads request lines and header fields. guard_body.c reads bodies; guard_field.c checks the fields that decide where a
+ * message ends.
  */
 #include "net/guard_int.h"
 
@@ -16,8 +16,8 @@ enum { CRLFS_MAX = 4, METHOD_MAX = 24 };
 #define V C_VALUE
 
 /*
- * Targets: everything printable but `"`, `#`, `<` and `>`; browsers do send `|`, `{` and their like unescaped.
- * Host names: letters, digits, `-`, `.`, `_`, `~`; ports and brackets are looked at in guard_host_ok().
+ * Targets: every printable character except `"`, `#`, `<`, and `>`; browsers send `|`, `{`, and similar characters
+ * unescaped. Host names: letters, digits, `-`, `.`, `_`, `~`; guard_host_ok() checks ports and brackets.
  */
 const uint8_t guard_class[256] = {
 	['\t'] = V, [' '] = V,
@@ -43,7 +43,7 @@ bool guard_refuse(struct guard *guard, int status, const char *detail)
 	return false;
 }
 
-/* A new message: everything but the counters of the connection. */
+/* Resets everything except the counters of the connection. */
 static void message_start(struct guard *guard)
 {
 	guard->phase = GUARD_HEADER;
@@ -108,7 +108,7 @@ static size_t on_target(struct guard *guard, const char *bytes, size_t len)
 	return n + 1;
 }
 
-/* A later minor version is read as the one we know (RFC 9110 2.5): its digit is changed in place. */
+/* A later minor version is changed in place to 1.1, the highest version that we know (RFC 9110 2.5). */
 static bool on_version(struct guard *guard, char *c)
 {
 	if (*c == '\r') {
@@ -123,7 +123,7 @@ static bool on_version(struct guard *guard, char *c)
 	return true;
 }
 
-/* The first byte of a header line. */
+/* Takes the first byte of a header line. */
 static bool on_field(struct guard *guard, char c)
 {
 	guard->text_len = 0;
@@ -201,7 +201,7 @@ static bool on_line_end(struct guard *guard, const struct guard_limits *limits, 
 	return true;
 }
 
-/* Returns the bytes used. */
+/* Returns the number of bytes used. */
 static size_t step(struct guard *guard, const struct guard_limits *limits, char *bytes, size_t len)
 {
 	size_t used = 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The guard's reader of bodies: a length, or chunks with their extensions and trailers (RFC 9112 section 7.1).
+ * Reads bodies that have a length or consist of chunks with extensions and trailers (RFC 9112 section 7.1).
  *
- * evhttp knows no chunk extensions and merges trailers into the header: both are disarmed in place here (guard.h).
+ * evhttp does not understand chunk extensions and merges trailers into the header. Both are made harmless in place here
+ * (see guard.h).
  */
 #include "net/guard_int.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The guard's judgment of methods, targets, versions and of the header fields that decide where a message ends.
+ * Checks methods, targets, versions, and the header fields that decide where a message ends.
  *
- * It is stricter than RFC 9112 where evhttp would read the same bytes differently: a body needs POST, PUT or PATCH;
- * a tab before the value of such a field.
+ * Stricter than RFC 9112 where evhttp would read the same bytes in another way: only POST, PUT, and PATCH may have a
+ * body, and a tab before the value of such a field is refused.
  */
 #include "net/guard_int.h"
 
@@ -19,7 +19,7 @@ bool guard_check_method(struct guard *guard)
 		if (pl_str_is(text, methods[i].name)) {
 			guard->has_body_method = methods[i].body;
 			guard->is_get = i == 0;
-			guard->field = i == PL_COUNT(methods) - 1;	/* OPTIONS, until the target was seen */
+			guard->field = i == PL_COUNT(methods) - 1;	/* OPTIONS: set until the target is known */
 			return true;
 		}
 	}
@@ -62,7 +62,7 @@ bool guard_host_ok(struct pl_str host)
 	return n == host.len || (host.ptr[n] == ':' && port_ok(pl_strn(host.ptr + n + 1, host.len - n - 1)));
 }
 
-/* `text` begins behind "//" or "http://": the authority up to the path must be a plain host. */
+/* `text` begins after "//" or "http://". The authority, which ends at the path, must be a plain host. */
 static bool authority_ok(const struct guard *guard, size_t from, bool port_allowed)
 {
 	struct pl_str text = guard_text(guard), host;
@@ -73,7 +73,7 @@ static bool authority_ok(const struct guard *guard, size_t from, bool port_allow
 	if (end == text.len && guard->text_len > GUARD_TEXT_MAX)
 		return false;
 	host = pl_strn(text.ptr + from, end - from);
-	/* "//x/y" is a path to us, but evhttp reads an authority: nothing it could stumble over */
+	/* For us "//x/y" is a path, but evhttp reads an authority from it. So it must be one that evhttp accepts. */
 	if (!port_allowed)
 		return host.len == 0 || (guard_host_ok(host) && memchr(host.ptr, ':', host.len) == NULL);
 	return guard_host_ok(host);
@@ -138,7 +138,7 @@ static bool check_length(struct guard *guard, struct pl_str value)
 	return true;
 }
 
-/* RFC 9112 6.1: chunked must be the last coding; we know no other one. */
+/* RFC 9112 6.1: chunked must be the last coding. No other coding is supported. */
 static bool check_transfer(struct guard *guard, struct pl_str value)
 {
 	struct pl_str part, rest = value;
@@ -178,7 +178,7 @@ bool guard_list_has(struct pl_str list, struct pl_str word)
 	return false;
 }
 
-/* A line of a field that matters is complete. */
+/* Checks a complete line of a field that affects framing. */
 bool guard_check_field(struct guard *guard)
 {
 	struct pl_str value = pl_str_trim(guard_text(guard));

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The server of one worker: making it, its configuration, balancing, draining and the end.
- */
+/* The HTTP server of one worker: creation, configuration, balancing, draining, and end. */
 #include "net/http_int.h"
 
 #include <fcntl.h>
@@ -103,8 +101,9 @@ void http_server_balance(struct http_server *server)
 }
 
 /*
- * Idle connections end now or, gently, when nothing came for DRAIN_IDLE_MS: a client may be sending its request just
- * now, on a connection that was accepted a moment ago. The others end with their reply (req_reply.c asks draining).
+ * Closes idle connections at once or, if gentle, after DRAIN_IDLE_MS without a byte, because a client may just be
+ * sending a request on a connection that was accepted a moment ago. Other connections close after their reply
+ * (req_reply.c checks `draining`).
  */
 void http_server_drain(struct http_server *server, bool gentle)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Addresses and networks in their 128-bit form, the X-Forwarded-For walk, and Host names.
- */
+/* Addresses and networks in 128-bit form, X-Forwarded-For, and host names. */
 #include "net/http_addr.h"
 
 #include <arpa/inet.h>
@@ -130,7 +128,7 @@ void http_forwarded_client(const struct http_nets *trusted, struct pl_str forwar
 	}
 }
 
-/* The Host without its port. */
+/* The host name without its port. */
 static struct pl_str host_name(struct pl_str host)
 {
 	size_t n = host.len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Connections of the front: from evhttp's wish for a bufferevent to its close callback, with the guard in between.
+ * HTTP connections, from the moment when evhttp asks for a bufferevent to its close callback. The guard reads all bytes
+ * first.
  */
 #include "net/http_int.h"
 
@@ -51,7 +52,7 @@ struct bufferevent *http_conn_new(struct http_listener *listener)
 	return conn->bev;
 }
 
-/* Only when evhttp refuses what the guard let through. */
+/* Runs only when evhttp refuses a request that the guard accepted. */
 static void on_held(evutil_socket_t fd, short what, void *arg)
 {
 	PL_UNUSED(fd);
@@ -70,7 +71,7 @@ void http_conn_hold_read(struct http_conn *conn, bool hold)
 		event_del(&conn->hold_read);
 }
 
-/* Forgets the connection without touching evhttp's part. */
+/* Frees our part of the connection; evhttp's part is not changed. */
 static void conn_free(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
@@ -88,7 +89,7 @@ static void conn_free(struct http_conn *conn)
 	pl_free(conn);
 }
 
-/* evhttp is about to free its part: the client left, the reply asked for it, or we did. */
+/* evhttp is about to free its part, because the client left, the reply asked for it, or we closed the connection. */
 static void on_closed(struct evhttp_connection *evcon, void *arg)
 {
 	struct http_conn *conn = arg;
@@ -103,7 +104,7 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
 	}
 	conn->ev = NULL;
 	if (ev != NULL && evhttp_request_get_connection(ev) == NULL)
-		evhttp_request_free(ev);	/* evhttp has let go of it */
+		evhttp_request_free(ev);	/* evhttp no longer owns it */
 	conn_free(conn);
 }
 
@@ -156,7 +157,7 @@ static void conn_bind(struct http_conn *conn)
 	http_conn_arm(conn);
 }
 
-/* New ones are at the head of the list. */
+/* Sets up new connections, which are at the head of the list. */
 void http_conns_bind(struct http_server *server)
 {
 	for (struct http_conn *conn = server->conns; conn != NULL && conn->evcon == NULL; conn = conn->next)
@@ -201,7 +202,7 @@ void http_conn_linger(struct http_conn *conn)
 	wheel_set_ms(&conn->server->wheel, &conn->wheel, LINGER_MS);
 }
 
-/* The guard's own reply, written without evhttp. */
+/* Writes a reply of the guard, without evhttp. */
 static void conn_refuse(struct http_conn *conn, int status, enum pl_code code, const char *detail)
 {
 	unsigned char random[PL_REQUEST_ID_LEN / 2];
@@ -241,7 +242,7 @@ void http_conn_arm(struct http_conn *conn)
 	}
 }
 
-/* A reply is being written, or waited for. */
+/* The time for writing or waiting for a reply has passed. */
 static void reply_expired(struct http_conn *conn)
 {
 	struct wheel *wheel = &conn->server->wheel;
@@ -284,7 +285,10 @@ void http_conn_skip_crlf(struct http_conn *conn)
 		evbuffer_drain(input, 2);
 }
 
-/* Puts what the guard wants added where a header that ends at `at` ends; returns its length. */
+/*
+ * If the guard asks for a header field, inserts it at the end of the header, which is at `at`. Returns the length of
+ * the field.
+ */
 static size_t add_length(struct http_conn *conn, struct evbuffer *input, size_t at)
 {
 	struct evbuffer *whole = evbuffer_new();
@@ -299,7 +303,7 @@ static size_t add_length(struct http_conn *conn, struct evbuffer *input, size_t 
 	return sizeof(GUARD_NO_LENGTH) - 1;
 }
 
-/* Shows the bytes that were added last to the guard. */
+/* Passes the bytes that were received last to the guard. */
 static bool guard_new_bytes(struct http_conn *conn, struct evbuffer *input, const struct evbuffer_cb_info *info)
 {
 	const struct settings *s = &conn->server->config->s;
@@ -320,8 +324,8 @@ static bool guard_new_bytes(struct http_conn *conn, struct evbuffer *input, cons
 }
 
 /*
- * Clients that write header and body apart, with Nagle's algorithm on (Python's httpx), send the second when the first
- * was acknowledged, which the kernel delays for 40 ms; unless it is told that we wait.
+ * Clients that write header and body separately, with Nagle's algorithm on (Python's httpx), send the body only after
+ * the header was acknowledged. The kernel delays that by 40 ms unless we ask for an immediate acknowledgment.
  */
 static void acknowledge(struct http_conn *conn)
 {
@@ -331,7 +335,7 @@ static void acknowledge(struct http_conn *conn)
 		(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
-/* A phase began with these bytes: its deadline is absolute. */
+/* These bytes began a phase. Its deadline is absolute, so that slow clients cannot extend it. */
 static void phase_begin(struct http_conn *conn)
 {
 	const struct settings *s = &conn->server->config->s;
@@ -350,7 +354,10 @@ static void on_refused(struct http_conn *conn)
 	struct guard *guard = &conn->guard;
 
 	if (conn->delivered != guard->messages) {
-		/* good requests come first; the last one's reply ends it */
+		/*
+		 * the requests before the bad one are still answered; the reply to the last of them closes the
+		 * connection
+		 */
 		bufferevent_disable(conn->bev, EV_READ);
 	} else if (conn->ev != NULL || evbuffer_get_length(bufferevent_get_output(conn->bev)) > 0) {
 		input_drop(conn);

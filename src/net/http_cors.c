@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The CORS decision and its headers.
- */
+/* Decides about CORS requests and builds the headers. */
 #include "net/http_cors.h"
 
 enum { NAMES_MAX = 512, ORIGIN_MAX = 300 };
 
-/* Scheme and authority of an address: "https://chat.example.org/x" gives "https://chat.example.org". */
+/* Returns scheme and authority of a URL: "https://chat.example.org" for "https://chat.example.org/x". */
 static struct pl_str origin_of(struct pl_str url)
 {
 	size_t n = 0;

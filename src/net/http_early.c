@@ -8,7 +8,7 @@
 
 #include <sys/socket.h>
 
-enum { BYTES_MAX = 4096 };	/* libevent reads no more at once */
+enum { BYTES_MAX = 4096 };	/* libevent reads at most this much at once */
 
 static enum req_method method_of(struct pl_str word)
 {
@@ -24,7 +24,7 @@ static enum req_method method_of(struct pl_str word)
 	return REQ_OPTIONS;
 }
 
-/* The guard has seen that each line ends with CR LF. */
+/* The guard has checked that each line ends with CR LF. */
 static struct pl_str line_cut(struct pl_str *bytes)
 {
 	struct pl_str line;
@@ -107,5 +107,5 @@ void http_early_reply(struct http_conn *conn, struct iovec *parts, int count)
 		return;
 	}
 	http_request_over(conn);
-	http_conn_linger(conn);	/* the client does not read what it asks for, or is gone */
+	http_conn_linger(conn);	/* the client does not read its replies, or has left */
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Listeners: one evhttp per listening socket, so that a connection knows where it came in; pausing and resuming them.
+ * Listeners: one evhttp per listening socket, so that each connection knows on which socket it was accepted. Accepting
+ * can be paused.
  *
- * The sockets stay the caller's and are never closed here: a closed number with a registration of a shared socket left
- * in epoll would spin. evhttp itself spins on EMFILE; here accepting pauses instead.
+ * The sockets belong to the caller and are never closed here. A closed socket that another process still shares would
+ * stay registered in epoll and make the loop spin. evhttp itself spins on EMFILE; here accepting pauses instead.
  */
 #include "net/http_int.h"
 
@@ -13,11 +14,11 @@
 
 #include "log.h"
 
-#define EVHTTP_HEADER_MAX (4 << 20)	/* above what the guard lets through: it speaks first */
+#define EVHTTP_HEADER_MAX (4 << 20)	/* above the guard's limit, so that the guard refuses first */
 #define EVHTTP_BODY_MAX (128 << 20)
 enum { PAUSE_TICKS = 2 };
 
-static struct http_listener *listeners_all;	/* of this process */
+static struct http_listener *listeners_all;	/* the listeners of this process */
 
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
@@ -32,7 +33,7 @@ static void listener_pause(struct http_listener *listener, int64_t ticks)
 	listener->resume_tick = listener->server->wheel.tick + ticks;
 }
 
-/* The error callback's argument belongs to evhttp, so the listener is looked for. */
+/* The argument of the error callback belongs to evhttp, so the listener is searched for. */
 static void on_accept_error(struct evconnlistener *accept, void *arg)
 {
 	struct http_listener *listener = listeners_all;
@@ -88,7 +89,7 @@ void http_listener_free(struct http_listener *listener)
 	while (*at != listener)
 		at = &(*at)->next_of_all;
 	*at = listener->next_of_all;
-	evhttp_free(listener->http);	/* frees the evconnlistener too; the socket stays its owner's */
+	evhttp_free(listener->http);	/* also frees the evconnlistener; the socket remains open */
 	pl_free(listener);
 }
 

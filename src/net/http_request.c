@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * From evhttp's request to struct req: what every request goes through before the hooks see it, and its end.
- */
+/* Turns a request of evhttp into struct req, does the work that is the same for all requests, and ends it. */
 #include "net/http_int.h"
 
 #include <event2/keyvalq_struct.h>
@@ -36,7 +34,7 @@ static enum req_method method_of(enum evhttp_cmd_type type)
 
 static void connection_words(struct http_heads *heads, struct pl_str value)
 {
-	/* evhttp knows only this one spelling; anything else closes an HTTP/1.0 connection */
+	/* evhttp accepts only this spelling and otherwise closes an HTTP/1.0 connection */
 	heads->keep_alive = heads->connection.ptr == NULL && pl_str_ieq(value, PL_STR("keep-alive"));
 	heads->connection = value;
 	heads->close |= guard_list_has(value, PL_STR("close"));
@@ -68,7 +66,7 @@ void http_heads_take(struct http_heads *heads, struct pl_pool *pool, struct pl_s
 			heads->request_id = value;
 		else if (pl_str_ieq(name, PL_STR("x-forwarded-proto")))
 			heads->proto = value;
-		else if (pl_str_ieq(name, PL_STR("x-forwarded-for")))	/* a proxy may add a line of its own */
+		else if (pl_str_ieq(name, PL_STR("x-forwarded-for")))	/* each proxy may add a line */
 			heads->forwarded = heads->forwarded.ptr == NULL ? value :
 			    pl_str(pl_sprintf(pool, "%.*s,%.*s", PL_FMT(heads->forwarded), PL_FMT(value)));
 		break;
@@ -100,7 +98,7 @@ static bool request_id_ok(struct pl_str id)
 	return true;
 }
 
-/* What a proxy says about the client counts only from a trusted one. */
+/* What a header says about the client's address counts only if a trusted proxy sent it. */
 static void client_find(struct http_conn *conn, struct req *req, const struct http_heads *heads)
 {
 	struct http_server *server = conn->server;
@@ -128,7 +126,7 @@ static void client_find(struct http_conn *conn, struct req *req, const struct ht
 	}
 }
 
-/* Splits the target; an absolute one names the host itself, which wins over the Host header (RFC 9112 3.2.2). */
+/* Splits the target. If it is an absolute URL, its host replaces the Host header (RFC 9112 3.2.2). */
 static void target_split(struct req *req, struct pl_str target, struct http_heads *heads)
 {
 	const char *mark;
@@ -139,7 +137,7 @@ static void target_split(struct req *req, struct pl_str target, struct http_head
 		while (at < target.len && target.ptr[at] != '/' && target.ptr[at] != '?')
 			at++;
 		heads->host = pl_strn(target.ptr + from, at - from);
-		heads->close = true;	/* evhttp takes it for a proxy request and closes */
+		heads->close = true;	/* evhttp treats it as a request to a proxy and closes the connection */
 		target = pl_strn(target.ptr + at, target.len - at);
 		if (target.len == 0 || target.ptr[0] == '?') {
 			req->path = PL_STR("/");
@@ -220,7 +218,7 @@ static bool admitted(struct req *req)
 	return hooks->admit == NULL || hooks->admit(hooks->arg, req);
 }
 
-/* RFC 9110 9.3.7 and the preflight of the Fetch standard. false: an ordinary request. */
+/* Answers OPTIONS (RFC 9110 9.3.7) and CORS preflights. false: it is another request. */
 static bool options_answered(struct req *req)
 {
 	static const char methods[] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -266,7 +264,7 @@ void http_request_start(struct evhttp_request *ev, void *arg)
 	struct req *req;
 	void *ctx;
 
-	/* pipelined bytes must not reach evhttp while the reply is pending: it would end the process */
+	/* evhttp must not see pipelined bytes while the reply is pending, because that ends the process */
 	bufferevent_getcb(conn->bev, &read_cb, &write_cb, &event_cb, &ctx);
 	bufferevent_setcb(conn->bev, NULL, write_cb, event_cb, ctx);
 	conn->delivered++;
@@ -275,12 +273,13 @@ void http_request_start(struct evhttp_request *ev, void *arg)
 	conn->req = req;
 	conn->keep = ev->minor > 0 ? !heads.close : heads.keep_alive && !heads.close;
 	if (req->is_upgrade)
-		conn->keep = false;	/* the guard has stopped looking: if this is refused, the connection ends */
+		conn->keep = false;	/* the guard no longer reads this connection: close it if the upgrade is
+					 * refused */
 	conn->is_http10 = ev->minor == 0;
 	server->pending++;
 	if (http_conn_doomed(conn))
 		evbuffer_drain(bufferevent_get_input(conn->bev), evbuffer_get_length(bufferevent_get_input(conn->bev)));
-	task = pl_task_hold(req->task);	/* the handler may look at req after it replied */
+	task = pl_task_hold(req->task);	/* the handler may use req after its reply */
 	if (!req->operator_side && !http_host_allowed(&req->config->s.trusted_hosts, heads.host)) {
 		if (admitted(req))
 			req_fail_code(req, PL_E_BAD_HOST);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The socket steal in two phases. evhttp has no way to give a socket away, so it is duplicated, and evhttp closes a
- * worthless one under the old number.
+ * Takes the socket from evhttp in two phases. evhttp cannot give a socket away. So the socket is duplicated, and a
+ * placeholder takes its old number, which evhttp closes.
  *
- * Phase 1 stops the events. Phase 2 runs from a timer of its own, because a dispatch must lie between: only then has
- * epoll been told to forget the old number (EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST collects changes until the next poll).
+ * Phase 1 stops the events. Phase 2 runs from a separate timer, because epoll removes the old number only at its next
+ * poll (EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST collects changes until then).
  */
 #include "net/http_int.h"
 
@@ -20,7 +20,7 @@
 struct http_steal {
 	struct event timer;
 	struct http_steal *next, **at;
-	struct http_conn *conn;		/* NULL: the connection went away meanwhile */
+	struct http_conn *conn;		/* NULL: the connection ended meanwhile */
 	struct http_server *server;
 	struct pl_task *task;
 	void (*done)(void *arg, int fd, struct pl_str early);
@@ -40,7 +40,7 @@ static void steal_end(struct http_steal *steal, int fd, struct pl_str early)
 	pl_task_release(&task);
 }
 
-/* The early bytes are copied: the buffer goes with the connection. */
+/* Copies the early bytes, because their buffer is freed with the connection. */
 static struct pl_str early_take(struct http_conn *conn, struct pl_pool *pool)
 {
 	struct evbuffer *input = bufferevent_get_input(conn->bev);
@@ -112,7 +112,7 @@ void http_steal_lost(struct http_conn *conn)
 	}
 }
 
-/* The server ends: who waits for a socket gets none. */
+/* The server ends: those that wait for a socket receive -1. */
 void http_steals_drop(struct http_server *server)
 {
 	while (server->steals != NULL) {

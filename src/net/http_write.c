@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Output of the front: straight to the socket while it takes bytes, through the bufferevent when it does not; and the
- * end of a request, where evhttp gets its turn back.
+ * Output of the HTTP server: directly to the socket while it accepts bytes, otherwise through the bufferevent. Also the
+ * end of a request, when evhttp continues with the connection.
  *
  * A reply that fits into the socket's buffer costs one sendmsg() and no change to epoll.
  */
@@ -73,7 +73,7 @@ void http_conn_write(struct http_conn *conn, struct iovec *parts, int count, str
 		bufferevent_enable(conn->bev, EV_WRITE);
 }
 
-/* evhttp has written everything and goes on with the next request, or closes. */
+/* evhttp has written everything, and reads the next request or closes the connection. */
 static void on_complete(struct evhttp_request *ev, void *arg)
 {
 	struct http_conn *conn = arg;
@@ -106,7 +106,7 @@ void http_conn_finish(struct http_conn *conn, bool close)
 	if (close)
 		evhttp_add_header(evhttp_request_get_output_headers(conn->ev), "Connection", "close");
 	evhttp_request_set_on_complete_cb(conn->ev, on_complete, conn);
-	conn->ev->chunked = 0;	/* it was the request's; at the end of a reply it would add a last chunk */
+	conn->ev->chunked = 0;	/* from the request; evhttp would append a last chunk to the reply */
 	if (!flushed)
 		http_conn_arm(conn);
 	if (!flushed || close)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Life of outbound transfers: start, time bounds, the one free repetition, cancel, completion.
+ * Outbound transfers: start, time limits, the single free repetition, cancellation, and completion.
  *
  *   httpc_start -> (next turn) libcurl -> httpc_ended -> [once: libcurl again] -> complete
- *                     httpc_fail (cancel, time bound, reader's word) ------------^
+ *                     httpc_fail (canceled, too slow, refused by the reader) ----^
  */
 #include "net/httpc.h"
 
@@ -24,7 +24,7 @@ static void work_add(struct httpc_transfer *transfer)
 	event_active(transfer->client->turn, EV_TIMEOUT, 0);
 }
 
-/* Takes the transfer away from libcurl, which closes its connection unless the reply was complete. */
+/* Removes the transfer from libcurl, which closes its connection unless the reply was complete. */
 static void detach(struct httpc_transfer *transfer)
 {
 	if (transfer->easy == NULL)
@@ -62,7 +62,7 @@ void httpc_cancel(struct httpc_transfer *transfer)
 	httpc_fail(transfer, PL_E_CANCELLED, NULL);
 }
 
-/* ---- time bounds ---- */
+/* ---- time limits ---- */
 
 struct bound { int64_t at_ns; enum pl_code code; const char *text; };
 
@@ -88,14 +88,14 @@ static struct bound bound_nearest(const struct httpc_transfer *transfer)
 	return nearest;
 }
 
-/* Bytes only move the bounds; the timer finds out when it fires, so that a slice costs no timer operation. */
+/* Received bytes only move the limits; the timer checks them when it fires. So a piece of a reply changes no timer. */
 static void timer_set(struct httpc_transfer *transfer)
 {
 	struct bound nearest = bound_nearest(transfer);
 	int64_t now_ns = pl_now_ns(), wait_ns;
 	struct timeval wait;
 
-	if (transfer->last_ns == 0 && transfer->idle_ms > 0)	/* the first byte may bring a nearer bound */
+	if (transfer->last_ns == 0 && transfer->idle_ms > 0)	/* after the first byte a shorter limit may apply */
 		bound_nearer(&nearest, now_ns + transfer->idle_ms * PL_NS_PER_MS, PL_E_OK, NULL);
 	if (nearest.at_ns == INT64_MAX)
 		return;
@@ -179,8 +179,8 @@ struct httpc_transfer *httpc_start(struct httpc *client, struct pl_task *task, c
 /* ---- end ---- */
 
 /*
- * Nothing came back on a connection that had served before: it was closed while it was idle. libcurl repeats some of
- * these itself; what it leaves to us are those it notices while it still sends.
+ * No byte of a reply came on a connection that was used before: the server had closed it while it was idle. libcurl
+ * repeats some of these requests itself, but not those that fail while it still sends.
  */
 static bool repeatable(const struct httpc_transfer *transfer, CURLcode code)
 {

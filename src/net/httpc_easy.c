@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * One transfer as libcurl sees it: its options, the reply's head and body, and what libcurl's verdict means.
- */
+/* One libcurl transfer: its options, the head and the body of the reply, and the meaning of its result. */
 #include "net/httpc_curl.h"
 
 #include <stdlib.h>
@@ -15,7 +13,7 @@ enum { RETRY_AFTER_MAX_S = 86400 };
 
 /* ---- request headers ---- */
 
-/* Field values of RFC 9110 section 5.5: a line break in a key file must not become a second header. */
+/* Checks a field value (RFC 9110 section 5.5), so that a line break in a key file cannot start a second header. */
 static bool value_ok(struct pl_str value)
 {
 	for (size_t i = 0; i < value.len; i++) {
@@ -31,7 +29,8 @@ static void header_add(struct httpc_transfer *transfer, const char *name, struct
 {
 	struct pl_buf line = PL_BUF(NULL);
 
-	pl_buf_room(&line, strlen(name) + 2 + value.len);	/* no copy of a key stays behind in a smaller block */
+	pl_buf_room(&line, strlen(name) + 2 + value.len);	/* prevents that growing leaves a copy of a key in a
+								 * smaller block */
 	pl_buf_adds(&line, name);
 	pl_buf_adds(&line, ": ");
 	pl_buf_addstr(&line, value);
@@ -52,7 +51,7 @@ bool httpc_easy_headers(struct httpc_transfer *transfer, const struct httpc_requ
 			return false;
 		header_add(transfer, header->name, header->value);
 	}
-	/* Without this libcurl waits for 100 Continue before bodies over 1 MB. */
+	/* without this, libcurl waits for 100 Continue before it sends bodies over 1 MB */
 	transfer->headers = curl_slist_append(transfer->headers, "Expect:");
 	PL_BUG(transfer->headers == NULL);
 	return true;
@@ -73,7 +72,7 @@ static void head_reset(struct httpc_head *head)
 	*head = (struct httpc_head){ .retry_after_ms = -1, .should_retry = -1 };
 }
 
-/* "HTTP/1.1 200 OK" starts a head; a later one (after 103 Early Hints) replaces it. */
+/* A status line such as "HTTP/1.1 200 OK" starts a head. A later one (after 103 Early Hints) replaces it. */
 static void head_status(struct httpc_transfer *transfer, struct pl_str line)
 {
 	struct pl_str version;
@@ -104,7 +103,7 @@ static void head_content_type(struct httpc_head *head, struct pl_str value)
 	head->content_type[n] = '\0';
 }
 
-/* "1.5": not in the RFC, but sent. */
+/* Accepts "1.5", which the RFC does not allow but servers send. */
 static bool seconds_ms(struct pl_str value, int64_t *ms_r)
 {
 	struct pl_str whole;
@@ -121,7 +120,7 @@ static bool seconds_ms(struct pl_str value, int64_t *ms_r)
 	return true;
 }
 
-/* RFC 9110 section 10.2.3: seconds or an HTTP date. retry-after-ms, which is finer, wins. */
+/* Reads seconds or an HTTP date (RFC 9110 section 10.2.3). retry-after-ms is more exact and takes precedence. */
 static void head_retry_after(struct httpc_head *head, struct pl_str value)
 {
 	char date[64];
@@ -208,7 +207,7 @@ static void setup_limits(struct httpc_transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	/* "": none, whatever the environment says */
+	/* "" disables the proxies of the environment */
 	curl_easy_setopt(easy, CURLOPT_PROXY, transfer->proxy != NULL ? transfer->proxy : "");
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 	if (transfer->ca_file != NULL && transfer->ca_file[0] != '\0')
@@ -218,7 +217,8 @@ static void setup_limits(struct httpc_transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);	/* giving up never waits for a thread in getaddrinfo(3) */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);	/* canceling a transfer never waits for a thread in
+							 * getaddrinfo(3) */
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	if (transfer->connect_ms > 0)
 		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->connect_ms);
@@ -250,7 +250,7 @@ void httpc_easy_setup(struct httpc_transfer *transfer)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
-/* ---- the verdict ---- */
+/* ---- the result ---- */
 
 static void verdict_broken(struct httpc_transfer *transfer)
 {
@@ -262,7 +262,8 @@ static void verdict_broken(struct httpc_transfer *transfer)
 
 void httpc_easy_verdict(struct httpc_transfer *transfer, CURLcode code)
 {
-	const char *login = strrchr(transfer->url, '@');	/* refused, but not to be shown either */
+	const char *login = strrchr(transfer->url, '@');	/* the URL was refused, but its password must still
+								 * not be shown */
 
 	if (transfer->failed)
 		return;
@@ -292,7 +293,7 @@ void httpc_easy_verdict(struct httpc_transfer *transfer, CURLcode code)
 	case CURLE_URL_MALFORMAT:
 	case CURLE_LOGIN_DENIED:
 	case CURLE_UNSUPPORTED_PROTOCOL:
-		/* also what a reply without a status line gives: HTTP/0.9 is not spoken */
+		/* also the result of a reply without a status line: HTTP/0.9 is not supported */
 		transfer->result.hopeless = true;
 		httpc_fail(transfer, PL_E_UPSTREAM, "The upstream's address is wrong or it does not speak HTTP.");
 		break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * libcurl's multi_socket interface on libevent: it names the sockets to watch and one timer, we report what happened.
+ * Connects libcurl's multi_socket interface with libevent: libcurl names the sockets to watch and one timer; events and
+ * timeouts are reported to it.
  */
 #include "net/httpc_curl.h"
 
@@ -38,7 +39,7 @@ static void socket_forget(struct httpc *client, curl_socket_t fd, struct httpc_s
 	pl_free(sock);
 }
 
-/* libcurl wants `what` watched on fd from now on, or nothing any more. */
+/* libcurl asks to watch fd for `what`, or to stop watching it. */
 static int on_watch(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
 	struct httpc *client = arg;
@@ -66,7 +67,7 @@ static int on_watch(CURL *easy, curl_socket_t fd, int what, void *arg, void *soc
 	return 0;
 }
 
-/* Called in the middle of other libcurl calls: only the timer is set here, the work is done from the loop. */
+/* libcurl calls this from within its other functions. So it only sets the timer, and the loop does the work later. */
 static int on_timer_wanted(CURLM *multi, long timeout_ms, void *arg)
 {
 	struct httpc *client = arg;
@@ -110,7 +111,7 @@ static void harvest(struct httpc *client)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &transfer);
-		httpc_ended(transfer, code);	/* `msg` is gone after this */
+		httpc_ended(transfer, code);	/* `msg` is invalid after this */
 	}
 }
 
@@ -119,7 +120,7 @@ void httpc_socket_action(struct httpc *client, curl_socket_t fd, int events)
 	sigset_t all, old;
 	int running;
 
-	/* A name lookup starts a thread, which inherits the mask: signals must stay with the loop's thread. */
+	/* A name lookup starts a thread that inherits the mask. Signals must be handled by the loop's thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	client->inside = true;

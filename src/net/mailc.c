@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * connect, EHLO, STARTTLS, AUTH (libcurl) -> MAIL -> RCPT -> DATA -> text -> "." -> outcome -> QUIT
+ * Sends one mail. libcurl does the first part, and this file the rest:
+ *
+ *   connect, EHLO, STARTTLS, AUTH (libcurl) -> MAIL -> RCPT -> DATA -> text -> "." -> outcome -> QUIT
  */
 #include "net/mailc.h"
 
@@ -14,15 +16,15 @@
 #include "leaf.h"
 
 #define CONNECT_MS 15000L
-#define HELLO_S 60L			/* a reply before MAIL */
-#define MAIL_MS 300000			/* to MAIL and RCPT: RFC 5321 section 4.5.3.2 */
+#define HELLO_S 60L			/* for replies before MAIL */
+#define MAIL_MS 300000			/* for replies to MAIL and RCPT: RFC 5321 section 4.5.3.2 */
 #define DATA_MS 120000
-#define TEXT_MS 180000			/* no byte of the text goes out */
-#define LAST_MS 600000			/* to the final dot */
+#define TEXT_MS 180000			/* without progress while the text is sent */
+#define LAST_MS 600000			/* for the reply to the final dot */
 #define QUIT_MS 1000
 #define REPLY_MAX 1600			/* bytes of a reply that are kept */
 #define CUT "..."
-#define REPLY_BYTES_MAX 65536		/* a longer one is invalid */
+#define REPLY_BYTES_MAX 65536		/* longer replies are invalid */
 
 struct talk {
 	const struct mailc_mail *mail;
@@ -30,11 +32,11 @@ struct talk {
 	curl_socket_t fd;
 	char in[4096];
 	size_t in_at, in_len;
-	struct pl_buf reply;		/* the newest one, lines separated by \n */
-	bool cut;			/* the rest of it is left out */
-	int code;			/* its code; 0 while it is not complete */
+	struct pl_buf reply;		/* the newest reply; lines are separated by \n */
+	bool cut;			/* the rest of the reply is left out */
+	int code;			/* code of the reply; 0 while it is incomplete */
 	size_t reply_bytes;
-	bool utf8, eight_bit;		/* extensions of the newest 250, up to MAIL that of EHLO */
+	bool utf8, eight_bit;		/* extensions in the newest 250 reply; before MAIL that is the one to EHLO */
 	bool open;
 	struct mailc_result result;
 };
@@ -59,7 +61,7 @@ static bool reply_line_ok(struct pl_str line)
 	    line.ptr[2] >= '0' && line.ptr[2] <= '9' && (line.len == 3 || line.ptr[3] == ' ' || line.ptr[3] == '-');
 }
 
-/* Lines that do not fit end where the room ends. */
+/* Lines that do not fit are cut. */
 static void keep_line(struct talk *t, struct pl_str line)
 {
 	size_t room;
@@ -75,7 +77,7 @@ static void keep_line(struct talk *t, struct pl_str line)
 		pl_buf_adds(&t->reply, CUT);
 }
 
-/* A line without its end. false: it cannot be part of a reply. */
+/* Takes a line without its end. false: it cannot be part of a reply. */
 static bool take_line(struct talk *t, struct pl_str line)
 {
 	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
@@ -97,7 +99,7 @@ static bool take_line(struct talk *t, struct pl_str line)
 	return t->reply_bytes <= REPLY_BYTES_MAX;
 }
 
-/* Only text that may stand in a log and a table. */
+/* Keeps only text that is safe in a log and a table. */
 static void set_why(struct talk *t, const char *prefix, struct pl_str text)
 {
 	char *why = t->result.why;
@@ -109,7 +111,7 @@ static void set_why(struct talk *t, const char *prefix, struct pl_str text)
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
 
-		if (c == 0xc2 && i + 1 < n && (unsigned char)text.ptr[i + 1] < 0xa0) {	/* a control character in C1 */
+		if (c == 0xc2 && i + 1 < n && (unsigned char)text.ptr[i + 1] < 0xa0) {	/* a control character of C1 */
 			why[at++] = '?';
 			i++;
 		} else {
@@ -158,7 +160,7 @@ static bool say(struct talk *t, const char *data, size_t len, int64_t ms)
 	return true;
 }
 
-/* More bytes into t->in. false: none came. */
+/* Reads more bytes into t->in. false: none came. */
 static bool receive(struct talk *t, int64_t until_ns)
 {
 	for (;;) {
@@ -180,7 +182,7 @@ static bool receive(struct talk *t, int64_t until_ns)
 	}
 }
 
-/* The next reply's code; 0 and why: none came. */
+/* Returns the code of the next reply. 0: none came, and `why` is set. */
 static int hear(struct talk *t, int64_t ms)
 {
 	int64_t until_ns = pl_now_ns() + ms * PL_NS_PER_MS;
@@ -221,7 +223,7 @@ static size_t on_line(char *data, size_t size, size_t count, void *arg)
 
 	while (pl_str_cut(&lines, '\n', &line) && line.len > 0)
 		take_line(t, line);
-	if (t->code >= 400)	/* libcurl says QUIT now and waits for the answer */
+	if (t->code >= 400)	/* libcurl sends QUIT now and waits for the reply */
 		curl_easy_setopt(t->easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, 1L);
 	return len;
 }
@@ -235,7 +237,7 @@ static void set_options(struct talk *t, char error[CURL_ERROR_SIZE])
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
 	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");	/* not what the environment says */
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");	/* ignores the proxy of the environment */
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)(m->tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
@@ -279,24 +281,25 @@ static bool open_talk(struct talk *t)
 
 /* ---- the mail ---- */
 
-/* A reply that ends the try. in_doubt: the whole message went out. */
+/* A reply that ends the attempt. in_doubt: the whole message was sent. */
 static bool failed(struct talk *t, bool in_doubt)
 {
 	int code = t->result.code;
 
-	if (code == 0) {	/* why was set */
+	if (code == 0) {	/* `why` is set */
 		t->result.outcome = in_doubt ? MAILC_UNKNOWN : MAILC_DOWN;
 		return false;
 	}
 	set_why_reply(t);
-	if (code == 421 || code == 530 || code == 535 || code == 538)	/* the server's trouble, or ours with it */
+	if (code == 421 || code == 530 || code == 535 || code == 538)	/* a problem of the server, or of our account
+									 * there */
 		t->result.outcome = MAILC_DOWN;
 	else
 		t->result.outcome = code >= 500 ? MAILC_REFUSED : MAILC_LATER;
 	return false;
 }
 
-/* What could not be said completely may have been answered already, such as 552 in the middle of a text. */
+/* The server may have replied already to a command that could not be sent completely, such as 552 within a text. */
 static bool broken(struct talk *t)
 {
 	char why[sizeof(t->result.why)];
@@ -330,7 +333,7 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
-/* RFC 5321 section 4.5.2. */
+/* Doubles leading dots (RFC 5321 section 4.5.2). */
 static struct pl_str stuffed(struct pl_pool *pool, struct pl_str text)
 {
 	struct pl_buf out = PL_BUF(pool);
@@ -393,7 +396,7 @@ void mailc_send(const struct mailc_mail *mail, const struct mailc_ops *ops, void
 	if (t->open && say(t, "QUIT\r\n", 6, QUIT_MS))
 		hear(t, QUIT_MS);
 	if (t->open)
-		shutdown(t->fd, SHUT_RDWR);	/* libcurl would say QUIT again and wait */
+		shutdown(t->fd, SHUT_RDWR);	/* otherwise libcurl sends QUIT again and waits */
 	curl_easy_cleanup(t->easy);
 	curl_global_cleanup();
 	pl_pool_free(&pool);

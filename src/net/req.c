@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * One request: its headers, the headers of its reply, and waiting for an answer that comes later.
- */
+/* One request: its headers, the headers of its reply, and waiting for a result that comes later. */
 #include "net/req.h"
 
 #include <stdio.h>
@@ -17,7 +15,7 @@ struct pl_str req_header(const struct req *req, const char *name)
 	if (req->ev == NULL)
 		return PL_STR_NONE;
 	value = evhttp_find_header(evhttp_request_get_input_headers(req->ev), name);
-	/* a copy: evhttp's text goes with the reply, the task may live on */
+	/* a copy, because evhttp's text is freed with the reply, but the task may exist longer */
 	return value != NULL ? pl_str_dup(req->task->pool, pl_str_trim(pl_str(value))) : PL_STR_NONE;
 }
 
@@ -92,7 +90,10 @@ void req_defer(struct req *req)
 	if (req->deferred || req->gone || conn == NULL || conn->stealing)
 		return;
 	req->deferred = true;
-	/* bounds what a client can pipeline meanwhile; when it is full, a disconnect is seen only with the reply */
+	/*
+	 * limits what a client can pipeline meanwhile; if the buffer is full, a disconnect is noticed only with the
+	 * reply
+	 */
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, PIPELINE_BYTES);
 	conn->limited = true;
 	bufferevent_enable(conn->bev, EV_READ);

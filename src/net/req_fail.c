@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Error replies: one shape for all routes, or RFC 9457 when the client asks for application/problem+json.
- */
+/* Error replies: the same shape for all routes, or RFC 9457 if the client accepts application/problem+json. */
 #include "net/req.h"
 
 #include <strings.h>
@@ -33,7 +31,7 @@ static void add_fields(struct pl_jw *w, const struct pl_field_err *field)
 	pl_jw_end_array(w);
 }
 
-/* OAuth clients read `error` (RFC 6749 5.2), clients of rate limiters too. */
+/* OAuth clients (RFC 6749 5.2) and some clients that handle rate limits read `error`. */
 static const char *error_of(const struct pl_err *err)
 {
 	switch (err->code) {
@@ -120,7 +118,7 @@ void req_fail(struct req *req, const struct pl_err *err)
 
 	req->error_code = info->code;
 	if (req->gone) {
-		req_reply_empty(req, info->http_status);	/* dropped there */
+		req_reply_empty(req, info->http_status);	/* that client no longer reads */
 		return;
 	}
 	problem = wants_problem(req);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is inside a request's target and form: decoded path segments, query and form parameters. Only strict UTF-8
- * without NUL comes out.
+ * Reads the target and the form of a request: decoded path segments, query and form parameters. The values are valid
+ * UTF-8 without NUL.
  */
 #include "net/req.h"
 
@@ -15,7 +15,10 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* RFC 3986 2.1, and '+' as a blank in forms. Absent when an escape is broken or the result is no text. */
+/*
+ * Decodes escapes (RFC 3986 2.1), and '+' as a blank in forms. Absent if an escape is invalid or the result is not
+ * text.
+ */
 static struct pl_str decode(struct pl_pool *pool, struct pl_str in, bool is_form)
 {
 	bool plain = true;
@@ -46,7 +49,7 @@ static struct pl_str decode(struct pl_pool *pool, struct pl_str in, bool is_form
 	return pl_utf8_ok(out, n) ? pl_strn(out, n) : PL_STR_NONE;
 }
 
-/* No route has such a part, and nothing behind a route should ever have to think about it. */
+/* Refuses segments that no route has, so that handlers need not check for them. */
 static bool segment_ok(struct pl_str segment)
 {
 	if (segment.ptr == NULL || pl_str_is(segment, ".") || pl_str_is(segment, ".."))
@@ -135,9 +138,9 @@ struct pl_str req_target_redact(struct pl_pool *pool, struct pl_str target)
 	bool first = true, found = false;
 
 	if (pl_str_starts(target, "/r/"))
-		return PL_STR("/r/(hidden)");	/* a holder of that link can answer by it */
+		return PL_STR("/r/(hidden)");	/* the link allows its holder to answer */
 	if (pl_str_starts(target, "/join/"))
-		return PL_STR("/join/(hidden)");	/* or register, or join */
+		return PL_STR("/join/(hidden)");	/* the link allows its holder to register or join */
 	if (mark == NULL)
 		return target;
 	rest = pl_strn(mark + 1, target.len - (size_t)(mark + 1 - target.ptr));

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Replies: the header block that every one of them carries, whole bodies and streams.
- */
+/* Replies: the header fields that each of them has, whole bodies, and streams. */
 #include "net/req.h"
 
 #include <stdio.h>
@@ -12,7 +10,7 @@
 #define LENGTH_NONE (-1)
 #define LENGTH_CHUNKED (-2)
 
-/* Headers that a handler may set instead of the usual ones. */
+/* Headers that a handler may set in place of the usual ones. */
 struct own_headers { bool cache_control, csp, close; };
 
 const char *http_status_text(int status)
@@ -78,7 +76,7 @@ static void add_security(struct pl_buf *out, const char *type, const struct own_
 		pl_buf_addstr(out, PL_STR("Cache-Control: no-store\r\n"));
 }
 
-/* Builds the whole header into the server's scratch buffer; tells whether the connection ends with this reply. */
+/* Builds the whole header in the server's scratch buffer. true: the connection closes after this reply. */
 static bool head_build(struct req *req, int status, const char *type, int64_t length)
 {
 	struct http_conn *conn = req->conn;
@@ -97,7 +95,8 @@ static bool head_build(struct req *req, int status, const char *type, int64_t le
 	} else if (length == LENGTH_CHUNKED && !conn->is_http10) {
 		pl_buf_addstr(out, PL_STR("Transfer-Encoding: chunked\r\n"));
 	}
-	close |= length == LENGTH_CHUNKED && conn->is_http10;	/* the end of the body is the end of the connection */
+	close |= length == LENGTH_CHUNKED && conn->is_http10;	/* without a length and chunks, the end of the
+								 * connection ends the body */
 	if (close)
 		pl_buf_addstr(out, PL_STR("Connection: close\r\n"));
 	else if (conn->is_http10)
@@ -180,7 +179,7 @@ void req_stream_start(struct req *req, int status, const char *type)
 	if (req->gone || conn == NULL)
 		return;
 	if (strncmp(type, "text/event-stream", 17) == 0) {
-		req_header_add(req, "X-Accel-Buffering", "no");	/* nginx would gather the events */
+		req_header_add(req, "X-Accel-Buffering", "no");	/* otherwise nginx would buffer the events */
 		ping_later(req);
 	}
 	req->status = status;
@@ -236,7 +235,7 @@ void req_stream_end(struct req *req)
 	if (req->gone || conn == NULL)
 		return;
 	conn->ping_due = WHEEL_NEVER;
-	if (conn->slow) {	/* cut off without the last chunk, so that nobody takes it for whole */
+	if (conn->slow) {	/* without the last chunk, so that the client notices that the reply is incomplete */
 		http_request_over(conn);
 		http_conn_close(conn);
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The timer wheel: a ring of lists, one per tick. A node further away than one turn of the ring waits in the farthest
- * list and is linked again from there.
+ * A timer wheel: a ring of lists, one per tick. A node that is due after more than one turn of the ring waits in the
+ * farthest list, and is put into a list again from there.
  */
 #include "net/wheel.h"
 
@@ -43,7 +43,7 @@ void wheel_set(struct wheel *wheel, struct wheel_node *node, int64_t tick)
 {
 	node->due = tick;
 	if (node->at != NULL && node->linked <= tick)
-		return;		/* it is looked at early enough */
+		return;		/* the node is checked before it is due */
 	if (node->at == NULL && tick == WHEEL_NEVER)
 		return;
 	wheel_remove(node);
@@ -65,7 +65,7 @@ void wheel_set_ms(struct wheel *wheel, struct wheel_node *node, int64_t ms)
 	wheel_set(wheel, node, wheel_tick_in(wheel, ms));
 }
 
-/* Nodes are moved to a list of their own first, so that a callback may link and free what it likes. */
+/* The nodes are first moved to a separate list, so that callbacks may link and free any node. */
 static void run_slot(struct wheel *wheel)
 {
 	struct wheel_node *list = wheel->slots[(uint64_t)wheel->tick % WHEEL_SLOTS], *node;
@@ -91,7 +91,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	PL_UNUSED(fd);
 	PL_UNUSED(what);
-	if (now - wheel->tick > WHEEL_SLOTS)	/* the process was stopped: one look at every list is enough */
+	if (now - wheel->tick > WHEEL_SLOTS)	/* the process was stopped: run each list once */
 		wheel->tick = now - WHEEL_SLOTS;
 	while (wheel->tick < now) {
 		wheel->tick++;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * WebSocket connections: what comes in, closing, the end.
- */
+/* WebSocket connections: input, closing, and end. */
 #include "net/ws_int.h"
 
 #include <errno.h>
@@ -148,7 +146,7 @@ static void feed(struct ws_conn *conn, char *bytes, size_t len)
 	conn->heard_tick = conn->server->wheel.tick;
 	conn->pinged = false;
 	if (conn->state != WS_OPEN && conn->state != WS_CLOSING)
-		return;		/* ENDING: not interesting any more */
+		return;		/* ENDING: input is ignored */
 	code = pl_ws_feed(&conn->decoder, bytes, len, on_frame, conn);
 	if (code > 0)
 		ws_conn_fail(conn, code, "");
@@ -232,7 +230,7 @@ int ws_server_count(const struct ws_server *server)
 	return server->count;
 }
 
-/* Both lists may grow meanwhile: a closed callback tells others that somebody left. */
+/* Both lists may grow meanwhile, because a callback for a closed connection sends to other connections. */
 void ws_server_flush(struct ws_server *server)
 {
 	struct ws_conn *conn;
@@ -243,7 +241,7 @@ void ws_server_flush(struct ws_server *server)
 		if (conn->state != WS_DEAD)
 			ws_conn_write(conn);
 		if (conn->state == WS_DEAD && !conn->dirty) {
-			conn->dirty = true;	/* so that nothing in the callback puts it on the list again */
+			conn->dirty = true;	/* prevents that the callback puts it on the list again */
 			conn->ops->closed(conn, conn->code);
 			conn_free(conn);
 		}

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The opening handshake (RFC 6455 4.2): checks, the 101, and the take-over of the socket.
- */
+/* The opening handshake (RFC 6455 4.2): checks, the 101 reply, and taking the socket from evhttp. */
 #include "net/ws_int.h"
 
 #include <stdio.h>
@@ -13,7 +11,7 @@ struct handshake {
 	struct ws_buf *reply;
 };
 
-/* base64 of 16 bytes */
+/* Checks for base64 of 16 bytes. */
 static bool key_ok(struct pl_str key)
 {
 	if (key.len != 24 || key.ptr[22] != '=' || key.ptr[23] != '=')
@@ -41,7 +39,7 @@ static void on_stolen(void *arg, int fd, struct pl_str early)
 	ws_conn_opened(conn, fd, early, hs->reply);
 }
 
-/* What is wrong with the handshake; PL_E_OK when nothing is. */
+/* Returns the error of the handshake; PL_E_OK: it is valid. */
 static enum pl_code check(struct ws_server *server, struct req *req)
 {
 	if (req->method != REQ_GET || !req->is_upgrade ||

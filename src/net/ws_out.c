@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Output of WebSockets: shared frames on a ring per connection, written together at the end of the loop's turn.
+ * Output of WebSockets: each connection has a ring of shared frames, which are written together at the end of a loop
+ * turn.
  */
 #include "net/ws_int.h"
 
@@ -15,8 +16,8 @@
 
 enum {
 	PARTS_MAX = 64,
-	UNSENT_MAX = 131072,	/* bytes in the kernel that were not sent yet */
-	SNDBUF_ROOM = 262144	/* enough for the rest of one frame and the close frame */
+	UNSENT_MAX = 131072,	/* limit of unsent bytes in the kernel */
+	SNDBUF_ROOM = 262144	/* room for the rest of one frame and the close frame */
 };
 
 struct ws_buf *ws_buf_raw(const void *bytes, size_t len)
@@ -98,7 +99,7 @@ void ws_queue_push(struct ws_conn *conn, struct ws_buf *buf)
 	ws_conn_dirty(conn);
 }
 
-/* An idle connection keeps no ring. */
+/* Frees the ring of an idle connection. */
 static void queue_shrink(struct ws_conn *conn)
 {
 	if (conn->count > 0 || conn->queue == conn->few)
@@ -166,7 +167,7 @@ static void queue_sent(struct ws_conn *conn, size_t bytes)
 	}
 }
 
-/* false: the socket takes no more for now, or is dead. */
+/* false: the socket accepts no more bytes for now, or is closed. */
 static bool write_some(struct ws_conn *conn)
 {
 	struct iovec parts[PARTS_MAX];
@@ -211,10 +212,12 @@ void ws_conn_tune(struct ws_conn *conn)
 {
 	int bytes = UNSENT_MAX;
 
-	(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes)); /* not for unix sockets */
+	(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes)); /* fails on unix sockets */
 }
 
-/* The kernel's buffer grows, so that the rest of a frame and the close frame get into it although nobody reads. */
+/*
+ * Enlarges the kernel's buffer, so that the rest of a frame and the close frame fit even if the client does not read.
+ */
 static void untune(struct ws_conn *conn)
 {
 	int unlimited = -1, bytes = INT_MAX, now = 0;
@@ -235,7 +238,7 @@ void ws_conn_cut(struct ws_conn *conn)
 	ws_conn_fail(conn, 1013, "This connection does not read fast enough.");
 }
 
-/* From now on the peer must take something every ws_slow, until all is out. */
+/* From now on, the client must read something within each ws_slow until all frames are sent. */
 static void be_short_of_room(struct ws_conn *conn)
 {
 	if (conn->short_of_room)
@@ -246,14 +249,17 @@ static void be_short_of_room(struct ws_conn *conn)
 	ws_conn_arm(conn);
 }
 
-/* Before somebody is called slow: what this turn produced was not even offered to the socket yet. */
+/* Writes before a connection counts as slow, because the frames of this turn were not yet offered to the socket. */
 static void write_early(struct ws_conn *conn)
 {
 	if (!conn->writing)
 		(void)write_some(conn);
 }
 
-/* What would wait beside the largest frame: a single one may be larger than all that may wait. */
+/*
+ * Returns the bytes that would wait in addition to the largest frame. One frame alone may exceed the limit of waiting
+ * bytes.
+ */
 static int64_t beside_largest(const struct ws_conn *conn, const struct ws_buf *buf)
 {
 	uint32_t largest = buf->len;
@@ -316,7 +322,7 @@ bool ws_send_text(struct ws_conn *conn, struct pl_str text)
 	return sent;
 }
 
-/* Everything is out: an ending connection goes on to its end. */
+/* All frames are sent: a connection that ends takes its next step. */
 static void on_drained(struct ws_conn *conn)
 {
 	queue_shrink(conn);
@@ -325,7 +331,7 @@ static void on_drained(struct ws_conn *conn)
 		return;
 	if (conn->peer_closed) {
 		ws_conn_die(conn, conn->code);
-	} else if (!conn->shut) {	/* closing now could destroy the close frame on its way */
+	} else if (!conn->shut) {	/* closing now could destroy the close frame before it arrives */
 		conn->shut = true;
 		shutdown(conn->fd, SHUT_WR);
 		conn->close_tick = wheel_tick_in(&conn->server->wheel, WS_LINGER_MS);

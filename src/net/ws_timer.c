@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Time of WebSockets: pings, the caller's timer, patience at the close, draining. All on one wheel.
- */
+/* Timers of WebSockets, all on one wheel: pings, the caller's timer, the wait for a close frame, and draining. */
 #include "net/ws_int.h"
 
 #include <stdio.h>
@@ -43,7 +41,7 @@ void ws_timer(struct ws_conn *conn, int64_t at_ns, void (*fn)(struct ws_conn *co
 static void ping_or_die(struct ws_conn *conn)
 {
 	if (conn->pinged && conn->count > 0 && ws_conn_taken(conn)) {
-		conn->ping_tick = conn->server->wheel.tick;	/* it reads, but has not come to the ping yet */
+		conn->ping_tick = conn->server->wheel.tick;	/* the client reads, but has not yet reached the ping */
 		return;
 	}
 	if (conn->pinged) {
@@ -55,7 +53,7 @@ static void ping_or_die(struct ws_conn *conn)
 	ws_queue_push(conn, ws_buf_new(PL_WS_PING, PL_STR("")));
 }
 
-/* It must have taken something since the last look. */
+/* The client must have read something since the last check. */
 static void look_at_slow(struct ws_conn *conn)
 {
 	if (ws_conn_taken(conn))
@@ -94,7 +92,7 @@ void ws_server_drain(struct ws_server *server, int code, const char *reason, int
 		ws_on_tick(server);
 }
 
-/* Each tick closes its share of what is still open. */
+/* Each tick closes a share of the connections that are still open. */
 void ws_on_tick(void *arg)
 {
 	struct ws_server *server = arg;
