@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The database side of one process: makes and ends its connections, looks at deadlines, runs deferred completions.
+ * The database side of one process: opens and closes its connections, checks deadlines, and runs deferred completions.
  */
 #include "db/db.h"
 
@@ -14,8 +14,8 @@
 #include "leaf.h"
 #include "log.h"
 
-#define GROUP_FROM 4	/* beyond its pair, a worker needs so many connections before one is kept for answers */
-#define SHED_TOLD_NS (10 * PL_NS_PER_S)	/* the log says at most this often that work is refused */
+#define GROUP_FROM 4	/* number of connections besides the pair from which one is reserved for answers */
+#define SHED_TOLD_NS (10 * PL_NS_PER_S)	/* minimum interval between log lines about refused work */
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
@@ -65,7 +65,7 @@ void db_arm_sweep(struct db *db)
 	event_add(db->ev_sweep, &tv);
 }
 
-/* A query whose time is over is told so now; one that was sent stays until its result comes and is dropped. */
+/* Completes a query whose deadline has passed. If it was sent, its result is dropped when it comes. */
 static void sweep_call(struct pgquery *query, int64_t now_ns, bool up)
 {
 	bool late = query->task != NULL && now_ns >= query->task->deadline_ns;
@@ -77,7 +77,7 @@ static void sweep_call(struct pgquery *query, int64_t now_ns, bool up)
 		return;
 	if (query->sent && query->stmt->class == STMT_PLAIN) {
 		if (!late)
-			return;		/* a write under way: the outcome is worth waiting for */
+			return;		/* a write was sent: its outcome is worth the wait */
 		code = PL_E_WRITE_UNKNOWN;
 	} else if (late && !up) {
 		code = PL_E_DB_AWAY;
@@ -140,7 +140,7 @@ static void on_trim(evutil_socket_t fd, short what, void *arg)
 	pgplain_trim(db->plain);
 }
 
-/* What is left of db_connections for this process's other connections (SETTINGS_DB_HELD). */
+/* Returns how much of db_connections remains for the other connections of this process (SETTINGS_DB_HELD). */
 static int rest_budget(const struct db *db)
 {
 	int64_t workers = db->config->s.workers;

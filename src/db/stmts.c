@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The table of statements, made from stmts.def.
- */
+/* The table of statements, generated from stmts.def. */
 #include "db/stmts.h"
 
 const struct stmt stmts[S_COUNT] = {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * initdb and seed-demo.
- */
+/* The commands initdb and seed-demo. */
 #include "db/admin/db_admin.h"
 
 #include "db/admin/migrate_int.h"
@@ -30,7 +28,7 @@ void db_admin_where(const char *dsn, char out[256])
 }
 
 struct init {
-	PGconn *pg;			/* NULL when only printing without a server */
+	PGconn *pg;			/* NULL: only print the statements, without a server */
 	struct pl_pool *pool;
 	const struct initdb_opts *opts;
 	FILE *out;
@@ -58,7 +56,7 @@ static bool exists(struct init *init, const char *sql, const char *name, bool *y
 	return true;
 }
 
-/* The password travels as a SCRAM verifier, so that neither the server's log nor anybody on the way reads it. */
+/* The password is sent as a SCRAM verifier, so that neither the server's log nor the network contains it. */
 static bool role(struct init *init, const char *name, const char *password, const char *text)
 {
 	const char *shown =
@@ -85,7 +83,7 @@ static bool role(struct init *init, const char *name, const char *password, cons
 		pl_sprintf(init->pool, "COMMENT ON ROLE %s IS '%s'", name, text));
 }
 
-/* A plain identifier, so that it reads the same quoted and not. */
+/* Accepts only identifiers that mean the same with and without quotes. */
 static bool name_plain(const char *name)
 {
 	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -142,7 +140,7 @@ enum migrate_result db_admin_init(const struct initdb_opts *opts, FILE *out, cha
 
 static const char assistant_text[] = "You are a helpful participant of this chat room. Answer briefly and plainly.";
 
-/* One value, which must not be empty. */
+/* Asks for a value, which must not be empty. */
 static const char *ask(
     PGconn *pg, struct pl_pool *pool, const char *sql, int count, const char *const *params, char why[512])
 {
@@ -154,7 +152,9 @@ static const char *ask(
 	return NULL;
 }
 
-/* Each step looks first; the functions are the ones the daemon uses, so logs and names are right. */
+/*
+ * Each step first checks whether it was done. The functions are those of the daemon, so that log and names are right.
+ */
 static bool seed(PGconn *pg, struct pl_pool *pool, const char *username, const char *hash, const char *access,
     FILE *out, char why[512])
 {

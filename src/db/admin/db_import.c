@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Import for parlourctl.
- */
+/* Imports for parlourctl: statements. */
 #include "db/admin/db_import.h"
 
 #include <pwd.h>
@@ -9,7 +7,7 @@
 
 #include "db/admin/db_import_int.h"
 
-/* What this transaction changes is in the audit trail as the act of the user that runs parlourctl. */
+/* The audit trail attributes the changes of this transaction to the user that runs parlourctl. */
 static bool name_caller(PGconn *pg, char why[512])
 {
 	struct pl_pool *pool = pl_pool_new(0);

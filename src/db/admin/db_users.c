@@ -6,7 +6,7 @@
 
 #include "db/admin/db_import_int.h"
 
-/* The account that $1 means: names have no '@', addresses have one. */
+/* Finds the account that $1 names. Login names contain no '@'; addresses do. */
 #define MEANT "who AS (SELECT u.* FROM users u " \
 	"WHERE lower(u.username) = lower($1::text) OR lower(u.email) = lower($1::text))"
 

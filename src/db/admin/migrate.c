@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Applies what is missing: lock -> compare -> each file in a transaction of its own -> views and grants.
- */
+/* Applies missing migrations: lock -> compare -> each file in a separate transaction -> views and grants. */
 #include "db/admin/migrate.h"
 
 #include <stdlib.h>
@@ -9,7 +7,7 @@
 #include "db/admin/db_admin.h"
 #include "db/admin/migrate_int.h"
 
-/* Any constant: the same for all programs that change this schema. */
+/* An arbitrary number that all programs that change this schema share. */
 #define LOCK_SQL "SELECT pg_advisory_lock(7226917032013)"
 
 static const char table_sql[] =
@@ -32,7 +30,10 @@ struct run {
 	char *why;
 };
 
-/* Is this file applied, as it is? 1 yes, 0 no, -1: with another checksum, or the question failed (why is set). */
+/*
+ * Checks whether this file was applied without change. 1: yes, 0: no, -1: it was changed, or the query failed (`why` is
+ * set).
+ */
 static int applied(struct run *run, const struct migrate_file *file)
 {
 	const char *version = pl_sprintf(run->pool, "%d", file->version);
@@ -55,7 +56,7 @@ static bool apply(struct run *run, const struct migrate_file *file)
 	const char *sql = file->sql;
 	bool good;
 
-	if (file->version > 0)		/* in the same transaction; names and sums hold no quotes */
+	if (file->version > 0)		/* in the same transaction; names and checksums contain no quotes */
 		sql = pl_sprintf(run->pool,
 		    "%s;\nINSERT INTO schema_migrations (version, name, checksum) VALUES (%d, '%s', '%s')", file->sql,
 		    file->version, file->name, file->checksum);
@@ -91,7 +92,7 @@ static enum migrate_result apply_all(struct run *run)
 	return MIGRATE_OK;
 }
 
-/* A dry run on a database without a schema: there is no table to compare with, and none is made. */
+/* A dry run on a database without a schema: there is no table to compare with, and none is created. */
 static enum migrate_result plan_fresh(struct run *run)
 {
 	for (int i = 0; i < run->count; i++)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The daemon's look at its database before it forks: version, schema, durability, connections.
- */
+/* Checks version, schema, durability, and connections of the database before the daemon forks. */
 #include <stdlib.h>
 
 #include "db/admin/migrate_int.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The files of sql/ and the synchronous connection that applies them.
- */
+/* Finds the files of sql/, and opens the synchronous connection that applies them. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +32,7 @@ PGconn *migrate_connect(const char *dsn, const char *name, char why[512])
 	char text[256];
 	PGconn *pg;
 
-	if (options == NULL) {		/* libpq's own message would quote a piece of it, perhaps the password */
+	if (options == NULL) {		/* libpq's message would quote a part of the string, perhaps the password */
 		snprintf(
 		    why, 512, "the database connection string cannot be read (key=value pairs, or postgresql://...)");
 		return NULL;
@@ -64,7 +62,7 @@ static void say_failure(const PGresult *res, const char *sql, const char *what, 
 		snprintf(why, 512, "%s: %s", what, text);
 		return;
 	}
-	for (long i = 1; i < strtol(at, NULL, 10) && *sql != '\0'; sql++) {	/* counted in characters */
+	for (long i = 1; i < strtol(at, NULL, 10) && *sql != '\0'; sql++) {	/* the position is in characters */
 		line += *sql == '\n';
 		i += ((unsigned char)sql[1] & 0xc0) != 0x80;
 	}
@@ -134,7 +132,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* "001_schema.sql" is 1; anything else 0. */
+/* Returns 1 for "001_schema.sql", and 0 for other files. */
 static int version_of(const char *name)
 {
 	size_t len = strlen(name);
@@ -151,7 +149,7 @@ static int by_version(const void *a, const void *b)
 	return ((const struct migrate_file *)a)->version - ((const struct migrate_file *)b)->version;
 }
 
-/* The numbered ones, in any order. */
+/* Finds the numbered files, in any order. */
 static int scan(struct pl_pool *pool, const char *dir, struct migrate_file *files, char why[512])
 {
 	DIR *handle = opendir(dir);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * pg_terminate_backend() and pg_cancel_backend(): every role may use them on its own connections.
- */
+/* pg_terminate_backend() and pg_cancel_backend(). Every role may use them on its own connections. */
 #include "db/conn/backend.h"
 
 #include "db/db_int.h"

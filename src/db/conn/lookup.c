@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lookup_start -> what the string says (libpq) -> a thread for its names -> eventfd -> lists for libpq -> waiters
+ * lookup_start -> hosts of the string (libpq) -> a thread for its names -> eventfd -> lists for libpq -> waiters
  *
- * The thread and the loop share one struct work; the last one to release it frees it. A resolver that does not return
- * keeps its thread, which is then abandoned and replaced.
+ * The thread and the loop share one struct work, which the last of them to release it frees. If a resolver does not
+ * return, its thread is abandoned and replaced.
  */
 #include "db/conn/lookup.h"
 
@@ -24,11 +24,11 @@
 #include "str.h"
 
 enum {
-	HOSTS_MAX = 16,			/* libpq looks up those beyond */
-	ADDRS_MAX = 8,			/* of one name */
+	HOSTS_MAX = 16,			/* libpq looks up further hosts itself */
+	ADDRS_MAX = 8,			/* maximum number of addresses of one name */
 	NAME_MAX_BYTES = 256,
 	ADDR_MAX_BYTES = 64,
-	FRESH_MS = 3000,		/* an answer is used again; longer than the pause between attempts */
+	FRESH_MS = 3000,		/* results are reused for this time; longer than the pause between attempts */
 	STUCK_MS = 30000,		/* a thread that takes longer is replaced */
 	THREADS_MAX = 4
 };
@@ -37,14 +37,14 @@ struct host { char name[NAME_MAX_BYTES], addr[ADDR_MAX_BYTES], port[8]; bool ask
 
 struct names {
 	struct host hosts[HOSTS_MAX];
-	int count, asks;		/* asks: hosts that must be looked up */
+	int count, asks;		/* asks: number of hosts that must be looked up */
 };
 
 struct work {
 	_Atomic int holders;
 	int done_fd;
 	struct names names;
-	int count[HOSTS_MAX], error[HOSTS_MAX];		/* error: of getaddrinfo() */
+	int count[HOSTS_MAX], error[HOSTS_MAX];		/* error: result of getaddrinfo() */
 	char addrs[HOSTS_MAX][ADDRS_MAX][ADDR_MAX_BYTES];
 };
 
@@ -53,14 +53,14 @@ struct entry { int host; char addr[ADDR_MAX_BYTES]; };
 
 struct lookup {
 	struct event_base *base;
-	struct work *work;			/* NULL: no thread is under way */
+	struct work *work;			/* NULL: no thread is running */
 	struct event *ev_done;
 	int64_t start_ns;
-	struct names found_names;		/* that the following is about */
+	struct names found_names;		/* the names that found and found_ns are about */
 	struct entry entries[HOSTS_MAX * ADDRS_MAX];
 	int entries_count;
 	int64_t found_ns;			/* 0: nothing was found */
-	struct lookup_found found;		/* as it was asked for last */
+	struct lookup_found found;		/* for the list of the last lookup */
 	LIST_HEAD(, lookup_waiter) waiters;
 };
 
@@ -105,7 +105,7 @@ static void *work_main(void *arg)
 	return NULL;
 }
 
-/* ---- what the string says ---- */
+/* ---- the string ---- */
 
 static bool is_address(const char *name)
 {
@@ -118,7 +118,7 @@ static bool is_address(const char *name)
 	return is;
 }
 
-/* The next part of a list, "" behind its end. false: it is too long. */
+/* Takes the next part of a list; "" after its end. false: the part is too long. */
 static bool take_part(struct pl_str *list, char *part_r, size_t max)
 {
 	struct pl_str part = PL_STR("");
@@ -164,8 +164,8 @@ static struct pl_str option(const PQconninfoOption *options, const char *keyword
 }
 
 /*
- * libpq adds the environment, services, and defaults, and fails before it looks anything up, because of the sslmode.
- * *names_r of no use: libpq may be left to itself.
+ * libpq adds the environment, services, and defaults. Because of the sslmode it fails before it looks up a name. If
+ * *names_r is not usable, libpq does the lookups itself.
  */
 static void read_string(const char *conninfo, struct names *names_r)
 {
@@ -205,7 +205,7 @@ static void add_entry(struct lookup *lookup, int host, const char *addr)
 	memcpy(entry->addr, addr, sizeof(entry->addr));
 }
 
-/* work NULL: there was nothing to look up. Hosts without an address are left out, as libpq passes over them. */
+/* work NULL: there was nothing to look up. Hosts without an address are left out, because libpq skips them, too. */
 static void make_entries(struct lookup *lookup, const struct names *names, const struct work *work)
 {
 	lookup->found_names = *names;
@@ -235,7 +235,7 @@ static const struct lookup_found *write_lists(struct lookup *lookup, unsigned fi
 	return f;
 }
 
-/* ---- the loop's side ---- */
+/* ---- in the loop ---- */
 
 static void work_leave(struct lookup *lookup)
 {
@@ -253,7 +253,8 @@ static void tell_all(struct lookup *lookup, const char *why)
 	struct lookup_waiter *w;
 	LIST_HEAD(, lookup_waiter) all = LIST_HEAD_INITIALIZER(all);
 
-	while ((w = LIST_FIRST(&lookup->waiters)) != NULL) {	/* who waits from now on waits for another one */
+	while ((w = LIST_FIRST(&lookup->waiters)) != NULL) {	/* those that begin to wait now wait for another
+								 * lookup */
 		LIST_REMOVE(w, link);
 		LIST_INSERT_HEAD(&all, w, link);
 	}
@@ -275,7 +276,7 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
 
 	make_entries(lookup, names, lookup->work);
 	good = lookup->entries_count > 0;
-	for (int i = names->count - 1; !good && i >= 0; i--)	/* the first one's reason stands */
+	for (int i = names->count - 1; !good && i >= 0; i--)	/* reports the reason of the first host */
 		if (names->hosts[i].ask)
 			snprintf(why, sizeof(why), "could not look up the host name %s: %s", names->hosts[i].name,
 			    gai_strerror(lookup->work->error[i]));
@@ -284,7 +285,7 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
 	tell_all(lookup, good ? NULL : why);
 }
 
-/* The thread inherits the mask: signals must stay with the loop's thread. */
+/* The thread inherits the mask. Signals must be handled by the loop's thread. */
 static bool thread_start(struct work *work)
 {
 	pthread_attr_t attr;

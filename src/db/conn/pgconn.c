@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The connection's states: WAITING (a timer until the next attempt) -> LOOKUP (of host names) -> CONNECTING -> SETUP
- * (settings in flight) -> READY -> (lost) WAITING.
+ * The states of a connection: WAITING (a timer until the next attempt) -> LOOKUP (of host names) -> CONNECTING -> SETUP
+ * (settings are sent) -> READY -> (lost) WAITING.
  */
 #include "db/conn/pgconn.h"
 
@@ -27,27 +27,27 @@ struct pgconn {
 	struct db *db;
 	const struct pgconn_ops *ops;
 	void *arg;
-	const char *label, *channel;	/* channel: that it listens to; NULL */
+	const char *label, *channel;	/* channel: the one to listen on; NULL: none */
 	pgconn_notice_fn *on_notice;
 	void *notice_arg;
 	enum state state;
 	PGconn *pg;
 	struct event *ev_read, *ev_write, *ev_timer;	/* timer: next attempt, or the attempt's time limit */
-	struct event *ev_broken;	/* a send failed: lose it from the loop */
+	struct event *ev_broken;	/* a send failed: close the connection from the loop */
 	struct lookup_waiter lookup;
-	int fd;				/* that ev_read and ev_write are for */
-	int failures;			/* attempts in a row */
-	bool logged;			/* that it is away */
-	bool broken;			/* ev_broken is on its way */
-	bool lived;			/* was ready once */
+	int fd;				/* the socket of ev_read and ev_write */
+	int failures;			/* failed attempts in a row */
+	bool logged;			/* the failure was logged */
+	bool broken;			/* ev_broken is active */
+	bool lived;			/* was ready at least once */
 	bool write_on, in_results;
-	bool hurry;			/* connect without a pause: it was closed on purpose */
-	bool skip;			/* the next result belongs to a query whose preparation failed */
+	bool hurry;			/* connect without a pause, because we closed the connection */
+	bool skip;			/* skip the next result: its query's preparation failed */
 	struct pgquery_list sent;
-	int sent_count, syncs;		/* in flight */
-	unsigned heard, heard_before;	/* times that anything came; at the last tick */
+	int sent_count, syncs;		/* queries and Syncs that were sent */
+	unsigned heard, heard_before;	/* number of reads that got bytes; the number at the last tick */
 	int quiet;			/* ticks since then */
-	bool prepared[S_COUNT];		/* sent, and not known to have failed */
+	bool prepared[S_COUNT];		/* was sent, and has not failed as far as known */
 };
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
@@ -75,7 +75,7 @@ static void events_drop(struct pgconn *conn)
 	conn->write_on = false;
 }
 
-/* Closes the socket; events first, since the changelist must not hold a dead number. */
+/* Closes the socket. The events are removed first, because the changelist must not contain a closed socket. */
 static void close_pg(struct pgconn *conn)
 {
 	events_drop(conn);
@@ -165,7 +165,7 @@ static void setup_start(struct pgconn *conn)
 
 static void on_connecting(evutil_socket_t fd, short what, void *arg);
 
-/* libpq may use another socket from step to step (several hosts, TLS refused): a new event each time. */
+/* libpq may use another socket for each step (several hosts, TLS refused), so each step makes a new event. */
 static void connect_wait(struct pgconn *conn, short what)
 {
 	events_drop(conn);
@@ -229,7 +229,7 @@ static void connect_start(struct pgconn *conn)
 		on_found(conn, found);
 }
 
-/* One address that swallows what is sent to it must not hide the others. */
+/* One address that does not answer must not keep us from trying the others. */
 static void connect_late(struct pgconn *conn)
 {
 	conn->lookup.first++;
@@ -266,7 +266,7 @@ static void setup_done(struct pgconn *conn)
 		conn->on_notice(conn->notice_arg, NULL);
 }
 
-/* One result of the setup group. false: it failed and the connection was closed. */
+/* Takes one result of the setup group. false: it failed, and the connection was closed. */
 static bool setup_result(struct pgconn *conn, PGresult *res)
 {
 	ExecStatusType status = PQresultStatus(res);
@@ -302,7 +302,7 @@ static void one_result(struct pgconn *conn, PGresult *res)
 	if (PQresultStatus(res) == PGRES_FATAL_ERROR) {
 		const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
-		if (pgerr_kind(sqlstate) == PGERR_LOST) {	/* outcome unknown: the loss will say so */
+		if (pgerr_kind(sqlstate) == PGERR_LOST) {	/* the outcome is unknown: on_lost() reports it */
 			PQclear(res);
 			break_soon(conn);
 			return;
@@ -313,10 +313,10 @@ static void one_result(struct pgconn *conn, PGresult *res)
 		query->preparing = false;
 		if (PQresultStatus(res) == PGRES_COMMAND_OK) {
 			PQclear(res);
-			return;		/* the query's own result follows */
+			return;		/* the result of the query itself follows */
 		}
 		conn->prepared[STMT_ID(query->stmt)] = false;
-		conn->skip = true;	/* and says no more than this one */
+		conn->skip = true;	/* and adds nothing to this one */
 	}
 	if (query != NULL) {
 		TAILQ_REMOVE(&conn->sent, query, link);
@@ -326,7 +326,7 @@ static void one_result(struct pgconn *conn, PGresult *res)
 		PQclear(res);
 }
 
-/* NULL ends one statement's results; two in a row: nothing more for now. */
+/* NULL ends the results of one statement. Two in a row: there are no more for now. */
 static void read_results(struct pgconn *conn)
 {
 	PGconn *pg = conn->pg;
@@ -369,7 +369,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 	conn->heard++;
 	conn->in_results = true;
-	read_results(conn);	/* what came before a loss still counts */
+	read_results(conn);	/* results that came before the loss are still valid */
 	conn->in_results = false;
 	if (conn->pg == NULL)
 		return;
@@ -389,7 +389,7 @@ struct pgconn *pgconn_new(struct db *db, const char *label, const struct pgconn_
 	conn->ev_timer = evtimer_new(db->base, on_timer, conn);
 	conn->ev_broken = evtimer_new(db->base, on_broken, conn);
 	conn->state = WAITING;
-	timer(conn, 0);		/* not from here: the owner is not complete yet */
+	timer(conn, 0);		/* not from here, because the owner is not complete yet */
 	return conn;
 }
 
@@ -428,7 +428,7 @@ bool pgconn_away(const struct pgconn *conn)
 static void silence_begins(struct pgconn *conn)
 {
 	conn->quiet = 0;
-	conn->heard_before = conn->heard - 1;	/* the next tick is not a whole one */
+	conn->heard_before = conn->heard - 1;	/* so that an incomplete first tick does not count */
 }
 
 bool pgconn_send(struct pgconn *conn, struct pgquery *query)
@@ -473,7 +473,7 @@ int pgconn_in_flight(const struct pgconn *conn)
 	return conn->sent_count;
 }
 
-/* The server's side may be stopped and hold locks: it is told to end as soon as it goes on. */
+/* The server process may be stopped and hold locks. It is asked to end as soon as it continues. */
 static void give_up(struct pgconn *conn, const char *why)
 {
 	struct db *db = conn->db;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * SQLSTATE to kinds and codes.
- */
+/* Maps SQLSTATEs to kinds and codes. */
 #include "db/conn/pgerr.h"
 
 #include <string.h>
@@ -26,7 +24,7 @@ static const struct { const char *prefix; enum pgerr_kind kind; } kinds[] = {
 enum pgerr_kind pgerr_kind(const char *sqlstate)
 {
 	if (sqlstate == NULL)
-		return PGERR_LOST;	/* made by libpq itself: the connection broke */
+		return PGERR_LOST;	/* no SQLSTATE: libpq reports that the connection broke */
 	for (size_t i = 0; i < PL_COUNT(kinds); i++) {
 		if (strncmp(sqlstate, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
 			return kinds[i].kind;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * start -> waiting -> a group, in order -> results kept -> Sync -> callers; or the plain pool.
+ * start -> waiting -> a group, in order -> results kept -> Sync -> callers. Queries that leave their group go to the
+ * plain pool.
  */
 #include "db/conn/pggroup.h"
 
@@ -12,7 +13,7 @@
 
 enum {
 	GROUP_MAX = 64,
-	GROUP_BYTES = 1 << 20	/* a group that has so much takes nothing more: long answers */
+	GROUP_BYTES = 1 << 20	/* a group with this many bytes (long answers) takes no more queries */
 };
 
 struct member { struct pgquery *query; PGresult *res; };
@@ -21,13 +22,13 @@ struct pggroup {
 	struct db *db;
 	struct pgconn *conn;
 	struct pgquery_list waiting;
-	struct member members[GROUP_MAX];	/* in flight */
+	struct member members[GROUP_MAX];	/* were sent */
 	int count;
-	struct pgquery *bad;			/* its statement failed and pulled the group down */
+	struct pgquery *bad;			/* the member whose statement failed, which aborted the group */
 	bool commit_failed, canceling;
 };
 
-/* A member leaves its group. */
+/* Removes a query from its group; it runs alone. */
 static void goes_alone(struct pggroup *group, struct pgquery *query)
 {
 	query->tries = 0;
@@ -94,7 +95,7 @@ static void form(struct pggroup *group)
 	qsort(group->members, (size_t)group->count, sizeof(group->members[0]), by_place);
 }
 
-/* A send that breaks the connection is settled by on_lost(). */
+/* A send that breaks the connection is completed by on_lost(). */
 static void transmit(struct pggroup *group)
 {
 	group->bad = NULL;
@@ -127,7 +128,7 @@ void pggroup_start(struct pggroup *group, struct pgquery *query)
 	db_want_turn(group->db);
 }
 
-/* ---- what comes back ---- */
+/* ---- results ---- */
 
 static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 {
@@ -159,7 +160,7 @@ static bool leaves(const struct pggroup *group, const struct pgquery *query)
 	return query == group->bad || group->commit_failed || query->tries >= DB_TRIES_MAX;
 }
 
-/* Nothing was committed: all but the one at fault go again, before what came later. */
+/* Nothing was committed. All members except the failed one are sent again, before later queries. */
 static void repeat(struct pggroup *group, struct member *members, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -202,7 +203,7 @@ static void on_ready(void *arg)
 	pggroup_turn(arg);
 }
 
-/* Its outcome is not known if it was sent. */
+/* If the query was sent, its outcome is unknown. */
 static void lost_one(struct pggroup *group, struct pgquery *query)
 {
 	if (query->finished) {
@@ -244,7 +245,7 @@ static void on_canceled(struct pgquery *query, const PGresult *res, const struct
 	pggroup_turn(group);
 }
 
-/* The member that waits for a lock fails, and waits alone. */
+/* Fails the member that waits for a lock. It then waits alone. */
 static void make_room(struct pggroup *group)
 {
 	int64_t pid = pgconn_pid(group->conn);
@@ -264,7 +265,7 @@ void pggroup_sweep(struct pggroup *group)
 	make_room(group);
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 struct pggroup *pggroup_new(struct db *db)
 {

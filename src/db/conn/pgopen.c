@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Parameters for PQconnectStartParams() and the first statement of each connection.
- */
+/* Parameters for PQconnectStartParams(), and the first statement of each connection. */
 #include "db/conn/pgopen.h"
 
 #include <stdio.h>
@@ -17,7 +15,7 @@ int64_t pgopen_answer_ms(const struct settings *s)
 	return s->db_statement_timeout + s->db_answer_timeout;
 }
 
-/* The parameters before dbname are defaults that the string of the operator may change; those after it are fixed. */
+/* The parameters before dbname are defaults that the operator's string may change. Those after it are fixed. */
 PGconn *pgopen_start(const struct settings *s, const struct lookup_found *found, const char *name)
 {
 	char unheard[24];
@@ -35,7 +33,9 @@ PGconn *pgopen_start(const struct settings *s, const struct lookup_found *found,
 	return pg;
 }
 
-/* Generic plans: PostgreSQL's own choice plans room_append()'s statement anew at each call, 1.0 ms instead of 0.3. */
+/*
+ * Generic plans: PostgreSQL's default plans the statement of room_append() for each execution: 1.0 ms instead of 0.3.
+ */
 bool pgopen_setup(const struct settings *s, PGconn *pg, const char *channel)
 {
 	char statement[24], lock[24], listen[64] = "";

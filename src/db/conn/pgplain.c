@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * start -> waiting -> a free connection (or a new one within the budget) -> result kept -> Sync -> caller.
- */
+/* start -> waiting -> a free connection (or a new one within the budget) -> result kept -> Sync -> caller. */
 #include "db/conn/pgplain.h"
 
 #include "clock.h"
@@ -17,19 +15,19 @@ enum { IDLE_CLOSE_S = 60 };
 struct slot {
 	struct pgplain *plain;
 	struct pgconn *conn;	/* NULL: not open */
-	struct pgquery *query;	/* until its Sync; it may also be in the connection's list */
-	struct pgquery *work;	/* went before it, when it does the work of an Idempotency-Key */
-	struct pgquery *caller;	/* went before both, when the query is audited */
-	PGresult *res;		/* what will be told after the Sync */
+	struct pgquery *query;	/* until its Sync; may also be in the connection's list */
+	struct pgquery *work;	/* records an Idempotency-Key; sent before the query */
+	struct pgquery *caller;	/* names the user for the audit trail; sent before both */
+	PGresult *res;		/* reported after the Sync */
 	int64_t used_ns;
-	bool slow;		/* the query's statement is slow, or the query turned out to be */
-	bool hold;		/* what runs may be canceled at any moment: nothing new is sent */
+	bool slow;		/* the statement counts as slow, or this query turned out to be */
+	bool hold;		/* the running query may be canceled at any moment: send nothing new */
 };
 
 struct pgplain {
 	struct db *db;
 	struct pgquery_list waiting;
-	struct pgquery_list slow[S_COUNT];	/* waiting too, if the statement is slow: db_slow() */
+	struct pgquery_list slow[S_COUNT];	/* waiting queries of slow statements: db_slow() */
 	int budget;
 	bool away, canceling;
 	int64_t away_until_ns;
@@ -56,7 +54,10 @@ static void wait_at_head(struct pgplain *plain, struct pgquery *query)
 	enqueue(plain, query, true);
 }
 
-/* The first waiting query of a quick statement. What became slow while it waited changes its queue. */
+/*
+ * Returns the first waiting query of a quick statement. Queries of statements that became slow meanwhile move to the
+ * other queue.
+ */
 static struct pgquery *first_quick(struct pgplain *plain)
 {
 	struct pgquery *query;
@@ -68,7 +69,7 @@ static struct pgquery *first_quick(struct pgplain *plain)
 	return query;
 }
 
-/* Slow queries under way, of one statement or (NULL) of all. */
+/* Returns the number of running slow queries of one statement or (NULL) of all. */
 static int slow_running(const struct pgplain *plain, const struct stmt *stmt)
 {
 	int count = 0;
@@ -83,8 +84,9 @@ static int slow_running(const struct pgplain *plain, const struct stmt *stmt)
 }
 
 /*
- * The slow query that may start now: all connections but one are for them, and half of these for one statement. First
- * comes the statement with the fewest under way, so that one that was only once slow can show that it is quick.
+ * Returns the slow query that may start now. Slow queries use all connections but one, and those of one statement half
+ * of these. The statement with the fewest running queries comes first, so that a statement that was slow only once can
+ * show that it is quick.
  */
 static struct pgquery *first_slow(const struct pgplain *plain)
 {
@@ -106,7 +108,7 @@ static struct pgquery *first_slow(const struct pgplain *plain)
 	return best;
 }
 
-/* The oldest query that may start, taken out of its queue. NULL: none. */
+/* Takes the oldest query that may start out of its queue. NULL: none. */
 static struct pgquery *take_next(struct pgplain *plain)
 {
 	struct pgquery *query = first_quick(plain), *slow = first_slow(plain);
@@ -132,7 +134,7 @@ static void drop_work(struct slot *slot)
 		pgquery_free(&slot->caller);
 }
 
-/* The query; who asks and its task's Idempotency-Key go before it in the same transaction. */
+/* Sends the query. In the same transaction, the caller's name and the Idempotency-Key of the task go before it. */
 static bool send_call(struct slot *slot, struct pgquery *query)
 {
 	const struct pl_once *once = query->task != NULL && query->stmt->class != STMT_READ ? query->task->once : NULL;
@@ -146,10 +148,10 @@ static bool send_call(struct slot *slot, struct pgquery *query)
 		drop_work(slot);
 		return false;
 	}
-	return pgconn_send(slot->conn, query);	/* a broken connection's loss frees `work` and `caller` */
+	return pgconn_send(slot->conn, query);	/* if the connection breaks, its loss frees `work` and `caller` */
 }
 
-/* The next waiting query goes to this connection. */
+/* Sends the next waiting query on this connection. */
 static void feed(struct slot *slot)
 {
 	struct pgplain *plain = slot->plain;
@@ -178,7 +180,7 @@ static void on_notice(void *arg, const char *payload)
 	db->on_notice(db->notice_arg);
 }
 
-/* The first slot's connection is the one that listens. */
+/* Opens the connection of a slot. The first slot's connection listens. */
 static void open_slot(struct slot *slot)
 {
 	struct pgplain *plain = slot->plain;
@@ -199,7 +201,7 @@ void pgplain_listen(struct pgplain *plain)
 		pgconn_listen(slot->conn, plain->db->channel, on_notice, plain->db);
 }
 
-/* Open another connection when more wait than will be served by those that are opening. */
+/* Opens another connection if more queries wait than the opening connections will serve. */
 static void grow(struct pgplain *plain)
 {
 	struct slot *spare = NULL;
@@ -253,8 +255,8 @@ static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 	if (slot->query == NULL || (before && PQresultStatus(res) == PGRES_TUPLES_OK))
 		return false;
 	if (PQresultStatus(res) == PGRES_PIPELINE_ABORTED)
-		return false;	/* slot->res says why */
-	PQclear(slot->res);	/* a failed commit replaces the statement's own result */
+		return false;	/* slot->res has the reason */
+	PQclear(slot->res);	/* the failed commit replaces the statement's result */
 	slot->res = res;
 	return true;
 }
@@ -291,7 +293,7 @@ static void on_synced(void *arg)
 	feed(slot);
 }
 
-/* The statement that was sent when the connection broke. */
+/* The statement was sent when the connection broke. */
 static void lost_call(struct pgplain *plain, struct pgquery *query)
 {
 	bool repeatable = query->stmt->class == STMT_SAFE || query->stmt->class == STMT_READ;
@@ -321,7 +323,7 @@ static void on_lost(void *arg, bool was_ready, struct pgquery_list *in_flight)
 	struct pgplain *plain = slot->plain;
 	struct pgquery *query = slot->query;
 
-	TAILQ_INIT(in_flight);	/* at most slot->query and what went before it, which are ours anyway */
+	TAILQ_INIT(in_flight);	/* at most slot->query and what was sent before it, which the slot has anyway */
 	drop_work(slot);
 	PQclear(slot->res);
 	slot->res = NULL;
@@ -395,7 +397,9 @@ bool pgplain_idle(const struct pgplain *plain)
 	return TAILQ_EMPTY(&plain->waiting);
 }
 
-/* So many stay open: a burst of answers must not wait for PostgreSQL to start processes. */
+/*
+ * The number of connections that stay open, so that a burst of answers does not wait until PostgreSQL starts processes.
+ */
 static int warm(const struct pgplain *plain)
 {
 	return (plain->budget + 1) / 2;
@@ -410,7 +414,7 @@ static int count_open(const struct pgplain *plain)
 	return count;
 }
 
-/* The last ones first: work goes to the first free connection, so these are the warmest. */
+/* Closes the last ones first. Work goes to the first free connection, so the first ones have the warmest caches. */
 static void close_idle(struct pgplain *plain)
 {
 	int64_t limit_ns = pl_now_ns() - IDLE_CLOSE_S * PL_NS_PER_S;
@@ -421,7 +425,7 @@ static void close_idle(struct pgplain *plain)
 		struct pgquery_list none = TAILQ_HEAD_INITIALIZER(none);
 
 		if (slot->conn == NULL || slot->query != NULL || slot->used_ns >= limit_ns ||
-		    (i == 0 && plain->db->channel != NULL))	/* it listens */
+		    (i == 0 && plain->db->channel != NULL))	/* the connection listens */
 			continue;
 		pgconn_free(&slot->conn, &none);
 		left--;
@@ -443,7 +447,7 @@ void pgplain_trim(struct pgplain *plain)
 	}
 }
 
-/* The canceled statement's own result comes on its connection, as PGERR_LOCK. */
+/* The canceled statement's result comes on its own connection, as PGERR_LOCK. */
 static void on_canceled(struct pgquery *query, const PGresult *res, const struct pl_err *err)
 {
 	struct pgplain *plain = query->db->plain;
@@ -458,8 +462,8 @@ static void on_canceled(struct pgquery *query, const PGresult *res, const struct
 }
 
 /*
- * All are stuck and a quick query waits. Clerk and courier have no other connection to say it on: there lock_timeout
- * ends it.
+ * All connections are stuck and a quick query waits. Clerk and courier have no other connection for a cancel request;
+ * there, lock_timeout ends the wait.
  */
 static void make_room(struct pgplain *plain)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Queries: parameters in PostgreSQL's binary form, start, completion.
- */
+/* Queries: parameters in PostgreSQL's binary format, start, and completion. */
 #include "db/conn/pgquery.h"
 
 #include <endian.h>
@@ -9,7 +7,7 @@
 #include "clock.h"
 #include "db/db_int.h"
 
-/* Type numbers of PostgreSQL's catalog (pg_type.dat), needed inside binary arrays. */
+/* Type OIDs of PostgreSQL's catalog (pg_type.dat), required inside binary arrays. */
 enum { OID_INT8 = 20, OID_TEXT = 25 };
 #define PG_EPOCH_US 946684800000000LL	/* 2000-01-01 UTC */
 
@@ -26,7 +24,7 @@ struct pgquery *pgquery_new(
 	return query;
 }
 
-/* The next parameter; NULL data is SQL's NULL. */
+/* Adds the next parameter. NULL data is SQL's NULL. */
 static void add(struct pgquery *query, char letter, const void *data, size_t bytes)
 {
 	PL_BUG(query->count >= PGQUERY_ARGS_MAX || query->stmt->args[query->count] != letter || bytes > INT32_MAX);
@@ -131,11 +129,14 @@ static void put_i32(struct pl_buf *buf, int32_t value)
 	pl_buf_add(buf, &net, sizeof(net));
 }
 
-/* Header of a one-dimensional array (array_recv in PostgreSQL's arrayfuncs.c); an empty one has no dimension. */
+/*
+ * Writes the header of a one-dimensional array (array_recv in PostgreSQL's arrayfuncs.c). An empty array has no
+ * dimension.
+ */
 static void put_array(struct pl_buf *buf, int oid, int count)
 {
 	put_i32(buf, count > 0 ? 1 : 0);
-	put_i32(buf, 1);	/* may hold NULLs */
+	put_i32(buf, 1);	/* the array may contain NULLs */
 	put_i32(buf, oid);
 	if (count > 0) {
 		put_i32(buf, count);
@@ -203,7 +204,7 @@ void pgquery_group(struct pgquery *query, enum pgquery_rank rank, int64_t a, int
 	query->place = (struct pgquery_place){ .rank = rank, .a = a, .b = b };
 }
 
-/* An Idempotency-Key's work is a transaction of its own. */
+/* Work under an Idempotency-Key has a separate transaction. */
 static bool may_share(const struct pgquery *query)
 {
 	return query->place.rank != PGQUERY_ALONE && query->db->group != NULL &&

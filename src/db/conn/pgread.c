@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * start -> (connection) -> result -> caller; aborted -> again; lost -> again, at most DB_TRIES_MAX times; stuck -> the
- * plain connections.
+ * start -> (connection) -> result -> caller. An aborted query is sent again; a lost one, too, at most DB_TRIES_MAX
+ * times; a stuck one goes to the plain connections.
  */
 #include "db/conn/pgread.h"
 
@@ -13,7 +13,7 @@
 
 enum {
 	SYNC_AFTER = 16,
-	RENEW_TICKS = 250 / DB_SWEEP_MS	/* a stall of the disk is over by then, a lock usually is not */
+	RENEW_TICKS = 250 / DB_SWEEP_MS	/* a stall of the disk ends within this time, most locks do not */
 };
 
 struct pgread {
@@ -40,7 +40,7 @@ static void wait(struct pgread *read, struct pgquery *query)
 
 static void send_call(struct pgread *read, struct pgquery *query)
 {
-	if (query->finished) {		/* nobody waits for it any more */
+	if (query->finished) {		/* its caller has its result already */
 		pgquery_free(&query);
 		return;
 	}
@@ -99,7 +99,7 @@ static void on_ready(void *arg)
 	pgread_turn(read);
 }
 
-/* A group that did nothing wrong itself goes again, alone; one that never gets through is given up. */
+/* A group that another one aborted is sent again alone. One that never succeeds is failed. */
 static void again(struct pgread *read, struct pgquery *query, const struct pl_err *err)
 {
 	if (query->tries < DB_TRIES_MAX) {
@@ -140,7 +140,7 @@ static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 	return false;
 }
 
-/* Once the dropped results are in, nothing of what held it up is left. */
+/* The dropped results have arrived, so nothing remains of what blocked the connection. */
 static void on_synced(void *arg)
 {
 	struct pgread *read = arg;
@@ -149,7 +149,7 @@ static void on_synced(void *arg)
 		read->diverted = false;
 }
 
-/* Who is at fault is not known here: the server keeps the results of one group until all of it is done. */
+/* The stuck query is unknown, because the server keeps the results of a group until the whole group is done. */
 static void divert(struct pgread *read)
 {
 	struct pgquery_list calls = TAILQ_HEAD_INITIALIZER(calls);
@@ -198,7 +198,10 @@ static void fail_all(struct pgquery_list *calls)
 	}
 }
 
-/* In flight: again after the reconnect, before what waits already. A failed attempt: nobody waits for the next. */
+/*
+ * Queries that were sent go again after the reconnect, before those that wait. After a failed attempt to connect, all
+ * fail.
+ */
 static void on_lost(void *arg, bool was_ready, struct pgquery_list *in_flight)
 {
 	struct pgread *read = arg;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Readers of binary columns. A column of another size than its reader expects is a bug of stmts.def.
- */
+/* Reads binary columns. A column whose size is not the reader's is a bug in stmts.def. */
 #include "db/conn/pgrow.h"
 
 #include <endian.h>
@@ -18,7 +16,7 @@ void pgrow_skip(struct pgrow *row, int columns)
 	row->col += columns;
 }
 
-/* The next column's bytes; NULL when it is NULL. want < 0: any length. */
+/* Returns the bytes of the next column; NULL if it is NULL. want < 0: any length. */
 static const char *take(struct pgrow *row, int want, int *bytes_r)
 {
 	int col = row->col++;
@@ -117,7 +115,7 @@ int pgrow_word(struct pgrow *row, const char *const *words, int null)
 	pl_bug("unknown word in a column", __FILE__, __LINE__);
 }
 
-/* ndim, has_nulls, oid, [length, lower bound], then per element its length and bytes. */
+/* The format: ndim, has_nulls, oid, [length, lower bound], then the length and the bytes of each element. */
 const int64_t *pgrow_i64s(struct pgrow *row, int *count_r)
 {
 	int bytes;

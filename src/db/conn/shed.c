@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Slots and intervals, and what follows from them.
- */
+/* Decides from slots and intervals of time how much work is accepted. */
 #include "db/conn/shed.h"
 
 #include "clock.h"
 #include "pool.h"
 
-#define PERIOD_NS (30 * PL_NS_PER_S)	/* half of the time that idle_ns remembers */
-#define CALM_NS PL_NS_PER_S		/* this long without a refusal ends strict */
+#define PERIOD_NS (30 * PL_NS_PER_S)	/* idle_ns covers two of these periods */
+#define CALM_NS PL_NS_PER_S		/* strict ends after this time without a refusal */
 #define NEVER_NS INT64_MAX
 
-enum { SERVED_MIN = 8 };	/* fewer in a slot: it goes on, for a whole interval at most */
+enum { SERVED_MIN = 8 };	/* with fewer, the slot continues, at most for a whole interval */
 
-/* What was given up unserved is not waited for either. */
+/* Work that was given up without being served no longer waits, either. */
 static int64_t behind(const struct shed_line *line)
 {
 	int64_t count = line->begun - line->newest;
@@ -54,13 +52,13 @@ void shed_set(struct shed *shed, int64_t age_ns, int64_t interval_ns)
 	shed->interval_ns = interval_ns;
 }
 
-/* At most age_ns, in case that it was never seen without a queue. */
+/* Limited by age_ns, in case the line was never seen without a queue. */
 static int64_t idle_of(const struct shed *shed, const struct shed_line *line)
 {
 	return line->idle_ns < shed->age_ns ? line->idle_ns : line->idle_ns == NEVER_NS ? 0 : shed->age_ns;
 }
 
-/* While strict nothing is forgotten: a long overload would pass for a slow database. */
+/* While strict, nothing is forgotten. Otherwise, a long overload would look like a slow database. */
 static void idle_learn(struct shed_line *line, int64_t now_ns)
 {
 	if (line->queued_ns < line->idle_ns)
@@ -77,9 +75,9 @@ static void idle_learn(struct shed_line *line, int64_t now_ns)
 }
 
 /*
- * The best speed of the last intervals, because a short queue may be served more slowly than a long one (messages are
- * stored in groups). It is too high when even the fastest was late, and too low when something was refused although the
- * fastest was early.
+ * The highest speed of the last intervals, because a short queue may be served more slowly than a long one (messages
+ * are stored in groups). The speed is too high if even the fastest was late, and too low if something was refused
+ * although the fastest was early.
  */
 static void speed_learn(const struct shed *shed, struct shed_line *line, int64_t took_ns)
 {
@@ -139,8 +137,9 @@ static void look(struct shed *shed, struct shed_line *line, int64_t now_ns)
 }
 
 /*
- * How long the queue may be. Many can be ready in one turn of the loop, before anything is known about them. What comes
- * while a group is being stored waits for that one and for its own: twice the time without a queue.
+ * Returns how long the queue may be. Many requests can become ready in one loop turn, before anything is known about
+ * them. A message that comes while a group is stored waits for that group and for its own: twice the time without a
+ * queue.
  */
 static int64_t bound(const struct shed *shed, const struct shed_line *line)
 {
@@ -161,7 +160,7 @@ bool shed_admit(struct shed *shed, enum shed_way way, int64_t now_ns)
 	look(shed, line, now_ns);
 	if (shed->age_ns == 0 || behind(line) < bound(shed, line))
 		return true;
-	if (line->stalled && line->slot_extra < SHED_EXTRA) {	/* it may be others that are held up */
+	if (line->stalled && line->slot_extra < SHED_EXTRA) {	/* others may be blocked, not this one */
 		line->slot_extra++;
 		return true;
 	}

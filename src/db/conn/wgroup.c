@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The group in flight and what waits for the next one.
- */
+/* The group that was sent, and the messages that wait for the next one. */
 #include "db/conn/wgroup.h"
 
 #include <stdlib.h>
@@ -16,11 +14,11 @@ struct wgroup {
 	struct pgconn *conn;		/* NULL: all rooms are parked */
 	struct wparks *parks;
 	struct wsend_list waiting;
-	struct wsend_list failed;	/* to be told by a later turn that the database is away */
+	struct wsend_list failed;	/* a later turn reports to these that the database is not reachable */
 	int waiting_count;
 	struct wroom_list flight;	/* the group: sent, or to be sent again (resend) */
-	bool resend;			/* it must go again, first */
-	struct wroom *bad;		/* its statement failed and pulled the group down */
+	bool resend;			/* send the group again, before others */
+	struct wroom *bad;		/* the room whose statement failed, which aborted the group */
 	enum pgerr_kind bad_kind;
 	bool commit_failed;
 };
@@ -42,7 +40,7 @@ static int by_room(const void *a, const void *b)
 	return x->order - y->order;
 }
 
-/* The oldest sends become rooms, ascending by id: two workers never wait for each other in a circle. */
+/* Makes rooms of the oldest sends. They are sorted by id, so that two workers never wait for each other. */
 static void form(struct wgroup *group)
 {
 	struct wsend *sends[WGROUP_MAX], *send;
@@ -66,7 +64,7 @@ static void form(struct wgroup *group)
 	}
 }
 
-/* All rooms of the group and its Sync. A send that breaks the connection is settled by on_lost(). */
+/* Sends all rooms of the group and a Sync. A send that breaks the connection is completed by on_lost(). */
 static void transmit(struct wgroup *group)
 {
 	struct wroom *room;
@@ -138,7 +136,7 @@ static bool on_result(void *arg, struct pgquery *query, PGresult *res)
 	}
 }
 
-/* What came for the room while its group was under way must not pass those that are parked now. */
+/* Messages that came for the room while its group was sent must not overtake those that are parked now. */
 static void park(struct wgroup *group, struct wroom *bad)
 {
 	int64_t room_id = bad->room_id;
@@ -155,7 +153,7 @@ static void park(struct wgroup *group, struct wroom *bad)
 	}
 }
 
-/* The Sync: everything was committed, or nothing was. */
+/* After the Sync, either all or nothing is committed. */
 static void on_synced(void *arg)
 {
 	struct wgroup *group = arg;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * park -> statement alone -> told; a failing statement of several sends is cut into single ones, so that only the one
- * at fault fails; an unknown outcome is repeated until it is known.
+ * park -> statement alone -> reported. A failing statement of several sends is split into single ones, so that only the
+ * failing one is refused. A statement whose outcome is unknown is repeated until it is known.
  */
 #include "db/conn/wpark.h"
 
@@ -14,9 +14,9 @@ struct wpark {
 	TAILQ_ENTRY(wpark) link;
 	struct wparks *parks;
 	int64_t room_id;
-	struct wroom *running;		/* at the plain pool */
-	struct wroom_list next;		/* formed, in order */
-	struct wsend_list waiting;	/* not formed yet */
+	struct wroom *running;		/* in the plain pool */
+	struct wroom_list next;		/* ready to send, in order */
+	struct wsend_list waiting;	/* not yet combined */
 	int64_t not_before_ns;
 };
 
@@ -70,7 +70,7 @@ bool wparks_add(struct wparks *parks, struct wsend *send, bool make)
 	return true;
 }
 
-/* One room per send, in the same order, before everything else of the park. */
+/* Makes one room per send, in the same order, before everything else in the park. */
 static void split(struct wpark *park, struct wroom *room)
 {
 	struct wsend *send;
@@ -95,7 +95,10 @@ static void fail_room(struct wroom *room, const struct pl_err *err)
 	wroom_free(&room);
 }
 
-/* The room is locked, perhaps by a process that hangs: those that were not sent need not wait in line for it. */
+/*
+ * The room is locked, perhaps by a process that hangs. Messages that were not sent fail, so that they do not wait for
+ * the lock.
+ */
 static void fail_waiting(struct wpark *park)
 {
 	struct wsend_list sends = TAILQ_HEAD_INITIALIZER(sends);
@@ -187,7 +190,7 @@ bool wparks_idle(const struct wparks *parks)
 	return TAILQ_EMPTY(&parks->list);
 }
 
-/* After the plain pool told all running ones. */
+/* Called after the plain pool has completed all running queries. */
 void wparks_free(struct wparks **parksp)
 {
 	struct wparks *parks = *parksp;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Sends and rooms: their memory, their parameters, their results.
- */
+/* Sends and rooms: memory, parameters, and results. */
 #include "db/conn/wsend.h"
 
 #include "clock.h"
@@ -119,7 +117,7 @@ void wroom_add(struct wroom *room, struct wsend *send)
 	room->count++;
 }
 
-/* Gathers one text of each send. */
+/* Collects the same text of each send. */
 static void add_texts(struct pgquery *query, struct pl_str *texts, const struct wroom *room, size_t offset)
 {
 	const struct wsend *send;

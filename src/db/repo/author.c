@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Lookups that are not for one request: those of one turn of the loop share a statement.
- */
+/* Looks up names that no single request waits for. The lookups of one loop turn share a statement. */
 #include "db/repo/author.h"
 
 #include <stdlib.h>
@@ -34,8 +32,8 @@ struct lookup_names {
 struct authors {
 	struct db *db;
 	TAILQ_HEAD(, lookup_names) lookups;
-	int waiting;		/* messages */
-	bool scanning;		/* all names that are unsure are looked up again, LOOKUP_MAX at a time */
+	int waiting;		/* messages that wait for it */
+	bool scanning;		/* all names that may be outdated are looked up again, LOOKUP_MAX at a time */
 	size_t scan_at;
 };
 
@@ -47,7 +45,7 @@ static bool has_id(const struct lookup_names *lookup, int64_t user_id)
 	return false;
 }
 
-/* The lookup that will know this name. NULL: none is possible now. */
+/* Returns the lookup that will find this name. NULL: no lookup is possible now. */
 static struct lookup_names *look_up(struct authors *authors, int64_t user_id)
 {
 	struct lookup_names *lookup, *open = NULL;
@@ -75,7 +73,7 @@ static struct lookup_names *look_up(struct authors *authors, int64_t user_id)
 	return open;
 }
 
-/* The sends go on in order, whether the names are known now or not. */
+/* The messages are sent in order, whether or not the names were found. */
 static void lookup_end(struct lookup_names *lookup)
 {
 	struct authors *authors = lookup->authors;
@@ -138,7 +136,7 @@ static void on_names(struct pgquery *query, const PGresult *res, const struct pl
 		put_rows(lookup, res);
 	lookup_end(lookup);
 	if (err != NULL)
-		return;		/* what is unsure now is looked up when it is used */
+		return;		/* names that may be outdated are looked up when they are used */
 	for (int i = 0; i < count; i++)
 		author_want(authors->db, again[i]);
 	scan(authors);
@@ -268,7 +266,7 @@ static void on_filled(struct pgquery *query, const PGresult *res, const struct p
 	fill->done(query, fill->result, err);
 }
 
-/* Fills in what is known; ids of the others (each once) go to missing[]. */
+/* Fills in the names that are known. The ids of the others (each once) go to missing[]. */
 static int fill_known(struct pgquery *query, const struct author_ref *refs, int count, int64_t *missing)
 {
 	struct pl_str name = PL_STR_NONE, display = PL_STR_NONE;
@@ -316,7 +314,7 @@ void author_fill(struct pgquery *query, const struct author_ref *refs, int count
 	pgquery_start(names);
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 struct authors *authors_new(struct db *db)
 {

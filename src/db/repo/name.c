@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The rule for names; the same as SQL function name_ok().
- */
+/* The rule for names. SQL function name_ok() has the same rule. */
 #include "db/repo/name.h"
 
 #include "leaf.h"
@@ -23,7 +21,7 @@ const char *name_fault(struct pl_str name)
 	bool digits = true;
 
 	if (name.ptr == NULL || name.len < 1 || name.len > NAME_MAX_BYTES) {
-		/* a UUID is 36 characters: too long by itself, so its shape needs no rule of its own */
+		/* a UUID has 36 characters and is too long for a name, so its form needs no check */
 		return "A name must have 1 to 32 characters.";
 	}
 	for (size_t i = 0; i < name.len; i++) {

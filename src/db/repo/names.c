@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * A table of sets: within its set, a new name takes the place of the one that came first.
- */
+/* A cache made of sets. A new name replaces the oldest one of its set. */
 #include "db/repo/names.h"
 
 #include "db/repo/name.h"
 
 #define WAYS 4u
-#define SLOTS 16384u	/* 900 kB, once the first name is put, and the display names */
+#define SLOTS 16384u	/* 900 kB after the first name, plus the display names */
 
 struct db_name { int64_t id; bool sure; char name[NAME_MAX_BYTES + 1]; char *display; };
 
@@ -45,7 +43,7 @@ const char *db_name_find(const struct db *db, int64_t user_id, struct pl_str *di
 	return slot->name;
 }
 
-/* The first of its set; the last one is forgotten. */
+/* Makes a name the first of its set. The last name of the set is dropped. */
 static struct db_name *slot_new(struct db *db, int64_t user_id)
 {
 	struct db_name *set = set_of(db, user_id);

@@ -53,7 +53,7 @@ void repo_admin_user_get(struct db *db, struct pl_task *task, int64_t id, struct
 	pgquery_start(query);
 }
 
-/* Status and the ids of the login sessions that were ended. */
+/* Status, and the ids of the ended login sessions. */
 REPLY(on_ended, struct ended_list)
 {
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);

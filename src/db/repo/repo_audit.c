@@ -67,7 +67,7 @@ void repo_audit_list(struct db *db, struct pl_task *task, const struct audit_ask
 	pgquery_start(query);
 }
 
-/* audit_caller() of sql/057_audit.sql reads the words; a request id may come from a client. */
+/* audit_caller() in sql/057_audit.sql splits the text into words. A client may have chosen the request id. */
 static const char *word(struct pl_pool *pool, const char *text)
 {
 	char *copy = pl_strdup(pool, text[0] != '\0' ? text : "-");

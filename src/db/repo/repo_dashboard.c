@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Preferences, dashboards: statements, parameters, row readers.
- */
+/* Preferences and dashboards: statements, parameters, row readers. */
 #include <math.h>
 
 #include "db/repo/repo_dashboard.h"
@@ -104,7 +102,7 @@ void repo_dashboard_list(struct db *db, struct pl_task *task, int64_t user_id, s
 	pgquery_start(query);
 }
 
-/* The sentence for a save that does not fit what is there. */
+/* Explains why a save does not fit the stored version. */
 static void read_refusal(struct pl_str status, int64_t have, struct pl_err *err)
 {
 	if (pl_str_is(status, "stale"))

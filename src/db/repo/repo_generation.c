@@ -113,7 +113,7 @@ void repo_generation_end(struct db *db, struct pl_task *task, const struct gener
 	pgquery_start(query);
 }
 
-/* One generation; S_GEN_STOPPABLE adds whether the caller may stop it. */
+/* One generation. S_GEN_STOPPABLE adds whether the user may stop it. */
 REPLY(on_generation, struct generation)
 {
 	struct pgrow row;

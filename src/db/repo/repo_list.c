@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Places of pages: statement, parameters, row reader.
- */
+/* Positions of pages: statement, parameters, row reader. */
 #include "db/repo/repo_list.h"
 
 #include "db/repo/repo_int.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Login sessions: statements, parameters, row readers. (Ending them is in repo_user.c, beside what ends them too.)
+ * Login sessions: statements, parameters, row readers. repo_user.c ends them, together with the changes that require
+ * it.
  */
 #include "db/repo/repo_login.h"
 

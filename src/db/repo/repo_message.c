@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Messages and the log: statements, parameters, row readers. Appending is wgroup.c's.
- */
+/* Messages and the log: statements, parameters, row readers. wgroup.c appends messages. */
 #include "db/repo/repo_message.h"
 
 #include "db/repo/author.h"
 #include "db/repo/repo_int.h"
 #include "leaf.h"
 
-#define MESSAGE_COLUMNS 13	/* what repo_read_message() reads */
+#define MESSAGE_COLUMNS 13	/* columns that repo_read_message() reads */
 
-/* For QUERY(): results come in two steps, because the names of users are not in the rows. */
+/* For QUERY(): results come in two steps, because the rows do not contain the names of users. */
 typedef repo_message_list_fn on_page_done;
 typedef repo_room_log_fn on_log_done;
 
-#define PAGE_EACH_MIN 4096	/* bytes of a message; if pages are so narrow, most are read as PAGE_LONG anyway */
+#define PAGE_EACH_MIN 4096	/* bytes of a message; narrower pages are usually read as PAGE_LONG */
 
-/* What was asked for, to ask again for long messages; `limit` is first because repo_rows() reads it there. */
+/*
+ * The parameters of a page, kept to ask again for long messages. `limit` must be first, because repo_rows() reads it
+ * there.
+ */
 struct page_ask { int limit; int64_t room_id, user_id; struct message_range range; };
 
 struct page { struct message_list list; struct message *messages; };
@@ -30,8 +31,8 @@ static void page_done(struct pgquery *query, void *result, const struct pl_err *
 }
 
 /*
- * Rows: a message or NULLs (a readable room without any), then last_seq and epoch of the room; no row: no such room.
- * Pages before a seq come newest first and are turned round here.
+ * Rows: a message, or NULLs for a readable room without messages; then last_seq and epoch of the room. No row: there is
+ * no such room. Pages before a seq come newest first and are reversed here.
  */
 static void page_read(struct pgquery *query, const PGresult *res, struct page *page)
 {
@@ -61,7 +62,7 @@ static void page_read(struct pgquery *query, const PGresult *res, struct page *p
 static void page_start(struct db *db, struct pl_task *task, struct page_ask ask, bool whole, repo_message_list_fn *done,
     void *arg);
 
-/* Is there a message among them whose texts the quick statement left out? */
+/* Checks whether the quick statement left out the text of a message. */
 static bool page_lacks(const struct pgquery *query, const PGresult *res)
 {
 	struct pgrow last;
@@ -107,8 +108,8 @@ static void on_page(struct pgquery *query, const PGresult *res, const struct pl_
 }
 
 /*
- * Adding up sizes row by row makes a page twice as expensive, so it is done only when a message is so large that a page
- * of its kind could be too much.
+ * Summing up sizes row by row makes a page twice as expensive. It is done only if a message is so large that a page of
+ * such messages could be too large.
  */
 static void page_start(struct db *db, struct pl_task *task, struct page_ask ask, bool whole, repo_message_list_fn *done,
     void *arg)
@@ -233,7 +234,7 @@ void repo_message_append(
 		wgroup_add(db->wgroup, task, in, done, arg);
 }
 
-/* Status, then the message and the log entry (if one was written) as log rows. */
+/* Status, then message and log entry (if one was written) as log rows. */
 REPLY(on_changed, struct message_changed)
 {
 	for (int i = 0; i < PQntuples(res); i++) {

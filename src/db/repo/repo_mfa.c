@@ -53,7 +53,7 @@ void repo_mfa_state(struct db *db, struct pl_task *task, int64_t user_id, repo_m
 	pgquery_start(query);
 }
 
-/* One boolean: false is PL_E_NOT_FOUND. */
+/* One boolean. false: PL_E_NOT_FOUND. */
 REPLY(on_added, bool)
 {
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);
@@ -95,7 +95,7 @@ void repo_mfa_ticket(struct db *db, struct pl_task *task, const struct mfa_hash 
 	pgquery_start(query);
 }
 
-/* No row: the account was disabled in the same moment. */
+/* No row: the account was disabled at the same moment. */
 REPLY(on_login, struct mfa_login)
 {
 	struct pgrow row;

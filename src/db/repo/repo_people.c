@@ -14,7 +14,7 @@ static void read_person(struct pgrow *row, struct person *out)
 	out->created_us = pgrow_time(row);
 }
 
-/* There is a row in any case: it has the total. */
+/* There is always a row, because it has the total. */
 REPLY(on_people, struct person_list)
 {
 	int rows = repo_rows(query, res, &out->more);

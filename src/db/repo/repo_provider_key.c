@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Users' keys for providers: statements, parameters, row readers.
- */
+/* Keys of users for providers: statements, parameters, row readers. */
 #include "db/repo/repo_provider_key.h"
 
 #include "db/repo/repo_int.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * AI characters: statements, parameters, row readers.
- */
+/* Roles: statements, parameters, row readers. */
 #include "db/repo/repo_role.h"
 
 #include "db/repo/repo_int.h"
@@ -23,7 +21,7 @@ static void read_role(struct pgrow *row, struct role *role)
 	role->description = pgrow_text(row);
 }
 
-/* A role, behind a status when a function made it. */
+/* A role, after a status if a function created it. */
 REPLY(on_role, struct role)
 {
 	struct pgrow row;

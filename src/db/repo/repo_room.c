@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Rooms: statements that change one, and their common result (type room_result).
- */
+/* Rooms: statements that change a room, and their common result (type room_result). */
 #include "db/repo/repo_room.h"
 
 #include "db/repo/repo_int.h"
@@ -11,7 +9,7 @@ const char *const visibility_words[] = { "public", "private", NULL };
 const char *const policy_words[] = { "", "off", "mention", "all", NULL };
 const char *const level_words[] = { "", "member", "moderator", "owner", NULL };
 
-/* Elements of role_names of room_view(): the name, and in a second line the name as it was given if that differs. */
+/* Elements of role_names of room_view(): the name and, if it was given in another form, that form in a second line. */
 static void read_role_names(struct pgrow *row, struct room *room)
 {
 	int count;

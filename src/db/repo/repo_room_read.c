@@ -45,7 +45,7 @@ void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_
 	pgquery_start(query);
 }
 
-/* No row: no such room, or hidden. A row of NULLs: a room without (more) members. */
+/* No row: the room does not exist or is hidden. A row of NULLs: it has no (more) members. */
 REPLY(on_members, struct member_list)
 {
 	int rows = repo_rows(query, res, &out->more);

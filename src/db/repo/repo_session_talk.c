@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What is said in sessions: statements, parameters, row readers.
- */
+/* Messages of chat sessions: statements, parameters, row readers. */
 #include "db/repo/repo_session_talk.h"
 
 #include "db/repo/repo_int.h"
@@ -16,7 +14,7 @@ static void add_id(struct pgquery *query, struct pl_str id)
 	pgquery_text(query, id);
 }
 
-/* Any order of sessions does, as long as every worker has the same. */
+/* The order of sessions is arbitrary, but every worker has the same. */
 static void group_by_session(struct pgquery *query, struct pl_str id)
 {
 	uint64_t half[2] = { 0, 0 };
@@ -74,7 +72,7 @@ void repo_session_say(struct db *db, struct pl_task *task, const struct session_
 	pgquery_i32(query, db->slot);
 	pgquery_i64(query, db->slot_generation);
 	pgquery_i64(query, in->guests_max);
-	if (in->user && in->form.ptr == NULL)	/* guests lock their address, forms make jobs */
+	if (in->user && in->form.ptr == NULL)	/* guests lock their address, and forms create jobs */
 		group_by_session(query, in->id);
 	pgquery_start(query);
 }
@@ -128,7 +126,7 @@ REPLY(on_after, struct session_page)
 	return true;
 }
 
-/* Newest first; turned round here. */
+/* Newest first; reversed here. */
 REPLY(on_before, struct session_page)
 {
 	struct session_entry *rows;
@@ -210,7 +208,7 @@ void repo_session_answer(struct db *db, struct pl_task *task, const struct sessi
 	pgquery_i64_or_null(query, in->cost_micros, -1);
 	pgquery_bool(query, in->estimated);
 	pgquery_text(query, in->reasoning);
-	if (in->question > 0)	/* else only the database knows which session that is */
+	if (in->question > 0)	/* otherwise only the database can find the session */
 		group_by_session(query, in->id);
 	pgquery_start(query);
 }

@@ -20,7 +20,7 @@ void repo_read_user(struct pgrow *row, struct user *user)
 	user->second_factor = pgrow_bool(row);
 }
 
-/* A status, a user, and what happened in the room of the invite. */
+/* A status, a user, and what changed in the room of the invite. */
 REPLY(on_created, struct user_created)
 {
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);
@@ -37,7 +37,7 @@ REPLY(on_created, struct user_created)
 	return true;
 }
 
-/* First column a status, then a user. */
+/* A status, then a user. */
 REPLY(on_patched, struct user)
 {
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);
@@ -108,7 +108,7 @@ void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struc
 	pgquery_start(query);
 }
 
-/* Status and the ids of the login sessions that were ended. */
+/* Status, and the ids of the ended login sessions. */
 REPLY(on_ended, struct ended_list)
 {
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);
@@ -222,7 +222,7 @@ void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_
 	pgquery_start(query);
 }
 
-/* One row more than asked for says that there are more. */
+/* One row more than requested means that there are more. */
 REPLY(on_list, struct user_list)
 {
 	READ_PAGE(query, res, out, struct user, repo_read_user);
