@@ -61,9 +61,20 @@ static void good_put(struct apikey_cache *cache, const struct auth_who *who, int
 		.token = who->token, .scopes = who->scopes, .rate = who->key_rate };
 }
 
+static const struct bad *bad_find(struct apikey_cache *cache, const uint64_t key[2])
+{
+	const struct bad *at = &cache->bad[key[0] & (SLOTS - 2)];
+
+	return is_key(at[0].key, key) ? &at[0] : is_key(at[1].key, key) ? &at[1] : NULL;
+}
+
 static void bad_put(struct apikey_cache *cache, const struct auth_who *who, int64_t until_ns, enum pl_code code)
 {
-	cache->bad[who->key[0] & (SLOTS - 1)] = (struct bad){ .key = { who->key[0], who->key[1] },
+	struct bad *at = &cache->bad[who->key[0] & (SLOTS - 2)];
+
+	if (!is_key(at[0].key, who->key))
+		at[1] = at[0];
+	at[0] = (struct bad){ .key = { who->key[0], who->key[1] },
 		.epoch = who->key_epoch, .until_ns = until_ns, .code = code };
 }
 
@@ -98,7 +109,7 @@ bool apikey_check(struct svc *svc, struct apikey_cache *cache, const struct conf
 {
 	int64_t now_ns = pl_now_ns();
 	const struct good *good = good_find(cache, who->key);
-	const struct bad *bad = &cache->bad[who->key[0] & (SLOTS - 1)];
+	const struct bad *bad = bad_find(cache, who->key);
 
 	who->key_epoch = shm_keys_epoch(svc->shm);
 	if (good != NULL && good->until_ns > now_ns && good->epoch == who->key_epoch &&
@@ -109,7 +120,7 @@ bool apikey_check(struct svc *svc, struct apikey_cache *cache, const struct conf
 		who->key_rate = good->rate;
 		return still_good(svc, &who->token, err);
 	}
-	if (bad->until_ns > now_ns && is_key(bad->key, who->key) && bad->epoch == who->key_epoch)
+	if (bad != NULL && bad->until_ns > now_ns && bad->epoch == who->key_epoch)
 		return fail(bad->code, err);
 	if (!may_look_up(svc, config, from, err))
 		return false;
