@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Addresses to listen on, as the settings write them. No I/O, no look-ups.
- */
+/* Parses addresses to listen on, as settings name them. No I/O and no name lookups. */
 #include "core/addr.h"
 
 #include <arpa/inet.h>
@@ -89,7 +87,7 @@ bool addr_same(const struct addr *a, const struct addr *b)
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
 
 	if (a->sa.ss_family == AF_INET && in->sin_port == 0)
-		return false;	/* each asks for a port of its own */
+		return false;	/* port 0: each of them gets a separate port */
 	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The channel between the master and each child.
- */
+/* The channel between the master and each of its children. */
 #include "core/channel.h"
 
 #include <errno.h>

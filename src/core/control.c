@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The control socket in the master: one line in, one answer out, close. Nobody can make the master wait: a client has
- * CLIENT_PATIENCE_NS for everything, there are few of them, and all are non-blocking.
+ * The control socket in the master: reads one line, writes one answer, and closes. No client can block the master: each
+ * has CLIENT_PATIENCE_NS in all, their number is limited, and the sockets are non-blocking.
  */
 #include "core/control.h"
 
@@ -140,7 +140,7 @@ static void answer(struct master *m, struct client *client)
 	pl_buf_addc(&client->out, '\n');
 }
 
-/* false: the client is over. */
+/* false: the client is done or failed. */
 static bool client_read(struct master *m, struct client *client)
 {
 	ssize_t got = recv(client->fd, client->line + client->line_len, sizeof(client->line) - 1 - client->line_len,
@@ -205,7 +205,7 @@ int control_polls(const struct control *control, struct pollfd *polls)
 				.fd = client->fd, .events = client->answering ? POLLOUT : POLLIN,
 			};
 	}
-	if (room)	/* the others wait in the kernel's queue */
+	if (room)	/* more clients wait in the kernel's queue */
 		polls[count++] = (struct pollfd){ .fd = control->fd, .events = POLLIN };
 	return count;
 }
@@ -241,7 +241,7 @@ void control_run(struct master *m, const struct pollfd *polls, int count, int64_
 		client_accept(control, now_ns);
 }
 
-/* /run is empty after a boot. Only the last directory is made: a mistyped path is not followed into the tree. */
+/* /run is empty after a boot. Only the last directory is created, so that a mistyped path does not create a tree. */
 static void make_directory(const struct master *m, const char *path)
 {
 	char copy[128];

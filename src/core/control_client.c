@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The asking side of the control socket, for parlourctl: blocking, with a deadline.
- */
+/* The client of the control socket, for parlourctl: blocking, with a deadline. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -62,7 +60,7 @@ static bool read_all(int fd, struct pl_buf *reply, int64_t until_ns)
 	return got == 0;
 }
 
-/* The first line says how it went; the rest is the answer. */
+/* The first line is the status; the rest is the answer. */
 static bool judge(struct pl_buf *reply, char why[512])
 {
 	struct pl_str rest = pl_buf_str(reply), first;

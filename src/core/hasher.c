@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The hasher process: takes jobs from the workers' sockets, drops what nobody waits for, computes, answers.
+ * The hasher process: reads jobs from the sockets of the workers, drops canceled ones, computes hashes, and answers.
  *
- * Nice 19 and SCHED_BATCH, so that it only gets what the workers leave; memory bounded, so that it dies alone. One
- * job at a time, the sockets in turn.
+ * It runs with nice 19 and SCHED_BATCH, so that it only uses the time that workers leave. Its memory is limited, so
+ * that a lack of memory ends only the hasher. It does one job at a time and serves the sockets in turn.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,11 +26,11 @@
 #include "log.h"
 
 #define SOCKETS_MAX 64
-#define AHEAD 8				/* jobs taken from one socket before they are due */
-#define DATA_SPARE_BYTES (96 << 20)	/* beside the hash's own memory */
+#define AHEAD 8				/* jobs read ahead from one socket */
+#define DATA_SPARE_BYTES (96 << 20)	/* in addition to the memory of the hash */
 #define LOWEST_PRIORITY 19
-#define BEAT_NS (PL_NS_PER_S / 4)	/* as often as an idle worker's loop turns */
-#define OVERDUE_NS (60 * PL_NS_PER_S)	/* a job this far behind its deadline hangs: the watchdog may have it */
+#define BEAT_NS (PL_NS_PER_S / 4)	/* the interval at which an idle worker's loop turns */
+#define OVERDUE_NS (60 * PL_NS_PER_S)	/* a job that is this late hangs, and the watchdog may end the process */
 
 /* One worker slot. */
 struct lane {
@@ -43,11 +43,11 @@ struct lane {
 struct hasher {
 	struct lane *lanes;
 	int lanes_count, next, channel;
-	uint32_t memory_kib;		/* the largest seen */
+	uint32_t memory_kib;		/* the largest so far */
 	bool done;
 };
 
-/* What the timer's handler knows. */
+/* The data of the timer's handler. */
 static struct { struct shm_beat *beat; _Atomic int64_t job_until_ns; } life;
 
 static void beat_now(void)
@@ -55,7 +55,10 @@ static void beat_now(void)
 	atomic_store(&life.beat->alive_ns, pl_now_ns());
 }
 
-/* A job may take longer than the watchdog waits; between jobs the loop itself proves that it turns. */
+/*
+ * A job may take longer than the watchdog waits, so the timer keeps the process alive meanwhile. Between jobs, only
+ * turns of the loop count.
+ */
 static void on_beat(int number)
 {
 	PL_UNUSED(number);
@@ -63,7 +66,7 @@ static void on_beat(int number)
 		beat_now();
 }
 
-/* Not alarm(2) or setitimer(2), which belong to proc_follow(). */
+/* alarm(2) and setitimer(2) are not available: proc_follow() uses them. */
 static bool beat_start(struct shm_beat *beat)
 {
 	struct sigaction act = { .sa_handler = on_beat, .sa_flags = SA_RESTART };
@@ -110,7 +113,7 @@ static void lane_clear(struct lane *lane)
 	lane->first = lane->count = 0;
 }
 
-/* Takes what waits in the socket; a new generation throws the former one's jobs away. false: the socket is dead. */
+/* Reads the jobs in the socket. A new generation drops the jobs of the previous one. false: the socket is closed. */
 static bool lane_fill(struct lane *lane)
 {
 	while (lane->count < AHEAD) {
@@ -137,7 +140,7 @@ static bool lane_fill(struct lane *lane)
 	return true;
 }
 
-/* Memory for the hash and some more. DATA counts private memory only, not the address space of the shared segment. */
+/* Limits memory to that of the hash and a reserve. DATA counts private memory only, not the shared segment. */
 static void limit_memory(struct hasher *h, const struct hash_job *job)
 {
 #if !defined(__SANITIZE_ADDRESS__)
@@ -145,7 +148,8 @@ static void limit_memory(struct hasher *h, const struct hash_job *job)
 	uint32_t memory_kib = job->cost.memory_kib;
 	struct rlimit data;
 
-	if (had != NULL && strtoul(had + 2, NULL, 10) > memory_kib)	/* made when the setting was higher */
+	if (had != NULL && strtoul(had + 2, NULL, 10) > memory_kib)	/* the hash was made when the setting was
+									 * higher */
 		memory_kib = (uint32_t)strtoul(had + 2, NULL, 10);
 	if (memory_kib <= h->memory_kib || getrlimit(RLIMIT_DATA, &data) != 0)
 		return;
@@ -174,13 +178,13 @@ static void serve(struct hasher *h, struct lane *lane)
 	life.job_until_ns = job->deadline_ns < INT64_MAX - OVERDUE_NS ? job->deadline_ns + OVERDUE_NS : INT64_MAX;
 	hash_compute(job, &answer);
 	life.job_until_ns = 0;
-	/* the worker has fewer jobs out than its socket holds answers; a full one has died */
+	/* a worker has fewer jobs here than its socket can hold answers, so a full socket means that it has died */
 	if (send(lane->fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		pl_log(PL_LOG_DEBUG, NULL, "answer dropped", "why=%s", strerror(errno));
 	pl_wipe(&answer, sizeof(answer));
 }
 
-/* One job, fairly: the next lane that has any. false: none has. */
+/* Does one job of the next socket that has jobs. false: there is none. */
 static bool serve_one(struct hasher *h)
 {
 	for (int i = 0; i < h->lanes_count; i++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The worker's side of password hashing.
+ * Password hashing, seen from a worker.
  *
- * A job lives from the call to its completion: queued (its packet not sent yet), out (at a hasher), or over (result
- * known, completion comes from the next turn, so never before the starting call returned). A cancelled or late job
- * is over at once; the hasher's answer to it then finds nobody.
+ * A job is queued (its packet was not sent yet), out (sent to a hasher), or over. When it is over its result is known;
+ * the next loop turn completes it, so never before the starting call returned. A canceled or late job is over at once,
+ * and the hasher's answer to it is ignored.
  */
 #include <stddef.h>
 #include <string.h>
@@ -15,7 +15,8 @@
 #include "core/worker.h"
 #include "leaf.h"
 
-#define OUT_MAX 4		/* jobs at one hasher at once: the others can still be cancelled for nothing */
+#define OUT_MAX 4		/* maximum number of jobs at one hasher; jobs that were not sent can be canceled
+				 * without cost */
 
 enum job_state { JOB_QUEUED, JOB_OUT, JOB_OVER };
 
@@ -47,8 +48,8 @@ struct hasher_client {
 	uint64_t last_id;
 	struct pl_passwd_cost cost;
 	int64_t queue_max;
-	struct job *first, **end;	/* in order of arrival */
-	int count;			/* not over */
+	struct job *first, **end;	/* in the order of arrival */
+	int count;			/* jobs that are not over */
 	struct peer peers[SHM_HASHERS_MAX];
 	int peers_count;
 	struct event *later;
@@ -68,7 +69,7 @@ static void turn_later(struct hasher_client *client)
 		evtimer_add(client->later, &now);
 }
 
-/* The password goes with the state: nobody needs it any more. */
+/* Frees the password together with the state, because it is no longer required. */
 static void job_over(struct job *job, enum pl_code code)
 {
 	struct hasher_client *client = job->client;
@@ -113,7 +114,7 @@ static void job_complete(struct job *job)
 	pl_free(job);
 }
 
-/* Unlinks before it calls: a completion may start the next job. */
+/* Removes the job from the list before it calls `done`, which may start the next job. */
 static void complete_over(struct hasher_client *client)
 {
 	struct job *over = NULL, **over_end = &over, **at = &client->first;
@@ -166,7 +167,7 @@ static void compute_here(struct hasher_client *client)
 			continue;
 		hash_compute(&job->packet, &answer);
 		take_answer(job, &answer);
-		return;		/* one a turn: others want to run too */
+		return;		/* one per turn, so that other work can run */
 	}
 }
 
@@ -190,7 +191,7 @@ static void send_queued(struct hasher_client *client)
 			continue;
 		if (peer->out >= OUT_MAX || send(peer->fd, &job->packet, HASH_JOB_BYTES(&job->packet),
 		    MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-			return;	/* an answer or the hasher's death comes first */
+			return;	/* an answer, or the end of the hasher, comes first */
 		pl_wipe(job->packet.password, sizeof(job->packet.password));
 		job->state = JOB_OUT;
 		job->hasher = at;
@@ -286,7 +287,7 @@ void hasher_client_free(struct hasher_client **client)
 	*client = NULL;
 	if (gone == NULL)
 		return;
-	while (gone->first != NULL) {	/* completions may still start jobs */
+	while (gone->first != NULL) {	/* completions may start further jobs */
 		for (struct job *job = gone->first; job != NULL; job = job->next)
 			job_over(job, PL_E_CANCELLED);
 		complete_over(gone);

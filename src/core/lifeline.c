@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Abstract unix sockets as signs of life. Source: unix(7).
- */
+/* Abstract unix sockets that show whether a process lives. Source: unix(7). */
 #include "core/lifeline.h"
 
 #include <errno.h>

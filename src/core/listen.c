@@ -25,7 +25,7 @@
 #define STATUS_NOPERM 77
 #define STATUS_CONFIG 78
 
-/* Somebody answers under that name. */
+/* Checks whether a process accepts connections on the socket file. */
 static bool unix_alive(const struct addr *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -39,7 +39,7 @@ static bool unix_alive(const struct addr *addr)
 	return alive;
 }
 
-/* The file of a daemon that died is removed; anything that is not a socket stays. */
+/* Removes the socket file of a daemon that died. A file of another type is not removed. */
 static bool unix_clear(const struct addr *addr)
 {
 	struct stat st;
@@ -64,7 +64,8 @@ static bool unix_bind(int fd, const struct addr *addr, mode_t mode, uid_t uid, g
 
 	if (!unix_clear(addr))
 		return false;
-	before = umask((mode_t)(0777 & ~(mode & 0600)));	/* never more open than it will be */
+	before = umask((mode_t)(0777 & ~(mode & 0600)));	/* the file never has more permissions than it will
+								 * have */
 	good = bind(fd, (const struct sockaddr *)&addr->sa, addr->len) == 0;
 	umask(before);
 	if (!good)
@@ -113,7 +114,7 @@ static int listen_tcp(const struct addr *addr, int backlog)
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	/* inherited by what is accepted: one writev is one packet, without waiting for more */
+	/* accepted sockets inherit it: each writev is sent at once as one packet */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (bind(fd, (const struct sockaddr *)&addr->sa, addr->len) != 0 || listen(fd, backlog) != 0)
 		return fd_give_up(fd);
@@ -177,8 +178,8 @@ static int bind_once(const struct binding *b, const struct addr *addr)
 }
 
 /*
- * A taken address is reported at once, unless a daemon whose master was killed is still ending: its workers hold the
- * address for a moment.
+ * An address in use is reported at once, except while the workers of a daemon whose master was killed still end,
+ * because they hold the address for a moment.
  */
 static int bind_patiently(const struct binding *b, const struct addr *addr, const char *text)
 {
@@ -196,7 +197,7 @@ static int bind_patiently(const struct binding *b, const struct addr *addr, cons
 			errno = EINTR;
 			return -1;
 		}
-		fd = bind_once(b, addr);	/* once more without orphans: the last one may have gone just now */
+		fd = bind_once(b, addr);	/* try once more: the last orphan may have just ended */
 	}
 	return fd;
 }

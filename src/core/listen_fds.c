@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Sockets handed over by systemd. Source: sd_listen_fds(3).
- */
+/* Sockets from systemd. Source: sd_listen_fds(3). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

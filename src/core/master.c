@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The master: start in a fixed order, then one loop over signals, channels and the control socket, then the end.
- */
+/* The master: start in a fixed order, then one loop for signals, channels, and the control socket, then the end. */
 #include "core/master.h"
 
 #include <errno.h>
@@ -22,7 +20,7 @@
 
 #define LOOP_MS 250
 #define STDIO_FDS 3
-#define ANSWER_SHARE (64 << 10)		/* of each answer, where answer_memory says nothing */
+#define ANSWER_SHARE (64 << 10)		/* per answer, if answer_memory is not set */
 #define ANSWER_MEMORY_MIN (16 << 20)
 
 static bool give_up(void *arg, int wait_ms)
@@ -43,7 +41,7 @@ static void tell_parent(struct master *m, int status)
 	m->ready_fd = -1;
 }
 
-/* Reports the reason to all that wait: the log, the parent of a daemon, the shell. */
+/* Reports the reason to all that wait: the log, the parent of the daemon, and the shell. */
 static int refuse(struct master *m, int status)
 {
 	if (m->logging)
@@ -71,7 +69,7 @@ static int read_config(struct master *m)
 	return priv_find(m->config, &m->priv, m->why);
 }
 
-/* A daemon's directory is /, so names must not depend on where it was started. */
+/* The daemon's directory is /, so paths must not depend on the directory where it was started. */
 static int check_absolute(struct master *m)
 {
 	const struct settings *s = &m->config->s;
@@ -91,7 +89,7 @@ static int check_absolute(struct master *m)
 	return 0;
 }
 
-/* The parent leaves with the daemon's own verdict. */
+/* The parent exits with the status of the daemon. */
 static PL_NORETURN void await_daemon(int in)
 {
 	struct { int status; char why[512]; } note = { .status = STATUS_OSERR,
@@ -148,7 +146,7 @@ static int open_process(struct master *m)
 	return 0;
 }
 
-/* A page for each answer, and the pool that answer_memory asks for. */
+/* Returns the number of pages: one for each answer, and the pool that answer_memory asks for. */
 static uint32_t text_pages(const struct settings *s)
 {
 	int64_t whole = s->generations * s->max_answer, pool = s->answer_memory;
@@ -181,7 +179,7 @@ static int make_shared(struct master *m)
 	return STATUS_OSERR;
 }
 
-/* In this order: what is wrong with the configuration is said first, what others can see is made last. */
+/* The order matters: errors of the configuration are reported first, and what others can see is created last. */
 static int prepare(struct master *m)
 {
 	int status = read_config(m);
@@ -299,7 +297,7 @@ static int supervise(struct master *m)
 	return m->status;
 }
 
-/* A worker that never started is also reported here, to the process that started the daemon. */
+/* If a worker never started, reports it to the process that started the daemon. */
 static int run(struct master *m)
 {
 	int status = prepare(m);
@@ -329,7 +327,7 @@ int master_run(const struct master_opts *opts)
 		status = refuse(m, STATUS_CONFIG);
 	}
 	if (m->ready_fd >= 0)
-		close(m->ready_fd);	/* stopped before it was ready: the parent says so */
+		close(m->ready_fd);	/* stopped before it was ready: the parent reports that */
 	master_fini(m);
 	pl_free(m);
 	return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * systemd's notification protocol, by hand: one datagram per state to the socket named by $NOTIFY_SOCKET.
+ * systemd's notification protocol: one datagram per state to the socket that $NOTIFY_SOCKET names.
  *
  * Source: sd_notify(3), sd_watchdog_enabled(3).
  */
@@ -27,7 +27,7 @@ static int notify_connect(void)
 		return -1;
 	memcpy(un.sun_path, path, len);
 	if (path[0] == '@')
-		un.sun_path[0] = '\0';	/* an abstract name */
+		un.sun_path[0] = '\0';	/* an abstract address */
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
@@ -50,7 +50,7 @@ void notify_send(const char *fmt, ...)
 	len = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (len > 0 && (size_t)len < sizeof(text) && send(fd, text, (size_t)len, MSG_NOSIGNAL) < 0)
-		len = 0;	/* a notification that cannot be delivered is not worth a failure */
+		len = 0;	/* a notification that cannot be sent is not an error */
 	close(fd);
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Finding orphans by the names that proc_name() gives: a child of ours whose parent is not called parlourd.
- */
+/* Finds orphans by the names that proc_name() gives: a child of this daemon whose parent is not called parlourd. */
 #include "core/orphans.h"
 
 #include <ctype.h>
@@ -11,7 +9,7 @@
 
 #define NAME_MAX_BYTES 16
 
-/* Name and parent of a process. false: it is gone, a zombie, or hidden. */
+/* Reads name and parent of a process. false: it has ended, is a zombie, or is hidden. */
 static bool process_read(const char *pid, char name_r[NAME_MAX_BYTES + 1], char parent_r[16])
 {
 	char path[64], text[512], state;
@@ -40,7 +38,7 @@ static bool is_child_name(const char *name)
 	return strncmp(name, "worker/", 7) == 0 || strncmp(name, "hasher/", 7) == 0 || strcmp(name, "clerk") == 0;
 }
 
-/* The name can be anybody's; the command line says whose it is. */
+/* Any process can have the name, so the command line is checked, too. */
 static bool is_ours(const char *pid)
 {
 	static const char title[] = "parlourd";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The pid file: the lock is the truth, the number inside is for people. fcntl locks are not inherited, so a worker
- * that outlives its master does not hold it.
+ * The pid file. Its lock decides whether the daemon runs; the number in it is for people. fcntl locks are not
+ * inherited, so a worker that outlives its master does not hold it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static bool lock_whole(int fd)
 	return fcntl(fd, F_SETLK, &lock) == 0;
 }
 
-/* Is the locked file still the one under that name? The former owner may have removed it meanwhile. */
+/* Checks whether the locked file still has that name, because its former owner may have removed it meanwhile. */
 static bool still_named(int fd, const char *path)
 {
 	struct stat mine, there;
@@ -73,7 +73,7 @@ void pidfile_close(struct pidfile *pidfile)
 {
 	if (pidfile->fd < 0)
 		return;
-	unlink(pidfile->path);	/* before the lock goes: nobody can have taken the name meanwhile */
+	unlink(pidfile->path);	/* before unlocking, so that no new owner can have the name yet */
 	close(pidfile->fd);
 	pidfile->fd = -1;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * fork -> work -> report through a pipe -> exit. The pipe's end is the sign that the process ended.
- */
+/* fork -> work -> report through a pipe -> exit. The pipe closes when the process ends. */
 #include "core/porter.h"
 
 #include <dirent.h>
@@ -57,7 +55,7 @@ static bool is_mine(int fd, int out)
 	return fd <= STDERR_FILENO || fd == out || pl_log_owns(fd);
 }
 
-/* An inherited socket would stay open when the parent closes it, and the parent's epoll would report events of ours. */
+/* An inherited socket would remain open when the parent closes it, and the parent's epoll would report its events. */
 static void close_inherited(int out)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -130,7 +128,7 @@ static void release(struct porter *p)
 	pl_free(p);
 }
 
-/* It is dead or about to be, so this waits for the kernel only. */
+/* The process is dead or about to die, so this waits only for the kernel. */
 static void bury(struct porter *p, struct porter_end *end_r)
 {
 	int how = 0;
@@ -150,7 +148,7 @@ static void bury(struct porter *p, struct porter_end *end_r)
 		snprintf(end_r->why, sizeof(end_r->why), "exit status %d", WEXITSTATUS(how));
 }
 
-/* true: more may come. */
+/* true: more data may come. */
 static bool hear(struct porter *p)
 {
 	char drop[512];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Asking once, before the first fork, whether the daemon can work at all (is the database there, is its schema right).
+ * Checks once before the first fork whether the daemon can work: whether the database is reachable and its schema is
+ * right.
  *
- * In a process of its own: as the unprivileged user, since PostgreSQL may know people by their uid, and so that no
- * library leaves threads or connections in the master.
+ * A separate process does it: as the unprivileged user, because PostgreSQL may identify users by their uid, and so that
+ * libraries leave no threads or connections in the master.
  */
 #include <errno.h>
 #include <poll.h>
@@ -29,7 +30,7 @@ static PL_NORETURN void preflight_main(struct master *m, int out)
 	_exit(status);
 }
 
-/* Reads what it says until it ends; a signal to stop ends it. */
+/* Reads the result until the process ends. A signal to stop ends it. */
 static bool listen_to(struct master *m, int in, char why[512])
 {
 	for (;;) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whom the children become. The master started as root stays root (it re-reads key files at a reload and touches no
- * request); everything that talks to anybody does not.
+ * The user that child processes run as. A master that started as root remains root, because it reads key files again at
+ * a reload, and it handles no requests. All processes that communicate with others change to an unprivileged user.
  */
 #include <errno.h>
 #include <grp.h>

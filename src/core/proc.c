@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What every process of the daemon needs about itself: log, name, limits.
- */
+/* What every process of the daemon sets up for itself: log, name, and limits. */
 #include "core/proc.h"
 
 #include <fcntl.h>
@@ -21,7 +19,7 @@ static struct { char *at; size_t bytes; } title;
 static bool no_stderr;
 static pid_t followed;
 
-/* systemd says so when stderr is its journal, which stamps lines itself. */
+/* If stderr is systemd's journal, which adds times itself, systemd says so in the environment. */
 static bool under_journal(void)
 {
 	return getenv("JOURNAL_STREAM") != NULL;
@@ -54,7 +52,7 @@ void proc_title_init(int argc, char **argv)
 {
 	char *end = argv[0];
 
-	for (int i = 0; i < argc && argv[i] == end; i++)	/* as far as the strings lie side by side */
+	for (int i = 0; i < argc && argv[i] == end; i++)	/* as far as the strings are adjacent */
 		end = argv[i] + strlen(argv[i]) + 1;
 	title.at = argv[0];
 	title.bytes = (size_t)(end - argv[0]);
@@ -102,7 +100,7 @@ void proc_hide_memory(void)
 #endif
 }
 
-/* SIGUSR2 means nothing else in a child; from a person it changes nothing. */
+/* Children use SIGUSR2 only for this. If a person sends it, nothing changes. */
 static void on_parent_death(int number)
 {
 	PL_UNUSED(number);

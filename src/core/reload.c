@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Reading the configuration again: checked as a whole, then swapped in everywhere; or refused, and nothing changes.
- */
+/* Reads the configuration again. If the whole of it is valid, all processes use it; otherwise, nothing changes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,7 +34,7 @@ struct config *reload_read(const char *path, const struct master_opts *opts, con
 		return NULL;
 	}
 	config_keep_restart_only(fresh, old, note_kept, kept);
-	/* new values beside kept ones, and what the layers above read at a reload */
+	/* new values together with old ones, and the files that upper layers read at a reload */
 	if (!config_check(fresh, why) || (opts->check != NULL && !opts->check(why)))
 		config_release(&fresh);
 	return fresh;
@@ -103,7 +101,7 @@ static bool swap(struct master *m, struct config *fresh, char why[512])
 		char ignored[256];
 
 		close(fd);
-		/* back to what there was, as far as it was already changed */
+		/* restores the old values as far as they were replaced */
 		if (!proc_log_open(m->config, ignored))
 			pl_log(PL_LOG_WARN, NULL, "log", "why=%s", ignored);
 		return false;

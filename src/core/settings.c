@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The table of settings as data, and the life of a configuration: read, counted, compared at a reload.
- */
+/* The table of settings as data, and the life of a configuration: read, reference-counted, and compared at a reload. */
 #include "core/settings.h"
 
 #include <stddef.h>
@@ -68,7 +66,7 @@ static void wipe_text(const struct pl_setting *row, const char *text)
 		pl_wipe((char *)text, strlen(text));
 }
 
-/* Secrets do not stay behind in freed memory. */
+/* Overwrites secrets before their memory is freed. */
 static void config_wipe(void *arg)
 {
 	struct config *config = arg;
@@ -145,7 +143,7 @@ void config_release(struct config **config)
 	*config = NULL;
 	if (gone == NULL || --gone->holds > 0)
 		return;
-	pool = gone->pool;	/* the struct itself lies in there */
+	pool = gone->pool;	/* the memory of the struct is in it */
 	pl_pool_free(&pool);
 }
 
@@ -235,7 +233,7 @@ static const char *text_copy(struct pl_pool *pool, const char *text)
 	return text != NULL ? pl_strdup(pool, text) : NULL;
 }
 
-/* The texts behind the values: what -t and the status show stays true. */
+/* Copies the origin of values that stay, so that -T and the status show the right file and line. */
 static void origin_copy(struct config *fresh, const struct config *old, size_t i)
 {
 	if (fresh->cfg.texts != NULL && old->cfg.texts != NULL)
@@ -244,7 +242,10 @@ static void origin_copy(struct config *fresh, const struct config *old, size_t i
 		fresh->cfg.origins[i] = text_copy(fresh->pool, old->cfg.origins[i]);
 }
 
-/* The same file name with another key in it: sessions signed with the old one must stay good until a restart. */
+/*
+ * A reload keeps the old token key although the file contains another one, because login sessions signed with it must
+ * remain valid until a restart.
+ */
 static bool keep_token_key(struct config *fresh, const struct config *old)
 {
 	const struct pl_secret *was = &old->token_key.secret, *now = &fresh->token_key.secret;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Rules between settings, and the secrets that lie in files.
- */
+/* Rules between settings, and secrets that are read from files. */
 #include "core/settings_check.h"
 
 #include <ctype.h>
@@ -17,7 +15,7 @@
 #include "json.h"
 
 #define KEY_FILE_MAX_BYTES 1024
-#define LISTEN_MAX 31		/* and one for metrics_listen */
+#define LISTEN_MAX 31		/* plus one for metrics_listen */
 
 static const char *origin_of(const struct config *config, const char *key)
 {
@@ -127,7 +125,7 @@ static bool anonymous_ok(const char *word)
 	return false;
 }
 
-/* scheme://host[:port], as browsers write it: no path, not even "/". */
+/* Accepts scheme://host[:port] as browsers write it: without a path, not even "/". */
 static bool is_origin(const char *text)
 {
 	const char *host = strstr(text, "://");
@@ -136,7 +134,7 @@ static bool is_origin(const char *text)
 	    strpbrk(text, " \"'[],<>\\") == NULL && strpbrk(host + 3, "/?#@") == NULL);
 }
 
-/* A name or an address, without scheme and port; *. covers subdomains. */
+/* Accepts a name or an address, without scheme and port; *. includes subdomains. */
 static bool is_host(const char *text)
 {
 	if (text[0] == '[')
@@ -173,7 +171,9 @@ static bool is_one_of(struct pl_str word, const char *const *words)
 	return *words != NULL;
 }
 
-/* Letters of RFC 9110's tokens that names of headers really have; with `_`, names of JSON fields as well. */
+/*
+ * Accepts letters that real header names consist of (a part of RFC 9110's tokens). With `_`, the same for JSON fields.
+ */
 static bool name_plain(struct pl_str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
@@ -309,7 +309,7 @@ bool config_check(const struct config *config, char why[512])
 	return check_mail(config, why);
 }
 
-/* Opens a file that holds a secret: a regular file that strangers can neither read nor change. -1 and why[]. */
+/* Opens a file with a secret: a regular file that other users can neither read nor change. -1: error in why[]. */
 static int secret_open(const char *path, char why[256])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -326,7 +326,7 @@ static int secret_open(const char *path, char why[256])
 	return -1;
 }
 
-/* The key without the line's end; NULL and why[]. */
+/* Returns the key without the end of the line. NULL: error in why[]. */
 static const char *secret_read(struct pl_pool *pool, const char *path, char why[256])
 {
 	char *key = pl_alloc(pool, KEY_FILE_MAX_BYTES + 2);
@@ -359,7 +359,7 @@ static void key_wipe(void *arg)
 	pl_wipe(arg, strlen(arg));
 }
 
-/* A setting of type SECRET from the file that another setting names. */
+/* Reads a setting of type SECRET from the file that another setting names. */
 static bool secret_setting(struct config *config, const char *name, const char *path, const char **value_r,
     char why[512])
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A configuration as bytes and back, for the way from the master to a running child.
+ * Writes a configuration as bytes and reads it back, to send it from the master to a running child.
  *
- * Both ends are the same program, forked from each other, so numbers travel as they lie in memory; a check word over
- * the shapes refuses anything else. Which fields there are is said by the schema alone.
+ * Both processes are forked from the same program, so numbers have the form of memory. A checksum of the schema detects
+ * other versions. Only the schema determines which fields exist.
  */
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +81,7 @@ void config_pack(const struct config *config, struct pl_buf *out)
 {
 	const struct pl_secret *secret = &config->token_key.secret;
 
-	pl_buf_room(out, 32768);	/* one block: growing would leave secrets behind in freed memory */
+	pl_buf_room(out, 32768);	/* in one block, because growing would leave secrets in freed memory */
 	put_u64(out, shape_word());
 	put_rows(out, settings_schema.settings, settings_schema.count, &config->s);
 	put_u64(out, (uint64_t)config->upstreams_count);
@@ -126,7 +126,7 @@ static const char *get_text(struct unpack *in)
 	return at != NULL ? pl_strndup(in->pool, at, len) : "";
 }
 
-/* How many of something follow, each at least `bytes` long. */
+/* Reads how many elements follow. Each has at least `bytes` bytes. */
 static int get_count(struct unpack *in, size_t bytes)
 {
 	uint64_t count = get_u64(in);

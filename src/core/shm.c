@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Making the shared segment; taking and clearing its slots.
- */
+/* Creates the shared segment; takes and clears its slots. */
 #include "core/shm.h"
 
 #include <errno.h>
@@ -54,7 +52,7 @@ static bool sizes_check(const struct shm_sizes *s, char why[256])
 	return rule == NULL;
 }
 
-/* Places one part behind the others; every part begins on a page. */
+/* Places one part after the previous one. Each part begins on a page. */
 static void part_place(struct shm_header *head, enum shm_part_id id, uint32_t version, uint64_t count, uint64_t stride)
 {
 	PL_BUG(head->parts_count >= SHM_PARTS_MAX);
@@ -72,7 +70,10 @@ static void parts_place(struct shm_header *head)
 	part_place(head, SHM_PART_SCORES, 1, s->slots, sizeof(struct shm_score));
 	part_place(head, SHM_PART_COUNTERS, 1, s->slots, sizeof(struct shm_counters));
 	part_place(head, SHM_PART_RATES, 1, s->rate_pairs, sizeof(struct pl_pair));
-	/* twice: ended login sessions, then used tickets, so that many of one kind cannot fill up the other */
+	/*
+	 * two tables: ended login sessions and used tickets, so that many entries of one kind cannot displace the other
+	 * kind
+	 */
 	part_place(head, SHM_PART_REVOKED, 1, 2 * (uint64_t)s->revoked_pairs, sizeof(struct pl_pair));
 	part_place(head, SHM_PART_RINGS, 1, s->slots, page_round(sizeof(struct shm_ring) + s->ring_bytes));
 	part_place(head, SHM_PART_PRESENCE, 1, s->slots, page_round(sizeof(struct shm_presence)));
@@ -207,7 +208,7 @@ struct shm_beat *shm_leave(struct shm **shm, int hasher)
 	return &beats[hasher];
 }
 
-/* A successor carries on counters, but gauges tell of what this process holds. */
+/* A successor continues the counters, but gauges count only what this process holds. */
 static void score_take(struct shm *shm, struct shm_score *score, int slot)
 {
 	struct shm_counters *counters = &shm->counters[slot];
@@ -236,8 +237,8 @@ void shm_take_slot(struct shm *shm, int slot)
 	ring = shm_ring_at(shm, slot);
 	shm->slot = slot;
 	if (atomic_load(&ring->owned) != 0)
-		shm_slot_died(shm, slot);	/* nobody declared the predecessor dead */
-	/* The master counts before it forks; where nobody did (one process without a master) it is counted here. */
+		shm_slot_died(shm, slot);	/* the predecessor was not yet reported as dead */
+	/* The master increments it before a fork. Without a master, this process does. */
 	generation = atomic_load(&score->generation);
 	if (generation == atomic_load(&ring->taken)) {
 		generation = generation + 1 != 0 ? generation + 1 : 1;
@@ -265,7 +266,7 @@ void shm_slot_died(struct shm *shm, int slot)
 	shm_gen_disown(shm, slot);
 	shm_presence_clear(shm, slot);
 	shm_ring_died(shm, slot);
-	/* A worker killed between post and kick woke nobody; and all have to compare positions now. */
+	/* A worker that was killed between post and kick woke no reader, so all readers compare their positions now. */
 	for (int i = 0; i < (int)shm->head->sizes.slots; i++) {
 		if (shm_slot_live(shm, i))
 			shm_wake(shm, i);
@@ -311,7 +312,7 @@ void shm_wake(const struct shm *shm, int slot)
 {
 	uint64_t one = 1;
 
-	/* EAGAIN: the counter is full, so the reader is woken anyway. */
+	/* EAGAIN: the counter is at its limit, so the reader wakes anyway. */
 	while (write(shm->wake_fd[slot], &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 }

@@ -3,12 +3,15 @@
  * Circuit breakers: one word per upstream, changed by CAS.
  *
  * closed --failures_max in a row--> open --cooldown--> half open, one trial --good--> closed, --bad--> open.
- * A trial whose process dies is never reported: after another cooldown the next caller gets one.
+ * If the process of a trial dies, no result is reported. After another cooldown, another trial is allowed.
  */
 #include "clock.h"
 #include "core/shm_layout.h"
 
-/* The word: state 0-1, failures in a row 2-15, ms 16-63: when a trial may begin (open) or another one (half open). */
+/*
+ * The word: state in bits 0-1, failures in a row in bits 2-15, time in ms in bits 16-63: when a trial may begin (open)
+ * or another one (half open).
+ */
 #define FAILURES_CAP 0x3fff
 #define STATE(word) ((enum shm_breaker_state)((word) & 3))
 #define FAILURES(word) ((int64_t)((word) >> 2 & FAILURES_CAP))
@@ -21,7 +24,7 @@ static uint64_t word_make(enum shm_breaker_state state, int64_t failures, int64_
 	return (uint64_t)state | (uint64_t)failures << 2 | (uint64_t)time_ms << 16;
 }
 
-/* NULL: not there, or (with `make`) more upstreams than entries; both mean a closed breaker. */
+/* NULL: not found, or (with `make`) there are more upstreams than entries. Both mean a closed breaker. */
 static struct shm_breaker *breaker_find(const struct shm *shm, struct pl_str upstream, bool make)
 {
 	struct shm_breaker *breakers = (struct shm_breaker *)(void *)shm->breakers;
@@ -57,17 +60,17 @@ bool shm_breaker_allow(struct shm *shm, struct pl_str upstream, int64_t cooldown
 	if (atomic_compare_exchange_strong(&breaker->word, &word,
 	    word_make(SHM_HALF_OPEN, FAILURES(word), now_ms + cooldown_ms)))
 		return true;
-	return STATE(word) == SHM_CLOSED;	/* another caller has the trial, or it went well already */
+	return STATE(word) == SHM_CLOSED;	/* another process has the trial, or the trial succeeded already */
 }
 
-/* The word after a report. */
+/* Returns the word after a report. */
 static uint64_t word_report(uint64_t word, bool good, int64_t failures_max, int64_t reopen_ms)
 {
 	int64_t failures = FAILURES(word) + 1;
 
 	switch (STATE(word)) {
 	case SHM_OPEN:
-		return word;		/* of a request that began before it opened */
+		return word;		/* the report is about a request that began before the breaker opened */
 	case SHM_HALF_OPEN:
 		return good ? word_make(SHM_CLOSED, 0, 0) : word_make(SHM_OPEN, failures, reopen_ms);
 	case SHM_CLOSED:

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Running answers: who owns them, their text so far, asking them to stop.
+ * Running answers: owner, text so far, and requests to stop.
  *
- * An entry changes hands by a CAS of its word. `life` counts the takings: a copy is good when the entry was in use and
- * in the same life before and after it. Text is only ever appended, `length` moves behind it. One that ended keeps its
- * text for a while, but a process without a free entry or page takes it. A free entry owns no pages of the pool.
+ * An entry changes its owner by a CAS of its word. `life` counts how often it was taken: a copy is valid if the entry
+ * was in use and in the same life before and after copying. Text is only appended, and `length` changes after the text.
+ * An ended entry keeps its text until a process that finds no free entry or page takes it. A free entry owns no pages
+ * of the pool.
  */
 #include "clock.h"
 #include "core/shm_layout.h"
 
-/* The word: state 0-7, slot of the owner 8-23, state before the sweep 24-31, generation of the owner 32-63. */
+/*
+ * The word: state in bits 0-7, slot of the owner in 8-23, state before the sweep in 24-31, generation of the owner in
+ * 32-63.
+ */
 #define WORD(state, slot, generation) ((uint64_t)(state) | (uint64_t)(slot) << 8 | (uint64_t)(generation) << 32)
 #define WORD_STATE(word) ((int)((word) & 0xff))
 #define WORD_SLOT(word) ((int)((word) >> 8 & 0xffff))
@@ -18,7 +22,7 @@
 #define SLOT_NOBODY 0xffff
 #define SLOT_MASTER 0xfffe
 
-/* States that only this file sees, behind enum shm_gen_state. TAKING: its holder fills it or clears it. */
+/* States that only this file uses, after those of enum shm_gen_state. TAKING: its holder fills or clears it. */
 enum { GEN_TAKING = SHM_GEN_ENDED + 1, GEN_SWEEPING };
 
 static struct shm_gen *gen_at(const struct shm *shm, int index)
@@ -27,7 +31,7 @@ static struct shm_gen *gen_at(const struct shm *shm, int index)
 	return (struct shm_gen *)(void *)(shm->gens + (size_t)index * shm->gen_stride);
 }
 
-/* The word of an entry that this process holds. */
+/* Returns the word of an entry that this process holds. */
 static uint64_t own_word(const struct shm *shm, int state)
 {
 	if (shm->slot < 0)
@@ -55,7 +59,9 @@ static bool state_visible(int state)
 	return state >= SHM_GEN_QUEUED && state <= SHM_GEN_ENDED;
 }
 
-/* A free entry, else the one that ended first and only lingers for readers; -1: all run. *word_r: what it holds. */
+/*
+ * Returns a free entry, or else the one that ended first and is only kept for readers. -1: all run. *word_r: its word.
+ */
 static int place_find(const struct shm *shm, uint64_t *word_r)
 {
 	int64_t oldest_ns = INT64_MAX;
@@ -95,7 +101,7 @@ int shm_gen_take(struct shm *shm, const struct shm_gen_info *info)
 	} while (!atomic_compare_exchange_strong(&gen->word, &word, own_word(shm, GEN_TAKING)));
 	shm_page_release(shm, index);
 	atomic_store(&gen->life, atomic_load(&gen->life) + 1);
-	atomic_thread_fence(memory_order_release);	/* the new life is seen before any of its contents */
+	atomic_thread_fence(memory_order_release);	/* readers see the new life before they see new contents */
 	atomic_store_explicit(&gen->length, 0, memory_order_relaxed);
 	gen->last = (uint32_t)index;
 	gen->slot = shm->slot;
@@ -132,7 +138,7 @@ uint32_t shm_gen_append(struct shm *shm, int index, const char *text, uint32_t b
 	return bytes;
 }
 
-/* Frees an entry whose word is `word`, unless it changed. Nobody sees it any more while its pages go. */
+/* Frees an entry if its word is still `word`. Other processes no longer see it while its pages are freed. */
 static void entry_free(struct shm *shm, int index, uint64_t word)
 {
 	struct shm_gen *gen = gen_at(shm, index);
@@ -147,7 +153,7 @@ static void entry_free(struct shm *shm, int index, uint64_t word)
 	atomic_store(&gen->word, SHM_GEN_FREE);
 }
 
-/* An ended entry may have a new owner, or another answer of this process: then it is not changed. */
+/* If the ended entry has a new owner, or another answer of this process, it is not changed. */
 void shm_gen_free(struct shm *shm, int index, const char *id)
 {
 	struct shm_gen *gen = gen_at(shm, index);
@@ -184,7 +190,7 @@ bool shm_gen_reclaim(struct shm *shm)
 		return false;
 	word = atomic_load(&gen_at(shm, index)->word);
 	if (WORD_STATE(word) == SHM_GEN_ENDED)
-		entry_free(shm, index, word);	/* if it changed meanwhile, somebody else freed something */
+		entry_free(shm, index, word);	/* if the word changed meanwhile, another process freed an entry */
 	return true;
 }
 
@@ -210,7 +216,7 @@ static bool life_same(const struct shm_gen *gen, uint64_t life)
 	    state_visible(WORD_STATE(atomic_load_explicit(&gen->word, memory_order_acquire)));
 }
 
-/* A consistent copy of an entry in use. */
+/* Makes a consistent copy of an entry in use. */
 static bool info_read(const struct shm *shm, int index, struct shm_gen_info *info_r, uint64_t *life_r)
 {
 	const struct shm_gen *gen = gen_at(shm, index);
@@ -269,7 +275,7 @@ void shm_gen_cancel_session(struct shm *shm, const char *session)
 	}
 }
 
-/* Bytes without the beginning of a character at their end. */
+/* Returns the bytes without an incomplete character at the end. */
 static uint32_t whole_characters(const char *text, uint32_t bytes)
 {
 	uint32_t first = bytes, needs;
@@ -323,7 +329,7 @@ bool shm_gen_cancelled(const struct shm *shm, int index)
 	return atomic_load(&gen->cancel) == atomic_load(&gen->life);
 }
 
-/* What an orphan's holder left: its text, put together. */
+/* Passes on the text of an orphan. */
 static void orphan_give(struct shm *shm, int index, int state,
     void (*fn)(void *arg, const struct shm_gen_info *info, struct pl_str text), void *arg)
 {
@@ -333,7 +339,7 @@ static void orphan_give(struct shm *shm, int index, int state,
 	info_copy(shm, index, (uint64_t)state, &info);
 	text = pl_new((size_t)info.length + 1);
 	if (!shm_page_copy(shm, index, 0, text, info.length))
-		info.length = 0;	/* damaged: nothing of it can be trusted */
+		info.length = 0;	/* damaged: no part of it is reliable */
 	fn(arg, &info, pl_strn(text, info.length));
 	pl_free(text);
 }
@@ -348,11 +354,13 @@ void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen
 
 		if (!word_orphaned(shm, word))
 			continue;
-		/* A sweeper that is killed in fn leaves an orphan again: fn is called at least once for each. */
+		/*
+		 * If a sweeper is killed in fn, the entry is an orphan again. So fn runs at least once for each orphan.
+		 */
 		held = own_word(shm, GEN_SWEEPING) | (uint64_t)before << 24;
 		if (!atomic_compare_exchange_strong(&gen->word, &word, held))
 			continue;
-		if (before != GEN_TAKING)	/* else there is nothing in it, or nothing any more */
+		if (before != GEN_TAKING)	/* otherwise it contains nothing */
 			orphan_give(shm, i, before, fn, arg);
 		if (atomic_load(&gen->word) != held)
 			continue;		/* adopted */
@@ -362,7 +370,7 @@ void shm_gen_orphans(struct shm *shm, void (*fn)(void *arg, const struct shm_gen
 	}
 }
 
-/* It stays where it is, so that viewers find it all the time. What was asked of its owner, to stop, is void. */
+/* The entry is not moved, so that viewers always find it. A pending request to stop is dropped. */
 void shm_gen_adopt(struct shm *shm, int index)
 {
 	struct shm_gen *gen = gen_at(shm, index);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Outcomes of jobs: the word is written last, so that a porter killed in the middle leaves "nobody knows".
- */
+/* Outcomes of jobs. The word is written last, so that a porter killed in the middle leaves "unknown". */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>

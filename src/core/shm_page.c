@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Pages of text of running answers. A text begins in the page that belongs to its generation and goes on in pages of
- * the pool, each of which names the next one.
+ * Pages with the text of running answers. A text begins in the page that belongs to its generation and continues in
+ * pages of the pool, each of which names the next one.
  *
- * A page is taken by a CAS of its owner and linked afterwards, so a process that dies in between leaves a page that is
- * owned and in no chain. Who holds the generation then finds it by its owner. Bytes are in the pages before the
- * generation's `length` covers them. Readers follow the links without a lock: the generation's life tells them
- * afterwards whether what they copied was its text.
+ * A page is taken by a CAS of its owner and linked afterwards. If a process dies in between, the page has an owner but
+ * is in no chain; the next holder of the generation finds it by its owner. Bytes are written before the generation's
+ * `length` includes them. Readers follow the links without a lock, and check the generation's life afterwards to learn
+ * whether they copied its text.
  */
 #include "core/shm_layout.h"
 
@@ -15,7 +15,7 @@ static char *page_at(const struct shm *shm, uint32_t page)
 	return shm->pages + (size_t)page * SHM_TEXT_PAGE;
 }
 
-/* Takes a free page, looking from where this process found or left the last one. -1: none. */
+/* Takes a free page. Searches from where this process found or freed the last one. -1: none. */
 static int64_t page_take(struct shm *shm, int index)
 {
 	uint32_t from = shm->head->sizes.generations, to = shm->head->sizes.text_pages, page = shm->page_hint;
@@ -37,11 +37,14 @@ static int64_t page_take(struct shm *shm, int index)
 static void page_give(struct shm *shm, uint32_t page)
 {
 	if (page < shm->page_hint)
-		shm->page_hint = page;	/* low pages first: the others stay untouched */
+		shm->page_hint = page;	/* low pages first, so that the others use no memory */
 	atomic_store(&shm->links[page].owner, 0);
 }
 
-/* The page behind `page` in a text that this process holds: the next one of the chain, else a new one. -1: none. */
+/*
+ * Returns the page after `page` in a text that this process holds: the next one of the chain, or else a new one. -1:
+ * none.
+ */
 static int64_t page_behind(struct shm *shm, int index, uint32_t page)
 {
 	uint32_t next = atomic_load_explicit(&shm->links[page].next, memory_order_relaxed);
@@ -131,7 +134,7 @@ void shm_page_sweep(struct shm *shm, int index)
 			page_give(shm, page);
 }
 
-/* Ends the chain where the text ends, and frees what the generation owns beyond. */
+/* Ends the chain where the text ends, and frees further pages of the generation. */
 void shm_page_repair(struct shm *shm, int index, uint32_t length)
 {
 	struct shm_gen *gen = (struct shm_gen *)(void *)(shm->gens + (size_t)index * shm->gen_stride);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who is connected where, the owner's side: entries (room, user, sockets) in two hashed chains, by pair and by room.
+ * Who is connected where: the owner's part. Entries (room, user, sockets) are in two hashed chains, by pair and by
+ * room.
  *
- * Each step of a change leaves chains that can be walked, so a process killed in the middle hides at most the entry it
- * was changing until the master clears its slot. The buckets' sequences tell readers that a chain changed under them.
+ * The chains are valid after each step of a change. So a process that is killed in the middle hides at most the entry
+ * that it was changing, until the master clears its slot. Sequences of the buckets show readers that a chain changed
+ * while they read it.
  */
 #include <sys/mman.h>
 
@@ -24,7 +26,7 @@ static void bucket_end(struct shm_bucket *bucket)
 	atomic_store_explicit(&bucket->seq, seq + 1, memory_order_release);
 }
 
-/* Links are written by this process alone, but read by others at any time. */
+/* Only this process writes links, but others read them at any time. */
 static uint16_t link_get(const _Atomic uint16_t *link)
 {
 	return atomic_load_explicit(link, memory_order_relaxed);
@@ -40,7 +42,7 @@ static struct shm_present *entry_at(struct shm_presence *table, uint16_t link)
 	return &table->entries[link - 1];
 }
 
-/* The link that leads to the entry of (room, user), or to 0 at the end of its chain. */
+/* Returns the link to the entry of (room, user), or to 0 at the end of its chain. */
 static _Atomic uint16_t *pair_link(struct shm_presence *table, int64_t room, int64_t user)
 {
 	_Atomic uint16_t *link = &table->pairs[shm_pair_bucket(room, user)].first;
@@ -83,11 +85,13 @@ bool shm_present_add(struct shm *shm, int64_t room, int64_t user)
 	}
 	link = entry_new(table);
 	if (link == 0)
-		return false;		/* full: shown as absent */
+		return false;		/* full: the user is shown as absent */
 	entry = entry_at(table, link);
 	bucket_begin(pairs);
 	bucket_begin(rooms);
-	/* The room last: a reader that is still in this entry's former life sees room and user of one life. */
+	/*
+	 * Sets the room last, so that a reader that is still at the entry's former life sees room and user of one life.
+	 */
 	atomic_store_explicit(&entry->room, 0, memory_order_relaxed);
 	atomic_store_explicit(&entry->user, user, memory_order_release);
 	atomic_store_explicit(&entry->count, 1, memory_order_relaxed);
@@ -130,7 +134,9 @@ bool shm_present_remove(struct shm *shm, int64_t room, int64_t user)
 	link_set(prev != 0 ? &entry_at(table, prev)->room_next : &rooms->first, next);
 	if (next != 0)
 		link_set(&entry_at(table, next)->room_prev, prev);
-	/* Of no room: a reader that stands on it may go astray into the free list, but finds nobody there. */
+	/*
+	 * Clears the room: a reader at this entry may continue in the free list, but finds no entry of its room there.
+	 */
 	atomic_store_explicit(&entry->room, 0, memory_order_release);
 	bucket_end(rooms);
 	bucket_end(pairs);
@@ -143,7 +149,7 @@ void shm_presence_clear(struct shm *shm, int slot)
 {
 	struct shm_presence *table = shm_presence_at(shm, slot);
 
-	/* Gives the pages back, which zeroes them; a table that was never used stays without any. */
+	/* Returns the pages to the kernel, which zeroes them. A table that was never used has no pages. */
 	if (madvise(table, shm->presence_stride, MADV_REMOVE) != 0)
 		memset(table, 0, shm->presence_stride);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Who is connected where, the reader's side: walks over tables that their owners change meanwhile.
- */
+/* Who is connected where: the readers' part, which reads tables that their owners change meanwhile. */
 #include <stdlib.h>
 
 #include "core/shm_presence.h"
@@ -19,7 +17,7 @@ static void users_add(struct users *users, int64_t user)
 	users->items[users->len++] = user;
 }
 
-/* Generation of the table's owner; 0 when it is gone or is not the one that filled the table. */
+/* Returns the generation of the table's owner; 0 if that process ended or is not the one that filled the table. */
 static uint32_t table_owner(const struct shm *shm, int slot)
 {
 	uint32_t generation = atomic_load(&shm_presence_at(shm, slot)->generation);
@@ -29,7 +27,7 @@ static uint32_t table_owner(const struct shm *shm, int slot)
 	return generation;
 }
 
-/* Room and user of one life of the entry: the owner clears the room before it changes the user. */
+/* Reads room and user of one life of the entry: the owner clears the room before it changes the user. */
 static int64_t entry_user(const struct shm_present *entry, int64_t room)
 {
 	int64_t user;
@@ -46,7 +44,7 @@ static bool bucket_changed(const struct shm_bucket *bucket, uint32_t seq)
 	return seq % 2 == 1 || atomic_load_explicit(&bucket->seq, memory_order_relaxed) != seq;
 }
 
-/* One walk along a room's chain; false when it changed meanwhile and what was found may be incomplete. */
+/* Reads the chain of a room once. false: it changed meanwhile, and the result may be incomplete. */
 static bool room_walk(const struct shm_presence *table, int64_t room, struct users *users)
 {
 	const struct shm_bucket *bucket = &table->rooms[shm_room_bucket(room)];
@@ -115,7 +113,7 @@ int shm_present_list(const struct shm *shm, int64_t room, int64_t *users, int ca
 
 		if (owner == 0)
 			continue;
-		/* An owner that stands still in the middle of a change is not waited for: the last walk counts. */
+		/* If an owner hangs in the middle of a change, readers do not wait for it: the last attempt counts. */
 		for (int tries = 0; tries < WALK_TRIES; tries++) {
 			all.len = mark;
 			if (room_walk(shm_presence_at(shm, slot), room, &all))

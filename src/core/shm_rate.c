@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Rate checks over all processes: GCRA states in a table of pairs.
- */
+/* Rate limits across all processes: GCRA states in a table of pairs. */
 #include "core/shm_layout.h"
 
 #define TWIN_TRIES 4
 
-/* All pairs that a probe could have reached beside `mine`, whatever its order. */
+/* Checks all pairs, except `mine`, that a probe can have reached in any order. */
 struct pl_pair *shm_pair_twin(struct pl_pair *table, size_t count, const struct pl_pair *mine, uint64_t tag,
     uint64_t now)
 {
@@ -48,7 +46,10 @@ struct pl_gcra shm_rate_take(struct shm *shm, uint64_t tag, const struct pl_rate
 		want = (struct pl_pair){ tag, (uint64_t)step.tat_ns };
 		if (!pl_pair_cas(pair, seen, want))
 			continue;
-		/* A new key may have been entered twice at once: then this one is taken back, the other one charged. */
+		/*
+		 * Two processes may have entered a new key at the same time. Then this entry is removed, and the other
+		 * one is charged.
+		 */
 		if (found || ++tries > TWIN_TRIES ||
 		    shm_pair_twin(shm->rate, count, pair, tag, (uint64_t)now_ns) == NULL ||
 		    !pl_pair_cas(pair, want, none))

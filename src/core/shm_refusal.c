@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Refusals by limits: two tables per slot. The owner notes into the active one, the clerk flips them and empties the
- * other. A flip that falls into a note waits for the clerk's next round; nobody ever waits for anybody.
+ * Requests refused by limits: two tables per slot. The owner writes to the active one; the clerk swaps them and empties
+ * the other one. If the swap happens during a write, the clerk empties the table in its next round. No process ever
+ * waits.
  */
 #include <stdio.h>
 
@@ -17,7 +18,9 @@ static bool cell_is(const struct shm_refusal *cell, const struct refusal_key *ke
 	    (key->user_id != 0 || strcmp(cell->addr, key->addr) == 0);
 }
 
-/* The key's cell or a free one; NULL: the table holds `used_max` keys and this is a new one. */
+/*
+ * Finds the cell of the key, or a free cell. NULL: the table already contains `used_max` keys, and this is a new one.
+ */
 static struct shm_refusal *cell_find(struct shm *shm, struct shm_refusal_table *table, const struct refusal_key *key,
     uint32_t used_max)
 {
@@ -46,7 +49,7 @@ static void cell_count(struct shm_refusal_table *table, struct shm_refusal *cell
 		    memory_order_relaxed);
 	}
 	cell->last_us = wall_us;
-	/* The count makes a cell used: killed before this line, it is still free. */
+	/* The count makes a cell used. If the process is killed before this line, the cell is still free. */
 	__atomic_store_n(&cell->count, cell->count + (cell->count < UINT32_MAX), __ATOMIC_RELEASE);
 }
 
@@ -60,11 +63,11 @@ void shm_refusal_note(struct shm *shm, const char *klass, int64_t user_id, const
 	snprintf(key.klass, sizeof(key.klass), "%s", klass);
 	if (user_id == 0)
 		snprintf(key.addr, sizeof(key.addr), "%.45s", addr);
-	atomic_fetch_add(&all->inside, 1);	/* odd; seen before `active` is read */
+	atomic_fetch_add(&all->inside, 1);	/* odd while a write runs; visible before `active` is read */
 	table = &all->tables[atomic_load(&all->active) & 1];
 	cell = cell_find(shm, table, &key, LOAD_MAX);
 	if (cell == NULL) {
-		/* Too many keys at once: counted for the class, under no user and no address. */
+		/* Too many keys at the same time: counted for the class, without user and address. */
 		key = (struct refusal_key){ .user_id = 0 };
 		snprintf(key.klass, sizeof(key.klass), "%s", klass);
 		cell = cell_find(shm, table, &key, SHM_REFUSAL_CELLS);
@@ -83,7 +86,7 @@ static void table_drain(struct shm_refusal_table *table, void (*fn)(void *arg, c
 
 		if (copy.count == 0)
 			continue;
-		/* Cleared first: a clerk killed in fn loses one, but nothing is counted twice. */
+		/* Clears the cell first: a clerk that is killed in fn loses one cell, but counts nothing twice. */
 		__atomic_store_n(&table->cells[i].count, 0, __ATOMIC_RELEASE);
 		fn(arg, &copy);
 	}
@@ -111,7 +114,7 @@ void shm_refusal_drain(struct shm *shm, void (*fn)(void *arg, const struct shm_r
 			atomic_store(&all->active, active ^ 1);
 			active ^= 1;
 		}
-		/* A note that began before the flip may still write there: it is left for the next round. */
+		/* A write that began before the swap may still go to this table, so it is emptied in the next round. */
 		if (!owner_outside(shm, i, all))
 			continue;
 		table_drain(&all->tables[active ^ 1], fn, arg);

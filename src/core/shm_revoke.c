@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Ended login sessions and used tickets: pairs {tag, wall second until which it is kept}.
- */
+/* Ended login sessions and used tickets: pairs of a tag and the second (wall clock) until which they are kept. */
 #include "clock.h"
 #include "core/shm_layout.h"
 
-/* A used ticket is kept a little longer than it lives, for processes that read the clock a moment before. */
+/* Used tickets are kept a little longer than they are valid, for processes that read the clock a moment earlier. */
 #define ONCE_SLACK_S 5
 
 static uint64_t login_tag(const struct shm *shm, int64_t login_id)
@@ -53,7 +51,9 @@ bool shm_revoked(const struct shm *shm, int64_t login_id, int64_t now_s)
 	pair = pl_pair_find(shm->revoked, shm->head->sizes.revoked_pairs, tag, (uint64_t)now_s, &seen, &found);
 	if (pair == NULL || found)
 		return pair != NULL;
-	/* Revoked by two processes at once it may stand twice, and only the shorter one is over. */
+	/*
+	 * If two processes revoke it at the same time, it may be entered twice, and only the shorter entry has expired.
+	 */
 	return seen.tag == tag &&
 	    shm_pair_twin(shm->revoked, shm->head->sizes.revoked_pairs, pair, tag, (uint64_t)now_s) != NULL;
 }
@@ -87,6 +87,8 @@ bool shm_once(struct shm *shm, uint64_t tag, int64_t until_s, int64_t now_s)
 		if (pair == NULL || found)
 			return false;
 	} while (!pl_pair_cas(pair, seen, (struct pl_pair){ tag, (uint64_t)(until_s + ONCE_SLACK_S) }));
-	/* Entered at two places in the same instant: at most one may win, so both lose if they see each other. */
+	/*
+	 * If it was entered twice at the same time, at most one process may win. So both lose when they see each other.
+	 */
 	return shm_pair_twin(used, count, pair, tag, (uint64_t)now_s) == NULL;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Event rings, the writer's side.
+ * Event rings: the writer's part.
  *
- * A ring is one circle of bytes and two counters that never wrap: `reserve` is moved before bytes are overwritten,
- * `commit` after they are complete. Readers have cursors of their own and find out by `reserve` whether what they
- * copied was being overwritten; so the writer never waits, and a dead reader costs nothing.
+ * A ring is a circular buffer and two counters that never wrap: `reserve` is moved before bytes are overwritten, and
+ * `commit` after they are complete. Readers have separate cursors and learn from `reserve` whether their copy was
+ * overwritten meanwhile. So the writer never waits, and a dead reader costs nothing.
  *
- * A writer killed between the two leaves an over-large reserve. Its successor sets it back to commit and notes in
- * `floor` how far the damage went, because afterwards `reserve` does not tell any more.
+ * A writer that is killed in between leaves `reserve` too large. Its successor sets it back to `commit` and records in
+ * `floor` how far bytes may be damaged, because `reserve` no longer shows it.
  */
 #include "core/shm_layout.h"
 
@@ -37,7 +37,7 @@ void shm_ring_post(struct shm *shm, const struct shm_mask *mask, uint32_t kind, 
 	end = at + sizeof(event) + ((event.bytes + SHM_RING_ALIGN - 1) & ~(uint64_t)(SHM_RING_ALIGN - 1));
 
 	atomic_store_explicit(&ring->reserve, end, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);	/* readers that see new bytes see the new reserve */
+	atomic_thread_fence(memory_order_release);	/* readers that see new bytes see the new `reserve` */
 	ring_write(ring, size, at, pl_strn((const char *)&event, sizeof(event)));
 	ring_write(ring, size, at + sizeof(event), head);
 	ring_write(ring, size, at + sizeof(event) + head.len, body);
@@ -51,8 +51,8 @@ void shm_ring_post(struct shm *shm, const struct shm_mask *mask, uint32_t kind, 
 }
 
 /*
- * First the eventfd, then the flag: killed in between, this process leaves a reader that is woken once too often, never
- * one that sleeps on. The flag's number keeps a late writer from clearing the reader's next sleep.
+ * First the eventfd, then the flag: a process that is killed in between wakes a reader once too often, but never leaves
+ * one asleep. The number in the flag prevents that a late writer clears the reader's next sleep.
  */
 static void reader_wake(struct shm *shm, int slot)
 {
@@ -74,7 +74,10 @@ void shm_ring_kick(struct shm *shm)
 		mask.bits[i] = atomic_load_explicit(&ring->wake[i], memory_order_relaxed);
 	if ((mask.bits[0] | mask.bits[1] | mask.bits[2]) == 0)
 		return;
-	/* Pairs with the fence in shm_reader_sleep(): either we see it asleep or it sees our commit. */
+	/*
+	 * Pairs with the fence in shm_reader_sleep(): either this process sees the reader asleep, or the reader sees
+	 * the commit.
+	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	for (int i = 0; i < 3; i++) {
 		while (mask.bits[i] != 0) {
@@ -95,7 +98,7 @@ void shm_ring_take(struct shm *shm, int slot)
 	uint64_t reserve = atomic_load(&ring->reserve), commit = atomic_load(&ring->commit);
 
 	if (reserve != commit) {
-		/* Killed in here and taken once more, the second successor comes to the same values. */
+		/* If the process is killed here, its successor computes the same values. */
 		if (reserve > size && reserve - size > atomic_load(&ring->floor))
 			atomic_store(&ring->floor, reserve - size);
 		atomic_store(&ring->reserve, commit);

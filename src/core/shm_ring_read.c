@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Event rings, the reader's side: private cursors, copies that are checked after they were made.
- */
+/* Event rings: the readers' part. Cursors are private, and copies are checked after they were made. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -20,7 +18,7 @@ static void ring_copy(const struct shm_ring *ring, uint64_t size, uint64_t at, v
 	memcpy((char *)out + first, bytes, len - first);
 }
 
-/* After a copy: was nothing from `at` on being overwritten? */
+/* After a copy: checks that no byte from `at` on was being overwritten. */
 static bool ring_intact(const struct shm_ring *ring, uint64_t size, uint64_t at)
 {
 	uint64_t reserve;
@@ -56,7 +54,7 @@ struct pass {
 	int budget;
 };
 
-/* What is at the cursor: an event (of ours or not), or bytes that were overtaken. */
+/* What the cursor found: an event (for this process or not), or overwritten bytes. */
 enum found { FOUND_OURS, FOUND_OTHERS, FOUND_LOST };
 
 static enum found event_copy(struct pass *pass, const struct shm_ring *ring, uint64_t at, uint64_t commit,
@@ -83,7 +81,7 @@ static void ring_read(struct pass *pass, int from)
 	struct shm_event event;
 
 	if (lives != pass->reader->generation[from]) {
-		/* Its process died: what it committed is still good, what it should have posted is not there. */
+		/* Its process died. Events that it committed are valid; those that it had not posted are missing. */
 		pass->reader->generation[from] = lives;
 		pass->lapped(pass->arg, from);
 	}
@@ -120,7 +118,7 @@ static bool has_work(const struct shm_reader *reader, const struct shm *shm)
 bool shm_reader_run(struct shm_reader *reader, struct shm *shm, int budget, event_fn *event, lapped_fn *lapped,
     void *arg)
 {
-	static unsigned turn;		/* a busy writer must not use up the budget of the others every time */
+	static unsigned turn;		/* prevents that a busy writer uses up the budget of the others each time */
 	struct pass pass = {
 		.reader = reader, .shm = shm, .event = event, .lapped = lapped, .arg = arg, .budget = budget,
 	};
@@ -153,7 +151,7 @@ void shm_reader_awake(struct shm_reader *reader, struct shm *shm)
 
 	PL_UNUSED(reader);
 	shm_sleep_end(shm_ring_at(shm, shm->slot));
-	/* Emptied even so: a writer may have been killed between its write and its exchange. */
+	/* Empties it in any case: a writer may have been killed between its write and its exchange. */
 	while (read(shm->wake_fd[shm->slot], &count, sizeof(count)) < 0 && errno == EINTR)
 		;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routing: which slots have subscribers of a topic, as one counting filter per slot.
- */
+/* Routing: which slots have subscribers of a topic. Each slot has one counting filter. */
 #include "core/shm_presence.h"
 
 static uint32_t route_index(uint64_t key)
@@ -14,7 +12,7 @@ void shm_route_add(struct shm *shm, uint64_t topic_key)
 	_Atomic uint16_t *count = &shm_presence_at(shm, shm->slot)->routes[route_index(topic_key)];
 	uint16_t n = atomic_load_explicit(count, memory_order_relaxed);
 
-	/* A full counter stays full: the slot gets events in vain, but never misses one. */
+	/* A counter at its limit remains there: the slot gets events that it does not need, but misses none. */
 	if (n < UINT16_MAX)
 		atomic_store(count, (uint16_t)(n + 1));
 }
@@ -44,8 +42,9 @@ bool shm_route_mask(const struct shm *shm, uint64_t topic_key, struct shm_mask *
 		const struct shm_presence *table = shm_presence_at(shm, i);
 
 		/*
-		 * The filter before the scoreboard: its line rarely changes, the other one does all the time. And the
-		 * generation before the filter: reading a page of a slot that never lived would take memory.
+		 * Reads the filter before the scoreboard, because the filter's cache line rarely changes. Reads the
+		 * generation before the filter, because reading a page of a slot that was never used would allocate
+		 * memory.
 		 */
 		if (i == shm->slot || atomic_load_explicit(&table->generation, memory_order_relaxed) == 0 ||
 		    atomic_load(&table->routes[index]) == 0 || !shm_slot_live(shm, i))

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Counting with labels.
- */
+/* Counters with labels. */
 #include "core/shm_stats.h"
 
 #include <stdio.h>
@@ -15,13 +13,13 @@ static struct shm_stats *stats_at(const struct shm *shm, int slot)
 	return (struct shm_stats *)(void *)(shm->stats + (size_t)slot * shm->stats_stride);
 }
 
-/* Slots that no process ever had are not read: reading would make their pages. */
+/* Slots that were never used are not read, because reading would allocate their pages. */
 static bool slot_lived(const struct shm *shm, int slot)
 {
 	return atomic_load_explicit(&shm->scores[slot].generation, memory_order_relaxed) != 0;
 }
 
-/* Single writer: see shm_count(). */
+/* Each counter has a single writer: see shm_count(). */
 static void add(_Atomic int64_t *at, int64_t n)
 {
 	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + n, memory_order_relaxed);
@@ -89,7 +87,7 @@ void shm_endpoint_read(const struct shm *shm, int endpoint, struct shm_endpoint_
 
 /* ---- models ---- */
 
-/* The entry of that name in this slot; made when it is not there. */
+/* Finds the entry of that name in this slot; creates it if it is missing. */
 static struct shm_upstream *upstream_need(struct shm *shm, struct pl_str name)
 {
 	struct shm_upstream *all = stats_at(shm, shm->slot)->upstreams, *u = all;
@@ -132,7 +130,7 @@ static struct shm_upstream_sum *sum_need(struct shm_upstream_sum *sums, int *cou
 
 	while (i < *count && strcmp(sums[i].name, name) != 0)
 		i++;
-	/* slots may know different ones: what is too much is not shown */
+	/* slots may have different entries: those beyond the maximum are not shown */
 	if (i < *count || *count == SHM_UPSTREAMS)
 		return i < *count ? &sums[i] : NULL;
 	sums[i] = (struct shm_upstream_sum){ 0 };

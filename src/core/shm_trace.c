@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Traces: the last finished requests of each slot, each record with a sequence that is odd while it is written.
- */
+/* Traces: the last finished requests of each slot. The sequence of a record is odd while it is written. */
 #include "core/shm_layout.h"
 
 static struct shm_trace *trace_at(const struct shm *shm, int slot)
@@ -16,7 +14,7 @@ void shm_trace_put(struct shm *shm, const struct shm_trace_rec *rec)
 	_Atomic uint64_t *seq = &trace->cells[n % SHM_TRACES].seq;
 	struct shm_trace_rec *cell = &trace->cells[n % SHM_TRACES].rec;
 
-	/* Killed in here: the record stays odd and is the one that the successor writes first. */
+	/* If the process is killed here, the record remains odd, and the successor writes it first. */
 	atomic_store_explicit(seq, 2 * n + 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	*cell = *rec;
@@ -25,7 +23,7 @@ void shm_trace_put(struct shm *shm, const struct shm_trace_rec *rec)
 	atomic_store_explicit(&trace->next, n + 1, memory_order_release);
 }
 
-/* Copies record n if it is still that one. */
+/* Copies record n if it was not overwritten. */
 static bool trace_copy(const struct shm_trace *trace, uint64_t n, struct shm_trace_rec *rec_r)
 {
 	const _Atomic uint64_t *seq = &trace->cells[n % SHM_TRACES].seq;
@@ -37,7 +35,7 @@ static bool trace_copy(const struct shm_trace *trace, uint64_t n, struct shm_tra
 	return atomic_load_explicit(seq, memory_order_relaxed) == 2 * n + 2;
 }
 
-/* The newest one of this slot. */
+/* Searches this slot for the newest record with that id. */
 static bool trace_search(const struct shm_trace *trace, struct pl_str id, struct shm_trace_rec *rec_r)
 {
 	uint64_t next = atomic_load_explicit(&trace->next, memory_order_acquire);
@@ -46,7 +44,7 @@ static bool trace_search(const struct shm_trace *trace, struct pl_str id, struct
 	for (uint64_t n = next; n > next - count; n--) {
 		const char *there = trace->cells[(n - 1) % SHM_TRACES].rec.request_id;
 
-		/* A look without a check first: most records are not the one. */
+		/* Compares first without a check, because most records have another id. */
 		if (memcmp(there, id.ptr, id.len) == 0 && there[id.len] == '\0' && trace_copy(trace, n - 1, rec_r) &&
 		    pl_str_is(id, rec_r->request_id))
 			return true;
@@ -61,7 +59,7 @@ bool shm_trace_find(const struct shm *shm, struct pl_str request_id, struct shm_
 
 	if (request_id.len == 0 || request_id.len >= sizeof(rec.request_id))
 		return false;
-	/* Clients may repeat a request id on another worker: the latest one is meant. */
+	/* Clients may repeat a request id on another worker. The newest record counts. */
 	for (int i = 0; i < (int)shm->head->sizes.slots; i++) {
 		if (trace_search(trace_at(shm, i), request_id, &rec) && (!found || rec.wall_us > rec_r->wall_us)) {
 			*rec_r = rec;

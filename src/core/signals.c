@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The signals of the master: one table, read through signalfd(2).
- */
+/* Signals of the master: one table, read through signalfd(2). */
 #include "core/signals.h"
 
 #include <errno.h>

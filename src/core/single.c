@@ -2,8 +2,8 @@
 /*
  * -f -1: everything in one process, for debuggers and measurements.
  *
- * The same worker as always; the master's words reach it through a channel whose other end is held here and is written
- * to by signal events on the worker's own loop.
+ * The worker is the same as always. Commands of the master reach it through a channel, whose other end is in this
+ * process; signal events on the worker's loop write to it.
  */
 #include <stdio.h>
 #include <signal.h>
@@ -26,7 +26,7 @@ static struct single {
 	struct event *signals[SIGNALS_MAX];
 } single;
 
-/* What the three kinds of processes do, in the order in which they start; they stop in the reverse order. */
+/* The hooks of the three kinds of processes, in the order of their start. They stop in the reverse order. */
 static const struct app_hooks *hooks_of(int i)
 {
 	const struct app_hooks *const all[] = { &single.m->opts->worker, &single.m->opts->clerk,
@@ -102,7 +102,7 @@ static void stop(bool hurried)
 	};
 
 	if (single.stopping && hurried)
-		_exit(1);	/* asked twice: at once */
+		_exit(1);	/* the second request to stop ends the process at once */
 	single.stopping = hurried;
 	tell(&msg, -1);
 }
@@ -147,7 +147,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		pl_log(PL_LOG_WARN, NULL, "one process: nothing to do", "signal=%s", row->name);
 }
 
-/* Back from the descriptor to events: there is a loop now. */
+/* Handles signals by events instead of the descriptor, because now there is a loop. */
 static void take_signals(struct event_base *base)
 {
 	signals_child();
@@ -166,7 +166,7 @@ static void drop_signals(void)
 			event_free(single.signals[i]);
 }
 
-/* worker_run() frees the base before it returns, so the signals have to go with the application. */
+/* worker_run() frees the base before it returns, so the signals are removed together with the application. */
 static void single_stop(struct worker *worker)
 {
 	all_stop(worker);
@@ -200,7 +200,7 @@ int single_run(struct master *m)
 	status = worker_run(worker, &hooks, ends[1]);
 	close(ends[0]);
 	listen_remove_files(&m->listen);
-	m->listen.count = 0;	/* the worker closed them */
+	m->listen.count = 0;	/* the worker has closed them */
 	pl_log(PL_LOG_INFO, NULL, "stopped", "status=%d", status);
 	return status;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Children: forked, told things, buried, and forked again.
+ * Child processes: forks them, sends them messages, reaps them, and forks them again.
  *
- * One that ran for a second or more is replaced at once; one that died sooner after 1, 2, 4 .. 30 s.
+ * A child that ran for a second or more is replaced at once. One that died sooner is replaced after 1, 2, 4 ... 30 s.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,7 +22,7 @@
 
 #define RAN_ENOUGH_NS PL_NS_PER_S
 #define BACKOFF_MAX_S 30
-#define FAILURES_MAX 3		/* before any worker was up: then it is no accident */
+#define FAILURES_MAX 3		/* before any worker was ready: a systematic error */
 
 void children_init(struct master *m)
 {
@@ -100,7 +100,7 @@ pid_t child_fork(struct master *m)
 	return 0;
 }
 
-/* Keeps the ends of one worker's slot (side 0) or of one hasher (side 1). */
+/* Keeps this side's ends of one worker's slot (side 0) or of one hasher (side 1). */
 static int pairs_keep(struct master *m, int side, int index, int *fds_r)
 {
 	int kept = 0;
@@ -188,7 +188,7 @@ static void backoff(struct child *child, int64_t now_ns)
 	child->again_ns = now_ns + child->backoff_s * PL_NS_PER_S;
 }
 
-/* The slot's generation changes before anybody can write under it. */
+/* The slot's generation changes before the new process can write to it. */
 static void slot_prepare(struct master *m, const struct child *child)
 {
 	_Atomic uint32_t *generation;
@@ -257,7 +257,7 @@ void children_tell(struct master *m, const struct channel_msg *msg, int pass_fd)
 		child_tell(m, &m->children[i], msg, pass_fd);
 }
 
-/* Jobs and answers of a dead process are nobody's any more. The master holds both ends, so it can take them out. */
+/* Drops jobs and answers of a dead process. The master holds both ends, so it can read them. */
 static void pair_drain(const int pair[2])
 {
 	char drop[16];
@@ -290,7 +290,7 @@ static void describe_end(int how, char out[48])
 		snprintf(out, 48, "exit status %d", WEXITSTATUS(how));
 }
 
-/* No worker ever came up: the daemon cannot do its work, and says why with its own exit. */
+/* No worker was ever ready: the daemon cannot work, and exits with the reason of the worker. */
 static void count_failure(struct master *m, const struct child *child, int how, const char *end)
 {
 	if (m->ever_up || child->kind != PROC_WORKER || m->phase == MASTER_STOPPING || ++m->failures < FAILURES_MAX)
@@ -309,7 +309,7 @@ static void bury(struct master *m, struct child *child, int how)
 	char end[48];
 
 	describe_end(how, end);
-	supervise_channel(m, child);	/* its last words */
+	supervise_channel(m, child);	/* its last messages */
 	close_if(&child->channel);
 	pl_log(expected ? PL_LOG_INFO : PL_LOG_ERROR, NULL, expected ? "process ended" : "process died",
 	    "what=%s number=%d child=%d end=%s ran_ms=%lld", child_what(child), child->index, (int)child->pid, end,

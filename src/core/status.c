@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What `parlourctl status` shows: the master, then a line per process.
- */
+/* The output of `parlourctl status`: the master, then a line per process. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +22,7 @@ const char *status_version(void)
 	return PACKAGE_VERSION;
 }
 
-/* Resident memory without what is shared; -1: unknown. Source: proc(5), statm. */
+/* Resident memory without shared memory; -1: unknown. Source: proc(5), statm. */
 static long resident_kb(pid_t pid)
 {
 	char path[48], text[128];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the master does by time and on request: watch, replace, more, less, stop.
+ * Periodic work and commands of the master: watches and replaces processes, changes the number of workers, and stops.
  */
 #include "core/supervise.h"
 
@@ -11,9 +11,9 @@
 #include "clock.h"
 #include "log.h"
 
-#define START_PATIENCE_NS (30 * PL_NS_PER_S)	/* of the watchdog with a process that is still starting */
-#define STOP_GRACE_NS (3 * PL_NS_PER_S)		/* beyond the deadline a child was given */
-#define OWN_GAP_NS (2 * PL_NS_PER_S)		/* the master itself did not run: then nobody is judged */
+#define START_PATIENCE_NS (30 * PL_NS_PER_S)	/* the watchdog's limit for a process that still starts */
+#define STOP_GRACE_NS (3 * PL_NS_PER_S)		/* in addition to the deadline of the child */
+#define OWN_GAP_NS (2 * PL_NS_PER_S)		/* the master itself did not run: no process is judged */
 
 static bool has_slot(const struct child *child)
 {
@@ -29,7 +29,7 @@ static int workers_wanted(const struct master *m)
 	return count;
 }
 
-/* Each process proves that it lives: workers, clerk, and courier by the turns of their loop, a hasher by its beat. */
+/* Each process shows that it is alive: workers, clerk, and courier by turns of their loop, a hasher by its beat. */
 static void watch(struct master *m, struct child *child, int64_t now_ns)
 {
 	int64_t turned_ns = has_slot(child) ? atomic_load(&m->shm->scores[child->index].last_turn_ns) :
@@ -57,7 +57,7 @@ static void tick_child(struct master *m, struct child *child, int64_t now_ns)
 		watch(m, child, now_ns);
 }
 
-/* Every worker is up, or has had its try while another one is up. */
+/* true: each worker is ready, or failed to start while another one is ready. */
 static bool all_started(const struct master *m)
 {
 	for (int i = 0; i < m->workers_max; i++)
@@ -66,7 +66,7 @@ static bool all_started(const struct master *m)
 	return m->ever_up;
 }
 
-/* A daemon's parent waits for this: one int, then the sentence. */
+/* The daemon's parent reads this: an int, then a sentence. */
 static void tell_parent(struct master *m)
 {
 	int good = 0;
@@ -114,7 +114,7 @@ void supervise_channel(struct master *m, struct child *child)
 
 	while (child->channel >= 0 && (got = channel_recv(child->channel, &msg, &stray)) == CHANNEL_MSG) {
 		if (stray >= 0)
-			close(stray);	/* children have nothing to hand over */
+			close(stray);	/* children send no descriptors */
 		if (msg.kind == CHANNEL_UP) {
 			child->up = true;
 			m->ever_up = m->ever_up || child->kind == PROC_WORKER;
@@ -217,7 +217,7 @@ void supervise_stop(struct master *m, bool hurried)
 			    hurried);
 }
 
-/* Hashers stay until nobody can need them. */
+/* Hashers end last, when no other process can need them. */
 void supervise_check_end(struct master *m)
 {
 	bool served = false, alive = false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A worker's loop: one turn is events, then the turn hooks, then the scoreboard.
+ * The loop of a worker. A turn handles events, then runs the turn hooks, then updates the scoreboard.
  *
- * Life: start, turns, drain (asked by the master, by TERM, or because the master is gone), idle or deadline, stop.
+ * A worker starts, turns, drains (at the master's request, at SIGTERM, or when the master has died), waits until it is
+ * idle or the deadline passes, and stops.
  */
 #include "core/worker_loop.h"
 
@@ -16,7 +17,8 @@
 #include "core/proc.h"
 #include "log.h"
 
-#define TICK_MS 250			/* an idle worker turns so often: the watchdog sees it live */
+#define TICK_MS 250			/* the longest time between turns of an idle worker; the watchdog sees that
+					 * it lives */
 #define TICKS_PER_S 4
 #define LONGEST_NS (30 * PL_NS_PER_S)	/* half of the minute that loop_max_us covers */
 #define TURN_HOOKS_MAX 16
@@ -107,8 +109,8 @@ static void turn_took(struct worker *worker, int64_t us, int64_t now_ns)
 }
 
 /*
- * libevent does not say when a wait ended. So a turn is measured twice: by the processor time it used, and every
- * TICK_MS by how late the tick came, which also sees a loop that was blocked.
+ * libevent does not report when a wait ended. So a turn is measured in two ways: by the processor time that it used,
+ * and every TICK_MS by the delay of the tick, which also detects a blocked loop.
  */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -138,7 +140,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 		loop.hooks->wake(worker, WAKE_EVENTS, -1);
 }
 
-/* Somebody ended this very process politely: it leaves, and the master starts another. */
+/* SIGTERM was sent to this process alone: it drains and ends, and the master starts another one. */
 static void on_term(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
@@ -149,8 +151,8 @@ static void on_term(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * The application took its events off the sockets now; the changelist tells the kernel at the next dispatch. A listener
- * is shared with other processes, so closing it before that would leave it in our epoll indefinitely.
+ * The application has removed its events from the sockets; the changelist passes this to the kernel at the next
+ * dispatch. Other processes share the listener, so if it were closed earlier, it would remain in epoll indefinitely.
  */
 static void close_listeners(struct worker *worker)
 {

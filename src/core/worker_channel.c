@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * A worker's end of the channel: what the master says, and what its silence means.
- */
+/* A worker's end of the channel: commands of the master, and what happens when the channel closes. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -21,7 +19,7 @@ struct worker_channel {
 	int fd;
 };
 
-/* The master is dead: a new one wants the addresses now, and nobody would replace us or count us. */
+/* The master is dead. A new master needs the addresses now, and no process would replace or count this one. */
 static void orphaned(struct worker_channel *channel)
 {
 	struct worker *worker = channel->worker;
