@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Life of an answer: asked, begun in a later turn, texts, one completion.
+ * The life of an answer: requested, started in a later turn, texts, one completion.
  *
  *   llm_ask -> timer -> llm_try.c (upstream) or llm_local.c (built in) -> llm_generation_finish
- *   llm_cancel, task cancelled, bounds, shutdown: llm_generation_stop -> the same end
+ *   llm_cancel, canceled task, limits, shutdown: llm_generation_stop -> the same end
  */
 #include "llm/llm.h"
 
@@ -167,7 +167,7 @@ struct llm *llm_new(struct event_base *base, struct httpc *httpc, struct shm *sh
 	return llm;
 }
 
-/* The completions may start new generations: these end as well, since `stopping` is set. */
+/* Completions may start new generations. `stopping` is set, so these end, too. */
 void llm_free(struct llm **llmp)
 {
 	struct llm *llm = *llmp;

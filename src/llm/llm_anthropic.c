@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Anthropic Messages, decoding: named events, or one whole message where a server does not stream.
+ * Anthropic Messages, decoding: named events, or one whole message if a server does not stream.
  *
  *   message_start -> (content_block_start -> content_block_delta* -> content_block_stop)* -> message_delta ->
  *   message_stop
  *
- * `ping` comes at any time; events and deltas of unknown types are skipped, since new ones appear without a new
+ * `ping` comes at any time. Events and deltas of unknown types are skipped, because new ones appear without a new
  * version.
  * Source: Anthropic API reference, "Streaming Messages", "Errors"; recordings of proxies where they differ.
  */
@@ -29,7 +29,7 @@ static int status_of_type(struct pl_str type)
 	return 0;
 }
 
-/* {"type":"error","error":{"type","message"},"request_id"}; proxies leave the outer type out. */
+/* {"type":"error","error":{"type","message"},"request_id"}; proxies omit the outer type. */
 static bool take_error(struct llm_decoder *dec, int http_status, const struct pl_jval *root)
 {
 	const struct pl_jval *error = pl_json_get(root, "error");
@@ -55,7 +55,7 @@ static void take_stop(struct llm_decoder *dec, struct pl_str reason)
 	llm_take_stop(dec, reason, words, PL_COUNT(words));
 }
 
-/* All counts are totals so far: a later one replaces. The three kinds of input are disjoint. */
+/* All counts are totals so far, so a later one replaces an earlier one. The three kinds of input do not overlap. */
 static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 {
 	static const char *const inputs[] = { "input_tokens", "cache_creation_input_tokens",
@@ -65,7 +65,7 @@ static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 	for (size_t i = 0; i < PL_COUNT(inputs); i++) {
 		if (pl_json_i64(pl_json_get(usage, inputs[i]), 0, INT32_MAX, &count)) {
 			dec->input_tokens[i] = count;
-			dec->prompt_tokens = 0;	/* known from now on */
+			dec->prompt_tokens = 0;	/* is known from now on */
 		}
 		sum += dec->input_tokens[i];
 	}
@@ -85,7 +85,7 @@ static bool take_block(struct llm_decoder *dec, const struct pl_jval *block)
 		return llm_dec_give(dec, pl_json_str(pl_json_get(block, "text")));
 	if (pl_str_is(type, "thinking") || pl_str_is(type, "thinking_delta"))
 		llm_dec_think(dec, pl_json_str(pl_json_get(block, "thinking")));
-	dec->alive = true;	/* it thinks, or prepares something that is not text */
+	dec->alive = true;	/* the model thinks, or prepares something that is not text */
 	return true;
 }
 
@@ -100,7 +100,7 @@ static bool take_blocks(struct llm_decoder *dec, const struct pl_jval *content)
 	return true;
 }
 
-/* Some proxies send the beginning twice; another message in the middle of this one would mix two answers. */
+/* Some proxies send the beginning twice. Another message within this one would mix two answers. */
 static bool take_start(struct llm_decoder *dec, const struct pl_jval *message)
 {
 	struct pl_str id = pl_json_str(pl_json_get(message, "id"));
@@ -162,7 +162,9 @@ static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 	return true;
 }
 
-/* Some proxies leave all names of events out: the type is in the data as well. Data of unknown ones may be anything. */
+/*
+ * Some proxies omit the names of events. The type is in the data as well. The data of unknown events may be anything.
+ */
 static bool take_event(struct llm_decoder *dec, struct pl_str event, struct pl_str data)
 {
 	static const char *const known[] = { "message_start", "content_block_start", "content_block_delta",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Anthropic Messages: the request's body. `system` stands outside the messages, these alternate and begin with the
- * user's, and max_tokens must be given.
+ * Anthropic Messages: the body of a request. `system` is separate from the messages. These alternate, begin with the
+ * user's, and need max_tokens.
  *
  * Source: Anthropic API reference, "Create a Message"; versions 2023-06-01 and later.
  */
@@ -9,7 +9,7 @@
 
 #include "llm/llm_dialect.h"
 
-/* The last version that knows temperature; later ones refuse a request that has it. */
+/* The last version that has temperature. Later ones refuse a request with it. */
 #define VERSION_WITH_SAMPLING "2023-06-01"
 
 static void put_turn(struct pl_jw *w, enum llm_from from, struct pl_buf *turn)
@@ -32,9 +32,9 @@ static void put_messages(struct pl_jw *w, const struct llm_request *request)
 		const struct llm_message *message = &request->messages[i];
 
 		if (pl_str_trim(message->text).len == 0)
-			continue;	/* an empty text is refused */
+			continue;	/* empty texts are refused */
 		if (message->from != from) {
-			if (turn.len == 0)	/* the first turn must be the user's: what came before was cut off */
+			if (turn.len == 0)	/* the first turn must be the user's; earlier messages were cut */
 				pl_buf_adds(&turn, "...");
 			put_turn(w, from, &turn);
 			from = message->from;

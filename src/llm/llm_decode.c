@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Replies of upstreams, whatever their dialect: an event stream or one whole JSON text, its bounds and its end.
+ * Replies of upstreams in any dialect: an event stream or a single JSON text, with size limits and a check for the end.
  */
 #include "llm/llm_dialect.h"
 
 enum { EVENT_POOL_BYTES = 2048 };
 
-#define ESCAPED 6		/* bytes of JSON for a byte of text, at worst */
+#define ESCAPED 6		/* maximum bytes of JSON per byte of text */
 
 void llm_dec_init(struct llm_decoder *dec, const struct llm_dialect *dialect, struct pl_str secret, llm_text_fn *text,
     void *arg)
@@ -39,7 +39,7 @@ bool llm_dec_fail(struct llm_decoder *dec, enum pl_code code, const char *text)
 	return pl_err_set(&dec->err, code, "%s", text);
 }
 
-/* Asking again would give the same. */
+/* Another attempt would get the same result. */
 bool llm_dec_fail_for_good(struct llm_decoder *dec, const char *text)
 {
 	dec->permanent = true;
@@ -50,7 +50,7 @@ void llm_dec_model(struct llm_decoder *dec, struct pl_str model)
 {
 	size_t len;
 
-	if (model.ptr == NULL || model.len == 0)	/* Azure's first chunk has none */
+	if (model.ptr == NULL || model.len == 0)	/* it is missing in Azure's first chunk */
 		return;
 	len = pl_utf8_cut(model.ptr, model.len, LLM_MODEL_NAME_MAX);
 	memcpy(dec->model, model.ptr, len);
@@ -64,7 +64,7 @@ void llm_take_stop(struct llm_decoder *dec, struct pl_str reason, const struct l
 	dec->finished = true;
 	dec->stop = LLM_STOP_OTHER;
 	for (size_t i = 0; i < count; i++) {
-		if (pl_str_ieq(reason, pl_str(words[i].word)))	/* some write STOP and MAX_TOKENS */
+		if (pl_str_ieq(reason, pl_str(words[i].word)))	/* some servers write STOP and MAX_TOKENS */
 			dec->stop = words[i].stop;
 	}
 	llm_dec_flush(dec);
@@ -102,12 +102,13 @@ static bool on_event(void *arg, struct pl_str event, struct pl_str data)
 	return dec->dialect->event(dec, event, pl_str_trim(data));
 }
 
-/* What the first character says; Content-Type is often wrong or absent. */
+/* Decides by the first character, because Content-Type is often wrong or missing. */
 static bool find_kind(struct llm_decoder *dec, char first)
 {
 	if (first == '{' || first == '[')
 		dec->kind = LLM_BODY_JSON;
-	else if (first != '\0' && strchr(":deir\xef", first) != NULL)	/* comment, a field's name, byte order mark */
+	else if (first != '\0' && strchr(":deir\xef", first) != NULL)	/* a comment, the name of a field, or a byte
+									 * order mark */
 		dec->kind = LLM_BODY_STREAM;
 	else
 		return llm_dec_fail_for_good(dec, first == '<' ?
@@ -153,9 +154,10 @@ void llm_dec_end(struct llm_decoder *dec)
 		if (!llm_dec_json(dec, pl_buf_str(&dec->whole)))
 			return;
 		llm_dec_flush(dec);
-		dec->closed = dec->finished || dec->spoke;	/* it came whole, whether it says why it ends or not */
+		dec->closed = dec->finished || dec->spoke;	/* the text is complete, with or without a reason for
+								 * its end */
 	}
-	/* A server may leave out its end marker, but then it has to have given a reason to stop. */
+	/* A server may omit its end marker if it has sent a reason to stop. */
 	if (!dec->closed && (!dec->finished || dec->dialect->needs_end))
 		llm_dec_fail(dec, PL_E_UPSTREAM_CUT, "The model's answer ended before it was complete.");
 	llm_dec_whole(dec);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Which dialect an upstream speaks, and what goes into the heads of requests to it.
- */
+/* Selects the dialect of an upstream, and builds the header of requests to it. */
 #include "llm/llm_dialect.h"
 
 const struct llm_dialect *llm_dialect_of(const struct upstream_settings *upstream)
@@ -16,7 +14,8 @@ static struct pl_str bearer(struct pl_pool *pool, struct pl_str key)
 
 	if (key.len == 0)
 		return PL_STR_NONE;
-	pl_buf_room(&text, sizeof("Bearer ") + key.len);	/* at once: no copy of it is left behind */
+	pl_buf_room(&text, sizeof("Bearer ") + key.len);	/* at full size, so that growing leaves no copy of
+								 * the key */
 	pl_buf_adds(&text, "Bearer ");
 	pl_buf_addstr(&text, key);
 	secret = pl_secret_copy(pool, text.ptr, text.len);
@@ -40,7 +39,9 @@ int llm_headers(struct pl_pool *pool, const struct config *config, const struct 
 		headers[n++] = (struct httpc_header){ "Authorization", bearer(pool, key) };
 	}
 	if (config_provider(upstream) == PROVIDER_OPENROUTER) {
-		/* who asks, for its statistics; without them the requests count as nobody's */
+		/*
+		 * name this application for the provider's statistics; without them, requests are counted as anonymous
+		 */
 		headers[n++] = (struct httpc_header){ "HTTP-Referer",
 			config != NULL ? pl_str(config->s.public_url) : PL_STR_NONE };
 		headers[n++] = (struct httpc_header){ "X-OpenRouter-Title", PL_STR("Parlour") };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The built-in responder's answers as a stream: a word every 15 ms, so that viewers, stop and reconnects behave as with
- * a real model. The answers themselves are in llm_local_answer.c.
+ * Streams the answers of the built-in responder: a word every 15 ms, so that viewers, stop, and reconnects behave as
+ * with a real model. llm_local_answer.c writes the answers.
  */
 #include "clock.h"
 #include "llm/llm_generation.h"
@@ -44,7 +44,7 @@ static int64_t prompt_words(const struct llm_request *request)
 	return words;
 }
 
-/* Length of the first `words` words. */
+/* Returns the length of the first `words` words. */
 static size_t length_of_words(struct pl_str text, int64_t words)
 {
 	for (size_t i = 0; i < text.len; i++) {

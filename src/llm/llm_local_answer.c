@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the built-in responder says: rules over the conversation, tried in the order of the table at the end. It says
- * what it is, and does not pretend to know what it cannot know.
+ * The answers of the built-in responder: rules about the conversation, tried in the order of the table at the end. It
+ * says what it is, and does not pretend to know what it cannot know.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -17,7 +17,10 @@ enum { OWN_WORDS_MAX = 4, COUNT_MAX = 500, QUOTE_MAX_BYTES = 160 };
 
 /* ---- reading ---- */
 
-/* Lower-case words between single blanks; other scripts stay as they are, punctuation and apostrophes go. */
+/*
+ * Lower-case words with single blanks between them. Other scripts are not changed; punctuation and apostrophes are
+ * removed.
+ */
 static const char *plain_words(struct pl_pool *pool, struct pl_str text)
 {
 	struct pl_buf out = PL_BUF(pool);
@@ -38,7 +41,7 @@ static const char *plain_words(struct pl_pool *pool, struct pl_str text)
 	return out.ptr;
 }
 
-/* "@guide: hello" is "hello" to the one who is called. */
+/* "@guide: hello" is "hello" for the role that is mentioned. */
 static struct pl_str without_mention(struct pl_str text)
 {
 	size_t n = 1;
@@ -53,7 +56,7 @@ static struct pl_str without_mention(struct pl_str text)
 	return pl_strn(text.ptr + n, text.len - n);
 }
 
-/* A piece of the user's own text, on one line. */
+/* Quotes a part of the user's text on one line. */
 static void add_quote(struct pl_buf *out, struct pl_str text)
 {
 	size_t len = pl_utf8_cut(text.ptr, text.len, QUOTE_MAX_BYTES);
@@ -64,7 +67,7 @@ static void add_quote(struct pl_buf *out, struct pl_str text)
 	pl_buf_adds(out, len < text.len ? " ...\"" : "\"");
 }
 
-/* ---- what is asked, word for word ---- */
+/* ---- comparing phrases ---- */
 
 static bool begins_with_any(const char *text, const char *const *phrases)
 {
@@ -109,7 +112,7 @@ static const char *core_of(struct pl_pool *pool, const char *plain)
 	return pl_str_c(pool, text);
 }
 
-/* ---- rules; each says whether it applies and has answered ---- */
+/* ---- rules; each returns whether it applies and has answered ---- */
 
 static bool rule_empty(const struct llm_talk *talk, struct pl_buf *out)
 {
@@ -134,7 +137,9 @@ static bool rule_person(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
-/* "what is my name?", "do you know my e-mail address?": what the session collected under that name or label. */
+/*
+ * "what is my name?", "do you know my e-mail address?": the value that the session collected with that name or label.
+ */
 static bool rule_fact(const struct llm_talk *talk, struct pl_buf *out)
 {
 	static const char *const asks[] = {"what is my ", "whats my ", "what was my ", "my ", "which is my ",
@@ -200,7 +205,7 @@ static bool rule_repeat(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
-/* "-5", which the plain words have as "5" */
+/* "-5", which is "5" in the plain words */
 static bool is_negative(struct pl_str text)
 {
 	size_t at = 0;
@@ -234,7 +239,7 @@ static bool rule_count(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
-/* The time now, and nothing that only has a time in it. */
+/* Only for questions about the current time, not for others that mention a time. */
 static bool rule_time(const struct llm_talk *talk, struct pl_buf *out)
 {
 	static const char *const phrases[] = {"what time is it", "what time it is", "whats the time",
@@ -271,7 +276,7 @@ static bool rule_arithmetic(const struct llm_talk *talk, struct pl_buf *out)
 	return false;
 }
 
-/* Said to people who want to know with whom they talk, not to operators. */
+/* For people who want to know with whom they talk, not for operators. */
 static bool rule_identity(const struct llm_talk *talk, struct pl_buf *out)
 {
 	static const char *const persons[] = {"who are you", "what are you", "whats your name", "what is your name",
@@ -324,8 +329,8 @@ static bool rule_why(const struct llm_talk *talk, struct pl_buf *out)
 }
 
 /*
- * "where is my parcel", "cancel my order": the responder sees no orders and no accounts, and does nothing. What the
- * documents say is worth quoting for the former.
+ * "where is my parcel", "cancel my order": the responder sees no orders and no accounts, and performs no actions. For a
+ * question like the former, documents may have an answer.
  */
 static bool rule_own_affairs(const struct llm_talk *talk, struct pl_buf *out)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The built-in responder: small talk, complaints, other languages, and what it says when it knows nothing. No sentence
- * comes twice in a row.
+ * The built-in responder: small talk, complaints, other languages, and its answers when it knows nothing. It never says
+ * the same sentence twice in a row.
  */
 #include "llm/llm.h"
 #include "llm/llm_local.h"
@@ -14,7 +14,9 @@ static bool talk_has(const struct llm_talk *talk, const char *phrase)
 	size_t len = strlen(phrase);
 	const char *at = talk->plain;
 
-	/* `plain` is framed by blanks and has single blanks between words, so whole words can be found as text */
+	/*
+	 * `plain` begins and ends with a blank and has single blanks between words, so whole words can be found as text
+	 */
 	while ((at = strstr(at, phrase)) != NULL) {
 		if (at[-1] == ' ' && at[len] == ' ')
 			return true;
@@ -66,7 +68,7 @@ const char *llm_local_pick(const struct llm_talk *talk, const char *const *sente
 {
 	int at = 0;
 
-	/* the one behind that of the last answer */
+	/* the sentence after that of the last answer */
 	for (int i = 0; sentences[i] != NULL; i++)
 		if (just_said(talk, sentences[i]))
 			at = sentences[i + 1] != NULL ? i + 1 : 0;
@@ -85,7 +87,7 @@ bool llm_local_reach(const struct llm_talk *talk, struct pl_buf *out)
 		pl_buf_adds(out, LLM_LOCAL_WAITING);
 	} else if (talk->request->person_asks || contact[0] == '\0') {
 		if (just_said(talk, SAY_IT) || (!talk->request->person_asks && once_said(talk, LLM_LOCAL_NOT_HERE)))
-			return false;		/* or that way leads nowhere */
+			return false;		/* or there is no person to ask */
 		pl_buf_adds(out, "To reach a person, " SAY_IT);
 	} else {
 		if (just_said(talk, contact))
@@ -97,7 +99,7 @@ bool llm_local_reach(const struct llm_talk *talk, struct pl_buf *out)
 
 /* ---- small talk ---- */
 
-/* Only a message that is nothing else: "thanks to you I lost money" is none. */
+/* Only if the message contains nothing else: "thanks to you I lost money" does not count. */
 bool llm_local_courtesy(const struct llm_talk *talk, struct pl_buf *out)
 {
 	static const char *const thanks[] = {"thanks", "thank you", "thx", NULL};
@@ -222,7 +224,7 @@ bool llm_local_upset(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
-/* ---- nothing known ---- */
+/* ---- no answer known ---- */
 
 bool llm_local_anything(const struct llm_talk *talk, struct pl_buf *out)
 {
@@ -231,14 +233,14 @@ bool llm_local_anything(const struct llm_talk *talk, struct pl_buf *out)
 	    "I found nothing about that.", NULL};
 
 	pl_buf_addf(out, "%s ", llm_local_pick(talk, unknown));
-	if (!once_said(talk, LLM_LOCAL_CAN_QUOTE)) /* once is enough */
+	if (!once_said(talk, LLM_LOCAL_CAN_QUOTE)) /* one mention is enough */
 		pl_buf_adds(out, LLM_LOCAL_CAN);
 	else if (!llm_local_reach(talk, out))
 		pl_buf_adds(out, llm_local_pick(talk, more));
 	return true;
 }
 
-/* ---- for others ---- */
+/* ---- exported functions ---- */
 
 enum llm_mood llm_local_mood(struct pl_str text)
 {

@@ -32,7 +32,7 @@ static bool is_digit(const struct sum_reader *reader)
 	return reader->at < reader->end && isdigit((unsigned char)*reader->at);
 }
 
-/* Digits with at most one point; no locale has a say. */
+/* Digits with at most one point, in every locale. */
 static double read_number(struct sum_reader *reader)
 {
 	double value = 0, place = 1;
@@ -79,8 +79,8 @@ static double read_factor(struct sum_reader *reader)
 }
 
 /*
- * An operator counts only when something that can be calculated with follows ("3 - the magic number" has no sum), so
- * the place before it is where the sum ends otherwise.
+ * An operator counts only if a number follows ("3 - the magic number" is not a sum). Otherwise, the sum ends before the
+ * operator.
  */
 static bool take_operator(struct sum_reader *reader, char a, char b, char *operator_r)
 {
@@ -147,7 +147,7 @@ enum llm_sum llm_local_sum(struct pl_str text, struct pl_str *sum_r, double *val
 	return LLM_SUM_NONE;
 }
 
-/* Takes a word or mark off the front; without regard to case. */
+/* Removes a word or mark at the front, without regard to case. */
 static bool take_front(struct pl_str *text, const char *word)
 {
 	size_t len = strlen(word);
@@ -160,7 +160,7 @@ static bool take_front(struct pl_str *text, const char *word)
 	return true;
 }
 
-/* What asks for a sum: 2 for words that ask for nothing else, 1 for "what is", 0 for none. */
+/* Phrases that ask for a sum: 2 for phrases that ask for nothing else, 1 for "what is", 0 for none. */
 static int take_question(struct pl_str *text)
 {
 	static const struct {
@@ -185,7 +185,9 @@ static int take_question(struct pl_str *text)
 	return weight;
 }
 
-/* Written like a date, a number of an order or a phone, an opening time: digits with only dashes or slashes between. */
+/*
+ * Digits with only dashes or slashes between them look like a date, an order number, a phone number, or opening hours.
+ */
 static bool like_a_number(struct pl_str sum, int weight)
 {
 	int dashes = 0, slashes = 0;
@@ -232,7 +234,7 @@ bool llm_local_filler(struct pl_str word)
 	    "could", "would", "should", "will", "what", "who", "why", "how", "when", "where", "which", "you", "i", "me",
 	    "my", "your", "it", "of", "to", "in", "on", "at", "and", "or", "for", "please", "tell", "about", "be",
 	    "this", "that", "whats",
-	    /* of sentences */
+	    /* words of many sentences */
 	    "am", "been", "being", "have", "has", "had", "having", "may", "might", "must", "shall", "he", "she", "we",
 	    "they", "us", "him", "her", "them", "our", "his", "their", "its", "these", "those", "there", "here", "from",
 	    "with", "by", "if", "not", "no", "so", "as", "but", "than", "then", "also", "too", "only", "just", "now",
@@ -240,7 +242,7 @@ bool llm_local_filler(struct pl_str word)
 	    "u", "ur", "im", "ive", "id", "youre", "dont", "doesnt", "didnt", "cant", "wont", "isnt", "arent", "wheres",
 	    "hows", "whos", "whens", "theres", "lets", "yes", "ok", "okay", "hello", "hi", "hey", "pls", "plz",
 	    "thanks", "thank", "sorry", "well",
-	    /* of asking */
+	    /* words of questions */
 	    "answer", "answers", "question", "questions", "ask", "asked", "know", "say", "said", "explain", "want",
 	    "need", "like", "get", "got", "give", "make", "made", "help", "something", "anything", "thing", "things",
 	    "someone", "anyone", "possible", "enough", "one"};

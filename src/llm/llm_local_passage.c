@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The built-in responder quotes: sentences of a passage, and how many words of the question each has.
- */
+/* The built-in responder quotes passages: finds their sentences, and counts how many words of the question each has. */
 #include <ctype.h>
 
 #include "llm/llm_local.h"
@@ -10,7 +8,7 @@
 
 enum {
 	WORDS_MAX = 32, WORD_MAX = 40, NUMBER_MIN = 3, STEM_MIN = 4, TYPO_MIN = 5, ENDING_MAX = 3,
-	SUBJECT_WORDS = 4,		/* at the beginning of a sentence: what it is about */
+	SUBJECT_WORDS = 4,		/* at the beginning of a sentence: its subject */
 	SENTENCE_MIN_WORDS = 3, SENTENCE_MAX_BYTES = 400
 };
 
@@ -37,7 +35,7 @@ static bool is_word(char c)
 
 /* ---- the question's words ---- */
 
-/* Numbers of one or two digits are in too many texts. */
+/* Numbers of one or two digits are too frequent. */
 static bool is_number(struct pl_str word)
 {
 	size_t i = 0;
@@ -97,7 +95,7 @@ static size_t fold(struct pl_str word, char out[WORD_MAX])
 	return n;
 }
 
-/* Edits between two words; a swap of neighbors is one. */
+/* Returns the edits between two words. A swap of neighbors counts as one. */
 static int distance(const char *a, size_t alen, const char *b, size_t blen)
 {
 	int rows[3][WORD_MAX + 1];
@@ -121,7 +119,7 @@ static int distance(const char *a, size_t alen, const char *b, size_t blen)
 	return rows[alen % 3][blen];
 }
 
-/* "parcel", "parcels"; "open", "opening"; "delivery", "delivrey": the same up to an ending, or mistyped. */
+/* "parcel", "parcels"; "open", "opening"; "delivery", "delivrey": the same up to an ending or a typing error. */
 static bool akin(struct pl_str a, struct pl_str b)
 {
 	char left[WORD_MAX], right[WORD_MAX];
@@ -138,7 +136,7 @@ static bool akin(struct pl_str a, struct pl_str b)
 	    distance(left, alen, right, blen) <= (shorter >= TYPO_MIN * 2 - 2 ? 2 : 1);
 }
 
-/* Text without blanks is found by its pairs of characters. */
+/* Text without blanks is compared by pairs of characters. */
 static bool has_pairs(struct pl_str word, struct pl_str text)
 {
 	size_t all = 0, found = 0, first, second;
@@ -158,7 +156,10 @@ static bool has_pairs(struct pl_str word, struct pl_str text)
 	return found * 2 >= all;
 }
 
-/* Which of the words are in a text; its own number of words in *own_r, and where the first one stands in *first_r. */
+/*
+ * Returns which of the words are in a text. *own_r: the number of words of the text; *first_r: the position of the
+ * first match.
+ */
 static uint32_t words_in(const struct words *words, struct pl_str text, int *own_r, int *first_r)
 {
 	uint32_t seen = 0;
@@ -187,7 +188,7 @@ static uint32_t words_in(const struct words *words, struct pl_str text, int *own
 
 /* ---- the passage's sentences ---- */
 
-/* Does a sentence end behind text[at]? */
+/* Does a sentence end after text[at]? */
 static bool ends_at(struct pl_str text, size_t at)
 {
 	char c = text.ptr[at];
@@ -197,17 +198,20 @@ static bool ends_at(struct pl_str text, size_t at)
 		return next < text.len && (text.ptr[next] == '\n' || strchr("#-*>|", text.ptr[next]) != NULL);
 	if (at >= 2 && (memcmp(text.ptr + at - 2, "\u3002", 3) == 0 || memcmp(text.ptr + at - 2, "\uff01", 3) == 0 ||
 	    memcmp(text.ptr + at - 2, "\uff1f", 3) == 0))
-		return true; /* the full-width marks */
+		return true; /* full-width marks */
 	if ((c != '.' && c != '!' && c != '?') || (next < text.len && !is_blank(text.ptr[next])))
 		return false;
 	while (next < text.len && is_blank(text.ptr[next]))
 		next++;
-	/* "e.g. this", "approx. ten", "J. Doe" go on */
+	/* "e.g. this", "approx. ten", "J. Doe" continue */
 	return next >= text.len || !(islower((unsigned char)text.ptr[next]) ||
 	    (c == '.' && at >= 2 && is_blank(text.ptr[at - 2]) && isupper((unsigned char)text.ptr[at - 1])));
 }
 
-/* Cuts the first sentence off *rest; false at the end. Headings stay empty, marks of lists and quotes go. */
+/*
+ * Cuts the first sentence off *rest; false at the end. Headings become empty, and marks of lists and quotes are
+ * removed.
+ */
 static bool cut_sentence(struct pl_str *rest, struct pl_str *sentence_r)
 {
 	struct pl_str text = trim(*rest);
@@ -233,10 +237,13 @@ static bool cut_sentence(struct pl_str *rest, struct pl_str *sentence_r)
 	return true;
 }
 
-/* A sentence of a passage; words: how many of the question's it has; first: where the first of them stands. */
+/* A sentence of a passage; words: how many of the question's words it has; first: the position of the first one. */
 struct quote { struct pl_str sentence; int words, first; };
 
-/* The sentence with most of the words, among equals one that is more than a title, else the first one. */
+/*
+ * Returns the sentence with the largest number of the words. Among equal ones: the first that is more than a title, or
+ * else the first one.
+ */
 static struct quote best_sentence(const struct llm_passage *passage, const struct words *words)
 {
 	struct pl_str rest = passage->text, sentence;
@@ -256,12 +263,12 @@ static struct quote best_sentence(const struct llm_passage *passage, const struc
 	}
 	if (most >= 0)
 		return best;
-	best.sentence = trim(passage->text); /* one torn sentence is all there is */
+	best.sentence = trim(passage->text); /* the passage contains only an incomplete sentence */
 	best.words = __builtin_popcount(words_in(words, best.sentence, &own, &best.first));
 	return best;
 }
 
-/* Half of the question's words are in the passage or its title, and one of them in the sentence. */
+/* At least half of the question's words are in the passage or its title, and one of them is in the sentence. */
 static bool answers(const struct llm_passage *passage, const struct words *words, bool about, struct quote *out)
 {
 	int own, first;

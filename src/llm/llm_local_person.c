@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The built-in responder: does somebody want to talk to a person?
+ * The built-in responder: decides whether a user wants to talk to a person.
  *
- * A wish is a verb of talking or passing on, and a person ("talk to someone", "get me a manager"); a bare "human
- * please"; or a complaint about talking to a machine. Whether the bot is human, what a person said, and what something
- * costs per person are not.
+ * A wish is a verb of talking or passing on together with a person ("talk to someone", "get me a manager"), a bare
+ * "human please", or a complaint about talking to a machine. These are not wishes: whether the bot is human, what a
+ * person said, and what something costs per person.
  */
 #include <ctype.h>
 
@@ -63,7 +63,7 @@ static void read_words(struct pl_str text, struct said *said, char *room)
 	}
 }
 
-/* "a person who can help": a wish for any such person; "the agent who called" is not. */
+/* "a person who can help" is a wish for any such person; "the agent who called" is not. */
 static bool anybody_who(const struct said *said, int at)
 {
 	static const char *const can[] = {"can", "could", "knows", "will", "would", "understands", "has", "is", NULL};
@@ -72,8 +72,8 @@ static bool anybody_who(const struct said *said, int at)
 }
 
 /*
- * Behind "I want a person": the end, a courtesy, or what the person shall do. "I want a person to be fired", "I need a
- * representative sample", and "get me the manager's name" are not wishes to talk.
+ * After "I want a person" follow the end, a courtesy, or what the person shall do. These are not wishes to talk: "I
+ * want a person to be fired", "I need a representative sample", and "get me the manager's name".
  */
 static bool ends_wish(const struct said *said, int at)
 {
@@ -91,7 +91,7 @@ static bool ends_wish(const struct said *said, int at)
 	return at + 1 < said->count && pl_str_is(said->word[at], "to") && among(said->word[at + 1], acts);
 }
 
-/* Words of a sentence about others: "my colleague told", "per person", "the agent who", "for two people". */
+/* Words about other people: "my colleague told", "per person", "the agent who", "for two people". */
 static bool spoken_of(const struct said *said, int at)
 {
 	static const char *const before[] = {"per", "each", "every", "one", "two", "three", "four", "five", "many",
@@ -103,7 +103,7 @@ static bool spoken_of(const struct said *said, int at)
 	    (at + 1 < said->count && among(said->word[at + 1], after));
 }
 
-/* "I do not want to talk", "there is no need to call": the verb at `at` is not wished for. */
+/* "I do not want to talk", "there is no need to call": the verb at `at` is negated. */
 static bool unwanted(const struct said *said, int at)
 {
 	static const char *const told[] = {"did", "already", "dont", "never", "had", "was", NULL};
@@ -119,7 +119,7 @@ static bool unwanted(const struct said *said, int at)
 	    among(said->word[at - 3], denying);
 }
 
-/* "talk to someone", "get me a manager": a verb, and within six words the person. */
+/* "talk to someone", "get me a manager": a verb, and the person within six words. */
 static bool asks_for(const struct said *said)
 {
 	for (int i = 0; i < said->count; i++) {
@@ -136,7 +136,7 @@ static bool asks_for(const struct said *said)
 				return true;
 		}
 	}
-	for (int i = 0; i + 1 < said->count; i++) /* mit einem Menschen sprechen */
+	for (int i = 0; i + 1 < said->count; i++) /* German for "talk to a person" */
 		for (int k = i + 1; pl_str_is(said->word[i], "mit") && k < said->count; k++)
 			if (among(said->word[k], talking) && (among(said->word[k - 1], persons)))
 				return true;
@@ -191,7 +191,7 @@ bool llm_local_wants_person(struct pl_str text)
 		line[n++] = ' ';
 	}
 	line[n] = '\0';
-	/* whether the bot is a human is another question */
+	/* asking whether the bot is a human is not a wish */
 	bot = strncmp(line, " are you ", 9) == 0 || strncmp(line, " am i ", 6) == 0 ||
 	    strncmp(line, " is this ", 9) == 0 || strncmp(line, " who ", 5) == 0 ||
 	    strncmp(line, " what is a ", 11) == 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which models an upstream offers: what the configuration lists, else what the upstream says to the key that asks, kept
- * for ten minutes. That it does not say is kept for half a minute: until it is asked again its last list is good.
+ * The models of an upstream: the list of the configuration, or else the list that the upstream returns for the key,
+ * which is kept for ten minutes. A failure is kept for half a minute; meanwhile, the previous list is used.
  *
- * A list in progress has its own pool, with the names in it; of a fetched one the names stay as the cache's entry of
- * its upstream and key, without the key.
+ * A list in progress has a separate pool, which contains the names. After a fetch, the names remain in the cache as the
+ * entry of their upstream and key, without the key.
  */
 #include "clock.h"
 #include "leaf.h"
@@ -14,10 +14,10 @@ enum {
 	KEEP_S = 600,
 	KEEP_FAILURE_S = 30,
 	MODELS_MAX = 1000,
-	REPLY_MAX_BYTES = 8 * 1024 * 1024,	/* OpenRouter's list is nearly 1 MB */
-	LIST_TIMEOUT_MS = 3000,		/* somebody waits for the lists of all upstreams */
+	REPLY_MAX_BYTES = 8 * 1024 * 1024,	/* the list of OpenRouter is nearly 1 MB */
+	LIST_TIMEOUT_MS = 3000,		/* a client waits for the lists of all upstreams */
 	LIST_POOL_BYTES = 4096,
-	KEPT_MAX = 64			/* users with a key of their own have lists of their own */
+	KEPT_MAX = 64			/* users with their own keys have their own lists */
 };
 
 TAILQ_HEAD(list_head, llm_list);
@@ -33,13 +33,13 @@ struct llm_list {
 	struct event *timer;
 	CONFIG_HELD const struct config *config;
 	struct httpc_transfer *http;
-	struct llm_decoder dec;		/* for what an error means */
+	struct llm_decoder dec;		/* to classify errors */
 	struct pl_buf body;		/* heap */
-	bool fetched, failed;		/* fetched: the upstream has answered, or failed to */
+	bool fetched, failed;		/* fetched: the upstream has answered, or has failed */
 	struct pl_err err;
-	const char *upstream, *url;	/* key of the cache, with: */
-	uint64_t tag[2];		/* of the user's key; 0: the section's own */
-	struct pl_str key;		/* that asks */
+	const char *upstream, *url;	/* key of the cache, together with: */
+	uint64_t tag[2];		/* of the user's key; 0: the key of the section */
+	struct pl_str key;		/* the key of the request */
 	struct pl_str *names;
 	int count;
 	int64_t kept_ns;
@@ -90,7 +90,8 @@ static void names_copy(struct llm_list *list, const struct pl_str *names, int co
 }
 
 /*
- * One entry per upstream and key: a reload that changes the url replaces it. The oldest goes when there are too many.
+ * One entry per upstream and key. A reload that changes the URL replaces it. If there are too many entries, the oldest
+ * is dropped.
  */
 static void kept_add(struct llm_lists *lists, const struct llm_list *fetched)
 {
@@ -115,7 +116,7 @@ static void kept_add(struct llm_lists *lists, const struct llm_list *fetched)
 
 /* ---- the end ---- */
 
-/* A list of before is better than none. */
+/* An outdated list is better than none. */
 static void list_give(struct llm_list *list)
 {
 	const struct llm_list *kept = list->failed && list->fetched ? kept_find(list->llm->lists, list) : NULL;
@@ -183,7 +184,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	list_finish(arg);
 }
 
-/* ---- asking the upstream ---- */
+/* ---- requests to the upstream ---- */
 
 static bool on_body(void *arg, const struct httpc_head *head, const char *data, size_t len)
 {
@@ -232,7 +233,7 @@ static void list_fetch(struct llm_list *list, const struct upstream_settings *up
 
 	request.headers_count = llm_headers(list->pool, list->config, upstream, list->key, "application/json",
 	    headers);
-	/* Anthropic gives 20 at a time unless it is asked for more */
+	/* Anthropic returns 20 models at a time unless more are requested */
 	request.url = llm_url(list->pool, upstream,
 	    upstream->dialect == DIALECT_ANTHROPIC ? "/models?limit=1000" : "/models");
 	list->dec.secret = list->key;
@@ -242,7 +243,7 @@ static void list_fetch(struct llm_list *list, const struct upstream_settings *up
 
 /* ---- start ---- */
 
-/* What needs no network. false: the upstream has to be asked. */
+/* Uses the names that are known without a request. false: the upstream must be asked. */
 static bool names_known(struct llm_list *list, const struct upstream_settings *upstream)
 {
 	static const struct pl_str local = { LLM_LOCAL_MODEL, sizeof(LLM_LOCAL_MODEL) - 1 };
@@ -269,7 +270,7 @@ static bool names_known(struct llm_list *list, const struct upstream_settings *u
 	return true;
 }
 
-/* Whether the upstream must not be asked now; list->err has the reason. */
+/* Returns whether the upstream must not be asked now; list->err has the reason. */
 static bool list_refused(struct llm_list *list)
 {
 	struct pl_err err = { 0 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * OpenAI chat completions, decoding: chunks of a stream, or one whole completion where a server does not stream.
+ * OpenAI chat completions, decoding: chunks of a stream, or a single completion if a server does not stream.
  *
- * Sources: OpenAI API reference; OpenRouter, Mistral, Groq, xAI, llama-server and vLLM where they differ (noted below).
+ * Sources: OpenAI API reference; OpenRouter, Mistral, Groq, xAI, llama-server, and vLLM where they differ (noted
+ * below).
  */
 #include <math.h>
 
@@ -39,7 +40,7 @@ static bool has_text(const struct pl_jval *object, const char *key)
 	return pl_json_str(pl_json_get(object, key)).len > 0;
 }
 
-/* `delta` of a chunk or `message` of a whole completion. */
+/* `delta` of a chunk, or `message` of a single completion. */
 static bool take_message(struct llm_decoder *dec, const struct pl_jval *message)
 {
 	/* some proxies send both names */
@@ -67,7 +68,7 @@ static bool take_choice(struct llm_decoder *dec, const struct pl_jval *choice)
 	int64_t index;
 
 	if (pl_json_i64(pl_json_get(choice, "index"), 1, INT64_MAX, &index))
-		return true;	/* n > 1 was not asked for */
+		return true;	/* n > 1 was not requested */
 	if (message == NULL)
 		message = pl_json_get(choice, "message");
 	if (!take_message(dec, message))
@@ -91,7 +92,7 @@ static bool count_of(const struct pl_jval *value, int64_t *count_r)
 	return true;
 }
 
-/* xAI leaves reasoning tokens out of completion_tokens, but not out of total_tokens. */
+/* xAI counts reasoning tokens in total_tokens, but not in completion_tokens. */
 static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 {
 	int64_t prompt, completion, total;
@@ -108,7 +109,7 @@ static void take_usage(struct llm_decoder *dec, const struct pl_jval *usage)
 	dec->completion_tokens = completion;
 }
 
-/* Out of credit looks like a rate limit, but waiting does not help. */
+/* "Out of credit" looks like a rate limit, but waiting does not help. */
 static bool is_no_credit(const struct pl_jval *error)
 {
 	static const char *const words[] = { "insufficient_quota", "billing_hard_limit_reached", "billing_not_active" };
@@ -121,7 +122,7 @@ static bool is_no_credit(const struct pl_jval *error)
 	return false;
 }
 
-/* llama-server's line "error: {...}" holds a message and nothing of a chunk. */
+/* llama-server's line "error: {...}" contains a message and no fields of a chunk. */
 static bool is_flat_error(const struct pl_jval *root)
 {
 	return pl_str_is(pl_json_str(pl_json_get(root, "object")), "error") ||
@@ -161,7 +162,10 @@ static void take_usage_of(struct llm_decoder *dec, const struct pl_jval *root)
 	take_usage(dec, usage);
 }
 
-/* One chunk or one whole completion. `error` comes first: OpenRouter sends it next to choices, with status 200. */
+/*
+ * One chunk, or a single completion. `error` is checked first, because OpenRouter sends it together with choices and
+ * status 200.
+ */
 static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 {
 	const struct pl_jval *choices = pl_json_get(root, "choices");
@@ -179,7 +183,7 @@ static bool take_root(struct llm_decoder *dec, const struct pl_jval *root)
 	return true;
 }
 
-/* Behind the end marker only the usage has a meaning (Gemini). */
+/* After the end marker, only the usage counts (Gemini). */
 static void take_late(struct llm_decoder *dec, struct pl_str data)
 {
 	struct pl_pool *pool = pl_pool_new(0);

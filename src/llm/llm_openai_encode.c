@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * OpenAI chat completions: the request's body.
- */
+/* OpenAI chat completions: the body of a request. */
 #include <math.h>
 
 #include "llm/llm_dialect.h"
@@ -14,7 +12,9 @@ static void put_message(struct pl_jw *w, const char *role, struct pl_str text)
 	pl_jw_end_object(w);
 }
 
-/* Several messages of one side are one: chat templates of Mistral, Gemma, and others insist on turns. */
+/*
+ * Consecutive messages of one side are joined: chat templates of Mistral, Gemma, and others require alternating roles.
+ */
 static void put_messages(struct pl_jw *w, const struct llm_request *request)
 {
 	struct pl_buf turn = PL_BUF(NULL);
@@ -27,7 +27,7 @@ static void put_messages(struct pl_jw *w, const struct llm_request *request)
 		const struct llm_message *message = &request->messages[i];
 		bool last = i + 1 == request->messages_count || message[1].from != message->from;
 
-		/* the name goes into the text: the field `name` has rules of its own, and most servers drop it */
+		/* the name goes into the text: the field `name` has its own rules, and most servers drop it */
 		llm_add_turn(&turn, message);
 		if (!last)
 			continue;
@@ -47,7 +47,7 @@ void llm_openai_encode(const struct llm_request *request, struct pl_jw *w)
 	put_messages(w, request);
 }
 
-/* Does a setting `parameter` of the section say which format answers have? */
+/* Returns whether a setting `parameter` of the section determines the format of answers. */
 static bool sets_format(const struct upstream_settings *upstream)
 {
 	struct pl_str lines = pl_str(upstream->parameter), name, value;

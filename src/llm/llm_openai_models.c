@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names out of a list of models. Large lists (OpenRouter: hundreds of entries with dozens of fields) exceed what one
- * guarded parse may hold, so the array `data` is cut into its entries first, and each is parsed for itself.
+ * Reads the names in a list of models. Large lists (OpenRouter: hundreds of entries with dozens of fields) exceed the
+ * limits of the guarded parser. So the array `data` is first cut into entries, and each is parsed separately.
  */
 #include "llm/llm_dialect.h"
 
@@ -12,7 +12,7 @@ struct cutter {
 	int depth;
 };
 
-/* Behind the string that starts at `at` (a quote); NULL when it does not end. */
+/* Returns the position after the string that starts at `at` (a quote); NULL if it does not end. */
 static const char *string_end(const char *at, const char *end)
 {
 	for (at++; at < end; at++) {
@@ -31,7 +31,7 @@ static const char *skip_blanks(const char *at, const char *end)
 	return at;
 }
 
-/* Behind the '[' of the root's member "data"; false: there is none. */
+/* Finds the position after the '[' of the root's member "data"; false: not found. */
 static bool find_data(struct cutter *cut)
 {
 	while (cut->at < cut->end) {
@@ -63,7 +63,7 @@ static bool find_data(struct cutter *cut)
 
 enum cut_result { CUT_ENTRY, CUT_END, CUT_BROKEN };
 
-/* The next object of the array. */
+/* Cuts out the next object of the array. */
 static enum cut_result next_entry(struct cutter *cut, struct pl_str *entry_r)
 {
 	const char *start = NULL;
@@ -93,7 +93,7 @@ static enum cut_result next_entry(struct cutter *cut, struct pl_str *entry_r)
 	return CUT_BROKEN;
 }
 
-/* The entry's id, copied; absent when it has none that could be asked for. */
+/* Returns a copy of the entry's id; absent if a request could not contain it. */
 static struct pl_str entry_name(struct pl_pool *pool, struct pl_str entry, struct pl_buf *scrubbed)
 {
 	struct pl_pool *own = pl_pool_new(ENTRY_POOL_BYTES);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Options that a model refuses: found in its refusal, left out when it is asked again, and remembered per upstream and
- * model by this process once the model has answered without them.
+ * Options that a model refuses: recognized in the refusal, left out of the next attempt, and remembered per upstream
+ * and model by this process if that attempt succeeds.
  */
 #include <ctype.h>
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "llm/llm_generation.h"
 
-enum { REMEMBERED_MAX = 256, REMEMBER_S = 86400 };	/* a server may learn */
+enum { REMEMBERED_MAX = 256, REMEMBER_S = 86400 };	/* for a limited time, because a server may be updated */
 
 struct llm_memory { struct { uint64_t tag; unsigned without; int64_t until_ns; } kept[REMEMBERED_MAX]; };
 
@@ -48,7 +48,7 @@ unsigned llm_memory_get(const struct llm *llm, const struct upstream_settings *u
 	return 0;
 }
 
-/* What expires first makes room. */
+/* The entry that expires first is replaced. */
 void llm_memory_set(struct llm *llm, const struct upstream_settings *upstream, struct pl_str model, unsigned without)
 {
 	uint64_t tag = tag_of(upstream, model);
@@ -72,7 +72,7 @@ static bool says(struct pl_str body, const char *word)
 	return body.len > 0 && memmem(body.ptr, body.len, word, strlen(word)) != NULL;
 }
 
-/* What servers say about a field that a model does not take at all, in lower case. */
+/* Phrases of servers about a field that a model does not accept at all, in lower case. */
 static const char *const refusals[] = { "not support", "n't support", "unsupported", "no longer supported",
 	"only the default", "unknown", "unrecognized", "unexpected", "not permitted", "not allowed", "not accepted",
 	"not available", "forbidden", "deprecated", "removed", "cannot be", "can't be", "incompatible",
@@ -87,8 +87,8 @@ static bool refuses(struct pl_str text)
 }
 
 /*
- * Is the name said by an object that also says that it is refused? Else the value may be wrong, or the request is only
- * quoted: another question may have the option.
+ * Checks whether the object that contains the name also contains the refusal. Otherwise, the value may be wrong, or the
+ * request is only quoted: another request may use the option.
  */
 static bool refused_for_sure(struct pl_str body, const char *name)
 {
@@ -111,7 +111,7 @@ static bool refused_for_sure(struct pl_str body, const char *name)
 	return sure;
 }
 
-/* "max_tokens is too large" and the like: another name for the bound changes nothing. */
+/* "max_tokens is too large" and similar: another name for the limit would not help. */
 static bool says_too_large(struct pl_str body)
 {
 	return says(body, "too large") || says(body, "context length") || says(body, "context_length") ||

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What errors of upstreams mean, and how they are reported.
- */
+/* Classifies errors of upstreams and writes the reports about them. */
 #include <stdio.h>
 
 #include "llm/llm_dialect.h"
 
 enum { ERROR_POOL_BYTES = 2048, ERROR_TEXT_MAX = 160, KEY_PART = 8 };
 
-/* Words that keys of known providers begin with, and what announces one. */
+/* Words at the beginning of keys of known providers, and words that announce a key. */
 static const char *const key_words[] = { "sk-", "sk_", "gsk_", "xai-", "AIza", "eyJ", "Bearer ", "bearer ",
 	"pplx-", "hf_" };
 
-/* Some servers show secrets masked: the beginning or the end is enough. */
+/* Some servers show secrets masked, so the beginning or the end is enough. */
 static bool repeats(struct pl_str message, struct pl_str secret)
 {
 	size_t part = secret.len < KEY_PART ? secret.len : KEY_PART;
@@ -21,7 +19,7 @@ static bool repeats(struct pl_str message, struct pl_str secret)
 	    memmem(message.ptr, message.len, secret.ptr + secret.len - part, part) != NULL);
 }
 
-/* The key, a header that may hold one, or what looks like anybody's key. */
+/* Finds the key, a header that may contain one, and text that looks like any key. */
 static bool has_secret(const struct llm_decoder *dec, struct pl_str message)
 {
 	if (repeats(message, dec->secret))
@@ -37,7 +35,7 @@ static bool has_secret(const struct llm_decoder *dec, struct pl_str message)
 	return false;
 }
 
-/* What the upstream says, as one short line that cannot carry the key. */
+/* Writes the message of the upstream as one short line that cannot contain the key. */
 static void error_text(struct llm_decoder *dec, enum pl_code code, const char *lead, struct pl_str message)
 {
 	char line[ERROR_TEXT_MAX + 1];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Foreign JSON texts cleaned of what our parser and PostgreSQL refuse. Only characters inside strings can be affected
- * in valid JSON, so replacing them before parsing changes no structure.
+ * Replaces what our parser and PostgreSQL refuse in JSON texts of others. In valid JSON this affects only characters
+ * inside strings, so the structure does not change.
  */
 #include "llm/llm_dialect.h"
 
@@ -21,7 +21,7 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* The code unit of a \uXXXX at `at`, or -1. */
+/* Returns the code unit of a \uXXXX at `at`, or -1. */
 static int escape_unit(const char *at, const char *end)
 {
 	int unit = 0;
@@ -40,7 +40,7 @@ static int escape_unit(const char *at, const char *end)
 
 struct scrub { struct pl_buf *out; bool marks, marked; };
 
-/* A character of U+10F700 to U+10FFFF that marks half of one: see llm_text.c. */
+/* A character of U+10F700 to U+10FFFF marks half of a character: see llm_text.c. */
 static void add_mark(struct scrub *scrub, int mark)
 {
 	pl_buf_adds(scrub->out, "\xf4\x8f");
@@ -49,7 +49,7 @@ static void add_mark(struct scrub *scrub, int mark)
 	scrub->marked = true;
 }
 
-/* `at` is a backslash; returns the bytes it consumed. */
+/* `at` is a backslash. Returns the number of bytes used. */
 static size_t scrub_escape(const char *at, const char *end, struct scrub *scrub)
 {
 	struct pl_buf *out = scrub->out;
@@ -77,7 +77,10 @@ static size_t scrub_escape(const char *at, const char *end, struct scrub *scrub)
 	return ESCAPE_LEN;
 }
 
-/* One character, or the longest beginning of one as U+FFFD (Unicode 15, section 3.9); returns the bytes it consumed. */
+/*
+ * Takes one character, or the longest beginning of one as U+FFFD (Unicode 15, section 3.9). Returns the number of bytes
+ * used.
+ */
 static size_t scrub_char(const char *at, const char *end, struct scrub *scrub)
 {
 	uint32_t state = 0;

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The text of an answer as it arrives: characters that were cut in two are joined, and what the model only thinks is
- * kept apart.
+ * The text of an answer as it arrives: joins characters that were cut in two, and separates what the model only thinks.
  *
- * Characters: some servers send one token an event, and a token may be half a surrogate pair, or some bytes of a
- * character. Such halves are marked before the event is parsed (llm_scrub.c), since a parser refuses them.
+ * Characters: some servers send one token per event, and a token may be half a surrogate pair or some bytes of a
+ * character. A parser refuses these halves, so llm_scrub.c marks them before the event is parsed.
  *
- * Thinking: a field of its own (llm_dec_think()), or <think>...</think> in front of the answer.
+ * Thinking: a separate field (llm_dec_think()), or <think>...</think> before the answer.
  */
 #include "llm/llm_dialect.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
-#define HOLD_MAX 1024			/* white space in front of an answer that may be thinking */
+#define HOLD_MAX 1024			/* white space before an answer that may be thinking */
 
 /* ---- characters ---- */
 
-/* What the marker at `at` means, see LLM_MARK_BYTE and LLM_MARK_UNIT; -1: it is no marker. */
+/* Returns the meaning of the marker at `at`, see LLM_MARK_BYTE and LLM_MARK_UNIT; -1: not a marker. */
 static int mark_at(const char *at, const char *end)
 {
 	const unsigned char *c = (const unsigned char *)at;
@@ -27,7 +26,7 @@ static int mark_at(const char *at, const char *end)
 	return mark >= LLM_MARK_BYTE + 0x80 ? mark : -1;
 }
 
-/* The other half did not come. */
+/* The other half is missing. */
 static void half_drop(struct llm_half *half, struct pl_buf *out)
 {
 	if (half->unit != 0 || half->count > 0)
@@ -46,7 +45,7 @@ static void half_byte(struct llm_half *half, char byte, struct pl_buf *out)
 
 		pl_buf_adds(out, REPLACEMENT);
 		*half = (struct llm_half){ 0 };
-		if (again)	/* it may begin another one */
+		if (again)	/* it may be the beginning of another one */
 			half_byte(half, byte, out);
 		return;
 	}
@@ -78,7 +77,7 @@ static void half_unit(struct llm_half *half, uint32_t unit, struct pl_buf *out)
 	half->unit = 0;
 }
 
-/* The text without marks; `text` itself where nothing is to do. */
+/* Returns the text without marks; `text` itself if it has none. */
 static struct pl_str join(const struct llm_decoder *dec, struct llm_half *half, struct pl_str text, struct pl_buf *out)
 {
 	const char *at = text.ptr, *end = text.ptr + text.len;
@@ -138,14 +137,14 @@ static struct pl_str behind_blanks(struct pl_str text)
 	return text;
 }
 
-/* Takes `len` bytes off the front of what is held back. */
+/* Removes `len` bytes from the front of the held text. */
 static void hold_cut(struct llm_decoder *dec, size_t len)
 {
 	memmove(dec->hold.ptr, dec->hold.ptr + len, dec->hold.len - len);
 	dec->hold.len -= len;
 }
 
-/* In front of the answer. false: more has to come first. */
+/* Before the answer. false: more text is required. */
 static bool look(struct llm_decoder *dec, bool *more_r)
 {
 	struct pl_str held = pl_buf_str(&dec->hold), text = behind_blanks(held);
@@ -167,7 +166,7 @@ static bool look(struct llm_decoder *dec, bool *more_r)
 	return false;
 }
 
-/* Thinks. false: more has to come first. */
+/* Within thinking. false: more text is required. */
 static bool think(struct llm_decoder *dec)
 {
 	struct pl_str held = pl_buf_str(&dec->hold), close = tags[dec->tag].close;

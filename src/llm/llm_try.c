@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * An answer from an upstream: attempts, the breaker, what is tried again and what is not.
+ * An answer from an upstream: attempts, the breaker, and the decision to retry.
  *
  *   try_start -> on_body (decoder -> text) -> on_reply -> finish, or a pause -> try_start
  *
- * Retries follow the official SDKs (2, with 0.5 s doubling to 8 s, less up to a quarter; Retry-After up to 20 s), but
- * only before the first text, and not after a time-out: the asker has waited long enough.
+ * Retries follow the official SDKs: two, after 0.5 s that double up to 8 s, less up to a quarter; Retry-After up to
+ * 20 s. They happen only before the first text, and not after a timeout, because the user has waited long enough.
  */
 #include "clock.h"
 #include "core/shm_parts.h"
@@ -19,11 +19,11 @@ enum {
 	RETRY_MAX_MS = 8000,
 	RETRY_AFTER_MAX_MS = 20000,
 	GRACE_MS = 1000,		/* after the end marker, for the end of the body: keeps the connection usable */
-	FINISHED_MS = 3000,		/* after a reason to stop, for the end marker that some servers leave out */
+	FINISHED_MS = 3000,		/* after a reason to stop, for the end marker, which some servers omit */
 	REFUSAL_MAX_BYTES = 16384,
 	BODY_BYTES = 64 * 1024 * 1024,
-	BODY_FACTOR = 512,		/* bytes of a stream for a byte of text: a token an event */
-	BYTES_A_TOKEN = 4		/* a rule of thumb */
+	BODY_FACTOR = 512,		/* bytes of a stream per byte of text, with one token per event */
+	BYTES_A_TOKEN = 4		/* an estimate */
 };
 
 void llm_try_prepare(struct llm_generation *generation, const struct llm_request *request)
@@ -50,8 +50,8 @@ void llm_try_prepare(struct llm_generation *generation, const struct llm_request
 /* ---- breaker ---- */
 
 /*
- * One model that fails leaves its neighbors alone. Only models that the configuration names have a breaker of their
- * own: the table in shared memory forgets no name, and users choose models.
+ * A model that fails does not affect other models of the upstream. Only models that the configuration names have
+ * separate breakers, because users choose models, and the table in shared memory never drops a name.
  */
 struct pl_str llm_breaker_name(struct pl_pool *pool, const struct upstream_settings *upstream, struct pl_str model)
 {
@@ -64,7 +64,7 @@ struct pl_str llm_breaker_name(struct pl_pool *pool, const struct upstream_setti
 	return pl_str(pl_sprintf(pool, "%s/%.*s", upstream->name, PL_FMT(model)));
 }
 
-/* What an attempt says about the upstream's health. A refusal with reason (4xx) comes from a healthy one. */
+/* What an attempt shows about the health of the upstream. A refusal (4xx) comes from a healthy one. */
 enum health { HEALTH_UNKNOWN, HEALTH_GOOD, HEALTH_BAD };
 
 static void breaker_report(struct llm_generation *generation, enum health health)
@@ -76,7 +76,7 @@ static void breaker_report(struct llm_generation *generation, enum health health
 	if (health == HEALTH_UNKNOWN) {
 		if (before != SHM_HALF_OPEN)
 			return;
-		health = HEALTH_BAD;	/* the trial must end one way or the other */
+		health = HEALTH_BAD;	/* the trial must end with a result */
 	}
 	shm_breaker_report(generation->llm->shm, name, health == HEALTH_GOOD, upstream->breaker_failures,
 	    upstream->breaker_cooldown, pl_now_ns());
@@ -90,7 +90,7 @@ static bool is_our_stop(enum pl_code code)
 	return code == PL_E_CANCELLED || code == PL_E_STOPPING || code == PL_E_DEADLINE;
 }
 
-/* status: of the reply or of the error inside it; 0 none. */
+/* status: of the reply or of the error inside it; 0: none. */
 static enum health health_of(const struct llm_decoder *dec, int status, bool got_head, const struct pl_err *err)
 {
 	if (err->code == PL_E_OK || dec->empty)
@@ -136,7 +136,7 @@ static bool on_body(void *arg, const struct httpc_head *head, const char *data, 
 	return more;
 }
 
-/* What the attempt came to; err_r->code PL_E_OK is a whole answer. Returns the status that counts. */
+/* Computes the result of the attempt. PL_E_OK in err_r->code: a complete answer. Returns the status that counts. */
 static int outcome(struct llm_generation *generation, const struct httpc_result *reply, const struct pl_err *err,
     struct pl_err *err_r)
 {
@@ -183,14 +183,14 @@ static bool is_worth_retry(
 		return false;
 	if (head->should_retry >= 0)
 		return head->should_retry == 1;
-	/* Anthropic: a limit that does not say when it ends is one of money */
+	/* Anthropic: a limit without a time at which it ends is a spending limit */
 	if (generation->upstream->dialect == DIALECT_ANTHROPIC && generation->dec.error_status == 429 &&
 	    head->retry_after_ms < 0)
 		return false;
 	return !generation->dec.permanent;
 }
 
-/* Milliseconds until the next attempt, or -1: there is none. Retry-After means something beside a refusal only. */
+/* Returns the milliseconds until the next attempt, or -1 for none. Retry-After counts only with a refusal. */
 static int64_t retry_pause_ms(
     const struct llm_generation *generation, const struct httpc_head *head, const struct pl_err *err)
 {
@@ -219,7 +219,7 @@ static void take_result(struct llm_generation *generation)
 	generation->result.prompt_tokens = dec->prompt_tokens;
 	generation->result.completion_tokens = dec->completion_tokens;
 	generation->result.cost_micros = dec->cost_micros;
-	/* an attempt before this one may have thought, and failed */
+	/* a previous attempt may have thought, and then failed */
 	generation->result.reasoning =
 	    dec->thought.len > 0 ? pl_str_dup(generation->pool, pl_buf_str(&dec->thought)) : PL_STR_NONE;
 	if (dec->model[0] != '\0')
@@ -227,7 +227,7 @@ static void take_result(struct llm_generation *generation)
 }
 
 /*
- * Text that the decoder held back belongs to an incomplete answer. If a time limit ended the generation, it is passed
+ * Text that the decoder holds belongs to an incomplete answer. If a time limit ended the generation, the text is passed
  * on.
  */
 static void give_rest(struct llm_generation *generation, const struct pl_err *err)
@@ -242,7 +242,7 @@ static void give_rest(struct llm_generation *generation, const struct pl_err *er
 	take_result(generation);
 }
 
-/* Whether it is asked again without an option that it refused. That does not count as a failed attempt. */
+/* Returns whether to ask again without an option that was refused. That does not count as a failed attempt. */
 static bool adapt(struct llm_generation *generation, int status, const struct pl_err *err)
 {
 	struct pl_str reason =
@@ -281,7 +281,7 @@ static void on_reply(void *arg, const struct httpc_result *reply, const struct p
 	if (err.code != PL_E_OK && adapt(generation, status, &err))
 		return;
 	pause_ms = err.code == PL_E_OK ? -1 : retry_pause_ms(generation, &reply->head, &err);
-	/* a question counts once, however often it is asked again */
+	/* a generation counts once, also if it is asked several times */
 	if (pause_ms < 0)
 		breaker_report(generation, health_of(&generation->dec, status, reply->head.status != 0, &err));
 	if (err.code == PL_E_OK) {
@@ -343,7 +343,10 @@ static void try_send(struct llm_generation *generation)
 	generation->dec_open = true;
 	generation->in_grace = false;
 	generation->result.tries++;
-	/* Comments and pings keep the connection from being idle, but they are no text: that bound is kept here. */
+	/*
+	 * Comments and pings keep the connection from being idle, but they are not text. So the time limit for text is
+	 * checked here.
+	 */
 	llm_generation_wait(generation, upstream->first_timeout);
 	generation->http =
 	    httpc_start(generation->llm->httpc, generation->task, &request, on_body, on_reply, generation);
@@ -369,7 +372,7 @@ static void try_start(struct llm_generation *generation)
 	struct pl_str name = llm_breaker_name(generation->pool, upstream, generation->model);
 	struct pl_err err = { 0 };
 
-	/* the question that is the breaker's trial may be repeated like any other */
+	/* the generation that is the breaker's trial may be retried like any other */
 	if (generation->admitted ||
 	    shm_breaker_allow(generation->llm->shm, name, upstream->breaker_cooldown, pl_now_ns())) {
 		generation->admitted = true;
