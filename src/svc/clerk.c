@@ -29,7 +29,7 @@
 struct clerk {
 	struct svc *svc;
 	struct event *hits, *purge, *expire, *due, *tend, *answers;
-	int64_t seen_ns, well_ns;	/* the last note of running answers; since when they come without a gap */
+	int64_t seen_ns, well_ns;	/* when running answers were last recorded; since when without a gap */
 };
 
 static struct clerk *living;	/* one per process; statements may end after it */
@@ -118,7 +118,7 @@ static void on_purge(evutil_socket_t fd, short what, void *arg)
 	    (int)(svc_config(p->clerk->svc)->s.audit_keep / (24 * 3600 * 1000)), on_purged, p);
 }
 
-/* ---- sessions whose life is over ---- */
+/* ---- expired chat sessions ---- */
 
 static void on_expired(void *arg, const int64_t *rows, const struct pl_err *err)
 {
@@ -141,7 +141,7 @@ static void on_expire(evutil_socket_t fd, short what, void *arg)
 	repo_sessions_expire(p->clerk->svc->db, task, EXPIRE_ROWS, on_expired, p);
 }
 
-/* ---- time-outs ---- */
+/* ---- timeouts ---- */
 
 static void on_due_handled(void *arg, const struct feedback_request_list *list, const struct pl_err *err)
 {
@@ -166,7 +166,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	feedback_request_time_out(p->clerk->svc, task, DUE_ROWS, on_due_handled, p);
 }
 
-/* ---- questions whose worker died ---- */
+/* ---- messages whose worker died ---- */
 
 static void on_tended(void *arg, const int64_t *rows, const struct pl_err *err)
 {
@@ -187,7 +187,7 @@ static void on_seen(void *arg, const int64_t *rows, const struct pl_err *err)
 {
 	struct purge *p = arg;
 
-	/* without the first the second would mark what is alive */
+	/* without the first query, the second would mark running answers */
 	static const int64_t none = 0;
 
 	if (err != NULL || p->clerk != living)
@@ -215,7 +215,7 @@ static void on_tend(evutil_socket_t fd, short what, void *arg)
 	repo_session_seen(clerk->svc->db, task, slots, generations, count, on_seen, p);
 }
 
-/* ---- answers in rooms that nobody runs ---- */
+/* ---- answers in rooms that no worker runs ---- */
 
 static void on_ended(void *arg, const int64_t *rows, const struct pl_err *err)
 {
@@ -231,7 +231,7 @@ static void on_ended(void *arg, const int64_t *rows, const struct pl_err *err)
 	pl_task_release(&task);
 }
 
-/* Only behind the note of what runs: after an outage all of it would look abandoned. */
+/* Runs only after running answers were recorded: after an outage, all of them would look abandoned. */
 static void on_answers_seen(void *arg, const int64_t *rows, const struct pl_err *err)
 {
 	struct purge *p = arg;
@@ -249,7 +249,7 @@ static void on_answers_seen(void *arg, const int64_t *rows, const struct pl_err 
 	    p->clerk->svc->db, p->task, (now_ns - p->clerk->well_ns) / 1000, TEND_ROWS, on_ended, p);
 }
 
-/* In less time than an answer is given: what was noted must not be old when it is judged by. */
+/* Runs more often than answers are given up, so that the record is recent when it is used. */
 static void on_answers(evutil_socket_t fd, short what, void *arg)
 {
 	struct clerk *clerk = arg;

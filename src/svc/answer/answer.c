@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * All answers of this process: making and freeing them, stopping, adopting, and what their users call.
- */
+/* All answers of this process: creating, freeing, stopping, and adopting them, and the functions of answer.h. */
 #include "clock.h"
 #include "leaf.h"
 #include "svc/answer/answer_int.h"
@@ -90,7 +88,7 @@ void answers_adopt(struct answers *answers)
 	shm_gen_orphans(answers->svc->shm, adopt_one, answers);
 }
 
-/* ---- one of them ---- */
+/* ---- one answer ---- */
 
 static void answer_on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -185,7 +183,7 @@ void answer_drop(struct answer *answer)
 	answer_move(answer, ANSWER_EV_DROPPED);
 }
 
-/* An orphan becomes an answer of this worker that was cut: should this one die too, the next finds it. */
+/* Makes an orphan a cut answer of this worker. If this worker dies as well, the next one finds it. */
 void answer_adopt(struct answer *answer, const struct shm_gen_info *info, struct pl_str text)
 {
 	answer->adopted = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The end of an answer: its outcome, storing, recording the end, and the repetition of what the database cannot do now.
- * An answer that is given up while it is recorded as running would keep its place busy indefinitely.
+ * The end of an answer: its outcome, storing the text, recording the end, and repeating what the database cannot do
+ * now. If an answer were dropped while its row says that it runs, its place would be busy indefinitely.
  */
 #include "clock.h"
 #include "svc/answer/answer_int.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The life of an answer as a table: state x event -> next state and action. What is not in it is a bug.
+ * The life of an answer as a table: state x event -> next state and action. A pair that is not in the table is a bug.
  */
 #include "log.h"
 #include "svc/answer/answer_int.h"
 
 #define DO(next, action) { ANSWER_##next, #action, answer_do_##action }
-/* Somebody wants it to end: kept in answer->ending, and the model is told where it writes. */
+/* A request to end is kept in answer->ending; a model that writes is stopped. */
 #define ENDS(state) [ANSWER_EV_STOP] = DO(state, stop), [ANSWER_EV_CUT] = DO(state, cut)
 
 static const struct answer_move moves[ANSWER_STATES][ANSWER_EVENTS] = {
@@ -54,7 +54,7 @@ void answer_move(struct answer *answer, enum answer_event event)
 	const struct answer_move *move = &moves[answer->state][event];
 
 	if (answer->answers->closed)
-		return; /* the process ends; answers_free() takes it */
+		return; /* the process ends; answers_free() frees it */
 	PL_BUG(move->fn == NULL);
 	answer->state = move->next;
 	move->fn(answer);

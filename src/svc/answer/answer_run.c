@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * An answer from its context to the model's last word.
- */
+/* An answer, from its context to the end of the model's text. */
 #include "clock.h"
 #include "json.h"
 #include "log.h"
 #include "svc/answer/answer_int.h"
 
 #define CUT_MARK "[...] "
-#define CUT_MIN 1024		/* a shorter rest of a message would say too little */
-#define LOCAL_MS 600000		/* the built-in responder has no section that bounds its time */
+#define CUT_MIN 1024		/* a shorter part of a message would be useless */
+#define LOCAL_MS 600000		/* limits the built-in responder, which has no section */
 
 bool answer_upstream(const struct config *config, struct pl_str name, const struct upstream_settings **upstream_r)
 {
@@ -40,7 +38,7 @@ struct pl_str answer_usage(struct pl_pool *pool, int64_t prompt_tokens, int64_t 
 	return pl_buf_str(&buf);
 }
 
-/* The last bytes of a text that is longer. */
+/* Returns the last bytes of a longer text. */
 static struct pl_str end_of(struct pl_pool *pool, struct pl_str text, size_t bytes)
 {
 	size_t from = text.len - bytes + sizeof(CUT_MARK) - 1;
@@ -50,7 +48,7 @@ static struct pl_str end_of(struct pl_pool *pool, struct pl_str text, size_t byt
 	return pl_str(pl_sprintf(pool, CUT_MARK "%.*s", (int)(text.len - from), text.ptr + from));
 }
 
-/* More than ANSWER_CONTEXT_PART characters: the reader has cut it, or the text goes on before that. */
+/* More than ANSWER_CONTEXT_PART characters: the query has cut the text at its beginning. */
 static bool is_part(struct pl_str text)
 {
 	size_t characters = 0;
@@ -73,7 +71,7 @@ int answer_fit(struct pl_pool *pool, struct llm_message *messages, int count, in
 		messages[first].text = end_of(pool, messages[first].text, (size_t)budget - 1);
 	}
 	if (first == count && first > 0)
-		first--; /* the question itself, however long */
+		first--; /* the question itself, at any length */
 	for (int i = first; i < count; i++) {
 		if (is_part(messages[i].text))
 			messages[i].text = end_of(pool, messages[i].text, messages[i].text.len);
@@ -113,7 +111,7 @@ void answer_do_search(struct answer *answer)
 		answer_move(answer, ANSWER_EV_FOUND);
 }
 
-/* The asker's own key, if there is one for this upstream, wins over the section's. */
+/* The user's own key for this upstream, if there is one, replaces the section's. */
 static void on_key(void *arg, struct pl_str key, const struct pl_err *err)
 {
 	struct answer *answer = arg;
@@ -190,7 +188,10 @@ void answer_flush(struct answer *answer)
 		answer->ops->delta(answer, rest);
 }
 
-/* Into shared memory, where the text is never longer than here and has no gaps; returns what fitted. */
+/*
+ * Copies text into shared memory, where it is never longer than here and has no gaps. Returns the number of copied
+ * bytes.
+ */
 static size_t share(struct answer *answer, struct pl_str text)
 {
 	size_t fits = 0;
@@ -218,7 +219,7 @@ void answer_say(struct answer *answer, struct pl_str text)
 	keep(answer, text);
 }
 
-/* What the model says ends where text_max or the shared memory does. */
+/* The model's text ends at text_max, or when the shared memory is full. */
 static void hear(struct answer *answer, struct pl_str text)
 {
 	struct shm *shm = answer->answers->svc->shm;
@@ -262,7 +263,7 @@ void answer_do_gathered(struct answer *answer)
 	answer_arm(answer, answer->config->s.llm_delta);
 }
 
-/* ---- somebody wants it to end ---- */
+/* ---- requests to end ---- */
 
 static void end_as(struct answer *answer, enum answer_ending ending)
 {

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The reader of the rings, and the table of the topics that registered.
- */
+/* Reads the rings, and keeps the table of topics and their handlers. */
 #include "svc/bus/bus.h"
 
-#define RING_BUDGET 2048	/* events per loop turn: sockets want to be served in between */
+#define RING_BUDGET 2048	/* events per loop turn, because sockets must be served in between */
 #define WATCHERS_MAX 8
 
 struct bus {
@@ -32,7 +30,7 @@ void bus_watch(struct bus *bus, const struct bus_hooks *hooks, void *topic)
 	bus->watchers[bus->watchers_count++].topic = topic;
 }
 
-/* ---- posting ---- */
+/* ---- sending ---- */
 
 void bus_post(struct svc *svc, enum ring_kind kind, struct pl_str head, struct pl_str body)
 {
@@ -109,7 +107,7 @@ void bus_turn(struct bus *bus)
 	bus_kick(bus->svc);
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 struct bus *bus_new(struct svc *svc)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * version 1, UUID (16 bytes), seconds since 1970 (8, big-endian), HMAC-SHA256 cut to 16 bytes; all in base64url.
+ * The link's token: version 1, UUID (16 bytes), seconds since 1970 (8, big-endian), and HMAC-SHA256 cut to 16 bytes;
+ * all in base64url.
  */
 #include "svc/feedback/answer_link.h"
 
@@ -14,7 +15,7 @@ static void mac_of(const struct config *config, const unsigned char data[DATA_BY
 {
 	unsigned char text[7 + DATA_BYTES];
 
-	memcpy(text, "answer:", 7);	/* the key signs tokens and tickets too: what is signed must not be mistaken */
+	memcpy(text, "answer:", 7);	/* the key also signs tokens and tickets, so the prefix keeps the three apart */
 	memcpy(text + 7, data, DATA_BYTES);
 	pl_hmac_sha256(config->token_key.secret.ptr, config->token_key.secret.len, text, sizeof(text), mac);
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * check -> repo_*() -> read back -> news -> done.
- */
+/* check -> repo_*() -> read back -> announce -> done. */
 #include "db/repo/repo_user.h"
 #include "json.h"
 #include "leaf.h"
@@ -25,7 +23,7 @@ static bool feedback_request_refuse(const struct feedback_request_checking *c, c
 	return pl_err_field(c->err, c->task->pool, loc, "value_error", "%s", msg);
 }
 
-/* The address itself, its domain, or *. */
+/* Matches the address itself, its domain, or *. */
 static bool mail_allowed(const struct feedback_request_checking *c, struct pl_str address)
 {
 	const struct pl_list *list = &c->s->feedback_mail_to;
@@ -112,7 +110,7 @@ struct pl_str feedback_request_limit_key(struct pl_pool *pool, const struct feed
 {
 	char *key = pl_sprintf(pool, "%.*s:%.*s", PL_FMT(request->channel), PL_FMT(request->destination));
 
-	for (char *p = key; *p != '\0'; p++)	/* names and addresses are the same in any case */
+	for (char *p = key; *p != '\0'; p++)	/* names and addresses are compared without regard to case */
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p + ('a' - 'A'));
 	return pl_str(key);
@@ -195,7 +193,7 @@ void feedback_request_cancel(
 	    feedback_request_changing(svc, task, id, done, arg));
 }
 
-/* ---- time-outs ---- */
+/* ---- timeouts ---- */
 
 struct feedback_request_timing { struct svc *svc; repo_feedback_request_list_fn *done; void *arg; };
 

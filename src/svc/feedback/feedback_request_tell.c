@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The worker where something happens writes one frame; the others send it on as it is.
- */
+/* The worker where something happens writes one frame; the other workers send it unchanged. */
 #include "svc/feedback/feedback_request_int.h"
 
 #include "json.h"
@@ -9,8 +7,8 @@
 #include "svc/bus/bus.h"
 
 struct concerned {
-	int64_t asker_id, asked_id;	/* asked_id 0: nobody on this server */
-	char session[PL_UUID_LEN + 1];	/* the request's run_id, if it can be a session's id; else "" */
+	int64_t asker_id, asked_id;	/* asked_id 0: not a user of this server */
+	char session[PL_UUID_LEN + 1];	/* run_id of the request, if it can be the id of a session; else "" */
 };
 
 static void hand_on(struct svc *svc, const struct concerned *who, struct pl_str frame)
@@ -63,7 +61,7 @@ void feedback_request_tell(struct svc *svc, const char *event, const struct feed
 	if (pl_uuid_ok(request->run_id))
 		memcpy(who.session, request->run_id.ptr, PL_UUID_LEN);
 	if (frame.len > SHM_EVENT_MAX - sizeof(who)) {
-		shorter.answer = shorter.comment = PL_STR_NONE; /* GET has them */
+		shorter.answer = shorter.comment = PL_STR_NONE; /* clients read them with GET */
 		frame = write_frame(pool, event, &shorter);
 	}
 	bus_post(svc, RING_REQUEST, pl_strn((const char *)&who, sizeof(who)), frame);

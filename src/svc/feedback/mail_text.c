@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * A mail is plain text in base64: no line is too long for a server, none starts with a dot or "From ".
- */
+/* A mail is plain text in base64, so that no line is too long for a server, and none begins with a dot or "From ". */
 #include "svc/feedback/mail_text.h"
 
 #include "clock.h"
 #include "json.h"
 #include "leaf.h"
 
-#define WORD_BYTES 45		/* of text in one encoded word: 75 characters (RFC 2047 section 2) */
-#define LINE_BYTES 57		/* of text in one base64 line: 76 characters (RFC 2045 section 6.8) */
+#define WORD_BYTES 45		/* bytes of text in one encoded word of 75 characters (RFC 2047 section 2) */
+#define LINE_BYTES 57		/* bytes of text in one base64 line of 76 characters (RFC 2045 section 6.8) */
 #define PLAIN_MAX 60
 
 static bool is_plain(struct pl_str s)
@@ -108,7 +106,7 @@ struct pl_str feedback_request_subject(struct pl_pool *pool, const struct job *i
 	    cut < line.len ? "..." : ""));
 }
 
-/* A JSON text for people: strings without quotes, everything else as it is. */
+/* Shows JSON to people: strings without quotes, everything else unchanged. */
 static struct pl_str readable(struct pl_pool *pool, struct pl_str json)
 {
 	struct pl_err err = { 0 };
@@ -199,7 +197,7 @@ struct pl_str feedback_request_slack(struct pl_pool *pool, const struct job *ite
 	struct pl_jw w = PL_JW(&out);
 	struct pl_str context = readable(pool, item->context);
 
-	/* a section holds 3,000 characters; escaping makes at most five of one */
+	/* a section holds 3,000 characters; escaping makes at most five of each */
 	pl_jw_object(&w);
 	pl_jw_kstr(&w, "text", escaped(pool, feedback_request_subject(pool, item), 400));
 	pl_jw_key(&w, "blocks");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mails about the account of their receiver. The link's token comes with the claim (account_mail_make() in SQL) and is
- * kept nowhere; it is in the fragment, which browsers send to no server.
+ * Mails to a user about the user's account. The token of the link comes with the claim (account_mail_make() in SQL) and
+ * is not stored. It is in the fragment of the URL, which browsers do not send to servers.
  */
 #include "json.h"
 #include "svc/feedback/send.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Mails. The id of the job is the Message-ID of each try, so that a reader's program recognizes a second copy.
- */
+/* Mails. The id of the job is the Message-ID of each attempt, so that mail programs recognize a second copy. */
 #include "svc/feedback/send.h"
 
 #include <stdio.h>
@@ -13,7 +11,7 @@
 #include "svc/feedback/answer_link.h"
 #include "svc/feedback/mail_text.h"
 
-#define LINK_LATE_S (30 * 86400)	/* a link of a request that waits is valid for this time after its time-out */
+#define LINK_LATE_S (30 * 86400)	/* after the timeout of its request, a link is valid for this time */
 #define CONNECT_MS 180000
 #define LOOK_MS 10000
 
@@ -47,7 +45,7 @@ struct pl_str send_link(const struct job *job, const struct config *config, stru
 	return pl_str(pl_sprintf(pool, "%.*s/r/%.*s", PL_FMT(send_base(config)), PL_FMT(token)));
 }
 
-/* ---- what the dialog showed ---- */
+/* ---- outcomes ---- */
 
 static void on_unknown(void *arg)
 {
@@ -70,7 +68,7 @@ static void on_ended(void *arg, const struct mailc_result *result)
 
 static const struct mailc_ops ops = { .unknown = on_unknown, .ended = on_ended };
 
-/* A server that quotes what it was given must not bring the password into a table. */
+/* If a server quotes its input, the password must not get into a table. */
 static void hide_login(const struct config *config, struct pl_pool *pool, struct job_out *out)
 {
 	struct pl_str user = pl_str(config->s.smtp_user), password = pl_str(config->s.smtp_password);
@@ -107,7 +105,7 @@ void job_mail_look(const struct config *config, struct job_out *out)
 	pl_pool_free(&pool);
 }
 
-/* Nothing that could end the address in its command or its header. */
+/* Refuses characters that could end the address in its command or its header. */
 static bool address_ok(struct pl_str to)
 {
 	for (size_t i = 0; i < to.len; i++)

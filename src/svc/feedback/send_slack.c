@@ -15,7 +15,7 @@
 struct post {
 	struct event_base *base;
 	struct job_out *out;
-	char reply[101];		/* its beginning */
+	char reply[101];		/* beginning of the reply */
 	size_t reply_len;
 };
 

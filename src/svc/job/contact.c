@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Contact of a courier with the database.
- */
+/* Decides whether a courier is in contact with the database. */
 #include "svc/job/contact.h"
 
 #include <time.h>

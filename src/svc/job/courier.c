@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * notification, timer, or a free porter -> claim -> a porter for each job -> its end is noted (until the database took
- * it) -> claim ...
+ * notification, timer, or a free porter -> claim -> a porter for each job -> its end is recorded (until the database
+ * accepts it) -> claim ...
  *
- * While it lives, the courier extends the lease of what it has every CONTACT_TEND_S. What a dead one had is put back,
- * with a pause, as a try that failed: by a courier of the same place as soon as it sees that (lifeline.h), by others
- * after CONTACT_LEASE_S (contact.h).
+ * While it lives, the courier extends the leases of its jobs every CONTACT_TEND_S. The jobs of a dead courier are put
+ * back, with a pause, as failed attempts: by a courier with the same place as soon as it sees the death (lifeline.h),
+ * by others after CONTACT_LEASE_S (contact.h).
  */
 #include "svc/job/courier.h"
 
@@ -22,9 +22,9 @@
 #include "svc/job/job_report.h"
 
 #define PORTERS_MAX ((int)SHM_OUTCOMES)
-#define IDLE_S 30		/* a notification cannot be missed; this is for the unforeseen */
+#define IDLE_S 30		/* a safeguard: notifications are not lost */
 #define NOTE_AGAIN_S 1
-#define LOOK_UP_S 60		/* a peer that is up is looked at this often */
+#define LOOK_UP_S 60		/* interval between checks of a peer that is up */
 #define LOOK_DOWN_S 5
 #define LOOK_LIMIT_MS 30000
 #define SQL_NS (5 * PL_NS_PER_S)
@@ -32,13 +32,13 @@
 struct run {
 	struct courier *courier;
 	int place;
-	struct pl_task *claim;		/* the job's texts */
+	struct pl_task *claim;		/* holds the texts of the job */
 	const struct job *job;
-	const struct job_kind *kind;	/* NULL: a dead courier's, whose outcome is known */
+	const struct job_kind *kind;	/* NULL: a dead courier's job whose outcome is known */
 	CONFIG_HELD struct config *config;
-	struct porter *porter;		/* NULL: it ended */
+	struct porter *porter;		/* NULL: the porter has ended */
 	struct job_end end;
-	bool noting;			/* a statement is under way */
+	bool noting;			/* a statement runs */
 };
 
 struct look {
@@ -53,16 +53,16 @@ struct courier {
 	struct event *round, *tend, *note, *look;
 	struct run *runs[PORTERS_MAX];
 	struct look *looks[JOB_KINDS_MAX];
-	int64_t look_ns[JOB_KINDS_MAX];	/* next look */
-	bool busy;			/* a claim, or what puts back, is under way */
+	int64_t look_ns[JOB_KINDS_MAX];	/* time of the next check */
+	bool busy;			/* a claim runs, or jobs are being put back */
 	bool again, untended, draining;
 	struct contact contact;
-	int lifeline, inherited;	/* inherited: outcomes of a dead courier that are not noted yet */
+	int lifeline, inherited;	/* inherited: outcomes of a dead courier that are not recorded yet */
 };
 
 static struct courier *living;	/* one per process; statements may end after it */
 
-/* One statement of a courier, or about one of its runs. */
+/* One statement of a courier, for itself or about one of its runs. */
 struct ask { struct courier *courier; struct pl_task *task; struct run *run; int limit; };
 
 static void round_now(struct courier *c);
@@ -91,9 +91,12 @@ static void arm(struct event *timer, int64_t ms)
 		pl_log(PL_LOG_ERROR, NULL, "timer not armed", "ms=%lld", (long long)ms);
 }
 
-/* ---- the peers' health ---- */
+/* ---- health of the peers ---- */
 
-/* config: of the try or look. After a reload it says nothing: the settings may name another server. */
+/*
+ * config: of the attempt or check. If it was reloaded meanwhile, the result is ignored, because the settings may name
+ * another server.
+ */
 static void tell_peer(struct courier *c, const struct job_kind *kind, const struct config *config, enum job_peer peer,
     const char *why)
 {
@@ -103,7 +106,7 @@ static void tell_peer(struct courier *c, const struct job_kind *kind, const stru
 	if (kind->peer == NULL || peer == JOB_PEER_UNSEEN || config != svc_config(c->svc))
 		return;
 	was = shm_breaker_get(c->svc->shm, name) != SHM_OPEN;
-	shm_breaker_allow(c->svc->shm, name, 0, pl_now_ns());	/* an open one closes by a trial only */
+	shm_breaker_allow(c->svc->shm, name, 0, pl_now_ns());	/* an open breaker is closed only by a trial */
 	shm_breaker_report(c->svc->shm, name, good, 1, 0, pl_now_ns());
 	c->look_ns[kind - job_kinds] = pl_now_ns() + (good ? LOOK_UP_S : LOOK_DOWN_S) * PL_NS_PER_S;
 	if (good == was)
@@ -158,7 +161,7 @@ static void look_at(struct courier *c, const struct job_kind *kind)
 	}
 }
 
-/* ---- the end of a try ---- */
+/* ---- the end of an attempt ---- */
 
 static void run_free(struct run *run)
 {
@@ -257,7 +260,7 @@ static void on_porter(void *arg, const struct porter_end *end)
 	round_now(c);
 }
 
-/* ---- the start of a try ---- */
+/* ---- the start of an attempt ---- */
 
 static void run_work(void *arg, int out)
 {
@@ -307,7 +310,7 @@ struct wanted {
 	struct job_claim claim;
 };
 
-/* What may start now. false: nothing. */
+/* Returns what may start now. false: nothing. */
 static bool want(struct courier *c, struct pl_pool *pool, struct wanted *w)
 {
 	const struct config *config = svc_config(c->svc);
@@ -357,7 +360,7 @@ static void ask_next(struct courier *c, const struct wanted *w)
 	repo_jobs_next(c->svc->db, ask->task, w->claim.kinds, w->claim.kinds_count, on_next, ask);
 }
 
-/* A claim or what puts back has ended. */
+/* A claim has ended, or jobs were put back. */
 static void free_again(struct courier *c)
 {
 	c->busy = false;
@@ -377,9 +380,9 @@ static void on_claimed(void *arg, const struct job_list *list, const struct pl_e
 		for (int i = 0; err == NULL && !c->draining && i < list->count; i++)
 			run_start(c, ask->task, &list->rows[i]);
 		if (err == NULL && c->draining) {
-			c->untended = c->untended || list->count > 0;	/* puts back what was taken */
+			c->untended = c->untended || list->count > 0;	/* puts the claimed jobs back */
 		} else if (err != NULL) {
-			c->untended = true;	/* perhaps it took some */
+			c->untended = true;	/* it may have claimed some */
 			c->busy = false;
 			arm(c->round, 1000);
 		} else if (list->count == ask->limit) {
@@ -425,7 +428,7 @@ static void on_tended(void *arg, const int64_t *rows, const struct pl_err *err)
 	ask_free(ask);
 }
 
-/* A courier's name behind its place. */
+/* Returns the name of a courier without its place. */
 static const char *life_of(struct pl_pool *pool, struct pl_str owner)
 {
 	struct pl_str place;
@@ -537,7 +540,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	arm(c->look, 1000);
 }
 
-/* What the predecessor in this daemon knew, but PostgreSQL perhaps does not. */
+/* Takes over outcomes that the predecessor in this daemon knew, but PostgreSQL perhaps does not. */
 static void inherit(struct courier *c)
 {
 	char id[PL_UUID_LEN + 1];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * A porter's words, and the table of kinds.
- */
+/* The report of a porter, and the table of kinds. */
 #include "svc/job/job_report.h"
 
 #include <stdio.h>
@@ -30,7 +28,7 @@ void job_secret(struct job_out *out, struct pl_str secret)
 		out->secrets[out->secrets_count++] = secret;
 }
 
-/* Every occurrence, in place; the word that takes its place may be longer, so the end may be cut. */
+/* Replaces every occurrence in place. The replacement may be longer, so the end may be cut. */
 static void hide(char why[2000], struct pl_str secret)
 {
 	char *at = why, rest[2000];
@@ -70,7 +68,7 @@ void job_ended(struct job_out *out, const struct job_end *end)
 	say(out, JOB_SAYS_END, end);
 }
 
-/* The text goes into a table: it is UTF-8, also where its end was cut off. The rest is a porter's word, no more. */
+/* The text goes into a table, so it must be valid UTF-8, also if its end was cut. */
 static void make_sane(struct job_end *end)
 {
 	size_t len = strnlen(end->why, sizeof(end->why) - 1), cut = len;

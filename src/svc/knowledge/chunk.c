@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Passages of a text.
- */
+/* Splits a text into passages. */
 #include "svc/knowledge/chunk.h"
 
 #include "json.h"
@@ -16,7 +14,7 @@ static bool is_tail(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* The place `chars` characters behind `at`, at most the end. */
+/* Returns the position `chars` characters after `at`, at most the end. */
 static size_t forward(struct pl_str text, size_t at, int chars)
 {
 	while (at < text.len && chars-- > 0)
@@ -35,7 +33,7 @@ static size_t back(struct pl_str text, size_t at, int chars)
 	return at;
 }
 
-/* How good it is to cut before `at`: 3 paragraph, 2 sentence, 1 word, 0 not good. */
+/* Rates a cut before `at`: 3 paragraph, 2 sentence, 1 word, 0 not good. */
 static int border(struct pl_str text, size_t at)
 {
 	char before = text.ptr[at - 1], mark = at >= 2 ? text.ptr[at - 2] : '\0';
@@ -47,7 +45,7 @@ static int border(struct pl_str text, size_t at)
 	return mark == '.' || mark == '!' || mark == '?' ? 2 : 1;
 }
 
-/* The best place to end, the later the better among equals; `end` itself when there is none in its second half. */
+/* Returns the best end; among equal ones the last. `end` itself if there is none in its second half. */
 static size_t good_end(struct pl_str text, size_t start, size_t end)
 {
 	size_t middle = start + (end - start) / 2, best = end;
@@ -64,7 +62,7 @@ static size_t good_end(struct pl_str text, size_t start, size_t end)
 	return best;
 }
 
-/* Where the next one begins: a word border within the overlap. */
+/* Returns where the next passage begins: at a word within the overlap. */
 static size_t next_start(struct pl_str text, size_t start, size_t end)
 {
 	size_t from = back(text, end, CHUNK_OVERLAP);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Retrieval, on a task of its own whose deadline is nearer than the answer's.
- */
+/* Searches the knowledge base in a separate task, whose deadline is earlier than the answer's. */
 #include "svc/knowledge/knowledge.h"
 
 #include "clock.h"
@@ -58,7 +56,7 @@ void knowledge_search(struct svc *svc, struct pl_task *task, struct pl_str query
 
 struct finding {
 	struct svc *svc;
-	struct pl_task *task, *own;	/* the answer's, held; the search's */
+	struct pl_task *task, *own;	/* the answer's task, held; the task of the search */
 	struct pl_str question;
 	knowledge_fn *done;
 	void *arg;
@@ -77,7 +75,7 @@ static struct pl_str write_prompt(struct pl_pool *pool, const struct knowledge_f
 	return pl_buf_str(&buf);
 }
 
-/* The rows go with the search's task. */
+/* The rows are freed with the task of the search. */
 static void keep(struct knowledge_found *found, struct pl_pool *pool, const struct passage_list *list)
 {
 	struct passage *rows = pl_alloc(pool, (size_t)list->count * sizeof(*rows));
@@ -117,7 +115,10 @@ static void find_search(struct finding *f)
 	knowledge_search(f->svc, f->own, f->question, false, PASSAGES, on_passages, f);
 }
 
-/* Many answers that begin at once ask one small statement first, not as many searches for nothing. */
+/*
+ * When many answers begin at the same time, they share one small statement first. Otherwise, each would search an empty
+ * base.
+ */
 static void on_state(void *arg, enum knowledge_state state)
 {
 	static const struct passage_list none = { 0 };

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Documents of the knowledge base come and go: who may change it, and who has to know that it changed.
- */
+/* Adds and deletes documents of the knowledge base: checks who may do that, and announces changes. */
 #include "db/repo/repo_user.h"
 #include "leaf.h"
 #include "svc/account/audit.h"

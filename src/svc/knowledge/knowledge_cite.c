@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Which passages an answer cites: those whose marks, [1] or [1, 3], are in its text.
- */
+/* Finds the passages that an answer cites: those whose marks, [1] or [1, 3], are in its text. */
 #include "svc/knowledge/knowledge.h"
 
 #include "json.h"
@@ -9,7 +7,7 @@
 #define TEXT_MAX_BYTES 300
 #define MARKS_MAX 64
 
-/* One list of numbers between brackets: `at` is behind the opening one. The marks; none unless it closes. */
+/* Reads one list of numbers in brackets; `at` is after the opening one. Returns the marks; none unless it is closed. */
 static uint64_t read_list(const char *at, const char *end, int count)
 {
 	uint64_t marks = 0;
@@ -46,7 +44,7 @@ uint64_t knowledge_marks(struct pl_str text, int count)
 	return marks;
 }
 
-/* How a passage begins: whole words. */
+/* Returns the beginning of a passage, in whole words. */
 static struct pl_str beginning(struct pl_pool *pool, struct pl_str text)
 {
 	size_t len = pl_utf8_cut(text.ptr, text.len, TEXT_MAX_BYTES);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How the knowledge base is, kept for some seconds: from searches, which tell it for nothing, else from one statement
- * at a time, however many ask. Documents that come or go in another worker are announced on the bus. Those that
- * parlourctl loads, or another host stores, are not: so answers believe for one second only that there are none.
+ * The state of the knowledge base, cached for some seconds. Searches report it without cost; otherwise, one statement
+ * at a time reads it for all that wait. The bus announces documents that other workers add or delete, but not those
+ * that parlourctl or another host stores. So an empty base is cached for one second only.
  */
 #include "svc/knowledge/knowledge.h"
 
@@ -22,9 +22,9 @@ struct waiting {
 struct knowledge_watch {
 	struct svc *svc;
 	enum knowledge_state state;
-	int64_t known_ns;		/* since when; 0: not known */
-	struct pl_task *asking;		/* NULL: no statement is under way */
-	bool changed;			/* documents came or went meanwhile */
+	int64_t known_ns;		/* time of the reading; 0: not known */
+	struct pl_task *asking;		/* NULL: no statement runs */
+	bool changed;			/* documents were added or deleted meanwhile */
 	struct waiting *waiting;
 };
 
@@ -78,7 +78,7 @@ void knowledge_state_note(struct svc *svc, enum knowledge_outcome outcome)
 	else if (outcome != KNOWLEDGE_NOTHING)
 		know(svc->knowledge, KNOWLEDGE_DOWN);
 	else if (svc->knowledge->state == KNOWLEDGE_DOWN)
-		svc->knowledge->known_ns = 0; /* it answers again; whether it holds anything is another question */
+		svc->knowledge->known_ns = 0; /* the database answers again, but the state is not known */
 }
 
 bool knowledge_state_find(const struct svc *svc, enum knowledge_state *state_r)
@@ -111,7 +111,7 @@ static void on_any(void *arg, const bool *any, const struct pl_err *err)
 		struct pl_task *task = w->task;
 
 		w->done(w->arg, k->state);
-		pl_task_release(&task); /* w lives in it */
+		pl_task_release(&task); /* w is in its pool */
 		w = next;
 	}
 }

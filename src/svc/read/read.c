@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Values of a message: candidates are collected clause by clause, then judged by everything that is left over.
- */
+/* The values of a message: collects candidates clause by clause, then rates each by all words that are left over. */
 #include "svc/read/read_int.h"
 
-#define CANDIDATES_MAX 16 /* more of them are several values anyway */
-#define LEFT_FEW 4        /* words that are left over in a clause whose value is still worth a question */
-#define LEFT_MORE 8       /* the same behind "no, it's" */
-#define ASKED_WORDS 3     /* "80k?" is an answer that is not sure of itself */
+#define CANDIDATES_MAX 16 /* more of them contain several values in any case */
+#define LEFT_FEW 4        /* maximum of words left over in a clause whose value is proposed */
+#define LEFT_MORE 8       /* the same after "no, it's" */
+#define ASKED_WORDS 3     /* "80k?" is an uncertain answer */
 #define THOUGHT_WORDS 3   /* "80k, I think" */
 
 static const char words_rest[] = " million thousand billion hundred lakh crore dot com org net "; /* "80, million" */
@@ -45,7 +43,7 @@ struct read_message *read_message(struct pl_pool *pool, struct pl_str text)
 	return m;
 }
 
-/* ---- what is without meaning ---- */
+/* ---- words without meaning ---- */
 
 static bool is_harmless(const struct token *t)
 {
@@ -129,13 +127,13 @@ static struct candidate *add(struct reading *r, int from, int clause, const stru
 	return c;
 }
 
-/* "80k, no": a no behind a value is about that value. */
+/* "80k, no": a "no" after a value refers to the value. */
 static bool takes_back(const struct token *t)
 {
 	return !t->filler && token_in(t, " no nope nah wait oops nein non não нет ");
 }
 
-/* What may follow a value: words without meaning, "is my name", "not Ann". */
+/* Reads what may follow a value: words without meaning, "is my name", "not Ann". */
 static int tail(struct reading *r, struct candidate *c, int at, int to, int clause)
 {
 	const struct read_message *m = r->m;
@@ -176,7 +174,7 @@ static int tail(struct reading *r, struct candidate *c, int at, int to, int clau
 	}
 }
 
-/* How many words of the clause are neither in [from, to) nor without meaning. */
+/* Counts the words of the clause that are outside [from, to) and have a meaning. */
 static int count_left(const struct read_message *m, const struct clause *c, int from, int to)
 {
 	int left = 0;
@@ -197,7 +195,7 @@ static bool is_other(const struct token *t)
 	return token_in(t, words_third) || token_in(&owner, words_third);
 }
 
-/* Does the clause speak of somebody else, or of something paid, ordered, numbered? */
+/* Is the clause about another person, or about something paid, ordered, or numbered? */
 static bool is_foreign(const struct reading *r, const struct clause *clause, bool framed)
 {
 	for (int i = clause->from; i < clause->to; i++) {
@@ -241,7 +239,7 @@ static void qualify(struct reading *r, struct candidate *c, const struct clause 
 		c->negated = before != NULL && token_in(before, words_not) && c->from > clause->from;
 }
 
-/* A clause that only denies: "not Ann Lee". The first token behind the value; -1: it is none. */
+/* A clause that only denies: "not Ann Lee". Returns the first token after the value; -1: not such a clause. */
 static int scan_denied(struct reading *r, int index, int at)
 {
 	struct read_message *m = r->m;
@@ -260,7 +258,7 @@ static int scan_denied(struct reading *r, int index, int at)
 	return found.to;
 }
 
-/* The value where a clause should have it: behind its frame, or at its beginning. */
+/* Finds the value at its expected place: after the frame of the clause, or at its beginning. */
 static int scan_start(struct reading *r, int index)
 {
 	struct read_message *m = r->m;
@@ -274,7 +272,7 @@ static int scan_start(struct reading *r, int index)
 
 	if ((end = scan_denied(r, index, at)) >= 0)
 		return end;
-	/* "you" may be without meaning, or begin "you can call me" */
+	/* "you" may have no meaning, or begin "you can call me" */
 	for (int i = clause->from; i < at && !(framed && f.explicit); i++) {
 		struct frame other;
 
@@ -288,14 +286,14 @@ static int scan_start(struct reading *r, int index)
 	if (framed && f.explicit && r->want->kind == READ_NAME)
 		at = skip_fillers(m, at, clause->to, &correction);
 	if (!value_at(m, r->want, at, limit, framed && f.explicit && !f.partial, &found)) {
-		/* the filler was the name, or there is no frame but a value: "An Nguyen", "it" */
+		/* the filler is the name, or a value without a frame: "An Nguyen", "it" */
 		at = clause->from;
 		framed = false;
 		f = (struct frame){.to = at};
 		if (!value_at(m, r->want, at, limit, false, &found))
 			return -1;
 	}
-	/* two unknown words are a name behind "I'm" */
+	/* two unknown words after "I'm" are a name */
 	if (framed && r->want->kind == READ_NAME && found.marked && found.to - at > 1 &&
 	    token_in(&m->tokens[f.to - 1], " i'm am im "))
 		found.verdict = READ_SURE;
@@ -303,7 +301,7 @@ static int scan_start(struct reading *r, int index)
 	c->explicit = framed && f.explicit;
 	c->told_weakly = framed && !f.explicit;
 	c->correction = correction || f.correction;
-	/* "no me llamo Carlos" denies, "no, my name is Bob" does not; "you mail me at .." is what somebody else does */
+	/* "no me llamo Carlos" denies, "no, my name is Bob" does not; in "you mail me at .." another person acts */
 	c->partial = f.partial ||
 	    (framed && start > clause->from && token_in(&m->tokens[start - 1], " no não non ne nicht you "));
 	if (framed && c->found.per == READ_PER_NONE)
@@ -312,14 +310,14 @@ static int scan_start(struct reading *r, int index)
 	c->whole = end >= clause->to;
 	c->left = c->whole ? 0 : count_left(m, clause, clause->from, end);
 	qualify(r, c, clause);
-	/* a word that may be a name is still left over for the others: "80, million" */
+	/* for other kinds, a word that may be a name still counts as left over: "80, million" */
 	if (c->whole && (r->want->asked || c->explicit || r->want->kind != READ_NAME || found.verdict == READ_SURE))
 		for (int i = clause->from; i < end; i++)
 			m->tokens[i].known = true;
 	return found.to;
 }
 
-/* Values elsewhere in the clause. */
+/* Finds values elsewhere in the clause. */
 static void scan_rest(struct reading *r, int index, int from)
 {
 	struct read_message *m = r->m;
@@ -347,14 +345,14 @@ static void scan(struct reading *r)
 		int at = r->m->clauses[i].from;
 
 		if (r->count > 0 && r->found[r->count - 1].to > at)
-			continue; /* "Smith, John" goes over the comma */
+			continue; /* the comma of "Smith, John" does not end it */
 		at = scan_start(r, i);
 		if (r->want->kind != READ_NAME)
 			scan_rest(r, i, at >= 0 ? at : r->m->clauses[i].from);
 	}
 }
 
-/* ---- the verdict ---- */
+/* ---- rating ---- */
 
 static bool is_left(const struct token *t)
 {
@@ -366,14 +364,14 @@ static bool is_bracketed(const struct read_message *m, const struct clause *c)
 	return c->from > 0 && sign_is(&m->tokens[c->from - 1], '(');
 }
 
-/* "my wife" before "and I earn ..": what is said is about both. */
+/* "my wife" before "and I earn ..": the statement is about both. */
 static bool is_joined(const struct read_message *m, const struct clause *c, const struct clause *next)
 {
 	return c->to == next->from && token_in(&m->tokens[next->from], " and ") &&
 	    token_in(&m->tokens[c->to - 1], words_third);
 }
 
-/* Do clauses that were not understood stand beside the value? change: one of them may change it. */
+/* Are there clauses next to the value that were not understood? change: one of them may change it. */
 static bool left_beside(const struct read_message *m, const struct candidate *value, bool *change)
 {
 	const struct clause *own = &m->clauses[value->clause];
@@ -415,14 +413,14 @@ static bool is_open(const struct candidate *c)
 	return !c->negated && !c->foreign && !c->asked;
 }
 
-/* "no wait its Marvin Okonkwo with two k at the end": what follows says how, and is worth a question. */
+/* "no wait its Marvin Okonkwo with two k at the end": the rest explains the name, so it is proposed. */
 static bool corrects_name(const struct reading *r, const struct candidate *c)
 {
 	return r->want->kind == READ_NAME && c->correction && c->from > 0 &&
 	    token_in(&r->m->tokens[c->from - 1], " it's its ");
 }
 
-/* The best candidate, whether another one has another value, and what is denied. */
+/* The best candidate, whether there is a different value, and the denied value. */
 struct choice {
 	struct candidate *best, *other, *last;
 	bool denied, denied_old;
@@ -440,7 +438,7 @@ static void consider(struct reading *r, struct choice *out, bool only_good)
 			    out->denied_old || (r->want->old.ptr != NULL && same(c->found.value, r->want->old));
 		}
 		if (r->want->kind == READ_NAME && !c->whole && c->found.verdict != READ_SURE && !corrects_name(r, c))
-			continue; /* a word that is not a known name, with others around it */
+			continue; /* a word that is not a known name, next to others */
 		if (!is_open(c) || (only_good && !c->whole && !c->found.marked))
 			continue;
 		if (out->best != NULL && !same(out->best->found.value, c->found.value))
@@ -509,7 +507,7 @@ static void decide(struct reading *r, struct read_value *out)
 	*out = (struct read_value){.verdict = READ_NOTHING};
 	consider(r, &choice, false);
 	if (choice.other != NULL && r->want->kind == READ_AMOUNT)
-		consider(r, &choice, true); /* "I have 2 jobs" is no amount beside one that is */
+		consider(r, &choice, true); /* "I have 2 jobs" is not an amount if there is another one */
 	c = choice.best;
 	if (c == NULL)
 		return;
@@ -576,9 +574,9 @@ int read_spans(struct read_message *m, enum read_kind kind, struct read_span *sp
 	return count;
 }
 
-/* ---- what somebody else found ---- */
+/* ---- values of a model ---- */
 
-/* The tokens of `raw` in the message; false: it is not there, or only as a part of words. */
+/* Finds the tokens of `raw` in the message; false: it is missing, or is only a part of words. */
 static bool locate(const struct read_message *m, struct pl_str raw, int *from_r, int *to_r)
 {
 	const char *at = raw.len > 0 ? memmem(m->text.ptr, m->text.len, raw.ptr, raw.len) : NULL;
@@ -598,7 +596,7 @@ static bool locate(const struct read_message *m, struct pl_str raw, int *from_r,
 	return *from_r >= 0 && *to_r > *from_r;
 }
 
-/* May somebody who has read all of the message be sure of it? */
+/* May a model that has read the whole message be certain of the value? */
 static bool is_clear(const struct reading *r, const struct choice *choice, const struct candidate *c)
 {
 	static const char before[] = " is use be as it's try this under ";
@@ -616,7 +614,7 @@ static bool is_clear(const struct reading *r, const struct choice *choice, const
 		    token_in(&r->m->tokens[c->from - 1], before)));
 }
 
-/* The candidate that somebody else's value is; the rest of the message decides about it as about one of our own. */
+/* Finds the candidate that equals the model's value. The rest of the message counts as for our own candidates. */
 static enum read_verdict check_candidate(
     struct reading *r, struct candidate *c, struct pl_str raw, struct read_value *out)
 {
@@ -641,7 +639,7 @@ static enum read_verdict check_candidate(
 	return verdict == READ_SURE || (pl_str_eq(raw, out->raw) && is_clear(r, &choice, c)) ? READ_SURE : READ_UNSURE;
 }
 
-/* A name in a sentence that the reader does not know: "people know me as Ann Lee". */
+/* A name in a sentence that the reader does not understand: "people know me as Ann Lee". */
 static enum read_verdict check_name(struct reading *r, int from, int to, struct read_value *out)
 {
 	static const char before[] = " as is am i'm called named name it's ", own[] = " me my i i'm mine myself ";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mail addresses: RFC 5321 with the local parts of RFC 6531. The value has its domain in lower case; the local part is
- * as it was written, since only its own server knows whether case matters there.
+ * Mail addresses: RFC 5321 with the local parts of RFC 6531. The domain of the value is in lower case. The local part
+ * is not changed, because only its server knows whether case matters.
  */
 #include <ctype.h>
 
@@ -31,7 +31,7 @@ static bool is_local(struct pl_str local)
 	return true;
 }
 
-/* A slip in the name of a large provider; there may be such a domain all the same. */
+/* A probable typing error in the name of a large provider, although such a domain may exist. */
 static bool is_misspelled(struct pl_str domain)
 {
 	static const char slips[] =
@@ -45,7 +45,10 @@ static bool is_misspelled(struct pl_str domain)
 	return word_in(slips, domain);
 }
 
-/* Labels of letters, digits, and inner dashes. odd: the last one is nothing that exists, or one has several scripts. */
+/*
+ * Labels of letters, digits, and inner dashes. odd: the last label does not exist as a top-level domain, or a label
+ * mixes scripts.
+ */
 static bool is_domain(struct pl_str domain, bool *odd_r)
 {
 	static const char mistyped[] = " con cmo ogr nte comm orgg coom ner ort vom xom ocm co0m ";
@@ -70,7 +73,7 @@ static bool is_domain(struct pl_str domain, bool *odd_r)
 	return false;
 }
 
-/* "example.org/ann" in front of the @ may be a link. */
+/* "example.org/ann" before the @ may be a link. */
 static bool is_path(struct pl_str local)
 {
 	const char *slash = memchr(local.ptr, '/', local.len);
@@ -78,7 +81,7 @@ static bool is_path(struct pl_str local)
 	return slash != NULL && memchr(local.ptr, '.', (size_t)(slash - local.ptr)) != NULL;
 }
 
-/* Glued to something that may be a part of it? */
+/* Is the token joined to another one that may be a part of it? */
 static bool is_cut(const struct read_message *m, int at)
 {
 	static const char *const before[] = {

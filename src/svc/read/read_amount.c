@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Amounts: a number with its currency and its period, ranges of two, and what looks like one but is a date, a telephone
- * number, a version, a count, or an order number.
+ * Amounts: a number with currency and period, ranges, and texts that look like amounts but are dates, telephone
+ * numbers, versions, counts, or order numbers.
  */
 #include <ctype.h>
 #include <unictype.h>
@@ -30,7 +30,7 @@ bool is_currency_sign(const struct token *t)
 	return false;
 }
 
-/* Tokens of a currency at `at`, "US$", "Rs."; 0: none. */
+/* Returns the number of tokens of a currency at `at`, "US$", "Rs."; 0: none. */
 static int currency_at(const struct read_message *m, int at, int to)
 {
 	int from = at;
@@ -82,7 +82,7 @@ enum read_per amount_period(const struct token *t)
 	return READ_PER_NONE;
 }
 
-/* "a month", "/h", "p.a.", "monthly"; the tokens it takes. */
+/* "a month", "/h", "p.a.", "monthly". Returns the number of tokens. */
 static int period_at(const struct read_message *m, int at, int to, enum read_per *per_r)
 {
 	int n = phrase_at(m, at, to, "per|a|an|each|every|by the|in a|pro|im|al|por|par|the|p|/|in one|for a");
@@ -198,7 +198,7 @@ static struct pl_str cents_text(struct pl_pool *pool, int64_t cents)
 	return pl_str(pl_sprintf(pool, "%lld.%02lld", (long long)(cents / 100), (long long)(cents % 100)));
 }
 
-/* The factor that both ends share is said once: "50 to 60 thousand", "50-60k". */
+/* Applies a factor that is given once to both ends: "50 to 60 thousand", "50-60k". */
 static int64_t lower_end(const struct part *low, const struct part *high)
 {
 	int64_t cents = low->n.cents;
@@ -231,7 +231,7 @@ static bool range_at(const struct read_message *m, int at, int to, const struct 
 	if (!part_at(m, next, to, &high) || is_tied_behind(m, high.to, to))
 		return false;
 	cents = lower_end(low, &high);
-	/* "555-1234" is none */
+	/* "555-1234" is not a range */
 	if (cents >= high.n.cents || (dash && m->tokens[next].glued && !low->marked && !high.marked))
 		return false;
 	*out = (struct found){.to = high.to,
@@ -317,9 +317,7 @@ int64_t read_cents(struct pl_str value)
 	return d.whole * 100 + d.part * 100 / d.scale;
 }
 
-/*
- * May a question mean an amount of the person's own? "is 80k enough?", not "in 2 weeks" or "it cost 49.99".
- */
+/* Can a question contain the user's own amount? "is 80k enough?" can; "in 2 weeks" and "it cost 49.99" cannot. */
 static bool is_meant(const struct read_message *m, int at, const struct part *part, const struct found *found)
 {
 	static const char before[] =
@@ -345,7 +343,7 @@ int read_amounts(struct read_message *m, int64_t cents, struct read_span *spans,
 	for (int at = 0; at < m->count && count < max; at++) {
 		if (!amount_at(m, at, m->count, &found) || !part_at(m, at, m->count, &part))
 			continue;
-		/* the currency and the period are no part of it */
+		/* the currency and the period are not a part of it */
 		end = cents < 0 && found.verdict == READ_RANGE ? found.to : part.n.to;
 		while (end > part.n.to &&
 		    (m->tokens[end - 1].type != TOKEN_NUMBER && unit_of(&m->tokens[end - 1]) != READ_PER_NONE))

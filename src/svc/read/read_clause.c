@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Clauses of a message, and which of them ask.
- */
+/* Splits a message into clauses, and decides which of them are questions. */
 #include "svc/read/read_int.h"
 
 /* "3. March 1975", "March 3rd, 1975" */
@@ -19,7 +17,7 @@ static bool in_date(const struct read_message *m, int i)
 	    (t[-2].type == TOKEN_WORD && month_of(t[-2].word) > 0);
 }
 
-/* Ends a clause at token i? */
+/* Does token i end a clause? */
 static bool is_break(const struct read_message *m, int i)
 {
 	const struct token *t = &m->tokens[i], *next = i + 1 < m->count ? t + 1 : NULL;
@@ -46,7 +44,7 @@ static bool is_break(const struct read_message *m, int i)
 	return apart || t->word.ptr[0] == ',';
 }
 
-/* "and I earn ..", "but ..": another clause begins with this word. */
+/* "and I earn ..", "but ..": a clause begins with this word. */
 static bool is_start(const struct read_message *m, int i)
 {
 	static const char begins[] =
@@ -111,7 +109,7 @@ static void add(struct read_message *m, int from, int to)
 {
 	if (from >= to)
 		return;
-	if (m->clauses_count == READ_CLAUSES_MAX) { /* the rest is one */
+	if (m->clauses_count == READ_CLAUSES_MAX) { /* the rest is one clause */
 		m->clauses[READ_CLAUSES_MAX - 1].to = to;
 		return;
 	}

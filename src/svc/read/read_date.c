@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Dates, as YYYY-MM-DD, and telephone numbers, as digits with the plus sign where there is one.
- */
+/* Dates as YYYY-MM-DD, and telephone numbers as digits with a plus sign if there is one. */
 #include <ctype.h>
 #include <stdio.h>
 
@@ -9,8 +7,8 @@
 
 #define PHONE_DIGITS_MIN 7
 #define PHONE_DIGITS_MAX 15
-#define PHONE_DIGITS_HOME 12   /* at most, without the country */
-#define PHONE_DIGITS_ABROAD 10 /* with it: as many may be all of the number */
+#define PHONE_DIGITS_HOME 12   /* maximum without a country code */
+#define PHONE_DIGITS_ABROAD 10 /* minimum with a country code for a complete number */
 
 static bool date_ok(int year, int month, int day)
 {
@@ -31,7 +29,7 @@ static bool date_found(const struct read_message *m, int year, int month, int da
 	return true;
 }
 
-/* Digits only; -1: not, or more than `digits` of them. */
+/* Digits only; -1: other characters, or more than `digits` digits. */
 static int small_number(const struct token *t, size_t digits)
 {
 	int64_t value;
@@ -40,7 +38,7 @@ static int small_number(const struct token *t, size_t digits)
 													: -1;
 }
 
-/* The end of what is written without a blank from `at` on. */
+/* Returns the end of the text without blanks that begins at `at`. */
 static int run_end(const struct read_message *m, int at, int to)
 {
 	int end = at + 1;
@@ -53,7 +51,7 @@ static int run_end(const struct read_message *m, int at, int to)
 	return end;
 }
 
-/* 2026-02-01, 2026/2/1, 1.2.2026, 25/12/2026; with dashes or slashes day and month may be either. */
+/* 2026-02-01, 2026/2/1, 1.2.2026, 25/12/2026. With dashes or slashes, the order of day and month may be ambiguous. */
 static bool numbers_date(const struct read_message *m, int at, int to, struct found *out)
 {
 	int end = run_end(m, at, to), a, b, c, n = 0;
@@ -123,7 +121,9 @@ static bool is_phone_part(const struct token *t, int parts)
 	return t->type == TOKEN_SIGN && t->word.len == 1 && strchr(parts == 0 ? "+(" : "()-/.", t->word.ptr[0]) != NULL;
 }
 
-/* Is the token at `i` an extension, another number, or a count, rather than a part of the one so far? */
+/*
+ * Is the token at `i` a part of the telephone number so far? Otherwise it is an extension, another number, or a count.
+ */
 static bool goes_on(const struct read_message *m, int i, int digits, int enough)
 {
 	const struct token *t = &m->tokens[i];
@@ -151,7 +151,7 @@ static bool is_numeric_host(struct pl_str text)
 	return parts == 4;
 }
 
-/* "123-45-6789" is a social security number, "0000000" nobody's, and no country begins with 0. */
+/* "123-45-6789" is a social security number; "0000000" is not a number; no country code begins with 0. */
 static bool is_no_phone(struct pl_str text, struct pl_str digits)
 {
 	static const char shape[] = "ddd-dd-dddd";
@@ -192,7 +192,7 @@ bool phone_at(const struct read_message *m, int at, int to, struct found *out)
 		open += sign_is(t, '(') ? 1 : sign_is(t, ')') ? -1 : 0;
 		unsure = unsure || goes_on(m, i, digits, country ? PHONE_DIGITS_ABROAD : PHONE_DIGITS_MIN);
 		if (country && digits > 0 && open > 0 && pl_str_is(t->text, "0"))
-			continue; /* "+49 (0)30": the zero is for calls within the country */
+			continue; /* "+49 (0)30": the zero is only for calls within the country */
 		for (size_t c = 0; t->type == TOKEN_NUMBER && c < t->text.len; c++)
 			if (t->text.ptr[c] >= '0' && t->text.ptr[c] <= '9') {
 				pl_buf_addc(&value, t->text.ptr[c]);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Sentences that say what a value is: "my income is", "I earn", "change my name to".
- */
+/* Sentences that name a value: "my income is", "I earn", "change my name to". */
 #include "svc/read/read_int.h"
 
 bool is_own_word(const struct read_want *want, struct pl_str word)
@@ -12,7 +10,7 @@ bool is_own_word(const struct read_want *want, struct pl_str word)
 	return false;
 }
 
-/* Slot words at `at`, "e-mail address"; *link: it ends with "'s". */
+/* Slot words at `at`, such as "e-mail address"; *link: they end with "'s". */
 int own_words(const struct read_message *m, const struct read_want *want, int at, int to, bool *link)
 {
 	int from = at;
@@ -53,7 +51,7 @@ static bool word_frame(const struct read_message *m, const struct read_want *wan
 		at += n;
 	}
 	if (at < to && token_in(&m->tokens[at], " my our the a an ")) {
-		/* "our income", and "the average income" unless it was asked for, may be another one */
+		/* "our income", and "the average income" unless it was requested, may be another value */
 		f.partial = token_in(&m->tokens[at], " our ") ||
 		    (n == 0 && !want->asked && (want->kind == READ_AMOUNT || want->kind == READ_PHONE) &&
 			!token_in(&m->tokens[at], " my "));
@@ -84,7 +82,7 @@ static bool word_frame(const struct read_message *m, const struct read_want *wan
 	return true;
 }
 
-/* "and make 60k": the "I" was said before. */
+/* "and make 60k": the "I" is in an earlier clause. */
 static int says_at(const struct read_message *m, const struct read_want *want, int at, int to)
 {
 	struct pl_str rest = pl_str(want->says), phrase;

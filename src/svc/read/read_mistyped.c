@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mail addresses that are mistyped, and what is probably meant: "ann@example,org", "ann (at) gmail.con". The result is
- * worth a question, never a value.
+ * Mistyped mail addresses and what they probably mean: "ann@example,org", "ann (at) gmail.con". The result is only
+ * proposed, never stored without a confirmation.
  */
 #include <ctype.h>
 
@@ -29,7 +29,7 @@ static const struct { const char *right; const char *wrong; } providers[] = {
 static const char known_ends[] = " com org net info biz edu gov eu de at ch fr es it pt nl be lu uk ie dk se no fi is "
     "pl cz sk hu ro bg gr tr ru ua cn jp kr in br ar mx ca us au nz za co io me dev app con cmo ogr ";
 
-/* Length of an @ in one of its spellings; word: written as a word of its own. */
+/* Returns the length of an @ in one of its forms; word: as a separate word. */
 static size_t sign_at(struct pl_str s, size_t at, bool *word)
 {
 	static const char *const spelled[] = { "(at)", "[at]", "{at}", "<at>", "\uff20", "@" };
@@ -44,7 +44,7 @@ static size_t sign_at(struct pl_str s, size_t at, bool *word)
 	return 0;
 }
 
-/* Length of a dot in one of its spellings; loose: a known end must follow it. */
+/* Returns the length of a dot in one of its forms; loose: a known top-level domain must follow. */
 static size_t dot_at(struct pl_str s, size_t at, bool *loose, bool *word)
 {
 	static const char *const spelled[] = { "(dot)", "[dot]", "{dot}", "\uff0e", "\u3002", "..", "." };
@@ -77,7 +77,7 @@ static bool in_label(char c)
 	return (unsigned char)c >= 0x80 || isalnum((unsigned char)c) || c == '-';
 }
 
-/* Where the label at `at` ends. Full-width marks are above 0x80, and no part of it. */
+/* Returns where the label at `at` ends. Full-width marks are above 0x80 and not a part of it. */
 static size_t label_end(struct pl_str s, size_t at)
 {
 	bool loose, word;
@@ -99,7 +99,7 @@ static bool known_end(struct pl_str label)
 	return word_in(known_ends, pl_str(text));
 }
 
-/* The labels behind the @; *to: where they end. */
+/* Reads the labels after the @; *to: their end. */
 static bool read_domain(struct pl_str s, size_t at, struct pl_buf *out, size_t *to, bool *words)
 {
 	size_t end = label_end(s, at), dot, next;
@@ -146,7 +146,10 @@ static bool in_local(char c)
 	return (unsigned char)c >= 0x80 || isalnum((unsigned char)c) || strchr(".!#$%&'*+-/=?^_`{|}~", c) != NULL;
 }
 
-/* The local part that ends at `to`; where it begins. "ann dot lee" is ann.lee, if the rest is spelled so too. */
+/*
+ * Returns where the local part that ends at `to` begins. "ann dot lee" is ann.lee if the rest is spelled like this,
+ * too.
+ */
 static size_t local_start(struct pl_str s, size_t to, bool words)
 {
 	size_t from = to;
@@ -176,7 +179,7 @@ static struct pl_str local_text(struct pl_pool *pool, struct pl_str s)
 	return pl_buf_str(&out);
 }
 
-/* The address around the sign at `at`; absent: it makes none. */
+/* Returns the address around the sign at `at`; absent: there is none. */
 static struct pl_str around(struct pl_pool *pool, struct pl_str s, size_t at, size_t len, bool word, struct pl_str *raw)
 {
 	struct pl_buf domain = PL_BUF(pool);
@@ -220,7 +223,7 @@ struct pl_str read_mistyped(struct pl_pool *pool, struct pl_str text, struct pl_
 		if (address.ptr == NULL && word)
 			continue;		/* "I am at work" */
 		if (address.ptr == NULL || best.ptr != NULL)
-			return PL_STR_NONE;	/* several: none is the likely one */
+			return PL_STR_NONE;	/* several: none of them is probable */
 		best = address;
 		*raw_r = raw;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names of people. A name is surer the more of its words are known as names; one word that nobody knows is asked back.
+ * Names of people. The more of its words are known names, the more certain is a name. A single unknown word is
+ * proposed.
  */
 #include <unicase.h>
 #include <unictype.h>
@@ -61,7 +62,7 @@ static enum part classify_east(struct pl_str word, ucs4_t first, size_t len)
 	return count <= 4 && (count >= 3 || is_han(first)) ? PART_KNOWN : PART_OTHER;
 }
 
-/* "Kyung-soo" by its parts, "O'Hara" by its beginning. */
+/* Classifies "Kyung-soo" by its parts, "O'Hara" by its beginning. */
 static enum part classify_joined(const struct token *t)
 {
 	struct pl_str rest = t->word, piece;
@@ -121,14 +122,14 @@ static enum part classify(const struct token *t, bool is_first)
 
 struct parts {
 	int count[PART_OTHER + 1], words, to;
-	int firm;	   /* of the known ones those that are no everyday words: "Peter", not "Bill" */
-	bool capital;	   /* the first word has one */
-	bool mixed;	   /* a word has letters of several scripts */
-	bool small_before; /* it has none, is no name, and a later one has one: "cc Peter" */
+	int firm;	   /* known names that are not everyday words: "Peter", not "Bill" */
+	bool capital;	   /* the first word has a capital letter */
+	bool mixed;	   /* a word mixes several scripts */
+	bool small_before; /* the first word has no capital and is not a name, but a later one has: "cc Peter" */
 	bool title;
 };
 
-/* As many words as can be one name. */
+/* Collects as many words as one name can have. */
 static void collect(const struct read_message *m, int at, int to, struct parts *p)
 {
 	for (; at < to && p->words <= NAME_WORDS_MAX; at++) {
@@ -149,7 +150,7 @@ static void collect(const struct read_message *m, int at, int to, struct parts *
 		p->count[part]++;
 		p->words++;
 	}
-	/* "Maria de la" ends too early */
+	/* "Maria de la" is incomplete */
 	while (p->words > 1 && m->tokens[at - 1].type == TOKEN_WORD && p->count[PART_PARTICLE] > 0 &&
 	    classify(&m->tokens[at - 1], false) == PART_PARTICLE) {
 		p->count[PART_PARTICLE]--;
@@ -191,7 +192,7 @@ static enum read_verdict judge(const struct parts *p, bool told)
 		return known > 0 ? READ_SURE : READ_UNSURE;
 	if (lower > 0)
 		return p->firm > 0 && lower == 1 && p->words <= 3 && !p->small_before ? READ_SURE : READ_UNSURE;
-	/* words that nobody knows are no name because they have capitals: "Samsung Galaxy" */
+	/* unknown words are not names only because of capital letters: "Samsung Galaxy" */
 	return known > 0 || (capital > 0 && p->count[PART_INITIAL] > 0 && too == 0) || (p->title && capital > 0)
 	    ? READ_SURE
 	    : READ_UNSURE;
@@ -229,7 +230,7 @@ static void add_capital(struct pl_buf *out, struct pl_str word)
 	}
 }
 
-/* As it was written; a name in small letters alone gets its capitals. */
+/* The name as it was written. A name in lower case gets capital letters. */
 static struct pl_str name_text(const struct read_message *m, int from, int to)
 {
 	struct pl_str text = pl_strn(m->text.ptr + m->tokens[from].from, m->tokens[to - 1].to - m->tokens[from].from);
@@ -249,7 +250,7 @@ static struct pl_str name_text(const struct read_message *m, int from, int to)
 	return pl_buf_str(&out);
 }
 
-/* ", Jr.", or ", John" behind a family name */
+/* ", Jr.", or ", John" after a family name */
 static int comma_end(const struct read_message *m, int at, const struct parts *first, enum read_verdict *verdict)
 {
 	struct parts second = {.words = 0};
@@ -276,7 +277,7 @@ static int comma_end(const struct read_message *m, int at, const struct parts *f
 	return second.to;
 }
 
-/* Does the word go on: "bob.smith", "Bob_Smith", "Bob123"? */
+/* Does the word continue: "bob.smith", "Bob_Smith", "Bob123"? */
 static bool is_cut(const struct read_message *m, int to)
 {
 	const struct token *t = to < m->count ? &m->tokens[to] : NULL;
@@ -290,8 +291,8 @@ static bool is_cut(const struct read_message *m, int to)
 }
 
 /*
- * "My name is Ann Example.": a common word is a family name behind a known name, at the end of what was said, with a
- * capital where others have none.
+ * "My name is Ann Example.": a common word is a family name if it follows a known name at the end of the clause, with a
+ * capital letter where other words have none.
  */
 static void take_surname(const struct read_message *m, int from, int to, struct parts *p)
 {

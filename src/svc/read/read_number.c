@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Numbers: digits with marks of all kinds, number words, and factors behind them.
- */
+/* Numbers: digits with all kinds of marks, number words, and factors after them. */
 #include <unictype.h>
 #include <unistr.h>
 
@@ -84,7 +82,7 @@ static bool are_thousands(const struct groups *g, int last)
 bool digits_read(struct pl_str text, struct digits *out)
 {
 	struct groups g;
-	int whole; /* how many groups are before the decimals */
+	int whole; /* number of groups before the decimals */
 	char last;
 
 	*out = (struct digits){.scale = 1};
@@ -143,7 +141,7 @@ static int64_t factor_of(struct pl_str word)
 	return 0;
 }
 
-/* The factors at `at`: "hundred thousand", but only the first one of "k k" and "k million". */
+/* Reads the factors at `at`: "hundred thousand", but only the first one of "k k" and "k million". */
 static int factors_at(const struct read_message *m, int at, int to, int64_t *factor_r)
 {
 	int64_t one;
@@ -192,7 +190,7 @@ struct counting {
 	bool marked;
 };
 
-/* One more word of a number; false: it does not go on with it. */
+/* Adds a word to a number; false: the word does not continue it. */
 static bool count_word(struct counting *c, struct pl_str word)
 {
 	int64_t value;
@@ -252,7 +250,7 @@ static bool starts_number(const struct token *t)
 	return t->type == TOKEN_WORD && count_token(&c, t->word);
 }
 
-/* "a hundred", "half a million", "one and a half million" are fixed beginnings. */
+/* "a hundred", "half a million", "one and a half million" are fixed phrases. */
 static bool words_at(const struct read_message *m, int at, int to, struct number *out)
 {
 	static const char one[] = " a an one ";

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Questions, requests, and greetings in scripts without capitals: Han, kana, Hangul, Thai, Arabic, Hebrew, and
- * Devanagari. Where a script has no blanks, a part of the word is enough.
+ * Finds questions, requests, and greetings in scripts without capital letters: Han, kana, Hangul, Thai, Arabic, Hebrew,
+ * and Devanagari. In scripts without blanks, a part of a word is sufficient.
  */
 #include "svc/read/read_int.h"
 
-/* Parts of words; a name has none of them. */
+/* Parts of words in questions; names do not contain them. */
 static const char *const asking[] = {
     /* Chinese */
     "吗", "呢", "什么", "什麼", "怎么", "怎麼", "怎样",
@@ -24,7 +24,7 @@ static const char *const asking[] = {
     "อย่างไร", "ยังไง", "ใคร",
     "หรือ"};
 
-/* Parts of words that are no question. */
+/* Parts of words in other sentences. */
 static const char *const talking[] = {
     /* Chinese */
     "我", "你", "您", "他", "她", "的", "了", "吧", "订单", "訂單",
@@ -47,7 +47,7 @@ static const char *const talking[] = {
     "เปิด", "ราคา", "ไม่", "ของ",
     "จัดส่ง", "ส่งของ"};
 
-/* Whole words. */
+/* Whole words in questions. */
 static const char words_asking[] =
     /* Arabic, Persian, Urdu */
     " متى متي أين اين وين فين "
@@ -83,7 +83,7 @@ static bool has_part(struct pl_str word, const char *const *parts, size_t count)
 	return false;
 }
 
-/* ASCII has no part of any of them. */
+/* No part of them is ASCII. */
 static bool is_foreign(struct pl_str word)
 {
 	return word.len > 0 && (unsigned char)word.ptr[0] >= 0xd0;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * A message as tokens: words, numbers with their marks, mail addresses, signs.
- */
+/* Splits a message into tokens: words, numbers with their marks, mail addresses, and signs. */
 #include <unicase.h>
 #include <unictype.h>
 #include <uninorm.h>
@@ -103,7 +101,7 @@ static struct token *add(struct lexer *lex, enum token_type type, size_t to)
 	return t;
 }
 
-/* Letters, with apostrophes and dashes between letters. */
+/* Letters, with apostrophes and dashes between them. */
 static size_t word_end(struct pl_str s, size_t at, int *letters_r)
 {
 	ucs4_t c, next;
@@ -122,7 +120,7 @@ static size_t word_end(struct pl_str s, size_t at, int *letters_r)
 	return at;
 }
 
-/* Is the last token the unit of a number, whose full stop ends a sentence: "80k. Why?" */
+/* Is the last token the unit of a number? Then a period ends the sentence: "80k. Why?" */
 static bool is_unit(const struct read_message *m)
 {
 	return m->count > 1 && m->tokens[m->count - 2].type == TOKEN_NUMBER &&
@@ -202,7 +200,7 @@ static bool is_domain(ucs4_t c)
 	return c == '.' || c == '-' || is_letter(c) || is_digit(c);
 }
 
-/* The start of the local part that ends at the @ at `sign`, not before `from`; a quoted one with its quotes. */
+/* Returns the start of the local part that ends at the @ at `sign`, not before `from`; with its quotes. */
 static size_t local_start(struct pl_str s, size_t from, size_t sign)
 {
 	size_t start = sign, last = from;
@@ -226,14 +224,14 @@ static size_t local_start(struct pl_str s, size_t from, size_t sign)
 	return start;
 }
 
-/* An address or something like it that begins at lex->at. false: none. */
+/* Takes an address, or similar text, that begins at lex->at. false: there is none. */
 static bool take_address(struct lexer *lex, size_t chunk_to)
 {
 	struct pl_str s = lex->m->text;
 	size_t sign = lex->at, end, n;
 	ucs4_t c;
 
-	if (s.ptr[lex->at] == '"') { /* "john doe"@example.org: a blank may be in there */
+	if (s.ptr[lex->at] == '"') { /* "john doe"@example.org may contain a blank */
 		for (sign = lex->at + 1; sign < s.len && s.ptr[sign] != '"' && s.ptr[sign] != '\n'; sign++)
 			;
 		if (sign + 1 >= s.len || s.ptr[sign + 1] != '@')
@@ -295,7 +293,7 @@ bool text_is_mixed(struct pl_str text)
 	return false;
 }
 
-/* ---- all of it ---- */
+/* ---- all tokens ---- */
 
 static void take(struct lexer *lex)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tables of words and phrases, and how they are looked up. A table of words is one text: blanks between words and at
- * both ends. A table of phrases has "|" between them; "_" is an adverb, or nothing.
+ * Tables of words and phrases, and functions that search them. A table of words is one string, with blanks between
+ * words and at both ends. A table of phrases has "|" between them; "_" is an adverb or nothing.
  */
 #include <stdio.h>
 
@@ -178,7 +178,7 @@ const char hangul_not[] = " 안녕 안녕하세요 안돼 이것 이거 이게 �
 			  "도움 도와줘 고객 전화 감사 감사합니다 고마워 "
 			  "아니요 아니오 네 예 몰라 모르겠 싫어 나중에 한국 주세요 오늘 내일 문제 서비스 ";
 
-/* ---- looking up ---- */
+/* ---- searching ---- */
 
 bool word_in(const char *table, struct pl_str word)
 {
@@ -246,7 +246,7 @@ bool word_is_common(struct pl_str word)
 
 /* ---- phrases ---- */
 
-/* One phrase at `at`; tokens it takes, 0: it is not there. */
+/* Matches one phrase at `at`. Returns the number of tokens, 0: no match. */
 static int one_phrase(const struct read_message *m, int at, int to, struct pl_str phrase)
 {
 	struct pl_str word;
@@ -279,7 +279,7 @@ int phrase_at(const struct read_message *m, int at, int to, const char *phrases)
 	return best;
 }
 
-/* Are all words yes-words, or without meaning? And is one of them the former? */
+/* Are all words yes-words or without meaning, and at least one a yes-word? */
 static bool says_only(const struct read_message *m, const char *table)
 {
 	int said = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names of people, and everyday words that are none. A table is one text: blanks between words and at both ends.
+ * Names of people, and everyday words that are not names. A table is one string, with blanks between words and at both
+ * ends.
  */
 #include "svc/read/read_int.h"
 
-/* Names, given and family ones, that stand alone. Of some the English everyday word is rarer: words_name_too. */
+/* Given and family names that are sufficient alone. Some are also rare English words: words_name_too. */
 const char words_name[] =
     " "
     "will mark bill grace hope faith rose june april dean miles lily ivy ray sue drew robin jay don penny dawn eve "
@@ -118,7 +119,7 @@ const char words_name[] =
     "يوسف سارة زينب إبراهيم משה דוד יוסף שרה רחל יעקב אברהם מרים נועם כהן לוי राहुल अमित प्रिया शर्मा गुप्ता सिंह "
     "कुमार अंजलि नेहा विजय सुनीता สมชาย สมหญิง มาลี ";
 
-/* Names that are everyday words as well: they need to stand alone, or beside another name. */
+/* Names that are also everyday words: they count only alone or next to another name. */
 const char words_name_too[] =
     " "
     "jesus will mark bill grace hope faith joy rose may june april august art pat pam rich dean miles chase hunter sky "
@@ -133,13 +134,13 @@ const char words_name_too[] =
     "porter tanner tyler turner carter mercy felicity law lord knight pope monk abbott cannon child bond "
     "bolt nick rob bich phuc dong bin ngo ";
 
-/* Everyday words that are a name only in capitals and beside another name: "My Linh", "Do Kyung-soo". */
+/* Everyday words that are names only with a capital letter and next to another name: "My Linh", "Do Kyung-soo". */
 const char words_name_never[] =
     " "
     "an my do can so in you he she us to hung his me it is on no go am are be at as or if of we by does did may "
     "would could should have has had ";
 
-/* Everyday words; those with -s, -ed, -ing, -ly are found by their stem. */
+/* Everyday words; forms with -s, -ed, -ing, and -ly are found by their stem. */
 const char words_common[] =
     " "
     "nicht kein keine keinen ich wir mein meine meinen wo wie warum habe hat und oder aber geld "

@@ -3,12 +3,11 @@
  * chat_send -> append -> done -> publish -> roles
  *                    -> forbidden -> join -> append again
  *
- * A user's messages into a room are stored in the order in which they came, also when the user is no member yet: while
- * somebody joins, what they send there waits. A join begins when the sends that were under way before it have come
- * back, because one of them would otherwise be stored before another that was refused. Members pay for this with one
- * link in a list.
+ * A user's messages to a room are stored in the order in which they came, also if the user is not a member yet.
+ * Messages that the user sends during the join wait. A join begins after the earlier sends have completed, because one
+ * of them could otherwise be stored before another that was refused. For members, this costs one link in a list.
  *
- *   room_join -> under way 0 -> repo_room_join -> append all that waits, in order -> publish -> tell who asked to join
+ *   room_join -> no sends left -> repo_room_join -> append all that wait, in order -> publish -> report the join
  */
 #include <event2/event.h>
 #include <sys/queue.h>
@@ -18,21 +17,21 @@
 #include "svc/room/hub.h"
 #include "svc/room/room.h"
 
-#define WAITING_MAX 256		/* sends behind one join */
-#define AGAIN_S 300		/* clients that lost their worker return within this time */
+#define WAITING_MAX 256		/* sends that wait for one join */
+#define AGAIN_S 300		/* clients that lost their worker reconnect within this time */
 #define JOIN_TIME_NS (10 * PL_NS_PER_S)
 
 struct send {
-	TAILQ_ENTRY(send) link;		/* under way, or behind a join */
+	TAILQ_ENTRY(send) link;		/* in a list of running sends, or of a join */
 	struct svc *svc;
-	CONFIG_HELD const struct config *config;	/* for those who answer; a reload may come before the commit */
+	CONFIG_HELD const struct config *config;	/* for roles that answer; a reload may come before the commit */
 	struct pl_task *task;
 	struct message_new in;
 	int64_t role_id;
 	role_asked_fn *asked;
-	struct joining *joining;	/* waits for it to come back */
+	struct joining *joining;	/* waits until this send completes */
 	bool joined;
-	const struct pl_err *refusal;	/* of one in chat->refused */
+	const struct pl_err *refusal;	/* of a send in chat->refused */
 	chat_sent_fn *done;
 	void *arg;
 };
@@ -48,15 +47,15 @@ struct joining {
 	int64_t room_id;
 	int under_way, waiting_count;
 	bool running;
-	struct send_list refused, waiting;	/* in order; refused ones were sent before any that waits */
+	struct send_list refused, waiting;	/* in order; refused sends are older than waiting ones */
 	struct asker *askers;
 };
 
 struct chat {
 	struct svc *svc;
-	struct send_list under_way;		/* appended, not answered yet */
+	struct send_list under_way;		/* appended, not completed yet */
 	TAILQ_HEAD(, joining) joins;
-	struct send_list refused;		/* before anything was done; the timer completes them */
+	struct send_list refused;		/* refused at once; the timer completes them */
 	struct event *timer;
 };
 
@@ -72,7 +71,7 @@ static void send_fail(struct send *s, const struct pl_err *err)
 {
 	struct pl_err hidden = { 0 };
 
-	/* users who may not write do not learn that the room exists */
+	/* users who may not write must not learn that the room exists */
 	if (err->code == PL_E_FORBIDDEN) {
 		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);
 		err = &hidden;
@@ -93,7 +92,7 @@ static struct joining *joining_find(struct chat *chat, int64_t room_id, int64_t 
 	return NULL;
 }
 
-/* It begins when joining_run() is called and nothing is under way any more. */
+/* It begins when joining_run() is called and all earlier sends have completed. */
 static struct joining *joining_need(struct chat *chat, const struct pl_caller *who, int64_t room_id)
 {
 	struct joining *j = joining_find(chat, room_id, who->user_id);
@@ -134,7 +133,7 @@ static void joining_settle(struct send_list *list, const struct pl_err *err)
 	}
 }
 
-/* Later sends go behind those that are appended here. */
+/* Later sends go after those that are appended here. */
 static void joining_end(struct joining *j, const struct room_result *result, const struct pl_err *err)
 {
 	struct asker *a = j->askers, *next;
@@ -175,7 +174,7 @@ static void joining_came_back(struct joining *j)
 	j->under_way--;
 	if (j->svc->db != NULL) {
 		joining_run(j);
-	} else if (j->under_way == 0) { /* db_free() is telling us */
+	} else if (j->under_way == 0) { /* db_free() completes it */
 		pl_err_set(&stopping, PL_E_STOPPING, NULL);
 		joining_end(j, NULL, &stopping);
 	}
@@ -202,7 +201,7 @@ void room_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room
 
 /* ---- sending ---- */
 
-/* j: the join that waits for it, if there is one already. */
+/* j: the join that waits for it, if there is one. */
 static void send_on_refused(struct send *s, struct joining *j)
 {
 	bool first = j == NULL;
@@ -225,10 +224,10 @@ static void send_on_stored(struct send *s, const struct appended *result)
 	struct room_event event = { .is_message = true, .message = sent.message };
 
 	s->done(s->arg, &sent, NULL);
-	/* a duplicate was published by the worker that stored it, or the position check finds it */
+	/* a duplicate was published by the worker that stored it; otherwise, the comparison of positions finds it */
 	if (!sent.duplicate)
 		hub_publish(s->svc->hub, &event);
-	/* most messages in rooms that take roles mention nobody: they must not cost a look at all the roles */
+	/* most messages in rooms that let roles join mention none, so they must not cost a search of all roles */
 	if (!result->has_roles && s->role_id == 0 && !(result->takes_roles && mention_possible(s->in.content)))
 		return;
 	if (!sent.duplicate)
@@ -254,7 +253,7 @@ static void send_on_appended(void *arg, const struct appended *result, const str
 		joining_came_back(j);
 }
 
-/* ---- refusing, which completes in a later turn like everything else ---- */
+/* ---- refusing; completes in a later turn, like everything else ---- */
 
 static void chat_on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -282,7 +281,7 @@ static void send_refuse(struct send *s, const struct pl_err *err)
 	evtimer_add(s->svc->chat->timer, &now);
 }
 
-/* Setting max_content. */
+/* Checks the setting max_content. */
 static bool content_fits(const struct send *s, struct pl_err *err)
 {
 	long long max = s->config->s.max_content;
@@ -320,7 +319,7 @@ void chat_send(struct svc *svc, const struct config *config, struct pl_task *tas
 	}
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 struct chat *chat_new(struct svc *svc)
 {

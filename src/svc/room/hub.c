@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The hub itself: its rooms, what goes out to other workers and what comes in from them.
- */
+/* The hub: its rooms, and events to and from other workers. */
 #include "clock.h"
 #include "json.h"
 #include "log.h"
@@ -90,7 +88,7 @@ void hub_room_each(struct hub *hub, void (*fn)(struct hub *hub, struct hub_room 
 	for (uint32_t i = 0; i < hub->bucket_count; i++)
 		for (struct hub_room *r = hub->buckets[i], *next; r != NULL; r = next) {
 			next = r->hash_next;
-			r->busy++; /* stays while fn works, even if its last listener leaves */
+			r->busy++; /* remains while fn runs, even if its last listener leaves */
 			fn(hub, r);
 			next = r->hash_next;
 			r->busy--;
@@ -98,7 +96,7 @@ void hub_room_each(struct hub *hub, void (*fn)(struct hub *hub, struct hub_room 
 		}
 }
 
-/* How an answer ended is said once and in no log, so those that fell behind hear it at once. */
+/* The end of an answer is sent once and is not in the log, so listeners that are behind receive it at once. */
 static bool hears(const struct hub_sub *sub, const struct hub_event *event)
 {
 	return sub->state == HUB_SUB_LIVE ||
@@ -109,7 +107,7 @@ void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *
 {
 	room->busy++;
 	for (struct hub_sub *s = room->subs; s != NULL; s = room->walk) {
-		room->walk = s->next; /* a listener that leaves meanwhile moves this on */
+		room->walk = s->next; /* if a listener leaves meanwhile, it moves this on */
 		if (!hears(s, event) || (event->kind == HUB_LOG && event->seq <= s->position))
 			continue;
 		if (!s->ops->event(s, event))
@@ -136,9 +134,9 @@ void hub_room_reset(struct hub *hub, struct hub_room *room)
 	room->busy--;
 }
 
-/* ---- out ---- */
+/* ---- events to other workers ---- */
 
-/* To the workers that may have listeners of the room. */
+/* Posts to the workers that may have listeners of the room. */
 static void post_room(struct hub *hub, int64_t room_id, enum ring_kind kind, struct pl_str head, struct pl_str body)
 {
 	bus_post_to(hub->svc, hub_topic_key(room_id), kind, head, body);
@@ -174,7 +172,7 @@ static void member_arrived(struct hub *hub, const struct note *note, bool joined
 		hub->svc->on_member(note->user_id, note->room_id, note->seq, joined);
 }
 
-/* Users who were added to a room or removed learn it on every socket that listens to user:me, wherever it is. */
+/* Reports to users who were added to a room or removed from it, on all their sockets that are subscribed to user:me. */
 static void tell_member(struct hub *hub, const struct room_change *change)
 {
 	bool joined = pl_str_is(change->kind, "joined");
@@ -231,7 +229,7 @@ void hub_read_marker(struct hub *hub, int64_t room_id, int64_t user_id, int64_t 
 	note_arrived(hub, HUB_READ, &note, PL_STR_NONE);
 }
 
-/* ---- in ---- */
+/* ---- events from other workers ---- */
 
 static struct note note_read(struct pl_str data)
 {
@@ -308,7 +306,7 @@ static void hub_tick(void *arg)
 		hub_log_check_all(hub);
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 static void hub_listen(struct hub *hub, struct bus *bus)
 {

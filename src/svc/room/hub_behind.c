@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Listeners that are behind their room: they read the log, each as fast as its socket takes it.
+ * Listeners that are behind their room: they read the log, each as fast as its socket allows.
  *
  *   subscribed with `since`, or hub_resume() -> BEHIND -> chunk by chunk -> LIVE
  *   an event refused, live or from a chunk   -> PARKED -> hub_resume()
  *
- * What comes live meanwhile is not kept: it is in the log. A room reads one chunk at a time, beginning behind the
- * listener that has waited longest. Others whose position lies in the chunk take their part of it, so a thousand
- * clients that return together cost little more than a few. A worker has CHUNKS_MAX chunks in memory at most.
+ * Live events are not kept for them, because the log contains them. A room reads one chunk at a time, beginning at the
+ * listener that has waited longest. Other listeners whose position is in the chunk receive their part of it, so a
+ * thousand clients that return at the same time cost little more than a few. A worker has at most CHUNKS_MAX chunks in
+ * memory.
  */
 #include "clock.h"
 #include "svc/room/hub_rooms.h"
@@ -15,11 +16,11 @@
 #define CHUNK_LIMIT 500
 #define CHUNK_BYTES (128 << 10)
 #define CHUNKS_MAX 8
-#define SHARE_MAX 64		/* listeners of one chunk: other sockets want to be served in between */
+#define SHARE_MAX 64		/* listeners per turn and chunk, because other sockets must be served in between */
 #define READ_TIME_NS (10 * PL_NS_PER_S)
 #define RETRY_NS (500 * PL_NS_PER_MS)
 
-/* In its task's pool. */
+/* Allocated in the pool of its task. */
 struct hub_chunk { struct hub *hub; struct pl_task *task; int64_t room_id, from; };
 
 static void leave_list(struct hub_sub *sub)
@@ -42,7 +43,7 @@ void hub_behind_park(struct hub *hub, struct hub_sub *sub)
 	sub->state = HUB_SUB_PARKED;
 }
 
-/* A newcomer learns who is here and what is being answered. */
+/* Sends a new listener who is present and which answers run. */
 static void go_live(struct hub *hub, struct hub_sub *sub)
 {
 	leave_list(sub);
@@ -90,7 +91,7 @@ void hub_behind_room_fini(struct hub *hub, struct hub_room *room)
 	hungry_remove(hub, room);
 }
 
-/* A chunk's memory is free: the room that has waited longest reads. */
+/* The memory of a chunk is free: the room that has waited longest reads next. */
 static void feed_hungry(struct hub *hub)
 {
 	struct hub_room *room = TAILQ_FIRST(&hub->hungry);
@@ -101,13 +102,13 @@ static void feed_hungry(struct hub *hub)
 	hub_behind_next(hub, room);
 }
 
-/* The room does not exist any more. */
+/* The room no longer exists. */
 static void end_all(struct hub_room *room)
 {
 	struct hub_sub *sub;
 
 	while ((sub = TAILQ_FIRST(&room->behind)) != NULL)
-		sub->ops->ended(sub); /* takes itself out */
+		sub->ops->ended(sub); /* removes the listener */
 }
 
 static void failed(struct hub *hub, struct hub_room *room, const struct pl_err *err)
@@ -127,7 +128,7 @@ static void failed(struct hub *hub, struct hub_room *room, const struct pl_err *
 		}
 }
 
-/* Chooses who gets the chunk: those at its beginning or inside of it, which ends at seq `to`. */
+/* Selects the listeners that receive the chunk: those at its beginning or inside it. It ends at seq `to`. */
 static void choose(struct hub_room *room, int64_t from, int64_t to)
 {
 	struct hub_sub *sub;
@@ -157,7 +158,7 @@ static void give(struct hub *hub, struct hub_room *room, const struct room_event
 	hub_event_release(&event);
 }
 
-/* Those who have had a turn let the others have theirs. */
+/* Moves listeners that received a chunk behind the others. */
 static void chunk_finish(struct hub_room *room, int64_t to)
 {
 	TAILQ_HEAD(, hub_sub) served = TAILQ_HEAD_INITIALIZER(served);
@@ -183,11 +184,11 @@ static void chunk_deliver(struct hub *hub, struct hub_room *room, const struct h
 
 	room->retry_ns = 0;
 	if (log->epoch != 0 && log->epoch != room->epoch)
-		hub_log_known(hub, room, log->last_seq, log->epoch); /* all go on behind what was read here */
+		hub_log_known(hub, room, log->last_seq, log->epoch); /* all continue after what was read here */
 	if (log->more)
 		to = room_event_seq(&log->rows[log->count - 1]);
 	else if (log->count == 0)
-		to = room->last_seq; /* what the room delivered is not in the database any more */
+		to = room->last_seq; /* events that the room delivered are no longer in the database */
 	choose(room, chunk->from, to);
 	for (int i = 0; i < log->count; i++)
 		give(hub, room, &log->rows[i]);

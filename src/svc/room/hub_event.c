@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Events as the hub hands them around, and their form in the rings.
- */
+/* Events inside the hub, and their form in the rings. */
 #include "svc/room/hub_rooms.h"
 
 struct hub_event *hub_event_new(enum hub_kind kind, int64_t room_id)
@@ -64,7 +62,9 @@ struct hub_event *hub_event_from_log(const struct room_event *row)
 	return e;
 }
 
-/* In the ring: the struct, then its texts one behind the other; pointers in it are replaced by "there is one". */
+/*
+ * In the ring: the struct, then its texts one after the other. Pointers in the struct only say whether a text exists.
+ */
 #define WIRE_TEXTS 6
 struct wire { struct room_event row; uint32_t absent, length[WIRE_TEXTS]; };
 

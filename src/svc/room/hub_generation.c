@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Running answers as viewers see them. The text is in shared memory, written by its owner. An event carries only how
- * long it is by now, and every other worker reads what its viewers have not got yet. So no delta can be lost with a
- * ring. Viewers on the owner's worker get the text that the owner hands over.
+ * Running answers for their viewers. The owner writes the text into shared memory. An event contains only the current
+ * length, and every other worker reads what its viewers lack. So no text is lost if a ring loses an event. Viewers on
+ * the owner's worker get the text directly.
  */
 #include "clock.h"
 #include "db/repo/repo_generation.h"
 #include "svc/room/hub_rooms.h"
 
-/* In the ring: this, then the role's name and what is to say about an error. */
+/* In the ring: this, then the name of the role and the text of an error. */
 struct wire { int64_t room_id; struct hub_generation gen; size_t name_len; };
 
 void hub_generation_room_fini(struct hub_room *room)
@@ -90,7 +90,7 @@ static void deliver_text(struct hub *hub, struct hub_room *room, struct hub_runn
 	}
 }
 
-/* Tells what is in shared memory beyond what was told. */
+/* Sends the text in shared memory that was not sent yet. */
 static void catch_up(struct hub *hub, struct hub_room *room, struct hub_running *running,
     const struct hub_generation *gen)
 {
@@ -106,7 +106,7 @@ static void catch_up(struct hub *hub, struct hub_room *room, struct hub_running 
 	} while (n > 0);
 }
 
-/* The owner is this worker: gen->text are the last bytes of gen->offset. False: viewers lack some before them. */
+/* This worker is the owner: gen->text are the last bytes of gen->offset. false: viewers lack some bytes before them. */
 static bool told_here(struct hub *hub, struct hub_room *room, struct hub_running *running,
     const struct hub_generation *gen)
 {
@@ -232,7 +232,9 @@ static bool welcome_event(struct hub_sub *sub, const struct hub_generation *gen,
 	return taken;
 }
 
-/* The text so far: as much as this worker's other viewers have. It goes on where the listener refused the last time. */
+/*
+ * Sends the text so far, as much as the other viewers on this worker have. Continues where the listener last refused.
+ */
 static bool welcome(struct hub *hub, struct hub_sub *sub, int index, const struct hub_generation *gen)
 {
 	struct hub_running *running = find(sub->room, gen->id);
@@ -245,7 +247,7 @@ static bool welcome(struct hub *hub, struct hub_sub *sub, int index, const struc
 		int n = shm_gen_text(hub->svc->shm, index, gen->id, (uint32_t)told->bytes, hub->gen_text,
 		    left < HUB_DELTA_MAX ? (uint32_t)left : HUB_DELTA_MAX);
 
-		if (n <= 0)		/* it is over, and its place was needed: the message follows */
+		if (n <= 0)		/* the answer is over, and its place was reused: the message follows */
 			return told->bytes > 0 || welcome_event(sub, gen, HUB_GEN_STARTED, 0, PL_STR_NONE);
 		if (!welcome_event(sub, gen, HUB_GEN_DELTA, told->bytes, pl_strn(hub->gen_text, (size_t)n)))
 			return false;
@@ -254,7 +256,7 @@ static bool welcome(struct hub *hub, struct hub_sub *sub, int index, const struc
 	return true;
 }
 
-/* A new viewer first gets the texts so far. */
+/* A new viewer first receives the texts so far. */
 bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 {
 	struct hub_room *room = sub->room;
@@ -267,7 +269,7 @@ bool hub_generation_welcome(struct hub *hub, struct hub_sub *sub)
 			.reply_to = info.reply_to_seq };
 
 		if (info.state != SHM_GEN_RUNNING)
-			continue; /* queued: perhaps it will not be begun; everybody is told when it is */
+			continue; /* queued: it may never start; all are informed when it does */
 		memcpy(gen.id, info.id, sizeof(gen.id));
 		if (find(room, info.id) == NULL)
 			need(room, &gen)->sent = info.length;
@@ -310,7 +312,7 @@ static void ended_on_row(void *arg, const struct generation *row, const struct p
 	struct hub_room *room = hub_room_find(e->hub, e->room_id);
 	struct pl_task *task = e->task;
 
-	/* still listed: its own event did not come after all */
+	/* still listed: its own event has not come */
 	if (err == NULL && row->ended_us > 0 && room != NULL && find(room, e->gen.id) != NULL) {
 		e->gen.state = told_state(row->state);
 		e->gen.answer_seq = row->answer_seq;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Order: a room delivers seq = last + 1. What comes early is held while the gap is read from PostgreSQL; what comes
- * late is dropped. So a worker killed between commit and ring costs those who stay connected a few milliseconds, no
- * message.
+ * Order: a room delivers seq = last + 1. Early events are held while the gap is read from PostgreSQL; late ones are
+ * dropped. So if a worker is killed between commit and ring, clients that stay connected lose a few milliseconds, but
+ * no message.
  */
 #include "clock.h"
 #include "db/repo/repo_room.h"
 #include "log.h"
 #include "svc/room/hub_rooms.h"
 
-#define GAP_WAIT_NS (20 * PL_NS_PER_MS)	/* rings of other workers are usually just behind */
-#define HELD_MAX 4096			/* beyond these two: the log has it anyway */
+#define GAP_WAIT_NS (20 * PL_NS_PER_MS)	/* the event is usually only late in the ring of another worker */
+#define HELD_MAX 4096			/* if more are held, the log is read */
 #define HELD_BYTES (1 << 20)
 #define FILL_LIMIT 500
 #define FILL_BYTES (256 << 10)
@@ -83,7 +83,7 @@ void hub_log_room_fini(struct hub_room *room)
 		drop_first_held(room);
 }
 
-/* Who left or was removed must not hear what is said next. */
+/* Users who left or were removed must not receive later events. */
 static void look_at_change(struct hub *hub, struct hub_room *room, const struct hub_event *event)
 {
 	int64_t user;
@@ -103,7 +103,7 @@ static void deliver_next(struct hub *hub, struct hub_room *room, struct hub_even
 	hub_generation_logged(hub, room);
 }
 
-/* Delivers what is held and now fits; busy keeps the room. */
+/* Delivers held events that now fit. `busy` keeps the room. */
 static void drain_held(struct hub *hub, struct hub_room *room)
 {
 	while (room->held != NULL && room->held->seq <= room->last_seq + 1 &&
@@ -176,7 +176,7 @@ void hub_log_known(struct hub *hub, struct hub_room *room, int64_t last_seq, int
 		room->gap_since_ns = 0;
 		hub_room_reset(hub, room);
 		room->compared_ns = 0;
-		compare(hub, room); /* what was committed while this was being read has been dropped */
+		compare(hub, room); /* events that were committed while this was read were dropped */
 	}
 	if (last_seq > room->last_seq)
 		hold(hub, room, last_seq, NULL);
@@ -200,7 +200,7 @@ static void fill_on_log(void *arg, const struct room_log *log, const struct pl_e
 		goto out;
 	room->filling = false;
 	if (err != NULL) {
-		room->gap_since_ns = pl_now_ns(); /* the timer tries again; the database may be back then */
+		room->gap_since_ns = pl_now_ns(); /* the timer tries again, when the database may be back */
 		hub_log_arm(f->hub, 500 * PL_NS_PER_MS);
 		goto out;
 	}
@@ -258,7 +258,7 @@ void hub_log_on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- comparing positions ---- */
 
-struct heads { struct hub *hub; struct pl_task *task; int64_t compared_id; };	/* compare()'s room, or 0 */
+struct heads { struct hub *hub; struct pl_task *task; int64_t compared_id; };	/* the room of compare(), or 0 */
 
 static void heads_on_list(void *arg, const struct room_head_list *list, const struct pl_err *err)
 {
@@ -292,8 +292,8 @@ static void ask_heads(struct hub *hub, const int64_t *ids, int count, int64_t co
 }
 
 /*
- * An event that should have been there already: late behind a filled gap, or the first one after a restore. One room
- * asks at most once in COMPARE_EVERY_NS.
+ * An event that is late: after a filled gap, or the first one after a restore. One room checks at most once in
+ * COMPARE_EVERY_NS.
  */
 static void compare(struct hub *hub, struct hub_room *room)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who is here: from the shared tables, told as differences at most once a second per room.
+ * Presence: read from the shared tables, and sent as differences at most once a second per room.
  *
- * A user who comes back within 10 s was never away. Above HUB_PRESENCE_LIST users only the number is told.
+ * A user who returns within 10 s was never absent. With more than HUB_PRESENCE_LIST users, only the number is sent.
  */
 #include "clock.h"
 #include "svc/room/hub_rooms.h"
@@ -54,7 +54,7 @@ static bool has(const int64_t *users, int count, int64_t user)
 	return false;
 }
 
-/* When somebody of the told ones was first missed; now, if this is the first time. */
+/* Returns when a listed user was first missed; now, if this is the first time. */
 static int64_t missed_since(struct hub_room *room, int64_t user, int64_t now_ns)
 {
 	for (int i = 0; i < room->leaving_count; i++)
@@ -83,7 +83,7 @@ static void presence_deliver(struct hub *hub, struct hub_room *room, const struc
 	hub_event_release(&event);
 }
 
-/* The list fits: who came, who has been away long enough. */
+/* The list is short enough: determines who came, and who has been away long enough. */
 static void tick_list(struct hub *hub, struct hub_room *room, const int64_t *now, int now_count)
 {
 	int64_t joined[HUB_PRESENCE_LIST], left[HUB_PRESENCE_LIST], t = pl_now_ns();
@@ -133,7 +133,7 @@ void hub_presence_tick(struct hub *hub, struct hub_room *room)
 	room->told_count = total;
 }
 
-/* A newcomer gets the whole list as it was last told, themselves included. */
+/* Sends a new listener the whole list as it was last sent, including the listener's own user. */
 bool hub_presence_welcome(struct hub *hub, struct hub_sub *sub)
 {
 	struct hub_room *room = sub->room;
@@ -143,7 +143,7 @@ bool hub_presence_welcome(struct hub *hub, struct hub_sub *sub)
 	bool taken;
 
 	if (room->subs_count == 1 && total <= HUB_PRESENCE_LIST) {
-		/* the only listener here is being told everything now: later differences are against this list */
+		/* the only listener here receives everything now, so later differences refer to this list */
 		if (room->told == NULL)
 			room->told = pl_new(2 * HUB_PRESENCE_LIST * sizeof(*room->told));
 		memcpy(room->told, users, (size_t)total * sizeof(*users));

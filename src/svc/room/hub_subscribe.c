@@ -4,16 +4,16 @@
  *
  *   hub_subscribe -> on_head -> [join -> on_joined -> on_head] -> done -> hub_behind_add()
  *
- * The room is registered for ring events before its head is read: what commits afterwards comes by ring, what committed
- * before is in the head. The question outlives a listener that leaves: it may be joining a room.
+ * The room is registered for ring events before its head is read: what commits later comes by ring, and what committed
+ * before is in the head. The query continues if the listener leaves, because it may be joining a room.
  */
 #include "svc/room/hub_rooms.h"
 #include "svc/room/room.h"
 
-/* In its task's pool. */
+/* Allocated in the pool of its task. */
 struct hub_asking {
 	struct hub *hub;
-	struct hub_sub *sub;		/* NULL: it left */
+	struct hub_sub *sub;		/* NULL: the listener left */
 	struct pl_task *task;
 	int64_t room_id, since, epoch;
 	bool joined;
@@ -56,7 +56,7 @@ static void asking_answer(struct hub_asking *q, const struct room_head *head)
 	out.recovered = out.was_recovering && (q->epoch == 0 || q->epoch == head->epoch) &&
 	    q->since <= head->last_seq && head->last_seq - q->since <= limit;
 	hub_log_known(q->hub, q->sub->room, head->last_seq, head->epoch);
-	if (q->sub != NULL) { /* what the room heard of just now may have ended it */
+	if (q->sub != NULL) { /* news of the room may have ended the subscription */
 		q->sub->position = out.recovered ? q->since : head->last_seq;
 		hub_presence_enter(q->hub, q->sub->room, q->sub->user_id);
 		q->done(q->arg, q->sub, &out, NULL);
@@ -92,10 +92,10 @@ static void on_head(void *arg, const struct room_head *head, const struct pl_err
 		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);
 		asking_fail(q, &hidden);
 	} else if (!head->is_member && !q->joined && !head->archived) {
-		q->joined = true; /* once: somebody may remove the user again meanwhile */
+		q->joined = true; /* only once, because the user may be removed again meanwhile */
 		room_join(q->hub->svc, q->task, q->room_id, on_joined, q);
 	} else if (q->sub == NULL) {
-		asking_end(q); /* it left, but it did open the room */
+		asking_end(q); /* the listener left, but the room was opened */
 	} else {
 		asking_answer(q, head);
 	}
@@ -168,7 +168,7 @@ void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user)
 		if (s->user_id != user)
 			continue;
 		if (hub_sub_granted(s)) {
-			s->ops->ended(s); /* takes itself out */
+			s->ops->ended(s); /* removes the listener */
 		} else {
 			hub_subscribe_fail(s, PL_E_NOT_FOUND);
 			hub_unsubscribe(hub, &s);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mentions: "@name" in a message. What a mention is (the page has the same rules, src/www/mention.js and markdown.js,
- * and both are tested with tests/mentions.json):
+ * Mentions: "@name" in a message. The page has the same rules (src/www/mention.js and markdown.js), and both are tested
+ * with tests/mentions.json:
  *
  * - Nothing in code counts: `spans`, fenced blocks (``` or ~~~; an unclosed one ends with the text), and indented
  *   blocks. Nothing in a URL counts.
- * - No word may touch it: a word is letters, marks, digits and underscores of Unicode. Characters of scripts that are
- *   written without blanks (Han, kana, Hangul, Thai ...) may touch it.
+ * - No word may touch it. A word consists of letters, marks, digits, and underscores of Unicode. Characters of scripts
+ *   that are written without blanks (Han, kana, Hangul, Thai ...) may touch it.
  * - Names of other things do not count: @scope/package, @user@host, @user:host, /path/@user, ?query=@user.
- * - Upper and lower case are the same, and so are composed and decomposed characters.
+ * - Upper and lower case are equal, and so are composed and decomposed characters.
  */
 #include "svc/room/role_answer.h"
 
@@ -18,7 +18,7 @@
 enum { TAB = 8, CODE_INDENT = 4, FENCE = 3, FULLWIDTH_AT = 0xff20 };
 
 enum line_kind { LINE_BLANK, LINE_TEXT, LINE_INDENTED, LINE_QUOTE, LINE_ITEM, LINE_HEADING, LINE_FENCE };
-struct line { size_t text, end; enum line_kind kind; };	/* text: behind the indentation */
+struct line { size_t text, end; enum line_kind kind; };	/* text: position after the indentation */
 
 /* The text, and for each byte whether it is code or a part of a URL. */
 struct scan { struct pl_str text; char *masked; };
@@ -54,7 +54,7 @@ static bool is_number(struct pl_str text, size_t at, size_t end)
 	    blank_at(text, at + n + 1, end);
 }
 
-/* What the line begins with, its indentation aside. */
+/* Returns how the line begins after its indentation. */
 static enum line_kind kind_of(struct pl_str text, size_t at, size_t end)
 {
 	char c = text.ptr[at];
@@ -64,7 +64,7 @@ static enum line_kind kind_of(struct pl_str text, size_t at, size_t end)
 		return LINE_QUOTE;
 	if (c == '#')
 		return n <= 4 && blank_at(text, at + n, end) ? LINE_HEADING : LINE_TEXT;
-	/* backticks behind backticks: a span of code that stands in one line */
+	/* backticks after the opening ones: a span of code within one line */
 	if (n >= FENCE && (c == '~' || (c == '`' && memchr(text.ptr + at + n, '`', end - at - n) == NULL)))
 		return LINE_FENCE;
 	if (((c == '-' || c == '*' || c == '+') && blank_at(text, at + 1, end)) || is_number(text, at, end))
@@ -96,7 +96,7 @@ static size_t line_next(struct pl_str text, struct line line)
 	return line.end < text.len ? line.end + 1 : text.len;
 }
 
-/* Behind the fenced block that the line opens; the end of the text if nothing closes it. */
+/* Returns the position after the fenced block that the line opens; the end of the text if it is not closed. */
 static size_t fence_end(struct pl_str text, struct line open)
 {
 	char c = text.ptr[open.text];
@@ -114,9 +114,9 @@ static size_t fence_end(struct pl_str text, struct line open)
 	return text.len;
 }
 
-/* ---- code and URLs inside a paragraph ---- */
+/* ---- code and URLs in a paragraph ---- */
 
-/* Behind the span of code that begins at `at`; the end of its backticks if nothing closes it. */
+/* Returns the position after the span of code that begins at `at`; the end of its backticks if it is not closed. */
 static size_t span_end(struct scan *scan, size_t at, size_t end)
 {
 	size_t ticks = run_of(scan->text, at, end, '`');
@@ -134,7 +134,7 @@ static size_t span_end(struct scan *scan, size_t at, size_t end)
 	return at + ticks;
 }
 
-/* Bytes of a URL's character at `at`: RFC 3986's, and words of any script. */
+/* Returns the bytes of the URL character at `at`: those of RFC 3986, and words of any script. */
 static size_t url_char(struct pl_str text, size_t at)
 {
 	uint32_t c;
@@ -145,7 +145,7 @@ static size_t url_char(struct pl_str text, size_t at)
 	return c > ' ' && c != 0x7f && strchr("<>\"`", (int)c) == NULL ? 1 : 0;
 }
 
-/* Behind the URL whose "://" is at `at`; `at` if it is none. */
+/* Returns the position after the URL whose "://" is at `at`; `at` if it is not a URL. */
 static size_t url_end(struct scan *scan, size_t at, size_t end)
 {
 	if (at == 0 || !((scan->text.ptr[at - 1] | 0x20) >= 'a' && (scan->text.ptr[at - 1] | 0x20) <= 'z') ||
@@ -169,7 +169,7 @@ static void mask_paragraph(struct scan *scan, size_t from, size_t end)
 	}
 }
 
-/* Behind the paragraph, item, heading or run of quoted lines that begins with this line. */
+/* Returns the position after the paragraph, item, heading, or run of quoted lines that begins with this line. */
 static size_t paragraph_end(struct pl_str text, struct line line)
 {
 	enum line_kind kind = line.kind;
@@ -186,7 +186,7 @@ static size_t paragraph_end(struct pl_str text, struct line line)
 
 static void mask_all(struct scan *scan)
 {
-	bool in_list = false;		/* there, what is indented belongs to an item */
+	bool in_list = false;		/* in a list, indented text belongs to an item */
 
 	for (size_t at = 0; at < scan->text.len;) {
 		struct line line = line_at(scan->text, at);
@@ -207,7 +207,7 @@ static void mask_all(struct scan *scan)
 	}
 }
 
-/* ---- what may stand beside a mention ---- */
+/* ---- characters next to a mention ---- */
 
 /* May a mention touch this character? */
 static bool touchable(uint32_t c)
@@ -233,7 +233,7 @@ static bool is_host_char(char c)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-';
 }
 
-/* A name of a host: labels with dots between them. */
+/* Matches a host name: labels with dots between them. */
 static bool is_host(struct pl_str text, size_t at)
 {
 	bool label = false;
@@ -250,7 +250,7 @@ static bool is_host(struct pl_str text, size_t at)
 	return false;
 }
 
-/* Dots and dashes behind a name end a sentence, unless a word follows them. */
+/* Dots and dashes after a name end a sentence, unless a word follows them. */
 static bool free_behind(struct pl_str text, size_t at)
 {
 	uint32_t c = 0, next = 0;
@@ -270,7 +270,7 @@ static bool free_behind(struct pl_str text, size_t at)
 	return touchable(c);
 }
 
-/* Bytes that `name` takes in the text at `at`, if it stands there by itself, else 0. */
+/* Returns the number of bytes of `name` in the text at `at` if it is a whole word there, else 0. */
 static size_t says(struct pl_str text, size_t at, struct pl_str name)
 {
 	size_t end = at;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The rules of roles that a shape cannot state.
- */
+/* Rules about roles that a shape cannot express. */
 #include "svc/room/role.h"
 
 #include "db/repo/name.h"
 #include "db/repo/repo_user.h"
 
-#define DISPLAY_MAX 64	/* characters */
+#define DISPLAY_MAX 64	/* in characters */
 
-/* What is wrong with the name, as a sentence; NULL: nothing. */
+/* Returns what is wrong with the name, as a sentence; NULL: nothing. */
 static const char *role_name_fault(struct pl_str name)
 {
 	bool plain = true;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * An answer of a role in a room, as operations of the engine (svc/answer/answer.h):
- * role_answer_start -> run_on_begun -> role_context -> role_asked -> role_delta* -> role_answered -> role_store ->
- * role_end -> role_over.
+ * An answer of a role in a room, as operations of the engine (svc/answer/answer.h): role_answer_start -> run_on_begun
+ * -> role_context -> role_asked -> role_delta* -> role_answered -> role_store -> role_end -> role_over.
  *
- * The text is appended under the client id "gen:ID", so there is one message, even if several processes store it.
+ * The text is appended with the client id "gen:ID", so there is only one message even if several processes store it.
  */
 #include <event2/event.h>
 #include <math.h>
@@ -19,31 +18,31 @@
 #include "svc/room/role_int.h"
 
 #define RETRY_S 1
-#define ADOPT_S 3	/* after a death others store what its answers had so far; what they leave is marked then */
-#define ASKED_S 5	/* a refused message that was sent again: time to learn whether it has its answer */
-#define LINGER_S 2	/* how long the text stays in shared memory for viewers on other workers */
+#define ADOPT_S 3	/* after a death, other workers store the text of its answers; what they leave is marked then */
+#define ASKED_S 5	/* a refused message that was sent again: time to find out whether it has its answer */
+#define LINGER_S 2	/* the text remains in shared memory for viewers on other workers */
 
 struct role_answers {
 	struct svc *svc;
-	struct event *late;			/* what nobody adopted is marked */
+	struct event *late;			/* marks answers that no worker adopted */
 };
 
-/* Texts live in the answer's pool. */
+/* Its texts are in the answer's pool. */
 struct role_answer {
 	struct answer *answer;
 	struct svc *svc;
 	struct role_question question;
 	struct role role;
-	char client_id[PL_UUID_LEN + 5];	/* "gen:" id: at most one answer per generation */
+	char client_id[PL_UUID_LEN + 5];	/* "gen:" and the id: at most one answer per generation */
 	enum gen_state outcome;
-	enum pl_code code;			/* of the error that ended it */
-	bool lasting;				/* which will not pass */
-	const char *stop;			/* why the text ends, as in its usage */
+	enum pl_code code;			/* the code of the error that ended it */
+	bool lasting;				/* another attempt would fail, too */
+	const char *stop;			/* the reason for the end, as in its usage */
 	struct pl_str meta, reasoning;
 	struct generation_end end;
 };
 
-/* text: of a delta, else absent. */
+/* text: of a delta, otherwise absent. */
 static void role_tell(struct role_answer *role, int state, enum pl_code error, struct pl_str text)
 {
 	struct hub_generation gen = { .role_id = role->role.id, .asker_id = role->question.asker_id,
@@ -158,7 +157,7 @@ static void role_answered(struct answer *answer, const struct llm_result *result
 		    answer->id, (long long)role->question.room_id, pl_err_info(err->code)->code, pl_err_text(err));
 	}
 	if (answer->text.len > 0)
-		answer_flush(answer); /* nobody shall get text after the message */
+		answer_flush(answer); /* viewers must not receive text after the message */
 }
 
 /* ---- storing ---- */
@@ -197,8 +196,8 @@ static void unstored(struct role_answer *role, const struct pl_err *err)
 	pl_log(PL_LOG_WARN, answer->task, "answer not stored as a message", "generation=%s error=%s", answer->id,
 	    pl_err_info(err->code)->code);
 	if (answer->adopted && err->code == PL_E_CONFLICT)
-		return; /* the whole answer was stored before its worker died; the row follows it */
-	/* the role was taken out meanwhile, say: the text stays with the row */
+		return; /* the whole answer was stored before its worker died; its row is updated next */
+	/* if the role was removed meanwhile, the text remains in the row */
 	role->end.partial = pl_buf_str(&answer->text);
 	role->end.error_code = pl_str(pl_err_info(err->code)->code);
 	if (role->outcome == GEN_DONE)
@@ -225,7 +224,7 @@ static void on_stored(void *arg, const struct appended *result, const struct pl_
 		.client_id = pl_str(role->client_id), .content = pl_buf_str(&answer->text),
 		.reply_to = role->question.seq, .generation_id = pl_str(answer->id), .meta = role->meta,
 		.created_us = result->created_us };
-	/* a duplicate is our own, of an unknown outcome, or was published by the worker that stored it */
+	/* a duplicate is our own with an unknown outcome, or was published by the worker that stored it */
 	if (!result->duplicate || answer->retried)
 		hub_publish(role->svc->hub, &event);
 	answer_stored(answer);
@@ -244,7 +243,7 @@ static void role_store(struct answer *answer)
 	repo_message_append(role->svc->db, answer->task, &message, on_stored, role);
 }
 
-/* ---- the row's end ---- */
+/* ---- the end of the row ---- */
 
 static void on_ended(void *arg, const struct generation_ended *ended, const struct pl_err *err)
 {
@@ -264,7 +263,7 @@ static void on_ended(void *arg, const struct generation_ended *ended, const stru
 		role->outcome = ended->state;
 		role->end.answer_seq = ended->answer_seq;
 	}
-	/* only now: a client that receives "done" finds the row done */
+	/* not earlier: a client that receives "done" finds the row done */
 	answer_ended(answer);
 }
 
@@ -301,7 +300,7 @@ static void role_over(struct answer *answer)
 	role_tell(role, state, role->code, PL_STR_NONE);
 }
 
-/* ---- beginning ---- */
+/* ---- start ---- */
 
 static void role_adopt(struct answer *answer);
 
@@ -330,7 +329,7 @@ static struct role_answer *role_answer_new(struct svc *svc, const struct config 
 	return r;
 }
 
-/* It never began: viewers learn why, nothing is stored. */
+/* It never began: viewers receive the reason, and nothing is stored. */
 static void give_up(struct role_answer *role, enum pl_code code)
 {
 	role_tell(role, HUB_GEN_FAILED, code, PL_STR_NONE);
@@ -347,7 +346,7 @@ static void refuse_on_asked(void *arg, const bool *asked, const struct pl_err *e
 		give_up(role, role->code);
 }
 
-/* A message that was sent again may have its answer: then there is nothing that failed. */
+/* If a message that was sent again has its answer, nothing failed. */
 static void refuse(struct role_answer *role, enum pl_code code)
 {
 	const struct role_question *q = &role->question;
@@ -367,7 +366,7 @@ static void run_on_begun(void *arg, const struct generation_begun *begun, const 
 	struct role_answer *role = arg;
 
 	if (err != NULL && err->code == PL_E_WRITE_UNKNOWN) {
-		answer_fail(role->answer, err); /* a row that may be there would keep the role busy */
+		answer_fail(role->answer, err); /* if there is a row, it would keep the role busy */
 	} else if (err != NULL) {
 		give_up(role, err->code);
 	} else if (begun->busy) {
@@ -384,7 +383,7 @@ void role_answer_start(struct svc *svc, const struct config *config, const struc
 {
 	struct role_answer *r = role_answer_new(svc, config, question, role);
 	struct pl_caller asker = { .user_id = question->asker_id };
-	/* what LIMIT_ASK_SESSION counts by in rooms */
+	/* the key of LIMIT_ASK_SESSION in rooms */
 	struct pl_str room = pl_str(pl_sprintf(r->answer->task->pool, "room:%lld", (long long)question->room_id));
 	struct shm_gen_info info = { .room_id = question->room_id, .role_id = role->id, .asker_id = question->asker_id,
 		.reply_to_seq = question->seq };
@@ -423,7 +422,7 @@ static void adopt_on_role(void *arg, const struct role *row, const struct pl_err
 	answer_settle(role->answer, ANSWER_CUT);
 }
 
-/* Live viewers want its name. */
+/* Live viewers need its name. */
 static void role_adopt(struct answer *answer)
 {
 	struct role_answer *role = answer->owner;
@@ -446,7 +445,7 @@ static void adopt(struct svc *svc, const struct shm_gen_info *info, struct pl_st
 
 struct marking { struct role_answers *roles; struct pl_task *task; };
 
-/* Nobody who runs them is left to answer what waited for their end. */
+/* No other worker answers the messages that waited for its end. */
 static void follow_up(struct svc *svc, const struct generation_list *list)
 {
 	for (int i = 0; i < list->count; i++) {
@@ -489,7 +488,7 @@ void role_answers_mark(struct role_answers *roles)
 	struct shm *shm = roles->svc->shm;
 	struct timeval wait = { ADOPT_S, 0 };
 
-	/* what earlier daemons left is the clerk's */
+	/* the clerk handles answers of earlier daemons */
 	if (atomic_load(&shm->scores[shm->slot].generation) > 1)
 		evtimer_add(roles->late, &wait);
 }

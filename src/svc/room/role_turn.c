@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who answers, and stopping: role_consider -> consider_on_roles -> consider_on_room -> role_answer_start for each,
- * after room_role_take for those that join on this occasion.
+ * Selects the roles that answer, and stops answers: role_consider -> consider_on_roles -> consider_on_room ->
+ * role_answer_start for each, after room_role_take for those that join for this message.
  */
 #include "clock.h"
 #include "db/repo/repo_room.h"
@@ -20,9 +20,9 @@ struct consider {
 	struct role_question question;
 	struct pl_str content;
 	struct role_list roles;
-	bool forced;			/* a follow-up: the role was chosen before */
-	int64_t role_id;		/* the one that was asked, alone; 0: whose turn it is */
-	int joining;			/* roles that are being taken into the room */
+	bool forced;			/* a follow-up: the role is known */
+	int64_t role_id;		/* only this role was asked; 0: select by turn */
+	int joining;			/* roles that are joining the room */
 	role_asked_fn *asked;
 	void *arg;
 };
@@ -62,7 +62,7 @@ static void consider_on_taken(void *arg, const struct room_result *result, const
 	if (err == NULL) {
 		start(c, taking->role);
 		consider_tell(c, PL_E_OK, NULL);
-	} else if (err->code == PL_E_NOT_FOUND) { /* a moderator was faster, and the room takes it no more */
+	} else if (err->code == PL_E_NOT_FOUND) { /* a moderator added the last possible role first */
 		consider_tell(c, PL_E_NOT_FOUND, NOT_HERE);
 	} else {
 		pl_log(PL_LOG_WARN, c->task, "role not added to the room; it does not answer",
@@ -125,7 +125,7 @@ static void consider_on_room(void *arg, const struct room *room, const struct pl
 		consider_tell(c, PL_E_FORBIDDEN, "Roles do not answer in this room: its reply policy is off.");
 	else if (count == 0)
 		consider_tell(c, PL_E_NOT_FOUND, NOT_HERE);
-	else if (c->joining == 0)	/* else when the role has joined */
+	else if (c->joining == 0)	/* otherwise when the role has joined */
 		consider_tell(c, PL_E_OK, NULL);
 	consider_end(c);
 }

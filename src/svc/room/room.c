@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * repo_*() -> hub -> done, for each change.
- */
+/* For each change: repo_*() -> hub -> done. */
 #include "svc/room/room.h"
 
 #include "db/repo/repo_user.h"

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Rooms of calls on this worker: their peers, and the peers elsewhere that these heard of.
- */
+/* Rooms with calls on this worker: their peers, and the known peers on other workers. */
 #include "svc/room/signaling.h"
 
 #include "clock.h"
 #include "svc/bus/bus.h"
 
 #define BUCKETS 256
-#define HEARD_MAX 256		/* peers elsewhere that are remembered per room */
+#define HEARD_MAX 256		/* peers of other workers that are remembered per room */
 
 struct heard { char id[SIGNALING_ID + 1]; int slot; struct heard *next; };
 
@@ -25,7 +23,7 @@ struct signaling {
 	struct signaling_room *buckets[BUCKETS];
 };
 
-/* In the ring, before the frame. to "": all. */
+/* In the ring, before the frame. to "": all peers. */
 struct ring_head {
 	int64_t room_id, sent_ns;
 	char from[SIGNALING_ID + 1], to[SIGNALING_ID + 1];
@@ -76,7 +74,7 @@ static void room_drop_if_empty(struct signaling *s, struct signaling_room *room)
 	pl_free(room);
 }
 
-/* ---- peers elsewhere ---- */
+/* ---- peers on other workers ---- */
 
 static void heard_note(struct signaling_room *room, const struct ring_head *head, int slot)
 {
@@ -109,7 +107,7 @@ static bool is_for(const struct signaling_peer *p, const struct ring_head *head)
 	return p->joined_ns != 0 && p->joined_ns <= head->sent_ns;
 }
 
-/* Delivering only queues bytes at a socket: it closes nobody, so the list stays as it is. */
+/* Delivering only queues bytes for a socket and closes none, so the list does not change. */
 static void signaling_deliver(struct signaling_room *room, const struct ring_head *head, struct pl_str frame)
 {
 	for (struct signaling_peer *p = room->peers; p != NULL; p = p->next) {
@@ -206,7 +204,7 @@ static void signaling_slot_died(void *arg, int slot)
 			room_slot_died(room, slot);
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 bool signaling_open(struct signaling *s, struct signaling_peer *peer, int64_t room_id)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The outcome of a step of a form: what is asked next, whether it is complete, and what a model is told.
- */
+/* The result of a step of a form: the next question, whether the form is complete, and the instructions for a model. */
 #include "svc/session/form.h"
 
 static bool given_up(const struct form_slot *slot, const struct form_state *state, int i)
@@ -31,7 +29,7 @@ bool form_is_complete(const struct form *form, const struct form_state *state, b
 	return is_filled(form, state) && (!form->confirm || state->complete || confirmed);
 }
 
-/* The slot that was asked for was missed once too often. */
+/* The value of the requested slot was not understood too many times. */
 static void give_up(const struct form *form, const struct form_state *before, struct form_step *step,
     struct form_state *after)
 {
@@ -44,7 +42,7 @@ static void give_up(const struct form *form, const struct form_state *before, st
 	if (!before->filled[asked] && s->give_up == FORM_HAND_OVER)
 		after->over = FORM_HANDED_OVER;
 	else if (form_next(form, after) < 0 && !is_filled(form, after))
-		after->over = FORM_CANCELLED;	/* nothing came of it at all */
+		after->over = FORM_CANCELLED;	/* no value was given */
 }
 
 static int count_found(const struct form *form, const struct form_step *step)
@@ -56,7 +54,7 @@ static int count_found(const struct form *form, const struct form_step *step)
 	return n;
 }
 
-/* What is there already is neither a correction nor worth a question. true: there was some of it. */
+/* A value that is already known is neither a correction nor worth a question. true: there was such a value. */
 static bool drop_same(const struct form *form, const struct form_state *state, struct form_step *step)
 {
 	bool any = false;
@@ -114,7 +112,7 @@ void form_finish(const struct form *form, const struct form_state *state, struct
 		step->requested = step->reopened;
 	else if (asked >= 0 && step->value[asked].ptr == NULL && state->filled[asked] && !step->found && !same &&
 	    !step->cancelled && !step->clears && step->skipped < 0)
-		step->requested = asked; /* a correction that is still owed */
+		step->requested = asked; /* a correction that is still open */
 }
 
 struct pl_str form_prompt(const struct form *form, struct pl_pool *pool, const struct form_state *state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * "Forget my income", "delete my name, please", "don't store my address", "erase all my data": values that the person
- * takes back. A message does that only if every word of it is understood so.
+ * "Forget my income", "delete my name, please", "don't store my address", "erase all my data": requests to delete
+ * values. A message counts as a request only if every word of it is understood.
  */
 #include <ctype.h>
 
@@ -33,7 +33,7 @@ static bool in_list(const char *list, const char *word)
 	return false;
 }
 
-/* In lower case, without apostrophes and dashes: "don't" is "dont", "e-mail" is "email". */
+/* Lower-case words without apostrophes and dashes: "don't" becomes "dont", "e-mail" becomes "email". */
 static void split(struct pl_str text, struct words *w)
 {
 	size_t len = 0;
@@ -67,7 +67,7 @@ static bool is_word(const char *word, const char *name)
 	return strcmp(word, plain) == 0;
 }
 
-/* The slot that the word names; -1: none; -2: several. */
+/* Returns the slot that the word names; -1: none; -2: several. */
 static int named(const struct form *form, const struct form_state *state, const char *word)
 {
 	int slot = -1;

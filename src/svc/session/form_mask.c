@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * A message as it may be stored: without the values of sensitive slots.
- */
+/* Masks the values of sensitive slots in a message before it is stored. */
 #include <ctype.h>
 
 #include "svc/session/form.h"
@@ -19,11 +17,11 @@ static bool in_address(struct pl_str text, size_t at)
 
 /* ---- amounts ---- */
 
-#define GROUPS_MAX 10		/* of one amount, "12 34 567"; more than any value has */
+#define GROUPS_MAX 10		/* in one amount, such as "12 34 567"; more than any value has */
 #define DIGITS_MAX 18
 #define SPANS_MAX 64
 
-/* Bytes of what may stand between two groups of digits; 0: nothing of that kind. */
+/* Returns the bytes of a mark that can separate two groups of digits; 0: no such mark. */
 static size_t mark_length(struct pl_str text, size_t at)
 {
 	static const char *const marks[] = { ".", ",", "'", " ", "_", "\u00a0", "\u2009", "\u202f", "\u2019" };
@@ -40,7 +38,7 @@ static bool digit_at(struct pl_str text, size_t at)
 	return at < text.len && isdigit((unsigned char)text.ptr[at]);
 }
 
-/* The unit behind an amount, "k", " million": where it ends, `at` when there is none. */
+/* Returns where the unit after an amount ends, such as "k" or " million"; `at` if there is none. */
 static size_t unit_end(struct pl_str text, size_t at, int64_t *factor_r)
 {
 	static const struct { const char *word; int64_t factor; } units[] = {
@@ -65,7 +63,7 @@ static size_t unit_end(struct pl_str text, size_t at, int64_t *factor_r)
 	return at;
 }
 
-/* All units behind it: "2 hundred thousand". */
+/* The same for several units: "2 hundred thousand". */
 static size_t units_end(struct pl_str text, size_t at, int64_t *factor_r)
 {
 	int64_t factor;
@@ -79,7 +77,10 @@ static size_t units_end(struct pl_str text, size_t at, int64_t *factor_r)
 	return at;
 }
 
-/* Is it the value? Digits with marks between them, times the factor; what is behind the last mark may be decimals. */
+/*
+ * Compares digits with marks between them, times the factor, with the value. Digits after the last mark may be
+ * decimals.
+ */
 static bool is_value(struct pl_str amount, int64_t factor, int64_t value)
 {
 	__int128 all = 0, scale = 1;
@@ -101,7 +102,7 @@ static bool is_value(struct pl_str amount, int64_t factor, int64_t value)
 	return all * factor == value || all * factor / scale == value;
 }
 
-/* The end of the amount at `at` that is the value, written in one or more groups; `at`: there is none. */
+/* Returns where the amount at `at` ends if it is the value, in one or more groups; otherwise `at`. */
 static size_t value_end(struct pl_str text, size_t at, int64_t value)
 {
 	size_t end = at, found = at;
@@ -121,7 +122,7 @@ static size_t value_end(struct pl_str text, size_t at, int64_t value)
 	return found;
 }
 
-/* The end of the digits at `at` with the groups and the units behind them. */
+/* Returns the end of the digits at `at` with their groups and units. */
 static size_t amount_end(struct pl_str text, size_t at)
 {
 	int64_t factor;
@@ -133,7 +134,8 @@ static size_t amount_end(struct pl_str text, size_t at)
 }
 
 /*
- * All numbers but those in addresses: "80,000, no, 90,000" holds two incomes. value >= 0: only those that are as much.
+ * Masks all numbers except those in addresses: "80,000, no, 90,000" contains two incomes. value >= 0: masks only
+ * amounts of that value.
  */
 static struct pl_str mask_numbers(struct pl_pool *pool, struct pl_str text, int64_t value, const char *label)
 {
@@ -153,7 +155,7 @@ static struct pl_str mask_numbers(struct pl_pool *pool, struct pl_str text, int6
 	return pl_buf_str(&out);
 }
 
-/* Spans of the text, ascending, become the label. */
+/* Replaces spans of the text, in ascending order, by the label. */
 static struct pl_str mask_spans(struct pl_pool *pool, struct pl_str text, const struct read_span *spans, int count,
     const char *label)
 {
@@ -169,9 +171,7 @@ static struct pl_str mask_spans(struct pl_pool *pool, struct pl_str text, const 
 	return pl_buf_str(&out);
 }
 
-/*
- * Amounts as the reader sees them, also in words: "eighty thousand". cents: as in read_amounts().
- */
+/* Masks amounts that the reader finds, also in words: "eighty thousand". cents: as in read_amounts(). */
 static struct pl_str mask_amounts(struct pl_pool *pool, struct pl_str text, int64_t cents, const char *label)
 {
 	struct read_message *m = read_message(pool, text);
@@ -187,7 +187,7 @@ static bool is_word_byte(char c)
 	return (unsigned char)c >= 0x80 || isalnum((unsigned char)c);
 }
 
-/* The end of the value at `at`, without regard to case and to how wide its blanks are; `at`: it is not there. */
+/* Returns the end of the value at `at`, without regard to case and the width of blanks; `at` if it is not there. */
 static size_t text_end(struct pl_str text, size_t at, struct pl_str value)
 {
 	size_t end = at;
@@ -243,7 +243,7 @@ static bool names_it(const struct form_slot *slot, struct pl_str text)
 	return form_has_word(text, slot->s->words.count > 0 ? &slot->s->words : &own);
 }
 
-/* What was given before, said again. */
+/* Masks a value that was given before and is repeated. */
 static struct pl_str mask_secret(struct pl_pool *pool, const struct form_slot *slot, struct pl_str secret,
     struct pl_str text)
 {
@@ -260,7 +260,7 @@ static struct pl_str mask_secret(struct pl_pool *pool, const struct form_slot *s
 	return mask_numbers(pool, text, value, slot->s->label);
 }
 
-/* What the slot's own expressions find. */
+/* Masks what the expressions of the slot match. */
 static struct pl_str mask_matches(struct pl_pool *pool, const struct form_slot *slot, struct pl_str text)
 {
 	const regex_t *expressions[] = {slot->s->find[0] != '\0' ? &slot->find : NULL,
@@ -284,7 +284,7 @@ static struct pl_str mask_matches(struct pl_pool *pool, const struct form_slot *
 	return text;
 }
 
-/* What this message says for a sensitive slot. raw absent: it was not understood. */
+/* Masks what this message contains for a sensitive slot. raw absent: it was not understood. */
 static struct pl_str mask_found(struct pl_pool *pool, const struct form_slot *slot, struct pl_str value,
     struct pl_str raw, struct pl_str text)
 {
@@ -295,7 +295,7 @@ static struct pl_str mask_found(struct pl_pool *pool, const struct form_slot *sl
 	return mask_secret(pool, slot, value, mask_text(pool, text, raw, slot->s->label));
 }
 
-/* "Is 80k enough?": not taken, but it may be the value of the open slot all the same. */
+/* "Is 80k enough?": no value is taken, but the amount may still be the value of the open slot. */
 static struct pl_str mask_named(const struct form *form, struct pl_pool *pool, int i, struct pl_str text)
 {
 	const struct form_slot *slot = &form->slots[i];
@@ -306,7 +306,7 @@ static struct pl_str mask_named(const struct form *form, struct pl_pool *pool, i
 	if (!form_is_read(slot))
 		return mask_matches(pool, slot, text);
 	m = read_message(pool, text);
-	if (m == NULL)		/* too long to be read: nothing in it can be told apart */
+	if (m == NULL)		/* too long to be read: all of it is masked */
 		return slot->s->normal == FORM_AMOUNT ? mask_numbers(pool, text, -1, slot->s->label) :
 		    pl_str(pl_sprintf(pool, "[%s]", slot->s->label));
 	if (slot->s->normal == FORM_AMOUNT)
@@ -320,14 +320,14 @@ static bool is_open(const struct form_state *state, const struct form_step *step
 	return state->requested == i || state->pending == i || step->reopened == i || step->pending == i;
 }
 
-/* A question in between leaves the proposal as it was. */
+/* A question in between does not change the proposal. */
 static bool is_kept(const struct form_state *state, const struct form_step *step)
 {
 	return step->question && state->pending == step->pending &&
 	    step->pending_value.ptr == state->pending_value.ptr;
 }
 
-/* Does the message say something for the slot: a value, or what may hide one? */
+/* Does the message contain a value for the slot, or text that may hide one? */
 static bool is_meant(const struct form_state *state, const struct form_step *step, int i)
 {
 	const struct read_value *v = &step->read[i];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Reads the definition of a form through a table of settings.
- */
+/* Reads the definition of a form by a table of settings. */
 #include <stddef.h>
 #include <stdio.h>
 
@@ -75,9 +73,12 @@ static const struct pl_schema schema = { .settings = top_settings, .count = PL_C
 	.group_settings = slot_settings, .group_count = PL_COUNT(slot_settings),
 	.group_bytes = sizeof(struct form_slot_settings) };
 
-/* ---- what the table cannot check ---- */
+/* ---- checks beyond the table ---- */
 
-/* The line of a key in a slot's section, of the section itself (key NULL), or of a key at the top (slot NULL). */
+/*
+ * Returns the line of a key in the section of a slot, of the section itself (key NULL), or of a key at the top (slot
+ * NULL).
+ */
 static int line_of(const char *path, const char *slot, const char *key)
 {
 	FILE *file = fopen(path, "re");
@@ -113,7 +114,7 @@ static bool form_refuse(const char *path, const char *slot, const char *key, con
 	return false;
 }
 
-/* group 0 is all of the match */
+/* group 0 is the whole match */
 static bool compile(const struct form_slot *slot, const char *key, const char *text, int64_t group, regex_t *re,
     const char *path, char why[512])
 {
@@ -134,7 +135,7 @@ static bool compile(const struct form_slot *slot, const char *key, const char *t
 	return form_refuse(path, slot->name, key, reason, why);
 }
 
-/* What people call a form and its slots follows the rule of names: lib/text.h. */
+/* Labels and titles follow the rule for display names: lib/text.h. */
 static bool seen(const struct form *form, const char *slot, const char *key, const char *text, const char *path,
     char why[512])
 {
@@ -233,7 +234,7 @@ void form_release(struct form **form_at)
 		return;
 	pool = form->pool;
 	for (int i = 0; i < form->count; i++) {
-		/* a zeroed regex_t is fine for regfree() */
+		/* regfree() accepts a zeroed regex_t */
 		regfree(&form->slots[i].find);
 		regfree(&form->slots[i].answer);
 		regfree(&form->slots[i].pattern);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What a form says: what it noted, what it is not sure of, its next request, its end.
- */
+/* The replies of a form: what it noted, what it asks about, its next request, and its end. */
 #include "svc/session/form.h"
 
 struct saying {
@@ -48,7 +46,7 @@ static void add_same(struct saying *s)
 	pl_buf_adds(&s->out, n > 0 ? ". " : "");
 }
 
-/* What was deleted, or that there was nothing of the kind. */
+/* Names the deleted values, or says that there were none. */
 static void add_cleared(struct saying *s)
 {
 	int n = 0;
@@ -93,7 +91,7 @@ static void add_proposal(struct saying *s)
 	    PL_FMT(form_shown(slot, s->pool, s->step->pending_value)), slot->s->label);
 }
 
-/* All values, noted so far or now. */
+/* Lists all values, noted before or now. */
 static void add_known(struct saying *s, const char *before, const char *after)
 {
 	int n = 0;
@@ -116,7 +114,7 @@ static void add_known(struct saying *s, const char *before, const char *after)
 	pl_buf_adds(&s->out, after);
 }
 
-/* Everything, before the form is complete. */
+/* Lists all values before the form is complete. */
 static void add_summary(struct saying *s)
 {
 	if (s->step->denied) {
@@ -126,7 +124,7 @@ static void add_summary(struct saying *s)
 	add_known(s, "Please check: ", ". Is all of that right?");
 }
 
-/* Why the answer did not do, where that can be said. */
+/* Explains why the answer is not valid, if there is an explanation. */
 static bool add_doubt(struct saying *s, int i)
 {
 	static const char *const periods[] = {"", "an hour", "a day", "a week", "a month", "a year"};

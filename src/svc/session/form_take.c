@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a message does to a form: values that the reader finds, values that the form's patterns find, a yes or a no to
- * what was proposed, corrections, and whether the message asks something itself.
+ * The effect of a message on a form: values that the reader and the form's patterns find, a yes or no to a proposal,
+ * corrections, and whether the message itself is a question.
  */
 #include <ctype.h>
 
@@ -33,7 +33,7 @@ static bool offer(const struct taking *t, int i, struct pl_str value, struct pl_
 	return true;
 }
 
-/* Quotes it, and waits for a yes. The slot that was asked for comes first. */
+/* Proposes the value and waits for a yes. The requested slot comes first. */
 static void propose(const struct taking *t, int i, struct pl_str value, struct pl_str raw)
 {
 	struct pl_str checked = form_value(&t->form->slots[i], t->pool, value);
@@ -54,9 +54,9 @@ static int count_found(const struct taking *t)
 	return n;
 }
 
-/* ---- what the reader found ---- */
+/* ---- values of the reader ---- */
 
-/* Said without being asked, and without a sentence that says what it is. */
+/* A value that was not requested, without a sentence that names the slot. */
 static void take_bare(const struct taking *t, int i, bool accompanied)
 {
 	const struct read_value *v = &t->step->read[i];
@@ -85,7 +85,7 @@ static void take_bare(const struct taking *t, int i, bool accompanied)
 	}
 }
 
-/* "Anne, not Ann": the value so far is denied, so the other one takes its place. */
+/* "Anne, not Ann": the noted value is denied, so the other one replaces it. */
 static bool replaces(const struct taking *t, int i)
 {
 	const struct read_value *v = &t->step->read[i];
@@ -134,7 +134,7 @@ static void take_all_read(const struct taking *t)
 			take_bare(t, slots[i], accompanied);
 }
 
-/* Is what was proposed for another slot a piece of this? */
+/* Is the value that was proposed for another slot a part of this one? */
 static bool is_piece(const struct taking *t, struct pl_str raw)
 {
 	const struct pl_str piece = t->step->pending_raw;
@@ -143,7 +143,7 @@ static bool is_piece(const struct taking *t, struct pl_str raw)
 	    memmem(raw.ptr, raw.len, piece.ptr, piece.len) != NULL;
 }
 
-/* An address that is mistyped is proposed as it was probably meant; written so once more, as it is written. */
+/* For a mistyped address, proposes the probable one. If the user repeats it as before, it is taken as written. */
 static void take_mistyped(const struct taking *t)
 {
 	for (int i = 0; i < t->form->count; i++) {
@@ -169,7 +169,7 @@ static void take_mistyped(const struct taking *t)
 
 /* ---- patterns of the form ---- */
 
-/* Group `group` of a match. Absent: no match, or that group took no part. */
+/* Returns group `group` of a match. Absent: no match, or the group is not part of it. */
 static struct pl_str match(const regex_t *re, int64_t group, const char *text)
 {
 	regmatch_t at[GROUPS];
@@ -184,7 +184,7 @@ static void take_patterns(const struct taking *t)
 	int asked = t->state->requested;
 	const struct form_slot *slot = asked >= 0 ? &t->form->slots[asked] : NULL;
 
-	for (int i = 0; i < t->form->count; i++) { /* a form that is over takes corrections only */
+	for (int i = 0; i < t->form->count; i++) { /* a form that is over accepts corrections only */
 		const struct form_slot *s = &t->form->slots[i];
 		struct pl_str raw = s->s->find[0] != '\0' && (t->state->over == FORM_GOES_ON || i == asked)
 		    ? match(&s->find, s->s->find_group, t->text.ptr)
@@ -207,7 +207,7 @@ static void take_patterns(const struct taking *t)
 
 /* ---- corrections ---- */
 
-/* The text behind the last "to", "is" or ":". */
+/* Returns the text after the last "to", "is", or ":". */
 static struct pl_str behind_mark(struct pl_str text)
 {
 	static const char *const marks[] = {" to ", " is ", ": ", "'s "};
@@ -224,7 +224,7 @@ static struct pl_str behind_mark(struct pl_str text)
 	return best;
 }
 
-/* "Change my city to Rome" for a text; "my email is wrong": it is asked for again. */
+/* "Change my city to Rome" sets a text; after "my email is wrong", the form asks for it again. */
 static void take_corrections(const struct taking *t)
 {
 	if (!form_has_word(t->text, &t->form->correct) || read_words(t->m) > REOPEN_WORDS_MAX)
@@ -241,9 +241,9 @@ static void take_corrections(const struct taking *t)
 	}
 }
 
-/* ---- what the message is ---- */
+/* ---- kinds of messages ---- */
 
-/* "Stop", "please cancel this", not "cancel my order". */
+/* "Stop" and "please cancel this" cancel the form; "cancel my order" does not. */
 static bool cancels(const struct taking *t)
 {
 	const struct form_state *state = t->state;
@@ -262,8 +262,9 @@ static bool has_digit(struct pl_str text)
 }
 
 /*
- * Small talk, or a sentence about something else or in another language: answered, and asked again. What may hide a
- * sensitive value is not taken for a sentence, because it would be stored and sent to a model as it is.
+ * Small talk, or a sentence about something else or in another language: it is answered, and the form asks again. Text
+ * that may hide a sensitive value does not count as such a sentence, because it would be stored and sent to a model
+ * unmasked.
  */
 static bool is_aside(const struct taking *t)
 {
@@ -285,7 +286,7 @@ static bool is_aside(const struct taking *t)
 	return (words >= ASIDE_WORDS_MIN || read_talks(t->m) || pl_tongue_of(t->text) != PL_TONGUE_NONE) && !may_hide;
 }
 
-/* A yes or a no to what was proposed or shown. true: that is all of the message. */
+/* Takes a yes or no to what was proposed or shown. true: the message contains nothing else. */
 static bool take_answer(const struct taking *t)
 {
 	const struct form_state *state = t->state;
@@ -307,7 +308,7 @@ static bool take_answer(const struct taking *t)
 	return true;
 }
 
-/* "No, that's wrong", with nothing proposed: it is about what was noted. */
+/* "No, that's wrong" without a proposal: it is about the noted values. */
 static bool disputes(const struct taking *t)
 {
 	static const char *const wrong[] = {"wrong", "incorrect", "mistake", "right", "correct", "false"};
@@ -328,7 +329,7 @@ static void take_values(const struct taking *t)
 	if (t->state->requested >= 0 && count_found(t) == 0 && t->step->pending < 0 && t->step->reopened < 0 &&
 	    !t->step->question)
 		t->step->question = t->step->aside = is_aside(t);
-	/* a question in between does not take back what was proposed */
+	/* a question in between does not cancel the proposal */
 	if (t->state->pending >= 0 && t->step->pending < 0 && t->step->question &&
 	    t->step->value[t->state->pending].ptr == NULL) {
 		t->step->pending = t->state->pending;
@@ -348,7 +349,7 @@ void form_take(const struct form *form, struct pl_pool *pool, const struct form_
 	*step = (struct form_step){.reopened = -1, .requested = -1, .skipped = -1, .pending = -1};
 	t.text = pl_str_dup(pool, pl_str_trim(text));
 	t.m = read_message(pool, t.text);
-	if (t.m == NULL) { /* too long for a form: no value is taken out of it */
+	if (t.m == NULL) { /* too long for a form: no value is taken */
 		step->question = step->aside = true;
 		return;
 	}
@@ -365,9 +366,9 @@ void form_take(const struct form *form, struct pl_pool *pool, const struct form_
 		take_values(&t);
 }
 
-/* ---- a model's structured answer ---- */
+/* ---- structured answers of models ---- */
 
-/* One value of the model: it must be in the message as whole words, and pass the same checks. */
+/* Takes one value of the model. The message must contain it as whole words, and it must pass the same checks. */
 static void take_from_model(const struct taking *t, int i, struct pl_str raw)
 {
 	struct read_want want = form_want(t->form, t->state, i);
@@ -376,13 +377,13 @@ static void take_from_model(const struct taking *t, int i, struct pl_str raw)
 	bool own;
 
 	if (!form_is_read(&t->form->slots[i])) {
-		if (memmem(t->text.ptr, t->text.len, raw.ptr, raw.len) != NULL) /* else it was made up */
+		if (memmem(t->text.ptr, t->text.len, raw.ptr, raw.len) != NULL) /* otherwise the model made it up */
 			(void)offer(t, i, raw, raw);
 		return;
 	}
 	if ((step->mistyped && step->pending == i) || read_check(t->m, &want, raw, &v) == READ_NOTHING)
 		return;
-	/* nobody asked: the reader has to see a sentence that says what it is */
+	/* not requested: the reader must find a sentence that names the slot */
 	own = want.asked || (step->read[i].explicit && step->read[i].verdict != READ_NOTHING);
 	if (!own || step->read[i].verdict == READ_RANGE || step->read[i].verdict == READ_RATE)
 		return;
@@ -412,7 +413,7 @@ bool form_take_model(const struct form *form, struct pl_pool *pool, const struct
 		return false;
 	question = pl_json_get(json, "question");
 	for (int i = 0; i < form->count; i++)
-		if (step->weak[i]) /* the model has read it too, and better */
+		if (step->weak[i]) /* the model has read it, too, and is more reliable */
 			step->value[i] = step->raw[i] = PL_STR_NONE;
 	for (const struct pl_jval *v = slots->first; v != NULL; v = v->next) {
 		int i = form_slot_find(form, v->key);
@@ -427,7 +428,7 @@ bool form_take_model(const struct form *form, struct pl_pool *pool, const struct
 	step->mistyped = step->mistyped && step->pending >= 0;
 	if (step->denied || step->confirmed || step->disputed)
 		return true;
-	/* "no question" does not make a complaint an answer that did not do */
+	/* "no question" does not turn a complaint into an invalid answer */
 	if (asks || (answers && (step->aside || question != NULL)))
 		step->question = asks;
 	return true;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Values of slots: normalizers, checks, and how replies show them.
- */
+/* Values of slots: normalization, checks, and their form in replies. */
 #include <ctype.h>
 #include <stdio.h>
 
@@ -15,7 +13,7 @@ static bool is_word_byte(char c)
 	return (unsigned char)c >= 0x80 || isalnum((unsigned char)c) || c == '\'' || c == '-';
 }
 
-/* The next word at *at; false: no more. */
+/* Takes the next word at *at; false: there is none. */
 static bool next_word(struct pl_str text, size_t *at, struct pl_str *word_r)
 {
 	size_t from;
@@ -48,7 +46,7 @@ bool form_has_word(struct pl_str text, const struct pl_list *words)
 	return false;
 }
 
-/* Single blanks between words. */
+/* Reduces white space between words to single blanks. */
 static struct pl_str normal_text(struct pl_pool *pool, struct pl_str text)
 {
 	struct pl_buf out = PL_BUF(pool);
@@ -135,7 +133,7 @@ struct read_want form_want(const struct form *form, const struct form_state *sta
 	    .old = slot->s->sensitive ? state->secret[i] : state->value[i]};
 }
 
-/* ---- how replies show them ---- */
+/* ---- values in replies ---- */
 
 static struct pl_str grouped(struct pl_pool *pool, struct pl_str value, bool stars)
 {
@@ -174,7 +172,7 @@ static void add_first(struct pl_buf *out, struct pl_str text)
 	pl_buf_adds(out, "***");
 }
 
-/* Enough to notice a mistake, not enough to know the value. */
+/* Shows enough to notice a mistake, but not enough to know the value. */
 static struct pl_str masked(const struct form_slot *slot, struct pl_pool *pool, struct pl_str value)
 {
 	struct pl_buf out = PL_BUF(pool);
@@ -202,7 +200,7 @@ static struct pl_str masked(const struct form_slot *slot, struct pl_pool *pool, 
 	}
 }
 
-/* Bytes of the first `count` characters, at most half of the text. */
+/* Returns the bytes of the first `count` characters, at most half of the text. */
 static size_t beginning(struct pl_str text, int count)
 {
 	size_t len = 0;
@@ -239,7 +237,7 @@ static void add_address(struct pl_buf *out, struct pl_str value, const char *sig
 	pl_buf_addstr(out, pl_strn(sign, value.len - local.len));
 }
 
-/* What the form's author allows to be shown: enough to notice a slip, as banks show the end of a number. */
+/* Shows the part that the form's author allows: enough to notice a typing error, as banks show the end of a number. */
 static struct pl_str part_of(const struct form_slot *slot, struct pl_pool *pool, struct pl_str value)
 {
 	struct pl_buf out = PL_BUF(pool);
@@ -250,7 +248,7 @@ static struct pl_str part_of(const struct form_slot *slot, struct pl_pool *pool,
 	case FORM_AMOUNT:
 		stars = grouped(pool, value, true);
 		if (stars.len < 3)
-			return stars;	/* a digit would be half of it */
+			return stars;	/* one digit would be half of the value */
 		pl_buf_addc(&out, value.ptr[0]);
 		pl_buf_add(&out, stars.ptr + 1, stars.len - 1);
 		break;

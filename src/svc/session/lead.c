@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The mails of a lead: one to each address of lead_mail_to, with its values but the sensitive ones; and, where
- * lead_mail_person is on, a word of thanks to the person, with no value at all: a person who types another address into
- * a form cannot make us send them a text of their own.
+ * Mails about a lead: one to each address of lead_mail_to, with all values that are not sensitive. If lead_mail_person
+ * is on, also a note of thanks to the person, without any value: otherwise, somebody who types another person's address
+ * into a form could send that person a text.
  */
 #include "svc/session/lead.h"
 
@@ -48,7 +48,7 @@ static void add_mail(struct pl_jw *w, struct pl_str to, const char *subject, str
 	pl_jw_end_object(w);
 }
 
-/* The slot that holds the person's address; absent: none, or it has no value. */
+/* Finds the slot with the person's address; absent: no such slot, or no value. */
 static struct pl_str person_of(const struct lead *lead)
 {
 	int slot = form_slot_find(lead->form, pl_str(lead->form->person));

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Sessions: making them, what they greet with, and the list of running answers.
- */
+/* Chat sessions: creation, greeting, and the list of running answers. */
 #include "svc/session/session.h"
 
 #include <ctype.h>
@@ -15,7 +13,7 @@
 #define RETURNED "Good to have you back."
 #define INTERRUPTED "Good to have you back. My last answer was interrupted; please ask once more what is still open."
 
-/* Answers that found no place in shared memory hear of it here alone: perhaps their form asks a model. */
+/* Stops answers without a place in shared memory, which only this worker knows. Their form may be asking a model. */
 static void stop_here(struct sessions *sessions, struct pl_str id)
 {
 	for (struct session_job *job = sessions->jobs, *next; job != NULL; job = next) {
@@ -40,14 +38,14 @@ struct sessions *sessions_new(struct svc *svc)
 	return s;
 }
 
-/* After answers_free(), which ends what still ran. */
+/* Called after answers_free(), which ends running answers. */
 void sessions_free(struct sessions **sessions)
 {
 	pl_free(*sessions);
 	*sessions = NULL;
 }
 
-/* ---- making one ---- */
+/* ---- creation ---- */
 
 void session_make(struct svc *svc, const struct config *config, struct pl_task *task, const struct session_want *want,
     repo_session_fn *done, void *arg)
@@ -148,7 +146,7 @@ struct pl_str session_greeting(const struct config *config, struct pl_pool *pool
 	return open.len > 0 ? pl_str(pl_sprintf(pool, "%.*s %.*s", PL_FMT(hello), PL_FMT(open))) : hello;
 }
 
-/* NULL: nothing was collected for it. */
+/* NULL: no value was collected. */
 static const struct session_slot *slot_of(const struct session *session, const char *name)
 {
 	for (int i = 0; i < session->slots_count; i++)
@@ -181,7 +179,7 @@ struct pl_str session_data(struct pl_pool *pool, const struct session *session)
 		const struct form_slot *slot = &form->slots[i];
 		const struct session_slot *filled = slot_of(session, slot->name);
 
-		/* what was sealed when it was stored stays so, whatever the form's file says by now */
+		/* a value that was sealed when it was stored remains sealed, even if the form's file has changed */
 		if (filled != NULL && (slot->s->sensitive || filled->sealed.len > 0))
 			pl_jw_kcstr(&w, slot->name, pl_sprintf(pool, "[%s]", slot->s->label));
 		else

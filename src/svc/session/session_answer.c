@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The answer to a message of a session, as operations of the engine (svc/answer/answer.h): context -> asked -> delta*
- * -> answered -> store; then the asker gets the answer. The form's words follow the model's; without a
- * model, the form answers alone.
+ * The answer to a message of a chat session, as operations of the engine (svc/answer/answer.h): context -> asked ->
+ * delta* -> answered -> store; then the client gets the answer. The form's text follows the model's. Without a model,
+ * the form answers alone.
  */
 #include <ctype.h>
 #include <math.h>
@@ -14,10 +14,10 @@
 #include "svc/session/session_job.h"
 #include "svc/session/session_live.h"
 
-#define BETWEEN "\n\n"		/* the model's words and the form's */
+#define BETWEEN "\n\n"		/* between the model's text and the form's */
 #define CANNOT_ANSWER "I cannot answer that right now."
 
-/* ---- telling ---- */
+/* ---- reports to the client ---- */
 
 static struct pl_str collected(struct session_job *job)
 {
@@ -71,7 +71,7 @@ static int to_messages(const struct session_job *job, const struct session_histo
 	return answer_fit(job->task->pool, out, history->count, job->config->s.llm_context);
 }
 
-/* What the form has collected, for the built-in responder; of sensitive values only that they are there. */
+/* Adds what the form has collected, for the built-in responder. Of sensitive values, only that they exist. */
 static void add_facts(struct session_job *job, struct llm_request *ask)
 {
 	const struct form *form = job->form;
@@ -143,9 +143,9 @@ static void session_asked(struct answer *answer)
 	job->end.upstream = pl_str(job->config->s.llm_default);
 }
 
-/* ---- the last word ---- */
+/* ---- the end of the text ---- */
 
-/* The form's words follow the model's. */
+/* The form's text follows the model's. */
 static void add_form_text(struct session_job *job)
 {
 	if (job->form_text.len == 0 || (job->form_quiet && job->answer->text.len > 0))
@@ -182,7 +182,7 @@ static void session_answered(struct answer *answer, const struct llm_result *res
 		    pl_err_info(job->err.code)->code, pl_err_text(&job->err));
 	}
 	if (failed && job->form_text.len > 0 && answer->text.len == 0) {
-		/* the form goes on without the model */
+		/* the form continues without the model */
 		answer_say(answer, PL_STR(CANNOT_ANSWER));
 		job->form_quiet = false;
 		job->err = (struct pl_err){ 0 };
@@ -224,11 +224,11 @@ static void session_waits(struct answer *answer, const struct pl_err *err)
 	    pl_err_info(err->code)->code);
 }
 
-/* The tokens and the cost of the form's question belong to the answer too. */
+/* The tokens and the cost of the form's question are part of the answer's. */
 static void add_extraction(struct session_job *job)
 {
 	struct session_answer *end = &job->end;
-	bool alone = end->model.ptr == NULL;		/* the form answered by itself */
+	bool alone = end->model.ptr == NULL;		/* the form answered alone */
 
 	if (!job->extracting)
 		return;
@@ -239,7 +239,7 @@ static void add_extraction(struct session_job *job)
 		    (end->completion_tokens > 0 ? end->completion_tokens : 0);
 	if (alone)
 		end->model = job->extract_model;
-	/* where one of the two is not told, the price table charges both */
+	/* if one of the two costs is unknown, the price table charges both */
 	if (alone || end->cost_micros < 0 || job->extract_cost < 0)
 		end->cost_micros = alone ? job->extract_cost : -1;
 	else
@@ -263,7 +263,7 @@ static void session_store(struct answer *answer)
 	repo_session_answer(job->sessions->svc->db, job->task, &job->end, on_stored, job);
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 void session_job_place(struct session_job *job)
 {
@@ -276,7 +276,7 @@ void session_job_place(struct session_job *job)
 		(void)answer_place(job->answer, &info);
 }
 
-/* The form's question to a model is for an answer that nobody waits for any more. */
+/* Stops the form's question to a model, because its answer is no longer required. */
 static void session_ends(struct answer *answer)
 {
 	struct session_job *job = answer->owner;
@@ -311,7 +311,7 @@ static void session_free(struct answer *answer)
 	session_turn_over(sessions, job->id);
 }
 
-/* Nothing is known of the session but the token of its message, and nothing more is needed. */
+/* Of an adopted answer, only the token of its message is known, which is sufficient. */
 static void session_adopted(struct answer *answer)
 {
 	answer_settle(answer, ANSWER_CUT);
@@ -338,13 +338,13 @@ struct session_job *session_job_new(struct sessions *sessions, const struct conf
 	return job;
 }
 
-/* Does the form answer alone? */
+/* Returns whether the form answers alone. */
 static bool form_alone(const struct session_job *job)
 {
 	return job->form != NULL && job->form_text.len > 0 && !job->step.question;
 }
 
-/* The model's words end early enough for the form's. */
+/* Limits the model's text so that the form's text fits. */
 static void leave_room(struct session_job *job)
 {
 	size_t form_bytes = job->form_text.len > 0 ? job->form_text.len + sizeof(BETWEEN) - 1 : 0;
@@ -364,7 +364,7 @@ void session_job_answer(struct session_job *job)
 		pl_err_set(&job->err, PL_E_STOPPING, NULL);
 		answer_settle(job->answer, ANSWER_CUT);
 	} else if (job->answer->index < 0) {
-		/* the form goes on: what it says is not lost with the model's words */
+		/* the form continues: its text is not lost with the model's */
 		pl_err_set(&busy, PL_E_BUSY, NULL);
 		answer_fail(job->answer, &busy);
 	} else {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * When a form asks again. A question in between is answered, and the form's request waits: it comes back after small
- * talk, and at the latest with every third answer, but not right behind itself, nor behind a complaint or a wish for a
- * person.
+ * Decides when a form asks again. A question in between is answered while the form's request waits. The form repeats
+ * its request after small talk, and at the latest with every third answer; but not directly after its own request, a
+ * complaint, or a wish for a person.
  *
- * A proposal ("I understood .. Is that right?") is repeated each time, since the next yes takes it.
+ * A proposal ("I understood .. Is that right?") is repeated each time, because the next yes accepts it.
  */
 #include "svc/session/session_job.h"
 
-#define REPLIES_MAX 2		/* in a row without the request */
+#define REPLIES_MAX 2		/* replies in a row without the request */
 
 static bool has(struct pl_str text, const char *part)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The form's question to a model: which of its values are in the message? The same engine as for answers, without a
- * place in shared memory and without storage: its tokens are stored with the answer.
+ * Asks a model which values of the form are in the message. It uses the same engine as answers, without a place in
+ * shared memory and without storage; its tokens are stored with the answer.
  */
 #include "log.h"
 #include "svc/session/session_job.h"
 
 #define EXTRACT_MAX_BYTES 8192
 
-/* In the pool of its own answer. */
+/* Allocated in the pool of its answer. */
 struct extract { struct session_job *job; void (*done)(struct session_job *job); };
 
 static void extract_answered(struct answer *answer, const struct llm_result *result, const struct pl_err *err)
@@ -31,7 +31,7 @@ static void extract_answered(struct answer *answer, const struct llm_result *res
 		job->extract_model = pl_str_dup(job->task->pool, result->model);
 		job->end.upstream = pl_str(job->config->s.llm_default);
 	}
-	/* without a model, or when its answer is not valid, what the reader found stays */
+	/* without a model, or if its answer is invalid, the values of the reader remain */
 	if (err != NULL || !form_take_model(job->form, job->task->pool, &job->state, job->extracted,
 	    job->message, &job->step))
 		pl_log(PL_LOG_INFO, job->task, "form goes on without a model", "session=%.8s error=%s", job->id,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a message does to the form of its session: read, step, and what is stored with the message.
+ * The effect of a message on the form of its session: read the state, take a step, and write what is stored with the
+ * message.
  */
 #include "json.h"
 #include "svc/session/lead.h"
 #include "svc/session/session_job.h"
 
-/* A form in a session, to be read or written. */
+/* A form in a session, for reading or writing its state. */
 struct place {
 	CONFIG_BORROWED const struct pl_seal_ring *keys;
 	struct pl_pool *pool;
@@ -20,13 +21,16 @@ static struct place place_of(struct session_job *job)
 		.id = pl_str(job->id) };
 }
 
-/* What a sealed value is bound to. */
+/* The data that a sealed value is bound to. */
 static struct pl_str seal_context(const struct place *p, int slot)
 {
 	return pl_str(pl_sprintf(p->pool, "session:%.*s:%s", PL_FMT(p->id), p->form->slots[slot].name));
 }
 
-/* The value of a sensitive slot, so that it is known when it is said again; absent: its key is gone. */
+/*
+ * Returns the value of a sensitive slot, so that it is recognized when it is repeated; absent: its key no longer
+ * exists.
+ */
 static struct pl_str secret_of(const struct place *p, int slot, struct pl_str hex)
 {
 	char *sealed = pl_alloc(p->pool, hex.len / 2 + 1);
@@ -44,7 +48,7 @@ static enum form_over over_of(const struct session *session)
 	    pl_str_is(session->form_over, "handed_over") ? FORM_HANDED_OVER : FORM_GOES_ON;
 }
 
-/* What was proposed and waits for a yes; of a sensitive slot sealed. */
+/* Reads the proposal that waits for a yes. Those of sensitive slots are sealed. */
 static void read_pending(const struct place *p, struct pl_str text, struct form_state *state)
 {
 	struct pl_err err = { 0 };
@@ -136,7 +140,7 @@ static void write_sealed(struct session_job *job, struct pl_jw *w, int i, struct
 	pl_jw_kcstr(w, "sealed", hex);
 }
 
-/* What is proposed, for the next message to say yes to. */
+/* Writes the proposal, so that the next message can accept it. */
 static void write_pending(struct session_job *job, struct pl_jw *w)
 {
 	int i = job->step.pending;
@@ -165,7 +169,7 @@ static void write_slot(struct session_job *job, struct pl_jw *w, int i)
 	if (taken && slot->s->sensitive) {
 		write_sealed(job, w, i, job->step.value[i]);
 	} else if (taken) {
-		/* a free text, or a name's surroundings, may hold another slot's value */
+		/* a free text, or the text around a name, may contain the value of another slot */
 		pl_jw_kstr(w, "value", job->values[i]);
 		pl_jw_kstr(w, "raw", masked(job, job->step.raw[i]));
 	}

@@ -15,7 +15,7 @@ struct session_live {
 	struct session_watcher *buckets[BUCKETS];
 };
 
-/* FNV-1a; the upper bits say that it is no room's topic. */
+/* FNV-1a; the upper bits distinguish it from topics of rooms. */
 static uint64_t topic_key(const char *id)
 {
 	uint64_t hash = 0xcbf29ce484222325ULL;

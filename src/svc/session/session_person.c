@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A wish for a person, said to the built-in responder: it becomes a feedback request of the user over the channel that
- * the settings name. A guest, who has no account that a request could belong to, hears how to reach a person.
+ * A wish for a person, for the built-in responder: it creates a feedback request of the user over the channel in the
+ * settings. A guest has no account for a request, so the answer says how to reach a person.
  */
 #include "db/repo/repo_user.h"
 #include "svc/account/limits.h"
@@ -13,7 +13,7 @@
 #define TOO_OFTEN "I cannot ask for a person again right now. Please wait for an answer, or try again later."
 #define NOT_HERE "I cannot connect you to a person from here."
 
-/* The sentence about the contact, or what else there is. */
+/* Returns the sentence about the contact, or another one if none is set. */
 static struct pl_str how_to_reach(const struct session_job *job)
 {
 	const char *contact = job->config->s.person_contact;
@@ -23,7 +23,7 @@ static struct pl_str how_to_reach(const struct session_job *job)
 }
 
 /* In the pool of its job. */
-struct wish { struct session_job *job; struct pl_str channel; /* what its limit counts by */ };
+struct wish { struct session_job *job; struct pl_str channel; /* key of the limit */ };
 
 static void on_asked(void *arg, bool changed, const struct feedback_request *request, const struct pl_err *err)
 {
@@ -42,7 +42,7 @@ static void on_asked(void *arg, bool changed, const struct feedback_request *req
 	answer_ready(job->answer);
 }
 
-/* Many sessions of one user, or many users, do not flood those who are asked. */
+/* Limits how many requests the sessions of one user, or of many users, send to the people who answer. */
 static bool may_ask(struct session_job *job, struct pl_str channel)
 {
 	struct svc *svc = job->sessions->svc;
@@ -90,7 +90,7 @@ static void ask_person(struct session_job *job)
 	}
 }
 
-/* One request a session is enough. */
+/* One request per session is enough. */
 static void on_before(void *arg, const struct feedback_request_list *list, const struct pl_err *err)
 {
 	struct session_job *job = arg;

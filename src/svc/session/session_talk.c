@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A message on its way to an answer:
- * session_talk -> [repo_session_reserve] -> [session_extract] -> talk_say -> on_said -> [somebody was faster:
- * on_reread -> talk_say] -> session_turn_wait -> session_job_answer (session_answer.c).
+ * A message on its way to an answer: session_talk -> [repo_session_reserve] -> [session_extract] -> talk_say -> on_said
+ * -> [another message came first: on_reread -> talk_say] -> session_turn_wait -> session_job_answer (session_answer.c).
  */
 #include "clock.h"
 #include "svc/session/session_job.h"
@@ -12,14 +11,14 @@
 
 static void talk_say(struct session_job *job);
 
-/* The answer may take long: a stream of it begins now. */
+/* The answer may take long: starts a stream. */
 static void tell_accepted(struct session_job *job)
 {
 	if (job->asker != NULL && job->delta != NULL)
 		job->delta(job->arg, PL_STR(""));
 }
 
-/* Another message was faster; this one is read again beside what that one said. */
+/* Another message was stored first. This one is read again together with the result of that one. */
 static void on_reread(void *arg, const struct session *session, const struct pl_err *err)
 {
 	struct session_job *job = arg;
@@ -70,7 +69,7 @@ static void talk_say(struct session_job *job)
 		session_form_step(job, &in);
 	job->masked = in.content;
 	session_job_place(job);
-	job->task->deadline_ns = pl_now_ns() + 30 * PL_NS_PER_S; /* whatever the model took */
+	job->task->deadline_ns = pl_now_ns() + 30 * PL_NS_PER_S; /* independent of the time that the model took */
 	repo_session_say(job->sessions->svc->db, job->task, &in, on_said, job);
 }
 
@@ -90,7 +89,7 @@ static void on_reserved(void *arg, const bool *done, const struct pl_err *err)
 		talk_begin(arg);
 }
 
-/* A guest who finds no place costs nothing. */
+/* A guest who finds no free place costs no further work. */
 static void talk_reserve(struct session_job *job)
 {
 	job->task->deadline_ns = pl_now_ns() + 5 * PL_NS_PER_S;
@@ -115,7 +114,7 @@ void session_talk(struct svc *svc, const struct config *config, struct pl_task *
 	job->form = session->form.ptr != NULL ? form_hold(forms_find(session->form)) : NULL;
 	if (job->form != NULL)
 		session_form_read(job, session);
-	/* first of all: what is in there can be stopped, and others can end what a dying worker began */
+	/* first, so that the answer can be stopped, and another worker can continue it if this one dies */
 	session_job_place(job);
 	if (job->form == NULL || session->state != SESSION_OPEN || !session_extract_wanted(job))
 		talk_say(job);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Turns: the answers of one session come in the order of its messages, whichever workers have them. A message that is
- * not the first looks again when another one of its session ends on this worker, and every LOOK_MS for those elsewhere.
+ * Turns: the answers of one session come in the order of its messages, even if several workers have them. A message
+ * that must wait checks again when another answer of its session ends on this worker, and every LOOK_MS for those of
+ * other workers.
  */
 #include "clock.h"
 #include "log.h"
 #include "svc/session/session_job.h"
 
 #define LOOK_MS 100
-#define LOOKS_MAX 1200		/* an answer before it that hangs does not delay it indefinitely */
+#define LOOKS_MAX 1200		/* an earlier answer that hangs does not delay it indefinitely */
 
 static void look(evutil_socket_t fd, short what, void *arg);
 
@@ -31,7 +32,7 @@ static void on_ahead(void *arg, const int64_t *ahead, const struct pl_err *err)
 
 	job->waiting = true;
 	if (err != NULL && err->code == PL_E_STOPPING)
-		return; /* answers_free() takes it */
+		return; /* answers_free() frees it */
 	if (err == NULL && *ahead == 0) {
 		job->waiting = false;
 		come(job);

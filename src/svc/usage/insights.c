@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Daily figures as columns; pairs, lags, adjustment; days out of line.
- */
+/* Daily figures as columns; pairs, lags, and adjustment; unusual days. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -32,8 +30,8 @@ static struct column *column_of(struct table *t, struct pl_pool *pool, const str
 }
 
 /*
- * A day between the first and the last with any session, on which there is none, had 0 sessions, tokens and costs; its
- * rates are not known. A day that an imported series leaves out is not known either.
+ * Days without a session between the first and the last session count as 0 sessions, tokens, and costs; their rates are
+ * unknown. Days that are missing in an imported series are unknown, too.
  */
 static void fill_quiet_days(struct table *t, int64_t from, int64_t to)
 {
@@ -80,7 +78,7 @@ static struct table *table_of(struct pl_pool *pool, const struct usage_day_list 
 
 /* ---- pairs ---- */
 
-/* Usage against what was imported; and the amount of use against its rates, which are not made of it. */
+/* Tests usage against imported series, and the amount of use against rates that are not computed from it. */
 static bool worth_a_test(const struct column *a, const struct column *b)
 {
 	if (a->imported)
@@ -140,7 +138,7 @@ static void correlate(struct insights *in, struct pl_pool *pool, const struct ta
 	}
 }
 
-/* ---- days out of line ---- */
+/* ---- unusual days ---- */
 
 static int by_day(const void *left, const void *right)
 {

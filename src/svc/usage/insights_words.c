@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Findings and recommendations as sentences. Each names the figures it rests on.
- */
+/* Findings and recommendations as sentences. Each names the figures that it is based on. */
 #include <math.h>
 #include <stdio.h>
 
@@ -12,7 +10,7 @@
 #define OUTLIERS_TOLD 5
 #define SENTENCES_MAX (KPI_OURS * 2 + PAIRS_TOLD + OUTLIERS_TOLD + 4)
 
-/* What to do when a figure is not good. */
+/* Advice for a figure that is not good. */
 static const char *const advice[KPI_OURS] = {
 	[KPI_VELOCITY] = "find out who does not use the models, and why",
 	[KPI_ACCEPTANCE] = "compare models and prompts by their acceptance (filters model and developer_id)",

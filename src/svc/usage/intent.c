@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rules that read a question: what is counted, per what, in which order. A word that no rule takes may be a name; one
- * that is neither is refused, never passed over, so that an answer is an answer to what was asked.
+ * The rules that read a question: what is counted, by which groups, and in which order. A word that no rule takes may
+ * be a name. If it is not, the question is refused; no word is ignored, so that an answer always answers the question
+ * that was asked.
  */
 #include <stdio.h>
 
@@ -65,7 +66,7 @@ static bool add_run(struct reader *r, enum intent_kind kind)
 			run->words[run->count++] = r->tokens.list[r->at++].text;
 		} while (run->count < INTENT_RUN_WORDS && !r->tokens.list[r->at - 1].ends_clause &&
 		    !r->tokens.list[r->at - 1].possessive && may_be_name(r, r->at));
-		/* "in tea room", "the gpt-4o model": settled with the name */
+		/* "in tea room", "the gpt-4o model": decided together with the name */
 		if (run->count < INTENT_RUN_WORDS && !r->dim_next && word_among(peek(r, 0),
 		    "room channel model role") &&
 		    !r->tokens.list[r->at - 1].ends_clause && !may_be_name(r, r->at + 1) && !quoted_at(r, r->at + 1))
@@ -95,9 +96,9 @@ static bool read_filter(struct reader *r)
 	return add_run(r, kind);
 }
 
-/* ---- per what ---- */
+/* ---- groups ---- */
 
-/* What an average is over: "per session", "per user", "daily"; also "cost per session" without the word. */
+/* The unit of an average: "per session", "per user", "daily"; also "cost per session" without the word. */
 static bool read_unit(struct reader *r)
 {
 	enum intent_dim dim = word_dim(peek(r, 0));
@@ -151,9 +152,9 @@ static bool read_dim(struct reader *r)
 	return true;
 }
 
-/* ---- what ---- */
+/* ---- what is counted ---- */
 
-/* "session" in "average session cost" is what the average is over. */
+/* "session" in "average session cost" is the unit of the average. */
 static bool session_is_unit(const struct reader *r)
 {
 	enum intent_metric next = word_metric(peek(r, 1));
@@ -162,7 +163,7 @@ static bool session_is_unit(const struct reader *r)
 	    (next == METRIC_COST || next == METRIC_TOKENS || next == METRIC_ERRORS);
 }
 
-/* A metric behind things: "users with the most tokens", "rooms by cost" is about tokens and cost, per user and room. */
+/* A metric after groups: "users with the most tokens", "rooms by cost" count tokens and cost, per user and room. */
 static bool change_metric(struct reader *r, enum intent_metric metric)
 {
 	enum intent_metric had = r->out->metric;
@@ -226,7 +227,7 @@ static bool read_metric(struct reader *r)
 	return true;
 }
 
-/* ---- in which order ---- */
+/* ---- order ---- */
 
 static bool set_order(struct reader *r, enum intent_order order)
 {
@@ -239,7 +240,7 @@ static bool set_order(struct reader *r, enum intent_order order)
 	return true;
 }
 
-/* "cheapest", "busiest": an order and what is ranked by in one word; its dimension comes behind. */
+/* "cheapest", "busiest": order and metric in one word; the group follows. */
 static bool read_superlative(struct reader *r)
 {
 	static const struct { const char *words; enum intent_order order; enum intent_metric metric; } table[] = {
@@ -270,7 +271,7 @@ static bool read_superlative(struct reader *r)
 	return false;
 }
 
-/* "the most expensive models", "the most active users", "most used": what is ranked by. */
+/* "the most expensive models", "the most active users", "most used": the metric of a ranking. */
 static bool read_adjective(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
@@ -309,7 +310,7 @@ static bool read_spenders(struct reader *r)
 	return true;
 }
 
-/* "most", "top 5", "lowest 3", "rank": the number and what it counts come next. */
+/* "most", "top 5", "lowest 3", "rank": number and group follow. */
 static bool read_rank(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
@@ -361,7 +362,7 @@ static bool read_count(struct reader *r)
 	return true;
 }
 
-/* What follows "per" and its kin; any other word ends the waiting. */
+/* Reads what follows "per" and similar words. Any other word ends this state. */
 static bool read_grouping(struct reader *r)
 {
 	struct pl_str word = peek(r, 0);
@@ -440,7 +441,7 @@ static bool read_comparison(struct reader *r)
 	return true;
 }
 
-/* "I want to see ...", "can I see": not about the asker's own rows. */
+/* "I want to see ...", "can I see": not about the user's own rows. */
 static bool read_polite(struct reader *r)
 {
 	bool can = word_among(peek(r, 0), "can could may") && word_among(peek(r, 1), "i you we");
@@ -459,7 +460,7 @@ static bool read_polite(struct reader *r)
 	return true;
 }
 
-/* "show me": nothing; "messages of me": the asker's own; "for me" may be either. */
+/* "show me" adds nothing; "messages of me" are the user's own; "for me" may mean either. */
 static bool read_me(struct reader *r)
 {
 	if (!word_among(peek(r, 0), "me") || !word_among(peek(r, -1), "of by from"))
@@ -562,7 +563,7 @@ static bool refuse(struct pl_pool *pool, const struct reader *r, const struct pe
 	    PL_FMT(understood_so_far(pool, r, periods)), r->why, INTENT_CAN_ASK);
 }
 
-/* Reads on behind a word that is not understood, so that the refusal names all of them. */
+/* Continues after a word that is not understood, so that the refusal names all such words. */
 static bool read_words(struct reader *r, struct pl_buf *unknown, int *bad_r)
 {
 	*bad_r = -1;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The calendar of a clock without zone: days, weeks from Monday, months, quarters, halves, years.
- */
+/* A calendar without time zones: days, weeks from Monday, months, quarters, half-years, and years. */
 #include "svc/usage/intent_int.h"
 
 const char *const unit_names[] = { "", "hour", "day", "week", "month", "quarter", "half", "year" };
@@ -11,7 +9,10 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar; the year is counted from March, so that a leap day is its last. */
+/*
+ * Returns days since 1970-01-01 in the Gregorian calendar. The year starts in March here, so that a leap day is its
+ * last day.
+ */
 static int64_t days_of(int64_t year, int month, int day)
 {
 	int64_t y = year - (month <= 2), era = floor_div(y, 400), of_era = y - era * 400;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What all words of a question say together: defaults, periods, thresholds, trends; and what cannot be asked so.
+ * Combines the words of a question: defaults, periods, thresholds, and trends; and refuses combinations that have no
+ * answer.
  */
 #include "svc/usage/intent_int.h"
 
@@ -39,7 +40,7 @@ bool intent_averages(const struct intent *in)
 	return in->agg == AGG_AVERAGE || in->agg == AGG_MEDIAN;
 }
 
-/* "the most active rooms": rooms by messages; "top users", "most used models": by what fits them. */
+/* "the most active rooms": rooms by messages; "top users", "most used models": by a metric that fits them. */
 static void rank_by_default(struct reader *r)
 {
 	struct intent *in = r->out;
@@ -132,7 +133,7 @@ static void finish_periods(struct reader *r, const struct periods *periods, stru
 	}
 }
 
-/* A trend needs steps: as many as can be looked at. */
+/* A trend needs steps of time: as many as can be shown. */
 static void finish_trend(struct reader *r)
 {
 	struct intent *in = r->out;
@@ -156,7 +157,7 @@ void intent_finish(struct reader *r, const struct periods *periods, struct inten
 	finish_trend(r);
 }
 
-/* ---- what does not fit ---- */
+/* ---- misfits ---- */
 
 static bool compares_steps(const struct intent *in)
 {
@@ -201,14 +202,14 @@ static const char *misfit_of_aggregate(const struct intent *in)
 	return compares_steps(in) ? "a comparison of two periods cannot have steps of time" : NULL;
 }
 
-/* Rows whose sum is 0 are not there, although they are under a threshold. */
+/* Rows whose sum is 0 are missing, although they are below a threshold. */
 bool intent_limit_skips(const struct intent *in)
 {
 	return in->agg == AGG_SUM && in->metric != METRIC_ERROR_RATE && in->metric != METRIC_ACCEPTANCE &&
 	    (in->limit == LIMIT_UNDER || in->limit == LIMIT_MAX);
 }
 
-/* Does the threshold ask for nothing but rows that are left out? */
+/* Does the threshold select only rows that are left out? */
 static bool asks_for_nothing(const struct intent *in)
 {
 	double least = in->metric == METRIC_COST ? 1e-6 : 1;
@@ -219,7 +220,7 @@ static bool asks_for_nothing(const struct intent *in)
 	    (in->limit == LIMIT_MAX || in->limit == LIMIT_EQUAL) && in->bound < least;
 }
 
-/* What cannot be grouped, filtered or ranked so. */
+/* Explains why the question cannot be grouped, filtered, or ranked like this. */
 const char *intent_misfit(const struct intent *in)
 {
 	bool spend = in->metric == METRIC_TOKENS || in->metric == METRIC_COST;

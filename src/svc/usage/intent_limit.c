@@ -65,7 +65,7 @@ int number_read(const struct tokens *tokens, int at, double *n_r, bool *money_r)
 	return used;
 }
 
-/* What stands before the number; the tokens it takes. */
+/* Reads the words before the number. Returns the number of tokens. */
 static int comparator(const struct tokens *t, int at, enum intent_limit *limit_r)
 {
 	static const struct { const char *words; enum intent_limit limit; } two[] = {
@@ -105,7 +105,7 @@ void limits_read(struct tokens *tokens, struct limit_phrase *out)
 		at_number = at + head;
 		used = number_read(tokens, at_number, &phrase.bound, &phrase.money);
 		if (used == 0 || word_unit(token_word(tokens, at_number + used)) != UNIT_NONE)
-			continue;	/* "over 30 days" is a time */
+			continue;	/* "over 30 days" is a period */
 		if (head == 0 && word_among(token_word(tokens, at + used), "or") &&
 		    word_among(token_word(tokens, at + used + 1), "more less fewer")) {
 			phrase.limit = word_among(token_word(tokens, at + used + 1), "more") ? LIMIT_MIN : LIMIT_MAX;

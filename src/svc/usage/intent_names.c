@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Names of a question, checked against those that exist; and the question in words, as it was understood.
- */
+/* Checks the names of a question against existing ones; and writes the question as it was understood. */
 #include <stdio.h>
 
 #include "svc/usage/intent_int.h"
 
 #define ALL_RUNS (INTENT_RUNS_MAX * INTENT_RUN_WORDS * (INTENT_RUN_WORDS + 1) / 2)
 
-/* The text of the question from word i to j of the run. */
+/* Returns words i to j of the run as in the question. */
 static struct pl_str slice(const struct intent_run *run, int i, int j)
 {
 	return pl_strn(run->words[i].ptr, (size_t)(run->words[j].ptr + run->words[j].len - run->words[i].ptr));
@@ -29,11 +27,12 @@ const struct pl_str *intent_name_candidates(struct pl_pool *pool, const struct i
 	return list;
 }
 
-struct match { const struct intent_known *found; bool kinds, several; };	/* kinds: it is of more than one kind */
+struct match { const struct intent_known *found; bool kinds, several; };	/* kinds: the name is of more than
+										 * one kind */
 
 /*
- * What the name can be, of the kinds that the question allows. A username or a developer of that name comes before
- * accounts whose full name it is; several accounts may have one full name.
+ * Finds the meanings of the name among the kinds that the question allows. A username or a developer takes precedence
+ * over accounts with that full name. Several accounts may have the same full name.
  */
 static struct match match(struct pl_str text, enum intent_kind kind, enum intent_kind hint,
     const struct intent_known *known, int count)
@@ -110,7 +109,7 @@ static bool settle_run(struct pl_pool *pool, struct intent *in, const struct int
 	return true;
 }
 
-/* Several users are shown one by one, and a share needs something that it is the share of. */
+/* Several users are shown separately, and a share needs a whole to compare with. */
 static void add_dims_of_names(struct intent *in)
 {
 	static const enum intent_dim dims[KIND_COUNT] = { DIM_NONE, DIM_USER, DIM_ROOM, DIM_MODEL, DIM_ROLE };
@@ -127,13 +126,13 @@ static void add_dims_of_names(struct intent *in)
 	}
 }
 
-/* Who sees only their own rows has all of them. */
+/* Users who see only their own rows have a share of 100 %. */
 static bool shares_with_nobody(const struct intent *in)
 {
 	return in->own && in->agg == AGG_SHARE && intent_has_dim(in, DIM_USER);
 }
 
-/* A translation that leaves out a name of the question gives figures of too much. */
+/* A translation that leaves out a name of the question would give figures that include too much. */
 static bool settle_mention(struct pl_pool *pool, const struct intent_run *run, const struct intent_known *known,
     int count, struct pl_err *err)
 {
@@ -180,7 +179,7 @@ const char *intent_private(const struct intent *in)
 	    named ? "Questions by user, room, or role require a token." : NULL;
 }
 
-/* ---- in words ---- */
+/* ---- the question in words ---- */
 
 static void add_period(struct pl_buf *text, const struct intent_period *p, bool clock, const char *zone)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Periods of a question: single moments, ranges, since, until, all time; and what a period is compared with.
- */
+/* Periods of a question: single points, ranges, since, until, all time; and the period that it is compared with. */
 #include <stdio.h>
 
 #include "svc/usage/intent_int.h"
@@ -14,7 +12,7 @@ struct reading {
 	struct intent_now now;
 	struct periods *out;
 	bool compares;			/* "compare" is one of the words */
-	bool changes;			/* "up", "grow", or the like is */
+	bool changes;			/* "up", "grow", or a similar word is */
 };
 
 static void set_text(struct intent_period *p, const char *text)
@@ -22,7 +20,7 @@ static void set_text(struct intent_period *p, const char *text)
 	snprintf(p->text, sizeof(p->text), "%s", text);
 }
 
-/* Ends now what would end later. */
+/* A period that would end later ends now. */
 static void clip(struct intent_period *p, struct intent_now now)
 {
 	if (p->to_s <= now.local_s)
@@ -46,7 +44,7 @@ static struct intent_period of_point(const struct point *point, struct intent_no
 	return p;
 }
 
-/* A yearless point moves to the year of the other end of its range. */
+/* Moves a point without a year to the year of the other end of its range. */
 static void move_years(struct point *p, int64_t years)
 {
 	struct civil c = civil_of(p->from);
@@ -70,7 +68,7 @@ static bool range_joint(const struct reading *r, int at, bool between)
 	return between ? word_among(word, "and") : word_among(word, "to until till through - – — ..");
 }
 
-/* "between A and B", "from A to B", "A to B"; the tokens it takes, 0: it is no range */
+/* "between A and B", "from A to B", "A to B". Returns the number of tokens, 0: not a range. */
 static int read_range(struct reading *r, int at, struct intent_period *p, struct point *first)
 {
 	bool between = word_among(token_word(r->t, at), "between"), from = word_among(token_word(r->t, at), "from");
@@ -121,7 +119,7 @@ static int read_half_open(struct reading *r, int at, struct intent_period *p, st
 	    !point_read(r->t, at + 1, r->now.local_s, point) || point->rolling)
 		return 0;
 	if (word_among(head, "from") && (point->current || point->past || r->changes || r->out->count > 0))
-		return 0;	/* "messages from yesterday" are those of that day; "up from October" compares */
+		return 0;	/* "messages from yesterday" are of that day only; "up from October" compares */
 	*p = (struct intent_period){ .from_s = 0, .to_s = r->now.local_s + 2 };
 	if (word_among(head, "since from after"))
 		p->from_s = word_among(head, "after") ? point->to : point->from;
@@ -148,7 +146,7 @@ static bool stands_before(const struct reading *r, int at)
 	return word_among(word, "than vs versus against compared from");
 }
 
-/* "the week before", "the 7 days before": beside another period; the tokens it takes */
+/* "the week before", "the 7 days before" next to another period. Returns the number of tokens. */
 static int read_before(const struct reading *r, int at, struct intent_period *p, struct point *point)
 {
 	const struct periods *have = r->out;

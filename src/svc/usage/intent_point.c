@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * One moment of a question: a day, a month, a quarter, "last week", "3 days ago", "last 7 days".
- */
+/* One point or period of a question: a day, a month, a quarter, "last week", "3 days ago", "last 7 days". */
 #include <stdio.h>
 
 #include "svc/usage/intent_int.h"
@@ -24,7 +22,7 @@ static const char *date_text(char text[11], int64_t s)
 	return text;
 }
 
-/* ---- rolling windows: they end now ---- */
+/* ---- rolling windows, which end now ---- */
 
 static bool set_rolling(struct point *out, int used, enum unit unit, int64_t n, int64_t now)
 {
@@ -82,7 +80,7 @@ static bool read_rolling(const struct tokens *t, int at, int64_t now, struct poi
 	return false;
 }
 
-/* ---- the calendar around now ---- */
+/* ---- calendar periods relative to now ---- */
 
 static int skip_to_date(const struct tokens *t, int at)
 {
@@ -172,14 +170,14 @@ static bool read_ago(const struct tokens *t, int at, int64_t now, struct point *
 	return set(out, 3, unit, unit_add(unit, unit_start(unit, now), -n), text + (unit == UNIT_DAY ? 8 : 0));
 }
 
-/* ---- names and numbers of the calendar ---- */
+/* ---- names and numbers ---- */
 
 static bool read_year(struct pl_str word, int64_t *year_r)
 {
 	return word.len == 4 && pl_str_i64(word, 1970, 2199, year_r);
 }
 
-/* The newest one that has begun. */
+/* Returns the newest one that has begun. */
 static void newest(struct point *out, int64_t now, int64_t year, int month, enum unit unit)
 {
 	out->from = civil_seconds(year, month, 1);
@@ -189,7 +187,7 @@ static void newest(struct point *out, int64_t now, int64_t year, int month, enum
 	out->yearless = true;
 }
 
-/* A year behind the tokens of a point: "2026", "of 2026"; the tokens it takes. */
+/* Reads a year after the tokens of a point: "2026", "of 2026". Returns the number of tokens. */
 static int year_behind(const struct tokens *t, int at, int64_t *year_r)
 {
 	if (read_year(token_word(t, at), year_r))
@@ -240,7 +238,7 @@ static bool read_month(const struct tokens *t, int at, int64_t now, struct point
 	years = year_behind(t, at + used, &year);
 	if (day != 0)
 		return set_day(out, used + years, year, month, day, years == 0, now);
-	/* "may" and "march" are other words as well */
+	/* "may" and "march" have other meanings, too */
 	if (word_among(token_word(t, at), "may march mar") && years == 0 && at > 0 &&
 	    !word_before_time(token_word(t, at - 1)))
 		return false;
@@ -340,7 +338,7 @@ static bool read_weekday(const struct tokens *t, int at, int64_t now, struct poi
 	return true;
 }
 
-/* "last October", "last Q3": the newest that is over; "this October": of this year */
+/* "last October", "last Q3": the newest one that is over; "this October": the one of this year */
 static bool read_last_named(const struct tokens *t, int at, int64_t now, struct point *out)
 {
 	bool last = word_among(token_word(t, at), "last");

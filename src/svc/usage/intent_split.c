@@ -6,7 +6,7 @@
 
 #include "text.h"
 
-/* Opening marks, and what closes each. */
+/* Opening marks, and the mark that closes each. */
 static const struct { const char *open, *close; bool single; } quotes[] = {
 	{ "\"", "\"\0”\0“\0", false }, { "“", "”\0\"\0“\0", false }, { "„", "“\0”\0\"\0", false },
 	{ "«", "»\0", false }, { "»", "«\0", false }, { "‹", "›\0", false }, { "「", "」\0", false },
@@ -25,7 +25,7 @@ static bool digit_at(struct pl_str text, size_t at)
 	return at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9';
 }
 
-/* Length of the blank at `at`, of any script; 0: it is none. */
+/* Returns the length of the blank at `at`, of any script; 0: not a blank. */
 static size_t blank_at(struct pl_str text, size_t at)
 {
 	static const char *const blanks[] = { " ", "\t", "\n", "\r", "\u00a0", "\u202f", "\u2009", "\u3000", "\u2007" };
@@ -39,7 +39,7 @@ static size_t blank_at(struct pl_str text, size_t at)
 	return 0;
 }
 
-/* Length of a mark that ends a word. A comma between digits is part of the number. */
+/* Returns the length of a mark that ends a word. A comma between digits is a part of the number. */
 static size_t mark_at(struct pl_str text, size_t at)
 {
 	static const char *const wide[] = { "，", "？", "、", "；", "…", "！" };
@@ -57,7 +57,7 @@ static size_t mark_at(struct pl_str text, size_t at)
 	return 0;
 }
 
-/* A mark that is a word of its own. */
+/* A mark that is a separate word. */
 static size_t sign_at(struct pl_str text, size_t at)
 {
 	size_t len = starts(text, at, "–");
@@ -77,8 +77,8 @@ static bool ends_here(struct pl_str text, size_t at)
 }
 
 /*
- * Where the name that begins at `at` ends: at the first of the marks, or at any of them. *len_r: of that mark.
- * SIZE_MAX: it does not end.
+ * Returns where the name that begins at `at` ends: at the first of the marks, or at any of them. *len_r: the length of
+ * that mark. SIZE_MAX: it does not end.
  */
 static size_t closing(struct pl_str text, size_t at, const char *marks, bool single, bool any, size_t *len_r)
 {
@@ -129,7 +129,7 @@ static size_t quoted(struct pl_str text, size_t at, struct token *token, const c
 
 		if (open == 0)
 			continue;
-		/* the other marks of a pair may belong to the name: "The “Tea” room" */
+		/* other closing marks may be a part of the name: "The “Tea” room" */
 		end = closing(text, at + open, quotes[i].close, quotes[i].single, false, &close);
 		if (end == SIZE_MAX)
 			end = closing(text, at + open, quotes[i].close, quotes[i].single, true, &close);
@@ -161,7 +161,7 @@ static size_t word_at(struct pl_str text, size_t at, struct token *token)
 	return end > at ? end - at : 1;
 }
 
-/* A possessive behind a quoted name. */
+/* A possessive after a quoted name. */
 static size_t skip_possessive(struct pl_str text, size_t at)
 {
 	size_t len = at < text.len ? starts(text, at, "'s") + starts(text, at, "’s") : 0;

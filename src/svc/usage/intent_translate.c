@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A question as an intent from a model's translation: what the model is asked, and how its reply is checked. It is not
- * trusted: the reply may use the closed vocabulary only, and what the grammar finds in the question itself (periods,
- * thresholds, what is counted, numbers, names) must be in the reply as well.
+ * Translates a question into an intent with a model: the request to the model, and the checks of its reply. The reply
+ * is not trusted: it may use the closed vocabulary only, and must contain what the grammar finds in the question itself
+ * (periods, thresholds, what is counted, numbers, and names).
  */
 #include "json.h"
 #include "svc/usage/intent_int.h"
 
 #define REPLY_VALUES_MAX (INTENT_NAMES_MAX * 4)
 
-/* A word that turns a question round; models drop it too easily. */
+/* Words that negate a question, which models often drop. */
 static const char negations[] =
     "not no none non never nobody nothing without except excluding exclude excludes excluded besides unless nor "
     "neither "
@@ -30,7 +30,7 @@ bool intent_translatable(struct pl_pool *pool, struct pl_str question)
 	return true;
 }
 
-/* ---- what the model is asked ---- */
+/* ---- the request ---- */
 
 static void add_words(struct pl_jw *w, const char *const *words, int from, int count)
 {
@@ -140,17 +140,17 @@ struct pl_str intent_prompt(struct pl_pool *pool)
 	return pl_buf_str(buf);
 }
 
-/* ---- what it replied ---- */
+/* ---- the reply ---- */
 
 struct reply {
 	struct pl_pool *pool;
 	struct pl_str question;
-	struct tokens tokens;		/* of the question; periods and thresholds are taken */
-	struct periods found;		/* in the question, by the grammar */
+	struct tokens tokens;		/* of the question; periods and thresholds are marked as used */
+	struct periods found;		/* found in the question by the grammar */
 	struct limit_phrase limit;
 	struct intent_now now;
 	struct reader reader;
-	struct periods periods;		/* as the model says */
+	struct periods periods;		/* of the model */
 	enum intent_dim each;
 	const char *why;
 };
@@ -162,7 +162,7 @@ static bool wrong(struct reply *r, const char *why)
 	return false;
 }
 
-/* The index of the text in `words`, from `from` on; 0: it is none of them. */
+/* Returns the index of the text in `words`, from `from` on; 0: not found. */
 static int choose(struct reply *r, const struct pl_jval *v, const char *const *words, int from, int count)
 {
 	struct pl_str text = pl_json_str(v);
@@ -174,7 +174,7 @@ static int choose(struct reply *r, const struct pl_jval *v, const char *const *w
 	return 0;
 }
 
-/* Is the number one of the question's? */
+/* Does the question contain the number? */
 static bool in_question(const struct reply *r, double n)
 {
 	struct tokens tokens;
@@ -198,7 +198,7 @@ static bool letter_at(struct pl_str text, size_t at)
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
 }
 
-/* Where the question has the name as a whole; absent: nowhere. */
+/* Returns the name as the question contains it as a whole; absent: it does not. */
 static struct pl_str typed(struct pl_str question, struct pl_str name)
 {
 	for (size_t at = 0; name.len > 0 && at + name.len <= question.len; at++) {
@@ -270,7 +270,7 @@ static bool take_threshold(struct reply *r, const struct pl_jval *v)
 	return true;
 }
 
-/* The text must be one period and nothing else. */
+/* The text must be exactly one period. */
 static bool take_period(struct reply *r, const struct pl_jval *v, bool other)
 {
 	struct periods found;
@@ -361,7 +361,7 @@ static bool take_fields(struct reply *r, const struct pl_jval *json)
 	return compared == NULL || compared->type == PL_J_NULL || take_compared(r, compared);
 }
 
-/* ---- against the question ---- */
+/* ---- comparison with the question ---- */
 
 static bool same_period(const struct intent_period *a, const struct intent_period *b)
 {
@@ -387,7 +387,7 @@ static bool keeps_limit(const struct reply *r)
 	    in->bound == r->limit.bound && (!r->limit.money || in->metric == METRIC_COST));
 }
 
-/* The dimension that words such as "per", "by", and "split by" announce at i; what it takes, 0: there is none. */
+/* Finds the group after words such as "per", "by", and "split by" at i. Returns the number of tokens, 0: none. */
 static int announced(const struct reply *r, int i, enum intent_dim *dim_r)
 {
 	struct pl_str word = token_word(&r->tokens, i);
@@ -407,7 +407,7 @@ static int announced(const struct reply *r, int i, enum intent_dim *dim_r)
 	return used > 0 ? skip + used : 0;
 }
 
-/* "Month over month", "day-to-day": only with a verb of dividing. */
+/* "Month over month", "day-to-day": only with a verb such as "split". */
 static bool divides(const struct reply *r, int i)
 {
 	static const char verbs[] = "split splits broken break breakdown grouped group bucketed bucket divided divide "
@@ -419,7 +419,10 @@ static bool divides(const struct reply *r, int i)
 	return false;
 }
 
-/* Groups that the question names: dropped, they would change what a row means. "By Ann" is a name. */
+/*
+ * Checks that all groups of the question are kept, because without one a row would mean something else. "By Ann" is a
+ * name.
+ */
 static bool keeps_steps(const struct reply *r)
 {
 	const struct intent *in = r->reader.out;
@@ -447,7 +450,7 @@ static bool keeps_mine(const struct reply *r)
 	return true;
 }
 
-/* Words that say what is counted leave no choice of something else; users and rooms are also what is grouped by. */
+/* Words that name what is counted allow no other metric. Users and rooms may also be groups. */
 static bool keeps_metric(const struct reply *r)
 {
 	enum intent_metric metric = r->reader.out->metric == METRIC_ERROR_RATE ? METRIC_ERRORS : r->reader.out->metric;
@@ -476,7 +479,10 @@ static bool covered(const struct intent *in, struct pl_str text)
 	return false;
 }
 
-/* Words that may be names, and are none of the translation's: intent_settle() refuses it if there is such a name. */
+/*
+ * Notes words that may be names and that the translation does not use. If one of them is a name, intent_settle()
+ * refuses.
+ */
 static bool note_mentions(struct reply *r)
 {
 	struct intent *in = r->reader.out;
@@ -537,7 +543,7 @@ static bool check(struct reply *r)
 	return note_mentions(r);
 }
 
-/* The object of the reply; some models put a fence around it. */
+/* Returns the object in the reply; some models put a fence around it. */
 static const struct pl_jval *object_of(struct pl_pool *pool, struct pl_str text)
 {
 	const struct pl_jval *json;

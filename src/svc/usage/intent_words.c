@@ -6,7 +6,7 @@
 
 #include "svc/usage/intent_int.h"
 
-/* The words of an intent as clients and the database have them. */
+/* The words of an intent for clients and the database. */
 const char *const intent_metrics[METRIC_COUNT] = { "", "messages", "sessions", "tokens", "cost", "feedback", "users",
 	"rooms", "errors", "error_rate", "acceptance" };
 const char *const intent_units[METRIC_COUNT] = { "", "messages", "sessions", "tokens", "USD", "votes", "users",
@@ -63,7 +63,7 @@ static const char fillers[] =
     "us use used uses using via was we went were what whats when while with would write written wrote you your during "
     "across asked answered came as table sum sorted ordered sort order beginning start "
     "let's lets i'd i'm who's what's how's figures figure amount usage anyone everyone everybody ? then";
-/* What else has a meaning somewhere in a question, so that it is never taken for a name. */
+/* Words with a meaning elsewhere in a question, which are never names. */
 static const char reserved[] =
     "per each every which who whom whose my mine i me myself top bottom most least more less fewer highest lowest "
     "biggest smallest largest greatest best worst expensive cheapest cheap costly active busiest used average avg mean "
@@ -138,7 +138,7 @@ bool word_filler(struct pl_str word)
 	return word_among(word, fillers);
 }
 
-/* The characters of dates and times at the begin of a word. */
+/* Returns the number of date and time characters at the beginning of a word. */
 static size_t strspn_digits(struct pl_str word)
 {
 	size_t len = 0;
@@ -175,7 +175,7 @@ bool word_count(struct pl_str word, int64_t *n_r)
 	return pl_str_i64(word, 1, COUNT_MAX, n_r);
 }
 
-/* A whole word, or its first three letters; "sept" too. */
+/* Matches a whole word or its first three letters; also "sept". */
 static int name_of(struct pl_str word, const char *const *names, int count)
 {
 	for (int i = 1; i < count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rules of a layout. Cards also come and go in the form of AGENT BI's front end: card_type, size, position and content
- * beside type, title, query and the place.
+ * The rules of a layout. Cards are also read and written in the form of AGENT BI's front end: card_type, size,
+ * position, and content in addition to type, title, query, and the place.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@
 #define QUERY_MAX 500
 #define WORD_MAX 64
 
-/* kind: card_type; content: JSON. more: the card has one of kind, size, position, content. */
+/* kind: card_type; content: JSON. more: the card has kind, size, position, or content. */
 struct card {
 	struct pl_str id, type, title, query, kind, size, content;
 	int64_t x, y, w, h;
@@ -23,7 +23,7 @@ struct card {
 };
 struct reader { struct pl_pool *pool; struct pl_err *err; int index, columns; };
 
-/* Kinds of that front end for our types, and the other way around; the first of several is the one that is written. */
+/* Kinds of that front end for our types, and the reverse. If several match, the first one is written. */
 static const struct { const char *kind, *type; } kinds[] = {
 	{ "kpi", "number" }, { "metric", "number" }, { "chart", "line" }, { "chart", "bar" }, { "table", "table" },
 	{ "text", "text" },
@@ -77,7 +77,7 @@ static bool is_type(struct pl_str text)
 	return false;
 }
 
-/* A chart is what its content says, else a line; what is not known here is text. */
+/* The content determines the type of a chart, otherwise it is a line. Unknown kinds are text. */
 static struct pl_str type_of(struct pl_str kind, const struct pl_jval *content)
 {
 	struct pl_str chart = pl_json_str(pl_json_get(content, "chart_type"));
@@ -110,7 +110,7 @@ static bool read_type(const struct reader *r, const struct pl_jval *v, struct ca
 	return is_type(card->type) || complain(r, "type", "must be number, line, bar, table or text");
 }
 
-/* A card of the other form may leave its title to its content, or have none. */
+/* A card of the other form may have its title in its content, or none. */
 static bool read_title(const struct reader *r, const struct pl_jval *v, struct card *card)
 {
 	const struct pl_jval *given = pl_json_get(v, "title");
@@ -145,7 +145,7 @@ static bool is_there(const struct pl_jval *v)
 	return v != NULL && v->type != PL_J_NULL;
 }
 
-/* What only the other form has. */
+/* Reads the members that only the other form has. */
 static bool read_more(const struct reader *r, const struct pl_jval *v, struct card *card)
 {
 	const struct pl_jval *content = pl_json_get(v, "content");
@@ -160,7 +160,7 @@ static bool read_more(const struct reader *r, const struct pl_jval *v, struct ca
 	return true;
 }
 
-/* Of `position` where there is one: who moves a card in that form may send the old x and y along. */
+/* Uses `position` if it exists, because clients that move a card in that form may send the old x and y, too. */
 static bool read_place(const struct reader *r, const struct pl_jval *v, struct card *card)
 {
 	const struct pl_jval *position = pl_json_get(v, "position");
@@ -292,7 +292,7 @@ struct pl_str layout_full(struct pl_pool *pool, struct pl_str cards)
 		return cards;
 	for (const struct pl_jval *v = list->first; v != NULL && r.index < LAYOUT_CARDS_MAX; v = v->next, r.index++) {
 		if (!read_card(&r, v, &all[r.index]))
-			return cards;	/* saved when other rules held */
+			return cards;	/* saved when other rules were valid */
 		all[r.index].more = true;
 	}
 	return write_cards(pool, all, r.index);
@@ -300,7 +300,7 @@ struct pl_str layout_full(struct pl_pool *pool, struct pl_str cards)
 
 struct pl_str layout_default(struct pl_pool *pool)
 {
-	/* questions that everybody can ask */
+	/* questions that every user may ask */
 	static const struct { const char *id, *type, *title, *query; } begin[] = {
 		{ "messages", "line", "My messages", "My messages per day, last 7 days" },
 		{ "rooms", "bar", "My rooms", "My messages per room, last 30 days" },

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * A small table, searched in order: it is asked a few times a second at most.
- */
+/* A small table that is searched in order, at most a few times a second. */
 #include "svc/usage/memo.h"
 
 #include "clock.h"
@@ -62,7 +60,7 @@ void memo_keep(struct memo *memo, struct pl_str key, struct pl_str value)
 		if (e->until_ns < at->until_ns)
 			at = e;
 	}
-	/* memory of a large value is not kept for a small one */
+	/* the memory of a large value is not kept for a small one */
 	pl_buf_fini(&at->key);
 	pl_buf_fini(&at->value);
 	pl_buf_addstr(&at->key, key);

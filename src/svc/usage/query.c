@@ -4,7 +4,7 @@
  *                                   \ refused                  \ unknown name -> note -> done
  *                                    \___________________________\ or, once: query_translate -> intent_take -> frame
  *
- * Questions of callers without a token are not noted.
+ * Questions without a token are not recorded.
  */
 #include <event2/event.h>
 
@@ -19,7 +19,7 @@
 #include "svc/usage/query_answer.h"
 
 #define FIGURES_S 10	/* for the database, after a translation */
-#define AHEAD_S (14 * 3600)	/* of clocks: the offset from UTC of the first, and of the last */
+#define AHEAD_S (14 * 3600)	/* the time zones of the earliest and the latest clock */
 #define BEHIND_S (-12 * 3600)
 
 struct asking {
@@ -28,14 +28,14 @@ struct asking {
 	struct pl_task *task;
 	struct intent intent;
 	struct query_answer answer;
-	struct pl_err refused;		/* why it was not understood, or needs a token */
+	struct pl_err refused;		/* why it was not understood or requires a token */
 	int64_t keep_us;
-	int64_t scope;			/* of repo_query_run() */
-	struct pl_str zone;		/* as the database takes it */
-	struct query_zone told;		/* its text for people, and its clock */
-	bool translated;		/* a model was asked, or what it once said is kept */
-	bool kept;			/* the latter */
-	bool querying;			/* that stage was entered */
+	int64_t scope;			/* scope of repo_query_run() */
+	struct pl_str zone;		/* as a parameter for the database */
+	struct query_zone told;		/* as text for people, and its offset */
+	bool translated;		/* a model translated it, now or earlier */
+	bool kept;			/* earlier: the translation was cached */
+	bool querying;			/* enter_querying() was done */
 	char id[PL_UUID_LEN + 1];
 	query_stage_fn *stage;
 	query_fn *done;
@@ -50,7 +50,7 @@ static void enter(struct asking *a, enum query_stage stage)
 		a->stage(a->arg, stage);
 }
 
-/* Once: a translation begins after the first attempt. */
+/* Runs once: a translation begins after the first attempt. */
 static void enter_querying(struct asking *a)
 {
 	if (!a->querying)
@@ -70,7 +70,7 @@ static void on_noted(void *arg, const bool *done, const struct pl_err *err)
 	finish(arg, err);
 }
 
-/* What was not understood stays so, whether it could be noted or not. */
+/* A refused question is reported as refused, even if recording it failed. */
 static void on_refusal_noted(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct asking *a = arg;
@@ -86,7 +86,7 @@ static void note(struct asking *a, int rows, db_done_fn *done)
 	repo_query_note(a->svc->db, a->task, a->task->who.user_id, &past, done, a);
 }
 
-/* Nothing had to be asked of the database. */
+/* No query of the database was required. */
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct asking *a = arg;
@@ -108,7 +108,7 @@ static void refuse(struct asking *a)
 	PL_BUG(event_base_once(a->svc->worker->base, -1, EV_TIMEOUT, on_turn, a, &now) != 0);
 }
 
-/* What a question without a token may not be about is not looked at. */
+/* Refuses questions without a token about things that require one. */
 static bool lets_in(struct asking *a)
 {
 	if (a->task->who.user_id != 0 || intent_private(&a->intent) == NULL)
@@ -129,7 +129,7 @@ static void on_rows(void *arg, const struct query_rows *rows, const struct pl_er
 		return;
 	}
 	enter(a, QUERY_ANSWERING);
-	/* of nothing there are 0, but nothing has no average and no rate */
+	/* a sum of no rows is 0, but an average or a rate is undefined */
 	adds_up = a->intent.unit == DIM_NONE && a->intent.metric != METRIC_ERROR_RATE &&
 	    a->intent.metric != METRIC_ACCEPTANCE;
 	if (a->intent.dim_count == 0 && rows->count == 0 && adds_up)
@@ -146,7 +146,7 @@ static struct query_names names_of(const struct asking *a, enum intent_kind kind
 	return (struct query_names){ .list = a->intent.names[kind], .count = a->intent.name_count[kind] };
 }
 
-/* A share is of everything: the names say which rows are shown, not what is added up. */
+/* A share refers to everything: names select the rows that are shown, not the rows that are added up. */
 static void show_only(struct query_ask *ask, const struct intent *in)
 {
 	static const enum intent_dim dims[KIND_COUNT] = { DIM_NONE, DIM_USER, DIM_ROOM, DIM_MODEL, DIM_ROLE };
@@ -182,7 +182,7 @@ static void run(struct asking *a)
 	repo_query_run(a->svc->db, a->task, &ask, QUERY_ROWS_MAX, on_rows, a);
 }
 
-/* 0 means no time in statements. */
+/* 0 means "no time" in statements. */
 static void place(struct intent_period *period, int64_t from_us, int64_t to_us)
 {
 	if (!period->from_exact)
@@ -193,7 +193,7 @@ static void place(struct intent_period *period, int64_t from_us, int64_t to_us)
 
 static void find_names(struct asking *a);
 
-/* It stays refused, as it was without the model. */
+/* The question is refused for the reason that it had without the model. */
 static void refuse_translation(struct asking *a, const char *why)
 {
 	const char *before = a->refused.fields->msg;
@@ -215,12 +215,12 @@ static void on_translated(void *arg, struct pl_str text, const char *why, const 
 		finish(a, err);
 		return;
 	}
-	a->task->deadline_ns = pl_now_ns() + FIGURES_S * PL_NS_PER_S;	/* the model had its own time */
+	a->task->deadline_ns = pl_now_ns() + FIGURES_S * PL_NS_PER_S;	/* the model had a separate time limit */
 	if (why == NULL)
 		why = intent_take(a->task->pool, a->answer.query,
 		    text, (struct intent_now){ a->answer.created_us, a->told.local_s }, &a->intent);
 	if (why != NULL && a->kept) {
-		translate(a);		/* what was right yesterday: perhaps the model knows better now */
+		translate(a);		/* the cached translation no longer fits, so the model is asked again */
 		return;
 	}
 	if (why != NULL) {
@@ -233,7 +233,7 @@ static void on_translated(void *arg, struct pl_str text, const char *why, const 
 	find_names(a);
 }
 
-/* Is a question that the grammar refused left to a model? */
+/* May a model translate the question that the grammar refused? */
 static bool may_translate(const struct asking *a)
 {
 	return !a->translated && query_translates(a->svc, a->config, a->task) &&
@@ -319,7 +319,7 @@ static void on_zone(void *arg, const struct query_zone *zone, const struct pl_er
 		finish(a, err);
 		return;
 	}
-	a->refused = (struct pl_err){ 0 };	/* by another clock */
+	a->refused = (struct pl_err){ 0 };	/* another time zone is tried */
 	if (!zone->asked_ok) {
 		(void)!pl_err_field(&a->refused, a->task->pool, "header.X-Timezone", "value_error",
 		    "must be the name of a time zone, such as Europe/Berlin, or an offset, such as +05:30");
@@ -339,7 +339,7 @@ static void on_zone(void *arg, const struct query_zone *zone, const struct pl_er
 	}
 }
 
-/* Without the number that some front ends add to tell the same question asked twice apart. */
+/* Removes the number that some front ends append to distinguish repeated questions. */
 static struct pl_str without_number(struct pl_str text)
 {
 	size_t end = text.len, at;
@@ -353,7 +353,7 @@ static struct pl_str without_number(struct pl_str text)
 	return pl_str_trim(pl_strn(text.ptr, at - 2));
 }
 
-/* Is it understood by a clock that is so far from UTC? */
+/* Is it understood in a time zone with this offset from UTC? */
 static bool reads(struct asking *a, int64_t offset_s)
 {
 	a->refused = (struct pl_err){ 0 };
@@ -372,14 +372,15 @@ void query_ask(struct svc *svc, const struct config *config, struct pl_task *tas
 		.keep_us = config->s.query_history * 1000, .stage = stage, .done = done, .arg = arg,
 		.scope = task->who.access < ACCESS_ANALYST ? task->who.user_id : QUERY_EVERYBODY };
 	if (task->once != NULL)
-		memcpy(a->id, task->once->id, sizeof(a->id));	/* asked again, it is the same row of the history */
+		memcpy(a->id, task->once->id, sizeof(a->id));	/* a repeated request uses the same row of the
+								 * history */
 	else
 		pl_uuid_make(a->id);
 	a->answer.id = pl_strn(a->id, PL_UUID_LEN);
 	a->answer.query = without_number(text);
 	a->answer.created_us = pl_wall_us();
 	enter(a, QUERY_UNDERSTANDING);
-	/* what cannot be read by the first clock of the world, nor by the last one, is not understood in any zone */
+	/* a question that is not understood in the earliest and the latest time zone is not understood in any */
 	read = reads(a, BEHIND_S) || reads(a, AHEAD_S);
 	if (read ? !lets_in(a) : !may_translate(a)) {
 		refuse(a);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The parts of an answer: JSON texts, the sentence that names the figures, the card for a dashboard.
- */
+/* The parts of an answer: JSON, the sentence with the figures, and the card for a dashboard. */
 #include "svc/usage/query_answer.h"
 
 #include <math.h>
@@ -9,10 +7,13 @@
 #include "clock.h"
 #include "json.h"
 
-/* About the asker's own rows, so that any user may ask them. Without groups: of nothing there are 0, not no rows. */
+/*
+ * Suggestions about the user's own rows, which every user may ask. They have no groups, so without data their answer is
+ * 0 and not an empty table.
+ */
 static const char *const own[] = { "My messages, last 7 days", "My messages this week vs last week",
 	"My sessions, last 30 days", "My tokens, last 30 days", NULL };
-/* Those that name nobody, so that they need no token. */
+/* Suggestions that name no person, so that they require no token. */
 static const char *const open[] = { "Messages, last 7 days", "Active users, last 7 days", "Sessions, last 30 days",
 	"Tokens, last 30 days", NULL };
 
@@ -22,7 +23,7 @@ const char *const *query_beginnings(int64_t user_id)
 }
 
 #define HOUR_LEN 16	/* 2026-11-20T14:00 */
-#define NAMED_MAX 3	/* figures that the sentence names */
+#define NAMED_MAX 3	/* maximum number of figures in the sentence */
 
 static struct pl_buf *new_buf(struct pl_pool *pool)
 {
@@ -43,7 +44,7 @@ static int time_dim(const struct intent *in)
 	return -1;
 }
 
-/* One name as a text, several as a list. */
+/* One name as a string, several as a list. */
 static void write_filters(struct pl_jw *w, const struct intent *in)
 {
 	static const char *const lists[KIND_COUNT] = { "", "users", "rooms", "models", "roles" };
@@ -75,7 +76,7 @@ static void write_period(struct pl_jw *w, const char *key, const struct intent_p
 	pl_jw_end_object(w);
 }
 
-/* What only some questions have. */
+/* Members that only some questions have. */
 static void write_extras(struct pl_jw *w, const struct intent *in)
 {
 	if (in->agg != AGG_SUM)
@@ -98,7 +99,7 @@ static void write_extras(struct pl_jw *w, const struct intent *in)
 		pl_jw_kbool(w, "translated", true);
 }
 
-/* What the rows are ordered by first: a step of time where nothing else is asked, else the figure. */
+/* The first sort key of the rows: a step of time if no order was requested, otherwise the figure. */
 static void write_sort(struct pl_jw *w, const struct intent *in)
 {
 	bool by_time = in->order == ORDER_NONE && time_dim(in) >= 0;
@@ -117,7 +118,7 @@ static const char *card_type(const struct intent *in)
 		return "number";
 	if (in->dim_count > 1 || in->compares)
 		return "table";
-	/* days that are ordered by their figure make no line */
+	/* days that are sorted by their figure do not form a line */
 	return intent_is_time(in->dims[0]) && in->order == ORDER_NONE ? "line" : "bar";
 }
 
@@ -215,7 +216,7 @@ static void write_figures(struct pl_jw *w, const struct intent *in, const struct
 	write_figure(w, row->value - row->earlier);
 }
 
-/* Is the row about a step of time that is only partly inside the period? */
+/* Is the row about a step of time that is only partly in the period? */
 static bool is_partial(const struct intent *in, const struct query_row *row)
 {
 	int time = time_dim(in);
@@ -223,7 +224,7 @@ static bool is_partial(const struct intent *in, const struct query_row *row)
 	int64_t start_us;
 
 	if (key.ptr != NULL && in->dims[time] == DIM_HOUR && key.len > HOUR_LEN)
-		key.len = HOUR_LEN;		/* without its offset: by the asker's clock, as the period */
+		key.len = HOUR_LEN;		/* without the offset, like the period */
 	return key.ptr != NULL && pl_time_parse_lax(key.ptr, key.len, &start_us) &&
 	    intent_is_partial(&in->period, in->dims[time], start_us / PL_US_PER_S);
 }
@@ -236,7 +237,7 @@ static bool listed(const struct pl_str *list, int count, struct pl_str key)
 	return false;
 }
 
-/* Steps of time that are not whole: at most the first and the last one. */
+/* Counts incomplete steps of time: at most the first and the last one. */
 static int partial_steps(const struct intent *in, const struct query_rows *rows, struct pl_str out[2])
 {
 	int count = 0;
@@ -279,7 +280,7 @@ static struct pl_str rows_json(struct pl_pool *pool, const struct intent *in, co
 	return pl_buf_str(buf);
 }
 
-/* The same as objects, with the names of the columns. */
+/* The table as objects, with the names of the columns. */
 static struct pl_str result_json(struct pl_pool *pool, const struct intent *in, const struct query_rows *rows,
     int64_t took_us)
 {
@@ -360,7 +361,7 @@ static void add_figure(struct pl_buf *text, const struct intent *in, const struc
 	pl_buf_adds(text, ")");
 }
 
-/* The row that stands out; the first of several that do so equally. */
+/* Returns the row with the extreme figure; the first one if several are equal. */
 static const struct query_row *outstanding(const struct intent *in, const struct query_rows *rows)
 {
 	const struct query_row *best = rows->rows;
@@ -394,13 +395,13 @@ static void add_rows(struct pl_buf *text, const struct intent *in, const struct 
 	} else {
 		add_figure(text, in, outstanding(in, rows));
 	}
-	/* who came on two days is one user, not two: such counts have no sum */
+	/* a user who was active on two days is one user, not two, so such counts have no sum */
 	if (intent_adds_up(in) && !in->compares && in->limit == LIMIT_NONE)
 		pl_buf_addf(text, "; %.10g in all", rows->total);
 	pl_buf_adds(text, rows->more ? "; there are more rows than are shown" : "");
 }
 
-/* The question as it was understood, and the figures that stand out. */
+/* The question as it was understood, and the most notable figures. */
 static struct pl_str sentence(struct pl_pool *pool, const struct intent *in, const struct query_rows *rows)
 {
 	struct pl_buf *text = new_buf(pool);
@@ -490,7 +491,7 @@ void query_compose(struct pl_pool *pool, const struct intent *in, const struct q
 	answer->truncated = rows->more;
 }
 
-/* ---- no answer ---- */
+/* ---- refusals ---- */
 
 struct pl_str query_reason(struct pl_pool *pool, const struct pl_err *err, const char *before)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A question to a model for its translation: the same engine as for answers, without a place in shared memory. The
- * asker goes on as soon as the model has replied; what it used is recorded meanwhile.
+ * Sends a question to a model for translation. It uses the same engine as answers, without a place in shared memory.
+ * The question continues as soon as the model has replied; the usage is recorded meanwhile.
  */
 #include <event2/event.h>
 
@@ -17,14 +17,14 @@
 #define REPLY_MAX_BYTES 8192
 #define REPLY_MAX_TOKENS 1000
 
-/* In the pool of its answer. */
+/* Allocated in the pool of its answer. */
 struct translation {
 	struct svc *svc;
 	struct answer *answer;
-	struct pl_task *asker;		/* NULL: it was told */
-	struct pl_cancel gone;		/* the asker's task was cancelled */
+	struct pl_task *asker;		/* NULL: it has the result */
+	struct pl_cancel gone;		/* fires when the question's task is canceled */
 	struct event *timer;
-	bool late, asked;		/* asked: the model was, and its use is recorded */
+	bool late, asked;		/* asked: a request was sent to the model, and its usage is recorded */
 	struct query_translation used;
 	query_translate_fn *done;
 	void *arg;
@@ -127,7 +127,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 	struct translation *t = arg;
 
 	t->late = true;
-	tell(t, PL_STR_NONE, reason(t, NULL), NULL);	/* whatever it waits for: the key may take long as well */
+	tell(t, PL_STR_NONE, reason(t, NULL), NULL);	/* in any state, because reading the key may take long, too */
 	answer_stop(t->answer);
 }
 
@@ -138,7 +138,7 @@ static void on_gone(void *arg)
 	answer_stop(t->answer);
 }
 
-/* ---- kept ---- */
+/* ---- cache ---- */
 
 static struct pl_str kept_key(const struct config *config, struct pl_pool *pool, struct pl_str question)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The vocabulary of questions as JSON texts, from the tables of the grammar.
- */
+/* The vocabulary of questions as JSON, from the tables of the grammar. */
 #include "json.h"
 #include "svc/usage/intent.h"
 #include "svc/usage/query.h"
@@ -14,7 +12,7 @@ static struct pl_buf *new_buf(struct pl_pool *pool)
 	return buf;
 }
 
-/* {name, unit, words}; unit NULL: has none */
+/* {name, unit, words}; unit NULL: left out */
 static void write_entry(struct pl_jw *w, const char *name, const char *unit, struct pl_str words)
 {
 	struct pl_str word;

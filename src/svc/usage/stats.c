@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Correlation, incomplete beta function, adjustment for many tests, median and MAD.
- */
+/* Correlation, incomplete beta function, adjustment for multiple tests, median, and MAD. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,7 +15,7 @@ static double away_from_zero(double value)
 	return fabs(value) < FRACTION_TINY ? FRACTION_TINY : value;
 }
 
-/* The continued fraction of I_x(a, b), by Lentz's method; it converges fast for x < (a + 1) / (a + b + 2). */
+/* The continued fraction of I_x(a, b) by Lentz's method. It converges fast for x < (a + 1) / (a + b + 2). */
 static double fraction(double a, double b, double x)
 {
 	double c = 1, d = 1 / away_from_zero(1 - (a + b) * x / (a + 1)), h = d;
@@ -52,7 +50,7 @@ double stats_beta_inc(double a, double b, double x)
 	return 1 - front * fraction(b, a, 1 - x) / b;
 }
 
-/* Means first: one pass over squares loses all digits when the values are large and alike. */
+/* Computes the means first, because one pass over squares loses all digits if the values are large and similar. */
 struct stats_r stats_pearson(const double *x, const double *y, int count, int lag)
 {
 	struct stats_r out = { .r = NAN, .p = NAN };
@@ -76,7 +74,7 @@ struct stats_r stats_pearson(const double *x, const double *y, int count, int la
 		yy += (y[i + lag] - mean_y) * (y[i + lag] - mean_y);
 		xy += (x[i] - mean_x) * (y[i + lag] - mean_y);
 	}
-	/* what is left of equal values after rounding is no variation */
+	/* equal values may differ by rounding, which does not count as variation */
 	if (xx <= 1e-26 * mean_x * mean_x * out.n || yy <= 1e-26 * mean_y * mean_y * out.n)
 		return out;
 	out.r = fmax(-1, fmin(1, xy / sqrt(xx) / sqrt(yy)));

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The nine KPIs: scope, window, judgment, memory.
- */
+/* The nine KPIs: scope, window, rating, and cache. */
 #include <inttypes.h>
 #include <math.h>
 
@@ -70,7 +68,7 @@ const char *usage_kpi_status_word(const struct usage_kpis *kpis, enum usage_kpi 
 	return isnan(kpis->value[kpi]) ? "warning" : judge(&usage_kpi_infos[kpi], kpis->value[kpi], "critical");
 }
 
-/* The longest list of a setting is far below what a statement takes. */
+/* The longest possible list of a setting is far below the limit of a statement. */
 struct pl_str usage_approved(struct pl_pool *pool, const struct config *config)
 {
 	const struct pl_list *list = &config->s.approved_models;

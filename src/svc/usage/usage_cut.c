@@ -5,7 +5,7 @@
 #include "json.h"
 #include "svc/usage/usage_read.h"
 
-/* Columns of tables; others are left out, as unknown members of objects are. */
+/* Columns of tables. Others are ignored, like unknown members of objects. */
 static const char *const session_columns[] = { "session_id", "developer_id", "timestamp", "ended_at", "model",
 	"prompt_tokens", "completion_tokens", "total_tokens", "cost_usd", "accepted_flag", "errors", "feedback_score",
 	"source", "tokens_in", "tokens_out", "latency_ms", "status_code", "diff_ratio", "accepted_lines", "repo_slug",
@@ -41,7 +41,7 @@ static bool is_column(struct pl_str cell, const char *name)
 	return true;
 }
 
-/* Names of the columns, from the first record. false: it has none of them, and is not consumed. */
+/* Reads the names of the columns from the first record. false: it has none of them and is not consumed. */
 static bool read_head(struct usage_text *text, const char *const *known)
 {
 	struct pl_pool *pool = pl_pool_new(0);
@@ -96,7 +96,7 @@ void usage_text_init(struct usage_text *text, struct pl_str all, enum usage_kind
 	}
 }
 
-/* Length of the element at the start of s: up to a comma or bracket of the outer array. */
+/* Returns the length of the element at the start of s: up to a comma or bracket of the outer array. */
 static size_t element_length(struct pl_str s)
 {
 	bool quoted = false;
@@ -144,7 +144,7 @@ static bool next_element(struct usage_text *text, struct pl_str *record_r, int64
 	}
 	if (len == 0 && !text->cut)
 		return false;
-	text->cut = false;	/* an array that does not end: an empty record replaces the rest, and is refused */
+	text->cut = false;	/* the array does not end: an empty record replaces the rest and is refused */
 give:
 	*record_r = pl_strn(text->rest.ptr, len);
 	while (record_r->len > 0 && is_blank(record_r->ptr[record_r->len - 1]))
@@ -177,7 +177,7 @@ static bool next_line(struct usage_text *text, struct pl_str *record_r, int64_t 
 	return false;
 }
 
-/* A row of a table as the JSON object that it means. An empty cell, and psql's \N, is an absent member. */
+/* Returns a row of a table as a JSON object. An empty cell, or psql's \N, is an absent member. */
 static struct pl_str row_object(struct usage_text *text, struct pl_pool *pool, const struct pl_str *cells, int count)
 {
 	struct pl_buf out = PL_BUF(pool);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Records of usage: checking, normalising.
- */
+/* Checks and normalizes usage records. */
 #include <math.h>
 #include <stdio.h>
 
@@ -29,7 +27,7 @@ struct pl_str usage_batch_json(struct usage_batch *batch)
 	return pl_buf_str(&batch->rows);
 }
 
-/* One record on its way in. The first rule that it breaks is kept. */
+/* One record. The first error in it is kept. */
 struct record { struct usage_batch *batch; const struct pl_jval *object; struct pl_jw w; const char *error; };
 
 static void PL_PRINTF(2, 3) usage_refuse(struct record *r, const char *fmt, ...)
@@ -64,7 +62,7 @@ static struct pl_str text_field(struct record *r, const char *name, bool needed,
 	return text;
 }
 
-/* 2500.0 is the number 2500. In a table numbers are texts, and between semicolons 0,5 is one. */
+/* 2500.0 is the number 2500. In a table numbers are text, and between semicolons 0,5 is a number. */
 static bool number_of(const struct record *r, const struct pl_jval *value, double *number_r)
 {
 	struct pl_jval copy = *value;
@@ -85,7 +83,7 @@ static bool number_of(const struct record *r, const struct pl_jval *value, doubl
 	return pl_json_f64(&copy, number_r);
 }
 
-/* What programs write into tables where they have no value. */
+/* Matches what programs write into tables for a missing value. */
 static bool is_nothing(const struct record *r, const struct pl_jval *value)
 {
 	return r->batch->form == USAGE_TABLE && (pl_str_ieq(value->text, PL_STR("null")) ||
@@ -119,7 +117,7 @@ static double number_field(struct record *r, const char *name, double min, doubl
 	return number;
 }
 
-/* 1, 0, or -1 when absent. Databases without a type for it write 1 and 0, psql writes t and f. */
+/* 1, 0, or -1 if absent. Databases without a type for it write 1 and 0; psql writes t and f. */
 static int flag_field(struct record *r, const char *name)
 {
 	static const char *const words[] = { "false", "true", "f", "t", "no", "yes", "n", "y" };
@@ -139,7 +137,7 @@ static int flag_field(struct record *r, const char *name)
 	return -1;
 }
 
-/* Times without a zone are UTC: that is how the systems that export them write. 0 when absent. */
+/* Times without a zone are UTC, as the systems that export them write. 0 if absent. */
 static int64_t time_field(struct record *r, const char *name, bool needed)
 {
 	const struct pl_jval *value = field(r, name);
@@ -174,7 +172,7 @@ static bool record_begin(struct record *r, struct usage_batch *batch, struct pl_
 	return r->error == NULL;
 }
 
-/* Only a record without a fault reaches the text. */
+/* Only records without an error are added to the text. */
 static void record_end(struct record *r, int64_t line, const struct pl_buf *row)
 {
 	struct usage_batch *batch = r->batch;
@@ -188,7 +186,7 @@ static void record_end(struct record *r, int64_t line, const struct pl_buf *row)
 	pl_buf_addstr(&batch->rows, pl_buf_str(row));
 }
 
-/* The name that the field has in the record; tokens_in and tokens_out are what some systems call these. */
+/* Returns the name of the field in the record; some systems call the counts tokens_in and tokens_out. */
 static const char *either(const struct record *r, const char *name, const char *other)
 {
 	return field(r, name) == NULL && field(r, other) != NULL ? other : name;
@@ -204,7 +202,7 @@ static void write_number(struct record *r, const char *name, double max)
 	}
 }
 
-/* What the source says besides. A status of 400 and more is an error where it does not count errors. */
+/* Writes further data of the source. A status of 400 or more is an error if the source does not count errors. */
 static void write_extra(struct record *r)
 {
 	int64_t status = count_field(r, "status_code", 999), errors = count_field(r, "errors", 1000000);
@@ -219,7 +217,7 @@ static void write_extra(struct record *r)
 	pl_jw_kstr(&r->w, "repo_slug", text_field(r, "repo_slug", false, NAME_MAX_CHARS));
 }
 
-/* Writes what was counted; prompt and completion alone give the total. */
+/* Writes the counts; the total may be computed from prompt and completion. */
 static void write_counts(struct record *r)
 {
 	int64_t prompt = count_field(r, either(r, "prompt_tokens", "tokens_in"), TOKENS_MAX);
