@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Puts the layers together in a worker, the clerk, and the courier, and takes them apart again. The only file that
- * knows all of them.
+ * Connects the layers in a worker, the clerk, and the courier, and disconnects them at the end. The only file that uses
+ * all layers.
  */
 #include <stdio.h>
 
@@ -45,7 +45,7 @@ static void turn(void *arg)
 	bus_turn(svc.bus);
 	db_turn(svc.db);
 	ws_server_flush(ws_sockets);
-	bus_kick(&svc); /* what the flush's closed sockets posted */
+	bus_kick(&svc); /* for events of sockets that the flush closed */
 }
 
 static void listen_all(struct worker *worker)
@@ -58,14 +58,14 @@ static void listen_all(struct worker *worker)
 	}
 }
 
-/* ---- revocation must be known before the first request ---- */
+/* ---- ended login sessions must be known before the first request ---- */
 
 static void load_revoked(evutil_socket_t fd, short what, void *arg);
 
 /*
- * Accepts once the table is filled and the database connections stand. A worker that starts while the database is away
- * waits for it START_TIME_NS and then accepts all the same, so that /health can say so - unless nobody has ever filled
- * the table: an ended login must not come back to life.
+ * Accepts connections when the table is filled and the database is connected. If the database is not reachable at the
+ * start, a worker waits START_TIME_NS and then accepts anyway, so that /health can report it. But if the table was
+ * never filled, it waits, because a login that was ended must not become valid again.
  */
 static void accept_if_ready(void)
 {
@@ -172,7 +172,7 @@ static bool worker_idle(struct worker *worker)
 	    answers_running(svc.answers) == 0 && db_idle(svc.db);
 }
 
-/* The last chance of running answers: their text is stored and marked interrupted. */
+/* The last chance of running answers: their text is stored and marked as interrupted. */
 static void finish_answers(struct worker *worker)
 {
 	int64_t until_ns = pl_now_ns() + STOP_TIME_NS;
@@ -193,7 +193,7 @@ static void worker_stop(struct worker *worker)
 	http_server_free(&http);
 	ws_server_free(&ws_sockets);
 	answers_close(svc.answers);
-	/* what these complete still speaks to the answers and the hub */
+	/* completions of these still use the answers and the hub */
 	llm_free(&svc.llm);
 	httpc_free(&svc.httpc);
 	db_free(&svc.db);
@@ -232,7 +232,7 @@ static void aside_turn(void *arg)
 	db_turn(svc.db);
 }
 
-/* What clerk and courier stand on: a connection to the database. */
+/* Clerk and courier need a connection to the database. */
 static void aside_start(struct worker *worker)
 {
 	if (worker->single)
@@ -261,7 +261,10 @@ static void clerk_drain(struct worker *worker, int ws_close_code, bool cut)
 	clerk_last_round(clerk);
 }
 
-/* While workers finish their answers, it notes that these run: another daemon's clerk would mark them otherwise. */
+/*
+ * While workers complete their answers, the clerk records that these run. Otherwise, the clerk of another daemon would
+ * mark them.
+ */
 static bool clerk_is_idle(struct worker *worker)
 {
 	const struct shm_sizes *sizes = &worker->shm->head->sizes;
@@ -317,7 +320,7 @@ static bool courier_is_idle(struct worker *worker)
 	return courier_idle(courier) && db_idle(svc.db);
 }
 
-/* What still runs is killed, and that is noted, so that its pause begins now. */
+/* Kills running jobs and records that, so that their pause begins now. */
 static void courier_stop(struct worker *worker)
 {
 	int64_t until_ns = pl_now_ns() + STOP_TIME_NS;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What the daemon shows of itself to its operator: `parlourd -T`, `parlourctl why`, `parlourctl metrics`.
- */
+/* Output for the operator: `parlourd -T`, `parlourctl why`, `parlourctl metrics`. */
 #include <stdio.h>
 
 #include "api/http/request.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Documents made from the tables, at build time:
+ * Generates documents from the tables when the source is built:
  *
  *   gendoc conf          the sample parlour.conf, from settings.def
  *   gendoc man FILE.in   a manual page (mdoc) with its @TABLES@ filled in
@@ -29,9 +29,9 @@
 #define CONF_COLUMNS 110
 #define LINE_MAX_BYTES 4096
 
-/* ---- words that both forms share ---- */
+/* ---- texts for both forms ---- */
 
-/* The values after the equals sign: "number, 1 to 64 processes". */
+/* Describes the value after the equals sign: "number, 1 to 64 processes". */
 static void add_type(struct pl_buf *out, const struct pl_setting *row)
 {
 	static const char *const words[] = { [PL_SET_BOOL] = "on | off", [PL_SET_INT] = "number",
@@ -63,7 +63,7 @@ static const char *when_of(const struct pl_setting *row)
 
 /* ---- parlour.conf ---- */
 
-/* Wrapped between words, every line behind `lead`. */
+/* Wraps between words; every line begins with `lead`. */
 static void conf_text(struct pl_buf *out, const char *lead, struct pl_str text)
 {
 	size_t column = 0;
@@ -130,7 +130,7 @@ static void conf_write(struct pl_buf *out)
 
 /* ---- mdoc ---- */
 
-/* Running text as lines of their own; a new sentence gets a new line. */
+/* Running text; each sentence begins a new line. */
 static void mdoc_text(struct pl_buf *out, struct pl_str text)
 {
 	bool start = true;
@@ -151,7 +151,7 @@ static void mdoc_text(struct pl_buf *out, struct pl_str text)
 	pl_buf_addc(out, '\n');
 }
 
-/* An argument of a macro: quoted, and never taken for a macro or a delimiter. */
+/* An argument of a macro: quoted, so that it is not read as a macro or a delimiter. */
 static void mdoc_arg(struct pl_buf *out, const char *text)
 {
 	pl_buf_adds(out, "\"\\&");
@@ -310,7 +310,7 @@ static const char *range_of(struct pl_pool *pool, const struct shape_field *f, c
 	return what;
 }
 
-/* In words, what `words` of a JSON field means: see shapes.def. */
+/* Explains `words` of a JSON field: see shapes.def. */
 static const char *json_type(struct pl_pool *pool, struct pl_str text)
 {
 	struct pl_buf out = PL_BUF(pool);
@@ -416,7 +416,7 @@ static void man_topics(struct pl_buf *out)
 	pl_buf_adds(out, ".El\n");
 }
 
-/* The values of JSON fields that only frames have. */
+/* The members of JSON fields that only frames have. */
 static void man_parts(struct pl_buf *out)
 {
 	pl_buf_adds(out, ".Bl -tag -width Ds\n");
@@ -439,7 +439,7 @@ static void man_closes(struct pl_buf *out)
 	pl_buf_adds(out, ".El\n");
 }
 
-/* Answered by: authed. */
+/* Writes "Answered by: authed." */
 static void man_answered(struct pl_buf *out, const struct ws_frame_row *row)
 {
 	const struct socket_words *answers = socket_words_of(socket_answers, row->shape);
@@ -519,7 +519,7 @@ static void man_limits(struct pl_buf *out)
 	pl_buf_adds(out, ".El\n");
 }
 
-/* "kind, outcome" of kind="mail",outcome="done"; names alone are left as they are. */
+/* "kind, outcome" for kind="mail",outcome="done"; names without values are not changed. */
 static const char *label_names(struct pl_pool *pool, const char *labels)
 {
 	struct pl_buf out = PL_BUF(pool);
@@ -584,7 +584,7 @@ static const struct { const char *name; void (*write)(struct pl_buf *out); } tab
 	{ "@LIMITS@\n", man_limits }, { "@METRICS@\n", man_metrics }, { "@EXPOSED@\n", man_exposed },
 };
 
-/* A line that is not a table, with its @VERSION@ and @DATE@ filled in. false: there is an unknown @WORD@. */
+/* A line outside of tables, with @VERSION@ and @DATE@ filled in. false: it contains an unknown @WORD@. */
 static bool man_line(struct pl_buf *out, const char *line)
 {
 	while (*line != '\0') {

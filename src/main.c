@@ -51,7 +51,7 @@ static void usage(FILE *out)
 	    PARLOUR_CONFIG);
 }
 
-/* Copies: the argv area is written over with the names of the processes. */
+/* Copies the options, because the names of processes overwrite the argv area. */
 static bool options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reads mdoc line by line. Text goes to the body, headings also to the index. The page has no scripts and no styles of
- * its own, so that the strictest policy allows it. Source: mdoc(7).
+ * Reads mdoc line by line. Text goes to the body, headings also to the index. The page has no scripts and no styles, so
+ * that the strictest policy allows it. Source: mdoc(7).
  */
 #include "mdoc_html.h"
 
@@ -21,8 +21,9 @@ struct page {
 	struct pl_buf body, index;
 	enum list_kind lists[LISTS_MAX];
 	int depth;
-	bool paragraph, literal, fresh, skip;	/* fresh: its list has no item yet; skip: until the next section */
-	bool gap, sub;			/* gap: a blank comes before the next word; sub: the last heading was Ss */
+	bool paragraph, literal, fresh, skip;	/* fresh: its list has no item yet; skip: ignore text until the next
+						 * section */
+	bool gap, sub;			/* gap: a blank precedes the next word; sub: the last heading was Ss */
 	const char *section, *heading;		/* ids of the last Sh, and of the last heading */
 	const char *wrong;
 	struct token tokens[TOKENS_MAX];
@@ -133,7 +134,7 @@ static bool is_closing(const struct token *t)
 
 static void add_inline(struct page *p, int from, int to);
 
-/* Encloses everything up to the punctuation at the end of the line. */
+/* Encloses the words before the punctuation at the end of the line. */
 static int add_enclosed(struct page *p, int from, int to, const char *open, const char *close)
 {
 	int end = to;
@@ -149,7 +150,7 @@ static int add_enclosed(struct page *p, int from, int to, const char *open, cons
 	return end;
 }
 
-/* Words up to the next macro or punctuation, as one element. */
+/* Writes the words before the next macro or punctuation as one element. */
 static int add_element(struct page *p, int from, int to, const char *tag)
 {
 	int i = from;
@@ -214,7 +215,7 @@ static int add_macro(struct page *p, int at, int to, const char **tag)
 	return *tag != NULL ? add_element(p, at + 1, to, *tag) : at + 1;
 }
 
-/* Punctuation stands outside of the elements, and sticks to the word before it. */
+/* Punctuation is outside of elements and follows the previous word without a blank. */
 static void add_inline(struct page *p, int from, int to)
 {
 	const char *tag = NULL;
@@ -326,7 +327,7 @@ static const char *item_end(enum list_kind kind)
 	return kind == LIST_TAG ? "</dd>\n" : "</li>\n";
 }
 
-/* Items of reference lists can be linked to: frames by their direction and type, objects by their name. */
+/* Items of reference lists have ids for links: frames by direction and type, objects by name. */
 static const char *item_id(struct page *p)
 {
 	const struct token *t = p->tokens;
@@ -385,7 +386,7 @@ static void add_line(struct page *p)
 	const struct token *t = p->tokens;
 
 	if (is_word(t, "Sh"))
-		p->skip = p->count == 2 && is_word(&t[1], "NAME");	/* the title says it */
+		p->skip = p->count == 2 && is_word(&t[1], "NAME");	/* the title contains it */
 	if (p->skip)
 		return;
 	if (is_word(t, "Sh") || is_word(t, "Ss")) {

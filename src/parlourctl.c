@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parlourctl: the operator's tool. Verbs about the running daemon go to its control socket; verbs about the database
- * connect to PostgreSQL themselves.
+ * parlourctl: the operator's tool. Commands for the running daemon use its control socket; commands for the database
+ * connect to PostgreSQL.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,10 +41,10 @@ struct ctl {
 	bool dry_run, print, compat, help, version;
 	int argc;			/* the words after the command */
 	char **argv;
-	CONFIG_HELD struct config *config;	/* read when first needed */
+	CONFIG_HELD struct config *config;	/* read when it is first needed */
 };
 
-/* args -1: run() counts them */
+/* args -1: run() checks the number of arguments */
 struct verb { const char *name; int (*run)(struct ctl *ctl); int args; const char *usage, *text; };
 
 static int usage(FILE *out);
@@ -69,8 +69,8 @@ static bool need_config(struct ctl *ctl)
 /* ---- the running daemon ---- */
 
 /*
- * The socket of the running daemon. A file with an error does not stop us: the daemon runs with what it read before,
- * and a reload has to reach it so that the refusal is in its log. 0, or the status to leave with.
+ * Finds the socket of the running daemon. A configuration file with an error is accepted: the daemon runs with the
+ * previous one, and a reload must reach it so that its log shows the error. Returns 0 or an exit status.
  */
 static int find_socket(struct ctl *ctl, char socket_r[CTL_SOCKET_MAX], char why[512])
 {
@@ -101,7 +101,7 @@ static int ask(struct ctl *ctl, const char *line)
 		if (bad_file[0] != '\0')
 			complain(bad_file, 0);
 	} else if (bad_file[0] != '\0' && access(path, F_OK) != 0) {
-		status = complain(bad_file, BAD_CONFIG);	/* perhaps the reason why nobody is there */
+		status = complain(bad_file, BAD_CONFIG);	/* this may be the reason why no daemon was found */
 	} else {
 		status = complain(why, 1);
 	}
@@ -146,7 +146,7 @@ static int run_why(struct ctl *ctl)
 
 /* ---- the database ---- */
 
-/* --dsn, else the setting `db`. */
+/* Returns --dsn, or else the setting `db`. */
 static const char *need_dsn(struct ctl *ctl)
 {
 	if (ctl->dsn != NULL)
@@ -192,7 +192,7 @@ static int run_check(struct ctl *ctl)
 
 static int run_seed_demo(struct ctl *ctl)
 {
-	/* of the front ends of other systems, with the passwords that these have built in */
+	/* demo accounts of the front ends of other systems, with their built-in passwords */
 	static const struct { const char *name, *password, *access; } accounts[] = {
 		{ "cfo", "demo", "user" }, { "demo", "demo123", "analyst" }, { "developer", "dev123", "user" },
 	};
@@ -251,7 +251,7 @@ static int run_knowledge(struct ctl *ctl)
 		return BAD_CONFIG;
 	if (dir == NULL)
 		dir = ctl->config->s.knowledge_dir[0] != '\0' ? ctl->config->s.knowledge_dir : PARLOUR_KNOWLEDGEDIR;
-	if (ctl->config == NULL)	/* --dsn and a directory do without one */
+	if (ctl->config == NULL)	/* not required with --dsn and a directory */
 		ctl->config = config_read(ctl->config_path, ctl->overrides, ctl->overrides_count, why);
 	why[0] = '\0';
 	status = ctl_knowledge_load(dsn, dir, ctl->config == NULL ? "en" :
@@ -284,7 +284,7 @@ static int run_jobs(struct ctl *ctl)
 	return status == 0 ? 0 : complain(why, status);
 }
 
-/* With --dsn alone there may be no configuration: then its defaults hold. */
+/* With --dsn, a configuration is optional; without one, defaults are used. */
 static int run_user(struct ctl *ctl)
 {
 	struct ctl_user_opts opts = { .dsn = need_dsn(ctl), .email = ctl->email, .name = ctl->name,
@@ -421,7 +421,7 @@ static int usage(FILE *out)
 	return USAGE;
 }
 
-/* What one verb takes. */
+/* Prints the help of one command. */
 static int help(const char *verb, FILE *out)
 {
 	for (size_t i = 0; i < PL_COUNT(verbs); i++)

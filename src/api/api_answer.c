@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The page behind the link that mail and Slack carry. GET only shows, because programs that look into mails follow
+ * The page behind the link in mails and Slack messages. GET only shows it, because programs that scan mails follow
  * links; POST answers.
  */
 #include "api/http/request.h"
@@ -72,7 +72,7 @@ static void say_error(struct request *request, const struct pl_err *err)
 		request_fail(request, err);
 }
 
-/* Browsers get a page, programs the usual error. */
+/* Browsers get a page, other programs the usual error. */
 static void refuse_link(struct request *request)
 {
 	struct pl_str accept = req_header(request->req, "Accept");
@@ -83,7 +83,7 @@ static void refuse_link(struct request *request)
 		request_fail_code(request, PL_E_NOT_FOUND);
 }
 
-/* The request that the link is for; a page was sent and false otherwise. */
+/* Reads the request that the link belongs to. false: a page with an error was sent. */
 static bool read_link(struct request *request, struct pl_str *id_r)
 {
 	char *id = pl_alloc(request->req->task->pool, PL_UUID_LEN + 1);

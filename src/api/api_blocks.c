@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of blocked users. Nothing here is visible to those who are blocked.
- */
+/* Routes of blocked users. Blocked users cannot see any of it. */
 #include "api/user_ref.h"
 #include "db/repo/repo_block.h"
 

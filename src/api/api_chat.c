@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * POST /api/chat: one message, one answer; whole, or as Server-Sent Events for who accepts text/event-stream.
- * POST /api/chat/stream: the same as events without names, as older front ends read them.
+ * POST /api/chat: one message, one answer; as a whole, or as Server-Sent Events for clients that accept
+ * text/event-stream. POST /api/chat/stream: the same as events without names, for older front ends.
  */
 #include <ctype.h>
 
@@ -17,7 +17,7 @@ static void start(struct chat *chat)
 	chat->started = true;
 }
 
-/* One event, without a name where that is NULL; its data is one line of JSON. */
+/* Sends an event, without a name if that is NULL. Its data is one line of JSON. */
 static void send_event(struct chat *chat, const char *name, struct pl_str json)
 {
 	struct req *req = chat->request->req;
@@ -27,7 +27,7 @@ static void send_event(struct chat *chat, const char *name, struct pl_str json)
 	if (name != NULL)
 		pl_buf_addf(&chat->event, "event: %s\n", name);
 	pl_buf_addf(&chat->event, "data: %.*s\n\n", PL_FMT(json));
-	(void)req_stream_chunk(req, pl_buf_str(&chat->event)); /* a client that left does not stop the answer */
+	(void)req_stream_chunk(req, pl_buf_str(&chat->event)); /* if the client has left, the answer continues */
 }
 
 static void send_unnamed(struct chat *chat, const struct chat_event_out *out, struct pl_pool *pool)
@@ -156,7 +156,7 @@ static void on_session(void *arg, const struct session *session, const struct pl
 		    chat->form != CHAT_WHOLE ? on_delta : NULL, on_answer, chat);
 }
 
-/* One session, one key, however its id is written. */
+/* The same key for the same session, however its id is written. */
 static struct pl_str limit_key(struct request *request, struct pl_str id)
 {
 	struct pl_str key = pl_str_dup(request->req->task->pool, id);

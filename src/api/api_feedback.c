@@ -33,7 +33,7 @@ static void on_given(void *arg, const struct feedback *feedback, const struct pl
 	request_reply_status(request, feedback->fresh ? 201 : 200, &shape_feedback_out, &out);
 }
 
-/* The vote that an earlier request with the same Idempotency-Key gave, as it is now. */
+/* Replies with the vote that an earlier request with the same Idempotency-Key created, in its current state. */
 static void on_given_before(void *arg, const struct feedback_list *list, const struct pl_err *err)
 {
 	struct request *request = arg;
@@ -50,7 +50,7 @@ static void on_given_before(void *arg, const struct feedback_list *list, const s
 	on_given(request, &feedback, NULL);
 }
 
-/* What the fields of a vote say together: each thing that is judged has its scale. */
+/* Checks the fields of a vote together: each kind of object has its own scale. */
 static bool read_vote(const struct feedback_in *in, struct feedback *out, struct pl_pool *pool, struct pl_err *err)
 {
 	bool by_id = in->query_id.ptr != NULL, query;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of feedback requests: ask, list, look, respond, cancel.
- */
+/* Routes of feedback requests: create, list, show, answer, and cancel. */
 #include "api/http/request.h"
 #include "svc/feedback/feedback_request.h"
 
@@ -38,7 +36,7 @@ static void on_request(void *arg, const struct feedback_request *request, const 
 	request_reply(rq, &shape_feedback_request_out, &out);
 }
 
-/* ---- asking ---- */
+/* ---- creating ---- */
 
 static void fail_field(struct request *request, const char *loc, const char *msg)
 {
@@ -75,7 +73,7 @@ void api_request_create(struct request *request)
 		feedback_request_create(request->svc, task, &r, timeout_us, on_created, request);
 }
 
-/* ---- looking ---- */
+/* ---- reading ---- */
 
 static void on_list(void *arg, const struct feedback_request_list *list, const struct pl_err *err)
 {

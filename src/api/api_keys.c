@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of a user's own keys for providers of models. A key goes in and never comes out again.
- */
+/* Routes of users' own keys for providers of models. No reply contains a key. */
 #include "api/http/request.h"
 #include "svc/account/provider_key.h"
 

@@ -12,7 +12,7 @@ static void knowledge_shape(struct knowledge_out *out, const struct knowledge *d
 		.updated_at = d->updated_us, .language = d->language, .found_by = d->found_by, .text = d->text };
 }
 
-/* Otherwise 403 was sent. */
+/* false: 403 was sent. */
 static bool may_write(struct request *request)
 {
 	struct pl_err err = { 0 };
@@ -47,7 +47,7 @@ static void on_document(void *arg, const struct knowledge *document, const struc
 		return;
 	}
 	knowledge_shape(&out, document);
-	if (request->route->status == 201) {	/* it was added, and its reply was lost */
+	if (request->route->status == 201) {	/* it was added, but its reply was lost */
 		out.text = PL_STR_NONE;
 		request_location(request, "/api/knowledge/%lld", (long long)document->id);
 	}

@@ -13,8 +13,8 @@
 struct models;
 struct models_part {
 	struct models *all;
-	int upstream;				/* its index; -1: local */
-	bool own;				/* it is asked with the caller's own key */
+	int upstream;				/* index of the upstream; -1: local */
+	bool own;				/* the request uses the user's own key */
 	struct pl_str *names;
 	int count;
 };
@@ -22,7 +22,7 @@ struct models_part {
 struct models {
 	struct request *request;
 	struct models_part *parts;
-	int count, left;			/* left: parts that are still asked, and the one that asks them */
+	int count, left;			/* left: number of parts without a result */
 	struct pl_err err;
 };
 
@@ -31,7 +31,7 @@ static const struct upstream_settings *models_upstream(const struct models_part 
 	return part->upstream >= 0 ? &part->all->request->req->config->upstreams[part->upstream] : NULL;
 }
 
-/* Whose key an answer from there would use. */
+/* Returns whose key an answer of the upstream would use. */
 static struct pl_str models_key(const struct models_part *part)
 {
 	const struct upstream_settings *u = models_upstream(part);
@@ -95,7 +95,7 @@ static void models_on_list(void *arg, const struct pl_str *models, int count, co
 	for (int i = 0; i < count; i++)
 		part->names[i] = pl_str_dup(pool, models[i]);
 	part->count = count;
-	/* an upstream that is down hides only its own models, but the one it would use by default is known */
+	/* an upstream that is down hides only its own models, but its default model is known */
 	if (err != NULL && u != NULL && u->model[0] != '\0')
 		part->names[part->count++] = pl_str(u->model);
 	models_part_over(part->all);

@@ -55,7 +55,7 @@ static void on_added_member(void *arg, const struct member_list *list, const str
 		if (err != NULL)
 			request_fail(request, err);
 		else
-			request_fail_code(request, PL_E_NOT_FOUND); /* removed again meanwhile */
+			request_fail_code(request, PL_E_NOT_FOUND); /* the member was removed meanwhile */
 		return;
 	}
 	out = member_shape(request, &list->rows[0]);

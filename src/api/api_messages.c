@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of messages: history and sending.
- */
+/* Routes of messages: reading the history, and sending. */
 #include "api/http/request.h"
 #include "api/room_shape.h"
 #include "svc/room/chat.h"
@@ -48,7 +46,7 @@ static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err
 {
 	struct request *request = arg;
 	const struct message_in *in = request->in;
-	/* a repeated Idempotency-Key gets the first answer */
+	/* a repeated Idempotency-Key gets the first reply */
 	bool duplicate = err == NULL && sent->duplicate && (request->idem == NULL || in->client_id.ptr != NULL);
 	struct message_out out;
 

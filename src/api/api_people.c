@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of the directory: whom a user can find (setting user_directory).
- */
+/* Routes of the directory: the users that a user can find (setting user_directory). */
 #include "api/user_ref.h"
 #include "db/repo/repo_people.h"
 
 #define PEOPLE_USUAL 50
 
-/* Admins manage accounts that they share no room with. */
+/* Admins manage accounts that share no room with them. */
 static const char *whom(const struct request *request)
 {
 	static const char *const words[] = { "all", "shared_rooms", "off" };

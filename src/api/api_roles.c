@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of AI roles.
- */
+/* Routes of roles. */
 #include "api/http/request.h"
 #include "svc/room/role.h"
 
@@ -31,7 +29,7 @@ static void reply_role(void *arg, const struct role *role, const struct pl_err *
 	request_reply(request, &shape_role_out, &out);
 }
 
-/* true when fine; otherwise it has failed */
+/* false: the request has failed. */
 static bool check_role(struct request *request, struct pl_str name, struct pl_str upstream)
 {
 	struct pl_err err = { 0 };

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of rooms: make, list, look, join, leave, and the roles in them.
- */
+/* Routes of rooms: create, list, show, join, leave, and the roles in a room. */
 #include "api/http/request.h"
 #include "api/room_shape.h"
 #include "db/repo/repo_role.h"
@@ -25,7 +23,7 @@ static void on_room(void *arg, const struct room *room, const struct pl_err *err
 		reply_room(arg, room);
 }
 
-/* The room after a change. */
+/* Replies with the room after the change. */
 static void on_changed(void *arg, const struct room_result *result, const struct pl_err *err)
 {
 	struct request *request = arg;

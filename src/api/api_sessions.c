@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of sessions: make, list, look, end; and the greeting.
- */
+/* Routes of chat sessions: create, list, show, and end; and the greeting. */
 #include "api/room_shape.h"
 #include "api/session_shape.h"
 #include "db/repo/repo_session_talk.h"
 #include "svc/session/forms.h"
 
-#define TURNS_MAX 200	/* of conversation_history */
+#define TURNS_MAX 200	/* maximum of conversation_history */
 
 bool session_admits(struct request *request)
 {
@@ -50,7 +48,7 @@ static int64_t or_none(int64_t count)
 	return count >= 0 ? count : SHAPE_NONE;
 }
 
-/* Without a token nobody's name is shown, and no repository's. */
+/* Without a token, names of users and repositories are hidden. */
 static void session_hide(struct session_out *out)
 {
 	out->developer_id = out->repo_slug = PL_STR_NONE;
@@ -119,7 +117,7 @@ static bool is_anonymous(const struct request *request)
 
 static const char *const authors[] = { "user", "assistant" };
 
-/* Its newest messages, in short. */
+/* Adds a summary of its newest messages. */
 static void on_turns(void *arg, const struct session_page *page, const struct pl_err *err)
 {
 	struct request *request = arg;
@@ -161,7 +159,7 @@ static void on_session(void *arg, const struct session *session, const struct pl
 		    DB_PAGE_BYTES, on_turns, request);
 }
 
-/* Without a token: the guest's whose UUID it is, and what the list shows. */
+/* Without a token: a guest's own session by its UUID, and what the list shows. */
 void api_session_get(struct request *request)
 {
 	struct session_caller who = session_caller_of(request);
@@ -171,7 +169,7 @@ void api_session_get(struct request *request)
 		repo_session_get(request->svc->db, request->req->task, request->param[0], who, on_session, request);
 }
 
-/* ---- what was said in it ---- */
+/* ---- messages of a session ---- */
 
 static void on_messages(void *arg, const struct session_page *page, const struct pl_err *err)
 {
@@ -239,7 +237,7 @@ void api_session_end(struct request *request)
 		    request->svc, request->req->task, request->param[0], session_caller_of(request), on_ended, request);
 }
 
-/* Nothing to stop is no error: the answer may have ended meanwhile. */
+/* Without a running answer there is no error, because it may have ended meanwhile. */
 static void on_stoppable(void *arg, const struct session *session, const struct pl_err *err)
 {
 	struct request *request = arg;
@@ -291,7 +289,7 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 		request_fail(request, err);
 		return;
 	}
-	/* behind the end: how long it is stands in its first row */
+	/* after the end: only the first row contains the length of the list */
 	if (paged && list->count == 0 && filter->offset > 0) {
 		filter->offset = 0;
 		filter->limit = 1;
@@ -302,7 +300,7 @@ static void on_list(void *arg, const struct session_list *list, const struct pl_
 	for (int i = 0; i < list->count; i++) {
 		session_shape(&items[i], &list->rows[i], pool);
 		if (list->rows[i].guest) {
-			/* the id of a guest's session is its credential */
+			/* the id of a guest's session is a credential */
 			items[i].session_id = pl_strn(items[i].id.ptr, 8);
 			items[i].id = pl_str(pl_sprintf(pool, "%.8s-0000-0000-0000-000000000000", items[i].id.ptr));
 		}

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes about the server itself: what it is, how it is, its pages and descriptions.
- */
+/* Routes about the server: its identity, its health, its pages, and its descriptions. */
 #include "api/describe/describe.h"
 #include "api/http/request.h"
 #include "api/http/www.h"
@@ -19,7 +17,7 @@
 #define RESET_POLICY "default-src 'none'; connect-src 'self'; img-src 'self'; style-src 'self'; script-src 'self'; " \
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-/* Swagger UI and Redoc write style sheets into their pages; Redoc searches in a worker of its own. */
+/* Swagger UI and Redoc write style sheets into their pages; Redoc runs its search in a web worker. */
 #define DOCS_POLICY "default-src 'none'; connect-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " \
 	"script-src 'self'; worker-src blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; " \
 	"form-action 'none'"
@@ -94,7 +92,7 @@ void api_docs_sockets(struct request *request)
 	send_file(request, www_find(PL_STR("sockets.html")));
 }
 
-/* A description and its entity tag: written again when the settings that it contains have changed. */
+/* A description and its entity tag, written again if the settings in it have changed. */
 struct description {
 	void (*write)(struct pl_buf *out, const char *server_name, const char *base);
 	struct pl_pool *pool;
@@ -126,7 +124,7 @@ static void send_description(struct request *request, struct description *d)
 	req_header_add(request->req, "ETag", d->etag);
 	if (request_none_match(request, d->etag))
 		req_reply_empty(request->req, 304);
-	else	/* a copy: the text may be written again while a slow client still reads this one */
+	else	/* a copy, because the text may be written again while a slow client reads it */
 		req_reply(request->req, 200, "application/json", pl_str_dup(request->req->task->pool, d->text));
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes about usage: the nine figures, their series, the insights.
- */
+/* Routes about usage: the nine figures, their series, and the insights. */
 #include "api/http/request.h"
 #include "api/usage_shape.h"
 #include "clock.h"
@@ -11,12 +9,12 @@ struct asked {
 	struct request *request;
 	struct usage_filter filter;
 	bool standing;			/* the default window */
-	int lag;			/* days between sessions and series; -1: not asked for */
+	int lag;			/* days between sessions and series; -1: not requested */
 	struct pl_str kpis_key, key;
 	struct usage_kpis kpis;
 };
 
-/* Who may see what, and the window. NULL: it has failed. */
+/* Reads what the user may see, and the window. NULL: the request has failed. */
 static struct asked *begin(struct request *request, const char *word, int64_t start_us, int64_t end_us,
     struct pl_str developer, struct pl_str model)
 {

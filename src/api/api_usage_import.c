@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * POST /api/sessions/import: every record is checked, the good ones go to the database in one statement.
- */
+/* POST /api/sessions/import: checks every record; the valid ones go to the database in one statement. */
 #include "api/http/request.h"
 #include "svc/usage/usage.h"
 #include "svc/usage/usage_read.h"

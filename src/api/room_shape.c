@@ -45,7 +45,7 @@ void message_shape(struct message_out *out, const struct message *m, struct pl_p
 	char *id = pl_alloc(pool, 48), *end = id + 48, *p = end;
 	int64_t parts[2] = { m->seq, m->room_id };
 
-	/* "room.seq", written backwards: this is the hot path of history pages */
+	/* "room.seq", written backwards, because history pages run this very often */
 	for (int i = 0; i < 2; i++) {
 		int64_t n = parts[i];
 

@@ -8,7 +8,7 @@
 
 #include "clock.h"
 
-/* The nine of ProdLens, in its order. */
+/* The nine figures of ProdLens, in its order. */
 static const enum usage_kpi prodlens_kpis[] = { KPI_VELOCITY, KPI_ACCEPTANCE, KPI_MODEL, KPI_ERRORS, KPI_EFFICIENCY,
 	KPI_PRS, KPI_COMMITS, KPI_MERGE, KPI_REWORK };
 
@@ -27,7 +27,7 @@ static void write_prodlens(struct pl_jw *w, const struct usage_kpis *kpis, enum 
 	pl_jw_end_object(w);
 }
 
-/* Beside ours those of imported data, where there are any. */
+/* Writes our figures and, if there are any, those of imported data. */
 static void write_ours(struct pl_jw *w, const struct usage_kpis *kpis, enum usage_kpi kpi)
 {
 	if (kpi >= KPI_OURS && isnan(kpis->value[kpi]))

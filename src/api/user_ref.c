@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Users as requests name them.
- */
+/* Users as parameters of requests. */
 #include "api/user_ref.h"
 
 #include "db/repo/name.h"

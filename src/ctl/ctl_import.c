@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * parlourctl import: reads the file, sends 1000 records at a time, commits at the end.
- */
+/* parlourctl import: reads the file, sends 1000 records at a time, and commits at the end. */
 #include <errno.h>
 
 #include "ctl/ctl_import_int.h"
@@ -35,7 +33,7 @@ static bool read_all(const char *path, struct pl_buf *out, char why[512])
 	return good;
 }
 
-/* Up to 1000 records. false: the database refused. *more_r: there may be others. */
+/* Sends up to 1000 records. false: the database refused them. *more_r: there may be more. */
 static bool one_batch(struct import_run *run, struct usage_text *text, enum usage_kind kind, struct pl_str source,
     bool *more_r, char why[512])
 {
@@ -78,7 +76,7 @@ static bool is_prodlens(const struct import_run *run)
 	return strcmp(run->opts->kind, "prodlens") == 0;
 }
 
-/* all: the file; of ProdLens its sessions, and `series` the rest. */
+/* all: the file. For ProdLens: its sessions; `series` are its other data. */
 static int everything(struct import_run *run, struct pl_str all, struct pl_str series, FILE *out, char why[512])
 {
 	bool good;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parlourctl import users, roles, rooms, messages: what the records mean is checked by the database
- * (sql/010_import.sql); here they are cut apart and sent as one array, because messages are stored in order of time,
- * whatever their order here.
+ * parlourctl import users, roles, rooms, messages. The database checks the records (sql/010_import.sql). Here they are
+ * split and sent as one array, because messages must be stored in the order of time.
  */
 #include "ctl/ctl_import_int.h"
 #include "db/admin/db_import.h"
@@ -27,7 +26,7 @@ static void refuse(struct import_run *run, const char *line, const char *why)
 	fprintf(run->complaints, "%s:%s: %s\n", run->opts->path, line, why);
 }
 
-/* One more element of both array literals: {1,2 and {"..","..". */
+/* Appends an element to both array literals: {1,2 and {"..","..". */
 static void add(struct over *over, struct pl_str record, int64_t line)
 {
 	size_t from = 0;

@@ -86,7 +86,7 @@ static int retry_dead(struct jobs *j)
 	return 0;
 }
 
-/* All of them or none. */
+/* Changes all of the given jobs or none. */
 static int act(struct jobs *j)
 {
 	bool retry = strcmp(j->opts->argv[0], "retry") == 0, one;

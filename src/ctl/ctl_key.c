@@ -23,7 +23,7 @@ static int fail(char why[512], int status, const char *text)
 	return status;
 }
 
-/* The scopes with blanks between; NULL: one of the words is none. */
+/* The scopes with blanks between them; NULL: a word is not a scope. */
 static const char *scopes_of(const char *text, struct pl_pool *pool)
 {
 	struct pl_str rest = pl_str(text != NULL ? text : "read"), word;
@@ -39,7 +39,7 @@ static const char *scopes_of(const char *text, struct pl_pool *pool)
 	return scopes != 0 ? pl_str_c(pool, apikey_scope_words(pool, scopes)) : NULL;
 }
 
-/* Seconds; 0: never; -1: not a time from a minute to ten years. */
+/* Returns seconds; 0: never; -1: not a time from one minute to ten years. */
 static long long life_of(const char *text)
 {
 	static const struct { const char *word; long long seconds; } units[] = { { "s", 1 }, { "min", 60 },
@@ -58,7 +58,7 @@ static long long life_of(const char *text)
 	return seconds >= LIFE_MIN_S && seconds <= LIFE_MAX_S ? seconds : -1;
 }
 
-/* Checks what was given, before the database is asked. 0, or an exit status. */
+/* Checks the arguments before the database is used. Returns 0 or an exit status. */
 static int read_new(const struct ctl_key_opts *opts, struct pl_pool *pool, struct new_key *in, char why[512])
 {
 	struct pl_str name = pl_text_trim(pl_str(opts->name));

@@ -47,7 +47,7 @@ static const char *read_text(const char *path, struct pl_buf *out)
 	return pl_utf8_ok(out->ptr, out->len) ? NULL : "is not valid UTF-8";
 }
 
-/* The language in a name such as opening.de.txt, whose title is then "opening"; else NULL. */
+/* The language in a name such as opening.de.txt, whose title is "opening"; NULL: none. */
 static const char *language_of(struct pl_str *title)
 {
 	for (int i = 0; settings_languages[i] != NULL; i++) {
@@ -107,7 +107,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of its text files, sorted; -1: it cannot be read (errno). */
+/* Lists the text files of a directory, sorted; -1: it cannot be read (errno). */
 static int list_files(struct pl_pool *pool, const char *dir, const char ***names_r)
 {
 	DIR *stream = opendir(dir);

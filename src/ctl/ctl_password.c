@@ -17,7 +17,7 @@
 
 enum { MADE_BYTES = 15 };	/* 120 random bits: 20 characters */
 
-/* A line without its end; false: too long, or the end of the file came first. */
+/* Reads a line without its end; false: it is too long, or the file ended first. */
 static bool read_line(FILE *file, char text[CTL_PASSWORD_MAX + 1])
 {
 	size_t len = 0;
@@ -52,7 +52,7 @@ static bool from_file(const char *path, struct ctl_password *password, char why[
 	return good;
 }
 
-/* A line to read; false: a signal came first. */
+/* Waits for a line; false: a signal came first. */
 static bool line_came(FILE *terminal, int signals)
 {
 	struct pollfd fds[] = { { .fd = fileno(terminal), .events = POLLIN }, { .fd = signals, .events = POLLIN } };
@@ -89,8 +89,8 @@ static bool ask_twice(FILE *terminal, int signals, struct ctl_password *password
 }
 
 /*
- * The echo is off before the first prompt shows, so that nothing typed after it is shown or lost. It is on again before
- * a signal that came meanwhile ends the process.
+ * The echo is off before the first prompt appears, so that nothing that is typed after it is shown or lost. It is on
+ * again before a signal ends the process.
  */
 static bool from_terminal(FILE *terminal, struct ctl_password *password, char why[512])
 {

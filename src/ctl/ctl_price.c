@@ -9,11 +9,11 @@
 #include "db/admin/db_import.h"
 
 #define ANY_UPSTREAM "*"
-#define PRICE_DIGITS 6		/* before and behind the point */
+#define PRICE_DIGITS 6		/* digits before the point, and digits after it */
 
 enum { EXIT_USAGE = 64, EXIT_NOTHING = 65, EXIT_AWAY = 69, EXIT_DB = 70 };
 
-/* "3", "0.15": dollars as people write them, so that what is stored is what was typed. */
+/* "3", "0.15": dollars in decimal notation, so that exactly what was typed is stored. */
 static bool is_price(const char *text)
 {
 	size_t whole = strspn(text, "0123456789"), part = 0;
@@ -25,7 +25,7 @@ static bool is_price(const char *text)
 	return text[whole + (part > 0 ? part + 1 : 0)] == '\0';
 }
 
-/* A day of the calendar, in the years 1 to 9999. */
+/* Accepts a day of the calendar in the years 1 to 9999. */
 static bool is_day(const char *text)
 {
 	static const char form[] = "0000-00-00";
@@ -49,7 +49,7 @@ static bool is_name(const char *text, size_t max)
 	return text[0] != '\0' && strlen(text) <= max && pl_utf8_ok(text, strlen(text));
 }
 
-/* Names stand in lines of `list`: no control characters, those of C1 (U+0080 to U+009F) included. */
+/* `list` prints names in lines, so they must not contain control characters, including C1 (U+0080 to U+009F). */
 static bool is_line(const char *text)
 {
 	bool good = true;
@@ -64,7 +64,7 @@ static const char *price_upstream(const struct ctl_price_opts *opts)
 	return opts->upstream != NULL ? opts->upstream : ANY_UPSTREAM;
 }
 
-/* NULL, or what is wrong. */
+/* NULL, or the error in the arguments. */
 static const char *wrong(const struct ctl_price_opts *opts, int words)
 {
 	const char *verb = opts->argc > 0 ? opts->argv[0] : "";

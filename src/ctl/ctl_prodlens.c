@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * parlourctl import prodlens: reads the SQLite file in which ProdLens keeps its data, as JSON lines that the importers
- * of usage sessions and figures take. Pull requests and commits become daily figures of their authors.
+ * parlourctl import prodlens: converts the SQLite file of ProdLens into JSON lines for the importers of usage sessions
+ * and figures. Pull requests and commits become daily figures of their authors.
  */
 #include <sqlite3.h>
 
@@ -12,7 +12,7 @@
 #define BY_AUTHOR "coalesce(nullif(trim(author), ''), 'unknown'), "
 #define MERGED "SELECT date(merged_at), " BY_AUTHOR
 #define OF_MERGED "FROM pull_requests WHERE merged_at IS NOT NULL "
-/* The row's number, its number among the rows with this session_id, and its own columns. */
+/* The number of the row, its number among rows with the same session_id, and its columns. */
 #define SESSIONS "SELECT rowid, row_number() OVER (PARTITION BY session_id ORDER BY rowid), * " \
 	"FROM sessions ORDER BY rowid"
 
@@ -40,7 +40,7 @@ static int column(sqlite3_stmt *row, const char *name)
 	return -1;
 }
 
-/* Text as it is; what is not UTF-8 ends up as JSON that is refused with its line. */
+/* Returns text unchanged. Text that is not UTF-8 becomes JSON that is refused with its line number. */
 static struct pl_str text_at(sqlite3_stmt *row, int at)
 {
 	const char *text = at >= 0 ? (const char *)sqlite3_column_text(row, at) : NULL;
@@ -70,7 +70,7 @@ static void write_value(struct pl_jw *w, const char *name, sqlite3_stmt *row, in
 	}
 }
 
-/* The total only where it is not less than its parts. */
+/* Writes the total only if it is at least the sum of its parts. */
 static void write_total(struct pl_jw *w, sqlite3_stmt *row)
 {
 	int total = column(row, "total_tokens"), in = column(row, "tokens_in"), out = column(row, "tokens_out");
@@ -116,7 +116,7 @@ static void write_figure(struct pl_buf *out, sqlite3_stmt *row)
 	pl_buf_addc(out, '\n');
 }
 
-/* Every row of a statement as a line. */
+/* Writes every row of a statement as a line. */
 static bool read_rows(sqlite3 *file, const char *path, const char *sql,
     void (*write)(struct pl_buf *out, sqlite3_stmt *row), struct pl_buf *out, char why[512])
 {
@@ -140,7 +140,7 @@ static bool has_table(sqlite3 *file, const char *name)
 
 static bool read_tables(sqlite3 *file, const char *path, struct pl_buf *sessions, struct pl_buf *series, char why[512])
 {
-	/* one transaction: ProdLens may be writing */
+	/* one transaction, because ProdLens may write at the same time */
 	if (sqlite3_exec(file, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(file, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL) != SQLITE_OK)
 		return say(file, path, why);

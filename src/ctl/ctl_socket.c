@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The one setting that parlourctl needs to reach the daemon, read without the others.
- */
+/* Reads only the setting that parlourctl needs to connect to the daemon. */
 #include "ctl/ctl_socket.h"
 
 #include <stdio.h>

@@ -24,11 +24,11 @@ struct users {
 	struct pl_pool *pool;
 	FILE *out;
 	char *why;
-	const char *user;		/* the word behind the verb */
+	const char *user;		/* the word after the verb */
 	char hash[PL_PASSWD_HASH_MAX];
 	struct ctl_password password;
 };
-/* words: with the verb, at least and at most. */
+/* words: minimum and maximum, including the verb. */
 struct user_verb { const char *name; int words_min, words_max; bool password; int (*run)(struct users *u); };
 
 static int refuse(struct users *u, const char *text)
@@ -37,7 +37,7 @@ static int refuse(struct users *u, const char *text)
 	return EXIT_NOT_POSSIBLE;
 }
 
-/* ---- before the database ---- */
+/* ---- checks before the database is used ---- */
 
 static bool is_level(const char *word)
 {
@@ -47,7 +47,7 @@ static bool is_level(const char *word)
 	return false;
 }
 
-/* Absent or good. */
+/* Checks options that were given. */
 static int check_texts(struct users *u)
 {
 	struct pl_str email = pl_str(u->opts->email), name = pl_str(u->opts->name);
@@ -67,7 +67,7 @@ static int check_texts(struct users *u)
 	return fault == NULL ? 0 : refuse(u, pl_sprintf(u->pool, "--name %s", fault));
 }
 
-/* Gets a password and hashes it, before anything is asked of the database. */
+/* Reads a password and hashes it, before the database is used. */
 static int make_hash(struct users *u)
 {
 	struct pl_str password;
@@ -95,7 +95,7 @@ static int show_text(struct users *u, bool good, const char *text)
 	return 0;
 }
 
-/* What db_users_admin() and its kin gave; `what` is printed when it was done. */
+/* Prints `what` if db_users_admin() or a similar function succeeded, otherwise its error. */
 static int ended(struct users *u, bool good, const char *text, const char *what)
 {
 	if (!good)
@@ -244,7 +244,7 @@ static const struct user_verb *verb_of(const struct ctl_user_opts *opts)
 	return NULL;
 }
 
-/* false: the words or options do not fit together. */
+/* false: words and options do not fit together. */
 static bool usage_ok(const struct ctl_user_opts *opts, const struct user_verb *verb)
 {
 	bool add = verb != NULL && verb->run == run_add;

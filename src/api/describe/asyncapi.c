@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * AsyncAPI 3.0 made from the tables. Source: AsyncAPI Specification 3.0.0, WebSockets bindings 0.1.0.
- */
+/* Generates AsyncAPI 3.0 from the tables. Source: AsyncAPI Specification 3.0.0, WebSockets bindings 0.1.0. */
 #include <stdio.h>
 
 #include "api/describe/describe_int.h"
@@ -49,12 +47,12 @@ static void write_info(struct pl_jw *w, const char *server_name, const char *bas
 	    "client does then. x-error-codes: codes of error frames. The manual is at /docs/sockets, the HTTP "
 	    "interface at /openapi.json.");
 	pl_jw_kraw(w, "license", PL_STR("{\"name\":\"ISC\"}"));
-	if (base[0] != '\0')	/* it must be a whole address */
+	if (base[0] != '\0')	/* it must be an absolute URL */
 		write_manual(w, base);
 	pl_jw_end_object(w);
 }
 
-/* From public_url; without it the reader fills in the host. */
+/* From public_url. Without it, the reader fills in the host. */
 static void write_servers(struct pl_jw *w, const char *base)
 {
 	struct pl_str rest = pl_str(base);
@@ -235,7 +233,7 @@ static void write_frame_operation(struct pl_jw *w, const struct socket_channel *
 {
 	const char *name = row->shape->name;
 
-	for (int bars = 0; bars < 2; name++)	/* in_native_send: send */
+	for (int bars = 0; bars < 2; name++)	/* the word after two underscores: "send" of in_native_send */
 		bars += *name == '_';
 	write_operation(w, c, row->on != NULL ? "receive" : "send", name, row->shape->name, row->shape->text);
 	if (row->on != NULL) {
@@ -266,7 +264,7 @@ static void write_operations(struct pl_jw *w)
 	pl_jw_end_object(w);
 }
 
-/* ---- the codes and classes ---- */
+/* ---- close codes and rate classes ---- */
 
 static void write_closes(struct pl_jw *w)
 {

@@ -114,7 +114,7 @@ static void write_codes(struct pl_jw *w)
 	pl_jw_end_object(w);
 }
 
-/* ---- the shapes that frames use, directly or not ---- */
+/* ---- shapes that frames use, directly or indirectly ---- */
 
 struct seen { const struct shape *shapes[SHAPES_MAX]; int count; };
 

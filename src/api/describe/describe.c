@@ -88,7 +88,7 @@ const struct describe_example describe_examples[] = {
 	{ 0 },
 };
 
-/* A handler that no longer exists must not stay in the table. */
+/* The compiler refuses rows about handlers that do not exist. */
 #undef EXAMPLE
 #define EXAMPLE(...)
 #undef TAKES

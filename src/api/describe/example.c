@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Example values of shapes and fields: from describe.def, else one that fits the type.
- */
+/* Example values of shapes and fields: from describe.def, or else one that fits the type. */
 #include "api/describe/describe_int.h"
 
 #define EXAMPLE_TIME "\"2026-11-21T09:30:00Z\""
 #define EXAMPLE_UUID "\"0192f3a1-7c44-7d10-9b1e-5f6a3c2d1e00\""
 
-/* May the value of a row without a shape's name stand in this field? Others of that name can have another type. */
+/* Does the value of a row without a shape fit this field? Fields of the same name can have different types. */
 static bool fits(const struct shape_field *f, const char *json)
 {
 	switch (f->type) {
@@ -32,7 +30,7 @@ static bool fits(const struct shape_field *f, const char *json)
 	}
 }
 
-/* NULL: no row. "": leave it out. */
+/* NULL: there is no row. "": leave the field out. */
 static const char *row_for(const struct shape *s, const struct shape_field *f)
 {
 	const char *found = NULL;
@@ -75,7 +73,7 @@ static void first_word(struct pl_jw *w, const char *words)
 		pl_jw_null(w);
 }
 
-/* A text that is long enough. */
+/* Writes a text that is long enough. */
 static void text_of(struct pl_jw *w, const struct shape_field *f)
 {
 	static const char digits[] = "0123456789abcdef0123456789abcdef";

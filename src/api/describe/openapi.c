@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * OpenAPI 3.1 made from the tables. Source: OpenAPI Specification 3.1.0.
- */
+/* Generates OpenAPI 3.1 from the tables. Source: OpenAPI Specification 3.1.0. */
 #include "api/describe/describe_int.h"
 
 static void write_text_member(struct pl_jw *w, const char *name, const char *where, bool required, const char *text)
@@ -86,7 +84,7 @@ static void write_params(struct pl_jw *w, const struct route *r)
 
 static bool body_required(const struct route *r)
 {
-	/* a vote needs one of several fields, which no shape can say */
+	/* a vote needs one of several fields, which a shape cannot express */
 	bool required = (r->flags & ROUTE_RAW) != 0 || r->in == &shape_feedback_in;
 
 	for (int i = 0; i < r->in->count; i++)
@@ -94,7 +92,7 @@ static bool body_required(const struct route *r)
 	return required;
 }
 
-/* A body that is not JSON: text to a schema. */
+/* A body that is not JSON is text in the schema. */
 static void write_text_body(struct pl_jw *w, const struct describe_body *row)
 {
 	pl_jw_key(w, row->media);
@@ -132,7 +130,7 @@ static void write_body(struct pl_jw *w, const struct route *r)
 
 /* ---- operations ---- */
 
-/* An API key with one of the scopes; OpenAPI 3.1 names them like roles. */
+/* An API key with one of the scopes. OpenAPI 3.1 lists them like roles. */
 static void write_key_scopes(struct pl_jw *w, unsigned scopes)
 {
 	struct pl_str rest = apikey_scope_words(w->buf->pool, scopes), word;
@@ -169,7 +167,7 @@ static void write_operation(struct pl_jw *w, const struct route *r, int nth)
 
 	pl_jw_key(w, methods[__builtin_ctz(r->method)]);
 	pl_jw_object(w);
-	/* several rows may share a handler; operationIds may not repeat */
+	/* several rows may have the same handler, but operationIds must be unique */
 	snprintf(id, sizeof(id), nth > 1 ? "%s_%d" : "%s", r->name + (strncmp(r->name, "api_", 4) == 0 ? 4 : 0), nth);
 	pl_jw_kcstr(w, "operationId", id);
 	pl_jw_kcstr(w, "summary", r->summary);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Responses of /openapi.json: what a route answers, with which headers, and the error codes it can send.
- */
+/* Responses in /openapi.json: body, headers, and error codes of each route. */
 #include "api/describe/describe_int.h"
 
 #define STATUS_FIRST 200
@@ -13,7 +11,7 @@
 
 _Static_assert(PL_E_COUNT <= 64, "error codes are bits of a word");
 
-/* ---- which errors ---- */
+/* ---- error codes ---- */
 
 static const uint64_t any_route = BIT(PL_E_BAD_REQUEST) | BIT(PL_E_BAD_HOST) | BIT(PL_E_TIMEOUT) |
     BIT(PL_E_BODY_TOO_LARGE) | BIT(PL_E_HEADERS_LARGE) | BIT(PL_E_INTERNAL) | BIT(PL_E_UNSUPPORTED) |
@@ -24,7 +22,7 @@ static bool is_read(const struct route *r)
 	return (r->method & (REQ_GET | REQ_HEAD)) != 0;
 }
 
-/* What a body can do wrong. */
+/* Returns the errors that a body can cause. */
 static uint64_t body_errors(const struct route *r)
 {
 	return is_read(r) || r->method == REQ_DELETE ? 0 : BIT(PL_E_BAD_TYPE) | BIT(PL_E_INVALID);
@@ -59,7 +57,7 @@ static uint64_t errors_of(const struct route *r)
 	return set;
 }
 
-/* Those of a set that have this status. */
+/* Returns the errors of a set that have this status. */
 static uint64_t errors_with(uint64_t set, int status)
 {
 	for (int code = 0; code < PL_E_COUNT; code++)
@@ -73,7 +71,7 @@ static enum pl_code first_of(uint64_t codes)
 	return (enum pl_code)__builtin_ctzll(codes);
 }
 
-/* Name of the component for these errors: one for all routes with the same ones. */
+/* Names the component for these errors. Routes with the same errors share it. */
 static void component_name(char name[NAME_BYTES], int status, uint64_t codes, bool replayed)
 {
 	int at = snprintf(name, NAME_BYTES, "error_%d", status);
@@ -85,7 +83,7 @@ static void component_name(char name[NAME_BYTES], int status, uint64_t codes, bo
 
 /* ---- bodies ---- */
 
-/* more: what an item may be instead, see REPLY in describe.def; NULL: nothing. */
+/* more: another possible form of an item, see REPLY in describe.def; NULL: none. */
 static void write_array_of(struct pl_jw *w, const struct shape *shape, const char *more)
 {
 	struct pl_buf items = PL_BUF(w->buf->pool);
@@ -96,7 +94,7 @@ static void write_array_of(struct pl_jw *w, const struct shape *shape, const cha
 	schema_expression(w, pl_buf_str(&items), false);
 }
 
-/* A bare array, or a page when the query names one. */
+/* A bare array, or a page if the query selects one. */
 static void write_pages(struct pl_jw *w, const struct shape *shape, const char *more)
 {
 	static const char *const numbers[] = { "total", "total_count", "page", "page_size" };
@@ -180,7 +178,7 @@ static enum openapi_list list_of(const struct route *r)
 	return LIST_OF_MANY;
 }
 
-/* The members of error_out, or of problem_out, with `code` one of these. */
+/* The members of error_out or problem_out, where `code` is one of these. */
 static void write_error_schema(struct pl_jw *w, const char *shape, uint64_t codes)
 {
 	pl_jw_key(w, "allOf");
@@ -309,7 +307,7 @@ static void write_good_headers(struct pl_jw *w, const struct route *r)
 
 /* ---- responses ---- */
 
-/* What the body is, in words. */
+/* Describes the body in words. */
 static void write_good_description(struct pl_jw *w, const struct route *r, const struct describe_reply *row)
 {
 	char text[512];
@@ -362,7 +360,7 @@ static const struct describe_reply *row_of(const struct route *r, int status)
 	return NULL;
 }
 
-/* A reply of describe.def, beside an error or the out shape with the same status. */
+/* A reply in describe.def, in addition to an error or the out shape with the same status. */
 static void write_row(struct pl_jw *w, const struct route *r, const struct describe_reply *row, uint64_t codes)
 {
 	bool with_out = row->status == r->status && r->out != &shape_none;
@@ -385,7 +383,7 @@ static void write_row(struct pl_jw *w, const struct route *r, const struct descr
 	pl_jw_end_object(w);
 }
 
-/* A text: events whose data has the out shape. */
+/* Text: events whose data has the out shape. */
 static void write_events(struct pl_jw *w, const struct shape *shape)
 {
 	struct pl_buf data = PL_BUF(w->buf->pool), text = PL_BUF(w->buf->pool);
@@ -460,7 +458,7 @@ void openapi_responses(struct pl_jw *w, const struct route *r)
 
 /* ---- components ---- */
 
-/* The sentences of the codes, one after the other. */
+/* The sentences of the codes, one after another. */
 static void write_error_description(struct pl_jw *w, uint64_t codes)
 {
 	char text[1600] = "";

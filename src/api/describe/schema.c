@@ -16,7 +16,7 @@ static void write_number_bounds(struct pl_jw *w, const struct shape_field *f)
 	}
 }
 
-/* Where the table counts bytes: a text has at most as many characters, and at least one. */
+/* The table counts bytes. A text has at most as many characters, and at least one. */
 static void write_text_bounds(struct pl_jw *w, const struct shape_field *f)
 {
 	bool bytes = f->type == T_CONTENT || f->type == T_PASSWORD || f->type == T_BYTES;
@@ -89,7 +89,7 @@ static void write_text(struct pl_jw *w, const struct shape_field *f, bool nullab
 
 static void expression_members(struct pl_jw *w, struct pl_str text, bool nullable);
 
-/* One alternative: the members of its schema. */
+/* One alternative of a schema. */
 static void expression_one(struct pl_jw *w, struct pl_str text, bool nullable)
 {
 	static const char *const plain[] = { "string", "number", "boolean", "null" };
@@ -117,7 +117,7 @@ static void expression_one(struct pl_jw *w, struct pl_str text, bool nullable)
 	} else if (pl_str_is(text, "error_code")) {
 		schema_ref(w, "error_code");
 	} else {
-		PL_BUG(shape == NULL); /* no such shape, or a word that has no meaning here */
+		PL_BUG(shape == NULL); /* no such shape, or a word without a meaning here */
 		schema_ref(w, shape->name);
 	}
 }
@@ -223,7 +223,7 @@ void schema_required(struct pl_jw *w, const struct shape *s)
 			pl_jw_cstr(w, s->fields[i].name);
 }
 
-/* Is it the body of a route that refuses other fields? */
+/* Is it the body of a route that refuses unknown fields? */
 static bool is_strict(const struct shape *s)
 {
 	for (int i = 0; i < routes_count; i++)

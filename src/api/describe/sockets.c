@@ -66,7 +66,7 @@ const struct socket_sample socket_samples[] = {
 	{ 0 },
 };
 
-/* A frame that no longer exists must not stay in the table. */
+/* The compiler refuses rows about frames that do not exist. */
 #undef SAMPLE
 #undef ANSWERS
 #undef EITHER

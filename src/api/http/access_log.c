@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * What is kept of an answered request: its trace in shared memory (parlourctl why) and its line in the access log.
- */
+/* Records answered requests: the trace in shared memory (parlourctl why) and the line in the access log. */
 #include <ctype.h>
 #include <stdio.h>
 #include <time.h>
@@ -11,7 +9,7 @@
 #include "log.h"
 
 #define UUID_DIGITS 32
-#define UUID_MAX 64		/* characters that may hold them */
+#define UUID_MAX 64		/* maximum number of characters of an escaped UUID */
 
 static const char *method_name(enum req_method method)
 {
@@ -20,7 +18,7 @@ static const char *method_name(enum req_method method)
 	return names[__builtin_ctz(method)];
 }
 
-/* One character of the target, escaped or not; how many bytes it takes. */
+/* Decodes one character of the target, escaped or not. Returns its number of bytes. */
 static size_t unescape(struct pl_str target, size_t at, char *c_r)
 {
 	if (target.ptr[at] == '%' && at + 2 < target.len && pl_unhex(pl_strn(target.ptr + at + 1, 2), c_r, 1))
@@ -29,7 +27,7 @@ static size_t unescape(struct pl_str target, size_t at, char *c_r)
 	return 1;
 }
 
-/* The 32 digits of a UUID from here on, whatever dashes are between them: where the 8th and the last one end. */
+/* Matches the 32 digits of a UUID, with any dashes between them. Returns where the 8th and the last digit end. */
 static bool is_uuid(struct pl_str target, size_t at, size_t *eighth_r, size_t *end_r)
 {
 	int digits = 0;
@@ -49,8 +47,8 @@ static bool is_uuid(struct pl_str target, size_t at, size_t *eighth_r, size_t *e
 }
 
 /*
- * A guest's session id is a credential: of what looks like one, wherever it stands and however it is escaped, the log
- * gets the first 8 characters.
+ * The id of a guest's session is a credential. So the log gets only the first 8 characters of everything that looks
+ * like one, wherever it is and however it is escaped.
  */
 static const char *log_target(struct pl_pool *pool, struct pl_str target)
 {
@@ -69,7 +67,10 @@ static const char *log_target(struct pl_pool *pool, struct pl_str target)
 	return pl_buf_str(&out).ptr;
 }
 
-/* As nginx escapes in this format: what is not printable ASCII, quotes and backslashes. Nothing at all is "-". */
+/*
+ * Escapes like nginx in this format: everything except printable ASCII, and quotes and backslashes. An empty text is
+ * "-".
+ */
 static void add_escaped(struct pl_buf *out, struct pl_str text, bool blanks)
 {
 	for (size_t i = 0; i < text.len; i++) {
@@ -84,7 +85,7 @@ static void add_escaped(struct pl_buf *out, struct pl_str text, bool blanks)
 		pl_buf_addc(out, '-');
 }
 
-/* A page's address: what follows '?' is nobody's business here. */
+/* The address of a page without its query, which does not belong in a log. */
 static struct pl_str without_query(struct pl_str address)
 {
 	struct pl_str page = address;
@@ -134,7 +135,7 @@ void access_log_finished(void *arg, struct req *req)
 {
 	struct svc *svc = arg;
 	struct pl_task *task = req->task;
-	int64_t us = (pl_now_ns() - task->started_ns) / 1000;	/* net has counted it */
+	int64_t us = (pl_now_ns() - task->started_ns) / 1000;	/* net counts it already */
 	struct shm_trace_rec rec = { .user_id = task->who.user_id, .wall_us = pl_wall_us(), .total_us = us,
 		.sql_us = task->sql_ns / 1000, .upstream_us = req->upstream_us, .status = req->status,
 		.slot = svc->shm->slot, .in_bytes = (uint32_t)req->body.len, .out_bytes = (uint32_t)req->reply_bytes };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Query parameters by the names that other systems give them. A shape that has both names takes either, never both.
+ * Accepts query parameters by the names of other systems. If a shape has both names, either may be given, but not both.
  */
 #include "api/http/request.h"
 

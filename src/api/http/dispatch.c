@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From a request to its handler:
- * route -> token -> [PostgreSQL's word on the token] -> rate class -> query and body by shape -> [Idempotency-Key] ->
- * handler.
+ * From a request to its handler: route -> token -> [check of the token in PostgreSQL] -> rate class -> query and body
+ * by shape -> [Idempotency-Key] -> handler.
  */
 #include <stdio.h>
 
@@ -13,7 +12,7 @@
 
 static void checked(struct request *request);
 
-/* 405, or the answer to OPTIONS. */
+/* Replies with 405, or to OPTIONS. */
 static void tell_methods(struct req *req, unsigned methods)
 {
 	static const struct { enum req_method method; const char *name; } names[] = {
@@ -35,7 +34,7 @@ static void tell_methods(struct req *req, unsigned methods)
 
 /* ---- limits ---- */
 
-/* The tightest of what was checked goes into the reply and the log. */
+/* The limit with the least room goes into the reply and the log. */
 static bool limits_checked(struct request *request, bool ok, const struct pl_err *err)
 {
 	const struct limit_result *result = &request->limits;
@@ -76,7 +75,10 @@ static bool check_limits(struct request *request, enum limit_class klass)
 	return request_limits(request, klass, PL_STR_NONE);
 }
 
-/* What has no route or no good token counts against its address, and its reply says so like any other. */
+/*
+ * Requests without a route or a valid token count against their address, and the reply has the same limit headers as
+ * others.
+ */
 static void dispatch_refuse(struct request *request, const struct pl_err *err)
 {
 	if (check_limits(request, LIMIT_READ))
@@ -93,7 +95,7 @@ static void dispatch_refuse_code(struct request *request, enum pl_code code)
 
 /* ---- token ---- */
 
-/* May this route be used with an API key of these scopes? false: it has failed. */
+/* May the route be used with an API key of these scopes? false: the request has failed. */
 static bool scope_ok(struct request *request)
 {
 	unsigned wanted = request->ws != NULL ? request->ws->scope : request->route->scope;
@@ -105,7 +107,7 @@ static bool scope_ok(struct request *request)
 	return false;
 }
 
-/* The token of the Authorization header, or an API key in x-api-key; absent: none, `bad`: something else. */
+/* The token of the Authorization header, or the API key in x-api-key. Absent: there is none; `bad`: it is malformed. */
 static struct pl_str sent_token(const struct req *req, bool *bad)
 {
 	struct pl_str header = req_header(req, "Authorization");
@@ -132,7 +134,7 @@ static void token_on_confirmed(void *arg, const bool *alive, const struct pl_err
 		checked(request);
 }
 
-/* True: go on now. Otherwise it has failed, or goes on later. */
+/* true: continue now. Otherwise, the request has failed or continues later. */
 static bool check_token(struct request *request, enum route_who who)
 {
 	struct pl_str token;
@@ -174,7 +176,7 @@ static struct pl_str get_form(void *arg, const char *name, bool *bad)
 	return req_form(arg, name, bad);
 }
 
-/* One field of multipart/form-data, which browsers' FormData sends. */
+/* Returns one field of multipart/form-data, which browsers send for FormData. */
 static struct pl_str get_part(void *arg, const char *name, bool *bad)
 {
 	const struct req *req = arg;
@@ -183,8 +185,8 @@ static struct pl_str get_part(void *arg, const char *name, bool *bad)
 }
 
 /*
- * JSON is UTF-8 (RFC 8259 8.1), and so are forms here; what would have to be unpacked or converted first is refused,
- * not guessed (RFC 9110 8.4.1).
+ * JSON is UTF-8 (RFC 8259 8.1), and so are forms here. Bodies with another encoding or compression are refused (RFC
+ * 9110 8.4.1).
  */
 static bool is_plain_utf8(const struct req *req)
 {
@@ -278,7 +280,7 @@ static bool read_input(struct request *request)
 	return read_body(request);
 }
 
-/* ---- the rest ---- */
+/* ---- the other steps ---- */
 
 static void run_handler(struct request *request)
 {
@@ -294,7 +296,7 @@ static bool level_of(enum route_who who, const struct pl_caller *caller)
 	return caller->access >= least;
 }
 
-/* Who asks is known. */
+/* The user is known. */
 static void checked(struct request *request)
 {
 	struct pl_str key;
@@ -354,7 +356,7 @@ bool dispatch_admit(void *arg, struct req *req)
 	return req->operator_side || check_limits(request_new(arg, req), LIMIT_READ);
 }
 
-/* The way that most of its work takes. */
+/* Returns the resource that does most of the route's work. */
 static enum shed_way way_of(const struct route *route)
 {
 	if (route->method == REQ_GET)
@@ -369,13 +371,13 @@ bool dispatch_overloaded(void *arg)
 	return db_overloaded(svc->db);
 }
 
-/* Another site's page may read what is public, but change nothing. */
+/* A page of another site may read public data, but must not change anything. */
 static bool is_foreign_change(const struct req *req)
 {
 	return req->origin_sent && !req->origin_ok && !(req->method & (REQ_GET | REQ_HEAD));
 }
 
-/* Refuses only what dispatch_request() would refuse as overload; any other answer is left to that function. */
+/* Refuses only what dispatch_request() would refuse as overload. All other requests are left to that function. */
 bool dispatch_refuse_early(void *arg, struct req *req)
 {
 	struct request *request = request_new(arg, req);
@@ -445,7 +447,7 @@ void dispatch_request(void *arg, struct req *req)
 		return;
 	}
 	if (request->route->flags & ROUTE_OPERATOR) {
-		dispatch_refuse_code(request, PL_E_NO_ROUTE); /* the operator's listener only */
+		dispatch_refuse_code(request, PL_E_NO_ROUTE); /* only on the operator's listener */
 		return;
 	}
 	if (check_token(request, request->route->who))

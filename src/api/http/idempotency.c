@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Idempotency-Key: the first reply of a (user, route, key) is kept for 24 h; the same body gets it again, another is
- * 409.
+ * Idempotency-Key: the first reply to a (user, route, key) is kept for 24 h. A request with the same body gets that
+ * reply again; another body gets 409.
  *
- * claim -> work, noted in the key's row by the transaction that does it -> reply kept -> reply
+ * claim -> work, recorded in the key's row by the same transaction -> reply kept -> reply
  *
- * A claim that nobody finished (a worker died, PostgreSQL went away) is taken over by a later request: either the work
- * was noted, then the reply is built again from what was made, or its transaction can no longer commit, then it is done
- * now.
- * Messages are not noted: they get a client_id that belongs to the key.
+ * If a claim was not completed (a worker died, PostgreSQL was not reachable), a later request takes it over. Either the
+ * work was recorded, and the reply is built again from the created object; or its transaction can no longer commit, and
+ * the work is done now.
+ * Messages are not recorded: they get a client_id that belongs to the key.
  *
- * Source: draft-ietf-httpapi-idempotency-key-header. Without a user the address stands in.
+ * Source: draft-ietf-httpapi-idempotency-key-header. Without a user, the key belongs to the address.
  */
 #include "api/http/request.h"
 #include "seal.h"
@@ -26,7 +26,7 @@ struct idem {
 	struct pl_err err;
 };
 
-/* Of a route whose replies hold secrets the table has the reply as base64url of its sealed bytes. */
+/* For a route whose replies contain secrets, the table has the reply as base64url of its sealed bytes. */
 static struct pl_str seal_context(struct request *request)
 {
 	const struct pl_once *once = &request->idem->once;
@@ -74,7 +74,10 @@ static void replay(struct request *request, const struct idem_begun *b)
 	req_reply(request->req, b->status, NULL, body);
 }
 
-/* A UUID for what is made under the key; `born`, because the key may be used for something else after its 24 h. */
+/*
+ * Makes a UUID for the object that is created with the key. `born` is a part of it, because the key may be reused after
+ * 24 h.
+ */
 static void make_id(struct pl_once *once, int64_t born_us, struct pl_pool *pool)
 {
 	const char *text = pl_sprintf(pool, "%lld\n%.*s\n%.*s\n%lld", (long long)once->user_id, PL_FMT(once->route),
@@ -110,7 +113,9 @@ static void begun(void *arg, const struct idem_begun *b, const struct pl_err *er
 	idem->go(request);
 }
 
-/* Guests behind one address share its keys, and what guests get is a credential: their keys must be hard to guess. */
+/*
+ * Guests behind one address share its keys, and their replies contain credentials. So their keys must be hard to guess.
+ */
 static bool key_ok(struct request *request, struct pl_str key)
 {
 	struct pl_err err = { 0 };
@@ -128,7 +133,7 @@ static bool key_ok(struct request *request, struct pl_str key)
 	return false;
 }
 
-/* What was asked: the path's parameters and the body. */
+/* Hashes the request: the parameters of the path and the body. */
 static void hash_of(const struct request *request, unsigned char hash[32])
 {
 	struct pl_buf text = PL_BUF(request->req->task->pool);
@@ -137,7 +142,8 @@ static void hash_of(const struct request *request, unsigned char hash[32])
 		pl_buf_addf(&text, "%.*s\n", PL_FMT(request->param[i]));
 	pl_buf_addstr(&text, request->req->body);
 	if (request->route->flags & ROUTE_SEAL)
-		pl_seal_mac(&request->req->config->seal_ring, pl_buf_str(&text), hash); /* a hash tells guesses apart */
+		pl_seal_mac(&request->req->config->seal_ring, pl_buf_str(&text), hash); /* a plain hash would reveal
+											 * guesses */
 	else
 		pl_sha256(text.ptr, text.len, hash);
 }
@@ -167,7 +173,7 @@ static void kept(void *arg, const bool *done, const struct pl_err *err)
 	struct request *request = arg;
 	struct idem *idem = request->idem;
 
-	/* the work is done; not being able to keep its reply does not undo it: the next request builds it again */
+	/* the work is done, and stays valid if the reply cannot be kept: the next request builds the reply again */
 	if (err != NULL)
 		repo_idem_release(request->svc->db, request->req->task, &idem->once, NULL, NULL);
 	req_reply(request->req, idem->status, NULL, idem->body);
@@ -209,7 +215,7 @@ void idem_fail(struct request *request, const struct pl_err *err)
 		repo_idem_forget(db, task, &idem->once, given_up, request);
 		return;
 	}
-	/* what was done is not known here; the row will tell */
+	/* whether the work was done is unknown here; the row says so */
 	repo_idem_release(db, task, &idem->once, NULL, NULL);
 	req_fail(request->req, err);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Prometheus text exposition (version 0.0.4) of the scoreboard: one scrape is right whichever worker answers. Base
- * units and names as Prometheus' conventions want them; labels come from tables and the configuration, never from
- * clients.
+ * Writes the scoreboard in the Prometheus text format (version 0.0.4). Any worker can answer a scrape for all
+ * processes. Units and names follow the conventions of Prometheus. Labels come from tables and the configuration, never
+ * from clients.
  */
 #include "api/http/route.h"
 #include "api/http/www.h"
@@ -45,14 +45,14 @@ static void write_seconds(struct pl_buf *out, int64_t us)
 	pl_buf_addf(out, " %lld.%06lld\n", (long long)(us / PL_US_PER_S), (long long)(us % PL_US_PER_S));
 }
 
-/* The name. */
+/* Writes the header lines of a labeled metric, and returns its name. */
 static const char *write_labeled(struct pl_buf *out, enum labeled_id id)
 {
 	write_head(out, labeled[id].name, labeled[id].type, labeled[id].help);
 	return labeled[id].name;
 }
 
-/* A label's value, as text format wants it. */
+/* Escapes the value of a label as the text format requires. */
 static void write_value(struct pl_buf *out, struct pl_str text)
 {
 	for (size_t i = 0; i < text.len; i++) {
@@ -62,7 +62,7 @@ static void write_value(struct pl_buf *out, struct pl_str text)
 	}
 }
 
-/* labels: without braces, never empty. */
+/* labels: without braces, not empty. */
 static void write_times(struct pl_buf *out, const char *name, const char *labels, const struct shm_times_sum *times)
 {
 	static const int64_t bounds[SHM_BOUNDS_COUNT] = SHM_BOUNDS;
@@ -159,7 +159,7 @@ static void write_upstream_counters(struct pl_buf *out, const struct shm_upstrea
 	name = write_labeled(out, LABELED_LLM_COST);
 	for (int i = 0; i < count; i++) {
 		pl_buf_addf(out, "%s{upstream=\"%s\"}", name, sums[i].name);
-		write_seconds(out, sums[i].cost_micros);	/* millionths, too */
+		write_seconds(out, sums[i].cost_micros);	/* costs are millionths, too */
 	}
 }
 
@@ -174,7 +174,7 @@ static void write_upstream_times(struct pl_buf *out, const struct shm_upstream_s
 	}
 }
 
-/* One of these is 1. */
+/* One of these gauges is 1. */
 static void write_breaker(struct pl_buf *out, const struct shm *shm, const struct upstream_settings *upstream,
     struct pl_str model)
 {
@@ -221,7 +221,7 @@ static void write_upstreams(struct pl_buf *out, const struct shm *shm, const str
 	pl_free(sums);
 }
 
-/* ---- the rest ---- */
+/* ---- other metrics ---- */
 
 static void write_answer_memory(struct pl_buf *out, const struct shm *shm)
 {

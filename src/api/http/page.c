@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Lists by pages where the query names page, page_size or cursor: {items, total, total_count, page, page_size, next,
- * has_more}; sessions also as `sessions`.
+ * Replies with pages of a list if the query contains page, page_size, or cursor: {items, total, total_count, page,
+ * page_size, next, has_more}; sessions also as `sessions`.
  *
- * A list that its handler gives as a whole is cut here. One that goes on from an id (column list of routes.def) is
- * asked where the page begins and how long it is; then its handler runs as if that id had come in the query. Sessions
- * find their page themselves.
+ * If the handler returns the whole list, it is cut here. For a list that continues from an id (column `list` of
+ * routes.def), a query finds where the page begins and how long the list is; then the handler runs as if the request
+ * had contained that id. Sessions find their page themselves.
  */
 #include "api/http/request.h"
 
 #define SIZE_USUAL 50
 #define WHOLE_MAX 10000
 
-/* A field of the query; NULL: its shape has none of that name. */
+/* A field of the query; NULL: its shape has no such field. */
 static void *field(const struct request *request, const char *name)
 {
 	const struct shape *shape = request->route->query;

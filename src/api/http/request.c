@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * How handlers answer.
- */
+/* Replies of handlers. */
 #include "api/http/request.h"
 #include "db/repo/repo_user.h"
 
@@ -114,7 +112,7 @@ bool request_none_match(const struct request *request, const char *etag)
 
 	if (pl_str_is(pl_str_trim(rest), "*"))
 		return true;
-	while (rest.ptr != NULL && pl_str_cut(&rest, ',', &tag)) {	/* no tag of ours has a comma */
+	while (rest.ptr != NULL && pl_str_cut(&rest, ',', &tag)) {	/* our tags contain no commas */
 		tag = pl_str_trim(tag);
 		if (pl_str_starts(tag, "W/"))
 			tag = pl_strn(tag.ptr + 2, tag.len - 2);
@@ -130,7 +128,7 @@ void request_link_next(struct request *request, const char *fmt, ...)
 	va_list args;
 
 	if (page_wanted(request))
-		return;	/* a page says itself what comes next */
+		return;	/* a page contains the link to the next one */
 	pl_buf_addf(&text, "<%.*s?", PL_FMT(request->req->path));
 	va_start(args, fmt);
 	pl_buf_addv(&text, fmt, args);

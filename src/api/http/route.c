@@ -56,10 +56,10 @@ int ws_route_endpoint(const struct ws_route *route)
 	return 1 + routes_count + (int)(route - ws_routes);
 }
 
-/* One part of a path. A fixed word wins over {name}: /ws/echo is no session id. */
+/* One part of a path. A fixed word takes precedence over {name}: "echo" in /ws/echo is not the id of a session. */
 struct node {
 	struct pl_str word;
-	struct node *first, *next, *any;	/* children with words; the child for {name} */
+	struct node *first, *next, *any;	/* first: children with words; any: the child for {name} */
 	const struct route *by_method[8];	/* index: bit number of the method */
 	const struct ws_route *ws;
 	unsigned methods;
@@ -101,7 +101,10 @@ static struct node *path_need(const char *path)
 	return at;
 }
 
-/* In /ws/WORD, where the id of a session or the name of a user can stand too: nobody may have the word as a name. */
+/*
+ * In /ws/WORD, the id of a session or the name of a user can be in the place of the word. So names must not be such
+ * words.
+ */
 static void check_reserved(const char *path)
 {
 	struct pl_str rest = pl_str(path + 1), part;
@@ -118,7 +121,7 @@ void route_init(void)
 		struct node *n = path_need(routes[i].path);
 		int bit = method_bit(routes[i].method);
 
-		PL_BUG(n->by_method[bit] != NULL); /* two rows for one method and path */
+		PL_BUG(n->by_method[bit] != NULL); /* two rows have the same method and path */
 		n->by_method[bit] = &routes[i];
 		n->methods |= routes[i].method;
 	}

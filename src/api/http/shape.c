@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The descriptors of all shapes, made from shapes.def.
- */
+/* The descriptors of all shapes, generated from shapes.def. */
 #include "api/http/shape.h"
 
 #define default default_	/* see shape.h */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Reads JSON bodies and name=value pairs into structs by their shape, and says which field breaks which rule.
- */
+/* Reads JSON bodies and name=value pairs into structs by their shape, and reports which field violates which rule. */
 #include <ctype.h>
 
 #include "api/http/shape.h"
@@ -22,7 +20,7 @@ static void complain(struct reader *r, const struct shape_field *f, const char *
 {
 	pl_err_field(r->err, r->pool, pl_sprintf(r->pool, "%s.%s", r->where, f->name), type, "%s", msg);
 	if (strcmp(type, "too_large") == 0 && r->err->fields->next == NULL)
-		r->err->code = PL_E_TOO_LARGE;	/* nothing else is wrong: the code that sockets tell too */
+		r->err->code = PL_E_TOO_LARGE;	/* the only error: use the code that sockets report, too */
 	r->bad = true;
 }
 
@@ -73,7 +71,7 @@ static void check_length(struct reader *r, const struct shape_field *f, struct p
 		    pl_sprintf(r->pool, "must have at most %.0f %s", f->max, unit));
 }
 
-/* What nobody could see is not a name, an address, or a message. */
+/* Names, addresses, and messages must contain visible characters. */
 static void check_visible(struct reader *r, const struct shape_field *f, struct pl_str s)
 {
 	const char *fault = f->type == T_LABEL ? pl_text_label_fault(r->pool, s) :
@@ -206,7 +204,7 @@ static void read_value(struct reader *r, const struct shape_field *f, const stru
 		*(struct pl_str *)at = pl_json_str(v);
 		break;
 	case T_LIST:
-		PL_BUG(true); /* no input shape has one yet */
+		PL_BUG(true); /* no input shape has this type */
 		break;
 	default:
 		if (v->type != PL_J_STRING)
@@ -247,7 +245,7 @@ void *shape_read_json(const struct shape *shape, struct pl_pool *pool, const str
 
 bool shape_only(const struct shape *shape, struct pl_pool *pool, const struct pl_jval *object, struct pl_err *err)
 {
-	int left = 16;	/* as many are named */
+	int left = 16;	/* maximum number of names in the list */
 
 	for (const struct pl_jval *v = object != NULL && object->type == PL_J_OBJECT ? object->first : NULL;
 	    v != NULL && left > 0; v = v->next) {

@@ -4,7 +4,7 @@
  */
 #include "api/http/shape.h"
 
-/* true when the value is absent */
+/* Returns whether the value is absent. */
 static bool is_absent(const struct shape_field *f, const char *at)
 {
 	switch (f->type) {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Files of src/www held in memory: they are few and small, and a worker must not read a disk while it serves.
- */
+/* Files of src/www, held in memory: they are few and small, and a worker must not read from a disk while it serves. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -72,7 +70,7 @@ static void read_file(int dir, const char *name)
 	close(fd);
 }
 
-/* false: there is no such directory. */
+/* false: the directory does not exist. */
 static bool read_dir(struct pl_str name)
 {
 	struct pl_pool *pool = pl_pool_new(0);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Signaling of calls: what a peer's frame may be, on native sockets and on compatible ones. Frames: parlour-ws(7).
- */
+/* Signaling of calls: checks of a peer's frames, on native and on compatible sockets. Frames: parlour-ws(7). */
 #include <ctype.h>
 
 #include "api/ws/ws_call.h"
@@ -16,8 +14,8 @@ static bool is_word(struct pl_str key)
 }
 
 /*
- * The server's own members: what a client puts there is dropped. "id" belongs to direct answers on native sockets,
- * wherever the sender is.
+ * Members that the server sets. They are dropped if a client sends them. "id" belongs to direct answers on native
+ * sockets, whatever the sender's socket.
  */
 static bool is_ours(struct pl_str key)
 {
@@ -29,7 +27,7 @@ static bool is_ours(struct pl_str key)
 	return found;
 }
 
-/* The frame with its true sender. false: a member's name is no plain word. */
+/* Writes the frame with its true sender. false: the name of a member is not a plain word. */
 static bool rewrite(const struct ws_client *client, const struct signaling_peer *peer, const struct pl_jval *frame,
     struct pl_pool *pool, struct pl_buf *out)
 {

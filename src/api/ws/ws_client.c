@@ -108,7 +108,7 @@ void ws_client_wait_auth(struct ws_client *client)
 	ws_timer(client->conn, pl_now_ns() + svc_config(client->svc)->s.ws_auth_timeout * PL_NS_PER_MS, on_no_auth);
 }
 
-/* Takes the identity of a checked token and arms its expiry; the first time calls dialect->ready. */
+/* Sets the identity of a checked token and starts the timer for its expiry. The first time, calls dialect->ready. */
 static void client_login(struct ws_client *client, const struct auth_who *who)
 {
 	bool first = !client->authed;
@@ -158,7 +158,7 @@ struct auth_frame {
 	void (*done)(struct ws_client *client, struct pl_str id, const struct pl_err *err);
 };
 
-/* Its login session was ended, or its API key changed, while something else was asked on its behalf. */
+/* Was the login session ended, or the API key changed, while a query ran for it? */
 static bool is_ended(const struct ws_client *c, const struct pl_caller *who)
 {
 	if (who->scopes != 0 && who->key_epoch != shm_keys_epoch(c->svc->shm))
@@ -218,7 +218,7 @@ void ws_client_auth(struct ws_client *client, struct pl_task *task, struct pl_st
 
 static void compat_auth_done(struct ws_client *client, struct pl_str id, const struct pl_err *err)
 {
-	/* a good token is answered by nothing, a bad one by 4401, 4410, or 4403 */
+	/* a valid token is not answered here; an invalid one closes the socket with 4401, 4410, or 4403 */
 	if (err != NULL)
 		ws_client_close(client, err->code == PL_E_REVOKED || err->code == PL_E_MFA_ENROLMENT ||
 		    err->code == PL_E_SCOPE ? err->code :
@@ -270,7 +270,7 @@ static void on_message(struct ws_conn *conn, struct pl_str text)
 	struct pl_task *task = ws_client_task(c);
 	struct pl_err err = { 0 };
 	struct ws_frame *f;
-	/* the socket's buffer is used again at once; the frame's work may go on for a while */
+	/* the buffer of the socket is reused at once, but handling the frame may take longer */
 	const struct pl_jval *frame = pl_json_parse(task->pool,
 	    pl_str_dup(task->pool, pl_str_unmarked(text)), &err);
 
@@ -359,7 +359,7 @@ static void open_on_confirmed(void *arg, const bool *alive, const struct pl_err 
 		take_over(o);
 }
 
-/* The token that a handshake may carry: "bearer.TOKEN" among the subprotocols, a ticket, or ?token= if allowed. */
+/* The token that a handshake may contain: "bearer.TOKEN" among the subprotocols, a ticket, or ?token= if allowed. */
 static bool handshake_token(struct opening *o, struct pl_str bearer, struct pl_err *err)
 {
 	struct request *request = o->request;
@@ -370,7 +370,7 @@ static bool handshake_token(struct opening *o, struct pl_str bearer, struct pl_e
 	struct pl_str token = config->s.ws_query_token ? req_query(request->req, "token", &bad) : PL_STR_NONE;
 
 	if (request->who.token.user_id != 0)
-		return true; /* the Authorization header was checked already */
+		return true; /* the Authorization header was already checked */
 	if (bearer.ptr != NULL)
 		return auth_check(request->svc, config, bearer, from, &request->who, err);
 	if (ticket.ptr != NULL)
@@ -399,7 +399,7 @@ void ws_open_client(struct request *request, const struct ws_dialect *dialect)
 		o->subprotocol = "parlour.v1";
 		o->dialect = &ws_native;
 	} else if (bearer.ptr != NULL) {
-		/* a browser insists on getting back one of those it offered */
+		/* browsers require that the reply selects one of the offered subprotocols */
 		o->subprotocol = pl_sprintf(request->req->task->pool, "bearer.%.*s", PL_FMT(bearer));
 	}
 	if (!handshake_token(o, bearer, &err)) {

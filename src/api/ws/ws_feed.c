@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Figures that change, for sockets: {"type","data","timestamp"} at once and then after changes, which are checked every
- * 5 (metrics) or 10 s (sessions); where nothing changed, {"type":"heartbeat","timestamp"}.
+ * Figures for sockets: {"type","data","timestamp"} at once, and then after changes, which are checked every 5 s
+ * (metrics) or 10 s (sessions). Without a change, {"type":"heartbeat","timestamp"}.
  */
 #include <event2/event.h>
 
@@ -20,7 +20,7 @@ struct ws_feed {
 	void *arg;
 	struct event *timer;
 	struct pl_buf last;		/* data of the newest frame */
-	struct look *look;		/* on its way; NULL: none */
+	struct look *look;		/* the current query; NULL: none */
 };
 
 static const struct { const char *word; int every_s; } kinds[WS_FEEDS] = {
@@ -28,7 +28,7 @@ static const struct { const char *word; int every_s; } kinds[WS_FEEDS] = {
 	[WS_FEED_SESSIONS] = { "sessions", 10 },
 };
 
-/* One look at the data; feed NULL: it was freed meanwhile. */
+/* One query of the data. feed NULL: the feed was freed meanwhile. */
 struct look { struct ws_feed *feed; struct ws_client *client; struct pl_task *task; struct pl_str key;
     struct usage_filter filter; };
 
@@ -58,7 +58,7 @@ static bool in_prodlens_style(const struct ws_client *client)
 	return svc_config(client->svc)->s.metrics_style == METRICS_PRODLENS;
 }
 
-/* The end of a look: data, or err. */
+/* The query is complete: data, or err. */
 static void look_end(struct look *look, struct pl_str data, const struct pl_err *err)
 {
 	struct ws_client *client = look->client;
@@ -134,7 +134,7 @@ void ws_feed_look(struct ws_feed *feed)
 	struct pl_err err = { 0 };
 	bool standing;
 
-	if (feed->look != NULL) {	/* the one before is still on its way */
+	if (feed->look != NULL) {	/* the previous query still runs */
 		pl_task_release(&task);
 		return;
 	}
@@ -187,7 +187,7 @@ struct ws_feed *ws_feed_new(struct ws_client *client, enum ws_feed_kind kind, co
 void ws_feed_show(struct ws_feed *feed)
 {
 	if (!feed->client->authed)
-		ws_timer(feed->client->conn, 0, NULL);	/* a socket without a need for a token has no deadline */
+		ws_timer(feed->client->conn, 0, NULL);	/* a socket that needs no token has no deadline */
 	pl_buf_reset(&feed->last);
 	ws_feed_look(feed);
 }

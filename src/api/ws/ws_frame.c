@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Frames of clients: from the row of frames.def to its handler; what holds them; their direct answers.
- */
+/* Frames of clients: from the row of frames.def to the handler; checks that may refuse them; and direct answers. */
 #include "api/ws/ws_frame.h"
 
 #define ID_BYTES 64
@@ -58,7 +56,7 @@ void ws_frame_refuse(struct ws_frame *f, const struct pl_err *err)
 
 /* ---- from the table to the handler ---- */
 
-/* A frame without a type is known by its first field, which must be a string. */
+/* A frame without a type is recognized by its first field, which must be a string. */
 static bool is_row(const struct ws_frame *f, const struct ws_frame_row *row, struct pl_str type)
 {
 	if (row->words != f->client->dialect->words || row->on == NULL)
@@ -79,7 +77,7 @@ static void find_row(struct ws_frame *f)
 			f->row = &ws_frames[i];
 }
 
-/* false: it has failed. */
+/* false: the frame was refused. */
 static bool take_id(struct ws_frame *f)
 {
 	struct pl_err err = { 0 };
@@ -103,7 +101,7 @@ static bool may(const struct ws_frame *f)
 	return (f->row == NULL || f->row->who == WS_SETTING) && d->lets_in != NULL && d->lets_in(f);
 }
 
-/* An API key acts for its user only with the scope for it. */
+/* An API key may act for its user only if it has the scope. */
 static bool may_act(const struct ws_frame *f, struct pl_err *err)
 {
 	bool acts = f->row != NULL && (f->row->who == WS_USERS || (f->row->flags & WS_ACTS) != 0);
@@ -129,7 +127,7 @@ void ws_frame_take(struct ws_frame *f)
 	}
 }
 
-/* false: it has failed. */
+/* false: the frame was refused. */
 static bool admitted(struct ws_frame *f)
 {
 	struct ws_client *c = f->client;
@@ -157,7 +155,7 @@ static void unknown(struct ws_frame *f)
 	ws_frame_refuse(f, &err);
 }
 
-/* Routes list the fields that break a rule; here it is one sentence: "content is required, reply_to must be ...". */
+/* Routes list the invalid fields; here they form one sentence: "content is required, reply_to must be ...". */
 static void misshapen(struct ws_frame *f, const struct pl_err *wrong)
 {
 	struct pl_buf text = PL_BUF(f->task->pool);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The native dialect: topics, recovery, acknowledged sends. Frames: parlour-ws(7).
+ * The native dialect: topics, recovery, and acknowledged messages. Frames: parlour-ws(7).
  *
- * Its frames are rows of frames.def; those of topics are answered in ws_topic*.c.
+ * Its frames are rows of frames.def. ws_topic*.c answer those of topics.
  */
 #include "api/ws/ws_native.h"
 #include "api/ws/ws_topic.h"
@@ -31,7 +31,10 @@ static void send_authed(struct ws_client *client, struct pl_str id)
 	pl_pool_free(&pool);
 }
 
-/* The handshake carried a token: authed is the first frame. After an auth frame auth_done() sends it with its id. */
+/*
+ * After a handshake with a token, authed is the first frame. After an auth frame, auth_done() sends it with the frame's
+ * id.
+ */
 static void native_ready(struct ws_client *client, bool by_handshake)
 {
 	if (by_handshake)
@@ -71,7 +74,7 @@ static void stopped(void *arg, const struct generation *g, const struct pl_err *
 {
 	struct ws_frame *f = arg;
 
-	/* success shows as the generation's own state for everybody */
+	/* if it succeeded, all viewers see it in the state of the generation */
 	if (err != NULL)
 		ws_frame_fail(f, err);
 	ws_frame_end(f);
@@ -110,7 +113,7 @@ static void native_error(struct ws_client *client, struct pl_str id, const struc
 	ws_native_error(client, id, NULL, err);
 }
 
-/* That a type is unknown is said to everybody. */
+/* Frames of an unknown type are refused for all clients. */
 static bool native_lets_in(const struct ws_frame *f)
 {
 	return f->row == NULL || ws_topics_are_open(f);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Hub events as frames: once per event, dialect and worker, for all listeners. Frames: parlour-ws(7).
- */
+/* Writes hub events as frames, once per event, dialect, and worker, for all listeners. Frames: parlour-ws(7). */
 #include <stdio.h>
 
 #include "api/room_shape.h"
@@ -33,7 +31,7 @@ static void native_log(struct pl_jw *w, const struct hub_event *e, struct pl_poo
 
 	if (e->log.is_message) {
 		message_shape(&message, &e->log.message, pool);
-		message.user = message.message_type = PL_STR_NONE;	/* for front ends that know routes only */
+		message.user = message.message_type = PL_STR_NONE;	/* only for front ends that use routes alone */
 		message.timestamp = SHAPE_NONE;
 		pl_jw_kcstr(w, "type", "message");
 		write_topic(w, e->room_id);
@@ -132,7 +130,7 @@ static bool render_native(struct pl_jw *w, const struct hub_event *e, struct pl_
 	return true;
 }
 
-/* The compatible room socket knows whole messages and nothing else. */
+/* The compatible room socket sends whole messages only. */
 static bool render_room(struct pl_jw *w, const struct hub_event *e, struct pl_pool *pool)
 {
 	const struct message *m = &e->log.message;

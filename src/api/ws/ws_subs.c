@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Events of rooms on their way to a socket.
- */
+/* Passes events of rooms to a socket. */
 #include "api/ws/ws_client.h"
 
 #define BEHIND_BYTES (64 << 10)
 
-/* Compatible dialects have no frames of answers in the making, but who asked must learn that none will come. */
+/*
+ * Compatible dialects have no frames about running answers, but the user who asked must learn that no answer will come.
+ */
 static void tell_failure(struct ws_client *client, const struct hub_generation *gen)
 {
 	struct pl_err err = { 0 };
@@ -19,8 +19,8 @@ static void tell_failure(struct ws_client *client, const struct hub_generation *
 }
 
 /*
- * What may wait for the socket: what is read from the log little, since a thousand clients may read at once; what comes
- * live half of what may wait in all, so that answers to the client's own frames find room.
+ * How much may wait for the socket. From the log little, because a thousand clients may read it at the same time. From
+ * live events half of the total, so that answers to the client's own frames have room.
  */
 static int64_t waiting_max(const struct ws_client *client, const struct hub_sub *sub)
 {
@@ -33,7 +33,7 @@ bool ws_client_event(struct ws_client *client, const struct hub_sub *sub, struct
 	enum hub_dialect dialect = client->dialect->render;
 	struct ws_buf *buf;
 
-	/* the user who types does not need to be told */
+	/* users do not receive their own typing events */
 	if (client->conn == NULL || (event->kind == HUB_TYPING && event->user_id == client->who.user_id))
 		return true;
 	if (dialect == HUB_NATIVE && asker && event->gen.detail.len > 0)
@@ -45,7 +45,7 @@ bool ws_client_event(struct ws_client *client, const struct hub_sub *sub, struct
 		return true;
 	}
 	if (event->kind == HUB_GENERATION && event->gen.state > HUB_GEN_DELTA) {
-		(void)ws_send(client->conn, buf); /* said once, in no log */
+		(void)ws_send(client->conn, buf); /* it is sent once and is not in the log */
 		return true;
 	}
 	return ws_offer(client->conn, buf, waiting_max(client, sub));

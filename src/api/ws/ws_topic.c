@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Topics of native sockets, whatever their kind: finding, opening and closing them.
- */
+/* Topics of native sockets of all kinds: finding, opening, and closing them. */
 #include <ctype.h>
 
 #include "api/ws/ws_native.h"
@@ -38,7 +36,7 @@ static struct pl_str text_of(const struct ws_frame *f)
 	return pl_json_str(pl_json_get(f->json, "topic"));
 }
 
-/* name->ops NULL: no kind is called that; text "": of a known kind, but nothing can have that name. */
+/* name->ops NULL: there is no such kind. text "": the kind exists, but the name is impossible. */
 static void read_name(struct pl_str text, struct topic_name *name)
 {
 	*name = (struct topic_name){ .ops = NULL };
@@ -57,7 +55,7 @@ static void read_name(struct pl_str text, struct topic_name *name)
 	}
 }
 
-/* What is left when nobody answers for the topic. */
+/* Refuses a topic that does not exist. */
 static void fail_name(struct ws_frame *f, const struct topic_name *name, const char *rule)
 {
 	if (name->ops != NULL && name->text[0] == '\0')
@@ -95,7 +93,7 @@ static bool any_topic(struct ws_frame *f, struct topic_name *name)
 	return false;
 }
 
-/* ---- what is open ---- */
+/* ---- open topics ---- */
 
 static struct ws_topics *topics_of(const struct ws_client *client)
 {
@@ -155,7 +153,7 @@ void ws_topic_drop(struct ws_topic *topic)
 	pl_free(topic);
 }
 
-/* Clients that needed no token for their topics need one now. */
+/* A client that needed no token for its topics needs one now. */
 static void none_left(struct ws_client *client)
 {
 	if (!client->authed && topics_of(client)->first == NULL)
@@ -263,12 +261,12 @@ bool ws_topics_are_open(const struct ws_frame *f)
 	return name.ops != NULL && name.ops->is_open != NULL && name.ops->is_open(f->client);
 }
 
-/* ---- what happens to all of them ---- */
+/* ---- events for all topics ---- */
 
 void ws_topics_drained(struct ws_client *client)
 {
 	for (struct ws_topic *t = topics_of(client)->first, *next; t != NULL; t = next) {
-		next = t->next; /* its end may be among what is sent */
+		next = t->next; /* sending may end the topic */
 		if (t->ops->resume != NULL)
 			t->ops->resume(t);
 	}

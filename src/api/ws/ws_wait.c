@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The queue of frames that wait.
- */
+/* A queue of frames that wait. */
 #include "api/ws/ws_wait.h"
 
 bool ws_wait_push(struct ws_wait *wait, int max, struct ws_frame *f)

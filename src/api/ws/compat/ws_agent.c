@@ -2,8 +2,8 @@
 /*
  * ws_agent_tell -> on_session -> on_messages -> on_requests -> the frame
  *
- * Each frame is read as a whole, and the next is read when it was sent: no frame is older than the one before it. What
- * could not be read, or had no room on the socket, is read again later.
+ * Each frame is read from the database as a whole, and the next one is read after it was sent, so no frame is older
+ * than the previous one. If reading fails, or the socket has no room, the frame is read again later.
  */
 #include "api/ws/compat/ws_agent.h"
 
@@ -11,9 +11,9 @@
 #include "db/repo/repo_session_talk.h"
 #include "svc/session/session.h"
 
-#define MESSAGES 100		/* the newest ones */
+#define MESSAGES 100		/* the newest messages of a frame */
 #define MESSAGES_BYTES (256 << 10)
-#define REQUESTS 50		/* the newest ones */
+#define REQUESTS 50		/* the newest requests of a frame */
 #define REQUESTS_BYTES (256 << 10)
 #define METADATA_BYTES 4096
 #define AGAIN_S 1
@@ -28,7 +28,7 @@ struct tell {
 	void *arg;
 	struct session session;
 	struct session_page page;
-	bool crowded;			/* no room on the socket: again when it has drained */
+	bool crowded;			/* the socket has no room: try again when it has drained */
 };
 
 static void tell(struct ws_agent *agent, const char *type, ws_agent_fn *done, void *arg);
@@ -108,7 +108,7 @@ static void write_message(struct pl_jw *w, const struct tell *t, const struct se
 	pl_jw_end_object(w);
 }
 
-/* A frame has two lists. Half of ws_queue is left for what comes beside it. */
+/* A frame has two lists. Half of ws_queue is reserved for other frames. */
 static size_t list_max(const struct tell *t, size_t most)
 {
 	size_t max = (size_t)svc_config(t->client->svc)->s.ws_queue / 4;
@@ -116,7 +116,7 @@ static size_t list_max(const struct tell *t, size_t most)
 	return max < most ? max : most;
 }
 
-/* The newest ones, oldest first, as many as fit into a frame, and the newest one in any case. */
+/* Writes the newest messages, oldest first: as many as fit into a frame, and at least the newest one. */
 static void write_messages(struct pl_jw *w, const struct tell *t)
 {
 	size_t bytes = 0, max = list_max(t, MESSAGES_BYTES);
@@ -154,7 +154,7 @@ static void write_request(struct pl_jw *w, const struct tell *t, const struct fe
 	pl_jw_end_object(w);
 }
 
-/* How many of the newest ones fit into a frame. */
+/* Returns how many of the newest requests fit into a frame. */
 static int requests_that_fit(const struct tell *t, const struct feedback_request_list *list)
 {
 	size_t bytes = 0, max = list_max(t, REQUESTS_BYTES);
@@ -170,7 +170,7 @@ static int requests_that_fit(const struct tell *t, const struct feedback_request
 	return count;
 }
 
-/* false: an update that nobody asked for, and the socket has no room for it. */
+/* false: an update that the client did not request, and the socket has no room for it. */
 static bool send_frame(const struct tell *t, const struct pl_buf *text)
 {
 	struct ws_buf *buf = ws_buf_new(PL_WS_TEXT, pl_buf_str(text));

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * /ws/echo: every message back to its sender, for conformance tests; off unless `ws_echo` is set.
- */
+/* /ws/echo: returns every message to its sender, for conformance tests. Off unless `ws_echo` is set. */
 #include "api/ws/ws_client.h"
 
 static void echo_opened(struct ws_conn *conn)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * /ws/chat/{username or me} without parlour.v1: questions in words. Each {"type":"query"} gets progress frames and one
- * {"type":"query_response"} or error, in order; one whose question is in `message` gets one {"type":"response"}.
+ * {"type":"query_response"} or error, in order. A question in `message` gets one {"type":"response"}.
  * Frames: parlour-ws(7), "Compatible sockets".
  *
  *   opened -> [auth, or setting anonymous] -> own name? -> greet -> next, one at a time: limits -> query_ask ->
@@ -12,8 +12,8 @@
 #include "clock.h"
 
 struct ws_questions {
-	char name[sizeof(((struct pl_caller *)NULL)->name)];	/* of the path; "": no user can have it */
-	bool open, busy;		/* busy: one is being answered, and its frame held */
+	char name[sizeof(((struct pl_caller *)NULL)->name)];	/* name in the path; "": no user can have it */
+	bool open, busy;		/* busy: a question is being answered; its frame is held */
 	struct ws_wait wait;
 };
 
@@ -57,7 +57,7 @@ static void query_error(struct ws_client *client, struct pl_str id, const struct
 	pl_pool_free(&pool);
 }
 
-/* Its question came in `message`. */
+/* The question was in `message`. */
 static bool is_plain(const struct ws_frame *q)
 {
 	return ((const struct in_query_query *)q->in)->query.ptr == NULL;
@@ -76,7 +76,9 @@ static void on_stage(void *arg, enum query_stage stage)
 	end(q->client, &w, &buf, q->id);
 }
 
-/* The body of POST /api/query with a type in front; its `id` is the answer's, the client's own comes as request_id. */
+/*
+ * Writes the reply of POST /api/query with a type. Its `id` is the answer's; the client's id is returned as request_id.
+ */
 static void send_answer(struct ws_frame *q, const struct query_answer *answer)
 {
 	struct query_out out = query_shape(answer);
@@ -116,8 +118,8 @@ static void query_made(struct ws_client *client, const struct request *request)
 }
 
 /*
- * Names are compared as at the login: without regard to case. Without a token any name is accepted: the answers are
- * those for everybody; a token that comes later must be of that name.
+ * Names are compared as at the login: without regard to case. Without a token, any name is accepted and gets answers
+ * for everybody; a later token must be of that name.
  */
 static void query_ready(struct ws_client *client, bool by_handshake)
 {
@@ -170,7 +172,7 @@ static void on_answer(void *arg, const struct query_answer *answer, const struct
 	question_end(q);
 }
 
-/* Takes the next of the waiting questions, if there is one and none is being answered. */
+/* Takes the next waiting question, if there is one and none is being answered. */
 static void next_question(struct ws_client *client)
 {
 	struct ws_questions *s = client->state;
@@ -199,7 +201,7 @@ void ws_on_query(struct ws_frame *f)
 	struct pl_err err = { 0 };
 
 	if (!s->open)
-		return;		/* it is being closed */
+		return;		/* the socket is closing */
 	f->text = in->query.ptr != NULL ? in->query : in->message;
 	if (f->text.ptr == NULL) {
 		pl_err_set(&err, PL_E_INVALID, "query: is required");

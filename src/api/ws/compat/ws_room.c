@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /ws/chat/{room_id} without parlour.v1, where that is a number: the compatible room socket. It speaks whole messages
- * only, and errors as {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
+ * /ws/chat/{room_id} without parlour.v1, if that is a number: the compatible room socket. It sends whole messages only,
+ * and errors as {"type":"error","message","code"}. Frames: parlour-ws(7), "Compatible sockets".
  */
 #include "api/ws/ws_wait.h"
 #include "db/repo/repo_room.h"
 #include "db/repo/repo_user.h"
 #include "svc/room/chat.h"
 
-#define WAITING_MIN WS_WAIT_MAX	/* so that a client that sends too much gets rate_limited and not `busy` */
+#define WAITING_MIN WS_WAIT_MAX	/* so that a client that sends too much receives rate_limited and not `busy` */
 #define WAITING_MAX 1024
-#define WAITING_NO_LIMIT 256	/* when class send is off */
+#define WAITING_NO_LIMIT 256	/* if class send is off */
 
 struct room_state {
-	int64_t id, since, epoch;	/* the room's head at the handshake; -1, 0: not known */
+	int64_t id, since, epoch;	/* head of the room at the handshake; -1, 0: unknown */
 	struct hub_sub *sub;
 	struct ws_wait wait;		/* frames that came before the room was open */
 	bool open;
@@ -21,7 +21,7 @@ struct room_state {
 
 static void post(struct ws_frame *f);
 
-/* As many as class send lets through at once when the room is open. */
+/* As many as class send allows at the same time when the room is open. */
 static int waiting_max(const struct ws_client *client)
 {
 	int64_t burst = limit_rate(svc_config(client->svc), LIMIT_SEND)->burst;
@@ -31,7 +31,7 @@ static int waiting_max(const struct ws_client *client)
 	return burst < WAITING_MIN ? WAITING_MIN : burst < WAITING_MAX ? (int)burst : WAITING_MAX;
 }
 
-/* ---- who comes and goes: setting room_join_frames ---- */
+/* ---- joining and leaving users: setting room_join_frames ---- */
 
 struct presence { struct ws_client *client; struct pl_task *task; struct hub_presence diff; };
 
@@ -63,7 +63,10 @@ static void on_names(void *arg, const struct user_name_list *names, const struct
 	struct ws_client *client = p->client;
 	struct pl_task *task = p->task;
 
-	/* without a database no frame is sent: the next difference comes, and who is here can be read */
+	/*
+	 * if the database is not reachable, no frame is sent: the next difference follows, and clients can read who is
+	 * present
+	 */
 	for (int i = 0; err == NULL && i < names->count; i++) {
 		const struct user_name *user = &names->rows[i];
 		bool came = is_one_of(user->id, p->diff.joined, p->diff.joined_count);
@@ -117,7 +120,7 @@ static void on_ended(struct hub_sub *sub)
 	ws_client_close(client, PL_E_NOT_FOUND);
 }
 
-/* There is no frame for this; coming back it loads the room again. */
+/* There is no frame for this. The client loads the room again when it reconnects. */
 static void on_reset(struct hub_sub *sub, int64_t epoch, int64_t seq)
 {
 	ws_client_close(sub->owner, PL_E_RESTARTING);
@@ -125,13 +128,16 @@ static void on_reset(struct hub_sub *sub, int64_t epoch, int64_t seq)
 
 static void on_stalled(struct hub_sub *sub, const struct pl_err *err)
 {
-	/* nor for this; what is missing comes later */
+	/* nor is there one for this; the missing events come later */
 }
 
 static const struct hub_sub_ops sub_ops = { .event = on_event, .ended = on_ended, .reset = on_reset,
 	.stalled = on_stalled };
 
-/* A message sent before its sender listens would never come back to them; it waits until the room is open. */
+/*
+ * A message that is sent before its sender listens would not be returned to the sender. So it waits until the room is
+ * open.
+ */
 static void post_waiting(struct room_state *room)
 {
 	struct ws_frame *f;
@@ -158,7 +164,7 @@ static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subsc
 	ws_client_close(client, err->code);
 }
 
-/* What is said after the handshake is heard, however long the token and the subscription take. */
+/* Messages after the handshake are delivered, however long the token check and the subscription take. */
 static void room_made(struct ws_client *client, const struct request *request)
 {
 	const struct room_head *head = request->flow;
@@ -181,9 +187,9 @@ static void room_ready(struct ws_client *client, bool by_handshake)
 	pl_task_release(&task);
 }
 
-/* ---- talking ---- */
+/* ---- messages ---- */
 
-/* The message is stored and stays, also where the role that was named will not answer it. */
+/* The message is stored and remains, even if the named role cannot answer it. */
 static void on_asked(void *arg, const struct pl_err *err)
 {
 	struct ws_frame *f = arg;
@@ -256,7 +262,7 @@ void ws_on_room_message(struct ws_frame *f)
 	say(f, in->content.ptr != NULL ? in->content : in->message, in->role_id);
 }
 
-/* What came over the wire before the socket closed was sent. */
+/* Messages that arrived before the socket closed are stored. */
 static void room_closed(struct ws_client *client)
 {
 	struct room_state *room = client->state;
@@ -284,7 +290,7 @@ static void open_on_head(void *arg, const struct room_head *head, const struct p
 {
 	struct request *request = arg;
 
-	/* no such room, or no database: the subscription will find out and say so */
+	/* if there is no such room, or no database, the subscription reports it */
 	if (head != NULL) {
 		request->flow = pl_alloc(request->req->task->pool, sizeof(*head));
 		memcpy(request->flow, head, sizeof(*head));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * /ws/{session_id}: the chatbot's socket. The server greets unasked; each {"message"} gets one answer, in order.
- * Frames: parlour-ws(7), "Compatible sockets".
+ * /ws/{session_id}: the socket of the chatbot. The server begins with a greeting. Each {"message"} gets one answer, in
+ * order. Frames: parlour-ws(7), "Compatible sockets".
  *
- * A socket that sends start_session speaks the frames of ws_agent.h from then on; the greeting was sent before.
+ * After start_session, a socket uses the frames of ws_agent.h; the greeting was sent before.
  *
  *   opened -> whose session is it? -> [wait for auth] -> open_session -> [session_make] -> greet -> next, one at a time
  */
@@ -16,15 +16,17 @@
 #define KEY_MAX 64		/* characters */
 
 struct ws_session {
-	char key[4 * KEY_MAX + 1], id[PL_UUID_LEN + 1];	/* as in the path; the session's own once it is open */
-	char socket[PL_UUID_LEN + 1];			/* this socket's name in the database */
+	char key[4 * KEY_MAX + 1], id[PL_UUID_LEN + 1];	/* as in the path; replaced by the id of the session when it
+							 * is open */
+	char socket[PL_UUID_LEN + 1];			/* name of this socket in the database */
 	bool opening, open, busy;
-	bool made, used;				/* made for this socket; something was said */
-	struct ws_wait wait;				/* what was said; a text that is absent: start_session */
+	bool made, used;				/* made: the session was created for this socket; used: it
+							 * has a message */
+	struct ws_wait wait;				/* waiting messages; an absent text means start_session */
 	struct ws_agent agent;
 };
 
-/* A step that outlives its frame: client and task are held. */
+/* A step that outlives its frame, so it holds client and task. */
 struct step { struct ws_client *client; struct pl_task *task; struct pl_str message; struct session session; };
 
 static void next_message(struct ws_client *client);
@@ -83,8 +85,8 @@ static void on_left(void *arg, const bool *done, const struct pl_err *err)
 }
 
 /*
- * A page that is loaded often must not use up its sessions: one in which nothing was said goes with its socket, a
- * guest's does not count any more unless they come back.
+ * A page that is loaded often must not use up the sessions of its user. A session without messages ends with its
+ * socket; a guest's is no longer counted unless the guest returns.
  */
 static void leave(struct ws_client *client)
 {
@@ -208,14 +210,14 @@ static void on_owned(void *arg, const bool *owned, const struct pl_err *err)
 		if (err != NULL)
 			open_failed(client, err);
 		else if (*owned)
-			ws_client_wait_auth(client); /* a user's: the client may still send a token */
+			ws_client_wait_auth(client); /* a session of a user: the client may still send a token */
 		else
 			open_session(client, step->task);
 	}
 	step_end(step);
 }
 
-/* Nobody yet: a guest, where guests are let in. */
+/* A guest, if guests are allowed. */
 static bool session_guest(struct ws_client *client)
 {
 	struct pl_task *task;
@@ -228,7 +230,7 @@ static bool session_guest(struct ws_client *client)
 	return true;
 }
 
-/* ---- talking ---- */
+/* ---- messages ---- */
 
 static void talk_over(struct step *step, const struct pl_err *err)
 {
@@ -283,7 +285,7 @@ static void start_agent(struct ws_client *client, struct ws_frame *f)
 	ws_agent_tell(&s->agent, "session_started", on_told, step_new(client, f->task));
 }
 
-/* Takes the next of the waiting messages, if there is one and none is being answered. */
+/* Takes the next waiting message, if there is one and none is being answered. */
 static void next_message(struct ws_client *client)
 {
 	struct ws_session *s = client->state;
@@ -315,7 +317,7 @@ static void next_message(struct ws_client *client)
 _Static_assert(offsetof(struct in_session_bare, message) == offsetof(struct in_session_message, message),
     "one handler");
 
-/* `field`: what the client calls the text. */
+/* `field`: the name of the text in the client's frame. */
 static void hear(struct ws_frame *f, struct pl_str text, const char *field)
 {
 	int64_t max = svc_config(f->client->svc)->s.max_content;
@@ -335,7 +337,7 @@ static void hear(struct ws_frame *f, struct pl_str text, const char *field)
 	ws_frame_refuse(f, &err);
 }
 
-/* With and without a type. */
+/* For frames with and without a type. */
 void ws_on_session_message(struct ws_frame *f)
 {
 	const struct in_session_message *in = f->in;
@@ -369,7 +371,7 @@ void ws_on_session_ping(struct ws_frame *f)
 	ws_frame_finish(f, &w);
 }
 
-/* A feedback request of the user's was asked or settled. */
+/* A feedback request of the user was created or completed. */
 static void session_about_user(struct ws_client *client, const char *session, struct pl_str frame)
 {
 	struct ws_session *s = client->state;

@@ -4,7 +4,7 @@
  *
  *   opened -> authenticated -> is it a member? -> open: frames are relayed
  *
- * What comes before it is known to be a member waits.
+ * Frames that come before the membership is known wait.
  */
 #include "api/ws/ws_call.h"
 #include "api/ws/ws_wait.h"
@@ -59,7 +59,8 @@ static void on_room(void *arg, const struct room *room, const struct pl_err *err
 	if (here && err != NULL) {
 		ws_client_close(client, err->code);
 	} else if (here && room->level == LEVEL_NONE) {
-		ws_client_close(client, PL_E_FORBIDDEN);	/* a public room: seen, but not one's own */
+		ws_client_close(client, PL_E_FORBIDDEN);	/* a public room: visible, but the user is not a
+								 * member */
 	} else if (here && !signaling_open(client->svc->signaling, &s->peer, s->room_id)) {
 		ws_client_close(client, PL_E_BUSY);
 	} else if (here) {

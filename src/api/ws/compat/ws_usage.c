@@ -19,7 +19,7 @@ static void on_shut(void *arg)
 	ws_client_close(arg, PL_E_UNAUTHORIZED);
 }
 
-/* Runs a second time when somebody without a token shows one later: then they see what is theirs. */
+/* Runs again if a client without a token sends one later: then it receives the data of its user. */
 static void ready(struct ws_client *client, enum ws_feed_kind kind)
 {
 	struct usage_state *usage = client->state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Topics call:N: a native socket's place in the calls of a room. Compatible sockets of one room share their peers with
+ * Topics call:N: a native socket as a peer in the calls of a room. Compatible sockets of a room share their peers with
  * these: ws_signaling.c. Frames: parlour-ws(7).
  *
  *   subscribe call:7 -> is it a member? -> subscribed with the peer's id -> join, offer, answer, candidate, leave
@@ -13,10 +13,10 @@
 struct call_topic {
 	struct ws_topic topic;
 	struct signaling_peer peer;
-	struct ws_frame *opening;	/* while it is not known whether they are a member */
+	struct ws_frame *opening;	/* until the membership is known */
 };
 
-/* What the server wrote begins with "{": the topic goes in front. */
+/* The frame of the server begins with "{"; the topic is inserted after it. */
 static void on_deliver(void *owner, struct pl_str frame)
 {
 	const struct ws_topic *topic = owner;
@@ -44,7 +44,7 @@ static void on_room(void *arg, const struct room *room, const struct pl_err *err
 	struct call_topic *call = (struct call_topic *)(void *)f->topic;
 	struct pl_err bad = { 0 };
 
-	if (call != NULL) { /* it was not taken back */
+	if (call != NULL) { /* it was not unsubscribed meanwhile */
 		call->opening = NULL;
 		if (err != NULL)
 			bad = *err;
@@ -91,7 +91,7 @@ static void call_left(struct ws_topic *topic, int64_t room_id)
 		ws_topic_end(topic, PL_E_NOT_FOUND);
 }
 
-/* Subscribing again makes another peer. */
+/* Another subscription creates another peer. */
 const struct topic_ops topic_call = { .name = "call:", .bytes = sizeof(struct call_topic), .max = 16,
 	.too_many = "is refused: a socket can be in at most 16 calls", .counted = true, .parse = ws_topic_number,
 	.open = call_open, .close = call_close, .left = call_left };

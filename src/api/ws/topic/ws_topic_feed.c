@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Topics metrics and sessions: what /ws/metrics and /ws/sessions carry.
- */
+/* Topics metrics and sessions: the same data as /ws/metrics and /ws/sessions. */
 #include "api/ws/ws_feed.h"
 #include "api/ws/ws_topic.h"
 
 struct feed_topic { struct ws_topic topic; struct ws_feed *feed; };
 
-/* The setting does not name it any more, and nobody is logged in. */
+/* The setting no longer contains the feed, and the client is not signed in. */
 static void on_shut(void *arg)
 {
 	ws_topic_end(arg, PL_E_UNAUTHORIZED);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Topic user:me: what happens to the user, wherever.
- */
+/* Topic user:me: events about the user. */
 #include "api/ws/ws_topic.h"
 
 static void me_about_user(struct ws_topic *topic, struct pl_str frame)

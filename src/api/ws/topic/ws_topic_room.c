@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Topics room:N: a room's events as the hub delivers them, and what is said in rooms.
- */
+/* Topics room:N: events of a room as the hub delivers them, and frames that clients send to rooms. */
 #include "api/ws/ws_topic.h"
 #include "clock.h"
 #include "svc/room/chat.h"
@@ -10,7 +8,7 @@
 
 struct room_topic { struct ws_topic topic; struct hub_sub *sub; };
 
-/* ---- listening ---- */
+/* ---- events ---- */
 
 static bool on_event(struct hub_sub *sub, struct hub_event *event)
 {
@@ -24,7 +22,7 @@ static void on_ended(struct hub_sub *sub)
 	ws_topic_end(sub->owner, PL_E_NOT_FOUND);
 }
 
-/* As if the client had asked to go on where it stood: it must load the room again. */
+/* Like the answer to an outdated position: the client must load the room again. */
 static void on_reset(struct hub_sub *sub, int64_t epoch, int64_t seq)
 {
 	struct ws_topic *topic = sub->owner;
@@ -59,13 +57,13 @@ static void on_subscribed(void *arg, struct hub_sub *sub, const struct hub_subsc
 		return;
 	}
 	ws_frame_fail(f, err);
-	if (room->sub != NULL) { /* it is not being closed, and the hub takes its part away itself */
+	if (room->sub != NULL) { /* it is not closing; otherwise the hub removes its part itself */
 		room->sub = NULL;
 		ws_topic_drop(&room->topic);
 	}
 }
 
-/* The frame is held through its task by the subscription until it answered; a closed socket closes the topic first. */
+/* The subscription holds the frame through its task until it is answered. A closing socket closes the topic first. */
 static void room_open(struct ws_topic *topic, struct ws_frame *f)
 {
 	struct room_topic *room = (struct room_topic *)(void *)topic;
@@ -147,7 +145,8 @@ void ws_on_send(struct ws_frame *f)
 /* ---- typing, read ---- */
 
 /*
- * Only who listens to a room may make noise in it: asking for it is not enough, it may be somebody else's private one.
+ * Only a client that listens to a room may send typing events to it. A pending subscription is not sufficient, because
+ * the room may be private.
  */
 static struct hub_sub *listens(struct ws_frame *f, struct topic_name *name)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Topics session:UUID on native sockets: what is said in a session and what its form learns, for its users.
+ * Topics session:UUID on native sockets: messages of a session and values of its form, for its users.
  * Frames: parlour-ws(7).
  *
  *   session_open -> on_session -> subscribed -> on_log* -> state -> idle
- *   word that it changed, its life may be over -> on_session -> on_log* -> state -> idle
+ *   notice of a change, or possible end of its life -> on_session -> on_log* -> state -> idle
  *
- * Every frame comes from what was read, so a socket sees the same whichever worker answered, and nothing twice.
+ * All frames come from what was read, so a socket sees the same whichever worker answered, and nothing twice.
  */
 #include <event2/event.h>
 
@@ -16,35 +16,35 @@
 #include "svc/session/session.h"
 #include "svc/session/session_live.h"
 
-#define LOG_LIMIT 4		/* messages read at once */
-#define WAITING_BYTES (64 << 10)	/* that may wait for the socket */
+#define LOG_LIMIT 4		/* messages per query */
+#define WAITING_BYTES (64 << 10)	/* maximum that may wait for the socket */
 #define RETRY_S 1
 
 struct ws_watch {
 	struct ws_topic topic;
 	struct session_watcher watcher;
 	struct reading *reading;	/* NULL: idle */
-	struct event *timer;		/* the end of its life; or another try */
-	struct pl_buf collected;	/* data_collected as it was told */
-	int64_t position;		/* seq of the newest message told */
+	struct event *timer;		/* the end of the session's life, or the next attempt */
+	struct pl_buf collected;	/* data_collected as last sent */
+	int64_t position;		/* seq of the newest message that was sent */
 	bool complete, again;		/* again: it changed while it was read */
-	bool stalled;			/* the client knows that reading fails */
+	bool stalled;			/* the client was informed that reading fails */
 };
 
-/* One pass over what is new; in the task's pool. */
+/* Reads what is new; allocated in the pool of its task. */
 struct reading {
-	struct ws_watch *watch;		/* NULL: taken back */
+	struct ws_watch *watch;		/* NULL: unsubscribed */
 	struct ws_client *client;	/* held */
 	struct pl_task *task;
-	struct ws_frame *frame;		/* the subscription to answer; NULL: answered before */
+	struct ws_frame *frame;		/* the subscription to answer; NULL: it was answered */
 	int64_t since;
 	int state;
 	int64_t user_id, expires_us;
 	struct pl_str user_name, collected;
 	bool complete;
-	struct session_page log;	/* what was read last */
-	int next;			/* of its rows, to be sent next */
-	bool waiting;			/* for the socket to take what was sent */
+	struct session_page log;	/* the newest result */
+	int next;			/* the next row of it to send */
+	bool waiting;			/* until the socket has room */
 };
 
 static void watch_read(struct ws_watch *watch, struct ws_frame *frame, int64_t since);
@@ -60,7 +60,7 @@ static struct pl_jw topic_begin(struct pl_buf *buf, const char *type, const stru
 	return w;
 }
 
-/* false: the socket has no room for it; session_resume() will be called. */
+/* false: the socket has no room; session_resume() will be called. */
 static bool topic_offer(const struct ws_watch *watch, struct pl_jw *w)
 {
 	struct ws_buf *buf;
@@ -155,7 +155,7 @@ static void send_subscribed(const struct reading *r, const struct session *sessi
 	ws_frame_finish(r->frame, &w);
 }
 
-/* ---- life ---- */
+/* ---- creation and end ---- */
 
 static void session_close(struct ws_topic *topic)
 {
@@ -168,7 +168,7 @@ static void session_close(struct ws_topic *topic)
 		r->frame = NULL;
 		r->watch = NULL;
 		if (r->waiting)
-			reading_end(r); /* no query will come back to end it */
+			reading_end(r); /* no query will complete it */
 	}
 	session_live_remove(topic->client->svc->session_live, &watch->watcher);
 	event_free(watch->timer);
@@ -230,7 +230,7 @@ static void reading_failed(struct reading *r, const struct pl_err *err)
 	reading_end(r);
 }
 
-/* Messages are told; what else changed? */
+/* Messages are sent; sends other changes. */
 static void reading_state(struct reading *r)
 {
 	struct ws_watch *watch = r->watch;
@@ -252,7 +252,7 @@ static void reading_state(struct reading *r)
 	reading_end(r);
 }
 
-/* Sends what was read as fast as the socket takes it, then reads on. */
+/* Sends the rows as fast as the socket accepts them, then reads the next ones. */
 static void reading_send(struct reading *r)
 {
 	r->waiting = false;
@@ -268,7 +268,7 @@ static void reading_send(struct reading *r)
 	if (!r->log.more) {
 		reading_state(r);
 	} else {
-		r->watch->again = true; /* with a task of its own, so that what was sent leaves memory */
+		r->watch->again = true; /* in a new task, so that the memory of the sent rows is freed */
 		reading_end(r);
 	}
 }
@@ -297,7 +297,7 @@ static void session_resume(struct ws_topic *topic)
 		reading_send(watch->reading);
 }
 
-/* Where the subscription begins. */
+/* Determines where the subscription begins. */
 static void watch_answer(struct reading *r, const struct session *session)
 {
 	int64_t behind = session->last_seq - r->since;
@@ -320,7 +320,7 @@ static void on_session(void *arg, const struct session *session, const struct pl
 		return;
 	}
 	if (err == NULL && session->kind == SESSION_USAGE) {
-		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);	/* nobody speaks in it */
+		pl_err_set(&hidden, PL_E_NOT_FOUND, NULL);	/* the session has no user */
 		err = &hidden;
 	}
 	if (err != NULL) {
@@ -372,7 +372,7 @@ static void session_open(struct ws_topic *topic, struct ws_frame *f)
 	memcpy(watch->watcher.id, topic->name + strlen(topic->ops->name), PL_UUID_LEN);
 	watch->timer = evtimer_new(topic->client->svc->worker->base, watch_on_timer, watch);
 	PL_BUG(watch->timer == NULL);
-	/* before it is read: what is said from now on comes as a word that it changed */
+	/* before it is read, so that later changes are noticed */
 	session_live_add(topic->client->svc->session_live, &watch->watcher);
 	watch_read(watch, f, in->since != SHAPE_NONE ? in->since : -1);
 }
