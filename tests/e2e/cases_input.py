@@ -89,6 +89,9 @@ def wrong_query(kind, least, most):
                 "2026-01-01T00:00:00Zx", "-1", "NaN", "2026-01-01T00:00:00%2B99:99"]
     if kind == "ENUM":
         return ["", "x", "PUBLIC", "x%00", "%ff", "null", "2", "a|b", "x" * 2000]
+    if kind == "UUID":
+        return ["", "x", "1", "0192f3a1-7c44-7d10-9b1e-5f6a3c2d1e0", "0192f3a1-7c44-7d10-9b1e-5f6a3c2d1e00x", "0192f3a17c447d109b1e5f6a3c2d1e00",
+                "{0192f3a1-7c44-7d10-9b1e-5f6a3c2d1e00}", "0192f3a1-7c44-7d10-9b1e-5f6a3c2d1e0g", "%00", "%ff", "null"]
     assert kind == "I64", "a new kind of query field needs its wrong values here"
     texts = ["", "x", "1.5", "1e2", "0x1", "-", "+", "1x", "null", "true", "NaN", "[1]", "9223372036854775808", "-1", "%00", "%ff", "1%00", "%C0%B1", "%", "%1",
              "%zz", "%31%", "%D9%A1", "1%202", "1,2", "%2531", str(int(least) - 1)]

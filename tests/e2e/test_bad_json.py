@@ -79,7 +79,8 @@ def test_table_on_each_route(scene, boss, method, path):
     user = boss if path.startswith("/api/admin/") else user
     link, wrong = Wire(shared), []
     caller = shared.login(user.name)
-    target = path.format(**{"request_id": "00000000-0000-4000-8000-000000000000", "token": "x", "layout_id": "main", "session_id": "x", **holes})
+    target = path.format(**{"request_id": "00000000-0000-4000-8000-000000000000", "job_id": "00000000-0000-4000-8000-000000000000", "token": "x",
+                          "layout_id": "main", "session_id": "x", **holes})
     for kind, table in (("good", GOOD), ("bad", BAD), ("odd", ODD)):
         for name, text in table:
             status, body = link.ask(method, target, text, caller.auth)

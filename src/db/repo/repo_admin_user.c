@@ -125,3 +125,25 @@ void repo_admin_user_reset(
 	pgquery_audited(query);
 	pgquery_start(query);
 }
+
+void repo_admin_user_unlock(
+    struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_ADMIN_UNLOCK, repo_on_status, done, arg);
+
+	pgquery_i64(query, actor_id);
+	pgquery_i64(query, id);
+	pgquery_audited(query);
+	pgquery_start(query);
+}
+
+void repo_admin_user_mfa_off(
+    struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, repo_ended_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_ADMIN_MFA_OFF, on_ended, done, arg);
+
+	pgquery_i64(query, actor_id);
+	pgquery_i64(query, id);
+	pgquery_audited(query);
+	pgquery_start(query);
+}

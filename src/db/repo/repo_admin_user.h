@@ -47,4 +47,14 @@ void repo_admin_user_create(struct db *db, struct pl_task *task, int64_t actor_i
 void repo_admin_user_reset(
     struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, db_done_fn *done, void *arg);
 
+/* Ends the lock-outs after failed logins. Errors of repo_admin_user_logout(). */
+void repo_admin_user_unlock(
+    struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, db_done_fn *done, void *arg);
+/*
+ * Removes the second factor, and ends the login sessions. Errors of repo_admin_user_logout(), and PL_E_CONFLICT: there
+ * is none, or it is the actor's own.
+ */
+void repo_admin_user_mfa_off(
+    struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, repo_ended_fn *done, void *arg);
+
 #endif

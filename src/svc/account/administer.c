@@ -105,3 +105,14 @@ void administer_logout(struct svc *svc, struct pl_task *task, int64_t id, db_don
 {
 	repo_admin_user_logout(svc->db, task, task->who.user_id, id, change_on_ended, change_new(svc, task, done, arg));
 }
+
+void administer_login_end(struct svc *svc, struct pl_task *task, int64_t login_id, db_done_fn *done, void *arg)
+{
+	repo_admin_login_end(svc->db, task, login_id, change_on_ended, change_new(svc, task, done, arg));
+}
+
+void administer_mfa_off(struct svc *svc, struct pl_task *task, int64_t id, db_done_fn *done, void *arg)
+{
+	repo_admin_user_mfa_off(
+	    svc->db, task, task->who.user_id, id, change_on_ended, change_new(svc, task, done, arg));
+}

@@ -9,6 +9,7 @@
 #ifndef SVC_ADMINISTER_H
 #define SVC_ADMINISTER_H
 
+#include "db/repo/repo_admin_login.h"
 #include "db/repo/repo_admin_user.h"
 #include "svc/svc.h"
 
@@ -28,5 +29,9 @@ void administer_change(struct svc *svc, struct pl_task *task, int64_t id, struct
     db_done_fn *done, void *arg);
 /* Ends all login sessions. Errors of repo_admin_user_logout(). */
 void administer_logout(struct svc *svc, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
+/* Ends one login session or API key. Errors of repo_admin_login_end(). */
+void administer_login_end(struct svc *svc, struct pl_task *task, int64_t login_id, db_done_fn *done, void *arg);
+/* Removes the second factor, and ends all login sessions. Errors of repo_admin_user_mfa_off(). */
+void administer_mfa_off(struct svc *svc, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
 
 #endif
