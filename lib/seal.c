@@ -34,6 +34,41 @@ void pl_seal_ring_derive(struct pl_seal_ring *ring, const void *secret, size_t b
 	ring->count = 1;
 }
 
+static bool add_key(struct pl_seal_ring *ring, struct pl_seal_key *key)
+{
+	key_name(key);
+	for (int i = 0; i < ring->count; i++)
+		if (memcmp(ring->keys[i].key, key->key, sizeof(key->key)) == 0)
+			return true;
+	if (ring->count == (int)PL_COUNT(ring->keys))
+		return false;
+	ring->keys[ring->count++] = *key;
+	return true;
+}
+
+bool pl_seal_ring_add(struct pl_seal_ring *ring, struct pl_str digits)
+{
+	struct pl_seal_key key;
+	bool good = digits.len == 2 * sizeof(key.key) && pl_unhex(digits, key.key, sizeof(key.key)) &&
+	    add_key(ring, &key);
+
+	pl_wipe(&key, sizeof(key));
+	return good;
+}
+
+bool pl_seal_ring_join(struct pl_seal_ring *ring, const struct pl_seal_ring *other)
+{
+	bool good = true;
+
+	for (int i = 0; i < other->count; i++) {
+		struct pl_seal_key key = other->keys[i];
+
+		good = add_key(ring, &key) && good;
+		pl_wipe(&key, sizeof(key));
+	}
+	return good;
+}
+
 bool pl_seal_ring_load(struct pl_seal_ring *ring, const char *path, char why[256])
 {
 	FILE *file = fopen(path, "re");

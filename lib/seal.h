@@ -13,10 +13,10 @@
 #include "leaf.h"
 
 #define PL_SEAL_OVERHEAD 37
-#define PL_SEAL_KEYS 8
+#define PL_SEAL_KEYS 8			/* of one file */
 
 struct pl_seal_key { unsigned char id[8], key[32]; };
-struct pl_seal_ring { struct pl_seal_key keys[PL_SEAL_KEYS]; int count; };	/* keys[0] encrypts, all decrypt */
+struct pl_seal_ring { struct pl_seal_key keys[2 * PL_SEAL_KEYS]; int count; };	/* keys[0] encrypts, all decrypt */
 
 /*
  * Fills the ring with one key that is derived from another secret (HMAC-SHA256 of a label), for installations without a
@@ -25,6 +25,10 @@ struct pl_seal_ring { struct pl_seal_key keys[PL_SEAL_KEYS]; int count; };	/* ke
 void pl_seal_ring_derive(struct pl_seal_ring *ring, const void *secret, size_t bytes);
 /* Lines of 64 hex digits, the newest first; '#' comments. Errors: a sentence in why[]. */
 bool pl_seal_ring_load(struct pl_seal_ring *ring, const char *path, char why[256]) PL_MUSTCHECK;
+/* Adds 64 hex digits as the oldest key. false: they are not, or the ring is full. A key that is in it is not added. */
+bool pl_seal_ring_add(struct pl_seal_ring *ring, struct pl_str digits) PL_MUSTCHECK;
+/* Adds the keys of another ring as the oldest ones. false: there is no room. */
+bool pl_seal_ring_join(struct pl_seal_ring *ring, const struct pl_seal_ring *other) PL_MUSTCHECK;
 /* Sealed bytes in pool. */
 struct pl_str pl_seal(struct pl_pool *pool, const struct pl_seal_ring *ring, struct pl_str context,
     struct pl_str plain);

@@ -26,6 +26,7 @@ struct pl_caller {
 	int64_t token_until_s;	/* Unix time at which the access token ends */
 	unsigned scopes;	/* of an API key, whose number is login_id then; 0: not a key */
 	uint64_t key_epoch;	/* of an API key: see shm_keys_epoch() */
+	uint64_t signed_by;	/* number of the key that a token or ticket was verified with (keyring.h) */
 	struct pl_rate key_rate; /* of an API key: its own limit; burst 0: none */
 	int access;		/* enum: 0 user, 1 analyst, 2 operator, 3 admin */
 	char name[33];		/* user name */

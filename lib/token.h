@@ -18,17 +18,13 @@ struct pl_token {
 	int64_t refresh_counter;	/* rc */
 	int64_t issued_s, expires_s;	/* iat, exp; seconds since 1970 */
 	int access;			/* acc: permission of the user when it was issued */
+	uint64_t signed_by;		/* number of the key that verified it (keyring.h); not a claim */
 	bool enrol;			/* enr, only there when true: for setting up a second factor, nothing else */
 	char name[33];			/* name: user name when it was issued */
 };
 
 struct pl_token_key { struct pl_secret secret; char kid[17]; };	/* kid = hex of SHA-256(secret), first 8 bytes */
 
-/*
- * Reads a key file: at least 32 bytes after trimming a last newline, mode without group/other write and without other
- * read, not a known sample value, not one byte repeated. On errors, why[] says what to do.
- */
-bool pl_token_key_load(struct pl_pool *pool, const char *path, struct pl_token_key *key_r, char why[256]) PL_MUSTCHECK;
 /* Signs; `issuer` = iss and aud. Result in pool, about 300 bytes. */
 struct pl_str pl_token_sign(struct pl_pool *pool, const struct pl_token_key *key, const char *issuer,
     const struct pl_token *token);

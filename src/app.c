@@ -156,6 +156,7 @@ static void worker_reload(struct worker *worker, const struct config *old)
 	db_config(svc.db, worker->config);
 	http_server_config(http, worker->config);
 	ws_server_config(ws_sockets, worker->config);
+	ws_keys(&worker->config->keys);
 }
 
 static void worker_drain(struct worker *worker, int ws_close_code, bool cut)

@@ -20,6 +20,7 @@
 #include "ctl/ctl_knowledge.h"
 #include "ctl/ctl_price.h"
 #include "ctl/ctl_socket.h"
+#include "ctl/ctl_token_key.h"
 #include "ctl/ctl_user.h"
 #include "db/admin/db_admin.h"
 #include "db/repo/repo_user.h"
@@ -337,6 +338,19 @@ static int run_key(struct ctl *ctl)
 
 /* ---- keys ---- */
 
+static int run_token_key(struct ctl *ctl)
+{
+	struct ctl_token_key_opts opts = { .argc = ctl->argc, .argv = ctl->argv };
+	char why[512] = "";
+	int status;
+
+	if (!need_config(ctl))
+		return BAD_CONFIG;
+	opts.config = ctl->config;
+	status = ctl_token_key(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
 static int run_genkey(struct ctl *ctl)
 {
 	unsigned char random[32];
@@ -347,7 +361,7 @@ static int run_genkey(struct ctl *ctl)
 	if (fd < 0) {
 		snprintf(why, sizeof(why), "cannot create %s: %s%s", ctl->argv[0], strerror(errno),
 		    errno == EEXIST ?
-		    " (a new key ends all logins; to replace the key, move the old file away first)" : "");
+		    " (to replace the key, run: parlourctl token-key rotate)" : "");
 		return complain(why, CANNOT_CREATE);
 	}
 	pl_random(random, sizeof(random));
@@ -407,6 +421,8 @@ static const struct verb verbs[] = {
 	    "[--uses N] [--expires-in SECONDS] [--room NUMBER] [--level LEVEL] [--note TEXT]" },
 	{ "key", run_key, -1, "create USER | list [USER] | revoke KEY", "API keys; KEY is a number or prefix "
 	    "[--name TEXT] [--scopes SCOPES] [--expires TIME] [--rate RATE]" },
+	{ "token-key", run_token_key, -1, "rotate | list | prune [ID]...",
+	    "keys that sign tokens and links, in the file key_file" },
 	{ "genkey", run_genkey, 1, "FILE", "create a file for the setting key_file" },
 	{ "version", run_version, 0, "", "print the version" },
 	{ "help", run_help, -1, "[VERB]", "print this text, or explain one command" },

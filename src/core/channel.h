@@ -13,12 +13,13 @@
 #include "pool.h"
 
 enum channel_kind {
-	CHANNEL_RELOAD = 1,	/* to the child, with a descriptor of config_pack() bytes */
+	CHANNEL_RELOAD = 1,	/* to the child, with a descriptor of config_pack() bytes; number = which reload */
 	CHANNEL_DRAIN,		/* to the child: number = close code, deadline_ns, cut */
 	CHANNEL_REOPEN,		/* to the child: open the log files again */
 	CHANNEL_SLOT_DIED,	/* to the child: number = slot */
 	CHANNEL_HASHER_DIED,	/* to the child: number = index */
 	CHANNEL_UP,		/* to the master: start succeeded */
+	CHANNEL_RELOADED,	/* to the master: number = that of the CHANNEL_RELOAD which took effect */
 	CHANNEL_FAILED		/* to the master: text says why start failed */
 };
 

@@ -88,9 +88,19 @@ void reload_hand_over_logs(const struct master *m)
 			    "cannot change the owner of a log file", "file=%s why=%s", paths[i], strerror(errno));
 }
 
-static bool swap(struct master *m, struct config *fresh, char why[512])
+/* Numbers tell apart which configuration a child has; they may wrap. */
+static void send_config(struct master *m, int fd)
 {
 	struct channel_msg msg = { .kind = CHANNEL_RELOAD };
+
+	m->reload = m->reload < INT32_MAX ? m->reload + 1 : 1;
+	msg.number = m->reload;
+	children_tell(m, &msg, fd);
+	close(fd);
+}
+
+static bool swap(struct master *m, struct config *fresh, char why[512])
+{
 	int fd = reload_pack(fresh);
 
 	if (fd < 0) {
@@ -110,9 +120,31 @@ static bool swap(struct master *m, struct config *fresh, char why[512])
 	m->config = fresh;
 	reload_hand_over_logs(m);
 	atomic_fetch_add(&m->shm->head->config_version, 1);
-	children_tell(m, &msg, fd);
-	close(fd);
+	send_config(m, fd);
 	return true;
+}
+
+void reload_keys(struct master *m)
+{
+	struct pl_keyring *keys = &m->config->keys;
+	int sign = keys->sign, fd;
+
+	if (sign == 0)
+		return;
+	for (int i = 0; i < m->children_count; i++) {
+		const struct child *child = &m->children[i];
+
+		if (child->kind != PROC_HASHER && child->pid > 0 && child->reload != m->reload)
+			return;
+	}
+	keys->sign = 0;
+	fd = reload_pack(m->config);
+	if (fd < 0) {
+		keys->sign = sign;	/* no memory: again at the next tick */
+		return;
+	}
+	send_config(m, fd);
+	pl_log(PL_LOG_INFO, NULL, "new tokens are signed with the new key", "key=%s", keys->keys[0].kid);
 }
 
 static void notify_reloading(void)

@@ -242,36 +242,38 @@ static void origin_copy(struct config *fresh, const struct config *old, size_t i
 		fresh->cfg.origins[i] = text_copy(fresh->pool, old->cfg.origins[i]);
 }
 
-/*
- * A reload keeps the old token key although the file contains another one, because login sessions signed with it must
- * remain valid until a restart.
- */
-static bool keep_token_key(struct config *fresh, const struct config *old)
+/* See config_keep_restart_only(). */
+static void keep_signer(struct pl_keyring *fresh, const struct pl_keyring *old)
 {
-	const struct pl_secret *was = &old->token_key.secret, *now = &fresh->token_key.secret;
-	bool loaded = now->ptr != NULL;
+	int at = old->count > 0 ? pl_keyring_find(fresh, pl_keyring_signer(old)->kid) : -1;
 
-	if (was->ptr == NULL || (loaded && pl_ct_eq(was->ptr, was->len, now->ptr, now->len)))
-		return false;
-	fresh->token_key.secret = pl_secret_copy(fresh->pool, was->ptr, was->len);
-	memcpy(fresh->token_key.kid, old->token_key.kid, sizeof(fresh->token_key.kid));
-	return loaded;
+	fresh->sign = at > 0 ? at : 0;
+}
+
+/* A process that seals with a key that another one does not have yet would lose the value: so they need a restart. */
+static bool keep_seals(struct config *fresh, const struct config *old)
+{
+	bool changed = old->seal_ring.count > 0 && (old->seal_ring.count != fresh->seal_ring.count ||
+	    memcmp(&old->seal_ring, &fresh->seal_ring, sizeof(fresh->seal_ring)) != 0);
+
+	if (changed)
+		fresh->seal_ring = old->seal_ring;
+	return changed;
 }
 
 void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg)
 {
-	bool key_changed = keep_token_key(fresh, old);
+	bool seals_changed = keep_seals(fresh, old);
 
-	if (old->seal_ring.count > 0)
-		fresh->seal_ring = old->seal_ring;
+	keep_signer(&fresh->keys, &old->keys);
 	for (size_t i = 0; i < settings_schema.count; i++) {
 		const struct pl_setting *row = &settings_rows[i];
 		char *mine = (char *)&fresh->s + row->offset;
 		const char *theirs = (const char *)&old->s + row->offset;
 		bool same = value_same(row->type, mine, theirs);
 
-		if (row->flags != PL_SET_RESTART || (same && !(key_changed && strcmp(row->name, "key_file") == 0)))
+		if (row->flags != PL_SET_RESTART || (same && !(seals_changed && strcmp(row->name, "seal_keys") == 0)))
 			continue;
 		value_copy(fresh->pool, row->type, mine, theirs);
 		origin_copy(fresh, old, i);
@@ -287,6 +289,8 @@ void config_changes(const struct config *fresh, const struct config *old, void (
 
 		if (!value_same(row->type, (const char *)&fresh->s + row->offset, (const char *)&old->s + row->offset))
 			fn(arg, row->name);
+		else if (strcmp(row->name, "key_file") == 0 && fresh->keys.tag != old->keys.tag)
+			fn(arg, row->name);	/* the name is the same, the content is not */
 	}
 }
 

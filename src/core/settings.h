@@ -10,8 +10,7 @@
 #define CORE_SETTINGS_H
 
 #include "cfg.h"
-#include "seal.h"
-#include "token.h"
+#include "keyring.h"
 
 /*
  * Each struct member that points to a configuration, or into one (its settings, an upstream's section), begins with one
@@ -72,8 +71,8 @@ struct config {
 	struct settings s;
 	struct upstream_settings *upstreams;
 	int upstreams_count;
-	struct pl_token_key token_key;	/* loaded by config_secrets() */
-	struct pl_seal_ring seal_ring;	/* likewise */
+	struct pl_keyring keys;		/* of key_file; loaded by config_secrets() */
+	struct pl_seal_ring seal_ring;	/* likewise: of seal_keys and key_file */
 	bool secrets_read;		/* the contents of key files are in the settings next to the file names */
 	struct pl_cfg cfg;		/* texts and origins, for -t and reload */
 };
@@ -89,7 +88,7 @@ extern const struct pl_schema settings_schema;
  */
 struct config *config_read(const char *path, const char *const *overrides, int overrides_count,
     char why[512]) PL_MUSTCHECK;
-/* Loads the token key and the key files of upstreams, which only the master can read. */
+/* Loads the key ring and the key files of upstreams, which only the master can read. */
 bool config_secrets(struct config *config, char why[512]) PL_MUSTCHECK;
 struct config *config_hold(const struct config *config);
 /* Takes a hold that ends with the pool, for structs in that pool. */
@@ -97,7 +96,8 @@ const struct config *config_keep(struct pl_pool *pool, const struct config *conf
 void config_release(struct config **config);	/* clears *config; the last one frees */
 /*
  * Calls fn with the name of each setting that differs from `old` and needs a restart. These values are copied from
- * `old` to `fresh`, so that the displayed values are the ones in effect.
+ * `old` to `fresh`, so that the displayed values are the ones in effect. The key that signs in `old` goes on to sign,
+ * if `fresh` has it: a new key may sign only when every process can verify it (reload_keys()).
  */
 void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg);

@@ -386,6 +386,23 @@ static bool mail_secrets(struct config *config, char why[512])
 	return true;
 }
 
+/* The keys that encrypt values in the database, from both files. */
+static bool seal_keys(struct config *config, char why[512])
+{
+	const struct pl_keyring *keys = &config->keys;
+	char rule[256];
+
+	if (config->s.seal_keys[0] != '\0' && !pl_seal_ring_load(&config->seal_ring, config->s.seal_keys, rule))
+		return refuse(config, "seal_keys", why, "%s", rule);
+	if (config->s.seal_keys[0] != '\0' && keys->single)
+		return true;
+	if (config->s.seal_keys[0] == '\0' && keys->seals.count == 0)
+		return refuse(config, "key_file", why, "%s: the ring has no line `seal`, and seal_keys is not set; if "
+		    "nothing was stored yet, add a line: seal $(openssl rand -hex 32)", config->s.key_file);
+	PL_BUG(!pl_seal_ring_join(&config->seal_ring, &keys->seals));	/* each file has at most PL_SEAL_KEYS */
+	return true;
+}
+
 bool config_secrets(struct config *config, char why[512])
 {
 	char rule[256];
@@ -393,12 +410,10 @@ bool config_secrets(struct config *config, char why[512])
 	if (config->s.key_file[0] == '\0')
 		return refuse(config, "key_file", why, "is not set: generate a key with 'parlourctl genkey FILE' or "
 		    "'head -c 48 /dev/urandom | base64 > FILE; chmod 600 FILE' and name it here");
-	if (!pl_token_key_load(config->pool, config->s.key_file, &config->token_key, rule))
+	if (!pl_keyring_load(config->pool, config->s.key_file, &config->keys, rule))
 		return refuse(config, "key_file", why, "%s", rule);
-	if (config->s.seal_keys[0] == '\0')
-		pl_seal_ring_derive(&config->seal_ring, config->token_key.secret.ptr, config->token_key.secret.len);
-	else if (!pl_seal_ring_load(&config->seal_ring, config->s.seal_keys, rule))
-		return refuse(config, "seal_keys", why, "%s", rule);
+	if (!seal_keys(config, why))
+		return false;
 	for (int i = 0; i < config->upstreams_count; i++) {
 		struct upstream_settings *up = &config->upstreams[i];
 		const char *key;

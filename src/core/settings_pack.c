@@ -77,11 +77,22 @@ static void put_rows(struct pl_buf *out, const struct pl_setting *rows, size_t c
 		put_value(out, rows[i].type, (const char *)values + rows[i].offset);
 }
 
+static void put_keys(struct pl_buf *out, const struct pl_keyring *keys)
+{
+	put_u64(out, (uint64_t)keys->count);
+	put_u64(out, (uint64_t)keys->sign);
+	for (int i = 0; i < keys->count; i++) {
+		const struct pl_secret *secret = &keys->keys[i].secret;
+
+		put_u64(out, (uint64_t)keys->made_s[i]);
+		put_u64(out, secret->len);
+		pl_buf_add(out, secret->ptr, secret->len);
+	}
+}
+
 void config_pack(const struct config *config, struct pl_buf *out)
 {
-	const struct pl_secret *secret = &config->token_key.secret;
-
-	pl_buf_room(out, 32768);	/* in one block, because growing would leave secrets in freed memory */
+	pl_buf_room(out, 131072);	/* in one block, because growing would leave secrets in freed memory */
 	put_u64(out, shape_word());
 	put_rows(out, settings_schema.settings, settings_schema.count, &config->s);
 	put_u64(out, (uint64_t)config->upstreams_count);
@@ -89,9 +100,7 @@ void config_pack(const struct config *config, struct pl_buf *out)
 		put_text(out, config->upstreams[i].name);
 		put_rows(out, settings_schema.group_settings, settings_schema.group_count, &config->upstreams[i]);
 	}
-	put_text(out, config->token_key.kid);
-	put_u64(out, secret->len);
-	pl_buf_add(out, secret->ptr != NULL ? (const char *)secret->ptr : "", secret->len);
+	put_keys(out, &config->keys);
 	pl_buf_add(out, &config->seal_ring, sizeof(config->seal_ring));
 }
 
@@ -198,16 +207,23 @@ static void get_upstreams(struct unpack *in, struct config *config)
 	}
 }
 
-static void get_key(struct unpack *in, struct pl_token_key *key)
+/* The lines `seal` of the ring do not travel: they are part of seal_ring. */
+static void get_keys(struct unpack *in, struct pl_keyring *keys)
 {
-	const char *at;
-	size_t len;
+	int count = get_count(in, 2 * sizeof(uint64_t));
+	uint64_t sign = get_u64(in);
 
-	snprintf(key->kid, sizeof(key->kid), "%s", get_text(in));
-	len = get_u64(in);
-	at = get_bytes(in, len);
-	if (at != NULL && len > 0)
-		key->secret = pl_secret_copy(in->pool, at, len);
+	if (count > PL_KEYRING_KEYS || sign > (uint64_t)count)
+		in->bad = true;
+	for (int i = 0; i < count && !in->bad; i++) {
+		int64_t made_s = (int64_t)get_u64(in);
+		size_t len = get_u64(in);
+		const char *at = get_bytes(in, len);
+
+		if (at != NULL)
+			pl_keyring_add(in->pool, keys, pl_strn(at, len), made_s);
+	}
+	keys->sign = (int)sign;
 }
 
 static void get_ring(struct unpack *in, struct pl_seal_ring *ring)
@@ -226,7 +242,7 @@ struct config *config_unpack(struct pl_str bytes, char why[512])
 	if (get_u64(&in) == shape_word()) {
 		get_rows(&in, settings_schema.settings, settings_schema.count, &config->s);
 		get_upstreams(&in, config);
-		get_key(&in, &config->token_key);
+		get_keys(&in, &config->keys);
 		get_ring(&in, &config->seal_ring);
 		if (!in.bad && in.left == 0)
 			return config;

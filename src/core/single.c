@@ -114,8 +114,11 @@ static void reload(void)
 	struct pl_buf kept = PL_BUF(NULL);
 	char why[512];
 	struct config *fresh = reload_read(m->config_named ? m->config_path : NULL, m->opts, m->config, &kept, why);
-	int fd = fresh != NULL ? reload_pack(fresh) : -1;
+	int fd;
 
+	if (fresh != NULL)
+		fresh->keys.sign = 0;	/* no other process has to know a new key first */
+	fd = fresh != NULL ? reload_pack(fresh) : -1;
 	pl_buf_fini(&kept);
 	if (fresh == NULL || fd < 0 || !proc_log_open(fresh, why)) {
 		pl_log(PL_LOG_ERROR, NULL, "reload refused; the old configuration stays in effect", "why=%s", why);

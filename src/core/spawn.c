@@ -229,6 +229,7 @@ void child_spawn(struct master *m, struct child *child)
 	child->pid = pid;
 	child->channel = ends[0];
 	child->started_ns = now_ns;
+	child->reload = m->reload;
 	child->kill_ns = 0;
 	child->up = false;
 	child->drained = false;

@@ -98,6 +98,7 @@ void supervise_tick(struct master *m, int64_t now_ns)
 	shm_count_dropped(&m->shm->beats[SHM_BEAT_MASTER].log_dropped);
 	for (int i = 0; i < m->children_count; i++)
 		tick_child(m, &m->children[i], now_ns);
+	reload_keys(m);
 	if (m->phase == MASTER_STARTING && all_started(m))
 		become_ready(m, now_ns);
 	if (watchdog_ns > 0 && now_ns - m->notified_ns >= watchdog_ns) {
@@ -118,6 +119,8 @@ void supervise_channel(struct master *m, struct child *child)
 		if (msg.kind == CHANNEL_UP) {
 			child->up = true;
 			m->ever_up = m->ever_up || child->kind == PROC_WORKER;
+		} else if (msg.kind == CHANNEL_RELOADED) {
+			child->reload = msg.number;
 		} else if (msg.kind == CHANNEL_FAILED) {
 			snprintf(m->why, sizeof(m->why), "%s", msg.text);
 			pl_log(PL_LOG_ERROR, NULL, "a process could not start", "what=%s number=%d why=%s",

@@ -30,6 +30,7 @@ struct child {
 	bool wanted;			/* it is restarted when it dies */
 	bool up;			/* it reported that its start succeeded */
 	bool drained;			/* it was asked to end */
+	int32_t reload;			/* number of the configuration that it has: see master.reload */
 	int64_t started_ns;
 	int64_t again_ns;		/* pid 0 and wanted: do not start it before */
 	int64_t kill_ns;		/* 0, or when it is killed */
@@ -56,6 +57,7 @@ struct master {
 	enum master_phase phase;
 	bool hurried;			/* TERM, not QUIT */
 	bool ever_up, config_named, logging;
+	int32_t reload;			/* number of the newest configuration that was sent to the children */
 	int failures;			/* workers that died before any was up */
 	int status;			/* of the exit */
 	bool done;
@@ -91,6 +93,11 @@ int reload_pack(const struct config *config) PL_MUSTCHECK;
 /* Reads such a descriptor and closes it. */
 struct config *reload_unpack(int fd, char why[512]) PL_MUSTCHECK;
 bool reload_run(struct master *m, struct pl_buf *kept, char why[512]) PL_MUSTCHECK;
+/*
+ * Each tick: when every process has the ring in which a new key is the first one, lets this key sign. Until then a
+ * token that one worker signs with it would be refused by a worker that reads the new configuration a moment later.
+ */
+void reload_keys(struct master *m);
 void reload_reopen(struct master *m);
 void reload_hand_over_logs(const struct master *m);	/* to the user of the children */
 

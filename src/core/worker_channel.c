@@ -31,9 +31,10 @@ static void orphaned(struct worker_channel *channel)
 	worker_drain(worker, 1012, pl_now_ns() + (stop_ns < ORPHAN_DRAIN_NS ? stop_ns : ORPHAN_DRAIN_NS), true);
 }
 
-static void reload(struct worker_channel *channel, int fd)
+static void reload(struct worker_channel *channel, const struct channel_msg *msg, int fd)
 {
 	struct worker *worker = channel->worker;
+	struct channel_msg reloaded = { .kind = CHANNEL_RELOADED };
 	char why[512];
 	struct config *fresh = reload_unpack(fd, why), *old = (struct config *)worker->config;
 
@@ -49,6 +50,9 @@ static void reload(struct worker_channel *channel, int fd)
 	if (channel->hooks->reload != NULL)
 		channel->hooks->reload(worker, old);
 	config_release(&old);
+	reloaded.number = msg->number;
+	if (channel->fd >= 0)
+		(void)!channel_send(channel->fd, &reloaded, -1);	/* a dead master: on_channel() sees it */
 }
 
 static void obey(struct worker_channel *channel, const struct channel_msg *msg, int fd)
@@ -57,7 +61,7 @@ static void obey(struct worker_channel *channel, const struct channel_msg *msg, 
 
 	switch ((enum channel_kind)msg->kind) {
 	case CHANNEL_RELOAD:
-		reload(channel, fd);
+		reload(channel, msg, fd);
 		return;
 	case CHANNEL_DRAIN:
 		worker_drain(worker, msg->number, msg->deadline_ns, msg->cut != 0);
@@ -74,6 +78,7 @@ static void obey(struct worker_channel *channel, const struct channel_msg *msg, 
 			hasher_client_died(worker->hasher, msg->number);
 		break;
 	case CHANNEL_UP:
+	case CHANNEL_RELOADED:
 	case CHANNEL_FAILED:
 		break;
 	}

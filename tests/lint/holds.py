@@ -20,7 +20,7 @@ HANDED_OVER = {
 }
 MAKERS = ("config_keep(", "config_read(", "NULL;")
 
-KINDS = r"(?:config|settings|upstream_settings|pl_token_key|pl_seal_ring)"
+KINDS = r"(?:config|settings|upstream_settings|pl_token_key|pl_keyring|pl_seal_ring)"
 NOISE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
 STRUCT = re.compile(r"struct (\w+)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 MEMBER = re.compile(rf"(CONFIG_\w+\s+)?(?:const\s+)?struct {KINDS}\s*\*+\s*(\w+)\s*;")

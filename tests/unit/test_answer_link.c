@@ -14,7 +14,7 @@ static const char id[] = "0d6f6c3e-8a55-4a0e-9a3c-5b7c4f1e2d90";
 static void config_with_key(struct config *config, struct pl_pool *pool, const char *key)
 {
 	memset(config, 0, sizeof(*config));
-	config->token_key.secret = pl_secret_copy(pool, key, strlen(key));
+	pl_keyring_add(pool, &config->keys, pl_str(key), 0);
 }
 
 START_TEST(test_round)

@@ -149,10 +149,13 @@ START_TEST(test_pack_and_unpack)
 {
 	struct config *config = must_read(rich), *back;
 	struct pl_buf bytes = PL_BUF(NULL), again = PL_BUF(NULL);
+	uint64_t tag;
 	char why[512];
 
-	config->token_key.secret = pl_secret_copy(config->pool, "0123456789abcdef0123456789abcdef", 32);
-	memcpy(config->token_key.kid, "0011223344556677", 17);
+	pl_keyring_add(config->pool, &config->keys, PL_STR("0123456789abcdef0123456789abcdef"), 7);
+	pl_keyring_add(config->pool, &config->keys, PL_STR("1123456789abcdef0123456789abcdef01"), 5);
+	config->keys.sign = 1;
+	tag = config->keys.tag;
 	config_pack(config, &bytes);
 	back = config_unpack(pl_buf_str(&bytes), why);
 	ck_assert_msg(back != NULL, "%s", why);
@@ -165,8 +168,11 @@ START_TEST(test_pack_and_unpack)
 	ck_assert_str_eq(config_upstream(back, PL_STR("one"))->models.items[1], "b");
 	ck_assert_str_eq(config_upstream(back, PL_STR("two"))->key, "sk-2");
 	ck_assert_int_eq(config_upstream(back, PL_STR("two"))->include_usage, true);
-	ck_assert_str_eq(back->token_key.kid, "0011223344556677");
-	ck_assert_uint_eq(back->token_key.secret.len, 32);
+	ck_assert_int_eq(back->keys.count, 2);
+	ck_assert_int_eq(back->keys.sign, 1);
+	ck_assert_int_eq(back->keys.made_s[0], 7);
+	ck_assert_uint_eq(back->keys.tag, tag);
+	ck_assert_uint_eq(pl_keyring_signer(&back->keys)->secret.len, 34);
 	config_pack(back, &again);
 	ck_assert_uint_eq(bytes.len, again.len);
 	ck_assert_mem_eq(bytes.ptr, again.ptr, bytes.len);
@@ -227,18 +233,56 @@ START_TEST(test_reload_keeps)
 }
 END_TEST
 
-START_TEST(test_reload_keeps_token_key)
+/* The key that signed goes on to sign, wherever it is in the new ring; without it, the first one signs. */
+static const struct { const char *old, *fresh; int sign; } rings[] = {
+	{ "", "a", 0 }, { "a", "a", 0 }, { "a", "ba", 1 }, { "ba", "cba", 1 }, { "a", "cba", 2 }, { "a", "b", 0 },
+	{ "ba", "a", 0 },
+};
+
+static void add_keys(struct config *config, const char *letters)
+{
+	char secret[33] = "0123456789abcdef0123456789abcdef";
+
+	for (; *letters != '\0'; letters++) {
+		secret[0] = *letters;
+		pl_keyring_add(config->pool, &config->keys, pl_str(secret), 0);
+	}
+}
+
+START_TEST(test_reload_keeps_the_signer)
 {
 	const char *none[OVERRIDES_MAX] = { NULL };
 	struct config *old = must_read(none), *fresh = must_read(none);
 	struct pl_buf names = PL_BUF(NULL);
 
-	old->token_key.secret = pl_secret_copy(old->pool, "one", 3);
-	fresh->token_key.secret = pl_secret_copy(fresh->pool, "two", 3);
+	add_keys(old, rings[_i].old);
+	add_keys(fresh, rings[_i].fresh);
 	config_keep_restart_only(fresh, old, gather, &names);
+	ck_assert_int_eq(fresh->keys.sign, rings[_i].sign);
+	ck_assert_ptr_null(names.ptr);
+	config_changes(fresh, old, gather, &names);
+	if (strcmp(rings[_i].old, rings[_i].fresh) != 0)
+		ck_assert_str_eq(names.ptr, "key_file ");
+	else
+		ck_assert_ptr_null(names.ptr);
 	config_release(&old);
-	ck_assert_str_eq(names.ptr, "key_file ");
-	ck_assert_mem_eq(fresh->token_key.secret.ptr, "one", 3);
+	config_release(&fresh);
+	pl_buf_fini(&names);
+}
+END_TEST
+
+START_TEST(test_reload_keeps_seals)
+{
+	const char *none[OVERRIDES_MAX] = { NULL };
+	struct config *old = must_read(none), *fresh = must_read(none);
+	struct pl_buf names = PL_BUF(NULL);
+
+	pl_seal_ring_derive(&old->seal_ring, "one", 3);
+	pl_seal_ring_derive(&fresh->seal_ring, "two", 3);
+	config_keep_restart_only(fresh, old, gather, &names);
+	ck_assert_str_eq(names.ptr, "seal_keys ");
+	ck_assert_mem_eq(&fresh->seal_ring, &old->seal_ring, sizeof(old->seal_ring));
+	config_release(&old);
 	config_release(&fresh);
 	pl_buf_fini(&names);
 }
@@ -297,7 +341,7 @@ START_TEST(test_key_files)
 	if (key_files[_i].key != NULL) {
 		ck_assert_msg(good, "%s", why);
 		ck_assert_str_eq(config->upstreams[0].key, key_files[_i].key);
-		ck_assert_uint_ge(config->token_key.secret.len, 32);
+		ck_assert_uint_ge(config->keys.keys[0].secret.len, 32);
 	} else {
 		ck_assert_msg(!good && strstr(why, key_files[_i].why) != NULL, "said: %s", why);
 	}
@@ -331,7 +375,8 @@ Suite *suite_settings(void)
 	tcase_add_test(tcase, test_pack_and_unpack);
 	tcase_add_test(tcase, test_unpack_damaged);
 	tcase_add_test(tcase, test_reload_keeps);
-	tcase_add_test(tcase, test_reload_keeps_token_key);
+	tcase_add_loop_test(tcase, test_reload_keeps_the_signer, 0, (int)PL_COUNT(rings));
+	tcase_add_test(tcase, test_reload_keeps_seals);
 	tcase_add_test(tcase, test_holds);
 	tcase_add_test(tcase, test_a_hold_ends_with_its_pool);
 	tcase_add_loop_test(tcase, test_key_files, 0, (int)PL_COUNT(key_files));

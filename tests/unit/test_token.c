@@ -3,12 +3,9 @@
  * Tokens: what we sign is taken, and nothing else. Forged ones are put together by hand with OpenSSL's HMAC.
  */
 #include <check.h>
-#include <fcntl.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "token.h"
@@ -256,67 +253,6 @@ START_TEST(other_key)
 }
 END_TEST
 
-static const struct {
-	const char *content;
-	size_t len;
-	mode_t mode;
-	const char *why;	/* NULL = good; else part of the message */
-} key_files[] = {
-	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e", 32, 0600, NULL },
-	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e\n", 33, 0640, NULL },
-	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e\r\n", 34, 0400, NULL },
-	{ "0dc5f4b2e8a94716b3fe5d80c2a7913\n", 32, 0600, "31 bytes; at least" },
-	{ "", 0, 0600, "generate one with: " },
-	{ "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n", 40, 0600, "one byte repeated" },
-	{ "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7\n", 65, 0600, "known sample" },
-	{ "please-Change-Me-before-going-live-0123", 39, 0600, "known sample" },
-	{ "YOUR-SECRET-KEY-HERE-YOUR-SECRET-KEY-HERE", 41, 0600, "known sample" },
-	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e", 32, 0644, "chmod 600" },
-	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e", 32, 0620, "chmod 600" },
-	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e", 32, 0602, "chmod 600" },
-};
-
-START_TEST(key_file)
-{
-	char path[] = "/tmp/test_token.XXXXXX", why[256] = "";
-	int fd = mkstemp(path);
-	struct pl_token_key got = { 0 };
-	unsigned char digest[32];
-	char kid[17];
-	bool ok;
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, key_files[_i].content, key_files[_i].len), (ssize_t)key_files[_i].len);
-	ck_assert_int_eq(fchmod(fd, key_files[_i].mode), 0);
-	close(fd);
-	ok = pl_token_key_load(pool, path, &got, why);
-	unlink(path);
-	ck_assert_msg(ok == (key_files[_i].why == NULL), "%s", why);
-	if (ok) {
-		ck_assert_uint_eq(got.secret.len, 32);
-		pl_sha256(secret, 32, digest);
-		pl_hex(digest, 8, kid);
-		ck_assert_str_eq(got.kid, kid);
-	} else {
-		ck_assert_msg(strstr(why, key_files[_i].why) != NULL, "%s", why);
-		ck_assert_msg(strncmp(why, path, strlen(path)) == 0, "%s", why);
-	}
-}
-END_TEST
-
-START_TEST(key_file_odd)
-{
-	struct pl_token_key got;
-	char why[256];
-
-	ck_assert(!pl_token_key_load(pool, "/nonexistent/jwt.key", &got, why));
-	ck_assert_ptr_nonnull(strstr(why, "generate one with: "));
-	ck_assert(!pl_token_key_load(pool, "/tmp", &got, why));
-	ck_assert_ptr_nonnull(strstr(why, "not a regular file"));
-	ck_assert(!pl_token_key_load(pool, "/dev/zero", &got, why));
-}
-END_TEST
-
 Suite *suite_token(void)
 {
 	Suite *suite = suite_create("token");
@@ -329,8 +265,6 @@ Suite *suite_token(void)
 	tcase_add_test(tc, broken_text);
 	tcase_add_test(tc, long_token);
 	tcase_add_test(tc, other_key);
-	tcase_add_loop_test(tc, key_file, 0, (int)PL_COUNT(key_files));
-	tcase_add_test(tc, key_file_odd);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

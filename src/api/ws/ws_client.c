@@ -129,6 +129,13 @@ void ws_revoked(int64_t login_id)
 			ws_client_close(c, PL_E_REVOKED);
 }
 
+void ws_keys(const struct pl_keyring *keys)
+{
+	for (struct ws_client *c = clients; c != NULL; c = c->next)
+		if (c->authed && c->who.signed_by != 0 && !pl_keyring_has(keys, c->who.signed_by))
+			ws_client_close(c, PL_E_UNAUTHORIZED);
+}
+
 void ws_member(int64_t user_id, int64_t room_id, int64_t seq, bool joined)
 {
 	char text[128];

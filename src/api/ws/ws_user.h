@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "str.h"
+#include "keyring.h"
 
 /* svc->on_revoked: closes this worker's sockets of a login session with 4410. */
 void ws_revoked(int64_t login_id);
+/* After a reload: closes this worker's sockets whose token was signed with a key that left the ring, with 4401. */
+void ws_keys(const struct pl_keyring *keys);
 /*
  * svc->on_member: notifies the sockets of a user that listen to user:me; ends the signaling of users who are no longer
  * members.

@@ -46,6 +46,10 @@ void audit_settings(struct svc *svc, const struct config *old)
 	const char *after;
 
 	config_changes(svc_config(svc), old, on_change, &names);
+	if (names.len == 0 && svc_config(svc)->keys.sign != old->keys.sign) {	/* the second half of a reload */
+		pl_task_release(&task);
+		return;
+	}
 	after = pl_sprintf(task->pool, "{\"changed\": [%.*s]}", (int)names.len, names.len > 0 ? names.ptr : "");
 	repo_audit_add(svc->db, task, PL_STR("settings reloaded"), PL_STR("settings"), pl_str(after), NULL, NULL);
 	pl_task_release(&task);

@@ -52,6 +52,7 @@ static void flow_fail(struct flow *f, const struct pl_err *err)
 static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64_t refresh_until_s)
 {
 	const struct settings *s = &f->config->s;
+	const struct pl_token_key *key = pl_keyring_signer(&f->config->keys);
 	int64_t now_s = pl_wall_us() / PL_US_PER_S;
 	struct pl_token t = { .type = PL_TOKEN_ACCESS, .user_id = f->user.id, .login_id = login_id,
 		.refresh_counter = counter, .issued_s = now_s, .expires_s = now_s + s->access_token_life / 1000,
@@ -62,12 +63,12 @@ static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64
 	size_t n = f->user.username.len < sizeof(t.name) ? f->user.username.len : sizeof(t.name) - 1;
 
 	memcpy(t.name, f->user.username.ptr, n);
-	out.access = pl_token_sign(f->task->pool, &f->config->token_key, s->issuer, &t);
+	out.access = pl_token_sign(f->task->pool, key, s->issuer, &t);
 	t.type = PL_TOKEN_REFRESH;
 	t.enrol = false;	/* a refresh decides again */
 	t.expires_s = refresh_until_s;
-	out.refresh = f->refresh_token.ptr != NULL ? f->refresh_token : pl_token_sign(f->task->pool,
-	    &f->config->token_key, s->issuer, &t);
+	out.refresh = f->refresh_token.ptr != NULL ? f->refresh_token : pl_token_sign(f->task->pool, key,
+	    s->issuer, &t);
 	f->done(f->arg, &out, NULL);
 }
 
@@ -365,7 +366,7 @@ bool auth_refresh(struct svc *svc, const struct config *config, struct pl_task *
 	struct flow *f;
 	struct pl_token token;
 
-	if (!pl_token_verify(refresh_token, &config->token_key, config->s.issuer, PL_TOKEN_REFRESH, &token, err))
+	if (!pl_keyring_verify(refresh_token, &config->keys, config->s.issuer, PL_TOKEN_REFRESH, &token, err))
 		return false;
 	f = flow_new(svc, config, task, done, arg);
 	if (!config->s.refresh_rotation)

@@ -11,7 +11,7 @@
 #define CACHE_SLOTS 2048u	/* power of two; two ways */
 
 struct cached { uint64_t key[2]; struct pl_token token; };
-struct auth_cache { struct cached slots[CACHE_SLOTS]; struct apikey_cache *keys; };
+struct auth_cache { struct cached slots[CACHE_SLOTS]; uint64_t tag; struct apikey_cache *keys; };
 
 struct auth_cache *auth_cache_new(void)
 {
@@ -36,6 +36,15 @@ static struct cached *cache_find(struct auth_cache *cache, const uint64_t key[2]
 		if (at[way].key[0] == key[0] && at[way].key[1] == key[1])
 			return &at[way];
 	return NULL;
+}
+
+/* What was verified with a key that is no longer in the ring must be refused. */
+static void cache_follow(struct auth_cache *cache, const struct pl_keyring *keys)
+{
+	if (keys->tag == cache->tag)
+		return;
+	memset(cache->slots, 0, sizeof(cache->slots));
+	cache->tag = keys->tag;
 }
 
 /* The newer of the two ways moves over, so that a hot token is not thrown out by one cold one. */
@@ -70,6 +79,7 @@ static bool check(struct svc *svc, const struct config *config, struct pl_str to
 
 	memset(who, 0, sizeof(*who));
 	pl_siphash128(&svc->shm->head->boot_key, token.ptr, token.len, who->key);
+	cache_follow(svc->tokens, &config->keys);
 	hit = cache_find(svc->tokens, who->key);
 	if (hit != NULL) {
 		shm_count(svc->shm, SHM_M_token_hits, 1);
@@ -80,7 +90,7 @@ static bool check(struct svc *svc, const struct config *config, struct pl_str to
 	if (apikey_like(token))
 		return apikey_check(svc, svc->tokens->keys, config, token, from, who, err);
 	shm_count(svc->shm, SHM_M_token_misses, 1);
-	if (!pl_token_verify(token, &config->token_key, config->s.issuer, PL_TOKEN_ACCESS, &who->token, err))
+	if (!pl_keyring_verify(token, &config->keys, config->s.issuer, PL_TOKEN_ACCESS, &who->token, err))
 		return false;
 	if (!still_good(svc, config, &who->token, now_s, err))
 		return false;
@@ -109,6 +119,7 @@ void auth_caller(const struct auth_who *who, struct pl_caller *caller)
 	memcpy(caller->name, who->token.name, sizeof(caller->name));
 	caller->scopes = who->scopes;
 	caller->key_epoch = who->key_epoch;
+	caller->signed_by = who->token.signed_by;
 	caller->key_rate = who->key_rate;
 }
 

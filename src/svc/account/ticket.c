@@ -18,19 +18,18 @@ struct ticket {			/* as signed; only processes of one installation read it */
 };
 _Static_assert(sizeof(struct ticket) == 96, "ticket layout");
 #define MAC_BYTES 16
+#define TEXT_BYTES (7 + sizeof(struct ticket))
 
-static void mac_of(const struct config *config, const struct ticket *t, unsigned char mac[32])
+/* The key also signs tokens, so the prefix keeps the two apart. */
+static void signed_text(const struct ticket *t, unsigned char text_r[TEXT_BYTES])
 {
-	unsigned char text[sizeof(*t) + 7];
-
-	memcpy(text, "ticket:", 7); /* the key signs tokens too: what is signed must not be mistaken */
-	memcpy(text + 7, t, sizeof(*t));
-	pl_hmac_sha256(config->token_key.secret.ptr, config->token_key.secret.len, text, sizeof(text), mac);
+	memcpy(text_r, "ticket:", 7);
+	memcpy(text_r + 7, t, sizeof(*t));
 }
 
 struct pl_str ticket_make(struct svc *svc, const struct config *config, struct pl_task *task)
 {
-	unsigned char bytes[sizeof(struct ticket) + MAC_BYTES], mac[32];
+	unsigned char bytes[sizeof(struct ticket) + MAC_BYTES], text[TEXT_BYTES], mac[32];
 	struct ticket t = { .version = 1, .access = (uint8_t)task->who.access, .user_id = task->who.user_id,
 		.login_id = task->who.login_id, .nonce = pl_random_u64() };
 	char *out = pl_alloc(task->pool, sizeof(bytes) * 2);
@@ -40,7 +39,8 @@ struct pl_str ticket_make(struct svc *svc, const struct config *config, struct p
 	t.until_s = (pl_wall_us() + config->s.ws_ticket_life * 1000 + PL_US_PER_S - 1) / PL_US_PER_S;
 	t.token_until_s = task->who.token_until_s;
 	memcpy(t.name, task->who.name, sizeof(task->who.name));
-	mac_of(config, &t, mac);
+	signed_text(&t, text);
+	pl_keyring_mac(&config->keys, text, sizeof(text), mac);
 	memcpy(bytes, &t, sizeof(t));
 	memcpy(bytes + sizeof(t), mac, MAC_BYTES);
 	n = pl_b64url_encode(bytes, sizeof(bytes), out);
@@ -50,7 +50,8 @@ struct pl_str ticket_make(struct svc *svc, const struct config *config, struct p
 bool ticket_use(struct svc *svc, const struct config *config, struct pl_str text, struct auth_who *who,
     struct pl_err *err)
 {
-	unsigned char bytes[sizeof(struct ticket) + MAC_BYTES], mac[32];
+	unsigned char bytes[sizeof(struct ticket) + MAC_BYTES], signed_bytes[TEXT_BYTES];
+	uint64_t signed_by;
 	int64_t now_s = pl_wall_us() / PL_US_PER_S;
 	struct ticket t;
 	size_t n;
@@ -59,8 +60,9 @@ bool ticket_use(struct svc *svc, const struct config *config, struct pl_str text
 	if (!pl_b64url_decode(text, bytes, sizeof(bytes), &n) || n != sizeof(bytes))
 		return pl_err_set(err, PL_E_UNAUTHORIZED, "The ticket is not one of this server.");
 	memcpy(&t, bytes, sizeof(t));
-	mac_of(config, &t, mac);
-	if (!pl_ct_eq(mac, MAC_BYTES, bytes + sizeof(t), MAC_BYTES) || t.version != 1)
+	signed_text(&t, signed_bytes);
+	if (!pl_keyring_mac_ok(&config->keys, signed_bytes, sizeof(signed_bytes), bytes + sizeof(t), MAC_BYTES,
+	    &signed_by) || t.version != 1)
 		return pl_err_set(err, PL_E_UNAUTHORIZED, "The ticket is not one of this server.");
 	if (t.until_s <= now_s)
 		return pl_err_set(err, PL_E_UNAUTHORIZED, "The ticket has expired.");
@@ -69,7 +71,8 @@ bool ticket_use(struct svc *svc, const struct config *config, struct pl_str text
 	if (shm_revoked(svc->shm, t.login_id, now_s))
 		return pl_err_set(err, PL_E_REVOKED, NULL);
 	who->token = (struct pl_token){ .type = PL_TOKEN_ACCESS, .user_id = t.user_id, .login_id = t.login_id,
-		.expires_s = t.token_until_s, .access = t.access, .refresh_counter = 1 };
+		.expires_s = t.token_until_s, .access = t.access, .refresh_counter = 1,
+		.signed_by = signed_by };
 	memcpy(who->token.name, t.name, sizeof(who->token.name));
 	who->token.name[sizeof(who->token.name) - 1] = '\0';
 	return true;

@@ -11,18 +11,16 @@
 #define MAC_BYTES 16
 #define LINK_VERSION 1
 
-static void mac_of(const struct config *config, const unsigned char data[DATA_BYTES], unsigned char mac[32])
+/* The key also signs tokens and tickets, so the prefix keeps the three apart. */
+static void signed_text(const unsigned char data[DATA_BYTES], unsigned char text_r[7 + DATA_BYTES])
 {
-	unsigned char text[7 + DATA_BYTES];
-
-	memcpy(text, "answer:", 7);	/* the key also signs tokens and tickets, so the prefix keeps the three apart */
-	memcpy(text + 7, data, DATA_BYTES);
-	pl_hmac_sha256(config->token_key.secret.ptr, config->token_key.secret.len, text, sizeof(text), mac);
+	memcpy(text_r, "answer:", 7);
+	memcpy(text_r + 7, data, DATA_BYTES);
 }
 
 struct pl_str answer_link_make(const struct config *config, struct pl_pool *pool, struct pl_str id, int64_t until_s)
 {
-	unsigned char bytes[DATA_BYTES + MAC_BYTES] = { LINK_VERSION }, mac[32];
+	unsigned char bytes[DATA_BYTES + MAC_BYTES] = { LINK_VERSION }, text[7 + DATA_BYTES], mac[32];
 	char *out = pl_alloc(pool, sizeof(bytes) * 2), digits[32];
 	size_t n = 0;
 
@@ -33,7 +31,8 @@ struct pl_str answer_link_make(const struct config *config, struct pl_pool *pool
 	PL_BUG(!pl_unhex(pl_strn(digits, 32), bytes + 1, 16));
 	for (int i = 0; i < 8; i++)
 		bytes[17 + i] = (unsigned char)((uint64_t)until_s >> (56 - 8 * i));
-	mac_of(config, bytes, mac);
+	signed_text(bytes, text);
+	pl_keyring_mac(&config->keys, text, sizeof(text), mac);
 	memcpy(bytes + DATA_BYTES, mac, MAC_BYTES);
 	n = pl_b64url_encode(bytes, sizeof(bytes), out);
 	return pl_strn(out, n);
@@ -42,15 +41,16 @@ struct pl_str answer_link_make(const struct config *config, struct pl_pool *pool
 enum answer_link answer_link_read(const struct config *config, struct pl_str token, int64_t now_s,
     char id_r[PL_UUID_LEN + 1])
 {
-	unsigned char bytes[DATA_BYTES + MAC_BYTES], mac[32];
+	unsigned char bytes[DATA_BYTES + MAC_BYTES], text[7 + DATA_BYTES];
 	uint64_t until_s = 0;
 	char digits[33], *out = id_r;
 	size_t n;
 
 	if (!pl_b64url_decode(token, bytes, sizeof(bytes), &n) || n != sizeof(bytes))
 		return ANSWER_LINK_BAD;
-	mac_of(config, bytes, mac);
-	if (!pl_ct_eq(mac, MAC_BYTES, bytes + DATA_BYTES, MAC_BYTES) || bytes[0] != LINK_VERSION)
+	signed_text(bytes, text);
+	if (!pl_keyring_mac_ok(&config->keys, text, sizeof(text), bytes + DATA_BYTES, MAC_BYTES, NULL) ||
+	    bytes[0] != LINK_VERSION)
 		return ANSWER_LINK_BAD;
 	pl_hex(bytes + 1, 16, digits);
 	for (int i = 0; i < 32; i++) {
