@@ -17,6 +17,7 @@
 #include "svc/answer/answer.h"
 #include "svc/bus/bus.h"
 #include "svc/feedback/feedback_request.h"
+#include "svc/notify/notify.h"
 #include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/clerk.h"
@@ -129,6 +130,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.knowledge = knowledge_watch_new(&svc);
 	auth_listen(&svc);
 	feedback_request_listen(&svc);
+	notify_listen(&svc);
 	ws_sockets = ws_server_new(worker->base, worker->shm, worker->config);
 	http_hooks = (struct http_hooks){ .request = dispatch_request, .admit = dispatch_admit,
 		.overloaded = dispatch_overloaded, .refuse = dispatch_refuse_early,

@@ -13,6 +13,7 @@
 #include "svc/account/auth.h"
 #include "svc/clerk.h"
 #include "svc/feedback/feedback_request.h"
+#include "svc/notify/notify.h"
 
 #define HITS_EVERY_S 10
 #define PURGE_EVERY_S 3600
@@ -289,6 +290,7 @@ struct clerk *clerk_new(struct svc *svc)
 	clerk_arm(c->tend, 0);
 	clerk_arm(c->answers, 0);
 	auth_watch(svc);
+	notify_watch(svc);
 	return c;
 }
 
@@ -297,6 +299,7 @@ void clerk_free(struct clerk **clerk)
 	if (*clerk == NULL)
 		return;
 	auth_watch_stop();
+	notify_watch_stop();
 	event_free((*clerk)->hits);
 	event_free((*clerk)->purge);
 	event_free((*clerk)->expire);

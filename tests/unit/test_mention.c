@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "json.h"
-#include "svc/room/role_answer.h"
+#include "svc/notify/mention.h"
 
 Suite *suite_mention(void);
 
@@ -102,6 +102,40 @@ START_TEST(test_all_short_texts)
 }
 END_TEST
 
+/* Which names may be meant, the longest first, and what follows; each place once. */
+START_TEST(test_places)
+{
+	static const struct { const char *text; const char *const want[4]; } cases[] = {
+		{ "hello", { NULL } },
+		{ "@", { NULL } },
+		{ "@bot", { "bot\tbot" } },
+		{ "@bot.", { "bot. bot\tbot." } },
+		{ "@a.b-.", { "a.b-. a.b- a.b\ta.b-." } },
+		{ "@bot @bot", { "bot\tbot @bot", "bot\tbot" } },
+		{ "@bot\n@bot\nx", { "bot\tbot" } },
+		{ "`@bot` x@bot @bot/x https://h/@bot", { NULL } },
+		{ "\xef\xbc\xa0" "Ann Bot", { "Ann\tAnn Bot" } },
+		{ "@Jos\xc3\xa9", { NULL } },
+		{ "@abcdefghijklmnopqrstuvwxyz0123456", { NULL } },
+		{ "@1 @2 @3 @4 @5", { "1\t1 @2 @3 @4 @5", "2\t2 @3 @4 @5", "3\t3 @4 @5" } },
+	};
+
+	for (size_t i = 0; i < PL_COUNT(cases); i++) {
+		struct pl_pool *pool = pl_pool_new(0);
+		struct pl_str places[3];
+		int count = mention_places(pool, pl_str(cases[i].text), 3, places), n = 0;
+
+		for (; cases[i].want[n] != NULL; n++) {
+			ck_assert_int_lt(n, count);
+			ck_assert_msg(pl_str_is(places[n], cases[i].want[n]), "%s: %.*s", cases[i].text,
+			    PL_FMT(places[n]));
+		}
+		ck_assert_msg(n == count, "%s: %d", cases[i].text, count);
+		pl_pool_free(&pool);
+	}
+}
+END_TEST
+
 Suite *suite_mention(void)
 {
 	Suite *suite = suite_create("mention");
@@ -109,6 +143,7 @@ Suite *suite_mention(void)
 
 	tcase_add_test(tests, test_cases);
 	tcase_add_test(tests, test_both_names);
+	tcase_add_test(tests, test_places);
 	tcase_add_test(tests, test_all_short_texts);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -13,6 +13,8 @@
 #include <sys/queue.h>
 
 #include "clock.h"
+#include "svc/notify/mention.h"
+#include "svc/notify/notify.h"
 #include "svc/room/chat.h"
 #include "svc/room/hub.h"
 #include "svc/room/room.h"
@@ -227,6 +229,8 @@ static void send_on_stored(struct send *s, const struct appended *result)
 	/* a duplicate was published by the worker that stored it; otherwise, the comparison of positions finds it */
 	if (!sent.duplicate)
 		hub_publish(s->svc->hub, &event);
+	if (!sent.duplicate && (result->reply_to != 0 || mention_possible(s->in.content)))
+		notify_message(s->svc, s->in.room_id, result->seq, s->in.content);
 	/* most messages in rooms that let roles join mention none, so they must not cost a search of all roles */
 	if (!result->has_roles && s->role_id == 0 && !(result->takes_roles && mention_possible(s->in.content)))
 		return;

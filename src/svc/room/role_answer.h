@@ -39,12 +39,4 @@ void role_consider_again(struct svc *svc, const struct config *config, struct pl
 /* Stops one: its asker, moderators and owners of the room, admins. PL_E_NOT_FOUND, PL_E_FORBIDDEN. Returns the row. */
 void role_stop(struct svc *svc, struct pl_task *task, struct pl_str id, repo_generation_fn *done, void *arg);
 
-/* false: the text contains no mention. Cheap. */
-bool mention_possible(struct pl_str text);
-/*
- * Marks the roles that the text mentions, by their name for mentions or their display name ("@Product Manager"):
- * marks[i] of roles[i]. The longest name at a place counts: this example does not mention a role named Product.
- */
-void mention_mark(struct pl_pool *pool, struct pl_str text, const struct role *roles, int count, bool *marks);
-
 #endif

@@ -8,6 +8,7 @@
 #include "db/repo/repo_user.h"
 #include "log.h"
 #include "svc/bus/bus.h"
+#include "svc/notify/mention.h"
 #include "svc/room/role_int.h"
 #include "svc/room/room.h"
 

@@ -10,12 +10,13 @@
  * - Names of other things do not count: @scope/package, @user@host, @user:host, /path/@user, ?query=@user.
  * - Upper and lower case are equal, and so are composed and decomposed characters.
  */
-#include "svc/room/role_answer.h"
+#include "svc/notify/mention.h"
 
+#include "db/repo/name.h"
 #include "leaf.h"
 #include "text.h"
 
-enum { TAB = 8, CODE_INDENT = 4, FENCE = 3, FULLWIDTH_AT = 0xff20 };
+enum { TAB = 8, CODE_INDENT = 4, FENCE = 3, FULLWIDTH_AT = 0xff20, REST_BYTES = 256 };
 
 enum line_kind { LINE_BLANK, LINE_TEXT, LINE_INDENTED, LINE_QUOTE, LINE_ITEM, LINE_HEADING, LINE_FENCE };
 struct line { size_t text, end; enum line_kind kind; };	/* text: position after the indentation */
@@ -315,19 +316,83 @@ bool mention_possible(struct pl_str text)
 	return memchr(text.ptr, '@', text.len) != NULL || memmem(text.ptr, text.len, "\xef\xbc\xa0", 3) != NULL;
 }
 
-void mention_mark(struct pl_pool *pool, struct pl_str text, const struct role *roles, int count, bool *marks)
+/* fn(): a place behind an @ that may begin a name. */
+typedef void (place_fn)(void *arg, struct pl_str text, size_t at);
+
+static void each_place(struct pl_pool *pool, struct pl_str content, place_fn *fn, void *arg)
 {
 	struct scan scan;
 	uint32_t c;
 
-	if (!mention_possible(text))
+	if (!mention_possible(content))
 		return;
-	scan.text = pl_text_nfc(pool, text);
+	scan.text = pl_text_nfc(pool, content);
 	scan.masked = pl_alloc(pool, scan.text.len + 1);
 	mask_all(&scan);
 	for (size_t at = 0, n; at < scan.text.len; at += n) {
 		n = pl_text_char(scan.text, at, &c);
 		if ((c == '@' || c == FULLWIDTH_AT) && !scan.masked[at] && free_before(scan.text, at))
-			mark_at(scan.text, at + n, roles, count, marks);
+			fn(arg, scan.text, at + n);
 	}
+}
+
+struct marking { const struct role *roles; int count; bool *marks; };
+
+static void on_mark(void *arg, struct pl_str text, size_t at)
+{
+	const struct marking *m = arg;
+
+	mark_at(text, at, m->roles, m->count, m->marks);
+}
+
+void mention_mark(struct pl_pool *pool, struct pl_str text, const struct role *roles, int count, bool *marks)
+{
+	each_place(pool, text, on_mark, &(struct marking){ roles, count, marks });
+}
+
+struct places { struct pl_pool *pool; struct pl_str *list; int count, most; };
+
+/* Bytes behind the @ in which a longer display name can stand. */
+static size_t rest_of(struct pl_str text, size_t at)
+{
+	size_t n = text.len - at < REST_BYTES ? text.len - at : REST_BYTES;
+	const char *newline = memchr(text.ptr + at, '\n', n);
+
+	if (newline != NULL)
+		return (size_t)(newline - text.ptr) - at;
+	while (n > 0 && at + n < text.len && ((unsigned char)text.ptr[at + n] & 0xc0) == 0x80)
+		n--;	/* no half characters */
+	return n;
+}
+
+static void on_place(void *arg, struct pl_str text, size_t at)
+{
+	struct places *p = arg;
+	struct pl_buf buf = PL_BUF(p->pool);
+	struct pl_str place;
+	size_t len = 0;
+
+	while (len < NAME_MAX_BYTES && at + len < text.len && name_char(text.ptr[at + len]))
+		len++;
+	for (; len > 0; len--) {
+		if (free_behind(text, at + len))
+			pl_buf_addf(&buf, "%s%.*s", pl_buf_str(&buf).len > 0 ? " " : "", (int)len, text.ptr + at);
+	}
+	if (pl_buf_str(&buf).len == 0 || p->count == p->most)
+		return;
+	pl_buf_addf(&buf, "\t%.*s", (int)rest_of(text, at), text.ptr + at);
+	place = pl_buf_str(&buf);
+	for (int i = 0; i < p->count; i++) {
+		if (pl_str_eq(p->list[i], place))
+			return;
+	}
+	p->list[p->count++] = place;
+}
+
+int mention_places(struct pl_pool *pool, struct pl_str text, int most, struct pl_str *places_r)
+{
+	struct places p = { pool, places_r, 0, most };
+
+	each_place(pool, text, on_place, &p);
+	return p.count;
 }
