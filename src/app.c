@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "api/http/request.h"
+#include "api/recent.h"
 #include "api/ws/ws_client.h"
 #include "api/ws/ws_user.h"
 #include "api/http/www.h"
@@ -128,6 +129,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.sessions = sessions_new(&svc);
 	svc.session_live = session_live_new(&svc);
 	svc.knowledge = knowledge_watch_new(&svc);
+	svc.recents = recents_new();
 	auth_listen(&svc);
 	feedback_request_listen(&svc);
 	notify_listen(&svc);
@@ -212,15 +214,18 @@ static void worker_stop(struct worker *worker)
 	memo_free(&svc.memo);
 	memo_free(&svc.translations);
 	knowledge_watch_free(&svc.knowledge);
+	recents_free(&svc.recents);
 }
 
 static void worker_wake(struct worker *worker, enum wake why, int slot)
 {
 	bus_wake(svc.bus, why, slot);
-	if (why == WAKE_SLOT_DIED)
+	if (why == WAKE_SLOT_DIED) {
 		answers_adopt(svc.answers);
-	else if (why == WAKE_TICK)
+	} else if (why == WAKE_TICK) {
 		http_server_balance(http);
+		recents_tick(svc.recents);
+	}
 }
 
 const struct app_hooks app_worker_hooks = { .start = worker_start, .reload = worker_reload, .drain = worker_drain,

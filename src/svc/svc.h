@@ -23,6 +23,7 @@ struct session_live;
 struct hub_event;
 struct memo;
 struct knowledge_watch;
+struct recents;
 
 struct svc {
 	struct worker *worker;
@@ -42,6 +43,7 @@ struct svc {
 	struct sessions *sessions;
 	struct session_live *session_live;	/* NULL in clerk and courier */
 	struct knowledge_watch *knowledge;
+	struct recents *recents;		/* of the api layer: api/recent.h; NULL in clerk and courier */
 	/* From the api layer: closes the sockets of an ended login session (login_id) on this worker. */
 	void (*on_revoked)(int64_t login_id);
 	/* From the api layer: notifies the sockets of a user on this worker that the user has joined or left a room. */

@@ -3,6 +3,7 @@
 #include "db/repo/repo_message.h"
 
 #include "db/repo/author.h"
+#include "db/repo/names.h"
 #include "db/repo/repo_int.h"
 #include "leaf.h"
 
@@ -18,14 +19,29 @@ typedef repo_room_log_fn on_log_done;
  * The parameters of a page, kept to ask again for long messages. `limit` must be first, because repo_rows() reads it
  * there.
  */
-struct page_ask { int limit; int64_t room_id, user_id; struct message_range range; };
+struct page_ask { int limit; int64_t room_id, user_id; struct message_range range; uint64_t names; };
 
 struct page { struct message_list list; struct message *messages; };
 
+static bool names_sure(const struct db *db, const struct message_list *list)
+{
+	for (int i = 0; i < list->count; i++) {
+		const struct message *m = &list->rows[i];
+
+		if (m->author_kind == AUTHOR_USER && (i == 0 || list->rows[i - 1].author_kind != AUTHOR_USER ||
+		    list->rows[i - 1].author_id != m->author_id) &&
+		    db_name_state(db, m->author_id) != DB_NAME_SURE)
+			return false;
+	}
+	return true;
+}
+
 static void page_done(struct pgquery *query, void *result, const struct pl_err *err)
 {
-	const struct page *page = result;
+	struct page *page = result;
 
+	if (err == NULL)
+		page->list.sure = names_sure(query->db, &page->list);
 	if (query->done != NULL)
 		((on_page_done *)query->done)(query->arg, err == NULL ? &page->list : NULL, err);
 }
@@ -48,8 +64,9 @@ static void page_read(struct pgquery *query, const PGresult *res, struct page *p
 			struct pgrow tail = row;
 
 			pgrow_skip(&tail, MESSAGE_COLUMNS + 1);
-			page->list.last_seq = pgrow_i64(&tail);
-			page->list.epoch = pgrow_i64(&tail);
+			page->list.mark.last_seq = pgrow_i64(&tail);
+			page->list.mark.epoch = pgrow_i64(&tail);
+			page->list.mark.edits = pgrow_i64(&tail);
 		}
 		if (pgrow_null(&row))
 			break;
@@ -97,6 +114,7 @@ static void on_page(struct pgquery *query, const PGresult *res, const struct pl_
 		return;
 	}
 	page_read(query, res, page);
+	page->list.mark.names = ((const struct page_ask *)query->extra)->names;
 	refs = pl_alloc(query->task->pool, ((size_t)page->list.count + 1) * sizeof(*refs));
 	for (int i = 0; i < page->list.count; i++) {
 		struct message *m = &page->messages[i];
@@ -148,9 +166,42 @@ static void page_start(struct db *db, struct pl_task *task, struct page_ask ask,
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     const struct message_range *range, repo_message_list_fn *done, void *arg)
 {
-	struct page_ask ask = { .limit = range->limit, .room_id = room_id, .user_id = user_id, .range = *range };
+	struct page_ask ask = { .limit = range->limit, .room_id = room_id, .user_id = user_id, .range = *range,
+		.names = db->name_changes };
 
 	page_start(db, task, ask, false, done, arg);
+}
+
+uint64_t repo_names_mark(const struct db *db)
+{
+	return db->name_changes;
+}
+
+REPLY(on_mark, struct room_marked)
+{
+	struct pgrow row;
+	int displays;
+
+	if (!repo_first(query, res, &row, bad))
+		return false;
+	out->mark.last_seq = pgrow_i64(&row);
+	out->mark.epoch = pgrow_i64(&row);
+	out->mark.edits = pgrow_i64(&row);
+	out->mark.names = query->db->name_changes;
+	out->role_names = pgrow_texts(&row, &out->role_count);
+	out->role_displays = pgrow_texts(&row, &displays);
+	return true;
+}
+
+void repo_room_mark(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, const int64_t *role_ids,
+    int role_count, repo_room_mark_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_ROOM_MARK, on_mark, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_i64s(query, role_ids, role_count, false);
+	pgquery_start(query);
 }
 
 static void log_done(struct pgquery *query, void *result, const struct pl_err *err)
