@@ -13,6 +13,7 @@ static void admin_user_shape(struct admin_user_out *out, const struct admin_user
 	const struct user *u = &a->user;
 
 	*out = (struct admin_user_out){ .id = u->id, .username = u->username, .email = u->email, .name = u->name,
+		.email_verified = u->email.ptr != NULL ? u->email_verified : -1,
 		.access = pl_str(access_words[u->access]), .is_active = !u->disabled,
 		.second_factor = u->second_factor, .logins = a->logins,
 		.last_used_at = a->last_used_us > 0 ? a->last_used_us : SHAPE_NONE, .created_at = u->created_us,

@@ -19,13 +19,16 @@ static struct pl_str access_word(int access)
 
 void user_shape(struct user_out *out, const struct user *user)
 {
-	*out = (struct user_out){ .id = user->id, .username = user->username, .email = user->email, .name = user->name,
+	*out = (struct user_out){ .id = user->id, .username = user->username, .email = user->email,
+		.email_verified = user->email.ptr != NULL ? user->email_verified : -1, .name = user->name,
 		.access = access_word(user->access), .is_active = !user->disabled, .created_at = user->created_us };
 }
 
 void auth_reply_tokens(void *arg, const struct auth_tokens *tokens, const struct pl_err *err)
 {
 	struct request *request = arg;
+	struct mailed_out made = { .message = PL_STR("The account was created. Open the link in the mail that is "
+	    "on its way to its address, then log in.") };
 	struct user_out user;
 	struct token_out out;
 
@@ -36,11 +39,16 @@ void auth_reply_tokens(void *arg, const struct auth_tokens *tokens, const struct
 		return;
 	}
 	user_shape(&user, &tokens->user);
+	room_joined_by_invite(request->svc, &tokens->joined);
+	if (tokens->access.ptr == NULL) {
+		request_location(request, "/api/auth/login");
+		request_reply_status(request, 202, &shape_mailed_out, &made);
+		return;
+	}
 	out = (struct token_out){ .access_token = tokens->access, .refresh_token = tokens->refresh,
 		.token_type = PL_STR("bearer"), .expires_in = tokens->expires_in_s,
 		.mfa_enrolment_required = tokens->enrol ? 1 : -1, .user = &user,
 		.room_id = tokens->joined.room_id > 0 ? tokens->joined.room_id : SHAPE_NONE };
-	room_joined_by_invite(request->svc, &tokens->joined);
 	if (request->route->status == 201)
 		request_location(request, "/api/auth/me");
 	request_reply(request, &shape_token_out, &out);
@@ -190,7 +198,7 @@ static void reply_asked(void *arg, const bool *done, const struct pl_err *err)
 		request_reply(request, &shape_reset_out, &out);
 }
 
-void api_reset_ask(struct request *request)
+struct pl_str mail_login(struct request *request)
 {
 	const struct reset_in *in = request->in;
 	struct pl_err err = { 0 };
@@ -202,8 +210,16 @@ void api_reset_ask(struct request *request)
 	else if (!password_reset_may_be(request->req->config, &err))
 		request_fail(request, &err);
 	else
-		password_reset_ask(request->svc, request->req->task, in->email.ptr != NULL ? in->email : in->username,
-		    reply_asked, request);
+		return in->email.ptr != NULL ? in->email : in->username;
+	return PL_STR_NONE;
+}
+
+void api_reset_ask(struct request *request)
+{
+	struct pl_str login = mail_login(request);
+
+	if (login.ptr != NULL)
+		password_reset_ask(request->svc, request->req->task, login, reply_asked, request);
 }
 
 void api_reset(struct request *request)

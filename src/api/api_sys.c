@@ -76,6 +76,11 @@ void api_join_page(struct request *request)
 	send_file_as(request, www_find(PL_STR("join.html")), RESET_POLICY);
 }
 
+void api_verify_page(struct request *request)
+{
+	send_file_as(request, www_find(PL_STR("verify.html")), RESET_POLICY);
+}
+
 void api_docs(struct request *request)
 {
 	bool redoc = strcmp(request->route->path, "/redoc") == 0;

@@ -10,4 +10,7 @@
 
 void user_shape(struct user_out *out, const struct user *user);
 
+/* The one name or address in a body of shape reset_in, for a mail; absent: the refusal was sent. */
+struct pl_str mail_login(struct request *request);
+
 #endif

@@ -110,6 +110,16 @@ static bool check_sizes(const struct config *config, char why[512])
 	return true;
 }
 
+static bool check_accounts(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+
+	if (s->require_email_verification && (s->smtp_url[0] == '\0' || s->public_url[0] == '\0'))
+		return refuse(config, "require_email_verification", why,
+		    "needs smtp_url and public_url, because it mails links");
+	return true;
+}
+
 static bool web_address(const char *text)
 {
 	return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
@@ -293,7 +303,7 @@ bool config_check(const struct config *config, char why[512])
 	const struct settings *s = &config->s;
 
 	if (!check_processes(config, why) || !check_addresses(config, why) || !check_logs(config, why) ||
-	    !check_sizes(config, why))
+	    !check_sizes(config, why) || !check_accounts(config, why))
 		return false;
 	if (s->public_url[0] != '\0' && !web_address(s->public_url))
 		return refuse(config, "public_url", why, "%s must be an http:// or https:// address", s->public_url);

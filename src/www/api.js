@@ -202,6 +202,8 @@ export async function callAll(path, key, limit, most = 1000) {
 
 export async function enter(path, body, keep) {
 	const tokens = await jsonOf(await ask("POST", path, body));
+	if (!tokens.access_token)
+		throw new Failure(tokens.message, { code: "mailed" }); /* the address must be verified first */
 	forget();
 	return { ...keepTokens(tokens, keep ? localStorage : sessionStorage), room: tokens.room_id };
 }

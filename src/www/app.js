@@ -5,6 +5,7 @@
  */
 import { enter, events, forget, leave, session } from "./api.js";
 import { $, attempt, paintAvatar } from "./dom.js";
+import { wireEmail } from "./email.js";
 import { Factor, proofOf } from "./factor.js";
 import { Roles } from "./roles.js";
 import { RoomView } from "./room.js";
@@ -44,6 +45,7 @@ function chooseDoor(toRegister) {
 	$("door-password").autocomplete = toRegister ? "new-password" : "current-password";
 	$("door-go").textContent = toRegister ? "Register" : "Sign in";
 	$("door-error").textContent = "";
+	$("door-mailed").textContent = "";
 }
 
 /** Who may register is a setting: without that, the button goes and a sentence says what to do. */
@@ -96,6 +98,11 @@ async function goOn(credentials) {
 	} catch (why) {
 		if (why.code === "mfa_required") {
 			askCode(why.ticket);
+			return;
+		}
+		if (why.code === "mailed") {
+			chooseDoor(false);
+			$("door-mailed").textContent = why.sentence;
 			return;
 		}
 		if (ticket !== "" && why.code === "unauthorized")
@@ -174,6 +181,7 @@ async function startChat({ user }) {
 			paintTitle();
 		} });
 	new Factor();
+	wireEmail();
 	roles = new Roles({ me: user, room: () => view.room, onchanged: async () => view.room && view.refreshRoom(),
 		mayChange: () => view.room !== null && view.people.mayChange });
 	addEventListener("hashchange", route);

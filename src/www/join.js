@@ -103,15 +103,25 @@ async function logIn(credentials) {
 	}
 }
 
+async function register(credentials) {
+	try {
+		const made = await enter("/api/auth/register", { ...credentials, email: $("form-email").value.trim(), invite: token },
+			$("form-keep").checked);
+		go(made.room);
+	} catch (why) {
+		if (why.code !== "mailed")
+			throw why;
+		say("Check your mail", why.sentence);
+	}
+}
+
 async function submit(event) {
 	const credentials = { username: $("form-name").value.trim(), password: $("form-password").value };
 	event.preventDefault();
 	$("form-go").disabled = true;
 	await attempt(async () => {
 		if (registering) {
-			const made = await enter("/api/auth/register", { ...credentials, email: $("form-email").value.trim(), invite: token },
-				$("form-keep").checked);
-			go(made.room);
+			await register(credentials);
 		} else {
 			await logIn(credentials);
 			await accept();

@@ -31,12 +31,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # No proxies, and no certificates: loading those for each client takes longer than the request. More time than httpx gives.
 PLAIN = {"trust_env": False, "verify": False, "timeout": 20.0 * SLOW}
 FIELD = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\S*)')
-# Fast hashes, no limits, and patience with a process that stands still: what a test is about, it sets itself.
+# Fast hashes, no limits, no mails to new accounts, and patience with a process that stands still: what a test is about, it
+# sets itself.
 DEFAULTS = {
     "listen": "127.0.0.1:0", "metrics_listen": "", "workers": "2", "log_level": "info", "argon2_memory": "8M",
     "argon2_passes": "1", "rate_login": "off", "rate_ask": "off", "rate_ask_session": "off", "rate_channel": "off", "rate_person": "off",
     "rate_send": "off", "rate_read": "off", "rate_guest": "off", "rate_slots": "4096", "db_connections": "30",
-    "watchdog": "1min",
+    "watchdog": "1min", "email_verification": "off",
 }
 
 

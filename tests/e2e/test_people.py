@@ -251,9 +251,10 @@ def test_display_names_are_never_names_of_others(shared, ann):
     assert shared.login(name).id == holder.id
 
 
-def test_a_refused_registration_leaves_names_free(shared):
+def test_a_refused_registration_leaves_names_free(shared, rows):
     name, shown = word(), word("s")
     holder = shared.register()
+    rows(f"UPDATE users SET email_verified_at = now() WHERE id = {holder.id}")
     answer = shared.post("/api/auth/register", {"username": name, "email": holder.name + "@example.org", "password": "correct horse 9", "name": shown})
     assert answer.status_code == 409 and "e-mail" in answer.json()["detail"]
     assert shared.register(name).id and shared.register(shown).id
@@ -275,7 +276,7 @@ def test_display_names_in_the_database(pg_dsn):
         assert show(first, nick) == "ok" and show(second, nick.upper()) == "ok" and make(nick) == ("taken_name", None)
         assert show(first, "") == "ok" and make(nick)[0] == "taken_name"
         assert show(second, "Somebody " + nick) == "ok" and make(nick)[0] == "ok"
-        conn.execute("UPDATE users SET email = %s WHERE id = %s", (one + "@example.org", first))
+        conn.execute("UPDATE users SET email = %s, email_verified_at = now() WHERE id = %s", (one + "@example.org", first))
         assert conn.execute("SELECT user_patch(%s, %s, %s)", (second, one + "@example.org", word("x") + "free")).fetchone()[0] == "taken_email"
         assert conn.execute("SELECT count(*) FROM names WHERE name LIKE 'x%%free'").fetchone()[0] == 0, "nothing was taken for a change that failed"
 

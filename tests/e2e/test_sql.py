@@ -62,6 +62,7 @@ def test_name_rule_is_that_of_the_daemon(sql, name, good):
 def test_users_and_roles_share_names_regardless_of_case(sql, user):
     name, mail = new_name(), new_name() + "@example.org"
     owner = user(name, mail)
+    sql("SELECT 1 FROM (SELECT email_vouch(%s)) v", owner)
     assert sql("SELECT status FROM user_create(%s, NULL, NULL, NULL, 'user')", name.upper()) == [("taken_name",)]
     assert sql("SELECT status FROM user_create(%s, %s, NULL, NULL, 'user')", new_name(), mail.upper()) == [("taken_email",)]
     create = "SELECT status FROM role_create(%s, %s, 'x', NULL, NULL, NULL, NULL, 2)"

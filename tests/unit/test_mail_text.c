@@ -83,11 +83,18 @@ START_TEST(test_account_mail)
 {
 	struct pl_pool *pool = pl_pool_new(0);
 	struct pl_str link = PL_STR("https://chat.example.org/reset-password#0123abcd");
-	struct pl_str body = account_mail_body(pool, "Tea house", PL_STR("ann"), link);
+	const struct account_mail *mail = account_mail_find(PL_STR("reset"));
+	struct pl_str body = account_mail_body(pool, mail, "Tea house", PL_STR("ann"), link);
 
-	ck_assert(pl_str_is(account_mail_subject(pool, "Tea house"), "Tea house: reset your password"));
+	ck_assert(pl_str_is(account_mail_subject(pool, mail, "Tea house"), "Tea house: reset your password"));
+	ck_assert_str_eq(mail->page, "reset-password");
 	ck_assert(pl_str_starts(body, "Somebody requested a new password for the account ann at Tea house.\n"));
 	ck_assert_ptr_nonnull(memmem(body.ptr, body.len, " https://chat.example.org/reset-password#0123abcd\n", 50));
+	ck_assert_ptr_null(account_mail_find(PL_STR("rest")));
+	mail = account_mail_find(PL_STR("moved"));
+	body = account_mail_body(pool, mail, "Tea house", PL_STR("ann"), PL_STR_NONE);
+	ck_assert(pl_str_is(body, "The account ann at Tea house has another e-mail address now.\n\n"
+	    "If it was not you, tell the operator of the server.\n"));
 	pl_pool_free(&pool);
 }
 END_TEST

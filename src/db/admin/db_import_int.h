@@ -11,6 +11,13 @@ struct db_import { PGconn *pg; };
 
 /* Makes text of other people safe for a terminal. */
 #define CLEAN(text) "regexp_replace(" text ", '[\\u0001-\\u001F\\u007F-\\u009F]', '?', 'g')"
+/*
+ * Is u the account with this login name or address? Login names contain no '@'; addresses do. Of several accounts with
+ * the address, it is the one that has verified it, or none.
+ */
+#define IS_MEANT(name) "(lower(u.username) = lower(" name ") OR (lower(u.email) = lower(" name ") " \
+	"AND (u.email_verified_at IS NOT NULL OR NOT EXISTS (SELECT FROM users o " \
+	"WHERE lower(o.email) = lower(" name ") AND o.id <> u.id))))"
 #define LIST_MAX "1000"
 #define WHEN(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 

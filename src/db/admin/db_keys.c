@@ -19,8 +19,7 @@ bool db_keys_create(struct db_import *db, const struct new_key *in, struct pl_po
 	const char *params[] = { in->user, in->name, in->prefix, in->hash, in->scopes, in->life_s, in->rate };
 
 	return text_of(db, pool,
-	    "WITH who AS (SELECT u.id FROM users u WHERE lower(u.username) = lower($1::text) "
-	    "OR lower(u.email) = lower($1::text)), "
+	    "WITH who AS (SELECT u.id FROM users u WHERE " IS_MEANT("$1::text") "), "
 	    "made AS (SELECT n.* FROM who w, key_create(w.id, $2::text, $3::text, decode($4::text, 'hex'), "
 	    "string_to_array($5::text, ' '), $6::bigint * 1000000, $7::text, NULL, 9223372036854775807, 0, 0) n) "
 	    "SELECT coalesce((SELECT concat_ws(' ', made.status, made.id) FROM made), 'not_found')",
@@ -42,7 +41,7 @@ bool db_keys_list(struct db_import *db, const char *user, struct pl_pool *pool, 
 	    "count(*), max(k.total)) ELSE '' END "
 	    "FROM (SELECT l.*, u.username, count(*) OVER () AS total FROM login_sessions l "
 	    "JOIN users u ON u.id = l.user_id WHERE l.kind = 'key' AND l.ended_at IS NULL "
-	    "AND ($1::text IS NULL OR lower(u.username) = lower($1) OR lower(u.email) = lower($1)) "
+	    "AND ($1::text IS NULL OR " IS_MEANT("$1") ") "
 	    "ORDER BY l.id LIMIT " LIST_MAX ") k", 1, params, text_r, why);
 }
 

@@ -6,9 +6,7 @@
 
 #include "db/admin/db_import_int.h"
 
-/* Finds the account that $1 names. Login names contain no '@'; addresses do. */
-#define MEANT "who AS (SELECT u.* FROM users u " \
-	"WHERE lower(u.username) = lower($1::text) OR lower(u.email) = lower($1::text))"
+#define MEANT "who AS (SELECT u.* FROM users u WHERE " IS_MEANT("$1::text") ")"
 
 static bool text_of(struct db_import *db, struct pl_pool *pool, const char *sql, int count, const char *const *params,
     const char **text_r, char why[512])
@@ -23,8 +21,8 @@ bool db_users_add(struct db_import *db, const struct new_user *in, struct pl_poo
 	const char *params[] = { in->username, in->email, in->name, in->password_hash, in->access };
 
 	return text_of(db, pool,
-	    "SELECT n.status FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text) n", 5, params, text_r,
-	    why);
+	    "SELECT n.status FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text) n, "
+	    "LATERAL (SELECT CASE WHEN n.status = 'ok' THEN email_vouch(n.id) END) v", 5, params, text_r, why);
 }
 
 bool db_users_list(struct db_import *db, const char *match, struct pl_pool *pool, const char **text_r, char why[512])
@@ -51,7 +49,8 @@ bool db_users_show(struct db_import *db, const char *user, struct pl_pool *pool,
 	return text_of(db, pool,
 	    "WITH " MEANT " SELECT (SELECT string_agg(format('%-13s %s', v.name, v.value), E'\\n' ORDER BY v.n) "
 	    "FROM (VALUES (1, 'number', w.id::text), (2, 'user', w.username), (3, 'name', " CLEAN("w.name") "), "
-	    "(4, 'e-mail', " CLEAN("w.email") "), (5, 'access', w.access), "
+	    "(4, 'e-mail', " CLEAN("w.email") " || CASE WHEN w.email_verified_at IS NULL THEN ' (not verified)' "
+	    "ELSE '' END), (5, 'access', w.access), "
 	    "(6, 'state', CASE WHEN w.disabled THEN 'disabled' ELSE 'active' END), "
 	    "(7, 'password', CASE WHEN w.password_hash IS NULL THEN 'none' ELSE 'set' END), "
 	    "(7.5, 'second factor', CASE WHEN w.second_factor THEN 'on' END), "

@@ -18,6 +18,7 @@ void repo_read_user(struct pgrow *row, struct user *user)
 	user->created_us = pgrow_time(row);
 	user->updated_us = pgrow_time(row);
 	user->second_factor = pgrow_bool(row);
+	user->email_verified = pgrow_bool(row);
 }
 
 /* A status, a user, and what changed in the room of the invite. */

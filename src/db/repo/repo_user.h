@@ -16,7 +16,7 @@ struct user {
 	struct pl_str username, email, name;	/* email, name: absent when not given */
 	struct pl_str password_hash;		/* only from repo_user_by_login(); absent: no password login */
 	enum access access;
-	bool disabled, second_factor;
+	bool disabled, second_factor, email_verified;
 	bool locked;				/* likewise: logins from the address of the task are */
 	int64_t created_us, updated_us;
 };
@@ -48,12 +48,16 @@ struct user_new {
 struct user_created { struct user user; struct room_change joined; };
 typedef void (repo_user_created_fn)(void *arg, const struct user_created *created, const struct pl_err *err);
 /*
- * PL_E_TAKEN; err->detail says whether it is the user name, the e-mail address, or the display name, which must not be
- * the user name of another. All are case-insensitive. PL_E_INVALID: the invite; detail says what is wrong with it.
+ * PL_E_TAKEN; err->detail says whether it is the user name, the e-mail address, which somebody else has verified, or
+ * the display name, which must not be the user name of another. All are case-insensitive. PL_E_INVALID: the invite;
+ * detail says what is wrong with it.
  */
 void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_created_fn *done,
     void *arg);
-/* By user name or e-mail address, case-insensitive; with hash and lock; disabled ones too. PL_E_NOT_FOUND. */
+/*
+ * By user name or e-mail address, case-insensitive; with hash and lock; disabled ones too. Of several that have the
+ * address: who has verified it, else the oldest. PL_E_NOT_FOUND.
+ */
 void repo_user_by_login(struct db *db, struct pl_task *task, struct pl_str login, repo_user_fn *done, void *arg);
 /* PL_E_NOT_FOUND */
 void repo_user_get(struct db *db, struct pl_task *task, int64_t user_id, repo_user_fn *done, void *arg);

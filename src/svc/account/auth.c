@@ -13,6 +13,7 @@
 #include "svc/account/audit.h"
 #include "svc/account/auth.h"
 #include "svc/account/mfa.h"
+#include "svc/account/email.h"
 
 enum { LOGIN_TRIES = 3 };
 
@@ -104,6 +105,25 @@ static void register_fail(struct flow *f, const struct pl_err *err)
 	flow_fail(f, bad.code != PL_E_OK ? &bad : err);
 }
 
+/* The account is there: a login session, unless its address must be verified first. */
+static void register_made(struct flow *f)
+{
+	struct auth_tokens none = { .user = f->user, .joined = f->joined };
+
+	if (email_must_verify(f->config, &f->user))
+		f->done(f->arg, &none, NULL);
+	else
+		flow_start_login(f);
+}
+
+/* Whether or not the mail was queued: the user can ask for another one. */
+static void register_on_mail(void *arg, const bool *done, const struct pl_err *err)
+{
+	(void)done;
+	(void)err;
+	register_made(arg);
+}
+
 static void register_on_user(void *arg, const struct user_created *created, const struct pl_err *err)
 {
 	struct flow *f = arg;
@@ -115,7 +135,10 @@ static void register_on_user(void *arg, const struct user_created *created, cons
 	f->user = created->user;
 	f->joined = created->joined;
 	f->task->who.user_id = f->user.id;
-	flow_start_login(f);
+	if (email_at_start(f->config))
+		email_verify_new(f->svc, f->task, f->user.id, register_on_mail, f);
+	else
+		register_made(f);
 }
 
 static void register_on_hash(void *arg, const struct hash_result *result, const struct pl_err *err)
@@ -192,7 +215,7 @@ static void register_on_found(void *arg, const struct user *user, const struct p
 	}
 	f->user = *user;
 	f->task->who.user_id = user->id;
-	flow_start_login(f);
+	register_made(f);
 }
 
 void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
@@ -267,6 +290,11 @@ static void login_on_verify(void *arg, const struct hash_result *result, const s
 		else if (f->found)
 			audit_refused(f->svc, f->task, "login refused", f->user.id);
 		pl_err_set(&bad, PL_E_BAD_LOGIN, NULL);
+		flow_fail(f, &bad);
+		return;
+	}
+	if (email_must_verify(f->config, &f->user)) {
+		pl_err_set(&bad, PL_E_UNVERIFIED, NULL);
 		flow_fail(f, &bad);
 		return;
 	}

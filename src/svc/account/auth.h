@@ -43,6 +43,7 @@ void auth_confirm(struct svc *svc, struct pl_task *task, struct auth_who *who, d
 
 /*
  * enrol: the access token is only for setting up a second factor. mfa_ticket: only with PL_E_MFA_REQUIRED, alone.
+ * access absent without an error: the account was made, and its address must be verified before a login.
  * joined: of an account just made, in the room of its invite; room_id 0: there is none.
  */
 struct auth_tokens {
@@ -72,8 +73,9 @@ void auth_register(struct svc *svc, const struct config *config, struct pl_task 
 void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
     struct auth_client client, auth_tokens_fn *done, void *arg);
 /*
- * PL_E_BAD_LOGIN for everything that is wrong with name or password; the time does not tell which. PL_E_MFA_REQUIRED:
- * both are right, and mfa_login() goes on with the ticket.
+ * PL_E_BAD_LOGIN for everything that is wrong with name or password; the time does not tell which. PL_E_UNVERIFIED:
+ * both are right, but the address must be verified first. PL_E_MFA_REQUIRED: both are right, and mfa_login() goes on
+ * with the ticket.
  */
 void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);

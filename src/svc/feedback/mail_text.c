@@ -78,19 +78,57 @@ struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail)
 
 /* ---- accounts ---- */
 
-struct pl_str account_mail_subject(struct pl_pool *pool, const char *server_name)
+/* first: with the account's name and the server's; last: what to do who did not want it. */
+struct account_words { struct account_mail mail; const char *subject, *first, *link, *last; };
+
+static const struct account_words account_words[] = {
+	{ { "reset", "reset-password" }, "reset your password",
+	    "Somebody requested a new password for the account %.*s at %s.", "Set a new password here: ",
+	    "The link is valid once, for one hour. Do not pass it on.\n"
+	    "If you did not request it, ignore this mail: your password has not changed." },
+	{ { "verify", "verify-email" }, "verify your e-mail address",
+	    "Somebody created the account %.*s at %s with this e-mail address.", "Verify the address here: ",
+	    "The link is valid once, for one day. Do not pass it on.\n"
+	    "If this is not your account, do not open the link: the address then stays unverified." },
+	{ { "change", "verify-email" }, "verify your new e-mail address",
+	    "The account %.*s at %s is to get this e-mail address.", "Change to this address here: ",
+	    "The link is valid once, for one day. Do not pass it on.\n"
+	    "If this is not your account, do not open the link: the address then does not change." },
+	{ { "moving", "" }, "your e-mail address is to be changed",
+	    "Somebody requested another e-mail address for the account %.*s at %s.\n"
+	    "It counts when the link is opened that was mailed to the new address.", NULL,
+	    "If it was not you, change your password now: this ends the change, and all other login sessions." },
+	{ { "moved", "" }, "your e-mail address was changed",
+	    "The account %.*s at %s has another e-mail address now.", NULL,
+	    "If it was not you, tell the operator of the server." },
+};
+
+const struct account_mail *account_mail_find(struct pl_str what)
 {
-	return pl_str(pl_sprintf(pool, "%s: reset your password", server_name));
+	for (size_t i = 0; i < PL_COUNT(account_words); i++)
+		if (pl_str_is(what, account_words[i].mail.what))
+			return &account_words[i].mail;
+	return NULL;
 }
 
-struct pl_str account_mail_body(struct pl_pool *pool, const char *server_name, struct pl_str username,
-    struct pl_str link)
+struct pl_str account_mail_subject(struct pl_pool *pool, const struct account_mail *mail, const char *server_name)
 {
-	return pl_str(pl_sprintf(pool, "Somebody requested a new password for the account %.*s at %s.\n\n"
-	    "Set a new password here: %.*s\n\n"
-	    "The link is valid once, for one hour. Do not pass it on.\n"
-	    "If you did not request it, ignore this mail: your password has not changed.\n", PL_FMT(username),
-	    server_name, PL_FMT(link)));
+	const struct account_words *words = (const struct account_words *)(const void *)mail;
+
+	return pl_str(pl_sprintf(pool, "%s: %s", server_name, words->subject));
+}
+
+struct pl_str account_mail_body(struct pl_pool *pool, const struct account_mail *mail, const char *server_name,
+    struct pl_str username, struct pl_str link)
+{
+	const struct account_words *words = (const struct account_words *)(const void *)mail;
+	struct pl_buf out = PL_BUF(pool);
+
+	pl_buf_addf(&out, words->first, PL_FMT(username), server_name);
+	if (words->link != NULL)
+		pl_buf_addf(&out, "\n\n%s%.*s", words->link, PL_FMT(link));
+	pl_buf_addf(&out, "\n\n%s\n", words->last);
+	return pl_buf_str(&out);
 }
 
 /* ---- feedback requests ---- */

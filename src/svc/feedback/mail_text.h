@@ -17,10 +17,15 @@ struct mail_text {
 /* The whole message with CRLF line ends, in pool. Control characters in the subject become blanks. */
 struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail);
 
-/* The mail to a user who forgot the password of account `username`; `link` leads to the form for a new password. */
-struct pl_str account_mail_subject(struct pl_pool *pool, const char *server_name);
-struct pl_str account_mail_body(struct pl_pool *pool, const char *server_name, struct pl_str username,
-    struct pl_str link);
+/*
+ * Mails about an account, by `what` of their job: reset, verify, change, moving, moved. page: what the link to it is
+ * called, "" when the mail has no link. NULL: there is no such mail.
+ */
+struct account_mail { const char *what, *page; };
+const struct account_mail *account_mail_find(struct pl_str what);
+struct pl_str account_mail_subject(struct pl_pool *pool, const struct account_mail *mail, const char *server_name);
+struct pl_str account_mail_body(struct pl_pool *pool, const struct account_mail *mail, const char *server_name,
+    struct pl_str username, struct pl_str link);
 
 /* Subject and body of a feedback request; `link` leads to the form for the answer. */
 struct pl_str feedback_request_subject(struct pl_pool *pool, const struct job *item);

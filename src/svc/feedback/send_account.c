@@ -17,12 +17,20 @@ void job_account_mail_run(const struct job *job, const struct config *config, st
 	struct pl_err err = { 0 };
 	const struct pl_jval *payload = pl_json_parse(pool, job->payload, &err);
 	struct pl_str token = pl_json_str(pl_json_get(payload, "token"));
+	const struct account_mail *mail = account_mail_find(pl_json_str(pl_json_get(payload, "what")));
 	struct mail_text text = { .to = pl_json_str(pl_json_get(payload, "to")) };
+	const struct job_end unknown = { .result = JOB_DEAD, .why = "There is no such mail." };
 
-	job_secret(out, token);
-	text.subject = account_mail_subject(pool, config->s.server_name);
-	text.body = account_mail_body(pool, config->s.server_name, pl_json_str(pl_json_get(payload, "username")),
-	    pl_str(pl_sprintf(pool, "%.*s/reset-password#%.*s", PL_FMT(send_base(config)), PL_FMT(token))));
-	send_mail(job, config, pool, text, out);
+	if (token.ptr != NULL)
+		job_secret(out, token);
+	if (mail == NULL) {
+		job_ended(out, &unknown);
+	} else {
+		text.subject = account_mail_subject(pool, mail, config->s.server_name);
+		text.body = account_mail_body(pool, mail, config->s.server_name,
+		    pl_json_str(pl_json_get(payload, "username")),
+		    pl_str(pl_sprintf(pool, "%.*s/%s#%.*s", PL_FMT(send_base(config)), mail->page, PL_FMT(token))));
+		send_mail(job, config, pool, text, out);
+	}
 	pl_pool_free(&pool);
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * E-mail addresses of accounts: they are verified and changed by links that a courier mails (account_mail).
+ */
+#ifndef SVC_EMAIL_H
+#define SVC_EMAIL_H
+
+#include "db/repo/repo_user.h"
+#include "svc/svc.h"
+
+/* Can this server mail links? false: PL_E_UNSUPPORTED with the settings that are missing. err may be NULL. */
+bool email_links(const struct config *config, struct pl_err *err);
+/* Does a new account get a mail with a link that verifies its address? */
+bool email_at_start(const struct config *config) PL_MUSTCHECK;
+/* Must this user verify the address before a login (setting require_email_verification)? */
+bool email_must_verify(const struct config *config, const struct user *user) PL_MUSTCHECK;
+/*
+ * Queues a mail with a link that verifies the address of the account with this user name or address. `done` does not
+ * depend on whether there is one: the courier looks.
+ */
+void email_verify_ask(struct svc *svc, struct pl_task *task, struct pl_str login, db_done_fn *done, void *arg);
+/* The same for a new account. */
+void email_verify_new(struct svc *svc, struct pl_task *task, int64_t user_id, db_done_fn *done, void *arg);
+/* The token of such a link was given. PL_E_INVALID: it is not valid; PL_E_TAKEN: somebody else has the address. */
+void email_verify(struct svc *svc, struct pl_task *task, struct pl_str token, db_done_fn *done, void *arg);
+/*
+ * Another address for the task's caller: true in `done` when it counts already, false when a link was mailed to it.
+ * PL_E_INVALID: wrong password, or the address is that of the account. Hasher's errors.
+ */
+void email_change(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str email,
+    struct pl_str password, db_done_fn *done, void *arg);
+
+#endif
