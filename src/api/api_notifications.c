@@ -65,3 +65,44 @@ void api_notifications_read(struct request *request)
 	notify_read(request->svc, request->req->task, 0, in->up_to == SHAPE_NONE ? INT64_MAX : in->up_to, on_read,
 	    request);
 }
+
+/* ---- settings ---- */
+
+static void on_settings(void *arg, const struct notification_settings *settings, const struct pl_err *err)
+{
+	const struct pl_str *d;
+
+	if (err != NULL) {
+		request_fail(arg, err);
+		return;
+	}
+	d = settings->delivery;
+	request_reply(arg, &shape_notification_settings_out, &(struct notification_settings_out){
+		.mention = d[NOTIFY_MENTION], .reply = d[NOTIFY_REPLY], .added = d[NOTIFY_ADDED],
+		.invite = d[NOTIFY_INVITE], .question = d[NOTIFY_QUESTION] });
+}
+
+void api_notification_settings(struct request *request)
+{
+	repo_notification_settings(
+	    request->svc->db, request->req->task, request->req->task->who.user_id, on_settings, request);
+}
+
+static void on_put(void *arg, const bool *done, const struct pl_err *err)
+{
+	if (err != NULL)
+		request_fail(arg, err);
+	else
+		api_notification_settings(arg);
+}
+
+void api_notification_settings_put(struct request *request)
+{
+	const struct notification_settings_in *in = request->in;
+	struct notification_settings settings = { .delivery = { [NOTIFY_MENTION] = in->mention,
+		[NOTIFY_REPLY] = in->reply, [NOTIFY_ADDED] = in->added, [NOTIFY_INVITE] = in->invite,
+		[NOTIFY_QUESTION] = in->question } };
+
+	repo_notification_settings_put(request->svc->db, request->req->task, request->req->task->who.user_id,
+	    &settings, on_put, request);
+}

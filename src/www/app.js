@@ -7,6 +7,7 @@ import { enter, events, forget, leave, session } from "./api.js";
 import { $, attempt, paintAvatar } from "./dom.js";
 import { wireEmail } from "./email.js";
 import { Factor, proofOf } from "./factor.js";
+import { Inbox } from "./inbox.js";
 import { Roles } from "./roles.js";
 import { RoomView } from "./room.js";
 import { Rooms } from "./rooms.js";
@@ -184,6 +185,9 @@ async function startChat({ user }) {
 	wireEmail();
 	roles = new Roles({ me: user, room: () => view.room, onchanged: async () => view.room && view.refreshRoom(),
 		mayChange: () => view.room !== null && view.people.mayChange });
+	new Inbox({ socket, onopen: (id) => {
+		location.hash = `#/room/${id}`;
+	} });
 	addEventListener("hashchange", route);
 	document.addEventListener("visibilitychange", () => {
 		unseen = 0;

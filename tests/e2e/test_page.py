@@ -227,6 +227,32 @@ def test_a_blocked_user(browsers, shared, host):
     assert ann.messages()[-2:] == [first, second]
 
 
+def test_the_bell(browsers, shared, host):
+    """It counts what is unread, live; the list leads to the room; marking as read reaches other tabs."""
+    room, name = host.room("Tea " + unique("room")), "bell" + secrets.token_hex(3)
+    ann = browsers().register(shared.url, name)
+    ann.room(room["name"])
+    ann.say(unique("hello"))            # joins
+    ann.wait_text("#link-text", "Live")
+    word = unique("called")
+    host.say(room["id"], f"@{name} {word} <b>")
+    ann.wait_text("#inbox-count", "1")
+    ann.click("#inbox-open")
+    ann.wait_any("#inbox-list .text", f"@{name} {word} <b>")
+    assert host.name in ann.text("#inbox-list .unread") and room["name"] in ann.text("#inbox-list .unread")
+    ann.screenshot("inbox")
+    host.say(room["id"], f"@{name} again")
+    ann.wait_text("#inbox-count", "2")
+    wait_for(lambda: len(ann.texts("#inbox-list .unread")) == 2, 10, "the open list grows")
+    ann.click("#inbox-list .unread button")
+    wait_for(lambda: ann.run("return location.hash") == f"#/room/{room['id']}", 10)
+    ann.wait_text("#inbox-count", "1")
+    ann.click("#inbox-open")
+    ann.wait_shown("#inbox-read")
+    ann.click("#inbox-read")
+    wait_for(lambda: ann.text("#inbox-count") == "" and not ann.texts("#inbox-list .unread"), 10, "nothing is unread")
+
+
 def test_registration_is_closed(browsers, parlour):
     ann = browsers()
     ann.open(parlour(registration="closed").url + "/")

@@ -15,7 +15,7 @@
 #include "core/settings.h"
 
 /* The schema this program is written for. */
-#define MIGRATE_VERSION 71
+#define MIGRATE_VERSION 72
 
 enum migrate_result {
 	MIGRATE_OK = 0,

@@ -69,6 +69,34 @@ void repo_notification_read(struct db *db, struct pl_task *task, int64_t user_id
 	pgquery_start(query);
 }
 
+REPLY(on_settings, struct notification_settings)
+{
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+	for (int i = 0; i < NOTIFY_KINDS; i++)
+		out->delivery[i] = pgrow_text(&row);
+	return true;
+}
+
+void repo_notification_settings(struct db *db, struct pl_task *task, int64_t user_id,
+    repo_notification_settings_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_NOTIFICATION_SETTINGS, on_settings, done, arg);
+
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
+}
+
+void repo_notification_settings_put(struct db *db, struct pl_task *task, int64_t user_id,
+    const struct notification_settings *settings, db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_NOTIFICATION_SETTINGS_PUT, repo_on_status, done, arg);
+
+	pgquery_i64(query, user_id);
+	pgquery_texts(query, settings->delivery, NOTIFY_KINDS);
+	pgquery_start(query);
+}
+
 REPLY(on_new, struct notification_list)
 {
 	READ_ROWS(query, res, out, struct notification, read_notification);

@@ -34,6 +34,17 @@ void repo_notification_list(struct db *db, struct pl_task *task, int64_t user_id
 void repo_notification_read(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, int64_t up_to,
     db_count_fn *done, void *arg);
 
+/* What the user wants of each kind: live or off. */
+enum notify_kind { NOTIFY_MENTION, NOTIFY_REPLY, NOTIFY_ADDED, NOTIFY_INVITE, NOTIFY_QUESTION, NOTIFY_KINDS };
+struct notification_settings { struct pl_str delivery[NOTIFY_KINDS]; };
+typedef void (repo_notification_settings_fn)(void *arg, const struct notification_settings *settings,
+    const struct pl_err *err);
+void repo_notification_settings(struct db *db, struct pl_task *task, int64_t user_id,
+    repo_notification_settings_fn *done, void *arg);
+/* Replaces all of them; absent texts count as live. */
+void repo_notification_settings_put(struct db *db, struct pl_task *task, int64_t user_id,
+    const struct notification_settings *settings, db_done_fn *done, void *arg);
+
 /*
  * Notifies the people whom a stored message mentions, and whom it answers, and gives the new notifications; none if
  * that was done before. places: see SQL function notify_message(). most: setting notifications_per_user.
