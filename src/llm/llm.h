@@ -38,10 +38,11 @@ struct llm_message { enum llm_from from; struct pl_str name, text; };
 struct llm_passage { int number; bool torn; struct pl_str text, title; };
 
 /*
- * A fact about the person of a session, which local can answer from. value: absent: not known yet; sensitive values are
- * masked.
+ * A value that the form of a session asks for, which local can answer from. value: absent: not known yet; of a
+ * sensitive one, its masked form. why: the reason for asking; absent or empty: none is given. noted: there is a value;
+ * if it is absent all the same, it can no longer be opened.
  */
-struct llm_fact { struct pl_str name, label, value; };
+struct llm_fact { struct pl_str name, label, value, why; bool noted, sensitive; };
 
 /* Borrowed until llm_ask() returned. */
 struct llm_request {
@@ -57,8 +58,10 @@ struct llm_request {
 	int passages_count;
 	/* local only: facts about the person; the reply to a wish for a person (absent: a default text) */
 	const struct llm_fact *facts;
-	int facts_count;
+	int facts_count, fact_asked;		/* index of the value that the form asks for now; -1: none */
+	struct pl_str form_title;		/* of the form that asks for them */
 	struct pl_str person;
+	struct pl_str person_failed;		/* local only: that an earlier wish was not delivered; absent: it was */
 	bool person_asks;			/* local only: a wish for a person becomes a feedback request */
 	double temperature;			/* NAN: the upstream's default */
 	int64_t max_tokens;			/* 0: the upstream's default */
@@ -111,6 +114,10 @@ enum llm_mood { LLM_MOOD_NONE, LLM_MOOD_IDLE, LLM_MOOD_UPSET, LLM_MOOD_PERSON };
 enum llm_mood llm_local_mood(struct pl_str text);
 /* The start of an answer that reports that a person was asked. */
 #define LLM_LOCAL_ASKED "I have asked a person"
+/* The start of a sentence that reports that the request to a person was not delivered. */
+#define LLM_LOCAL_FAILED "My request to a person was not delivered"
+/* Do the messages say that a person was asked, and not later that the request was not delivered? */
+bool llm_local_person_waits(const struct llm_message *messages, int count);
 const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, content_filter, other */
 
 /* The name of the circuit breaker (core/shm_parts.h) of a model; in pool, or borrowed from the upstream. */

@@ -162,9 +162,14 @@ static bool rule_fact(const struct llm_talk *talk, struct pl_buf *out)
 			if (!llm_local_same_label(rest + len, fact->name) &&
 			    !llm_local_same_label(rest + len, fact->label))
 				continue;
-			if (fact->value.len > 0)
+			if (fact->value.len > 0 && fact->sensitive)
+				pl_buf_addf(out, "I have noted your %.*s and keep it sealed. I show it only in part: "
+				    "%.*s.", PL_FMT(fact->label), PL_FMT(fact->value));
+			else if (fact->value.len > 0)
 				pl_buf_addf(out, "Your %.*s, as I have noted it: %.*s.", PL_FMT(fact->label),
 				    PL_FMT(fact->value));
+			else if (fact->sensitive && fact->noted)
+				pl_buf_addf(out, "I have noted your %.*s and keep it sealed.", PL_FMT(fact->label));
 			else
 				pl_buf_addf(out, "You have not told me your %.*s yet.", PL_FMT(fact->label));
 			return true;
@@ -315,16 +320,114 @@ static bool rule_help(const struct llm_talk *talk, struct pl_buf *out)
 	return true;
 }
 
-/* "why do you need my name": the responder knows that a form asks, not what for. */
+/* Finds the value that "my NAME", "this", or no word means. false: none. asked_r: -1: the form does not ask now. */
+static bool fact_meant(const struct llm_talk *talk, const char *rest, int *fact_r)
+{
+	static const char *const these[] = {"", "it", "that", "this", "it for", "that for", "this for", "to know",
+	    "to know it", "to know that", "to know this", "this information", "that information", NULL};
+	struct pl_str text = pl_str(rest);
+
+	*fact_r = talk->request->fact_asked;
+	if (llm_local_is_any(rest, these))
+		return true;
+	if (!pl_str_starts(text, "my ") && !pl_str_starts(text, "to know my "))
+		return false;
+	text = pl_strn(strstr(rest, "my ") + 3, text.len - (size_t)(strstr(rest, "my ") + 3 - rest));
+	if (text.len > 4 && pl_str_is(pl_strn(text.ptr + text.len - 4, 4), " for"))
+		text.len -= 4;
+	for (int i = 0; i < talk->request->facts_count; i++) {
+		const struct llm_fact *fact = &talk->request->facts[i];
+		const char *said = pl_str_c(talk->pool, text);
+
+		if (llm_local_same_label(said, fact->name) || llm_local_same_label(said, fact->label)) {
+			*fact_r = i;
+			return true;
+		}
+	}
+	*fact_r = -1;
+	return true;
+}
+
+static void add_labels(const struct llm_request *request, struct pl_buf *out)
+{
+	pl_buf_addf(out, "The form \"%.*s\" of this service asks for: ", PL_FMT(request->form_title));
+	for (int i = 0; i < request->facts_count; i++)
+		pl_buf_addf(out, "%s%.*s", i > 0 ? ", " : "", PL_FMT(request->facts[i].label));
+	pl_buf_addc(out, '.');
+}
+
+/* "why do you need my name", "what do you need that for": the form's reason, or what the form is for. */
 static bool rule_why(const struct llm_talk *talk, struct pl_buf *out)
 {
-	static const char *const asks[] = {"why do you need my ", "why do u need my ", "why do you want my ",
-	    "why do you ask for my ", "why do you need to know my ", "what do you need my ", "what do you want my ",
-	    "why should i tell you my ", "why should i give you my ", NULL};
+	static const char *const asks[] = {"why do you need", "why do u need", "why do you want", "why do you ask for",
+	    "why do you ask", "why are you asking for", "why are you asking", "what do you need", "what do you want",
+	    "why should i tell you", "why should i give you", "why must i tell you", "why must i give you", "why",
+	    "what for", NULL};
+	const struct llm_request *request = talk->request;
 
-	if (talk->request->facts_count == 0 || !begins_with_any(talk->core, asks))
+	for (int i = 0; request->facts_count > 0 && asks[i] != NULL; i++) {
+		size_t len = strlen(asks[i]);
+		int at;
+
+		if (strncmp(talk->core, asks[i], len) != 0 || (talk->core[len] != '\0' && talk->core[len] != ' '))
+			continue;
+		if (talk->core[len] == '\0' && strncmp(asks[i], "what do", 7) == 0)
+			continue;
+		if (!fact_meant(talk, talk->core + len + (talk->core[len] == ' '), &at))
+			continue;
+		if (at >= 0 && request->facts[at].why.len > 0)
+			pl_buf_addf(out, "%.*s", PL_FMT(request->facts[at].why));
+		else if (at >= 0)
+			pl_buf_addf(out, "Your %.*s is for the form \"%.*s\" of this service. I know no other reason.",
+			    PL_FMT(request->facts[at].label), PL_FMT(request->form_title));
+		else
+			add_labels(request, out);
+		return true;
+	}
+	return false;
+}
+
+/* A number with at least three digits, which may have marks between them. */
+static bool has_number(struct pl_str text)
+{
+	int digits = 0;
+
+	for (size_t i = 0; i < text.len && digits < 3; i++)
+		if (isdigit((unsigned char)text.ptr[i]))
+			digits++;
+		else if (strchr(" -/.+()#", text.ptr[i]) == NULL)
+			digits = 0;
+	return digits >= 3;
+}
+
+/* "my order number is 2024-1128", "call me at 555-1234": the form did not take it, and nothing else can be done. */
+static bool rule_number(const struct llm_talk *talk, struct pl_buf *out)
+{
+	static const char *const orders[] = {"order number", "order no", "order nr", "order id", "my order is",
+	    "ticket number", "ticket no", "ticket id", "customer number", "customer no", "customer id",
+	    "tracking number", "tracking no", "tracking id", "invoice number", "invoice no", "reference number",
+	    "reference no", "case number", "case no", "booking number", "account number", "serial number",
+	    "contract number", NULL};
+	static const char *const phones[] = {"call me", "ring me", "phone me", "text me", "reach me", "phone number",
+	    "telephone number", "mobile number", "cell number", "phone is", "telephone is", "mobile is", "my phone",
+	    "my number is", "whatsapp", NULL};
+	static const char *const questions[] = {"what ", "whats ", "where ", "wheres ", "when ", "why ", "how ", "who ",
+	    "which ", "is ", "are ", "was ", "do ", "does ", "did ", "has ", "have you ", "can ", "could ", "will ",
+	    NULL};
+	bool order = llm_local_has_any(talk, orders), phone = llm_local_has_any(talk, phones);
+
+	if ((!order && !phone) || !has_number(talk->last) || memchr(talk->last.ptr, '?', talk->last.len) != NULL ||
+	    begins_with_any(talk->core, questions))
 		return false;
-	pl_buf_adds(out, "The form that I fill in for this service asks for it; I do not know more about the reason.");
+	pl_buf_adds(out, llm_local_pick(talk, order ?
+	    (const char *const[]){"I did not note that number, because I cannot look up orders or customers.",
+		"I can do nothing with that number, so I did not note it.", NULL} :
+	    (const char *const[]){"I did not note that number, because I cannot make calls.",
+		"I can do nothing with that number, so I did not note it.", NULL}));
+	pl_buf_addc(out, ' ');
+	if (!llm_local_reach(talk, out))
+		pl_buf_adds(out, llm_local_pick(talk, (const char *const[]){
+		    "I can look for documents if you ask a question.", "Say \"help\" to see what I can do.", NULL}));
 	return true;
 }
 
@@ -399,11 +502,13 @@ void llm_local_answer(const struct llm_request *request, struct pl_buf *answer)
 	typedef bool(rule_fn)(const struct llm_talk *talk, struct pl_buf *out);
 	static rule_fn *const rules[] = {rule_empty, rule_person, rule_fact, rule_repeat, rule_count, rule_time,
 	    rule_arithmetic, rule_identity, rule_help, llm_local_courtesy, llm_local_presence, rule_why,
-	    rule_own_affairs, rule_passage, llm_local_foreign, llm_local_upset, llm_local_anything};
+	    rule_number, rule_own_affairs, rule_passage, llm_local_foreign, llm_local_upset, llm_local_anything};
 	struct pl_pool *pool = pl_pool_new(0);
 	struct llm_talk talk;
 
 	llm_local_talk(&talk, pool, request);
+	if (request->person_failed.len > 0)
+		pl_buf_addf(answer, "%.*s ", PL_FMT(request->person_failed));
 	for (size_t i = 0; i < PL_COUNT(rules); i++) {
 		if (rules[i](&talk, answer))
 			break;

@@ -64,6 +64,19 @@ static bool once_said(const struct llm_talk *talk, const char *sentence)
 	return false;
 }
 
+bool llm_local_person_waits(const struct llm_message *messages, int count)
+{
+	for (int i = count - 1; i >= 0; i--) {
+		if (messages[i].from != LLM_ASSISTANT)
+			continue;
+		if (contains(messages[i].text, LLM_LOCAL_ASKED))
+			return true;
+		if (contains(messages[i].text, LLM_LOCAL_FAILED))
+			return false;
+	}
+	return false;
+}
+
 const char *llm_local_pick(const struct llm_talk *talk, const char *const *sentences)
 {
 	int at = 0;
@@ -81,7 +94,9 @@ bool llm_local_reach(const struct llm_talk *talk, struct pl_buf *out)
 {
 	const char *contact = talk->request->config != NULL ? talk->request->config->s.person_contact : "";
 
-	if (once_said(talk, LLM_LOCAL_ASKED)) {
+	if (talk->request->person_failed.len > 0)
+		return false;		/* this answer says it already */
+	if (llm_local_person_waits(talk->request->messages, talk->request->messages_count)) {
 		if (just_said(talk, LLM_LOCAL_ASKED) || just_said(talk, LLM_LOCAL_WAITING))
 			return false;
 		pl_buf_adds(out, LLM_LOCAL_WAITING);
@@ -179,11 +194,27 @@ bool llm_local_foreign(const struct llm_talk *talk, struct pl_buf *out)
 	    [PL_TONGUE_RU] = "Я автоматический помощник без языковой модели и читаю только по-английски.",
 	    [PL_TONGUE_AR] = "أنا مساعد آلي بلا نموذج لغوي ولا أقرأ إلا الإنجليزية.",
 	    [PL_TONGUE_HI] = "मैं बिना भाषा मॉडल वाला स्वचालित सहायक हूँ और केवल अंग्रेज़ी पढ़ सकता हूँ।"};
+	static const char *const requests[PL_TONGUE_COUNT] = {
+	    [PL_TONGUE_DE] = "Bitte schreiben Sie auf Englisch. Um mit einem Menschen zu sprechen, schreiben Sie "
+			     "\"human please\".",
+	    [PL_TONGUE_FR] = "Veuillez écrire en anglais. Pour parler à une personne, écrivez \"human please\".",
+	    [PL_TONGUE_ES] = "Escriba en inglés, por favor. Para hablar con una persona, escriba \"human please\".",
+	    [PL_TONGUE_IT] = "Scriva in inglese, per favore. Per parlare con una persona, scriva \"human please\".",
+	    [PL_TONGUE_PT] = "Escreva em inglês, por favor. Para falar com uma pessoa, escreva \"human please\".",
+	    [PL_TONGUE_NL] = "Schrijf alstublieft in het Engels. Schrijf \"human please\" om met een mens "
+			     "te spreken.",
+	    [PL_TONGUE_ZH] = "请用英文书写。如需联系人工，请输入 \"human please\"。",
+	    [PL_TONGUE_JA] = "英語でお書きください。担当者と話すには \"human please\" と入力してください。",
+	    [PL_TONGUE_KO] = "영어로 적어 주세요. 사람과 이야기하려면 \"human please\"라고 적어 주세요.",
+	    [PL_TONGUE_RU] = "Пожалуйста, пишите по-английски. Чтобы поговорить с человеком, напишите "
+			     "\"human please\".",
+	    [PL_TONGUE_AR] = "يرجى الكتابة بالإنجليزية. للتحدث إلى شخص، اكتب \"human please\".",
+	    [PL_TONGUE_HI] = "कृपया अंग्रेज़ी में लिखें। किसी व्यक्ति से बात करने के लिए \"human please\" लिखें।"};
 	enum pl_tongue tongue = pl_tongue_of(talk->last);
 
 	if (tongue == PL_TONGUE_NONE)
 		return false;
-	pl_buf_adds(out, sentences[tongue]);
+	pl_buf_adds(out, llm_local_pick(talk, (const char *const[]){sentences[tongue], requests[tongue], NULL}));
 	return true;
 }
 

@@ -106,6 +106,25 @@ def test_slots_survive_the_worker(modelled, provider, rows):
     assert rows(f"SELECT count(*) FROM v_unanswered WHERE room = 'session {one[:8]}'") == [(0,)]
 
 
+def test_the_form_asks_again_after_an_interrupted_answer(modelled, provider):
+    """The answer that the clerk or another worker marked lacks the form's request, so the next answer has it."""
+    daemon, user = modelled(workers=1, llm_delta="0ms")
+    one = start(user)
+    ask = lambda text: user.post("/api/chat", {"session_id": one, "message": text}).json()["message"]
+    assert ask("What do you think about momentum?").endswith("What is your name?")
+    provider.queue("ok,tokens=1,pace=0", "stall-mid,tokens=8,pace=1")
+    caught = threading.Thread(target=lambda: pytest.raises(Exception, daemon.once, "POST", "/api/chat", headers=user.auth, json={
+        "message": "What do you think about gravity?", "session_id": one}))
+    caught.start()
+    wait_for(lambda: user.get(f"/api/sessions/{one}").json()["answer"] == "pending")
+    provider.half(lambda: user.get("/readyz"))
+    daemon.kill_child(daemon.workers()[0])
+    caught.join()
+    wait_for(lambda: len(daemon.workers()) == 1)
+    wait_for(lambda: user.get(f"/api/sessions/{one}").json()["answer"] == "interrupted")
+    assert ask("What is mass?").endswith("What is your name?")
+
+
 # ---- order ----
 
 def test_answers_come_in_order(modelled, provider, rows):

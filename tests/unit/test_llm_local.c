@@ -70,10 +70,10 @@ static const struct rule_case { const char *asked, *says, *not; } rules[] = {
 	{ "24/7", UNKNOWN, " = " },
 	{ "24/7?", UNKNOWN, " = " },
 	{ "what is 24/7?", UNKNOWN, " = " },
-	{ "my order number is 2024-1128", UNKNOWN, " = " },
+	{ "my order number is 2024-1128", "I did not note that number", " = " },
 	{ "2024-1128", UNKNOWN, " = " },
 	{ "what is 2024-1128?", UNKNOWN, " = " },
-	{ "call me at 555-1234", UNKNOWN, " = " },
+	{ "call me at 555-1234", "I did not note that number", " = " },
 	{ "555-1234", UNKNOWN, " = " },
 	{ "what is 555-1234?", UNKNOWN, " = " },
 	{ "10/12/2025", UNKNOWN, " = " },
@@ -334,8 +334,17 @@ static const struct fact_case { const char *asked, *says; } facts[] = {
 	{ "who am I?", "Ann Lee" }, { "my name?", "Ann Lee" },
 	{ "what is my email address?", "You have not told me your email address yet." },
 	{ "whats my e-mail?", "You have not told me your email address yet." },
-	{ "what is my income?", "Your income, as I have noted it: [income]." },
-	{ "what is my annual income?", "[income]" },
+	{ "what is my income?", "I have noted your income and keep it sealed. I show it only in part: **,*" },
+	{ "what is my annual income?", "**,***" },
+	{ "what is my tax id?", "I have noted your tax id and keep it sealed." },
+	{ "why do you need my name?", "So that we can address you." },
+	{ "why do you want my e-mail address", "Your email address is for the form \"Contact details\"" },
+	{ "why?", "So that we can address you." }, { "what do you need that for?", "So that we can address you." },
+	{ "why do you need my shoe size?", "The form \"Contact details\" of this service asks for: name, email" },
+	{ "why is the sky blue?", "I do not know that." }, { "what do you need", "I do not know that." },
+	{ "my order number is 2024-1128", "I did not note that number, because I cannot look up orders" },
+	{ "call me at 555-1234", "I did not note that number, because I cannot make calls." },
+	{ "order number", "I do not know that." }, { "what is order number 2024-1128?", "I do not know that." },
 	{ "what is my order number?", "I do not know that." }, { "what is your name?", NOT_A_PERSON },
 	{ "what is my name worth?", "I do not know that." }, { "my name is Bob", "I do not know that." },
 };
@@ -343,12 +352,16 @@ static const struct fact_case { const char *asked, *says; } facts[] = {
 /* What the session knows, and that it does not; a document about names does not come in between. */
 START_TEST(test_fact)
 {
-	static const struct llm_fact known[] = { { PL_STR("name"), PL_STR("name"), PL_STR("Ann Lee") },
-		{ PL_STR("email"), PL_STR("email address"), PL_STR_NONE },
-		{ PL_STR("income"), PL_STR("income"), PL_STR("[income]") } };
+	static const struct llm_fact known[] = {
+		{ .name = PL_STR("name"), .label = PL_STR("name"), .value = PL_STR("Ann Lee"),
+		    .why = PL_STR("So that we can address you."), .noted = true },
+		{ .name = PL_STR("email"), .label = PL_STR("email address") },
+		{ .name = PL_STR("income"), .label = PL_STR("income"), .value = PL_STR("**,***"), .noted = true,
+		    .sensitive = true },
+		{ .name = PL_STR("tax"), .label = PL_STR("tax id"), .noted = true, .sensitive = true } };
 	const struct llm_message message = { LLM_USER, PL_STR_NONE, pl_str(facts[_i].asked) };
 	const struct llm_request request = { .messages = &message, .messages_count = 1, .facts = known,
-		.facts_count = 3 };
+		.facts_count = 4, .form_title = PL_STR("Contact details") };
 	struct pl_buf out = PL_BUF(NULL);
 
 	llm_local_answer(&request, &out);

@@ -160,6 +160,7 @@ static void read_line(struct pgrow *row, struct session_line *out)
 {
 	out->author = pgrow_word(row, author_words, SESSION_USER);
 	out->content = pgrow_text(row);
+	out->whole = pgrow_bool(row);
 }
 
 REPLY(on_history, struct session_history)

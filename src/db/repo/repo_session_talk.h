@@ -39,7 +39,8 @@ void repo_session_say(struct db *db, struct pl_task *task, const struct session_
 void repo_session_ahead(struct db *db, struct pl_task *task, struct pl_str id, int64_t question, db_count_fn *done,
     void *arg);
 
-struct session_line { int author; struct pl_str content; };
+/* whole: not an answer that ended before it was complete */
+struct session_line { int author; struct pl_str content; bool whole; };
 struct session_history { const struct session_line *rows; int count; };
 typedef void (repo_session_history_fn)(void *arg, const struct session_history *history, const struct pl_err *err);
 /*

@@ -30,7 +30,7 @@ enum form_over { FORM_GOES_ON, FORM_CANCELLED, FORM_HANDED_OVER };
 
 /* As in the file; see etc/forms/contact.conf. */
 struct form_slot_settings {
-	const char *label, *ask, *retry, *find, *answer, *pattern;
+	const char *label, *ask, *retry, *why, *find, *answer, *pattern;
 	const char *says;		/* phrases that introduce it, between "|" */
 	struct pl_list words, reject;
 	int normal;

@@ -41,6 +41,8 @@ static const struct pl_setting slot_settings[] = {
 	SLOT("ask", ask, PL_SET_STR, "", TEXT_MAX, NULL, "The request for it."),
 	SLOT("retry", retry, PL_SET_STR, "", TEXT_MAX, NULL,
 	    "The request after an answer that did not do; empty: ask."),
+	SLOT("why", why, PL_SET_STR, "", TEXT_MAX, NULL,
+	    "The answer to a question why it is asked for; empty: a sentence with the title of the form."),
 	SLOT("find", find, PL_SET_STR, "", TEXT_MAX, NULL, "Of text and lower: an expression for it in any message."),
 	SLOT("answer", answer, PL_SET_STR, "", TEXT_MAX, NULL,
 	    "Of text and lower: an expression for it in the answer to ask."),

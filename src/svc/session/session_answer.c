@@ -71,7 +71,7 @@ static int to_messages(const struct session_job *job, const struct session_histo
 	return answer_fit(job->task->pool, out, history->count, job->config->s.llm_context);
 }
 
-/* Adds what the form has collected, for the built-in responder. Of sensitive values, only that they exist. */
+/* Adds what the form has collected, for the built-in responder. Sensitive values are masked. */
 static void add_facts(struct session_job *job, struct llm_request *ask)
 {
 	const struct form *form = job->form;
@@ -84,14 +84,19 @@ static void add_facts(struct session_job *job, struct llm_request *ask)
 		const struct form_slot *slot = &form->slots[i];
 		bool known = form_has(&job->state, &job->step, i);
 
-		facts[i] = (struct llm_fact){ .name = pl_str(slot->name), .label = pl_str(slot->s->label) };
-		if (known && slot->s->sensitive)
-			facts[i].value = pl_str(pl_sprintf(job->task->pool, "[%s]", slot->s->label));
-		else if (known)
-			facts[i].value = job->step.value[i].ptr != NULL ? job->step.value[i] : job->values[i];
+		struct pl_str value = job->step.value[i];
+
+		facts[i] = (struct llm_fact){ .name = pl_str(slot->name), .label = pl_str(slot->s->label),
+			.why = pl_str(slot->s->why), .noted = known, .sensitive = slot->s->sensitive };
+		if (value.ptr == NULL)
+			value = slot->s->sensitive ? job->state.secret[i] : job->values[i];
+		if (known && value.ptr != NULL)
+			facts[i].value = slot->s->sensitive ? form_shown(slot, job->task->pool, value) : value;
 	}
 	ask->facts = facts;
 	ask->facts_count = form->count;
+	ask->fact_asked = job->step.requested;
+	ask->form_title = pl_str(form->title);
 }
 
 static void on_history(void *arg, const struct session_history *history, const struct pl_err *err)
@@ -121,9 +126,12 @@ static void on_history(void *arg, const struct session_history *history, const s
 	answer->search = job->masked;
 	add_facts(job, &answer->ask);
 	answer->ask.person_asks = job->user_id != 0 && job->config->s.person_channel != PERSON_NONE;
-	job->form_quiet = session_ask_later(job, messages, answer->ask.messages_count);
+	job->form_quiet = session_ask_later(job, history);
 	if (answer->ask.upstream == NULL && llm_local_wants_person(job->masked))
 		session_person(job);
+	else if (answer->ask.upstream == NULL && job->user_id != 0 &&
+	    llm_local_person_waits(messages, answer->ask.messages_count))
+		session_person_check(job);
 	else
 		answer_ready(answer);
 }

@@ -4,6 +4,8 @@
  * its request after small talk, and at the latest with every third answer; but not directly after its own request, a
  * complaint, or a wish for a person.
  *
+ * An answer that ended before it was complete lacks the request, so the next answer repeats it.
+ *
  * A proposal ("I understood .. Is that right?") is repeated each time, because the next yes accepts it.
  */
 #include "svc/session/session_job.h"
@@ -17,7 +19,7 @@ static bool has(struct pl_str text, const char *part)
 	return len > 0 && text.len >= len && memmem(text.ptr, text.len, part, len) != NULL;
 }
 
-bool session_ask_later(const struct session_job *job, const struct llm_message *messages, int count)
+bool session_ask_later(const struct session_job *job, const struct session_history *history)
 {
 	const struct form_step *step = &job->step;
 	const struct form_slot_settings *slot;
@@ -30,10 +32,14 @@ bool session_ask_later(const struct session_job *job, const struct llm_message *
 	mood = llm_local_mood(job->masked);
 	if (mood == LLM_MOOD_UPSET || mood == LLM_MOOD_PERSON)
 		return true;
-	for (int i = count - 1; i >= 0 && replies <= REPLIES_MAX; i--) {
-		if (messages[i].from != LLM_ASSISTANT)
+	for (int i = history->count - 1; i >= 0 && replies <= REPLIES_MAX; i--) {
+		struct pl_str text = history->rows[i].content;
+
+		if (history->rows[i].author == SESSION_USER)
 			continue;
-		if (has(messages[i].text, slot->ask) || has(messages[i].text, slot->retry))
+		if (replies == 0 && !history->rows[i].whole)
+			return false;
+		if (has(text, slot->ask) || has(text, slot->retry))
 			return mood == LLM_MOOD_IDLE ? replies == 0 : replies < REPLIES_MAX;
 		replies++;
 	}

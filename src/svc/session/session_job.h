@@ -72,8 +72,8 @@ void session_job_give_up(struct session_job *job, const struct pl_err *err);
 /* Nobody knows whether the message was stored: if it was, it shall not keep those behind it waiting. */
 void session_job_withdraw(struct session_job *job, const struct pl_err *err);
 
-/* session_ask.c: is it better to leave the form's request out of this answer? messages: the history, this one last. */
-bool session_ask_later(const struct session_job *job, const struct llm_message *messages, int count);
+/* session_ask.c: should this answer leave out the form's request? The message is the last one of history. */
+bool session_ask_later(const struct session_job *job, const struct session_history *history);
 
 /* session_extract.c: is there a model to ask for the form's values, and anything to find? */
 bool session_extract_wanted(const struct session_job *job);
@@ -89,10 +89,12 @@ struct pl_str session_form_open(const struct config *config, struct pl_pool *poo
 void session_form_step(struct session_job *job, struct session_message *in);
 
 /*
- * session_person.c: somebody wants to talk to a person, and no model is there. A feedback request over the channel that
- * the settings name, or how to reach one; then answer_ready().
+ * session_person.c: the user wants to talk to a person, and there is no model. Creates a feedback request over the
+ * channel in the settings, or says how to reach a person; then calls answer_ready().
  */
 void session_person(struct session_job *job);
+/* Checks whether the last such request was delivered, so that the answer can report it; then calls answer_ready(). */
+void session_person_check(struct session_job *job);
 
 /* session_turn.c: the message is stored; its answer begins when all before it have theirs. */
 void session_turn_wait(struct session_job *job, int64_t ahead);

@@ -9,8 +9,10 @@
 #include "svc/session/session_job.h"
 
 #define ASKED LLM_LOCAL_ASKED " to take over, by %s. Their answer will be among your feedback requests."
+#define FAILED LLM_LOCAL_FAILED " by %s."
 #define ASKED_BEFORE LLM_LOCAL_ASKED " already, by %s. Please wait for the answer."
 #define TOO_OFTEN "I cannot ask for a person again right now. Please wait for an answer, or try again later."
+#define NOT_ASKED "I tried to ask a person, but that failed."
 #define NOT_HERE "I cannot connect you to a person from here."
 
 /* Returns the sentence about the contact, or another one if none is set. */
@@ -22,6 +24,20 @@ static struct pl_str how_to_reach(const struct session_job *job)
 				  : PL_STR_NONE;
 }
 
+static const char *channel_word(struct pl_str channel)
+{
+	return pl_str_is(channel, "slack") ? "Slack" : "mail";
+}
+
+/* The sentence that the request was not delivered and, if it is known, how to reach a person. */
+static struct pl_str not_delivered(const struct session_job *job, const struct feedback_request *request)
+{
+	const char *contact = job->config->s.person_contact;
+
+	return pl_str(pl_sprintf(job->task->pool, FAILED "%s%s", channel_word(request->channel),
+	    contact[0] != '\0' ? " To reach one: " : "", contact));
+}
+
 /* In the pool of its job. */
 struct wish { struct session_job *job; struct pl_str channel; /* key of the limit */ };
 
@@ -29,6 +45,7 @@ static void on_asked(void *arg, bool changed, const struct feedback_request *req
 {
 	struct wish *wish = arg;
 	struct session_job *job = wish->job;
+	const char *contact = job->config->s.person_contact;
 
 	(void)request;
 	if (err == NULL || changed) {
@@ -37,7 +54,8 @@ static void on_asked(void *arg, bool changed, const struct feedback_request *req
 	} else {
 		limits_give(job->sessions->svc, job->config, LIMIT_PERSON, &job->task->who, PL_STR_NONE);
 		limits_give(job->sessions->svc, job->config, LIMIT_CHANNEL, &job->task->who, wish->channel);
-		job->answer->ask.person = how_to_reach(job);
+		job->answer->ask.person = pl_str(pl_sprintf(job->task->pool, NOT_ASKED "%s%s",
+		    contact[0] != '\0' ? " To reach one: " : " Please try again later.", contact));
 	}
 	answer_ready(job->answer);
 }
@@ -90,20 +108,43 @@ static void ask_person(struct session_job *job)
 	}
 }
 
-/* One request per session is enough. */
+static bool is_open(const struct feedback_request *request)
+{
+	return pl_str_is(request->status, "created") || pl_str_is(request->status, "sent");
+}
+
+/* One request per session is enough, unless it was not delivered. */
 static void on_before(void *arg, const struct feedback_request_list *list, const struct pl_err *err)
 {
 	struct session_job *job = arg;
 
 	for (int i = 0; err == NULL && i < list->count; i++) {
-		if (!pl_str_is(list->rows[i].status, "created") && !pl_str_is(list->rows[i].status, "sent"))
+		if (!is_open(&list->rows[i]) || list->rows[i].delivery_error.len > 0)
 			continue;
-		job->answer->ask.person = pl_str(pl_sprintf(
-		    job->task->pool, ASKED_BEFORE, pl_str_is(list->rows[i].channel, "slack") ? "Slack" : "mail"));
+		job->answer->ask.person =
+		    pl_str(pl_sprintf(job->task->pool, ASKED_BEFORE, channel_word(list->rows[i].channel)));
 		answer_ready(job->answer);
 		return;
 	}
+	if (err == NULL && list->count > 0 && is_open(&list->rows[0]))
+		job->answer->ask.person_failed = not_delivered(job, &list->rows[0]);
 	ask_person(job);
+}
+
+/* Rows come newest first. */
+static void on_checked(void *arg, const struct feedback_request_list *list, const struct pl_err *err)
+{
+	struct session_job *job = arg;
+
+	if (err == NULL && list->count > 0 && is_open(&list->rows[0]) && list->rows[0].delivery_error.len > 0)
+		job->answer->ask.person_failed = not_delivered(job, &list->rows[0]);
+	answer_ready(job->answer);
+}
+
+void session_person_check(struct session_job *job)
+{
+	repo_feedback_request_of_run(
+	    job->sessions->svc->db, job->task, pl_str(job->id), job->user_id, 1, on_checked, job);
 }
 
 void session_person(struct session_job *job)
