@@ -189,8 +189,8 @@ void api_password(struct request *request)
 static void reply_asked(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct request *request = arg;
-	struct reset_out out = { .message = PL_STR("If there is such an account and it has an e-mail address, "
-	    "a mail with a link for a new password is on its way.") };
+	struct reset_out out = { .message = PL_STR("If this account exists and has an e-mail address, "
+	    "the server sends a mail with a link for a new password.") };
 
 	if (err != NULL)
 		request_fail(request, err);

@@ -49,7 +49,7 @@ export function forget() {
 	sessionStorage.removeItem(KEY);
 }
 
-/** The session is over: `text` says why, for the log-in page. */
+/** The session is over: `text` says why, for the sign-in page. */
 export function endSession(text = "") {
 	if (session() === null && text === "")
 		return;

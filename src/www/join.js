@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * The page behind the link of an invite, /join/TOKEN. Opening it uses nothing: it asks who invites into what, and then a
- * user who is logged in joins with one button, and others register or log in first.
+ * The page behind the link of an invite, /join/TOKEN. Opening it does not use the invite: it asks who invites into what, and then a
+ * user who is signed in joins with one button, and others register or sign in first.
  */
 import { call, enter, events, Failure, session } from "./api.js";
 import { $, attempt } from "./dom.js";
@@ -61,7 +61,7 @@ function choose(toRegister) {
 		node.hidden = registering;
 	$("form-email").required = registering;
 	$("form-password").autocomplete = registering ? "new-password" : "current-password";
-	$("form-go").textContent = registering ? "Register" : "Log in and join";
+	$("form-go").textContent = registering ? "Register" : "Sign in and join";
 	$("form-error").textContent = "";
 	askCode("");
 }
@@ -140,7 +140,7 @@ async function begin() {
 	const now = session();
 	paint();
 	if (now?.user && invite.room === null) {
-		say("This invite is for a new account", `You are logged in as ${now.user.username}.`);
+		say("This invite is for a new account", `You are signed in as ${now.user.username}.`);
 	} else if (now?.user) {
 		$("known-go").textContent = `Join as ${now.user.username}`;
 		show("known");
