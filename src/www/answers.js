@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * Answers of AI roles while they are written: frames `generation`, one element each at the end of the messages. Stop stands
- * below the messages, where it does not move while text comes.
+ * Answers of AI roles while they are written: frames `generation`, one element each at the end of the messages. The button
+ * Stop is below the messages, where it does not move while text comes.
  *
  * The server counts bytes of UTF-8: a delta whose offset is what we have is appended, offset 0 replaces (text so far), one
  * that lies ahead means something is missing, and the text is read by HTTP. The final message replaces the element.
@@ -14,7 +14,7 @@ import { messageNode } from "./timeline.js";
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 const OVER = new Set(["done", "failed", "cancelled", "interrupted"]);
 const LONG_TEXT = 8000, LONG_EVERY_MS = 200;
-const GRACE_MS = 2000; /* after reconnecting: how long the server's own word about an answer is awaited */
+const GRACE_MS = 2000; /* after reconnecting: time to wait for news about an answer */
 
 export class Answers {
 	/** hooks: { timeline, roleName(id), names(), mayStop(reply_to), stop(id) } */
@@ -112,7 +112,7 @@ export class Answers {
 		return [el("p", { class: "note" }, node.dataset.state === "queued" ? "waiting for its turn" : "thinking")];
 	}
 
-	/* Text and state by HTTP: when a delta is missing, or after a reconnect. */
+	/* Reads text and state over HTTP: if a delta is missing, or after a reconnect. */
 	async reload(answer) {
 		let now;
 		try {
@@ -131,7 +131,7 @@ export class Answers {
 		}
 	}
 
-	/** The final message is here: it takes the place of its element. */
+	/** The final message has arrived and replaces its element. */
 	message(message) {
 		const answer = this.running.get(message.generation_id);
 		if (message.generation_id)
@@ -150,7 +150,7 @@ export class Answers {
 		if (!answer)
 			return;
 		if (state === "done") {
-			answer.node.classList.remove("running"); /* its message is on the way */
+			answer.node.classList.remove("running"); /* its message follows */
 			answer.stop.remove();
 			return;
 		}

@@ -49,7 +49,7 @@ function chooseDoor(toRegister) {
 	$("door-mailed").textContent = "";
 }
 
-/** Who may register is a setting: without that, the button goes and a sentence says what to do. */
+/** A setting says who may register. If it is nobody, a sentence replaces the button. */
 async function paintRegistration() {
 	const about = { invite: "Registration needs an invite link. Ask somebody who has an account here.",
 		closed: "Registration is closed. Ask the operator of this server for an account." };
@@ -95,7 +95,7 @@ async function goOn(credentials) {
 		else
 			await enter("/api/auth/login", credentials, $("door-keep").checked);
 		$("door-password").value = "";
-		location.reload(); /* a fresh page: nothing of another user's can be left over */
+		location.reload(); /* a new page, so that nothing of another user remains */
 	} catch (why) {
 		if (why.code === "mfa_required") {
 			askCode(why.ticket);

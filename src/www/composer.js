@@ -47,7 +47,7 @@ export class Composer {
 			this.text.focus();
 	}
 
-	/** What one can do here, as the placeholder. */
+	/** Shows as the placeholder what the user can do here. */
 	hint() {
 		const { roles, reply_policy: policy, name } = this.room;
 		const who = roles.length === 1 ? roles[0].name : "the roles";
@@ -165,7 +165,7 @@ export class Composer {
 		}
 	}
 
-	/** The connection is back. */
+	/** Called when the connection is restored. */
 	resume() {
 		for (const pending of this.pending.values())
 			if (!pending.flying && !pending.refused)

@@ -129,7 +129,7 @@ function route({ method, path, operation }) {
 			el("code", { class: "path" }, path), " ",
 			el("span", { class: "dim" }, operation.summary ?? ""),
 			needsToken(operation) && lock()));
-	/* What is inside is made when it is opened: the page stays light with many routes. */
+	/* The content is created when it is opened, so that the page is fast with many routes. */
 	node.addEventListener("toggle", () => {
 		if (node.open && node.childElementCount === 1)
 			node.append(inside({ method, path, operation }));

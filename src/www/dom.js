@@ -70,7 +70,7 @@ export function uuid() {
 	return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-/** A sentence in the corner that goes away by itself. */
+/** Shows a sentence in the corner for some seconds. */
 export function notice(text, isError = false) {
 	const node = el("div", { class: isError ? "notice bad" : "notice" }, text,
 		el("button", { type: "button", class: "icon", "aria-label": "Close",
@@ -79,7 +79,7 @@ export function notice(text, isError = false) {
 	setTimeout(() => node.remove(), isError ? 9000 : 5000);
 }
 
-/** Runs an action; what goes wrong is shown as its sentence, in `place` or as a notice. */
+/** Runs an action, and shows an error as its sentence, in `place` or as a notice. */
 export async function attempt(action, place = null) {
 	if (place)
 		place.textContent = "";

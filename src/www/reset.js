@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
  * The page behind the link for a new password. The token is in the fragment, which is sent to no server; it is taken out of
- * the address at once, so that it does not stay in the history. Opening the link uses nothing: only "Set password" does.
+ * the address at once, so that it does not stay in the history. Opening the page does not use the link; only "Set password" does.
  */
 import { $ } from "./dom.js";
 

@@ -210,7 +210,7 @@ export class RoomView {
 		return this.people.mayChange || author?.kind !== "user" || author.id === this.me.id;
 	}
 
-	/* Success shows as the answer's own end; a refusal is an error frame with this id. */
+	/* If it succeeds, the answer ends; a refusal is an error frame with this id. */
 	stop(id) {
 		if (!this.socket.send({ type: "stop", id: `stop:${id}`, generation_id: id })) {
 			notice("Not connected to the server.", true);

@@ -114,7 +114,7 @@ export class Socket {
 		} else if (code === 4401) {
 			this.renewThenConnect();
 		} else if (code === 1001 || code === 1012) {
-			/* everybody was sent away: do not come back all at once */
+			/* all clients were disconnected: spread the reconnects */
 			this.again(200 + Math.random() * SPREAD_MS);
 		} else {
 			this.again(this.pause() + (code === 4429 ? 5000 : 0));
