@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tokenize
 
-RELEASED = 48           # migrations up to this one never change
+RELEASED = 67           # migrations up to this one never change
 
 PHRASES = [             # expression, what to write instead; a blank matches any white space, line ends included
     (r"(?:what|that|which|who) is none", "not a ..., invalid"),
@@ -60,6 +60,19 @@ PHRASES = [             # expression, what to write instead; a blank matches any
     (r"(?:one|a) (?:worker|process|file|connection) (?:more|less)", "add a ..., remove a ..."),
     (r"is one too many", "is refused: at most ..."),
     (r"stays? (?:root's|where it was|as (?:it|they) (?:was|were))", "is not changed, stays in effect"),
+    (r"no \w+ any more", "no longer ..."),
+    (r"lets? go of", "frees, releases, no longer owns"),
+    (r"what came before", "earlier ..., the previous ..."),
+    (r"at fault", "the one that failed"),
+    (r"go(?:es)? astray", "may read another ..."),
+    (r"makes? known", "announces"),
+    (r"(?:is|are|be|was|were) looked for", "is searched"),
+    (r"turn(?:s|ed)? (?:it |them )?round", "reversed"),
+    (r"lies? in (?:there|here)", "is in"),
+    (r"comes? to the same", "has the same result"),
+    (r"uses nothing", "does not use ..."),
+    (r"(?:is|are) gone meanwhile", "ended, was deleted"),
+    (r"pull(?:s|ed)? the \w+ down", "aborts"),
 ]
 
 BRITISH = {             # word or stem, American form
