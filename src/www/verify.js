@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
  * The page behind the link that verifies an e-mail address. The token is in the fragment, which is sent to no server; it is
- * taken out of the address at once, so that it stays in no history. Opening the link uses nothing: only the button does.
+ * taken out of the address at once, so that it stays in no history. Opening the link does not use it: only the button does.
  */
 import { $ } from "./dom.js";
 

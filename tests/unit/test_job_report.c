@@ -36,7 +36,7 @@ static const struct { const char *why, *secrets[3], *want; } hidden[] = {
 	{ "550 no", { "password" }, "550 no" },
 	{ "550 password wrong: password", { "password" }, "550 (secret) wrong: (secret)" },
 	{ "longpassword", { "password", "longpassword" }, "long(secret)" },
-	{ "abc", { "abc" }, "abc" },			/* too short to be looked for */
+	{ "abc", { "abc" }, "abc" },			/* too short to be searched */
 	{ "abcdabcd", { "abcd" }, "(secret)(secret)" },
 	{ "a (secret)", { "secret" }, "a ((secret))" },	/* ends */
 };
