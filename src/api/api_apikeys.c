@@ -63,7 +63,7 @@ static bool check_rate(struct pl_str rate, struct pl_pool *pool, struct pl_err *
 	return false;
 }
 
-/* `absent`: for a field that is not there. */
+/* `absent`: the value for a missing field. */
 static bool read_life(const struct config *config, int64_t expires_in, int64_t absent, struct pl_pool *pool,
     int64_t *life_us_r, struct pl_err *err)
 {

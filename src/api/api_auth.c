@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of accounts: register, log in, refresh, log out, passwords, who am I, login sessions, tickets.
- */
+/* Routes of accounts: register, log in, refresh, log out, passwords, own account, login sessions, tickets. */
 #include "api/auth_shape.h"
 #include "api/http/request.h"
 #include "api/user_shape.h"
@@ -10,7 +8,7 @@
 #include "svc/room/room.h"
 
 #define AGENT_BYTES 512
-#define LOGINS_MAX 200		/* of one list */
+#define LOGINS_MAX 200		/* maximum per list */
 
 static struct pl_str access_word(int access)
 {
@@ -54,7 +52,7 @@ void auth_reply_tokens(void *arg, const struct auth_tokens *tokens, const struct
 	request_reply(request, &shape_token_out, &out);
 }
 
-/* One more field that breaks a rule; for what shapes cannot say. */
+/* Reports an invalid field that a shape cannot detect. */
 static void fail_field(struct request *request, const char *field, const char *type, const char *msg)
 {
 	struct pl_err err = { 0 };
@@ -64,7 +62,7 @@ static void fail_field(struct request *request, const char *field, const char *t
 	request_fail(request, &err);
 }
 
-/* What the client calls itself may be any bytes; only text is kept, and not much of it. */
+/* Clients may send any bytes as User-Agent; only text is kept, up to a limit. */
 struct auth_client auth_client_of(const struct request *request)
 {
 	struct pl_str agent = req_header(request->req, "User-Agent");
@@ -242,7 +240,7 @@ static void reply_user(void *arg, const struct user *user, const struct pl_err *
 	struct user_out out;
 
 	if (err != NULL && err->code == PL_E_NOT_FOUND) {
-		request_fail_code(request, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
+		request_fail_code(request, PL_E_UNAUTHORIZED); /* the account was deleted, the token is still valid */
 	} else if (err != NULL) {
 		request_fail(request, err);
 	} else {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of invites: create, list, revoke, and for those who hold one: look, join the room.
- */
+/* Routes of invites: create, list, and revoke; for people with a token: look at it, and join the room. */
 #include "api/http/request.h"
 #include "api/room_shape.h"
 #include "svc/account/invite.h"
@@ -87,7 +85,7 @@ static void on_invites(void *arg, const struct invite_list *list, const struct p
 	request_reply_list(request, &shape_invite_out, items, list->count);
 }
 
-/* Admins see those of everybody. */
+/* Admins see the invites of all users. */
 static struct invite_ask ask_of(const struct request *request)
 {
 	return (struct invite_ask){ .creator_id = request_is_admin(request) ? 0 : request->req->task->who.user_id,
@@ -149,7 +147,7 @@ void api_invite_revoke(struct request *request)
 		    on_revoked, request);
 }
 
-/* ---- for those who hold one ---- */
+/* ---- for people with a token ---- */
 
 static struct invite_rule *rule_of(struct request *request)
 {

@@ -6,7 +6,7 @@
 #include "api/http/request.h"
 #include "svc/account/mfa.h"
 
-/* One of the two. false: 422 was sent. */
+/* Reads one of the two. false: 422 was sent. */
 static bool given_of(struct request *request, struct pl_str code, struct pl_str recovery_code, struct mfa_given *given)
 {
 	struct pl_err err = { 0 };
@@ -38,7 +38,7 @@ static void reply_state(void *arg, const struct mfa_state *state, const struct p
 	struct mfa_out out;
 
 	if (err != NULL && err->code == PL_E_NOT_FOUND) {
-		request_fail_code(request, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
+		request_fail_code(request, PL_E_UNAUTHORIZED); /* the account was deleted, the token is still valid */
 	} else if (err != NULL) {
 		request_fail(request, err);
 	} else {

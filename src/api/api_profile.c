@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Routes of what a user keeps here: profile with preferences, dashboards.
- */
+/* Routes of data that users store here: the profile with preferences, and dashboards. */
 #include <math.h>
 
 #include "api/http/request.h"
@@ -19,7 +17,7 @@
 
 struct profiling { struct request *request; struct user_out user; struct pl_str developer; };
 
-/* What some front ends read beside the preferences, whatever is kept there. */
+/* Adds members that some front ends read next to the preferences. */
 static void show_preferences(struct profile_out *out, struct pl_pool *pool)
 {
 	struct pl_err err = { 0 };
@@ -81,7 +79,7 @@ static void on_sums(void *arg, const struct profile *p, const struct pl_err *err
 	req_reply(request->req, 200, NULL, text);
 }
 
-/* Without a token: what everybody did together, and nobody's data. */
+/* Without a token: totals over all users, without data of a single user. */
 static void nobodys_profile(struct request *request)
 {
 	struct pl_str kept = memo_find(request->svc->memo, PL_STR(SUMS_KEY));
@@ -92,7 +90,7 @@ static void nobodys_profile(struct request *request)
 		repo_profile(request->svc->db, request->req->task, 0, PL_STR_NONE, false, on_sums, request);
 }
 
-/* The query; PATCH has none. */
+/* The user of the query; PATCH has none. */
 static struct pl_str asked_developer(const struct request *request)
 {
 	return request->route->query == &shape_profile_query ?
@@ -106,7 +104,7 @@ static void on_user(void *arg, const struct user *user, const struct pl_err *err
 	bool analyst = request->req->task->who.access >= ACCESS_ANALYST;
 
 	if (err != NULL && err->code == PL_E_NOT_FOUND) {
-		request_fail_code(request, PL_E_UNAUTHORIZED); /* the account is gone, the token is not */
+		request_fail_code(request, PL_E_UNAUTHORIZED); /* the account was deleted, the token is still valid */
 	} else if (err != NULL) {
 		request_fail(request, err);
 	} else {
@@ -140,14 +138,14 @@ void api_profile(struct request *request)
 static void on_patched(void *arg, const bool *done, const struct pl_err *err)
 {
 	if (err != NULL && err->code == PL_E_NOT_FOUND)
-		request_fail_code(arg, PL_E_UNAUTHORIZED);	/* the account is gone, the token is not */
+		request_fail_code(arg, PL_E_UNAUTHORIZED);	/* the account was deleted, the token is still valid */
 	else if (err != NULL)
 		request_fail(arg, err);
 	else
 		api_profile(arg);
 }
 
-/* An object, and not too large? */
+/* Checks that it is an object and not too large. */
 static void check_preferences(struct pl_pool *pool, struct pl_str preferences, struct pl_err *err)
 {
 	struct pl_err bad = { 0 };
@@ -194,7 +192,7 @@ static void dashboard_shape(struct dashboard_out *out, const struct request *req
 		.cards = d->cards, .created_at = d->created_us, .updated_at = d->updated_us };
 }
 
-/* A layout that was never saved has one all the same, and every card says all there is to say about it. */
+/* A layout that was never saved has a default; then every card has all members. */
 static bool wants_default(const struct request *request)
 {
 	struct pl_str asked = request->route->query == &shape_dashboard_query ?
@@ -228,7 +226,7 @@ void api_dashboard_list(struct request *request)
 	    request->svc->db, request->req->task, request->req->task->who.user_id, PL_STR_NONE, on_dashboards, request);
 }
 
-/* The name in the path; 404 was sent and false when nothing can have it. */
+/* Reads the name in the path. false: 404 was sent, because no layout can have this name. */
 static bool layout_of(struct request *request)
 {
 	if (layout_id_ok(request->param[0]))
@@ -237,10 +235,10 @@ static bool layout_of(struct request *request)
 	return false;
 }
 
-/* Ends the tag of a layout with all members of its cards: another representation of the same version. */
+/* Suffix of the entity tag of a layout whose cards have all members: another representation of the same version. */
 #define FULL_TAG ".full"
 
-/* The version of one entity tag; what no version looks like, weak ones too, matches nothing (RFC 9110 13.1.1). */
+/* Returns the version of an entity tag. Other tags, including weak ones, match no version (RFC 9110 13.1.1). */
 static int64_t tag_version(struct pl_str tag)
 {
 	static const size_t full = sizeof(FULL_TAG) - 1;
@@ -256,8 +254,8 @@ static int64_t tag_version(struct pl_str tag)
 }
 
 /*
- * Version in If-Match; 0: "*"; -1: there is none. Of a list that which is there now, if it is listed; the write still
- * happens only if it is there then.
+ * Returns the version in If-Match; 0: "*"; -1: there is none. Of a list: the current version, if it is listed; the
+ * write still succeeds only if that version is current then.
  */
 static int64_t match_of(const struct request *request, int64_t now)
 {
@@ -286,7 +284,7 @@ static void with_version(void *arg, const struct dashboard_list *list, const str
 		go(request, err == NULL ? list->rows[0].version : 0);
 }
 
-/* Only a list of tags needs to know the version that is there before. */
+/* Only a list of tags requires a query for the current version. */
 static void match(struct request *request, void (*go)(struct request *request, int64_t now))
 {
 	struct pl_str text = req_header(request->req, "If-Match");
@@ -351,7 +349,7 @@ static void on_saved(void *arg, const int64_t *version, const struct pl_err *err
 		api_dashboard_get(arg);
 }
 
-/* The owner must be the caller: the number, its digits, or the name. */
+/* The owner must be the caller: as number, as digits, or as name. */
 static bool owner_ok(struct request *request, struct pl_err *err)
 {
 	const struct pl_caller *who = &request->req->task->who;

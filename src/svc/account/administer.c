@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Administration of accounts: PostgreSQL first, then the login sessions that ended.
- */
+/* Administration of accounts: changes PostgreSQL first, then revokes the login sessions that ended. */
 #include "svc/account/administer.h"
 
 #include "db/repo/name.h"

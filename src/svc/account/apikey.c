@@ -57,7 +57,7 @@ static void patch_on_key(void *arg, const struct apikey *key, const struct pl_er
 	struct flow *f = arg;
 
 	if (err == NULL)
-		shm_keys_changed(f->svc->shm);	/* the clerk does it too, and closes sockets */
+		shm_keys_changed(f->svc->shm);	/* the clerk does this, too, and closes the sockets */
 	f->changed(f->arg, key, err);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whose an API key is.
+ * Finds the user of an API key.
  *
- * What a look-up found is used for a minute, unless the rights of some key changed meanwhile (shm_keys_epoch()); that a
- * key was revoked is in the revocation table, like logouts. Keys that are not good have slots of their own, so that
- * many of them cannot displace the good ones. A look-up that finds no key counts against its address like a failed
- * login, and an address with too many gets no more look-ups.
+ * The result of a look-up is used for a minute, unless the rights of a key changed meanwhile (shm_keys_epoch()).
+ * Revoked keys are in the revocation table, like ended login sessions. Invalid keys have separate slots, so that many
+ * of them cannot displace valid ones. A look-up that finds no key counts against its address like a failed login; an
+ * address with too many gets no further look-ups.
  */
 #include "svc/account/apikey_check.h"
 
@@ -15,8 +15,8 @@
 #include "svc/account/limits.h"
 
 #define SLOTS 1024u			/* power of two; two ways */
-#define KEEP_NS (60 * PL_NS_PER_S)	/* not longer than revocations are remembered */
-#define LONGEST_S (10 * 365 * 86400LL)	/* for timers: a key without an end is looked up again long before */
+#define KEEP_NS (60 * PL_NS_PER_S)	/* at most as long as revocations are kept */
+#define LONGEST_S (10 * 365 * 86400LL)	/* for timers: a key without an end is looked up again much earlier */
 
 struct good {
 	uint64_t key[2], epoch;
@@ -93,7 +93,7 @@ static bool still_good(struct svc *svc, const struct pl_token *token, struct pl_
 	return token->expires_s > now_s || fail(PL_E_TOKEN_EXPIRED, err);
 }
 
-/* Takes nothing: only what fails will count. */
+/* Checks the limit without counting: only failed look-ups count. */
 static bool may_look_up(struct svc *svc, const struct config *config, const struct pl_caller *from, struct pl_err *err)
 {
 	const struct pl_str kind = PL_STR("key");

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Rows of the audit trail for acts that change no other row.
- */
+/* Adds rows to the audit trail for acts that change no other row. */
 #include "svc/account/audit.h"
 
 #include <stdio.h>

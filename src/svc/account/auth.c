@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Register, log in, refresh.
+ * Registers users, logs them in, and refreshes their tokens.
  *
  * register: hash -> account -> login session -> tokens
- * login:    account -> verify (a dummy when there is none) -> login session -> tokens; the hash is renewed beside it.
- *           With a second factor: -> ticket, and the rest is mfa_login.c
+ * login:    account -> verify (a dummy hash if there is none) -> login session -> tokens; old hashes are renewed.
+ *           With a second factor: -> ticket; mfa_login.c does the rest
  * refresh:  one atomic step in PostgreSQL -> tokens
  */
 #include "clock.h"
@@ -24,11 +24,11 @@ struct flow {
 	struct user user;
 	struct user_new wanted;
 	struct room_change joined;
-	struct pl_str login, password, user_agent;	/* login, password: of a login, else absent */
+	struct pl_str login, password, user_agent;	/* login, password: of a login, otherwise absent */
 	int tries;
 	struct refresh refreshed;
-	struct pl_str refresh_token;	/* absent: a new one is signed */
-	int64_t refresh_counter;	/* of that one */
+	struct pl_str refresh_token;	/* absent: sign a new one */
+	int64_t refresh_counter;	/* counter of refresh_token */
 	bool found;
 	auth_tokens_fn *done;
 	void *arg;
@@ -49,7 +49,7 @@ static void flow_fail(struct flow *f, const struct pl_err *err)
 	f->done(f->arg, NULL, err);
 }
 
-/* Signs both tokens and completes. refresh_until_s: when the login session expires. */
+/* Signs both tokens and completes. refresh_until_s: end of the login session. */
 static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64_t refresh_until_s)
 {
 	const struct settings *s = &f->config->s;
@@ -66,7 +66,7 @@ static void flow_tokens(struct flow *f, int64_t login_id, int64_t counter, int64
 	memcpy(t.name, f->user.username.ptr, n);
 	out.access = pl_token_sign(f->task->pool, key, s->issuer, &t);
 	t.type = PL_TOKEN_REFRESH;
-	t.enrol = false;	/* a refresh decides again */
+	t.enrol = false;	/* a refresh decides this again */
 	t.expires_s = refresh_until_s;
 	out.refresh = f->refresh_token.ptr != NULL ? f->refresh_token : pl_token_sign(f->task->pool, key,
 	    s->issuer, &t);
@@ -95,7 +95,7 @@ static void flow_start_login(struct flow *f)
 
 /* ---- register ---- */
 
-/* What is wrong with the invite, as a field. */
+/* Reports an error of the invite as one of the field. */
 static void register_fail(struct flow *f, const struct pl_err *err)
 {
 	struct pl_err bad = { 0 };
@@ -199,7 +199,8 @@ void auth_register(struct svc *svc, const struct config *config, struct pl_task 
 		return;
 	}
 	f->password = password;
-	repo_invite_look(svc->db, task, user->invite, register_on_look, f);	/* no hash for a bad one */
+	repo_invite_look(svc->db, task, user->invite, register_on_look, f);	/* before the hash, which an invalid
+										 * invite is not worth */
 }
 
 static void register_on_found(void *arg, const struct user *user, const struct pl_err *err)
@@ -207,7 +208,7 @@ static void register_on_found(void *arg, const struct user *user, const struct p
 	struct flow *f = arg;
 	struct pl_err other = { 0 };
 
-	if (err == NULL && user->second_factor)		/* was turned on meanwhile: this is no way around it */
+	if (err == NULL && user->second_factor)		/* turned on meanwhile: it must not be bypassed */
 		pl_err_set(&other, PL_E_CONFLICT, "The account was created; log in.");
 	if (err != NULL || other.code != PL_E_OK) {
 		flow_fail(f, err != NULL ? err : &other);
@@ -319,11 +320,11 @@ static void login_on_user(void *arg, const struct user *user, const struct pl_er
 	if (user != NULL)
 		f->user = *user;
 	f->found = user != NULL;
-	/* without an account the same time is spent on nothing, so that the answer's time does not tell */
+	/* without an account, a dummy is verified, so that the time of the reply is the same */
 	hasher_verify(f->svc->worker->hasher, f->task, f->password, f->user.password_hash, login_on_verify, f);
 }
 
-/* The password or the access level changed after it was read, or the hash was renewed: begin again. */
+/* The password or the access level has changed since it was read, or the hash was renewed: starts again. */
 static void login_again(struct flow *f)
 {
 	struct pl_err bad = { 0 };
@@ -384,7 +385,7 @@ static void refresh_on_step(void *arg, const struct refresh *r, const struct pl_
 	f->task->who.user_id = r->user_id;
 	f->refreshed = *r;
 	if (f->refresh_counter != r->counter)
-		f->refresh_token = PL_STR_NONE;	/* rotation was on a moment ago: this one is behind */
+		f->refresh_token = PL_STR_NONE;	/* rotation was on a moment ago, and this token is older */
 	repo_user_get(f->svc->db, f->task, r->user_id, refresh_on_user, f);
 }
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Ending login sessions, and making that known: PostgreSQL first, then the shared table, then the sockets everywhere.
+ * Ends login sessions and announces that: first in PostgreSQL, then in the shared table, then on the sockets of all
+ * workers.
  */
 #include "clock.h"
 #include "log.h"
 #include "svc/account/auth.h"
 #include "svc/bus/bus.h"
 
-/* How long the table must remember: until the last access token of that login session has expired. */
+/* The time until which the table must keep the entry: when the last access token of that login session has expired. */
 static int64_t remember_until_s(const struct svc *svc, int64_t ended_us)
 {
 	return ended_us / PL_US_PER_S + svc_config(svc)->s.access_token_life / 1000 + 60;

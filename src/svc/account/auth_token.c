@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Who does a token belong to: verification, the per-worker cache of verified tokens, revocation.
- */
+/* Finds the user of a token: verification, the cache of verified tokens in each worker, and revocation. */
 #include <stdio.h>
 
 #include "clock.h"
@@ -47,7 +45,9 @@ static void cache_follow(struct auth_cache *cache, const struct pl_keyring *keys
 	cache->tag = keys->tag;
 }
 
-/* The newer of the two ways moves over, so that a hot token is not thrown out by one cold one. */
+/*
+ * The newer one of the two entries moves to the other place, so that one rare token does not displace a frequent one.
+ */
 static void cache_put(struct auth_cache *cache, const struct auth_who *who)
 {
 	struct cached *at = &cache->slots[who->key[0] & (CACHE_SLOTS - 2)];
@@ -58,8 +58,8 @@ static void cache_put(struct auth_cache *cache, const struct auth_who *who)
 }
 
 /*
- * A reload to a shorter access_token_life counts for the tokens that were signed before: ended login sessions are
- * remembered for that life only.
+ * If a reload makes access_token_life shorter, that also applies to earlier tokens, because ended login sessions are
+ * kept only for this time.
  */
 static bool still_good(struct svc *svc, const struct config *config, const struct pl_token *token, int64_t now_s,
     struct pl_err *err)

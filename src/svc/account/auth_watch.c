@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * In the clerk: login sessions that somebody else ended in PostgreSQL (psql, parlourctl, another host, a worker that
- * died right after its commit) are revoked here too.
+ * Runs in the clerk: revokes login sessions that other programs ended in PostgreSQL (psql, parlourctl, another host, or
+ * a worker that died directly after its commit).
  *
- * A notification says only that there is something new. The next look reads what ended since shortly before the last
- * one; now and then one reads everything that still matters, for transactions that took long to commit.
+ * A notification contains no data. The next query reads what ended since shortly before the previous query. From time
+ * to time, a query reads all rows that still matter, for transactions that took long to commit.
  *
- * A look also finds API keys whose rights changed: workers look these up again, and their sockets are closed.
+ * A query also finds API keys whose rights changed: workers look these up again, and their sockets are closed.
  */
 #include <event2/event.h>
 
@@ -15,25 +15,25 @@
 #include "svc/account/auth.h"
 #include "svc/bus/bus.h"
 
-#define PACE_MS 200			/* between two looks */
+#define PACE_MS 200			/* between two queries */
 #define OVERLAP_US (10 * PL_US_PER_S)
 #define WHOLE_EVERY_S 60
 #define AGAIN_MS 1000			/* after an error, or without notifications */
-#define STEP_ROWS 256			/* one statement may end 100,000: neither the loop nor a ring is filled */
+#define STEP_ROWS 256			/* a statement may end 100,000: this fills neither the loop nor a ring */
 #define STEP_MS 5
 
 struct look {
 	struct watch *watch;
 	struct pl_task *task;
-	const struct ended_login *rows;	/* what the look found */
+	const struct ended_login *rows;	/* result of the query */
 	int count, at, revoked;
 };
 struct watch {
 	struct svc *svc;
 	struct event *timer;
-	struct look *found;		/* is being revoked; NULL: none */
+	struct look *found;		/* its rows are being revoked; NULL: none */
 	bool busy, noticed;
-	int64_t since_us, begun_us, whole_ns;	/* whole_ns: when the next whole look is due */
+	int64_t since_us, begun_us, whole_ns;	/* whole_ns: time of the next query for all rows */
 };
 
 static struct watch *watching;		/* one per process; statements may end after it */
@@ -59,7 +59,7 @@ static void watch_end(struct watch *w, int64_t ms)
 	watch_arm(w, ms);
 }
 
-/* Every look of the next minutes finds the row again. */
+/* The queries of the next minutes find the row again. */
 static void watch_changed(struct watch *w, const struct ended_login *row, int64_t now_s)
 {
 	struct { char class[8]; int64_t id, changed_us; } key = { "changed", row->id, row->changed_us };
@@ -71,7 +71,7 @@ static void watch_changed(struct watch *w, const struct ended_login *row, int64_
 	auth_close_sockets(w->svc, row->id);
 }
 
-/* Revokes the next of what was found. */
+/* Revokes the next rows. */
 static void watch_step(struct watch *w)
 {
 	struct look *look = w->found;
@@ -88,7 +88,7 @@ static void watch_step(struct watch *w)
 			look->revoked++;
 		}
 	}
-	bus_kick(w->svc);	/* no loop turn of a worker does it here */
+	bus_kick(w->svc);	/* the clerk has no turn hook that does this */
 	if (look->at < look->count) {
 		watch_arm(w, STEP_MS);
 		return;
@@ -118,7 +118,7 @@ static void watch_on_list(void *arg, const struct ended_login_list *list, const 
 	}
 	look_free(look);
 	if (w == watching) {
-		w->whole_ns = 0;	/* perhaps this was a whole one */
+		w->whole_ns = 0;	/* it may have been a query for all rows */
 		watch_end(w, AGAIN_MS);
 	}
 }
@@ -168,7 +168,7 @@ void auth_watch(struct svc *svc)
 	*w = (struct watch){ .svc = svc, .timer = evtimer_new(svc->worker->base, watch_on_timer, w) };
 	PL_BUG(w->timer == NULL);
 	watching = w;
-	if (svc->worker->single)	/* the process has one connection that listens, and that is the courier's */
+	if (svc->worker->single)	/* the only connection that listens is the courier's */
 		watch_arm(w, 0);
 	else
 		repo_login_listen(svc->db, watch_on_notice, w);

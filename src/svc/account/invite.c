@@ -42,7 +42,7 @@ static void make_on_row(void *arg, const struct invite_list *list, const struct 
 	struct invite_made made = { .token = pl_str(m->token.text) };
 	struct pl_err gone = { 0 };
 
-	if (err == NULL && list->count == 0) {	/* its room was deleted this moment */
+	if (err == NULL && list->count == 0) {	/* its room was deleted at the same moment */
 		pl_err_set(&gone, PL_E_NOT_FOUND, NULL);
 		err = &gone;
 	}

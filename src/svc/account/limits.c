@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Rate classes over the shared rate table.
- */
+/* Rate classes, counted in the shared table. */
 #include <arpa/inet.h>
 #include <stdio.h>
 
@@ -47,7 +45,7 @@ const struct pl_rate *limit_rate(const struct config *config, enum limit_class k
 	return klass == LIMIT_NONE ? NULL : (const void *)((const char *)&config->s + classes[klass].offset);
 }
 
-/* The address as a key: IPv6 counts by /64, because one subscriber holds at least that much. */
+/* The address as a key. IPv6 counts by /64, because one subscriber has at least a /64. */
 static size_t address_key(const char *addr, char *out, size_t cap)
 {
 	struct in6_addr v6;
@@ -66,7 +64,7 @@ static uint64_t key_tag(const struct shm *shm, enum limit_class klass, const str
 	bool session = klass == LIMIT_ASK_SESSION && pl_uuid_ok(extra);
 
 	if (klass == LIMIT_CHANNEL || session) {
-		/* the channel or the session itself counts, for all users and addresses */
+		/* counts per channel or session, for all users and addresses */
 	} else if (klass == LIMIT_LOGIN || klass == LIMIT_GUEST || who->user_id == 0) {
 		key[n++] = 'a';
 		n += address_key(who->addr, key + n, sizeof(who->addr));
@@ -85,7 +83,7 @@ static uint64_t key_tag(const struct shm *shm, enum limit_class klass, const str
 
 struct taken { uint64_t tag; struct pl_rate rate; };
 
-/* The rate of a class for this caller: a key may have less than its class allows. */
+/* Returns the rate of a class for this user or key; a key may have a lower one. */
 static struct pl_rate rate_for(const struct config *config, enum limit_class klass, const struct pl_caller *who)
 {
 	struct pl_rate rate = *limit_rate(config, klass);
@@ -97,7 +95,7 @@ static struct pl_rate rate_for(const struct config *config, enum limit_class kla
 	return rate;
 }
 
-/* One class; true when allowed. Keeps the tightest of those seen so far in *result. */
+/* Takes from one class; true: allowed. Keeps the limit with the least room in *result. */
 static bool take_one(struct svc *svc, const struct config *config, enum limit_class klass, const struct pl_caller *who,
     struct pl_str extra, int64_t now_ns, struct taken *taken, struct limit_result *result)
 {
@@ -122,7 +120,7 @@ static void give_back(struct svc *svc, const struct taken *taken, int64_t now_ns
 		shm_rate_refund(svc->shm, taken->tag, &taken->rate, now_ns);
 }
 
-/* Is the class counted by the key? */
+/* Is the class counted per key? */
 static bool by_key(enum limit_class klass, const struct pl_caller *who)
 {
 	return who->scopes != 0 && klass != LIMIT_LOGIN && klass != LIMIT_GUEST;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Setting up a second factor, turning it off, other recovery codes.
+ * Sets up a second factor, turns it off, and replaces recovery codes.
  *
  * begin:         password -> a sealed secret
  * confirm:       code -> on, recovery codes
- * off, renew:    password -> code -> one statement that uses the code up and acts
+ * off, renew:    password -> code -> one statement that uses the code and acts
  */
 #include "svc/account/mfa.h"
 
@@ -25,7 +25,7 @@ struct mfa {
 	struct pl_str codes[MFA_CODES];
 	bool renew;
 	void (*verified)(struct mfa *m);
-	totp_made_fn *on_made;		/* one of the three */
+	totp_made_fn *on_made;		/* one of these three */
 	mfa_codes_fn *on_codes;
 	db_done_fn *on_done;
 	void *arg;
@@ -57,7 +57,7 @@ static void mfa_fail_field(struct mfa *m, const char *loc, const char *text)
 	mfa_fail(m, &err);
 }
 
-/* ---- the password again ---- */
+/* ---- verifying the password ---- */
 
 static void verify_on_hash(void *arg, const struct hash_result *result, const struct pl_err *err)
 {
@@ -78,7 +78,7 @@ static void verify_on_user(void *arg, const struct user *user, const struct pl_e
 	struct mfa *m = arg;
 	struct pl_err gone = { 0 };
 
-	if (err != NULL && err->code == PL_E_NOT_FOUND) {	/* the account is gone, the token is not */
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {	/* the account was deleted, the token is still valid */
 		pl_err_set(&gone, PL_E_UNAUTHORIZED, NULL);
 		mfa_fail(m, &gone);
 	} else if (err != NULL) {
@@ -104,7 +104,7 @@ static void begin_on_stored(void *arg, const bool *done, const struct pl_err *er
 	m->on_made(m->arg, err == NULL ? &m->made : NULL, err);
 }
 
-/* For a part of a URI: letters, digits, and -._~ stay. */
+/* Escapes text for a URI: letters, digits, and -._~ do not change. */
 static void add_escaped(struct pl_buf *buf, struct pl_str text)
 {
 	for (size_t i = 0; i < text.len; i++) {
@@ -116,7 +116,7 @@ static void add_escaped(struct pl_buf *buf, struct pl_str text)
 	}
 }
 
-/* The form that Google's authenticator began, and that all apps read. */
+/* The URI format of Google Authenticator, which all apps read. */
 static struct pl_str uri_of(struct mfa *m)
 {
 	struct pl_str name = pl_str(m->config->s.server_name);
@@ -157,7 +157,7 @@ void totp_begin(struct svc *svc, const struct config *config, struct pl_task *ta
 
 /* ---- recovery codes ---- */
 
-/* Like abcd-efgh-ijkl-mnop; hashes_r has MFA_CODES places. */
+/* Makes codes such as abcd-efgh-ijkl-mnop; hashes_r has room for MFA_CODES. */
 static void codes_make(struct mfa *m, struct mfa_hash *hashes)
 {
 	for (int i = 0; i < MFA_CODES; i++) {
@@ -224,7 +224,7 @@ void totp_confirm(struct svc *svc, const struct config *config, struct pl_task *
 	repo_mfa_state(svc->db, task, task->who.user_id, confirm_on_state, m);
 }
 
-/* ---- off, and other codes ---- */
+/* ---- off, and new codes ---- */
 
 static void prove_on_done(void *arg, const bool *done, const struct pl_err *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The second step of a login: ticket and code -> login session -> tokens. PostgreSQL counts the attempts and decides,
- * under the lock of the ticket, so that many requests at once get no more attempts than one after the other.
+ * The second step of a login: ticket and code -> login session -> tokens. PostgreSQL counts the attempts while it locks
+ * the ticket, so that simultaneous requests get no additional attempts.
  */
 #include "clock.h"
 #include "leaf.h"
@@ -33,7 +33,7 @@ struct pl_str mfa_context(struct pl_pool *pool, int64_t user_id)
 	return pl_str(pl_sprintf(pool, "second-factor:%lld", (long long)user_id));
 }
 
-/* With the user in it, so that equal hashes would not tell of equal codes. */
+/* The hash includes the user, so that equal codes have different hashes. */
 void mfa_recovery_hash(struct pl_pool *pool, int64_t user_id, struct pl_str code, struct mfa_hash *hash)
 {
 	struct pl_buf text = PL_BUF(pool);

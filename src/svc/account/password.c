@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Changing one's own password.
+ * Changes the password of the caller.
  *
  * account -> verify the current one -> hash the new one -> one statement: store it, end the other login sessions
  */
@@ -44,7 +44,7 @@ static void change_on_stored(void *arg, const struct ended_list *ended, const st
 	struct change *c = arg;
 	const bool yes = true;
 
-	if (err != NULL && err->code == PL_E_NOT_FOUND) {	/* changed by another request meanwhile */
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {	/* another request changed it meanwhile */
 		change_wrong(c);
 		return;
 	}
@@ -84,7 +84,7 @@ static void change_on_user(void *arg, const struct user *user, const struct pl_e
 	struct change *c = arg;
 	struct pl_err gone = { 0 };
 
-	if (err != NULL && err->code == PL_E_NOT_FOUND) {	/* the account is gone, the token is not */
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {	/* the account was deleted, the token is still valid */
 		pl_err_set(&gone, PL_E_UNAUTHORIZED, NULL);
 		change_fail(c, &gone);
 	} else if (err != NULL) {

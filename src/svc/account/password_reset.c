@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A new password for those who forgot theirs, by a link in a mail.
+ * Sets a new password by a link in a mail, for users who forgot theirs.
  *
  * ask:   a job, for any name; a courier looks up the account, makes the token, and mails it (account_mail)
  * reset: token valid? -> hash the new password -> one statement: token used, password stored, login sessions ended

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Users' keys: sealing, masking, finding.
- */
+/* Provider keys of users: encrypting, masking, finding. */
 #include "svc/account/provider_key.h"
 
 #include "db/repo/repo_provider_key.h"
 #include "log.h"
 
 #define SHOWN 4			/* characters at each end of a masked key */
-#define HIDDEN_MIN 8		/* so many must stay hidden, or nothing is shown */
+#define HIDDEN_MIN 8		/* minimum of hidden characters; otherwise, nothing is shown */
 
 bool provider_key_has(struct pl_str provider)
 {
@@ -27,7 +25,7 @@ const char *provider_key_fault(struct pl_str key)
 	return NULL;
 }
 
-/* What a sealed key is bound to: moved to another user or provider it does not open. */
+/* The data that an encrypted key is bound to: it cannot be decrypted for another user or provider. */
 static struct pl_str context_of(struct pl_pool *pool, int64_t user_id, struct pl_str provider)
 {
 	return pl_str(pl_sprintf(pool, "provider-key:%lld:%.*s", (long long)user_id, PL_FMT(provider)));

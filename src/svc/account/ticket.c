@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One-use tickets for WebSocket handshakes: who, until when, and a random number, under an HMAC of the token key.
+ * Tickets for one WebSocket handshake each: user, expiry, and a random number, with an HMAC of the token key.
  *
- * A browser cannot set headers on a handshake; a ticket in the address is worthless once it was used or has expired.
- * That it was used is remembered in shared memory until then, for all workers.
+ * A browser cannot set headers on a handshake, so the ticket is in the address. It is useless after it was used or has
+ * expired; until then, shared memory records for all workers that it was used.
  */
 #include "clock.h"
 #include "leaf.h"
@@ -35,7 +35,7 @@ struct pl_str ticket_make(struct svc *svc, const struct config *config, struct p
 	char *out = pl_alloc(task->pool, sizeof(bytes) * 2);
 	size_t n;
 
-	/* rounded up: a ticket is never good for less than its life */
+	/* rounded up, so that a ticket is never valid for less than its life */
 	t.until_s = (pl_wall_us() + config->s.ws_ticket_life * 1000 + PL_US_PER_S - 1) / PL_US_PER_S;
 	t.token_until_s = task->who.token_until_s;
 	memcpy(t.name, task->who.name, sizeof(task->who.name));
