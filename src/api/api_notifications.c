@@ -38,7 +38,7 @@ void api_notification_list(struct request *request)
 	const struct notifications_query *q = request->query;
 
 	repo_notification_list(request->svc->db, request->req->task, request->req->task->who.user_id,
-	    q->before_id == SHAPE_NONE ? 0 : q->before_id, q->unread == 1,
+	    q->before_id == SHAPE_NONE ? 0 : q->before_id, pl_str_is(q->show, "unread"),
 	    q->limit == SHAPE_NONE ? NOTIFICATIONS_USUAL : (int)q->limit, on_notifications, request);
 }
 

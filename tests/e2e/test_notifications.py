@@ -216,15 +216,15 @@ def test_pages_and_reading(people):
     assert bob.post(f"/api/notifications/{ids[1]}/read").json() == {"unread": 4}
     assert bob.post(f"/api/notifications/{ids[1]}/read").json() == {"unread": 4}
     assert items(bob)[1]["read_at"] is not None
-    assert [n["id"] for n in items(bob, unread="true")] == [ids[0]] + ids[2:]
+    assert [n["id"] for n in items(bob, show="unread")] == [ids[0]] + ids[2:]
     assert bob.post("/api/notifications/read-all", {"up_to": ids[2]}).json() == {"unread": 1}
     assert bob.post("/api/notifications/read-all", {}).json() == {"unread": 0}
-    assert items(bob, unread="true") == [] and len(items(bob)) == 5
+    assert items(bob, show="unread") == [] and len(items(bob)) == 5
     absent = [cyd.post(f"/api/notifications/{n}/read") for n in (ids[0], 987654321, 0, "x")]
     assert {a.status_code for a in absent} == {404}
     for method, path in (("GET", "/api/notifications"), ("POST", "/api/notifications/read-all"), ("POST", "/api/notifications/1/read")):
         assert ann.api.once(method, path).status_code == 401
-    for bad in ("limit=0", "limit=201", "before_id=0", "before_id=x"):
+    for bad in ("limit=0", "limit=201", "before_id=0", "before_id=x", "show=maybe"):
         assert bob.get("/api/notifications?" + bad).status_code == 422
 
 
