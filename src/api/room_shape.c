@@ -64,7 +64,9 @@ void message_shape(struct message_out *out, const struct message *m, struct pl_p
 		.role_id = m->author_kind == AUTHOR_ROLE ? m->author_id : SHAPE_NONE,
 		.is_ai = m->author_kind == AUTHOR_ROLE, .content = m->content, .created_at = m->created_us,
 		.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .client_id = m->client_id,
-		.generation_id = m->generation_id, .duplicate = -1 };
+		.generation_id = m->generation_id,
+		.edited_at = m->edited_us > 0 ? m->edited_us : SHAPE_NONE,
+		.deleted_at = m->deleted_us > 0 ? m->deleted_us : SHAPE_NONE, .duplicate = -1 };
 	if (m->meta.ptr != NULL)
 		meta_shape(out, m->meta, pool);
 }

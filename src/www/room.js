@@ -9,6 +9,7 @@ import { call, callPage } from "./api.js";
 import { Composer } from "./composer.js";
 import { $, attempt, notice } from "./dom.js";
 import { People } from "./people.js";
+import { Reviser } from "./revise.js";
 import { Timeline } from "./timeline.js";
 
 const PAGE = 50;
@@ -22,7 +23,8 @@ export class RoomView {
 			this.timeline.refold();
 			this.people.paint();
 		});
-		this.timeline = new Timeline({ me: this.me, names, blocks: this.blocks, onreply: (message) => this.composer.reply(message),
+		this.timeline = new Timeline({ me: this.me, names, blocks: this.blocks,
+			revise: new Reviser({ mayModerate: () => this.people.mayChange }), onreply: (message) => this.composer.reply(message),
 			onolder: () => this.older() });
 		this.people = new People({ me: this.me, blocks: this.blocks, onmention: (name) => this.composer.mention(name) });
 		this.answers = new Answers({ timeline: this.timeline, names, stop: (id) => this.stop(id),
@@ -124,8 +126,10 @@ export class RoomView {
 		subscribed: this.subscribed,
 		unsubscribed: () => this.gone("You are no longer in this room."),
 		message: ({ message }) => this.show(message, true),
-		edited: ({ target_seq: seq, body }) => this.timeline.change(seq, { content: body?.content ?? "" }),
-		deleted: ({ target_seq: seq }) => this.timeline.change(seq, { content: "*deleted*" }),
+		edited: ({ target_seq: seq, body, created_at: at }) =>
+			this.timeline.change(seq, { content: body?.content ?? "", edited_at: at }),
+		deleted: ({ target_seq: seq, created_at: at }) => this.timeline.change(seq, { content: "", reasoning: null,
+			citations: null, deleted_at: at }),
 		generation: (frame) => this.answers.frame(frame),
 		presence: (frame) => this.people.presence(frame),
 		typing: (frame) => this.blocks.has(frame.user.id) || this.people.types(frame),

@@ -26,11 +26,16 @@ function folded(text) {
 	return el("details", { class: "folded" }, el("summary", {}, "You blocked this user"), text);
 }
 
-/** A message as an element. options: { mine, blocked, names: [who can be mentioned], quote: node, tools: [nodes] } */
-export function messageNode(message, { mine = false, blocked = false, names = [], quote = null, tools = [] } = {}) {
+/**
+ * A message as an element. options: { mine, blocked, names: [who can be mentioned], quote: node, tools: [nodes],
+ * onversions: show earlier texts }
+ */
+export function messageNode(message, { mine = false, blocked = false, names = [], quote = null, tools = [], onversions } = {}) {
 	const { kind, name } = message.author;
 	const label = name ?? (kind === "system" ? "Parlour" : "somebody");
 	const stop = STOPS[message.usage?.stop];
+	const text = message.deleted_at ? el("p", { class: "note deleted" }, "This message was deleted.") :
+		el("div", { class: "text" }, markdown(message.content, names));
 	const about = [message.model, message.usage?.total_tokens &&
 		`${message.usage.estimated ? "about " : ""}${message.usage.total_tokens} tokens`].filter(Boolean).join(", ");
 	return el("li", { class: `message ${kind}${mine ? " mine" : ""}` },
@@ -39,11 +44,12 @@ export function messageNode(message, { mine = false, blocked = false, names = []
 		el("div", { class: "body" },
 			el("header", {}, el("strong", {}, label), kind === "role" && el("span", { class: "badge",
 				title: about }, "AI"),
-				message.created_at && timeNode(message.created_at)),
+				message.created_at && timeNode(message.created_at),
+				message.edited_at && !message.deleted_at && el("button", { type: "button", class: "small edited",
+					title: "Show earlier texts", on: { click: onversions } }, "edited")),
 			!blocked && quote,
 			message.reasoning && thoughts(message.reasoning),
-			blocked ? folded(el("div", { class: "text" }, markdown(message.content, names))) :
-				el("div", { class: "text" }, markdown(message.content, names)),
+			blocked && !message.deleted_at ? folded(text) : text,
 			message.citations && sources(message.citations),
 			message.knowledge && el("p", { class: "note" }, "Written without the knowledge base, which did not respond."),
 			stop && el("p", { class: "note" }, stop)),
@@ -51,7 +57,7 @@ export function messageNode(message, { mine = false, blocked = false, names = []
 }
 
 export class Timeline {
-	/** hooks: { me, names(), onreply(message), onolder(), blocks } */
+	/** hooks: { me, names(), onreply(message), onolder(), blocks, revise } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { items: [], bySeq: new Map(), follows: true, unseen: 0 });
 		this.scroller = $("scroller");
@@ -163,7 +169,8 @@ export class Timeline {
 		const reply = el("button", { type: "button", class: "small",
 			on: { click: () => this.onreply(message) } }, "Reply");
 		const node = messageNode(message, { mine, blocked: this.isBlocked(message), names: this.names(), quote: this.quote(message),
-			tools: [reply] });
+			tools: message.deleted_at ? [] : [reply, ...this.revise.tools(message, mine, () => this.bySeq.get(message.seq).node)],
+			onversions: () => this.revise.versions(message, this.bySeq.get(message.seq).node) });
 		node.dataset.seq = message.seq;
 		return node;
 	}
@@ -173,7 +180,7 @@ export class Timeline {
 		if (!message.reply_to || message.reply_to === message.seq - 1)
 			return null;
 		const target = this.get(message.reply_to);
-		const text = target && this.isBlocked(target) ? "a message of a user whom you blocked" : target ? `${target.author.name}: ${target.content.slice(0, 120)}` : "an earlier message";
+		const text = target && this.isBlocked(target) ? "a message of a user whom you blocked" : target ? `${target.author.name}: ${target.deleted_at ? "deleted message" : target.content.slice(0, 120)}` : "an earlier message";
 		return el("button", { type: "button", class: "quote",
 			on: { click: () => this.show(message.reply_to) } }, text);
 	}

@@ -253,6 +253,37 @@ def test_the_bell(browsers, shared, host):
     wait_for(lambda: ann.text("#inbox-count") == "" and not ann.texts("#inbox-list .unread"), 10, "nothing is unread")
 
 
+def test_edit_and_delete(browsers, shared, host):
+    """Both users see the new text, its earlier texts, and that a message was deleted."""
+    room = host.room("Desk " + unique("room"))
+    ann, bob = (browsers().register(shared.url, name + secrets.token_hex(3)) for name in ("ann", "bob"))
+    first, second = unique("draft"), unique("final")
+    for one in (ann, bob):
+        one.room(room["name"])
+    ann.say(first)
+    bob.wait_any("#log .message .text", first)
+    assert "Edit" not in bob.text("#log .message .tools") and "Delete" not in bob.text("#log .message .tools")
+    ann.run("[...document.querySelectorAll('#log .message.mine .tools button')].find(b => b.textContent === 'Edit').click()")
+    ann.wait_shown("#log .edit textarea")
+    ann.type("#log .edit textarea", second, clear=True)
+    ann.click("#log .edit .primary")
+    for one in (ann, bob):
+        one.wait_any("#log .message .text", second)
+        assert not one.shown("#log .edit") and first not in one.messages()
+    bob.click("#log .message .edited")
+    wait_for(lambda: first in bob.text("#log .versions"), 10, "the earlier text")
+    bob.screenshot("edited")
+    ann.run("window.confirm = () => true; [...document.querySelectorAll('#log .message.mine .tools button')]"
+            ".find(b => b.textContent === 'Delete').click()")
+    for one in (ann, bob):
+        wait_for(lambda one=one: "was deleted" in one.text("#log .message .deleted"), 10, "it says that it was deleted")
+        assert second not in one.text("#log") and not one.shown("#log .edited")
+    bob.command("POST", "/refresh")
+    bob.room(room["name"])
+    wait_for(lambda: "was deleted" in bob.text("#log .message .deleted"), 10, "the same after a reload")
+    ann.screenshot("deleted")
+
+
 def test_registration_is_closed(browsers, parlour):
     ann = browsers()
     ann.open(parlour(registration="closed").url + "/")

@@ -197,7 +197,7 @@ def test_a_deleted_message_keeps_its_slot_and_loses_its_text(sql, user):
     sql("SELECT status FROM room_join(%s, %s)", room, other)
     append(sql, room, ("user", owner, "a", "secret"))
     edit = "SELECT status, seq, kind FROM message_edit(%s, %s, %s, %s)"
-    assert sql(edit, room, 3, other, "x") == [("forbidden", None, None)]
+    assert sql(edit, room, 3, other, "x") == [("not_author", None, None)]
     assert sql(edit, room, 3, owner, "secret two") == [("ok", 3, None), ("ok", 4, "edited")]
     assert sql("SELECT status, seq, kind FROM message_delete(%s, 3, %s, false)", room, owner) == [
         ("ok", 3, None), ("ok", 5, "deleted")]

@@ -303,26 +303,62 @@ REPLY(on_changed, struct message_changed)
 	return true;
 }
 
-void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
-    struct pl_str content, repo_message_changed_fn *done, void *arg)
+void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, struct pl_str content,
+    int64_t window_ms, repo_message_changed_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_MESSAGE_EDIT, on_changed, done, arg);
 
 	pgquery_i64(query, room_id);
 	pgquery_i64(query, seq);
-	pgquery_i64(query, user_id);
+	pgquery_i64(query, task->who.user_id);
 	pgquery_text(query, content);
+	pgquery_i64(query, window_ms);
 	pgquery_start(query);
 }
 
-void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id, bool admin,
+void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t window_ms,
     repo_message_changed_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_MESSAGE_DELETE, on_changed, done, arg);
 
 	pgquery_i64(query, room_id);
 	pgquery_i64(query, seq);
-	pgquery_i64(query, user_id);
-	pgquery_bool(query, admin);
+	pgquery_i64(query, task->who.user_id);
+	pgquery_bool(query, task->who.access == ACCESS_ADMIN);
+	pgquery_i64(query, window_ms);
+	pgquery_audited(query);
+	pgquery_start(query);
+}
+
+static void read_version(struct pgrow *row, struct message_version *out)
+{
+	out->version = (int)pgrow_i32(row);
+	out->content = pgrow_text(row);
+	out->written_us = pgrow_time(row);
+}
+
+/* A message without earlier texts is one row of NULLs. */
+REPLY(on_versions, struct message_version_list)
+{
+	struct pgrow row;
+
+	if (!repo_first(query, res, &row, bad))
+		return false;
+	if (!pgrow_null(&row))
+		READ_PAGE(query, res, out, struct message_version, read_version);
+	return true;
+}
+
+void repo_message_versions(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int after, int limit,
+    repo_version_list_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_MESSAGE_VERSIONS, on_versions, done, arg);
+
+	repo_keep_limit(query, limit);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, task->who.user_id);
+	pgquery_i64(query, seq);
+	pgquery_i32(query, after);
+	pgquery_i32(query, limit);
 	pgquery_start(query);
 }

@@ -102,14 +102,26 @@ void repo_message_append(
     struct db *db, struct pl_task *task, const struct message_new *in, repo_append_fn *done, void *arg);
 
 /*
- * Edit and delete keep the seq and write `edited` or `deleted` to the log. Author only; delete also moderators, owners,
- * `admin`. PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_ARCHIVED. The same content again, or deleting twice: change.seq 0.
+ * Edit and delete keep the seq and write `edited` or `deleted` to the log. Authors only, within window_ms after sending
+ * (0: no limit); delete also moderators, owners, and admins, without a limit. Delete removes all copies of the text.
+ * PL_E_NOT_FOUND, PL_E_FORBIDDEN, PL_E_ARCHIVED. If the content is the same, or the message was deleted before,
+ * change.seq is 0. Messages are without the display names of their authors.
  */
 struct message_changed { struct message message; struct room_change change; };
 typedef void (repo_message_changed_fn)(void *arg, const struct message_changed *result, const struct pl_err *err);
-void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id,
-    struct pl_str content, repo_message_changed_fn *done, void *arg);
-void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t user_id, bool admin,
+void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, struct pl_str content,
+    int64_t window_ms, repo_message_changed_fn *done, void *arg);
+void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t window_ms,
     repo_message_changed_fn *done, void *arg);
+
+struct message_version { int version; struct pl_str content; int64_t written_us; };
+struct message_version_list { const struct message_version *rows; int count; bool more; };
+typedef void (repo_version_list_fn)(void *arg, const struct message_version_list *list, const struct pl_err *err);
+/*
+ * Earlier texts of a message with a version > after, oldest first. limit 1..50. PL_E_NOT_FOUND: no such message, or the
+ * caller cannot read the room.
+ */
+void repo_message_versions(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int after, int limit,
+    repo_version_list_fn *done, void *arg);
 
 #endif

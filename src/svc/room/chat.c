@@ -17,6 +17,7 @@
 #include "svc/notify/notify.h"
 #include "svc/room/chat.h"
 #include "svc/room/hub.h"
+#include "svc/room/revise.h"
 #include "svc/room/room.h"
 
 #define WAITING_MAX 256		/* sends that wait for one join */
@@ -285,21 +286,6 @@ static void send_refuse(struct send *s, const struct pl_err *err)
 	evtimer_add(s->svc->chat->timer, &now);
 }
 
-/* Checks the setting max_content. */
-static bool content_fits(const struct send *s, struct pl_err *err)
-{
-	long long max = s->config->s.max_content;
-	const struct pl_field_err *fields;
-
-	if ((long long)s->in.content.len <= max)
-		return true;
-	pl_err_field(err, s->task->pool, "body.content", "too_large", "must have at most %lld bytes", max);
-	fields = err->fields;
-	pl_err_set(err, PL_E_TOO_LARGE, "content may have at most %lld bytes.", max);
-	err->fields = fields;
-	return false;
-}
-
 void chat_send(struct svc *svc, const struct config *config, struct pl_task *task, const struct chat_send *in,
     chat_sent_fn *done, void *arg)
 {
@@ -311,7 +297,7 @@ void chat_send(struct svc *svc, const struct config *config, struct pl_task *tas
 		.arg = arg, .in = { .room_id = in->room_id, .author_kind = AUTHOR_USER, .author_id = task->who.user_id,
 		.reply_to = in->reply_to, .client_id = in->client_id, .content = in->content }, .role_id = in->role_id,
 		.asked = in->asked };
-	if (!content_fits(s, &err)) {
+	if (!content_fits(config, in->content, task->pool, &err)) {
 		send_refuse(s, &err);
 	} else if (j == NULL) {
 		append(s);

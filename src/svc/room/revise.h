@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Edits and deletes messages of rooms, for REST and sockets.
+ */
+#ifndef SVC_REVISE_H
+#define SVC_REVISE_H
+
+#include "db/repo/repo_message.h"
+#include "svc/svc.h"
+
+/*
+ * Replaces the text of a message of the caller and tells all listeners. Same errors as repo_message_edit(), and
+ * PL_E_TOO_LARGE (setting max_content, with field body.content). The caller has already checked the rate limits.
+ */
+void message_edit(struct svc *svc, const struct config *config, struct pl_task *task, int64_t room_id, int64_t seq,
+    struct pl_str content, repo_message_changed_fn *done, void *arg);
+/* Removes the text of a message and tells all listeners. Same errors as repo_message_delete(). */
+void message_delete(struct svc *svc, const struct config *config, struct pl_task *task, int64_t room_id, int64_t seq,
+    repo_message_changed_fn *done, void *arg);
+
+/* Checks a text against the setting max_content. false: *err is PL_E_TOO_LARGE with the field body.content. */
+bool content_fits(const struct config *config, struct pl_str content, struct pl_pool *pool, struct pl_err *err)
+    PL_MUSTCHECK;
+
+#endif
