@@ -2,6 +2,8 @@
 /*
  * The audit trail for operators and admins, as JSON and as CSV.
  */
+#include <string.h>
+
 #include "api/http/request.h"
 #include "api/usage_shape.h"
 #include "clock.h"
@@ -31,10 +33,21 @@ static struct pl_str audit_csv(struct pl_pool *pool, const struct audit_list *li
 	return pl_strn(out.ptr, out.len);
 }
 
+/* The query decides; without it, a header Accept that names CSV and not JSON. */
+static bool wants_csv(const struct request *request)
+{
+	const struct audit_query *q = request->query;
+	struct pl_str accept = req_header(request->req, "Accept");
+
+	if (q->format.ptr != NULL)
+		return pl_str_is(q->format, "csv");
+	return accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/csv", 8) != NULL &&
+	    memmem(accept.ptr, accept.len, "json", 4) == NULL;
+}
+
 static void on_audit(void *arg, const struct audit_list *list, const struct pl_err *err)
 {
 	struct request *request = arg;
-	const struct audit_query *q = request->query;
 	struct audit_out *items;
 
 	if (err != NULL) {
@@ -44,7 +57,8 @@ static void on_audit(void *arg, const struct audit_list *list, const struct pl_e
 	if (list->more)
 		request_link_next(request, "%sbefore=%lld&limit=%d", page_filters(request),
 		    (long long)list->rows[list->count - 1].id, list->count);
-	if (pl_str_is(q->format, "csv")) {
+	req_header_add(request->req, "Vary", "Accept");
+	if (wants_csv(request)) {
 		req_header_add(request->req, "Content-Disposition", "attachment; filename=\"audit.csv\"");
 		req_reply(request->req, 200, "text/csv; charset=utf-8", audit_csv(request->req->task->pool, list));
 		return;

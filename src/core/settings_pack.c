@@ -95,6 +95,8 @@ void config_pack(const struct config *config, struct pl_buf *out)
 	pl_buf_room(out, 131072);	/* in one block, because growing would leave secrets in freed memory */
 	put_u64(out, shape_word());
 	put_rows(out, settings_schema.settings, settings_schema.count, &config->s);
+	for (size_t i = 0; i < settings_schema.count; i++)
+		put_text(out, config->cfg.origins != NULL ? config->cfg.origins[i] : NULL);
 	put_u64(out, (uint64_t)config->upstreams_count);
 	for (int i = 0; i < config->upstreams_count; i++) {
 		put_text(out, config->upstreams[i].name);
@@ -195,6 +197,13 @@ static void get_rows(struct unpack *in, const struct pl_setting *rows, size_t co
 		get_value(in, rows[i].type, (char *)values + rows[i].offset);
 }
 
+static void get_origins(struct unpack *in, struct config *config)
+{
+	config->cfg.origins = pl_alloc(in->pool, settings_schema.count * sizeof(*config->cfg.origins));
+	for (size_t i = 0; i < settings_schema.count; i++)
+		config->cfg.origins[i] = get_text(in);
+}
+
 static void get_upstreams(struct unpack *in, struct config *config)
 {
 	int count = get_count(in, sizeof(uint64_t) * settings_schema.group_count);
@@ -241,6 +250,7 @@ struct config *config_unpack(struct pl_str bytes, char why[512])
 
 	if (get_u64(&in) == shape_word()) {
 		get_rows(&in, settings_schema.settings, settings_schema.count, &config->s);
+		get_origins(&in, config);
 		get_upstreams(&in, config);
 		get_keys(&in, &config->keys);
 		get_ring(&in, &config->seal_ring);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Rate limits across all processes: GCRA states in a table of pairs. */
+#include "core/shm_rate.h"
+
 #include "core/shm_layout.h"
 
 #define TWIN_TRIES 4
@@ -71,4 +73,28 @@ void shm_rate_refund(struct shm *shm, uint64_t tag, const struct pl_rate *rate, 
 			return;
 		want = (struct pl_pair){ tag, (uint64_t)pl_gcra_refund(rate, (int64_t)seen.value) };
 	} while (!pl_pair_cas(pair, seen, want));
+}
+
+int64_t shm_rate_look(const struct shm *shm, uint64_t tag, int64_t now_ns)
+{
+	struct pl_pair seen;
+	bool found = false;
+
+	(void)pl_pair_find(shm->rate, shm->head->sizes.rate_pairs, tag, (uint64_t)now_ns, &seen, &found);
+	return found ? (int64_t)seen.value : 0;
+}
+
+bool shm_rate_clear(struct shm *shm, uint64_t tag, int64_t now_ns)
+{
+	struct pl_pair seen, none = { 0, 0 };
+	struct pl_pair *pair;
+	bool found, any = false;
+
+	/* Until none is left: a key may be entered twice for a moment. */
+	while ((pair = pl_pair_find(shm->rate, shm->head->sizes.rate_pairs, tag, (uint64_t)now_ns, &seen, &found)) !=
+	    NULL && found) {
+		if (pl_pair_cas(pair, seen, none))
+			any = true;
+	}
+	return any;
 }

@@ -3,6 +3,7 @@
  * core/shm.c and core/shm_rate.c: layout, slots, and rates that are exact over processes, also when some are killed.
  */
 #include "clock.h"
+#include "core/shm_rate.h"
 #include "shm_fixture.h"
 
 Suite *suite_shm_rate(void);
@@ -45,6 +46,28 @@ START_TEST(test_largest_sizes)
 
 	ck_assert_msg(shm != NULL, "%s", why);
 	shm_free(&shm);
+}
+END_TEST
+
+/* Looking does not count; clearing gives everything back, once. */
+START_TEST(test_look_and_clear)
+{
+	struct shm *shm = fixture_take(0);
+	uint64_t tag = shm_tag(shm, "send:1", 6), other = shm_tag(shm, "send:2", 6);
+
+	ck_assert_int_eq(shm_rate_look(shm, tag, NOW_NS), 0);
+	ck_assert(!shm_rate_clear(shm, tag, NOW_NS));
+	for (int i = 0; i < 6; i++)
+		(void)shm_rate_take(shm, tag, &five, NOW_NS);
+	(void)shm_rate_take(shm, other, &five, NOW_NS);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(shm_rate_look(shm, tag, NOW_NS), NOW_NS + 60 * PL_NS_PER_S);
+	ck_assert_int_eq(shm_rate_look(shm, tag, NOW_NS + 61 * PL_NS_PER_S), 0);
+	ck_assert(shm_rate_clear(shm, tag, NOW_NS));
+	ck_assert(!shm_rate_clear(shm, tag, NOW_NS));
+	ck_assert_int_eq(shm_rate_look(shm, tag, NOW_NS), 0);
+	ck_assert_int_eq(shm_rate_take(shm, tag, &five, NOW_NS).remaining, 4);
+	ck_assert_int_eq(shm_rate_look(shm, other, NOW_NS), NOW_NS + 12 * PL_NS_PER_S);
 }
 END_TEST
 
@@ -227,7 +250,8 @@ END_TEST
 Suite *suite_shm_rate(void)
 {
 	const TTest *const tests[] = {
-		test_sizes_are_checked, test_largest_sizes, test_burst_then_refused_then_one_more,
+		test_sizes_are_checked, test_largest_sizes, test_look_and_clear,
+		test_burst_then_refused_then_one_more,
 		test_refund_gives_one_back,
 		test_off_and_full_table_allow, test_twin_is_found, test_exact_over_processes,
 		test_killed_processes_admit_no_more, test_slots_and_sums,

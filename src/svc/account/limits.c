@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "core/shm_rate.h"
 #include "svc/account/limits.h"
 
 static const struct { const char *name, *by; size_t offset; } classes[LIMIT_COUNT] = {
@@ -206,6 +207,38 @@ bool limits_take_more(struct svc *svc, const struct config *config, enum limit_c
 	limits_give(svc, config, before, who, PL_STR_NONE);
 	result->allowed = false;
 	return limits_refuse(svc, result, who, err);
+}
+
+bool limits_look(const struct shm *shm, const struct config *config, enum limit_class klass,
+    const struct pl_caller *who, struct limit_state *state_r)
+{
+	int64_t now_ns = pl_now_ns(), tat_ns;
+	struct pl_gcra next;
+
+	*state_r = (struct limit_state){ .rate = rate_for(config, klass, who) };
+	if (state_r->rate.burst == 0)
+		return false;
+	tat_ns = shm_rate_look(shm, key_tag(shm, klass, who, PL_STR_NONE), now_ns);
+	if (tat_ns <= now_ns)
+		return false;
+	next = pl_gcra_step(&state_r->rate, tat_ns, now_ns);
+	state_r->remaining = next.allowed ? next.remaining + 1 : 0;
+	state_r->idle_ns = tat_ns - now_ns;
+	return true;
+}
+
+bool limits_clear(struct shm *shm, const struct config *config, enum limit_class klass, const struct pl_caller *who)
+{
+	return limit_rate(config, klass)->burst > 0 &&
+	    shm_rate_clear(shm, key_tag(shm, klass, who, PL_STR_NONE), pl_now_ns());
+}
+
+enum limit_class limit_class_of(struct pl_str name)
+{
+	for (enum limit_class k = LIMIT_NONE + 1; k < LIMIT_COUNT; k++)
+		if (pl_str_is(name, limit_name(k)))
+			return k;
+	return LIMIT_NONE;
 }
 
 void limits_headers(const struct limit_result *result, char limit[96], char policy[96])
