@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: ISC
+"""Every route for every level, from the table of routes; and what is hidden is as absent as what never was."""
+
+import json
+import re
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import cases_input
+from parlour import wait_for
+from test_admin_users import LEVELS, at_level
+from test_people import word
+
+ROWS = re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*(\w+),\s*(\w+),[^"]*?([\w|]+), [A-Z]+, \w+, "', cases_input.read("routes.def"), re.M)
+NEEDS = {"USER": 0, "OPERATOR": 2, "ADMIN": 3}
+NOWHERE = {"generation_id": uuid.UUID(int=0), "request_id": uuid.UUID(int=0), "job_id": uuid.UUID(int=0), "session_id": uuid.UUID(int=0),
+           "layout_id": "nowhere", "provider": "openai", "username": "no.such.user", "user": 987654321, "token": "nothing"}
+ENDS_THE_CALLER = {"/api/auth/logout", "/api/auth/password"}
+
+
+def filled(path, holes=None):
+    return re.sub(r"\{(\w+)\}", lambda m: str({**NOWHERE, **(holes or {})}.get(m[1], 987654321)), path)
+
+
+def rows_at_least():
+    return [(method, path, who) for method, path, who, _, flags in ROWS if who in NEEDS and "OPERATOR" not in flags.split("|")
+            and path not in ENDS_THE_CALLER]
+
+
+@pytest.fixture(name="daemon", scope="module")
+def fixture_daemon(shared):
+    return shared
+
+
+@pytest.fixture(name="staff", scope="module")
+def fixture_staff(shared, rows):
+    return {level: at_level(shared, rows, level) for level in LEVELS}
+
+
+@pytest.fixture(name="examples", scope="module")
+def fixture_examples(shared):
+    """Good bodies of all routes, from the description."""
+    root, found = shared.get("/openapi.json").json(), {}
+    for path, item in root["paths"].items():
+        for method, op in item.items():
+            media = op.get("requestBody", {}).get("content", {}).get("application/json", {}) if isinstance(op, dict) else {}
+            if media:
+                found[method.upper(), path] = media.get("example", next(iter(media.get("examples", {}).values()), {}).get("value", {}))
+    return found
+
+
+def request(user, method, path, body):
+    return user.request(method, path, body if method in ("POST", "PUT", "PATCH") else None)
+
+
+def plain(answer, *marks):
+    """Status and body without what differs between two requests."""
+    text = re.sub(r'"request_id":"[^"]*"', "", answer.text)
+    for mark in marks:
+        text = text.replace(str(mark), "ID")
+    return answer.status_code, text
+
+
+def test_the_table_is_read():
+    assert len(ROWS) == len(cases_input.all_paths()) > 120, "each row was understood"
+    assert {who for _, _, who, _, _ in ROWS} == {"ANY", "OPT", "USER", "OPERATOR", "ADMIN"}
+
+
+def test_without_a_token(daemon):
+    for method, path, _ in rows_at_least():
+        answer = daemon.once(method, filled(path), json={} if method in ("POST", "PUT", "PATCH") else None)
+        assert answer.status_code == 401, (method, path, answer.text)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_with_a_level(staff, level):
+    """Below the level of the row: 403, the same whatever the request says. From the level on, the level is no obstacle."""
+    user, rank = staff[level], LEVELS.index(level)
+    for method, path, who in rows_at_least():
+        if NEEDS[who] <= rank:
+            if who != "USER":
+                assert user.request(method, filled(path), {} if method in ("POST", "PATCH") else None).status_code not in (401, 403), (method, path)
+            continue
+        seen = {plain(user.request(method, filled(path, {"user": name, "login_session_id": ident, "job_id": job}) + query, body))
+                for name, ident, job in ((987654321, 1, uuid.uuid4()), (user.name, 987654321, "x"), ("a b", "x", "y"))
+                for query in ("", "?limit=x") for body in (({}, {"access": 7}) if method in ("POST", "PATCH") else (None,))}
+        assert len(seen) == 1 and next(iter(seen))[0] == 403, (method, path, seen)
+
+
+@pytest.mark.parametrize("scope", ["read", "write", "chat", "v1"])
+def test_keys_without_the_scope_are_no_admins(daemon, staff, scope):
+    key = staff["admin"].post("/api/keys", {"name": word(), "scopes": [scope]}).json()["key"]
+    for method, path, who in rows_at_least():
+        if who != "USER":
+            answer = daemon.once(method, filled(path), json={} if method in ("POST", "PATCH") else None, headers={"x-api-key": key})
+            assert answer.status_code == 403, (method, path, answer.text)
+
+
+def test_keys_with_the_scope_are_what_their_owners_are(daemon, staff):
+    for level in LEVELS:
+        key = staff[level].post("/api/keys", {"name": word(), "scopes": ["admin"]}).json()["key"]
+        for method, path, who in rows_at_least():
+            if who != "USER":
+                answer = daemon.once(method, filled(path), json={} if method in ("POST", "PATCH") else None, headers={"x-api-key": key})
+                assert (answer.status_code == 403) == (NEEDS[who] > LEVELS.index(level)), (level, method, path, answer.text)
+
+
+def test_what_is_hidden_does_not_exist(daemon, examples):
+    """A private room of another user, with everything in and around it, against ids that nothing has."""
+    owner, other = daemon.register(word()), daemon.register(word())
+    role = owner.role(upstream="local")
+    room = owner.room(visibility="private", role_ids=[role["id"]])["id"]
+    owner.say(room, "a secret question")
+    answer = wait_for(lambda: [m for m in owner.get(f"/api/rooms/{room}/messages").json() if m.get("generation_id")], 20)[0]
+    session = owner.post("/api/sessions", {})
+    assert session.status_code == 201, session.text
+    hidden = {"room_id": room, "generation_id": answer["generation_id"], "session_id": session.json().get("session_id") or session.json()["id"],
+              "key_id": owner.post("/api/keys", {"name": word(), "scopes": ["read"]}).json()["id"],
+              "login_session_id": owner.get("/api/auth/sessions").json()[0]["id"],
+              "invite_id": owner.post("/api/invites", {"room_id": room}).json()["id"]}
+    tried = set()
+    for method, path in cases_input.all_paths():
+        holes = [hole for hole in re.findall(r"\{(\w+)\}", path) if hole in hidden]
+        if not holes or path.startswith("/api/admin/"):
+            continue
+        body = examples.get((method, path), {})
+        for hole in holes:
+            absent = NOWHERE.get(hole, 987654321)
+            there, nowhere = (request(other, method, filled(path, {hole: ident}), body) for ident in (hidden[hole], absent))
+            assert plain(there, hidden[hole], absent) == plain(nowhere, hidden[hole], absent), (method, path)
+            assert there.status_code in (400, 403, 404, 409, 422) and "secret" not in there.text, (method, path, there.text)
+            tried.add((hole, there.status_code))
+    assert {hole for hole, _ in tried} == set(hidden) and len([1 for _, status in tried if status == 404]) == len(hidden)
+    assert owner.get(f"/api/rooms/{room}").status_code == 200 and owner.get("/api/auth/me").status_code == 200
+
+
+# ---- two at the same time ----
+
+@pytest.mark.parametrize("body", [{"access": "user"}, {"is_active": False}])
+def test_two_admins_take_the_level_from_each_other(parlour, rows, body):
+    """One of them comes first, and the other one stays the last admin."""
+    daemon = parlour(workers=2, rate_login="10000/min", watchdog="10min")
+    rows("UPDATE users SET access = 'user' WHERE access = 'admin'")
+    one, two = (at_level(daemon, rows, "admin") for _ in range(2))
+    admins = lambda: rows("SELECT id FROM users WHERE access = 'admin' AND NOT disabled")  # noqa: E731
+    for _ in range(10):
+        with ThreadPoolExecutor(4) as pool:
+            pairs = [(one, two), (two, one), (one, one), (two, two)]
+            codes = list(pool.map(lambda pair: pair[0].patch(f"/api/admin/users/{pair[1].id}", body).status_code, pairs))
+        left = admins()
+        assert len(left) == 1 and set(codes) <= {200, 401, 403, 409}, (codes, left)
+        rows(f"UPDATE users SET access = 'admin', disabled = false WHERE id IN ({one.id}, {two.id})")
+        one, two = daemon.login(one.name), daemon.login(two.name)
+
+
+def test_level_and_sockets_at_the_same_time(parlour, rows):
+    """A user is disabled while logging in again and again: no login and no socket is left over."""
+    daemon = parlour(workers=2, rate_login="10000/min", watchdog="10min")
+    boss, user = at_level(daemon, rows, "operator"), daemon.register()
+    socks = []
+
+    def sign_in(_):
+        answer = daemon.post("/api/auth/login", {"username": user.name, "password": user.password})
+        if answer.status_code == 200:
+            try:
+                socks.append(daemon.ws(token=answer.json()["access_token"]))
+            except Exception as why:            # pylint: disable=broad-exception-caught
+                assert getattr(why, "status", None) == 401, why
+        return answer.status_code
+
+    with ThreadPoolExecutor(5) as pool:
+        codes = pool.map(sign_in, range(24))
+        assert boss.patch(f"/api/admin/users/{user.id}", {"is_active": False}).status_code == 200
+        assert set(codes) <= {200, 401}
+    assert rows(f"SELECT count(*) FROM login_sessions WHERE user_id = {user.id} AND ended_at IS NULL") == [(0,)]
+    for sock in socks:
+        assert sock.wait_closed() == 4410
+        sock.drop()
+    assert json.loads(daemon.post("/api/auth/login", {"username": user.name, "password": user.password}).text)["code"] != "mfa_required"
