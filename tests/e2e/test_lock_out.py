@@ -216,3 +216,22 @@ def test_one_mail_to_the_owner(parlour, rows, smtp):
         assert part in mail.body
     wait_for(lambda: rows("SELECT state, count(*) FROM jobs GROUP BY 1") == [("done", 1)])
     assert len(peer.mails) == 1
+
+
+@pytest.mark.parametrize("path, body", [
+    ("/api/auth/mfa/totp/off", {"code": "wrong"}), ("/api/auth/mfa/totp/off", {"password": "wrong password", "recovery_code": "x"}),
+    ("/api/auth/mfa/totp/off", {"recovery_code": "aaaa-bbbb-cccc-dddd"}), ("/api/auth/mfa/recovery-codes", {"code": "wrong"})])
+def test_proofs_for_the_second_factor_count(daemon, rows, path, body):
+    """A stolen token must not be enough to guess codes; and during the lock, even the right ones are refused."""
+    user = daemon.register()
+    app, codes = turn_on(user)
+    given = {"password": user.password, **{k: app.wrong() if v == "wrong" else v for k, v in body.items()}}
+    at = {"X-Forwarded-For": HERE}
+    for _ in range(3):
+        before = locks(rows, user)
+        assert user.post(path, given, headers=at).status_code == 422
+        wait_for(lambda n=before: locks(rows, user) != n, what="the attempt was counted")
+    assert locks(rows, user) == [("192.0.2.0/24", 0, 1)]
+    answer = user.post(path, {"password": user.password, "recovery_code": codes[0]}, headers=at)
+    assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["body", "password"]
+    assert user.post(path, {"password": user.password, "recovery_code": codes[0]}, headers={"X-Forwarded-For": FAR}).status_code in (200, 204)

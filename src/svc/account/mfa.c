@@ -21,6 +21,7 @@ struct mfa {
 	struct pl_task *task;
 	struct pl_str password, sealed;
 	struct mfa_given given;
+	bool locked;			/* by failed logins from this network: see auth_failed() */
 	struct totp_made made;
 	struct pl_str codes[MFA_CODES];
 	bool renew;
@@ -65,8 +66,11 @@ static void verify_on_hash(void *arg, const struct hash_result *result, const st
 
 	if (err != NULL) {
 		mfa_fail(m, err);
-	} else if (!result->good) {
+	} else if (m->locked) {		/* the same reply: it must not show whether the password is right */
 		audit_refused(m->svc, m->task, "second factor: password refused", m->task->who.user_id);
+		mfa_fail_field(m, "body.password", "is not the current password");
+	} else if (!result->good) {
+		auth_failed(m->svc, m->config, m->task, "second factor: password refused", m->task->who.user_id);
 		mfa_fail_field(m, "body.password", "is not the current password");
 	} else {
 		m->verified(m);
@@ -84,6 +88,7 @@ static void verify_on_user(void *arg, const struct user *user, const struct pl_e
 	} else if (err != NULL) {
 		mfa_fail(m, err);
 	} else {
+		m->locked = user->locked;
 		hasher_verify(m->svc->worker->hasher, m->task, m->password, user->password_hash, verify_on_hash, m);
 	}
 }
@@ -232,7 +237,7 @@ static void prove_on_done(void *arg, const bool *done, const struct pl_err *err)
 	bool by_code = m->given.code.ptr != NULL;
 
 	if (err != NULL && err->code == PL_E_BAD_LOGIN) {
-		audit_refused(m->svc, m->task, "second factor refused", m->task->who.user_id);
+		auth_failed(m->svc, m->config, m->task, "second factor refused", m->task->who.user_id);
 		mfa_fail_field(m, by_code ? "body.code" : "body.recovery_code",
 		    by_code ? "is not valid: it is wrong, or was used" : "is not valid: it is unknown, or was used");
 	} else if (err != NULL) {
