@@ -75,6 +75,22 @@ struct pl_str pl_text_password(struct pl_pool *pool, struct pl_str password)
 	return prepared;
 }
 
+struct pl_str pl_text_fold_password(struct pl_pool *pool, struct pl_str password)
+{
+	struct pl_str prepared = pl_text_password(pool, password);
+	size_t len = prepared.len * 9 + 1;	/* three characters for one, and form C of them */
+	uint8_t *buf, *made;
+
+	if (prepared.ptr == NULL || !pl_utf8_ok(prepared.ptr, prepared.len))
+		return prepared;
+	buf = pl_alloc(pool, len);
+	made = u8_casefold((const uint8_t *)prepared.ptr, prepared.len, NULL, UNINORM_NFC, buf, &len);
+	PL_BUG(made != buf);
+	if (prepared.ptr != password.ptr)
+		pl_wipe((void *)(uintptr_t)prepared.ptr, prepared.len);
+	return pl_strn((const char *)buf, len);
+}
+
 /* Nothing is drawn for it, and it takes no room. */
 static bool is_hidden(ucs4_t c)
 {

@@ -17,6 +17,11 @@ struct pl_str pl_text_nfc(struct pl_pool *pool, struct pl_str text);
  * `pool`, and the caller wipes it. Bytes that are not UTF-8 are returned unchanged.
  */
 struct pl_str pl_text_password(struct pl_pool *pool, struct pl_str password);
+/*
+ * The same without regard to case, to compare it with others: full case folding, then form C. The result is in `pool`,
+ * and the caller wipes it.
+ */
+struct pl_str pl_text_fold_password(struct pl_pool *pool, struct pl_str password);
 /* Returns whether there is a visible character. Blanks, controls, and default-ignorable characters are invisible. */
 bool pl_text_visible(struct pl_str text);
 /* The text without blanks (of any script) and line ends at both ends. */

@@ -290,14 +290,19 @@ static int run_user(struct ctl *ctl)
 {
 	struct ctl_user_opts opts = { .dsn = need_dsn(ctl), .email = ctl->email, .name = ctl->name,
 		.access = ctl->access, .password_file = ctl->password_file, .cost = { 2, 19456, 1 }, .password_min = 8,
+		.password_blocklist = "",
 		.argc = ctl->argc, .argv = ctl->argv };
 	char why[512] = "";
 	int status;
 
 	if (opts.dsn == NULL)
 		return BAD_CONFIG;
+	if (ctl->config == NULL)
+		ctl->config = config_read(ctl->config_path, ctl->overrides, ctl->overrides_count, why);
+	why[0] = '\0';
 	if (ctl->config != NULL) {
 		opts.password_min = ctl->config->s.password_min;
+		opts.password_blocklist = ctl->config->s.password_blocklist;
 		opts.cost.passes = (uint32_t)ctl->config->s.argon2_passes;
 		opts.cost.memory_kib = (uint32_t)(ctl->config->s.argon2_memory / 1024);
 	}

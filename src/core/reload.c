@@ -14,7 +14,10 @@
 #include "core/supervise.h"
 #include "log.h"
 
-#define PACKED_MAX_BYTES (4 << 20)
+#define PACKED_MAX_BYTES (4ULL << 30)
+
+/* How the descriptor begins. Each child maps the hashes, so that there is one copy of a long list. */
+struct packed { uint64_t bytes, hashes; };	/* of the configuration; hashes behind it, 8-aligned */
 
 static void note_kept(void *arg, const char *name)
 {
@@ -40,8 +43,27 @@ struct config *reload_read(const char *path, const struct master_opts *opts, con
 	return fresh;
 }
 
+static bool write_all(int fd, const void *data, size_t bytes)
+{
+	const char *at = data;
+
+	while (bytes > 0) {
+		ssize_t n = write(fd, at, bytes);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		at += n;
+		bytes -= (size_t)n;
+	}
+	return true;
+}
+
 int reload_pack(const struct config *config)
 {
+	static const char zeros[sizeof(uint64_t)];
+	struct packed head = { .hashes = config->blocklist.count };
 	struct pl_buf bytes = PL_BUF(NULL);
 	int fd = memfd_create("parlour-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	bool good;
@@ -49,7 +71,10 @@ int reload_pack(const struct config *config)
 	if (fd < 0)
 		return -1;
 	config_pack(config, &bytes);
-	good = write(fd, bytes.ptr, bytes.len) == (ssize_t)bytes.len &&
+	head.bytes = bytes.len;
+	good = write_all(fd, &head, sizeof(head)) && write_all(fd, bytes.ptr, bytes.len) &&
+	    write_all(fd, zeros, -bytes.len % sizeof(zeros)) &&
+	    write_all(fd, config->blocklist.hashes, config->blocklist.count * sizeof(uint64_t)) &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0;
 	pl_wipe(bytes.ptr, bytes.cap);
 	pl_buf_fini(&bytes);
@@ -59,20 +84,54 @@ int reload_pack(const struct config *config)
 	return -1;
 }
 
+struct mapped { void *at; size_t bytes; };
+
+static void unmap(void *arg)
+{
+	struct mapped *mapped = arg;
+
+	munmap(mapped->at, mapped->bytes);
+}
+
+/* The mapping stays as long as the configuration, if a list of passwords is in it. */
+static struct config *unpack(struct mapped file, char why[512])
+{
+	const struct packed *head = file.at;
+	size_t at = sizeof(*head) + (head->bytes + 7) / 8 * 8;
+	struct config *config = NULL;
+	struct mapped *kept;
+
+	if (head->bytes <= file.bytes && at <= file.bytes && head->hashes == (file.bytes - at) / sizeof(uint64_t))
+		config = config_unpack(pl_strn((const char *)file.at + sizeof(*head), head->bytes), why);
+	else
+		snprintf(why, 512, "the packed configuration (%zu bytes) is damaged", file.bytes);
+	if (config == NULL || head->hashes == 0) {
+		munmap(file.at, file.bytes);
+		return config;
+	}
+	config->blocklist.hashes = (const uint64_t *)((const char *)file.at + at);
+	config->blocklist.count = head->hashes;
+	kept = pl_alloc(config->pool, sizeof(*kept));
+	*kept = file;
+	pl_pool_cleanup(config->pool, unmap, kept);
+	return config;
+}
+
 struct config *reload_unpack(int fd, char why[512])
 {
 	struct config *config = NULL;
+	struct mapped file = { .at = MAP_FAILED };
 	struct stat st;
-	void *bytes = MAP_FAILED;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= PACKED_MAX_BYTES)
-		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED) {
-		snprintf(why, 512, "the new configuration cannot be read");
-	} else {
-		config = config_unpack(pl_strn(bytes, (size_t)st.st_size), why);
-		munmap(bytes, (size_t)st.st_size);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct packed) &&
+	    (uint64_t)st.st_size <= PACKED_MAX_BYTES) {
+		file.bytes = (size_t)st.st_size;
+		file.at = mmap(NULL, file.bytes, PROT_READ, MAP_PRIVATE, fd, 0);
 	}
+	if (file.at == MAP_FAILED)
+		snprintf(why, 512, "the new configuration cannot be read");
+	else
+		config = unpack(file, why);
 	if (fd >= 0)
 		close(fd);
 	return config;

@@ -9,6 +9,7 @@
 #ifndef CORE_SETTINGS_H
 #define CORE_SETTINGS_H
 
+#include "blocklist.h"
 #include "cfg.h"
 #include "keyring.h"
 
@@ -73,6 +74,7 @@ struct config {
 	int upstreams_count;
 	struct pl_keyring keys;		/* of key_file; loaded by config_secrets() */
 	struct pl_seal_ring seal_ring;	/* likewise: of seal_keys and key_file */
+	struct pl_blocklist blocklist;	/* likewise: of password_blocklist */
 	bool secrets_read;		/* the contents of key files are in the settings next to the file names */
 	struct pl_cfg cfg;		/* texts and origins, for -t and reload */
 };

@@ -424,6 +424,9 @@ bool config_secrets(struct config *config, char why[512])
 		return refuse(config, "key_file", why, "%s", rule);
 	if (!seal_keys(config, why))
 		return false;
+	if (config->s.password_blocklist[0] != '\0' &&
+	    !pl_blocklist_load(config->pool, config->s.password_blocklist, &config->blocklist, rule))
+		return refuse(config, "password_blocklist", why, "%s", rule);
 	for (int i = 0; i < config->upstreams_count; i++) {
 		struct upstream_settings *up = &config->upstreams[i];
 		const char *key;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "blocklist.h"
 #include "ctl/ctl_password.h"
 #include "db/admin/db_users.h"
 #include "db/repo/name.h"
@@ -13,7 +14,7 @@
 #include "leaf.h"
 #include "text.h"
 
-enum { EXIT_USAGE = 64, EXIT_NOT_POSSIBLE = 65, EXIT_NO_FILE = 66, EXIT_AWAY = 69, EXIT_DB = 70 };
+enum { EXIT_USAGE = 64, EXIT_NOT_POSSIBLE = 65, EXIT_NO_FILE = 66, EXIT_AWAY = 69, EXIT_DB = 70, EXIT_CONFIG = 78 };
 enum { EMAIL_MAX = 254, DISPLAY_MAX = 100 };
 
 struct user_verb;
@@ -67,10 +68,24 @@ static int check_texts(struct users *u)
 	return fault == NULL ? 0 : refuse(u, pl_sprintf(u->pool, "--name %s", fault));
 }
 
+static int check_common(struct users *u, struct pl_str password)
+{
+	struct pl_blocklist list;
+	char rule[256];
+
+	if (!pl_blocklist_load(u->pool, u->opts->password_blocklist, &list, rule)) {
+		snprintf(u->why, 512, "password_blocklist: %s", rule);
+		return EXIT_CONFIG;
+	}
+	return !pl_blocklist_has(&list, password) ? 0 :
+	    refuse(u, "the password is in the list of common passwords (password_blocklist); choose another one");
+}
+
 /* Reads a password and hashes it, before the database is used. */
 static int make_hash(struct users *u)
 {
 	struct pl_str password;
+	int status;
 
 	if (!ctl_password_get(u->opts->password_file, &u->password, u->why))
 		return EXIT_NO_FILE;
@@ -78,6 +93,8 @@ static int make_hash(struct users *u)
 	if ((int64_t)password.len < u->opts->password_min)
 		return refuse(u, pl_sprintf(u->pool, "the password must have at least %lld bytes",
 		    (long long)u->opts->password_min));
+	if (u->opts->password_blocklist[0] != '\0' && (status = check_common(u, password)) != 0)
+		return status;
 	if (pl_passwd_hash(password, u->opts->cost, u->hash))
 		return 0;
 	snprintf(u->why, 512, "cannot hash a password: not enough memory");

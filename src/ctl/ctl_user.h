@@ -14,6 +14,7 @@ struct ctl_user_opts {
 	const char *dsn, *email, *name, *access, *password_file;	/* options; NULL when not given */
 	struct pl_passwd_cost cost;
 	int64_t password_min;		/* bytes */
+	const char *password_blocklist;	/* name of a file; "": none */
 	int argc;			/* the words after `user` */
 	char **argv;
 };

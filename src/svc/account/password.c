@@ -18,10 +18,13 @@ struct change {
 bool password_may_be(const struct config *config, struct pl_pool *pool, const char *loc, struct pl_str password,
     struct pl_err *err)
 {
-	if ((int64_t)password.len >= config->s.password_min)
+	if ((int64_t)password.len < config->s.password_min)
+		pl_err_field(err, pool, loc, "string_too_short", "must have at least %lld bytes",
+		    (long long)config->s.password_min);
+	else if (pl_blocklist_has(&config->blocklist, password))
+		pl_err_field(err, pool, loc, "value_error", "is in the list of common passwords; choose another one");
+	else
 		return true;
-	pl_err_field(err, pool, loc, "string_too_short", "must have at least %lld bytes",
-	    (long long)config->s.password_min);
 	return false;
 }
 
