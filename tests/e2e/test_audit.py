@@ -95,8 +95,9 @@ def test_refused_logins_are_bounded(parlour, rows):
     wait_for(lambda: len([t for t in trail(rows, f"user:{user.id}") if t[0] == "login refused"]) >= 20, 10)
     daemon.stop()   # what it still had to write is written
     got = [t for t in trail(rows, f"user:{user.id}") if t[0] == "login refused"]
-    assert 20 <= len(got) <= 22 and {actor for _, actor, _, _ in got} == {0}, "side by side, more than one may see 19"
-    assert [t[3] for t in got][19:20] == [{"more_recorded": False}]
+    assert 20 <= len(got) <= 24 and {actor for _, actor, _, _ in got} == {0}, "side by side, more than one may see 19"
+    marks = [n for n, t in enumerate(got) if t[3] == {"more_recorded": False}]
+    assert marks and marks[0] >= 18, "one row says that more may have followed"
     assert not rows("SELECT FROM audit WHERE target IS NULL")
 
 
