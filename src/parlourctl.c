@@ -303,6 +303,7 @@ static int run_user(struct ctl *ctl)
 	if (ctl->config != NULL) {
 		opts.password_min = ctl->config->s.password_min;
 		opts.password_blocklist = ctl->config->s.password_blocklist;
+		opts.erase = ctl->config->s.deleted_messages == DELETED_ERASE;
 		opts.cost.passes = (uint32_t)ctl->config->s.argon2_passes;
 		opts.cost.memory_kib = (uint32_t)(ctl->config->s.argon2_memory / 1024);
 	}
@@ -419,7 +420,7 @@ static const struct verb verbs[] = {
 	{ "jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
 	    "mails and Slack messages that wait, run, or were given up; retry dead: retry all that were given up" },
 	{ "user", run_user, -1, "add NAME | list [TEXT] | show USER | passwd USER | access USER LEVEL | disable USER | "
-	    "enable USER | logout USER | no-mfa USER | unlock USER",
+	    "enable USER | logout USER | no-mfa USER | unlock USER | delete USER",
 	    "accounts; LEVEL is user, analyst, operator, or admin "
 	    "[--email ADDRESS] [--name TEXT] [--access LEVEL] [--password-file FILE]" },
 	{ "invite", run_invite, -1, "create | list | revoke NUMBER", "invites to register or to join a room "

@@ -121,6 +121,20 @@ void api_admin_user_logout(struct request *request)
 		user_ref_find(request, id, name, log_out);
 }
 
+static void delete(struct request *request, int64_t user_id)
+{
+	administer_delete(request->svc, request->req->config, request->req->task, user_id, on_logged_out, request);
+}
+
+void api_admin_user_delete(struct request *request)
+{
+	struct pl_str name;
+	int64_t id;
+
+	if (user_ref_param(request, 0, &id, &name))
+		user_ref_find(request, id, name, delete);
+}
+
 static void reset(struct request *request, int64_t user_id)
 {
 	repo_admin_user_reset(request->svc->db, request->req->task, request->req->task->who.user_id, user_id,

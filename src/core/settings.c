@@ -14,6 +14,7 @@ static const char *const words_log_format[] = { "kv", "json", NULL };
 static const char *const words_access_format[] = { "fields", "combined", NULL };
 static const char *const words_person[] = { "none", "mail", "slack", NULL };
 static const char *const words_suggestions[] = { "objects", "text", NULL };
+static const char *const words_deleted[] = { "keep", "erase", NULL };
 static const char *const words_mfa[] = { "none", "admin", "operator", "all", NULL };
 static const char *const words_registration[] = { "open", "invite", "closed", NULL };
 static const char *const words_access[] = { "user", "analyst", "operator", "admin", NULL };

@@ -222,6 +222,14 @@ static int run_logout(struct users *u)
 	return ended(u, good, text, "is logged out");
 }
 
+static int run_delete(struct users *u)
+{
+	const char *text = NULL;
+	bool good = db_users_delete(u->db, u->user, u->opts->erase ? "true" : "false", u->pool, &text, u->why);
+
+	return ended(u, good, text, u->opts->erase ? "is deleted, and its messages become empty" : "is deleted");
+}
+
 static int run_no_mfa(struct users *u)
 {
 	const char *text = NULL;
@@ -249,7 +257,7 @@ static const struct user_verb verbs[] = {
 	{ "passwd", 2, 2, true, run_passwd }, { "access", 3, 3, false, run_access },
 	{ "disable", 2, 2, false, run_disable }, { "enable", 2, 2, false, run_enable },
 	{ "logout", 2, 2, false, run_logout }, { "no-mfa", 2, 2, false, run_no_mfa },
-	{ "unlock", 2, 2, false, run_unlock },
+	{ "unlock", 2, 2, false, run_unlock }, { "delete", 2, 2, false, run_delete },
 };
 
 static const struct user_verb *verb_of(const struct ctl_user_opts *opts)
@@ -299,7 +307,7 @@ int ctl_user(const struct ctl_user_opts *opts, FILE *out, char why[512])
 		snprintf(why, 512,
 		    "user takes `add NAME [--email ADDRESS] [--name TEXT] [--access LEVEL]`, `list [TEXT]`, "
 		    "`show USER`, `passwd USER`, `access USER LEVEL`, `disable USER`, `enable USER`, `logout USER`, "
-		    "`no-mfa USER`, or `unlock USER`; "
+		    "`no-mfa USER`, `unlock USER`, or `delete USER`; "
 		    "LEVEL is user, analyst, operator, or admin; add and passwd take --password-file FILE");
 		return EXIT_USAGE;
 	}

@@ -15,12 +15,14 @@ struct ctl_user_opts {
 	struct pl_passwd_cost cost;
 	int64_t password_min;		/* bytes */
 	const char *password_blocklist;	/* name of a file; "": none */
+	bool erase;			/* setting deleted_messages */
 	int argc;			/* the words after `user` */
 	char **argv;
 };
 
 /*
- * add NAME, list [TEXT], show USER, passwd USER, access USER LEVEL, disable USER, enable USER, logout USER.
+ * add NAME, list [TEXT], show USER, passwd USER, access USER LEVEL, disable USER, enable USER, logout USER,
+ * delete USER, and others.
  *
  * A new password is the first line of password_file ("-": standard input), else it is read twice from the terminal.
  * Without a terminal, or if the input is empty, it is generated and printed.

@@ -30,7 +30,7 @@ TOPICS = {
     "db/repo": {"db/conn"},
     "db/admin": {"db/conn"},
     "svc": {"svc/account", "svc/feedback", "svc/notify"},
-    "svc/account": {"svc/bus"},
+    "svc/account": {"svc/bus", "svc/job"},
     "svc/answer": {"svc/account", "svc/bus", "svc/knowledge"},
     "svc/bus": set(),
     "svc/feedback": {"svc/bus", "svc/job"},

@@ -6,7 +6,7 @@
 
 #include "db/admin/db_import_int.h"
 
-#define MEANT "who AS (SELECT u.* FROM users u WHERE " IS_MEANT("$1::text") ")"
+#define MEANT "who AS (SELECT u.* FROM users u WHERE (" IS_MEANT("$1::text") ") AND u.deleted_at IS NULL)"
 
 static bool text_of(struct db_import *db, struct pl_pool *pool, const char *sql, int count, const char *const *params,
     const char **text_r, char why[512])
@@ -36,9 +36,9 @@ bool db_users_list(struct db_import *db, const char *match, struct pl_pool *pool
 	    CLEAN("u.email") "), E'\\n' ORDER BY lower(u.username)) || "
 	    "CASE WHEN max(u.total) > count(*) THEN format("
 	    "E'\\n(the first %s of %s accounts; give a part of the name)', count(*), max(u.total)) ELSE '' END "
-	    "FROM (SELECT s.*, count(*) OVER () AS total FROM users s WHERE $1::text IS NULL "
+	    "FROM (SELECT s.*, count(*) OVER () AS total FROM users s WHERE s.deleted_at IS NULL AND ($1::text IS NULL "
 	    "OR strpos(lower(s.username), lower($1)) > 0 OR strpos(lower(s.email), lower($1)) > 0 "
-	    "OR strpos(lower(s.name), lower($1)) > 0 ORDER BY lower(s.username) LIMIT " LIST_MAX ") u",
+	    "OR strpos(lower(s.name), lower($1)) > 0) ORDER BY lower(s.username) LIMIT " LIST_MAX ") u",
 	    1, params, text_r, why);
 }
 
@@ -113,4 +113,15 @@ bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *poo
 	return text_of(db, pool,
 	    "WITH " MEANT ", did AS (SELECT w.id, logins_end(w.id, 0, 'all', 'operator') AS ended FROM who w) "
 	    "SELECT coalesce((SELECT cardinality(did.ended)::text FROM did), 'not_found')", 1, params, text_r, why);
+}
+
+bool db_users_delete(struct db_import *db, const char *user, const char *erase, struct pl_pool *pool,
+    const char **text_r, char why[512])
+{
+	const char *params[] = { user, erase };
+
+	return text_of(db, pool,
+	    "WITH " MEANT ", did AS (SELECT w.id, n.* FROM who w, account_delete(0, w.id, $2::boolean) n) "
+	    "SELECT coalesce((SELECT CASE WHEN did.status = 'ok' THEN cardinality(did.ended)::text ELSE did.status END "
+	    "FROM did), 'not_found')", 2, params, text_r, why);
 }

@@ -34,6 +34,9 @@ bool db_users_no_mfa(struct db_import *db, const char *user, struct pl_pool *poo
 /* Ends the locks after failed logins: "not_found", or their number. */
 bool db_users_unlock(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
+/* Makes an account a tombstone, and queues the rest. erase: "true" or "false". */
+bool db_users_delete(struct db_import *db, const char *user, const char *erase, struct pl_pool *pool,
+    const char **text_r, char why[512]) PL_MUSTCHECK;
 bool db_users_logout(struct db_import *db, const char *user, struct pl_pool *pool, const char **text_r,
     char why[512]) PL_MUSTCHECK;
 

@@ -88,6 +88,18 @@ void repo_admin_user_logout(
 	pgquery_start(query);
 }
 
+void repo_admin_user_delete(
+    struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, bool erase, repo_ended_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_ADMIN_DELETE, on_ended, done, arg);
+
+	pgquery_i64(query, actor_id);
+	pgquery_i64(query, id);
+	pgquery_bool(query, erase);
+	pgquery_audited(query);
+	pgquery_start(query);
+}
+
 REPLY(on_created, int64_t)
 {
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);

@@ -35,6 +35,12 @@ void repo_admin_user_change(struct db *db, struct pl_task *task, int64_t actor_i
 void repo_admin_user_logout(
     struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, repo_ended_fn *done, void *arg);
 /*
+ * Makes the account a tombstone, and queues the rest. erase: its messages become empty. PL_E_NOT_FOUND, PL_E_FORBIDDEN,
+ * PL_E_CONFLICT (the last admin, or the actor's own account).
+ */
+void repo_admin_user_delete(
+    struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, bool erase, repo_ended_fn *done, void *arg);
+/*
  * A new account on behalf of actor_id; gives its number. PL_E_TAKEN as repo_user_create(), PL_E_FORBIDDEN: the actor is
  * no operator or admin, or the level is above the actor's.
  */

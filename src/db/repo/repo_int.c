@@ -31,6 +31,7 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "not_above", PL_E_FORBIDDEN, "Only an account with a higher access level may do this." },
 	{ "no_address", PL_E_CONFLICT, "The account is disabled, or has no e-mail address of its own." },
 	{ "last_admin", PL_E_CONFLICT, "This is the last admin; make another account admin first." },
+	{ "own_account", PL_E_CONFLICT, "This is your own account; delete it with POST /api/profile/delete." },
 	{ "mfa_on", PL_E_CONFLICT, "A second factor is on already; turn it off first." },
 	{ "mfa_off", PL_E_CONFLICT, "No second factor is on." },
 	{ "mfa_none", PL_E_CONFLICT, "The account has no second factor." },

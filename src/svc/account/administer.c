@@ -114,3 +114,10 @@ void administer_mfa_off(struct svc *svc, struct pl_task *task, int64_t id, db_do
 	repo_admin_user_mfa_off(
 	    svc->db, task, task->who.user_id, id, change_on_ended, change_new(svc, task, done, arg));
 }
+
+void administer_delete(struct svc *svc, const struct config *config, struct pl_task *task, int64_t id, db_done_fn *done,
+    void *arg)
+{
+	repo_admin_user_delete(svc->db, task, task->who.user_id, id, config->s.deleted_messages == DELETED_ERASE,
+	    change_on_ended, change_new(svc, task, done, arg));
+}

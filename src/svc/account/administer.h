@@ -34,4 +34,8 @@ void administer_login_end(struct svc *svc, struct pl_task *task, int64_t login_i
 /* Removes the second factor, and ends all login sessions. Errors of repo_admin_user_mfa_off(). */
 void administer_mfa_off(struct svc *svc, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
 
+/* Deletes an account, and ends its login sessions: repo_admin_user_delete(). */
+void administer_delete(struct svc *svc, const struct config *config, struct pl_task *task, int64_t id, db_done_fn *done,
+    void *arg);
+
 #endif
