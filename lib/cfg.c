@@ -34,7 +34,8 @@ struct load {
 	struct pl_str rest;	/* of the file */
 	int line;
 	bool marker;		/* the next line to give is the marker */
-	int group;		/* index of the section we are in; -1 = above the first */
+	struct pl_cfg *kind;	/* of the section we are in */
+	int group;		/* its index; -1 = above the first */
 	int *lines;		/* per setting of this section: where it was set, 0 = not yet */
 	int *top_lines, *group_lines;
 };
@@ -64,6 +65,12 @@ static struct table top_table(const struct pl_schema *schema)
 static struct table group_table(const struct pl_schema *schema)
 {
 	return (struct table){ schema->group_settings, schema->group_count };
+}
+
+/* The settings that a value at this place may have; group -1 = above all sections. */
+static struct table table_of(const struct pl_cfg *cfg, const struct pl_cfg *kind, int group)
+{
+	return group < 0 ? top_table(cfg->schema) : group_table(kind->schema);
 }
 
 static const struct pl_setting *table_find(struct table table, struct pl_str name)
@@ -126,35 +133,35 @@ static const char *nearest_name(struct table table, struct pl_str name)
 	return best;
 }
 
-static bool fail_unknown(struct pl_cfg *cfg, const char *origin, bool in_group, struct pl_str name)
+static bool fail_unknown(struct pl_cfg *cfg, const char *origin, const struct pl_cfg *kind, int group,
+    struct pl_str name)
 {
-	const struct pl_schema *schema = cfg->schema;
-	struct table here = in_group ? group_table(schema) : top_table(schema);
-	struct table there = in_group ? top_table(schema) : group_table(schema);
-	const char *nearest = nearest_name(here, name);
+	const char *nearest = nearest_name(table_of(cfg, kind, group), name);
 
-	if (table_find(there, name) != NULL && in_group)
-		return fail(cfg, origin,
-		    "%.*s: this setting belongs above the first [%s] section", PL_FMT(name), schema->group);
-	if (table_find(there, name) != NULL)
-		return fail(cfg, origin,
-		    "%.*s: this setting belongs in a [%s NAME] section", PL_FMT(name), schema->group);
+	if (group >= 0 && table_find(top_table(cfg->schema), name) != NULL)
+		return fail(cfg, origin, "%.*s: this setting belongs above the first [%s] section", PL_FMT(name),
+		    kind->schema->group);
+	for (const struct pl_cfg *other = cfg; other != NULL; other = other->next) {
+		if ((group < 0 || other != kind) && table_find(group_table(other->schema), name) != NULL)
+			return fail(cfg, origin, "%.*s: this setting belongs in a [%s NAME] section", PL_FMT(name),
+			    other->schema->group);
+	}
 	name.len = pl_utf8_cut(name.ptr, name.len, KEY_COMPARED);
 	if (nearest == NULL)
 		return fail(cfg, origin, "%.*s: unknown setting", PL_FMT(name));
 	return fail(cfg, origin, "%.*s: unknown setting; did you mean %s?", PL_FMT(name), nearest);
 }
 
-static void *group_base(const struct pl_cfg *cfg, int group)
+static void *group_base(const struct pl_cfg *kind, int group)
 {
-	return (char *)cfg->groups + (size_t)group * cfg->schema->group_bytes;
+	return (char *)kind->groups + (size_t)group * kind->schema->group_bytes;
 }
 
 /* Stores one value; group -1 = the settings above all sections. */
-static bool set_value(struct pl_cfg *cfg, const char *origin, int group, const struct pl_setting *setting,
-    struct pl_str text)
+static bool set_value(struct pl_cfg *cfg, const char *origin, const struct pl_cfg *kind, int group,
+    const struct pl_setting *setting, struct pl_str text)
 {
-	void *base = group < 0 ? cfg->values : group_base(cfg, group);
+	void *base = group < 0 ? cfg->values : group_base(kind, group);
 	char why[256];
 	size_t at;
 
@@ -168,9 +175,9 @@ static bool set_value(struct pl_cfg *cfg, const char *origin, int group, const s
 	return true;
 }
 
-static void set_defaults(struct pl_cfg *cfg, int group)
+static void set_defaults(struct pl_cfg *cfg, const struct pl_cfg *kind, int group)
 {
-	struct table table = group < 0 ? top_table(cfg->schema) : group_table(cfg->schema);
+	struct table table = table_of(cfg, kind, group);
 
 	for (size_t i = 0; i < table.count; i++) {
 		const struct pl_setting *row = &table.rows[i];
@@ -183,16 +190,16 @@ static void set_defaults(struct pl_cfg *cfg, int group)
 				cfg->texts[i] = "";
 				cfg->origins[i] = "default";
 			}
-		} else if (!set_value(cfg, "default", group, row, pl_str(def))) {
+		} else if (!set_value(cfg, "default", kind, group, row, pl_str(def))) {
 			pl_bug(cfg->why, __FILE__, __LINE__);
 		}
 	}
 }
 
-static int group_find(const struct pl_cfg *cfg, struct pl_str name)
+static int group_find(const struct pl_cfg *kind, struct pl_str name)
 {
-	for (int i = 0; i < cfg->groups_count; i++) {
-		if (pl_str_is(name, cfg->group_names[i]))
+	for (int i = 0; i < kind->groups_count; i++) {
+		if (pl_str_is(name, kind->group_names[i]))
 			return i;
 	}
 	return -1;
@@ -211,27 +218,36 @@ static bool group_name_ok(struct pl_str name)
 }
 
 /* A new group with its defaults; the array moves, so nobody may keep pointers into it while reading. */
-static bool group_add(struct pl_cfg *cfg, const char *origin, struct pl_str name, int *group_r)
+static bool group_add(struct pl_cfg *cfg, const char *origin, struct pl_cfg *kind, struct pl_str name, int *group_r)
 {
-	size_t bytes = cfg->schema->group_bytes, count = (size_t)cfg->groups_count;
+	size_t bytes = kind->schema->group_bytes, count = (size_t)kind->groups_count;
 	char *groups;
 	const char **names;
 
 	if (!group_name_ok(name))
 		return fail(cfg, origin, "[%s %.*s]: a name has 1 to %d letters, digits, '.', '_' or '-'",
-		    cfg->schema->group, PL_FMT(name), GROUP_NAME_MAX);
+		    kind->schema->group, PL_FMT(name), GROUP_NAME_MAX);
 	groups = pl_alloc(cfg->pool, (count + 1) * bytes);
 	names = pl_alloc(cfg->pool, (count + 1) * sizeof(*names));
 	if (count > 0) {
-		memcpy(groups, cfg->groups, count * bytes);
-		memcpy(names, cfg->group_names, count * sizeof(*names));
+		memcpy(groups, kind->groups, count * bytes);
+		memcpy(names, kind->group_names, count * sizeof(*names));
 	}
 	names[count] = pl_strndup(cfg->pool, name.ptr, name.len);
-	cfg->groups = groups;
-	cfg->group_names = names;
-	*group_r = cfg->groups_count++;
-	set_defaults(cfg, *group_r);
+	kind->groups = groups;
+	kind->group_names = names;
+	*group_r = kind->groups_count++;
+	set_defaults(cfg, kind, *group_r);
 	return true;
+}
+
+/* Does the text begin with the name of this kind of section, and not only with its first letters? */
+static bool is_kind(const struct pl_cfg *kind, struct pl_str text)
+{
+	size_t len = strlen(kind->schema->group);
+
+	return pl_str_starts(text, kind->schema->group) &&
+	    (text.len == len || text.ptr[len] == ' ' || text.ptr[len] == '\t');
 }
 
 static const char *origin_here(const struct load *load)
@@ -242,38 +258,43 @@ static const char *origin_here(const struct load *load)
 /* inih gives us a section's name before its first key. */
 static bool begin_section(struct load *load, struct pl_str section)
 {
-	struct pl_cfg *cfg = load->cfg;
+	struct pl_cfg *cfg = load->cfg, *kind = cfg;
 	const char *group = cfg->schema->group, *origin = origin_here(load);
 	struct pl_str name = pl_str_trim(section);
-	size_t len = group != NULL ? strlen(group) : 0;
 
 	if (group == NULL)
 		return fail(cfg, origin, "[%.*s]: this file has no sections", PL_FMT(name));
 	if (section.len > SECTION_MAX_BYTES)
 		return fail(cfg, origin, "[%.*s...]: longer than %d characters", PL_FMT(name), SECTION_MAX_BYTES);
-	if (!pl_str_starts(name, group) || (name.len > len && name.ptr[len] != ' ' && name.ptr[len] != '\t'))
-		return fail(cfg, origin, "[%.*s]: unknown section; write [%s NAME]", PL_FMT(name), group);
-	name = pl_str_trim(pl_strn(name.ptr + len, name.len - len));
-	if (group_find(cfg, name) >= 0)
+	while (kind != NULL && !is_kind(kind, name))
+		kind = kind->next;
+	if (kind == NULL)
+		return fail(cfg, origin, "[%.*s]: unknown section; write [%s NAME]%s%s%s", PL_FMT(name), group,
+		    cfg->next != NULL ? " or [" : "", cfg->next != NULL ? cfg->next->schema->group : "",
+		    cfg->next != NULL ? " NAME]" : "");
+	group = kind->schema->group;
+	name = pl_str_trim(pl_strn(name.ptr + strlen(group), name.len - strlen(group)));
+	if (group_find(kind, name) >= 0)
 		return fail(cfg, origin, "[%s %.*s]: a section with this name exists already", group, PL_FMT(name));
 	load->lines = load->group_lines;
-	memset(load->lines, 0, cfg->schema->group_count * sizeof(*load->lines));
-	return group_add(cfg, origin, name, &load->group);
+	memset(load->lines, 0, kind->schema->group_count * sizeof(*load->lines));
+	load->kind = kind;
+	return group_add(cfg, origin, kind, name, &load->group);
 }
 
 static bool file_value(struct load *load, struct pl_str name, struct pl_str value)
 {
 	struct pl_cfg *cfg = load->cfg;
-	struct table table = load->group < 0 ? top_table(cfg->schema) : group_table(cfg->schema);
+	struct table table = table_of(cfg, load->kind, load->group);
 	const struct pl_setting *setting = table_find(table, name);
 	const char *origin = origin_here(load);
 	int *line;
 
 	if (setting == NULL)
-		return fail_unknown(cfg, origin, load->group >= 0, name);
+		return fail_unknown(cfg, origin, load->kind, load->group, name);
 	line = &load->lines[setting - table.rows];
 	if (setting->type == PL_SET_LINES && *line != 0) {
-		const void *base = load->group < 0 ? cfg->values : group_base(cfg, load->group);
+		const void *base = load->group < 0 ? cfg->values : group_base(load->kind, load->group);
 
 		value = pl_str(pl_sprintf(cfg->pool, "%s\n%.*s",
 		    *(const char *const *)((const char *)base + setting->offset), PL_FMT(value)));
@@ -281,7 +302,7 @@ static bool file_value(struct load *load, struct pl_str name, struct pl_str valu
 		return fail(cfg, origin, "%s: already set on line %d", setting->name, *line);
 	}
 	*line = load->line;
-	return set_value(cfg, origin, load->group, setting, value);
+	return set_value(cfg, origin, load->kind, load->group, setting, value);
 }
 
 /* inih's handler; 0 stops it. */
@@ -369,12 +390,15 @@ static bool file_load(struct pl_cfg *cfg, const char *path, struct pl_str *text_
 
 static bool read_file(struct pl_cfg *cfg, const char *path)
 {
-	struct load load = { .cfg = cfg, .path = path, .group = -1 };
+	struct load load = { .cfg = cfg, .path = path, .kind = cfg, .group = -1 };
+	size_t most = 0;
 
 	if (!file_load(cfg, path, &load.rest))
 		return false;
 	load.top_lines = pl_alloc(cfg->pool, cfg->schema->count * sizeof(*load.top_lines));
-	load.group_lines = pl_alloc(cfg->pool, cfg->schema->group_count * sizeof(*load.group_lines));
+	for (const struct pl_cfg *kind = cfg; kind != NULL; kind = kind->next)
+		most = kind->schema->group_count > most ? kind->schema->group_count : most;
+	load.group_lines = pl_alloc(cfg->pool, most * sizeof(*load.group_lines));
 	load.lines = load.top_lines;
 
 	/* Settings of the library, for the whole process; nobody else here uses it. */
@@ -389,29 +413,37 @@ static bool read_file(struct pl_cfg *cfg, const char *path)
 }
 
 /* "upstream.local.url" reaches setting `url` of group `local`; the group is made when the file has none. */
-static bool override_group(struct pl_cfg *cfg, struct pl_str *name, int *group_r)
+static bool override_group(struct pl_cfg *cfg, struct pl_str *name, struct pl_cfg **kind_r, int *group_r)
 {
-	const char *group = cfg->schema->group;
-	size_t len = group != NULL ? strlen(group) : 0, dot = name->len;
+	struct pl_cfg *kind = cfg->schema->group != NULL ? cfg : NULL;
+	size_t len = 0, dot = name->len;
 	struct pl_str group_name;
 
+	*kind_r = cfg;
 	*group_r = -1;
-	if (group == NULL || name->len <= len || !pl_str_starts(*name, group) || name->ptr[len] != '.')
+	for (; kind != NULL; kind = kind->next) {
+		len = strlen(kind->schema->group);
+		if (name->len > len && pl_str_starts(*name, kind->schema->group) && name->ptr[len] == '.')
+			break;
+	}
+	if (kind == NULL)
 		return true;
 	while (dot > len + 1 && name->ptr[dot - 1] != '.')
 		dot--;
 	if (dot == len + 1)
-		return fail(cfg, "-o", "%.*s: write %s.NAME.setting=value", PL_FMT(*name), group);
+		return fail(cfg, "-o", "%.*s: write %s.NAME.setting=value", PL_FMT(*name), kind->schema->group);
 	group_name = pl_strn(name->ptr + len + 1, dot - 1 - (len + 1));
 	*name = pl_strn(name->ptr + dot, name->len - dot);
-	*group_r = group_find(cfg, group_name);
-	return *group_r >= 0 || group_add(cfg, "-o", group_name, group_r);
+	*kind_r = kind;
+	*group_r = group_find(kind, group_name);
+	return *group_r >= 0 || group_add(cfg, "-o", kind, group_name, group_r);
 }
 
 static bool read_override(struct pl_cfg *cfg, const char *text)
 {
 	struct pl_str value = pl_str(text), name;
 	const struct pl_setting *setting;
+	struct pl_cfg *kind;
 	int group;
 
 	if (!pl_str_cut(&value, '=', &name) || value.ptr == NULL)
@@ -420,12 +452,12 @@ static bool read_override(struct pl_cfg *cfg, const char *text)
 	value = pl_str_trim(value);
 	if (!text_ok(cfg, "-o", value))
 		return false;
-	if (!override_group(cfg, &name, &group))
+	if (!override_group(cfg, &name, &kind, &group))
 		return false;
-	setting = table_find(group < 0 ? top_table(cfg->schema) : group_table(cfg->schema), name);
+	setting = table_find(table_of(cfg, kind, group), name);
 	if (setting == NULL)
-		return fail_unknown(cfg, "-o", group >= 0, name);
-	return set_value(cfg, "-o", group, setting, value);
+		return fail_unknown(cfg, "-o", kind, group, name);
+	return set_value(cfg, "-o", kind, group, setting, value);
 }
 
 bool pl_cfg_read(struct pl_cfg *cfg, const char *path, const char *const *overrides, int overrides_count)
@@ -437,8 +469,13 @@ bool pl_cfg_read(struct pl_cfg *cfg, const char *path, const char *const *overri
 	cfg->groups = NULL;
 	cfg->group_names = NULL;
 	cfg->groups_count = 0;
+	cfg->next = NULL;
 	cfg->why[0] = '\0';
-	set_defaults(cfg, -1);
+	for (struct pl_cfg *last = cfg; last->schema->other != NULL; last = last->next) {
+		last->next = pl_alloc(cfg->pool, sizeof(*last->next));
+		last->next->schema = last->schema->other;
+	}
+	set_defaults(cfg, cfg, -1);
 	if (path != NULL && !read_file(cfg, path))
 		return false;
 	for (int i = 0; i < overrides_count; i++) {

@@ -50,6 +50,7 @@ struct pl_schema {
 	const char *group;			/* name of the repeated section or NULL */
 	const struct pl_setting *group_settings;
 	size_t group_count, group_bytes;
+	const struct pl_schema *other;		/* another kind of repeated section, or NULL; only its group counts */
 };
 
 /* Where a value came from: "parlour.conf:12", "-o", "default". */
@@ -62,6 +63,7 @@ struct pl_cfg {
 	void *groups;			/* array of group_count_r structs of group_bytes */
 	const char **group_names;
 	int groups_count;
+	struct pl_cfg *next;		/* sections of schema->other: their groups, group_names, groups_count */
 	char why[512];			/* the first error: "parlour.conf:12: workers: 0 is below 1" */
 };
 
