@@ -7,7 +7,7 @@
 build_packages="gcc make autoconf automake pkg-config libevent-dev libpq-dev libcurl4-openssl-dev libyajl-dev libjwt-dev
 	libssl-dev libargon2-dev libcrypt-dev libinih-dev libsqlite3-dev libunistring-dev curl util-linux"
 check_packages="clang check groff-base prometheus python3-pytest python3-pytest-xdist python3-psycopg
-	python3-websockets python3-httpx python3-aiosmtpd python3-scipy python3-yaml mandoc shellcheck logrotate nginx-light
+	python3-websockets python3-httpx python3-aiosmtpd python3-cryptography python3-scipy python3-yaml mandoc shellcheck logrotate nginx-light
 	apache2-bin chromium chromium-driver xz-utils systemd nodejs npm"
 
 say() { printf '%s\n' "$*"; }

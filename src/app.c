@@ -28,6 +28,7 @@
 #include "svc/session/session_live.h"
 #include "svc/knowledge/knowledge.h"
 #include "svc/room/signaling.h"
+#include "svc/oidc/oidc.h"
 #include "svc/usage/memo.h"
 #include "svc/session/session.h"
 
@@ -126,6 +127,7 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.signaling = signaling_new(&svc);
 	svc.memo = memo_new(64, 3);
 	svc.translations = memo_new(256, 86400);
+	svc.oidc = oidc_cache_new();
 	svc.sessions = sessions_new(&svc);
 	svc.session_live = session_live_new(&svc);
 	svc.knowledge = knowledge_watch_new(&svc);
@@ -213,6 +215,7 @@ static void worker_stop(struct worker *worker)
 	auth_cache_free(&svc.tokens);
 	memo_free(&svc.memo);
 	memo_free(&svc.translations);
+	oidc_cache_free(&svc.oidc);
 	knowledge_watch_free(&svc.knowledge);
 	recents_free(&svc.recents);
 }

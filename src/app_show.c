@@ -17,6 +17,8 @@ static void show_settings(const struct config *config, FILE *out, struct pl_pool
 		    pl_cfg_text(&config->cfg, &schema->settings[i], pool), config->cfg.origins[i]);
 	for (int i = 0; i < config->upstreams_count; i++)
 		fprintf(out, "[llm %s] url = %s\n", config->upstreams[i].name, config->upstreams[i].url);
+	for (int i = 0; i < config->oidc_count; i++)
+		fprintf(out, "[oidc %s] issuer = %s\n", config->oidc[i].name, config->oidc[i].issuer);
 }
 
 static void show_routes(const struct config *config, FILE *out)

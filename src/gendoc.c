@@ -126,6 +126,14 @@ static void conf_write(struct pl_buf *out)
 	    "key_file, url, and model only:"));
 	pl_buf_adds(out, "##\n#[llm openai]\n");
 	conf_rows(out, settings_schema.group_settings, settings_schema.group_count, "#");
+	pl_buf_adds(out, "\n\n");
+	conf_text(out, "## ",
+	    PL_STR("Identity providers (OpenID Connect) for signing in: any number of sections, each with a "
+	    "different NAME, below all other settings. They need public_url. At the provider, register "
+	    "PUBLIC_URL/api/auth/oidc/NAME/callback as the redirect address. Most providers need issuer, label, "
+	    "client_id, and client_secret_file only:"));
+	pl_buf_adds(out, "##\n#[oidc example]\n");
+	conf_rows(out, settings_oidc.group_settings, settings_oidc.group_count, "#");
 }
 
 /* ---- mdoc ---- */
@@ -202,6 +210,11 @@ static void man_settings(struct pl_buf *out)
 static void man_upstream_settings(struct pl_buf *out)
 {
 	man_rows(out, settings_schema.group_settings, settings_schema.group_count, false);
+}
+
+static void man_oidc_settings(struct pl_buf *out)
+{
+	man_rows(out, settings_oidc.group_settings, settings_oidc.group_count, false);
 }
 
 /* ---- routes ---- */
@@ -577,6 +590,7 @@ static void man_exposed(struct pl_buf *out)
 
 static const struct { const char *name; void (*write)(struct pl_buf *out); } tables[] = {
 	{ "@SETTINGS@\n", man_settings }, { "@UPSTREAM_SETTINGS@\n", man_upstream_settings },
+	{ "@OIDC_SETTINGS@\n", man_oidc_settings },
 	    { "@ROUTES@\n", man_routes },
 	{ "@WSROUTES@\n", man_ws_routes }, { "@SHAPES@\n", man_shapes }, { "@ERRORS@\n", man_errors },
 	{ "@TOPICS@\n", man_topics }, { "@FRAMES@\n", man_frames },

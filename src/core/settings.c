@@ -29,6 +29,7 @@ static const char *const words_dialect[] = { "openai", "anthropic", NULL };
 static const char *const words_metrics_style[] = { "parlour", "prodlens", NULL };
 static const char *const words_provider[] = { "auto", "openai", "anthropic", "openrouter", "other", NULL };
 static const char *const words_key_header[] = { "authorization", "api-key", NULL };
+static const char *const words_client_auth[] = { "auto", "basic", "post", NULL };
 static const char *const words_max_tokens[] = { "max_tokens", "max_completion_tokens", NULL };
 
 #define ROW(owner, field, kind, preset, low, high, what, when, list, part, help) \
@@ -39,17 +40,38 @@ static const char *const words_max_tokens[] = { "max_tokens", "max_completion_to
 static const struct pl_setting settings_rows[] = {
 #define SETTING(...) ROW(settings, __VA_ARGS__)
 #define UPSTREAM(...)
+#define OIDC(...)
 #include "core/settings.def"
 #undef SETTING
 #undef UPSTREAM
+#undef OIDC
 };
 
 static const struct pl_setting upstream_rows[] = {
 #define SETTING(...)
 #define UPSTREAM(...) ROW(upstream_settings, __VA_ARGS__)
+#define OIDC(...)
 #include "core/settings.def"
 #undef SETTING
 #undef UPSTREAM
+#undef OIDC
+};
+
+static const struct pl_setting oidc_rows[] = {
+#define SETTING(...)
+#define UPSTREAM(...)
+#define OIDC(...) ROW(oidc_settings, __VA_ARGS__)
+#include "core/settings.def"
+#undef SETTING
+#undef UPSTREAM
+#undef OIDC
+};
+
+const struct pl_schema settings_oidc = {
+	.group = "oidc",
+	.group_settings = oidc_rows,
+	.group_count = PL_COUNT(oidc_rows),
+	.group_bytes = sizeof(struct oidc_settings),
 };
 
 const struct pl_schema settings_schema = {
@@ -59,6 +81,7 @@ const struct pl_schema settings_schema = {
 	.group_settings = upstream_rows,
 	.group_count = PL_COUNT(upstream_rows),
 	.group_bytes = sizeof(struct upstream_settings),
+	.other = &settings_oidc,
 };
 
 static void wipe_text(const struct pl_setting *row, const char *text)
@@ -110,6 +133,10 @@ struct config *config_read(const char *path, const char *const *overrides, int o
 	config->upstreams_count = config->cfg.groups_count;
 	for (int i = 0; i < config->upstreams_count; i++)
 		config->upstreams[i].name = config->cfg.group_names[i];
+	config->oidc = config->cfg.next->groups;
+	config->oidc_count = config->cfg.next->groups_count;
+	for (int i = 0; i < config->oidc_count; i++)
+		config->oidc[i].name = config->cfg.next->group_names[i];
 	if (!config_check(config, why))
 		config_release(&config);
 	return config;
@@ -153,6 +180,14 @@ const struct upstream_settings *config_upstream(const struct config *config, str
 	for (int i = 0; i < config->upstreams_count; i++)
 		if (pl_str_is(name, config->upstreams[i].name))
 			return &config->upstreams[i];
+	return NULL;
+}
+
+const struct oidc_settings *config_oidc(const struct config *config, struct pl_str name)
+{
+	for (int i = 0; i < config->oidc_count; i++)
+		if (pl_str_is(name, config->oidc[i].name))
+			return &config->oidc[i];
 	return NULL;
 }
 

@@ -40,18 +40,33 @@
 struct settings {
 #define SETTING(field, type, ...) SETTING_C_##type field;
 #define UPSTREAM(...)
+#define OIDC(...)
 #include "core/settings.def"
 #undef SETTING
 #undef UPSTREAM
+#undef OIDC
 };
 
 struct upstream_settings {
 	const char *name;
 #define SETTING(...)
 #define UPSTREAM(field, type, ...) SETTING_C_##type field;
+#define OIDC(...)
 #include "core/settings.def"
 #undef SETTING
 #undef UPSTREAM
+#undef OIDC
+};
+
+struct oidc_settings {
+	const char *name;
+#define SETTING(...)
+#define UPSTREAM(...)
+#define OIDC(field, type, ...) SETTING_C_##type field;
+#include "core/settings.def"
+#undef SETTING
+#undef UPSTREAM
+#undef OIDC
 };
 
 enum { METRICS_PARLOUR, METRICS_PRODLENS };
@@ -65,6 +80,7 @@ enum { ACCESS_FIELDS, ACCESS_COMBINED };
 enum { DIALECT_OPENAI, DIALECT_ANTHROPIC };
 enum provider { PROVIDER_AUTO, PROVIDER_OPENAI, PROVIDER_ANTHROPIC, PROVIDER_OPENROUTER, PROVIDER_OTHER };
 enum { MAX_TOKENS_OLD, MAX_TOKENS_NEW };
+enum { CLIENT_AUTH_AUTO, CLIENT_AUTH_BASIC, CLIENT_AUTH_POST };
 enum { KEY_HEADER_BEARER, KEY_HEADER_API_KEY };
 
 struct config {
@@ -73,6 +89,8 @@ struct config {
 	struct settings s;
 	struct upstream_settings *upstreams;
 	int upstreams_count;
+	struct oidc_settings *oidc;	/* identity providers */
+	int oidc_count;
 	struct pl_keyring keys;		/* of key_file; loaded by config_secrets() */
 	struct pl_seal_ring seal_ring;	/* likewise: of seal_keys and key_file */
 	struct pl_blocklist blocklist;	/* likewise: of password_blocklist */
@@ -83,6 +101,8 @@ struct config {
 /* Languages of documents, ISO 639-1; "und": none in particular. The setting knowledge_language is an index. */
 extern const char *const settings_languages[];
 extern const struct pl_schema settings_schema;
+/* The sections [oidc NAME]: settings_schema.other. */
+extern const struct pl_schema settings_oidc;
 
 /*
  * Reads and checks a whole configuration, cross-field rules included (workers <= max_workers, powers of two, db budget,
@@ -91,7 +111,7 @@ extern const struct pl_schema settings_schema;
  */
 struct config *config_read(const char *path, const char *const *overrides, int overrides_count,
     char why[512]) PL_MUSTCHECK;
-/* Loads the key ring and the key files of upstreams, which only the master can read. */
+/* Loads the key ring and the secrets of upstreams and identity providers, which only the master can read. */
 bool config_secrets(struct config *config, char why[512]) PL_MUSTCHECK;
 struct config *config_hold(const struct config *config);
 /* Takes a hold that ends with the pool, for structs in that pool. */
@@ -104,7 +124,7 @@ void config_release(struct config **config);	/* clears *config; the last one fre
  */
 void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg);
-/* Names of the settings whose values differ, without those of [llm NAME] sections. */
+/* Names of the settings whose values differ, without those of sections. */
 void config_changes(const struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg);
 /*
@@ -114,6 +134,8 @@ void config_pack(const struct config *config, struct pl_buf *out);
 struct config *config_unpack(struct pl_str bytes, char why[512]) PL_MUSTCHECK;
 /* An [llm NAME] section by name, NULL if there is none. */
 const struct upstream_settings *config_upstream(const struct config *config, struct pl_str name);
+/* The same of an [oidc NAME] section. */
+const struct oidc_settings *config_oidc(const struct config *config, struct pl_str name);
 /* Cuts the next "NAME: VALUE" off the lines of a setting; value absent without a colon. false: no more. */
 bool config_line(struct pl_str *lines, struct pl_str *name_r, struct pl_str *value_r);
 #define CONFIG_HEADERS_MAX 16	/* lines of `header` in a section */

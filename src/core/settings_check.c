@@ -263,6 +263,68 @@ static bool check_upstream(const struct config *config, const struct upstream_se
 	return rule == NULL;
 }
 
+/* Is the host of this http:// address this machine itself? */
+static bool is_loopback(const char *url)
+{
+	const char *host = url + 7;
+	size_t len = strcspn(host, "/?#");
+	size_t name = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+	struct pl_str text = pl_strn(host, name < len ? name : len);
+
+	return pl_str_ieq(text, PL_STR("localhost")) || pl_str_is(text, "127.0.0.1") || pl_str_is(text, "[::1]");
+}
+
+static const char *check_issuer(const struct oidc_settings *p)
+{
+	if (p->issuer[0] == '\0')
+		return "issuer: is required";
+	if (!web_address(p->issuer) || strpbrk(p->issuer, " \t\"<>\\^`{|}?#@") != NULL)
+		return "issuer: must be an https:// address without a query and a user name";
+	if (strncmp(p->issuer, "http://", 7) == 0 && !p->allow_http && !is_loopback(p->issuer))
+		return "issuer: must be an https:// address; http:// is only for this host, or with allow_http = on";
+	return NULL;
+}
+
+static bool check_oidc(const struct config *config, const struct oidc_settings *p, char why[512])
+{
+	const char *rule = check_issuer(p);
+	bool openid = false;
+
+	for (int i = 0; i < p->scopes.count; i++)
+		openid = openid || strcmp(p->scopes.items[i], "openid") == 0;
+	if (rule == NULL && p->client_id[0] == '\0')
+		rule = "client_id: is required";
+	else if (rule == NULL && !config->secrets_read && p->client_secret[0] != '\0' &&
+	    p->client_secret_file[0] != '\0')
+		rule = "client_secret: set client_secret or client_secret_file, not both";
+	else if (rule == NULL && !openid)
+		rule = "scopes: must contain openid";
+	else if (rule == NULL && p->proxy[0] != '\0' && !is_proxy(p->proxy))
+		rule = "proxy: must be http://, https://, socks5://, or socks5h://HOST:PORT, without a user name";
+	else if (rule == NULL && p->ca_file[0] != '\0' && access(p->ca_file, R_OK) != 0)
+		rule = "ca_file: cannot be read";
+	if (rule != NULL)
+		snprintf(why, 512, "[oidc %s]: %s", p->name, rule);
+	return rule == NULL;
+}
+
+static bool check_providers(const struct config *config, char why[512])
+{
+	const struct settings *s = &config->s;
+
+	for (int i = 0; i < config->oidc_count; i++)
+		if (!check_oidc(config, &config->oidc[i], why))
+			return false;
+	if (config->oidc_count > 0 && s->public_url[0] == '\0')
+		return refuse(config, "public_url", why, "is required by [oidc %s]: the provider sends browsers there",
+		    config->oidc[0].name);
+	for (int i = 0; i < s->oidc_return_to.count; i++)
+		if (!web_address(s->oidc_return_to.items[i]) || strchr(s->oidc_return_to.items[i], '#') != NULL)
+			return refuse(config, "oidc_return_to", why,
+			    "%s must be an http:// or https:// address without a fragment", s->oidc_return_to.items[i]);
+	return true;
+}
+
 static bool mail_address(const char *text)
 {
 	const char *at = strchr(text, '@');
@@ -316,7 +378,7 @@ bool config_check(const struct config *config, char why[512])
 		return refuse(config, "llm_default", why, "there is no section [llm %s]", s->llm_default);
 	if (s->query_upstream[0] != '\0' && config_upstream(config, pl_str(s->query_upstream)) == NULL)
 		return refuse(config, "query_upstream", why, "there is no section [llm %s]", s->query_upstream);
-	return check_mail(config, why);
+	return check_providers(config, why) && check_mail(config, why);
 }
 
 /* Opens a file with a secret: a regular file that other users can neither read nor change. -1: error in why[]. */
@@ -413,6 +475,25 @@ static bool seal_keys(struct config *config, char why[512])
 	return true;
 }
 
+/* A secret of a section from its file; stays as it is without one. */
+static bool section_secret(struct config *config, const char *section, const char *setting, const char *path,
+    const char **secret_r, char why[512])
+{
+	char rule[256];
+	const char *secret;
+
+	if (path[0] == '\0')
+		return true;
+	secret = secret_read(config->pool, path, rule);
+	if (secret == NULL) {
+		snprintf(why, 512, "[%s]: %s: %s: %s", section, setting, path, rule);
+		return false;
+	}
+	*secret_r = secret;
+	pl_pool_cleanup(config->pool, key_wipe, (char *)secret);
+	return true;
+}
+
 bool config_secrets(struct config *config, char why[512])
 {
 	char rule[256];
@@ -429,17 +510,17 @@ bool config_secrets(struct config *config, char why[512])
 		return refuse(config, "password_blocklist", why, "%s", rule);
 	for (int i = 0; i < config->upstreams_count; i++) {
 		struct upstream_settings *up = &config->upstreams[i];
-		const char *key;
 
-		if (up->key_file[0] == '\0')
-			continue;
-		key = secret_read(config->pool, up->key_file, rule);
-		if (key == NULL) {
-			snprintf(why, 512, "[llm %s]: key_file: %s: %s", up->name, up->key_file, rule);
+		if (!section_secret(config, pl_sprintf(config->pool, "llm %s", up->name), "key_file", up->key_file,
+			&up->key, why))
 			return false;
-		}
-		up->key = key;
-		pl_pool_cleanup(config->pool, key_wipe, (char *)key);
+	}
+	for (int i = 0; i < config->oidc_count; i++) {
+		struct oidc_settings *p = &config->oidc[i];
+
+		if (!section_secret(config, pl_sprintf(config->pool, "oidc %s", p->name), "client_secret_file",
+			p->client_secret_file, &p->client_secret, why))
+			return false;
 	}
 	config->secrets_read = true;
 	return mail_secrets(config, why);

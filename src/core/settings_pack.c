@@ -22,7 +22,7 @@ struct unpack {
 static uint64_t shape_word(void)
 {
 	return PACK_MAGIC ^ (uint64_t)sizeof(struct settings) << 40 ^ (uint64_t)sizeof(struct upstream_settings) << 20 ^
-	    settings_schema.count << 8 ^ settings_schema.group_count;
+	    settings_schema.count << 8 ^ settings_schema.group_count ^ (uint64_t)sizeof(struct oidc_settings) << 32;
 }
 
 static void put_u64(struct pl_buf *out, uint64_t value)
@@ -101,6 +101,11 @@ void config_pack(const struct config *config, struct pl_buf *out)
 	for (int i = 0; i < config->upstreams_count; i++) {
 		put_text(out, config->upstreams[i].name);
 		put_rows(out, settings_schema.group_settings, settings_schema.group_count, &config->upstreams[i]);
+	}
+	put_u64(out, (uint64_t)config->oidc_count);
+	for (int i = 0; i < config->oidc_count; i++) {
+		put_text(out, config->oidc[i].name);
+		put_rows(out, settings_oidc.group_settings, settings_oidc.group_count, &config->oidc[i]);
 	}
 	put_keys(out, &config->keys);
 	pl_buf_add(out, &config->seal_ring, sizeof(config->seal_ring));
@@ -216,6 +221,18 @@ static void get_upstreams(struct unpack *in, struct config *config)
 	}
 }
 
+static void get_oidc(struct unpack *in, struct config *config)
+{
+	int count = get_count(in, sizeof(uint64_t) * settings_oidc.group_count);
+
+	config->oidc = pl_alloc(in->pool, ((size_t)count + 1) * sizeof(*config->oidc));
+	config->oidc_count = count;
+	for (int i = 0; i < count; i++) {
+		config->oidc[i].name = get_text(in);
+		get_rows(in, settings_oidc.group_settings, settings_oidc.group_count, &config->oidc[i]);
+	}
+}
+
 /* The lines `seal` of the ring do not travel: they are part of seal_ring. */
 static void get_keys(struct unpack *in, struct pl_keyring *keys)
 {
@@ -252,6 +269,7 @@ struct config *config_unpack(struct pl_str bytes, char why[512])
 		get_rows(&in, settings_schema.settings, settings_schema.count, &config->s);
 		get_origins(&in, config);
 		get_upstreams(&in, config);
+		get_oidc(&in, config);
 		get_keys(&in, &config->keys);
 		get_ring(&in, &config->seal_ring);
 		if (!in.bad && in.left == 0)

@@ -22,6 +22,7 @@ struct sessions;
 struct session_live;
 struct hub_event;
 struct memo;
+struct oidc_cache;
 struct knowledge_watch;
 struct recents;
 
@@ -40,6 +41,7 @@ struct svc {
 	struct signaling *signaling;
 	struct memo *memo;
 	struct memo *translations;		/* of questions, by models: query.h */
+	struct oidc_cache *oidc;		/* metadata and keys of identity providers; NULL in clerk and courier */
 	struct sessions *sessions;
 	struct session_live *session_live;	/* NULL in clerk and courier */
 	struct knowledge_watch *knowledge;

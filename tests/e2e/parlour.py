@@ -218,7 +218,7 @@ class Daemon(Api):
         self.config, self.log_path = directory + "/parlour.conf", directory + "/log"
         self.settings = {**DEFAULTS, "db": dsn, "key_file": key_file, "control_socket": directory + "/control",
                          **{k: str(v) for k, v in settings.items()}}
-        self.upstreams, self.allowed, self.process = dict(upstreams or {}), [], None
+        self.upstreams, self.oidc, self.allowed, self.process = dict(upstreams or {}), {}, [], None
         self.write_config()
 
     # ---- configuration ----
@@ -226,6 +226,8 @@ class Daemon(Api):
     def write_config(self, text=None):
         if text is None:
             text = "".join(f"{k} = {v}\n" for k, v in self.settings.items())
+            for name, values in self.oidc.items():
+                text += f"\n[oidc {name}]\n" + "".join(f"{k} = {v}\n" for k, v in values.items())
             for name, values in self.upstreams.items():
                 text += f"\n[llm {name}]\n" + "".join(f"{k} = {v}\n" for k, v in values.items())
         with open(self.config, "w", encoding="utf-8") as conf:

@@ -14,7 +14,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 PARAMS = {
     "invite_id": "integer", "notification_id": "integer", "login_session_id": "integer", "role_id": "integer", "room_id": "integer", "seq": "integer", "user": "string", "feedback_id": "integer",
     "document_id": "integer", "key_id": "integer", "generation_id": "uuid", "job_id": "uuid", "request_id": "uuid", "session_id": "string", "token": "string",
-    "layout_id": "string", "provider": "string",
+    "layout_id": "string", "provider": "string", "oidc_provider": "string", "identity_id": "integer",
 }
 # Fields that may hold any JSON value.
 FREE = {"audit_out.before", "audit_out.after", "dashboard_card.content", "dashboard_card_in.content", "feedback_request_in.context", "feedback_request_in.state",

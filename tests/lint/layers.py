@@ -37,6 +37,7 @@ TOPICS = {
     "svc/job": set(),
     "svc/knowledge": {"svc/account", "svc/bus"},
     "svc/notify": {"svc/bus"},
+    "svc/oidc": {"svc/account"},
     "svc/read": set(),
     "svc/room": {"svc/account", "svc/answer", "svc/bus", "svc/notify"},
     "svc/session": {"svc/account", "svc/answer", "svc/bus", "svc/feedback", "svc/read"},

@@ -15,7 +15,7 @@
 #include "core/settings.h"
 
 /* The schema this program is written for. */
-#define MIGRATE_VERSION 76
+#define MIGRATE_VERSION 77
 
 enum migrate_result {
 	MIGRATE_OK = 0,

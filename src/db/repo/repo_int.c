@@ -41,6 +41,7 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "job_dropped", PL_E_CONFLICT, "The job was dropped before." },
 	{ "job_exists", PL_E_CONFLICT, "A newer job of this kind has the same key." },
 	{ "wrong", PL_E_BAD_LOGIN, "The code is not correct." },
+	{ "last_way_in", PL_E_CONFLICT, "This is your only way to sign in: set a password or link another first." },
 	{ "self", PL_E_CONFLICT, "You cannot block yourself." },
 	{ "not_author", PL_E_FORBIDDEN, "Only the author can edit a message." },
 	{ "not_moderator", PL_E_FORBIDDEN, "Only its author, moderators, and owners can delete a message." },
