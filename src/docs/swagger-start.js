@@ -4,7 +4,7 @@ window.ui = window.SwaggerUIBundle({
 	url: "/openapi.json",
 	dom_id: "#swagger-ui",
 	deepLinking: true,
-	docExpansion: "list",
+	docExpansion: "none",
 	filter: true,
 	persistAuthorization: false,
 	tryItOutEnabled: true,
