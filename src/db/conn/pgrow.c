@@ -143,13 +143,15 @@ const int64_t *pgrow_i64s(struct pgrow *row, int *count_r)
 const struct pl_str *pgrow_texts(struct pgrow *row, int *count_r)
 {
 	int bytes;
-	const char *data = take(row, -1, &bytes), *end = data + bytes, *at = data + 20;
+	const char *data = take(row, -1, &bytes), *end, *at;
 	struct pl_str *values;
 	uint32_t count, length;
 
 	*count_r = 0;
 	if (data == NULL || bytes < 20)
 		return NULL;
+	end = data + bytes;
+	at = data + 20;
 	memcpy(&count, data + 12, sizeof(count));
 	count = be32toh(count);
 	values = pl_alloc(row->pool, count * sizeof(*values));
