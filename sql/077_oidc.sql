@@ -28,6 +28,7 @@ CREATE TABLE oidc_flows (
 	state_hash   bytea PRIMARY KEY CHECK (octet_length(state_hash) = 32),
 	browser_hash bytea NOT NULL CHECK (octet_length(browser_hash) = 32),
 	provider     text NOT NULL,
+	issuer       text NOT NULL,
 	return_to    text NOT NULL,
 	challenge    bytea CHECK (octet_length(challenge) = 32),
 	user_id      bigint REFERENCES users ON DELETE CASCADE,
@@ -40,6 +41,7 @@ COMMENT ON TABLE oidc_flows IS 'Sign-ins that wait for the provider to send the 
 COMMENT ON COLUMN oidc_flows.state_hash IS 'SHA-256 of the state, which the provider returns';
 COMMENT ON COLUMN oidc_flows.browser_hash IS 'SHA-256 of the secret in the cookie of the browser that began; nonce and PKCE verifier are derived from that secret and the state';
 COMMENT ON COLUMN oidc_flows.provider IS 'Name of the section in parlour.conf';
+COMMENT ON COLUMN oidc_flows.issuer IS 'Issuer of that section when the sign-in began; if it changes, the sign-in ends';
 COMMENT ON COLUMN oidc_flows.return_to IS 'Page to which the browser returns; it was in the list of allowed addresses';
 COMMENT ON COLUMN oidc_flows.challenge IS 'SHA-256 of the verifier of the page; NULL: the page has none';
 COMMENT ON COLUMN oidc_flows.user_id IS 'User who links a provider; NULL: somebody signs in';
@@ -60,25 +62,25 @@ COMMENT ON COLUMN oidc_codes.user_id IS 'User who signed in';
 COMMENT ON COLUMN oidc_codes.challenge IS 'SHA-256 of the verifier that must come with the code; NULL: none';
 COMMENT ON COLUMN oidc_codes.expires_at IS 'When it expires';
 
-CREATE FUNCTION oidc_begin(p_state bytea, p_browser bytea, p_provider text, p_return_to text, p_challenge bytea, p_user bigint,
-	p_login bigint) RETURNS boolean
+CREATE FUNCTION oidc_begin(p_state bytea, p_browser bytea, p_provider text, p_issuer text, p_return_to text, p_challenge bytea,
+	p_user bigint, p_login bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
 	DELETE FROM oidc_flows f WHERE f.state_hash = ANY (ARRAY(SELECT s.state_hash FROM oidc_flows s
 		WHERE s.expires_at < clock_timestamp() ORDER BY s.expires_at LIMIT 10 FOR UPDATE SKIP LOCKED));
-	INSERT INTO oidc_flows (state_hash, browser_hash, provider, return_to, challenge, user_id, login_id, expires_at)
-		VALUES (p_state, p_browser, p_provider, p_return_to, p_challenge, p_user, p_login, clock_timestamp() + interval '10 minutes');
+	INSERT INTO oidc_flows (state_hash, browser_hash, provider, issuer, return_to, challenge, user_id, login_id, expires_at)
+		VALUES (p_state, p_browser, p_provider, p_issuer, p_return_to, p_challenge, p_user, p_login, clock_timestamp() + interval '10 minutes');
 	RETURN true;
 END $$;
-COMMENT ON FUNCTION oidc_begin(bytea, bytea, text, text, bytea, bigint, bigint) IS 'A sign-in begins, or (p_user, p_login) a user begins to link a provider: valid for 10 minutes. Deletes a few that have expired';
+COMMENT ON FUNCTION oidc_begin(bytea, bytea, text, text, text, bytea, bigint, bigint) IS 'A sign-in begins, or (p_user, p_login) a user begins to link a provider: valid for 10 minutes. Deletes a few that have expired';
 
-CREATE FUNCTION oidc_return(p_state bytea, p_browser bytea, p_provider text) RETURNS SETOF oidc_flows
+CREATE FUNCTION oidc_return(p_state bytea, p_browser bytea, p_provider text, p_issuer text) RETURNS SETOF oidc_flows
 LANGUAGE sql AS $$
 	WITH taken AS (DELETE FROM oidc_flows f WHERE f.state_hash = p_state AND f.browser_hash = p_browser AND f.provider = p_provider
-		RETURNING *)
+		AND f.issuer = p_issuer RETURNING *)
 	SELECT * FROM taken t WHERE t.expires_at > clock_timestamp()
 $$;
-COMMENT ON FUNCTION oidc_return(bytea, bytea, text) IS 'The browser that began a sign-in is back: gives the sign-in, once; no row: unknown, expired, used, or of another browser';
+COMMENT ON FUNCTION oidc_return(bytea, bytea, text, text) IS 'The browser that began a sign-in is back: gives the sign-in, once; no row: unknown, expired, used, or of another browser, provider, or issuer';
 
 -- The name from the provider, then the same with a number, then with random digits. C has made it valid.
 CREATE FUNCTION oidc_register(p_name text, p_email text, p_shown text, p_access text) RETURNS bigint
@@ -106,11 +108,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION oidc_register(text, text, text, text) IS 'A new account without a password, whose address the provider has verified; another name if p_name is taken, and without address or display name if those are. NULL: no name was free';
 
-CREATE FUNCTION oidc_email_owner(p_email text) RETURNS bigint
+-- Providers give an address that became free to another person: who is linked already keeps the account.
+CREATE FUNCTION oidc_email_owner(p_email text, p_issuer text) RETURNS bigint
 LANGUAGE sql STABLE AS $$
 	SELECT u.id FROM users u WHERE lower(u.email) = lower(p_email) AND u.email_verified_at IS NOT NULL
+		AND NOT EXISTS (SELECT FROM user_identities i WHERE i.user_id = u.id AND i.issuer = p_issuer)
 $$;
-COMMENT ON FUNCTION oidc_email_owner(text) IS 'The account whose verified address this is; NULL: there is none';
+COMMENT ON FUNCTION oidc_email_owner(text, text) IS 'The account whose verified address this is, and which has no link to this issuer yet; NULL: there is none';
 
 CREATE FUNCTION oidc_sign_in(p_provider text, p_issuer text, p_subject text, p_email text, p_verified boolean, p_name text,
 	p_shown text, p_link boolean, p_register boolean, p_code bytea, p_challenge bytea, p_address text)
@@ -124,7 +128,8 @@ BEGIN
 	PERFORM pg_advisory_xact_lock(hashtextextended(p_issuer || ' ' || p_subject, 72));
 	SELECT i.user_id INTO v_user FROM user_identities i WHERE i.issuer = p_issuer AND i.subject = p_subject;
 	IF v_user IS NULL AND p_link AND p_verified THEN
-		v_user := oidc_email_owner(p_email);
+		PERFORM pg_advisory_xact_lock(hashtextextended(p_issuer || ' ' || lower(p_email), 73));
+		v_user := oidc_email_owner(p_email, p_issuer);
 		v_new := v_user IS NOT NULL;
 	END IF;
 	IF v_user IS NULL AND p_register THEN

@@ -127,6 +127,7 @@ static bool is_secret(struct pl_str key)
 {
 	return pl_str_ieq(key, PL_STR("token")) || pl_str_ieq(key, PL_STR("access_token")) ||
 	    pl_str_ieq(key, PL_STR("refresh_token")) || pl_str_ieq(key, PL_STR("ticket")) ||
+	    pl_str_ieq(key, PL_STR("code")) || pl_str_ieq(key, PL_STR("state")) ||	/* of identity providers */
 	    memchr(key.ptr, '%', key.len) != NULL;	/* an escaped name may be one of them */
 }
 

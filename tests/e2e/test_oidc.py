@@ -6,16 +6,18 @@ import hashlib
 import json
 import re
 import secrets
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from oidc_flow import APP, BACK, START, TOKEN, Browser, error_of, provider, query_of, serve, unique  # noqa: F401
-from oidc_peer import Key, b64
-from parlour import SLOW, User, wait_for
+from oidc_peer import Key, Provider, b64
+from parlour import SLOW, User, free_port, wait_for
 
 LIST = "/api/auth/oidc"                             # covers: GET /api/auth/oidc
+METADATA = "/.well-known/openid-configuration"
 
 
 @pytest.fixture(scope="module")
@@ -243,27 +245,30 @@ START_LIES = {
     "no token endpoint": (meta(token_endpoint=None), "lacks"),
     "an address of another scheme": (meta(jwks_uri="file:///etc/passwd"), "lacks"),
     "an address with blanks": (meta(authorization_endpoint="http://127.0.0.1/a b"), "lacks"),
-    "status 500": (reply("/.well-known/openid-configuration", 500, {}), "status 500"),
-    "not JSON": (reply("/.well-known/openid-configuration", 200, b"<html>"), "JSON"),
-    "a list": (reply("/.well-known/openid-configuration", 200, []), "JSON"),
-    "a redirect": (reply("/.well-known/openid-configuration", 302, {}, Location="http://127.0.0.1:9/"), "status 302"),
-    "2 MB": (reply("/.well-known/openid-configuration", 200, b" " * 2000000), "openid-configuration"),
+    "status 500": (reply(METADATA, 500, {}), "status 500"),
+    "not JSON": (reply(METADATA, 200, b"<html>"), "JSON"),
+    "a list": (reply(METADATA, 200, []), "JSON"),
+    "a redirect": (reply(METADATA, 302, {}, Location="http://127.0.0.1:9/"), "status 302"),
+    "2 MB": (reply(METADATA, 200, b" " * 2000000), "openid-configuration"),
 }
 
 
 def test_lies_before_the_start(serve, provider):
-    daemon, wrong = serve(), []
+    """A server for each: after a failure, the provider is not asked again for a second."""
+    wrong = []
     for name, (lie, why) in START_LIES.items():
         provider.reset()
+        daemon = serve()
         lie(provider)
         mark = daemon.log_size()
         answer = daemon.get(START)
         said = [r.get("why", "") for r in daemon.records(mark) if r.get("msg", "").startswith("sign-in through")]
         if answer.headers["Location"] != daemon.url + "/#oidc_error=provider_error" or not re.search(why, "".join(said)):
             wrong.append((name, answer.headers["Location"], said))
+        provider.reset()
+        wait_for(lambda d=daemon: d.get(START).headers["Location"].startswith(provider.issuer), 10, "bad metadata is not kept")
+        daemon.stop()
     assert not wrong
-    provider.reset()
-    assert Browser(daemon).tokens().status_code == 200, "bad metadata is not kept"
 
 
 def test_a_provider_that_does_not_answer(serve, provider):
@@ -279,7 +284,106 @@ def test_a_provider_that_does_not_answer(serve, provider):
         assert slow.result() == "provider_error"
     assert time.monotonic() - began < 10 * SLOW
     provider.stop()
-    assert "expired" not in daemon.get(START).headers["Location"]
+    assert daemon.get(START).headers["Location"].startswith(provider.issuer + "/"), "the metadata are kept"
+
+
+def test_a_provider_that_hangs_is_asked_once(serve, provider):
+    """Many wait for one request; then a failure is the answer for a second, without a request."""
+    daemon, waiting, gate = serve(section={"timeout": "60s"}, rate_read="100000/s"), [], threading.Event()
+
+    def hang(handler):
+        waiting.append(1)
+        gate.wait(60)
+        handler.send_response(503)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+    provider.lies.at[METADATA] = hang
+    with ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(daemon.once, "GET", START, follow_redirects=False) for _ in range(12)]
+        try:
+            wait_for(lambda: waiting, 10, "the provider is asked")
+            assert daemon.get("/health").status_code == 200
+        finally:
+            gate.set()
+        assert {a.result().headers["Location"] for a in asked} == {daemon.url + "/#oidc_error=provider_error"}
+    assert provider.count(METADATA) <= 2, "one that came after the reply may ask again"
+    provider.reset()
+    wait_for(lambda: daemon.get(START).headers["Location"].startswith(provider.issuer), 10, "it is asked again")
+    assert Browser(daemon).tokens().status_code == 200
+
+
+def test_a_provider_that_fails_is_not_asked_at_once_again(serve, provider):
+    daemon, began = serve(rate_read="100000/s"), time.monotonic()
+    provider.lies.at[METADATA] = (500, {}, {})
+    for _ in range(40):
+        assert daemon.get(START).headers["Location"] == daemon.url + "/#oidc_error=provider_error"
+    assert provider.count(METADATA) <= 1 + (time.monotonic() - began), "at most once a second"
+
+
+def test_sections_with_the_same_address(serve, provider):
+    """What one section fetched is not used for another one: proxy, authorities, and issuer are its own."""
+    daemon = serve()
+    daemon.oidc.update(proxied=provider.settings(proxy=f"http://127.0.0.1:{free_port()}"),
+                       slash=provider.settings(issuer=provider.issuer + "/"), twin=provider.settings())
+    daemon.write_config()
+    daemon.reload()
+    assert Browser(daemon).tokens().status_code == 200
+    for name in ("proxied", "slash"):
+        answer = daemon.get(f"/api/auth/oidc/{name}/start")
+        assert answer.headers["Location"] == daemon.url + "/#oidc_error=provider_error", name
+    assert provider.count(METADATA) == 2, "peer and slash"
+    assert daemon.get("/api/auth/oidc/twin/start").headers["Location"].startswith(provider.issuer)
+    assert provider.count(METADATA) == 3
+
+
+def test_a_callback_at_another_name(serve, provider):
+    """Two sections with the same issuer: a sign-in ends where it began."""
+    daemon = serve()
+    daemon.oidc["twin"] = provider.settings()
+    daemon.write_config()
+    daemon.reload()
+    browser = Browser(daemon)
+    back = browser.at_provider(browser.start())
+    assert browser.back(back.replace("/peer/callback", "/twin/callback"))[1] == {"oidc_error": "expired"}
+    assert provider.count("/token") == 0
+    assert list(browser.back(back)[1]) == ["oidc_code"]
+
+
+def test_an_issuer_that_changes(serve, provider):
+    """The code of the old provider does not go to the new one."""
+    daemon, other = serve(), Provider()
+    try:
+        browser = Browser(daemon)
+        back = browser.at_provider(browser.start())
+        daemon.oidc["peer"] = other.settings()
+        daemon.write_config()
+        daemon.reload()
+        assert browser.back(back)[1] == {"oidc_error": "expired"}
+        assert not other.seen
+        daemon.oidc["peer"] = provider.settings()
+        daemon.write_config()
+        daemon.reload()
+        assert list(browser.back(back)[1]) == ["oidc_code"]
+    finally:
+        other.stop()
+
+
+def test_codes_are_not_in_the_access_log(serve, provider):
+    daemon = serve()
+    path = daemon.dir + "/access.log"
+    daemon.configure(access_log=path)
+    daemon.reload()
+    browser = Browser(daemon)
+    back = browser.at_provider(browser.start())
+    assert list(browser.back(back)[1]) == ["oidc_code"]
+    sent = query_of(back)
+
+    def text():
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    wait_for(lambda: "/peer/callback" in text(), 10, "the access log has the callback")
+    assert "code=(hidden)&state=(hidden)" in text()
+    assert sent["code"] not in text() + daemon.log_text() and sent["state"] not in text() + daemon.log_text()
 
 
 def test_times_may_differ_by_a_minute(serve, provider):

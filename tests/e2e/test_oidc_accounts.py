@@ -268,6 +268,43 @@ def test_linking_by_address(serve, provider, pg, database):
     assert error_of(daemon) == "no_account"
 
 
+def test_a_recycled_address(serve, provider, pg, database):
+    """The provider gives the address to another person: the account that is linked already is not theirs."""
+    daemon = serve(oidc_register="off", oidc_link_by_email="on")
+    user = daemon.register(unique())
+    pg.admin(f"UPDATE users SET email_verified_at = now() WHERE id = {user.id}", database)
+    provider.person.update(email=f"{user.name}@example.org", email_verified=True)
+    assert Browser(daemon).user().id == user.id
+    other_person(provider)
+    provider.person.update(email=f"{user.name}@example.org", email_verified=True)
+    assert error_of(daemon) == "no_account"
+    daemon.configure(oidc_register="on")
+    daemon.reload()
+    assert Browser(daemon).user().id != user.id
+    assert len(user.get(IDENTITIES).json()) == 1
+
+
+def test_one_address_and_two_subjects_at_once(serve, provider, pg, database):
+    daemon = serve(oidc_register="off", oidc_link_by_email="on", workers=2)
+    user = daemon.register(unique())
+    pg.admin(f"UPDATE users SET email_verified_at = now() WHERE id = {user.id}", database)
+    backs = []
+    for _ in range(6):
+        browser = Browser(daemon)
+        backs.append((browser, browser.at_provider(browser.start())))
+    subjects = iter(range(100))
+    true_token = provider.id_token
+
+    def another(nonce):
+        provider.person = {"sub": f"s{next(subjects)}", "email": f"{user.name}@example.org", "email_verified": True}
+        return true_token(nonce)
+    provider.id_token = another
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda pair: pair[0].back(pair[1])[1], backs))
+    assert sorted(next(iter(f)) for f in found) == ["oidc_code"] + ["oidc_error"] * 5
+    assert len(user.get(IDENTITIES).json()) == 1
+
+
 def test_a_taken_address_stays_with_its_account(serve, provider, pg, database):
     daemon = serve()
     user = daemon.register(unique())

@@ -85,7 +85,8 @@ static const struct { const char *target, *shown; } targets[] = {
 	{ "/a", "/a" }, { "/a?x=1", "/a?x=1" }, { "/ws?token=abc", "/ws?token=(hidden)" },
 	{ "/ws?x=1&token=abc&y", "/ws?x=1&token=(hidden)&y" },
 	{ "/ws?TOKEN=a&ticket=b", "/ws?TOKEN=(hidden)&ticket=(hidden)" }, { "/ws?%74oken=abc", "/ws?%74oken=(hidden)" },
-	{ "/ws?token", "/ws?token" },
+	{ "/ws?token", "/ws?token" }, { "/x?code=a&iss=b&state=c", "/x?code=(hidden)&iss=b&state=(hidden)" },
+	{ "/x?codes=a&States=b&State=c", "/x?codes=a&States=b&State=(hidden)" },
 };
 
 START_TEST(test_targets)

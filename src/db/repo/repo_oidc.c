@@ -21,13 +21,15 @@ static void add_challenge(struct pgquery *query, const struct oidc_flow *flow)
 }
 
 void repo_oidc_begin(struct db *db, struct pl_task *task, const struct oidc_hash *state,
-    const struct oidc_hash *browser, struct pl_str provider, const struct oidc_flow *flow, db_done_fn *done, void *arg)
+    const struct oidc_hash *browser, struct oidc_section section, const struct oidc_flow *flow, db_done_fn *done,
+    void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_OIDC_BEGIN, repo_on_bool, done, arg);
 
 	add_hash(query, state);
 	add_hash(query, browser);
-	pgquery_text(query, provider);
+	pgquery_text(query, section.name);
+	pgquery_text(query, section.issuer);
 	pgquery_text(query, flow->return_to);
 	add_challenge(query, flow);
 	pgquery_i64_or_null(query, flow->user_id, 0);
@@ -53,13 +55,14 @@ REPLY(on_flow, struct oidc_flow)
 }
 
 void repo_oidc_return(struct db *db, struct pl_task *task, const struct oidc_hash *state,
-    const struct oidc_hash *browser, struct pl_str provider, repo_oidc_flow_fn *done, void *arg)
+    const struct oidc_hash *browser, struct oidc_section section, repo_oidc_flow_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_OIDC_RETURN, on_flow, done, arg);
 
 	add_hash(query, state);
 	add_hash(query, browser);
-	pgquery_text(query, provider);
+	pgquery_text(query, section.name);
+	pgquery_text(query, section.issuer);
 	pgquery_start(query);
 }
 

@@ -10,6 +10,8 @@
 
 struct oidc_hash { unsigned char sha256[32]; };
 
+/* A section [oidc NAME]: its name, and the issuer that it has now. */
+struct oidc_section { struct pl_str name, issuer; };
 /* user_id 0: somebody signs in; otherwise the user of login session login_id links a provider. */
 struct oidc_flow {
 	struct pl_str return_to;
@@ -18,11 +20,12 @@ struct oidc_flow {
 	int64_t user_id, login_id;
 };
 void repo_oidc_begin(struct db *db, struct pl_task *task, const struct oidc_hash *state,
-    const struct oidc_hash *browser, struct pl_str provider, const struct oidc_flow *flow, db_done_fn *done, void *arg);
+    const struct oidc_hash *browser, struct oidc_section section, const struct oidc_flow *flow, db_done_fn *done,
+    void *arg);
 typedef void (repo_oidc_flow_fn)(void *arg, const struct oidc_flow *flow, const struct pl_err *err);
-/* Once. PL_E_NOT_FOUND: unknown, expired, used, or of another browser or provider. */
+/* Once. PL_E_NOT_FOUND: unknown, expired, used, or of another browser, provider, or issuer. */
 void repo_oidc_return(struct db *db, struct pl_task *task, const struct oidc_hash *state,
-    const struct oidc_hash *browser, struct pl_str provider, repo_oidc_flow_fn *done, void *arg);
+    const struct oidc_hash *browser, struct oidc_section section, repo_oidc_flow_fn *done, void *arg);
 
 /* Somebody whom a provider has authenticated. */
 struct oidc_person {

@@ -125,6 +125,11 @@ static struct pl_str cookie_text(const struct config *config, struct pl_pool *po
 	    PL_FMT(secret), PL_FMT(path), OIDC_COOKIE_LIFE_S, tls ? "; Secure" : ""));
 }
 
+static struct oidc_section section_of(const struct oidc_settings *provider)
+{
+	return (struct oidc_section){ .name = pl_str(provider->name), .issuer = pl_str(provider->issuer) };
+}
+
 /* ---- begin ---- */
 
 struct begin {
@@ -182,7 +187,7 @@ static void begin_on_meta(void *arg, const struct oidc_meta *meta, const char *w
 	}
 	b->begun = (struct oidc_begun){ .url = authorize_url(b, meta),
 		.set_cookie = cookie_text(b->config, b->task->pool, b->secret) };
-	repo_oidc_begin(b->svc->db, b->task, &state, &browser, pl_str(b->provider->name), &b->flow, begin_on_stored, b);
+	repo_oidc_begin(b->svc->db, b->task, &state, &browser, section_of(b->provider), &b->flow, begin_on_stored, b);
 }
 
 void oidc_begin(struct svc *svc, const struct config *config, struct pl_task *task, const struct oidc_begin *in,
@@ -303,8 +308,8 @@ static void back_on_flow(void *arg, const struct oidc_flow *flow, const struct p
 	struct back *b = arg;
 
 	if (err != NULL) {
-		oidc_log(b->task, b->provider, err->code == PL_E_NOT_FOUND ?
-		    "the state is unknown, used, expired, or of another browser" : pl_err_text(err));
+		oidc_log(b->task, b->provider, err->code != PL_E_NOT_FOUND ? pl_err_text(err) :
+		    "the state is unknown, used, expired, or of another browser, provider, or issuer");
 		back_fail(b, err->code == PL_E_NOT_FOUND ? "expired" : "unavailable");
 		return;
 	}
@@ -325,7 +330,7 @@ void oidc_return(struct svc *svc, const struct config *config, struct pl_task *t
 		.provider = in->provider, .code = in->code, .state = in->state, .error = in->error, .iss = in->iss,
 		.cookie = in->cookie, .done = done, .arg = arg };
 	PL_BUG(!oidc_page(config, task->pool, "", PL_STR_NONE, &b->page, &err));
-	repo_oidc_return(svc->db, task, &state, &browser, pl_str(in->provider->name), back_on_flow, b);
+	repo_oidc_return(svc->db, task, &state, &browser, section_of(in->provider), back_on_flow, b);
 }
 
 /* ---- login ---- */

@@ -116,13 +116,13 @@ static void on_keys(void *arg, int status, struct pl_str body, const char *why)
 	if (why == NULL)
 		keys = pl_jwks_parse(id->task->pool, body, &why);
 	if (keys == NULL) {
-		oidc_forget(id->svc, id->meta->keys);
+		oidc_forget(id->svc, id->provider, id->meta->keys, why);
 		fail(id, "provider_error", why);
 		return;
 	}
 	result = pl_jws_verify(id->task->pool, id->id_token, keys, &id->claims, &why);
 	if (result == PL_JWS_NO_KEY && !id->refetched &&
-	    oidc_fetch_again(id->svc, id->meta->keys, id->provider->keys_interval)) {
+	    oidc_fetch_again(id->svc, id->provider, id->meta->keys, id->provider->keys_interval)) {
 		ask_keys(id, false);	/* the provider may have other keys now */
 		return;
 	}

@@ -22,15 +22,16 @@ struct oidc_fetch {
 /* body absent: `why` is a sentence for the log. status 0: there was no reply. */
 typedef void (oidc_fetched_fn)(void *arg, int status, struct pl_str body, const char *why);
 /*
- * A reply that is kept is given before this returns; all others later. Of GETs without authorization, replies with
- * status 200 are kept for an hour. The provider's settings must live as long as the task.
+ * GETs without authorization fetch documents: replies with status 200 are kept for an hour for this section and issuer,
+ * all who ask meanwhile wait for one request, and a failure is the answer to all who ask within the next second. A
+ * document that is kept is given before this returns; it was good for this issuer. All others later.
  */
 void oidc_fetch(struct svc *svc, struct pl_task *task, const struct oidc_settings *provider,
     const struct oidc_fetch *request, oidc_fetched_fn *done, void *arg);
-/* Was this address not fetched within the last interval_ms? */
-bool oidc_fetch_again(struct svc *svc, const char *url, int64_t interval_ms);
-/* Forgets what is kept of an address. */
-void oidc_forget(struct svc *svc, const char *url);
+/* Was this document not fetched within the last interval_ms? */
+bool oidc_fetch_again(struct svc *svc, const struct oidc_settings *provider, const char *url, int64_t interval_ms);
+/* Forgets a document that is not good; `why` counts as a failure. */
+void oidc_forget(struct svc *svc, const struct oidc_settings *provider, const char *url, const char *why);
 
 /* ---- oidc_meta.c ---- */
 

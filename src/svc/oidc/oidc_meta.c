@@ -79,7 +79,7 @@ static void on_document(void *arg, int status, struct pl_str body, const char *w
 	if (why == NULL)
 		meta = oidc_meta_read(a->task->pool, a->provider, body, &why);
 	if (meta == NULL)
-		oidc_forget(a->svc, a->url);
+		oidc_forget(a->svc, a->provider, a->url, why);
 	a->done(a->arg, meta, why);
 }
 
