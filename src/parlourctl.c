@@ -285,7 +285,26 @@ static int run_jobs(struct ctl *ctl)
 	return status == 0 ? 0 : complain(why, status);
 }
 
-/* With --dsn, a configuration is optional; without one, defaults are used. */
+/* Is there a configuration that could not be read? Where one cannot look, there may be one. */
+static bool config_hidden(const struct ctl *ctl)
+{
+	const char *path = ctl->config_path != NULL ? ctl->config_path : PARLOUR_CONFIG;
+
+	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+/* Rules for passwords, and what happens to the messages of deleted accounts, are settings. */
+static bool user_needs_settings(const struct ctl *ctl)
+{
+	static const char *const words[] = { "add", "passwd", "delete" };
+
+	for (size_t i = 0; ctl->argc > 0 && i < PL_COUNT(words); i++)
+		if (strcmp(ctl->argv[0], words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* With --dsn, a configuration is optional: without a file, defaults are used. */
 static int run_user(struct ctl *ctl)
 {
 	struct ctl_user_opts opts = { .dsn = need_dsn(ctl), .email = ctl->email, .name = ctl->name,
@@ -299,6 +318,10 @@ static int run_user(struct ctl *ctl)
 		return BAD_CONFIG;
 	if (ctl->config == NULL)
 		ctl->config = config_read(ctl->config_path, ctl->overrides, ctl->overrides_count, why);
+	if (user_needs_settings(ctl) && ctl->config == NULL && (ctl->overrides_count > 0 || config_hidden(ctl)))
+		return complain(why, BAD_CONFIG);
+	if (user_needs_settings(ctl) && ctl->config_path == NULL && config_hidden(ctl))
+		return complain(PARLOUR_CONFIG ": cannot be read", BAD_CONFIG);
 	why[0] = '\0';
 	if (ctl->config != NULL) {
 		opts.password_min = ctl->config->s.password_min;

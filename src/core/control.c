@@ -101,6 +101,16 @@ static void verb_version(struct master *m, const char *arg, struct pl_buf *out)
 	pl_buf_addf(out, "ok\nparlourd %s\n", status_version());
 }
 
+/* The id of the key that signs: the first one of the ring when all processes have it. */
+static void verb_key(struct master *m, const char *arg, struct pl_buf *out)
+{
+	PL_UNUSED(arg);
+	if (m->config->keys.count > 0)
+		pl_buf_addf(out, "ok\n%s\n", pl_keyring_signer(&m->config->keys)->kid);
+	else
+		pl_buf_adds(out, "error there is no key\n");
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(struct master *m, const char *arg, struct pl_buf *out);
@@ -112,6 +122,7 @@ static const struct {
 	{ "metrics", verb_metrics },
 	{ "stop", verb_stop },
 	{ "version", verb_version },
+	{ "key", verb_key },
 };
 
 static void client_close(struct client *client)

@@ -268,6 +268,20 @@ static int run_list(struct work *w)
 	return 0;
 }
 
+/* Does the running daemon sign with this key, because one of its processes does not have the new one yet? */
+static bool signs_now(const struct work *w, const char *id)
+{
+	struct pl_buf reply = PL_BUF(NULL);
+	char why[512];
+	struct pl_str rest, line = PL_STR_NONE;
+	bool signs = control_ask(w->opts->config->s.control_socket, "key", &reply, why);
+
+	rest = pl_buf_str(&reply);
+	signs = signs && pl_str_cut(&rest, '\n', &line) && pl_str_is(line, id);
+	pl_buf_fini(&reply);
+	return signs;
+}
+
 static int prune_named(struct work *w)
 {
 	for (int i = 1; i < w->opts->argc; i++) {
@@ -279,6 +293,10 @@ static int prune_named(struct work *w)
 		if (at == 0)
 			return fail(w, EXIT_NOT_POSSIBLE, pl_sprintf(w->pool,
 			    "key %s signs; run `token-key rotate` first", w->opts->argv[i]));
+		if (signs_now(w, w->opts->argv[i]))
+			return fail(w, EXIT_NOT_POSSIBLE, pl_sprintf(w->pool,
+			    "key %s still signs, until every process of the daemon has read the new key; run this "
+			    "command again in a few seconds", w->opts->argv[i]));
 		take_out(w, at);
 	}
 	return 0;

@@ -8,6 +8,7 @@ import re
 import secrets
 import select
 import signal
+import subprocess
 import termios
 
 import pytest
@@ -254,3 +255,28 @@ def test_the_last_admin_stays(daemon, user, password_file, rows):
     user("enable", "ann")
     user("access", "bob", "operator")
     assert sign_in(daemon, "bob").json()["user"]["access"] == "operator"
+
+
+# ---- without its settings ----
+
+def test_a_configuration_with_an_error(daemon, password_file, user):
+    """With --dsn, too: the settings could forbid the password, and say what happens to messages."""
+    name, file = "u" + secrets.token_hex(5), password_file(PASSWORD + "\n")
+    user("add", name, file)
+    bad = daemon.config + ".bad"
+    with open(daemon.config, encoding="utf-8") as good, open(bad, "w", encoding="utf-8") as out:
+        out.write("nonsense = 1\n" + good.read())
+    os.chmod(bad, 0o644)
+
+    def run(config, *words):
+        done = subprocess.run(cluster.as_user([daemon.binaries["parlourctl"], "-c", config, "user", *words, "--dsn", daemon.dsn]),
+                              cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30 * SLOW,
+                              env=clean_env(), check=False)
+        return done.returncode, done.stdout + done.stderr
+    for words in (("add", name + "x", file), ("passwd", name, file), ("delete", name)):
+        status, text = run(bad, *words)
+        assert status == 78 and "nonsense" in text, (words, text)
+    assert sign_in(daemon, name).status_code == 200
+    assert run(bad, "show", name)[0] == 0, "needs no settings"
+    assert run(bad + ".none", "passwd", name, file)[0] == 0, "without a file, defaults apply"
+    assert run(bad, "-o", "password_min=x", "passwd", name, file)[0] == 78

@@ -2,6 +2,7 @@
 """The ring of keys that sign tokens and links: rotated under load, twice, half-way; keys that leave it."""
 
 import base64
+import hmac
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import pytest
 
 import cluster
 import wire
-from parlour import clean_env, wait_for
+from parlour import SLOW, clean_env, wait_for
 from test_feedback_requests import PUBLIC, URL, ask, slack  # noqa: F401 - a fixture
 from totp import first_step, second_step, turn_on
 
@@ -287,6 +288,56 @@ def test_a_removed_key_ends_what_it_signed(with_key):
         assert {me(daemon, fresh) for _ in range(8)} == {200}
         stays.send("ping")
         assert stays.expect("pong")
+
+
+def test_a_removed_key_ends_the_tickets_of_its_tokens(with_key):
+    """A ticket is signed with the new key, but the token for which it was made is not."""
+    daemon = with_key(workers=1, ws_ticket_life="5min")
+    user = daemon.register()
+    old = kid(user.access)
+    rotate(daemon)
+
+    def ticket():
+        return user.post("/api/auth/ws-ticket").json()["ticket"]
+    sock, unused = daemon.ws("/ws?ticket=" + ticket(), protocols=("parlour.v1",)), ticket()
+    assert sock.expect("authed")
+    sock.send("ping")
+    assert sock.expect("pong")
+    daemon.ctl("token-key", "prune", old)
+    assert sock.wait_closed() == 4401
+    with pytest.raises(wire.Refused) as refused:
+        daemon.ws("/ws?ticket=" + unused)
+    assert refused.value.status == 401
+
+
+def test_a_key_that_still_signs_stays(with_key):
+    """Without it, the tokens of a worker that has not read the ring yet would be refused."""
+    daemon = with_key(workers=2, watchdog="10min")
+    old = ids(daemon)[0]
+    with daemon.only_worker(1):
+        daemon.ctl("token-key", "rotate")
+        refused = daemon.ctl("token-key", "prune", old, check=False)
+        assert refused.returncode == 65 and f"key {old} still signs" in refused.stderr and len(ids(daemon)) == 2
+    wait_for(lambda: daemon.ctl("token-key", "prune", old, check=False).returncode == 0, 20, "then it goes")
+    assert len(ids(daemon)) == 1
+
+
+def test_a_forged_end_counts_no_longer_than_a_life(with_key):
+    """Somebody with the key signs a token until 2099: its sockets end when those of an honest token do."""
+    daemon = with_key(workers=1, access_token_life=f"{4 * SLOW:.0f}s")
+    user = daemon.register()
+    with open(daemon.key, encoding="ascii") as file:
+        secret = file.read().strip().encode()
+    head, body, _ = user.access.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    text = head + "." + base64.urlsafe_b64encode(json.dumps({**claims, "exp": 4070908800}).encode()).rstrip(b"=").decode()
+    mac = base64.urlsafe_b64encode(hmac.digest(secret, text.encode(), "sha256")).rstrip(b"=").decode()
+    headers = {"Authorization": f"Bearer {text}.{mac}"}
+    answer = daemon.once("POST", "/api/auth/ws-ticket", headers=headers)
+    assert answer.status_code == 201, answer.text
+    sock = daemon.ws("/ws?ticket=" + answer.json()["ticket"])
+    direct = daemon.ws("/ws", token=f"{text}.{mac}")
+    assert {sock.wait_closed(), direct.wait_closed()} == {4401}
 
 
 def test_prune_removes_what_nobody_needs(with_key):
