@@ -317,9 +317,66 @@ void config_keep_restart_only(struct config *fresh, const struct config *old, vo
 	}
 }
 
+/* The sections of one kind in a configuration: structs of schema->group_bytes that begin with their name. */
+struct sections { const struct pl_schema *schema; const void *first; int count; };
+
+static const char *section_name(const struct sections *sections, int i)
+{
+	return *(const char *const *)((const char *)sections->first + (size_t)i * sections->schema->group_bytes);
+}
+
+static bool section_same(const struct sections *a, int i, const struct sections *b, int k)
+{
+	const struct pl_schema *schema = a->schema;
+	const char *mine = (const char *)a->first + (size_t)i * schema->group_bytes;
+	const char *theirs = (const char *)b->first + (size_t)k * schema->group_bytes;
+
+	for (size_t r = 0; r < schema->group_count; r++) {
+		const struct pl_setting *row = &schema->group_settings[r];
+
+		if (!value_same(row->type, mine + row->offset, theirs + row->offset))
+			return false;
+	}
+	return true;
+}
+
+static int section_find(const struct sections *sections, const char *name)
+{
+	for (int i = 0; i < sections->count; i++)
+		if (strcmp(section_name(sections, i), name) == 0)
+			return i;
+	return -1;
+}
+
+static void section_changes(const struct sections *fresh, const struct sections *old,
+    void (*fn)(void *arg, const char *name), void *arg)
+{
+	char text[160];
+
+	for (int i = 0; i < fresh->count; i++) {
+		int was = section_find(old, section_name(fresh, i));
+
+		if (was >= 0 && section_same(fresh, i, old, was))
+			continue;
+		snprintf(text, sizeof(text), "%s %s", fresh->schema->group, section_name(fresh, i));
+		fn(arg, text);
+	}
+	for (int i = 0; i < old->count; i++) {
+		if (section_find(fresh, section_name(old, i)) >= 0)
+			continue;
+		snprintf(text, sizeof(text), "%s %s", old->schema->group, section_name(old, i));
+		fn(arg, text);
+	}
+}
+
 void config_changes(const struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg)
 {
+	const struct sections llm = { &settings_schema, fresh->upstreams, fresh->upstreams_count };
+	const struct sections old_llm = { &settings_schema, old->upstreams, old->upstreams_count };
+	const struct sections oidc = { &settings_oidc, fresh->oidc, fresh->oidc_count };
+	const struct sections old_oidc = { &settings_oidc, old->oidc, old->oidc_count };
+
 	for (size_t i = 0; i < settings_schema.count; i++) {
 		const struct pl_setting *row = &settings_rows[i];
 
@@ -328,6 +385,8 @@ void config_changes(const struct config *fresh, const struct config *old, void (
 		else if (strcmp(row->name, "key_file") == 0 && fresh->keys.tag != old->keys.tag)
 			fn(arg, row->name);	/* the name is the same, the content is not */
 	}
+	section_changes(&llm, &old_llm, fn, arg);
+	section_changes(&oidc, &old_oidc, fn, arg);
 }
 
 const char *config_provider_word(enum provider provider)

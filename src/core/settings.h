@@ -124,7 +124,7 @@ void config_release(struct config **config);	/* clears *config; the last one fre
  */
 void config_keep_restart_only(struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg);
-/* Names of the settings whose values differ, without those of sections. */
+/* Names of the settings whose values differ; "llm NAME" or "oidc NAME" for sections that are new, gone, or changed. */
 void config_changes(const struct config *fresh, const struct config *old, void (*fn)(void *arg, const char *name),
     void *arg);
 /*

@@ -239,7 +239,7 @@ static void get_keys(struct unpack *in, struct pl_keyring *keys)
 	int count = get_count(in, 2 * sizeof(uint64_t));
 	uint64_t sign = get_u64(in);
 
-	if (count > PL_KEYRING_KEYS || sign > (uint64_t)count)
+	if (count > PL_KEYRING_KEYS || (count > 0 && sign >= (uint64_t)count) || (count == 0 && sign != 0))
 		in->bad = true;
 	for (int i = 0; i < count && !in->bad; i++) {
 		int64_t made_s = (int64_t)get_u64(in);

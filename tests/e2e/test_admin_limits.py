@@ -117,12 +117,18 @@ def test_whose_limits(shared, rows):
 
 def test_settings(parlour, rows):
     daemon = parlour(rate_send="7/min", smtp_password="hidden-word-1", slack_webhook="https://hooks.example.org/hidden-word-2",
-                     workers=2, upstreams={"small": {"url": "http://127.0.0.1:1/v1", "key": "hidden-word-3"}})
+                     workers=2, upstreams={"small": {"url": "http://127.0.0.1:1/v1", "key": "hidden-word-3"}}, start=False,
+                     public_url="https://chat.example.org")
+    daemon.oidc = {"main": {"issuer": "https://id.example.org", "client_id": "parlour", "client_secret": "hidden-word-4"}}
+    daemon.write_config()
+    daemon.start()
     admin, operator = at_level(daemon, rows, "admin"), at_level(daemon, rows, "operator")
     answer = admin.get(SETTINGS)
     found = {row["name"]: row for row in answer.json()}
     assert "hidden-word" not in answer.text and daemon.dsn not in answer.text
     assert found["db"]["value"] == found["smtp_password"]["value"] == found["llm.small.key"]["value"] == "(secret)"
+    assert found["oidc.main.client_secret"]["value"] == "(secret)" and found["oidc.main.issuer"]["origin"] is None
+    assert (found["oidc.main.issuer"]["value"], found["oidc.main.client_id"]["value"]) == ("https://id.example.org", "parlour")
     assert (found["rate_send"]["value"], found["rate_send"]["reload"]) == ("7/min", True)
     assert ".conf:" in found["rate_send"]["origin"] and found["password_min"]["origin"] == "default"
     assert found["llm.small.url"]["value"] == "http://127.0.0.1:1/v1" and found["workers"]["reload"] is False

@@ -123,6 +123,24 @@ def test_a_reload_names_the_settings(parlour, rows):
     assert sorted(after["changed"]) == ["rate_read", "registration", "smtp_password"]
 
 
+def test_a_reload_names_the_sections(parlour, rows):
+    daemon = parlour(start=False, public_url="https://chat.example.org",
+                     upstreams={"small": {"url": "http://127.0.0.1:1/v1", "key": "hidden-word-1"}})
+    daemon.oidc = {"main": {"issuer": "https://id.example.org", "client_id": "parlour", "client_secret": "hidden-word-2"}}
+    daemon.write_config()
+    daemon.start()
+    last = (rows("SELECT max(id) FROM audit")[0][0] or 0)
+    daemon.oidc["main"]["issuer"] = "https://evil.example.org"
+    daemon.oidc["other"] = dict(daemon.oidc["main"])
+    daemon.upstreams["small"]["key"] = "hidden-word-3"
+    daemon.write_config()
+    daemon.reload()
+    wait_for(lambda: trail(rows, "settings", last), 10)
+    (_, _, _, after), = trail(rows, "settings", last)
+    assert sorted(after["changed"]) == ["llm small", "oidc main", "oidc other"]
+    assert rows("SELECT id FROM audit WHERE audit::text LIKE '%hidden-word%'") == []
+
+
 def test_rooms_and_keys(parlour, rows, workdir):
     path = workdir + "/audit-seal.keys"
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as keys:

@@ -205,6 +205,30 @@ START_TEST(test_unpack_damaged)
 }
 END_TEST
 
+static const struct { int keys, sign; bool good; } signers[] = {
+	{ 0, 0, true }, { 0, 1, false }, { 1, 0, true }, { 1, 1, false }, { 2, 1, true }, { 2, 2, false },
+};
+
+START_TEST(test_unpack_signer)
+{
+	const char *none[OVERRIDES_MAX] = { NULL };
+	struct config *config = must_read(none), *back;
+	struct pl_buf bytes = PL_BUF(NULL);
+	char why[512];
+
+	for (int i = 0; i < signers[_i].keys; i++)
+		pl_keyring_add(config->pool, &config->keys, pl_str(i == 0 ? "0123456789abcdef0123456789abcdef" :
+		    "1123456789abcdef0123456789abcdef"), 7);
+	config->keys.sign = signers[_i].sign;
+	config_pack(config, &bytes);
+	back = config_unpack(pl_buf_str(&bytes), why);
+	ck_assert_int_eq(back != NULL, signers[_i].good);
+	config_release(&back);
+	config_release(&config);
+	pl_buf_fini(&bytes);
+}
+END_TEST
+
 static void gather(void *arg, const char *name)
 {
 	pl_buf_addf(arg, "%s ", name);
@@ -282,6 +306,49 @@ START_TEST(test_reload_keeps_seals)
 	config_keep_restart_only(fresh, old, gather, &names);
 	ck_assert_str_eq(names.ptr, "seal_keys ");
 	ck_assert_mem_eq(&fresh->seal_ring, &old->seal_ring, sizeof(old->seal_ring));
+	config_release(&old);
+	config_release(&fresh);
+	pl_buf_fini(&names);
+}
+END_TEST
+
+static const struct { const char *before[4], *after[4], *names; } sections[] = {
+	{ { "oidc.main.label=a" }, { "oidc.main.label=a" }, NULL },
+	{ { "oidc.main.label=a" }, { "oidc.main.label=b" }, "oidc main " },
+	{ { "oidc.main.client_secret=a" }, { "oidc.main.client_secret=b" }, "oidc main " },
+	{ { "llm.one.key=a" }, { "llm.one.key=b" }, "llm one " },
+	{ { "llm.one.key=a" }, { NULL }, "llm one " },
+	{ { NULL }, { "oidc.main.label=a", "llm.one.key=a" }, "llm one oidc main " },
+	{ { "llm.one.key=a", "llm.two.key=b" }, { "llm.two.key=b", "llm.one.key=a" }, NULL },
+	{ { "llm.one.key=a", "llm.two.key=b" }, { "llm.two.key=c", "server_name=x" }, "server_name llm two llm one " },
+};
+
+static struct config *with_sections(const char *const *wanted)
+{
+	const char *all[OVERRIDES_MAX] = { "public_url=https://chat.test" };
+	int n = 1;
+
+	for (int i = 0; i < 4 && wanted[i] != NULL; i++) {
+		if (strncmp(wanted[i], "oidc.", 5) == 0) {
+			all[n++] = "oidc.main.issuer=https://id.test";
+			all[n++] = "oidc.main.client_id=parlour";
+		}
+		if (strncmp(wanted[i], "llm.one.", 8) == 0)
+			all[n++] = "llm.one.url=https://one.test/v1";
+		if (strncmp(wanted[i], "llm.two.", 8) == 0)
+			all[n++] = "llm.two.url=https://two.test/v1";
+		all[n++] = wanted[i];
+	}
+	return must_read(all);
+}
+
+START_TEST(test_changes_of_sections)
+{
+	struct config *old = with_sections(sections[_i].before), *fresh = with_sections(sections[_i].after);
+	struct pl_buf names = PL_BUF(NULL);
+
+	config_changes(fresh, old, gather, &names);
+	ck_assert_pstr_eq(names.ptr, sections[_i].names);
 	config_release(&old);
 	config_release(&fresh);
 	pl_buf_fini(&names);
@@ -374,6 +441,8 @@ Suite *suite_settings(void)
 	tcase_add_test(tcase, test_file_and_line);
 	tcase_add_test(tcase, test_pack_and_unpack);
 	tcase_add_test(tcase, test_unpack_damaged);
+	tcase_add_loop_test(tcase, test_unpack_signer, 0, (int)PL_COUNT(signers));
+	tcase_add_loop_test(tcase, test_changes_of_sections, 0, (int)PL_COUNT(sections));
 	tcase_add_test(tcase, test_reload_keeps);
 	tcase_add_loop_test(tcase, test_reload_keeps_the_signer, 0, (int)PL_COUNT(rings));
 	tcase_add_test(tcase, test_reload_keeps_seals);
