@@ -134,10 +134,30 @@ static bool read_text(struct pl_pool *pool, struct pl_str text, const char *path
 	return false;
 }
 
+/* How many bytes it read: fewer if the file became shorter meanwhile. A mapped file would end the process then. */
+static ssize_t read_all(int fd, char *to, size_t bytes)
+{
+	size_t at = 0;
+
+	while (at < bytes) {
+		ssize_t n = read(fd, to + at, bytes - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		at += (size_t)n;
+	}
+	return (ssize_t)at;
+}
+
 static bool read_file(struct pl_pool *pool, int fd, const char *path, struct pl_blocklist *list, char why[256])
 {
 	struct stat st;
 	void *text;
+	ssize_t got;
 	bool good;
 
 	if (fstat(fd, &st) != 0) {
@@ -148,12 +168,15 @@ static bool read_file(struct pl_pool *pool, int fd, const char *path, struct pl_
 		snprintf(why, 256, "%s: must be a file of 1 byte to 256 MiB with one password a line", path);
 		return false;
 	}
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (text == MAP_FAILED) {
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (text == MAP_FAILED)
+		pl_no_memory();
+	got = read_all(fd, text, (size_t)st.st_size);
+	good = got >= 0;
+	if (good)
+		good = read_text(pool, pl_strn(text, (size_t)got), path, list, why);
+	else
 		snprintf(why, 256, "%s: %s", path, strerror(errno));
-		return false;
-	}
-	good = read_text(pool, pl_strn(text, (size_t)st.st_size), path, list, why);
 	munmap(text, (size_t)st.st_size);
 	return good;
 }

@@ -3,6 +3,7 @@
  * Lists of common passwords: read, refused, asked.
  */
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -92,6 +93,39 @@ START_TEST(test_other_files)
 }
 END_TEST
 
+static void *shorten(void *arg)
+{
+	const int *job = arg;			/* file, microseconds */
+
+	usleep((useconds_t)job[1]);
+	ck_assert_int_eq(ftruncate(job[0], 5), 0);
+	return NULL;
+}
+
+/* The master reads the file of an operator who replaces it at the same moment; a mapped file would end the process. */
+START_TEST(test_a_file_that_becomes_shorter)
+{
+	for (int i = 0; i < 8; i++) {
+		char path[] = "/tmp/test_blocklist.XXXXXX", why[256];
+		int job[2] = { mkstemp(path), i * 2000 };
+		struct pl_blocklist list;
+		pthread_t thread;
+
+		ck_assert_int_ge(job[0], 0);
+		ck_assert_int_eq(write(job[0], "word\n", 5), 5);
+		ck_assert_int_eq(ftruncate(job[0], 64 << 20), 0);
+		ck_assert_int_eq(pthread_create(&thread, NULL, shorten, job), 0);
+		if (pl_blocklist_load(pool, path, &list, why))
+			ck_assert(pl_blocklist_has(&list, PL_STR("word")));
+		else
+			ck_assert_msg(strstr(why, ":2: a line has more than 1024 bytes") != NULL, "%s", why);
+		pthread_join(thread, NULL);
+		close(job[0]);
+		unlink(path);
+	}
+}
+END_TEST
+
 /* All of many, none of others, and quickly. */
 START_TEST(test_many)
 {
@@ -142,6 +176,7 @@ Suite *suite_blocklist(void)
 	tcase_add_loop_test(tc, test_asked, 0, (int)PL_COUNT(asked));
 	tcase_add_loop_test(tc, test_refused, 0, (int)PL_COUNT(refused));
 	tcase_add_test(tc, test_other_files);
+	tcase_add_test(tc, test_a_file_that_becomes_shorter);
 	tcase_add_test(tc, test_many);
 	tcase_add_test(tc, test_uneven);
 	suite_add_tcase(suite, tc);
