@@ -8,6 +8,7 @@ import { $, attempt, paintAvatar } from "./dom.js";
 import { wireEmail } from "./email.js";
 import { Factor, proofOf } from "./factor.js";
 import { Inbox } from "./inbox.js";
+import { paintProviders, returned, sayReturned, wireLinks } from "./oidc.js";
 import { Roles } from "./roles.js";
 import { RoomView } from "./room.js";
 import { Rooms } from "./rooms.js";
@@ -27,6 +28,10 @@ function askCode(newTicket) {
 		node.hidden = node.closest("#door-second") === null && ticket !== "";
 	$("door-second").hidden = ticket === "";
 	$("door-code").required = ticket !== "";
+	/* after a provider's sign-in both are empty, and a hidden field that is required would block the form */
+	for (const id of ["door-name", "door-password"])
+		$(id).required = ticket === "";
+	$("door-oidc").hidden = ticket !== "";
 	$("door-code").value = "";
 	if (ticket === "")
 		chooseDoor(false);
@@ -72,6 +77,7 @@ function showDoor(text = "") {
 	$("door").hidden = false;
 	chooseDoor(false);
 	paintRegistration();
+	paintProviders(() => $("door-keep").checked);
 	$("door-error").textContent = text;
 	$("door-name").focus();
 	document.title = "Parlour";
@@ -85,9 +91,21 @@ async function goIn(event) {
 	$("door-go").disabled = false;
 }
 
-async function goOn(credentials) {
+/** The return from an identity provider. */
+async function goInFrom({ body, keep, error }) {
+	showDoor(error);
+	if (!body)
+		return;
+	$("door-keep").checked = keep;
+	await attempt(() => goOn({}, body), $("door-error"));
+}
+
+/* oidc: the code from an identity provider instead of credentials. */
+async function goOn(credentials, oidc = null) {
 	try {
-		if (registering)
+		if (oidc)
+			await enter("/api/auth/oidc/token", oidc, $("door-keep").checked);
+		else if (registering)
 			await enter("/api/auth/register", { ...credentials, email: $("door-email").value.trim() },
 				$("door-keep").checked);
 		else if (ticket !== "")
@@ -183,6 +201,7 @@ async function startChat({ user }) {
 		} });
 	new Factor();
 	wireEmail();
+	wireLinks();
 	roles = new Roles({ me: user, room: () => view.room, onchanged: async () => view.room && view.refreshRoom(),
 		mayChange: () => view.room !== null && view.people.mayChange });
 	new Inbox({ socket, onopen: (id) => {
@@ -228,7 +247,7 @@ events.addEventListener("ended", ({ detail }) => {
 	location.reload();
 });
 
-const now = session();
+const now = session(), back = returned();
 if (now?.enrol) {
 	$("factor-leave").hidden = false;
 	$("factor-leave").addEventListener("click", async () => {
@@ -237,7 +256,12 @@ if (now?.enrol) {
 	});
 	new Factor({ must: true }).dialog();
 } else if (now?.user) {
+	if (back)
+		sayReturned(back);
 	startChat(now);
+} else if (back) {
+	forget();
+	goInFrom(back);
 } else {
 	forget();
 	showDoor(sessionStorage.getItem("parlour.why") ?? "");
