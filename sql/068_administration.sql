@@ -7,13 +7,13 @@ LANGUAGE sql STABLE AS $$
 	SELECT coalesce(CASE WHEN p_user ~ '^[0-9]{1,18}$' THEN p_user::bigint
 		ELSE (SELECT u.id FROM users u WHERE lower(u.username) = lower(p_user)) END, -1)
 $$;
-COMMENT ON FUNCTION user_meant(text) IS 'Number of the user with this number or name; -1: there is none of this name';
+COMMENT ON FUNCTION user_meant(text) IS 'Number of the user with this name, or the number itself; -1: no user has this name';
 
 CREATE FUNCTION admin_is(p_actor bigint) RETURNS boolean
 LANGUAGE sql AS $$
 	SELECT EXISTS (SELECT FROM users u WHERE u.id = p_actor AND NOT u.disabled AND access_rank(u.access) >= 3 FOR SHARE)
 $$;
-COMMENT ON FUNCTION admin_is(bigint) IS 'Is this an operator or admin who is not disabled? Stays so until the end of the transaction';
+COMMENT ON FUNCTION admin_is(bigint) IS 'Is p_actor an operator or admin who is not disabled? The row stays locked until the transaction ends';
 
 -- An API key of the user ends the same way.
 CREATE FUNCTION admin_login_end(p_actor bigint, p_login bigint) RETURNS TABLE (status text, ended bigint[])
