@@ -6,21 +6,11 @@
 
 #include "db/repo/repo_int.h"
 
-REPLY(on_deleted, struct ended_list)
-{
-	struct pgrow row = pgrow_at(res, 0, query->task->pool);
-
-	if (!repo_status_err(pgrow_text(&row), bad))
-		return false;
-	out->login_ids = pgrow_i64s(&row, &out->count);
-	return true;
-}
-
 void repo_account_delete(struct db *db, struct pl_task *task, struct pl_str password_hash,
     const struct mfa_proof *proof, bool erase, repo_ended_fn *done, void *arg)
 {
 	static const struct mfa_proof none;
-	struct pgquery *query = QUERY(db, task, S_USER_DELETE, on_deleted, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_DELETE, repo_on_ended, done, arg);
 
 	if (proof == NULL)
 		proof = &none;

@@ -53,21 +53,19 @@ void repo_admin_user_get(struct db *db, struct pl_task *task, int64_t id, struct
 	pgquery_start(query);
 }
 
-/* Status, and the ids of the ended login sessions. */
-REPLY(on_ended, struct ended_list)
+/* What the actor does to an account, without other parameters. */
+static void start_act(struct pgquery *query, int64_t actor_id, int64_t id)
 {
-	struct pgrow row = pgrow_at(res, 0, query->task->pool);
-
-	if (!repo_status_err(pgrow_text(&row), bad))
-		return false;
-	out->login_ids = pgrow_i64s(&row, &out->count);
-	return true;
+	pgquery_i64(query, actor_id);
+	pgquery_i64(query, id);
+	pgquery_audited(query);
+	pgquery_start(query);
 }
 
 void repo_admin_user_change(struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, struct pl_str access,
     int disabled, repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_ADMIN_USER, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ADMIN_USER, repo_on_ended, done, arg);
 
 	pgquery_i64(query, actor_id);
 	pgquery_i64(query, id);
@@ -80,18 +78,13 @@ void repo_admin_user_change(struct db *db, struct pl_task *task, int64_t actor_i
 void repo_admin_user_logout(
     struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_ADMIN_LOGOUT, on_ended, done, arg);
-
-	pgquery_i64(query, actor_id);
-	pgquery_i64(query, id);
-	pgquery_audited(query);
-	pgquery_start(query);
+	start_act(QUERY(db, task, S_ADMIN_LOGOUT, repo_on_ended, done, arg), actor_id, id);
 }
 
 void repo_admin_user_delete(
     struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, bool erase, repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_ADMIN_DELETE, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_ADMIN_DELETE, repo_on_ended, done, arg);
 
 	pgquery_i64(query, actor_id);
 	pgquery_i64(query, id);
@@ -141,21 +134,11 @@ void repo_admin_user_reset(
 void repo_admin_user_unlock(
     struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, db_done_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_ADMIN_UNLOCK, repo_on_status, done, arg);
-
-	pgquery_i64(query, actor_id);
-	pgquery_i64(query, id);
-	pgquery_audited(query);
-	pgquery_start(query);
+	start_act(QUERY(db, task, S_ADMIN_UNLOCK, repo_on_status, done, arg), actor_id, id);
 }
 
 void repo_admin_user_mfa_off(
     struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_ADMIN_MFA_OFF, on_ended, done, arg);
-
-	pgquery_i64(query, actor_id);
-	pgquery_i64(query, id);
-	pgquery_audited(query);
-	pgquery_start(query);
+	start_act(QUERY(db, task, S_ADMIN_MFA_OFF, repo_on_ended, done, arg), actor_id, id);
 }

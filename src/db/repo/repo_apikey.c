@@ -74,19 +74,9 @@ void repo_apikey_patch(struct db *db, struct pl_task *task, int64_t id, const st
 	pgquery_start(query);
 }
 
-REPLY(on_ended, struct ended_list)
-{
-	struct pgrow row = pgrow_at(res, 0, query->task->pool);
-
-	if (!repo_status_err(pgrow_text(&row), bad))
-		return false;
-	out->login_ids = pgrow_i64s(&row, &out->count);
-	return true;
-}
-
 void repo_apikey_end(struct db *db, struct pl_task *task, int64_t id, repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_KEY_END, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_KEY_END, repo_on_ended, done, arg);
 
 	pgquery_i64(query, task->who.user_id);
 	pgquery_i64(query, id);

@@ -151,6 +151,23 @@ void repo_on_status(struct pgquery *query, const PGresult *res, const struct pl_
 	repo_on_done(query, res, err);
 }
 
+void repo_on_ended(struct pgquery *query, const PGresult *res, const struct pl_err *err)
+{
+	struct ended_list ended = { 0 };
+	struct pl_err bad;
+
+	if (err == NULL) {
+		struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+		if (repo_status_err(pgrow_text(&row), &bad))
+			ended.login_ids = pgrow_i64s(&row, &ended.count);
+		else
+			err = &bad;
+	}
+	if (query->done != NULL)
+		((repo_ended_fn *)query->done)(query->arg, err == NULL ? &ended : NULL, err);
+}
+
 void repo_read_message(struct pgrow *row, struct message *message)
 {
 	message->room_id = pgrow_i64(row);

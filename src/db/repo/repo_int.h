@@ -25,6 +25,8 @@ void repo_on_count(struct pgquery *query, const PGresult *res, const struct pl_e
 void repo_on_bool(struct pgquery *query, const PGresult *res, const struct pl_err *err);
 /* Completion `db_done_fn` of a function that returns one status. */
 void repo_on_status(struct pgquery *query, const PGresult *res, const struct pl_err *err);
+/* Completion `repo_ended_fn` of a function that returns a status, and the ids of the login sessions that it ended. */
+void repo_on_ended(struct pgquery *query, const PGresult *res, const struct pl_err *err);
 /* The next columns as a message (the order of view message_rows), or as a log row (view log_rows). */
 void repo_read_message(struct pgrow *row, struct message *message);
 void repo_read_event(struct pgrow *row, struct room_event *event);
@@ -69,6 +71,7 @@ double repo_total_f64(const PGresult *res);
 	static bool name##_read(struct pgquery *query, const PGresult *res, type *out, struct pl_err *bad)
 typedef db_done_fn repo_on_done_done, repo_on_bool_done, repo_on_status_done;
 typedef db_count_fn repo_on_count_done;
+typedef repo_ended_fn repo_on_ended_done;
 
 /* pgquery_new() for completion `name`, which `done` must fit: it takes the type of its REPLY(). */
 #define QUERY(db, task, stmt, name, done, arg)									\

@@ -133,20 +133,10 @@ void repo_totp_begin(struct db *db, struct pl_task *task, int64_t user_id, struc
 	pgquery_start(query);
 }
 
-REPLY(on_confirmed, struct ended_list)
-{
-	struct pgrow row = pgrow_at(res, 0, query->task->pool);
-
-	if (!repo_status_err(pgrow_text(&row), bad))
-		return false;
-	out->login_ids = pgrow_i64s(&row, &out->count);
-	return true;
-}
-
 void repo_totp_confirm(struct db *db, struct pl_task *task, struct pl_str sealed, int64_t step,
     const struct mfa_hash *codes, int count, repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_TOTP_CONFIRM, on_confirmed, done, arg);
+	struct pgquery *query = QUERY(db, task, S_TOTP_CONFIRM, repo_on_ended, done, arg);
 
 	pgquery_i64(query, task->who.user_id);
 	pgquery_i64(query, task->who.login_id);

@@ -109,21 +109,10 @@ void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struc
 	pgquery_start(query);
 }
 
-/* Status, and the ids of the ended login sessions. */
-REPLY(on_ended, struct ended_list)
-{
-	struct pgrow row = pgrow_at(res, 0, query->task->pool);
-
-	if (!repo_status_err(pgrow_text(&row), bad))
-		return false;
-	out->login_ids = pgrow_i64s(&row, &out->count);
-	return true;
-}
-
 void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str password_hash,
     struct pl_str old_hash, int64_t keep_login_id, repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_USER_PASSWORD, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_PASSWORD, repo_on_ended, done, arg);
 
 	pgquery_i64(query, user_id);
 	pgquery_text(query, password_hash);
@@ -200,7 +189,7 @@ void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, stru
 void repo_user_admin(struct db *db, struct pl_task *task, int64_t user_id, int access, int disabled,
     repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_USER_ADMIN, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_USER_ADMIN, repo_on_ended, done, arg);
 
 	pgquery_i64(query, user_id);
 	pgquery_cstr(query, access >= 0 ? access_words[access] : NULL);
@@ -213,7 +202,7 @@ void repo_login_end(struct db *db, struct pl_task *task, int64_t user_id, int64_
     const char *reason, repo_ended_fn *done, void *arg)
 {
 	static const char *const scopes[] = { "this", "others", "all" };
-	struct pgquery *query = QUERY(db, task, S_LOGINS_END, on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_LOGINS_END, repo_on_ended, done, arg);
 
 	pgquery_i64(query, user_id);
 	pgquery_i64(query, login_id);
