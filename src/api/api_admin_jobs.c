@@ -21,13 +21,35 @@ static void job_shape(struct admin_job_out *out, const struct admin_job *job)
 		.finished_at = time_or_none(job->finished_us), .give_up_at = job->give_up_us };
 }
 
+/* An empty page: either there are no older jobs, or the job of `before` was deleted meanwhile. */
+static void on_before(void *arg, const struct admin_job *job, const struct pl_err *err)
+{
+	struct request *request = arg;
+	struct pl_err gone = { 0 };
+
+	if (err == NULL) {
+		request_reply_list(request, &shape_admin_job_out, NULL, 0);
+		return;
+	}
+	if (err->code == PL_E_NOT_FOUND) {
+		pl_err_set(&gone, PL_E_NOT_FOUND, "The job of the parameter before no longer exists.");
+		err = &gone;
+	}
+	request_fail(request, err);
+}
+
 static void on_jobs(void *arg, const struct admin_job_list *list, const struct pl_err *err)
 {
 	struct request *request = arg;
+	const struct admin_jobs_query *q = request->query;
 	struct admin_job_out *items;
 
 	if (err != NULL) {
 		request_fail(request, err);
+		return;
+	}
+	if (list->count == 0 && q->before.ptr != NULL) {
+		repo_admin_job_get(request->svc->db, request->req->task, q->before, on_before, request);
 		return;
 	}
 	items = pl_alloc(request->req->task->pool, ((size_t)list->count + 1) * sizeof(*items));

@@ -46,7 +46,10 @@ def test_list_show_and_filters(boss, rows):
     assert [one["id"] for one in boss.get(f"{JOBS}?kind={kind}&state=dead").json()] == [made[0], made[3]]
     one = boss.get(f"{JOBS}/{made[0]}").json()
     assert one == seen[0] and (one["to"], one["last_error"], one["state"], one["tries"]) == ("ann@example.org", "no route", "dead", 0)
-    assert boss.get(f"{JOBS}?kind=none&before={uuid.uuid4()}").json() == []
+    assert boss.get(f"{JOBS}?kind={kind}&before={made[-1]}").json() == [], "there is no older one"
+    rows(f"DELETE FROM jobs WHERE id = '{made[2]}'")
+    answer = boss.get(f"{JOBS}?kind={kind}&before={made[2]}")
+    assert answer.status_code == 404 and "no longer exists" in answer.json()["detail"], "older ones exist: an empty page would be wrong"
     for wrong in (uuid.uuid4(), "x", "1"):
         assert boss.get(f"{JOBS}/{wrong}").status_code == 404
 
