@@ -1,28 +1,34 @@
 -- SPDX-License-Identifier: ISC
--- What limits hold up, for operators: lock-outs, and who was refused lately. The rates themselves are in shared memory.
+-- Lock-outs and recent refusals, for operators. The rates themselves are in shared memory.
 
+-- Refusals are recorded per user and class, and not per API key.
 CREATE FUNCTION admin_limits(p_user text, p_address text, p_limit integer)
-RETURNS TABLE (kind text, class text, user_id bigint, username text, key_id bigint, address text, refused bigint, until timestamptz)
+RETURNS TABLE (kind text, class text, user_id bigint, username text, key_id bigint, key_rate text, address text, refused bigint,
+	until timestamptz)
 LANGUAGE sql STABLE AS $$
-	WITH who AS MATERIALIZED (SELECT CASE WHEN p_user IS NOT NULL THEN user_meant(p_user) END AS id), found AS (
-		SELECT 'lockout' AS kind, NULL AS class, l.user_id, NULL::bigint AS key_id, l.prefix AS address, l.locks::bigint AS refused,
-			l.locked_until AS until
+	WITH who AS MATERIALIZED (SELECT CASE WHEN p_user IS NOT NULL THEN user_meant(p_user) END AS id), hits AS MATERIALIZED (
+		SELECT h.class, nullif(h.user_id, 0) AS user_id, CASE WHEN coalesce(h.user_id, 0) = 0 THEN h.address END AS address,
+			sum(h.count)::bigint AS refused, max(h.last_at) AS last_at
+		FROM limit_hits h, who w WHERE h.last_at > clock_timestamp() - interval '1 hour' AND (w.id IS NULL OR h.user_id = w.id)
+			AND (p_address IS NULL OR (coalesce(h.user_id, 0) = 0 AND h.address = p_address))
+		GROUP BY 1, 2, 3
+	), found AS (
+		SELECT 'lockout' AS kind, NULL AS class, l.user_id, NULL::bigint AS key_id, NULL AS key_rate, l.prefix AS address,
+			l.locks::bigint AS refused, l.locked_until AS until
 		FROM login_locks l, who w WHERE l.locked_until > clock_timestamp() AND (w.id IS NULL OR l.user_id = w.id)
 			AND (p_address IS NULL OR l.prefix IN (p_address, address_prefix(p_address)))
 		UNION ALL
-		SELECT 'rate', h.class, nullif(h.user_id, 0), NULL, CASE WHEN coalesce(h.user_id, 0) = 0 THEN h.address END, sum(h.count)::bigint,
-			max(h.last_at)
-		FROM limit_hits h, who w WHERE h.last_at > clock_timestamp() - interval '1 hour' AND (w.id IS NULL OR h.user_id = w.id)
-			AND (p_address IS NULL OR (coalesce(h.user_id, 0) = 0 AND h.address = p_address))
-		GROUP BY 2, 3, 5
+		SELECT 'rate', h.class, h.user_id, NULL, NULL, h.address, h.refused, h.last_at FROM hits h WHERE h.class <> 'key'
 		UNION ALL
-		SELECT 'rate', 'key', l.user_id, l.id, NULL, 0, l.last_used_at
-		FROM login_sessions l, who w WHERE l.user_id = w.id AND l.kind = 'key' AND l.ended_at IS NULL AND p_address IS NULL
+		SELECT 'rate', 'key', l.user_id, l.id, l.key_rate, NULL, coalesce(h.refused, 0), coalesce(h.last_at, l.last_used_at)
+		FROM who w, login_sessions l LEFT JOIN hits h ON h.user_id = l.user_id AND h.class = 'key'
+		WHERE p_address IS NULL AND l.kind = 'key' AND l.ended_at IS NULL AND l.expires_at > clock_timestamp()
+			AND (l.user_id = w.id OR (w.id IS NULL AND h.user_id IS NOT NULL))
 	)
-	SELECT f.kind, f.class, f.user_id, u.username, f.key_id, f.address, f.refused, f.until
+	SELECT f.kind, f.class, f.user_id, u.username, f.key_id, f.key_rate, f.address, f.refused, f.until
 	FROM found f LEFT JOIN users u ON u.id = f.user_id ORDER BY f.kind, f.until DESC NULLS LAST, f.user_id, f.key_id LIMIT p_limit
 $$;
-COMMENT ON FUNCTION admin_limits(text, text, integer) IS 'Lock-outs in effect; who was refused by a rate limit within the last hour; and the API keys of the user. Of one user (name or number), or of one address, or (NULL) all';
+COMMENT ON FUNCTION admin_limits(text, text, integer) IS 'Lock-outs in effect; rate limits that refused requests within the last hour; and the valid API keys of the user, or of users whose class key refused requests within the last hour. Of one user (name or number), or of one address, or (NULL) all';
 
 -- Only rates of an address are reset: a lock-out belongs to an account.
 CREATE FUNCTION admin_limits_reset(p_actor bigint, p_user text, p_address text)

@@ -3,11 +3,13 @@
  * Lock-outs and rate limits for operators and admins.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 
 #include "api/http/request.h"
 #include "clock.h"
 #include "db/repo/repo_admin_limit.h"
 #include "db/repo/repo_admin_user.h"
+#include "svc/account/apikey.h"
 
 #define LIMITS_MAX 200
 
@@ -48,8 +50,9 @@ static void list_rate(struct listing *l, enum limit_class klass, const struct ad
 	struct limit_state state;
 	char *text;
 
-	if (klass == LIMIT_NONE || l->count == l->room || (klass == LIMIT_KEY && of->key_id == 0) ||
-	    listed(l, klass, of) ||
+	if (of->key_rate.ptr != NULL && !apikey_rate(of->key_rate, &who.key_rate))
+		who.key_rate = (struct pl_rate){ 0 };
+	if (klass == LIMIT_NONE || l->count == l->room || listed(l, klass, of) ||
 	    !limits_look(l->request->svc->shm, l->request->req->config, klass, &who, &state))
 		return;
 	text = pl_alloc(pool, 48);
@@ -127,24 +130,6 @@ static void on_limits(void *arg, const struct admin_limit_list *list, const stru
 	repo_admin_user_get(a->request->svc->db, a->request->req->task, id, id > 0 ? PL_STR_NONE : q->user, on_user, a);
 }
 
-void api_admin_limits(struct request *request)
-{
-	const struct admin_limits_query *q = request->query;
-	struct asking *a = pl_alloc(request->req->task->pool, sizeof(*a));
-	struct pl_err err = { 0 };
-
-	if (q->user.ptr != NULL && q->address.ptr != NULL) {
-		pl_err_field(&err, request->req->task->pool, "query.address", "value_error",
-		    "must not be given together with user");
-		request_fail(request, &err);
-		return;
-	}
-	*a = (struct asking){ .request = request };
-	repo_admin_limits(request->svc->db, request->req->task, q->user, q->address, LIMITS_MAX, on_limits, a);
-}
-
-/* ---- reset ---- */
-
 static bool is_address(struct pl_str text)
 {
 	char copy[INET6_ADDRSTRLEN], bytes[sizeof(struct in6_addr)];
@@ -154,6 +139,42 @@ static bool is_address(struct pl_str text)
 	snprintf(copy, sizeof(copy), "%.*s", PL_FMT(text));
 	return pl_str_is(text, "unix") || inet_pton(AF_INET, copy, bytes) == 1 || inet_pton(AF_INET6, copy, bytes) == 1;
 }
+
+/* An address, a slash, and the number of bits, without leading zeros. */
+static bool is_network(struct pl_str text)
+{
+	const char *slash = memchr(text.ptr, '/', text.len);
+	size_t len = slash != NULL ? (size_t)(slash - text.ptr) : 0;
+	struct pl_str address = pl_strn(text.ptr, len), bits = pl_strn(text.ptr + len + 1, text.len - len - 1);
+	int64_t n;
+
+	return slash != NULL && is_address(address) && !pl_str_is(address, "unix") &&
+	    pl_str_i64(bits, 0, memchr(address.ptr, ':', len) != NULL ? 128 : 32, &n) &&
+	    isdigit((unsigned char)bits.ptr[0]) && (bits.len == 1 || bits.ptr[0] != '0');
+}
+
+void api_admin_limits(struct request *request)
+{
+	const struct admin_limits_query *q = request->query;
+	struct asking *a = pl_alloc(request->req->task->pool, sizeof(*a));
+	const char *why = NULL;
+	struct pl_err err = { 0 };
+
+	if (q->user.ptr != NULL && q->address.ptr != NULL)
+		why = "must not be given together with user";
+	else if (q->address.ptr != NULL && !is_address(q->address) && !is_network(q->address))
+		why = "must be an IPv4 or IPv6 address, a network, or unix";
+	if (why != NULL) {
+		pl_err_field(&err, request->req->task->pool, "query.address", "value_error", "%s",
+		    why);
+		request_fail(request, &err);
+		return;
+	}
+	*a = (struct asking){ .request = request };
+	repo_admin_limits(request->svc->db, request->req->task, q->user, q->address, LIMITS_MAX, on_limits, a);
+}
+
+/* ---- reset ---- */
 
 static bool reset_ok(struct request *request)
 {
@@ -177,7 +198,6 @@ static void on_reset(void *arg, const struct admin_limits_reset *reset, const st
 {
 	struct request *request = arg;
 	const struct admin_limits_reset_in *in = request->in;
-	const struct config *config = request->req->config;
 	struct shm *shm = request->svc->shm;
 	struct admin_limits_reset_out out = { 0 };
 	struct pl_caller who;
@@ -189,14 +209,14 @@ static void on_reset(void *arg, const struct admin_limits_reset *reset, const st
 	out.lockouts = reset->lockouts;
 	who = caller_of(reset->user_id, 0, in->address);
 	for (size_t i = 0; i < PL_COUNT(by_user) && reset->user_id > 0; i++)
-		out.rates += limits_clear(shm, config, by_user[i], &who);
+		out.rates += limits_clear(shm, by_user[i], &who);
 	for (int i = 0; i < reset->keys_count; i++) {
 		struct pl_caller key = caller_of(reset->user_id, reset->keys[i], PL_STR_NONE);
 
-		out.rates += limits_clear(shm, config, LIMIT_KEY, &key);
+		out.rates += limits_clear(shm, LIMIT_KEY, &key);
 	}
 	for (size_t i = 0; i < PL_COUNT(by_address) && reset->user_id == 0; i++)
-		out.rates += limits_clear(shm, config, by_address[i], &who);
+		out.rates += limits_clear(shm, by_address[i], &who);
 	request_reply(request, &shape_admin_limits_reset_out, &out);
 }
 

@@ -68,6 +68,13 @@ def test_a_lock_out(daemon, rows):
         found = [row for row in limits(boss, query) if row["kind"] == "lockout"]
         assert fields(found, "kind", "class", "username", "address", "refused") == want, query
     assert [row for row in limits(boss, "?address=198.51.100.7") if row["kind"] == "lockout"] == []
+    for good in ("unix", "::1", "2001:db8::/64", "::ffff:192.0.2.7", "10.0.0.0/8", "0.0.0.0/0"):
+        limits(boss, f"?address={good}")
+    for bad in ("300.1.2.3", "a:b", "::ffff:999.1.1.1", "here", "1.2.3", "192.0.2.0/33", "2001:db8::/129", "192.0.2.0/024", "::/-0", "::/",
+                "unix/8", "/8", "::1%25lo", "1.2.3.4/2/2"):
+        answer = boss.get(LIMITS + f"?address={bad}")
+        assert answer.status_code == 422 and answer.json()["detail"][0]["loc"] == ["query", "address"], (bad, answer.text)
+        assert answer.json()["detail"][0]["msg"] == "must be an IPv4 or IPv6 address, a network, or unix"
     assert boss.post(RESET, {"user": str(user.id)}).json()["lockouts"] == 1
     assert [row for row in limits(boss) if row["kind"] == "lockout"] == []
     assert daemon.post("/api/auth/login", {"username": user.name, "password": user.password}, headers=HERE).status_code == 200
@@ -86,15 +93,28 @@ def test_rates_of_an_address(parlour, rows):
     assert boss.post(RESET, {"address": "192.0.2.7"}).json() == {"lockouts": 0, "rates": 0}
 
 
-def test_rates_of_a_key(daemon, rows):
-    boss, user = at_level(daemon, rows, "operator"), daemon.register()
-    key = user.post("/api/keys", {"name": "k", "scopes": ["read"], "rate": "2/h"}).json()
-    bearer = {"Authorization": f"Bearer {key['key']}"}
-    seen = [daemon.get("/api/rooms", headers=bearer).status_code for _ in range(3)]
-    assert seen == [200, 200, 429]
-    assert [row["key_id"] for row in of(boss, f"?user={user.name}", "key")] == [key["id"]]
-    assert boss.post(RESET, {"user": user.name}).json()["rates"] >= 1
-    assert daemon.get("/api/rooms", headers=bearer).status_code == 200
+@pytest.mark.parametrize("rate_key, of_the_other", [("off", []), ("30/h", ["30 per 1 hour"])])
+def test_rates_of_a_key(parlour, rows, rate_key, of_the_other):
+    """A key has its own rate, also if the class is off. Keys of users whom the class refused are listed without a user, too."""
+    daemon = parlour(rate_key=rate_key)
+    boss, user, other = at_level(daemon, rows, "operator"), daemon.register(), daemon.register()
+    make = lambda of, **more: of.post("/api/keys", {"name": word(), "scopes": ["read"], **more}).json()  # noqa: E731
+    key, expired, plain, quiet = make(user, rate="2/h"), make(user, rate="7/h"), make(user), make(other, rate="5/h")
+    use = lambda key: daemon.get("/api/rooms", headers={"Authorization": f"Bearer {key['key']}"}).status_code  # noqa: E731
+    assert [use(one) for one in (key, key, key, expired, plain, quiet)] == [200, 200, 429, 200, 200, 200]
+    rows(f"UPDATE login_sessions SET expires_at = clock_timestamp() - interval '1 s' WHERE id = {expired['id']}")
+    mine = lambda query: sorted(row for row in fields(of(boss, query, "key"), "key_id", "user_id", "username", "limit", "remaining")  # noqa: E731
+                                if row[0] == key["id"] or query)
+    want = [(key["id"], user.id, user.name, "2 per 1 hour", 0)]
+    assert mine(f"?user={user.name}")[:1] == want and [row[3] for row in mine(f"?user={user.name}")[1:]] == of_the_other
+    assert mine(f"?user={other.id}") == [(quiet["id"], other.id, other.name, "5 per 1 hour", 4)]
+    wait_for(lambda: mine("") == want, 30, "the clerk has gathered the refusal")
+    assert {row["refused"] for row in of(boss, f"?user={user.name}", "key")} == {1}, "of all keys of the user"
+    listed = {row["key_id"] for row in of(boss, "", "key")}
+    assert listed.isdisjoint({expired["id"], quiet["id"]}), "not of a user who was not refused"
+    assert boss.post(RESET, {"user": user.name}).json()["rates"] >= 1 + len(of_the_other)
+    assert of(boss, f"?user={user.name}", "key") == [] and mine("") == []
+    assert use(key) == 200
 
 
 @pytest.mark.parametrize("body, loc", [({}, "user"), ({"user": "a", "address": "::1"}, "address"), ({"address": "here"}, "address"),

@@ -13,6 +13,7 @@ static void read_limit(struct pgrow *row, struct admin_limit *out)
 	out->user_id = pgrow_i64(row);
 	out->username = pgrow_text(row);
 	out->key_id = pgrow_i64(row);
+	out->key_rate = pgrow_text(row);
 	out->address = pgrow_text(row);
 	out->refused = pgrow_i64(row);
 	out->until_us = pgrow_time(row);

@@ -12,8 +12,10 @@ struct admin_limit {
 	bool lockout;
 	struct pl_str klass;		/* of a rate */
 	int64_t user_id, key_id;	/* 0: none */
+	struct pl_str key_rate;		/* of the API key itself; absent: none */
 	struct pl_str username, address;	/* of a lock-out: network; absent: none */
-	int64_t refused;		/* rate: refusals in the last hour; lock-out: how many in a row */
+	/* rate: refusals in the last hour, of an API key those of all keys of the user; lock-out: how many in a row */
+	int64_t refused;
 	int64_t until_us;		/* end of the lock-out; of a rate the last refusal; 0: never */
 };
 struct admin_limit_list { const struct admin_limit *rows; int count; };

@@ -227,10 +227,9 @@ bool limits_look(const struct shm *shm, const struct config *config, enum limit_
 	return true;
 }
 
-bool limits_clear(struct shm *shm, const struct config *config, enum limit_class klass, const struct pl_caller *who)
+bool limits_clear(struct shm *shm, enum limit_class klass, const struct pl_caller *who)
 {
-	return limit_rate(config, klass)->burst > 0 &&
-	    shm_rate_clear(shm, key_tag(shm, klass, who, PL_STR_NONE), pl_now_ns());
+	return shm_rate_clear(shm, key_tag(shm, klass, who, PL_STR_NONE), pl_now_ns());
 }
 
 enum limit_class limit_class_of(struct pl_str name)

@@ -47,13 +47,13 @@ bool limits_take_more(struct svc *svc, const struct config *config, enum limit_c
     struct pl_str extra, enum limit_class before, struct limit_result *result, struct pl_err *err);
 /*
  * The state of one class for this caller, without counting. false: nothing is used, or the class is off. Only classes
- * that count by user, API key, or address (limit_counts_by()); LIMIT_KEY by who->login_id.
+ * that count by user, API key, or address (limit_counts_by()); LIMIT_KEY by who->login_id, and with who->key_rate.
  */
 struct limit_state { struct pl_rate rate; int64_t remaining, idle_ns; };	/* idle_ns: until nothing is used */
 bool limits_look(const struct shm *shm, const struct config *config, enum limit_class klass,
     const struct pl_caller *who, struct limit_state *state_r);
-/* Gives back all that this caller used. false: nothing. */
-bool limits_clear(struct shm *shm, const struct config *config, enum limit_class klass, const struct pl_caller *who);
+/* Gives back all that this caller used, also if the class is off. false: nothing. */
+bool limits_clear(struct shm *shm, enum limit_class klass, const struct pl_caller *who);
 /* LIMIT_NONE: there is no class of this name. */
 enum limit_class limit_class_of(struct pl_str name);
 /* The values of RateLimit and RateLimit-Policy. */
