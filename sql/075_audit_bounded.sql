@@ -5,13 +5,12 @@
 CREATE OR REPLACE FUNCTION audit_add_bounded(p_act text, p_target text, p_most integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-	v_count bigint;
-	v_marked boolean;
+	v_since timestamptz := clock_timestamp() - interval '1 hour';
+	v_count bigint := (SELECT count(*) FROM (SELECT FROM audit a WHERE a.target = p_target AND a.action = p_act
+		AND a.created_at > v_since LIMIT p_most) s);
 BEGIN
-	SELECT count(*), coalesce(bool_or(s.after ? 'more_recorded'), false) INTO v_count, v_marked
-	FROM (SELECT a.after FROM audit a WHERE a.target = p_target AND a.action = p_act
-		AND a.created_at > clock_timestamp() - interval '1 hour' LIMIT p_most + 8) s;
-	IF v_count < p_most OR NOT v_marked THEN
+	IF v_count < p_most OR NOT EXISTS (SELECT FROM audit a WHERE a.target = p_target AND a.action = p_act
+			AND a.created_at > v_since AND a.after ? 'more_recorded') THEN
 		PERFORM audit_add(p_act, p_target, NULL, CASE WHEN v_count >= p_most - 1 THEN '{"more_recorded": false}'::jsonb END);
 	END IF;
 END $$;

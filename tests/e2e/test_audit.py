@@ -101,6 +101,20 @@ def test_refused_logins_are_bounded(parlour, rows):
     assert not rows("SELECT FROM audit WHERE target IS NULL")
 
 
+def test_the_mark_is_found_behind_many_rows(shared, rows):
+    """Rows that were written side by side come in any order, and there may be many of them."""
+    user = shared.register(word())
+    add = f"INSERT INTO audit (actor_id, action, target, after) SELECT 0, 'login refused', 'user:{user.id}', {{}} FROM generate_series(1, {{}})"
+    count = lambda: rows(f"SELECT count(*) FROM audit WHERE action = 'login refused' AND target = 'user:{user.id}'")  # noqa: E731
+    rows(add.format("NULL", 40))
+    rows(add.format("""'{"more_recorded": false}'""", 1))
+    rows(f"SELECT audit_add_bounded('login refused', 'user:{user.id}', 20)")
+    assert count() == [(41,)]
+    rows(f"UPDATE audit SET after = NULL WHERE target = 'user:{user.id}' AND action = 'login refused'")
+    rows(f"SELECT audit_add_bounded('login refused', 'user:{user.id}', 20)")
+    assert count() == [(42,)], "without a mark, one more row has it"
+
+
 def test_a_renewed_hash_is_no_new_password(parlour, rows):
     daemon = parlour(argon2_memory="8M")
     user = daemon.register(word())
