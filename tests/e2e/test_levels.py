@@ -17,6 +17,9 @@ ROWS = re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*(\w+),\s*(\w+),[^"]*?([
 NEEDS = {"USER": 0, "OPERATOR": 2, "ADMIN": 3}
 NOWHERE = {"generation_id": uuid.UUID(int=0), "request_id": uuid.UUID(int=0), "job_id": uuid.UUID(int=0), "session_id": uuid.UUID(int=0),
            "layout_id": "nowhere", "provider": "openai", "username": "no.such.user", "user": 987654321, "token": "nothing"}
+# Rows with USER whose handlers need a level: the knowledge base, invites to the server (setting invite_access), and imports.
+HANDLER_NEEDS = {("POST", "/api/invites"): 2, ("POST", "/api/knowledge"): 2, ("DELETE", "/api/knowledge/{document_id}"): 2,
+                 ("POST", "/api/sessions/import"): 1}
 ENDS_THE_CALLER = {"/api/auth/logout", "/api/auth/password"}
 
 
@@ -52,7 +55,9 @@ def fixture_examples(shared):
 
 
 def request(user, method, path, body):
-    return user.request(method, path, body if method in ("POST", "PUT", "PATCH") else None)
+    """Of a user; of a guest if it is the daemon."""
+    body = body if method in ("POST", "PUT", "PATCH") else None
+    return user.once(method, path, json=body) if hasattr(user, "register") else user.request(method, path, body)
 
 
 def plain(answer, *marks):
@@ -68,10 +73,14 @@ def test_the_table_is_read():
     assert {who for _, _, who, _, _ in ROWS} == {"ANY", "OPT", "USER", "OPERATOR", "ADMIN"}
 
 
-def test_without_a_token(daemon):
+@pytest.mark.parametrize("guest", ["off", "on"])
+def test_without_a_token(parlour, guest):
+    """Guests have chat sessions, and nothing else."""
+    daemon = parlour(guest=guest, rate_login="10000/min")
     for method, path, _ in rows_at_least():
-        answer = daemon.once(method, filled(path), json={} if method in ("POST", "PUT", "PATCH") else None)
+        answer = request(daemon, method, filled(path), {})
         assert answer.status_code == 401, (method, path, answer.text)
+    assert request(daemon, "POST", "/api/sessions", {}).status_code == (201 if guest == "on" else 401)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -80,8 +89,9 @@ def test_with_a_level(staff, level):
     user, rank = staff[level], LEVELS.index(level)
     for method, path, who in rows_at_least():
         if NEEDS[who] <= rank:
-            if who != "USER":
-                assert user.request(method, filled(path), {} if method in ("POST", "PATCH") else None).status_code not in (401, 403), (method, path)
+            answer = request(user, method, filled(path), {})
+            assert answer.status_code != 401, (method, path, answer.text)
+            assert answer.status_code != 403 or rank < HANDLER_NEEDS.get((method, path), 0), (method, path, answer.text)
             continue
         seen = {plain(user.request(method, filled(path, {"user": name, "login_session_id": ident, "job_id": job}) + query, body))
                 for name, ident, job in ((987654321, 1, uuid.uuid4()), (user.name, 987654321, "x"), ("a b", "x", "y"))
@@ -107,20 +117,38 @@ def test_keys_with_the_scope_are_what_their_owners_are(daemon, staff):
                 assert (answer.status_code == 403) == (NEEDS[who] > LEVELS.index(level)), (level, method, path, answer.text)
 
 
-def test_what_is_hidden_does_not_exist(daemon, examples):
-    """A private room of another user, with everything in and around it, against ids that nothing has."""
-    owner, other = daemon.register(word()), daemon.register(word())
+def made(answer):
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def hidden_things(owner, friend, rows):
+    """{name in a path: id} of a private room of the owner, with everything in and around it. Documents are for all users."""
     role = owner.role(upstream="local")
     room = owner.room(visibility="private", role_ids=[role["id"]])["id"]
-    owner.say(room, "a secret question")
+    made(owner.post(f"/api/rooms/{room}/members", {"user_id": friend.id}))
+    said = made(owner.say(room, "a secret question"))
     answer = wait_for(lambda: [m for m in owner.get(f"/api/rooms/{room}/messages").json() if m.get("generation_id")], 20)[0]
-    session = owner.post("/api/sessions", {})
-    assert session.status_code == 201, session.text
-    hidden = {"room_id": room, "generation_id": answer["generation_id"], "session_id": session.json().get("session_id") or session.json()["id"],
-              "key_id": owner.post("/api/keys", {"name": word(), "scopes": ["read"]}).json()["id"],
-              "login_session_id": owner.get("/api/auth/sessions").json()[0]["id"],
-              "invite_id": owner.post("/api/invites", {"room_id": room}).json()["id"]}
-    tried = set()
+    made(friend.say(room, f"a secret for @{owner.name}"))
+    noted = wait_for(lambda: owner.get("/api/notifications").json()["items"], 20)[0]
+    session = made(owner.post("/api/sessions", {}))
+    rows(f"INSERT INTO user_identities (user_id, issuer, subject, provider) VALUES ({owner.id}, 'https://id.example.org', '{owner.name}', 'nobody')")
+    return {"room_id": room, "seq": said["seq"], "generation_id": answer["generation_id"], "session_id": session.get("session_id") or session["id"],
+            "key_id": made(owner.post("/api/keys", {"name": word(), "scopes": ["read"]}))["id"],
+            "login_session_id": owner.get("/api/auth/sessions").json()[0]["id"], "notification_id": noted["id"],
+            "invite_id": made(owner.post("/api/invites", {"room_id": room}))["id"], "identity_id": owner.get("/api/profile/identities").json()[0]["id"],
+            "feedback_id": made(owner.post("/api/feedback", {"target": {"kind": "message", "id": f"{room}.{answer['seq']}"}, "score": 1}))["id"],
+            "request_id": made(owner.post("/api/feedback-requests", {
+                "question": "a secret?", "channel": {"kind": "web", "destination": friend.name}}))["id"]}
+
+
+@pytest.mark.parametrize("level", ["guest", "user"])
+def test_what_is_hidden_does_not_exist(parlour, rows, examples, level):
+    """What another user has, against ids that nothing has. The other ids of a path are those of the owner both times."""
+    daemon = parlour(guest="on", rate_login="10000/min")
+    owner, friend = daemon.register(word()), daemon.register(word())
+    other = daemon if level == "guest" else daemon.register(word())
+    hidden, tried = hidden_things(owner, friend, rows), set()
     for method, path in cases_input.all_paths():
         holes = [hole for hole in re.findall(r"\{(\w+)\}", path) if hole in hidden]
         if not holes or path.startswith("/api/admin/"):
@@ -128,12 +156,16 @@ def test_what_is_hidden_does_not_exist(daemon, examples):
         body = examples.get((method, path), {})
         for hole in holes:
             absent = NOWHERE.get(hole, 987654321)
-            there, nowhere = (request(other, method, filled(path, {hole: ident}), body) for ident in (hidden[hole], absent))
+            there, nowhere = (request(other, method, filled(path, {**hidden, hole: ident}), body) for ident in (hidden[hole], absent))
             assert plain(there, hidden[hole], absent) == plain(nowhere, hidden[hole], absent), (method, path)
-            assert there.status_code in (400, 403, 404, 409, 422) and "secret" not in there.text, (method, path, there.text)
+            assert there.status_code in (400, 401, 403, 404, 409, 422) and "secret" not in there.text, (method, path, there.text)
+            assert level == "guest" or there.status_code != 401, (method, path)
             tried.add((hole, there.status_code))
-    assert {hole for hole, _ in tried} == set(hidden) and len([1 for _, status in tried if status == 404]) == len(hidden)
-    assert owner.get(f"/api/rooms/{room}").status_code == 200 and owner.get("/api/auth/me").status_code == 200
+    want = {"session_id"} if level == "guest" else set(hidden)
+    assert {hole for hole, _ in tried} == set(hidden) and {hole for hole, status in tried if status == 404} == want
+    for path in ("/api/rooms/{room_id}/messages/{seq}", "/api/auth/me", "/api/sessions/{session_id}", "/api/keys/{key_id}"):
+        assert owner.get(filled(path, hidden)).status_code == 200, "nothing was changed"
+    assert owner.get("/api/notifications").json()["items"][0]["read_at"] is None
 
 
 # ---- two at the same time ----
