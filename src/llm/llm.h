@@ -39,10 +39,11 @@ struct llm_passage { int number; bool torn; struct pl_str text, title; };
 
 /*
  * A value that the form of a session asks for, which local can answer from. value: absent: not known yet; of a
- * sensitive one, its masked form. why: the reason for asking; absent or empty: none is given. noted: there is a value;
- * if it is absent all the same, it can no longer be opened.
+ * sensitive one, its masked form. why: the reason for asking; absent or empty: none is given. taken: the part of the
+ * last message that the value was read from, else the value; never shown. noted: there is a value; if it is absent all
+ * the same, it can no longer be opened.
  */
-struct llm_fact { struct pl_str name, label, value, why; bool noted, sensitive; };
+struct llm_fact { struct pl_str name, label, value, why, taken; bool noted, sensitive; };
 
 /* Borrowed until llm_ask() returned. */
 struct llm_request {

@@ -387,20 +387,53 @@ static bool rule_why(const struct llm_talk *talk, struct pl_buf *out)
 	return false;
 }
 
-/* A number with at least three digits, which may have marks between them. */
-static bool has_number(struct pl_str text)
-{
-	int digits = 0;
+#define NUMBER_DIGITS 3		/* with fewer, it looks like an amount or a time */
 
-	for (size_t i = 0; i < text.len && digits < 3; i++)
-		if (isdigit((unsigned char)text.ptr[i]))
-			digits++;
-		else if (strchr(" -/.+()#", text.ptr[i]) == NULL)
-			digits = 0;
-	return digits >= 3;
+/* The digits of the next number of a text, which may have marks between them, and nothing else. false: no more. */
+static bool next_number(struct pl_str text, size_t *at, struct pl_buf *digits)
+{
+	pl_buf_reset(digits);
+	for (; *at < text.len; (*at)++) {
+		if (isdigit((unsigned char)text.ptr[*at]))
+			pl_buf_addc(digits, text.ptr[*at]);
+		else if (strchr(" -/.+()#", text.ptr[*at]) == NULL && digits->len >= NUMBER_DIGITS)
+			return true;
+		else if (strchr(" -/.+()#", text.ptr[*at]) == NULL)
+			pl_buf_reset(digits);
+	}
+	return digits->len >= NUMBER_DIGITS;
 }
 
-/* "my order number is 2024-1128", "call me at 555-1234": the form did not take it, and nothing else can be done. */
+/* Is the number one of the form's values, or part of what a value was read from? */
+static bool is_taken(const struct llm_talk *talk, const char *digits)
+{
+	for (int i = 0; i < talk->request->facts_count; i++) {
+		struct pl_buf own = PL_BUF(talk->pool);
+		size_t at = 0;
+
+		while (next_number(talk->request->facts[i].taken, &at, &own))
+			if (strstr(own.ptr, digits) != NULL || strstr(digits, own.ptr) != NULL)
+				return true;
+	}
+	return false;
+}
+
+/* Does the message contain a number that the form did not take? */
+static bool has_number(const struct llm_talk *talk)
+{
+	struct pl_buf digits = PL_BUF(talk->pool);
+	size_t at = 0;
+
+	while (next_number(talk->last, &at, &digits))
+		if (!is_taken(talk, digits.ptr))
+			return true;
+	return false;
+}
+
+/*
+ * "my order number is 2024-1128", "call me at 555-1234": the form did not take it, no document answers, and nothing
+ * else can be done.
+ */
 static bool rule_number(const struct llm_talk *talk, struct pl_buf *out)
 {
 	static const char *const orders[] = {"order number", "order no", "order nr", "order id", "my order is",
@@ -416,7 +449,7 @@ static bool rule_number(const struct llm_talk *talk, struct pl_buf *out)
 	    NULL};
 	bool order = llm_local_has_any(talk, orders), phone = llm_local_has_any(talk, phones);
 
-	if ((!order && !phone) || !has_number(talk->last) || memchr(talk->last.ptr, '?', talk->last.len) != NULL ||
+	if ((!order && !phone) || !has_number(talk) || memchr(talk->last.ptr, '?', talk->last.len) != NULL ||
 	    begins_with_any(talk->core, questions))
 		return false;
 	pl_buf_adds(out, llm_local_pick(talk, order ?
@@ -502,7 +535,7 @@ void llm_local_answer(const struct llm_request *request, struct pl_buf *answer)
 	typedef bool(rule_fn)(const struct llm_talk *talk, struct pl_buf *out);
 	static rule_fn *const rules[] = {rule_empty, rule_person, rule_fact, rule_repeat, rule_count, rule_time,
 	    rule_arithmetic, rule_identity, rule_help, llm_local_courtesy, llm_local_presence, rule_why,
-	    rule_number, rule_own_affairs, rule_passage, llm_local_foreign, llm_local_upset, llm_local_anything};
+	    rule_own_affairs, rule_passage, rule_number, llm_local_foreign, llm_local_upset, llm_local_anything};
 	struct pl_pool *pool = pl_pool_new(0);
 	struct llm_talk talk;
 

@@ -4,6 +4,7 @@ sensitive is masked in replies, messages, logs, and views."""
 
 import json
 import os
+import secrets
 
 import pytest
 
@@ -17,18 +18,42 @@ def guests(parlour):
 
 
 @pytest.fixture
-def confirming(parlour, workdir, monkeypatch):
+def with_form(binaries, workdir, monkeypatch):
+    """with_form(change): the sample form, changed, is the form of daemons that start from now on."""
+    def put(change):
+        directory = f"{workdir}/forms-{secrets.token_hex(4)}"
+        os.makedirs(directory)
+        with open(os.environ["PARLOUR_FORMS_DIR"] + "/contact.conf", encoding="utf-8") as file:
+            text = change(file.read())
+        with open(directory + "/contact.conf", "w", encoding="utf-8") as out:
+            out.write(text)
+        cluster.give(directory)
+        cluster.give(directory + "/contact.conf")
+        monkeypatch.setenv("PARLOUR_FORMS_DIR", directory)
+
+    assert binaries
+    return put
+
+
+@pytest.fixture
+def confirming(parlour, with_form):
     """A daemon whose form shows everything before it is complete."""
-    directory = workdir + "/forms-that-confirm"
-    os.makedirs(directory, exist_ok=True)
-    with open(os.environ["PARLOUR_FORMS_DIR"] + "/contact.conf", encoding="utf-8") as file:
-        text = file.read().replace("confirm = off", "confirm = on")
-    with open(directory + "/contact.conf", "w", encoding="utf-8") as out:
-        out.write(text)
-    cluster.give(directory)
-    cluster.give(directory + "/contact.conf")
-    monkeypatch.setenv("PARLOUR_FORMS_DIR", directory)
+    with_form(lambda text: text.replace("confirm = off", "confirm = on"))
     return parlour(guest="on", guest_sessions_per_address="1000")
+
+
+PHONE = "\n[slot phone]\nlabel = telephone number\nwords = phone telephone mobile number cell\nask = What is your telephone number?\nnormalise = phone\n"
+
+
+def test_a_number_that_the_form_took_was_noted(parlour, with_form):
+    """The responder says that it did not note a number only if the form did not take it from the same message."""
+    with_form(lambda text: text + PHONE)
+    talk = Talk(parlour(guest="on"))
+    for text in ("my phone number is 555-1234", "as I said, my phone number is 555-1234"):
+        reply = talk(text)
+        assert "telephone number" in reply and "note that number" not in reply and "note it" not in reply, (text, reply)
+    assert talk.data()["phone"] == "5551234"
+    assert talk("my order number is 2024-1128").startswith("I did not note that number, because I cannot look up orders or customers.")
 
 
 class Talk:

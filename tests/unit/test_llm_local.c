@@ -370,6 +370,37 @@ START_TEST(test_fact)
 }
 END_TEST
 
+/* A number that a document is about, or that the form took, was not ignored; any other number of the message was. */
+static const struct number_case { const char *asked, *taken, *says, *not; } numbers[] = {
+	{ "My phone XZ-500 does not start", NULL,
+	    "\"Hold the button of the phone XZ-500 until it starts.\" [1]", "note" },
+	{ "WhatsApp shows error 404", NULL, "\"If WhatsApp shows error 404, start it again.\" [1]", "note" },
+	{ "call me at 555-1234", NULL, "I did not note that number", "[1]" },
+	{ "my phone number is +1 555-1234", "+1 555-1234", "", "note" },
+	{ "my phone number is 555-1234", "+15551234", "", "note" },
+	{ "call me at 555-1234, my order number is 2024-1128", "555-1234", "I did not note that number", "[1]" },
+	{ "my order number is 2024-1128", "1980-01-31", "I did not note that number", "[1]" },
+};
+
+START_TEST(test_number)
+{
+	const struct number_case *one = &numbers[_i];
+	const struct llm_fact fact = { .name = PL_STR("phone"), .label = PL_STR("phone number"),
+		.taken = one->taken != NULL ? pl_str(one->taken) : PL_STR_NONE };
+	const struct llm_message message = { LLM_USER, PL_STR_NONE, pl_str(one->asked) };
+	const struct llm_passage found = { 1, false, PL_STR("Hold the button of the phone XZ-500 until it starts. If "
+	    "WhatsApp shows error 404, start it again."), PL_STR("Problems") };
+	const struct llm_request request = { .messages = &message, .messages_count = 1, .passages = &found,
+		.passages_count = 1, .facts = &fact, .facts_count = 1 };
+	struct pl_buf out = PL_BUF(NULL);
+
+	llm_local_answer(&request, &out);
+	ck_assert_msg(strstr(out.ptr, one->says) != NULL && strstr(out.ptr, one->not) == NULL, "%s: %s", one->asked,
+	    out.ptr);
+	pl_buf_fini(&out);
+}
+END_TEST
+
 /* A title counts as words of its passage. */
 START_TEST(test_title)
 {
@@ -541,6 +572,7 @@ Suite *suite_llm_local(void)
 	tcase_add_test(tc, test_conversation);
 	tcase_add_loop_test(tc, test_fact, 0, PL_COUNT(facts));
 	tcase_add_loop_test(tc, test_passage, 0, PL_COUNT(passages));
+	tcase_add_loop_test(tc, test_number, 0, PL_COUNT(numbers));
 	tcase_add_test(tc, test_title);
 	tcase_add_loop_test(tc, test_mood, 0, PL_COUNT(moods));
 	tcase_add_loop_test(tc, test_not_twice, 0, 2);

@@ -90,6 +90,8 @@ static void add_facts(struct session_job *job, struct llm_request *ask)
 			.why = pl_str(slot->s->why), .noted = known, .sensitive = slot->s->sensitive };
 		if (value.ptr == NULL)
 			value = slot->s->sensitive ? job->state.secret[i] : job->values[i];
+		facts[i].taken = job->step.pending == i ? job->step.pending_raw :
+		    job->step.raw[i].ptr != NULL ? job->step.raw[i] : value;
 		if (known && value.ptr != NULL)
 			facts[i].value = slot->s->sensitive ? form_shown(slot, job->task->pool, value) : value;
 	}
