@@ -134,6 +134,8 @@ DECLARE
 	v_message messages;
 	v_new notifications;
 BEGIN
+	-- a crash of PostgreSQL may lose the row's end and the notifications, but only both; the clerk then repeats it
+	PERFORM set_config('synchronous_commit', 'off', true);
 	DELETE FROM notification_queue q WHERE q.room_id = p_room AND q.seq = p_seq;
 	IF NOT FOUND THEN
 		RETURN;
@@ -199,7 +201,7 @@ COMMENT ON FUNCTION notifications_read(bigint, bigint, bigint) IS 'Marks a notif
 CREATE FUNCTION notifications_purge(p_keep_us bigint, p_limit integer) RETURNS bigint
 LANGUAGE sql AS $$
 	WITH lost AS (
-		DELETE FROM notification_queue q WHERE q.created_at < now() - interval '1 day'
+		DELETE FROM notification_queue q WHERE q.created_at < now() - p_keep_us * interval '1 us'
 	), gone AS (
 		DELETE FROM notifications n WHERE n.id = ANY (ARRAY(SELECT o.id FROM (SELECT i.id, i.created_at FROM notifications i
 			ORDER BY i.id LIMIT p_limit) o WHERE o.created_at < now() - p_keep_us * interval '1 us')) RETURNING 1

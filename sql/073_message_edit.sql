@@ -8,15 +8,16 @@ CREATE TABLE message_versions (
 	version    integer NOT NULL CHECK (version > 0),
 	content    text NOT NULL,
 	written_at timestamptz NOT NULL,
-	PRIMARY KEY (room_id, seq, version),
-	FOREIGN KEY (room_id, seq) REFERENCES messages ON DELETE CASCADE
+	PRIMARY KEY (room_id, seq, version)
 );
-COMMENT ON TABLE message_versions IS 'Earlier texts of edited messages; the current text is in messages';
+COMMENT ON TABLE message_versions IS 'Earlier texts of edited messages; the current text is in messages. Without a foreign key, which would cost a query for each message of a room that is deleted: room_delete() removes them';
 COMMENT ON COLUMN message_versions.room_id IS 'Room';
 COMMENT ON COLUMN message_versions.seq IS 'seq of the message';
 COMMENT ON COLUMN message_versions.version IS '1: the text that was sent; 2: the text after the first edit; and so on';
 COMMENT ON COLUMN message_versions.content IS 'The text';
 COMMENT ON COLUMN message_versions.written_at IS 'When this text was stored';
+
+CREATE INDEX room_changes_edited ON room_changes (room_id, target_seq) WHERE kind = 'edited';
 
 DROP FUNCTION message_edit(bigint, bigint, bigint, text);
 CREATE FUNCTION message_edit(p_room bigint, p_seq bigint, p_user bigint, p_content text, p_window_ms bigint DEFAULT 0)
@@ -81,8 +82,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION message_delete(bigint, bigint, bigint, boolean, bigint) IS 'Erases a message and keeps its slot; p_window_ms: time for authors after sending, 0 for no limit; ok (also again), not_found, not_moderator, delete_late, forbidden, archived';
 
--- Every copy of the text: earlier texts, entries of edits in the log, the partial answer, and the replies that are kept under
--- Idempotency-Key.
+-- Every copy of the text: earlier texts, entries of edits in the log, and the partial answer. Replies to messages are not kept
+-- under Idempotency-Key.
 CREATE FUNCTION message_erase(p_message messages, p_user bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -90,11 +91,8 @@ BEGIN
 		WHERE m.room_id = p_message.room_id AND m.seq = p_message.seq;
 	DELETE FROM message_versions v WHERE v.room_id = p_message.room_id AND v.seq = p_message.seq;
 	UPDATE room_changes c SET body = NULL
-		WHERE c.room_id = p_message.room_id AND c.seq > p_message.seq AND c.target_seq = p_message.seq AND c.kind = 'edited';
+		WHERE c.room_id = p_message.room_id AND c.target_seq = p_message.seq AND c.kind = 'edited';
 	UPDATE generations g SET partial = NULL WHERE g.id = p_message.generation_id AND g.partial IS NOT NULL;
-	UPDATE idempotency_keys k SET body = jsonb_set(k.body::jsonb, '{content}', '""')::text
-		WHERE k.user_id = p_message.author_id AND p_message.author_kind = 'user' AND k.body IS NOT NULL
-			AND k.location = format('/api/rooms/%s/messages?after=%s&limit=1', p_message.room_id, p_message.seq - 1);
 	IF p_message.author_kind <> 'user' OR p_message.author_id <> p_user THEN
 		PERFORM audit_add('message deleted', format('room:%s', p_message.room_id), NULL,
 			jsonb_build_object('seq', p_message.seq, 'author_kind', p_message.author_kind, 'author_id', p_message.author_id));
@@ -102,3 +100,17 @@ BEGIN
 	RETURN room_change_add(p_message.room_id, 'deleted', p_message.seq, 'user', p_user, NULL);
 END $$;
 COMMENT ON FUNCTION message_erase(messages, bigint) IS 'Removes all copies of the text of a message whose room is locked, and records who did it; returns the seq of the entry in the log';
+
+CREATE OR REPLACE FUNCTION room_delete(p_room bigint, p_user bigint, p_admin boolean) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_status text := room_lock(p_room, p_user, p_admin, 3, true);
+BEGIN
+	IF v_status = 'ok' THEN
+		DELETE FROM messages m WHERE m.room_id = p_room;
+		DELETE FROM message_versions v WHERE v.room_id = p_room;
+		DELETE FROM room_changes c WHERE c.room_id = p_room;
+		DELETE FROM rooms r WHERE r.id = p_room;
+	END IF;
+	RETURN v_status;
+END $$;

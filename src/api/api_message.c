@@ -64,9 +64,14 @@ void api_message_edit(struct request *request)
 {
 	const struct message_edit_in *in = request->in;
 	struct address *at = pl_alloc(request->req->task->pool, sizeof(*at));
+	struct pl_err err = { 0 };
 
 	request->flow = at;
-	if (read_address(request, at))
+	if (!read_address(request, at))
+		return;
+	if (!content_fits(request->req->config, in->content, request->req->task->pool, &err))
+		request_fail(request, &err);
+	else
 		message_edit(request->svc, request->req->config, request->req->task, at->room_id, at->seq, in->content,
 		    on_edited, request);
 }

@@ -95,6 +95,11 @@ static void on_newest(void *arg, const struct message_list *list, const struct p
 		newest_read(newest, -1);
 		return;
 	}
+	if (recent != NULL && recent_is_newer(recent, &list->mark)) {	/* a later reading was faster */
+		shm_count(newest->request->svc->shm, SHM_M_page_misses, 1);
+		on_page(newest->request, list, NULL);
+		return;
+	}
 	recent = recents_set(recents, newest->room_id, list, newest->range.limit, bytes_max(newest));
 	if (recent == NULL || !newest_reply(newest, recent, SHM_M_page_misses)) {
 		shm_count(newest->request->svc->shm, SHM_M_page_misses, 1);
@@ -171,24 +176,46 @@ void api_messages(struct request *request)
 		    on_page, request);
 }
 
-static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)
+static void reply_sent(struct request *request, const struct message *message, bool duplicate)
 {
-	struct request *request = arg;
 	const struct message_in *in = request->in;
-	/* a repeated Idempotency-Key gets the first reply */
-	bool duplicate = err == NULL && sent->duplicate && (request->idem == NULL || in->client_id.ptr != NULL);
+	/* a repeated Idempotency-Key gets the first answer */
+	bool shown = duplicate && (request->idem == NULL || in->client_id.ptr != NULL);
 	struct message_out out;
 
-	if (err != NULL) {
-		request_fail(request, err);
-		return;
-	}
-	message_shape(&out, &sent->message, request->req->task->pool);
-	if (duplicate)
+	message_shape(&out, message, request->req->task->pool);
+	if (shown)
 		out.duplicate = 1;
-	request_location(request, "/api/rooms/%lld/messages?after=%lld&limit=1", (long long)sent->message.room_id,
-	    (long long)sent->message.seq - 1);
-	request_reply_status(request, duplicate ? 200 : 201, &shape_message_out, &out);
+	else if (duplicate)
+		req_header_add(request->req, "Idempotent-Replayed", "true");
+	request_location(request, "/api/rooms/%lld/messages/%lld", (long long)message->room_id, (long long)message->seq);
+	request_reply_status(request, shown ? 200 : 201, &shape_message_out, &out);
+}
+
+static void on_duplicate(void *arg, const struct message_list *list, const struct pl_err *err)
+{
+	if (err != NULL)
+		request_fail(arg, err);
+	else if (list->count == 0)
+		request_fail_code(arg, PL_E_NOT_FOUND);
+	else
+		reply_sent(arg, &list->rows[0], true);
+}
+
+/* A message that was sent before is read, because its text may have changed. Its author may have left the room. */
+static void on_sent(void *arg, const struct chat_sent *sent, const struct pl_err *err)
+{
+	struct message_range one = { .after = err == NULL ? sent->message.seq - 1 : 0, .limit = 1, .most = INT32_MAX,
+		.bytes = DB_PAGE_BYTES };
+	struct request *request = arg;
+
+	if (err != NULL)
+		request_fail(request, err);
+	else if (sent->duplicate)
+		repo_message_page(request->svc->db, request->req->task, sent->message.room_id, 0, &one, on_duplicate,
+		    request);
+	else
+		reply_sent(request, &sent->message, false);
 }
 
 void api_message_send(struct request *request)

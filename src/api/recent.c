@@ -135,6 +135,12 @@ enum recent_state recent_state(const struct recent *recent, const struct room_ma
 	return kept->last_seq == now->last_seq ? RECENT_EXACT : RECENT_BEHIND;
 }
 
+bool recent_is_newer(const struct recent *recent, const struct room_mark *mark)
+{
+	return recent->filled && recent->mark.epoch == mark->epoch &&
+	    (recent->mark.last_seq > mark->last_seq || recent->mark.edits > mark->edits);
+}
+
 static struct pl_str own(struct pl_str text)
 {
 	char *copy = pl_new(text.len + 1);

@@ -54,6 +54,8 @@ enum recent_state { RECENT_EXACT, RECENT_BEHIND, RECENT_STALE };
 enum recent_state recent_state(const struct recent *recent, const struct room_marked *marked, const int64_t *role_ids,
     int role_count);
 
+/* Is what is kept newer than messages with this mark? */
+bool recent_is_newer(const struct recent *recent, const struct room_mark *mark);
 /*
  * Replaces what is kept by the newest messages of the room, of which at most `wanted` were asked for. All entries
  * together have at most bytes_max. NULL: the messages cannot be kept, and the entry is gone.

@@ -128,8 +128,7 @@ export class RoomView {
 		message: ({ message }) => this.show(message, true),
 		edited: ({ target_seq: seq, body, created_at: at }) =>
 			this.timeline.change(seq, { content: body?.content ?? "", edited_at: at }),
-		deleted: ({ target_seq: seq, created_at: at }) => this.timeline.change(seq, { content: "", reasoning: null,
-			citations: null, deleted_at: at }),
+		deleted: this.deleted,
 		generation: (frame) => this.answers.frame(frame),
 		presence: (frame) => this.people.presence(frame),
 		typing: (frame) => this.blocks.has(frame.user.id) || this.people.types(frame),
@@ -159,6 +158,12 @@ export class RoomView {
 		this.timeline.clear();
 		const { turn } = this;
 		attempt(() => this.newestPage(turn));
+	}
+
+	deleted({ target_seq: seq, created_at: at }) {
+		this.timeline.change(seq, { content: "", reasoning: null, citations: null, deleted_at: at });
+		if (this.composer.replyTo?.seq === seq)
+			this.composer.reply(null);
 	}
 
 	show(message, isLive = false) {

@@ -146,6 +146,9 @@ export class Timeline {
 		const item = this.bySeq.get(seq);
 		if (item?.message)
 			this.add({ ...item.message, ...fields });
+		for (const { message, node } of this.items)
+			if (message?.reply_to === seq)
+				node.querySelector(".quote")?.replaceWith(this.quote(message));
 	}
 
 	insert(item) {

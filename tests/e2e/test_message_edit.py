@@ -5,9 +5,11 @@ import secrets
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 import cluster
+from parlour import wait_for
 from test_ws import subscribe
 from usagedata import analyst
 
@@ -55,7 +57,11 @@ def test_an_edit_keeps_place_and_earlier_texts(trio):
     assert [v["version"] for v in page.json()] == [1] and "after=1&limit=1" in page.headers["Link"]
     assert [v["version"] for v in ann.get(path(room, first["seq"], "/versions?after=1")).json()] == [2]
     repeated = bob.post(f"/api/rooms/{room}/messages", {"content": "teh first", "client_id": "c1"})
-    assert repeated.status_code == 200 and repeated.json()["seq"] == first["seq"] and repeated.json()["duplicate"]
+    assert repeated.status_code == 200 and repeated.json() == {**ann.get(path(room, first["seq"])).json(), "duplicate": True}
+    assert bob.post(f"/api/rooms/{room}/messages", {"content": "something else", "client_id": "c1"}).json()["content"] == "third"
+    assert bob.delete(path(room, first["seq"])).status_code == 204
+    gone = bob.post(f"/api/rooms/{room}/messages", {"content": "teh first", "client_id": "c1"}).json()
+    assert gone["content"] == "" and gone["deleted_at"] and gone["seq"] == first["seq"], "the reply shows what is stored"
 
 
 def test_who_may(trio, shared, rows):
@@ -152,10 +158,42 @@ def test_deleted_words_are_nowhere(parlour, pg, database):
     assert word not in dump()
     again = ann.post(f"/api/rooms/{room}/messages", {"content": word}, headers=key)
     assert again.status_code == 201 and again.json()["seq"] == message["seq"] and again.json()["content"] == ""
+    assert again.headers["Idempotent-Replayed"] == "true" and word not in dump()
     for rest in ("", "/versions"):
         assert word not in ann.get(where + rest).text
     assert word not in ann.get(f"/api/rooms/{room}/messages").text
     assert ann.get(where).json()["deleted_at"]
+
+
+def test_deleted_while_the_reply_is_on_its_way(parlour, pg, database, rows):
+    """The first request of the key ends after the deletion: nothing of it is kept."""
+    daemon = parlour()
+    ann, bob = daemon.register(), daemon.register()
+    room = ann.room()["id"]
+    bob.post(f"/api/rooms/{room}/join")
+    word, key = "late" + secrets.token_hex(8), {"Idempotency-Key": secrets.token_hex(12)}
+    with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as conn, ThreadPoolExecutor(1) as pool:
+        conn.execute("CREATE FUNCTION hold_test() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(77); RETURN NEW; END $$")
+        conn.execute("CREATE TRIGGER hold_test BEFORE UPDATE ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION hold_test()")
+        conn.execute("SELECT pg_advisory_lock(77)")
+        sent = pool.submit(bob.post, f"/api/rooms/{room}/messages", {"content": word}, headers=key)
+        seq = wait_for(lambda: rows(f"SELECT seq FROM messages WHERE room_id = {room} AND content = '{word}'"), 10, "it is stored")[0][0]
+        assert ann.delete(path(room, seq)).status_code == 204
+        conn.execute("SELECT pg_advisory_unlock(77)")
+        assert sent.result().status_code == 201
+        conn.execute("DROP TRIGGER hold_test ON idempotency_keys")
+        conn.execute("DROP FUNCTION hold_test()")
+    assert rows(f"SELECT count(*) FROM idempotency_keys WHERE body LIKE '%{word}%'") == [(0,)]
+    again = bob.post(f"/api/rooms/{room}/messages", {"content": word}, headers=key)
+    assert again.status_code == 201 and again.json()["content"] == "" and again.json()["seq"] == seq
+
+
+def test_a_deleted_room_takes_its_earlier_texts_with_it(trio, rows):
+    ann, bob, _, room = trio
+    seq = say(bob, room, "one")["seq"]
+    assert bob.patch(path(room, seq), {"content": "two"}).status_code == 200
+    assert rows(f"SELECT room_delete({room}, {ann.id}, false)") == [("ok",)]
+    assert rows(f"SELECT count(*) FROM message_versions WHERE room_id = {room}") == [(0,)]
 
 
 def test_an_edit_and_a_deletion_at_the_same_time(trio, rows):

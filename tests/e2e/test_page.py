@@ -271,11 +271,17 @@ def test_edit_and_delete(browsers, shared, host):
         assert not one.shown("#log .edit") and first not in one.messages()
     bob.click("#log .message .edited")
     wait_for(lambda: first in bob.text("#log .versions"), 10, "the earlier text")
+    bob.say("in between")
+    bob.run("[...document.querySelectorAll('#log .message:not(.mine) .tools button')].find(b => b.textContent === 'Reply').click()")
+    bob.say("an answer")
+    for one in (ann, bob):
+        wait_for(lambda one=one: second in one.text("#log .quote"), 10, "the answer quotes it")
     bob.screenshot("edited")
     ann.run("window.confirm = () => true; [...document.querySelectorAll('#log .message.mine .tools button')]"
             ".find(b => b.textContent === 'Delete').click()")
     for one in (ann, bob):
         wait_for(lambda one=one: "was deleted" in one.text("#log .message .deleted"), 10, "it says that it was deleted")
+        wait_for(lambda one=one: "deleted message" in one.text("#log .quote"), 10, "also where it is quoted")
         assert second not in one.text("#log") and not one.shown("#log .edited")
     bob.command("POST", "/refresh")
     bob.room(room["name"])

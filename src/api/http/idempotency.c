@@ -179,6 +179,14 @@ static void kept(void *arg, const bool *done, const struct pl_err *err)
 	req_reply(request->req, idem->status, NULL, idem->body);
 }
 
+/* Also after an error: then a repeated request is refused for a minute, as if this one were still running. */
+static void released(void *arg, const bool *done, const struct pl_err *err)
+{
+	struct request *request = arg;
+
+	req_reply(request->req, request->idem->status, NULL, request->idem->body);
+}
+
 void idem_reply(struct request *request, int status, struct pl_str body, struct pl_str location)
 {
 	struct idem *idem = request->idem;
@@ -187,6 +195,10 @@ void idem_reply(struct request *request, int status, struct pl_str body, struct 
 	idem->status = status;
 	idem->body = body;
 	idem->location = location;
+	if (request->route->flags & ROUTE_REBUILD) {
+		repo_idem_release(request->svc->db, request->req->task, &idem->once, released, request);
+		return;
+	}
 	for (const struct req_header *h = request->req->reply_headers; h != NULL; h = h->next)
 		if (strcmp(h->name, "Location") == 0)
 			idem->location = pl_str(h->value);

@@ -19,6 +19,7 @@
 #define EVENTS ROUTE_EVENTS
 #define STRICT ROUTE_STRICT
 #define ENROL ROUTE_ENROL
+#define REBUILD ROUTE_REBUILD
 
 const struct route routes[] = {
 #define ROUTE(method_, path_, handler_, who_, scope_, class_, body_, ms_, query_, in_, out_, status_, \

@@ -19,7 +19,8 @@ struct request;
 enum route_who { WHO_ANY, WHO_OPT, WHO_USER, WHO_OPERATOR, WHO_ADMIN };
 enum route_flags { ROUTE_IDEM = 1, ROUTE_FORM = 2, ROUTE_OUT_LIST = 4, ROUTE_HIDE = 8, ROUTE_DOWN = 16,
 	ROUTE_RAW = 32, ROUTE_LATE = 64, ROUTE_SEAL = 128, ROUTE_OPERATOR = 256, ROUTE_EVENTS = 512,
-	ROUTE_STRICT = 1024, ROUTE_ENROL = 2048 };
+	ROUTE_STRICT = 1024, ROUTE_ENROL = 2048,
+	ROUTE_REBUILD = 4096 };
 #define LIST_NONE (-1)			/* beside enum list_of */
 
 typedef void (route_fn)(struct request *request);

@@ -44,7 +44,7 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "last_way_in", PL_E_CONFLICT, "This is your only way to sign in: set a password or link another first." },
 	{ "self", PL_E_CONFLICT, "You cannot block yourself." },
 	{ "not_author", PL_E_FORBIDDEN, "Only the author can edit a message." },
-	{ "not_moderator", PL_E_FORBIDDEN, "Only its author, moderators, and owners can delete a message." },
+	{ "not_moderator", PL_E_FORBIDDEN, "Only its author, moderators, owners, and admins can delete a message." },
 	{ "edit_late", PL_E_FORBIDDEN, "The time for editing this message has passed (setting edit_window)." },
 	{ "delete_late", PL_E_FORBIDDEN, "The time for deleting this message has passed (setting delete_window)." },
 	{ "no_invite", PL_E_INVALID, "is not valid: it is unknown, or was used, revoked, or has expired" },

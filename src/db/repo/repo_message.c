@@ -172,11 +172,6 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
 	page_start(db, task, ask, false, done, arg);
 }
 
-uint64_t repo_names_mark(const struct db *db)
-{
-	return db->name_changes;
-}
-
 REPLY(on_mark, struct room_marked)
 {
 	struct pgrow row;

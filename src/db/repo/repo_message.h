@@ -36,7 +36,7 @@ static inline int64_t room_event_seq(const struct room_event *event)
 	return event->is_message ? event->message.seq : event->change.seq;
 }
 
-/* While all of it is the same, so are the messages of a room. names: repo_names_mark(). */
+/* While all of it is the same, so are the messages of a room. names: changes with names of users. */
 struct room_mark { int64_t last_seq, epoch, edits; uint64_t names; };
 /* sure: no name of a user among them may have changed before `mark` was taken. */
 struct message_list { const struct message *rows; int count; bool more, sure; struct room_mark mark; };
@@ -56,8 +56,6 @@ struct message_range { int64_t after, before; int limit, offset, most, bytes; };
  */
 void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
     const struct message_range *range, repo_message_list_fn *done, void *arg);
-/* Changes when the name of a user may have changed. */
-uint64_t repo_names_mark(const struct db *db);
 /* The mark of a room, with the names of these roles, ascending by id; a role that does not exist is left out. */
 struct room_marked { struct room_mark mark; const struct pl_str *role_names, *role_displays; int role_count; };
 typedef void (repo_room_mark_fn)(void *arg, const struct room_marked *marked, const struct pl_err *err);

@@ -44,13 +44,8 @@ bool content_fits(const struct config *config, struct pl_str content, struct pl_
 void message_edit(struct svc *svc, const struct config *config, struct pl_task *task, int64_t room_id, int64_t seq,
     struct pl_str content, repo_message_changed_fn *done, void *arg)
 {
-	struct pl_err err = { 0 };
-
-	if (!content_fits(config, content, task->pool, &err))
-		done(arg, NULL, &err);
-	else
-		repo_message_edit(svc->db, task, room_id, seq, content, config->s.edit_window, on_revised,
-		    revising(svc, task, done, arg));
+	repo_message_edit(svc->db, task, room_id, seq, content, config->s.edit_window, on_revised,
+	    revising(svc, task, done, arg));
 }
 
 void message_delete(struct svc *svc, const struct config *config, struct pl_task *task, int64_t room_id, int64_t seq,

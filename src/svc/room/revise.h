@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Edits and deletes messages of rooms, for REST and sockets.
+ * Edits and deletes messages of rooms, for REST.
  */
 #ifndef SVC_REVISE_H
 #define SVC_REVISE_H
@@ -9,13 +9,12 @@
 #include "svc/svc.h"
 
 /*
- * Replaces the text of a message of the caller and sends the change to all listeners. Same errors as
- * repo_message_edit(), and PL_E_TOO_LARGE (setting max_content, with field body.content). The caller has already
- * checked the rate limits.
+ * Replaces the text of a message of the caller, and sends the change to all listeners. The errors of
+ * repo_message_edit(). The caller has already checked the rate limits, and content_fits().
  */
 void message_edit(struct svc *svc, const struct config *config, struct pl_task *task, int64_t room_id, int64_t seq,
     struct pl_str content, repo_message_changed_fn *done, void *arg);
-/* Removes the text of a message and sends the change to all listeners. Same errors as repo_message_delete(). */
+/* Removes the text of a message, and sends the change to all listeners. The errors of repo_message_delete(). */
 void message_delete(struct svc *svc, const struct config *config, struct pl_task *task, int64_t room_id, int64_t seq,
     repo_message_changed_fn *done, void *arg);
 
