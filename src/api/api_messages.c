@@ -188,7 +188,8 @@ static void reply_sent(struct request *request, const struct message *message, b
 		out.duplicate = 1;
 	else if (duplicate)
 		req_header_add(request->req, "Idempotent-Replayed", "true");
-	request_location(request, "/api/rooms/%lld/messages/%lld", (long long)message->room_id, (long long)message->seq);
+	request_location(
+	    request, "/api/rooms/%lld/messages/%lld", (long long)message->room_id, (long long)message->seq);
 	request_reply_status(request, shown ? 200 : 201, &shape_message_out, &out);
 }
 

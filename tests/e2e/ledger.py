@@ -43,6 +43,7 @@ class Ledger:
         self.rooms = [self.talk, self.history, self.answers, self.flooded]
         self.watch = Watch(self)
         self.faults = Faults(self, database, kinds)
+        self.ends = {}
         self.watch.heads.update(dict(self.rows("SELECT id, last_seq FROM rooms")))
         self.people()
 
@@ -145,9 +146,12 @@ class Ledger:
 
     def behind(self, readers):
         """Readers that are not at the head: of the log, of the messages when polling, the last word without recovery."""
-        due = {Compat: self.watch.heads, Poller: dict(self.rows("SELECT room_id, max(seq) FROM messages GROUP BY 1"))}
         heads = dict(self.rows("SELECT id, last_seq FROM rooms"))
-        return [f"{c.name} is at {c.last} of {heads[c.room]}" for c in readers if c.last < due.get(type(c), heads)[c.room]]
+        due = {Compat: self.watch.heads, Poller: dict(self.rows("SELECT room_id, max(seq) FROM messages GROUP BY 1"))}
+        late = [f"{c.name} is at {c.last} of {heads[c.room]}" for c in readers if c.last < due.get(type(c), heads)[c.room]]
+        if not late:
+            self.ends = heads   # an answer that follows another one may begin, and be stored, after this
+        return late
 
     def present(self, room):
         """Users that the room's list of members shows as online."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The comparison of what the ledger's clients wrote down with what the database holds, after the run."""
 
+import math
+
 from ledger_clients import Greedy, Sender, Visitor
 from ledger_readers import Compat, Member, Poller, Returner
 
@@ -22,7 +24,8 @@ def check(ledger):
     logs = {room: check_room(ledger, room) for room in ledger.rooms}
     for client in ledger.clients:
         if isinstance(client, (Member, Poller)):
-            check_reader(client, logs[client.room])
+            end = ledger.ends.get(client.room, math.inf)
+            check_reader(client, {seq: text for seq, text in logs[client.room].items() if seq <= end})
         elif isinstance(client, Visitor):
             check_visitor(ledger, client)
     for compat, visit in ledger.watch.visits:

@@ -555,6 +555,18 @@ def test_a_telephone(browsers, shared, lobby):
     assert not ann.run(in_sight, "#rooms-list")
 
 
+MENTIONED = """
+return (async (cases, names) => {
+	const { markdown } = await import("/static/markdown.js");
+	return cases.map(([text]) => {
+		const box = document.createElement("div");
+		box.append(...markdown(text, names));
+		return [...box.querySelectorAll(".mention")].map((node) => node.textContent.slice(1).toLowerCase());
+	});
+})(...arguments);
+"""
+
+
 def test_mentions_are_what_the_server_takes_for_mentions(browsers, shared):
     """tests/mentions.json is the server's table as well: tests/unit/test_mention.c."""
     cases = json.loads((pathlib.Path(__file__).parents[1] / "mentions.json").read_text("utf-8"))

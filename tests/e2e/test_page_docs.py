@@ -123,17 +123,3 @@ def test_reference(browsers, parlour, monkeypatch):
     assert name in [r["name"] for r in user.get("/api/rooms?limit=200").json()]
     ann.screenshot("docs")
     assert ann.text("#room_create .schema table") and "visibility" in ann.text("#room_create .schema table")
-
-
-# ---- mentions ----
-
-MENTIONED = """
-return (async (cases, names) => {
-	const { markdown } = await import("/static/markdown.js");
-	return cases.map(([text]) => {
-		const box = document.createElement("div");
-		box.append(...markdown(text, names));
-		return [...box.querySelectorAll(".mention")].map((node) => node.textContent.slice(1).toLowerCase());
-	});
-})(...arguments);
-"""
