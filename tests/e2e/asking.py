@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What the tests of models' answers share: the peer's remote control, viewers on chosen workers, and whole answers."""
+"""Helpers for tests of model answers: control of the provider peer, viewers on chosen workers, and complete answers."""
 
 import contextlib
 
@@ -9,20 +9,20 @@ from conftest import finish, maker
 from parlour import PLAIN, Peer, wait_for
 
 FINAL = ("done", "failed", "cancelled", "interrupted")
-# A viewer on a chosen worker needs the others to stand still for a moment, which must not look like a hang.
+# To reach a chosen worker, tests stop the others for a moment; the watchdog must not treat that as a hang.
 SETTINGS = {"llm_default": "peer", "watchdog": "10min", "llm_delta": "10ms"}
 
-# A directive that stops in the middle, what it says, and all that the peer can say.
+# A directive that stops in the middle, the text before the stop, and the full text of the peer.
 STALL = "[[stall-mid,tokens=8,pace=1]]"
 HALF = "Parlour keeps every word"
 WHOLE = "Parlour keeps every word in order and forgets none of them today ✓ although näive bytes may be split"
 
 
 class Provider(Peer):
-    """provider_peer.py with its remote control, and the [llm peer] section that leads to it."""
+    """provider_peer.py with its control requests, and the section [llm peer] that uses it."""
 
     def section(self, **changes):
-        # Failures are told to the peer one by one, so the breaker is out of the way unless a test is about it.
+        # Tests make the peer fail many times, so the breaker is effectively disabled unless a test is about it.
         return {"url": self.url + "/v1", "model": "peer-1", "key": "sk-peer-secret", "breaker_failures": "1000", **changes}
 
     def stats(self):
@@ -32,30 +32,32 @@ class Provider(Peer):
         httpx.post(self.url + "/control/mode", content="\n".join(directives), **PLAIN)
 
     def texts(self, texts):
-        """What it answers to requests whose system message has the text on the left."""
+        """Sets the answers to requests whose system message contains the text on the left."""
         httpx.post(self.url + "/control/texts", json=texts, trust_env=False)
 
     def reset(self):
         httpx.post(self.url + "/control/reset", **PLAIN)
 
     def open(self):
-        """Answers whose last word waits at the gate (gate=1) come to their end."""
+        """Opens the gate: answers that wait before their last word (gate=1) end."""
         httpx.post(self.url + "/control/open", **PLAIN)
 
     def half(self, ask, stalls=1):
-        """Waits until the daemon has the half that STALL says. Needs llm_delta = 0ms; ask() is answered by the answer's worker."""
+        """Waits until the daemon has received the first half from STALL. Needs llm_delta = 0ms; the worker of the
+        answer replies to ask()."""
         self.wait(stalled=stalls)
-        for _ in range(2):      # what it finds readable in one turn it reads in any order: the second one comes after a whole turn
+        # the order of events within one loop turn is not defined: the second request is read after a whole turn
+        for _ in range(2):
             ask()
 
     def wait(self, **wanted):
-        """Waits until these figures are reached; returns all of them."""
+        """Waits until the peer's statistics have these values, and returns all of them."""
         return wait_for(lambda: (now := self.stats()) and all(now[k] >= v for k, v in wanted.items()) and now, 10, wanted)
 
 
 @contextlib.contextmanager
 def modules_daemon(request, workdir, **settings):
-    """A daemon with a peer for all tests of a module: (daemon, provider)."""
+    """Starts a daemon with a peer for all tests of a module: (daemon, provider)."""
     make, made = maker(request, workdir)
     provider = Provider()
     try:
@@ -66,7 +68,7 @@ def modules_daemon(request, workdir, **settings):
 
 
 class Answer:
-    """All `generation` frames of one answer as one viewer saw them; checks that the text is whole and in order."""
+    """All `generation` frames of one answer that one viewer received; checks that the text is complete and in order."""
 
     def __init__(self, frames):
         self.frames, self.states, self.text = frames, [f["state"] for f in frames], ""
@@ -86,12 +88,12 @@ class Answer:
 
 
 def room_of(user, **fields):
-    """The id of a new room with a new role."""
+    """Creates a room with a new role and returns its id."""
     return user.room(role_ids=[user.role()["id"]], **fields)["id"]
 
 
 def listen(user, room, **how):
-    """A socket that listens to the room."""
+    """Opens a socket that listens to the room."""
     sock = user.ws()
     sock.send("subscribe", topic=f"room:{room}", **how)
     sock.expect("subscribed")
@@ -99,7 +101,7 @@ def listen(user, room, **how):
 
 
 def listen_on(daemon, slot, user, room):
-    """The same, on this worker."""
+    """Opens a socket on this worker that listens to the room."""
     with daemon.only_worker(slot):
         sock = user.ws()
     assert sock.authed["worker"] == slot
@@ -109,13 +111,13 @@ def listen_on(daemon, slot, user, room):
 
 
 def say(sock, room, content):
-    """Sends over the socket; the seq of the message."""
+    """Sends a message over the socket and returns its seq."""
     sock.send("send", topic=f"room:{room}", content=content)
     return sock.expect("ack")["seq"]
 
 
 def first_text(sock, **fields):
-    """Frames of an answer up to its first text."""
+    """Returns the frames of an answer up to its first text."""
     frames = [sock.expect("generation", **fields)]
     while frames[-1]["state"] != "delta":
         frames.append(sock.expect("generation", generation_id=frames[0]["generation_id"]))
@@ -123,7 +125,7 @@ def first_text(sock, **fields):
 
 
 def text_of(sock, want, frames=()):
-    """Frames until so many bytes of text are there."""
+    """Returns the frames until they contain this many bytes of text."""
     frames = list(frames) or first_text(sock)
     while frames[-1]["state"] != "delta" or frames[-1]["offset"] + len(frames[-1]["delta"].encode()) < want:
         frames.append(sock.expect("generation", generation_id=frames[0]["generation_id"]))
@@ -131,7 +133,8 @@ def text_of(sock, want, frames=()):
 
 
 def answer(sock, frames=(), **fields):
-    """The rest of an answer; without frames the next one, or the one whose frames have these members."""
+    """Returns the remaining frames of an answer; without `frames`, those of the next answer, or of the one whose frames
+    have these members."""
     frames = list(frames) or [sock.expect("generation", **fields)]
     while frames[-1]["state"] not in FINAL:
         frames.append(sock.expect("generation", generation_id=frames[0]["generation_id"]))
@@ -139,7 +142,7 @@ def answer(sock, frames=(), **fields):
 
 
 def message_of(sock, generation):
-    """The message that an answer became; other messages stay in the inbox."""
+    """Returns the message in which the answer was stored; other messages stay in the inbox."""
     others = []
     while True:
         frame = sock.expect("message")
@@ -150,10 +153,10 @@ def message_of(sock, generation):
 
 
 def as_read(message):
-    """A live message of a role as replies of routes show it."""
+    """Converts a live message of a role to the form in which routes return it."""
     return {**message, "user": message["username"], "timestamp": message["created_at"], "message_type": "ai_response"}
 
 
 def ask(sock, room, content):
-    """One question and its whole answer."""
+    """Asks one question and returns its complete answer."""
     return answer(sock, reply_to=say(sock, room, content))

@@ -24,7 +24,7 @@ def installed():
 
 
 class Driver:
-    """One chromedriver process; makes browsers."""
+    """One chromedriver process, which starts browsers."""
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="pl-web-", dir="/tmp")
@@ -53,7 +53,7 @@ class Driver:
 
 
 class Browser:
-    """One Chromium with a profile of its own."""
+    """One Chromium with its own profile."""
 
     def __init__(self, driver, size=(1280, 800), dark=False, phone=False):
         self.driver, self.profile = driver, tempfile.mkdtemp(dir=driver.dir)
@@ -80,14 +80,14 @@ class Browser:
         self.command("POST", "/url", url=url)
 
     def run(self, script, *args):
-        """The value of JavaScript with `arguments`."""
+        """Runs JavaScript with `arguments` and returns its value."""
         return self.command("POST", "/execute/sync", script=script, args=list(args))
 
     def find(self, css):
         return self.command("POST", "/element", using="css selector", value=css)[ELEMENT]
 
     def click(self, css):
-        """Another time if the page replaced the element in between."""
+        """Clicks an element, and tries again if the page replaced it in between."""
         for left in range(4, -1, -1):
             try:
                 return self.command("POST", f"/element/{self.find(css)}/click")
@@ -105,7 +105,7 @@ class Browser:
         return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", css)
 
     def content(self, css):
-        """Text also of what is out of sight."""
+        """Returns the text of the element, also if it is hidden."""
         return self.run("return document.querySelector(arguments[0])?.textContent ?? ''", css)
 
     def texts(self, css):
@@ -115,11 +115,11 @@ class Browser:
         wait_for(lambda: text in self.text(css), timeout, f"{css} says {text!r}, not {self.text(css)!r}")
 
     def wait_any(self, css, text, timeout=10):
-        """Some element has exactly this text."""
+        """Waits for an element with exactly this text."""
         wait_for(lambda: text in self.texts(css), timeout, f"one of {css} is {text!r}: {self.texts(css)}")
 
     def wait_list(self, css, check, timeout=15):
-        """The texts of all such elements, once they are as wanted."""
+        """Waits until the texts of all such elements are as wanted, and returns them."""
         return wait_for(lambda: check(texts := self.texts(css)) and texts, timeout, f"{css}: {self.texts(css)}")
 
     def shown(self, css):
@@ -129,18 +129,18 @@ class Browser:
         wait_for(lambda: self.shown(css), timeout, f"{css} is shown")
 
     def screenshot(self, name):
-        """Kept only where PARLOUR_TEST_SHOTS names a directory."""
+        """Stores a screenshot if PARLOUR_TEST_SHOTS names a directory."""
         if os.environ.get("PARLOUR_TEST_SHOTS"):
             with open(f"{os.environ['PARLOUR_TEST_SHOTS']}/{name}.png", "wb") as file:
                 file.write(base64.b64decode(self.command("GET", "/screenshot")))
 
     def problems(self):
-        """Errors in the console that are not answers of the server which the page handles (401, 404 ...)."""
+        """Returns errors in the console, except replies of the server that the page handles (401, 404, ...)."""
         entries = self.command("POST", "/se/log", type="browser")
         return [e["message"] for e in entries if e["level"] == "SEVERE" and e.get("source") != "network"]
 
     def offline(self, is_offline):
-        """Cuts new requests and lets the socket die, as a lost network does."""
+        """Blocks new requests and makes the socket time out, like a lost network."""
         self.command("POST", "/goog/cdp/execute", cmd="Network.enable", params={})
         self.command("POST", "/goog/cdp/execute", cmd="Network.emulateNetworkConditions", params={
             "offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
@@ -172,7 +172,7 @@ class Browser:
         self.wait_text("#link", "Live")
 
     def room(self, name):
-        """Opens a room of the list."""
+        """Opens a room from the list."""
         wait_for(lambda: self.run("const a = [...document.querySelectorAll('#rooms-list a')]"
                                   ".find(a => a.querySelector('.name').textContent === arguments[0]); a?.click(); return !!a", name),
                  10, f"room {name} is listed")

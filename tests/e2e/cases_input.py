@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Wrong values for every field of every JSON body and query, made from the product's own tables (routes.def, shapes.def).
+"""Wrong values for every field of every JSON body and query, generated from the tables of the product (routes.def,
+shapes.def).
 
-bodies() and queries() give (method, path, field, raw JSON or query text) that must be refused with 422 and the field's
-own path; the rules are written down here again, so that a rule that is lost in the tables is missed.
+bodies() and queries() yield (method, path, field, raw JSON or query text). The server must refuse each with 422 and the
+path of the field. The rules are repeated here, so that a test fails if the tables lose a rule.
 """
 
 import os
@@ -13,10 +14,10 @@ from parlour import HERE
 API = os.path.join(os.environ.get("PARLOUR_SRC", HERE + "/../.."), "src/api/http/")
 FIELD = re.compile(r'^F\((\w+), (\w+), (\w+), (\w), ([-\d.]+), ([-\d.]+), "([^"]*)"', re.M)
 ROUTE = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*\w+,\s*(\d+),\s*\d+,\s*(\w+),\s*(\w+),', re.M)
-# Routes that read their bodies themselves: lists of records, in which each is judged alone.
+# Routes that read their bodies themselves: lists of records that are checked one by one.
 RAW = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)".*\bRAW\b', re.M)
 
-# Values that no field of a kind takes, as JSON.
+# JSON values that are wrong for every field of a kind.
 NO_TEXT = ["5", "0", "-1", "1.5", "true", "false", "[]", "{}", '["a"]', '{"a":"b"}', "9223372036854775808", "1e999"]
 NO_NUMBER = ['"1"', '""', '"x"', "true", "false", "[]", "{}", "[1]", '"9223372036854775807"', '"NaN"', "1e999", "-1e999", "1e309"]
 NO_WHOLE = ["1.5", "1e2", "0.1", "-0.5", "9223372036854775808", "-9223372036854775809", "18446744073709551617", "1" + "0" * 100, "-9223372036854775808"]
@@ -35,7 +36,7 @@ def read(name):
 
 
 def shapes():
-    """{shape: [(field, kind, required, least, most)]}"""
+    """Returns {shape: [(field, kind, required, least, most)]}."""
     found = {}
     for shape, field, kind, presence, least, most, _ in FIELD.findall(read("shapes.def")):
         found.setdefault(shape, []).append((field, kind, presence == "R", float(least), float(most)))
@@ -43,7 +44,7 @@ def shapes():
 
 
 def wrong(kind, required, least, most):
-    """JSON texts that a field must refuse."""
+    """Returns JSON texts that a field must refuse."""
     texts = ["null"] if required and kind != "JSON" else []
     if kind in ("I64", "ID"):
         texts += NO_NUMBER + NO_WHOLE + ([str(int(least) - 1)] if least > 0 else [])
@@ -55,7 +56,7 @@ def wrong(kind, required, least, most):
     elif kind == "BOOL":
         texts += ["0", "1", '"true"', '""', "[]", "{}"]
     elif kind == "JSON":
-        texts += []  # whatever is JSON; the route's own tests know what else it must be
+        texts += []  # any JSON value is valid here; the tests of the route check the other rules
     elif kind == "ENUM":
         texts += NO_TEXT + ['"x"', '""', '" "', '"PUBLIC"', '"public "', '"public|private"', '"' + "x" * 2000 + '"']
     else:
@@ -68,7 +69,7 @@ def limit_of(path, method):
 
 
 def bodies():
-    """(method, path, field, required, [texts])"""
+    """Yields (method, path, field, required, [texts])."""
     table = shapes()
     for method, path, limit, _, shape in ROUTE.findall(read("routes.def")):
         for field, kind, required, least, most in table.get(shape, []) if (method, path) not in raw_routes() else []:
@@ -81,7 +82,7 @@ def raw_routes():
 
 
 def wrong_query(kind, least, most):
-    """Texts that a query field must refuse."""
+    """Returns texts that a query field must refuse."""
     if kind in ("STR", "LINE"):
         return ([""] if least > 0 else []) + ["x" * (int(most) + 1), "%C3%BC" * (int(most) + 1), "%00", "%ff", "a%00b", "%C0%B1", "%ED%A0%80"]
     if kind == "TIME":
@@ -99,14 +100,14 @@ def wrong_query(kind, least, most):
 
 
 def takes_text(path, field):
-    """A query field that may hold any text."""
+    """Returns whether a query field accepts any text."""
     table = shapes()
     return any(p == path and (f, k) == (field, k) and k in ("STR", "LINE") for _, p, _, shape, _ in ROUTE.findall(read("routes.def"))
                for f, k, *_ in table.get(shape, []))
 
 
 def queries():
-    """(method, path, field, [texts])"""
+    """Yields (method, path, field, [texts])."""
     table = shapes()
     for method, path, _, shape, _ in ROUTE.findall(read("routes.def")):
         for field, kind, _, least, most in table.get(shape, []):
@@ -123,7 +124,7 @@ def socket_paths(room):
 
 
 def all_paths():
-    """[(method, path)] of every row."""
+    """Returns [(method, path)] of every row."""
     return [(method, path) for method, path, *_ in ROUTE.findall(read("routes.def"))]
 
 

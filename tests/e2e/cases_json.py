@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""JSON texts, right and wrong, after the categories of JSONTestSuite; own table.
+"""Valid and invalid JSON texts in the categories of JSONTestSuite; the table itself is our own.
 
-A case is (name, bytes). GOOD must be read (what the text means may still be refused by the shape: 422), BAD must be
-refused by the parser (400), ODD may be either and never an error of ours; where this server has a rule of its own (depth
-32, no duplicate keys, no U+0000, no lone surrogates, no byte order mark, 4096 values) the case is in BAD.
+A case is (name, bytes). The parser must accept GOOD (the shape may still refuse its meaning with 422) and must refuse
+BAD with 400. It may accept or refuse ODD, but must not fail with a 5xx. Where this server is stricter than JSON (depth
+32, no duplicate keys, no U+0000, no lone surrogates, no byte order mark, 4096 values), the case is in BAD.
 """
 
 GOOD, BAD, ODD = [], [], []
@@ -24,7 +24,7 @@ def nested(depth, inner="", opened="[", closed="]"):
     return opened * depth + inner + closed * depth
 
 
-# ---- what every reader must take
+# ---- valid JSON
 
 add(GOOD, "array", empty="[]", spaces="[[]   ]", one_string='["a"]', empty_string='[""]', false="[false]", null="[null]",
     heterogenous='[null, 1, "1", {}]', ending_with_newline='["a"]\n', newline_inside="[1\n]", leading_space=" [1]",

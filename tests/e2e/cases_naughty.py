@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Text that has broken other programs, in the spirit of the Big List of Naughty Strings; own list.
+"""Text that has broken other programs, like the Big List of Naughty Strings; the list itself is our own.
 
-TEXTS are valid UTF-8 without U+0000: each must come back exactly as it was sent, or be refused with 422.
+TEXTS are valid UTF-8 without U+0000. The server must return each one unchanged, or refuse it with 422.
 """
 
 RESERVED = ["undefined", "undef", "null", "NULL", "(null)", "nil", "NIL", "true", "false", "True", "None", "hasOwnProperty", "then", "constructor", "__proto__",
@@ -43,7 +43,7 @@ LONG = ["x" * 5000, "ü" * 4000, "\U0001f600" * 2500, " " * 3000, "\\" * 4000, "
 
 TEXTS = list(dict.fromkeys(RESERVED + PUNCTUATION + CONTROLS + UNICODE + MARKUP + COMMANDS + LONG))
 
-# ASCII that is dangerous in SQL, for places that take bytes in an address.
+# ASCII text that is dangerous in SQL, for addresses, which accept bytes.
 SQL = ["'", "\"", "''", "';", "1'", "1;--", "1--", "1/**/", "1 OR 1=1", "1' OR '1'='1", "1) OR (1=1", "1;SELECT pg_sleep(9)", "1 UNION SELECT 1", "1,2", "$1", "\\", "1\\", "%", "%25", "1%00",
        "1%27", "1%2527", "1%0A", "1%3B", "1::int", "1e1", "0x1", "1_0", "id", "id DESC", "(SELECT 1)", "NULL", "-1", "{1}", "*", "1||1", "１", "E'1'", "$$1$$", "1#", "&1", "1+1", "[1]", "true"]
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""WebSocket cases after sections 1 to 7, 9 and 10 of the Autobahn test suite; own table, for an echo of text.
+"""WebSocket cases after sections 1 to 7, 9 and 10 of the Autobahn test suite, for a server that echoes text; the table
+itself is our own.
 
-A case is (name, bytes, chop, events): the bytes are sent in pieces of `chop` (0: at once), the server's frames must be
-exactly `events`: ("text", payload), ("pong", payload), ("close", code). A case whose events end without a close is
-followed by a clean one. Binary messages are no part of this server's protocol: 1003.
+A case is (name, bytes, chop, events). The bytes are sent in pieces of `chop` bytes (0: all at once). The frames of the
+server must be exactly `events`: ("text", payload), ("pong", payload), ("close", code). If the events of a case do not
+end with a close, the test closes the socket cleanly. This server refuses binary messages with 1003.
 """
 
 import codecs
@@ -52,7 +53,7 @@ def C(code):
 
 
 def fragments(payload, size):
-    """A text message in frames of `size` bytes each."""
+    """Returns a text message in frames of `size` bytes each."""
     parts = [payload[i:i + size] for i in range(0, len(payload), size)] or [b""]
     return b"".join(pack_frame(CONT if i else TEXT, part, fin=i == len(parts) - 1) for i, part in enumerate(parts))
 
@@ -174,7 +175,7 @@ INVALID = [b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80\x65\x64\x6
 
 
 def fast_at(data):
-    """How many bytes show that this cannot become UTF-8; 0: only the end shows it."""
+    """Returns after how many bytes the text cannot become valid UTF-8 any longer; 0: only its end shows it."""
     reader = codecs.getincrementaldecoder("utf-8")()
     for at in range(len(data)):
         try:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""A private PostgreSQL: own directory, unix socket only, fsync on, never the system's cluster.
+"""A private PostgreSQL with its own directory, a unix socket only, and fsync; it never touches the cluster of the
+system.
 
-PostgreSQL refuses to run as root, so as root everything runs as an unprivileged user through setpriv(1). The directory
-is short and below /tmp because the path of a unix socket has 107 bytes and because home directories may be closed.
+PostgreSQL refuses to run as root. If the tests run as root, setpriv(1) runs everything as an unprivileged user. The
+directory is short, because the path of a unix socket has at most 107 bytes, and below /tmp, because the user may not be
+able to enter home directories.
 """
 
 import glob
@@ -17,13 +19,13 @@ import time
 import psycopg
 
 OWNER = "postgres"
-# True: servers end when the process that started them does, also when that is killed. tests/bench sets it; the tests of
+# If true, servers end when the process that started them ends, even if it is killed. tests/bench sets it. The tests of
 # processes start servers that outlive the process that started them.
 TIE_ALL = False
 
 
 def unprivileged():
-    """The user that servers run as when the tests run as root; None otherwise."""
+    """Returns the user that servers run as if the tests run as root; otherwise None."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -35,12 +37,12 @@ def unprivileged():
 
 
 def tied(argv, end="KILL"):
-    """argv so that it gets the signal `end` when the thread that starts it is no more, whatever ended that."""
+    """Returns an argv whose process gets the signal `end` when the thread that started it ends, for whatever reason."""
     return ["setpriv", "--pdeathsig", end, "--", *argv]
 
 
 def as_user(argv, end="TERM"):
-    """argv so that it runs without root's rights. end: as of tied(), if TIE_ALL."""
+    """Returns an argv that runs without root privileges. end: see tied(), if TIE_ALL is set."""
     user = unprivileged()
     words = ["--pdeathsig", end] if TIE_ALL else []
     if user is not None:
@@ -49,14 +51,15 @@ def as_user(argv, end="TERM"):
 
 
 def give(path):
-    """Hands a file or directory to the user that servers run as."""
+    """Changes the owner of a file or directory to the user that servers run as."""
     user = unprivileged()
     if user is not None:
         os.chown(path, user.pw_uid, user.pw_gid)
 
 
 def bindir():
-    """Where PostgreSQL's server programs are: PG_BINDIR, Debian's newest version, or pg_config's answer."""
+    """Returns the directory of PostgreSQL's server programs: PG_BINDIR, Debian's newest version, or the answer of
+    pg_config."""
     if os.environ.get("PG_BINDIR"):
         return os.environ["PG_BINDIR"]
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda p: float(p.split("/")[4]))
@@ -66,7 +69,7 @@ def bindir():
 
 
 class Cluster:
-    """One PostgreSQL server. stop() and start() again are part of its life: tests take the database away."""
+    """One PostgreSQL server. Tests stop() and start() it to simulate an outage of the database."""
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="pl-pg-", dir="/tmp")
@@ -104,7 +107,7 @@ class Cluster:
                 time.sleep(0.02)
 
     def stop(self, how="fast"):
-        """how: smart, fast or immediate (as after a crash)."""
+        """Stops the server. how: smart, fast or immediate (like a crash)."""
         if self.process is None:
             return
         self.process.send_signal({"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how])
@@ -129,7 +132,7 @@ class Cluster:
             return cursor.fetchall() if cursor.description else None
 
     def clone(self, template):
-        """A fresh database with the template's content; returns its name."""
+        """Creates a database with the content of the template and returns its name."""
         self.count += 1
         name = f"t{self.count}"
         self.admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER parlour_owner')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Fixtures: one PostgreSQL per session, one database per module, a fresh daemon per test.
+"""Fixtures: one PostgreSQL per session, one database per module, one daemon per test.
 
-PARLOUR_BUILD names the build directory. With PARLOUR_TEST_URL the tests that can use a daemon that is already running
-use that one, and the others are skipped.
+PARLOUR_BUILD names the build directory. If PARLOUR_TEST_URL names a running daemon, the tests that can use it do so,
+and all others are skipped.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ REMOTE = os.environ.get("PARLOUR_TEST_URL")
 
 @pytest.fixture(scope="session")
 def workdir():
-    """A short directory that the unprivileged user can enter."""
+    """A directory with a short path that the unprivileged user can enter."""
     path = tempfile.mkdtemp(prefix="pl-e2e-", dir="/tmp")
     os.chmod(path, 0o755)
     yield path
@@ -51,7 +51,7 @@ def key_file(workdir):
 
 @pytest.fixture(scope="session")
 def pg():
-    """A PostgreSQL of our own."""
+    """A private PostgreSQL."""
     server = cluster.Cluster()
     try:
         server.start()
@@ -62,7 +62,8 @@ def pg():
 
 @pytest.fixture(scope="session")
 def template(pg, binaries, workdir):
-    """The name of a migrated, empty database, made as an operator makes it: parlourctl initdb, parlourctl migrate."""
+    """The name of a migrated, empty database, created in the same way as operators do it: parlourctl initdb, parlourctl
+    migrate."""
     config = workdir + "/migrate.conf"
     with open(config, "w", encoding="utf-8") as conf:
         conf.write(f"db = {pg.dsn('parlour')}\ncontrol_socket = {workdir}/none\n")
@@ -78,8 +79,8 @@ def template(pg, binaries, workdir):
 
 @pytest.fixture(scope="module")
 def database(pg, template):
-    """The name of a fresh database for this module."""
-    if pg.process is None:      # a test of the last module failed while it was stopped
+    """The name of a new database for this module."""
+    if pg.process is None:      # a test of the previous module failed while the server was stopped
         pg.start()
     name = pg.clone(template)
     yield name
@@ -88,18 +89,18 @@ def database(pg, template):
 
 @pytest.fixture(scope="module")
 def pg_dsn(pg, database):
-    """The daemon's connection string for this module's database."""
+    """The connection string of the daemon for the database of this module."""
     return pg.dsn(database)
 
 
 @pytest.fixture(scope="module")
 def rows(pg, database):
-    """rows(sql): what the superuser sees in this module's database."""
+    """rows(sql) returns rows from the database of this module, read as the superuser."""
     return lambda sql: pg.admin(sql, database)
 
 
 def maker(request, workdir):
-    """A factory of daemons and the list of those it made."""
+    """A factory of daemons, and the list of the daemons that it started."""
     made = []
 
     def make(start=True, upstreams=None, ready=True, extra=(), **settings):
@@ -123,7 +124,7 @@ def maker(request, workdir):
 
 
 def finish(made, failed):
-    """Stops every daemon; what is wrong with one is an assertion, after all are gone."""
+    """Stops all daemons, then fails for each one that reported problems."""
     problems = []
     for daemon in made:
         try:
@@ -150,13 +151,13 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(autouse=True)
 def within_a_day():
-    """No test begins shortly before midnight: what it calls today is what the daemon calls today."""
+    """Delays tests that start shortly before midnight, so that the test and the daemon agree on the date of today."""
     usagedata.avoid_midnight()
 
 
 @pytest.fixture(autouse=True)
 def replies_as_described():
-    """A test whose replies or frames differ from /openapi.json or /asyncapi.json fails."""
+    """Fails a test whose replies or frames differ from /openapi.json or /asyncapi.json."""
     yield
     described_frames.verdict()
     wrong, described.problems[:] = list(dict.fromkeys(described.problems)), []
@@ -165,7 +166,8 @@ def replies_as_described():
 
 @pytest.fixture
 def parlour(request, workdir):
-    """parlour(workers=4, rate_read="5/min"): a fresh, ready daemon; stopped and checked after the test."""
+    """parlour(workers=4, rate_read="5/min") starts a new daemon and waits until it is ready; it is stopped and checked
+    after the test."""
     make, made = maker(request, workdir)
     yield make
     finish(made, getattr(request.node, "failed_call", False))
@@ -173,7 +175,7 @@ def parlour(request, workdir):
 
 @pytest.fixture(scope="module")
 def shared(request, workdir):
-    """One daemon with two workers and default test settings for all tests of a module that leave it as it was."""
+    """One daemon with two workers and default test settings, for all tests of a module that do not change its state."""
     make, made = maker(request, workdir)
     yield make()
     finish(made, request.session.testsfailed > 0)
@@ -181,7 +183,7 @@ def shared(request, workdir):
 
 @pytest.fixture
 def peer():
-    """peer(*args): a fake provider (provider_peer.py), stopped after the test."""
+    """peer(*args) starts a fake provider (provider_peer.py), which is stopped after the test."""
     made = []
 
     def make(*args):
@@ -195,19 +197,19 @@ def peer():
 
 @pytest.fixture(scope="module")
 def ann(shared):
-    """A user of the module's daemon."""
+    """A user of the daemon of the module."""
     return shared.register()
 
 
 @pytest.fixture(scope="module")
 def bob(shared):
-    """Another one."""
+    """Another user of the daemon of the module."""
     return shared.register()
 
 
 @pytest.fixture
 def smtp():
-    """smtp(**how): a mail server (mail_peer.py), stopped after the test."""
+    """smtp(**how) starts a mail server (mail_peer.py), which is stopped after the test."""
     from mail_peer import MailPeer  # pylint: disable=import-outside-toplevel
     made = []
 

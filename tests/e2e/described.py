@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Compares replies with /openapi.json: status, media type, headers, and the body, which may hold nothing undescribed.
+"""Compares replies with /openapi.json: status, media type, headers, and the body, which must not contain undescribed
+members.
 
-check() is called for every reply that a test gets through parlour.py and returns what is wrong with it. The validator
-knows the keywords that the document uses, and refuses others, so that none is skipped by accident.
+parlour.py calls check() for every reply that a test receives; it returns the differences. The validator knows the
+keywords that the document uses and refuses all others, so that it cannot skip one by accident.
 """
 
 import datetime
@@ -14,18 +15,18 @@ import subprocess
 import urllib.parse
 import uuid
 
-# Sent with every reply, or with none of a route's own: the description names them in its introduction.
+# Headers of every reply, and headers that do not belong to a route: the introduction of the description lists them.
 USUAL = {"date", "content-type", "content-length", "connection", "keep-alive", "transfer-encoding", "cache-control", "vary",
          "x-content-type-options", "x-frame-options", "referrer-policy", "content-security-policy", "x-accel-buffering",
          "access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"}
-# Replies that belong to no operation: nothing is at the path, its methods, a socket's address, a client that has gone.
+# Replies that belong to no operation: unknown path, unknown method, address of a socket, client that disconnected.
 ROUTELESS = {"no_route", "method_not_allowed", "upgrade_required", "cancelled"}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 NOTES = {"contentMediaType", "contentSchema", "description", "example", "examples", "title", "default", "deprecated"}
 
 
 class Mismatch(Exception):
-    """The value is not as its schema says."""
+    """The value does not match its schema."""
 
 
 def is_type(value, name):
@@ -56,7 +57,7 @@ def check_format(value, name, at):
 
 
 class Document:
-    """One OpenAPI or AsyncAPI document, and what can be checked against it."""
+    """One OpenAPI or AsyncAPI document and the checks against it."""
 
     def __init__(self, text):
         self.root = json.loads(text)
@@ -75,7 +76,7 @@ class Document:
     # ---- schemas ----
 
     def members(self, schema):
-        """Names of the members that an object may have; None: any."""
+        """Returns the names of the members that an object may have; None: any name."""
         schema, names = self.resolve(schema), set()
         if "allOf" in schema:
             parts = [self.members(part) for part in schema["allOf"]]
@@ -83,7 +84,8 @@ class Document:
         return set(schema["properties"]) if "properties" in schema and "additionalProperties" not in schema else None
 
     def validate(self, schema, value, at="body", closed=True):
-        """Raises Mismatch. closed: an object with a list of properties has no other ones."""
+        """Raises Mismatch if the value does not match. closed: an object with listed properties must not have
+        others."""
         schema = self.resolve(schema)
         for keyword, rule in schema.items():
             if keyword not in NOTES:
@@ -181,7 +183,7 @@ class Document:
     # ---- replies ----
 
     def operation(self, method, path):
-        """The operation for a method and a path, and the template; None where there is none."""
+        """Returns the operation for a method and a path, and the template; None if there is none."""
         for pattern, template, item in self.paths:
             if pattern.fullmatch(path) and method.lower() in item:
                 return item[method.lower()], template
@@ -214,7 +216,7 @@ class Document:
         self.validate(content[media]["schema"], json.loads(body) if media.endswith("json") else body.decode())
 
     def check(self, method, path, status, headers, body):
-        """body None: it was not read, or a reply to HEAD. Raises Mismatch."""
+        """Checks a reply. body is None if it was not read, or for a reply to HEAD. Raises Mismatch."""
         media = headers.get("content-type", "").split(";")[0].strip()
         operation, _ = self.operation("GET" if method == "HEAD" else method, path)
         if status >= 400 and body and media.endswith("json"):
@@ -233,7 +235,7 @@ class Document:
 
 
 def written(name):
-    """What gendoc of the build under test writes; None without a build (PARLOUR_TEST_URL)."""
+    """Returns the output of gendoc from the build under test; None without a build (PARLOUR_TEST_URL)."""
     gendoc = os.path.join(os.environ.get("PARLOUR_BUILD", os.getcwd()), "gendoc")
     if not os.access(gendoc, os.X_OK):
         return None
@@ -246,12 +248,12 @@ def document():
     return Document(text) if text is not None else None
 
 
-# What was wrong with the replies and frames of the running test; conftest.py fails the test for it.
+# The differences found in the replies and frames of the running test; conftest.py fails the test if there are any.
 problems = []
 
 
 def check(method, target, status, headers, body):
-    """Notes in `problems` what is wrong with a reply."""
+    """Adds to `problems` what is wrong with a reply."""
     path = urllib.parse.urlsplit(target).path if not target.startswith("//") else target
     try:
         if document() is not None and method not in ("OPTIONS", "CONNECT", "TRACE") and status >= 200:
@@ -261,7 +263,8 @@ def check(method, target, status, headers, body):
 
 
 def check_raw(request, status, headers, body):
-    """The same for bytes: an invalid request, or an odd one, may get any error, but in the form of errors."""
+    """Checks a reply to raw bytes: an invalid or unusual request may get any error, but the body must be an error
+    body."""
     found = re.match(rb"([A-Z]+) (/[!-~]*) HTTP/1\.[01]\r?\n", request)
     if status < 400 and found:
         check(found[1].decode(), found[2].decode(), status, headers, body if found[1] != b"HEAD" else None)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Compares frames with /asyncapi.json: what the server sends, and what tests send that the server accepts.
+"""Compares frames with /asyncapi.json: the frames that the server sends, and those from tests that the server accepts.
 
-wire.py makes a Socket for each handshake and shows it every text. A frame from the server must be one of its channel's
-messages, without members that are not described. A frame to the server may be wrong on purpose: then it must be refused.
+wire.py creates a Socket for each handshake and passes it every text. A frame from the server must match one of the
+messages of its channel and must not have undescribed members. A frame to the server may be wrong on purpose: then the
+server must refuse it.
 """
 
 import functools
@@ -14,7 +15,7 @@ import described
 
 
 class Sockets(described.Document):
-    """The AsyncAPI document, and what can be checked against it."""
+    """The AsyncAPI document and the checks against it."""
 
     def __init__(self, text):
         super().__init__(text)
@@ -30,18 +31,18 @@ class Sockets(described.Document):
         self.native = next(row for row in self.channels if row[1] == "native")
 
     def typed(self, message):
-        """(type, schema) of a message; type None: it has none."""
+        """Returns (type, schema) of a message; type is None if the message has no type."""
         schema = self.resolve(self.resolve(message)["payload"])
         return schema.get("properties", {}).get("type", {}).get("const"), schema
 
     def channel(self, path, subprotocol):
-        """(name, frames) of the socket at a path; None: it is not described."""
+        """Returns (name, frames) of the socket at a path; None: the path is not described."""
         if subprotocol == "parlour.v1" and path != "/ws/echo":
             return self.native[1:]
         return next((row[1:] for row in self.channels if row[0].fullmatch(path)), None)
 
     def fits(self, messages, frame):
-        """None if the frame is one of the messages, else why it is none."""
+        """Returns None if the frame matches one of the messages, otherwise the reason."""
         why = []
         for typed, schema in messages:
             if typed != frame.get("type"):
@@ -55,7 +56,7 @@ class Sockets(described.Document):
 
 
 class Taken(Sockets):
-    """What the server takes: it ignores members that it does not know."""
+    """Validates frames to the server, which ignores unknown members."""
 
     def members(self, schema):
         return None
@@ -67,19 +68,20 @@ def document(kind=Sockets):
     return kind(text) if text is not None else None
 
 
-# Sockets of the running test; conftest.py asks verdict() after it.
+# Sockets of the running test; conftest.py calls verdict() after it.
 open_sockets = []
 
 
 @functools.lru_cache(2048)
 def wrong(channel, text):
-    """None, or what is wrong with a frame of the server. The same text often goes to many sockets."""
+    """Returns None, or what is wrong with a frame of the server. Results are cached, because many sockets receive the
+    same text."""
     frames = next(row[2] for row in document().channels if row[1] == channel)
     return document().fits(frames["send"], json.loads(text))
 
 
 class Socket:
-    """What was sent and received on one socket."""
+    """The frames that were sent and received on one socket."""
 
     def __init__(self, path, subprotocol):
         self.path = path
@@ -87,7 +89,7 @@ class Socket:
         if self.channel and self.channel[0] == "echo":
             self.channel = None
         self.bad, self.refusals, self.answered = [], 0, set()
-        self.later = False      # something came after a bad frame
+        self.later = False      # the client received something after a bad frame
         open_sockets.append(self)
 
     def sent(self, text):
@@ -96,7 +98,7 @@ class Socket:
         except (ValueError, RecursionError):
             return
         if self.channel and isinstance(frame, dict):
-            given = {name: value for name, value in frame.items() if value is not None}    # null counts as absent
+            given = {name: value for name, value in frame.items() if value is not None}    # null means absent
             why = document(Taken).fits(self.channel[1]["receive"], given)
             if why is not None:
                 self.bad.append((frame, why))
@@ -115,11 +117,11 @@ class Socket:
             self.answered.add(frame["id"])
 
     def closed(self, code):
-        """By the server."""
+        """Notes that the server closed the socket."""
         self.refusals += code >= 1002
 
     def verdict(self):
-        """Frames that are not described, but were not refused."""
+        """Returns the frames that are not described and that the server did not refuse."""
         for frame, why in self.bad:
             taken = isinstance(frame.get("id"), str) and frame["id"] in self.answered
             if taken or self.later and not self.refusals:
@@ -127,7 +129,7 @@ class Socket:
 
 
 def verdict():
-    """Called after each test."""
+    """Returns the problems of all sockets; called after each test."""
     for socket in open_sockets:
         socket.verdict()
     open_sockets.clear()

@@ -11,13 +11,13 @@ import re
 LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"')
 SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? ([^ ]+)")
 TYPES = ("counter", "gauge", "histogram")
-# Units that are not base units, and words for the type, do not belong into a name.
+# Names must not contain units that are not base units, nor words for the type.
 BAD_WORDS = {"milliseconds", "microseconds", "nanoseconds", "ms", "us", "minutes", "hours", "days", "kilobytes", "megabytes",
              "counter", "gauge", "histogram", "percent"}
 
 
 class Family:
-    """One metric: help, type, and its samples {(name, ((label, value), ...)): number} in order."""
+    """One metric: its help, its type, and its samples {(name, ((label, value), ...)): number} in order."""
 
     def __init__(self, name, help_text):
         self.name, self.help, self.type, self.samples = name, help_text, None, {}
@@ -48,7 +48,7 @@ def parse_sample(family, line):
 
 
 def parse(text):
-    """{name: Family}; asserts that the text is right."""
+    """Parses the text into {name: Family} and asserts that it is valid."""
     families, family = {}, None
     assert text.endswith("\n")
     for line in text[:-1].split("\n"):
@@ -77,7 +77,7 @@ def check(family):
     for (_, labels), value in family.samples.items():
         assert not {"le"} & {n for n, _ in labels} or family.type == "histogram", name
         assert family.type == "gauge" or value >= 0, f"{name} {labels} {value}"
-        # What clients choose would make a series each: ids, addresses, names.
+        # Values that clients choose (ids, addresses, names) must not be labels: each value would create a series.
         assert {n for n, _ in labels} <= {"le", "route", "method", "status", "upstream", "model", "state", "type", "outcome", "work",
                                           "direction", "version", "kind"}, (name, labels)
         for label, text in labels:
@@ -106,6 +106,6 @@ def check_histogram(family):
 
 
 def value(families, name, **labels):
-    """The sum of all samples that have these labels."""
+    """Returns the sum of all samples that have these labels."""
     family = families[name] if name in families else families[re.sub(r"_(count|sum|bucket)$", "", name)]
     return sum(v for (n, have), v in family.samples.items() if n == name and labels.items() <= dict(have).items())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""JSON Web Tokens made by hand, right and wrong, for the table in test_tokens.py. Own code, no library."""
+"""Valid and forged JSON Web Tokens for the table in test_tokens.py, made without a library."""
 
 import base64
 import hashlib
@@ -16,14 +16,14 @@ def unb64(text):
 
 
 def sign(header, payload, key, digest=hashlib.sha256):
-    """header and payload: anything that goes into JSON, or bytes that are taken as they are."""
+    """Signs a token. header and payload: anything that can be written as JSON, or bytes, which are used unchanged."""
     parts = [b64(p if isinstance(p, bytes) else json.dumps(p).encode()) for p in (header, payload)]
     body = ".".join(parts)
     return body + "." + b64(hmac.new(key, body.encode(), digest).digest())
 
 
 class Forge:
-    """Variations of one good token, signed with the daemon's real key unless a case says otherwise."""
+    """Variants of one valid token, signed with the real key of the daemon unless a case says otherwise."""
 
     def __init__(self, token, key):
         head, body, _ = token.split(".")
@@ -59,7 +59,7 @@ class Forge:
         return self.good.split(".")
 
     def cases(self, now):
-        """(name, token): none of these may be let in."""
+        """Returns (name, token) of all tokens that the server must refuse."""
         head, body, mac = self.parts()
         flipped = b64(bytes([unb64(mac)[0] ^ 1]) + unb64(mac)[1:])
         other = b64(json.dumps({**self.claims, "sub": "1"}).encode())
@@ -127,6 +127,6 @@ class Forge:
         yield "refresh shape", self.with_(typ="refresh", exp=now + 86400)
 
 
-# Values of the Authorization header that carry no token; %s is replaced by a good one.
+# Values of the Authorization header without a valid token; %s is replaced by a valid one.
 HEADERS = ["Bearer", "Bearer ", "Basic %s", "Token %s", "%s", "Bearer %s x", "Bearer,%s", "Bearer=%s", "BearerX %s",
            "Basic dXNlcjpwYXNz", "null", "undefined", "Bearer null", "Bearer undefined", "Bearer %%20%s"]

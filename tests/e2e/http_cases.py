@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Raw HTTP/1.1 requests and what the front must do with them.
+"""Raw HTTP/1.1 requests, and what the HTTP server must do with them.
 
-A case is (name, bytes, statuses, closes, runs): the statuses that the first answer may have (empty: no answer, the
-request is incomplete), whether the connection must end after it, and how many requests the handler may have seen.
-Whatever is meant to be smuggled has the path /evil, which must never be run.
+A case is (name, bytes, statuses, closes, runs): the statuses that the first reply may have (empty: no reply, because
+the request is incomplete), whether the connection must end after it, and how many requests the handler may receive. All
+smuggled requests have the path /evil, which the handler must never receive.
 """
 
 HOST = b"Host: front.test\r\n"
@@ -41,7 +41,7 @@ def chunked(body, extra=b""):
     return post(b"Transfer-Encoding: chunked\r\n" + extra, body)
 
 
-# ---- what must work
+# ---- valid requests
 
 good("plain", get())
 good("host-port", get(host=b"Host: front.test:8080\r\n"))
@@ -116,7 +116,7 @@ case("http10-no-host", b"GET /a HTTP/1.0\r\n\r\n", OK, True, 1)
 case("http10-keep-alive", get(b"Connection: keep-alive\r\n", version=b"HTTP/1.0"), OK, False, 1)
 case("http10-keep-alive-in-list", get(b"Connection: x, keep-alive\r\n", version=b"HTTP/1.0"), OK, True, 1)
 case("http10-post", b"POST /a HTTP/1.0\r\nContent-Length: 2\r\n\r\nab", OK, True, 1)
-for method in (b"POST", b"PUT", b"PATCH"):    # RFC 9112 6.3: no length is no body
+for method in (b"POST", b"PUT", b"PATCH"):    # RFC 9112 6.3: a request without a length has no body
     for name, fields in (("upgrade", b"Connection: upgrade\r\n"), ("keep-alive", b"Connection: keep-alive\r\n"),
                          ("list", b"Connection: Keep-Alive, Upgrade\r\nUpgrade: websocket\r\n"),
                          ("empty", b"Connection:\r\n"), ("two-lines", b"Connection: te\r\nConnection: upgrade\r\n"),
@@ -128,7 +128,7 @@ case("no-length-close", post(b"Connection: te, close\r\n"), OK, True, 1)
 case("no-length-close-second", post(b"Connection: te\r\nConnection: close\r\n") + EVIL, OK, True, 1)
 case("no-length-http10", b"POST /a HTTP/1.0\r\nConnection: upgrade\r\n\r\n", OK, True, 1)
 case("no-length-http10-keep-alive", b"POST /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", OK, False, 1)
-for minor in b"239":    # RFC 9110 2.5: a later minor version is answered as the one we know
+for minor in b"239":    # RFC 9110 2.5: a later minor version gets the reply of the version that we support
     good("version-1.%c" % minor, get(version=b"HTTP/1.%c" % minor) + get(target=b"/b"), 2)
 good("version-1.2-chunked", b"POST /a HTTP/1.2\r\n" + HOST + b"Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
 good("version-1.2-no-length", b"PUT /a HTTP/1.2\r\n" + HOST + b"Connection: upgrade\r\n\r\n" + get(), 2)
@@ -320,7 +320,7 @@ for name, body in (("huge", b"fffffffff\r\n"), ("wrap64", b"10000000000000005\r\
                    ("over-limit", b"100001\r\n"), ("sum-over-limit", b"80000\r\n" + b"a" * 0x80000 + b"\r\n80001\r\n")):
     bad("chunk-size-" + name, chunked(body), {400, 413})
 
-# ---- good ones first: they are answered, then the connection ends
+# ---- valid requests before an invalid one: they get replies, then the connection ends
 
 bad("good-then-garbage", get() + b"\x00\x01\x02", OK, 1)
 bad("good-then-bad-version", get() + get(target=b"/evil", version=b"HTTP/9"), OK, 1)
@@ -337,7 +337,7 @@ bad("upgrade-bad-version", b"GET /ws HTTP/1.1\r\n" + HOST + b"Connection: upgrad
 bad("upgrade-on-http-route",
     b"GET /a HTTP/1.1\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" + EVIL, OK, 1)
 
-# ---- incomplete: nothing happens
+# ---- incomplete requests: the server waits
 
 incomplete("half-line", b"GET /a HT")
 incomplete("half-header", b"GET /a HTTP/1.1\r\nHost: fro")

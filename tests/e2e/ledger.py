@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""The ledger: senders and readers write down what they received while things break; then the database must agree.
+"""The ledger: senders and readers record what they send and receive while faults occur; afterwards the database must
+agree.
 
-Three rooms: one with talk of all sizes, one with megabytes of history for those who come back, one with AI roles; a
-fourth is flooded beyond the rate limit. The sentences are in ledger_rules.py. The seed of all choices is printed, and
-the same seed makes the same choices again.
+The run has three rooms: one with messages of all sizes, one with megabytes of history for readers that return, and one
+with AI roles. A fourth room is flooded beyond the rate limit. ledger_rules.py lists the guarantees. The run prints its
+seed; the same seed makes the same choices again.
 """
 
 import threading
@@ -21,11 +22,11 @@ from parlour import PLAIN, SLOW, wait_for
 SETTINGS = {"workers": 3, "watchdog": f"{WATCHDOG_S}s", "db_statement_timeout": f"{STATEMENT_S}s", "max_content": MAX_CONTENT,
             "recover_limit": RECOVER_LIMIT, "llm_default": "local", "session_form": "",
             "sessions_per_user": 1000, "llm_delta": "20ms"}
-HISTORY = 400               # messages in the room of history before the run: some 4 MiB
+HISTORY = 400               # messages in the history room before the run: about 4 MiB
 
 
 class Ledger:
-    """One run: rooms with senders and readers, faults while they talk, then the comparison."""
+    """One run: rooms with senders and readers, faults while they are active, then the comparison."""
 
     def __init__(self, daemon, pg, database, seed, say, kinds=()):
         self.daemon, self.pg, self.seed = daemon, pg, seed
@@ -71,7 +72,7 @@ class Ledger:
         self.add(Visitor, None, 2)
 
     def fill_history(self):
-        """Messages from before the run, by the first sender of that room."""
+        """Sends the messages of the history room before the run, as the first sender of that room."""
         sender = next(c for c in self.clients if isinstance(c, Sender) and c.room == self.history)
         sender.sock = sender.open()
         for _ in range(HISTORY // 20):
@@ -83,7 +84,7 @@ class Ledger:
         self.daemon.reload()
 
     def quick(self, timeout):
-        """An HTTP client for one request that does not wait for long."""
+        """Returns an HTTP client for one request with a short timeout."""
         return httpx.Client(base_url=self.daemon.url, **{**PLAIN, "timeout": timeout})
 
     # ---- the run ----
@@ -102,7 +103,7 @@ class Ledger:
         self.settle(readers)
 
     def settle(self, readers):
-        """Senders bring home what is in flight; readers come to the head of their room."""
+        """Waits until senders have acks for all messages and readers have reached the newest message of their room."""
         self.closing.set()
         for client in self.clients:
             if isinstance(client, Sender):
@@ -127,7 +128,7 @@ class Ledger:
             self.watch.read_log()
 
     def until(self, rule, who, condition, state):
-        """Waits until it is true; a violation when it does not become so."""
+        """Waits until the condition is true; records a violation if it does not become true."""
         try:
             wait_for(condition, HEAD_S / SLOW, who)
         except AssertionError:
@@ -137,7 +138,7 @@ class Ledger:
         return self.rows("SELECT id::text, state FROM generations WHERE ended_at IS NULL")
 
     def last_word(self, room):
-        """One more message: all listeners must get it, also who has no recovery."""
+        """Sends one more message, which all listeners must receive, including those without recovery."""
         text, key = f"the end of room {room}", f"end:{room}"
         self.last_words[room, key] = digest(text)
         answer = wait_for(lambda: (a := self.owner.say(room, text, key)).status_code in (200, 201) and a, HEAD_S / SLOW,
@@ -145,16 +146,17 @@ class Ledger:
         self.watch.note_head(room, answer.json()["seq"])
 
     def behind(self, readers):
-        """Readers that are not at the head: of the log, of the messages when polling, the last word without recovery."""
+        """Lists readers that lack something: the newest message of the log, of a polled list, or, without recovery, the
+        last message."""
         heads = dict(self.rows("SELECT id, last_seq FROM rooms"))
         due = {Compat: self.watch.heads, Poller: dict(self.rows("SELECT room_id, max(seq) FROM messages GROUP BY 1"))}
         late = [f"{c.name} is at {c.last} of {heads[c.room]}" for c in readers if c.last < due.get(type(c), heads)[c.room]]
         if not late:
-            self.ends = heads   # an answer that follows another one may begin, and be stored, after this
+            self.ends = heads   # an answer that follows another one may begin and be stored after this
         return late
 
     def present(self, room):
-        """Users that the room's list of members shows as online."""
+        """Returns the users whom the member list of the room shows as online."""
         listed = self.owner.get(f"/api/rooms/{room}/members?page_size=200")
         if listed.status_code != 200:
             return None
@@ -162,10 +164,10 @@ class Ledger:
         return {m["user_id"] for m in (listed["items"] if isinstance(listed, dict) else listed) if m["online"]}
 
     def check(self):
-        """The verdict: violations as sentences; empty is the pass."""
+        """Returns all violations as sentences; the run passes if there are none."""
         ledger_check.check(self)
         return self.book.verdict()
 
     def totals(self):
-        """Figures of the run."""
+        """Returns figures of the run."""
         return {"seconds": round(self.book.at()), **ledger_check.totals(self)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The comparison of what the ledger's clients wrote down with what the database holds, after the run."""
+"""Compares what the clients of the ledger recorded with the content of the database, after the run."""
 
 import math
 
@@ -8,7 +8,7 @@ from ledger_readers import Compat, Member, Poller, Returner
 
 
 def check(ledger):
-    """Each difference is a violation in the ledger's book."""
+    """Records each difference as a violation."""
     stored = {}
     for room, seq, client_id, text, author in ledger.rows(
             "SELECT room_id, seq, client_id, md5(content), author_id FROM messages WHERE author_kind = 'user' "
@@ -53,7 +53,7 @@ def check_sender(sender, stored):
 
 
 def check_room(ledger, room):
-    """The room's log as {seq: digest, or None for a change}."""
+    """Returns the log of the room as {seq: digest, or None for a change}."""
     log = ledger.rows(f"SELECT seq, created_at, md5(content) FROM messages WHERE room_id = {room} UNION ALL "
                       f"SELECT seq, created_at, NULL FROM room_changes WHERE room_id = {room} ORDER BY 1")
     who = f"room {room}"
@@ -67,7 +67,8 @@ def check_room(ledger, room):
 
 
 def check_reader(reader, log):
-    """A history over HTTP has no changes; who came back with old positions has holes between them."""
+    """Compares one reader with the log. A history read over HTTP has no changes; a reader that returned with old
+    positions has gaps between them."""
     whole = isinstance(reader, Member) and not reader.paged
     due = [s for s, text in log.items() if s > (reader.joined or 0) and (whole or text is not None)]
     missing = [s for s in due if s not in reader.got]
@@ -81,7 +82,7 @@ def check_reader(reader, log):
 
 
 def check_visit(compat, visit, log):
-    """Everything between the first and the last message of one connection."""
+    """Checks that one connection received everything between its first and its last message."""
     due = [s for s, text in log.items() if visit and visit[0] <= s <= visit[-1] and text is not None]
     missing = sorted(set(due) - set(visit))
     if missing:
@@ -91,7 +92,7 @@ def check_visit(compat, visit, log):
 
 
 def check_answers(ledger):
-    """Roles' messages, their generations and their questions."""
+    """Checks the messages of roles against their generations and their questions."""
     rooms = ", ".join(map(str, ledger.rooms))
     for room, seq, role, reply_to, stop, asked, state, answer_seq, same in ledger.rows(
             "SELECT m.room_id, m.seq, m.author_id, m.reply_to, m.meta->'usage'->>'stop', q.author_kind, g.state, g.answer_seq, "
@@ -131,7 +132,7 @@ def check_visitor(ledger, visitor):
 
 
 def totals(ledger):
-    """Figures of the run, for its last line."""
+    """Returns figures of the run for its last line."""
     senders = [c for c in ledger.clients if isinstance(c, Sender)]
     members = [c for c in ledger.clients if isinstance(c, Member)]
     answers = ledger.rows("SELECT state, count(*) FROM generations GROUP BY 1 ORDER BY 1")

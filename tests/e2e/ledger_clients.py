@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Senders of the ledger, and what all its clients share: a socket that comes back whenever it is lost."""
+"""Senders of the ledger, and the base of all its clients: a socket that reconnects whenever it is lost."""
 
 import hashlib
 import json
@@ -13,24 +13,24 @@ import wire
 from ledger_rules import BURST, MAX_CONTENT, RATE
 from parlour import SLOW
 
-# Faults that can make the server refuse a message for a while.
+# Faults during which the server may refuse messages temporarily.
 DATABASE = ("lock", "terminate", "restart", "backend", "heirs")
 
 
 class Again(Exception):
-    """The server asks to come back later."""
+    """The server asks the client to try again later."""
 
 
 LOST = (wire.Closed, wire.Refused, wire.Timeout, Again, OSError, httpx.HTTPError)
 
 
 def digest(text):
-    """Represents a text in the ledger; md5() in PostgreSQL gives the same."""
+    """Returns the digest that represents a text in the ledger; md5() in PostgreSQL gives the same one."""
     return hashlib.md5(text.encode()).hexdigest()
 
 
 def text_of(rng, limit=MAX_CONTENT, large=0.2):
-    """A text of 1 to limit bytes; `large`: the share of those of at least half the limit."""
+    """Returns a text of 1 to limit bytes; `large` is the share of texts of at least half the limit."""
     sizes = (limit, rng.randint(limit // 2, limit)) if rng.random() < large else (1, rng.randint(1, 200), int(limit ** rng.random()))
     size = rng.choice(sizes)
     if size < 3:
@@ -41,14 +41,15 @@ def text_of(rng, limit=MAX_CONTENT, large=0.2):
 
 
 class Client(threading.Thread):
-    """A thread with a socket; losing it is normal. What may not happen goes into the book."""
+    """A thread with a socket. Losing the socket is normal; anything that must not happen is recorded as a violation."""
 
     def __init__(self, ledger, user, room, number):
         super().__init__(daemon=True, name=f"{type(self).__name__} {number}")
         self.ledger, self.user, self.room, self.number = ledger, user, room, number
         self.random = random.Random(f"{ledger.seed}/{self.name}")
         self.sock, self.reconnects, self.opened = None, 0, 0.0
-        # For ledger_watch: not expected to get on; calm time of progress; was silent, so it must start again.
+        # For ledger_watch: whether progress is not expected, the calm time of the last progress, and whether the client
+        # was silent and must start again.
         self.resting, self.stamp, self.kick = True, 0.0, False
 
     def run(self):
@@ -87,7 +88,7 @@ class Client(threading.Thread):
         self.sock = sock
 
     def open(self):
-        """A fresh native socket."""
+        """Opens a new native socket."""
         sock = self.ledger.daemon.ws("/ws", token=self.user.access, timeout=10 * SLOW)
         try:
             sock.expect("authed")
@@ -110,10 +111,10 @@ class Client(threading.Thread):
         self.ledger.over.wait(seconds)
 
     def enter(self, sock):
-        """Brings a fresh socket into the room."""
+        """Joins the room on a new socket."""
 
     def work(self):
-        """One step; returns soon."""
+        """Does one step and returns soon."""
         raise NotImplementedError
 
     def finished(self):
@@ -121,7 +122,7 @@ class Client(threading.Thread):
 
 
 class Sender(Client):
-    """Sends bursts, several messages in flight; what has no ack is repeated in order, before anything new."""
+    """Sends bursts, with several messages in flight; messages without an ack are repeated in order before new ones."""
 
     def __init__(self, *args, burst=8, limit=MAX_CONTENT, large=0.2, pause_s=0.6):
         super().__init__(*args)
@@ -157,7 +158,7 @@ class Sender(Client):
             self.sock.send("send", topic=f"room:{self.room}", client_id=key, content=text, id=key)
 
     def answer(self):
-        """Takes one answer; how long to wait before the next attempt."""
+        """Handles one reply; returns how long to wait before the next attempt."""
         frame = self.sock.expect("ack", "error", timeout=5)
         key = frame.get("id")
         if key not in self.flight:
@@ -179,7 +180,7 @@ class Sender(Client):
         self.progress()
 
     def lose(self, why):
-        # A refusal may have been lost with the socket; without trouble in the database nothing is refused.
+        # A refusal may have been lost with the socket; while the database works, nothing is refused.
         if self.flight and self.ledger.calm.since_time(self.posted, DATABASE):
             self.refused.update(self.flight)
         super().lose(why)
@@ -189,7 +190,7 @@ class Sender(Client):
 
 
 class Greedy(Sender):
-    """Sends much more than its rate limit allows, in spells."""
+    """Sends much more than its rate limit allows, in bursts."""
 
     def __init__(self, *args):
         super().__init__(*args, limit=64)
@@ -228,9 +229,9 @@ class Greedy(Sender):
 
 
 class Visitor(Client):
-    """Logs in and talks to the chatbot over HTTP, with whole and with streamed answers."""
+    """Logs in and talks to the chatbot over HTTP, with streamed and not streamed answers."""
 
-    # 409: the session's previous question is still open; 404 after a worker died: the session never began.
+    # 409: the previous question of the session is still open; 404 after a worker died: the session was never created.
     LATER = (409, 429, 503, 504)
 
     def __init__(self, *args):

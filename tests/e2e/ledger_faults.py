@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The faults of the ledger: what is broken, how, and for how long. All choices come from the ledger's seed."""
+"""The faults of the ledger: what fails, how, and for how long. The seed of the ledger determines all choices."""
 
 import contextlib
 import os
@@ -15,14 +15,14 @@ from ledger_readers import Reader
 from ledger_rules import BACKEND_S, PROCESS_S, STATEMENT_S, WATCHDOG_S
 from parlour import SLOW
 
-# Kinds with their weights after each of them was there once.
+# Kinds of faults, with their weights after each kind has occurred once.
 KINDS = {"kill": 4, "heirs": 2, "stop": 2, "hup": 4, "flock": 3, "lock": 4, "terminate": 3, "restart": 2, "backend": 3,
          "hasher": 1, "clerk": 1, "courier": 1}
 OURS = "application_name LIKE 'parlourd/%' AND datname = current_database()"
 
 
 class Faults:
-    """Makes one fault after another; hasher, clerk, and courier stand still beside the others."""
+    """Makes one fault after another; the hasher, the clerk, and the courier are stopped in parallel with the others."""
 
     def __init__(self, ledger, database, kinds=()):
         self.ledger, self.watch, self.pg, self.database = ledger, ledger.watch, ledger.pg, database
@@ -37,10 +37,10 @@ class Faults:
         return {kind: sum(d[0] == kind for d in self.done) for kind in KINDS}
 
     def run(self, seconds):
-        """Every kind once, even if that takes longer than `seconds`."""
+        """Makes every kind of fault once, even if that takes longer than `seconds`."""
         until = time.monotonic() + seconds
         plan = self.random.sample(list(self.kinds), len(self.kinds))
-        plan.sort(key=lambda kind: kind != "hasher")     # the longest, and beside the others
+        plan.sort(key=lambda kind: kind != "hasher")     # the fault that takes longest, in parallel with the others
         while not self.ledger.over.is_set():
             gap = self.random.choice((0.1, 1, 2, 4)) * (0.5 + self.random.random())
             if not plan and time.monotonic() + gap >= until:
@@ -80,13 +80,13 @@ class Faults:
         self.ledger.book.violation(12, who, text)
 
     def own(self, pid):
-        """This process may die: the ledger did it."""
+        """Records that the ledger itself ended this process, so that its end is not a violation."""
         self.watch.mine.add(pid)
         self.ledger.daemon.expect_error(rf"child={pid} ")
 
     @contextlib.contextmanager
     def standing(self, pid):
-        """This process stands still (SIGSTOP) inside the block."""
+        """Stops this process (SIGSTOP) inside the block."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -115,7 +115,8 @@ class Faults:
             os.kill(pid, signal.SIGKILL)
 
     def heirs(self, _first):
-        """A worker dies, and so do those that took over its answers, before they could end the answers' rows."""
+        """Kills a worker, and then the workers that adopted its answers, before they could end the rows of the
+        answers."""
         dead = self.worker()
         heirs = set(self.watch.pids("worker").values()) - {dead}
         with self.locked("generations", "SHARE"):
@@ -127,7 +128,7 @@ class Faults:
             self.wait(0, 0.3)
 
     def stop(self, first):
-        """A worker stands still: for a moment, or until the watchdog replaces it."""
+        """Stops a worker for a moment, or until the watchdog replaces it."""
         pid = self.worker()
         if first or self.random.random() < 0.7:
             with self.standing(pid):
@@ -138,7 +139,7 @@ class Faults:
             self.replaced("worker", pid)
 
     def replaced(self, what, pid):
-        """Waits until the daemon has put another process in its place."""
+        """Waits until the daemon has replaced the process."""
         until = time.monotonic() + PROCESS_S
         while pid in self.watch.pids(what).values():
             if time.monotonic() > until:
@@ -153,7 +154,8 @@ class Faults:
         self.aside_stands("courier", first)
 
     def aside_stands(self, what, first):
-        """For a moment, or until the watchdog replaces it; the courier's jobs are put back then."""
+        """Stops the clerk or the courier for a moment, or until the watchdog replaces it; the jobs of the courier then
+        return to the queue."""
         for pid in self.watch.pids(what).values():
             with self.standing(pid):
                 if not first and self.random.random() < 0.5:
@@ -163,7 +165,8 @@ class Faults:
                 self.replaced(what, pid)
 
     def hasher(self, first):
-        """All logins depend on it. For a few seconds, or until logins work again although it still stands."""
+        """Stops the hasher, on which all logins depend, for a few seconds or until logins work again although it is
+        still stopped."""
         pids = self.watch.pids("hasher")
         with contextlib.ExitStack() as stack:
             for pid in pids.values():
@@ -190,7 +193,7 @@ class Faults:
         self.wrong("hasher", f"no login works within {PROCESS_S:g} s {when}: {last}")
 
     def hup(self, _first):
-        """Several at once, with a setting changed."""
+        """Sends several HUP signals at once, with a changed setting."""
         self.ledger.daemon.configure(llm_delta=f"{self.random.randint(5, 60)}ms", server_name=f"l{self.random.randint(0, 999)}")
         for _ in range(self.random.randint(2, 10)):
             self.ledger.daemon.send_signal(signal.SIGHUP)
@@ -200,13 +203,13 @@ class Faults:
     # ---- members ----
 
     def flock(self, _first):
-        """Many readers are gone at once and come back at once."""
+        """Disconnects many readers at the same time and reconnects them at the same time."""
         gate = self.gather()
         self.wait(0.2, 5)
         gate.set()
 
     def gather(self):
-        """Drops some readers; they come back when the gate opens."""
+        """Disconnects some readers; they reconnect when the gate opens."""
         gate = threading.Event()
         readers = [c for c in self.ledger.clients if isinstance(c, Reader)]
         for reader in self.random.sample(readers, self.random.randint(len(readers) // 2, len(readers))):
@@ -215,7 +218,7 @@ class Faults:
 
     @contextlib.contextmanager
     def replays(self):
-        """Readers come back just before or just after what happens in the block began."""
+        """Lets readers reconnect just before or just after the fault in the block begins."""
         gate, early = self.gather(), self.random.random() < 0.5
         time.sleep(0.6)
         if early:
@@ -227,7 +230,7 @@ class Faults:
     # ---- the database ----
 
     def lock(self, _first):
-        """Nobody can read or write messages, for longer than lock_timeout at times."""
+        """Locks the table of messages for reads and writes, sometimes for longer than lock_timeout."""
         stack = contextlib.ExitStack()
         with self.replays():
             stack.enter_context(self.locked("messages"))
@@ -236,7 +239,7 @@ class Faults:
 
     @contextlib.contextmanager
     def locked(self, table, mode="ACCESS EXCLUSIVE"):
-        """Nobody else can use the table inside the block; with SHARE, write into it."""
+        """Locks the table inside the block; SHARE only blocks writes."""
         with psycopg.connect(self.pg.dsn(self.database, cluster.OWNER)) as conn:
             conn.execute("SET lock_timeout = '10s'")
             conn.execute(f"LOCK TABLE {table} IN {mode} MODE")
@@ -255,7 +258,7 @@ class Faults:
         self.pg.start()
 
     def backend(self, first):
-        """One backend stands still, from a moment to longer than the daemon may wait for it."""
+        """Stops one database backend, for a moment or for longer than the daemon may wait for it."""
         with self.replays():
             found = dict(self.pg.admin(f"SELECT application_name, pid FROM pg_stat_activity WHERE {OURS} AND backend_type = "
                                        "'client backend'", self.database))
@@ -271,7 +274,8 @@ class Faults:
                     self.wrong(name, f"stands still, and reads do not work within {BACKEND_S:g} s: {wrong}")
 
     def alive(self):
-        """A backend that stopped with a lock in shared memory stops PostgreSQL itself: not the daemon's fault."""
+        """Lets the backend run for a moment: if it was stopped while it held a lock in shared memory, PostgreSQL itself
+        stops, which is not a failure of the daemon."""
         try:
             with psycopg.connect(self.pg.dsn(self.database, cluster.OWNER), connect_timeout=3) as conn:
                 conn.execute("SET statement_timeout = '2s'")

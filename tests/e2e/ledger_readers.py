@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Readers of the ledger: members that resume, read slowly or come back for megabytes, compatible sockets, pollers."""
+"""Readers of the ledger: members that resume, slow readers, readers that return for megabytes, compatible sockets, and
+pollers."""
 
 import threading
 import time
@@ -13,7 +14,8 @@ from parlour import PLAIN, SLOW
 
 
 class Reader(Client):
-    """Takes what comes, in order. `last` is its position, `got` what it heard: {seq: digest, or None for a change}."""
+    """Receives events in order. `last` is its position; `got` is what it received: {seq: digest, or None for a
+    change}."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -29,11 +31,11 @@ class Reader(Client):
     # ---- being away and not reading ----
 
     def away(self, gate):
-        """Called by a fault: drops the socket and comes back when the gate opens."""
+        """Drops the socket and reconnects when the gate opens; called by a fault."""
         self.gate = gate
 
     def leave(self, seconds=None):
-        """Closes the socket without a word and stays away."""
+        """Closes the socket without a close frame and stays away."""
         gate, self.gate, self.resting = self.gate, None, True
         self.drop()
         if seconds is None:
@@ -42,7 +44,7 @@ class Reader(Client):
             self.pause(seconds)
 
     def rest(self, seconds):
-        """Keeps the socket and does not read."""
+        """Keeps the socket open and does not read."""
         self.resting = True
         self.pause(seconds)
         if seconds >= REST_S:
@@ -58,18 +60,18 @@ class Reader(Client):
 
 
 class Member(Reader):
-    """A native member. After each loss it resumes from the last seq it has."""
+    """A native member. After each loss it resumes from its last seq."""
 
     def __init__(self, *args, away_s=4.0):
         super().__init__(*args)
-        self.away_s, self.since, self.head = away_s, None, None      # the newest resume: from where, and to where
+        self.away_s, self.since, self.head = away_s, None, None      # the newest resume: its first and its last seq
         self.returned, self.returned_bytes, self.largest = 0, 0, 0
 
     def enter(self, sock):
         self.subscribe(sock, self.last)
 
     def subscribe(self, sock, since):
-        """Sends `subscribe` with the known position and takes the answer."""
+        """Sends `subscribe` with the known position and reads the reply."""
         how = {} if since is None else {"since": since, "epoch": 1}
         sock.send("subscribe", topic=f"room:{self.room}", id="sub", **how)
         answer = sock.expect("subscribed", "error", "unsubscribed")
@@ -93,7 +95,7 @@ class Member(Reader):
             self.take(frame)
 
     def fill(self, head):
-        """More was missed than one resume replays: the rest comes over HTTP; changes are not in that list."""
+        """Reads over HTTP what one resume does not replay; changes are not in that list."""
         while self.last < head:
             rows = page_of(self, self.last)
             rows = [m for m in rows if m["seq"] <= head]
@@ -142,7 +144,7 @@ class Member(Reader):
 
 
 class Slow(Member):
-    """Reads with pauses of a second or so, also while it is sent what it missed; sometimes it stops for long."""
+    """Reads with pauses of about a second, also during a replay; sometimes it stops for longer."""
 
     def open(self):
         sock = self.ledger.daemon.ws("/ws", token=self.user.access, timeout=10 * SLOW, rcvbuf=32768)
@@ -157,7 +159,7 @@ class Slow(Member):
 
 
 class Returner(Member):
-    """Was away for long: comes back with an old position, up to recover_limit events behind, again and again."""
+    """Reconnects again and again with an old position, up to recover_limit events behind."""
 
     def enter(self, sock):
         head = self.ledger.watch.heads[self.room]
@@ -174,9 +176,9 @@ class Returner(Member):
 
 
 class Compat(Reader):
-    """A compatible room socket: whole messages, no recovery."""
+    """A compatible room socket: complete messages, no recovery."""
 
-    here = ()                   # what this connection got
+    here = ()                   # what this connection received
 
     def open(self):
         self.last = self.ledger.watch.heads[self.room]
@@ -205,7 +207,7 @@ class Compat(Reader):
 
 
 class Poller(Reader):
-    """Reads the history over HTTP, again and again, from where it stands."""
+    """Reads the history over HTTP, again and again, from its position."""
 
     def connect(self):
         if self.joined is None:
@@ -227,7 +229,7 @@ class Poller(Reader):
 
 
 def page_of(client, after):
-    """Up to 200 messages after this seq; Again when the server cannot at this time."""
+    """Returns up to 200 messages after this seq; raises Again if the server cannot reply at this time."""
     path = f"/api/rooms/{client.room}/messages?after={after}&limit=200"
     with httpx.Client(base_url=client.ledger.daemon.url, **PLAIN) as http:
         answer = http.get(path, headers=client.user.auth)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""What the ledger holds the server to: the sentences, their bounds in seconds, and the list of violations.
+"""The guarantees that the ledger checks, their limits in seconds, and the list of violations.
 
-ledger_clients.py and ledger_readers.py write down what they received, ledger_faults.py breaks things, ledger_watch.py
-looks for violations during the run and ledger_check.py compares everything with the database afterwards.
+ledger_clients.py and ledger_readers.py record what they received, ledger_faults.py causes faults, ledger_watch.py
+detects violations during the run, and ledger_check.py compares everything with the database afterwards.
 """
 
 import threading
@@ -36,21 +36,21 @@ RULES = {
 }
 
 WATCHDOG_S = 10
-STATEMENT_S = 3             # db_statement_timeout; the daemon's own patience with a silent connection is longer
+STATEMENT_S = 3             # db_statement_timeout; the daemon waits longer for a connection that does not respond
 BEHIND_S = 8 + 4 * SLOW     # the server compares its positions with the database every 5 s
 HEAD_S = 60 * SLOW
 REST_S = 3.0
 BACKEND_S = STATEMENT_S + 12 + 5 * SLOW
 PROCESS_S = WATCHDOG_S + 10 * SLOW
 BACK_S = 15 * SLOW
-GRACE_S = 0.2 * SLOW        # after a fault, before the calm clock goes on
-RATE, BURST = 40, 80        # rate_send: messages per second of one user, and at once
+GRACE_S = 0.2 * SLOW        # time after a fault before the calm clock continues
+RATE, BURST = 40, 80        # rate_send: messages per second of one user, and the size of a burst
 RECOVER_LIMIT = 1000
 MAX_CONTENT = 16384
 
 
 class Book:
-    """Violations, each printed when it is found."""
+    """The list of violations; each is printed when it is found."""
 
     def __init__(self, say):
         self.say, self.lock, self.began = say, threading.Lock(), time.monotonic()
@@ -60,7 +60,7 @@ class Book:
         return time.monotonic() - self.began
 
     def violation(self, rule, who, text):
-        """The same rule broken by the same client is written down three times at most."""
+        """Records a violation; the same rule broken by the same client is recorded at most three times."""
         with self.lock:
             count = self.counts[rule, who] = self.counts.get((rule, who), 0) + 1
             if count > 3:
@@ -70,7 +70,7 @@ class Book:
         self.say("ledger: VIOLATION " + line)
 
     def verdict(self):
-        """The violations with the sentences that they break."""
+        """Returns the violations with the guarantees that they break."""
         broken = sorted({rule for rule, _ in self.counts})
         more = sum(self.counts.values()) - len(self.found)
         return "\n".join(self.found[:40] + [f"({more} more of the same)"] * (more > 0) +
@@ -79,18 +79,18 @@ class Book:
 
 
 class Calm:
-    """A clock that stands still while a fault is active and for GRACE_S after it."""
+    """A clock that stops while a fault is active and for GRACE_S after it."""
 
     def __init__(self):
         self.lock, self.depth, self.sum, self.since = threading.Lock(), 0, 0.0, time.monotonic()
-        self.faults = []        # (kind, began, ended or None)
+        self.faults = []        # (kind, start, end or None)
 
     def now(self):
         with self.lock:
             return self.sum + (max(0.0, time.monotonic() - self.since) if self.depth == 0 else 0.0)
 
     def begin(self, kind):
-        """Returns what end() takes."""
+        """Notes that a fault began; returns the argument for end()."""
         with self.lock:
             now = time.monotonic()
             if self.depth == 0:
@@ -106,6 +106,6 @@ class Calm:
             self.since = fault[2] + GRACE_S
 
     def since_time(self, began, kinds):
-        """Was a fault of one of these kinds active since this time, or just before?"""
+        """Returns whether a fault of one of these kinds was active since this time, or just before it."""
         with self.lock:
             return any(f[0] in kinds and (f[2] is None or f[2] + 2 * SLOW > began) for f in self.faults)

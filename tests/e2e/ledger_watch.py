@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Looks for violations while the ledger runs: silence, deaths of processes, reports of sanitizers, and probes.
+"""Detects violations while the ledger runs: silence, deaths of processes, reports of sanitizers, and failed probes.
 
-The log is read as it grows; it also names the daemon's processes. Who kills or stops a process says so in `mine` first.
+It reads the log while it grows; the log also names the processes of the daemon. Code that kills or stops a process
+first adds it to `mine`.
 """
 
 import re
@@ -18,7 +19,7 @@ BAD = re.compile(r"ERROR: (Address|Leak)Sanitizer|SUMMARY: |runtime error:|excep
 
 
 class Watch(threading.Thread):
-    """Looks four times a second until the ledger is over."""
+    """Checks four times a second until the ledger ends."""
 
     def __init__(self, ledger):
         super().__init__(daemon=True, name="watch")
@@ -28,7 +29,7 @@ class Watch(threading.Thread):
         self.failing, self.probes = None, 0
 
     def note_head(self, room, seq):
-        """The room has at least this seq: somebody was told so."""
+        """Notes that the room has at least this seq, because a client was informed of it."""
         with self.lock:
             self.heads[room] = max(self.heads.get(room, 0), seq)
 
@@ -84,19 +85,20 @@ class Watch(threading.Thread):
             if msg == "process died":
                 self.living = {k: v for k, v in self.living.items() if v != pid}
             if pid not in self.mine:
-                self.daemon_.expect_error(rf"child={pid} ")     # told here, and once is enough
+                self.daemon_.expect_error(rf"child={pid} ")     # reported here, once
                 self.book.violation(9, f"{fields['what']} {fields['number']}",
                                     f"{msg}: {fields.get('end') or fields.get('why')} (last fault: {self.ledger.faults.latest()})")
 
     def pids(self, what):
-        """{number: pid} of the living processes of a kind."""
+        """Returns {number: pid} of the living processes of a kind."""
         self.read_log()
         return {number: pid for (kind, number), pid in sorted(self.living.items()) if kind == what}
 
     # ---- probes ----
 
     def works(self, timeout=5 * SLOW):
-        """One new connection, to whatever worker: ready, and a read from the database. "" or what is wrong."""
+        """Opens one connection, to any worker, and checks readiness and a read from the database. Returns "" or the
+        problem."""
         owner, room = self.ledger.owner, self.ledger.rooms[self.probes % len(self.ledger.rooms)]
         self.probes += 1
         try:
@@ -110,7 +112,8 @@ class Watch(threading.Thread):
         return ""
 
     def all_work(self, limit_s):
-        """Waits until so many connections in a row work that no worker is likely to be missed: "" or what is wrong."""
+        """Waits until so many connections in a row work that every worker was probably reached. Returns "" or the
+        problem."""
         until, row, last = time.monotonic() + limit_s, 0, ""
         while row < 12 * int(self.daemon_.settings["workers"]):
             wrong = self.works()
@@ -123,7 +126,7 @@ class Watch(threading.Thread):
         return ""
 
     def probe(self):
-        """After a fault everything must work again; with none, all the time."""
+        """Probes the server: after a fault everything must work again; without faults it must work all the time."""
         wrong = self.works()
         now = self.ledger.calm.now()
         if not wrong:

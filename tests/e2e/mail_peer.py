@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Peers for what the daemon sends: a real SMTP server (aiosmtpd) and a Slack incoming webhook, each in a thread.
+"""Peers that receive what the daemon sends: a real SMTP server (aiosmtpd) and a Slack incoming webhook, each in a
+thread.
 
-The webhook speaks the documented format: POST of JSON with `text` or `blocks` is 200 with the body `ok`; what it does not
-like is 400 invalid_payload, as Slack words it.
+The webhook accepts the documented format: a POST of JSON with `text` or `blocks` gets 200 with the body `ok`; anything
+else gets 400 invalid_payload, as from Slack.
 """
 
 import base64
@@ -23,7 +24,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 
 def certificate(directory):
-    """A self-signed certificate for 127.0.0.1 that is its own authority: (cert, key)."""
+    """Creates a self-signed certificate for 127.0.0.1 that is its own authority: (cert, key)."""
     cert, key = directory + "/mail.crt", directory + "/mail.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                     "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", cert], check=True,
@@ -32,7 +33,7 @@ def certificate(directory):
 
 
 class Mail:
-    """One mail as it arrived."""
+    """One received mail."""
 
     def __init__(self, envelope, session):
         self.sender, self.to, self.raw = envelope.mail_from, envelope.rcpt_tos, envelope.content
@@ -67,7 +68,7 @@ class Handler:
 
 
 class MailPeer(Controller):
-    """tls=(cert, key): STARTTLS is required; login=(user, password): AUTH is required."""
+    """An SMTP server. tls=(cert, key): STARTTLS is required; login=(user, password): AUTH is required."""
 
     def __init__(self, port=0, tls=None, login=None):
         self.mails, self.rcpt_answers, self.on_data, self.login, self.logins = [], [], None, login, 0
@@ -93,7 +94,7 @@ class MailPeer(Controller):
         return self
 
     def _trigger_server(self):
-        """aiosmtpd's own look at its port, which knows no port 0."""
+        """Replaces the check that aiosmtpd makes of its own port, which does not support port 0."""
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 
@@ -145,16 +146,16 @@ class SlackPeer:
         self.server.server_close()
 
 
-DROP = object()     # an answer: the connection is closed without one
+DROP = object()     # an answer that closes the connection without a reply
 
 
 class RudePeer:
     """A mail server that does at each step of the dialog what the test wants.
 
-    plan[step] is a list; each connection that comes to the step takes the first entry: a text is the answer (several lines
-    separated by \\n), DROP closes the connection, a number is a pause in seconds, a function is called (with the mail so far)
-    and gives one of these or None. Without an entry the answer is the usual one. Steps: greeting, ehlo, mail, rcpt, data,
-    text (in the middle of it), dot, quit (the mail was accepted).
+    plan[step] is a list; each connection that reaches the step takes the first entry. A text is the reply (several
+    lines separated by \\n), DROP closes the connection, a number is a pause in seconds, and a function is called with
+    the mail so far and returns one of these or None. Without an entry the reply is the usual one. Steps: greeting,
+    ehlo, mail, rcpt, data, text (in the middle of it), dot, quit (the mail was accepted).
     """
 
     USUAL = {"greeting": "220 rude.example", "mail": "250 OK", "rcpt": "250 OK", "data": "354 go on", "text": None, "dot": "250 taken",
@@ -183,7 +184,7 @@ class RudePeer:
         self.listener.close()
 
     def answer(self, step, mail):
-        """What is sent at this step; None: nothing. Raises ConnectionError where the connection ends."""
+        """Returns the reply at this step; None: no reply. Raises ConnectionError to end the connection."""
         with self.lock:
             act = self.plan[step].pop(0) if self.plan.get(step) else None
         if callable(act):
@@ -241,7 +242,7 @@ class RudePeer:
 
     @staticmethod
     def say(sock, answer):
-        """The last line of a reply has a blank behind its code, those before it a hyphen."""
+        """Sends a reply: its last line has a blank after the code, the lines before it a hyphen."""
         rows = answer.split("\n")
         sock.sendall(b"".join(row[:3].encode() + (b" " if row is rows[-1] else b"-") + row[4:].encode() + b"\r\n" for row in rows))
 

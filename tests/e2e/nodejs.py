@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Programs from npm for tests: tests/client with its lock file, installed once per build directory."""
+"""Runs programs from npm: tests/client with its lock file, installed once per build directory."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ SOURCE = os.path.join(os.path.dirname(HERE), "client")
 
 
 def run(argv, cwd, timeout=120, check=True, **env):
-    """What it printed, both ways in one."""
+    """Runs a program and returns its output, stdout and stderr together."""
     done = subprocess.run(argv, cwd=cwd, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=timeout * SLOW, check=False)
     assert not check or done.returncode == 0, f"{argv}: {done.returncode}\n{done.stdout}"
@@ -26,7 +26,7 @@ def installed():
 
 
 def prepare():
-    """A directory with the files of tests/client and their node_modules."""
+    """Prepares a directory with the files of tests/client and their node_modules."""
     if not installed():
         pytest.skip("node and npm are not installed")
     target = os.path.join(os.path.abspath(os.environ.get("PARLOUR_BUILD", os.getcwd())), "client")
@@ -47,5 +47,5 @@ def prepare():
 
 
 def program(target, path):
-    """argv of a script of a package."""
+    """Returns the argv of a script of a package."""
     return ["node", os.path.join(target, "node_modules", path)]

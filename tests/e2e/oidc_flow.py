@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A server with an identity provider, and a browser that signs in, for the tests of both."""
+"""A server with an identity provider, and a browser that signs in; shared by the tests of sign-ins and of accounts."""
 
 import secrets
 import urllib.parse
@@ -29,7 +29,7 @@ def provider():
 
 @pytest.fixture
 def serve(parlour, provider):
-    """serve(setting=..., section={...}): a server with the provider `peer`."""
+    """serve(setting=..., section={...}) starts a server with the provider `peer`."""
     def start(section=None, **settings):
         port = free_port()
         settings = {"workers": 1, "oidc_register": "on", "oidc_return_to": APP, "listen": f"127.0.0.1:{port}",
@@ -42,7 +42,7 @@ def serve(parlour, provider):
 
 
 class Browser:
-    """Follows redirects one by one, and keeps cookies as browsers do."""
+    """Follows redirects one by one and keeps cookies like a browser."""
 
     def __init__(self, daemon):
         self.daemon, self.http = daemon, Client(base_url=daemon.url, **PLAIN)
@@ -53,13 +53,13 @@ class Browser:
         return answer.headers["Location"]
 
     def at_provider(self, url):
-        """What the provider sends the browser back with: the address of the callback."""
+        """Returns the address of the callback to which the provider redirects the browser."""
         answer = httpx.get(url, **PLAIN)
         assert answer.status_code == 303, answer.text
         return answer.headers["Location"]
 
     def back(self, url):
-        """The page and the fragment to which the callback returns."""
+        """Returns the page and the fragment to which the callback redirects."""
         answer = self.http.get(url)
         assert answer.status_code == 303 and answer.headers["Cache-Control"] == "no-store", answer.text
         page, _, fragment = answer.headers["Location"].partition("#")

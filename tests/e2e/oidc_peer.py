@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""An identity provider that can lie: OpenID Connect as documented (Core 1.0, Discovery 1.0), in a thread of the test.
+"""An identity provider that can send wrong data: OpenID Connect (Core 1.0, Discovery 1.0), in a thread of the test.
 
-A test sets `lies`: what differs from the truth, see Lies. Every request is in `seen`. Browsers are played by
-sign_in(), which follows the redirects as a browser does and keeps its cookies.
+A test sets `lies`, the differences from correct behavior (see Lies). `seen` has every request. sign_in() follows the
+redirects like a browser and keeps its cookies.
 """
 
 import base64
@@ -31,7 +31,7 @@ def number(value, size=None):
 
 
 def rsa_key(bits=2048, which=0):
-    """Keys are made once per run: they take long."""
+    """Returns an RSA key; keys are created once per run, because that takes long."""
     if (bits, which) not in RSA:
         RSA[bits, which] = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     return RSA[bits, which]
@@ -72,7 +72,7 @@ class Key:
         alg = alg or self.alg
         if alg == "none":
             return b""
-        if alg.startswith("HS"):    # with what everybody knows as the secret
+        if alg.startswith("HS"):    # signs with the public key as the secret
             mac = hmac.HMAC(self.pem(), HASHES[alg[2:]]())
             mac.update(text)
             return mac.finalize()
@@ -88,19 +88,20 @@ class Key:
 
 
 class Lies:
-    """What the provider does instead of the truth. All off at first."""
+    """What the provider sends instead of correct data. By default everything is correct."""
 
     def __init__(self):
-        self.claims = {}            # claims of the ID token instead of the true ones; None: left out
-        self.header = {}            # the same of its header
-        self.alg = None             # signs with this instead of the key's algorithm
-        self.token = None           # fn(token): another ID token
+        self.claims = {}            # claims of the ID token instead of the correct ones; None: the claim is absent
+        self.header = {}            # fields of its header instead of the correct ones
+        self.alg = None             # signs with this algorithm instead of the one of the key
+        self.token = None           # fn(token) returns another ID token
         self.keys = None            # the published key set, as a list of JWKs
-        self.meta = {}              # metadata, as claims
-        self.userinfo = {}          # the reply of the userinfo endpoint, as claims
-        self.at = {}                # path -> (status, headers, body): this reply instead, or a function of the handler
-        self.back = {}              # parameters of the redirect back, as claims
-        self.pkce = True            # checks the verifier
+        self.meta = {}              # members of the metadata instead of the correct ones
+        self.userinfo = {}          # members of the reply of the userinfo endpoint instead of the correct ones
+        # path -> (status, headers, body): sends this reply instead, or calls a function of the handler
+        self.at = {}
+        self.back = {}              # parameters of the redirect back instead of the correct ones
+        self.pkce = True            # checks the PKCE verifier
 
 
 class Provider:
@@ -162,7 +163,7 @@ class Provider:
         handler.end_headers()
         try:
             handler.wfile.write(text)
-        except OSError:     # the server did not want all of it
+        except OSError:     # the server closed before it read everything
             handler.close_connection = True
 
     def answer(self, path, form, headers):

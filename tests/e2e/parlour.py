@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Drives a parlourd: starts it on port 0 with its own configuration, reads its log, talks to it, stops it.
+"""Controls a parlourd: starts it on port 0 with its own configuration, reads its log, sends requests to it, and stops
+it.
 
-Daemon is one running daemon with everything a test needs to ask of it; User is one account with its tokens. Nothing
-here sleeps for a fixed time as a condition: wait_for() polls with a deadline.
+A Daemon is one running daemon with everything that tests ask of it. A User is one account with its tokens. Nothing here
+sleeps for a fixed time to wait for a condition: wait_for() polls with a deadline.
 """
 
 import base64
@@ -28,11 +29,12 @@ import wire
 from wire import SLOW
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# No proxies, and no certificates: loading those for each client takes longer than the request. More time than httpx gives.
+# No proxies, and no certificates, because loading them for each client takes longer than the request. A longer timeout
+# than the default of httpx.
 PLAIN = {"trust_env": False, "verify": False, "timeout": 20.0 * SLOW}
 FIELD = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|\S*)')
-# Fast hashes, no limits, no mails to new accounts, and patience with a process that stands still: what a test is about, it
-# sets itself.
+# Fast hashes, no limits, no mails to new accounts, and long timeouts for processes that do not respond. A test sets the
+# settings that it is about.
 DEFAULTS = {
     "listen": "127.0.0.1:0", "metrics_listen": "", "workers": "2", "log_level": "info", "argon2_memory": "8M",
     "argon2_passes": "1", "rate_login": "off", "rate_ask": "off", "rate_ask_session": "off", "rate_channel": "off", "rate_person": "off",
@@ -42,7 +44,7 @@ DEFAULTS = {
 
 
 def wait_for(condition, timeout=10.0, what=None):
-    """Polls condition() until it is true; returns its value. An exception of httpx or psycopg counts as not yet."""
+    """Polls condition() until it is true and returns its value. An exception of httpx or psycopg counts as false."""
     deadline, pause, last = time.monotonic() + timeout * SLOW, 0.002, None
     while True:
         try:
@@ -58,13 +60,13 @@ def wait_for(condition, timeout=10.0, what=None):
 
 
 def claims(token):
-    """The payload of a JWT, not verified."""
+    """Returns the payload of a JWT without verifying it."""
     part = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
 def parse_line(line):
-    """One key=value line of the log as a dict; text values are unquoted."""
+    """Parses one key=value line of the log into a dict; text values are unquoted."""
     fields = {}
     for key, value in FIELD.findall(line):
         if value.startswith('"'):
@@ -74,7 +76,7 @@ def parse_line(line):
 
 
 def processes_of_session(sid):
-    """Living processes (zombies are not) of a session: {pid: command name}."""
+    """Returns the living processes of a session, without zombies: {pid: command name}."""
     found = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -89,17 +91,18 @@ def processes_of_session(sid):
 
 
 def porters(daemon):
-    """Processes of the courier that make a try now."""
+    """Returns the processes of the courier that make an attempt now."""
     return {pid for pid, name in processes_of_session(daemon.pid).items() if name.startswith("porter/")}
 
 
 def reachable(path, test="-r"):
-    """May the user that servers run as use this path? A checkout below a closed home directory is not reachable."""
+    """Returns whether the user that servers run as can use this path; below a closed home directory it cannot."""
     return subprocess.run(cluster.as_user(["test", test, path]), check=False).returncode == 0
 
 
 def stage_binaries(directory):
-    """Paths of parlourd and parlourctl that servers' user can execute; what it cannot reach is copied."""
+    """Returns paths of parlourd and parlourctl that the user of servers can execute; copies them if it cannot reach
+    them."""
     build = os.environ.get("PARLOUR_BUILD", os.getcwd())
     paths = {}
     for name in ("parlourd", "parlourctl"):
@@ -130,7 +133,7 @@ class Client(httpx.Client):
 
 
 class Api:
-    """What can be asked of any running daemon, ours or one given by PARLOUR_TEST_URL."""
+    """Requests to any running daemon, started by us or given by PARLOUR_TEST_URL."""
 
     host, port = "127.0.0.1", 0
 
@@ -155,7 +158,7 @@ class Api:
         return self.http.delete(path, **how)
 
     def once(self, method, path, **how):
-        """One request on a connection of its own."""
+        """Sends one request on its own connection."""
         with Client(base_url=self.url, **PLAIN) as client:
             return client.request(method, path, **how)
 
@@ -169,7 +172,7 @@ class Api:
         return status, headers, body
 
     def register(self, name=None, password="correct horse 9", **extra):
-        """A new account; its tokens are in the answer."""
+        """Creates a new account; the reply contains its tokens."""
         name = name or "u" + secrets.token_hex(5)
         body = {"username": name, "email": name + "@example.org", "password": password, **extra}
         answer = self.post("/api/auth/register", body)
@@ -183,7 +186,7 @@ class Api:
 
 
 class Remote(Api):
-    """A daemon that somebody else runs (under gdb, say): PARLOUR_TEST_URL."""
+    """A daemon that was started elsewhere, for instance under gdb: PARLOUR_TEST_URL."""
 
     def __init__(self, url):
         parsed = httpx.URL(url)
@@ -200,7 +203,8 @@ HELD = []
 
 
 def free_port():
-    """A TCP port on which nobody listens, and that the kernel gives to nobody else: a listener with SO_REUSEADDR can have it."""
+    """Reserves a TCP port on which nobody listens: the kernel gives it to nobody else, but a listener with SO_REUSEADDR
+    can bind it."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", 0))
@@ -209,7 +213,7 @@ def free_port():
 
 
 class Daemon(Api):
-    """One parlourd in the foreground, in a session of its own, with its log in a file."""
+    """One parlourd in the foreground, in its own session, with its log in a file."""
 
     def __init__(self, binaries, directory, dsn, key_file, settings, upstreams=None):
         self.binaries, self.dir, self.dsn = binaries, directory, dsn
@@ -235,14 +239,14 @@ class Daemon(Api):
         cluster.give(self.config)
 
     def configure(self, **changes):
-        """Changes the file; takes effect at the next reload or start."""
+        """Changes the configuration file; the change takes effect at the next reload or start."""
         self.settings.update({k: str(v) for k, v in changes.items()})
         self.write_config()
 
     # ---- life ----
 
     def start(self, ready=True, extra=(), wrap=()):
-        """wrap: a command that runs it, such as unshare(1)."""
+        """Starts the daemon. wrap: a command that runs it, such as unshare(1)."""
         self.offset = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "ab") as log:
             cluster.give(self.log_path)
@@ -262,18 +266,18 @@ class Daemon(Api):
         return httpx.get(self.url + "/readyz", **PLAIN).status_code == 200
 
     def settled(self, timeout=10.0):
-        """Waits until every worker is ready again: as many new connections in a row as no worker is likely to miss."""
+        """Waits until so many new connections in a row were ready that every worker was probably reached."""
         count = 12 * int(self.settings["workers"])
         wait_for(lambda: all(self.once("GET", "/readyz").status_code == 200 for _ in range(count)), timeout, "all workers are ready")
 
     def running(self):
-        """True, or the failure with what the log says."""
+        """Returns True, or fails with the content of the log."""
         if self.process.poll() is not None:
             raise AssertionError(f"parlourd exited {self.process.returncode}:\n{self.log_tail()}")
         return True
 
     def listening(self, side="client"):
-        """TCP addresses in the log of this start, in the order of the settings."""
+        """Returns the TCP addresses in the log of this start, in the order of the settings."""
         lines = [r for r in self.records(self.offset) if r.get("msg") == "listening" and r.get("side") == side]
         return [r["addr"] for r in lines if not r["addr"].startswith("unix:")]
 
@@ -284,7 +288,7 @@ class Daemon(Api):
         os.kill(self.pid, number)
 
     def wait_exit(self, timeout=20.0):
-        """The exit status; the session must be empty afterwards."""
+        """Returns the exit status; no process of the session may remain."""
         status = self.process.wait(timeout * SLOW)
         wait_for(lambda: not processes_of_session(self.pid), 15, f"no process is left: {processes_of_session(self.pid)}")
         self.process = None
@@ -299,7 +303,7 @@ class Daemon(Api):
         return self.wait_exit(timeout)
 
     def kill_all(self):
-        """kill -9 of every process at once, as when the machine's power goes."""
+        """Sends kill -9 to all processes at once, like a power failure."""
         self.expect_error("the master process has ended")
         for pid in processes_of_session(self.pid):
             with contextlib.suppress(ProcessLookupError):
@@ -309,7 +313,7 @@ class Daemon(Api):
         self.process = None
 
     def abandon(self):
-        """Whatever happened, nothing of this daemon stays."""
+        """Ends all processes of this daemon, in whatever state they are."""
         if self.process is not None:
             for pid in processes_of_session(self.pid):
                 with contextlib.suppress(ProcessLookupError):
@@ -323,7 +327,7 @@ class Daemon(Api):
         return {pid for pid in processes_of_session(self.pid) if pid != self.pid}
 
     def procs(self, kind):
-        """Living processes of a kind by number: {number: pid}, as the master's log names them."""
+        """Returns the living processes of a kind as {number: pid}, from the log of the master."""
         living, found = self.children(), {}
         for record in self.records(self.offset):
             if record.get("msg") == "process started" and record.get("what") == kind:
@@ -331,19 +335,19 @@ class Daemon(Api):
         return {number: pid for number, pid in found.items() if pid in living}
 
     def kill_child(self, pid, number=signal.SIGKILL):
-        """A signal that ends one process, if it has not ended already; the log's word about it is expected."""
+        """Sends a signal that ends one process, if it has not ended already; the resulting log line is expected."""
         self.expect_error(rf"child={pid} ")
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
     def workers(self, count=None, timeout=10.0):
-        """{slot: pid} of the workers; waits until there are `count` (default: as configured)."""
+        """Returns the workers as {slot: pid}; waits until there are `count` of them (default: as configured)."""
         count = int(self.settings["workers"]) if count is None else count
         return wait_for(lambda: (w := self.procs("worker")) and len(w) == count and w, timeout, f"{count} workers")
 
     @contextlib.contextmanager
     def stopped(self, *pids):
-        """These processes stand still (SIGSTOP) inside the block."""
+        """Stops these processes (SIGSTOP) inside the block."""
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -354,7 +358,7 @@ class Daemon(Api):
                     os.kill(pid, signal.SIGCONT)
 
     def only_worker(self, slot):
-        """Inside the block new connections can only reach this worker. Needs a long watchdog."""
+        """Makes new connections reach only this worker inside the block. Needs a long watchdog."""
         return self.stopped(*[pid for other, pid in self.workers().items() if other != slot])
 
     # ---- its log ----
@@ -376,18 +380,18 @@ class Daemon(Api):
         return [parse_line(line) for line in self.log_text(offset).splitlines() if "=" in line]
 
     def wait_log(self, pattern, offset=0, timeout=10.0):
-        """The first line that matches, as a dict."""
+        """Returns the first line that matches, as a dict."""
         find = re.compile(pattern)
         line = wait_for(lambda: next((t for t in self.log_text(offset).splitlines() if find.search(t)), None),
                         timeout, f"a log line like {pattern}")
         return parse_line(line)
 
     def expect_error(self, pattern):
-        """Lines of level error that match are part of this test."""
+        """Declares that lines of level error that match are part of this test."""
         self.allowed.append(re.compile(pattern))
 
     def bad_lines(self):
-        """What the log must not hold: unexpected errors and reports of sanitizers."""
+        """Returns lines that the log must not contain: unexpected errors and reports of sanitizers."""
         bad = []
         for line in self.log_text().splitlines():
             if "AddressSanitizer" in line or "runtime error:" in line or "LeakSanitizer" in line:
@@ -407,7 +411,7 @@ class Daemon(Api):
         return done
 
     def metric(self, name, **labels):
-        """The sum of a metric's samples that have these labels."""
+        """Returns the sum of the samples of a metric that have these labels."""
         wanted, total = {f'{key}="{value}"' for key, value in labels.items()}, 0.0
         for line in self.ctl("metrics").stdout.splitlines():
             found = re.fullmatch(name + r"(?:\{(.*)\})? (\S+)", line)
@@ -416,14 +420,14 @@ class Daemon(Api):
         return total
 
     def reload(self, good=True):
-        """HUP, and wait until the master has said what came of it."""
+        """Sends HUP and waits until the master has logged the result."""
         mark = self.log_size()
         self.send_signal(signal.SIGHUP)
         return self.wait_log(r'msg="?reloaded' if good else r'msg="reload refused', mark)
 
 
 class User:
-    """One account: names, ids and the newest pair of tokens."""
+    """One account: names, ids, and the newest pair of tokens."""
 
     def __init__(self, api, name, password, tokens):
         self.api, self.name, self.password = api, name, password
@@ -460,7 +464,7 @@ class User:
         return self.request("DELETE", path, **how)
 
     def ws(self, path="/ws", native=True, **how):
-        """An authenticated socket; on the native surface its `authed` frame has been read into ws.authed."""
+        """Opens an authenticated socket; on a native socket, ws.authed is its `authed` frame."""
         how.setdefault("protocols", ("parlour.v1",) if native else ())
         sock = self.api.ws(path, token=self.access, **how)
         sock.authed = sock.expect("authed") if native else None
@@ -486,7 +490,7 @@ class User:
 
 
 class Peer:
-    """A fake provider as a process of its own; prints its port as its first line."""
+    """A fake provider as a process; the first line of its output is its port."""
 
     def __init__(self, *args):
         self.process = subprocess.Popen([sys.executable, HERE + "/provider_peer.py", *args], stdin=subprocess.DEVNULL,
@@ -503,6 +507,6 @@ class Peer:
 
 
 def clean_env():
-    """The environment without anybody's keys and database variables."""
+    """Returns the environment without API keys and database variables."""
     drop = re.compile(r"_API_KEY$|^PG[A-Z]+$")
     return {k: v for k, v in os.environ.items() if not drop.search(k)}

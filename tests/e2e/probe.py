@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The server of tests/unit/net_probe.c as a test peer, and raw sockets to talk to it."""
+"""Runs the server of tests/unit/net_probe.c as a test peer, and opens raw sockets to it."""
 
 import base64
 import hashlib
@@ -22,13 +22,14 @@ WS_GET = (b"GET %s HTTP/1.1\r\nHost: front.test\r\nConnection: Upgrade\r\nUpgrad
 
 
 def binary():
-    """PARLOUR_NET_PROBE, or the build directory's."""
+    """Returns PARLOUR_NET_PROBE, or the binary in the build directory."""
     build = os.environ.get("PARLOUR_BUILD", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
     return os.environ.get("PARLOUR_NET_PROBE", os.path.join(build, "net_probe"))
 
 
 class Probe:
-    """One running probe. Leaving the block stops it and fails on anything but a clean end (sanitizers included)."""
+    """One running probe. Leaving the block stops it and fails if it does not exit cleanly, for instance after a report
+    of a sanitizer."""
 
     def __init__(self, *settings, unix=None, files=None):
         args = [binary()] + (["-u", unix] if unix else []) + list(settings)
@@ -66,22 +67,23 @@ class Probe:
         return sock
 
     def get(self, target, headers=b"", method=b"GET"):
-        """One request on a connection of its own: (status, headers, body)."""
+        """Sends one request on its own connection: (status, headers, body)."""
         with self.connect() as sock:
             sock.sendall(method + b" " + target + b" HTTP/1.1\r\nHost: front.test\r\nConnection: close\r\n" + headers + b"\r\n")
             return Reader(sock).reply(head=method == b"HEAD")
 
     def turn(self):
-        """What was sent to it before has been read: in one turn it reads in any order, so a second one has to end."""
+        """Waits until the probe has read everything sent before. The order within one loop turn is not defined, so a
+        second turn must end."""
         for _ in range(2):
             assert self.get(b"/hello")[0] == 200
 
     def release(self):
-        """Requests for /held are answered now."""
+        """Lets the probe reply to requests for /held."""
         assert self.get(b"/release")[0] == 204
 
     def log(self):
-        """What the handler saw since the last call, and the server's counters."""
+        """Returns what the handler received since the last call, and the counters of the server."""
         return json.loads(self.get(b"/probe/log")[2])
 
     def cpu_s(self):
@@ -90,7 +92,7 @@ class Probe:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def sockets(self):
-        """(open sockets, registrations in epoll)."""
+        """Returns (open sockets, registrations in epoll)."""
         opened, watched = 0, 0
         base = f"/proc/{self.pid}/fd"
         for fd in os.listdir(base):
@@ -107,7 +109,7 @@ class Probe:
 
 
 class Reader:
-    """Replies off a socket."""
+    """Reads replies from a socket."""
 
     def __init__(self, sock):
         self.sock, self.data = sock, b""
@@ -141,7 +143,7 @@ class Reader:
                 return body
 
     def reply(self, head=False):
-        """(status, headers, body); 100 Continue is skipped."""
+        """Returns (status, headers, body); skips 100 Continue."""
         lines = self.until(b"\r\n\r\n").split(b"\r\n")
         status = int(lines[0].split()[1])
         assert lines[0].startswith(b"HTTP/1.1 "), lines[0]
@@ -163,7 +165,8 @@ class Reader:
         return status, headers, self.data
 
     def at_end(self):
-        """The peer closed and sent nothing else. A reset counts: it may follow what we sent in vain."""
+        """Asserts that the peer closed and sent nothing else. A reset is accepted, because it may follow data that the
+        peer did not read."""
         try:
             while not self.data and self.more():
                 pass
@@ -173,7 +176,7 @@ class Reader:
 
 
 def frame(payload, opcode=1, final=True, mask=b"\x12\x34\x56\x78"):
-    """A masked client frame."""
+    """Returns a masked client frame."""
     head = bytes([(0x80 if final else 0) | opcode])
     if len(payload) < 126:
         head += bytes([0x80 | len(payload)])
@@ -185,7 +188,7 @@ def frame(payload, opcode=1, final=True, mask=b"\x12\x34\x56\x78"):
 
 
 class Socket:
-    """A WebSocket client that answers nothing by itself."""
+    """A WebSocket client that sends nothing automatically."""
 
     def __init__(self, probe, path=b"/ws", early=b"", sock=None):
         self.sock = sock or probe.connect()
@@ -205,7 +208,7 @@ class Socket:
         self.sock.sendall(frame(payload, opcode, final))
 
     def recv(self):
-        """(opcode, payload) of the next frame; EOFError when the peer is gone."""
+        """Returns (opcode, payload) of the next frame; raises EOFError if the peer closed the connection."""
         first, second = self.reader.exactly(2)
         assert first & 0x80 and not first & 0x70 and not second & 0x80
         size = second
@@ -216,7 +219,7 @@ class Socket:
         return first & 0x0f, self.reader.exactly(size)
 
     def close_code(self):
-        """Skips to the close frame; 1005 without a code, 1006 without a frame."""
+        """Skips to the close frame and returns its code; 1005 without a code, 1006 without a frame."""
         try:
             while True:
                 opcode, payload = self.recv()
@@ -227,13 +230,13 @@ class Socket:
 
 
 def reset(sock):
-    """Closes with RST."""
+    """Closes the connection with RST."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 
 
 def wait_for(what, seconds=10.0):
-    """The first true value of what(), asked again until the deadline."""
+    """Calls what() until its value is true and returns it; fails at the deadline."""
     end = time.monotonic() + seconds * SLOW
     while True:
         value = what()

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""A provider peer: speaks OpenAI's chat completions, and Anthropic's messages under {base}/messages, over HTTP/1.1 on
-127.0.0.1, well or badly, as it is told.
+"""A provider peer that serves chat completions of OpenAI, and messages of Anthropic under {base}/messages, over HTTP/1.1
+on 127.0.0.1, correctly or with faults. Directives choose the behavior.
 
 Prints one line, `port=N blackhole=M`, when it listens; ends at SIGTERM, or when its stdin closes if --stdin is given.
-Nobody accepts on the port M, and its queue is full: connecting to it hangs.
+Port M accepts no connections, and its queue is full: connecting to it hangs.
 
-How it is told, the first that is there wins:
+A directive comes from the first of these sources that has one:
   1. the queue: POST /control/mode with one directive per line; each request takes one line ("ok*3" counts for three)
   2. the newest message that holds [[DIRECTIVE]]
   3. the model, when it is peer:DIRECTIVE
@@ -37,15 +37,16 @@ A directive is MODE,name=value,... :  cut-rst,tokens=5,pace=20
   empty         200 without a body                      401 429 500 ...  that status with an error body
   quota         429 permanently
 
-Of these messages knows ok, split, json, think, stall-*, cut-fin, cut-rst, error-first, error-mid and statuses, and also:
+Under {base}/messages, valid modes are ok, split, json, think, stall-*, cut-fin, cut-rst, error-first, error-mid, statuses,
+and also:
   nostop        no message_stop                         unknown       events and deltas of new types, pings
   twice         message_start again                     spliced       the start of another message in the middle
-options there: finish=W stop_reason (end_turn); error=TYPE of the error (overloaded_error).
+options there: finish=W, the stop_reason (end_turn); error=TYPE of the error (overloaded_error).
 
 POST /control/texts: JSON {PART: TEXT}; a request whose system message has PART is answered with TEXT.
 GET /control/stats: JSON with requests, streams, stalled, gated, completed, aborted, connections, open, models, modes, bodies,
 headers (the last 200). POST /control/open: opens the gate, also for answers that come later. POST /control/reset: zeroes all
-that, and closes the gate behind those who wait. GET {base}/models: peer-1, peer-2 (under a base with /big/: 500 more).
+that, and closes the gate after the requests that wait. GET {base}/models: peer-1, peer-2 (under a base with /big/: 500 more).
 """
 import asyncio
 import json
@@ -94,7 +95,7 @@ def parse_directive(text):
 
 
 class Conn(asyncio.Protocol):
-    """One connection: requests in, one at a time."""
+    """One connection, with one request at a time."""
 
     def connection_made(self, transport):
         self.transport, self.buf, self.task, self.busy, self.stale = transport, b"", None, False, False
@@ -125,13 +126,13 @@ class Conn(asyncio.Protocol):
             raise Gone
 
     async def stall(self):
-        """Everything before is on its way: the kernel has it."""
+        """Waits without an end; the kernel has all data sent before."""
         STATS.stalled += 1
         await self.gone.wait()
         raise Gone
 
     async def gate(self):
-        """Everything before is on its way; what comes behind has to wait."""
+        """Waits at the gate; the kernel has all data sent before."""
         STATS.gated += 1
         waits = [asyncio.ensure_future(event.wait()) for event in (STATS.gate, self.gone)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -150,7 +151,7 @@ class Conn(asyncio.Protocol):
         self.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     def next(self):
-        """Begins the next request when it is there as a whole."""
+        """Starts the next request when all of it has arrived."""
         if self.busy or b"\r\n\r\n" not in self.buf:
             return
         head, rest = self.buf.split(b"\r\n\r\n", 1)
@@ -228,7 +229,7 @@ class Conn(asyncio.Protocol):
 
 
 def blackhole():
-    """A listener that nobody serves, with its queue filled: further connects hang."""
+    """Opens a listener that accepts nothing and whose queue is full, so that further connects hang."""
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     sock.listen(0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""What the provider peer answers: streams in OpenAI's and in Anthropic's format, well or badly. See provider_peer.py."""
+"""The replies of the provider peer: valid and invalid streams in the formats of OpenAI and Anthropic. See
+provider_peer.py."""
 import base64
 import gzip
 import json
@@ -10,7 +11,7 @@ WORDS = ("Parlour keeps every word in order and forgets none of them today ✓ a
 
 
 def long_text(size):
-    """A text of so many bytes whose characters of four bytes lie across all borders of pages."""
+    """Returns a text of this many bytes with characters of four bytes across all page boundaries."""
     return "x" + "\N{TANGERINE}" * ((size - 1) // 4) + "y" * ((size - 1) % 4) if size else ""
 
 
@@ -23,7 +24,7 @@ def error_body(message, kind="server_error", code=None):
 
 
 class Reply:
-    """One streamed reply: chunk framing, pace, and the shapes of chunks."""
+    """One streamed reply: chunk framing, pace, and the forms of chunks."""
 
     def __init__(self, conn, body, mode, opts):
         self.conn, self.body, self.mode, self.opts = conn, body, mode, opts
@@ -158,7 +159,7 @@ class Reply:
         self.end()
 
     async def mode_think_error(self):
-        """It thinks, and fails before the first word of the answer."""
+        """Sends reasoning and fails before the first word of the answer."""
         self.head()
         self.chunk({"reasoning_content": "in vain"})
         self.event({"error": {"code": 502, "message": "provider went away"}, "choices": [], "usage": None})
@@ -172,7 +173,7 @@ class Reply:
         self.end()
 
     async def mode_error_line(self):
-        """As llama-server does it: a field of its own, then the end marker as if nothing had happened."""
+        """Fails like llama-server: an error field, then the end marker of a normal stream."""
         await self.half()
         self.raw(b'error: {"code":500,"message":"out of slots","type":"server_error"}\n\n')
         self.event(b"[DONE]")
@@ -231,7 +232,7 @@ class Reply:
         await self.bytes_in_text(b"a\\ud83db\\ude00c\\ud83d\\ude00")
 
     async def mode_halves(self):
-        """One token an event, and a token is half a character."""
+        """Sends one token per event, each of which is half a character."""
         self.head()
         for half in (b"a\\ud83d", b"\\ude00b\xf0", b"\x9f\x98", b"\x80c"):
             self.event(b'{"model":"peer-1","choices":[{"index":0,"delta":{"content":"' + half + b'"}}]}')
@@ -249,7 +250,7 @@ class Reply:
         self.end()
 
     async def mode_strict(self):
-        """As chat templates of Mistral and Gemma do it: user and assistant take turns."""
+        """Enforces the rule of the chat templates of Mistral and Gemma: user and assistant take turns."""
         roles = [m["role"] for m in self.body["messages"] if m["role"] != "system"]
         if any(one == other for one, other in zip(roles, roles[1:])) or roles[0] != "user":
             self.conn.whole("400 Bad Request", error_body("Conversation roles must alternate user/assistant",
@@ -269,7 +270,8 @@ class Reply:
         self.conn.whole("400 Bad Request", b'[{"error": {"code": 400, "message": "no such model", "status": "INVALID"}}]')
 
     async def mode_picky(self):
-        """bar=NAME+NAME: refuses requests that have such fields, as OpenAI's newer models do; range=1: their values."""
+        """Refuses requests with the fields bar=NAME+NAME, like newer models of OpenAI; with range=1 it refuses their
+        values."""
         for name in self.opts["bar"].split("+"):
             if name in self.body:
                 why = f"{name} must be between 0 and 0.1" if self.opts.get("range") else \
@@ -303,13 +305,13 @@ class Reply:
 
 
 class Message(Reply):
-    """One streamed reply in Anthropic's format."""
+    """One streamed reply in the format of Anthropic."""
 
     def head(self, ctype="text/event-stream; charset=utf-8", extra=()):
         super().head(ctype, ["request-id: req_1", *extra])
 
     def named(self, kind, **fields):
-        # padded before the last brace, as the real ones are
+        # padded before the last brace, like real replies
         data = json.dumps({"type": kind, **fields}, ensure_ascii=False)[:-1] + "   }"
         self.raw(f"event: {kind}\ndata: {data}\n\n".encode())
 
@@ -356,7 +358,7 @@ class Message(Reply):
         self.end()
 
     async def mode_nameless(self):
-        """Without `event:` lines, as some proxies send it."""
+        """Sends no `event:` lines, like some proxies."""
         write, self.raw = self.raw, lambda data: write(data.split(b"\n", 1)[1] if data.startswith(b"event:") else data)
         await self.normal()
 

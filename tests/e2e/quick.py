@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""A plain HTTP client that sends what it is given, header and body in one packet: thousands of requests in seconds.
+"""A plain HTTP client that sends header and body in one packet: thousands of requests in seconds.
 
-It can stand in for Api.http. Unlike a proper client it neither checks nor normalises header values, and quotes of an
-address only what would break the request line.
+It can replace Api.http. Unlike a complete client, it neither checks nor normalizes header values, and it quotes only
+those characters of an address that would break the request line.
 """
 
 import http.client
@@ -31,7 +31,7 @@ class Answer:
 
 
 class Quick:
-    """One kept-alive connection to a daemon."""
+    """One persistent connection to a daemon."""
 
     def __init__(self, api, timeout=30):
         self.api, self.timeout, self.conn = api, timeout, None

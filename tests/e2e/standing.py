@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""Does a process with an event loop sleep anywhere but in epoll_wait()?
+"""Detects whether a process with an event loop sleeps anywhere but in epoll_wait().
 
-A loaded machine delays a loop that is ready to run, and a test that measures time sees that as well. The kernel knows the
-difference: a process that waits for the processor is in state R. So the state, the system call, and the number of voluntary
-switches are sampled; two samples with the same number belong to one sleep.
+On a busy machine, a loop that is ready to run is delayed, and a test that measures time cannot distinguish that from a
+blocked loop. The kernel can: a process that waits for a processor is in state R. This module therefore samples the
+state, the system call, and the number of voluntary switches; two samples with the same number belong to one sleep.
 """
 
 import platform
@@ -14,7 +14,7 @@ WAITS = {"x86_64": {"232", "281", "441"}, "aarch64": {"22", "441"}}.get(platform
 
 
 def readable(pid):
-    """Can this machine tell? Not for a process that hides its memory from this user."""
+    """Returns whether this machine can tell. It cannot for a process that hides its memory from this user."""
     try:
         with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
             return WAITS is not None and bool(file.read())
@@ -23,7 +23,7 @@ def readable(pid):
 
 
 def sleep_of(pid):
-    """(system call, which sleep it is) of a process that sleeps outside epoll_wait(); None: it does not."""
+    """Returns (system call, number of the sleep) of a process that sleeps outside epoll_wait(); None: it does not."""
     with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
     with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
@@ -34,7 +34,7 @@ def sleep_of(pid):
 
 
 class Watch:
-    """Inside the block: the longest sleep of each process, in seconds, with its system call, in `worst`."""
+    """Measures the longest sleep of each process inside the block; `worst` has it in seconds, with its system call."""
 
     def __init__(self, *pids):
         self.worst, self.over = {pid: (0.0, None) for pid in pids}, threading.Event()

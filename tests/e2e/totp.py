@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""An authenticator app: codes of a secret (RFC 6238), and accounts that have one."""
+"""An authenticator app that computes the codes of a secret (RFC 6238), and accounts with a second factor."""
 
 import base64
 import hmac
@@ -17,8 +17,8 @@ def code_of(secret, step):
 
 
 class App:
-    """Gives each code once, in order, so that a test may need two at a time: at first that of the previous step, then those
-    of the current step and of the next. The server accepts all three, also when the step changes in between."""
+    """Gives each code once, in order, so that a test can use two at a time: first the code of the previous step, then
+    those of the current and the next step. The server accepts all three, also when the step changes in between."""
 
     def __init__(self, secret):
         self.secret, self.used = secret, 0
@@ -40,7 +40,7 @@ def begin(user, password=None):
 
 
 def turn_on(user):
-    """Gives the account a second factor: (app, recovery codes). The app has two codes left at this time."""
+    """Turns on the second factor of the account: (app, recovery codes). The app has two codes left at this time."""
     made = begin(user)
     assert made.status_code == 200, made.text
     app = App(made.json()["secret"])
@@ -53,7 +53,7 @@ def turn_on(user):
 
 
 def first_step(api, user, password=None):
-    """The ticket of a login."""
+    """Logs in with the password and returns the ticket."""
     answer = api.post("/api/auth/login", {"username": user.name, "password": password or user.password})
     assert answer.status_code == 401 and answer.json()["code"] == "mfa_required", answer.text
     return answer.json()["mfa_ticket"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Usage sessions to import, made by rule, and their import."""
+"""Generates usage sessions by rules and imports them."""
 
 import json
 import random
@@ -11,12 +11,13 @@ from parlour import SLOW, wait_for
 
 
 def midnight():
-    """The start of today, asked for each time: a run of the suite may last beyond midnight."""
+    """Returns the start of today. It is computed for each call, because a run of the suite may continue after
+    midnight."""
     return datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def avoid_midnight(zone="UTC"):
-    """Waits for the next day if less than 20 s of this one are left there."""
+    """Waits for the next day if less than 20 s of this day are left."""
     def soon():
         now = datetime.now(ZoneInfo(zone))
         return (now + timedelta(seconds=20 * SLOW)).date() != now.date()
@@ -38,14 +39,14 @@ def lines(records):
 
 
 def analyst(api, rows, access="analyst"):
-    """An account with this access, logged in after it got it."""
+    """Creates an account with this access level and logs it in again."""
     user = api.register()
     rows(f"UPDATE users SET access = '{access}' WHERE id = {user.id}")
     return api.login(user.name, user.password)
 
 
 def send(user, records, **query):
-    """Imports in bodies of at most 1 MiB; the sums of the answers."""
+    """Imports in bodies of at most 1 MiB and returns the sums of the replies."""
     done = {"imported": 0, "duplicates": 0, "refused": []}
     for at in range(0, len(records), 3000):
         answer = user.request("POST", "/api/sessions/import", params=query, content=lines(records[at:at + 3000]),
@@ -57,7 +58,7 @@ def send(user, records, **query):
 
 
 def settled(user, path, condition):
-    """The answer once it is computed from the newest rows (every worker keeps answers for 3 s)."""
+    """Returns the answer when it includes the newest rows (each worker caches answers for 3 s)."""
     return wait_for(lambda: (a := user.get(path).json()) and condition(a) and a, 12, path)
 
 
@@ -66,5 +67,6 @@ def noise(seed):
 
 
 def unique():
-    """A name that no grammar takes for a number: hexadecimal digits alone can be decimal ones only, or read 12e34567."""
+    """Returns a name that the grammar does not read as a number; hexadecimal digits alone may be decimal digits or read
+    12e34567."""
     return "z" + secrets.token_hex(4)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """A small blocking WebSocket client and a raw HTTP exchange, for tests that control every byte.
 
-WS speaks RFC 6455 as a client: frames can be well formed (send_json, send_text) or broken on purpose (send_frame,
-send_raw). It answers pings unless told not to. All waits have a deadline.
+WS implements the client side of RFC 6455. Its frames can be valid (send_json, send_text) or invalid on purpose
+(send_frame, send_raw). It answers pings unless that is turned off. All waits have a deadline.
 """
 
 import base64
@@ -23,7 +23,7 @@ CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
 class Refused(Exception):
-    """The handshake was answered by an HTTP status other than 101."""
+    """The server answered the handshake with a status other than 101."""
 
     def __init__(self, status, headers, body):
         super().__init__(f"handshake refused: {status} {body[:200]!r}")
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 class Closed(Exception):
-    """The peer closed; code is the one in its close frame, or 1006 without one."""
+    """The peer closed the connection; code is the one in its close frame, or 1006 without a close frame."""
 
     def __init__(self, code, reason=""):
         super().__init__(f"closed: {code} {reason}")
@@ -39,11 +39,11 @@ class Closed(Exception):
 
 
 class Timeout(AssertionError):
-    """Nothing that was waited for came before the deadline."""
+    """The expected data did not arrive before the deadline."""
 
 
 def connect(addr, timeout=10.0):
-    """A TCP (host, port) or unix (path) stream socket."""
+    """Opens a stream socket to a TCP (host, port) or a unix path."""
     if isinstance(addr, str):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout)
@@ -55,7 +55,7 @@ def connect(addr, timeout=10.0):
 
 
 def read_head(sock, deadline, data=b""):
-    """Reads up to the blank line: (status, headers with lower-case names, bytes behind it)."""
+    """Reads up to the blank line: (status, headers with lower-case names, bytes after it)."""
     while b"\r\n\r\n" not in data:
         sock.settimeout(max(0.001, deadline - time.monotonic()))
         part = sock.recv(65536)
@@ -73,7 +73,7 @@ def read_head(sock, deadline, data=b""):
 
 
 def exchange(addr, data, timeout=10.0):
-    """Sends bytes, reads one reply with Content-Length or up to the end: (status, headers, body)."""
+    """Sends bytes and reads one reply, with Content-Length or up to the end: (status, headers, body)."""
     deadline = time.monotonic() + timeout
     with connect(addr, timeout) as sock:
         sock.sendall(data)
@@ -89,7 +89,7 @@ def exchange(addr, data, timeout=10.0):
 
 
 def pack_frame(op, payload=b"", fin=True, rsv=0, mask=True, length=None):
-    """The bytes of one frame; length overrides what the header claims."""
+    """Returns the bytes of one frame; length replaces the length in the header."""
     size = len(payload) if length is None else length
     head = bytes([(0x80 if fin else 0) | (rsv << 4) | op])
     bit = 0x80 if mask else 0
@@ -139,7 +139,7 @@ class WS:
 
     @staticmethod
     def _narrow(addr, rcvbuf, timeout):
-        """A socket whose receive buffer is set before it connects, so that the window stays small."""
+        """Returns a socket whose receive buffer is set before it connects, so that the TCP window stays small."""
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         sock.settimeout(timeout)
@@ -189,20 +189,20 @@ class WS:
         self.send_frame(TEXT, text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
 
     def send(self, type_=None, **fields):
-        """One JSON object; `type` first when given."""
+        """Sends one JSON object, with `type` as its first member if given."""
         frame = {"type": type_, **fields} if type_ is not None else fields
         self.send_text(json.dumps(frame, ensure_ascii=False))
 
     # ---- receiving ----
 
     def readable(self, seconds):
-        """poll, not select: a test with a thousand sockets has descriptors beyond select's 1023."""
+        """Waits with poll() instead of select(), because a test with a thousand sockets has descriptors above 1023."""
         watch = select.poll()
         watch.register(self.sock, select.POLLIN)
         return bool(watch.poll(seconds * 1000))
 
     def _deadline(self, timeout):
-        """A time of its own is multiplied by SLOW; the socket's was when it was made."""
+        """Returns a deadline: a given timeout is multiplied by SLOW; the timeout of the socket already is."""
         return time.monotonic() + (self.deadline_s if timeout is None else timeout * SLOW)
 
     def _need(self, count, deadline):
@@ -220,7 +220,8 @@ class WS:
             self.buffer += part
 
     def frame(self, timeout=None):
-        """The next frame as (op, fin, payload). Checks that the server's frames are unmasked and plain."""
+        """Returns the next frame as (op, fin, payload). Checks that the frames of the server are unmasked and
+        uncompressed."""
         return self._frame(self._deadline(timeout))
 
     def _frame(self, deadline):
@@ -240,11 +241,11 @@ class WS:
         return first & 15, bool(first & 0x80), payload
 
     def message(self, timeout=None):
-        """The next text message; answers pings, raises Closed on a close frame or the end."""
+        """Returns the next text message; answers pings, and raises Closed at a close frame or the end."""
         return self._message(self._deadline(timeout))
 
     def _message(self, deadline, pong=None):
-        """pong: returns None when this one has come."""
+        """pong: returns None when this pong has arrived."""
         while True:
             op, fin, payload = self._frame(deadline)
             if op == PING:
@@ -275,11 +276,11 @@ class WS:
         raise Closed(code, payload[2:].decode("utf-8"))
 
     def recv(self, timeout=None):
-        """The next JSON frame, waiting ones first."""
+        """Returns the next JSON frame, first those in the inbox."""
         return self.inbox.pop(0) if self.inbox else json.loads(self.message(timeout))
 
     def expect(self, *types, timeout=None, **fields):
-        """The first frame of one of these types whose members equal `fields`; others stay in the inbox."""
+        """Returns the first frame of one of these types whose members equal `fields`; others stay in the inbox."""
         def fits(frame):
             return frame.get("type") in types and all(frame.get(k) == v for k, v in fields.items())
 
@@ -297,19 +298,21 @@ class WS:
             self.inbox.append(frame)
 
     def silent_until(self, barrier, *types):
-        """Runs barrier() (which must end in a frame on this socket) and asserts that none of `types` came before."""
+        """Runs barrier(), which must end with a frame on this socket, and asserts that none of `types` arrived before
+        it."""
         barrier()
         got = [f for f in self.inbox if f.get("type") in types]
         assert not got, f"unexpected: {got[:3]}"
 
     def ping_pong(self):
-        """A native ping and its answer: everything sent before has been processed by the server."""
+        """Sends a native ping and waits for its answer: the server has processed everything sent before."""
         mark = base64.b16encode(os.urandom(6)).decode()
         self.send("ping", id=mark)
         return self.expect("pong", id=mark)
 
     def pong(self, timeout=None):
-        """A ping of WebSocket itself, and its pong: also where no frame asks for an answer. Frames go to the inbox."""
+        """Sends a WebSocket ping and waits for its pong, also where no frame requests a reply. Other frames go to the
+        inbox."""
         mark, deadline = os.urandom(6), self._deadline(timeout)
         self.send_frame(PING, mark)
         while (text := self._message(deadline, mark)) is not None:
@@ -318,12 +321,12 @@ class WS:
     # ---- closing ----
 
     def close(self, code=1000, reason="", timeout=None):
-        """A clean close from this side; returns the code that came back."""
+        """Closes cleanly from this side and returns the code of the server's close frame."""
         self.send_frame(CLOSE, struct.pack("!H", code) + reason.encode())
         return self.wait_closed(timeout)
 
     def wait_closed(self, timeout=None):
-        """Reads until the server closes; returns the code (1006: no close frame). Frames on the way go to the inbox."""
+        """Reads until the server closes; returns the code (1006: no close frame). Other frames go to the inbox."""
         deadline = self._deadline(timeout)
         if self.closed_with:
             return self.closed_with
