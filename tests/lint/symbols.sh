@@ -14,16 +14,14 @@ find "$build/lib" "$build/src" -name '*.o' >"$work/objects" 2>/dev/null || :
 	echo "symbols: no objects in $build; build first"
 	exit 77
 }
-: >"$work/bad"
-while IFS= read -r object; do
-	# C symbols only: sanitizers add their own with dots and leading underscores.
-	nm --defined-only --extern-only "$object" | awk '$3 != "" && $3 !~ /[.]/ && $3 !~ /^_/ { print $3 }' >"$work/names"
-	grep -E "$foreign" "$work/names" | sed "s|^|$object: belongs to a library: |" >>"$work/bad" || :
-	case $object in
-	"$build"/lib/pool.o) grep -vE '^pl_|^(m|c|re)alloc$|^free$' "$work/names" | sed "s|^|$object: exported without pl_: |" >>"$work/bad" || : ;;
-	"$build"/lib/*) grep -v '^pl_' "$work/names" | sed "s|^|$object: exported without pl_: |" >>"$work/bad" || : ;;
-	esac
-done <"$work/objects"
+# C symbols only: sanitizers add their own with dots and leading underscores.
+xargs nm -A --defined-only --extern-only <"$work/objects" | awk -v foreign="$foreign" -v lib="$build/lib/" '
+	NF < 3 || $NF ~ /[.]/ || $NF ~ /^_/ { next }
+	{ object = $1; sub(/:[0-9a-f]*$/, "", object); name = $NF }
+	name ~ foreign { print object ": belongs to a library: " name }
+	index(object, lib) == 1 && name !~ /^pl_/ &&
+	    !(object == lib "pool.o" && name ~ /^((m|c|re)alloc|free)$/) { print object ": exported without pl_: " name }
+' >"$work/bad"
 cat "$work/bad"
 echo "symbols: $(wc -l <"$work/objects") objects, $(wc -l <"$work/bad") problems"
 [ ! -s "$work/bad" ]
