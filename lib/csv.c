@@ -4,6 +4,8 @@
  */
 #include "csv.h"
 
+#include <string.h>
+
 static const char separators[] = { ',', ';', '\t' };
 
 static bool at_end_of_line(struct pl_str s)
@@ -139,4 +141,24 @@ bool pl_csv_next(struct pl_csv *csv, struct pl_pool *pool, struct pl_str *cells,
 	}
 	end_line(csv);
 	return true;
+}
+
+void pl_csv_cell(struct pl_buf *out, struct pl_str s)
+{
+	bool formula = s.len > 0 && strchr("=+-@\t\r", s.ptr[0]) != NULL;
+	bool quote = false;
+
+	for (size_t i = 0; i < s.len && !quote; i++)
+		quote = s.ptr[i] == '"' || s.ptr[i] == ',' || s.ptr[i] == '\n' || s.ptr[i] == '\r';
+	if (quote)
+		pl_buf_addc(out, '"');
+	if (formula)
+		pl_buf_addc(out, '\'');
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] == '"')
+			pl_buf_addc(out, '"');
+		pl_buf_addc(out, s.ptr[i]);
+	}
+	if (quote)
+		pl_buf_addc(out, '"');
 }

@@ -24,5 +24,7 @@ void pl_csv_init(struct pl_csv *csv, struct pl_str text);
  */
 bool pl_csv_next(struct pl_csv *csv, struct pl_pool *pool, struct pl_str *cells, int max, int *count_r,
     int64_t *line_r, const char **error_r) PL_MUSTCHECK;
+/* Adds one cell (RFC 4180). Text that a spreadsheet would run as a formula gets an apostrophe in front. */
+void pl_csv_cell(struct pl_buf *out, struct pl_str text);
 
 #endif

@@ -106,8 +106,7 @@ static void show_trace(const struct shm_trace_rec *t, struct pl_buf *out)
 	    t->in_bytes, t->out_bytes);
 }
 
-bool app_render(const struct config *config, const struct shm *shm, const char *what, const char *arg,
-    struct pl_buf *out)
+bool app_render(const struct config *config, struct shm *shm, const char *what, const char *arg, struct pl_buf *out)
 {
 	struct shm_trace_rec trace;
 
@@ -115,6 +114,10 @@ bool app_render(const struct config *config, const struct shm *shm, const char *
 		metrics_write(out, shm, config);
 		return true;
 	}
+	if (strcmp(what, "rate") == 0)
+		return app_rate_look(config, shm, arg, out);
+	if (strcmp(what, "rate-reset") == 0)
+		return app_rate_reset(shm, arg, out);
 	if (arg == NULL || !shm_trace_find(shm, pl_str(arg), &trace))
 		return false;
 	show_trace(&trace, out);

@@ -6,18 +6,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/control.h"
 #include "core/settings.h"
+#include "ctl/ctl_audit.h"
 #include "ctl/ctl_import.h"
 #include "ctl/ctl_invite.h"
 #include "ctl/ctl_jobs.h"
 #include "ctl/ctl_key.h"
 #include "ctl/ctl_knowledge.h"
+#include "ctl/ctl_limits.h"
+#include "ctl/ctl_login.h"
 #include "ctl/ctl_price.h"
 #include "ctl/ctl_socket.h"
 #include "ctl/ctl_token_key.h"
@@ -39,7 +44,8 @@ struct ctl {
 	const char *dsn, *database, *source, *upstream, *from, *email, *name, *access, *password_file;
 	const char *uses, *expires_in, *room, *level, *note;
 	const char *scopes, *expires, *rate;
-	bool dry_run, print, compat, help, version;
+	const char *user, *action, *since, *until, *limit, *state, *address;
+	bool dry_run, print, compat, csv, help, version;
 	int argc;			/* the words after the command */
 	char **argv;
 	CONFIG_HELD struct config *config;	/* read when it is first needed */
@@ -365,6 +371,49 @@ static int run_key(struct ctl *ctl)
 	return status == 0 ? 0 : complain(why, status);
 }
 
+static int run_audit(struct ctl *ctl)
+{
+	struct ctl_audit_opts opts = { .dsn = need_dsn(ctl), .user = ctl->user, .action = ctl->action,
+		.since = ctl->since, .until = ctl->until, .limit = ctl->limit, .csv = ctl->csv, .argc = ctl->argc };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	status = ctl_audit(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
+static int run_login(struct ctl *ctl)
+{
+	struct ctl_login_opts opts = { .dsn = need_dsn(ctl), .state = ctl->state, .address = ctl->address,
+		.limit = ctl->limit, .argc = ctl->argc, .argv = ctl->argv };
+	char why[512] = "";
+	int status;
+
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	status = ctl_login(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
+/* Lock-outs are in the database, and rates in the memory of the daemon. */
+static int run_limits(struct ctl *ctl)
+{
+	struct ctl_limits_opts opts = { .argc = ctl->argc, .argv = ctl->argv };
+	char socket[CTL_SOCKET_MAX], why[512] = "";
+	int status = find_socket(ctl, socket, why);
+
+	if (status != 0)
+		return status;
+	opts.socket = socket;
+	opts.dsn = need_dsn(ctl);
+	if (opts.dsn == NULL)
+		return BAD_CONFIG;
+	status = ctl_limits(&opts, stdout, why);
+	return status == 0 ? 0 : complain(why, status);
+}
+
 /* ---- keys ---- */
 
 static int run_token_key(struct ctl *ctl)
@@ -446,6 +495,12 @@ static const struct verb verbs[] = {
 	    "enable USER | logout USER | no-mfa USER | unlock USER | delete USER",
 	    "accounts; LEVEL is user, analyst, operator, or admin "
 	    "[--email ADDRESS] [--name TEXT] [--access LEVEL] [--password-file FILE]" },
+	{ "login", run_login, -1, "list [USER] | end NUMBER",
+	    "login sessions and API keys [--state active | ended | all] [--address ADDRESS] [--limit N]" },
+	{ "limits", run_limits, -1, "show [USER | ADDRESS] | reset USER | reset ADDRESS",
+	    "lock-outs after failed logins, and rate limits in use" },
+	{ "audit", run_audit, -1, "[--user USER] [--action ACT] [--since TIME] [--until TIME] [--limit N] [--csv]",
+	    "who did what to whom, newest first; TIME is an age such as 2h, or a time such as 2026-11-20T09:00Z" },
 	{ "invite", run_invite, -1, "create | list | revoke NUMBER", "invites to register or to join a room "
 	    "[--uses N] [--expires-in SECONDS] [--room NUMBER] [--level LEVEL] [--note TEXT]" },
 	{ "key", run_key, -1, "create USER | list [USER] | revoke KEY", "API keys; KEY is a number or prefix "
@@ -479,72 +534,63 @@ static int help(const char *verb, FILE *out)
 	return USAGE;
 }
 
+/* Options: those with a value, and flags. Each is a member of struct ctl. */
+static const struct { const char *name; size_t at; } texts[] = {
+	{ "access", offsetof(struct ctl, access) }, { "action", offsetof(struct ctl, action) },
+	{ "address", offsetof(struct ctl, address) }, { "config", offsetof(struct ctl, config_path) },
+	{ "database", offsetof(struct ctl, database) }, { "dsn", offsetof(struct ctl, dsn) },
+	{ "email", offsetof(struct ctl, email) }, { "expires", offsetof(struct ctl, expires) },
+	{ "expires-in", offsetof(struct ctl, expires_in) }, { "from", offsetof(struct ctl, from) },
+	{ "level", offsetof(struct ctl, level) }, { "limit", offsetof(struct ctl, limit) },
+	{ "name", offsetof(struct ctl, name) }, { "note", offsetof(struct ctl, note) },
+	{ "password-file", offsetof(struct ctl, password_file) }, { "rate", offsetof(struct ctl, rate) },
+	{ "room", offsetof(struct ctl, room) }, { "scopes", offsetof(struct ctl, scopes) },
+	{ "since", offsetof(struct ctl, since) }, { "source", offsetof(struct ctl, source) },
+	{ "state", offsetof(struct ctl, state) }, { "until", offsetof(struct ctl, until) },
+	{ "upstream", offsetof(struct ctl, upstream) }, { "user", offsetof(struct ctl, user) },
+	{ "uses", offsetof(struct ctl, uses) },
+};
+static const struct { const char *name; size_t at; } flags[] = {
+	{ "compat", offsetof(struct ctl, compat) }, { "csv", offsetof(struct ctl, csv) },
+	{ "dry-run", offsetof(struct ctl, dry_run) }, { "help", offsetof(struct ctl, help) },
+	{ "print", offsetof(struct ctl, print) }, { "version", offsetof(struct ctl, version) },
+};
+
+#define FIRST_TEXT 1000		/* getopt_long() gives FIRST_TEXT + i for texts[i], and FIRST_FLAG + i for flags[i] */
+#define FIRST_FLAG 2000
+
+static bool read_option(struct ctl *ctl, int letter)
+{
+	if (letter == 'c')
+		ctl->config_path = optarg;
+	else if (letter == 'o' && ctl->overrides_count < OVERRIDES_MAX)
+		ctl->overrides[ctl->overrides_count++] = optarg;
+	else if (letter == 'h')
+		ctl->help = true;
+	else if (letter == 'V')
+		ctl->version = true;
+	else if (letter >= FIRST_FLAG)
+		memcpy((char *)ctl + flags[letter - FIRST_FLAG].at, &(bool){ true }, sizeof(bool));
+	else if (letter >= FIRST_TEXT)
+		memcpy((char *)ctl + texts[letter - FIRST_TEXT].at, &optarg, sizeof(optarg));
+	else
+		return false;
+	return true;
+}
+
 static bool read_options(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option longs[] = { { "dsn", 1, NULL, 'd' }, { "dry-run", 0, NULL, 'n' },
-		{ "email", 1, NULL, 'e' }, { "name", 1, NULL, 'N' }, { "access", 1, NULL, 'a' },
-		{ "password-file", 1, NULL, 'P' }, { "print", 0, NULL, 'p' }, { "compat", 0, NULL, 'C' },
-		{ "database", 1, NULL, 'b' }, { "source", 1, NULL, 's' }, { "upstream", 1, NULL, 'u' },
-		    { "from", 1, NULL, 'f' },
-		{ "uses", 1, NULL, 'U' }, { "expires-in", 1, NULL, 'E' }, { "room", 1, NULL, 'r' },
-		{ "level", 1, NULL, 'l' }, { "note", 1, NULL, 't' },
-		{ "scopes", 1, NULL, 'S' }, { "expires", 1, NULL, 'X' }, { "rate", 1, NULL, 'R' },
-		{ "config", 1, NULL, 'c' }, { "set", 1, NULL, 'o' }, { "version", 0, NULL, 'V' },
-		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	struct option longs[PL_COUNT(texts) + PL_COUNT(flags) + 2] = { { "set", 1, NULL, 'o' } };
+	struct option *next = longs + 1;
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "c:o:hV", longs, NULL)) != -1) {
-		if (letter == 'c')
-			ctl->config_path = optarg;
-		else if (letter == 'o' && ctl->overrides_count < OVERRIDES_MAX)
-			ctl->overrides[ctl->overrides_count++] = optarg;
-		else if (letter == 'd')
-			ctl->dsn = optarg;
-		else if (letter == 'b')
-			ctl->database = optarg;
-		else if (letter == 's')
-			ctl->source = optarg;
-		else if (letter == 'u')
-			ctl->upstream = optarg;
-		else if (letter == 'f')
-			ctl->from = optarg;
-		else if (letter == 'e')
-			ctl->email = optarg;
-		else if (letter == 'N')
-			ctl->name = optarg;
-		else if (letter == 'a')
-			ctl->access = optarg;
-		else if (letter == 'P')
-			ctl->password_file = optarg;
-		else if (letter == 'U')
-			ctl->uses = optarg;
-		else if (letter == 'E')
-			ctl->expires_in = optarg;
-		else if (letter == 'r')
-			ctl->room = optarg;
-		else if (letter == 'l')
-			ctl->level = optarg;
-		else if (letter == 't')
-			ctl->note = optarg;
-		else if (letter == 'S')
-			ctl->scopes = optarg;
-		else if (letter == 'X')
-			ctl->expires = optarg;
-		else if (letter == 'R')
-			ctl->rate = optarg;
-		else if (letter == 'n')
-			ctl->dry_run = true;
-		else if (letter == 'p')
-			ctl->print = true;
-		else if (letter == 'C')
-			ctl->compat = true;
-		else if (letter == 'h')
-			ctl->help = true;
-		else if (letter == 'V')
-			ctl->version = true;
-		else
+	for (size_t i = 0; i < PL_COUNT(texts); i++)
+		*next++ = (struct option){ texts[i].name, 1, NULL, FIRST_TEXT + (int)i };
+	for (size_t i = 0; i < PL_COUNT(flags); i++)
+		*next++ = (struct option){ flags[i].name, 0, NULL, FIRST_FLAG + (int)i };
+	while ((letter = getopt_long(argc, argv, "c:o:hV", longs, NULL)) != -1)
+		if (!read_option(ctl, letter))
 			return false;
-	}
 	return optind < argc || ctl->help || ctl->version;
 }
 

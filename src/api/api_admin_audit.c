@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "api/http/request.h"
-#include "api/usage_shape.h"
 #include "clock.h"
+#include "csv.h"
 #include "db/repo/repo_audit.h"
 
 #define AUDIT_USUAL 100
@@ -26,7 +26,7 @@ static struct pl_str audit_csv(struct pl_pool *pool, const struct audit_list *li
 		pl_buf_addf(&out, "%lld,%.*s", (long long)r->id, PL_TIME_LEN, at);
 		for (size_t k = 0; k < PL_COUNT(cells); k++) {
 			pl_buf_addc(&out, ',');
-			usage_csv_cell(&out, cells[k]);
+			pl_csv_cell(&out, cells[k]);
 		}
 		pl_buf_adds(&out, "\r\n");
 	}

@@ -2,20 +2,14 @@
 /*
  * Lock-outs and rate limits for operators and admins.
  */
-#include <arpa/inet.h>
-#include <ctype.h>
-
 #include "api/http/request.h"
 #include "clock.h"
+#include "core/addr.h"
 #include "db/repo/repo_admin_limit.h"
 #include "db/repo/repo_admin_user.h"
 #include "svc/account/apikey.h"
 
 #define LIMITS_MAX 200
-
-static const enum limit_class by_user[] = { LIMIT_ASK, LIMIT_PERSON, LIMIT_SEND, LIMIT_READ };
-static const enum limit_class by_address[] = { LIMIT_LOGIN, LIMIT_GUEST, LIMIT_ASK, LIMIT_PERSON, LIMIT_SEND,
-	LIMIT_READ };
 
 /* What one reply lists. */
 struct listing { struct request *request; struct admin_limit_out *items; int count, room; };
@@ -76,14 +70,14 @@ static void list_row(struct listing *l, const struct admin_limit *row)
 
 static void reply_limits(struct listing *l, const struct admin_limit_list *list, const struct admin_limit *asked)
 {
-	const enum limit_class *classes = asked->user_id > 0 ? by_user : by_address;
-	size_t count = asked->user_id > 0 ? PL_COUNT(by_user) : PL_COUNT(by_address);
+	int count;
+	const enum limit_class *classes = limits_of(asked->user_id == 0, &count);
 
-	l->room = list->count + (int)PL_COUNT(by_address);
+	l->room = list->count + count;
 	l->items = pl_alloc(l->request->req->task->pool, ((size_t)l->room + 1) * sizeof(*l->items));
 	for (int i = 0; i < list->count; i++)
 		list_row(l, &list->rows[i]);
-	for (size_t i = 0; i < count && (asked->user_id > 0 || asked->address.ptr != NULL); i++)
+	for (int i = 0; i < count && (asked->user_id > 0 || asked->address.ptr != NULL); i++)
 		list_rate(l, classes[i], asked);
 	request_reply_list(l->request, &shape_admin_limit_out, l->items, l->count);
 }
@@ -130,29 +124,6 @@ static void on_limits(void *arg, const struct admin_limit_list *list, const stru
 	repo_admin_user_get(a->request->svc->db, a->request->req->task, id, id > 0 ? PL_STR_NONE : q->user, on_user, a);
 }
 
-static bool is_address(struct pl_str text)
-{
-	char copy[INET6_ADDRSTRLEN], bytes[sizeof(struct in6_addr)];
-
-	if (text.len >= sizeof(copy))
-		return false;
-	snprintf(copy, sizeof(copy), "%.*s", PL_FMT(text));
-	return pl_str_is(text, "unix") || inet_pton(AF_INET, copy, bytes) == 1 || inet_pton(AF_INET6, copy, bytes) == 1;
-}
-
-/* An address, a slash, and the number of bits, without leading zeros. */
-static bool is_network(struct pl_str text)
-{
-	const char *slash = memchr(text.ptr, '/', text.len);
-	size_t len = slash != NULL ? (size_t)(slash - text.ptr) : 0;
-	struct pl_str address = pl_strn(text.ptr, len), bits = pl_strn(text.ptr + len + 1, text.len - len - 1);
-	int64_t n;
-
-	return slash != NULL && is_address(address) && !pl_str_is(address, "unix") &&
-	    pl_str_i64(bits, 0, memchr(address.ptr, ':', len) != NULL ? 128 : 32, &n) &&
-	    isdigit((unsigned char)bits.ptr[0]) && (bits.len == 1 || bits.ptr[0] != '0');
-}
-
 void api_admin_limits(struct request *request)
 {
 	const struct admin_limits_query *q = request->query;
@@ -162,7 +133,7 @@ void api_admin_limits(struct request *request)
 
 	if (q->user.ptr != NULL && q->address.ptr != NULL)
 		why = "must not be given together with user";
-	else if (q->address.ptr != NULL && !is_address(q->address) && !is_network(q->address))
+	else if (q->address.ptr != NULL && !addr_is_host(q->address) && !addr_is_network(q->address))
 		why = "must be an IPv4 or IPv6 address, a network, or unix";
 	if (why != NULL) {
 		pl_err_field(&err, request->req->task->pool, "query.address", "value_error", "%s",
@@ -186,7 +157,7 @@ static bool reset_ok(struct request *request)
 		pl_err_field(&err, pool, "body.user", "missing", "is required, unless address is given");
 	else if (in->user.ptr != NULL && in->address.ptr != NULL)
 		pl_err_field(&err, pool, "body.address", "value_error", "must not be given together with user");
-	else if (in->address.ptr != NULL && !is_address(in->address))
+	else if (in->address.ptr != NULL && !addr_is_host(in->address))
 		pl_err_field(&err, pool, "body.address", "value_error", "must be an IPv4 or IPv6 address, or unix");
 	else
 		return true;
@@ -200,23 +171,24 @@ static void on_reset(void *arg, const struct admin_limits_reset *reset, const st
 	const struct admin_limits_reset_in *in = request->in;
 	struct shm *shm = request->svc->shm;
 	struct admin_limits_reset_out out = { 0 };
+	const enum limit_class *classes;
 	struct pl_caller who;
+	int count;
 
 	if (err != NULL) {
 		request_fail(request, err);
 		return;
 	}
 	out.lockouts = reset->lockouts;
+	classes = limits_of(reset->user_id == 0, &count);
 	who = caller_of(reset->user_id, 0, in->address);
-	for (size_t i = 0; i < PL_COUNT(by_user) && reset->user_id > 0; i++)
-		out.rates += limits_clear(shm, by_user[i], &who);
+	for (int i = 0; i < count; i++)
+		out.rates += limits_clear(shm, classes[i], &who);
 	for (int i = 0; i < reset->keys_count; i++) {
 		struct pl_caller key = caller_of(reset->user_id, reset->keys[i], PL_STR_NONE);
 
 		out.rates += limits_clear(shm, LIMIT_KEY, &key);
 	}
-	for (size_t i = 0; i < PL_COUNT(by_address) && reset->user_id == 0; i++)
-		out.rates += limits_clear(shm, by_address[i], &who);
 	request_reply(request, &shape_admin_limits_reset_out, &out);
 }
 

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "clock.h"
+#include "csv.h"
 
 /* The nine figures of ProdLens, in its order. */
 static const enum usage_kpi prodlens_kpis[] = { KPI_VELOCITY, KPI_ACCEPTANCE, KPI_MODEL, KPI_ERRORS, KPI_EFFICIENCY,
@@ -145,27 +146,6 @@ struct pl_str usage_insights_json(struct pl_pool *pool, const struct insights *i
 	return shape_json(&shape_insights_out, &out, pool);
 }
 
-/* RFC 4180 */
-void usage_csv_cell(struct pl_buf *out, struct pl_str s)
-{
-	bool formula = s.len > 0 && strchr("=+-@\t\r", s.ptr[0]) != NULL;
-	bool quote = false;
-
-	for (size_t i = 0; i < s.len && !quote; i++)
-		quote = s.ptr[i] == '"' || s.ptr[i] == ',' || s.ptr[i] == '\n' || s.ptr[i] == '\r';
-	if (quote)
-		pl_buf_addc(out, '"');
-	if (formula)
-		pl_buf_addc(out, '\'');
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] == '"')
-			pl_buf_addc(out, '"');
-		pl_buf_addc(out, s.ptr[i]);
-	}
-	if (quote)
-		pl_buf_addc(out, '"');
-}
-
 struct pl_str usage_points_csv(struct pl_pool *pool, const struct usage_point_list *list)
 {
 	struct pl_buf out = PL_BUF(pool);
@@ -183,9 +163,9 @@ struct pl_str usage_points_csv(struct pl_pool *pool, const struct usage_point_li
 		pl_buf_addc(&out, ',');
 		pl_jw_f64(&w, p->value);
 		pl_buf_addc(&out, ',');
-		usage_csv_cell(&out, p->developer);
+		pl_csv_cell(&out, p->developer);
 		pl_buf_addc(&out, ',');
-		usage_csv_cell(&out, p->model);
+		pl_csv_cell(&out, p->model);
 		pl_buf_adds(&out, "\r\n");
 	}
 	return pl_buf_str(&out);

@@ -19,7 +19,5 @@ struct pl_str usage_sessions_json(struct pl_pool *pool, const struct usage_sessi
 struct pl_str usage_insights_json(struct pl_pool *pool, const struct insights *in);
 /* With a header line. Values that a spreadsheet could treat as a formula begin with an apostrophe. */
 struct pl_str usage_points_csv(struct pl_pool *pool, const struct usage_point_list *list);
-/* One cell of such a table. */
-void usage_csv_cell(struct pl_buf *out, struct pl_str text);
 
 #endif

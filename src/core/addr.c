@@ -3,6 +3,7 @@
 #include "core/addr.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -119,4 +120,26 @@ void addr_text(int fd, char out[ADDR_TEXT_MAX])
 	} else if (sa.ss_family == AF_UNIX) {
 		snprintf(out, ADDR_TEXT_MAX, "unix:%.106s", un->sun_path);
 	}
+}
+
+bool addr_is_host(struct pl_str text)
+{
+	char copy[INET6_ADDRSTRLEN], bytes[sizeof(struct in6_addr)];
+
+	if (text.len >= sizeof(copy))
+		return false;
+	snprintf(copy, sizeof(copy), "%.*s", PL_FMT(text));
+	return pl_str_is(text, "unix") || inet_pton(AF_INET, copy, bytes) == 1 || inet_pton(AF_INET6, copy, bytes) == 1;
+}
+
+bool addr_is_network(struct pl_str text)
+{
+	const char *slash = memchr(text.ptr, '/', text.len);
+	size_t len = slash != NULL ? (size_t)(slash - text.ptr) : 0;
+	struct pl_str address = pl_strn(text.ptr, len), bits = pl_strn(text.ptr + len + 1, text.len - len - 1);
+	int64_t n;
+
+	return slash != NULL && addr_is_host(address) && !pl_str_is(address, "unix") &&
+	    pl_str_i64(bits, 0, memchr(address.ptr, ':', len) != NULL ? 128 : 32, &n) &&
+	    isdigit((unsigned char)bits.ptr[0]) && (bits.len == 1 || bits.ptr[0] != '0');
 }

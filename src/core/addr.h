@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "pool.h"
+#include "str.h"
 
 #define ADDR_TEXT_MAX 112
 
@@ -28,5 +29,9 @@ bool addr_same(const struct addr *a, const struct addr *b);
 void addr_text(int fd, char out[ADDR_TEXT_MAX]);
 /* The path of a unix address. */
 const char *addr_path(const struct addr *addr);
+/* The address of a client: IPv4, IPv6, or the word unix. */
+bool addr_is_host(struct pl_str text);
+/* A network: an address, a slash, and the number of bits, without leading zeros. */
+bool addr_is_network(struct pl_str text);
 
 #endif

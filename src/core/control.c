@@ -80,6 +80,25 @@ static void verb_metrics(struct master *m, const char *arg, struct pl_buf *out)
 		(void)m->opts->render(m->config, m->shm, "metrics", arg, out);
 }
 
+static void rates(struct master *m, const char *verb, const char *arg, struct pl_buf *out)
+{
+	pl_buf_adds(out, "ok\n");
+	if (m->opts->render != NULL && m->opts->render(m->config, m->shm, verb, arg, out))
+		return;
+	pl_buf_reset(out);
+	pl_buf_addf(out, "error %s needs CLASS USER KEY ADDRESS RATE, with - for what is absent\n", verb);
+}
+
+static void verb_rate(struct master *m, const char *arg, struct pl_buf *out)
+{
+	rates(m, "rate", arg, out);
+}
+
+static void verb_rate_reset(struct master *m, const char *arg, struct pl_buf *out)
+{
+	rates(m, "rate-reset", arg, out);
+}
+
 static void verb_reopen(struct master *m, const char *arg, struct pl_buf *out)
 {
 	PL_UNUSED(arg);
@@ -120,6 +139,8 @@ static const struct {
 	{ "reopen", verb_reopen },
 	{ "why", verb_why },
 	{ "metrics", verb_metrics },
+	{ "rate", verb_rate },
+	{ "rate-reset", verb_rate_reset },
 	{ "stop", verb_stop },
 	{ "version", verb_version },
 	{ "key", verb_key },

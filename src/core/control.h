@@ -3,8 +3,8 @@
  * The protocol of the control socket: one request line, one reply, then close. The request is `VERB [ARG]\n`, the reply
  * `ok\n` or `error TEXT\n`, then text.
  *
- * Verbs: status, reload, reopen, why REQUEST_ID, metrics, stop, version, and key (the id of the key that signs). Mode
- * 0600: only the daemon's user and root reach it.
+ * Verbs: status, reload, reopen, why REQUEST_ID, metrics, stop, version, key (the id of the key that signs), and rate
+ * and rate-reset (app_rate_look() and app_rate_reset() in app.h). Mode 0600: only the daemon's user and root reach it.
  */
 #ifndef CORE_CONTROL_H
 #define CORE_CONTROL_H

@@ -17,8 +17,8 @@ struct master_opts {
 	/* Called in the master before it forks: checks the database (schema version, fsync, connection budget). */
 	bool (*check)(char why[512]);	/* at a reload: checks files of the layers above; may be NULL */
 	int (*preflight)(const struct config *config, char why[512]); /* 0, or an exit status such as 78 or 69 */
-	/* Text of `parlourctl why` and of /metrics, made in the master from the shared segment. false: nothing. */
-	bool (*render)(const struct config *config, const struct shm *shm, const char *what, const char *arg,
+	/* Text of `parlourctl why`, `limits`, and /metrics, made in the master from shared memory. false: nothing. */
+	bool (*render)(const struct config *config, struct shm *shm, const char *what, const char *arg,
 	    struct pl_buf *out);
 	struct app_hooks worker, clerk, courier;
 };

@@ -4,15 +4,14 @@
  */
 #include "ctl/ctl_key.h"
 
-#include <stdlib.h>
-
+#include "ctl/ctl_time.h"
 #include "db/admin/db_keys.h"
 #include "db/repo/apikey_text.h"
 #include "gcra.h"
 #include "text.h"
 
 enum { EXIT_USAGE = 64, EXIT_NOT_POSSIBLE = 65, EXIT_AWAY = 69, EXIT_DB = 70 };
-enum { NAME_MAX_CHARS = 64, LIFE_MIN_S = 60, LIFE_MAX_S = 315360000 };
+enum { NAME_MAX_CHARS = 64, LIFE_MIN_S = 60 };
 
 #define USAGE_TEXT "key takes `create USER --name TEXT [--scopes SCOPES] [--expires TIME] [--rate RATE]`, " \
 	"`list [USER]`, or `revoke KEY`"
@@ -40,34 +39,23 @@ static const char *scopes_of(const char *text, struct pl_pool *pool)
 }
 
 /* Returns seconds; 0: never; -1: not a time from one minute to ten years. */
-static long long life_of(const char *text)
+static int64_t life_of(const char *text)
 {
-	static const struct { const char *word; long long seconds; } units[] = { { "s", 1 }, { "min", 60 },
-		{ "h", 3600 }, { "d", 86400 } };
-	char *end;
-	long long number, seconds = -1;
+	int64_t seconds = text != NULL ? ctl_time_seconds(text) : 0;
 
-	if (text == NULL)
-		return 0;
-	if (text[0] < '0' || text[0] > '9')
-		return -1;
-	number = strtoll(text, &end, 10);
-	for (size_t i = 0; i < PL_COUNT(units); i++)
-		if (strcmp(end, units[i].word) == 0 && number <= LIFE_MAX_S)
-			seconds = number * units[i].seconds;
-	return seconds >= LIFE_MIN_S && seconds <= LIFE_MAX_S ? seconds : -1;
+	return text == NULL || seconds >= LIFE_MIN_S ? seconds : -1;
 }
 
 /* Checks the arguments before the database is used. Returns 0 or an exit status. */
 static int read_new(const struct ctl_key_opts *opts, struct pl_pool *pool, struct new_key *in, char why[512])
 {
 	struct pl_str name = pl_text_trim(pl_str(opts->name));
-	long long life_s = life_of(opts->expires);
+	int64_t life_s = life_of(opts->expires);
 	struct pl_rate rate;
 	const char *fault;
 
 	*in = (struct new_key){ .user = opts->argv[1], .scopes = scopes_of(opts->scopes, pool), .rate = opts->rate,
-		.life_s = pl_sprintf(pool, "%lld", life_s) };
+		.life_s = pl_sprintf(pool, "%lld", (long long)life_s) };
 	if (!pl_utf8_ok(name.ptr, name.len) || name.len == 0 || pl_utf8_count(name.ptr, name.len) > NAME_MAX_CHARS)
 		return fail(why, EXIT_NOT_POSSIBLE, "--name must be UTF-8 text of 1 to 64 characters");
 	fault = pl_text_label_fault(pool, name);

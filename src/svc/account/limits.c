@@ -232,6 +232,16 @@ bool limits_clear(struct shm *shm, enum limit_class klass, const struct pl_calle
 	return shm_rate_clear(shm, key_tag(shm, klass, who, PL_STR_NONE), pl_now_ns());
 }
 
+const enum limit_class *limits_of(bool address, int *count_r)
+{
+	static const enum limit_class by_user[] = { LIMIT_ASK, LIMIT_PERSON, LIMIT_SEND, LIMIT_READ };
+	static const enum limit_class by_address[] = { LIMIT_LOGIN, LIMIT_GUEST, LIMIT_ASK, LIMIT_PERSON, LIMIT_SEND,
+		LIMIT_READ };
+
+	*count_r = address ? PL_COUNT(by_address) : PL_COUNT(by_user);
+	return address ? by_address : by_user;
+}
+
 enum limit_class limit_class_of(struct pl_str name)
 {
 	for (enum limit_class k = LIMIT_NONE + 1; k < LIMIT_COUNT; k++)

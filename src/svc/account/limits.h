@@ -54,6 +54,8 @@ bool limits_look(const struct shm *shm, const struct config *config, enum limit_
     const struct pl_caller *who, struct limit_state *state_r);
 /* Gives back all that this caller used, also if the class is off. false: nothing. */
 bool limits_clear(struct shm *shm, enum limit_class klass, const struct pl_caller *who);
+/* The classes that operators see and reset: of an address, or of a user. Those of API keys are LIMIT_KEY. */
+const enum limit_class *limits_of(bool address, int *count_r);
 /* LIMIT_NONE: there is no class of this name. */
 enum limit_class limit_class_of(struct pl_str name);
 /* The values of RateLimit and RateLimit-Policy. */
