@@ -12,14 +12,17 @@ fi
 # Ours only: what autotools makes, test inputs and documents from others are left out.
 grep -E '^(lib|src|sql|tests|etc|contrib|man|\.ci)/|^(configure\.ac|Makefile\.am|sources\.am|bootstrap|README|NEWS|HACKING|SECURITY)' \
 	"$work/all" | grep -vE '/(corpus|seeds|node_modules|__pycache__)/|\.(png|ico|woff2|gz|o|a|log|trs|pyc)$' >"$work/list" || :
-: >"$work/bad"
-while IFS= read -r file; do
-	[ -f "$file" ] || continue
-	grep -nIHE '\b(TO[D]O|FIX[M]E|X[X]X)\b' "$file" | sed 's/$/   <- unfinished/' >>"$work/bad" || :
-	grep -nIHE '(^|[^A-Za-z0-9_.])/(wor[k]|tmp/b-|hom[e]/[a-z]|roo[t]/[a-z])' "$file" |
-		sed 's/$/   <- path of a machine/' >>"$work/bad" || :
-	grep -nIHE '[[:blank:]]+$' "$file" | sed 's/$/   <- blank at the end/' >>"$work/bad" || :
-done <"$work/list"
+tr '\n' '\0' <"$work/list" >"$work/list0"
+# grep's status is not looked at: listed files may have been deleted.
+search()
+{
+	xargs -0 grep -snIHE "$1" <"$work/list0" | sed "s/\$/   <- $2/" || :
+}
+{
+	search '\b(TO[D]O|FIX[M]E|X[X]X)\b' unfinished
+	search '(^|[^A-Za-z0-9_.])/(wor[k]|tmp/b-|hom[e]/[a-z]|roo[t]/[a-z])' 'path of a machine'
+	search '[[:blank:]]+$' 'blank at the end'
+} >"$work/bad"
 cat "$work/bad"
 echo "words: $(wc -l <"$work/list") files, $(wc -l <"$work/bad") problems"
 [ ! -s "$work/bad" ] && [ -s "$work/list" ]
