@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Deleted accounts: dead at once, and nothing of the person stays; the work survives the death of every process."""
+"""Deleted accounts cannot be used from that moment, and nothing of the person remains; the deletion survives the death
+of every process."""
 
 import base64
 import json
@@ -37,7 +38,7 @@ def jobs(rows, user):
 
 
 def finished(rows, user, within=60):
-    """Waits until the last part of the job is done."""
+    """Waits until the last part of the job has ended."""
     def over():
         found = jobs(rows, user)
         return found and all(state == "done" for state, _ in found) and found
@@ -73,7 +74,7 @@ def test_dead_at_once_in_every_worker(parlour, rows):
         assert ws.wait_closed(1 + SLOW) == 4410
         ws.drop()
     for _ in range(8):
-        daemon.open_http()                          # another connection, perhaps another worker
+        daemon.open_http()                          # another connection, possibly to another worker
         assert user.get("/api/auth/me").status_code == again.get("/api/auth/me").status_code == 401
         assert daemon.get("/api/auth/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401
     for name in (user.name, f"{user.name}@example.org", f"deleted-{user.id}"):
@@ -108,7 +109,7 @@ def encoded(text):
 
 
 def test_by_the_method_delete(daemon):
-    """Its requests have no body here, so the password is in a header."""
+    """DELETE requests have no body here, so a header has the password."""
     user = daemon.register(password="Pässwort mit Ümläuten")
     assert fields(user.delete(HEADER)) == (422, ["header.X-Current-Password"])
     for bad in ("wrong horse", "", "%%%", encoded("x" * 1025), base64.urlsafe_b64encode(b"\xff\xfe").decode().rstrip("=")):
@@ -148,7 +149,7 @@ def test_the_name_stays_reserved(daemon, rows):
 
 
 def test_a_name_of_that_form_from_before(daemon, rows):
-    """Who has such a name keeps it, and the tombstone gets another."""
+    """A user who already has a name of that form keeps it, and the tombstone gets another one."""
     holder, user = daemon.register(), daemon.register()
     rows(f"BEGIN; ALTER TABLE names DISABLE TRIGGER names_reserved; UPDATE names SET name = 'deleted-{user.id}' WHERE kind = 'user' "
          f"AND id = {holder.id}; UPDATE users SET username = 'deleted-{user.id}' WHERE id = {holder.id}; "
@@ -282,7 +283,7 @@ def good(answer):
 
 
 def live(daemon, rows):
-    """Somebody who used everything: (user, a friend, their room)."""
+    """Creates a user who has used everything: (user, a friend, their room)."""
     user, friend = daemon.register(word("victim")), daemon.register()
     once = {"Idempotency-Key": str(uuid.uuid4())}
     good(user.patch("/api/profile", {"name": "Wilhelmine Quastenflosser", "preferences": {"secret": WORDS}, "locale": "de",
@@ -329,7 +330,7 @@ def lines_with(text, what):
 
 
 def test_nothing_is_left(daemon, rows, pg, database):
-    """With erase, a dump of the database has neither words, name, nor address."""
+    """With erase, a dump of the database contains neither words, name, nor address of the user."""
     user, friend, room = live(daemon, rows)
     before = dump(pg, database)
     for what in (WORDS, user.name, f"{user.name}@example.org", "Quastenflosser"):
@@ -352,7 +353,7 @@ def test_nothing_is_left(daemon, rows, pg, database):
 
 
 def test_messages_are_kept(parlour, rows, pg, database):
-    """With keep, words stay, and the author is deleted-N; name and address go."""
+    """With keep, the messages remain and their author is deleted-N; name and address are deleted."""
     daemon = parlour(rate_login="10000/min", user_directory="all")
     user, friend, room = live(daemon, rows)
     assert delete(user).status_code == 204
@@ -365,14 +366,15 @@ def test_messages_are_kept(parlour, rows, pg, database):
     assert {m["author"]["name"] for m in messages} == {f"deleted-{user.id}"}
 
 
-# Tables whose rows about a deleted user stay, and why.
+# Tables whose rows about a deleted user remain, and the reasons.
 STAY = {"members": "none are left", "login_sessions": "until the tokens have expired; without address and program",
         "sessions": "figures", "feedback": "figures", "feedback_requests": "cancelled",
         "roles": "that take part in rooms", "rooms": "who made it", "usage": "figures", "knowledge_documents": "the operator's"}
 
 
 def test_every_table_is_considered(daemon, rows):
-    """Rows of a table that a later migration adds go with the account, or the table is in STAY."""
+    """The deletion removes the rows of every table, also those that later migrations add, unless the table is in
+    STAY."""
     user, _, _ = live(daemon, rows)
     assert delete(user).status_code == 204
     finished(rows, user)
@@ -391,7 +393,7 @@ def test_every_table_is_considered(daemon, rows):
 # ---- deaths in the middle ----
 
 def crowded(daemon, rows, messages=1500):
-    """A user with many rooms and messages: (user, friend)."""
+    """Creates a user with many rooms and messages: (user, friend)."""
     user, friend = daemon.register(), daemon.register()
     rows(f"INSERT INTO rooms (name, owner_id, last_seq) SELECT 'crowd ' || i, {user.id}, {messages} / 30 FROM generate_series(1, 30) i")
     rows(f"INSERT INTO members (room_id, user_id, level) SELECT r.id, u, CASE u WHEN {user.id} THEN 'owner' ELSE 'member' END "
@@ -422,14 +424,14 @@ def left(rows, user):
 
 
 def slowly(rows):
-    """Each emptied message takes a moment, so that something can die in the middle."""
+    """Delays the deletion of each message, so that a process can be killed in the middle."""
     rows("CREATE FUNCTION slow_test() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.003); RETURN NULL; END $$; "
          "CREATE TRIGGER slow_test AFTER UPDATE OF deleted_at ON messages FOR EACH ROW EXECUTE FUNCTION slow_test()")
 
 
 @pytest.mark.parametrize("who", ["courier", "porter", "everything", "PostgreSQL"])
 def test_killed_in_the_middle(parlour, rows, pg, who):
-    """kill -9 again and again: the account is dead, and its deletion goes on where it was."""
+    """After repeated kill -9 the account is deleted, and its deletion continues where it stopped."""
     daemon = parlour(rate_login="10000/min", deleted_messages="erase")
     daemon.expect_error("process died" if who == "courier" else "$.")
     user, friend = crowded(daemon, rows)
@@ -459,7 +461,7 @@ def test_killed_in_the_middle(parlour, rows, pg, who):
 
 
 def test_a_worker_dies_during_the_request(parlour, rows):
-    """Either the account is dead and its deletion goes on, or nothing happened."""
+    """Either the account is deleted and its deletion continues, or nothing has happened."""
     daemon = parlour(rate_login="10000/min", workers=1)
     daemon.expect_error("process died")
     for _ in range(5):
@@ -478,7 +480,7 @@ def test_a_worker_dies_during_the_request(parlour, rows):
 
 
 def wire_delete(daemon, user):
-    """The request, over a connection that may break."""
+    """Sends the request over a connection that may be lost."""
     body = json.dumps({"password": user.password})
     head = f"POST {OWN} HTTP/1.1\r\nHost: x\r\nAuthorization: {user.auth['Authorization']}\r\nContent-Type: application/json\r\n" \
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

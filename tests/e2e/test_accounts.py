@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Accounts, login, refresh, logout, login sessions: what a user and an attacker see."""
+"""Accounts, login, refresh, logout, and login sessions, as seen by a user and by an attacker."""
 
 import hashlib
 import json
@@ -49,7 +49,7 @@ def test_register_repeated_with_its_key(shared, rows):
     body = {"username": "keyed-once", "email": "keyed-once@example.org", "password": "correct horse 9"}
     key = {"Idempotency-Key": "register-1-of-these-tests"}
     first = shared.post("/api/auth/register", body, headers=key)
-    for _ in range(4):  # on whichever worker
+    for _ in range(4):  # on any worker
         again = shared.once("POST", "/api/auth/register", json=body, headers=key)
         assert (again.status_code, again.headers.get("Idempotent-Replayed")) == (201, "true"), again.text
         assert again.json() == first.json() and again.headers["Cache-Control"] == "no-store"
@@ -108,7 +108,8 @@ def test_login_by_name_or_address_regardless_of_case(shared):
 
 
 def test_names_and_addresses_are_unique_regardless_of_case(shared, rows):
-    """Addresses are once they are verified: before that anybody may have typed them."""
+    """User names are unique regardless of case; addresses are once they are verified, because anybody may type an
+    address."""
     carl = shared.register("Carl")
     assert shared.post("/api/auth/register", {"username": "carl1", "email": "CARL@example.org", "password": "correct horse 9"}).status_code == 201
     rows(f"UPDATE users SET email_verified_at = now() WHERE id = {carl.id}")
@@ -129,7 +130,8 @@ def test_a_role_takes_the_name_too(shared):
 
 
 def test_failed_login_says_nothing_about_accounts(shared):
-    """Unknown name, wrong password, address instead of name: equal in status, headers and body."""
+    """An unknown name, a wrong password, and an address instead of a name get replies with equal status, headers and
+    body."""
     user = shared.register()
     answers = [shared.post("/api/auth/login", {"username": name, "password": "not the password"})
                for name in (user.name, user.name + "@example.org", "nobody-here", "nobody@example.org", "ü@", "1")]
@@ -157,7 +159,7 @@ def test_registration_can_be_closed(parlour):
 
 
 def test_mass_assignment(shared):
-    """Fields that are not in the shape are ignored, never assigned."""
+    """Fields that are not in the shape are ignored and never assigned."""
     user = shared.register(access="admin", is_admin=True, id=1, role="admin", disabled=False, email_verified=True,
                            created_at="2001-01-01T00:00:00Z", password_hash="x")
     me = user.get("/api/auth/me").json()
@@ -231,7 +233,7 @@ def test_refresh_rotates(shared):
 
 
 def test_tabs_that_refresh_at_once(shared):
-    """Eight tabs with the same token: all get tokens, of the same counter, and stay logged in."""
+    """Eight tabs that refresh with the same token all get tokens with the same counter, and stay logged in."""
     user = shared.register()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: shared.once("POST", "/api/auth/refresh", json={"refresh_token": user.refresh}),
@@ -253,7 +255,7 @@ def test_a_lost_answer_is_given_again(shared):
 
 
 def test_the_previous_token_is_good_within_the_window_also_after_the_new_one_was_used(parlour):
-    """Another tab has used the new access token on another worker: this tab still gets the current tokens."""
+    """After another tab has used the new access token on another worker, this tab still gets the current tokens."""
     daemon = parlour(workers=4, watchdog="10min", refresh_reuse="10min")
     user = daemon.register()
     new = refresh(daemon, user.refresh).json()
@@ -270,8 +272,8 @@ def test_the_previous_token_is_good_within_the_window_also_after_the_new_one_was
 
 
 def test_four_tabs_refresh_30_ms_apart_with_one_refresh_token(parlour):
-    """Ten rounds: each tab refreshes with the token of the round before, uses what it got, and is 30 ms behind the
-    one before it, so that the new tokens are in use when the last tab refreshes."""
+    """In each of ten rounds, each tab refreshes with the token of the previous round, uses the new tokens, and runs 30
+    ms after the tab before it, so that the new tokens are in use when the last tab refreshes."""
     daemon = parlour(workers=4)
     token, counter = daemon.register().refresh, 1
     with ThreadPoolExecutor(4) as pool:
@@ -291,7 +293,7 @@ def test_four_tabs_refresh_30_ms_apart_with_one_refresh_token(parlour):
 
 
 def test_reuse_after_the_window_kills_the_session(parlour):
-    """One of its two holders is not the owner: all is over, on every worker."""
+    """One of the two holders of the token is not the owner, so every worker ends the login session."""
     daemon = parlour(refresh_reuse="0s", workers=4, watchdog="10min")
     user = daemon.register()
     new = refresh(daemon, user.refresh).json()
@@ -325,7 +327,7 @@ def test_without_rotation(parlour):
 # ---- logout, login sessions ----
 
 def test_logout_is_known_everywhere_at_once(parlour):
-    """The next request in every worker is refused, although each had the token in its cache; also after a crash."""
+    """Each worker refuses the next request, although it had cached the token; also after a crash."""
     daemon = parlour(workers=4, watchdog="10min")
     user, other = daemon.register(), daemon.register()
     head = {"headers": user.auth}
@@ -418,7 +420,8 @@ def sign_in(daemon, name, password):
 
 
 def test_a_new_password_ends_the_other_logins(parlour, rows):
-    """On the next request in every worker; this login session goes on, its sockets and its refresh token too."""
+    """Every worker refuses the next request of the other login sessions; this one continues, with its sockets and its
+    refresh token."""
     daemon = parlour(workers=2, watchdog="10min", rate_login="1000/min")
     user = daemon.register()
     other = daemon.login(user.name)
@@ -471,7 +474,7 @@ def test_of_two_changes_at_once_one_wins(parlour):
 
 @pytest.mark.parametrize("password, status", [(NEW, 401), (OLD, 200)], ids=["another password", "the same, hashed anew"])
 def test_a_login_under_way_when_the_hash_changes(parlour, pg, database, password, status):
-    """It was verified with the old hash, and its login session would be made after the others were ended."""
+    """A login that was verified with the old hash must not create a login session after the others were ended."""
     daemon = parlour(workers=1, rate_login="1000/min", db_lock_timeout="30s", db_statement_timeout="30s")
     user, model = daemon.register(), daemon.register(password=password)
     waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%login_create%'"
@@ -487,7 +490,7 @@ def test_a_login_under_way_when_the_hash_changes(parlour, pg, database, password
 
 @pytest.mark.parametrize("column, value, field", [("access", "'operator'", "access"), ("disabled", "true", None)])
 def test_a_login_under_way_when_the_account_changes(parlour, pg, database, column, value, field):
-    """Its token would carry the old level, and its login session would be made after the others were ended."""
+    """A login that read the old level must not create a login session with it after the others were ended."""
     daemon = parlour(workers=1, rate_login="1000/min", db_lock_timeout="30s", db_statement_timeout="30s")
     user = daemon.register()
     waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%login_create%'"
@@ -507,7 +510,8 @@ def test_a_login_under_way_when_the_account_changes(parlour, pg, database, colum
 
 
 def test_a_shorter_token_life_counts_for_old_tokens(parlour):
-    """Ended login sessions are remembered for the life of tokens: a longer one would come back to life."""
+    """Ended login sessions are remembered for the lifetime of tokens; after a reload with a longer lifetime, old tokens
+    must not become valid again."""
     daemon = parlour(access_token_life="1h")
     user = daemon.register()
     assert alive(daemon, user.access) == 200
@@ -542,7 +546,7 @@ def test_a_ticket_opens_one_socket_in_any_worker(parlour):
 def test_a_socket_by_ticket_ends_with_the_token_that_asked(parlour):
     daemon = parlour()
     user = daemon.register()
-    time.sleep(1.1)  # what expires is told in whole seconds
+    time.sleep(1.1)  # expiry times have a precision of one second
     with user.ws() as sock:
         until = sock.authed["expires_at"]
     with daemon.ws("/ws?ticket=" + user.post("/api/auth/ws-ticket").json()["ticket"]) as sock:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Jobs for operators and admins: list, show, retry, drop."""
+"""Operators and admins list, show, retry, and drop jobs."""
 
 import uuid
 
@@ -22,7 +22,7 @@ def fixture_boss(shared, rows):
 
 
 def job(rows, kind="quiet_kind", state="waiting", key=None, to="ann@example.org"):
-    """A job of a kind that no courier takes."""
+    """Inserts a job of a kind that no courier takes."""
     done = "NULL" if state in ("waiting", "running") else "clock_timestamp()"
     return str(rows("INSERT INTO jobs (kind, key, lane, state, payload, finished_at, last_error) VALUES "
                     f"('{kind}', '{key or word()}', 'lane', '{state}', '{{\"to\": \"{to}\", \"body\": \"SECRET link\"}}', {done}, 'no route') "
@@ -85,7 +85,7 @@ def test_jobs_that_do_not_exist(boss):
 
 
 def test_a_mail_that_was_given_up_goes_out_after_all(parlour, rows, smtp):
-    """From the reply of the mail server to the mail that arrives."""
+    """An operator sees the reply of the mail server, retries the mail that was given up, and it arrives."""
     peer = smtp()
     daemon = parlour(public_url="https://chat.example.org", smtp_url=f"smtp://127.0.0.1:{peer.port}/parlour.example", smtp_tls="off",
                      mail_from="bot@parlour.example")

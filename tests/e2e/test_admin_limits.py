@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Limits and settings for operators and admins: what holds whom up, resetting it, and what the server runs with."""
+"""Operators and admins see which limits delay users, reset limits, and see the settings of the running server."""
 
 import pytest
 
@@ -95,7 +95,8 @@ def test_rates_of_an_address(parlour, rows):
 
 @pytest.mark.parametrize("rate_key, of_the_other", [("off", []), ("30/h", ["30 per 1 hour"])])
 def test_rates_of_a_key(parlour, rows, rate_key, of_the_other):
-    """A key has its own rate, also if the class is off. Keys of users whom the class refused are listed without a user, too."""
+    """A key has its own rate, even if the rate of the class is off. The list without a filter by user contains keys of
+    users whom the class refused."""
     daemon = parlour(rate_key=rate_key)
     boss, user, other = at_level(daemon, rows, "operator"), daemon.register(), daemon.register()
     make = lambda of, **more: of.post("/api/keys", {"name": word(), "scopes": ["read"], **more}).json()  # noqa: E731
@@ -174,7 +175,7 @@ def test_the_trail_by_accept(shared, rows, accept, query, kind):
 
 
 def test_no_formulas_in_the_trail(shared, rows):
-    """A request id is a text of the client."""
+    """The audit trail as CSV contains no formulas, although a request id is a text of the client."""
     boss, user = at_level(shared, rows, "operator"), shared.register(word())
     rows("INSERT INTO audit (actor_id, action, target, address, request_id) VALUES "
          f"({user.id}, 'login', 'user:{user.id}', '=cmd|x', '+1+1'), ({user.id}, 'login', 'user:{user.id}', '@x', '-1')")

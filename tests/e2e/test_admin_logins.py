@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Login sessions, lock-outs, and second factors of all accounts, for operators and admins."""
+"""Operators and admins see login sessions, lock-outs, and second factors of all accounts."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def fixture_boss(shared, rows):
 
 
 def listed(boss, query):
-    """All pages."""
+    """Returns the items of all pages."""
     found, path = [], f"{LOGINS}?{query}"
     while path:
         answer = boss.get(path)
@@ -117,7 +117,7 @@ def test_remove_a_second_factor(shared, boss, rows):
 
 
 def test_not_the_own_second_factor(shared, rows):
-    """A stolen token of an admin is not enough for that: it needs a code."""
+    """A stolen token of an admin does not suffice to remove the admin's own second factor: a code is required."""
     admin = at_level(shared, rows, "admin")
     turn_on(admin)
     answer = admin.post(f"/api/admin/users/{admin.name}/mfa/off")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Administration of accounts over REST: who may do what to whom, and that it counts at once in every worker."""
+"""Administration of accounts over REST: the levels that it requires, and its immediate effect in every worker."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def relogin(user):
 
 @pytest.fixture(name="staff", scope="module")
 def fixture_staff(shared, rows):
-    """Two accounts of each level: those who ask, and those who are asked about."""
+    """Creates two accounts of each level: one that sends requests, and one that requests are about."""
     return {level: (at_level(shared, rows, level), at_level(shared, rows, level)) for level in LEVELS}
 
 
@@ -41,10 +41,10 @@ def body_of(method, path):
 
 
 def want(level, method, other):
-    """The status for an account of level `other`; None: it does not exist."""
+    """Returns the expected status for an account of level `other`; None: it does not exist."""
     if level in ("user", "analyst"):
         return 403
-    if method == "mfa/off" and other is not None:       # nobody has a second factor here
+    if method == "mfa/off" and other is not None:       # no account has a second factor here
         return want(level, "POST", other) if want(level, "POST", other) != 200 else 409
     if other is None:
         return 404
@@ -59,7 +59,7 @@ def test_there_are_routes():
 
 @pytest.mark.parametrize("method, path", ROUTES)
 def test_without_a_token(shared, staff, method, path):
-    """Also where guests may use the chatbot: a guest has no token."""
+    """A guest has no token and gets 401, also where guests may use the chatbot."""
     body = {"json": body_of(method, path)} if body_of(method, path) else {}
     for target in (staff["user"][1].id, staff["admin"][1].name, 987654321, word()):
         answer = shared.http.request(method, path.replace("{user}", str(target)), **body)
@@ -67,9 +67,11 @@ def test_without_a_token(shared, staff, method, path):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("method, path", [row for row in ROUTES if row[0] != "DELETE"])    # which is in test_account_delete.py
+# test_account_delete.py covers this route
+@pytest.mark.parametrize("method, path", [row for row in ROUTES if row[0] != "DELETE"])
 def test_every_route_for_every_level(staff, method, path, level):
-    """The caller's own account, one of each level, and ones that do not exist, by number and by name."""
+    """The requests are about the caller's own account, one of each level, and accounts that do not exist, by id and by
+    name."""
     asker = relogin(staff[level][0])
     refusals = set()
     targets = [(level, asker)] + [(other, staff[other][1]) for other in LEVELS] + [(None, None)]
@@ -111,7 +113,7 @@ def test_lists_and_filters(staff):
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"access": "root"}', b'{"username": 7}', b"x" * 30000])
 @pytest.mark.parametrize("method, path", EVERY)
 def test_the_level_comes_before_the_body(staff, method, path, body):
-    """Also before the media type, the query, and the id."""
+    """The server checks the level before the body, the media type, the query, and the id."""
     asker = relogin(staff["analyst"][0])
     for name in (staff["user"][1].id, "no such name"):
         for kind in ("application/json", "text/plain"):
@@ -145,7 +147,8 @@ def test_nobody_grants_above_the_own_level(shared, rows, staff):
 
 
 def test_disabling_closes_sockets_everywhere(shared, staff):
-    """Tokens and sockets end at once in both workers, whichever did it; enabling lets the user log in again."""
+    """Tokens and sockets end at once in both workers, whichever worker disabled the user; after enabling, the user can
+    log in again."""
     operator, victim = relogin(staff["operator"][0]), shared.register(word("v"))
     path = f"/api/admin/users/{victim.name}"
     others = [shared.login(victim.name) for _ in range(3)]
@@ -167,7 +170,7 @@ def test_disabling_closes_sockets_everywhere(shared, staff):
 
 
 def test_a_demoted_operator_keeps_no_rights(shared, rows, staff):
-    """The database asks for the level at the time of the change, not the token."""
+    """The database checks the level at the time of the change, instead of the level in the token."""
     admin, operator = relogin(staff["admin"][0]), at_level(shared, rows, "operator")
     assert admin.patch(f"/api/admin/users/{operator.id}", {"access": "user"}).status_code == 200
     wait_for(lambda: operator.get("/api/admin/users").status_code == 401, 5)
@@ -226,7 +229,8 @@ def test_no_links_without_mail(shared, staff):
 
 
 def test_the_last_admin_stays(shared, rows):
-    """Neither demoted nor disabled, also not by themselves. The last test: it takes the level from all others."""
+    """The last admin can be neither demoted nor disabled, not even by themselves. This is the last test, because all
+    other admins lose the level."""
     last = at_level(shared, rows, "admin")
     rows(f"UPDATE users SET access = 'user' WHERE access = 'admin' AND id <> {last.id}")
     path = f"/api/admin/users/{last.id}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Agent chat on /ws/{session_id}: start_session switches the socket to frames that carry the whole session."""
+"""Agent chat on /ws/{session_id}: after start_session, each frame has the whole session."""
 
 import json
 import secrets
@@ -42,7 +42,7 @@ def socket_of(user, session):
 
 
 def started(sock, **payload):
-    """The greeting has come before: it is the first frame, whatever the client sends."""
+    """The greeting is the first frame, whatever the client sends."""
     sock.send("start_session", payload=payload)
     assert sock.recv()["type"] == "message"
     first = sock.recv()
@@ -76,15 +76,16 @@ def test_a_whole_session(ann):
             assert len({m["id"] for m in session["messages"]}) == 2 * turn
         sock.send("ping")
         assert sock.recv()["type"] == "pong"
-    with socket_of(ann, first["id"]) as sock:   # the page is loaded again
+    with socket_of(ann, first["id"]) as sock:   # the page is reloaded
         again = started(sock)
         assert again["messages"] == session["messages"] and again["metadata"] == {} and again["preferredChannel"] == "web"
 
 
 def test_the_greeting_comes_first(ann, guests):
-    """Also when start_session was sent before anything, and when it waits for auth; what follows at once is answered after it."""
+    """The greeting is the first frame, also if the client sent start_session earlier, or has not sent auth yet; frames
+    that follow at once are answered after it."""
     for auth in (False, True):
-        session = ann.post("/api/sessions").json()["id"]    # a user's own: a guest has to show the token first
+        session = ann.post("/api/sessions").json()["id"]    # a session of a user: a guest must present the token first
         with guests.ws(f"/ws/{session}", protocols=(), **({} if auth else {"token": ann.access})) as sock:
             if auth:
                 sock.send("auth", token=ann.access)
@@ -95,7 +96,8 @@ def test_the_greeting_comes_first(ann, guests):
 
 
 def test_without_start_session_nothing_changes(ann):
-    """The chatbot's own frames; and a socket that starts later answers as it is asked from then on."""
+    """Without start_session, the socket sends the frames of the chatbot; if a client sends it later, the socket changes
+    to session frames."""
     with socket_of(ann, unknown()) as sock:
         assert set(sock.recv()) == {"type", "message", "data_collected", "is_complete", "session_id"}
         sock.send(message="hello")
@@ -104,7 +106,7 @@ def test_without_start_session_nothing_changes(ann):
         assert [m["content"] for m in sock.expect("session_started")["payload"]["messages"]][0] == "hello"
         assert len(ask(sock, "and now?")["messages"]) == 4
         wrong = {"type": "start_session", "payload": {"preferredChannel": "x" * 40, "metadata": [1]}}
-        sock.send_frame(TEXT, json.dumps(wrong).encode())    # not as described, but taken
+        sock.send_frame(TEXT, json.dumps(wrong).encode())    # not as described, but accepted
         again = sock.expect("session_started")["payload"]
         assert (again["preferredChannel"], again["metadata"]) == ("web", {})
 
@@ -135,7 +137,7 @@ def test_what_is_refused(ann, fields, word):
 
 
 def test_without_a_token(shared):
-    """guest = off: nothing is told before auth."""
+    """With guest = off, the server sends nothing before auth."""
     with shared.ws(f"/ws/{unknown()}", protocols=()) as sock:
         for kind in ("start_session", "send_message", "ping"):
             sock.send(kind, payload={"content": "x"})
@@ -143,7 +145,8 @@ def test_without_a_token(shared):
 
 
 def test_feedback_requests(ann, bob, guests):
-    """Those whose run_id is the session come in feedbackRequests, live, for who asks and who is asked; others do not."""
+    """The asker and the asked user receive feedback requests whose run_id is the session in feedbackRequests, live;
+    others do not."""
     with socket_of(ann, unknown()) as sock:
         session = started(sock)["id"]
         for asker, run in ((bob, "another"), (ann, session), (bob, session)):
@@ -173,7 +176,8 @@ def test_feedback_requests(ann, bob, guests):
 
 
 def test_feedback_requests_that_do_not_fit(ann, bob):
-    """Largest contexts: the frame has the newest ones of at most 256 KiB, so that ws_queue has room for it."""
+    """With the largest contexts, a frame contains the newest requests of at most 256 KiB, so that it fits into
+    ws_queue."""
     session = ann.post("/api/sessions").json()["id"]
     made = [bob.post("/api/feedback-requests", {"channel": {"kind": "web", "destination": ann.name}, "run_id": session,
                                                 "question": f"No. {number}?", "context": "x" * 16000}) for number in range(20)]
@@ -185,7 +189,8 @@ def test_feedback_requests_that_do_not_fit(ann, bob):
 
 
 def test_frames_leave_room_in_ws_queue(parlour):
-    """With a small ws_queue a frame has the newest messages and requests of a quarter of it each, and one message in any case."""
+    """With a small ws_queue, messages and requests in a frame each use at most a quarter of it, newest first, and at
+    least one message is included."""
     daemon = parlour(ws_queue="64K", workers=1)
     ann, bob = daemon.register(), daemon.register()
     session = ann.post("/api/sessions").json()["id"]
@@ -208,7 +213,8 @@ def test_frames_leave_room_in_ws_queue(parlour):
 
 
 def test_an_update_that_cannot_be_read_comes_later(parlour, pg, database):
-    """The database fails while nobody asked: no error, and the update follows once it can be read."""
+    """If the database fails while no request waits, the client sees no error, and the update follows when it can be
+    read."""
     daemon = parlour(workers=1)
     ann, bob = daemon.register(), daemon.register()
     session = ann.post("/api/sessions").json()["id"]
@@ -228,7 +234,7 @@ def test_an_update_that_cannot_be_read_comes_later(parlour, pg, database):
 
 
 def test_an_answer_that_fails(parlour):
-    """An error alone: the client's spinner does not start."""
+    """If an answer fails, the client receives only an error, so that its spinner does not start."""
     daemon = parlour(rate_ask_session="1/h", workers=1)
     user = daemon.register()
     with socket_of(user, unknown()) as sock:

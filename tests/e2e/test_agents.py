@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""AI roles in rooms: who answers whom, what a model is told, and the limits on asking."""
+"""AI roles in rooms: which role answers whom, what the model receives, and the limits on answers."""
 
 import pytest
 
@@ -38,7 +38,8 @@ def bob(daemon):
 
 @pytest.fixture(scope="module")
 def asked(rows):
-    """asked(room): [(role id, seq of the question)] of all answers that were ever begun there, in order."""
+    """asked(room) returns [(role id, seq of the question)] of all answers that were ever started in the room, in
+    order."""
     return lambda room: [tuple(r) for r in rows(
         f"SELECT role_id, reply_to_seq FROM generations WHERE room_id = {room} ORDER BY created_at")]
 
@@ -82,7 +83,7 @@ NAMES = [("Product Manager", "Product_Manager"), ("Chef de cuisine étoilé", "C
 
 @pytest.mark.parametrize("name, mention", NAMES, ids=[mention for _, mention in NAMES])
 def test_names_that_cannot_be_mentioned(daemon, asked, name, mention):
-    """Any name is shown as it was given; one for mentions is made from it, with a number where that is taken."""
+    """A role keeps any display name; the name for mentions is derived from it, with a number if it is taken."""
     one, two = daemon.register(), daemon.register()
     first = one.role(name=name)
     assert first["name"] == name.strip()
@@ -133,7 +134,7 @@ def test_renamed_roles(ann):
 
 
 def test_names_are_one_space(daemon, ann):
-    """Users and roles share names, without regard to case."""
+    """Users and roles share one set of names, regardless of case."""
     assert ann.post("/api/roles", {"name": ann.name.upper()}).status_code == 409
     role = ann.role()
     body = {"username": role["name"].upper(), "email": "clash@example.org", "password": "correct horse 9"}
@@ -152,7 +153,8 @@ def test_only_moderators_attach(ann, bob):
 
 # ---- who answers ----
 
-# What counts as a mention: tests/mentions.json, by tests/unit/test_mention.c and test_page.py. These go the whole way.
+# tests/mentions.json defines mentions; tests/unit/test_mention.c and test_page.py check it. The cases here run through
+# the whole server.
 SILENT = ["no mention", "mail a@{n}", "x@{n}", "ä@{n}", "9@{n}", "_@{n}", "`@{n}`", "``a ` @{n}``", "```\n@{n}\n```",
           "@{n}x", "@{n}_", "@{n}-x", "@ {n}", "{n}", "@", "@@", "`a` `@{n}`", "@x{n}",
           "https://example.org/@{n}/x", "?u=@{n}", "npm i @{n}/core", "@{n}@example.social", "@{n}é", "~~~\n@{n}\n~~~",
@@ -179,7 +181,8 @@ def test_mention(ann, asked, peer):
 
 
 def test_policies(ann, asked):
-    """off answers nobody, all answers everything; the default is all where one role joins first and mention where several do."""
+    """With off no role answers, with all every message is answered; the default is all if one role joins first, and
+    mention if several do."""
     role, other = ann.role(), ann.role()
     name = "@" + role["name"]
     cases = [({"reply_policy": "off"}, [role], []), ({"reply_policy": "all"}, [role], [0, 1]),
@@ -193,7 +196,7 @@ def test_policies(ann, asked):
                 if i in expected:
                     assert answer(sock).frames[0]["reply_to"] == seq, (fields, text)
                     want.append((role["id"], seq))
-            if not expected:    # the barrier: what comes later in the same room is answered, so the earlier was looked at
+            if not expected:    # a later message in the same room is answered, so the earlier one has been processed
                 barrier = ann.room(role_ids=[role["id"]])["id"]
                 with listen(ann, barrier) as other_sock:
                     ask(other_sock, barrier, QUICK)
@@ -206,7 +209,7 @@ FIRST = [({"role_ids": [0]}, "all"), ({"role_ids": [0, 1]}, "mention"), ({"role_
 
 @pytest.mark.parametrize("fields, policy", FIRST, ids=lambda v: v if isinstance(v, str) else str(len(v.get("role_ids", ()))))
 def test_the_first_role_fixes_the_policy(ann, fields, policy):
-    """Roles that join or leave later do not change when the others answer."""
+    """Roles that join or leave later do not change when the other roles answer."""
     roles = [ann.role()["id"] for _ in range(3)]
     fields = {**fields, **({"role_ids": [roles[i] for i in fields["role_ids"]]} if "role_ids" in fields else {})}
     path = f"/api/rooms/{ann.room(**fields)['id']}"
@@ -219,7 +222,7 @@ def test_the_first_role_fixes_the_policy(ann, fields, policy):
 
 
 def test_rooms_take_roles_of_their_owner(ann, bob, asked):
-    """A room made without role_ids: a role of its owner joins when somebody mentions it, and answers when it is mentioned."""
+    """In a room created without role_ids, a role of its owner joins and answers when somebody mentions it."""
     role, other, foreign = ann.role(), ann.role(), bob.role()
     room = ann.room()["id"]
     want = []
@@ -238,7 +241,8 @@ def test_rooms_take_roles_of_their_owner(ann, bob, asked):
 
 
 def test_rooms_that_take_no_roles(ann, asked):
-    """With a list, also an empty one; with policy off; and once a moderator has taken a role out."""
+    """No role joins a room that was created with a list (also an empty one), that has policy off, or from which a
+    moderator has removed a role."""
     role, other = ann.role(), ann.role()
     text = f"@{role['name']} {QUICK}"
     rooms = [ann.room(role_ids=[])["id"], ann.room(role_ids=[other["id"]], reply_policy="mention")["id"],
@@ -248,13 +252,13 @@ def test_rooms_that_take_no_roles(ann, asked):
     barrier = ann.room()["id"]
     for room in rooms:
         ann.say(room, text)
-    with listen(ann, barrier) as sock:      # what comes later is answered, so the earlier was looked at
+    with listen(ann, barrier) as sock:      # a later message is answered, so the earlier one has been processed
         ask(sock, barrier, text)
     assert [asked(room) for room in rooms] == [[]] * 4
 
 
 def test_several_roles(ann, asked):
-    """Each role that is mentioned answers, once, whatever the text says how often; the others do not."""
+    """Each mentioned role answers once, however often the text mentions it; other roles do not answer."""
     roles = [ann.role() for _ in range(3)]
     room = ann.room(role_ids=[r["id"] for r in roles])["id"]
     with listen(ann, room) as sock:
@@ -267,7 +271,7 @@ def test_several_roles(ann, asked):
 
 
 def test_roles_trigger_nothing(ann, asked, peer):
-    """An answer that mentions the other role and its own is no question, also under `all`."""
+    """An answer that mentions another role or its own role is not a question, also under `all`."""
     one, two = ann.role(), ann.role()
     room = ann.room(role_ids=[one["id"]], reply_policy="mention")["id"]
     with listen(ann, room) as sock:
@@ -311,7 +315,8 @@ def test_detached_role_is_silent(ann, asked):
 # ---- what the model is told ----
 
 def test_history_is_context(ann, bob, peer):
-    """System prompt, then the room oldest first: people and other roles with their names, the role's own words without."""
+    """The model receives the system prompt and the messages, oldest first: people and other roles with their names, the
+    role's own messages without."""
     role, other = ann.role(instructions="Speak like a pirate.", temperature=0.5, max_tokens=123, model="peer-2"), ann.role()
     room = ann.room(name="The Löwen", role_ids=[role["id"], other["id"]])["id"]
     with listen(ann, room) as sock:
@@ -326,7 +331,7 @@ def test_history_is_context(ann, bob, peer):
     system, *said = body["messages"]
     assert system["role"] == "system" and "Speak like a pirate." in system["content"]
     assert role["name"] in system["content"] and "The Löwen" in system["content"]
-    # neighbors of one side are one message: chat templates of many models insist on turns
+    # adjacent messages of one side are joined, because chat templates of many models require turns
     expected = [("user", [f"{ann.name}: first words", f"{bob.name}: second wörds",
                           f"{ann.name}: @{other['name']} [[ok,tokens=2,pace=0]]", f"{other['name']}: Parlour keeps",
                           f"{ann.name}: @{role['name']} [[ok,tokens=3,pace=0]]"]),
@@ -348,7 +353,7 @@ def test_nothing_that_was_not_set_is_sent(ann, peer):
 
 
 def test_context_limits(parlour, peer):
-    """llm_history bounds the number of messages, llm_context their bytes; the question itself is always there."""
+    """llm_history limits the number of messages and llm_context their bytes; the question is always included."""
     daemon = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, "llm_history": "4", "llm_context": "1k"})
     user = daemon.register()
     role = user.role()
@@ -372,7 +377,7 @@ def test_context_limits(parlour, peer):
 
 
 def test_what_came_after_the_question_is_not_told(ann, peer):
-    """A role that was busy answers the newest question with the history up to it."""
+    """A role that was busy answers the newest question, with the history up to that question."""
     role = ann.role()
     room = ann.room(role_ids=[role["id"]], reply_policy="mention")["id"]
     with listen(ann, room) as sock:
@@ -391,7 +396,7 @@ def test_what_came_after_the_question_is_not_told(ann, peer):
 # ---- one at a time ----
 
 def test_one_generation_and_one_follow_up(ann, bob, peer, asked):
-    """Three questions while the role is busy, from two people, become one follow-up: the newest question's."""
+    """Three questions of two people to a busy role lead to one more answer, to the newest question."""
     role = ann.role()
     room = ann.room(role_ids=[role["id"]])["id"]
     with listen(ann, room) as sock, listen(bob, room) as other:
@@ -431,7 +436,7 @@ def test_roles_and_rooms_do_not_wait_for_each_other(ann, peer):
 # ---- limits ----
 
 def test_ask_limit(parlour, peer):
-    """The message is stored; the answer that may not be made is a failed generation."""
+    """The message is stored; the answer beyond the limit is a failed generation."""
     daemon = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, "rate_ask": "60/min burst 2"})
     user = daemon.register()
     room = user.room(role_ids=[user.role()["id"]])["id"]
@@ -445,7 +450,7 @@ def test_ask_limit(parlour, peer):
 
 
 def test_what_was_answered_does_not_fail_when_it_is_sent_again(parlour, peer):
-    """Near the limit a message that is sent again was reported as failed although it has its answer."""
+    """A message that is sent again near the limit is not reported as failed if it already has its answer."""
     daemon = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, "rate_ask": "1/h burst 1"})
     user = daemon.register()
     room = user.room(role_ids=[user.role()["id"]])["id"]
@@ -473,7 +478,7 @@ def test_ask_limit_of_one_room(parlour, peer):
 
 
 def test_table_full(parlour, peer):
-    """With four places taken the fifth is busy; a place that is given back is used again."""
+    """With four places taken, the fifth question gets `busy`; a place that becomes free is used again."""
     daemon = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, "generations": "4"})
     user = daemon.register()
     role = user.role()
@@ -498,7 +503,8 @@ def test_table_full(parlour, peer):
 # ---- the list of models ----
 
 def test_models(both, parlour, ann):
-    """All models with the upstream they belong to; one that is down hides only its own, but its default is known."""
+    """The list has all models with their upstream, from a cache in each worker; if an upstream does not respond, it has
+    those that the configuration names."""
     models = ann.get("/api/llm/models").json()
     assert {(m["id"], m["upstream"], m["is_default"]) for m in models} == {
         ("local-1", "local", False), ("peer-1", "peer", True), ("peer-2", "peer", False)}

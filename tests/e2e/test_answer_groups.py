@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Many answers that begin and end at once: their rows are written in groups, and what fails in a group fails alone."""
+"""Many answers that start and end at once are written in groups, and a failure in a group affects only its own
+answer."""
 
 import secrets
 
@@ -12,7 +13,7 @@ from parlour import PLAIN, wait_for
 
 COUNT = 32
 NO_LIMITS = {"rate_ask": "off", "rate_ask_session": "off", "rate_send": "off", "rate_channel": "off"}
-# The only word comes when all questions have reached the model.
+# The only word is sent when all questions have reached the model.
 QUICK, LATE = "[[ok,tokens=3,pace=0]]", "[[ok,tokens=1,pace=0,gate=1]]"
 
 
@@ -25,7 +26,7 @@ def provider():
 
 @pytest.fixture
 def own(parlour, provider):
-    """own(**settings): a daemon of one's own and a user."""
+    """own(**settings) starts a separate daemon and creates a user."""
     provider.reset()
 
     def make(**settings):
@@ -36,20 +37,20 @@ def own(parlour, provider):
 
 
 def figures(daemon):
-    """(transactions, starts and ends in them) so far."""
+    """Returns (transactions, starts and ends in them) so far."""
     text = httpx.get(f"http://{daemon.listening('operator')[0]}/metrics", **PLAIN).text
     found = exposition.parse(text)
     return tuple(sum(found[f"parlour_answer_{name}_total"].samples.values()) for name in ("groups", "writes"))
 
 
 def make_rooms(user, count, roles=1):
-    """Ids of rooms with so many roles in each, which all answer."""
+    """Creates rooms with this many roles in each, which answer every message, and returns their ids."""
     ids = [user.role()["id"] for _ in range(roles)]
     return [user.room(role_ids=ids, reply_policy="all")["id"] for _ in range(count)]
 
 
 def listen_all(daemon, slot, user, rooms):
-    """One socket on that worker, which listens to all these rooms."""
+    """Opens a socket on that worker that listens to all these rooms."""
     sock = listen_on(daemon, slot, user, rooms[0])
     for room in rooms[1:]:
         sock.send("subscribe", topic=f"room:{room}")
@@ -63,7 +64,7 @@ def ask_all(sock, rooms, content=QUICK):
 
 
 def at_once(daemon, slot, sock, rooms, provider, **wanted):
-    """The questions reach the worker in one turn of its loop, and so do all words and ends of all answers."""
+    """Sends all questions in one loop turn of the worker, and then the words and the end of all answers in one turn."""
     pid = daemon.workers()[slot]
     with daemon.stopped(pid):
         ask_all(sock, rooms, LATE)
@@ -74,7 +75,7 @@ def at_once(daemon, slot, sock, rooms, provider, **wanted):
 
 
 def generations(rows, rooms):
-    """(state, messages, usage rows) of every answer in these rooms that has ended; None while one runs."""
+    """Returns (state, messages, usage rows) of every answer in these rooms; None while one is running."""
     found = rows("SELECT g.state, (SELECT count(*) FROM messages m WHERE m.generation_id = g.id), "
                  "(SELECT count(*) FROM usage u WHERE u.generation_id = g.id) FROM generations g "
                  f"WHERE g.room_id = ANY (ARRAY{rooms})")
@@ -82,13 +83,13 @@ def generations(rows, rooms):
 
 
 def test_answers_begin_and_end_at_once(own, rows, provider):
-    """They share transactions; each has its message, its usage, and its end, once."""
+    """The answers share transactions, and each has its message, its usage, and its end once."""
     daemon, user = own(workers=1)
     *rooms, other = make_rooms(user, COUNT + 1)
     sock = listen_all(daemon, 0, user, [*rooms, other])
 
     def warm():
-        """Until its connection for groups is open, a worker uses another one."""
+        """Waits until the worker has opened its connection for groups; until then it uses another one."""
         begin = figures(daemon)[1]
         return ask(sock, other, QUICK).state == "done" and figures(daemon)[1] - begin == 2
 
@@ -106,7 +107,7 @@ def test_answers_begin_and_end_at_once(own, rows, provider):
 
 
 def trigger(rows, room, action):
-    """What a row of this room does when its answer ends; gives the SQL that undoes it."""
+    """Creates a trigger that runs when an answer of this room ends; returns the SQL that removes it."""
     name = "t" + secrets.token_hex(4)
     rows(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {action}; RETURN NEW; END $$")
     rows(f"CREATE TRIGGER {name} BEFORE UPDATE ON generations FOR EACH ROW "
@@ -115,7 +116,8 @@ def trigger(rows, room, action):
 
 
 def test_one_of_a_group_fails(own, rows, provider):
-    """The database refuses the end of one answer: all others end, and are told; that one ends when it may."""
+    """When the database refuses the end of one answer, all others end and are announced; that one ends when the
+    database accepts it."""
     daemon, user = own(workers=1)
     rooms = make_rooms(user, COUNT)
     sock = listen_all(daemon, 0, user, rooms)
@@ -137,7 +139,7 @@ def test_one_of_a_group_fails(own, rows, provider):
 
 
 def test_killed_in_the_middle_of_a_group(own, rows, provider, database):
-    """kill -9 of the worker while its group is under way: another one ends all answers, each is there once."""
+    """After kill -9 of a worker in the middle of a group, another worker ends all answers, and each exists once."""
     daemon, user = own(workers=2)
     rooms = make_rooms(user, COUNT)
     sock = listen_all(daemon, 0, user, rooms)
@@ -159,7 +161,7 @@ def test_killed_in_the_middle_of_a_group(own, rows, provider, database):
 
 
 def test_groups_of_two_workers_do_not_deadlock(own, rows, database):
-    """Both workers begin and end answers of the same roles in the same rooms, in opposite order."""
+    """Both workers start and end answers of the same roles in the same rooms, in opposite order."""
     daemon, user = own(workers=2)
     rooms = make_rooms(user, 6, roles=4)
     socks = [listen_all(daemon, slot, user, rooms) for slot in (0, 1)]

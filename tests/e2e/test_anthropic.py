@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Upstreams that speak Anthropic's messages, and what OpenRouter adds to OpenAI's format."""
+"""Upstreams in the format of Anthropic, and the fields that OpenRouter adds to the format of OpenAI."""
 
 import pytest
 
@@ -11,7 +11,8 @@ TEN = "Parlour keeps every word in order and forgets none of"
 
 @pytest.fixture(scope="module")
 def both(request, workdir):
-    """One daemon, one peer; upstream `peer` speaks Anthropic's format, `new` its later version, `router` is OpenRouter."""
+    """One daemon and one peer: upstream `peer` uses the format of Anthropic, `new` its later version, and `router` is
+    OpenRouter."""
     make, made = maker(request, workdir)
     provider = Provider()
     base = provider.section(dialect="anthropic")
@@ -125,7 +126,7 @@ def test_tried_again(ann, room, peer, first):
 
 
 def test_limit_without_end_is_not_tried_again(ann, room, peer):
-    """A 429 that does not say when to come back is one of money."""
+    """A 429 without Retry-After means that the account has no credit, so it is not retried."""
     with listen(ann, room) as sock:
         assert ask(sock, room, "[[429,error=rate_limit_error]]").state == "failed"
     assert peer.stats()["requests"] == 1

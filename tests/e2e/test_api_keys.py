@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""API keys: shown once, scopes per route and frame, the rights of their owner, their own limits, and how they end."""
+"""API keys: they are shown once, have scopes per route and frame, rights of their owner and their own limits, and can
+end."""
 
 import hashlib
 import re
@@ -24,7 +25,7 @@ def daemon(parlour):
 
 
 def make(user, *scopes, name=None, **fields):
-    """A new key as the server shows it."""
+    """Creates a key and returns it as the server shows it."""
     answer = user.post("/api/keys", {"name": name or "key " + secrets.token_hex(6), "scopes": list(scopes or ("read",)), **fields})
     assert answer.status_code == 201, answer.text
     return answer.json()
@@ -108,7 +109,8 @@ def test_names_numbers_and_lives_are_limited(parlour):
 
 
 def test_a_lost_reply_does_not_lose_the_key(parlour, rows, replies_lost):  # noqa: F811
-    """The second request with the Idempotency-Key gets the one key with a new secret; the third gets the same reply."""
+    """The second request with the Idempotency-Key gets the same key with a new secret; the third gets the reply of the
+    second."""
     daemon = parlour(workers=1)
     daemon.expect_error("broken on purpose")
     user, once, body = daemon.register(), once_key(), {"name": "one", "scopes": ["read"]}
@@ -160,7 +162,8 @@ def test_how_clients_send_it(shared, ann):
 # ---- scopes ----
 
 def test_each_route_asks_for_its_scope(daemon):
-    """routes.def x every scope: what a key may not do is 403 before anything is read, and nothing else is."""
+    """For each route of routes.def and each scope: a key without the required scope gets 403 before the server reads
+    anything."""
     user = daemon.register()
     keys = {scope: make(user, scope) for scope in SCOPES}
     with open(SOURCE + "/src/api/http/routes.def", encoding="utf-8") as table:
@@ -180,7 +183,7 @@ def test_each_route_asks_for_its_scope(daemon):
 
 
 def test_rights_are_those_of_the_owner_or_less(daemon, rows):
-    """Without the scope admin the level counts for nothing; with it, the level of now."""
+    """Without the scope admin the level of the owner has no effect; with it, the current level counts."""
     user = daemon.register()
     plain, full, room = make(user, "read", "write"), make(user, "read", "write", "admin"), daemon.register().room(visibility="private")["id"]
     seen = lambda key: status(daemon, key, path=f"/api/rooms/{room}")  # noqa: E731
@@ -277,7 +280,7 @@ def test_revoking_counts_at_once_in_every_worker(daemon, rows, how):
 
 
 def test_what_ends_logins_only(daemon):
-    """Logging out and a change of the password by its owner leave keys alone, and so does a restart."""
+    """Keys stay valid when their owner logs out or changes the password, and after a restart."""
     user = daemon.register()
     key = make(user)
     assert user.post("/api/auth/password", {"current_password": user.password, "new_password": "battery staple 7"}).status_code == 204
@@ -308,7 +311,7 @@ def test_its_last_use_is_noted_seldom(daemon, rows):
     first = wait_for(lambda: noted()[0] and noted(), 5)
     assert in_each_worker(daemon, key) == [200, 200] and noted() == first
     rows(f"UPDATE login_sessions SET last_used_at = now() - interval '2 minutes' WHERE id = {key['id']}")
-    user.patch(f"/api/keys/{key['id']}", {"scopes": ["read", "chat"]})	# it is looked up again
+    user.patch(f"/api/keys/{key['id']}", {"scopes": ["read", "chat"]})	# the worker looks it up again
     assert status(daemon, key) == 200
     wait_for(lambda: rows(f"SELECT last_used_at > now() - interval '1 minute' FROM login_sessions WHERE id = {key['id']}") == [(True,)], 5)
 
@@ -316,7 +319,8 @@ def test_its_last_use_is_noted_seldom(daemon, rows):
 # ---- limits ----
 
 def test_unknown_keys_do_not_reach_the_database(parlour):
-    """They count like failed logins, on their own; good keys that a worker knows go on from the same address."""
+    """Unknown keys count like failed logins, but separately; valid keys that a worker knows stay usable from the same
+    address."""
     daemon = parlour(workers=1, rate_login="5/hour")
     user = daemon.register()
     good, gone = make(user), make(user)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""/asyncapi.json: what a generator of clients needs. That frames are as it says, every test checks: described_frames.py."""
+"""/asyncapi.json contains what generators of clients need. Every test checks that frames match it:
+described_frames.py."""
 
 import html.parser
 import json
@@ -32,7 +33,7 @@ def messages(document):
 
 @pytest.mark.parametrize("public_url", ["", "https://chat.example.org", "http://10.0.0.7:8000/chat"])
 def test_the_parser_has_nothing_to_say(parlour, public_url):
-    """@asyncapi/parser: no error, no warning. That there is a newer version than 3.0 is a note."""
+    """@asyncapi/parser reports neither errors nor warnings. It may note that a newer version than 3.0 exists."""
     tools = nodejs.prepare()
     path = os.path.join(tools, "asyncapi.json")
     with open(path, "w", encoding="utf-8") as file:
@@ -128,7 +129,7 @@ def test_ways_to_send_a_token(document):
 
 
 def test_close_codes_topics_and_errors(document):
-    """Each code that an error of errors.def closes with is in the table of close codes."""
+    """Each code with which an error of errors.def closes a socket is in the table of close codes."""
     codes = {row["code"] for row in document.root["x-close-codes"]}
     assert {row["close"] for row in document.root["x-error-codes"] if "close" in row} <= codes
     assert {row["topic"].split(":")[0] for row in document.root["channels"]["native"]["x-topics"]} == {
@@ -172,7 +173,8 @@ def test_differences_of_frames_from_the_server_are_found(change, what):
 @pytest.mark.parametrize("frame, later, found", [
     ({"type": "send", "topic": "room:7", "content": "Hello"}, [ACK], False),
     ({"type": "send", "topic": "room:7"}, [{"type": "error", "code": "validation_error", "detail": "-", "temporary": False}], False),
-    ({"type": "send", "topic": "room:7"}, [], False),                                  # nobody looked at the answer
+    # no assertion has read the answer
+    ({"type": "send", "topic": "room:7"}, [], False),
     ({"type": "send", "topic": "room:7"}, [ACK], True),
     ({"type": "send", "topic": "room:7", "id": "a"}, [
         {"type": "error", "code": "busy", "detail": "-", "temporary": True, "id": "b"}, {**ACK, "id": "a"}], True),
@@ -192,7 +194,7 @@ def test_accepted_frames_that_are_not_described_are_found(frame, later, found):
 # ---- /docs/sockets ----
 
 class Page(html.parser.HTMLParser):
-    """What is in a page; nested as HTML wants it."""
+    """The content of a page, with valid nesting of its elements."""
 
     def __init__(self, text):
         super().__init__()
@@ -224,7 +226,7 @@ def page(shared):
 
 
 def test_the_page_keeps_a_strict_policy(shared, page):
-    """Nothing inline, nothing from elsewhere: the policy needs no exception."""
+    """The page has no inline code and loads nothing from other hosts, so the policy needs no exception."""
     answer = shared.get("/docs/sockets")
     policy = answer.headers["Content-Security-Policy"]
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -253,14 +255,15 @@ def test_the_page_has_each_frame_topic_and_close_code(page, document):
 
 
 def test_the_page_is_the_manual(page):
-    """Its headings are those of parlour-ws(7); nothing of mdoc is left."""
+    """The page has the headings of parlour-ws(7) and contains no mdoc macros."""
     headings = re.findall(r"^\.Ss (.+)$", table("man/parlour-ws.7.in"), re.M)
     assert [one for one in headings if one not in page.text] == []
     assert "\\" not in page.text.replace("\\e", "") and not re.search(r"^\.[A-Z][a-z] ", page.text, re.M)
 
 
 def test_the_references_link_to_the_page(shared):
-    """The wrappers of Swagger UI and Redoc, the plain reference, and what all of them show of /openapi.json."""
+    """The wrappers of Swagger UI and Redoc and the plain reference link to the page, and so does the description in
+    /openapi.json that all of them show."""
     for name in ("src/docs/swagger.html", "src/docs/redoc.html", "src/www/docs.html"):
         assert '<a href="/docs/sockets">' in table(name)
     assert "/docs/sockets" in shared.get("/openapi.json").json()["info"]["description"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The audit trail: each act is in it, once, in its own transaction, with who did it, and without secrets."""
+"""The audit trail has each act once, in the transaction of the act, with the actor, and without secrets."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ NEW = "another horse 8"
 
 
 def trail(rows, target, since=0):
-    """What happened to a subject, oldest first: [(act, actor, before, after)]."""
+    """Returns the acts on a subject, oldest first: [(act, actor, before, after)]."""
     return rows("SELECT action, actor_id, before, after FROM audit "
                 f"WHERE target = '{target}' AND id > {since} ORDER BY id")
 
@@ -47,7 +47,7 @@ def test_an_account_from_the_first_day_to_the_last(shared, rows):
 
 
 def test_statements_in_psql_are_acts_too(shared, rows, pg, database):
-    """Without the server: who is the program and the database role."""
+    """Acts in psql are recorded without the server; the actor is the program and the database role."""
     user = shared.register(word())
     with psycopg.connect(pg.dsn(database, cluster.OWNER) + " application_name=psql", autocommit=True) as conn:
         last = conn.execute("SELECT max(id) FROM audit").fetchone()[0]
@@ -73,7 +73,7 @@ def test_an_act_that_is_taken_back_is_not_recorded(shared, rows, pg, database):
 
 
 def test_many_login_sessions_of_two_users(shared, rows, pg, database):
-    """One row per user, also from a session that has ended a single one before."""
+    """The trail has one row per user, also if the same database session ended a single login session before."""
     one, two = shared.register(word()), shared.register(word())
     with psycopg.connect(pg.dsn(database, "parlour_app"), autocommit=True) as conn:
         conn.execute("SELECT login_end.* FROM logins_end(%s, 0, 'all', 'test') login_end", [one.id])
@@ -93,7 +93,7 @@ def test_refused_logins_are_bounded(parlour, rows):
     for _ in range(25):
         assert daemon.post("/api/auth/login", {"username": user.name, "password": "wrong horse 1"}).status_code == 401
     wait_for(lambda: len([t for t in trail(rows, f"user:{user.id}") if t[0] == "login refused"]) >= 20, 10)
-    daemon.stop()   # what it still had to write is written
+    daemon.stop()   # the pending rows are written
     got = [t for t in trail(rows, f"user:{user.id}") if t[0] == "login refused"]
     assert 20 <= len(got) <= 24 and {actor for _, actor, _, _ in got} == {0}, "side by side, more than one may see 19"
     marks = [n for n, t in enumerate(got) if t[3] == {"more_recorded": False}]
@@ -102,7 +102,7 @@ def test_refused_logins_are_bounded(parlour, rows):
 
 
 def test_the_mark_is_found_behind_many_rows(shared, rows):
-    """Rows that were written side by side come in any order, and there may be many of them."""
+    """Rows that were written concurrently may be in any order, and there may be many of them."""
     user = shared.register(word())
     add = f"INSERT INTO audit (actor_id, action, target, after) SELECT 0, 'login refused', 'user:{user.id}', {{}} FROM generate_series(1, {{}})"
     count = lambda: rows(f"SELECT count(*) FROM audit WHERE action = 'login refused' AND target = 'user:{user.id}'")  # noqa: E731
@@ -199,7 +199,7 @@ def test_the_view_has_names(shared, rows):
 
 
 def test_operators_read_it(shared, rows):
-    """Filters, pages, and CSV; a cell that looks like a formula is text."""
+    """Operators can filter, page, and export the trail as CSV; a cell that looks like a formula is text."""
     operator, user = at_level(shared, rows, "operator"), shared.register(word())
     path = f"/api/admin/users/{user.id}"
     assert operator.patch(path, {"is_active": False}).status_code == operator.patch(path, {"is_active": True}).status_code == 200
@@ -235,7 +235,7 @@ def test_operators_read_it(shared, rows):
 
 @pytest.mark.parametrize("days, gone", [(0, True), (30, True), (39, True), (41, False), (-5, True)])
 def test_rows_leave_after_their_time(pg, database, rows, days, gone):
-    """The application deletes none itself, and none younger than 30 days through the function."""
+    """The application itself cannot delete rows; its function deletes none that are younger than 30 days."""
     mark = word()
     rows(f"INSERT INTO audit (actor_id, action, target, created_at) SELECT 0, 'old', '{mark}', now() - n * interval '1 day' FROM unnest(ARRAY[40, 29]) n")
     with psycopg.connect(pg.dsn(database, "parlour_app"), autocommit=True) as conn:

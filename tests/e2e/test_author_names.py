@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Names of those who write: messages do without the table of accounts, and show a new display name soon in every worker."""
+"""Names of authors: messages do not need the table of users, and every worker soon shows a new display name."""
 
 import contextlib
 import time
@@ -21,27 +21,27 @@ def pair(request, workdir):
 
 
 def pages_name(daemon, user, room):
-    """{(user name, display name)} of the room's messages, on a connection of its own."""
+    """Returns {(user name, display name)} of the messages of the room, read on a separate connection."""
     answer = daemon.once("GET", f"/api/rooms/{room}/messages?limit=200", headers=user.auth)
     assert answer.status_code == 200, answer.text
     return {(m["username"], m["user"]) for m in answer.json()}
 
 
 def say_once(daemon, user, room, content):
-    """A message on a connection of its own: the reply."""
+    """Sends a message on a separate connection and returns the reply."""
     answer = daemon.once("POST", f"/api/rooms/{room}/messages", headers=user.auth, json={"content": content})
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
 def chat_on(daemon, slot, user, room):
-    """A socket whose messages contain display names, on this worker."""
+    """Opens a socket on this worker whose messages contain display names."""
     with daemon.only_worker(slot):
         return user.ws(f"/ws/chat/{room}", native=False)
 
 
 def until(sock, content):
-    """The names of the messages up to the one with this content: {content: display name}."""
+    """Returns the names of messages up to the one with this content: {content: display name}."""
     names = {}
     while content not in names:
         message = sock.expect("message")
@@ -50,7 +50,8 @@ def until(sock, content):
 
 
 def test_a_new_display_name_shows_in_every_worker(pair, rows):
-    """On the first message after it, in events and pages, although the change is made in the database."""
+    """A display name that is changed in the database appears in events and pages with the first message after the
+    change."""
     first, other = pair.register(), pair.register()
     room = first.room()["id"]
     assert other.post(f"/api/rooms/{room}/join").status_code == 200
@@ -66,7 +67,8 @@ def test_a_new_display_name_shows_in_every_worker(pair, rows):
         rows(f"UPDATE users SET name = 'Somebody Else' WHERE id = {other.id}")
         for slot in (0, 1):
             with pair.only_worker(slot):
-                # PostgreSQL tells of changes in their order, so that the silent one's must be known by then
+                # PostgreSQL sends notifications in order, so the worker has received the notification about the silent
+                # user
                 wait_for(lambda: say_once(pair, other, room, "now?")["user"] == "Somebody Else", 3, "the name is new")
                 assert say_once(pair, first, room, f"after {slot}")["user"] == "Ann After"
                 assert pages_name(pair, first, room) == {(first.name, "Ann After"), (other.name, "Somebody Else")}
@@ -81,7 +83,7 @@ def test_a_new_display_name_shows_in_every_worker(pair, rows):
 
 
 def test_messages_and_recoveries_while_users_are_locked(pair, pg, database, rows):
-    """Users who are logged in go on, with their names, in each worker."""
+    """Logged-in users can send messages with their names in each worker while the table of users is locked."""
     writer, reader = pair.register(), pair.register()
     rows(f"UPDATE users SET name = 'The Writer' WHERE id = {writer.id}")
     room = writer.room()["id"]
@@ -121,7 +123,7 @@ def test_messages_and_recoveries_while_users_are_locked(pair, pg, database, rows
 
 
 def test_a_worker_that_knows_no_names_stores_messages_while_users_are_locked(parlour, pg, database, rows):
-    """It waits a moment for the display name, and goes on without it."""
+    """The worker waits a moment for the display name, and then continues without it."""
     daemon = parlour(workers=1)
     user = daemon.register()
     room = user.room()["id"]
@@ -137,7 +139,7 @@ def test_a_worker_that_knows_no_names_stores_messages_while_users_are_locked(par
 
 
 def test_names_are_read_again_after_a_lost_connection(parlour, rows):
-    """What changed without a notification that arrived."""
+    """Changes whose notification was lost are visible after the worker reconnects."""
     daemon = parlour(workers=1)
     user = daemon.register()
     room = user.room()["id"]
@@ -146,4 +148,5 @@ def test_names_are_read_again_after_a_lost_connection(parlour, rows):
     assert user.say(room, "not told").json()["user"] == user.name
     assert rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'parlourd/w0/read' "
                 "AND datname = current_database()")
-    wait_for(lambda: user.say(room, "after").json().get("user") == "Ann Other", 3)  # 503 until it is connected again
+    # 503 until the connection is open again
+    wait_for(lambda: user.say(room, "after").json().get("user") == "Ann Other", 3)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Hostile values in every place that takes one: text, names, numbers, headers, paths, ids, origins; and what leaks."""
+"""Hostile values in every place that accepts text, names, numbers, headers, paths, ids, or origins; and leaks of
+data."""
 
 import gzip
 import json
@@ -35,7 +36,7 @@ def shared(request, workdir):
 
 @pytest.fixture(scope="module", autouse=True)
 def unharmed(shared, pg):
-    """After all of it: the same processes, and nothing in PostgreSQL's log that bad SQL would leave there."""
+    """Afterwards, the processes are the same ones, and the log of PostgreSQL has no errors from invalid SQL."""
     before, mark = shared.workers(), os.path.getsize(pg.dir + "/log")
     yield
     assert shared.workers() == before and shared.alive()
@@ -48,33 +49,33 @@ def unharmed(shared, pg):
 
 
 def filled(path, holes=None, **more):
-    """A route's path with its holes filled; what is not named gets an id that nothing has."""
+    """Fills the placeholders in the path of a route; those that are not given get an id that does not exist."""
     holes = {**(holes or {}), **more}
     return re.sub(r"\{(\w+)\}", lambda m: str(holes.get(m[1], uuid.UUID(int=0) if m[1] == "generation_id" else 987654321)), path)
 
 
 @pytest.fixture(scope="module")
 def boss(shared, rows):
-    """Who may use the routes of administration."""
+    """Returns a user who may use the routes of administration."""
     user = shared.register()
     rows(f"UPDATE users SET access = 'admin' WHERE id = {user.id}")
     return shared.login(user.name)
 
 
 def caller(path, ann, boss):
-    """Who reaches the checks of this route: others are refused before anything else is looked at."""
+    """Returns a user whose requests reach the checks of this route; others are refused earlier."""
     return boss if path.startswith("/api/admin/") else ann
 
 
 def refused_at(answer, field, limit):
-    """422 with the field's path; where the escaped text alone is more than the route takes, 413."""
+    """Expects 422 with the path of the field, or 413 if the escaped text alone exceeds the limit of the route."""
     if answer.status_code == 413:
         return len(answer.sent) > limit
     return answer.status_code == 422 and ["body", field] in [d["loc"] for d in answer.json()["detail"]]
 
 
 def hidden(c):
-    """Takes no room and draws nothing, or draws a blank of no script."""
+    """Returns whether a character is invisible: it has no width, or is a blank of no script."""
     return unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") or c in "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" or \
         "\ufe00" <= c <= "\ufe0f" or "\u180b" <= c <= "\u180f" or "\ufff0" <= c <= "\ufff8" or "\U000e0000" <= c <= "\U000e0fff" or c == "\u2065"
 
@@ -84,7 +85,7 @@ def seen(text):
 
 
 def name_form(text):
-    """As a name of people and rooms is stored."""
+    """Returns the form in which names of people and rooms are stored."""
     return unicodedata.normalize("NFC", text.strip())
 
 
@@ -93,7 +94,8 @@ def selector(c):
 
 
 def is_label(text, most):
-    """Is it a name for people: visible, not longer than the limit, and without hidden ones but joiners behind what is seen?"""
+    """Returns whether the text is a valid label: visible, within the limit, and without invisible characters except
+    joiners after visible ones."""
     text, after = name_form(text), False
     for c in text:
         if hidden(c) and not (after and (c in "\u200c\u200d" or selector(c) or "\U000e0100" <= c <= "\U000e01ef")):
@@ -103,7 +105,7 @@ def is_label(text, most):
 
 
 def head_of(shared, user, lines):
-    """The raw answer's header lines for a request of raw lines (bytes)."""
+    """Sends raw request lines (bytes) and returns the header lines of the raw reply."""
     host = f"Host: {shared.host}:{shared.port}\r\n".encode()
     token = b"Authorization: Bearer " + user.access.encode() + b"\r\n"
     with wire.connect(shared.addr, 20) as sock:
@@ -117,7 +119,8 @@ def head_of(shared, user, lines):
 # ---- naughty strings ----
 
 def test_contents_over_every_way(shared, ann, bob, rows):
-    """REST, the native and the compatible socket in turn: answer, live frames, history and table hold the same text."""
+    """A text sent over REST, the native, and the compatible socket is the same in the reply, live frames, history, and
+    table."""
     room = ann.room()["id"]
     native, compat = bob.ws(), bob.ws(f"/ws/chat/{room}", native=False)
     native.send("subscribe", topic=f"room:{room}")
@@ -149,7 +152,8 @@ def test_contents_over_every_way(shared, ann, bob, rows):
 
 
 def test_names_of_rooms_and_people(shared, ann, rows):
-    """As display name, room name, instructions and client_id: exact, or 422 with the field's path."""
+    """As display name, room name, instructions, and client_id, a text is stored unchanged, or refused with 422 and the
+    path of the field."""
     room, fresh = ann.room()["id"], secrets.token_hex(3)
     kept = {"name": 0, "room": 0, "client": 0}
     for at, text in enumerate(TEXTS):
@@ -180,14 +184,15 @@ def test_names_of_rooms_and_people(shared, ann, rows):
 
 
 def test_names_of_accounts_and_roles(shared, ann):
-    """User names and the names by which roles are mentioned are plain words, in every letter case of the reserved ones
-    too. Role names may be any text that can be seen."""
+    """User names and the names for mentions of roles are plain words, and reserved names are refused in every letter
+    case. Role names may be any visible text."""
     role, plain = ann.role(), re.compile(r"[A-Za-z0-9_.-]{1,32}")
     reserved = re.findall(r"^RESERVED\((\w+)\)", cases_input.read("../../db/repo/reserved.def"), re.M)
     for text in TEXTS + ["chat", "ME", "Echo", "local", "x" * 33, "é", "a b", "аnn", "ann\u200b", "ａｎｎ", "ß"]:
         changed = ann.patch(f"/api/roles/{role['id']}", {"name": text})
         name = name_form(text)
-        mentioned = re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None     # as it is, so it follows the rules of user names
+        # used unchanged, so it follows the rules of user names
+        mentioned = re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
         good = is_label(text, 64) and not (mentioned and (len(name) > 32 or name.isdigit() or name.lower() in reserved))
         assert (changed.status_code in (200, 409)) == good, (text[:40], changed.text)
         if changed.status_code == 200:
@@ -207,7 +212,7 @@ def test_names_of_accounts_and_roles(shared, ann):
 
 
 def test_text_that_is_none(shared, ann, boss):
-    """NUL and lone surrogates are refused by the parser in every text field of every body."""
+    """In every text field of every body, the parser refuses NUL and lone surrogates."""
     for method, path, field, _, _ in bodies():
         for bad in (b'"a\\u0000b"', b'"\\ud800"', b'"\\udfff"', b'"a\x00"', b'"\xed\xa0\x80"', b'"\xff"', b'"\xc0\x80"'):
             answer = caller(path, ann, boss).request(method, filled(path), content=b'{"' + field.encode() + b'":' + bad + b"}", headers=JSON)
@@ -240,7 +245,7 @@ def test_wrong_queries_name_the_field(shared, ann, boss, method, path, field, te
 
 
 def test_ten_megabytes_per_field(shared, ann):
-    """Refused by the header, before anything is read; in pieces without a length as well."""
+    """The server refuses ten megabytes by the header before it reads them, and also chunked bodies without a length."""
     huge = 10 * 1024 * 1024
     for method, path, field, _, _ in bodies():
         head = (f"{method} {filled(path)} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {ann.access}\r\n").encode()
@@ -262,7 +267,7 @@ def test_ten_megabytes_per_field(shared, ann):
 
 @pytest.mark.parametrize("method,path,limit", json_routes())
 def test_each_route_has_its_limit(shared, ann, boss, method, path, limit):
-    """One byte over the route's own limit is 413, valid JSON or not; nothing above it is ever 500."""
+    """One byte above the limit of a route gets 413, for valid and invalid JSON; no larger body ever gets 500."""
     shapeless = [r[3] for r in re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*\w+,\s*\w+,\s*(\d+),[^,]+,\s*\w+,\s*(\w+),', cases_input.read("routes.def"), re.M)
                  if r[:2] == (method, path)] == ["none"]
     body = b'{"extra":"' + b"x" * (limit + 1 - 12) + b'"}'
@@ -271,7 +276,7 @@ def test_each_route_has_its_limit(shared, ann, boss, method, path, limit):
 
 
 def test_fields_that_are_nobodys_business(shared, ann, bob, rows):
-    """Members that a client must not set are ignored and never assigned."""
+    """The server ignores members that a client must not set, and never assigns them."""
     evil = {"id": 10 ** 9, "owner_id": bob.id, "user_id": bob.id, "author_id": bob.id, "author": {"kind": "system", "id": 0}, "author_kind": "system", "access": "admin",
             "is_admin": True, "level": "owner", "last_seq": 10 ** 6, "seq": 10 ** 6, "epoch": 99, "archived": True, "archived_at": "2001-01-01T00:00:00Z",
             "created_at": "2001-01-01T00:00:00Z", "updated_at": "2001-01-01T00:00:00Z", "deleted_at": "2001-01-01T00:00:00Z", "members": 7, "generation_id": str(uuid.uuid4()),
@@ -294,7 +299,7 @@ def test_fields_that_are_nobodys_business(shared, ann, bob, rows):
         assert ann.post(path, evil).status_code in (200, 201)
     with ann.ws() as sock:
         frame = {**evil, "type": "send", "topic": f"room:{room['id']}", "content": "live", "created_at": "2001"}
-        sock.send_frame(wire.TEXT, json.dumps(frame).encode())    # its id is not as described, but it is taken
+        sock.send_frame(wire.TEXT, json.dumps(frame).encode())    # its id is not as described, but it is accepted
         sock.expect("ack")
     assert ann.get(f"/api/rooms/{room['id']}/messages").json()[-1]["author"]["id"] == ann.id
     assert rows(f"SELECT access FROM users WHERE id IN ({ann.id}, {bob.id})") == [("user",), ("user",)]
@@ -322,7 +327,7 @@ def test_wrong_content_types(shared, ann, boss):
 
 
 def test_wrong_charsets_and_codings(shared, ann):
-    """What would have to be decoded first is refused, not guessed: 415, or 400 where the bytes show it."""
+    """The server refuses charsets and codings that it would have to decode: 415, or 400 if the bytes are invalid."""
     body, seen = b'{"name":"decoded"}', ann.get("/api/rooms").headers["X-Total-Count"]
     for charset in CHARSETS:
         answer = ann.post("/api/rooms", content=body, headers={"Content-Type": "application/json; charset=" + charset})
@@ -357,18 +362,18 @@ def test_escapes_are_decoded_once(shared, ann):
 # ---- SQL ----
 
 def test_sql_in_every_path_and_query(shared, ann, boss):
-    """An odd id is an id that nothing has; an odd cursor is 422. Nothing of it reaches the database as SQL."""
+    """An invalid id is treated as unknown; an invalid cursor gets 422. No part of it reaches the database as SQL."""
     room = ann.room()["id"]
     for method, path in cases_input.all_paths():
         for hole in re.findall(r"\{(\w+)\}", path):
             for text in SQL:
                 target = filled(path, {"room_id": room, hole: text.replace("#", "%23").replace("?", "%3F")})
                 body = b'{"content":"x","user_id":1,"key":"sk-0123456789"}' if method in ("POST", "PUT") or (method == "PATCH" and "/messages/" in path) else None
-                if path == "/join/{token}":      # a page, which says what is wrong with the link
+                if path == "/join/{token}":      # a page that reports what is wrong with the link
                     continue
                 answer = caller(path, ann, boss).request(method, target, headers=JSON, content=body)
-                # who may not write knowledge is told so first; names of dashboards are texts, so their bodies are looked at, which
-                # name an owner
+                # users who may not write knowledge are refused first; names of dashboards are texts, so their bodies
+                # are checked, which name an owner
                 allowed = (400, 403, 404) if "/knowledge" in path else (400, 403, 404, 422) if "/dashboard" in path or "/admin/" in path else (400, 404)
                 assert answer.status_code in allowed, (method, target, answer.status_code, answer.text[:200])
     for method, path, field, _ in queries():
@@ -408,7 +413,7 @@ def test_no_file_is_opened_outside(shared, ann):
 
 
 def test_header_lines_are_never_split(shared, ann):
-    """CR and LF from names, keys, ids, origins and paths never make a header line of ours."""
+    """CR and LF in names, keys, ids, origins, and paths never create a header line in a reply."""
     room = ann.room()["id"]
     key = {"Idempotency-Key": secrets.token_hex(4)}
     for _ in range(2):
@@ -434,7 +439,7 @@ def test_header_lines_are_never_split(shared, ann):
 
 
 def test_request_ids_of_clients(shared, ann):
-    """Taken over from a trusted proxy only when they are plain; never with anything that could be more than an id."""
+    """Request ids are accepted only from a trusted proxy, and only if they are plain; anything else is replaced."""
     good = "req-" + secrets.token_hex(4)
     assert ann.get("/livez", headers={"X-Request-Id": good}).headers["X-Request-Id"] == good
     for bad in ("", "x", "x" * 200, "a b c d e f", "a;b=c;d=eeee", "<script>x</script>", "../../../../x", "'; DROP TABLE--", "é" * 8, "a\tb-cdefgh", "{{7*7}}-abc", "%0d%0aabcdef", "id=1 level=error"):
@@ -455,7 +460,8 @@ def is_text(data):
 
 
 def test_user_agents(shared):
-    """Whatever bytes a client calls itself: it can log in, register and list its sessions; what is kept is text."""
+    """A client with any bytes in User-Agent can log in, register, and list its sessions; the stored value is valid
+    text."""
     for agent in AGENTS:
         name = "g" + secrets.token_hex(5)
         body = json.dumps({"username": name, "email": name + "@example.org", "password": "correct horse 9"}).encode()
@@ -473,7 +479,7 @@ def test_user_agents(shared):
 
 
 def test_idempotency_keys(ann):
-    """Text of 1 to 200 bytes is a key; bytes that are no text, or no header, are refused."""
+    """A text of 1 to 200 bytes is a valid key; bytes that are not valid text or not a valid header are refused."""
     for key in AGENTS + [b"k" * 200, b"k" * 201, b"\"quoted\"", b"a,b", b"1"]:
         answer = ann.post("/api/rooms", {"name": "idem"}, headers={"Idempotency-Key": key})
         if b"\x1b" in key:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Every JSON route and both chat sockets against the table of cases_json.py: what is JSON is read, what is not is
-refused in the route's own way, and no process dies of it.
-"""
+"""Every JSON route and both chat sockets against the table of cases_json.py: valid JSON is accepted, invalid JSON is
+refused with the error of the route, and no process dies."""
 
 import json
 import os
@@ -24,7 +23,7 @@ def json_routes():
 
 
 class Wire(Quick):
-    """(status, body) of a JSON request."""
+    """Sends JSON requests and returns (status, body)."""
 
     def ask(self, method, path, body, headers):
         answer = self.request(method, path, content=body, headers={"Content-Type": "application/json", **headers})
@@ -33,7 +32,7 @@ class Wire(Quick):
 
 @pytest.fixture(scope="module")
 def scene(shared):
-    """Who asks, and the room, role and user that fill the paths' holes."""
+    """Creates the users who send requests, and the room, role, and user for the placeholders of paths."""
     user, other = shared.register(), shared.register()
     room, role = user.room()["id"], user.role()["id"]
     holes = {"room_id": room, "role_id": role, "user_id": other.id, "generation_id": uuid.uuid4(),
@@ -43,7 +42,7 @@ def scene(shared):
 
 @pytest.fixture(scope="module")
 def boss(shared, rows):
-    """Who may use the routes of administration."""
+    """Returns a user who may use the routes of administration."""
     user = shared.register()
     rows(f"UPDATE users SET access = 'admin' WHERE id = {user.id}")
     return user
@@ -51,18 +50,18 @@ def boss(shared, rows):
 
 @pytest.fixture(scope="module", autouse=True)
 def same_processes(shared):
-    """No worker died: the processes at the end are those of the beginning."""
+    """The processes at the end are those of the beginning: no worker died."""
     before = shared.workers()
     yield
     assert shared.workers() == before and shared.alive()
 
 
 def judge(kind, name, text, status, body):
-    """What is wrong with an answer, or None. 400 is the parser's refusal, 422 the shape's."""
+    """Returns what is wrong with a reply, or None. 400 comes from the parser, 422 from the shape."""
     answer = json.loads(body) if body else {}
     if status == 413 and len(text) > 4096:
         return None
-    if status == 501 and b"smtp_url" in body:       # asked before the body is looked at
+    if status == 501 and b"smtp_url" in body:       # checked before the body
         return None
     if status >= 500 or status == 0:
         return f"{name}: {status} {body[:100]!r}"
@@ -93,7 +92,7 @@ def test_table_on_each_route(scene, boss, method, path):
 
 
 def test_inside_a_good_message(scene, rows):
-    """The same texts as the value of a member that nobody reads: stored exactly when the whole is JSON."""
+    """The same texts as the value of an unknown member: the message is stored exactly if the body is valid JSON."""
     shared, user, _, _ = scene
     room, link, wrong, stored = user.room()["id"], Wire(shared), [], 0
     for kind, table in (("good", GOOD), ("bad", BAD), ("odd", ODD)):
@@ -110,8 +109,8 @@ def test_inside_a_good_message(scene, rows):
 
 
 def test_strings_come_back(scene):
-    """Each good string as content, after a letter that can be seen: REST answers, and history holds, what a JSON reader
-    makes of it."""
+    """Each valid string is sent as content, after a visible letter: the reply and the history contain what a JSON
+    parser reads from it."""
     shared, user, _, _ = scene
     room, link, want = user.room()["id"], Wire(shared), []
     for name, text in GOOD:
@@ -129,7 +128,8 @@ NUMBERS = [("0", False), ("1.0", False), ("1e0", False), ("1e2", False), ("-1", 
 
 
 def test_numbers_keep_their_value(scene):
-    """reply_to takes whole numbers from 1 within 64 bits; nothing is rounded or wrapped into the number of a message."""
+    """reply_to accepts integers from 1 within 64 bits; the server never rounds or wraps a value into the seq of an
+    existing message."""
     shared, user, room, _ = scene
     link, wrong = Wire(shared), []
     user.say(room, "first")
@@ -140,13 +140,15 @@ def test_numbers_keep_their_value(scene):
             good = status == 201
         else:
             good = status == 422 and answer["detail"][0]["loc"] == ["body", "reply_to"]
-        if not good or (status == 201 and answer["reply_to"] is not None):  # none of them is the number of a message there
+        # none of them is the seq of a message in the room
+        if not good or (status == 201 and answer["reply_to"] is not None):
             wrong.append((text[:30], status, answer))
     assert not wrong, wrong
 
 
 def test_objects_of_the_largest_size(scene):
-    """As many keys and values as are allowed, in the time of a request: no quadratic behavior."""
+    """A body with the maximum number of keys and values takes no longer than a usual request, so the parser has no
+    quadratic behavior."""
     shared, user, room, _ = scene
     link = Wire(shared)
     keys = ",".join(f'"{"k" * 20}{i}":1' for i in range(4000))
@@ -169,7 +171,8 @@ def open_socket(user, room, native):
 
 
 def one_frame(sock, native, prefix, text):
-    """Sends prefix + text + '}' and a good frame behind it; gives the types of all answers up to the good one's."""
+    """Sends prefix + text + '}' and a valid frame after it; returns the types of all replies up to the one to the valid
+    frame."""
     sock.send_text(prefix + text + b"}" if prefix else text)
     sock.send_text('{"type":"ping","id":"end"}' if native else '{"message":"end"}')
     seen = []
@@ -182,7 +185,8 @@ def one_frame(sock, native, prefix, text):
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "compatible"])
 def test_table_as_frames(scene, rows, native):
-    """Valid JSON is read, anything else is an error frame and the socket stays; invalid UTF-8 is 1007."""
+    """Valid JSON is accepted; anything else gets an error frame and the socket stays open; invalid UTF-8 closes it with
+    1007."""
     _, user, _, _ = scene
     room = user.room()["id"]
     sock, wrong = open_socket(user, room, native), []
@@ -240,7 +244,7 @@ def test_wrong_types_in_frames_name_the_field(scene):
 
 
 def test_a_frame_of_the_largest_size_is_read(scene):
-    """128 KiB of JSON with the message at its end; one byte more is 1009."""
+    """A frame of 128 KiB of JSON with the message at its end is accepted; one byte more closes the socket with 1009."""
     _, user, room, _ = scene
     with user.ws() as sock:
         head, tail = b'{"pad":"', b'","type":"ping","id":"big"}'

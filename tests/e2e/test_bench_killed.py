@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""A bench that is killed leaves no process behind: neither PostgreSQL nor daemons, peers and load generators."""
+"""A benchmark that is killed leaves no processes running: neither PostgreSQL nor daemons, peers, and load
+generators."""
 
 import contextlib
 import os
@@ -19,7 +20,7 @@ sys.path.append(BENCH)
 from procs import tree  # noqa: E402  pylint: disable=wrong-import-position
 
 BUILD, SOURCE = os.path.abspath(os.environ.get("PARLOUR_BUILD", os.getcwd())), os.path.dirname(os.path.dirname(HERE))
-# A peer whose own children outlive it if nobody ends them, as a server with worker processes does.
+# A peer whose child processes survive it if nobody ends them, like a server with worker processes.
 PEER = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -31,7 +32,7 @@ signal.pause()
 
 
 def name_of(pid):
-    """(comm, start time) of a process; None: it is gone, or dead and not yet collected."""
+    """Returns (comm, start time) of a process; None: it has ended, or is a zombie."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             head, rest = file.read().rsplit(")", 1)
@@ -46,7 +47,7 @@ def living(pids):
 
 
 def folders(pids):
-    """Directories that command lines name: a bench that is killed cannot remove them."""
+    """Returns the directories in command lines: a benchmark that is killed cannot remove them."""
     found = set()
     for pid in pids:
         with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Blocked users: the list, what they cannot do any more, and that they do not learn of it."""
+"""Blocked users: the list, what they can no longer do, and that they do not learn that they are blocked."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +61,7 @@ def test_as_many_as_are_allowed(parlour):
 
 
 def test_no_adding_to_rooms(shared, pair, rows):
-    """The reply is that of a user who does not exist; admins, members and other users are as before."""
+    """The reply is that for a user who does not exist; admins, members, and other users are not affected."""
     ann, bob, _ = pair
     admin = analyst(shared, rows, "admin")
     mine, shared_room = bob.room(visibility="private")["id"], bob.room(visibility="private")["id"]
@@ -84,14 +84,15 @@ def test_no_adding_to_rooms(shared, pair, rows):
 
 @pytest.mark.parametrize("value, code", [(False, 404), (True, 201), ("false", 201), (0, 201), (None, 201)])
 def test_a_preference_has_the_same_effect(shared, value, code):
-    """So a refusal does not mean a block."""
+    """A preference has the same effect as a block, so a refusal does not reveal a block."""
     ann, bob = shared.register(), shared.register()
     assert ann.patch("/api/profile", {"preferences": {"add_to_rooms": value}}).status_code == 200
     assert bob.post(f"/api/rooms/{bob.room()['id']}/members", {"user_id": ann.id}).status_code == code
 
 
 def test_messages_still_arrive(pair):
-    """Clients fold them: the author's number is in history and in live events."""
+    """Messages of a blocked user still arrive, with the id of the author in history and live events, so that clients
+    can fold them."""
     ann, bob, room = pair
     assert ann.put(f"/api/users/{bob.id}/block").status_code == 204
     with ann.ws() as sock, bob.ws() as theirs:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What the Makefile does when several goals are asked for at once."""
+"""The Makefile builds correctly when it is called with several goals at once."""
 
 import os
 import re
@@ -10,12 +10,12 @@ import pytest
 from parlour import SLOW
 
 BUILD = os.environ.get("PARLOUR_BUILD", "")
-# built by `all`, each in another way
+# goals that `all` builds, each in another way
 FILES = ["libparlour.a", "parlourd", "gendoc", "src/main.o", "lib/log.o", "openapi.json", "unit"]
 
 
 def prerequisites(*goals):
-    """{file: (prerequisites, those that only order)} as make sees them for these goals; nothing is built."""
+    """Returns {file: (prerequisites, order-only prerequisites)} as make sees them for these goals; nothing is built."""
     done = subprocess.run(["make", "-C", BUILD, "-pq", *goals], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=60 * SLOW, check=False)
     found = {}
@@ -27,7 +27,7 @@ def prerequisites(*goals):
 
 @pytest.mark.skipif(not os.path.exists(BUILD + "/Makefile"), reason="no build directory with a Makefile")
 def test_goals_beside_all_wait_for_it():
-    """make all unit -j2: two makes wrote libparlour.a at the same time."""
+    """make all unit -j2 once ran two makes that wrote libparlour.a at the same time."""
     alone, beside = prerequisites("unit"), prerequisites("all", "unit")
     for name in FILES:
         assert "all" in beside[name][1], name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The chatbot: document 003's clients as printed, guided forms, streams, and answers whose worker dies."""
+"""The chatbot: the clients printed in document 003, guided forms, streams, and answers whose worker dies."""
 
 import asyncio
 import json
@@ -61,7 +61,7 @@ def said(rows, session):
 # ---- document 003, as printed ----
 
 def test_printed_python_client(guests):
-    """The example under "WebSocket Testing", with our port in the place of 8000."""
+    """Runs the example under "WebSocket Testing" with our port instead of 8000."""
     received = []
     text = '''
 async def test_websocket():
@@ -288,7 +288,8 @@ def test_socket_limit(parlour, rows):
 
 
 def test_what_guests_left_does_not_count(parlour, rows):
-    """Document 003's client again and again, from one address; forms that are complete; and who comes back."""
+    """Sessions that guests left do not count against the limit of their address, nor do complete forms and guests who
+    return."""
     rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
     daemon = parlour(guest="on", guest_sessions_per_address="3", sessions_per_user="3")
     numbers = []
@@ -299,7 +300,7 @@ def test_what_guests_left_does_not_count(parlour, rows):
             sock.expect("message")
         wait_for(lambda: rows(f"SELECT left_at FROM sessions WHERE id = '{numbers[-1]}'")[0][0])
     assert len(set(numbers)) == 8
-    for number in numbers[:3]:  # coming back is always possible, and what is said counts again
+    for number in numbers[:3]:  # returning is always possible, and what the guest says then counts again
         assert daemon.post("/api/chat", {"message": "Ann", "session_id": number}).status_code == 200
     assert daemon.post("/api/sessions").json()["code"] == "session_limit"
     for message in ("ann@example.org", "80k"):
@@ -309,7 +310,8 @@ def test_what_guests_left_does_not_count(parlour, rows):
 
 @pytest.mark.parametrize("guest", [True, False])
 def test_a_closing_socket_takes_nothing_from_another(parlour, rows, guest):
-    """Two tabs, or a telephone that came back before its old socket was given up."""
+    """Closing an old socket of a session does not affect a newer one, for instance with two tabs or after a
+    reconnect."""
     rows("UPDATE sessions SET state = 'ended', ended_at = now() WHERE state = 'open'")
     daemon = parlour(guest="on", guest_sessions_per_address="3", sessions_per_user="3")
     user = daemon.register()
@@ -350,7 +352,7 @@ def test_sockets_do_not_get_round_the_limit_of_guests(parlour, rows):
 # ---- streams ----
 
 def events(response):
-    """[(event, data)] of a whole text/event-stream."""
+    """Parses a complete text/event-stream into [(event, data)]."""
     parts = [part for part in response.text.split("\n\n") if part]
     lines = [dict(line.split(": ", 1) for line in part.split("\n")) for part in parts]
     return [(line["event"], json.loads(line["data"])) for line in lines]
@@ -377,7 +379,7 @@ def test_stream_errors(modelled):
 
 
 def arrivals(daemon, user, message, until):
-    """[(seconds, what)] of a stream: "header", then each line, up to the first one that `until` accepts."""
+    """Returns [(seconds, what)] of a stream: "header", then each line, up to the first one that `until` accepts."""
     start, got = time.monotonic(), []
     with httpx.Client(base_url=daemon.url, **PLAIN) as client, client.stream(
             "POST", "/api/chat", json={"message": message}, headers={"Accept": "text/event-stream", **user.auth}) as answer:
@@ -393,7 +395,7 @@ def arrivals(daemon, user, message, until):
 
 @pytest.mark.parametrize("form", ["", "contact"])
 def test_silence_before_the_first_word(modelled, form):
-    """The model says nothing: the header comes at once all the same, then comment lines; also while a form is read."""
+    """While the model is silent, also during a form question, the header is sent at once, and then comment lines."""
     daemon, user = modelled(session_form=form, sse_ping="2s")
     got = arrivals(daemon, user, "[[stall-headers]]", lambda lines: [line for _, line in lines].count(":") == 2)
     assert [what for _, what in got] == ["header", ":", ":"]
@@ -419,13 +421,13 @@ def test_history_and_tokens(modelled, provider, rows):
 
 
 def test_model_fills_slots(modelled, provider, rows):
-    """What the model found passes the form's own validators; what is not in the message is not believed."""
+    """Values from the model pass the validators of the form; a value that is not in the message is dropped."""
     daemon, user = modelled()
     ident = user.post("/api/sessions").json()["id"]
     found = json.dumps({"slots": {"name": "Ann Lee", "email": "nowhere", "income": "99999", "shoe": 1}})
     provider.queue("ok,tokens=1,pace=0")
     assert not any(chat(user, "people know me as Ann Lee", ident)["data_collected"].values()), "no JSON, unknown sentence"
-    # echo: the peer answers with the message itself
+    # echo: the peer answers with the message
     body = chat(user, f"people know me as Ann Lee {found.replace('99999', '-1')} [[ok,echo=1]]", ident)
     assert body["data_collected"] == {"name": True, "email": False, "income": False}
     assert collected(rows, ident)["name"] == "Ann Lee"
@@ -444,7 +446,7 @@ def test_form_goes_on_without_the_model(modelled, provider, rows):
 
 
 def test_asker_leaves(modelled, provider, rows):
-    """Nobody waits any more: the answer is stored all the same."""
+    """The answer is stored, although its asker has disconnected."""
     daemon, user = modelled(session_form="")
     sock = user.ws("/ws/new", native=False)
     ident = sock.expect("message")["session_id"]
@@ -458,7 +460,8 @@ def test_asker_leaves(modelled, provider, rows):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_worker(modelled, provider, rows, workers):
-    """kill -9 during an answer: what it said is kept, marked interrupted, once; the session goes on."""
+    """After kill -9 during an answer, its text so far is stored once, marked as interrupted, and the session
+    continues."""
     daemon, user = modelled(session_form="", workers=workers, llm_delta="0ms")
     with daemon.only_worker(0):
         sock = user.ws("/ws/new", native=False)
@@ -491,7 +494,8 @@ def test_stop_during_an_answer(modelled, provider, rows):
 
 
 def test_two_workers_one_session(modelled, rows):
-    """The same session from both workers: dense numbers, every message answered once."""
+    """With requests to the same session on both workers, message numbers have no gaps and every message is answered
+    once."""
     daemon, user = modelled(session_form="")
     ident = user.post("/api/sessions", {"kind": "chat"}).json()["id"]
     socks = []

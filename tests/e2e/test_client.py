@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The description as others use it: redocly's linter, and a TypeScript client that is generated, compiled and run."""
+"""Tools of others accept the description: the linter of redocly, and a generated TypeScript client that is compiled and
+run."""
 
 import os
 
@@ -22,7 +23,7 @@ def daemon(parlour):
 
 @pytest.fixture
 def description(daemon, tools):
-    """A file with /openapi.json."""
+    """Writes /openapi.json to a file."""
     path = os.path.join(tools, "openapi.json")
     with open(path, "w", encoding="utf-8") as file:
         file.write(daemon.get("/openapi.json").text)
@@ -36,7 +37,7 @@ def test_linter_has_nothing_to_say(tools, description):
 
 
 def test_generated_client(tools, description, daemon):
-    """login, rooms, chat, sessions, figures, dashboards, feedback: tests/client/play.ts."""
+    """The client tests/client/play.ts uses login, rooms, chat, sessions, figures, dashboards, and feedback."""
     nodejs.run([*nodejs.program(tools, GENERATOR), description, "-o", "api.d.ts"], tools)
     nodejs.run([*nodejs.program(tools, COMPILER), "-p", "."], tools)
     said = nodejs.run(["node", "out/play.js"], tools, PARLOUR_URL=daemon.url)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""An impatient customer: a conversation of 60 turns with typos, no punctuation, anger, interruptions, and corrections, with
-the built-in responder and with a model.
+"""An impatient customer: a conversation of 60 turns with typos, no punctuation, anger, interruptions, and corrections,
+with the built-in responder and with a model.
 
-After each turn the values of the form are compared with what the customer has really given, and the message with what may
-be stored of it. PARLOUR_TRANSCRIPTS names a directory that gets the conversations as plain text.
+After each turn, the test compares the values of the form with what the customer has given, and the stored message with
+what may be stored of it. PARLOUR_TRANSCRIPTS names a directory for the conversations as plain text.
 """
 
 import dataclasses
@@ -35,8 +35,8 @@ NO_INCOME = ("36k", "3k", "36,000", "36000", "40k", "40,000", "40000")
 
 @dataclasses.dataclass
 class Turn:
-    """form: what every reply must have; offline: what it must also have without a model; takes: values that change;
-    stored: the message as it is stored, when it is not as it was said; finds: what the model believes to see."""
+    """One turn. form: texts that every reply must contain; offline: further texts without a model; takes: values that
+    change; stored: the message as stored, if it differs from the sent one; finds: the values that the model reports."""
     said: str
     form: str = ""
     offline: str = ""
@@ -122,17 +122,18 @@ RETURNS_BEFORE = {"yes!!": "Good to have you back. I understood Obinze Okonkwoh 
                   "do you deliver to norway": f"Good to have you back. {INCOME} A number is enough; it is kept sealed.", "its me again": "Good to have you back."}
 
 
-AGAIN = ("can you repeat that",)     # what is asked for is said again
+AGAIN = ("can you repeat that",)     # the form repeats its request
 
 
 def repeated(reply, last):
-    """Sentences of the built-in responder that the reply before had too; a proposal that waits is repeated each time."""
+    """Returns sentences of the built-in responder that the previous reply also had; a pending proposal is repeated each
+    time."""
     sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+", reply) if len(s) > 12 and not s.startswith(("Is that right", "I understood"))]
     return [s for s in sentences if s in last]
 
 
 class Record:
-    """The conversation as plain text, where it is wanted."""
+    """Writes the conversation as plain text if a directory is named."""
 
     def __init__(self, name):
         directory = os.environ.get("PARLOUR_TRANSCRIPTS")
@@ -148,7 +149,7 @@ class Record:
 
 
 def hold(user, rows, record, provider):
-    """All turns; what is wrong with them, all at once."""
+    """Runs all turns and reports all problems together."""
     known, session, wrong, last = {"name": None, "email": None, "income": None}, None, [], ""
     for turn in TURNS:
         if turn.said in RETURNS_BEFORE:
@@ -182,7 +183,7 @@ def hold(user, rows, record, provider):
 
 @pytest.fixture
 def shop(parlour, smtp, rows):
-    """A daemon with documents in its knowledge base, and a customer of it."""
+    """Starts a daemon with documents in its knowledge base, and creates a customer."""
     mail = smtp()
 
     def make(**settings):
@@ -202,7 +203,7 @@ def test_offline(shop, rows):
 
 
 def test_with_a_model(shop, rows):
-    """It sees values where there are none, and copies; no wrong one gets into the form."""
+    """The model reports values that are not in the message and copies text; the form accepts no wrong value."""
     provider = Provider()
     try:
         user = shop(upstreams={"peer": provider.section()}, **SETTINGS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What answers cost: parlourctl price, what providers say themselves, and where the money shows."""
+"""Costs of answers: parlourctl price, costs that providers report, and the places that show them."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from asking import SETTINGS, Provider, modules_daemon, room_of
 from parlour import wait_for
 from usagedata import settled
 
-# 8 words are written; the peer counts the words it was asked with
+# 8 words are written; the peer reports the number of words in the request
 TOLD = "[[ok,tokens=8,pace=1,cost=0.0123]] hello"
 UNTOLD = "[[ok,tokens=8,pace=1]] hello"
 
@@ -38,7 +38,7 @@ def price(daemon, *words, check=True):
 
 
 def in_room(user, rows, content):
-    """(upstream, model, prompt, completion, cost) of the answer to a question in a room."""
+    """Returns (upstream, model, prompt, completion, cost) of the answer to a question in a room."""
     room = room_of(user)
     seq = user.say(room, content).json()["seq"]
     row = tuple(wait_for(lambda: rows(
@@ -138,7 +138,8 @@ def test_a_forms_own_questions_cost_too(parlour, rows):
 # ---- which price ----
 
 CASES = [
-    # what is set: (upstream, model, prompt, completion, from); asked: (upstream, model, day); price of a token read
+    # prices: (upstream, model, prompt, completion, from); query: (upstream, model, day); expected price of a prompt
+    # token
     ([("*", "m", 1, 0, "2026-01-01")], ("a", "m", "2026-05-01"), 1),
     ([("*", "m", 1, 0, "2026-01-01")], ("a", "n", "2026-05-01"), None),
     ([("*", "m", 1, 0, "2026-01-01"), ("a", "m", 2, 0, "2026-01-01")], ("a", "m", "2026-05-01"), 2),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The courier: jobs that outlive processes, mail servers that misbehave, and deaths at every step of the dialog."""
+"""The courier: jobs that survive processes, mail servers that misbehave, and deaths at every step of the dialog."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ def empty_queue(rows):
 
 @pytest.fixture
 def rude():
-    """rude(**how): a RudePeer, stopped after the test."""
+    """rude(**how) starts a RudePeer, which is stopped after the test."""
     made = []
 
     def make(**how):
@@ -39,7 +39,7 @@ def rude():
 
 @pytest.fixture
 def post(parlour):
-    """post(peer): a daemon that sends through that server."""
+    """post(peer) starts a daemon that sends through that server."""
     def make(peer, **settings):
         return parlour(**{"smtp_url": f"smtp://127.0.0.1:{peer.port}/parlour.example", "smtp_tls": "off",
                           "mail_from": "bot@parlour.example", "public_url": "https://chat.example.org", "feedback_mail_to": "*",
@@ -49,13 +49,13 @@ def post(parlour):
 
 @pytest.fixture
 def queue(rows):
-    """queue(address): a mail as another program queues it; gives the job's id."""
+    """queue(address) queues a mail like another program does and returns the id of the job."""
     return lambda to: rows(f"SELECT mail_queue($${to}$$, 'Hello', 'One line')::text")[0][0]
 
 
 @pytest.fixture
 def job(rows):
-    """job(id): (state, tries, last error)."""
+    """job(id) returns (state, tries, last error)."""
     return lambda number: rows(f"SELECT state, tries, last_error FROM v_jobs WHERE id = '{number}'")[0]
 
 
@@ -64,14 +64,15 @@ def ended(job, number, within=30):
 
 
 def looked(peer):
-    """Waits until the daemon's look at the server is over: what comes now belongs to mails."""
+    """Waits until the daemon has checked the server: later connections are for mails."""
     wait_for(lambda: "QUIT" in peer.lines, 10, "the server was looked at")
 
 
 # ---- servers that misbehave ----
 
 def test_a_server_that_takes_20_s_after_the_final_dot(rude, post, queue, job, rows):
-    """The mail arrives once, at the first try; other recipients, the clerk, and every process go on meanwhile."""
+    """The mail arrives once, at the first attempt; meanwhile other recipients, the clerk, and every process
+    continue."""
     peer = rude(slow={"slow.example": 20})
     daemon = post(peer, watchdog=f"{round(2000 * SLOW)}ms", jobs_at_once="4")
     looked(peer)
@@ -90,7 +91,7 @@ def test_a_server_that_takes_20_s_after_the_final_dot(rude, post, queue, job, ro
 
 
 def test_the_clerk_never_stands_still(rude, post, queue, rows):
-    """With a server that says nothing at all, the longest turn of clerk and courier stays below 100 ms."""
+    """With a server that never responds, the longest loop turn of clerk and courier stays below 100 ms."""
     peer = rude()
     for step in STEPS:
         peer.plan[step] = [3600] * 50
@@ -104,13 +105,13 @@ def test_the_clerk_never_stands_still(rude, post, queue, rows):
     pids = [pid for kind in ("clerk", "courier") for pid in daemon.procs(kind).values()]
     told = all(map(standing.readable, pids))
     with standing.Watch(*pids if told else ()) as watch:
-        queue("b@quick.example")    # a try starts during the watch
-        # every process turns at least each 250 ms, and a late turn is seen
+        queue("b@quick.example")    # an attempt starts during the measurement
+        # every process has a loop turn at least each 250 ms, and a late one is detected
         for _ in range(8):
             time.sleep(0.25)
             status = daemon.ctl("status").stdout
             late = [int(row.split()[-1]) for row in status.splitlines() if row.startswith(("clerk", "courier"))]
-            # a loaded machine delays a turn as well, and only the kernel knows the difference
+            # a loaded machine also delays a turn, and only the kernel can distinguish that
             assert len(late) == 2 and max(late) < (1000 if told else 250 + 100) * SLOW, status
     assert all(seconds < 0.1 for seconds, _ in watch.worst.values()), watch.worst
 
@@ -118,7 +119,7 @@ def test_the_clerk_never_stands_still(rude, post, queue, rows):
 @pytest.mark.parametrize("what, stands", [("time.sleep(2)", True), ("select.select([], [], [], 2)", True),
                                           ("select.epoll().poll(1)", False), ("sum(range(10 ** 7))", False)])
 def test_a_loop_that_stands_still_is_seen(what, stands):
-    """The measure itself: whatever else this machine does."""
+    """The measurement detects a stopped loop, also on a loaded machine."""
     code = f"import select, time; start = select.epoll(); start.register(0); print(flush=True); start.poll(); {what}"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
@@ -133,7 +134,7 @@ def test_a_loop_that_stands_still_is_seen(what, stands):
 
 
 TROUBLE = [
-    # name, plan, (state, tries, last error), copies that the server saw whole, copies that it took
+    # name, plan, (state, tries, last error), complete copies that the server received, copies that it accepted
     ("421 greeting", {"greeting": ["421 4.3.2 not now"]}, ("done", 2, None), 1, 1),
     ("421 at RCPT", {"rcpt": ["421 4.3.2 going down"]}, ("done", 2, None), 1, 1),
     ("421 after the dot", {"dot": ["421 4.3.2 going down"]}, ("done", 2, None), 2, 1),
@@ -158,7 +159,7 @@ TROUBLE = [
 
 @pytest.mark.parametrize("plan, want, whole, accepted", [row[1:] for row in TROUBLE], ids=[row[0] for row in TROUBLE])
 def test_trouble(rude, post, queue, job, plan, want, whole, accepted):
-    """Known outcomes are never repeated; unknown ones are, with the same Message-ID."""
+    """A job with a known outcome is never repeated; one with an unknown outcome is, with the same Message-ID."""
     peer = rude()
     daemon = post(peer)
     looked(peer)
@@ -186,7 +187,7 @@ def test_the_requests_own_error_has_all_lines(rude, post, job):
 
 
 def test_a_server_that_repeats_secrets(rude, post, rows):
-    """Neither the link nor the webhook is read in the table or in the log."""
+    """Neither the table nor the log contains the link or the webhook that the server repeats."""
     peer = rude()
     daemon = post(peer)
     looked(peer)
@@ -209,7 +210,8 @@ def test_a_server_that_repeats_secrets(rude, post, rows):
 
 @pytest.mark.parametrize("address", ["jörg@example.net", "info@bücher.example", "用户@例子.example"])
 def test_addresses_outside_ascii(rude, post, queue, job, address):
-    """With SMTPUTF8 where the server has it; else refused permanently, before anything of the mail is sent."""
+    """The mail is sent with SMTPUTF8 if the server supports it; otherwise it is refused permanently before anything is
+    sent."""
     peer = rude()
     post(peer)
     looked(peer)
@@ -242,7 +244,7 @@ def test_addresses_that_are_none(rude, post, queue, job, address):
 
 
 def test_a_reload_while_the_old_server_is_looked_at(rude, post, queue, job):
-    """What the old server does says nothing about the new one."""
+    """The result of the check of the old server does not count for the new one."""
     old, new = rude(), rude()
     old.plan["greeting"] = [3600]
     daemon = post(old)
@@ -257,7 +259,8 @@ def test_a_reload_while_the_old_server_is_looked_at(rude, post, queue, job):
 # ---- jobs that are committed ----
 
 def test_a_job_starts_when_it_is_committed(rude, post, queue, job, rows):
-    """By whomever: the courier is notified, and the next look at the table would come after 30 s."""
+    """A job starts at its commit, by any program: the courier is notified; the next check of the table would come
+    after 30 s."""
     peer = rude()
     daemon = post(peer, workers="2")
     looked(peer)
@@ -288,7 +291,7 @@ def test_a_job_that_is_not_committed_never_starts(rude, post, pg, database):
 
 
 def test_two_daemons_share_the_work(rude, post, queue, job):
-    """Each mail once, by any courier."""
+    """Each mail is sent once, by either courier."""
     peer = rude()
     first, second = post(peer), post(peer)
     numbers = [queue(f"m{i}@d{i}.example") for i in range(40)]
@@ -298,7 +301,8 @@ def test_two_daemons_share_the_work(rude, post, queue, job):
 
 
 def test_two_containers_with_one_host_name(rude, post, queue, job):
-    """Whether a courier lives can be seen in its own network namespace only: another one's jobs are left to their lease."""
+    """A courier can see only in its own network namespace whether another one lives; it leaves jobs of others until
+    their lease ends."""
     if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("needs the right to make a network namespace")
     peer = rude(slow={"slow.example": 3600})
@@ -314,7 +318,8 @@ def test_two_containers_with_one_host_name(rude, post, queue, job):
 
 
 def test_a_courier_that_was_cut_off_does_not_judge(post, rude, queue, job, rows):
-    """A database that is away lets the leases of all run out: who returns first waits until the others could extend theirs."""
+    """An outage of the database ends the leases of all couriers: the first one that returns waits until the others
+    could extend theirs."""
     peer = rude()
     daemon = post(peer)
     looked(peer)
@@ -336,14 +341,15 @@ def test_a_courier_that_was_cut_off_does_not_judge(post, rude, queue, job, rows)
 
 # ---- deaths ----
 
-KNOWN = {"quit"}            # the server's reply was read before this step
-COPIES = {"text": {1, 2}, "dot": {2}}   # a short mail may be on its way as a whole before the server has read its first line
+KNOWN = {"quit"}            # the daemon has read the reply of the server before this step
+COPIES = {"text": {1, 2}, "dot": {2}}   # a short mail may be sent completely before the server has read its first line
 
 
 @pytest.mark.parametrize("victim", ["courier", "porter"])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_every_step(rude, post, queue, job, rows, step, victim):
-    """kill -9: each mail arrives once, or again with the same Message-ID only if nobody could know its outcome."""
+    """After kill -9 each mail arrives once; it arrives again, with the same Message-ID, only if its outcome was
+    unknown."""
     peer = rude()
     daemon = post(peer)
     looked(peer)
@@ -373,7 +379,7 @@ def test_killed_at_every_step(rude, post, queue, job, rows, step, victim):
 
 
 def test_a_stopped_courier_is_replaced_and_its_mail_comes_again(rude, post, queue, job):
-    """SIGSTOP: the watchdog kills it, and with it what it had under way."""
+    """The watchdog kills a courier stopped by SIGSTOP, and with it the attempts in progress."""
     peer = rude()
     daemon = post(peer, watchdog=f"{round(1000 * SLOW)}ms")
     looked(peer)
@@ -391,7 +397,8 @@ def test_a_stopped_courier_is_replaced_and_its_mail_comes_again(rude, post, queu
 
 
 def test_a_stop_in_the_middle(rude, post, queue, job):
-    """The daemon ends in time; the try counts, and its mail goes out after the next start with the same Message-ID."""
+    """The daemon ends in time; the attempt counts, and its mail is sent after the next start with the same
+    Message-ID."""
     peer = rude()
     peer.slow["slow.example"] = 3600
     daemon = post(peer, stop_timeout="1s")
@@ -410,7 +417,8 @@ def test_a_stop_in_the_middle(rude, post, queue, job):
 
 
 def test_a_long_drain_keeps_what_runs(rude, post, queue, rows):
-    """After QUIT a try may go on for minutes: its lease is extended, so that no other courier repeats it meanwhile."""
+    """After QUIT an attempt may continue for minutes: its lease is extended, so that no other courier repeats it
+    meanwhile."""
     peer = rude(slow={"slow.example": 3600})
     daemon = post(peer, drain_timeout="10min")
     looked(peer)
@@ -430,7 +438,8 @@ def test_a_long_drain_keeps_what_runs(rude, post, queue, rows):
 
 
 def test_a_claim_under_way_when_the_drain_begins(rude, post, queue, job, pg, database):
-    """What it takes is put back untouched, and the daemon ends at once."""
+    """Jobs that are claimed while the drain begins return to the queue without a counted attempt, and the daemon ends
+    at once."""
     import psycopg  # pylint: disable=import-outside-toplevel
     import cluster  # pylint: disable=import-outside-toplevel
     peer = rude()
@@ -438,7 +447,7 @@ def test_a_claim_under_way_when_the_drain_begins(rude, post, queue, job, pg, dat
     looked(peer)
     with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as conn, \
             psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as other:
-        # Asked outside the transaction: inside, pg_stat_activity stays what it was when it was first read.
+        # Asked outside the transaction: inside one, pg_stat_activity does not change after its first read.
         waits = "SELECT substring(query FROM 'jobs_(claim|tend)') FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'jobs_'"
         what = None
         while what != "claim":
@@ -447,7 +456,7 @@ def test_a_claim_under_way_when_the_drain_begins(rude, post, queue, job, pg, dat
                 conn.execute("LOCK TABLE jobs IN EXCLUSIVE MODE")
                 other.execute("NOTIFY parlour_jobs")
                 what = wait_for(lambda: other.execute(waits).fetchone(), 10, "something waits for the lock")[0]
-                if what != "claim":     # it was about to look for jobs of dead processes
+                if what != "claim":     # it was about to check for jobs of dead processes
                     raise psycopg.Rollback
                 daemon.send_signal(signal.SIGQUIT)
                 wait_for(lambda: [line for line in daemon.log_text().splitlines() if "courier" in line and "draining" in line], 10)
@@ -457,7 +466,7 @@ def test_a_claim_under_way_when_the_drain_begins(rude, post, queue, job, pg, dat
 
 
 def test_a_porter_holds_nothing(rude, post, queue):
-    """No socket but its own, no core file, bounded memory and time; it dies with the courier."""
+    """A porter has no sockets but its own, no core file, and bounded memory and time; it dies with the courier."""
     peer = rude()
     peer.plan["dot"] = [3600]
     daemon = post(peer)
@@ -485,7 +494,7 @@ def test_a_porter_holds_nothing(rude, post, queue):
 # ---- parlourctl jobs ----
 
 def test_parlourctl_jobs(rude, post, queue, job, rows):
-    """What was given up is listed with its error, shown in full, repeated, and dropped."""
+    """An operator lists failed jobs with their errors, shows one in full, retries one, and drops one."""
     peer = rude()
     daemon = post(peer)
     looked(peer)
@@ -513,7 +522,7 @@ def test_parlourctl_jobs(rude, post, queue, job, rows):
     assert ended(job, third)[:2] == ("done", 2)
     peer.plan["rcpt"] = ["451 4.7.1 later"] * 100
     number = queue("emil@example.net")
-    # its next try is put off, so that it does not run when it is dropped
+    # the next attempt is delayed, so that the job is not running when it is dropped
     wait_for(lambda: rows("UPDATE jobs SET due_at = now() + interval '1 hour' WHERE state = 'waiting' AND tries > 0 RETURNING id::text")
              == [(number,)], 10, "it was tried")
     assert jobs("drop", number) == "1 job dropped\n" and job(number)[0] == "dropped"

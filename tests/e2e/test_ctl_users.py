@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""parlourctl user, and login sessions that end in the database: they count at once in every worker."""
+"""parlourctl user, and login sessions that end in the database: every worker applies both at once."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def daemon(parlour):
 
 @pytest.fixture
 def user(daemon):
-    """user(words ...) -> what parlourctl user prints; status: what it must end with."""
+    """user(words ...) runs parlourctl user and returns its output; status: the expected exit status."""
     def run(*words, status=0):
         done = daemon.ctl("user", *words, check=False)
         assert done.returncode == status, done.stdout + done.stderr
@@ -81,7 +81,7 @@ def test_a_password_is_made_where_nobody_can_be_asked(daemon, user):
 @pytest.mark.parametrize("typed, status, works", [
     ((PASSWORD, PASSWORD), 0, PASSWORD), (("one password", "another one"), 66, None), (("",), 0, None), (("short", "short"), 65, None)])
 def test_a_password_is_asked_for_at_the_terminal(daemon, typed, status, works):
-    """Twice, and it is not shown."""
+    """parlourctl asks for the password twice and does not show it."""
     name = "cyd" + secrets.token_hex(4)
     words = cluster.as_user([daemon.binaries["parlourctl"], "-c", daemon.config, "user", "add", name])
     pid, fd = pty.fork()
@@ -94,7 +94,7 @@ def test_a_password_is_asked_for_at_the_terminal(daemon, typed, status, works):
             shown += os.read(fd, 1000)
             if left and left[0][0] in shown:
                 os.write(fd, left.pop(0)[1].encode() + b"\n")
-    os.close(fd)				# hangs it up, if it still waits
+    os.close(fd)				# hangs up the terminal if the child still waits
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status, shown
     assert not any(line and line.encode() in shown for line in typed), shown
     if works:
@@ -108,17 +108,18 @@ def test_an_interrupted_question_leaves_the_echo_on(daemon):
     words = cluster.as_user([daemon.binaries["parlourctl"], "-c", daemon.config, "user", "add", "dora"])
     pid, fd = pty.fork()
     if pid == 0:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)		# the parent of the suite may ignore it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)		# the parent of the test suite may ignore the signal
         os.chdir("/")
         os.execvpe(words[0], words, clean_env())
     shown = b""
     while b"New password" not in shown and select.select([fd], [], [], 20 * SLOW)[0]:
         shown += os.read(fd, 1000)
-    terminal = os.open(os.readlink(f"/proc/{pid}/fd/0"), os.O_RDWR | os.O_NOCTTY)	# the child closes it when it ends
+    # the child closes the terminal when it ends
+    terminal = os.open(os.readlink(f"/proc/{pid}/fd/0"), os.O_RDWR | os.O_NOCTTY)
     assert not termios.tcgetattr(terminal)[3] & termios.ECHO
     os.write(fd, b"half a pass\x03")
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        if select.select([fd], [], [], 0.1)[0]:		# it waits until what it wrote is taken
+        if select.select([fd], [], [], 0.1)[0]:		# waits until the child has read the input
             os.read(fd, 1000)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGINT
     assert termios.tcgetattr(terminal)[3] & termios.ECHO
@@ -181,7 +182,7 @@ ENDERS = {
 
 @pytest.mark.parametrize("how", ENDERS)
 def test_it_counts_at_once_in_every_worker(daemon, user, rows, how):
-    """Sockets close with 4410 in less than a second, tokens are refused, and other accounts notice nothing."""
+    """Sockets close with 4410 in less than a second, tokens are refused, and other accounts are not affected."""
     one, other = daemon.register(), daemon.register()
     sockets = []
     for slot in (0, 1):
@@ -198,7 +199,8 @@ def test_it_counts_at_once_in_every_worker(daemon, user, rows, how):
 
 
 def test_many_end_in_one_statement(parlour, rows):
-    """More than the table of ended login sessions holds, and more events than a ring: sockets close, the log stays short."""
+    """More login sessions end than their table holds, with more events than a ring holds: the sockets close, and the
+    log stays short."""
     daemon = parlour(workers=2, ring_size=262144, watchdog="10min")
     one, other = daemon.register(), daemon.register()
     sockets = []
@@ -217,7 +219,7 @@ def test_many_end_in_one_statement(parlour, rows):
 
 
 def test_a_single_process_looks_by_itself(parlour, rows):
-    """parlourd -1: the only connection that listens is the courier's."""
+    """With parlourd -1, only the connection of the courier listens for notifications."""
     one = parlour(workers=1, extra=("-1",)).register()
     with one.ws() as sock:
         rows(f"UPDATE users SET disabled = true WHERE id = {one.id}")
@@ -260,7 +262,8 @@ def test_the_last_admin_stays(daemon, user, password_file, rows):
 # ---- without its settings ----
 
 def test_a_configuration_with_an_error(daemon, password_file, user):
-    """With --dsn, too: the settings could forbid the password, and say what happens to messages."""
+    """With --dsn, an error in the configuration also counts: its settings may forbid the password, and determine what
+    happens to messages."""
     name, file = "u" + secrets.token_hex(5), password_file(PASSWORD + "\n")
     user("add", name, file)
     bad = daemon.config + ".bad"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Profile with preferences, and dashboards: grid, owner, versions."""
+"""The profile with preferences, and dashboards: grid, owner, versions."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_preferences(ann, ben):
 
 
 def test_tags_of_full_cards(shared):
-    """The same version with all members of its cards is another representation: a cache must not take one for the other."""
+    """The same version with all members of its cards is another representation, so it has another ETag."""
     user, path = shared.register(), "/api/dashboard/main"
     plain = user.put(path, {"cards": [card(0)]}).headers["ETag"]
     full = user.get(f"{path}?default=1").headers["ETag"]
@@ -131,7 +131,8 @@ def test_titles_have_one_form(ann):
 
 
 def test_native_cards_are_as_they_were(ann):
-    """A client that sends no more than id, type, title, query and place gets no more, and may send all of it back changed."""
+    """A client that sends only id, type, title, query and place receives only these, and may send all of them back
+    changed."""
     got = ann.put("/api/dashboard/native", {"cards": [card(0)]}).json()
     assert got["cards"] == [card(0)] and (got["layout_name"], got["grid_columns"], got["user_id"]) == ("native", 12, ann.id)
     assert ann.put("/api/dashboard/native", {**got, "cards": [{**got["cards"][0], "x": 5}]}).json()["cards"][0]["x"] == 5

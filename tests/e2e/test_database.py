@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A database that is there but does not answer as it should: a server process that hangs, a table that is locked."""
+"""The database is running, but does not respond as it should: a backend hangs, or a table is locked."""
 
 import contextlib
 import itertools
@@ -16,7 +16,7 @@ import pytest
 import cluster
 from parlour import SLOW, wait_for
 
-# A connection is given up after two seconds; a living server answers with an error after one.
+# A connection is given up after two seconds; a living server reports an error after one.
 SHORT = {"workers": 1, "watchdog": "10min", "db_statement_timeout": "1s", "db_lock_timeout": "500ms",
          "db_answer_timeout": "1s"}
 
@@ -25,7 +25,7 @@ SHORT = {"workers": 1, "watchdog": "10min", "db_statement_timeout": "1s", "db_lo
 
 @pytest.fixture
 def backend(rows, database):
-    """backend(kind): the newest server process of that kind; process "w0/read", for instance."""
+    """backend(kind) returns the newest server process of that kind; process "w0/read", for instance."""
     def find(name):
         return wait_for(lambda: rows("SELECT pid FROM pg_stat_activity WHERE application_name = "
                                      f"'parlourd/{name}' AND datname = '{database}' ORDER BY backend_start DESC LIMIT 1"))[0][0]
@@ -34,7 +34,7 @@ def backend(rows, database):
 
 @contextlib.contextmanager
 def hanging(*pids):
-    """These server processes stand still inside the block."""
+    """Stops these server processes inside the block."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -46,7 +46,7 @@ def hanging(*pids):
 
 
 def replaced(backend, name, pid):
-    """A new connection of that kind is there. The log line comes first: its worker opens the other one after it."""
+    """Waits for a new connection of that kind. The log line comes first: its worker opens the new one after it."""
     wait_for(lambda: backend(name) != pid, what=f"{name} has another process than {pid}")
 
 
@@ -55,7 +55,7 @@ def gone(rows, pid):
 
 
 def test_a_hanging_read_connection_is_replaced(parlour, backend, rows):
-    """The reads in flight are answered by other connections, and nobody gets an error; the old process ends."""
+    """Other connections answer the reads in flight, and no client gets an error; the old process ends."""
     daemon = parlour(**SHORT, db_connections=10)
     user = daemon.register()
     pid = backend("w0/read")
@@ -70,7 +70,7 @@ def test_a_hanging_read_connection_is_replaced(parlour, backend, rows):
 
 
 def test_a_hanging_write_connection_is_given_up(parlour, backend, rows):
-    """While it hangs readiness says so; the messages that were under way are stored once, and acknowledged."""
+    """Meanwhile the daemon is not ready; the messages in flight are stored once and acknowledged."""
     daemon = parlour(**SHORT, db_connections=10)
     user = daemon.register()
     room = user.room()["id"]
@@ -90,7 +90,7 @@ def test_a_hanging_write_connection_is_given_up(parlour, backend, rows):
 
 
 def test_locks_of_a_hanging_process(parlour, backend, rows, pg, database):
-    """It holds its room: sends to that one get temporary errors, other rooms work, and what was sent is there once."""
+    """Messages to the locked room get temporary errors, other rooms work, and messages in flight are stored once."""
     daemon = parlour(**SHORT, db_connections=10)
     user = daemon.register()
     room, other = user.room()["id"], user.room()["id"]
@@ -98,7 +98,8 @@ def test_locks_of_a_hanging_process(parlour, backend, rows, pg, database):
     pid = backend("w0/write")
     with ThreadPoolExecutor(1) as pool:
         with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
-            lock.execute("LOCK TABLE members IN ACCESS EXCLUSIVE MODE")     # room_append() has the room's row by then
+            # room_append() has locked the row of the room by then
+            lock.execute("LOCK TABLE members IN ACCESS EXCLUSIVE MODE")
             unknown = pool.submit(user.say, room, "in between", "client-x")
             wait_for(lambda: rows(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock'"))
             os.kill(pid, signal.SIGSTOP)
@@ -117,15 +118,15 @@ def test_locks_of_a_hanging_process(parlour, backend, rows, pg, database):
 
 
 def test_a_hanging_plain_connection_is_given_up(parlour, backend, rows):
-    """A write without a key has an unknown outcome; the next one gets another connection."""
-    daemon = parlour(**SHORT, db_connections=6)     # two plain ones
+    """A write without a key has an unknown outcome; the next one uses another connection."""
+    daemon = parlour(**SHORT, db_connections=6)     # two connections of kind plain
     user = daemon.register()
     user.role()
     pid = backend("w0/plain")
     with hanging(pid):
         def make(i):
             return user.post("/api/roles", {"name": f"role{i}", "instructions": "Answer."})
-        with ThreadPoolExecutor(3) as pool:     # at the same time, so that every open connection gets one
+        with ThreadPoolExecutor(3) as pool:     # concurrently, so that every open connection gets a request
             answers = list(pool.map(make, range(3)))
         assert [a.status_code for a in answers].count(201) >= 2, [a.text for a in answers]
         daemon.wait_log(f"database does not answer.*connection=plain backend={pid}")
@@ -137,7 +138,7 @@ def test_a_hanging_plain_connection_is_given_up(parlour, backend, rows):
 
 
 def test_the_clerk_gives_up_its_connection(parlour, backend, rows):
-    """Due dates go on: the clerk's only connection is opened again."""
+    """The clerk opens its only connection again, and time-outs are handled."""
     daemon = parlour(**SHORT)
     pid = backend("clerk16/plain")
     with hanging(pid):
@@ -147,7 +148,8 @@ def test_the_clerk_gives_up_its_connection(parlour, backend, rows):
 
 
 def test_nobody_accepts_the_new_connection(parlour, backend, pg):
-    """The server's postmaster hangs too: not ready until it goes on, without a request that waits for it in silence."""
+    """The postmaster hangs as well: the daemon is not ready until it continues, and no request waits without a
+    reply."""
     daemon = parlour(**SHORT)
     user = daemon.register()
     room = user.room()["id"]
@@ -169,7 +171,7 @@ def test_nobody_accepts_the_new_connection(parlour, backend, pg):
 
 # ---- a table that is locked ----
 
-# Routes, and the tables that they cannot do without.
+# Routes, and the tables that they need.
 NEEDS = {
     "me": "users", "logins": "login_sessions", "roles": "roles", "role": "roles", "rooms": "roles rooms members room_roles",
     "room": "roles rooms members room_roles", "members": "users roles rooms members room_roles", "messages": "roles rooms members messages",
@@ -183,7 +185,7 @@ TABLES = sorted(set(" ".join(NEEDS.values()).split()) | {"generations", "idempot
 
 
 def acts_of(user):
-    """{route: function that asks it}, in a room and with a role of the user's own."""
+    """Returns {route: function that sends the request}, in a room and with a role of the user."""
     room, role, number = user.room()["id"], user.role()["id"], itertools.count()
     paths = {"me": "/auth/me", "logins": "/auth/sessions", "roles": "/roles?limit=5", "role": f"/roles/{role}",
              "rooms": "/rooms?limit=5", "room": f"/rooms/{room}", "members": f"/rooms/{room}/members",
@@ -207,7 +209,7 @@ def acts_of(user):
 
 @pytest.fixture(scope="module")
 def both(request, workdir):
-    """The routes for two users of a daemon with one worker: one waits for the lock, the other must not."""
+    """Returns the routes for two users of a daemon with one worker: one user waits for the lock, the other must not."""
     from conftest import finish, maker  # pylint: disable=import-outside-toplevel
     make, made = maker(request, workdir)
     daemon = make(workers=1, watchdog="10min", db_connections=10, roles_per_user=10000, rooms_per_user=100000)
@@ -217,7 +219,7 @@ def both(request, workdir):
 
 @contextlib.contextmanager
 def hammering(acts, names, threads=6):
-    """Inside the block clients keep asking for these; their answers may be errors, but the temporary ones only."""
+    """Clients send these requests all the time inside the block; the replies may be errors, but only temporary ones."""
     over, bad = threading.Event(), []
 
     def run(first):
@@ -239,7 +241,7 @@ def hammering(acts, names, threads=6):
 
 
 class Stalls(threading.Thread):
-    """When the machine itself stood still: a commit on a connection that waits for nobody took longer than 30 ms."""
+    """Records when the machine itself stalled: a commit on an independent connection took longer than 30 ms."""
 
     def __init__(self, dsn):
         super().__init__()
@@ -269,8 +271,8 @@ class Stalls(threading.Thread):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_locked_table_holds_up_nobody_else(both, pg, database, table):
-    """99 of 100 requests that do not touch it take less than 100 ms, whatever else waits for it. What the machine held up does
-    not count."""
+    """Of 100 requests that do not use the locked table, 99 take less than 100 ms, whatever else waits for it. Stalls of
+    the machine do not count."""
     waiting, found = both
     free = [name for name, needs in NEEDS.items() if table not in needs.split()]
     stuck = [name for name in NEEDS if name not in free]
@@ -301,7 +303,7 @@ def test_a_locked_table_holds_up_nobody_else(both, pg, database, table):
 
 @pytest.mark.parametrize("table", ["users", "rooms", "messages", "roles"])
 def test_starting_while_a_table_is_locked(parlour, pg, database, table):
-    """A new connection comes up although statements it will prepare name the table."""
+    """A new connection opens although statements that it will prepare use the locked table."""
     with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:
         lock.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         daemon = parlour(workers=1, ready=False)
@@ -315,7 +317,7 @@ def test_starting_while_a_table_is_locked(parlour, pg, database, table):
 
 
 def test_due_dates_while_messages_are_locked(parlour, pg, database):
-    """The clerk's only connection gets an error when the lock takes too long, and then does what else is due."""
+    """The only connection of the clerk gets an error when the lock takes too long, and then handles other time-outs."""
     daemon = parlour(workers=1, db_lock_timeout="300ms")
     user = daemon.register()
     with psycopg.connect(pg.dsn(database, cluster.OWNER)) as lock:

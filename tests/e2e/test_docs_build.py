@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""src/docs/make.sh without a registry: the build goes on with the plain reference, or says what to do."""
+"""src/docs/make.sh without a registry: the build continues with the plain reference, or reports what to do."""
 
 import os
 import subprocess
@@ -10,11 +10,11 @@ import nodejs
 from parlour import HERE, SLOW
 
 DOCS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "src/docs")
-AWAY = "http://127.0.0.1:1/"     # nobody listens there
+AWAY = "http://127.0.0.1:1/"     # no server listens there
 
 
 def make(folder, needed, **env):
-    """(status, what it printed, files that are there afterwards)"""
+    """Runs make.sh: (status, output, files that exist afterwards)."""
     out = f"{folder}/docs"
     done = subprocess.run(["sh", DOCS + "/make.sh", DOCS, out, needed], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=60 * SLOW, check=False,
@@ -24,7 +24,7 @@ def make(folder, needed, **env):
 
 @pytest.fixture(params=["no registry", "no npm"])
 def world(request):
-    """Settings of the environment."""
+    """Returns the environment of the command."""
     if request.param == "no npm":
         return {"NPM": "/nonexistent/npm"}
     if not nodejs.installed():
@@ -43,7 +43,7 @@ def test_falls_back_to_the_plain_reference(tmp_path, world):
 
 
 def test_fails_where_they_were_asked_for(tmp_path, world):
-    """configure --with-docs"""
+    """With configure --with-docs, the build fails without a registry."""
     status, said, files = make(tmp_path, "yes", **world)
     assert status == 1 and "stamp" not in files
     assert said.splitlines()[-1] == ("make.sh: npm could not get Swagger UI and Redoc; configure --without-docs does without them")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""E-mail addresses: verified by a link, changed by a link, unique once they are verified."""
+"""E-mail addresses are verified by a link, changed by a link, and unique once they are verified."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ def empty_queue(rows):
 
 @pytest.fixture
 def mailing(parlour, smtp):
-    """mailing(): (a daemon that can mail links, its mail server)."""
+    """mailing() returns (a daemon that can mail links, its mail server)."""
     def make(peer=None, **settings):
         peer = peer or smtp()
         return parlour(**{"smtp_url": f"smtp://127.0.0.1:{peer.port}/parlour.example", "smtp_tls": "off", "public_url": PUBLIC + "/",
@@ -39,7 +39,7 @@ def mailing(parlour, smtp):
 
 
 def settled(rows):
-    """All mails about accounts were sent or dropped: how many of each."""
+    """Waits until all mails about accounts were sent or dropped, and returns how many of each."""
     wait_for(lambda: not rows("SELECT 1 FROM jobs WHERE kind = 'account_mail' AND state IN ('waiting', 'running')"), 20, "no mail waits")
     return dict(rows("SELECT state, count(*) FROM jobs WHERE kind = 'account_mail' GROUP BY 1"))
 
@@ -49,7 +49,7 @@ def token_of(mail):
 
 
 def mail_to(peer, address):
-    """The newest mail to an address."""
+    """Returns the newest mail to an address."""
     def found():
         return [mail for mail in peer.mails if mail.to == [address]]
     return wait_for(found, 20, f"a mail to {address}")[-1]
@@ -105,7 +105,8 @@ def test_a_new_account_gets_a_link(mailing, rows):
 
 
 def test_the_link_again(mailing, rows):
-    """By name or address, also without a login; at most three in an hour; nothing tells whether there is such an account."""
+    """A user requests another link by name or address, also without a login; at most three in an hour, and the reply
+    does not reveal whether the account exists."""
     daemon, peer = mailing()
     user = daemon.register()
     first = token_of(mail_to(peer, mail_of(user.name)))
@@ -135,7 +136,7 @@ def test_what_cannot_be_asked_for(mailing, body, fields):
 
 @pytest.mark.parametrize("missing", ["smtp_url", "public_url"])
 def test_a_server_without_mail(mailing, rows, missing):
-    """It runs: nothing is queued, and an address that is changed counts at once."""
+    """Without mail, the server queues nothing, and a changed address takes effect at once."""
     daemon, _ = mailing(**{missing: ""})
     user, other = daemon.register(), daemon.register()
     assert rows("SELECT count(*) FROM jobs") == [(0,)]
@@ -171,7 +172,8 @@ def test_only_verified_addresses_are_unique(mailing, rows):
 
 
 def test_several_accounts_with_one_address(mailing, rows):
-    """Each of them gets a mail that names it, so that nobody verifies the account of another by mistake."""
+    """Each account with the address gets a mail that names the account, so that nobody verifies the account of another
+    by mistake."""
     daemon, peer = mailing()
     address, names = mail_of(unique()), sorted(unique() for _ in range(2))
     for name in names:
@@ -228,7 +230,7 @@ def test_a_change_that_is_refused(mailing, rows, body, field):
 
 
 def test_a_change_to_the_address_of_another(mailing, rows):
-    """The reply does not tell that somebody has it; the link fails."""
+    """The reply does not reveal that another user has the address; the link fails."""
     daemon, peer = mailing()
     user, other = daemon.register(), daemon.register()
     assert verify(daemon, token_of(mail_to(peer, mail_of(other.name)))).status_code == 204
@@ -240,7 +242,7 @@ def test_a_change_to_the_address_of_another(mailing, rows):
 
 
 def test_a_new_password_ends_a_change(mailing, rows):
-    """Who began it may not be the user."""
+    """A new password cancels a pending change, because an attacker may have requested it."""
     daemon, peer = mailing()
     user, new = daemon.register(), mail_of(unique())
     assert ask_change(user, new).status_code == 202
@@ -264,7 +266,7 @@ def test_a_link_that_is_not_valid_any_more(mailing, rows, change):
 
 
 def test_who_must_verify(mailing, rows):
-    """require_email_verification: registered without tokens, and no login until the link was used."""
+    """With require_email_verification, registration returns no tokens, and login fails until the link was used."""
     daemon, peer = mailing(require_email_verification="on")
     name = unique()
     key = {"Idempotency-Key": unique() + unique()}
@@ -295,7 +297,8 @@ def test_the_rule_needs_mail(parlour, missing):
 
 @pytest.mark.parametrize("victim", ["courier", "porter"])
 def test_a_courier_that_is_killed(mailing, rows, victim):
-    """kill -9 before the mail server has replied: the mail is sent again, with another link, and both are valid."""
+    """After kill -9 before the reply of the mail server, the mail is sent again with another link, and both are
+    valid."""
     peer = RudePeer()
     daemon, _ = mailing(peer)
 
@@ -317,7 +320,7 @@ def test_a_courier_that_is_killed(mailing, rows, victim):
 
 
 def test_the_usual_setting(parlour, smtp):
-    """Of a server that can mail links and says nothing more."""
+    """Returns settings of a server that can mail links, with defaults for the rest."""
     peer = smtp()
     daemon = parlour(start=False, smtp_url=f"smtp://127.0.0.1:{peer.port}", smtp_tls="off", public_url=PUBLIC, mail_from="bot@parlour.example")
     del daemon.settings["email_verification"]
@@ -328,7 +331,8 @@ def test_the_usual_setting(parlour, smtp):
 
 @pytest.mark.parametrize("required", ["off", "on"])
 def test_without_mails_to_new_accounts(mailing, rows, required):
-    """email_verification = off; the mail can be asked for, and where it is needed it is sent in any case."""
+    """With email_verification = off, new accounts get no mail; users can request it, and it is sent where it is
+    required."""
     daemon, peer = mailing(email_verification="off", require_email_verification=required)
     name = unique()
     sign_up(daemon, name, mail_of(name), 202 if required == "on" else 201)
@@ -338,14 +342,14 @@ def test_without_mails_to_new_accounts(mailing, rows, required):
 
 
 def reset_tokens(peer, names):
-    """Tokens for new passwords by the account that their mails name."""
+    """Returns the tokens for new passwords by the account that their mails name."""
     found = [(mail, RESET.search(mail.body)) for mail in peer.mails]
     return {name: link.group(1) for mail, link in found if link for name in names if name in mail.body}
 
 
 @pytest.mark.parametrize("by", ["username", "email"])
 def test_a_new_password_by_mail_verifies(mailing, rows, by):
-    """An address that nobody has verified, such as those of before the migration, gets links and is verified by them."""
+    """An address that nobody has verified, also from before the migration, gets links and is verified by them."""
     daemon, peer = mailing(email_verification="off")
     user = daemon.register()
     assert daemon.post(FORGOT, {by: user.name if by == "username" else mail_of(user.name)}).status_code == 202
@@ -357,7 +361,8 @@ def test_a_new_password_by_mail_verifies(mailing, rows, by):
 
 
 def test_a_new_password_for_one_of_several(mailing, rows):
-    """Nobody has verified the address: the three oldest accounts that are not disabled each get a mail that names them."""
+    """Nobody has verified the address: the three oldest accounts that are not disabled each get a mail that names
+    them."""
     daemon, peer = mailing(email_verification="off")
     address, names = mail_of(unique()), [unique() for _ in range(5)]
     for name in names:
@@ -394,7 +399,7 @@ def test_an_operator_mails_no_link_to_the_address_of_another(mailing, rows):
 
 
 def test_mails_to_one_address(mailing, rows):
-    """At most ten in an hour, also from several accounts."""
+    """An address gets at most ten mails in an hour, also for several accounts."""
     daemon, peer = mailing()
     address = mail_of(unique())
     for _ in range(12):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The files of etc/ do what they say: nginx in front, the unit's hardening."""
+"""The files of etc/ work as documented: nginx in front of the daemon, and the hardening of the unit."""
 
 import contextlib
 import http.client
@@ -30,7 +30,7 @@ def made(name):
 
 @contextlib.contextmanager
 def nginx_running(daemon, workdir, edit=lambda site: site):
-    """The port of nginx with our site, edited, in front of the daemon."""
+    """Starts nginx with our site, edited, in front of the daemon, and returns its port."""
     if NGINX is None:
         pytest.skip("nginx is not installed")
     port, site = free_port(), edit(made("nginx-site.conf"))
@@ -57,7 +57,8 @@ def nginx_running(daemon, workdir, edit=lambda site: site):
 
 
 def talks_through(daemon, port):
-    """REST and a socket work through the proxy at this port, and nobody makes up an address."""
+    """Asserts that REST and sockets work through the proxy at this port, and that clients cannot forge their
+    address."""
     user = daemon.register()
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", **PLAIN) as client:
         me = client.get("/api/auth/me", headers=user.auth)
@@ -77,7 +78,7 @@ def talks_through(daemon, port):
 
 
 def raw_reply(port, method, path, fields):
-    """(status, body) of a request without Content-Length, as `curl -X POST` sends it."""
+    """Sends a request without Content-Length, like `curl -X POST`: (status, body)."""
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n"
     with socket.create_connection(("127.0.0.1", port), 10) as sock:
         sock.sendall((head + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n").encode())
@@ -87,7 +88,7 @@ def raw_reply(port, method, path, fields):
 
 
 def bodiless(daemon, port):
-    """POST, PUT and PATCH without a body and without a length reach their handlers."""
+    """Asserts that POST, PUT and PATCH without a body and a length reach their handlers."""
     owner, user = daemon.register(), daemon.register()
     room, role = owner.room()["id"], owner.role()["id"]
     for method, path, who, want in (("POST", f"/api/rooms/{room}/join", user, 200),
@@ -107,14 +108,14 @@ def streams(daemon, port):
 
 
 def upgrade_for_all(site):
-    """What many guides tell people to write into the block of the server."""
+    """Upgrade headers in the block of the server, as many guides recommend."""
     line = "proxy_set_header Connection $parlour_connection;"
     assert site.count(line) == 1
     return site.replace(line, 'proxy_set_header Connection "upgrade";')
 
 
 def nothing_set(site):
-    """proxy_pass alone: HTTP/1.0 and Connection: close."""
+    """proxy_pass without other settings: HTTP/1.0 and Connection: close."""
     site, count = re.subn(r"^\s*proxy_(http_version|set_header|next_upstream) [^\n]*\n", "", site, flags=re.M)
     assert count > 5
     return site
@@ -142,7 +143,8 @@ def nginx(parlour, workdir):
 
 
 def test_nginx_compresses(nginx):
-    """What is long, with the header that caches need; not streams, and not what is changed with If-Match."""
+    """nginx compresses long replies and adds the header that caches need; it compresses neither streams nor resources
+    changed with If-Match."""
     daemon, port = nginx
     user = daemon.register()
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={**user.auth, "Accept-Encoding": "gzip"}, **PLAIN) as client:
@@ -162,7 +164,8 @@ def test_nginx_compresses(nginx):
 
 
 def test_the_unix_socket_of_the_site(parlour):
-    """The settings that the comment of nginx-site.conf names, as the unit's user: it starts, and the group may connect."""
+    """With the settings in the comment of nginx-site.conf, run as the user of the unit, the daemon starts, and the
+    group may connect."""
     site = made("nginx-site.conf")
     [path] = re.findall(r"in parlour\.conf:\s+listen = (\S+)", site)
     assert f"server {path};" in site
@@ -174,7 +177,7 @@ def test_the_unix_socket_of_the_site(parlour):
         wait_for(lambda: daemon.running() and client.get("/readyz").status_code == 200, 20, "/readyz is 200")
     there = os.stat(ours.removeprefix("unix:"))
     assert there.st_mode & 0o777 == 0o660
-    # The group that the proxy joins has no business in the configuration.
+    # The test does not set the group of the proxy.
     assert re.search(r"^z\s+\S+/parlour\.conf\s+0600\s", made("parlour.tmpfiles"), re.M)
 
 
@@ -183,7 +186,7 @@ APACHE_MODULES = "mpm_event authz_core unixd proxy proxy_http headers alias"
 
 @pytest.fixture
 def apache(parlour, workdir):
-    """(daemon, port of Apache with our virtual host in front of it)."""
+    """Starts Apache with our virtual host in front of the daemon: (daemon, port)."""
     daemon, port = parlour(), free_port()
     with open(f"{SOURCE}/contrib/apache/parlour.conf", encoding="utf-8") as file:
         site = file.read().split("<VirtualHost *:443>", 1)[1].split("</VirtualHost>", 1)[0]
@@ -192,7 +195,8 @@ def apache(parlour, workdir):
     folder = f"{workdir}/apache-{port}"
     os.mkdir(folder, 0o755)
     cluster.give(folder)
-    there = [m for m in APACHE_MODULES.split() if os.path.exists(f"/usr/lib/apache2/modules/mod_{m}.so")]  # unixd: built in
+    # unixd is built in
+    there = [m for m in APACHE_MODULES.split() if os.path.exists(f"/usr/lib/apache2/modules/mod_{m}.so")]
     modules = "".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n" for m in there)
     with open(folder + "/apache.conf", "w", encoding="utf-8") as conf:
         conf.write(f"{modules}ServerRoot {folder}\nPidFile {folder}/pid\nErrorLog {folder}/error\nListen 127.0.0.1:{port}\n"

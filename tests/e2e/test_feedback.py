@@ -134,7 +134,7 @@ def test_idempotency(ann):
 # ---- what votes do to the figures ----
 
 def figures(user, **wanted):
-    """feedback_score and acceptance_rate of /api/metrics, once they are these."""
+    """Waits until feedback_score and acceptance_rate of /api/metrics have these values."""
     got = settled(user, "/api/metrics", lambda a: all(a[name]["value"] == value for name, value in wanted.items()))
     return {name: got[name]["value"] for name in wanted}
 
@@ -145,7 +145,7 @@ def withdraw(user, answer):
 
 
 def answered(user, room, rows):
-    """One question to the room's role: (seq of the answer, its generation) once its use is noted."""
+    """Asks the role of the room one question: (seq of the answer, its generation), once its usage is stored."""
     seq = user.say(room, "what is there?").json()["seq"]
     return tuple(wait_for(lambda: rows(
         "SELECT g.answer_seq, g.id::text FROM generations g JOIN usage u ON u.generation_id = g.id "
@@ -157,7 +157,7 @@ def test_votes_on_sessions_reach_the_figures(shared, rows):
     first, second = (make_session(rows, user.id) for _ in range(2))
     vote(user, "session", first, 1)
     other = vote(user, "session", second, 0)
-    assert figures(user, feedback_score=(5 + 3) / 2, acceptance_rate=100)  # 1 is 5 of 5, 0 is 3 of 5
+    assert figures(user, feedback_score=(5 + 3) / 2, acceptance_rate=100)  # 1 means 5 of 5, 0 means 3 of 5
     vote(user, "session", second, -1)
     assert figures(user, feedback_score=(5 + 1) / 2, acceptance_rate=50)
     withdraw(user, other)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Feedback requests: life cycle, time-outs, who may do what, Slack. Mail is in test_mail.py."""
+"""Feedback requests: life cycle, time-outs, permissions, and Slack. test_mail.py covers mail."""
 
 import threading
 import time
@@ -160,7 +160,7 @@ def timed_out(user, request, within):
 
 
 def due(rows, request, left_s=0):
-    """Waits until this number of seconds is left before its time-out."""
+    """Waits until this number of seconds remains before the time-out."""
     wait_for(lambda: rows(f"SELECT 1 FROM feedback_requests WHERE id = '{request}' AND due_at < now() + interval '{left_s} s'"), 10)
 
 
@@ -199,7 +199,8 @@ def test_a_killed_clerk_is_late_by_less_than_5_s(parlour, rows):
     daemon = parlour()
     ann, ben = daemon.register(), daemon.register()
     requests = [ask(ann, ben.name, timeout_s=2).json()["id"] for _ in range(5)]
-    for left_s in (2, 1.3, 0.6):     # before the time-out of the first one, so that some fall on the time-outs
+    # before the time-out of the first one, so that some are answered exactly at their time-out
+    for left_s in (2, 1.3, 0.6):
         due(rows, requests[0], left_s)
         for pid in daemon.procs("clerk").values():
             daemon.kill_child(pid)
@@ -238,7 +239,7 @@ def news(sock, event, request):
 
 
 def listeners(daemon, user):
-    """One socket on each worker."""
+    """Opens one socket on each worker."""
     socks = []
     for slot in daemon.workers():
         with daemon.only_worker(slot):
@@ -247,10 +248,8 @@ def listeners(daemon, user):
 
 
 def test_both_sides_are_told(shared):
-    """
-    On every worker: what is asked, what was answered, declined, taken back, and what silence decided. One daemon alone:
-    the host whose clerk handles a time-out reports it.
-    """
+    """Sockets on every worker receive new, answered, declined, and canceled requests, and those that timed out. This
+    test runs one daemon, because the host whose clerk handles a time-out reports it."""
     ann, ben, cyd = shared.register(), shared.register(), shared.register()
     anns, bens, silent = listeners(shared, ann), listeners(shared, ben), listener(cyd)
     ends = (("answered", {"answer": "yes", "comment": "go"}), ("declined", {"decline": True, "comment": "no"}))
@@ -278,7 +277,7 @@ def test_both_sides_are_told(shared):
             assert told["status"] == status and told.get("outcome") == (mode if mode == "approve" else None)
     own = ask(ann, ann.name).json()["id"]
     for sock in anns:
-        news(sock, "created", own)  # once, although asker and asked
+        news(sock, "created", own)  # once, although the user is both asker and asked
     request = ask(ann, ben.name).json()["id"]
     for sock in anns + bens:
         news(sock, "created", request)
@@ -306,7 +305,7 @@ def test_an_answer_by_link_is_told(parlour, slack):
 # ---- limits and Slack ----
 
 def limit_of(answer):
-    """(class, left) of RateLimit, once."""
+    """Returns (class, remaining) of the header RateLimit, which must occur once."""
     assert len(answer.headers.get_list("RateLimit")) == len(answer.headers.get_list("RateLimit-Policy")) == 1
     name, left = answer.headers["RateLimit"].split(";")[:2]
     assert answer.headers["RateLimit-Policy"].startswith(name + ";")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Forms through /api/chat: what is not understood is quoted and asked, what is corrected is taken at any time, and what is
-sensitive is masked in replies, messages, logs, and views."""
+"""Forms through /api/chat: the reply quotes what was not understood and asks again, values can be corrected at any
+time, and sensitive values are masked in replies, messages, logs, and views."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def guests(parlour):
 
 @pytest.fixture
 def with_form(binaries, workdir, monkeypatch):
-    """with_form(change): the sample form, changed, is the form of daemons that start from now on."""
+    """with_form(change) changes the sample form; daemons that start later use it."""
     def put(change):
         directory = f"{workdir}/forms-{secrets.token_hex(4)}"
         os.makedirs(directory)
@@ -37,7 +37,7 @@ def with_form(binaries, workdir, monkeypatch):
 
 @pytest.fixture
 def confirming(parlour, with_form):
-    """A daemon whose form shows everything before it is complete."""
+    """Starts a daemon whose form shows all values before it is complete."""
     with_form(lambda text: text.replace("confirm = off", "confirm = on"))
     return parlour(guest="on", guest_sessions_per_address="1000")
 
@@ -104,7 +104,8 @@ def test_sensitive_values_are_shown_masked_only(guests, rows):
     assert said(rows, talk.session) == ["I'm Jane Doe, jane@doe.io", "between [income]", "[income] a month", "maybe [income]", "yes",
                                         "so [income] or [income] or [income] it is"]
     for table, columns in (("session_messages", "content"), ("session_slots", "concat(value, raw)"),
-                           ("v_session_data", "concat(value, written)")):  # ids, times, and sealed bytes may have any digits
+                           # ids, times, and encrypted bytes may contain any digits
+                           ("v_session_data", "concat(value, written)")):
         assert rows(f"SELECT 1 FROM {table} WHERE {columns} ~ '67[,.]?000|67k|6700|sixty'") == [], table
     assert "67000" not in guests.log_text() and "sixty-seven" not in guests.log_text()
     assert talk.data()["income"] == "[income]"
@@ -131,7 +132,8 @@ def test_no_name_and_no_end(guests, text):
 
 
 def test_the_request_does_not_follow_every_answer(guests):
-    """After small talk unless it was just asked, else with every third answer; not after a complaint or a wish for a person."""
+    """The form repeats its request after small talk, unless it was just asked, and otherwise with every third answer;
+    it does not after a complaint or a request for a person."""
     ask, talk = "What is your name?", Talk(guests)
     lines = [("this is ridiculous", False), ("hi", True), ("hello", False), ("thanks", True), ("how long does it take", False),
              ("what time do you open?", False), ("do you ship to Norway?", True), ("I want to talk to a person", False), ("thanks", True),
@@ -144,7 +146,7 @@ def test_the_request_does_not_follow_every_answer(guests):
 
 
 def test_a_proposal_follows_every_answer(guests):
-    """Else a yes to something else would take it."""
+    """A pending proposal is repeated with every answer; otherwise a yes to something else would accept it."""
     talk = Talk(guests)
     talk("Njoku")
     for line in ("how long does it take?", "this is ridiculous, is it?", "what time is it?"):
@@ -164,7 +166,8 @@ def test_other_languages_are_no_try_at_a_value(guests, rows, text):
 
 
 def test_values_are_deleted_when_somebody_says_so(guests, rows):
-    """Nothing of them is left but the messages; a required one is asked for again, also after the form was complete."""
+    """A user asks to delete a value: only the messages still contain it, and the form asks for a required value again,
+    also after it was complete."""
     talk = Talk(guests)
     talk("My name is Ann Lee, my email is ann@lee.org and I earn 80k")
     assert talk.last["is_complete"]
@@ -232,7 +235,8 @@ def greeting_of(api, session):
 
 
 def test_who_comes_back_hears_what_is_open(guests):
-    """The proposal that waits, not the request before it; a sensitive one masked. Then the request, then nothing."""
+    """A user who returns sees the pending proposal instead of the request before it, masked if sensitive; then the
+    request, then nothing."""
     session = guests.post("/api/sessions").json()["id"]
     assert greeting_of(guests, session).endswith("What is your name?"), "a new one begins with a greeting of the form"
     talk = Talk(guests)
@@ -258,7 +262,7 @@ def test_who_comes_back_is_asked_to_confirm(confirming):
 
 
 def test_a_question_with_the_value_is_masked(guests, rows):
-    """"Is 80k enough?" says as much as "80k"."""
+    """The question "Is 80k enough?" reveals as much as "80k", so it is masked as well."""
     talk = Talk(guests)
     talk("I'm Jane Doe, jane@doe.io")
     for line in ("is 67k enough?", "do you take people with $67,000 a year?", "can I return it in 2 weeks?"):
@@ -276,7 +280,8 @@ def test_a_form_with_confirm_can_be_cancelled(confirming):
 
 
 def test_a_model_cannot_give_wrong_values(parlour):
-    """Whatever it copies passes the same checks; "is no value" is decided by the message."""
+    """Values that a model copies pass the same checks; only the message decides whether the user refused to give a
+    value."""
     provider = Provider()
     try:
         daemon = parlour(upstreams={"peer": provider.section()}, guest="on", guest_sessions_per_address="1000",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Answers as jobs: streaming to viewers on all workers, stopping, and askers that go away."""
+"""Answers run as jobs: they stream to viewers on all workers, can be stopped, and continue without their asker."""
 
 import time
 
@@ -44,7 +44,7 @@ def generation(user, ident):
 # ---- streaming ----
 
 def test_viewers_on_both_workers(daemon, ann, bob, peer):
-    """All viewers get the same text in order; the final message has everything a client needs."""
+    """All viewers receive the same text in order; the final message has all members that a client needs."""
     room = room_of(ann)
     viewers = [listen_on(daemon, slot, user, room) for slot in (0, 1) for user in (ann, bob)]
     seq = say(viewers[0], room, "[[ok,tokens=19,pace=15]]")
@@ -69,7 +69,7 @@ def test_viewers_on_both_workers(daemon, ann, bob, peer):
 
 
 def test_text_comes_before_the_message(daemon, ann, bob):
-    """Nobody gets a delta of an answer whose message is there already."""
+    """No client receives a delta of an answer after its message."""
     room = room_of(ann)
     viewers = [listen_on(daemon, slot, user, room) for slot, user in ((0, ann), (1, bob))]
     for _ in range(5):
@@ -88,7 +88,8 @@ def test_text_comes_before_the_message(daemon, ann, bob):
 
 
 def test_late_viewer(daemon, ann, bob, peer):
-    """Who comes in the middle first gets the text so far in one delta, on either worker, with or without others there."""
+    """A viewer that subscribes in the middle first receives the text so far in one delta, on either worker, with or
+    without other viewers."""
     room = room_of(ann)
     with listen_on(daemon, 0, ann, room) as asker:
         say(asker, room, "[[ok,tokens=60,pace=1,gate=1]]")
@@ -153,7 +154,7 @@ def test_generation_while_running_and_after(ann, bob, daemon):
 
 @pytest.mark.parametrize("way", ["socket", "rest"])
 def test_stop_by_the_asker(daemon, ann, bob, peer, way):
-    """From the worker that does not run it: the upstream is closed within a second, the text so far is kept."""
+    """A stop on another worker than the answer's closes the upstream within a second, and the text so far is stored."""
     room = room_of(ann)
     with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as viewer, \
             listen_on(daemon, 1, ann, room) as stopper:
@@ -180,7 +181,8 @@ def test_stop_by_the_asker(daemon, ann, bob, peer, way):
 
 
 def test_who_may_stop(daemon, ann, bob, peer):
-    """Strangers do not see it, members see but may not, its asker, moderators and the owner may."""
+    """The answer is hidden from strangers; members see it but cannot stop it; its asker, moderators, and the owner
+    can."""
     guest, member, mod = bob, daemon.register(), daemon.register()
     room = room_of(ann, visibility="private")
     ann.post(f"/api/rooms/{room}/members", {"user_id": member.id})
@@ -214,7 +216,7 @@ def test_stop_names_a_generation(ann):
 
 
 def test_stop_before_the_first_text(ann, peer):
-    """Nothing was said, so nothing is stored."""
+    """An answer that is stopped before its first text is not stored as a message."""
     room = room_of(ann)
     with listen(ann, room) as sock:
         say(sock, room, "[[stall-headers]]")
@@ -241,7 +243,7 @@ def test_stop_while_it_waits_to_try_again(ann, peer):
 # ---- going away ----
 
 def test_asker_disconnects(ann, bob, peer):
-    """The answer is a job: it goes on without the connection that asked for it."""
+    """The answer continues without the connection that asked for it."""
     room = room_of(ann)
     with listen(bob, room) as viewer:
         asker = listen(ann, room)
@@ -273,7 +275,7 @@ def test_asker_logs_out(daemon, ann, peer):
 
 
 def test_role_taken_out_in_the_middle(ann, peer):
-    """What was begun is finished and stored."""
+    """The answer of a role that is removed from the room ends and is stored."""
     room = room_of(ann)
     role = ann.get(f"/api/rooms/{room}").json()["roles"][0]["id"]
     with listen(ann, room) as sock:

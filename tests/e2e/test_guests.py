@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Guests of one address: what counts against their limit and what does not, the rate of new sessions, and the race for the
-last place."""
+"""Guests of one address: what counts against their limit, the rate of new sessions, and the race for the last place."""
 
 import concurrent.futures
 import secrets
@@ -37,7 +36,7 @@ def by_socket(daemon):
 
 @pytest.mark.parametrize("load", [made, by_socket], ids=["rest", "socket"])
 def test_a_page_that_is_loaded_again_and_again(parlour, load):
-    """With the settings as they come, the rate apart: a hundred loads, and the visitor still gets an answer."""
+    """With default settings except the rate, a visitor still gets an answer after a hundred loads of the page."""
     daemon = parlour(guest="on")
     last = [load(daemon) for _ in range(100)][-1]
     if load is made:
@@ -46,7 +45,7 @@ def test_a_page_that_is_loaded_again_and_again(parlour, load):
 
 
 def test_what_counts(parlour, rows):
-    """A session counts from its first message until it ends; others from the same address find no place meanwhile."""
+    """A session counts from its first message until it ends; meanwhile other guests of the address are refused."""
     daemon = parlour(guest_sessions_per_address="2", sessions_per_user="1", **PROXY)
     silent = [made(daemon) for _ in range(5)]
     talking = [made(daemon), say(daemon).json()["session_id"]]
@@ -71,7 +70,7 @@ def test_what_counts(parlour, rows):
 
 
 def test_one_address_in_different_forms(parlour):
-    """Of IPv6 a /64 counts as one."""
+    """Addresses in the same IPv6 /64 count as one."""
     daemon = parlour(guest_sessions_per_address="1", **PROXY)
     codes = [say(daemon, headers={"X-Forwarded-For": address}).status_code
              for address in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1", "192.0.2.1", "192.0.2.1", "192.0.2.2")]
@@ -88,7 +87,7 @@ def test_one_place_and_many_who_want_it(parlour):
 
 
 def test_two_first_messages_at_once(parlour, pg, database, rows):
-    """Both have seen a session in which nothing was said when one of them becomes its first message."""
+    """Two first messages in one session without messages do not take two places."""
     daemon = parlour(guest_sessions_per_address="1", workers=2, guest="on")
     session = made(daemon)
     address, = rows(f"SELECT meta ->> 'address' FROM sessions WHERE id = '{session}'")[0]
@@ -113,7 +112,8 @@ def provider():
 
 
 def test_a_guest_who_finds_no_place_costs_nothing(parlour, provider, rows):
-    """The limit comes before the model that reads the form: 429 also to a client of streams, and nobody is asked."""
+    """The limit is checked before the model reads the form: all clients, also those of streams, get 429, and the model
+    is not asked."""
     daemon = parlour(guest_sessions_per_address="1", guest="on", upstreams={"peer": provider.section()}, **SETTINGS)
     sessions = [made(daemon) for _ in range(2)]
     text = "my name is Ann Lee [[ok,tokens=1,pace=0]]"
@@ -133,7 +133,8 @@ def test_a_guest_who_finds_no_place_costs_nothing(parlour, provider, rows):
 
 
 def test_the_last_place_is_taken_before_the_model_is_asked(parlour, provider, rows):
-    """While a model reads the first message that took the place, others from this address are refused, and cost nothing."""
+    """While a model reads the first message, which has taken the last place, other guests of this address are refused
+    without a request to the model."""
     daemon = parlour(guest_sessions_per_address="1", guest="on", upstreams={"peer": provider.section()}, **SETTINGS)
     first, second = made(daemon), made(daemon)
     provider.queue("stall-headers")
@@ -143,7 +144,7 @@ def test_the_last_place_is_taken_before_the_model_is_asked(parlour, provider, ro
         assert say(daemon, second).json()["code"] == "session_limit"
         assert daemon.post("/api/sessions").json()["code"] == "session_limit"
         assert provider.stats()["requests"] == 1
-        # ten minutes without the message: its place is free again
+        # after ten minutes without the message, its place is free again
         rows(f"UPDATE sessions SET reserved_at = reserved_at - interval '11 minutes' WHERE id = '{first}'")
         assert daemon.post("/api/sessions").status_code == 201
         assert daemon.post(f"/api/sessions/{first}/cancel").status_code == 204

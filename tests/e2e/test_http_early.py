@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Refusals during overload, which are answered before evhttp sees the request. The probe refuses /busy, and nothing else.
+"""Refusals during overload, before evhttp sees the request. The probe refuses /busy and nothing else.
 
-A request in two pieces takes the usual way, where the probe answers 200: so each test knows which way was taken.
+A request in two pieces takes the normal path, where the probe replies 200, so each test can see which path was taken.
 """
 
 import json
@@ -40,7 +40,7 @@ WHOLE = [
 
 @pytest.mark.parametrize("raw", [case[1] for case in WHOLE], ids=[case[0] for case in WHOLE])
 def test_refused(probe, raw):
-    """The refusal has all that other replies have, and the connection serves what follows."""
+    """The refusal has all headers of other replies, and the connection serves the next requests."""
     before = probe.log()
     with probe.connect(5) as sock:
         reader = Reader(sock)
@@ -95,7 +95,7 @@ USUAL = [
 
 @pytest.mark.parametrize("raw,status", [case[1:] for case in USUAL], ids=[case[0] for case in USUAL])
 def test_the_usual_way(probe, raw, status):
-    """What needs more than a refusal is left to the dispatcher."""
+    """The dispatcher handles requests that need more than a refusal."""
     before = probe.log()["refused"]
     with probe.connect(5) as sock:
         sock.sendall(raw)
@@ -104,7 +104,7 @@ def test_the_usual_way(probe, raw, status):
 
 
 def test_pieces_and_pipelines(probe):
-    """Each request is answered once, in order, whichever way it takes."""
+    """Each request gets one reply, in order, on either path."""
     with probe.connect(5) as sock:
         reader = Reader(sock)
         for at in (1, 20, len(ask(b"")) - 1):
@@ -121,7 +121,7 @@ def test_pieces_and_pipelines(probe):
 
 
 def test_bytes_behind_a_refusal(probe):
-    """What comes after it is read as a new request: nothing of its body is run."""
+    """The body of a refused request is not run as a request; the bytes after it are read as the next request."""
     probe.log()
     with probe.connect(5) as sock:
         reader = Reader(sock)
@@ -134,7 +134,8 @@ def test_bytes_behind_a_refusal(probe):
 
 
 def test_a_client_that_does_not_read(probe):
-    """It is cut off when its replies no longer fit; others are served."""
+    """The server closes the connection of a client that does not read when its replies no longer fit; other clients are
+    served."""
     conns = probe.log()["conns"]
     with probe.connect(5) as sock:
         sock.setblocking(True)

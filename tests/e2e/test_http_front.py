@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The HTTP front and the WebSocket server against hostile and unlucky clients, byte by byte."""
+"""The HTTP and WebSocket servers against hostile and faulty clients, byte by byte."""
 
 import fcntl
 import json
@@ -22,7 +22,8 @@ SEED = int(os.environ.get("PARLOUR_TEST_SEED", "20261121"))
 
 @pytest.fixture(scope="module", params=["usual", "overload"])
 def probe(request):
-    """In overload whole requests are first read in another way (test_http_early.py); nothing here is refused because of it."""
+    """During overload, complete requests are first read by other code (test_http_early.py); here, that code refuses
+    nothing."""
     with Probe(*(["-o"] if request.param == "overload" else []), "max_header=16k", "max_body=1M", "cors_origins=https://app.example.org", "keepalive_timeout=20s") as server:
         yield server
 
@@ -34,10 +35,10 @@ def send_pieces(sock, raw, size):
         for at in range(0, len(raw), size):
             sock.sendall(raw[at:at + size])
     except ConnectionError:
-        pass    # refused before everything was sent
+        pass    # the server refused before the client had sent everything
 
 
-# Each whole and, unless that takes too long, in pieces of 7 bytes.
+# Each case is sent at once and, unless that takes too long, in pieces of 7 bytes.
 BOTH_WAYS = [(*case[1:], pieces) for case in CASES for pieces in (1 << 30, 7) if pieces > 7 or len(case[1]) <= 4000]
 BOTH_NAMES = [f"{case[0]}-{how}" for case in CASES for how in ("whole", "pieces") if how == "whole" or len(case[1]) <= 4000]
 
@@ -61,7 +62,7 @@ def test_case(probe, raw, statuses, closes, runs, pieces):
             for _ in range(runs - 1):
                 status, headers, _ = reader.reply()
                 assert status == 200
-            if closes and "connection" not in headers:    # what is wrong came in a later piece
+            if closes and "connection" not in headers:    # the invalid part was in a later piece
                 status, headers, _ = reader.reply()
                 assert pieces == 7 and status >= 400
             if closes:
@@ -241,7 +242,7 @@ def test_stream_then_next_request(probe):
 
 
 def test_silent_stream_of_events_gets_comments():
-    """A comment line after each sse_ping of silence, none while it speaks."""
+    """A silent stream of events gets a comment line after each sse_ping, and none while it sends events."""
     with Probe("sse_ping=500ms") as server:
         body = server.get(b"/stream?n=1&ms=2600")[2]
         assert 2 <= body.count(b":\n\n") <= 10 and body.replace(b":\n\n", b"") == b"s" * 10, body
@@ -257,7 +258,7 @@ def test_silent_stream_of_events_gets_comments():
 
 
 def test_stream_of_events_to_a_reader_that_stops_is_given_up():
-    """Comments that are due meanwhile do not put it off."""
+    """The server closes a stream of events whose reader stops; pending comments do not delay that."""
     with Probe("sse_ping=500ms", "write_timeout=2s", "ws_queue=64M") as server, server.connect() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.sendall(get(target=b"/stream?n=100000&ms=10&bytes=60000"))
@@ -279,7 +280,8 @@ def test_large_reply_to_a_slow_reader(probe):
     with probe.connect() as sock:
         reader = Reader(sock)
         sock.sendall(get(target=b"/big?bytes=6000000") + get(target=b"/hello"))
-        wait_for(lambda: (before := unread(sock)) and not probe.turn() and unread(sock) == before)    # both buffers are full
+        # both buffers are full
+        wait_for(lambda: (before := unread(sock)) and not probe.turn() and unread(sock) == before)
         body = reader.reply()[2]
         assert len(body) == 6000000 and body[26000:26026] == b"abcdefghijklmnopqrstuvwxyz"
         assert reader.reply()[0] == 200
@@ -340,7 +342,7 @@ def test_no_descriptors_left_does_not_spin():
         socks = [server.connect() for _ in range(100)]
         wait_for(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) == 64)
         before = server.cpu_s()
-        time.sleep(2)       # the time over which it is measured
+        time.sleep(2)       # the time over which the test measures
         assert server.cpu_s() - before < 0.2
         for sock in socks:
             sock.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The take-over of sockets and the WebSocket server behind it, byte by byte."""
+"""The upgrade to WebSocket and the WebSocket server after it, byte by byte."""
 
 import os
 import random
@@ -138,10 +138,10 @@ def test_sixty_disconnects_at_random_places(probe):
 def test_epoll_knows_exactly_the_open_sockets():
     with Probe(files=4096) as server:
         server.log()
-        time.sleep(0.2)    # that connection is gone
+        time.sleep(0.2)    # the connection has ended
         base = server.sockets()
         sockets = [Socket(server) for _ in range(1000)]
-        # the last one may have its 101 before the loop has added its socket to epoll
+        # the last one may receive its 101 before the loop has added its socket to epoll
         assert wait_for(lambda: server.sockets() == (base[0] + 1000, base[1] + 1000)), (base, server.sockets())
         for ws in sockets[::2]:
             ws.send(b"alive")

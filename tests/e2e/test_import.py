@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Coming over from another system: accounts, roles, rooms, messages through parlourctl import."""
+"""Moving from another system: accounts, roles, rooms, and messages through parlourctl import."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def fixture_bring(shared):
 
 @pytest.fixture(name="old")
 def fixture_old(bring):
-    """Two accounts, a role and a room of the old system; its records by name."""
+    """Imports two accounts, a role, and a room of the old system, and returns its records by name."""
     tag = unique().replace("-", "")[:12]
     old = {"ann": f"ann{tag}", "bob": f"bob{tag}", "role": f"sage{tag}"}
     assert bring("users", [
@@ -89,7 +89,8 @@ def test_messages_keep_their_times_and_get_a_dense_log(shared, rows, bring, old)
 
 
 def test_roles_with_names_for_people(shared, rows, bring, old):
-    """display_name is shown, a name for mentions is made from it; a room without role_ids takes the role when it is mentioned."""
+    """A role shows its display_name and gets a name for mentions from it; in a room without role_ids, it joins when it
+    is mentioned."""
     tag = unique()
     assert bring("roles", [{"id": n, "name": f"x{n}-{tag}", "display_name": f"Night Watch {tag}", "ai_instructions": "Watch.",
                             "avatar": "\U0001f989", "owner_id": n} for n in (1, 2)]).stdout.startswith("2 imported")
@@ -155,7 +156,7 @@ def test_wants_a_source(shared):
 
 
 def test_sqlite_comes_through_postgresql(pg, rows, tmp_path):
-    """sqlite-tables, psql, an export query: what a back end on SQLite has to do."""
+    """A back end on SQLite is imported with sqlite-tables, psql, and an export query."""
     old = sqlite3.connect(tmp_path / "old.db")
     old.executescript("""CREATE TABLE sessions (session_id VARCHAR, developer_id TEXT, timestamp DATETIME, model TEXT,
             total_tokens INTEGER, cost_usd REAL, accepted_flag BOOLEAN);
@@ -180,7 +181,7 @@ def test_sqlite_comes_through_postgresql(pg, rows, tmp_path):
 
 
 def test_export_queries_fit(shared, rows, bring):
-    """The queries of contrib/import against the tables of a FastAPI back end, and the import of what they print."""
+    """The queries of contrib/import run on the tables of a FastAPI back end, and parlourctl imports their output."""
     tag = unique().replace("-", "")[:8]
     rows(f"""CREATE SCHEMA old;
         CREATE TABLE old."user" (id int, email text, username text, name text, hashed_password text, is_active bool, created_at timestamp);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What other programs write, and import must read: byte order marks, times, numbers, flags, tables."""
+"""Import accepts what other programs write: byte order marks, times, numbers, flags, tables."""
 
 import json
 import os
@@ -15,7 +15,7 @@ TWO = {**ONE, "session_id": "b", "timestamp": "2026-11-21T09:00:00Z"}
 TABLE = f"{HEAD}\na,dev-1,2026-11-20T09:00:00Z\nb,dev-1,2026-11-21T09:00:00Z\n"
 NINE = "2026-11-20T09:00:00"
 
-# id, text, what its two sessions are stored with beside their ids and times
+# id, text, the stored values of its two sessions besides ids and times
 TEXTS = [
     ("lines-with-byte-order-mark", BOM + lines([ONE, TWO])),
     ("array-with-byte-order-mark", BOM + json.dumps([ONE, TWO])),
@@ -30,7 +30,7 @@ TEXTS = [
 ]
 TIMES = [NINE + "Z", NINE, "2026-11-20 09:00:00+00", "2026-11-20 09:00:00.000000+00", "2026-11-20 14:30:00+05:30", NINE + "+0000", "2026-11-20T09:00Z",
          "2026-11-20 09:00:00 +0000", "2026-11-20 09:00:00 UTC", "2026-11-20T10:00+01", "2026-11-20 09:00:00,000"]
-# id, name of the field here and in the reply, value, the reply's value
+# id, name of the field in the input and in the reply, value, value in the reply
 VALUES = [("count-with-fraction", "total_tokens", 2500.0, 2500), ("count-in-scientific-notation", "total_tokens", "2.5e3", 2500),
           ("flag-one", "accepted_flag", 1, True), ("flag-zero", "accepted_flag", 0, False), ("flag-one-with-fraction", "accepted_flag", 1.0, True),
           ("flag-of-psql", "accepted_flag", "t", True), ("flag-of-python", "accepted_flag", "False", False), ("empty-flag", "accepted_flag", "", None),
@@ -44,7 +44,7 @@ def fixture_boss(shared, rows):
 
 @pytest.fixture(name="bring")
 def fixture_bring(shared, boss):
-    """Imports a text of sessions by REST or by parlourctl, under a source of its own; gives source and result."""
+    """Imports a text of sessions by REST or parlourctl under a separate source; returns the source and the result."""
     def bring(text, kind="application/x-ndjson", how="rest"):
         source = unique()
         if how == "rest":

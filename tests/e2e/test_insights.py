@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Insights: correlations, days out of line and sentences, against SciPy on the same rows where it is installed."""
+"""Insights: correlations, unusual days, and sentences, compared with SciPy on the same rows if it is installed."""
 
 import numpy
 import pytest
@@ -23,7 +23,8 @@ def clean(rows):
 
 
 def fill(boss, shared, seed=1):
-    """Sessions per day vary; commits follow them two days later; reviews follow nothing. Gives daily counts and series."""
+    """Imports sessions whose number varies by day, commits that follow them after two days, and independent reviews.
+    Returns daily counts and series."""
     random = noise(seed)
     counts = [random.randint(5, 40) for _ in range(DAYS)]
     records, number = [], 0
@@ -62,7 +63,7 @@ def test_lagged_correlation_is_found(boss, shared):
 
 
 def daily(numpy, records, series):
-    """The columns as the server defines them: NaN where a figure is not known."""
+    """Returns the columns as the server defines them: NaN if a figure is unknown."""
     nan = float("nan")
     index = {day(back).date().isoformat(): DAYS - back for back in range(DAYS, 0, -1)}
     n, yes, tokens, cost = ([0.0] * DAYS for _ in range(4))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""What `make install` puts in place works from there: the unit's command line, socket hand-over, the page, the manual."""
+"""The files of `make install` work where they are installed: the command of the unit, socket activation, the page, the
+manual."""
 
 import os
 import re
@@ -20,7 +21,7 @@ ACTIVATE = shutil.which("systemd-socket-activate")
 
 @pytest.fixture(scope="module")
 def stage(workdir):
-    """A staged installation (DESTDIR); its folder and the prefix it was configured for."""
+    """Installs with DESTDIR; returns the directory and the configured prefix."""
     folder = f"{workdir}/stage"
     os.makedirs(folder, exist_ok=True)
     done = subprocess.run(["make", "-C", BUILD, "install", f"DESTDIR={folder}"], stdin=subprocess.DEVNULL,
@@ -56,7 +57,8 @@ def test_a_second_installation_keeps_key_and_configuration(stage):
 
 
 def test_without_docs_nothing_of_an_earlier_installation_stays(stage):
-    """A build without Swagger UI and Redoc over one with them: /docs must not load files of both."""
+    """Installing a build without Swagger UI and Redoc over one with them removes their files, so that /docs does not
+    mix both."""
     folder, prefix, _ = stage
     www = f"{folder}{prefix}/share/parlour/www"
     theirs = ["swagger.html", "swagger-ui-bundle.js", "redoc.html", "docs-notice.txt"]
@@ -73,7 +75,8 @@ def test_without_docs_nothing_of_an_earlier_installation_stays(stage):
 
 @pytest.mark.skipif(ACTIVATE is None, reason="systemd-socket-activate is not installed")
 def test_the_units_command_with_a_socket_from_systemd(stage, parlour, workdir):
-    """ExecStart as an ordinary user, the listening socket handed over: clients connect to it, TERM ends it with 0."""
+    """ExecStart runs as an ordinary user with the listening socket of systemd: clients connect to it, and TERM ends it
+    with status 0."""
     folder, prefix, start = stage
     daemon = parlour(start=False)
     daemon.write_config()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Answers whose worker, daemon or database goes away: nothing that was said is lost, and no role stays busy."""
+"""Answers whose worker, daemon, or database fails: no text that users have seen is lost, and no role stays busy."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def peer(provider):
 
 @pytest.fixture
 def own(parlour, peer):
-    """own(**settings): a daemon of one's own on the module's peer: (daemon, user, room id)."""
+    """own(**settings) starts a separate daemon with the peer of the module: (daemon, user, room id)."""
     def make(**settings):
         mine = parlour(upstreams={"peer": peer.section()}, **{**SETTINGS, **settings})
         user = mine.register()
@@ -38,20 +38,21 @@ def own(parlour, peer):
 
 
 def row(rows, ident):
-    """(state, answer_seq, error_code, partial, ended?) of a generation."""
+    """Returns (state, answer_seq, error_code, partial, has ended) of a generation."""
     return rows("SELECT state, answer_seq, error_code, partial, ended_at IS NOT NULL FROM generations "
                 f"WHERE id = '{ident}'")[0]
 
 
 def rows_of(rows, room):
-    """Id of the room's answer, once it runs."""
+    """Waits until the answer of the room is running and returns its id."""
     return wait_for(lambda: rows(f"SELECT id::text FROM generations WHERE room_id = {room} AND state = 'running'"), 10, "it runs")[0][0]
 
 
 # ---- processes ----
 
 def test_killed_worker(own, rows, peer):
-    """kill -9 of the worker that runs it: interrupted, the text so far is a message, other viewers stay connected."""
+    """After kill -9 of its worker, the answer is interrupted, its text so far is a message, and viewers on other
+    workers stay connected."""
     daemon, user, room = own()
     viewer, asker = listen_on(daemon, 1, user, room), listen_on(daemon, 0, user, room)
     seq = say(asker, room, STALL)
@@ -100,7 +101,7 @@ def test_killed_worker_before_the_first_text(own, rows, workers):
 
 @pytest.mark.parametrize("workers,marked", [(1, False), (2, False), (1, True), (2, True)])
 def test_a_question_that_waited_for_an_answer_without_text(own, rows, workers, marked):
-    """It is answered, also if the answer that it waited for was marked before a worker could adopt it."""
+    """The waiting question is answered, also if the answer before it was marked before a worker could adopt it."""
     daemon, user, room = own(workers=workers)
     asker = listen(user, room)
     say(asker, room, "[[stall-body]]")
@@ -116,7 +117,7 @@ def test_a_question_that_waited_for_an_answer_without_text(own, rows, workers, m
 
 
 def test_killed_only_worker(own, rows):
-    """With one worker its successor stores the text."""
+    """With one worker, its replacement stores the text."""
     daemon, user, room = own(workers=1)
     asker = listen(user, room)
     say(asker, room, STALL)
@@ -128,7 +129,8 @@ def test_killed_only_worker(own, rows):
 
 
 def test_a_worker_dies_between_commit_and_question(own, rows, pg, database, peer):
-    """The message is stored, and no role was asked: a client that sends it again gets its seq, and each role answers it once."""
+    """A worker dies after the message is stored and before a role is asked: a client that sends it again gets its seq,
+    and each role answers once."""
     daemon, user, room = own()
     sock, pid = listen_on(daemon, 0, user, room), daemon.workers()[0]
     words = {"topic": f"room:{room}", "content": "hello? [[ok,tokens=2,pace=0]]", "client_id": "first"}
@@ -159,7 +161,8 @@ def test_a_worker_dies_between_commit_and_question(own, rows, pg, database, peer
 
 
 def test_killed_daemon(own, rows):
-    """kill -9 of everything: the next start marks what ran, and the role answers again."""
+    """After kill -9 of all processes, the next start marks running answers as interrupted, and the role answers
+    again."""
     daemon, user, room = own()
     asker = listen(user, room)
     say(asker, room, STALL)
@@ -174,7 +177,8 @@ def test_killed_daemon(own, rows):
 
 
 def test_two_daemons_of_one_host_name(own, rows):
-    """As in two containers: the start of one is not the end of what the other one's workers answer."""
+    """When two daemons have the same host name, as in two containers, the start of one does not end the answers of the
+    other."""
     daemon, user, room = own()
     asker = listen(user, room)
     say(asker, room, STALL)
@@ -191,7 +195,7 @@ def test_two_daemons_of_one_host_name(own, rows):
 
 
 def test_a_drain_beside_another_daemon(own, rows, peer):
-    """The old one finishes its answers after QUIT; the new one of that host name does not mark them."""
+    """After QUIT the old daemon finishes its answers; the new daemon with the same host name does not mark them."""
     daemon, user, room = own(drain_timeout="2min")
     other, _, _ = own()
     asker = listen(user, room)
@@ -207,7 +211,8 @@ def test_a_drain_beside_another_daemon(own, rows, peer):
 
 
 def test_text_that_comes_after_the_mark_counts(own, rows, peer):
-    """An answer that was marked although it ran, because its clerk was kept from it, has its tokens in the figures."""
+    """An answer that was marked although it was running, because its clerk could not report, counts its tokens in the
+    figures."""
     daemon, user, room = own()
     asker = listen(user, room)
     say(asker, room, "[[ok,tokens=2,pace=0,gate=1]]")
@@ -221,7 +226,8 @@ def test_text_that_comes_after_the_mark_counts(own, rows, peer):
 
 
 def test_a_clerk_that_was_away_marks_nothing(own, pg, database, rows):
-    """After an outage the notes of all are old: only a clerk that has worked for long enough since then judges by them."""
+    """After an outage, all reports are old: a clerk judges by them only after it has worked for long enough since
+    then."""
     daemon, user, room = own()
     asker = listen(user, room)
     ident = ask(asker, room, "[[ok,tokens=2,pace=0]]").id
@@ -241,7 +247,8 @@ def test_a_clerk_that_was_away_marks_nothing(own, pg, database, rows):
 
 @pytest.mark.parametrize("place", ["this worker", "this host", "another host"])
 def test_a_row_that_nobody_answers(own, rows, place):
-    """The COMMIT of a start came after its connection was lost and the worker had given up; or its daemon is gone."""
+    """A row without a running answer is ended: the connection was lost during its COMMIT and the worker gave up, or its
+    daemon has ended."""
     _, user, room = own()
     with listen(user, room) as sock:
         seq = ask(sock, room, "[[ok,tokens=2,pace=0]]").frames[0]["reply_to"]
@@ -257,7 +264,8 @@ def test_a_row_that_nobody_answers(own, rows, place):
 
 
 def test_term_stores_what_there_is(own, rows, peer):
-    """TERM: cut, stored, marked interrupted; viewers see it before their sockets close; exit status 0."""
+    """After TERM, the text so far is stored and marked as interrupted; viewers receive it before their sockets close;
+    the exit status is 0."""
     daemon, user, room = own()
     asker, viewer = listen_on(daemon, 0, user, room), listen_on(daemon, 1, user, room)
     say(asker, room, STALL)
@@ -292,7 +300,7 @@ def test_quit_lets_it_finish(own, rows, peer):
 
 
 def test_renewed_worker_finishes(own, rows, peer):
-    """TTOU: a worker that is taken out finishes what it has begun."""
+    """After TTOU, the worker that is replaced finishes its answers."""
     daemon, user, room = own()
     asker = listen_on(daemon, 1, user, room)
     say(asker, room, "[[ok,tokens=19,pace=1,gate=1]]")
@@ -310,14 +318,14 @@ def test_renewed_worker_finishes(own, rows, peer):
 
 @contextlib.contextmanager
 def locked(pg, database, room):
-    """Nobody can write to the room inside the block."""
+    """Blocks writes to the room inside the block."""
     with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
         conn.execute("SELECT FROM rooms WHERE id = %s FOR UPDATE", (room,))
         yield
 
 
 def test_term_while_the_answer_cannot_be_stored(own, pg, database, rows):
-    """The end of the process does not wait indefinitely; the next start marks the answer, and the role is free."""
+    """The process does not wait indefinitely when it ends; the next start marks the answer, and the role is free."""
     daemon, user, room = own(db_lock_timeout="20s", stop_timeout="1s")
     with listen(user, room) as asker:
         say(asker, room, STALL)
@@ -334,7 +342,7 @@ def test_term_while_the_answer_cannot_be_stored(own, pg, database, rows):
 
 
 def test_storing_waits_for_a_lock(own, pg, database, rows, peer):
-    """Somebody keeps the room's row longer than lock_timeout: the answer is stored when it is free."""
+    """If the row of the room is locked for longer than lock_timeout, the answer is stored when the lock ends."""
     daemon, user, room = own(db_lock_timeout="100ms")
     with listen(user, room) as asker:
         say(asker, room, "[[ok,tokens=19,pace=1,gate=1]]")
@@ -348,7 +356,8 @@ def test_storing_waits_for_a_lock(own, pg, database, rows, peer):
 
 
 def test_database_restart_in_the_middle(own, pg, rows, peer):
-    """The database goes away while a model talks and when it ends: the answer is stored when it is back."""
+    """If the database restarts while a model answers, or when the answer ends, the answer is stored when the database
+    is back."""
     daemon, user, room = own(workers=1)
     asker = listen(user, room)
     say(asker, room, "[[ok,tokens=19,pace=1,gate=1]]")
@@ -371,7 +380,7 @@ def test_database_restart_in_the_middle(own, pg, rows, peer):
 
 
 def test_whoever_takes_over_dies_too(own, pg, database, rows):
-    """The worker that was about to store a dead one's text is killed: the next one stores it."""
+    """The worker that adopted the text of a dead worker is killed before it stores it: the next worker stores it."""
     daemon, user, room = own(db_lock_timeout="100ms")
     asker = listen(user, room)
     first = asker.authed["worker"]

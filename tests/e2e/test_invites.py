@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Who may register, and invites: what they let people do, who may give them, and how often they can be used."""
+"""Who may register, and invites: what they permit, who may create them, and how often they can be used."""
 
 import contextlib
 import hashlib
@@ -34,7 +34,7 @@ def newcomer(daemon, invite):
 
 
 def give(user, **fields):
-    """A new invite."""
+    """Creates an invite."""
     answer = user.post("/api/invites", fields)
     assert answer.status_code == 201, answer.text
     assert answer.headers["Location"] == f"/api/invites/{answer.json()['id']}"
@@ -55,13 +55,13 @@ def state(user, invite):
 
 @pytest.fixture(name="by_invite")
 def fixture_by_invite(parlour):
-    """by_invite(): a daemon where only the invited register."""
+    """by_invite() starts a daemon where only users with an invite can register."""
     return lambda **settings: parlour(**{"registration": "invite", "rate_login": "100000/min", "rate_read": "off", **settings})
 
 
 @pytest.fixture(name="staff", scope="module")
 def fixture_staff():
-    """staff(daemon, access): an account that its operator made, without registration."""
+    """staff(daemon, access) creates an account as an operator does, without registration."""
     def make(daemon, access="operator"):
         name = "s" + unique()
         said = daemon.ctl("user", "add", name, "--access", access).stdout
@@ -150,7 +150,8 @@ def test_who_may_invite_to_the_server(by_invite, staff, least):
 
 
 def test_levels(parlour, rows):
-    """Each room level and access level: into which level somebody may invite; hidden rooms are as absent ones."""
+    """For each room level and access level: into which level somebody may invite; a hidden room gets the reply for an
+    unknown one."""
     daemon = parlour(rate_login="100000/min")
     owner, moderator, member, stranger, admin = (daemon.register() for _ in range(5))
     rows(f"UPDATE users SET access = 'admin' WHERE id = {admin.id}")
@@ -282,7 +283,7 @@ def test_a_taken_name_uses_nothing(by_invite, staff):
 
 
 def test_moderators_invite_only_those_who_have_an_account(by_invite, staff):
-    """Everybody can create a room and owns it then, which is not a way around invite_access."""
+    """Everybody can create a room and then owns it; that does not circumvent invite_access."""
     daemon = by_invite()
     user, other = staff(daemon, "user"), staff(daemon, "user")
     room = user.room(visibility="private")["id"]
@@ -312,7 +313,7 @@ VOID = {
 
 @pytest.mark.parametrize("case", list(VOID))
 def test_invites_that_are_void(shared, ann, bob, rows, case):
-    """The rights of the creator count at each use."""
+    """Each use of an invite checks the current rights of its creator."""
     moderator = shared.register()
     room = ann.room(visibility="private")["id"]
     assert ann.post(f"/api/rooms/{room}/members", {"user_id": moderator.id, "level": "moderator"}).status_code == 201
@@ -339,7 +340,7 @@ def test_server_invites_that_are_void(by_invite, staff, rows, how):
 # ---- exactly ----
 
 def test_a_hundred_at_once(by_invite, staff, rows):
-    """uses = 3: exactly 3 of 100 registrations, in two workers."""
+    """With uses = 3, exactly 3 of 100 registrations in two workers succeed."""
     daemon = by_invite(workers=2, hashers=2, hasher_queue=200)
     boss = staff(daemon)
     room = boss.room(visibility="private")["id"]
@@ -352,7 +353,7 @@ def test_a_hundred_at_once(by_invite, staff, rows):
 
 
 def test_accepting_at_once(shared, ann, rows):
-    """Different users and the same user twice, while the invite is revoked: no use without a member."""
+    """Different users, and one user twice, accept while the invite is revoked: each counted use has a member."""
     users = [shared.register() for _ in range(8)]
     room = ann.room(visibility="private")["id"]
     invite = give(ann, uses=4, room_id=room)
@@ -363,7 +364,8 @@ def test_accepting_at_once(shared, ann, rows):
 
 
 def test_workers_killed_in_between(by_invite, staff, rows):
-    """kill -9 while people register: each use has its account, each account its use; a repetition with the key is the same account."""
+    """After kill -9 during registrations, each use has its account and each account its use; a repetition with the key
+    returns the same account."""
     daemon = by_invite(workers=2, hashers=2, hasher_queue=200)
     boss = staff(daemon)
     room = boss.room(visibility="private")["id"]
@@ -395,7 +397,7 @@ def test_workers_killed_in_between(by_invite, staff, rows):
 
 
 def test_a_use_and_a_revocation_at_the_same_time(shared, ann, bob, pg, database):
-    """The use waits for the revocation that came first, and is refused."""
+    """A use waits for a revocation that came first, and is then refused."""
     room = ann.room(visibility="private")["id"]
     invite = give(ann, room_id=room, uses=2)
     with psycopg.connect(pg.dsn(database, cluster.OWNER)) as other, ThreadPoolExecutor(1) as pool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Jobs in SQL, without a daemon: the move from outbox, claims side by side, lanes, leases, pauses, and ends."""
+"""Jobs in SQL, without a daemon: the migration from outbox, concurrent claims, lanes, leases, pauses, and ends."""
 
 import glob
 import os
@@ -18,7 +18,7 @@ DAY_US = 86400 * 1000000
 
 @pytest.fixture(name="sql")
 def fixture_sql(pg_dsn):
-    """sql(text, *params): all rows; each call its own transaction."""
+    """sql(text, *params) returns all rows; each call is a transaction."""
     with psycopg.connect(pg_dsn, autocommit=True) as conn:
         conn.execute("DELETE FROM jobs")
         yield lambda text, *params: conn.execute(text, params or None).fetchall()
@@ -43,7 +43,8 @@ def end(sql, job, result, owner="h/1/0/1", error=None, delay=None):
 
 
 def test_the_move_from_outbox(pg):
-    """Nothing is lost or sent again: ids (Message-IDs), tries, and times stay; what was being sent counts as a try."""
+    """The migration loses and repeats nothing: ids (Message-IDs), tries, and times stay; a mail that was being sent
+    counts as tried."""
     pg.admin("CREATE DATABASE moving")
     try:
         with psycopg.connect(pg.dsn("moving", cluster.OWNER), autocommit=True) as conn:
@@ -87,7 +88,7 @@ def test_one_job_per_kind_and_key(sql):
 
 
 def test_claims_side_by_side(sql, pg_dsn):
-    """Several couriers at once: each job once."""
+    """When several couriers claim at once, each job is claimed once."""
     jobs = {add(sql) for _ in range(60)}
     taken, lock = [], threading.Lock()
 
@@ -141,7 +142,7 @@ def test_pauses(sql, tries, low, high):
 
 
 def test_ends(sql):
-    """done and dead are final, retry waits; a second word about the same try changes nothing."""
+    """done and dead are final, and retry waits; a second report about the same attempt changes nothing."""
     done, dead, retry, late = (add(sql) for _ in range(4))
     assert len(claim(sql)) == 4
     for _ in range(2):
@@ -167,7 +168,8 @@ def test_another_couriers_try_is_not_ended(sql):
 
 
 def test_what_dead_couriers_had(sql):
-    """Known to be dead: at once; silent: after the lease; not heard of: as if it had not been tried."""
+    """Jobs of dead couriers: if the death is known, they are free at once; if the courier is silent, after its lease. A
+    job that its courier does not know was never started, so no attempt is counted."""
     mine, unheard, dead, silent, alive = (add(sql) for _ in range(5))
     sql("UPDATE jobs SET state = 'running', tries = 1, due_at = now() + interval '1 minute', owner = CASE id::text WHEN %s THEN 'h/1/0/1' "
         "WHEN %s THEN 'h/1/0/1' WHEN %s THEN 'h/9/0/1' WHEN %s THEN 'x/2/0/1' ELSE 'h/7/0/1' END RETURNING 1", mine, unheard, dead, silent)
@@ -184,7 +186,8 @@ def test_what_dead_couriers_had(sql):
 
 @pytest.mark.parametrize("late", ["job_retry", "job_end", "jobs_tend"])
 def test_locks_are_taken_in_one_order(sql, pg, pg_dsn, database, late):
-    """The feedback request, then its job: no deadlock with a transaction that ends the request or deletes it with its jobs."""
+    """The row of the feedback request is locked before its job, so that a transaction that ends or deletes the request
+    causes no deadlock."""
     request = str(uuid.uuid4())
     user = sql("SELECT id FROM user_create(%s, NULL, NULL, 'hash', 'user')", "u" + request[:8])[0][0]
     sql("SELECT feedback_request_create(%s, %s, 'mail', 'ben@example.org', '?', NULL, NULL, 1000000000, 'deny', NULL, NULL)", request, user)
@@ -227,7 +230,8 @@ def test_old_ones_are_deleted(sql):
 
 
 def test_people_see_no_text(pg, database):
-    """v_jobs is for the role parlour_report; what is sent is not in it, nor a session's id, and the table is closed."""
+    """The role parlour_report can read v_jobs, which contains neither the content nor session ids, but not the
+    table."""
     pg.admin("SELECT mail_queue('a@example.net', 'subject-x', 'body-x')", database)
     session = str(uuid.uuid4())
     pg.admin(f"SELECT session_create('{session}', 0, '127.0.0.1', 'guided', NULL, NULL, 10, 60000000)", database)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The knowledge base: documents, search, files of a directory, passages for answers, and answers without them."""
+"""The knowledge base: documents, search, files of a directory, passages for answers, and answers without passages."""
 
 import concurrent.futures
 import contextlib
@@ -44,7 +44,7 @@ def operator(daemon, rows):
 
 @pytest.fixture
 def locked(pg, database):
-    """A connection that has the passages and documents to itself until it is closed."""
+    """Opens a connection that locks passages and documents until it is closed."""
     with psycopg.connect(pg.dsn(database, cluster.OWNER)) as held:
         held.execute("LOCK TABLE knowledge_documents, knowledge_chunks IN ACCESS EXCLUSIVE MODE")
         yield held
@@ -68,7 +68,8 @@ def state_of(daemon):
 
 
 def settled(daemon, state):
-    """Every worker keeps what it knows for five seconds; each connection may meet another one."""
+    """Waits until all workers know the state: each keeps it for five seconds, and each connection may reach another
+    worker."""
     wait_for(lambda: all(state_of(daemon) == state for _ in range(8)), 8, f"health says {state}")
 
 
@@ -137,12 +138,12 @@ def figure(daemon, name):
 
 
 def cite(mark, document, text):
-    """A citation as answers carry it: the passage is the whole text."""
+    """Returns a citation in the form of answers; its passage is the whole text."""
     return {"mark": mark, "document": document["id"], "title": document["title"], "from": 0, "to": len(text), "text": text}
 
 
 def test_chat_cites(daemon, operator, provider, rows):
-    """What the answer names is cited, what it was only offered is not."""
+    """An answer cites the passages that it names, and not those that were only offered."""
     made = add(operator, "Parcels", PARCELS)
     answer = operator.post("/api/chat", {"message": NAMING}).json()
     want = [cite(1, made, PARCELS)]
@@ -159,7 +160,8 @@ def test_chat_cites(daemon, operator, provider, rows):
 
 
 def test_room_cites(daemon, operator, provider, rows):
-    """The same in a room: live, in the history, with the generation, and when the document is long gone."""
+    """In a room, the citation is in the live message, the history, and the generation, also after the document was
+    deleted."""
     add(operator, "Refund form", "The refund form is in the cellar. It is green. Parcel.")
     made = add(operator, "Parcels", PARCELS)
     room = room_of(operator)
@@ -183,7 +185,7 @@ def test_room_cites(daemon, operator, provider, rows):
 
 
 def test_local_quotes(parlour, rows):
-    """Without a model: the sentence that fits, from the best passage, in a chat and in a room."""
+    """Without a model, the answer quotes the sentence that fits from the best passage, in a chat and in a room."""
     rows("DELETE FROM knowledge_documents")
     daemon = parlour(session_form="", watchdog="10min")
     operator = analyst(daemon, rows, "operator")
@@ -202,7 +204,8 @@ def test_local_quotes(parlour, rows):
 
 
 def test_search_hangs(daemon, operator, provider, locked):
-    """Somebody has the tables: the answer goes on without them and says so, so does /health, and nothing else waits."""
+    """While the tables are locked, answers are created without passages and say so, /health reports it, and nothing
+    else waits."""
     began = time.monotonic()
     answer = operator.post("/api/chat", {"message": QUESTION})
     assert answer.status_code == 200 and "citations" not in answer.json(), answer.text
@@ -222,7 +225,8 @@ def test_search_hangs(daemon, operator, provider, locked):
 
 
 def test_search_fails(daemon, operator, rows, pg, database):
-    """An error instead of silence: the answer says failed, and the next good search brings the knowledge base back."""
+    """If the search fails with an error, the answer reports `failed`; the next successful search turns the knowledge
+    base on again."""
     daemon.expect_error("KNOWLEDGE_SEARCH sqlstate=42P01")
     add(operator, "Parcels", PARCELS)
     with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as owner:
@@ -238,7 +242,7 @@ def test_search_fails(daemon, operator, rows, pg, database):
 
 
 def test_starting_and_stopping_while_it_hangs(parlour, operator, locked):
-    """A daemon comes up all the same, and goes down while the answer of a probe is outstanding."""
+    """A daemon starts while the tables are locked, and stops while a health check waits for them."""
     daemon = parlour(knowledge_timeout="30s", session_form="")
     daemon.register()
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
@@ -251,7 +255,7 @@ def test_starting_and_stopping_while_it_hangs(parlour, operator, locked):
 
 
 def test_health_asks_seldom(daemon, operator):
-    """Many probes are a few statements; what they tell is at most five seconds old."""
+    """Many health checks cause few statements; the reported state is at most five seconds old."""
     add(operator, "Parcels", PARCELS)
     before, began = figure(daemon, "parlour_knowledge_checks_total"), time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -262,7 +266,7 @@ def test_health_asks_seldom(daemon, operator):
 
 
 def test_health_finds_out_by_itself(daemon, operator, pg, database):
-    """Nobody searches: every worker knows of the lock, and of its end, when what it knew is five seconds old."""
+    """Without searches, every worker learns of the lock, and of its end, when its state is five seconds old."""
     add(operator, "Parcels", PARCELS)
     settled(daemon, "up")
     for state in ("down", "up"):
@@ -310,7 +314,8 @@ def test_load(daemon, operator, rows):
 
 
 def test_load_languages(daemon, operator):
-    """A name says the language, the setting says it for the others; a file whose language changed is loaded again."""
+    """A file name determines the language, otherwise the setting does; a file whose language changed is loaded
+    again."""
     directory = daemon.dir + "/knowledge"
     os.mkdir(directory)
     for name, text in (("Versand.de.txt", "Rücksendungen sind kostenlos."), ("v1.2.md", "Version notes."), (".de.txt", "Ohne Namen.")):

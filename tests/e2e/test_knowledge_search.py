@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""What people type into the search of the knowledge base: a table of questions with what must be found, and nothing else."""
+"""Questions that users type into the search of the knowledge base, with the documents that it must find, and no
+others."""
 
 import pytest
 
@@ -26,7 +27,7 @@ DOCUMENTS = {
     "Toimitus": ("und", "Toimitusaika on kolme päivää."),
 }
 
-# question: titles of what is found, the best first
+# question: titles of the expected documents, the best first
 SEARCHES = [
     # no character is an operator
     ("recorder - waterproof?", ["Recorder"]), ("recorder \u2013 waterproof?", ["Recorder"]), ("recorder -waterproof", ["Recorder"]),
@@ -50,15 +51,15 @@ SEARCHES = [
     ("When are refunds paid?", ["Parcels"]), ("refunded", ["Parcels"]), ("Rücksendung", ["Versand"]), ("ruecksendung", ["Versand"]),
     ("Wie lange dauert der Versand?", ["Versand"]), ("combien coûte la livraison à l'étranger ?", ["Livraison"]),
     ("когда возвращается посылка", ["Возврат"]), ("opening hours", ["Opening hours"]),
-    # no blanks between words
+    # languages without blanks between words
     ("退款", ["退款"]), ("怎么退款？", ["退款"]), ("我什么时候可以收到包裹的退款？", ["退款"]), ("配送要几天", ["退款"]),
     ("明天北京天气怎么样", []), ("返金はいつですか？", ["返金"]), ("カメラ", ["返金"]), ("ｶﾒﾗ", ["返金"]), ("天気はどうですか", []),
     ("คืนเงินเมื่อไหร่", ["คืนเงิน"]), ("อากาศวันนี้เป็นอย่างไร", []), ("환불은 언제 되나요?", ["환불"]), ("날씨가 어때요?", []),
-    # what does not belong
+    # unrelated words
     ("hovercraft", []), ("What is the weather in Patagonia tomorrow?", []), ("zeppelin flights", []), ("horse", []), ("paid leave policy for employees", []),
 ]
 
-# misspelled: what is found, all of it by likeness
+# misspelled: all results are found by similarity
 MISSPELLED = [("refnud", ["Parcels"]), ("pracel", ["Parcels"]), ("waterprof recoder", ["Recorder"]), ("wharehouse in bremn", ["Parcels"]),
               ("certifcate", ["Certificate"]), ("pasword", ["Wireless"])]
 
@@ -119,7 +120,7 @@ def test_a_language_that_is_not_there(filled):
 
 
 def test_every_letter_can_be_indexed(filled, rows):
-    """Whatever a text holds, it is stored and searched: every character of the first planes, beside others of its kind."""
+    """Documents with every character of the first Unicode planes are stored and found."""
     rows("SELECT knowledge_words(string_agg(chr(i) || chr(i), ' a ' ORDER BY i), l) FROM generate_series(1, 196607) i, "
          "unnest(ARRAY['en', 'de', 'und']) l WHERE i NOT BETWEEN 55296 AND 57343 GROUP BY l, i / 500")
     rows("SELECT count(u.query) FROM (SELECT string_agg(chr(i) || chr(i), '-' ORDER BY i) AS t FROM generate_series(1, 196607) i "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Leads: what a complete form queues, once per session and without sensitive values, whatever process dies."""
+"""Leads: a complete form queues one mail per session, without sensitive values, whatever process dies."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def empty_queue(rows):
 
 @pytest.fixture
 def post(parlour):
-    """post(port): a daemon that mails leads through the server on that port."""
+    """post(port) starts a daemon that mails leads through the server on that port."""
     def make(port, **settings):
         return parlour(**{"smtp_url": f"smtp://127.0.0.1:{port}/parlour.example", "smtp_tls": "off", "guest": "on",
                           "mail_from": "bot@parlour.example", "lead_mail_to": " ".join(TEAM), "sessions_per_user": "1000",
@@ -57,7 +57,7 @@ def sent(api, session):
 # ---- what is sent ----
 
 def test_off(shared, parlour, smtp, rows):
-    """Without a server, and with one but nobody to tell: nothing is queued, and the session says so."""
+    """Without a mail server, or with one but without a recipient, nothing is queued, and the session says so."""
     peer = smtp()
     nobody = parlour(smtp_url=f"smtp://127.0.0.1:{peer.port}", smtp_tls="off", mail_from="bot@parlour.example")
     serverless = parlour(lead_mail_to=TEAM[0], lead_mail_person="on")
@@ -123,7 +123,7 @@ def test_server_that_is_away_and_one_that_refuses(post, smtp):
 
 
 def test_handed_over(post, smtp, rows):
-    """Three answers that do not do: a person is told, once, with what there is."""
+    """After three answers without a value, the form is handed over: a person gets a mail with the values so far."""
     peer = smtp()
     daemon = post(peer.port, lead_mail_person="on")
     one = chat(daemon, "Ann Lee")["session_id"]
@@ -160,7 +160,8 @@ def finish_form(url, session):
 
 
 def test_killed_worker_around_completion(post, smtp, rows):
-    """kill -9 at any moment: a complete form has its mail queued, an incomplete one has not; each is sent once."""
+    """After kill -9 at any moment, a complete form has its mail queued, an incomplete one has not, and each mail is
+    sent once."""
     peer = smtp()
     daemon = post(peer.port, lead_mail_to=TEAM[0], workers=1)
     seen, dice = [], random.Random(7)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Nothing that was acknowledged is lost, doubled or reordered, and nobody is left behind, whatever breaks.
+"""No acknowledged message is lost, duplicated, or reordered, and no client stays behind, whatever faults occur.
 
-LEDGER_SECONDS (60), LEDGER_SEED, LEDGER_FAULTS (kinds of ledger_faults.py between blanks; all). The sentences are in ledger_rules.py.
+LEDGER_SECONDS (60), LEDGER_SEED, LEDGER_FAULTS (kinds of ledger_faults.py between blanks; all). The guarantees are in
+ledger_rules.py.
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Every route for every level, from the table of routes; and what is hidden is as absent as what never was."""
+"""Every route for every level, from the table of routes; hidden objects get the same replies as unknown ones."""
 
 import json
 import re
@@ -17,7 +17,8 @@ ROWS = re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*(\w+),\s*(\w+),[^"]*?([
 NEEDS = {"USER": 0, "OPERATOR": 2, "ADMIN": 3}
 NOWHERE = {"generation_id": uuid.UUID(int=0), "request_id": uuid.UUID(int=0), "job_id": uuid.UUID(int=0), "session_id": uuid.UUID(int=0),
            "layout_id": "nowhere", "provider": "openai", "username": "no.such.user", "user": 987654321, "token": "nothing"}
-# Rows with USER whose handlers need a level: the knowledge base, invites to the server (setting invite_access), and imports.
+# Rows with USER whose handlers require a level: the knowledge base, invites to the server (setting invite_access), and
+# imports.
 HANDLER_NEEDS = {("POST", "/api/invites"): 2, ("POST", "/api/knowledge"): 2, ("DELETE", "/api/knowledge/{document_id}"): 2,
                  ("POST", "/api/sessions/import"): 1}
 ENDS_THE_CALLER = {"/api/auth/logout", "/api/auth/password"}
@@ -44,7 +45,7 @@ def fixture_staff(shared, rows):
 
 @pytest.fixture(name="examples", scope="module")
 def fixture_examples(shared):
-    """Good bodies of all routes, from the description."""
+    """Returns valid bodies of all routes, from the examples of the description."""
     root, found = shared.get("/openapi.json").json(), {}
     for path, item in root["paths"].items():
         for method, op in item.items():
@@ -55,13 +56,13 @@ def fixture_examples(shared):
 
 
 def request(user, method, path, body):
-    """Of a user; of a guest if it is the daemon."""
+    """Sends a request as a user, or as a guest if `user` is the daemon."""
     body = body if method in ("POST", "PUT", "PATCH") else None
     return user.once(method, path, json=body) if hasattr(user, "register") else user.request(method, path, body)
 
 
 def plain(answer, *marks):
-    """Status and body without what differs between two requests."""
+    """Returns status and body without the parts that differ between two requests."""
     text = re.sub(r'"request_id":"[^"]*"', "", answer.text)
     for mark in marks:
         text = text.replace(str(mark), "ID")
@@ -75,7 +76,7 @@ def test_the_table_is_read():
 
 @pytest.mark.parametrize("guest", ["off", "on"])
 def test_without_a_token(parlour, guest):
-    """Guests have chat sessions, and nothing else."""
+    """Guests can use chat sessions and nothing else."""
     daemon = parlour(guest=guest, rate_login="10000/min")
     for method, path, _ in rows_at_least():
         answer = request(daemon, method, filled(path), {})
@@ -85,7 +86,8 @@ def test_without_a_token(parlour, guest):
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_with_a_level(staff, level):
-    """Below the level of the row: 403, the same whatever the request says. From the level on, the level is no obstacle."""
+    """Below the level of the row, a request gets 403, whatever it contains. From the level on, it does not get 403 for
+    the level."""
     user, rank = staff[level], LEVELS.index(level)
     for method, path, who in rows_at_least():
         if NEEDS[who] <= rank:
@@ -123,7 +125,8 @@ def made(answer):
 
 
 def hidden_things(owner, friend, rows):
-    """{name in a path: id} of a private room of the owner, with everything in and around it. Documents are for all users."""
+    """Creates a private room of the owner with objects of all kinds: {placeholder: id}. Documents are visible to all
+    users."""
     role = owner.role(upstream="local")
     room = owner.room(visibility="private", role_ids=[role["id"]])["id"]
     made(owner.post(f"/api/rooms/{room}/members", {"user_id": friend.id}))
@@ -144,7 +147,8 @@ def hidden_things(owner, friend, rows):
 
 @pytest.mark.parametrize("level", ["guest", "user"])
 def test_what_is_hidden_does_not_exist(parlour, rows, examples, level):
-    """What another user has, against ids that nothing has. The other ids of a path are those of the owner both times."""
+    """A request with the id of a hidden object gets the reply for an unknown id. The other ids of the path are those of
+    the owner both times."""
     daemon = parlour(guest="on", rate_login="10000/min")
     owner, friend = daemon.register(word()), daemon.register(word())
     other = daemon if level == "guest" else daemon.register(word())
@@ -172,7 +176,7 @@ def test_what_is_hidden_does_not_exist(parlour, rows, examples, level):
 
 @pytest.mark.parametrize("body", [{"access": "user"}, {"is_active": False}])
 def test_two_admins_take_the_level_from_each_other(parlour, rows, body):
-    """One of them comes first, and the other one stays the last admin."""
+    """When two admins demote each other at the same time, one succeeds, and the other stays the last admin."""
     daemon = parlour(workers=2, rate_login="10000/min", watchdog="10min")
     rows("UPDATE users SET access = 'user' WHERE access = 'admin'")
     one, two = (at_level(daemon, rows, "admin") for _ in range(2))
@@ -188,7 +192,7 @@ def test_two_admins_take_the_level_from_each_other(parlour, rows, body):
 
 
 def test_level_and_sockets_at_the_same_time(parlour, rows):
-    """A user is disabled while logging in again and again: no login and no socket is left over."""
+    """A user is disabled while logging in again and again: no login session and no socket remains."""
     daemon = parlour(workers=2, rate_login="10000/min", watchdog="10min")
     boss, user = at_level(daemon, rows, "operator"), daemon.register()
     socks = []

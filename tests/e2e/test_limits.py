@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Rate limits: exact over all workers, told to the client, counted against the right one."""
+"""Rate limits are exact over all workers, reported to the client, and counted for the right user or address."""
 
 import math
 import socket
@@ -13,7 +13,8 @@ from parlour import wait_for
 
 
 def hammer(daemon, count, threads=12, **how):
-    """count requests on connections of their own; (statuses, seconds from before the first to after the last)."""
+    """Sends `count` requests on separate connections; returns (statuses, seconds from before the first to after the
+    last)."""
     began = time.monotonic()
     with ThreadPoolExecutor(threads) as pool:
         answers = list(pool.map(lambda _: daemon.once("GET", "/api/auth/me", **how), range(count)))
@@ -30,7 +31,7 @@ def login(daemon, address=None, name="nobody", **headers):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_exact_over_all_workers(parlour, workers):
-    """admitted = burst + floor(elapsed / interval) under saturating demand, over all workers."""
+    """Under constant demand, all workers together admit burst + floor(elapsed / interval) requests."""
     daemon = parlour(workers=workers, rate_read="20/min burst 50")
     user = daemon.register()
     statuses, elapsed = hammer(daemon, 200, headers=user.auth)
@@ -40,7 +41,7 @@ def test_exact_over_all_workers(parlour, workers):
 
 
 def test_exact_over_time(parlour):
-    """At 20/s for about two seconds: not one more than the rule, and not less than demand allows."""
+    """At 20/s for about two seconds, the server admits exactly as many requests as the rule permits."""
     daemon = parlour(workers=4, rate_read="20/s burst 5")
     user = daemon.register()
     began, admitted, asked = time.monotonic(), 0, []
@@ -56,7 +57,8 @@ def test_exact_over_time(parlour):
             admitted += list(pool.map(ask, range(12))).count(200)
     last_good = time.monotonic() - began
     asked.sort()
-    # What a bucket of 5 gives away while nobody asks for longer than 0.25 s: each one was asked somewhere between both times.
+    # A bucket of 5 loses tokens while no request comes for longer than 0.25 s: each request was checked between both
+    # times.
     lost = sum(max(0.0, end - start - 0.2) for (start, _), (_, end) in zip(asked, asked[1:]))
     assert admitted <= 5 + math.floor(last_good * 20)
     assert admitted >= 5 + math.floor((last_good - 0.5 - lost) * 20), "saturating demand gets what the rule gives"
@@ -83,7 +85,7 @@ def test_off_is_off(parlour):
 # ---- what clients are told ----
 
 def test_headers_of_the_limit(parlour):
-    daemon = parlour(rate_read="10/min burst 4")     # the next one is let through after six seconds
+    daemon = parlour(rate_read="10/min burst 4")     # the next one is admitted after six seconds
     user = daemon.register()
     answers = [user.get("/api/auth/me") for _ in range(6)]
     assert [a.status_code for a in answers] == [200] * 4 + [429] * 2
@@ -106,7 +108,7 @@ def test_probes_are_exempt(parlour):
 
 
 def test_five_logins_a_minute(parlour):
-    """The default of the class login, and its words."""
+    """The class login has a default of five requests a minute; the error names the limit."""
     daemon = parlour(rate_login="5/min")
     answers = [login(daemon) for _ in range(7)]
     assert [a.status_code for a in answers] == [401] * 5 + [429] * 2
@@ -118,7 +120,7 @@ def test_five_logins_a_minute(parlour):
 
 
 def test_refused_requests_cost_nothing(parlour):
-    """Hammering while refused does not push the end of the wait away."""
+    """Requests that are refused do not extend the wait."""
     daemon = parlour(rate_read="60/min burst 2")
     user = daemon.register()
     for _ in range(40):
@@ -156,7 +158,7 @@ def test_xff_of_strangers_is_ignored(parlour):
 
 
 def test_sends_are_counted_on_every_way_in(parlour):
-    """REST, the native and the compatible socket share the class send of their user."""
+    """REST, the native, and the compatible socket share the rate class send of their user."""
     daemon = parlour(rate_send="6/min burst 6")
     user = daemon.register()
     room = user.room()["id"]
@@ -200,7 +202,7 @@ def test_a_reload_changes_limits(parlour):
 
 
 def test_refusals_reach_the_operator(parlour, rows):
-    """The clerk writes refusals to limit_hits: who, what, how often."""
+    """The clerk stores refusals in limit_hits, with user or address, class, and number."""
     daemon = parlour(rate_read="2/min burst 2")
     user = daemon.register()
     for _ in range(9):
@@ -213,7 +215,7 @@ def test_refusals_reach_the_operator(parlour, rows):
 @pytest.mark.parametrize("path, headers, status", [
     ("/api/rooms", {"Origin": "http://evil.example"}, 403), ("/livez", {"Host": "evil.example"}, 400)])
 def test_what_is_refused_at_the_door_counts(parlour, path, headers, status):
-    """And says so, like every reply."""
+    """A request that is refused before its route is known counts, and its reply has the headers of the limit."""
     daemon = parlour(rate_read="1/min burst 5", trusted_hosts="127.0.0.1")
     answers = [daemon.once("POST", path, headers=headers) for _ in range(7)]
     assert [a.status_code for a in answers] == [status] * 5 + [429] * 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Lists by pages: {items, total, page, page_size, next} where the query names page, page_size or cursor."""
+"""Lists by pages: {items, total, page, page_size, next} if the query contains page, page_size or cursor."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from parlour import wait_for
 
 @pytest.fixture(name="full", scope="module")
 def fixture_full(shared, rows):
-    """A user who has five of everything, and the number of a room."""
+    """Creates a user who has five objects of every kind, and returns the user and the id of a room."""
     user = shared.register()
     rows(f"UPDATE users SET access = 'operator' WHERE id = {user.id}")
     user = shared.login(user.name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Many failed logins to one account from one network lock further ones from there, and nothing else."""
+"""Many failed logins to one account from one network lock further logins from that network, and no others."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,7 +28,7 @@ def locks(rows, user):
 
 
 def fail(daemon, rows, user, times=1, addr=HERE, **how):
-    """Wrong passwords; returns when they were counted, which happens after the answer."""
+    """Sends wrong passwords; returns when they were counted, which happens after the reply."""
     for _ in range(times):
         before = locks(rows, user)
         assert sign_in(daemon, user, "wrong password", addr, **how).status_code == 401
@@ -115,7 +115,7 @@ def test_attempts_during_a_lock_do_not_count(daemon, rows):
 
 
 def test_many_at_once(daemon, rows):
-    """However many wrong passwords arrive at once, each is counted, and one lock comes of it."""
+    """Each of many concurrent wrong passwords is counted, and they cause one lock."""
     user = daemon.register()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: sign_in(daemon, user, f"wrong password {n}"), range(24)))
@@ -222,7 +222,8 @@ def test_one_mail_to_the_owner(parlour, rows, smtp):
     ("/api/auth/mfa/totp/off", {"code": "wrong"}), ("/api/auth/mfa/totp/off", {"password": "wrong password", "recovery_code": "x"}),
     ("/api/auth/mfa/totp/off", {"recovery_code": "aaaa-bbbb-cccc-dddd"}), ("/api/auth/mfa/recovery-codes", {"code": "wrong"})])
 def test_proofs_for_the_second_factor_count(daemon, rows, path, body):
-    """A stolen token must not be enough to guess codes; and during the lock, even the right ones are refused."""
+    """A stolen token does not suffice to guess codes: wrong codes count, and during the lock even valid ones are
+    refused."""
     user = daemon.register()
     app, codes = turn_on(user)
     given = {"password": user.password, **{k: app.wrong() if v == "wrong" else v for k, v in body.items()}}

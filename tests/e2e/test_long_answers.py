@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Answers longer than one page of shared memory: their length, where they end, who reads them, and who dies meanwhile."""
+"""Answers longer than one page of shared memory: their length, their end, their readers, and processes that die
+meanwhile."""
 
 import json
 import threading
@@ -44,7 +45,7 @@ def bob(daemon):
 
 @pytest.fixture
 def own(request, parlour):
-    """own(**settings): a daemon of one's own, with a provider."""
+    """own(**settings) starts a separate daemon with a provider."""
     provider = Provider()
     request.addfinalizer(provider.stop)
 
@@ -54,7 +55,7 @@ def own(request, parlour):
 
 
 def memory(daemon):
-    """Bytes of texts of running answers: used, and free."""
+    """Returns the bytes of texts of running answers: used and free."""
     found = exposition.parse(daemon.ctl("metrics").stdout)
     return tuple(exposition.value(found, "parlour_answer_memory_bytes", state=state) for state in ("used", "free"))
 
@@ -67,7 +68,8 @@ def cut_off(daemon, kind):
 
 @pytest.mark.parametrize("size", [4095, 4096, 4097, 65535, 65536, 65537, 200 * 1024, LONGEST - 1, LONGEST])
 def test_whole(daemon, ann, bob, size):
-    """Both workers' viewers get the text in small deltas; the message, the list and the answer's own route have all of it."""
+    """Viewers of both workers receive the text in small deltas; the message, the list, and the route of the answer have
+    the complete text."""
     room = room_of(ann)
     with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
         say(sock, room, f"[[ok,bytes={size},pace=0{SLOW}]]")
@@ -82,7 +84,8 @@ def test_whole(daemon, ann, bob, size):
 
 @pytest.mark.parametrize("size", [60000, 70000, LONGEST])
 def test_message_before_done(daemon, ann, bob, size):
-    """A message that is too long for the ring is read from the log by other workers; the end waits for it there."""
+    """Other workers read a message that is too long for the ring from the log; the end of the answer waits until they
+    have."""
     room = room_of(ann)
     viewers = [listen_on(daemon, slot, user, room) for slot, user in ((0, ann), (1, bob))]
     for _ in range(3):
@@ -102,7 +105,7 @@ def test_message_before_done(daemon, ann, bob, size):
 
 @pytest.mark.parametrize("more", [1, 2, 3, 4, 100, 100000])
 def test_longer_than_max_answer(daemon, ann, bob, more):
-    """Cut between characters, and marked; the upstream is not listened to any more."""
+    """The text is cut between characters and marked, and the daemon stops reading from the upstream."""
     room = room_of(ann)
     before = cut_off(daemon, "max_answer")
     with listen_on(daemon, 0, ann, room) as sock, listen_on(daemon, 1, bob, room) as other:
@@ -118,7 +121,7 @@ def test_longer_than_max_answer(daemon, ann, bob, more):
 
 @pytest.mark.parametrize("mode", ["json", "ok"])
 def test_in_one_event(own, mode):
-    """The model's server may send all of it in one event, or as a reply that is not streamed."""
+    """The upstream may send the whole text in one event, or in a reply that is not streamed."""
     daemon, _ = own(max_answer="1M", ws_queue="8M", workers=1)
     user = daemon.register()
     room = room_of(user)
@@ -144,7 +147,7 @@ def test_max_answer(own, value):
         end = answer(sock)
         assert len(end.text.encode()) >= size - 3 and message_of(sock, end.id)["usage"]["stop"] == "length"
     found, url = [], f"/api/rooms/{room}/messages"
-    while url:      # a page ends where its messages become too large
+    while url:      # a page ends before its messages become too large
         reply = user.get(url)
         found[:0], url = reply.json(), reply.links.get("next", {}).get("url")
     assert [len(m["content"].encode()) for m in found[1::2]] == [size, len(end.text.encode())]
@@ -164,7 +167,7 @@ def test_max_answer_is_reloaded(own):
 
 
 def test_context_of_the_next_question(daemon, ann, peer):
-    """Of a long answer its end is context, within llm_context."""
+    """The context of the next question contains the end of a long answer, within llm_context."""
     room = room_of(ann)
     with listen(ann, room) as sock:
         say(sock, room, f"[[ok,bytes={LONGEST},pace=0{SLOW}]]")
@@ -181,7 +184,8 @@ def test_context_of_the_next_question(daemon, ann, peer):
 # ---- who reads ----
 
 def test_late_viewers(daemon, ann, bob, peer):
-    """Who comes in the middle gets the text so far in several deltas, on either worker, with or without others there."""
+    """A viewer that subscribes in the middle receives the text so far in several deltas, on either worker, with or
+    without other viewers."""
     room = room_of(ann)
     with listen_on(daemon, 0, ann, room) as asker:
         say(asker, room, "[[ok,bytes=200000,pace=1,piece=600,gate=1]]")
@@ -201,7 +205,7 @@ def test_late_viewers(daemon, ann, bob, peer):
 
 
 def test_late_viewer_without_room(own):
-    """The text so far is more than may wait for a socket: it goes on where it stopped, and does not begin again."""
+    """If the text so far exceeds what may wait for a socket, it continues where it stopped and does not start again."""
     daemon, _ = own(max_answer="4M", ws_queue="64k", workers=1)
     user = daemon.register()
     room = room_of(user)
@@ -235,7 +239,7 @@ def test_stopped(daemon, ann, bob, peer):
 
 
 def test_recovery(daemon, ann, bob):
-    """Long messages that were missed are replayed, in order and whole."""
+    """A client that missed long messages receives all of them in order."""
     room = room_of(ann)
     sizes = [LONGEST, 70000, 200000, 10, LONGEST]
     with listen_on(daemon, 0, ann, room) as sock:
@@ -260,7 +264,8 @@ def test_recovery(daemon, ann, bob):
 # ---- who dies ----
 
 def test_killed_worker(own, rows):
-    """kill -9 of the worker in the middle: the whole text is adopted where it is, stored, and marked."""
+    """After kill -9 of the worker in the middle, another worker adopts the complete text in shared memory, stores it,
+    and marks it."""
     daemon, _ = own()
     user = daemon.register()
     room = room_of(user)
@@ -281,7 +286,8 @@ def test_killed_worker(own, rows):
 # ---- memory ----
 
 def test_memory_used_up(own):
-    """Many long answers at once: those that find no memory are cut off and marked; short ones always find some."""
+    """When many long answers use up the memory, those without memory are cut and marked; short answers always have
+    memory."""
     daemon, provider = own(answer_memory="512k", workers=2, rate_ask="1000/min", rate_ask_session="1000/min")
     user = daemon.register()
     rooms = [room_of(user) for _ in range(6)]
@@ -307,13 +313,13 @@ def test_memory_used_up(own):
 
 
 def test_largest_settings(own):
-    """The daemon starts with the largest values, and uses memory only when answers need it."""
+    """The daemon starts with the largest values and uses memory only when answers need it."""
     daemon, _ = own(max_answer="4M", answer_memory="1G", generations=4096, workers=1)
     assert memory(daemon) == (0, (1 << 30) + 4096 * 4096)
 
 
 def test_short_answers_while_memory_is_used_up(own):
-    """An answer of up to 4 KiB needs nothing of what others share."""
+    """An answer of up to 4 KiB needs no shared pages."""
     daemon, _ = own(answer_memory="64k", workers=2)
     user = daemon.register()
     rooms = [room_of(user) for _ in range(4)]
@@ -371,7 +377,7 @@ def test_chat_stream(chatbot):
 
 
 def test_chat_sockets(chatbot):
-    """The compatible socket, the topic, and the agent chat have the whole answer in one frame."""
+    """The compatible socket, the topic, and the agent chat receive the complete answer in one frame."""
     daemon, user = chatbot
     ident = session_of(user)
     with daemon.only_worker(1):
@@ -398,7 +404,7 @@ def test_chat_sockets(chatbot):
 
 
 def test_frames_larger_than_ws_queue(own):
-    """One frame may be larger than all that may wait: nobody is closed for an answer's length."""
+    """One frame may be larger than ws_queue: no socket is closed because of a long answer."""
     daemon, _ = own(max_answer="2M", ws_queue="64k", workers=1, session_form="")
     user = daemon.register()
     ident, room = session_of(user), room_of(user)
@@ -417,7 +423,7 @@ def test_frames_larger_than_ws_queue(own):
 
 
 def test_form_behind_a_full_answer(own):
-    """The model's words end early enough for the form's question."""
+    """The answer of the model is cut early enough for the question of the form."""
     daemon, _ = own(max_answer="8k", session_form="contact")
     user = daemon.register()
     ident = user.post("/api/sessions", {"kind": "guided"}).json()["id"]
@@ -444,7 +450,7 @@ def test_killed_worker_of_a_session(own, rows):
 
 
 def test_many_sessions_without_memory(own):
-    """Long answers at once that find no memory are cut off and marked, and all askers get an answer."""
+    """Long answers without memory are cut and marked, and all askers get an answer."""
     daemon, provider = own(answer_memory="256k", session_form="", sessions_per_user="100", rate_ask="1000/min", rate_send="1000/s")
     user = daemon.register()
     idents, replies = [session_of(user) for _ in range(8)], {}

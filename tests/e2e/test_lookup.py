@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""A host name in `db`: a resolver that does not respond holds nobody up, and each new connection goes where it leads then."""
+"""`db` contains a host name: a resolver that does not respond delays nobody, and each new connection uses the current
+address."""
 
 import os
 import shutil
@@ -17,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Relay:
-    """PostgreSQL's unix socket on TCP ports; cut() ends the connections."""
+    """Forwards TCP ports to the unix socket of PostgreSQL; cut() ends the connections."""
 
     def __init__(self, path):
         self.path, self.socks, self.accepted = path, [], {}
@@ -75,7 +76,7 @@ def relay(pg):
 
 @pytest.fixture(scope="module")
 def resolver(workdir):
-    """The library of resolver.c."""
+    """Compiles resolver.c into a library."""
     compiler = shutil.which(os.environ.get("CC", "cc").split()[-1]) or shutil.which("cc")
     if compiler is None:
         pytest.skip("needs a C compiler")
@@ -87,7 +88,8 @@ def resolver(workdir):
 
 @pytest.fixture
 def named(parlour, resolver, relay, database, workdir):
-    """named(*addresses, **settings): a daemon whose database is db.parlour.test, and lead(*lines), which changes where that is."""
+    """named(*addresses, **settings) starts a daemon whose database is db.parlour.test, and returns it with
+    lead(*lines), which changes the addresses."""
     hosts = f"{workdir}/hosts"
 
     def lead(*lines):
@@ -110,25 +112,26 @@ def named(parlour, resolver, relay, database, workdir):
 
 
 def turned(daemon):
-    """Milliseconds since each loop turned, by process."""
+    """Returns the milliseconds since the last turn of each loop, by process."""
     rows = [line.split() for line in daemon.ctl("status").stdout.splitlines()]
     return {tuple(row[:2]): int(row[-1]) for row in rows if row and row[-1].isdigit() and row[0].startswith(("worker", "clerk", "courier"))}
 
 
 def lost(daemon, relay):
-    """Cuts its connections until no address is used any more that was found before: for three seconds."""
+    """Cuts connections for three seconds, until the daemon no longer uses addresses that it looked up before."""
     over = time.monotonic() + 3.5
     wait_for(lambda: relay.cut() or (time.monotonic() > over and daemon.once("GET", "/readyz").status_code == 503), 15, "it is away")
 
 
 def test_a_resolver_that_does_not_respond(named, relay):
-    """All connections are lost, and for seconds nobody knows where the database is: the loops turn, and nothing is replaced."""
+    """All connections are lost and the name cannot be resolved for seconds: all event loops continue, and no process is
+    replaced."""
     daemon, lead, _ = named("127.0.0.1", workers=2)
     user = daemon.register()
     before = {kind: daemon.procs(kind) for kind in ("worker", "clerk", "courier")}
     lead("stall")
     lost(daemon, relay)
-    until, worst = time.monotonic() + 5 + 2 * SLOW, 0.0     # longer than one attempt, and than the watchdog
+    until, worst = time.monotonic() + 5 + 2 * SLOW, 0.0     # longer than one attempt and than the watchdog
     while time.monotonic() < until:
         began = time.monotonic()
         assert daemon.once("GET", "/openapi.json").status_code == 200
@@ -143,10 +146,10 @@ def test_a_resolver_that_does_not_respond(named, relay):
 
 
 def test_several_addresses(named, relay):
-    """One of them refuses, one swallows what is sent to it: the next one serves."""
+    """One address refuses and one does not respond: the daemon uses the next one."""
     daemon, lead, port = named("127.0.0.2", "127.0.0.1", workers=1)
     assert daemon.register().get("/api/auth/me").status_code == 200, "127.0.0.2 refused"
-    silent = socket.create_server(("127.0.0.3", port), backlog=0)    # nobody accepts, and its queue is full
+    silent = socket.create_server(("127.0.0.3", port), backlog=0)    # it accepts no connections, and its queue is full
     fill = [socket.socket() for _ in range(4)]
     for sock in fill:
         sock.setblocking(False)
@@ -159,7 +162,7 @@ def test_several_addresses(named, relay):
 
 
 def test_a_name_that_moves(named, relay):
-    """Each new connection asks again: the database has moved to another address."""
+    """Each new connection looks up the name again and finds the database at its new address."""
     daemon, lead, port = named("127.0.0.1", workers=1)
     user = daemon.register()
     assert relay.accepted["127.0.0.1"] > 0
@@ -170,7 +173,7 @@ def test_a_name_that_moves(named, relay):
 
 
 def test_a_name_that_is_unknown(named, relay):
-    """The daemon goes on as soon as the name exists again."""
+    """The daemon continues as soon as the name exists again."""
     daemon, lead, _ = named("127.0.0.1", workers=1)
     lead("")
     lost(daemon, relay)

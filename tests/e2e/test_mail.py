@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Mail: the queue, a real SMTP server with STARTTLS and AUTH, refusals, absences, and couriers that die."""
+"""Mail: the queue, a real SMTP server with STARTTLS and AUTH, refusals, outages, and couriers that die."""
 
 import base64
 import os
@@ -26,13 +26,13 @@ def tls(workdir):
 
 @pytest.fixture(autouse=True)
 def empty_queue(rows):
-    """What an earlier test left unsent is not sent to this test's server."""
+    """Removes mails of earlier tests, so that the server of this test does not receive them."""
     rows("DELETE FROM jobs")
 
 
 @pytest.fixture
 def post(parlour):
-    """post(port): a daemon that sends through the server on that port, without TLS."""
+    """post(port) starts a daemon that sends through the server on that port, without TLS."""
     def make(port, **settings):
         return parlour(**{"smtp_url": f"smtp://127.0.0.1:{port}/parlour.example", "smtp_tls": "off",
                           "mail_from": "bot@parlour.example", "public_url": PUBLIC, "feedback_mail_to": "*", **settings})
@@ -94,7 +94,7 @@ def test_starttls_and_login(parlour, smtp, tls, workdir, rows):
 
 
 def test_an_address_outside_ascii_after_a_login(parlour, smtp, tls, rows):
-    """The server's reply to AUTH lists no extensions: those of its EHLO still hold."""
+    """The reply of the server to AUTH lists no extensions: those of its EHLO stay valid."""
     peer = smtp(tls=tls, login=("bot", "s3cret-pass"))
     parlour(smtp_url=f"smtp://127.0.0.1:{peer.port}", smtp_ca_file=tls[0], smtp_user="bot", smtp_password="s3cret-pass",
             mail_from="bot@parlour.example", public_url=PUBLIC)
@@ -202,7 +202,7 @@ def test_the_database_away_after_the_server_took_it(pg, smtp, post, rows):
     gone, asked = [], threading.Event()
 
     def away(mail):
-        asked.wait(10 * SLOW)       # the mail may be there before the reply
+        asked.wait(10 * SLOW)       # the mail may arrive before the reply
         if not gone:
             gone.append(1)
             pg.stop("immediate")
@@ -280,7 +280,7 @@ def test_one_process_does_it_all(smtp, post):
     sent(ann, request)
     wait_for(lambda: look(ann, request)["status"] == "expired", 8)
     assert len(peer.mails) == 3
-    ask(ann)  # perhaps under way when it stops
+    ask(ann)  # a mail may be in progress when the daemon stops
 
 
 @pytest.mark.parametrize("settings, key", [

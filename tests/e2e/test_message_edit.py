@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Edited and deleted messages: who may, what listeners see, what stays readable, and that deleted words are nowhere."""
+"""Edited and deleted messages: permissions, events, readable versions, and proof that deleted words are stored
+nowhere."""
 
 import secrets
 import subprocess
@@ -26,7 +27,7 @@ def path(room, seq, rest=""):
 
 @pytest.fixture
 def trio(shared):
-    """An owner, a member, and a stranger of a private room with one message of the member."""
+    """Creates the owner, a member, and a stranger of a private room with one message of the member."""
     ann, bob, eve = shared.register(), shared.register(), shared.register()
     room = ann.room(visibility="private")["id"]
     assert ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id}).status_code == 201
@@ -83,7 +84,7 @@ def test_who_may(trio, shared, rows):
     refused = bob.delete(path(room, own["seq"]))
     assert refused.status_code == 403 and "moderators" in refused.json()["detail"]
     assert bob.get(path(room, own["seq"])).json()["content"] == "of the owner"
-    for seq in (1, own["seq"] + 50, 0):  # a change, a seq to come, not a seq
+    for seq in (1, own["seq"] + 50, 0):  # the seq of a change, a future seq, and a text that is not a seq
         for method in ("GET", "PATCH", "DELETE"):
             assert ann.request(method, path(room, seq), texts if method == "PATCH" else None).status_code == 404, (seq, method)
     assert ann.delete(where).status_code == 204 and ann.delete(where).status_code == 204
@@ -166,7 +167,7 @@ def test_deleted_words_are_nowhere(parlour, pg, database):
 
 
 def test_deleted_while_the_reply_is_on_its_way(parlour, pg, database, rows):
-    """The first request of the key ends after the deletion: nothing of it is kept."""
+    """The first request with the key ends after the deletion: no stored reply contains the words."""
     daemon = parlour()
     ann, bob = daemon.register(), daemon.register()
     room = ann.room()["id"]
@@ -197,7 +198,7 @@ def test_a_deleted_room_takes_its_earlier_texts_with_it(trio, rows):
 
 
 def test_an_edit_and_a_deletion_at_the_same_time(trio, rows):
-    """Whichever is first: the words are gone at the end."""
+    """Whether the edit or the deletion is first, the words are deleted at the end."""
     ann, bob, _, room = trio
     with ThreadPoolExecutor(4) as pool:
         for _ in range(10):

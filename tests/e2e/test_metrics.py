@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The figures of /metrics: their form, their labels, and that they count what happens. The access log beside them."""
+"""The figures of /metrics have valid form and labels and count events; the access log is correct, too."""
 
 import re
 import shutil
@@ -48,7 +48,7 @@ def test_requests_by_route(parlour):
 
 @pytest.fixture
 def asked(parlour, peer, rows):
-    """ask(text): a daemon with one model that has a price, and a question to it; (daemon, ask)."""
+    """Starts a daemon with one model that has a price: (daemon, ask); ask(text) asks it one question."""
     provider = peer()
     daemon = parlour(upstreams={"main": {"url": provider.url, "model": "m1", "models": "m1 m2", "breaker_failures": "2",
                                          "breaker_cooldown": "1h"}}, llm_default="main", guest="on", session_form="")
@@ -69,7 +69,7 @@ def test_models_by_upstream(asked):
         return exposition.value(families, "parlour_llm_tokens_total", upstream="main", type=kind)
 
     def billed():
-        """A thousand dollars a million tokens. Costs are counted when the answer is stored."""
+        """A price of a thousand dollars per million tokens. Costs are counted when the answer is stored."""
         families = scrape(daemon)
         cost = exposition.value(families, "parlour_llm_cost_usd_total", upstream="main")
         return cost > 0 and abs(cost - (tokens(families, "prompt") + tokens(families, "completion")) / 1000) < 1e-6 and families
@@ -100,7 +100,7 @@ def test_the_breaker(asked):
 
 
 def test_what_users_name_is_no_label(parlour):
-    """Models, rooms and users that people choose make no series; names from the configuration are escaped."""
+    """Names that users choose (models, rooms, users) create no series; names from the configuration are escaped."""
     daemon = parlour(upstreams={"one": {"url": "http://127.0.0.1:9/v1", "model": 'odd"model\\1'}})
     user = daemon.register()
     role = user.post("/api/roles", {"name": "r" + user.name, "instructions": "x", "upstream": "one", "model": "chosen-model"})
@@ -160,7 +160,7 @@ def test_fields(parlour):
 
 
 def test_combined(parlour):
-    """One line a request as nginx writes it, whatever clients send."""
+    """The access log has one line per request in the format of nginx, whatever clients send."""
     daemon = parlour(start=False)
     path = daemon.dir + "/access.log"
     daemon.configure(access_log=path, access_log_format="combined")

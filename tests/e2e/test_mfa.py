@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Second factors: setting one up, logging in with it, recovery codes, and accounts that must have one."""
+"""Second factors: setup, login with a code, recovery codes, and accounts that must have one."""
 
 import hashlib
 import json
@@ -111,7 +111,7 @@ def test_beginning_needs_the_password_and_confirming_the_code(daemon, rows):
 
 
 def test_secrets_confirmed_at_the_same_time(daemon):
-    """Two tabs confirm: one gets recovery codes, and these are valid."""
+    """Two tabs confirm at the same time: one gets recovery codes, and these are valid."""
     user = daemon.register()
     app = App(begin(user).json()["secret"])
     code = app.code()
@@ -237,7 +237,7 @@ def test_tickets_work_in_every_worker_and_after_a_restart(daemon):
 
 
 def test_a_login_under_way_when_it_is_turned_on(daemon, rows):
-    """The password was read before, the login session would be made after."""
+    """The password was checked before the second factor was turned on; the login session would be created after it."""
     user = daemon.register()
     make = (f"SELECT count(*) FROM users u, login_create(u.id, interval '1 hour', 'x', 'x', u.password_hash, u.access) WHERE u.id = {user.id}")
     assert rows(make) == [(1,)]
@@ -282,7 +282,7 @@ def test_turning_it_off_needs_both(daemon):
 
 
 def test_a_secret_that_cannot_be_opened(daemon, rows):
-    """The key ring lost its key: the app's codes are refused, recovery codes count."""
+    """When the key is no longer in the key ring, codes of the app are refused, and recovery codes are valid."""
     user, other = daemon.register(), daemon.register()
     app, codes = turn_on(user)
     turn_on(other)

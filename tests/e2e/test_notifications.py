@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The inbox: who is notified of what, once; what it shows of rooms and texts; reading; news on user:me; limits."""
+"""The inbox: one notification per cause, what it shows of rooms and texts, marking as read, events on user:me, and
+limits."""
 
 import secrets
 import threading
@@ -22,7 +23,7 @@ def items(user, **query):
 
 
 def until(user, count):
-    """The inbox when it has that many; and never more."""
+    """Waits until the inbox has this many notifications, and fails if it has more."""
     wait_for(lambda: len(items(user)) >= count, 10, f"{count} notifications")
     found = items(user)
     assert len(found) == count, found
@@ -35,7 +36,7 @@ def brief(found):
 
 @pytest.fixture(name="people")
 def fixture_people(shared):
-    """Ann and bob in a public room, and somebody who is not in it."""
+    """Creates ann and bob in a public room, and a user who is not in it."""
     ann, bob, cyd = (shared.register() for _ in range(3))
     room = ann.room()["id"]
     assert bob.post(f"/api/rooms/{room}/join").status_code == 200
@@ -44,14 +45,15 @@ def fixture_people(shared):
 
 @pytest.fixture(name="settled")
 def fixture_settled(rows):
-    """settled(room): every message of the room has notified whom it may."""
+    """settled(room) waits until every message of the room has caused its notifications."""
     return lambda room: wait_for(lambda: rows(f"SELECT count(*) FROM notification_queue WHERE room_id = {room}") == [(0,)], 10)
 
 
 # ---- what notifies ----
 
 def test_mentions(people, settled):
-    """By the rules of mentions: in any case of letters, not in code, not of oneself, not of people who are not in the room."""
+    """Mentions count in any case of letters, but not in code, not of oneself, and not of users who are not in the
+    room."""
     ann, bob, cyd, room = people
     said = [(f"hello @{bob.name}", True), (f"@{bob.name.upper()}!", True), (f"\uff20{bob.name}...", True),
             (f"`@{bob.name}`", False), (f"mail@{bob.name}", False), (f"@{bob.name}x", False), (f"@{cyd.name}", False),
@@ -72,7 +74,7 @@ def test_mentions(people, settled):
 
 
 def test_names_that_contain_others(shared, people, settled):
-    """The longest name that exists counts, of users and of roles of the room."""
+    """The longest matching name of a user or a role of the room is mentioned."""
     ann, _, _, room = people
     base = "n" + secrets.token_hex(4)
     short, dotted = shared.register(base), shared.register(base + ".x")
@@ -90,7 +92,7 @@ def test_names_that_contain_others(shared, people, settled):
 
 
 def test_replies(people, settled):
-    """To the author of the message, once, and as a mention if the reply mentions the author, too."""
+    """A reply notifies the author of the message once, as a mention if it also mentions the author."""
     ann, bob, _, room = people
     first = bob.say(room, "a question").json()["seq"]
     plain = ann.say(room, "an answer", reply_to=first).json()["seq"]
@@ -101,7 +103,7 @@ def test_replies(people, settled):
 
 
 def test_sent_twice(people, settled):
-    """A message that is sent again with its client_id notifies once; so does a batch of messages."""
+    """A message sent again with its client_id notifies once; so does a batch of messages."""
     ann, bob, _, room = people
     for _ in range(3):
         assert ann.say(room, f"@{bob.name}", client_id="same").status_code in (200, 201)
@@ -115,7 +117,7 @@ def test_sent_twice(people, settled):
 
 
 def test_other_kinds(shared, people):
-    """Added to a room by somebody else, a used invite, a question."""
+    """Being added to a room, a used invite, and a question cause notifications."""
     ann, bob, cyd, _ = people
     room = ann.room(visibility="private")
     assert ann.post(f"/api/rooms/{room['id']}/members", {"user_id": bob.id}).status_code == 201
@@ -134,7 +136,7 @@ def test_other_kinds(shared, people):
 
 
 def test_blocked_people(people, settled):
-    """Blocked users cause no notifications, of no kind; when they are unblocked, only of what they do later."""
+    """Blocked users cause no notifications of any kind; after unblocking, only later acts do."""
     ann, bob, _, room = people
     first = bob.say(room, "a question").json()["seq"]
     assert bob.put(f"/api/users/{ann.id}/block").status_code == 204
@@ -149,7 +151,8 @@ def test_blocked_people(people, settled):
 
 
 def test_kinds_that_are_off(people, settled):
-    """A kind that is off is not stored; a mention that is off can still be a reply; PUT replaces all choices."""
+    """A notification of a disabled kind is not stored; a disabled mention can still be a reply; PUT replaces all
+    choices."""
     ann, bob, _, room = people
     kinds = ("mention", "reply", "added", "invite", "question")
     everything = dict.fromkeys(kinds, "live")
@@ -187,7 +190,8 @@ def test_deleted_words_are_nowhere(people, rows):
 
 
 def test_rooms_that_one_may_no_longer_read(people, rows):
-    """Who was removed from a private room sees neither the room nor the text; who comes back sees them again."""
+    """A user who was removed from a private room sees neither the room nor the text; after joining again, both are
+    visible."""
     ann, bob, _, _ = people
     room = ann.room(visibility="private")["id"]
     ann.post(f"/api/rooms/{room}/members", {"user_id": bob.id})
@@ -231,7 +235,7 @@ def test_pages_and_reading(people):
 # ---- live ----
 
 def test_news_on_every_worker(people):
-    """A notification and its reading reach all sockets of the user, and nobody else's."""
+    """New and read notifications are sent to all sockets of the user and to nobody else."""
     ann, bob, cyd, room = people
     socks, silent = listeners(ann.api, bob), listener(cyd)      # covers: native < notification
     seq = ann.say(room, f"@{bob.name} news").json()["seq"]
@@ -255,7 +259,7 @@ def test_news_on_every_worker(people):
 # ---- limits and faults ----
 
 def test_as_many_as_are_kept(parlour, rows):
-    """The newest notifications_per_user, and none older than notifications_keep."""
+    """The inbox keeps the newest notifications_per_user, and none older than notifications_keep."""
     daemon = parlour(notifications_per_user="10", notifications_keep="1d")
     ann, bob = daemon.register(), daemon.register()
     room = ann.room()["id"]
@@ -265,7 +269,8 @@ def test_as_many_as_are_kept(parlour, rows):
         wait_for(lambda wanted=seq: items(bob)[:1] and items(bob)[0]["seq"] == wanted, 10)
     assert [n["text"] for n in items(bob)] == [f"@{bob.name} {i}" for i in range(13, 3, -1)]
     requests = [ask(ann, bob.name).json()["id"] for _ in range(3)]
-    last = ann.say(room, f"@{bob.name} last").json()["seq"]     # the clerk of another daemon may have announced the questions
+    # the clerk of another daemon may have announced the questions
+    last = ann.say(room, f"@{bob.name} last").json()["seq"]
     wait_for(lambda: [n["seq"] or n["request_id"] for n in items(bob)][:4] == [last] + requests[::-1], 10)
     assert len(items(bob)) == 10
     rows(f"UPDATE notifications SET created_at = now() - interval '25 h' WHERE user_id = {bob.id} AND kind = 'mention'")
@@ -275,10 +280,8 @@ def test_as_many_as_are_kept(parlour, rows):
 
 
 def test_nothing_is_lost_when_workers_die(parlour, rows):
-    """
-    Acknowledged messages with a mention notify exactly once, although workers are killed between the commit and the
-    notification: nobody can write notifications meanwhile.
-    """
+    """Acknowledged messages with a mention notify exactly once, although workers are killed between the commit and the
+    notification. During that time, the table of notifications is locked."""
     daemon = parlour(workers=2)
     ann, bob = daemon.register(), daemon.register()
     room = ann.room()["id"]
@@ -297,7 +300,7 @@ def test_nothing_is_lost_when_workers_die(parlour, rows):
 
 
 def test_messages_without_a_mention_cost_nothing(pg_dsn, people):
-    """They do not touch the queue: it may even be locked."""
+    """Messages without a mention do not use the queue: they work while it is locked."""
     ann, _, _, room = people
     with psycopg.connect(pg_dsn) as held:
         held.execute("LOCK TABLE notification_queue IN EXCLUSIVE MODE")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The built-in responder in a chat session: what it knows of the person, what it said, and the way to a person."""
+"""The built-in responder in a chat session: values of the user, its earlier answers, and requests for a person."""
 
 import pytest
 
@@ -22,7 +22,8 @@ def requests(user):
 
 
 def test_what_was_collected_and_said(parlour, rows):
-    """The name that was collected is the answer, not a document about names; a sensitive value is not said."""
+    """The answer to a question about a collected name is that name, not a document about names; a sensitive value is
+    not shown."""
     daemon = parlour(guest="on")
     operator = analyst(daemon, rows, "operator")
     made = operator.post("/api/knowledge", {"title": "Names", "text": "My name is on the parcel. Your name is on the label."})
@@ -57,7 +58,8 @@ def test_a_wish_for_a_person_is_mailed_once(parlour, smtp):
 
 
 def test_a_wish_that_was_not_delivered_is_reported(parlour):
-    """The mail server refuses the address: the next answer says so once, and another wish makes another request."""
+    """The mail server refuses the address: the next answer reports that once, and another request for a person creates
+    another feedback request."""
     peer = RudePeer()
     peer.plan["rcpt"] = ["550 5.1.1 no such mailbox"]
     try:
@@ -80,7 +82,7 @@ def test_a_wish_that_was_not_delivered_is_reported(parlour):
 
 @pytest.mark.parametrize("limit,other_too", [("rate_person", False), ("rate_channel", True)])
 def test_wishes_for_a_person_are_limited(parlour, smtp, limit, other_too):
-    """One user with many sessions, or many users: those who are asked are not flooded, and the reply says so."""
+    """Many sessions of one user, or many users, cannot flood the recipients; the reply says so."""
     mail = smtp()
     daemon = parlour(session_form="", smtp_url=f"smtp://127.0.0.1:{mail.port}", smtp_tls="off", sessions_per_user="10",
                      **{**MAIL, limit: "2/hour"})
@@ -94,7 +96,8 @@ def test_wishes_for_a_person_are_limited(parlour, smtp, limit, other_too):
 
 
 def test_a_wish_for_a_person_in_a_room(parlour):
-    """A role without a model says how to reach one; it asks nobody, since everybody in the room reads its answer."""
+    """A role without a model says how to reach a person; it creates no request, because everybody in the room reads its
+    answer."""
     daemon = parlour(person_contact="write to help@example.org.", **MAIL)
     user = daemon.register()
     room = user.room(role_ids=[user.role()["id"]])["id"]
@@ -109,7 +112,7 @@ def test_a_wish_for_a_person_in_a_room(parlour):
     ({"person_contact": "write to help@example.org."}, "I cannot connect you to a person from here. To reach one: write to help@example.org."),
     ({"person_channel": "slack", "person_contact": "call 555."}, "I cannot connect you to a person from here. To reach one: call 555.")])
 def test_how_to_reach_a_person(parlour, settings, says):
-    """Guests, and where nothing is configured or the channel is off: the reply says plainly how."""
+    """Guests, and users of a server without a configured channel, read how to reach a person."""
     daemon = parlour(session_form="", guest="on", **settings)
     user = daemon.register()
     for one in (daemon, user):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Signing in through identity providers: the flow, and a provider that lies in every way."""
+"""Signing in through identity providers: the normal flow, and a provider that sends wrong data in every part."""
 
 import base64
 import hashlib
@@ -133,14 +133,14 @@ def foreign_key(p):
 
 
 def elliptic(p):
-    """ES256 under the kid of an RSA key."""
+    """ES256 with the kid of an RSA key."""
     other = Key("ES256", kid=p.key.kid)
     p.key = type("Both", (), {"alg": "ES256", "kid": p.key.kid, "jwk": p.key.jwk, "sign": other.sign})()
 
 
 DEEP = "[" * 50000 + "]" * 50000
 NOW = time.time
-# name: the lie, the word that the page gets, what the log says
+# name: the lie, the error code for the page, the text in the log
 LIES = {
     "another issuer": (claim(iss="https://evil.example.org"), "invalid_token", "another issuer"),
     "issuer with a slash": (lambda p: p.lies.claims.update(iss=p.issuer + "/"), "invalid_token", "another issuer"),
@@ -223,7 +223,7 @@ LIES = {
 
 
 def test_lies(serve, provider, rows):
-    """One server for all: the keys that are kept must not hide a lie, so each lie has a fresh provider."""
+    """One server handles all lies; each lie has a new provider, because cached keys could hide it."""
     key, wrong = provider.key, []
     for name, (lie, error, why) in LIES.items():
         provider.reset()
@@ -254,7 +254,7 @@ START_LIES = {
 
 
 def test_lies_before_the_start(serve, provider):
-    """A server for each: after a failure, the provider is not asked again for a second."""
+    """Each lie has its own server, because after a failure the provider is not asked again for a second."""
     wrong = []
     for name, (lie, why) in START_LIES.items():
         provider.reset()
@@ -288,7 +288,7 @@ def test_a_provider_that_does_not_answer(serve, provider):
 
 
 def test_a_provider_that_hangs_is_asked_once(serve, provider):
-    """Many wait for one request; then a failure is the answer for a second, without a request."""
+    """Many sign-ins wait for one request; after its failure, sign-ins fail for a second without a request."""
     daemon, waiting, gate = serve(section={"timeout": "60s"}, rate_read="100000/s"), [], threading.Event()
 
     def hang(handler):
@@ -321,7 +321,7 @@ def test_a_provider_that_fails_is_not_asked_at_once_again(serve, provider):
 
 
 def test_sections_with_the_same_address(serve, provider):
-    """What one section fetched is not used for another one: proxy, authorities, and issuer are its own."""
+    """Data fetched for one section is not used for another one: each has its own proxy, authorities, and issuer."""
     daemon = serve()
     daemon.oidc.update(proxied=provider.settings(proxy=f"http://127.0.0.1:{free_port()}"),
                        slash=provider.settings(issuer=provider.issuer + "/"), twin=provider.settings())
@@ -337,7 +337,7 @@ def test_sections_with_the_same_address(serve, provider):
 
 
 def test_a_callback_at_another_name(serve, provider):
-    """Two sections with the same issuer: a sign-in ends where it began."""
+    """With two sections for the same issuer, a sign-in must end in the section where it began."""
     daemon = serve()
     daemon.oidc["twin"] = provider.settings()
     daemon.write_config()
@@ -350,7 +350,7 @@ def test_a_callback_at_another_name(serve, provider):
 
 
 def test_an_issuer_that_changes(serve, provider):
-    """The code of the old provider does not go to the new one."""
+    """The code from the old provider is not sent to the new one."""
     daemon, other = serve(), Provider()
     try:
         browser = Browser(daemon)
@@ -459,7 +459,7 @@ def test_several_tabs(serve, provider):
 
 
 def test_a_nonce_of_another_sign_in(serve, provider):
-    """A token that was made for another browser, with a code of this one."""
+    """A token issued for another browser is refused with a code of this browser."""
     browser = Browser(serve())
     stolen = query_of(browser.start())["nonce"]
     provider.lies.claims = {"nonce": stolen}
@@ -467,7 +467,7 @@ def test_a_nonce_of_another_sign_in(serve, provider):
 
 
 def test_pkce(serve, provider):
-    """A provider that checks the verifier refuses a code of another start."""
+    """A provider that checks the PKCE verifier refuses the code of another sign-in."""
     daemon = serve()
     mine, other = Browser(daemon), Browser(daemon)
     theirs = query_of(other.at_provider(other.start()))["code"]

@@ -245,7 +245,7 @@ def test_without_providers(parlour):
 # ---- accounts with the same address ----
 
 def test_linking_by_address(serve, provider, pg, database):
-    """Only with the setting, and only if both sides have verified the address."""
+    """Accounts are linked by address only with the setting, and only if both sides have verified the address."""
     def verified(user, how="now()"):
         pg.admin(f"UPDATE users SET email_verified_at = {how} WHERE id = {user.id}", database)
     daemon = serve(oidc_register="off", oidc_link_by_email="on")
@@ -269,7 +269,7 @@ def test_linking_by_address(serve, provider, pg, database):
 
 
 def test_a_recycled_address(serve, provider, pg, database):
-    """The provider gives the address to another person: the account that is linked already is not theirs."""
+    """The provider gives the address to another person, who does not get the account that is linked already."""
     daemon = serve(oidc_register="off", oidc_link_by_email="on")
     user = daemon.register(unique())
     pg.admin(f"UPDATE users SET email_verified_at = now() WHERE id = {user.id}", database)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Idempotency-Key: the work is done once, whatever dies between it and its reply, and the reply is the first one."""
+"""Idempotency-Key: work is done once, whatever process dies between the work and its reply, and a repetition gets the
+first reply."""
 
 import contextlib
 import secrets
@@ -19,7 +20,7 @@ MEND = "DROP TRIGGER IF EXISTS broken ON idempotency_keys; DROP FUNCTION IF EXIS
 
 @pytest.fixture
 def replies_lost(rows):
-    """with replies_lost(): no reply can be kept, as when a worker or PostgreSQL dies between the work and that."""
+    """Prevents replies from being stored inside the block, like the death of a worker or PostgreSQL at that time."""
     @contextlib.contextmanager
     def lost(how=BREAK):
         for statement in how.split(";\nCREATE TRIGGER"):
@@ -75,11 +76,11 @@ def said(user, room):
 
 
 def without_times(reply):
-    """What two replies about the same object have in common: not when each was made, nor how long that took."""
+    """Removes creation times and durations, in which two replies about the same object may differ."""
     kept = {k: v for k, v in reply.items() if k not in ("greeting", "created_at")}
     if isinstance(kept.get("result"), dict):
         kept["result"] = {k: v for k, v in kept["result"].items() if k != "processing_time_ms"}
-    if isinstance(kept.get("intent"), dict):    # a rolling period ends when the question is asked
+    if isinstance(kept.get("intent"), dict):    # a rolling period ends at the time of the question
         kept["intent"] = {**kept["intent"], "period": kept["intent"]["period"]["text"]}
     return kept
 
@@ -134,7 +135,7 @@ def test_a_worker_that_dies_before_the_reply(daemon, rows, replies_lost, what):
     for (pid,) in rows("SELECT pid FROM pg_stat_activity WHERE query LIKE 'UPDATE idempotency_keys SET status%'"):
         rows(f"SELECT pg_terminate_backend({pid})")
     wait_for(lambda: len(daemon.workers()) == 2)
-    if what == "message":  # only the row's age tells that nobody works on it any more
+    if what == "message":  # only the age of the row shows that no request works on it any longer
         rows("UPDATE idempotency_keys SET claimed_at = claimed_at - interval '61 seconds' WHERE status IS NULL")
     again = wait_for(lambda: (r := daemon.once("POST", path, json=body, headers={**user.auth, **once})).status_code == 201
                      and r, 10, "its reply")
@@ -147,7 +148,7 @@ def quiet(user, path, body, once):
 
 
 def test_an_unknown_write_may_be_repeated(daemon, rows):
-    """PostgreSQL ends the connection that makes the room: 503, and the same key makes one room."""
+    """PostgreSQL ends the connection that creates the room: the client gets 503, and the same key creates one room."""
     user, once = daemon.register(), key()
     answers = []
     with held(daemon, f"SELECT FROM users WHERE id = {user.id} FOR UPDATE"):
@@ -164,7 +165,8 @@ def test_an_unknown_write_may_be_repeated(daemon, rows):
 
 
 def test_an_attempt_that_was_given_up_cannot_do_the_work_later(daemon, rows):
-    """Its worker dies while PostgreSQL still waits for a lock: that transaction goes on, and must not make a second room."""
+    """The worker dies while its transaction waits for a lock; the transaction continues and must not create a second
+    room."""
     user, once = daemon.register(), key()
     ask = {"json": {"name": "x"}, "headers": {**user.auth, **once}}
     answers = []

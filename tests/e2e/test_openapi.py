@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""/openapi.json: what a generator of clients needs. That replies are as it says, every test checks: described.py."""
+"""/openapi.json contains what generators of clients need. Every test checks that replies match it: described.py."""
 
 import hashlib
 import json
@@ -118,7 +118,7 @@ def test_each_json_field_has_a_form(document):
 
 
 def test_examples_are_valid(document, operations):
-    """Each body of a request and of a reply has one, and it is as the schema beside it says."""
+    """Each body of requests and replies has an example that matches its schema."""
     count = 0
     for method, path, op in operations:
         bodies = list(op.get("requestBody", {}).get("content", {}).items())
@@ -141,8 +141,9 @@ def test_the_description_has_an_etag(shared):
 
 
 def test_a_reload_while_a_client_reads_it_slowly(parlour):
-    """A description that is being sent does not change, although the settings that it contains have changed and others ask for it."""
-    daemon, count = parlour(workers=1, server_name="Before"), 40    # more than a socket's buffers take
+    """A description in transfer does not change, although a reload changes settings in it and other clients request
+    it."""
+    daemon, count = parlour(workers=1, server_name="Before"), 40    # more than the buffers of a socket hold
     request = f"GET /openapi.json HTTP/1.1\r\nHost: {daemon.host}:{daemon.port}\r\n\r\n".encode()
     titles = []
     with socket.socket() as slow:

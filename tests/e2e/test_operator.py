@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What an operator does to a running daemon, and what goes wrong: reloads, log rotation, addresses that are in use."""
+"""What operators do to a running daemon, and its failures: reloads, log rotation, addresses that are in use."""
 
 import contextlib
 import grp
@@ -56,7 +56,7 @@ def test_wrong_arguments_are_refused(parlour):
 
 
 def test_a_reload_with_keys_in_files(parlour):
-    """Read from its file, a key looked as if it had been given twice, and every reload was refused."""
+    """A key from a file does not count as given twice, so reloads are accepted."""
     daemon = parlour(start=False)
     names = {name: f"{daemon.dir}/{name}" for name in ("llm.key", "smtp.key", "slack.key")}
     for name, path in names.items():
@@ -74,7 +74,7 @@ def test_a_reload_with_keys_in_files(parlour):
 
 
 def test_the_unit_reloads_through_parlourctl():
-    """A signal cannot fail; what systemctl runs has to."""
+    """systemctl reports a reload that fails; a signal alone could not."""
     with open(f"{BUILD}/etc/parlour.service", encoding="utf-8") as unit:
         [command] = re.findall(r"^ExecReload=(.*)$", unit.read(), re.M)
     assert re.fullmatch(r"\S+/parlourctl -c \S+/parlour\.conf reload", command)
@@ -98,7 +98,7 @@ def text_of(path):
 
 @contextlib.contextmanager
 def running(daemon):
-    """A daemon whose log is a file of its own: its address comes from there."""
+    """Starts a daemon with a log file, which contains its address."""
     daemon.start(ready=False)
     log = daemon.dir + "/logs/parlour.log"
     found = wait_for(lambda: os.path.exists(log) and re.search(r"addr=127\.0\.0\.1:(\d+) side=client", text_of(log)), 20, "it listens")
@@ -110,7 +110,7 @@ def running(daemon):
 
 
 def holders(daemon, name):
-    """Processes of the daemon that have a file of this name open."""
+    """Returns the processes of the daemon that have a file of this name open."""
     return {pid for pid in processes_of_session(daemon.pid) for fd in os.listdir(f"/proc/{pid}/fd")
             if os.readlink(f"/proc/{pid}/fd/{fd}").endswith("/" + name)}
 
@@ -128,7 +128,7 @@ def test_reopen(parlour):
 
 @pytest.mark.skipif(LOGROTATE is None, reason="logrotate is not installed")
 def test_the_sample_for_logrotate(parlour):
-    """The sample as it is installed, but for places and names, run by logrotate; there is no systemd here."""
+    """logrotate runs the installed sample, with other paths and names, because there is no systemd here."""
     daemon, folder = with_logs(parlour)
     user = cluster.unprivileged() or pwd.getpwuid(os.geteuid())
     sample = text_of(f"{BUILD}/etc/parlour.logrotate")
@@ -159,7 +159,7 @@ def test_the_sample_for_logrotate(parlour):
 # ---- addresses ----
 
 def refused_start(daemon):
-    """Starts it; exit status and the reason."""
+    """Expects that the start fails; returns the exit status and the reason."""
     began = time.monotonic()
     daemon.expect_error("not started")
     daemon.start(ready=False)
@@ -188,7 +188,7 @@ def test_an_address_of_another_daemon(parlour):
 
 
 def test_an_address_that_a_killed_daemon_still_holds(parlour):
-    """Its workers cannot leave yet; the next one waits for them."""
+    """The workers of the killed daemon still hold the address; the next daemon waits until they have ended."""
     first = parlour()
     first.expect_error("the master process has ended")
     workers = first.workers().values()
@@ -204,7 +204,7 @@ def test_an_address_that_a_killed_daemon_still_holds(parlour):
 
 
 def test_a_group_that_the_daemon_cannot_give(parlour):
-    """chown to a group needs membership: the message names the setting and the ways out."""
+    """chown to a group requires membership: the message names the setting and the remedies."""
     mine = {os.getgid()} if cluster.unprivileged() is None else {cluster.unprivileged().pw_gid}
     foreign = next((g for g in grp.getgrall() if g.gr_gid not in mine | set(os.getgroups()) and g.gr_gid != 0), None)
     assert foreign is not None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Overload: what waits too long makes the daemon refuse new work, some of it, and only while it lasts.
+"""Overload: when work waits too long, the daemon refuses a part of the new work, and only while the overload lasts.
 
-The waits that count are set very low here, so that a burst of a test is an overload.
+The thresholds are very low here, so that a short burst causes overload.
 """
 
 import json
@@ -26,7 +26,7 @@ def shed_early(daemon):
 
 
 class Crowd:
-    """Connections that are kept open and ask at the same time."""
+    """Persistent connections that send requests at the same time."""
 
     def __init__(self, daemon, user, count):
         self.socks = [wire.connect(daemon.addr) for _ in range(count)]
@@ -40,7 +40,7 @@ class Crowd:
             sock.close()
 
     def ask(self, method, path, body=None):
-        """One request on each; [(status, headers, body)]."""
+        """Sends one request on each connection; returns [(status, headers, body)]."""
         text = b"" if body is None else json.dumps(body).encode()
         kind = "" if body is None else f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n"
         for sock in self.socks:
@@ -62,7 +62,8 @@ def healthy(daemon):
 
 @pytest.mark.parametrize("work, count", [("read", 300), ("send", 800)])
 def test_a_crowd_is_refused_in_part(parlour, work, count):
-    """Some requests get 503 with Retry-After, others are served; health answers; afterwards all is as before."""
+    """Some requests get 503 with Retry-After and others are served; health checks get replies; afterwards all requests
+    are served."""
     daemon = parlour(**LOW)
     user = daemon.register()
     path = f"/api/rooms/{user.room()['id']}/messages"
@@ -94,7 +95,8 @@ def test_a_crowd_is_refused_in_part(parlour, work, count):
 
 
 def test_sends_over_a_socket(parlour):
-    """Each frame has one answer, ack or busy; what was acknowledged is stored in order, the rest is not."""
+    """Each frame gets one reply, ack or busy; acknowledged messages are stored in order, and the others are not
+    stored."""
     daemon = parlour(**LOW)
     user = daemon.register()
     room = user.room()["id"]

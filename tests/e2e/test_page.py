@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The chat page in real browsers: two browsers are two people. Skipped without Chromium."""
+"""The chat page in real browsers, one per user. Skipped without Chromium."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ def driver():
 
 @pytest.fixture
 def browsers(driver):
-    """browsers(): a fresh browser, closed after the test; its console must hold no errors."""
+    """browsers() starts a new browser, which is closed after the test; its console must not contain errors."""
     made = []
 
     def make(**how):
@@ -44,13 +44,13 @@ def browsers(driver):
 
 @pytest.fixture(scope="module")
 def host(shared):
-    """Owner of the test's rooms, by HTTP."""
+    """Creates the owner of the rooms over HTTP."""
     return shared.register("host" + secrets.token_hex(3))
 
 
 @pytest.fixture(scope="module")
 def lobby(host):
-    """A public room with one AI role that answers when it is mentioned."""
+    """Creates a public room with one AI role that answers when it is mentioned."""
     role = host.role("guide" + secrets.token_hex(3))
     room = host.room("room " + secrets.token_hex(3), role_ids=[role["id"]], reply_policy="mention")
     return {**room, "role": role["name"]}
@@ -61,7 +61,7 @@ def unique(word):
 
 
 def test_two_people_and_an_answer(browsers, shared, lobby):
-    """Register here, log in there; both see each other, a message and an answer that streams."""
+    """One user registers and another logs in; both see each other, a message, and a streaming answer."""
     cfo = shared.register("cfo" + secrets.token_hex(3), "demo demo").name
     ann, bob = browsers(), browsers()
     name = "ann" + secrets.token_hex(3)
@@ -105,7 +105,8 @@ def test_a_late_viewer_and_stop(browsers, shared, lobby):
 
 
 def test_a_forgotten_password(browsers, parlour, smtp):
-    """From the link on the log-in page to the log-in with the new password; the token stays in no address."""
+    """A user resets the password from the link on the login page to the login with the new password; no address
+    contains the token."""
     peer = smtp()
     daemon = parlour(smtp_url=f"smtp://127.0.0.1:{peer.port}", smtp_tls="off", mail_from="bot@parlour.example",
                      public_url="https://chat.example.org", rate_login="1000/min")
@@ -140,7 +141,7 @@ def test_a_forgotten_password(browsers, parlour, smtp):
 
 
 def test_an_invite_and_a_new_account(browsers, parlour, rows):
-    """The link says who invites into what; a new account is a member of the room, and the link is used up."""
+    """The link shows who invites into which room; the new account is a member of the room, and the link is used up."""
     daemon = parlour(registration="invite", rate_login="1000/min", invite_access="user")
     host = "h" + secrets.token_hex(3)
     made = daemon.ctl("user", "add", host).stdout
@@ -179,7 +180,7 @@ def test_an_invite_and_a_new_account(browsers, parlour, rows):
 
 
 def test_an_invite_and_an_account(browsers, shared, host):
-    """Somebody who is logged in joins with one button; others log in first."""
+    """A logged-in user joins with one button; others log in first."""
     room = host.room("Tea " + unique("room"), visibility="private")
     token = host.post("/api/invites", {"room_id": room["id"], "uses": 2, "level": "moderator"}).json()["token"]
     name, other = "joins" + secrets.token_hex(3), shared.register("later" + secrets.token_hex(3), PASSWORD)
@@ -205,7 +206,7 @@ def test_an_invite_and_an_account(browsers, shared, host):
 
 
 def test_a_blocked_user(browsers, shared, host):
-    """What a blocked user writes is folded in history and live; it can be read, and unblocking shows it."""
+    """Messages of a blocked user are folded in history and live; the user can read them, and unblocking shows them."""
     room, other = host.room("Tea " + unique("room")), shared.register("rude" + secrets.token_hex(3), PASSWORD)
     first, second = unique("rude"), unique("ruder")
     other.say(room["id"], first)
@@ -227,7 +228,7 @@ def test_a_blocked_user(browsers, shared, host):
 
 
 def test_the_bell(browsers, shared, host):
-    """It counts what is unread, live; the list leads to the room; marking as read reaches other tabs."""
+    """The bell counts unread notifications live; its list leads to the room, and marking as read reaches other tabs."""
     room, name = host.room("Tea " + unique("room")), "bell" + secrets.token_hex(3)
     ann = browsers().register(shared.url, name)
     ann.room(room["name"])
@@ -253,7 +254,7 @@ def test_the_bell(browsers, shared, host):
 
 
 def test_edit_and_delete(browsers, shared, host):
-    """Both users see the new text, its earlier texts, and that a message was deleted."""
+    """Both users see the new text, the earlier texts, and that a message was deleted."""
     room = host.room("Desk " + unique("room"))
     ann, bob = (browsers().register(shared.url, name + secrets.token_hex(3)) for name in ("ann", "bob"))
     first, second = unique("draft"), unique("final")
@@ -297,7 +298,7 @@ def test_registration_is_closed(browsers, parlour):
 
 
 def test_markup_is_text(browsers, shared, lobby):
-    """What people write is never HTML; light Markdown is nodes."""
+    """HTML in messages is shown as text; light Markdown is formatted."""
     ann = browsers().register(shared.url, "mark" + secrets.token_hex(3))
     ann.room(lobby["name"])
     evil = f'<img src=x onerror="document.title=1"> <script>1</script> {unique("evil")}'
@@ -331,7 +332,7 @@ def test_history_scrolls_back(browsers, shared, host):
 
 
 def test_history_scrolls_back_behind_a_short_page(browsers, shared, host, rows):
-    """Long texts: the server ends pages early, and the page took that for the start of the room."""
+    """The server ends pages of long texts early; the page must not take a short page for the start of the room."""
     room = host.room("texts " + secrets.token_hex(3))
     for i in range(12):
         assert host.say(room["id"], f"line {i}").status_code == 201
@@ -348,7 +349,7 @@ def test_history_scrolls_back_behind_a_short_page(browsers, shared, host, rows):
 
 
 def test_lost_connection(browsers, shared, host, lobby):
-    """Nothing is missed or doubled over a cut; what was written meanwhile is sent."""
+    """After a lost connection nothing is missing or duplicated; messages written meanwhile are sent."""
     ann = browsers().register(shared.url, "cut" + secrets.token_hex(3))
     ann.room(lobby["name"])
     before, during, own = unique("before"), unique("during"), unique("own")
@@ -373,7 +374,7 @@ def test_lost_connection(browsers, shared, host, lobby):
 
 
 def test_too_far_behind(browsers, parlour):
-    """What was missed is more than the server replays: the page reads the newest history anew, without a hole."""
+    """If more was missed than the server replays, the page reads the newest history again, without a gap."""
     daemon = parlour(recover_limit="10")
     host = daemon.register()
     room = host.room("busy")["id"]
@@ -395,8 +396,8 @@ def test_too_far_behind(browsers, parlour):
 
 
 def test_restart_and_reload(browsers, parlour):
-    """The page comes back by itself after HUP and after a restart."""
-    daemon = parlour(listen=f"127.0.0.1:{free_port()}")     # nobody else gets it before the restart
+    """The page reconnects after HUP and after a restart."""
+    daemon = parlour(listen=f"127.0.0.1:{free_port()}")     # no other process gets the port before the restart
     ann = browsers().register(daemon.url, "stays" + secrets.token_hex(3))
     daemon.register().room("stay")
     ann.command("POST", "/refresh")
@@ -414,7 +415,7 @@ def test_restart_and_reload(browsers, parlour):
 
 
 def test_too_fast(browsers, parlour):
-    """Refused by the rate limit: shown, tried again by itself, each written once."""
+    """Messages refused by the rate limit are shown as waiting, sent again automatically, and stored once each."""
     daemon = parlour(rate_send="60/min burst 2")
     host = daemon.register()
     room = host.room("slow")["id"]
@@ -451,7 +452,7 @@ def test_a_session_that_is_ended(browsers, shared):
 
 
 def test_rooms_and_roles(browsers, shared):
-    """Create a role and a room, let the role take part, leave."""
+    """A user creates a role and a room, adds the role, and leaves."""
     ann = browsers().register(shared.url, "maker" + secrets.token_hex(3))
     role, room = "critic" + secrets.token_hex(3), "den " + secrets.token_hex(3)
     ann.click("#roles-open")
@@ -479,7 +480,7 @@ def test_rooms_and_roles(browsers, shared):
 
 
 def test_private_room(browsers, shared):
-    """The owner adds somebody by name, and removes them again."""
+    """The owner adds a user by name and removes the user again."""
     name = "guest" + secrets.token_hex(3)
     guest = browsers().register(shared.url, name)
     owner = browsers().register(shared.url, "owner" + secrets.token_hex(3))
@@ -498,14 +499,14 @@ def test_private_room(browsers, shared):
     guest.room(room)
     owner.say("between us")
     guest.wait_any("#log .message .text", "between us")
-    # in one step, because the list is painted anew whenever somebody comes or goes
+    # in one step, because the list is rendered again when somebody joins or leaves
     wait_for(lambda: owner.run("const b = document.querySelector('#member-list li button'); b?.click(); return !!b"), 10, "a button to remove the guest")
     wait_for(lambda: "no longer in this room" in guest.text("#notices"), 10, "the guest is told")
     assert room not in guest.texts("#rooms-list .name") and guest.messages() == []
 
 
 def test_sources_of_an_answer(browsers, parlour, rows):
-    """An answer from the knowledge base names its document below its text, also after a reload."""
+    """An answer from the knowledge base shows its document below its text, also after a reload."""
     daemon = parlour()
     boss = analyst(daemon, rows, "operator")
     made = boss.post("/api/knowledge", {"title": "Parcels <b>", "text": "Refunds are paid within 14 days."}).json()
@@ -568,7 +569,7 @@ return (async (cases, names) => {
 
 
 def test_mentions_are_what_the_server_takes_for_mentions(browsers, shared):
-    """tests/mentions.json is the server's table as well: tests/unit/test_mention.c."""
+    """The page and the server use the same table of mentions, tests/mentions.json: tests/unit/test_mention.c."""
     cases = json.loads((pathlib.Path(__file__).parents[1] / "mentions.json").read_text("utf-8"))
     names = ["bot", "José", "助手", "Product Manager", "Product"]
     browser = browsers()
@@ -592,7 +593,7 @@ return (async (cases, names) => {
 
 
 def test_long_messages_do_not_stop_the_page(browsers, shared):
-    """Each unit fills a whole message, or an answer; time that grows with the square of it would be minutes."""
+    """Each case fills a whole message or answer; rendering in quadratic time would take minutes."""
     units = ["@", "@bot", "@bot1 ", "@日", "a", "a.+-", "`a", "~~~\n", "http://", "http://a,,,b", ",", "[a](http://", "**a", "- a\n",
              "a\n", "\n"]
     cases = [(unit, size) for size in (65536, 262144) for unit in units]

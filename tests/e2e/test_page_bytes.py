@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: ISC
-"""Pages of messages are bounded in bytes: none has more than 1 MiB of texts, and all together have every message."""
+"""Pages of messages are limited to 1 MiB of texts, and all pages together contain every message."""
 
 import pytest
 
 from test_rooms import link_next
 
 MIB = 1 << 20
-# sizes of texts, oldest first, and how many messages the pages have: from the newest backwards, and from the oldest
+# sizes of texts, oldest first, and the number of messages in the pages: from the newest backwards, and from the oldest
 SIZES = [
     ("quarters", [MIB // 4] * 9, [4, 4, 1], [4, 4, 1]),
     ("each is too much", [2 * MIB] * 3, [1, 1, 1], [1, 1, 1]),
@@ -21,7 +21,7 @@ SIZES = [
 
 
 def room_of(user, rows, sizes):
-    """A room with texts of these sizes: (address of its messages, their seqs)."""
+    """Creates a room with texts of these sizes: (address of its messages, their seqs)."""
     room = user.room()["id"]
     seqs = [user.say(room, "x").json()["seq"] for _ in sizes]
     for size in set(sizes):
@@ -32,7 +32,7 @@ def room_of(user, rows, sizes):
 
 
 def session_of(user, rows, sizes):
-    """The same for a session; half of each text is what the model thought."""
+    """Creates a session with texts of these sizes; half of each text is reasoning of the model."""
     session = user.post("/api/sessions", {"kind": "chat"}).json()["id"]
     for seq, size in enumerate(sizes, 1):
         rows("INSERT INTO session_messages (session_id, seq, author, content, reasoning) VALUES "
@@ -42,7 +42,7 @@ def session_of(user, rows, sizes):
 
 
 def walk(user, path):
-    """The pages from here on: lists of seqs."""
+    """Follows the pages from here: lists of seqs."""
     pages = []
     while path:
         reply = user.get(path)
@@ -53,7 +53,7 @@ def walk(user, path):
 
 
 def cut(seqs, counts):
-    """The seqs in pages of so many."""
+    """Splits the seqs into pages of these lengths."""
     pages, at = [], 0
     for count in counts:
         pages.append(seqs[at:at + count])
@@ -78,7 +78,8 @@ def test_a_short_page_does_not_shorten_the_next_ones(shared, rows):
 
 
 def test_offset_reaches_every_message(shared, rows):
-    """A client that adds what it got, as document 004's does with pages that are not cut."""
+    """A client that adds the number of received messages to its offset reaches every message, like the client in
+    document 004 with full pages."""
     ann = shared.register()
     path, seqs = room_of(ann, rows, [MIB // 4] * 9)
     seen = []

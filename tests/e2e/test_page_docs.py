@@ -19,14 +19,14 @@ def described_routes(daemon):
 
 @pytest.fixture
 def with_docs(shared):
-    """A daemon whose build has Swagger UI and Redoc."""
+    """Starts a daemon whose build contains Swagger UI and Redoc."""
     if "swagger-ui" not in shared.get("/docs").text:
         pytest.skip("built without Swagger UI and Redoc: npm was not there")
     return shared
 
 
 def test_swagger_ui(browsers, with_docs):
-    """/docs lists every route in its group, and a request from there works; nothing breaks the page's policy."""
+    """/docs lists every route in its group, a request from there works, and the page violates no rule of its policy."""
     ann = browsers(size=(1280, 1000))
     ann.open(with_docs.url + "/docs")
     groups = {}
@@ -68,7 +68,8 @@ def test_redoc(browsers, with_docs):
 
 
 def test_sockets_page(browsers, shared):
-    """The manual of the sockets: its style applies under the page's policy, and the index leads to a frame's fields."""
+    """The style of the manual of sockets applies under the policy of the page, and the index leads to the fields of a
+    frame."""
     ann = browsers(size=(1280, 1000))
     ann.open(shared.url + "/docs/sockets")
     assert ann.text("h1") == "WebSockets"
@@ -93,7 +94,7 @@ def test_pages_of_others_load_nothing_from_elsewhere(with_docs, path):
 
 
 def test_reference(browsers, parlour, monkeypatch):
-    """Without npm /docs and /redoc are a plain page that lists every route of openapi.json, and its form works."""
+    """Without npm, /docs and /redoc are a plain page that lists every route of openapi.json, and its form works."""
     monkeypatch.setenv("PARLOUR_WWW_DIR", os.environ["PARLOUR_WWW_DIR"].split(":", maxsplit=1)[0])
     shared = parlour()
     described = described_routes(shared)

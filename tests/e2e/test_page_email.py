@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""E-mail addresses in real browsers: verified and changed by the links of mails. Skipped without Chromium."""
+"""E-mail addresses in real browsers: verified and changed by links in mails. Skipped without Chromium."""
 
 import secrets
 
@@ -15,7 +15,7 @@ PUBLIC = "https://chat.example.org"
 
 @pytest.fixture
 def mailing(parlour, smtp):
-    """(a daemon where addresses must be verified, link_to(address): the newest link that was mailed there)."""
+    """Starts a daemon where addresses must be verified; link_to(address) returns the newest link mailed there."""
     peer = smtp()
     daemon = parlour(smtp_url=f"smtp://127.0.0.1:{peer.port}", smtp_tls="off", mail_from="bot@parlour.example", public_url=PUBLIC,
                      require_email_verification="on")

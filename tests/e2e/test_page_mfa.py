@@ -38,7 +38,7 @@ def enter(browser, daemon, name):
 
 
 def set_up(browser):
-    """Fills in the dialog; the app, with two codes left, and the recovery codes."""
+    """Fills in the dialog; returns the app, with two codes left, and the recovery codes."""
     browser.wait_shown("#factor-password")
     browser.type("#factor-password", PASSWORD)
     browser.click("#factor-form button")

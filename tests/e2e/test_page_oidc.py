@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Signing in through npm's oidc-provider, in Chromium: the buttons of the page, the whole flow, linking, and refusals."""
+"""Signing in through oidc-provider from npm, in Chromium: the buttons of the page, the whole flow, linking, and
+refusals."""
 
 import contextlib
 import os
@@ -38,7 +39,7 @@ def browser(driver):
 
 @pytest.fixture
 def serve(parlour):
-    """serve(algorithm, setting=...): a server and oidc-provider, which know each other."""
+    """serve(algorithm, setting=...) starts a server and an oidc-provider that are configured for each other."""
     running = []
 
     def start(algorithm="RS256", **settings):
@@ -131,7 +132,7 @@ def test_link_and_sign_in_with_a_second_factor(serve, browser):
 
 
 def test_a_link_with_the_code_of_somebody_else(serve, browser):
-    """A code counts only in a tab that began the sign-in."""
+    """A code is accepted only in a tab that began the sign-in."""
     daemon = serve()
     browser.open(daemon.url + "/#oidc_code=" + secrets.token_urlsafe(32))
     browser.wait_text("#door-error", "did not begin in this tab")

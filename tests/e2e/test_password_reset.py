@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A new password for those who forgot theirs: the mail, its link, and what the new password ends."""
+"""Reset of a forgotten password: the mail, its link, and the login sessions that the new password ends."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ def empty_queue(rows):
 
 @pytest.fixture
 def mailing(parlour, smtp):
-    """mailing(): (a daemon that can mail links, its mail server)."""
+    """mailing() returns (a daemon that can mail links, its mail server)."""
     def make(peer=None, **settings):
         peer = peer or smtp()
         return parlour(**{"smtp_url": f"smtp://127.0.0.1:{peer.port}/parlour.example", "smtp_tls": "off", "public_url": PUBLIC + "/",
@@ -44,7 +44,7 @@ def ask(daemon, login):
 
 
 def settled(rows):
-    """All mails about accounts were sent or dropped: how many of each."""
+    """Waits until all mails about accounts were sent or dropped, and returns how many of each."""
     wait_for(lambda: not rows("SELECT 1 FROM jobs WHERE kind = 'account_mail' AND state IN ('waiting', 'running')"), 20, "no mail waits")
     return dict(rows("SELECT state, count(*) FROM jobs WHERE kind = 'account_mail' GROUP BY 1"))
 
@@ -54,7 +54,7 @@ def token_of(mail):
 
 
 def link(daemon, peer, login):
-    """The token of one more mail."""
+    """Returns the token of the next mail."""
     before = len(peer.mails)
     ask(daemon, login)
     return token_of(wait_for(lambda: len(peer.mails) > before and peer.mails[before], 20, "the mail came"))
@@ -105,7 +105,7 @@ def test_a_link_for_a_new_password(mailing, rows):
 
 
 def test_by_address_and_without_a_password_until_then(mailing, rows):
-    """An account whose owner never had a password gets one, for instance after an import."""
+    """An account without a password, for instance after an import, gets one."""
     daemon, peer = mailing()
     user = daemon.register()
     rows(f"UPDATE users SET password_hash = NULL WHERE id = {user.id}")
@@ -195,7 +195,8 @@ def test_a_link_that_is_not_valid_any_more(mailing, rows, change):
 
 @pytest.mark.parametrize("late", ["created_at = created_at - interval '61 minutes'", None], ids=["an hour passed", "another password"])
 def test_a_mail_that_nobody_waits_for(mailing, rows, late):
-    """It was queued while the mail server could not be used."""
+    """The link of a queued mail has expired, or the password has changed, before there is a mail server: the mail is
+    dropped."""
     daemon, peer = mailing(smtp_url="")
     user = daemon.register()
     rows(f"SELECT password_reset_ask('{user.name}', NULL, NULL)")
@@ -225,7 +226,7 @@ def test_of_two_at_once_one_wins(mailing):
 
 
 def test_a_login_under_way_fails(mailing, pg, database):
-    """It was verified with the old password, and its login session would be made after the others were ended."""
+    """A login that was verified with the old password must not create a login session after the others were ended."""
     daemon, peer = mailing(workers=1, db_lock_timeout="30s", db_statement_timeout="30s")
     user = daemon.register()
     token = link(daemon, peer, user.name)
@@ -242,7 +243,7 @@ def test_a_login_under_way_fails(mailing, pg, database):
 
 
 def test_killed_in_the_middle(mailing, pg, database, rows):
-    """kill -9 of everything while the new password is stored: done or not begun."""
+    """After kill -9 of all processes, the new password is either stored completely or not at all."""
     daemon, peer = mailing(workers=1, db_lock_timeout="30s", db_statement_timeout="30s")
     user = daemon.register()
     token = link(daemon, peer, user.name)
@@ -266,7 +267,8 @@ def test_killed_in_the_middle(mailing, pg, database, rows):
 
 @pytest.mark.parametrize("victim", ["courier", "porter"])
 def test_a_courier_that_is_killed(mailing, rows, victim):
-    """kill -9 before the mail server has replied: the mail is sent again, with another link, and both are valid."""
+    """After kill -9 before the reply of the mail server, the mail is sent again with another link, and both are
+    valid."""
     peer = RudePeer()
     daemon, _ = mailing(peer)
     user = daemon.register()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Common passwords that nobody may choose, and hashes that follow the settings."""
+"""Common passwords are refused, and password hashes follow the settings."""
 
 import re
 
@@ -60,7 +60,7 @@ def test_each_way_to_a_password(daemon, rows, password):
 
 
 def test_the_list_follows_a_reload(daemon):
-    """Also in a worker that starts later. Passwords that are in use stay valid."""
+    """A reload changes the list, also in a worker that starts later. Passwords that are in use stay valid."""
     user = daemon.register(password=GOOD)
 
     def change():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The directory of users, users by name where requests take a number, and display names that read like names of others."""
+"""The user directory, user names where requests take an id, and display names that look like names of others."""
 
 import secrets
 import threading
@@ -13,12 +13,12 @@ from test_rooms import link_next
 
 
 def word(begin="n"):
-    """Letters only: no other name of the suite contains it or is similar to it."""
+    """Returns a word of letters that no other name of the suite contains or resembles."""
     return begin + "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(9))
 
 
 def called(api, display, name=None):
-    """A new user with this display name."""
+    """Registers a user with this display name."""
     name = name or word("u")
     answer = api.post("/api/auth/register", {"username": name, "email": name + "@example.org", "password": "correct horse 9", "name": display})
     assert answer.status_code == 201, answer.text
@@ -39,7 +39,7 @@ def admin(api, rows):
 
 @pytest.fixture(name="all_see", scope="module")
 def fixture_all_see(request, workdir):
-    """A daemon with user_directory = all."""
+    """Starts a daemon with user_directory = all."""
     from conftest import finish, maker  # pylint: disable=import-outside-toplevel
     make, made = maker(request, workdir)
     yield make(user_directory="all")
@@ -49,7 +49,8 @@ def fixture_all_see(request, workdir):
 # ---- finding ----
 
 def test_what_a_query_finds(all_see):
-    """User names and display names by beginning, by word, and written alike; the best first; never addresses."""
+    """A search finds user names and display names by their beginning, by a word, and in similar spelling, the best
+    match first; it never shows addresses."""
     one, two = word(), word("q")
     exact = all_see.register(one)
     longer = all_see.register(one + "longer")
@@ -83,7 +84,8 @@ def test_queries_that_are_refused(all_see, query):
 
 
 def test_pages(all_see):
-    """By Link and by page number, in the order of the match and in that of ids; both give the whole list, each once."""
+    """By Link and by page number, in the order of the match and in that of ids, the pages give the whole list, each
+    user once."""
     part = word()
     people = [called(all_see, f"P{word()} {'x' if i % 2 else part}", part + str(i)).name for i in range(7)]
     people += [called(all_see, f"{word()} {part}").name for _ in range(3)]
@@ -134,7 +136,7 @@ def test_one_user_by_number_and_by_name(all_see):
 # ---- who finds whom ----
 
 def test_who_finds_whom(parlour, rows):
-    """Three settings, one after the other; whom one does not find is as absent as one who never was."""
+    """For each of three settings: users who cannot be found get the reply for an unknown user."""
     daemon = parlour(workers="1")
     part = word()
     ann, bob, eve, gone = (daemon.register(f"{part}{i}") for i in range(4))
@@ -208,7 +210,7 @@ def test_members_neither_or_both(ann, body, field, text):
 
 
 def test_members_by_name_tells_strangers_nothing(shared, ann, bob):
-    """Whether a name exists shows only to those who may add members."""
+    """Only users who may add members learn whether a name exists."""
     room, hidden = ann.room()["id"], ann.room(visibility="private")["id"]
     assert bob.post(f"/api/rooms/{room}/join").status_code == 200
     there, nobody = shared.register().name, word()
@@ -228,7 +230,8 @@ def refused(api, username, **fields):
 
 
 def test_display_names_are_never_names_of_others(shared, ann):
-    """In both directions, for users and roles, regardless of case and of wide letters."""
+    """A display name cannot equal the name of another user or role, in both directions, regardless of case and of
+    full-width letters."""
     name, shown, role = word(), word("s"), word("r")
     holder = shared.register(name)
     ann.role(role)
@@ -261,7 +264,7 @@ def test_a_refused_registration_leaves_names_free(shared, rows):
 
 
 def test_display_names_in_the_database(pg_dsn):
-    """What psql writes obeys the same rule; a name is free again when nobody shows it any more."""
+    """Names written in psql follow the same rule; a name is free again when nobody uses it."""
     with psycopg.connect(pg_dsn, autocommit=True) as conn:
         def make(name, shown=None):
             return conn.execute("SELECT status, id FROM user_create(%s, NULL, %s, NULL, 'user')", (name, shown)).fetchone()
@@ -284,7 +287,7 @@ def test_display_names_in_the_database(pg_dsn):
 @pytest.mark.parametrize("showing_first", [True, False])
 @pytest.mark.parametrize("commits", [True, False])
 def test_display_names_against_registrations_at_the_same_time(pg_dsn, showing_first, commits):
-    """The second one waits for the first one's transaction; exactly one of them gets the name."""
+    """The second transaction waits for the first one; exactly one of them gets the name."""
     name, results = word(), []
     acts = ("SELECT user_patch({0}, NULL, '{1}')", "SELECT status FROM user_create('{1}', NULL, NULL, NULL, 'user')")
     with psycopg.connect(pg_dsn, autocommit=True) as watch, psycopg.connect(pg_dsn) as one, psycopg.connect(pg_dsn) as two:
@@ -303,7 +306,7 @@ def test_display_names_against_registrations_at_the_same_time(pg_dsn, showing_fi
 
 
 def test_display_names_survive_an_empty_search_path(shared, pg, database):
-    """pg_restore and autovacuum compute index expressions and fire triggers without one."""
+    """pg_restore and autovacuum compute index expressions and run triggers with an empty search path."""
     called(shared, word("z").title())
     with psycopg.connect(pg.dsn(database, cluster.OWNER), autocommit=True) as conn:
         conn.execute("SET search_path = ''")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The process tree: crashes, stops, reloads, signals, and the operator's tool. What clients notice, and what they must not."""
+"""The process tree: crashes, stops, reloads, signals, and parlourctl. What clients notice, and what they must not
+notice."""
 
 import os
 import re
@@ -18,7 +19,7 @@ from parlour import PLAIN, SLOW, free_port, processes_of_session, wait_for
 
 
 class Load:
-    """Requests in a loop from some threads; counts answers that are not as they should be."""
+    """Sends requests in a loop from several threads and counts wrong replies."""
 
     def __init__(self, user, path="/api/auth/me", threads=3):
         self.user, self.path, self.good, self.bad, self.over = user, path, 0, [], False
@@ -69,7 +70,7 @@ def test_a_killed_worker_is_replaced(parlour):
 
 
 def test_nothing_is_lost_between_commit_and_delivery(parlour):
-    """The worker that committed dies; those who stay connected elsewhere still get every message."""
+    """The worker that committed a message dies; clients of other workers still receive every message."""
     daemon = parlour(workers=2, watchdog="10min")
     user = daemon.register()
     room = user.room()["id"]
@@ -110,7 +111,7 @@ def test_presence_of_a_dead_worker_is_cleared(parlour):
 
 
 def test_a_stopped_worker_delays_nobody(parlour):
-    """One of four workers stands still; of 1,000 new connections none takes longer than half a second."""
+    """While one of four workers is stopped, none of 1,000 new connections takes longer than half a second."""
     daemon = parlour(workers=4, watchdog="10min")
     request = f"GET /livez HTTP/1.1\r\nHost: {daemon.host}:{daemon.port}\r\nConnection: close\r\n\r\n".encode()
 
@@ -160,8 +161,8 @@ def test_a_killed_process_is_replaced(parlour, kind):
 
 
 def test_children_follow_a_killed_master(parlour):
-    """kill -9 of the master: the children end by themselves, and a new master has the address at once."""
-    daemon, port = parlour(start=False), free_port()      # nobody else gets it in between
+    """After kill -9 of the master, its child processes end, and a new master can use the address at once."""
+    daemon, port = parlour(start=False), free_port()      # no other process gets the port in between
     daemon.configure(workers=2, listen=f"127.0.0.1:{port}")
     daemon.start()
     user = daemon.register()
@@ -175,14 +176,15 @@ def test_children_follow_a_killed_master(parlour):
 
 
 def test_sockets_do_not_leak(parlour):
-    """After many clients have come and gone, each worker has as many descriptors as before."""
+    """After many clients have connected and disconnected, each worker has as many descriptors as before."""
     daemon = parlour(workers=2)
     user = daemon.register()
     room = user.room()["id"]
     daemon.http.close()
 
     def descriptors():
-        """Without unix sockets: connections to the database come and go with the load."""
+        """Returns the number of descriptors without unix sockets, because connections to the database open and close
+        with the load."""
         counts = {}
         for slot, pid in daemon.workers().items():
             try:
@@ -212,7 +214,7 @@ def test_sockets_do_not_leak(parlour):
 # ---- reload ----
 
 def test_reloads_under_load(parlour):
-    """Good reloads lose neither a request nor a socket; workers stay the same processes."""
+    """Successful reloads lose neither requests nor sockets, and the workers stay the same processes."""
     daemon = parlour(workers=2)
     user = daemon.register()
     sockets, before = [user.ws() for _ in range(4)], daemon.workers()
@@ -277,7 +279,7 @@ def test_more_and_fewer_workers(parlour):
 
 
 def test_term_lets_requests_finish(parlour):
-    """A login that is being hashed gets its answer; then the daemon ends with 0."""
+    """A login whose password is being hashed gets its reply; then the daemon ends with status 0."""
     daemon = parlour(argon2_memory="64M", argon2_passes="10", workers=1)
     user = daemon.register()
     daemon.http.close()
@@ -305,7 +307,7 @@ def test_quit_drains(parlour):
 
 
 def test_stop_under_load_is_clean(parlour):
-    """Requests either succeed, are told 503, or never got a connection; none is cut in the middle of an answer."""
+    """Requests succeed, get 503, or get no connection; no reply is cut."""
     daemon = parlour(workers=2)
     user = daemon.register()
     with Load(user) as load:
@@ -354,7 +356,7 @@ def test_pid_file(parlour):
 
 
 def test_one_process(parlour):
-    """-f -1: everything in one process, for debuggers."""
+    """With -f -1, one process does everything, for debuggers."""
     daemon = parlour(extra=("-1",))
     user = daemon.register()
     assert user.say(user.room()["id"], "alone").status_code == 201

@@ -57,7 +57,7 @@ def test_time_zones(shared, zone):
 
 
 def test_a_name_of_somebody_else(shared):
-    """All or nothing: the time zone does not change either."""
+    """The change is refused as a whole: the time zone does not change either."""
     other, user = shared.register(), shared.register()
     role = shared.register().post("/api/roles", {"name": unique()}).json()
     for name in (other.name, other.name.upper(), role["name"]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Users' own keys for providers: sealed, masked, used for their owner's questions and for nobody else's."""
+"""Users' own keys for providers are encrypted, masked, and used only for questions of their owner."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def put(user, provider, key=KEY):
 
 
 def used(user, peer, upstream):
-    """The credentials with which the peer was asked for an answer to this user."""
+    """Returns the credentials with which the upstream was asked for an answer to this user."""
     room = user.room(role_ids=[user.role(upstream=upstream)["id"]])["id"]
     with listen(user, room) as sock:
         assert ask(sock, room, "[[ok,tokens=1]]").state == "done"
@@ -112,7 +112,7 @@ def test_damaged_and_moved_rows_do_not_break_the_list(both, ann, rows, peer):
          f"k.provider = 'anthropic' AND o.user_id = {ann.id} AND o.provider = 'openrouter' RETURNING 1")
     shown = {k["provider"]: (k["readable"], k["masked"]) for k in ann.get("/api/provider-keys").json()}
     assert shown == {"openai": (False, None), "anthropic": (False, None), "openrouter": (True, MASKED)}
-    # asking still works, with the section's key
+    # questions still work with the key of the section
     assert used(ann, peer, "peer") == "Bearer sk-peer-secret"
     assert "a user's own key cannot be opened" in both[0].log_text()
 
@@ -131,7 +131,7 @@ def test_the_askers_key_wins(both, ann, peer):
 
 
 def said_with(daemon, user, peer, message="Hello [[ok,tokens=1,pace=0]]"):
-    """The credentials with which the peer was asked for each part of an answer in a new session."""
+    """Returns the credentials that each request to the upstream used for an answer in a new session."""
     before = len(peer.stats()["headers"])
     answer = user.post("/api/chat", {"message": message})
     assert answer.status_code == 200, answer.text
@@ -140,7 +140,7 @@ def said_with(daemon, user, peer, message="Hello [[ok,tokens=1,pace=0]]"):
 
 
 def test_in_sessions(both, ann, peer):
-    """The chatbot's answer, and what the form asks the model, go out with the key of the session's user."""
+    """The answer of the chatbot and the form questions to the model use the key of the user of the session."""
     daemon, bob = both[0], both[0].register()
     assert said_with(daemon, ann, peer) == {"Bearer sk-peer-secret"}
     put(ann, "openai", "sk-anns-own-key-000000000")
@@ -163,7 +163,7 @@ def listed(user):
 
 
 def test_models_by_key(parlour, peer):
-    """Each caller's list is asked for with the caller's key, and says whose key answers would use."""
+    """The list of models is requested with the key of each user, and says whose key answers would use."""
     daemon = parlour(workers=1, upstreams={"peer": peer.section(provider="openai"), "plain": peer.section(),
                                            "bare": peer.section(provider="openrouter", key="", model="bare-1")}, **{**SETTINGS})
     ann, bob = daemon.register(), daemon.register()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What servers of models do that no specification says, and what people expect of an answer all the same."""
+"""Behavior of model servers that no specification describes, and what users expect of an answer nevertheless."""
 
 import contextlib
 import http.server
@@ -31,7 +31,7 @@ def provider():
 
 @pytest.fixture
 def modelled(parlour, provider):
-    """modelled(**settings): a daemon whose default upstream is the provider, and a user."""
+    """modelled(**settings) starts a daemon whose default upstream is the provider, and creates a user."""
     def make(section=None, **settings):
         provider.reset()
         daemon = parlour(upstreams={"peer": provider.section(**(section or {}))},
@@ -46,7 +46,7 @@ def chat(user, message, session=None, **how):
 
 
 class Asked(threading.Thread):
-    """A question to the chatbot that does not wait here for its answer."""
+    """Sends a question to the chatbot without waiting for the reply."""
 
     def __init__(self, user, message, session):
         super().__init__(daemon=True)
@@ -65,7 +65,8 @@ class Asked(threading.Thread):
 # ---- places in shared memory ----
 
 def test_place_of_an_answer_that_ended_is_taken(modelled):
-    """Texts stay for viewers elsewhere for 2 s; with four places the fifth quick answer took none and was `busy`."""
+    """Texts stay for viewers of other workers for 2 s; with four places, the fifth quick answer takes the place of one
+    that has ended."""
     daemon, ann = modelled(generations=4)
     rooms = [room_of(ann) for _ in range(6)]
     for room in rooms:
@@ -77,7 +78,7 @@ def test_place_of_an_answer_that_ended_is_taken(modelled):
 
 
 def test_form_is_stopped_without_a_place(modelled, provider, rows):
-    """Its question to the model is stopped, and what the form says is kept and told."""
+    """A form question to the model is stopped, and the text of the form is stored and sent."""
     daemon, ann = modelled(generations=4, session_form="contact")
     running = []
     for _ in range(4):
@@ -129,7 +130,8 @@ def said(rows, ident):
 @pytest.mark.parametrize("way", ["cancel", "end"])
 @pytest.mark.parametrize("slot", [0, 1])
 def test_chatbot_answer_is_stopped(modelled, provider, rows, way, slot):
-    """From either worker, by the route or by the session's end: the upstream is closed, the text so far is kept."""
+    """A route or the end of the session stops the answer from either worker: the upstream is closed, and the text so
+    far is stored."""
     daemon, ann = modelled()
     ident = ann.post("/api/sessions", {"kind": "chat"}).json()["id"]
     asked = Asked(ann, STALL, ident)
@@ -154,7 +156,7 @@ def test_chatbot_answer_is_stopped(modelled, provider, rows, way, slot):
 
 
 def test_form_question_to_a_model_is_stopped(modelled, provider):
-    """The form asks a model for its values before the answer begins: that ends with the session as well."""
+    """The end of the session also stops a form question to a model before the answer begins."""
     daemon, ann = modelled(session_form="contact")
     ident = ann.post("/api/sessions", {"kind": "guided"}).json()["id"]
     provider.queue("stall-headers")
@@ -210,7 +212,8 @@ def test_model_and_usage_of_a_chatbot_answer(modelled):
     ("stream_options", {"temperature", "max_tokens"}),
     ("temperature+max_tokens+stream_options", {"max_completion_tokens"})])
 def test_models_that_refuse(modelled, provider, refused, left):
-    """It is asked again without them, and the next question does not send them; the breaker does not hear of it."""
+    """The question is repeated without the refused options, and the next question omits them; the breaker does not
+    count it."""
     daemon, ann = modelled({"breaker_failures": "1"}, workers=1)
     room = ann.room(role_ids=[ann.role(temperature=0.5, max_tokens=100)["id"]])["id"]
     names = {"temperature", "max_tokens", "max_completion_tokens", "stream_options"}
@@ -225,7 +228,7 @@ def test_models_that_refuse(modelled, provider, refused, left):
 
 
 def test_a_refusal_that_only_names_an_option(modelled, provider):
-    """A value out of range is left out for this question alone; it was left out for a day, for everybody."""
+    """A value out of range is omitted for this question only; once it was omitted for a day and for all users."""
     daemon, ann = modelled(workers=1)
     room = ann.room(role_ids=[ann.role(temperature=0.5)["id"]])["id"]
     with listen(ann, room) as sock:
@@ -238,7 +241,7 @@ def test_a_refusal_that_only_names_an_option(modelled, provider):
 
 
 def test_text_held_back_when_the_stream_breaks(modelled, provider):
-    """What might have begun a thought was the answer."""
+    """Text that could have been the start of reasoning is part of the answer when the stream breaks."""
     daemon, ann = modelled()
     room = room_of(ann)
     with listen(ann, room) as sock:
@@ -248,7 +251,7 @@ def test_text_held_back_when_the_stream_breaks(modelled, provider):
 
 
 def test_form_and_a_model_that_refuses_temperature(modelled, provider):
-    """The form's question to the model has temperature 0: refused each turn, the form silently went on without it."""
+    """The form question to the model has temperature 0: if the model refuses that, the form repeats it without."""
     daemon, ann = modelled(session_form="contact", workers=1)
     ident = ann.post("/api/sessions", {"kind": "guided"}).json()["id"]
     found = json.dumps({"slots": {"name": "Ann Lee"}})
@@ -271,7 +274,7 @@ def test_other_refusals_are_told(modelled, provider):
 @pytest.mark.parametrize("mode,text", [("halves", "a\U0001f600b\U0001f600c"), ("tagged", "Parlour keeps"),
                                        ("think,tokens=2,pace=0", "Parlour keeps")])
 def test_text_that_comes_in_odd_pieces(modelled, provider, mode, text):
-    """Halves of characters in two deltas are joined; what the model thinks is neither shown nor sent back."""
+    """Characters split across two deltas are joined; reasoning of the model is neither shown nor sent back."""
     daemon, ann = modelled()
     room = room_of(ann)
     with listen(ann, room) as sock:
@@ -298,7 +301,7 @@ def test_thoughts_stand_beside_the_message(modelled, provider, rows):
     assert "Let me see" not in json.dumps(provider.stats()["bodies"][-1])
     assert rows(f"SELECT reasoning, meta ? 'reasoning' FROM messages WHERE room_id = {room} AND seq = {live['seq']}") == [
         ("Let me see.", False)]
-    with ann.ws() as late:      # the log, as a client that comes back reads it
+    with ann.ws() as late:      # the log, as read by a client that reconnects
         late.send("subscribe", topic=f"room:{room}", since=0, epoch=1)
         assert message_of(late, end.id) == live
     assert rows(f"SELECT status FROM message_delete({room}, {live['seq']}, {ann.id}, true)")[0] == ("ok",)
@@ -325,7 +328,7 @@ def test_thoughts_in_the_chatbot(modelled, provider):
 
 @pytest.mark.parametrize("dialect, prompt", [("openai", None), ("anthropic", 10)])
 def test_tokens_of_a_stopped_answer_are_estimated(modelled, rows, dialect, prompt):
-    """Anthropic counts the prompt before the answer; its count of the answer at that time means nothing."""
+    """Anthropic reports the prompt tokens before the answer; its count of answer tokens at that time is not used."""
     daemon, ann = modelled({"dialect": dialect})
     room = room_of(ann)
     with listen(ann, room) as sock:
@@ -345,8 +348,8 @@ def test_tokens_of_a_stopped_answer_are_estimated(modelled, rows, dialect, promp
 @pytest.mark.parametrize("directive,says", [("error-first,error=x", "provider went away"), ("error-line", "out of slots"),
                                             ("quota", "no credit left"), ("400", None)])
 def test_reason_of_the_provider(modelled, provider, directive, says):
-    """400 repeats our key, so its reason is not told. The asker gets the others on all sockets, of both workers and kinds; nobody
-    else in the room does, its owner neither."""
+    """The asker sees the reason of the provider on all sockets of both workers and kinds, except that of 400, which
+    contains our key. Nobody else in the room sees it, not even its owner."""
     daemon, ann = modelled()
     owner, bob = daemon.register(), daemon.register()
     role = owner.role()
@@ -401,7 +404,7 @@ def test_reason_on_the_sockets_of_sessions(modelled, provider, agent):
 # ---- lists of models ----
 
 def test_hanging_upstreams_and_the_list_of_models(parlour, provider):
-    """They are asked at once, briefly, and not again by the next caller."""
+    """All upstreams are asked at once, with a short time-out, and not again for the next caller."""
     provider.reset()
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
@@ -451,7 +454,7 @@ def test_bad_lines_of_a_section(parlour, provider, name, value, rule):
 
 
 def test_proxy_of_a_section(parlour, provider):
-    """The proxy is asked with the whole address."""
+    """The request to the proxy contains the complete address."""
     provider.reset()
     hidden = {**provider.section(proxy=provider.url), "url": "http://models.invalid/v1"}
     daemon = parlour(upstreams={"peer": hidden}, **SETTINGS)
@@ -464,7 +467,7 @@ def test_proxy_of_a_section(parlour, provider):
 
 @pytest.fixture(scope="module")
 def tls_server(tmp_path_factory):
-    """(certificate, port): a server of models behind TLS, with a certificate that nobody knows."""
+    """Starts a model server with TLS and an unknown certificate: (certificate, port)."""
     place = tmp_path_factory.mktemp("tls")
     cert, key = place / "cert.pem", place / "key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
@@ -495,7 +498,7 @@ def tls_server(tmp_path_factory):
 
 
 def test_authorities_of_a_section(parlour, tls_server):
-    """An unknown authority is refused at once; a section may name it."""
+    """An unknown authority is refused at once; a section may name its authorities."""
     cert, port = tls_server
     url = {"url": f"https://127.0.0.1:{port}/v1", "model": "tls-1"}
     copy = f"{tempfile.mkdtemp(prefix='pl-ca-')}"

@@ -75,8 +75,8 @@ def test_everything_that_can_be_counted(ann, ben, boss, data):
 
 @pytest.fixture(name="work")
 def fixture_work(boss):
-    """Usage of three developers and two models on three days, under names that nobody else has. For each test anew: the days are
-    those of the test."""
+    """Imports usage of three developers and two models on three days, under names that nobody else has. Each test
+    imports again, because the days are relative to today."""
     tag = unique()
     plan = [(0, "a", "x", 10), (0, "a", "y", 20), (0, "b", "x", 5), (1, "a", "x", 7), (1, "c", "y", 30), (2, "b", "y", 1), (2, "b", "x", 2)]
     records = [session(i, day(back), session_id=f"{tag}-{i}", developer_id=f"{who}-{tag}", model=f"{model}-{tag}", total_tokens=tokens,
@@ -86,7 +86,7 @@ def fixture_work(boss):
 
 
 def of(answer, tag):
-    """The rows that are about this module's developers and models, without the tag; figures rounded."""
+    """Returns the rows about the developers and models of this module, without the tag, and with rounded figures."""
     return [[str(v).replace(f"-{tag}", "") if isinstance(v, str) else round(v, 6) for v in row] for row in answer["rows"]
             if any(isinstance(v, str) and v.endswith(tag) for v in row)]
 
@@ -134,7 +134,7 @@ def test_ranks(boss, work):
 
 
 def test_users_are_counted_once(boss, work, shared, rows):
-    """Who came on two days is one user; a sum over the days would say two."""
+    """A user who was active on two days counts once; a sum over the days would count two."""
     only = f'with model x-{work} last 3 days'
     assert ask(boss, f"users {only}")["rows"] == [[2]], "those whose work was done with it"
     room = shared.register().room(name=f"room-{work}")["id"]
@@ -225,7 +225,8 @@ def test_suggestions_can_be_asked(ann, data, shared):
 
 
 def test_suggestions_have_answers(shared, rows):
-    """Not suggested: what had no rows the last time, what a model translated, and days that a period no longer has."""
+    """Suggestions exclude questions without rows the last time, questions that a model translated, and days outside the
+    period."""
     user = shared.register()
     room = user.room(name=f"The “Tea” room {unique()}")
     assert user.say(room["id"], "hello").status_code == 201

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Figures of questions, against statements and calendars of their own: periods and steps in zones of all kinds, averages, medians,
-shares, thresholds, comparisons, rates; names that are hidden."""
+"""Figures of questions, compared with separate statements and calendars: periods and steps in time zones of all kinds,
+averages, medians, shares, thresholds, comparisons, rates; and names that are hidden."""
 
 from datetime import datetime, timedelta, timezone
 from statistics import mean, median
@@ -11,7 +11,7 @@ import pytest
 from usagedata import analyst, avoid_midnight, unique
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Auckland", "America/St_Johns")
-# ends of months, a leap day, the nights when clocks change, ends of years: local midnights around which there is data
+# ends of months, a leap day, the nights of clock changes, ends of years: the data lies around these local midnights
 EDGES = ("2024-02-29", "2024-03-01", "2025-01-01", "2025-03-31", "2025-04-01", "2025-03-30", "2025-10-26", "2025-11-02", "2025-12-31",
          "2026-01-01", "2026-03-29", "2026-04-01", "2026-07-01", "2026-10-01", "2026-10-25")
 PERIODS = (("on 2024-02-29", "2024-02-29", "2024-03-01"), ("in February 2024", "2024-02-01", "2024-03-01"),
@@ -31,13 +31,14 @@ def boss(shared, rows):
 
 
 def moment(day, zone):
-    """The local midnight as a moment."""
+    """Returns the local midnight as a point in time."""
     return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).astimezone(timezone.utc)
 
 
 @pytest.fixture(scope="module")
 def tag(rows):
-    """Sessions in each zone just before, at, and just behind each midnight; tokens are powers that no two sums share by chance."""
+    """Imports sessions in each zone just before, at, and just after each midnight; the token counts are powers, so that
+    different sums differ."""
     name = unique()
     number = 0
     for zone in ZONES:
@@ -85,14 +86,15 @@ def test_steps(boss, tag, rows, zone):
                         f"FROM sessions WHERE model = '{tag}' AND started_at >= '{start.isoformat()}' AND started_at < '{end.isoformat()}' "
                         "GROUP BY 1 ORDER BY 1")
         assert answer["rows"] == [list(r) for r in expected], (zone, step)
-        # 2025 begins and ends on a Wednesday: the weeks at its ends are cut
+        # 2025 begins and ends on a Wednesday: its first and last week are incomplete
         assert answer["partial"] == ([key for key in ("2024-12-30", "2025-12-29") if key in [r[0] for r in expected]] if step == "week" else [])
         assert ("not whole" in answer["summary"]) == bool(answer["partial"])
 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_hours_of_the_day_and_weekdays(boss, tag, rows, zone):
-    """By the asker's clock, on both sides of the nights when it changes; most common first only when asked."""
+    """Hours and weekdays follow the clock of the asker, before and after clock changes; the most common is first only
+    when asked for."""
     start, end = moment("2025-01-01", zone), moment("2026-01-01", zone)
     inside = f"model = '{tag}' AND started_at >= '{start.isoformat()}' AND started_at < '{end.isoformat()}'"
     local = f"started_at AT TIME ZONE '{zone}'"
@@ -115,7 +117,7 @@ def test_hours_of_the_day_and_weekdays(boss, tag, rows, zone):
 
 
 def test_hours_in_the_nights_when_clocks_change(boss, rows):
-    """An hour that the clock shows twice is two rows, told apart by their offsets; one that it leaves out is none."""
+    """An hour that occurs twice is two rows with different offsets; an hour that is skipped has no row."""
     model = unique()
     for number, at in enumerate(("2025-10-26T00:30", "2025-10-26T00:59", "2025-10-26T01:30", "2025-10-26T02:00", "2025-03-30T00:59",
                                  "2025-03-30T01:00")):
@@ -145,7 +147,7 @@ def test_the_hour_that_is_not_over(boss, rows):
 
 
 def test_users_by_both_of_their_names(shared, boss, rows):
-    """Work that names a developer and belongs to an account is found by either."""
+    """Usage that names a developer and belongs to an account is found by either name."""
     user, model = shared.register(), unique()
     rows("INSERT INTO sessions (kind, source, external_id, user_id, developer, model, total_tokens) "
          f"VALUES ('usage', 'figures', '{unique()}', {user.id}, 'dev-{model}', '{model}', 40) RETURNING 1")
@@ -193,7 +195,7 @@ def test_zone_of_preferences_and_setting(parlour, rows):
 
 @pytest.mark.parametrize("zone", ("UTC", "Asia/Kathmandu", "America/New_York"))
 def test_periods_that_end_now(boss, rows, zone):
-    """Hours around now, so that days, months and years of the zone begin where its clock says."""
+    """The test uses hours around now, so that days, months, and years of the zone begin where its clock says."""
     avoid_midnight(zone)
     model = unique()
     now = datetime.now(timezone.utc)
@@ -221,7 +223,7 @@ def test_periods_that_end_now(boss, rows, zone):
 
 @pytest.fixture(scope="module")
 def work(rows):
-    """Work of three people with two models in two months, and somebody whose work only failed."""
+    """Imports usage of three users with two models in two months, and of a user whose sessions all failed."""
     name = unique()
     plan = ((1, "a", "x", 100, True, 0), (1, "a", "x", 300, False, 1), (5, "a", "y", 50, None, 0), (5, "b", "x", 700, True, 0),
             (20, "b", "y", 10, True, 2), (31, "c", "y", 900, False, 0), (31, "f", "y", 0, None, 3))
@@ -239,7 +241,7 @@ def plain(answer, name):
 def test_aggregates(boss, work):
     only = f"of models x-{work} and y-{work}"
     october = [300, 900, 150, 2100, 30, 2700, 0]
-    # two models are shown one by one; a single one is summed
+    # two models are shown separately; a single one is summed
     x = [300, 900, 2100]
     assert ask(boss, f"average tokens per session with model x-{work} in October 2026")["rows"] == [[pytest.approx(mean(x))]]
     assert ask(boss, f"median tokens per session with model x-{work} in October 2026")["rows"] == [[median(x)]]
@@ -256,7 +258,7 @@ def test_aggregates(boss, work):
 
 
 def test_averages_over_long_periods(boss, rows):
-    """Steps are not counted one by one, for each figure anew: 1,000 years of days took longer than a statement may."""
+    """Averages over 1,000 years of days are computed within the time limit of a statement."""
     model = unique()
     rows("INSERT INTO sessions (kind, source, external_id, developer, model, total_tokens, cost_micros, errors, started_at) "
          f"SELECT 'usage', 'figures', '{model}-' || g, 'dev-' || g % 9, '{model}', 10, 10, 0, timestamptz '2026-10-01Z' - g * interval '1 day' "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Questions that a model translates (settings query_upstream, query_translation_timeout): the model of the peer translates well, lies,
-stalls, stops in the middle, and refuses; what is shown was computed, or the question stays refused."""
+"""Questions that a model translates (settings query_upstream, query_translation_timeout). The model of the peer
+translates correctly or wrongly, stalls, stops in the middle, and refuses; the reply shows computed figures, or the
+question stays refused."""
 
 import base64
 import datetime
@@ -16,11 +17,11 @@ from parlour import wait_for
 from usagedata import analyst, unique
 from wire import SLOW
 
-WEEK = {"metric": "messages", "period": "last 7 days"}    # today may end during a test
+WEEK = {"metric": "messages", "period": "last 7 days"}    # the day may change during a test
 
 
 def question():
-    """A new one each time, since translations are kept."""
+    """Returns a new question each time, because translations are cached."""
     return f"Wie viele Nachrichten schrieben alle {unique()}?"
 
 
@@ -43,7 +44,7 @@ def fixture_peer(both):
 
 @pytest.fixture(scope="module", name="ann")
 def fixture_ann(daemon):
-    """She wrote two messages, and somebody else wrote one, in a room that she does not see."""
+    """Creates a user with two messages, and another user with one, in a room that she does not see."""
     ann, room = daemon.register(), None
     room = ann.room(name=f"tea {unique()}")["id"]
     for text in ("one", "two"):
@@ -54,7 +55,7 @@ def fixture_ann(daemon):
 
 
 def reply(translation, mode="ok", **options):
-    """A directive for the peer: it replies with this text or object."""
+    """Returns a directive for the peer to reply with this text or object."""
     text = translation if isinstance(translation, str) else json.dumps(translation)
     return ",".join([mode, "b64=" + base64.b64encode(text.encode()).decode(), *(f"{k}={v}" for k, v in options.items())])
 
@@ -98,13 +99,14 @@ def test_what_is_understood_asks_no_model(ann, peer):
 
 
 def test_words_that_are_no_names(ann, peer):
-    """The grammar takes unknown words for names, and finds that nobody has them."""
+    """The grammar reads unknown words as names, and no such names exist."""
     assert ask(ann, "chatty messages last 7 days", reply(WEEK), peer=peer).json()["rows"] == [[2]]
     assert refused(ann, "wordy messages last 7 days", reply({"metric": "messages"}), peer=peer).endswith("another period than the question.")
 
 
 def test_translations_are_kept(daemon, ann, peer):
-    """A dashboard asks the same at every load: each worker asks the model once, and nothing is paid after that."""
+    """A dashboard asks the same question at every load: each worker asks the model once, and later loads cost
+    nothing."""
     asked, workers = question(), len(daemon.workers())
     peer.queue(reply(WEEK) + f"*{workers}")
     for _ in range(6 * workers):
@@ -123,7 +125,7 @@ def test_what_was_refused_is_not_kept(ann, peer):
 
 
 def test_a_caller_who_leaves(request, parlour, rows):
-    """The model is stopped, and its use counts as cancelled, not as failed."""
+    """When the caller disconnects, the model is stopped, and its usage counts as cancelled instead of failed."""
     provider = Provider()
     request.addfinalizer(provider.stop)
     daemon = parlour(upstreams={"peer": provider.section()}, query_upstream="peer", query_translation_timeout="60s")
@@ -139,7 +141,7 @@ def test_a_caller_who_leaves(request, parlour, rows):
 
 
 def test_hours_are_those_of_the_askers_clock(ann):
-    """At most 7 days of them: by a clock that is ahead there would be more."""
+    """A question for hours may span at most 7 days, counted by the clock of the asker."""
     since = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=2) - datetime.timedelta(days=6)
     answer = ann.post("/api/query", {"query": f"messages per hour since {since:%Y-%m-%d}"}, headers={"X-Timezone": "UTC"})
     assert answer.status_code == 200, answer.text
@@ -200,7 +202,7 @@ def test_models_that_stall(request, parlour, mode):
     began = time.monotonic()
     assert "but it did not reply in time." in refused(user, question(), f"{mode},tokens=8,pace=1", peer=provider)
     assert time.monotonic() - began < 10 * SLOW
-    provider.wait(aborted=1)        # the model does not write for nobody
+    provider.wait(aborted=1)        # the model does not write under the name of nobody
 
 
 def test_models_that_refuse_options(ann, peer):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""An operator's first hour from README alone: install, start, back up, restore, upgrade, uninstall, with the commands as printed.
+"""An operator's first hour with README alone: install, start, back up, restore, upgrade, uninstall, with the printed
+commands.
 
-There is no systemd: what belongs to the machine (packages, users, units, nginx, and a build that took place before) is replaced
-by a small program in front of PATH, in which systemctl runs the commands of the unit as the unit's user. Paths below /etc,
-/usr, /var and /run lie below a folder of the test.
+There is no systemd. A small program earlier in PATH replaces what belongs to the machine (packages, users, units,
+nginx, and a build done before); its systemctl runs the commands of the unit as the user of the unit. Paths below /etc,
+/usr, /var and /run are below a directory of the test.
 """
 
 import os
@@ -48,7 +49,7 @@ def section(title):
 
 
 def blocks(title):
-    """The indented blocks of a section, in order: commands and settings."""
+    """Returns the indented blocks of a section in order: commands and settings."""
     found, lines = [[]], section(title).splitlines() + ["end"]
     for line in lines:
         if re.match(r" {4,7}\S| {8}", line):
@@ -59,7 +60,7 @@ def blocks(title):
 
 
 class Place:
-    """The folder that replaces the machine's file system, and a database server of its own."""
+    """The directory that replaces the file system of the machine, and a separate database server."""
 
     def __init__(self, root):
         self.root, self.port, self.pg = root, free_port(), cluster.Cluster()
@@ -81,7 +82,7 @@ class Place:
                     "PGHOST": self.pg.sockets, "PGUSER": cluster.OWNER}
 
     def here(self, text):
-        """README's text for this place."""
+        """Replaces the paths in a text of README."""
         text = re.sub(r"(?<![\w./])/run/postgresql", self.pg.sockets, text)
         text = re.sub(r"(?<![\w./:])/(etc|usr|var|run)\b", lambda m: self.root + m.group(), text)
         return re.sub(r"\./(bootstrap|configure)", r"\1", text).replace("127.0.0.1:8000", f"127.0.0.1:{self.port}")
@@ -93,7 +94,7 @@ class Place:
         return done.stdout
 
     def settings(self, text):
-        """Settings of README into the file that was installed: sections behind everything, the rest in front."""
+        """Adds settings of README to the installed file: sections at its end, other settings at its start."""
         with open(self.conf, encoding="utf-8") as file:
             before = file.read()
         head, _, sections = self.here(text).partition("[")
@@ -128,7 +129,7 @@ def test_the_first_hour(place):
     root = place.root
     for block in blocks("Install on a server"):
         if block.startswith(("local ", "parlour   parlour")):
-            continue        # pg_hba.conf and pg_ident.conf: this server trusts
+            continue        # pg_hba.conf and pg_ident.conf: this server uses trust
         if is_settings(block):
             if "key_file" in block:
                 with open(root + "/etc/parlour/openai.key", "w", encoding="ascii") as key:

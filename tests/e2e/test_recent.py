@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Workers keep the newest messages of rooms: every page is right at once, in every worker, whatever changed before it."""
+"""Workers cache the newest messages of rooms: every page is correct at once in every worker, whatever changed
+before."""
 
 import threading
 
@@ -11,7 +12,7 @@ from test_rooms import link_next
 
 @pytest.fixture(scope="module")
 def pair(request, workdir):
-    """A daemon with two workers that may stand still."""
+    """Starts a daemon with two workers that tests may stop."""
     from conftest import finish, maker  # pylint: disable=import-outside-toplevel
     make, made = maker(request, workdir)
     yield make(workers=2, watchdog="10min")
@@ -23,7 +24,7 @@ def page_of(daemon, user, room, query=""):
 
 
 def both(daemon, user, room, query=""):
-    """The reply of both workers, which must be the same."""
+    """Returns the reply of both workers, which must be the same."""
     replies = []
     for slot in (0, 1):
         with daemon.only_worker(slot):
@@ -46,7 +47,7 @@ def from_memory(daemon):
 
 @pytest.fixture
 def room(pair):
-    """(owner, room) whose three messages both workers have."""
+    """Creates (owner, room) with three messages that both workers have cached."""
     ann = pair.register()
     number = ann.room()["id"]
     for text in ("one", "two", "three"):
@@ -101,7 +102,7 @@ def test_every_change_shows_at_once(pair, room, rows, change, then):
 
 
 def test_who_may_not_read_gets_nothing(pair, rows):
-    """What a worker keeps does not outlive the permission of a reader, and no stranger gets it."""
+    """The cache checks the permission of each reader: neither former members nor strangers read messages."""
     ann, bob, eve = pair.register(), pair.register(), pair.register()
     number = ann.room(visibility="private")["id"]
     assert ann.post(f"/api/rooms/{number}/members", {"user_id": bob.id}).status_code in (200, 201, 204)
@@ -117,7 +118,7 @@ def test_who_may_not_read_gets_nothing(pair, rows):
 
 
 def test_names_of_users(pair, room, rows):
-    """A new display name shows as soon as without what is kept: when PostgreSQL's notification has come."""
+    """A new display name appears when the notification of PostgreSQL has arrived, as without the cache."""
     ann, number = room
 
     def names():
@@ -130,7 +131,7 @@ def test_names_of_users(pair, room, rows):
 
 
 def test_names_of_roles(pair, rows):
-    """At once, with and without a display name, and for several roles."""
+    """Names of roles change at once, with and without a display name, and for several roles."""
     ann, ids = pair.register(), iter("abcdefgh")
     roles = [ann.role()["id"] for _ in range(3)]
     number = ann.room(role_ids=roles)["id"]
@@ -163,7 +164,7 @@ LIMITS = [3, 1, 50, 7, 200, 2, 120, 50]
 
 
 def test_every_length(pair, rows):
-    """Pages of other lengths, forward and backward, and the link to the next one are those of the table."""
+    """Pages of other lengths, forward and backward, and the link to the next page, match the table."""
     ann = pair.register()
     number = ann.room()["id"]
     assert both(pair, ann, number).json() == [] and both(pair, ann, number).json() == []
@@ -186,7 +187,7 @@ def test_every_length(pair, rows):
 
 
 def test_long_messages(pair, rows):
-    """Pages that are cut because of their texts, and rooms that change between them."""
+    """Pages that are cut because of long texts are correct, also when the room changes between them."""
     ann = pair.register()
     number = ann.room()["id"]
     for i in range(6):
@@ -203,7 +204,8 @@ def test_long_messages(pair, rows):
 
 
 def test_readers_never_go_back(pair):
-    """Readers of both workers see each message that was acknowledged before they asked, in order, while others write."""
+    """While others write, readers of both workers see in order every message that was acknowledged before their
+    request."""
     ann = pair.register()
     number = ann.room()["id"]
     done, acked, wrong = threading.Event(), [0], []

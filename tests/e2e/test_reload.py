@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Reloads while work is under way: what began with the old configuration ends with it, whatever comes in between."""
+"""Reloads during work: work that began with the old configuration ends with it, whatever happens in between."""
 
 import signal
 import threading
@@ -18,7 +18,7 @@ RELOADS, SECONDS = 200, 20
 
 
 def reload_seen(daemon, name):
-    """A reload that the workers have made theirs; the old configuration has no other holder than work under way."""
+    """Waits until the workers use the new configuration; then only running work holds the old one."""
     daemon.configure(server_name=name)
     daemon.reload()
     wait_for(lambda: {daemon.once("GET", "/").json()["name"] for _ in range(8)} == {name}, 20, f"all workers are {name}")
@@ -39,7 +39,7 @@ def compatible(user, room):
 
 @pytest.mark.parametrize("way", [native, compatible])
 def test_a_send_into_a_room_with_a_role_outlives_its_configuration(parlour, pg, database, way):
-    """The role is asked after the commit, with the configuration that the send began with."""
+    """The role is asked after the commit, with the configuration with which the send began."""
     daemon = parlour(workers=1, db_lock_timeout="60s", db_statement_timeout="60s")
     user = daemon.register()
     room, before = room_of(user), daemon.workers()
@@ -68,7 +68,7 @@ def messages(user, room):
 # ---- many ----
 
 class Work(threading.Thread):
-    """Does something again and again until it is told to end; keeps what went wrong."""
+    """Repeats an action until it is stopped and records failures."""
 
     def __init__(self, step):
         super().__init__()
@@ -79,7 +79,7 @@ class Work(threading.Thread):
             try:
                 self.step()
                 self.done += 1
-                time.sleep(0.02)    # a load, not an overload: that would be answered with 503
+                time.sleep(0.02)    # load without overload, because overload gets 503
             except (AssertionError, OSError, httpx.HTTPError, wire.Closed, wire.Refused) as why:
                 self.wrong.append(repr(why))
                 return
@@ -90,7 +90,7 @@ class Work(threading.Thread):
 
 
 def works(daemon, user, room):
-    """One of each kind of work that keeps its configuration for a while."""
+    """Returns one of each kind of work that holds its configuration for a while."""
     talk, compat = user.ws(), user.ws(f"/ws/chat/{room}", native=False)
     talk.send("subscribe", topic=f"room:{room}")
     talk.expect("subscribed")
@@ -122,7 +122,7 @@ def works(daemon, user, room):
 
 
 def test_two_hundred_reloads_in_twenty_seconds(parlour):
-    """No request fails, no socket is lost, and the processes are the same ones as before."""
+    """No request fails, no socket is lost, and the processes stay the same."""
     daemon = parlour(workers=2, sessions_per_user="1000", generations="4096")
     user = daemon.register()
     room, idle = room_of(user), [user.ws() for _ in range(20)]

@@ -11,7 +11,7 @@ TIME = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 
 
 def link_next(answer):
-    """The address in Link: <...>; rel="next", or None."""
+    """Returns the address in Link: <...>; rel="next", or None."""
     for part in answer.headers.get("Link", "").split(","):
         address, _, rel = part.partition(";")
         if 'rel="next"' in rel:
@@ -97,7 +97,7 @@ def test_bad_queries(ann, query):
 
 
 def test_what_is_private_does_not_exist(shared, ann, bob):
-    """Same answer for a private room of somebody else and for a number that was never given out."""
+    """A private room of another user gets the same reply as an id that does not exist."""
     room, role = ann.room(visibility="private")["id"], bob.role()["id"]
     ann.say(room, "secret")
     for method, path, body in (
@@ -350,7 +350,7 @@ def test_limit_of_rooms_per_user(parlour):
 
 
 def test_log_is_dense_and_ordered(shared, ann, rows):
-    """Messages and changes share one seq: 1..n without holes, and times never fall."""
+    """Messages and changes share one seq from 1 to n without gaps, and times never decrease."""
     room = ann.room()["id"]
     users = [shared.register() for _ in range(4)]
 
@@ -370,7 +370,7 @@ def test_log_is_dense_and_ordered(shared, ann, rows):
 
 
 def test_a_reply_to_nothing_answers_nothing(ann):
-    """What the answer says of reply_to is what is stored: a number that is not a message of the room is none."""
+    """reply_to in the answer is the stored one: it is empty for a seq that is not a message of the room."""
     room = ann.room()["id"]
     first = ann.say(room, "first").json()
     assert ann.say(room, "second", reply_to=first["seq"]).json()["reply_to"] == first["seq"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The samples of contrib for containers: what they install is enough, what they run works."""
+"""The container samples of contrib: the packages that they install suffice, and the commands that they run work."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def text_of(name):
 
 
 def installs(stage):
-    """The packages that this part of the Dockerfile installs."""
+    """Returns the packages that this stage of the Dockerfile installs."""
     return set(re.search(r"--no-install-recommends([^\n&]*)", stage.replace("\\\n", " ")).group(1).split())
 
 
@@ -31,7 +31,7 @@ def with_dependencies(packages):
 
 
 def owner(path):
-    """The package of a file; /lib is /usr/lib."""
+    """Returns the package of a file; /lib is /usr/lib."""
     for name in (path, path.removeprefix("/usr"), os.path.realpath(path), os.path.realpath(path).removeprefix("/usr")):
         done = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True, check=False)
         if done.returncode == 0:
@@ -65,7 +65,7 @@ def compose():
 
 
 def test_what_compose_sets_up(pg, binaries, workdir):
-    """setup.sh, as compose runs it, against a server; then the daemon, as the image runs it."""
+    """setup.sh runs against a server, as compose runs it; then the daemon runs as in the image."""
     port, home = free_port(), f"{workdir}/compose"
     for folder in (home, home + "/etc", home + "/bin", home + "/run"):
         os.mkdir(folder, 0o755)
@@ -98,7 +98,7 @@ def test_what_compose_sets_up(pg, binaries, workdir):
 
 
 def test_what_kubernetes_runs(parlour, workdir):
-    """The probes are answered, and the step before the start leaves files that the daemon takes."""
+    """The daemon replies to the probes and accepts the files that the step before its start leaves."""
     deployment, service = yaml.safe_load_all(text_of("kubernetes/parlour.yaml"))
     pod = deployment["spec"]["template"]["spec"]
     [container], [first] = pod["containers"], pod["initContainers"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Messages in one session: what they fill in is kept, answers come in order, and what a dead process left is marked."""
+"""Messages in one session: their values are kept, answers are in order, and answers of dead processes are marked."""
 
 import concurrent.futures
 import contextlib
@@ -24,7 +24,7 @@ def provider():
 
 @pytest.fixture
 def modelled(parlour, provider):
-    """modelled(**settings): a daemon whose default upstream is the provider, and a user."""
+    """modelled(**settings) starts a daemon whose default upstream is the provider, and creates a user."""
     def make(**settings):
         provider.reset()
         daemon = parlour(upstreams={"peer": provider.section()}, guest="on", sessions_per_user="1000", rate_ask="off",
@@ -57,7 +57,8 @@ def on_worker(daemon, user, slot, session):
 
 @pytest.mark.parametrize("slow", [False, True])
 def test_messages_at_once_lose_no_slot(modelled, provider, rows, slow):
-    """Three messages at once, on both workers, each with its own slot; slow: the model reads each of them first."""
+    """Three messages at once on both workers each fill their own slot, although the model is slow to read each of
+    them."""
     daemon, user = modelled(**({} if slow else {"llm_default": "local"}))
     sessions = [start(user) for _ in range(6)]
     text = "{}. [[ok,tokens=3,pace=5]]" if slow else "{}"
@@ -79,7 +80,7 @@ def test_messages_at_once_lose_no_slot(modelled, provider, rows, slow):
 
 
 def test_slots_survive_the_worker(modelled, provider, rows):
-    """kill -9 while the answer runs: what the message filled in was stored with it."""
+    """After kill -9 during the answer, the slots that the message filled are stored."""
     daemon, user = modelled(workers=1, llm_delta="0ms")
     one = start(user)
     provider.queue("ok,tokens=1,pace=0", "stall-mid,tokens=8,pace=1")
@@ -107,7 +108,8 @@ def test_slots_survive_the_worker(modelled, provider, rows):
 
 
 def test_the_form_asks_again_after_an_interrupted_answer(modelled, provider):
-    """The answer that the clerk or another worker marked lacks the form's request, so the next answer has it."""
+    """The next answer repeats the request of the form, because the answer that the clerk or another worker marked lacks
+    it."""
     daemon, user = modelled(workers=1, llm_delta="0ms")
     one = start(user)
     ask = lambda text: user.post("/api/chat", {"session_id": one, "message": text}).json()["message"]
@@ -128,7 +130,7 @@ def test_the_form_asks_again_after_an_interrupted_answer(modelled, provider):
 # ---- order ----
 
 def test_answers_come_in_order(modelled, provider, rows):
-    """The second message, on the other worker, waits for the first one's answer and knows it."""
+    """The second message, on the other worker, waits for the first answer, and its context contains that answer."""
     daemon, user = modelled(session_form="")
     one = start(user, kind="chat")
     first, second = (on_worker(daemon, user, slot, one) for slot in (0, 1))
@@ -149,7 +151,7 @@ def test_answers_come_in_order(modelled, provider, rows):
 
 
 def test_the_first_ones_worker_dies(modelled, provider, rows):
-    """kill -9 of the worker whose answer the other waits for."""
+    """The worker whose answer the other message waits for is killed."""
     daemon, user = modelled(session_form="")
     one = start(user, kind="chat")
     first, second = (on_worker(daemon, user, slot, one) for slot in (0, 1))
@@ -183,7 +185,7 @@ def test_the_waiting_ones_worker_dies(modelled, provider, rows):
 
 
 def test_stop_while_one_waits(modelled, provider, rows):
-    """TERM: both are ended at once and marked."""
+    """After TERM, both answers are ended at once and marked."""
     daemon, user = modelled(session_form="", stop_timeout="1s", llm_delta="0ms")
     one = start(user, kind="chat")
     first, second = (on_worker(daemon, user, slot, one) for slot in (0, 1))
@@ -201,7 +203,8 @@ def test_stop_while_one_waits(modelled, provider, rows):
 # ---- the whole daemon ----
 
 def test_killed_daemon(modelled, provider, rows):
-    """kill -9 of everything: the next start marks the message, the views and its person see it, the talk goes on."""
+    """After kill -9 of all processes, the next start marks the message, views and the user see that, and the session
+    continues."""
     daemon, user = modelled()
     one = start(user)
     sock = user.ws(f"/ws/{one}", native=False)
@@ -210,7 +213,7 @@ def test_killed_daemon(modelled, provider, rows):
     sock.send(message="My name is Ann Lee. What do you think about momentum?")
     provider.wait(streams=2)
     wait_for(lambda: open_questions(rows, one) == 1)
-    with daemon.stopped(*daemon.children()):  # none shall see the others die
+    with daemon.stopped(*daemon.children()):  # none may see that the others die
         daemon.kill_all()
     sock.drop()
     assert said(rows, one) == [(1, "user", "My name is Ann Lee. What do you think about momentum?", "done", None)]
@@ -232,7 +235,7 @@ def test_killed_daemon(modelled, provider, rows):
 
 
 def test_a_clerk_that_is_away_interrupts_nothing(modelled, provider, rows):
-    """What was marked too early is put right by the answer itself."""
+    """An answer that was marked too early is corrected when it ends."""
     daemon, user = modelled(session_form="")
     one = start(user, kind="chat")
     sock = user.ws(f"/ws/{one}", native=False)
@@ -254,14 +257,14 @@ def test_a_clerk_that_is_away_interrupts_nothing(modelled, provider, rows):
 
 @contextlib.contextmanager
 def locked(pg, database, session):
-    """Nobody can change the session inside the block."""
+    """Blocks changes of the session inside the block."""
     with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
         conn.execute("SELECT FROM sessions WHERE id = %s FOR UPDATE", (session,))
         yield
 
 
 def test_connection_lost_while_it_is_stored(modelled, pg, database, rows):
-    """Nobody knows whether the message was stored: it is said again, and is there once."""
+    """It is unknown whether the message was stored: it is sent again and stored once."""
     daemon, user = modelled(llm_default="local", db_lock_timeout="20s")
     one = start(user)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -277,7 +280,7 @@ def test_connection_lost_while_it_is_stored(modelled, pg, database, rows):
 
 
 def test_database_restarts_during_an_answer(modelled, provider, pg, database, rows):
-    """Connections go while the model speaks: the answer is stored when they are back."""
+    """The database restarts while the model answers: the answer is stored when the connections are back."""
     daemon, user = modelled(session_form="", db_lock_timeout="200ms")
     one = start(user, kind="chat")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Sessions over REST: making, listing, ending, limits, guests, expiry."""
+"""Sessions over REST: create, list, end, limits, guests, expiry."""
 
 import uuid
 
@@ -21,7 +21,7 @@ def make(user, **body):
 
 
 def usage(rows, user, **fields):
-    """An imported usage session of the user, as another part of the system writes it."""
+    """Imports a usage session of the user, as another part of the system writes it."""
     fields = {"external_id": f"ext-{uuid.uuid4().hex[:8]}", "developer": "dev-1", "model": "m-1", "total_tokens": 10,
               "cost_micros": 1000, "started_at": "2026-01-01T00:00:00Z", **fields}
     names, values = ", ".join(fields), ", ".join(f"'{v}'" for v in fields.values())
@@ -234,7 +234,7 @@ def test_anonymous_setting(parlour, rows):
 
 
 def test_links_are_whole(daemon, rows):
-    """However long the filters are that lead to the next page."""
+    """The link to the next page is complete, however long the filters are."""
     user = daemon.register()
     name = "\u4e2d" * 42
     for _ in range(3):
@@ -300,7 +300,7 @@ def test_limit_per_session(parlour):
 
 
 def test_limit_per_session_wherever_it_is_asked_from(parlour):
-    """A guest's session has one limit, not one per address."""
+    """A session of a guest has one limit, not one per address."""
     daemon = parlour(workers=2, guest="on", rate_ask_session="10/h", rate_ask="30/h", trusted_proxies="127.0.0.1")
     made = daemon.post("/api/sessions").json()["id"]
     codes = [daemon.post("/api/chat", {"message": "yes", "session_id": made},

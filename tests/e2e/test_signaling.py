@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Signaling of calls on /ws/signaling/{room_id}: between members, to one peer or to all, over all workers."""
+"""Signaling of calls on /ws/signaling/{room_id}: between members, to one peer or to all, across all workers."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def call(user, room, **how):
 
 
 def barrier(*socks):
-    """Everything these sockets sent has been processed, and the answers are in their inboxes."""
+    """Waits until all frames that these sockets sent are processed, and the replies are in their inboxes."""
     for sock in socks:
         sock.send("barrier")
         assert "type must be" in sock.expect("error", code="unknown_type")["message"]
@@ -63,7 +63,7 @@ def test_a_call(ann, bob, room):
 
 
 def test_to_one_peer_only(ann, bob, room):
-    """A user's two sockets are two peers."""
+    """Two sockets of one user are two peers."""
     with call(ann, room) as a, call(bob, room) as b, call(bob, room) as other:
         _, second = meet(a, b)
         other.send("join")
@@ -115,7 +115,8 @@ def test_other_rooms_are_out_of_reach(ann, bob, room):
 
 
 def test_to_all_others_without_joining(ann, bob, shared, room):
-    """With data and without to; who shouts can be answered alone; join and leave stay with those that joined."""
+    """A socket that has not joined can send data without `to`, and gets replies alone; join and leave go only to those
+    that joined."""
     other = shared.register()
     other.post(f"/api/rooms/{room}/join")
     with call(ann, room) as a, call(bob, room) as b, call(other, room) as c:
@@ -167,7 +168,7 @@ def test_members_only(ann, bob):
     for number, code in ((public, 4403), (private, 4404), (999999999, 4404)):
         with call(bob, number) as sock:
             assert sock.wait_closed() == code
-    # and asking made nobody a member
+    # and the request has not made anybody a member
     assert bob.get(f"/api/rooms/{public}").json()["level"] is None
     with pytest.raises(wire.Refused) as refused:
         call(bob, "name")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The SQL functions themselves, without a daemon: statuses, dense seq, the reuse rule of refresh tokens, rights."""
+"""The SQL functions, without a daemon: statuses, seq without gaps, the reuse rule of refresh tokens, rights."""
 
 import secrets
 import threading
@@ -15,7 +15,7 @@ DENSE = """SELECT count(*) FROM rooms r, LATERAL (SELECT count(*) AS n, count(DI
 
 @pytest.fixture(name="sql")
 def fixture_sql(pg_dsn):
-    """sql(text, *params): all rows; each call its own transaction."""
+    """sql(text, *params) returns all rows; each call is a transaction."""
     with psycopg.connect(pg_dsn, autocommit=True) as conn:
         yield lambda text, *params: conn.execute(text, params).fetchall()
 
@@ -40,7 +40,7 @@ def make_room(sql, owner, visibility="public", roles=()):
 
 
 def append(sql, room, *messages):
-    """messages: (kind, author, client id, content[, reply_to]). (status, seq) of each."""
+    """Appends messages: (kind, author, client id, content[, reply_to]). Returns (status, seq) of each."""
     full = [message + (None,) * (5 - len(message)) for message in messages]
     kinds, authors, clients, contents, replies = ([m[i] for m in full] for i in range(5))
     rows = sql("SELECT idx, status, seq FROM room_append(%s, %s::text[], %s::bigint[], %s::text[], %s::text[], %s::bigint[],"
@@ -236,8 +236,9 @@ def test_one_generation_per_room_and_role_and_its_follow_up(sql, user):
     ("stop", "done"), ("length", "done"), ("interrupted", "interrupted"), ("cancelled", "cancelled"), ("failed", "failed")])
 @pytest.mark.parametrize("ender", ["slot", "adopter", "late adopter"])
 def test_what_the_message_says_is_how_its_answer_ended(sql, user, stop, want, ender):
-    """A worker died between storing the text and ending the generation: the slot's next process ends it, or the worker
-    that adopted it and found less text, or none; that one may also come late, when the row was marked already."""
+    """A worker died between storing the text and ending the generation. The process that replaces it ends the
+    generation, or the worker that adopted it and found less text, or none; that worker may also be late, after the row
+    was marked."""
     owner, ident = user(), str(uuid.uuid4())
     role = sql("SELECT id FROM role_create(%s, %s, '', NULL, NULL, NULL, NULL, 9)", owner, new_name())[0][0]
     room = make_room(sql, owner, roles=[role])
@@ -257,7 +258,7 @@ def test_what_the_message_says_is_how_its_answer_ended(sql, user, stop, want, en
     assert sql("SELECT state, answer_seq, prompt_tokens, completion_tokens FROM generations WHERE id = %s", ident) == [
         (want, 3, 7, 5)]
     if ender == "late adopter":
-        return  # its use was noted when the row was marked
+        return  # its usage was stored when the row was marked
     assert sql("SELECT state, prompt_tokens, completion_tokens FROM usage WHERE generation_id = %s", ident) == [(want, 7, 5)]
 
 

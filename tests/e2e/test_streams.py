@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Streams of the chatbot, /api/chat with Accept: text/event-stream and /api/chat/stream: the header at once, comment lines while
-nothing comes, words as they come, errors before and in the stream, and clients that leave."""
+"""Streams of the chatbot, /api/chat with Accept: text/event-stream and /api/chat/stream: the header is sent at once,
+comment lines during silence, and words when they arrive; errors before and in the stream, and clients that
+disconnect."""
 
 import contextlib
 import json
@@ -34,7 +35,8 @@ def provider(both):
 
 
 class Form:
-    """One of the two ways to ask for a stream, and how its events read: ("words" | "done" | "error" | "comment", value)."""
+    """One of the two ways to request a stream, and how its events are read: ("words" | "done" | "error" | "comment",
+    value)."""
 
     def __init__(self, path, headers):
         self.path, self.headers = path, headers
@@ -60,7 +62,7 @@ class Form:
 
     @contextlib.contextmanager
     def ask(self, daemon, message, session=None):
-        """Yields (response, iterator of events) when the header is there."""
+        """Yields (response, iterator of events) when the header has arrived."""
         body = {"message": message, **({"session_id": session} if session else {})}
         with httpx.Client(base_url=daemon.url, **PLAIN) as client, \
                 client.stream("POST", self.path, json=body, headers=self.headers) as response:
@@ -106,7 +108,7 @@ def test_header_at_once_and_comments_while_the_model_is_silent(daemon, provider,
 
 @each_form
 def test_words_come_as_the_model_says_them(daemon, provider, form):
-    """Also those of a model that goes on later, or never."""
+    """Words arrive when the model sends them, also if it continues later or never."""
     session, text = made(daemon), ""
     with form.ask(daemon, "[[stall-mid,tokens=8,pace=1]]", session) as (_, events):
         while text != HALF:
@@ -128,7 +130,7 @@ def test_words_come_as_the_model_says_them(daemon, provider, form):
     ("[[500]]", "", "upstream_error"), ("[[401]]", "", None), ("[[cut-rst,tokens=8,pace=1]]", HALF, "upstream_truncated"),
     ("[[error-mid,tokens=8,pace=1]]", HALF, None)])
 def test_errors_of_the_model(daemon, form, directive, words, code):
-    """The header is out by then, so the error is the last event."""
+    """The header has been sent by then, so the last event is the error."""
     with form.ask(daemon, directive, made(daemon)) as (response, events):
         got = [event for event in events if event[0] != "comment"]
     assert response.status_code == 200
@@ -154,7 +156,7 @@ def test_refusals_before_the_stream_have_their_status(daemon, form):
 
 @each_form
 def test_client_leaves(daemon, provider, rows, form):
-    """In the middle of the words, and while nothing comes: the answer is stored all the same."""
+    """The client disconnects in the middle of the words, or during silence: the answer is stored."""
     session = made(daemon)
     with form.ask(daemon, "[[ok,tokens=19,pace=30]]", session) as (_, events):
         assert next(event for event in events if event[0] != "comment")[0] == "words"
@@ -176,7 +178,7 @@ def test_without_a_session_one_is_made(daemon, form):
 
 @each_form
 def test_http_1_0(daemon, form):
-    """No chunks: the end of the connection is the end of the stream."""
+    """With HTTP/1.0, there are no chunks: the end of the connection is the end of the stream."""
     body = json.dumps({"message": "[[ok,tokens=3,pace=0]]"})
     headers = "".join(f"{name}: {value}\r\n" for name, value in form.headers.items())
     status, head, text = daemon.raw(f"POST {form.path} HTTP/1.0\r\nHost: {daemon.host}:{daemon.port}\r\nContent-Type: application/json\r\n"
@@ -187,7 +189,7 @@ def test_http_1_0(daemon, form):
 
 
 def test_the_comment_follows_its_setting(daemon):
-    """A reload counts for streams that begin after it."""
+    """A reload applies to streams that begin after it."""
     daemon.configure(sse_ping="10min")
     daemon.reload()
     session = made(daemon)

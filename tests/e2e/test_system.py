@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What is around the product: health, metrics, description, pages, headers, CORS, and every row of the route table."""
+"""Everything around the chat: health, metrics, description, pages, headers, CORS, and every row of the route table."""
 
 import json
 import os
@@ -20,13 +20,13 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def route_rows():
-    """(method, path, who, class, status, flags) of routes.def."""
+    """Returns (method, path, who, class, status, flags) of routes.def."""
     with open(SOURCE + "/src/api/http/routes.def", encoding="utf-8") as table:
         return ROW.findall(table.read())
 
 
 def filled(path):
-    """The path with ids that do not exist."""
+    """Fills the path with ids that do not exist."""
     path = path.replace("{generation_id}", "123e4567-e89b-42d3-a456-426614174000").replace("{file}", "no-such-file")
     return re.sub(r"\{\w+\}", "99999999", path)
 
@@ -91,10 +91,10 @@ def test_the_description_holds_together(shared):
 
 
 def test_odd_values_never_break_a_route(shared):
-    """Whatever stands in the path: 4xx, in the shape of errors."""
+    """Whatever the path contains, the reply is 4xx with an error body."""
     user = shared.register()
     for method, path, who, _, _, flags in route_rows():
-        if "{" not in path or path == "/join/{token}":      # a page, which says what is wrong with the link
+        if "{" not in path or path == "/join/{token}":      # a page that reports what is wrong with the link
             continue
         for odd in ("0", "-1", "x", "%00", "%2e%2e", "%ff", "1%2f2", "'", "9" * 40, "%F0%9F%91%8B", "1;2", "null", "a" * 3000):
             answer = user.request(method, re.sub(r"\{\w+\}", odd, path))
@@ -114,7 +114,7 @@ def test_root_as_json_and_page(shared):
 
 
 def test_the_page_and_its_files(shared):
-    """Everything that the pages name is there, is ours, and has its type."""
+    """All files that the pages name exist on this server and have their media type."""
     for path in ("/", "/docs", "/redoc"):
         page = shared.get(path, headers={"Accept": "text/html"})
         assert page.status_code == 200 and page.headers["Content-Type"].startswith("text/html"), path
@@ -200,7 +200,7 @@ def test_metrics_are_for_the_operator(parlour):
 
 
 def test_lost_log_lines_are_counted(parlour):
-    """Those of workers and those of the master; the log says it too, once it takes lines again."""
+    """Lost log lines of workers and of the master are counted; the log reports it when it can be written again."""
     daemon = parlour(metrics_listen="127.0.0.1:0", access_log="/dev/full")
     address = daemon.listening("operator")[0]
 
@@ -238,7 +238,7 @@ def test_requests_are_counted_once(parlour):
     readings = []
 
     def grown():
-        """By now; without the readings of the figures, which count as well when they are over."""
+        """Returns the growth until now, without the requests that read the figures, which count when they end."""
         readings.append(figure() - before - len(readings))
         return readings[-1]
 
@@ -275,18 +275,19 @@ def test_head_and_options(shared):
 
 
 def exposed_rows():
-    """Headers of our own that scripts of other origins must be able to read."""
+    """Returns our headers that scripts of other origins must be able to read."""
     with open(SOURCE + "/src/net/headers.def", encoding="utf-8") as table:
         return re.findall(r'^HEADER\("([^"]+)", EXPOSED\)$', table.read(), re.M)
 
 
-SAFELISTED = {"Cache-Control", "Content-Length", "Content-Type"}    # of the Fetch standard
+SAFELISTED = {"Cache-Control", "Content-Length", "Content-Type"}    # safelisted by the Fetch standard
 FOR_BROWSERS = re.compile(r"Access-Control-.*|Vary|Connection|Transfer-Encoding|X-Accel-Buffering|X-Content-Type-Options|"
                           r"X-Frame-Options|Referrer-Policy|Content-Security-Policy|Upgrade|Sec-WebSocket-Version", re.I)
 
 
 def test_browser_code_can_read_our_headers(parlour):
-    """Idempotent-Replayed, Link, ETag, Retry-After and their like are in Access-Control-Expose-Headers, on each reply."""
+    """Access-Control-Expose-Headers of each reply contains Idempotent-Replayed, Link, ETag, Retry-After, and similar
+    headers."""
     daemon = parlour(cors_origins="https://app.example.org", rate_ask="1/h burst 1", guest="on", session_form="")
     user, origin = daemon.register(), {"Origin": "https://app.example.org"}
     key = {"Idempotency-Key": "k1", **origin}
@@ -347,7 +348,7 @@ def test_big_bodies_and_headers(shared):
 
 
 def test_slow_headers_and_bodies_are_cut(parlour):
-    """An absolute deadline: a byte now and then does not keep a request alive."""
+    """The deadline is absolute: single bytes do not keep a request alive."""
     daemon = parlour(header_timeout="1s", body_timeout="1s")
     host = f"{daemon.host}:{daemon.port}".encode()
     for head in (b"GET /livez HTTP/1.1\r\nHost: " + host + b"\r\n",
@@ -371,7 +372,8 @@ def test_slow_headers_and_bodies_are_cut(parlour):
 # ---- answers of the local responder ----
 
 def test_a_role_answers(parlour):
-    """A fresh install answers: the offline responder, streamed to natives, whole to the old sockets."""
+    """A new installation answers with the offline responder, streamed to native sockets and whole to the compatible
+    ones."""
     daemon = parlour()
     user = daemon.register()
     models = user.get("/api/llm/models")

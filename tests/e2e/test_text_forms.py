@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""One spelling for what looks the same, and nothing stored that nobody can see: passwords, names, addresses, messages."""
+"""Texts that look the same are stored in one spelling, and no invisible text is stored: passwords, names, addresses,
+messages."""
 
 import json
 import unicodedata
@@ -136,7 +137,7 @@ def test_questions_to_people_without_a_visible_character(shared, name):
 
 
 def test_imported_messages_without_a_visible_character(shared, rows):
-    """The line is named, and the others are stored."""
+    """The error names the line, and the other lines are stored."""
     def load(kind, records):
         path = f"{shared.dir}/{kind}.jsonl"
         with open(path, "w", encoding="utf-8") as file:

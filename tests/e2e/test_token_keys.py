@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The ring of keys that sign tokens and links: rotated under load, twice, half-way; keys that leave it."""
+"""The ring of keys that sign tokens and links: rotation under load, twice, and interrupted; keys that are removed."""
 
 import base64
 import hmac
@@ -34,7 +34,7 @@ def write_key(path, text=None, mode=0o600):
 
 @pytest.fixture
 def with_key(parlour):
-    """A factory of daemons, each with a key file of its own."""
+    """A factory of daemons, each with its own key file."""
     def make(start=True, **settings):
         daemon = parlour(start=False, **{"rate_login": "100000/min", "rate_read": "100000/s", "rate_send": "100000/s", **settings})
         daemon.key = daemon.dir + "/token.key"
@@ -54,7 +54,7 @@ def kid(token):
 
 
 def rotate(daemon):
-    """A new key that signs in every process: its id."""
+    """Adds a key, waits until it signs in every process, and returns its id."""
     mark = daemon.log_size()
     done = daemon.ctl("token-key", "rotate")
     key = re.search(rf"key ({ID}) added", done.stdout)[1]
@@ -70,7 +70,7 @@ def me(daemon, user):
 # ---- rotation ----
 
 def test_nobody_is_logged_out_under_load(with_key):
-    """Tokens go to and fro between workers while the ring changes, three times."""
+    """While the ring changes three times, tokens are used on all workers, and nobody is logged out."""
     daemon = with_key(workers=4, access_token_life="10min")
     users, problems, stop = [daemon.register() for _ in range(6)], [], threading.Event()
     counts = [0] * len(users)
@@ -163,7 +163,7 @@ def test_what_an_old_key_signed_stays_valid(with_key, slack):
 
 
 def test_the_file(with_key):
-    """Mode and owner stay, also behind a link; a rotation that did not end leaves nothing behind."""
+    """Mode and owner of the file stay, also behind a link; an interrupted rotation leaves no files."""
     daemon = with_key(start=False)
     real = daemon.dir + "/real.key"
     os.rename(daemon.key, real)
@@ -211,7 +211,7 @@ def test_a_full_ring(with_key):
 
 
 def test_killed_while_it_rotates(with_key):
-    """The file is the old ring or the new one, whole; the next rotation works."""
+    """After kill -9, the file is the old or the new ring, complete; the next rotation works."""
     daemon = with_key(start=False)
     argv = cluster.as_user([daemon.binaries["parlourctl"], "-c", daemon.config, "token-key", "rotate"])
     changed = 0
@@ -291,7 +291,7 @@ def test_a_removed_key_ends_what_it_signed(with_key):
 
 
 def test_a_removed_key_ends_the_tickets_of_its_tokens(with_key):
-    """A ticket is signed with the new key, but the token for which it was made is not."""
+    """A ticket is signed with the new key, but its token is not, so it ends with the key of the token."""
     daemon = with_key(workers=1, ws_ticket_life="5min")
     user = daemon.register()
     old = kid(user.access)
@@ -311,7 +311,7 @@ def test_a_removed_key_ends_the_tickets_of_its_tokens(with_key):
 
 
 def test_a_key_that_still_signs_stays(with_key):
-    """Without it, the tokens of a worker that has not read the ring yet would be refused."""
+    """A key cannot be removed while a worker that has not read the new ring still signs with it."""
     daemon = with_key(workers=2, watchdog="10min")
     old = ids(daemon)[0]
     with daemon.only_worker(1):
@@ -323,7 +323,7 @@ def test_a_key_that_still_signs_stays(with_key):
 
 
 def test_a_forged_end_counts_no_longer_than_a_life(with_key):
-    """Somebody with the key signs a token until 2099: its sockets end when those of an honest token do."""
+    """Somebody with the key signs a token until 2099: its sockets end as early as those of a regular token."""
     daemon = with_key(workers=1, access_token_life=f"{4 * SLOW:.0f}s")
     user = daemon.register()
     with open(daemon.key, encoding="ascii") as file:
@@ -385,7 +385,7 @@ def test_errors_at_start_and_at_reload(with_key, text, rule):
 
 
 def test_seal_keys_of_both_files(with_key):
-    """Values of the ring's seal key stay readable when seal_keys is set later."""
+    """Values encrypted with the key of the ring stay readable when seal_keys is set later."""
     daemon = with_key()
     user = daemon.register()
     user.put("/api/provider-keys/openai", {"key": "sk-" + secrets.token_hex(20)})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Forged, broken and mistyped tokens never get in: REST, the WebSocket handshake, the first frame, refresh."""
+"""Forged, broken, and mistyped tokens are always refused: REST, the WebSocket handshake, the first frame, refresh."""
 
 import time
 
@@ -20,14 +20,14 @@ def forge(shared, key_file):
 
 
 def ask(api, value):
-    """(status, headers) of /api/auth/me with this Authorization header, byte for byte."""
+    """Returns (status, headers) of /api/auth/me with this Authorization header, sent unchanged."""
     head = f"GET /api/auth/me HTTP/1.1\r\nHost: {api.host}:{api.port}\r\nConnection: close\r\nAuthorization: "
     status, headers, _ = api.raw(head.encode() + value.encode() + b"\r\n\r\n")
     return status, headers
 
 
 def handshake(api, token, via):
-    """The status of a handshake with this token."""
+    """Returns the status of a handshake with this token."""
     try:
         api.ws("/ws", token=token, via=via).drop()
         return 101
@@ -36,7 +36,7 @@ def handshake(api, token, via):
 
 
 def test_our_own_signature_is_accepted(shared, forge):
-    """Otherwise the table below would prove nothing."""
+    """A token with our own valid signature is accepted; otherwise the table below would prove nothing."""
     assert ask(shared, "Bearer " + forge.same())[0] == 200
     assert ask(shared, "bearer " + forge.good)[0] == 200
     assert handshake(shared, forge.same(), "header") == handshake(shared, forge.same(), "subprotocol") == 101
@@ -62,7 +62,7 @@ def test_header_forms(shared, forge):
 
 
 def test_table_on_the_handshake(shared, forge):
-    """A bad token in the handshake is refused by status 401, before any socket exists."""
+    """The handshake with a bad token gets status 401, before a socket exists."""
     cases = [(n, t) for n, t in forge.cases(int(time.time())) if t]
     let_in = [n for n, t in cases if handshake(shared, t, "header") != 401]
     let_in += [n for n, t in cases[::3] if handshake(shared, t, "subprotocol") != 401]
@@ -78,7 +78,7 @@ def test_table_in_the_first_frame(shared, forge):
 
 
 def test_tokens_in_addresses_are_off(shared, forge):
-    """ws_query_token is off: the token in the address is not looked at, and the socket waits for `auth`."""
+    """With ws_query_token off, the server ignores the token in the address, and the socket waits for `auth`."""
     with shared.ws("/ws?token=" + forge.good) as sock:
         sock.send("ping", id="1")
         assert sock.expect("error", id="1")["code"] == "unauthorized"

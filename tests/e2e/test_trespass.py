@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What belongs to somebody else: foreign ids, foreign pages, guessed passwords; what leaks; and rooms under attack."""
+"""Access to objects of others: ids, pages of other origins, guessed passwords, leaks, and rooms under attack."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ def without_id(frame):
 # ---- ids of others ----
 
 def test_answers_of_others(shared, ann, bob):
-    """A generation in a room that one may not see is as absent as one that never was, on REST and on sockets."""
+    """A generation in a hidden room gets the reply for an unknown one, over REST and on sockets."""
     role = ann.role(upstream="local")
     room = ann.room(visibility="private", role_ids=[role["id"]])["id"]
     ann.say(room, "a secret question")
@@ -50,7 +50,7 @@ def test_answers_of_others(shared, ann, bob):
 
 
 def test_frames_for_rooms_of_others(ann, bob):
-    """Each frame that names a topic: the same answer for a private room and for one that never was; nothing happens."""
+    """Each frame that names a topic gets the same reply for a private room and an unknown one, and has no effect."""
     room = ann.room(visibility="private")["id"]
     ann.say(room, "secret")
     frames = [("subscribe", {}), ("subscribe", {"since": 0}), ("subscribe", {"since": 0, "epoch": 1}), ("send", {"content": "x"}), ("send", {"content": "x", "client_id": "c"}),
@@ -74,7 +74,7 @@ def test_frames_for_rooms_of_others(ann, bob):
 
 
 def test_sockets_of_rooms_of_others(ann, bob):
-    """/ws/chat/{room}: the handshake's answer and the close say the same about both."""
+    """The handshake and the close of /ws/chat/{room} are the same for a private room and an unknown one."""
     private, seen = ann.room(visibility="private")["id"], []
     for number in (private, 987654321):
         try:
@@ -107,7 +107,7 @@ def test_members_and_roles_that_are_not_there(ann, bob):
 # ---- pages of others ----
 
 def test_foreign_pages(parlour):
-    """Cross-site WebSocket hijacking and requests: every Origin but ours and the listed ones is 403, on every path."""
+    """Requests and WebSocket handshakes from any Origin but ours and the listed ones get 403, on every path."""
     daemon = parlour(cors_origins="https://app.example.org", ws_echo="on")
     user = daemon.register()
     room = user.room()["id"]
@@ -142,7 +142,8 @@ def counter(daemon, name):
 
 
 def test_unknown_users_cost_the_same(shared, ann):
-    """As many hashes for a name that is not there as for one that is; so time tells nothing. Registration likewise."""
+    """The server computes as many hashes for an unknown name as for a known one, so that the time reveals nothing;
+    registration likewise."""
     def hashes(names):
         before = counter(shared, "parlour_hash_jobs_total")
         for name in names:
@@ -160,7 +161,7 @@ def test_unknown_users_cost_the_same(shared, ann):
 
 
 def test_brute_force(parlour):
-    """A hundred guesses: a handful is looked at, and the right password among the others opens nothing."""
+    """Of a hundred guesses, only a few are checked, and the correct password among the others is refused."""
     daemon = parlour(rate_login="5/h", trusted_proxies="127.0.0.0/8")
     user = daemon.register()
     quick = Quick(daemon)
@@ -185,7 +186,7 @@ def test_brute_force(parlour):
 # ---- what leaks ----
 
 def test_log_lines_cannot_be_forged(parlour):
-    """Whatever comes from outside stays inside its own field of its own line, in both formats."""
+    """Text from outside stays in its field of its line, in both log formats."""
     for form in ("kv", "json"):
         daemon = parlour(log_level="debug", access_log="-", workers=1)
         user = daemon.register()
@@ -218,7 +219,7 @@ def test_log_lines_cannot_be_forged(parlour):
         for line in lines[:-1]:
             assert not re.search(rb"[\x00-\x1f\x7f]", line), line[:300]
             if form == "json" and re.match(rb"level=(debug|info) t=\S+ proc=(master|clerk|courier|porter|hasher)", line):
-                continue    # the others change their format in their own time
+                continue    # each process changes its format at another time
             if form == "json":
                 assert json.loads(line)["level"] in ("debug", "info", "warn"), line[:300]
             else:
@@ -228,7 +229,7 @@ def test_log_lines_cannot_be_forged(parlour):
 
 
 def test_secrets_stay_inside(parlour, pg, database):
-    """Passwords, tokens, tickets and keys used here are in no log, no error, no environment and no argument list."""
+    """No log, error, environment, or argument list contains the passwords, tokens, tickets, and keys used here."""
     canary = {"db": "dbsecret" + secrets.token_hex(6), "key": "sk-" + secrets.token_hex(12), "password": "pw " + secrets.token_hex(8), "wrong": "no " + secrets.token_hex(8)}
     daemon = parlour(log_level="debug", access_log="-", ws_query_token="on", db=pg.dsn(database) + f" password={canary['db']}",
                      upstreams={"up": {"url": "http://127.0.0.1:9", "key": canary["key"], "model": "m"}}, llm_default="up")
@@ -304,7 +305,7 @@ def test_secrets_stay_inside(parlour, pg, database):
 # ---- rooms under attack ----
 
 def run_all(workers):
-    """Runs each in a thread; an exception in one is the test's."""
+    """Runs each function in a thread; an exception in one fails the test."""
     problems = []
 
     def guard(work):
@@ -323,7 +324,8 @@ def run_all(workers):
 
 @pytest.mark.parametrize("visibility", ["public", "private"])
 def test_membership_races(shared, ann, rows, visibility):
-    """Join, leave, add, remove, attach and detach while others send: no 5xx, a dense log, and who wrote was a member then."""
+    """Join, leave, add, remove, attach, and detach while others send: no 5xx, no gaps in the log, and every author was
+    a member at that time."""
     guests = [shared.register() for _ in range(2)]
     role = ann.role()["id"]
     room = ann.room(visibility=visibility, reply_policy="off")["id"]
@@ -391,7 +393,7 @@ def members_after(log):
 
 
 def user_log(log):
-    """Messages whose author was no member at that place in the log."""
+    """Returns messages whose author was not a member at that place in the log."""
     members, strangers = set(), []
     for seq, kind, user, _, _ in log:
         if kind == "joined":
@@ -404,7 +406,8 @@ def user_log(log):
 
 
 def test_one_name_for_many(shared):
-    """The same name registered at once, in other letter cases, by accounts and roles: one gets it, nobody gets a 5xx."""
+    """Many accounts and roles take the same name at once, in different letter cases: one gets it, and nobody gets a
+    5xx."""
     for _ in range(4):
         name, codes, owner = "Race" + secrets.token_hex(3), [], shared.register()
 
@@ -419,7 +422,8 @@ def test_one_name_for_many(shared):
 
 
 def test_one_key_for_many(shared, ann, rows):
-    """The same Idempotency-Key at once: one room, one answer; those that come while it is made are told so."""
+    """The same Idempotency-Key at once creates one room with one reply; requests during the creation get an error that
+    says so."""
     for _ in range(4):
         key, answers, name = secrets.token_hex(8), [], "idem" + secrets.token_hex(4)
         run_all([lambda: answers.append(Quick(shared).post("/api/rooms", headers={**ann.auth, "Idempotency-Key": key}, json={"name": name}))] * 6)
@@ -429,6 +433,6 @@ def test_one_key_for_many(shared, ann, rows):
 
 
 def test_nothing_was_left_open(shared):
-    """After all of this the workers hold no more files than at rest."""
+    """Afterwards, the workers hold no more descriptors than when idle."""
     for pid in shared.workers().values():
         wait_for(lambda p=pid: len(os.listdir(f"/proc/{p}/fd")) < 120, 20, "descriptors are given back")

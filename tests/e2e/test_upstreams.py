@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What goes wrong with a model's server: how it shows in the room, what is kept, what is tried again, and the breaker."""
+"""Failures of model servers: what the room shows, what is stored, what is retried, and the breaker."""
 
 import pytest
 
@@ -7,7 +7,7 @@ import provider_peer
 from asking import SETTINGS, Provider, answer, as_read, ask, listen, message_of, modules_daemon, say, text_of
 from parlour import SLOW, wait_for
 
-HALF = "Parlour keeps every word in"    # what is said of ten words before it breaks
+HALF = "Parlour keeps every word in"    # the text of ten words before the failure
 TEN = "Parlour keeps every word in order and forgets none of"
 
 
@@ -40,7 +40,7 @@ def room(ann, role):
 
 @pytest.fixture
 def own(parlour, peer):
-    """own(settings of [llm peer]): a daemon of one's own on the module's peer: (daemon, user, room id)."""
+    """own(settings of [llm peer]) starts a separate daemon with the peer of the module: (daemon, user, room id)."""
     def make(section=None, **settings):
         mine = parlour(upstreams={"peer": peer.section(**(section or {}))}, **{**SETTINGS, **settings})
         user = mine.register()
@@ -49,7 +49,7 @@ def own(parlour, peer):
 
 
 def health(daemon):
-    """All that it says but the time."""
+    """Returns the reply of /health without the time."""
     return {k: v for k, v in daemon.get("/health").json().items() if k != "timestamp"}
 
 
@@ -88,7 +88,8 @@ def test_connections_are_kept(own, peer):
 
 @pytest.mark.parametrize("mode", ["stale", "quiet-close"])
 def test_a_connection_closed_while_idle(own, peer, mode):
-    """The next answer does not fail and is asked for once as far as anybody can see."""
+    """An idle connection was closed: the next answer succeeds, and the upstream is asked once, as far as anybody can
+    see."""
     _, user, room = own(workers=1)
     with listen(user, room) as sock:
         for _ in range(4):
@@ -105,7 +106,8 @@ def test_a_connection_closed_while_idle(own, peer, mode):
     ("badsse", "upstream_error", 1), ("redirect", "upstream_error", 1), ("gzip", "upstream_error", None),
     ("giant", "upstream_error", 1)])
 def test_refusals(ann, room, peer, mode, code, requests):
-    """No message, a failed generation with a code and no word of the key; and how often it was asked."""
+    """A refusal creates no message and a failed generation with a code, which never contains the key; and it is retried
+    as often as documented."""
     with listen(ann, room) as sock:
         end = ask(sock, room, f"[[{mode}]]")
         assert end.state == "failed" and end.error == code and end.text == "" and "answer_seq" not in end.last
@@ -131,7 +133,7 @@ def test_tried_again(ann, room, peer, modes):
 
 
 def test_an_answer_without_a_word_is_an_error(ann, room, peer):
-    """It is asked for again; at the end the asker hears of it, and there is no empty message."""
+    """The upstream is asked again; then the asker gets an error, and there is no empty message."""
     peer.queue("wordless*3")
     with listen(ann, room) as sock:
         end = ask(sock, room, "x")
@@ -141,7 +143,7 @@ def test_an_answer_without_a_word_is_an_error(ann, room, peer):
 
 
 def test_no_end_marker_after_the_reason(own, peer):
-    """The answer is whole after a few seconds, not after the longest silence that is allowed."""
+    """The answer is complete after a few seconds, without waiting for the longest permitted silence."""
     _, user, room = own({"idle_timeout": "10min"})
     with listen(user, room) as sock:
         end = ask(sock, room, "[[finish-hang,tokens=3,pace=0]]")
@@ -160,7 +162,8 @@ def test_nobody_listens_there(parlour):
 
 
 def test_upstream_that_is_gone_after_a_reload(own, peer):
-    """A role keeps the name of an upstream that is not configured any more: it says so and works again when it is."""
+    """A role keeps the name of an upstream that was removed: its answers fail with an error, and work when the upstream
+    is back."""
     daemon, user, _ = own(llm_default="local")
     room = user.room(role_ids=[user.role(upstream="peer")["id"]])["id"]
     with listen(user, room) as sock:
@@ -183,7 +186,7 @@ def test_upstream_that_is_gone_after_a_reload(own, peer):
                                        ("badjson", "upstream_error"), ("error-line", "upstream_error"),
                                        ("no-reason", "upstream_truncated")])
 def test_broken_in_the_middle(ann, room, peer, mode, code):
-    """What was said is kept and marked, and it is not asked for again."""
+    """The text so far is stored and marked, and the question is not repeated."""
     with listen(ann, room) as sock:
         seq = say(sock, room, f"[[{mode},pace=2]]")
         end = answer(sock, reply_to=seq)
@@ -199,7 +202,7 @@ def test_broken_in_the_middle(ann, room, peer, mode, code):
 
 @pytest.mark.parametrize("mode,text", [("utf8", "a��(b�"), ("nul", "a�b�c"), ("surrogate", "a�b�c\U0001f600")])
 def test_broken_characters(ann, room, mode, text):
-    """Replaced one by one; the rest of the answer is whole."""
+    """Invalid characters are replaced one by one; the rest of the answer is complete."""
     with listen(ann, room) as sock:
         end = ask(sock, room, f"[[{mode}]]")
         assert (end.state, end.text) == ("done", text)
@@ -211,9 +214,10 @@ def test_broken_characters(ann, room, mode, text):
 @pytest.mark.parametrize("mode,text", [("stall-headers", ""), ("stall-body", ""), ("comments", ""),
                                        ("stall-mid", HALF)])
 def test_silence(own, peer, mode, text):
-    """first_timeout until the first text, whatever else comes; idle_timeout after that. Neither is tried again."""
+    """first_timeout limits the time to the first text, and idle_timeout each later silence. Neither is retried."""
     first = {"first_timeout": "300ms", "idle_timeout": "60s"}
-    idle = {"first_timeout": "60s", "idle_timeout": f"{round(500 * SLOW)}ms"}     # the peer itself must not be silent that long
+    # the peer itself must not be silent that long
+    idle = {"first_timeout": "60s", "idle_timeout": f"{round(500 * SLOW)}ms"}
     _, user, room = own(idle if mode == "stall-mid" else first)
     with listen(user, room) as sock:
         end = ask(sock, room, f"[[{mode},pace=1]]")
@@ -226,7 +230,7 @@ def test_silence(own, peer, mode, text):
 
 
 def test_longest_time(own, peer):
-    """total_timeout ends an answer that never stops talking; the text is kept."""
+    """total_timeout ends an answer that continues indefinitely; its text is stored."""
     _, user, room = own({"total_timeout": "1s"})
     with listen(user, room) as sock:
         end = ask(sock, room, "[[ok,tokens=100000,pace=20]]")
@@ -235,7 +239,7 @@ def test_longest_time(own, peer):
 
 
 def test_connect_timeout(parlour, peer):
-    """A server that does not even accept."""
+    """A server does not accept the connection."""
     hole, fillers = provider_peer.blackhole()
     url = f"http://127.0.0.1:{hole.getsockname()[1]}/v1"
     daemon = parlour(upstreams={"peer": peer.section(url=url, connect_timeout="200ms")}, **SETTINGS)
@@ -251,7 +255,8 @@ def test_connect_timeout(parlour, peer):
 # ---- the breaker ----
 
 def test_breaker(own, peer):
-    """Questions that fail in a row open it for all workers; /health says so; one trial after the cooldown closes it."""
+    """Consecutive failures open the breaker for all workers; /health reports it; after the cooldown, one successful
+    trial closes it."""
     daemon, user, room = own({"breaker_failures": "2", "breaker_cooldown": f"{round(2000 * SLOW)}ms"})
     assert health(daemon)["services"]["llm"] == "up"
     with listen(user, room) as sock:
@@ -278,7 +283,7 @@ def test_breaker(own, peer):
 
 
 def test_a_broken_model_leaves_its_neighbors_alone(own, peer):
-    """Each model that the configuration names has a breaker of its own."""
+    """Each model that the configuration names has its own breaker."""
     daemon, user, _ = own({"breaker_failures": "1", "models": "peer-1 peer:500,after=0"})
     good, bad = (user.room(role_ids=[user.role(model=model)["id"]])["id"] for model in ("peer-1", "peer:500,after=0"))
     with listen(user, bad) as sock:
@@ -290,7 +295,7 @@ def test_a_broken_model_leaves_its_neighbors_alone(own, peer):
 
 
 def test_breaker_opens_again(own, peer):
-    """A trial that fails opens it for another cooldown."""
+    """A trial that fails opens the breaker for another cooldown."""
     daemon, user, room = own({"breaker_failures": "1", "breaker_cooldown": "400ms"})
     with listen(user, room) as sock:
         peer.queue("500,after=0*6")
@@ -303,7 +308,7 @@ def test_breaker_opens_again(own, peer):
 
 
 def test_refusals_with_reason_do_not_open_it(own, peer):
-    """A wrong key or a bad request says nothing about the server's health; nor does a stop by the asker."""
+    """A wrong key, a bad request, or a stop by the asker does not count as a failure of the server."""
     daemon, user, room = own({"breaker_failures": "1"})
     with listen(user, room) as sock:
         for mode in ("400", "401", "404"):
@@ -317,7 +322,7 @@ def test_refusals_with_reason_do_not_open_it(own, peer):
 
 
 def test_health_follows_the_default_upstream(parlour, peer):
-    """An upstream that only some roles use does not make the server look ill."""
+    """Failures of an upstream that only some roles use do not change the health of the server."""
     daemon = parlour(upstreams={"peer": peer.section(breaker_failures="1")}, **{**SETTINGS, "llm_default": "local"})
     user = daemon.register()
     room = user.room(role_ids=[user.role(upstream="peer")["id"]])["id"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Usage: import, the nine figures, their series, who sees what, the live sockets."""
+"""Usage: import, the nine figures, their series, permissions, and the live sockets."""
 
 import csv
 import datetime
@@ -84,7 +84,7 @@ def test_nine_figures(boss):
         ended = {"ended_at": day(3, n // 10).isoformat()[:17] + "30+00:00"} if n < 20 else {}
         records.append(session(n, day(3, n // 10), accepted_flag=[True, False, False, None][n % 4], errors=int(n % 10 == 0),
                                feedback_score=4.5, **ended))
-    records.append(session(99, day(31), accepted_flag=True))  # before the window
+    records.append(session(99, day(31), accepted_flag=True))  # before the period
     send(boss, records)
     got = settled(boss, "/api/metrics", lambda a: a["ai_interaction_velocity"]["value"])
     assert list(got) == KPIS + ["timestamp"]
@@ -279,7 +279,7 @@ def test_metrics_socket(parlour, rows):
 
 
 def test_metrics_socket_with_the_newer_name(parlour):
-    """metrics_style = prodlens: each frame comes under both names, with its nine figures."""
+    """With metrics_style = prodlens, each frame is sent under both names, with its nine figures."""
     daemon = parlour(anonymous="metrics", metrics_style="prodlens", workers=1)
     with daemon.ws("/ws/metrics", protocols=()) as sock:
         older, newer = sock.expect("metrics"), sock.expect("metrics_update")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Processes that stand still are replaced, of whatever kind they are; those that are busy are not."""
+"""The watchdog replaces processes of any kind that hang, and does not replace busy ones."""
 
 import os
 import signal
@@ -10,13 +10,13 @@ import pytest
 import cluster
 from parlour import SLOW, wait_for
 
-# The other processes must not look as if they stood still, too.
+# The watchdog must not treat the other processes as hanging.
 SHORT = f"{round(1000 * SLOW)}ms"
 
 
 def test_the_watchdog_replaces_a_stopped_worker(parlour):
     daemon = parlour(workers=2, watchdog=SHORT)
-    daemon.wait_log("msg=ready")        # one that is still starting has 30 s
+    daemon.wait_log("msg=ready")        # a process that is starting has 30 s
     old = daemon.workers()[1]
     daemon.expect_error(rf"child={old} ")
     os.kill(old, signal.SIGSTOP)
@@ -30,7 +30,7 @@ def not_workers(daemon):
 
 @pytest.mark.parametrize("kind", ["hasher", "clerk", "courier"])
 def test_the_watchdog_replaces_any_stopped_process(parlour, kind):
-    """A login that waits for a stopped hasher gets 503 as soon as the hasher is replaced; the next one works."""
+    """A login that waits for a stopped hasher gets 503 as soon as the hasher is replaced; the next login works."""
     daemon = parlour(watchdog=SHORT)
     daemon.wait_log("msg=ready")
     user = daemon.register()
@@ -50,12 +50,12 @@ def test_the_watchdog_replaces_any_stopped_process(parlour, kind):
 
 
 def test_the_watchdog_leaves_a_busy_hasher_alone(parlour):
-    """One job takes longer than the watchdog waits, and a queue of them longer still."""
+    """One hash takes longer than the time of the watchdog, and a queue of them even longer."""
     daemon = parlour(watchdog=f"{round(500 * SLOW)}ms", argon2_memory="256M", argon2_passes="8")
     account, hashers = {"username": "slow", "email": "slow@example.org", "password": "correct horse 9"}, daemon.procs("hasher")
 
     def registered():
-        """201; or 504, if it takes too long on this machine, and it is tried again."""
+        """Expects 201; after a 504, if it takes too long on this machine, tries again."""
         return daemon.once("POST", "/api/auth/register", json=account).status_code in (201, 409)
 
     wait_for(registered, 60)
@@ -64,12 +64,13 @@ def test_the_watchdog_leaves_a_busy_hasher_alone(parlour):
             "username": account["username"], "password": account["password"]}).status_code, range(3)))
     assert set(codes) <= {200, 504}, "a slow machine may be late, but nobody was told that the hasher died"
     assert daemon.procs("hasher") == hashers
-    if 504 in codes:    # one that nobody waits for any more may be under way when the daemon is stopped
+    if 504 in codes:    # a hash that nobody waits for may be in progress when the daemon is stopped
         daemon.expect_error("what=hasher number=0 child=")
 
 
 def test_a_hasher_without_memory_calls_no_password_wrong(parlour):
-    """The hash was made with more memory than the daemon may use now."""
+    """The hash was created with more memory than the daemon may use now; the reply is an error instead of "wrong
+    password"."""
     daemon = parlour(argon2_memory="128M")
     with open(daemon.binaries["parlourd"], "rb") as program:
         if b"__asan_init" in program.read():

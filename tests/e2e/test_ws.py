@@ -67,7 +67,7 @@ def test_without_auth_in_time(parlour):
 
 
 def test_expiry_and_renewal(parlour):
-    """A socket lives as long as its token; a new token on it prolongs it."""
+    """A socket ends with its token; a new token on the socket extends that."""
     daemon = parlour(access_token_life="5s")
     user = daemon.register()
     keep, leave = user.ws(), user.ws()
@@ -78,7 +78,7 @@ def test_expiry_and_renewal(parlour):
         return keep.expect("authed")["expires_at"]
 
     last = keep.authed["expires_at"]
-    for _ in range(3):      # it is told in whole seconds
+    for _ in range(3):      # times have a precision of one second
         last = wait_for(lambda before=last: (now := prolong()) > before and now, 5, "a later expiry")
     assert leave.wait_closed(8) == 4401
     prolong()
@@ -87,7 +87,7 @@ def test_expiry_and_renewal(parlour):
 
 
 def test_another_users_token_on_a_socket(shared, ann, bob):
-    """A socket does not change hands."""
+    """A socket cannot change its user."""
     with ann.ws() as sock:
         sock.send("auth", token=bob.access, id="x")
         try:
@@ -340,7 +340,7 @@ def test_recovery_fills_the_gap(ann, bob):
 
 
 def test_recovery_while_others_write(ann, bob):
-    """Nothing is missed or doubled between the replay and live events."""
+    """Nothing is missing or duplicated between the replay and live events."""
     room = ann.room()["id"]
     with ann.ws() as a:
         start = send(a, room, "start")["seq"]

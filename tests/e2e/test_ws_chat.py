@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The compatible room socket /ws/chat/{room_id}: its own frames and nothing else."""
+"""The compatible room socket /ws/chat/{room_id} receives its own frames only."""
 
 import re
 
@@ -34,7 +34,8 @@ def test_talk(ann, bob):
 
 
 def test_what_is_said_after_the_handshake_is_heard(shared, ann, bob):
-    """A connected client misses nothing, however long token and subscription take."""
+    """Messages sent directly after the handshake are received, however long the token check and the subscription
+    take."""
     room = ann.room()["id"]
     with shared.ws(f"/ws/chat/{room}", protocols=()) as sock:
         ann.say(room, "said before the token came")
@@ -43,7 +44,7 @@ def test_what_is_said_after_the_handshake_is_heard(shared, ann, bob):
 
 
 def test_only_its_own_frames(ann, bob):
-    """No subscribed, ack, presence, typing or joined on this surface, whatever happens in the room."""
+    """Whatever happens in the room, this socket receives no subscribed, ack, presence, typing, or joined."""
     room = ann.room()["id"]
     with chat(ann, room) as a, bob.ws() as native:
         native.send("subscribe", topic=f"room:{room}")
@@ -82,7 +83,7 @@ def test_both_surfaces_see_each_other(ann, bob):
 
 
 def test_native_by_subprotocol(ann):
-    """With parlour.v1 the same path is native and subscribes nothing by itself."""
+    """With the subprotocol parlour.v1, the same path is a native socket without subscriptions."""
     room = ann.room()["id"]
     with ann.ws(f"/ws/chat/{room}") as sock:
         assert sock.subprotocol == "parlour.v1"
@@ -184,7 +185,8 @@ def test_a_removed_member_is_cut_off(ann, bob):
 
 
 def test_own_topic_tells_of_memberships(ann, bob):
-    """user:me: a user who is added to a private room, or removed from it, learns it on a socket that was open already."""
+    """A user who is added to a private room, or removed from it, is informed on a socket that was already open
+    (user:me)."""
     room = ann.room(visibility="private")["id"]
     with bob.ws() as sock:
         sock.send("subscribe", topic="user:me", id="m")
@@ -202,7 +204,7 @@ def test_own_topic_tells_of_memberships(ann, bob):
 
 
 def test_join_and_leave_frames(parlour):
-    """Setting room_join_frames: about others, when they come online and when they have been away for 10 s."""
+    """With room_join_frames, a socket is informed when others come online and when they have been offline for 10 s."""
     daemon = parlour(room_join_frames="on")
     ann, bob = daemon.register(), daemon.register()
     room = ann.room()["id"]
@@ -218,7 +220,8 @@ def test_join_and_leave_frames(parlour):
 
 
 def test_without_the_setting_nobody_is_told_who_comes(ann, bob):
-    """By default. A native socket in the same room is told, and then the others would have been."""
+    """By default there are no such frames. When a native socket in the room has its event, the frames would have
+    arrived."""
     room = ann.room()["id"]
     with chat(ann, room) as one, ann.ws() as native:
         native.send("subscribe", topic=f"room:{room}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""RFC 6455 against /ws/echo by the table of cases_ws.py; the same violations on the chat sockets."""
+"""RFC 6455 on /ws/echo by the table of cases_ws.py, and the same violations on the chat sockets."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ KINDS = {TEXT: "text", PONG: "pong", PING: "ping", CLOSE: "close"}
 
 @pytest.fixture(scope="module")
 def shared(request, workdir):
-    """A daemon with the echo socket."""
+    """Starts a daemon with the echo socket."""
     make, made = maker(request, workdir)
     daemon = make(ws_echo="on")
     before = daemon.workers()
@@ -34,14 +34,14 @@ def echo(shared, **how):
 
 
 def deliver(sock, data, chop):
-    """A server that has closed may reset the rest; what it said before is still to be read."""
+    """Sends pieces. A server that has closed may reset the connection; what it sent before can still be read."""
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         for at in range(0, len(data), chop or max(1, len(data))):
             sock.send_raw(data[at:at + chop] if chop else data)
 
 
 def events_of(sock, stop):
-    """The server's frames as events, up to `stop` of them, a close or the end."""
+    """Returns the frames of the server as events, up to `stop` of them, a close, or the end."""
     seen = []
     while len(seen) < stop:
         try:
@@ -65,7 +65,7 @@ def fits(got, want):
 
 
 def ended(sock):
-    """The server ends the TCP connection after the closing handshake, without another byte."""
+    """Asserts that the server ends the TCP connection after the closing handshake, without another byte."""
     with contextlib.suppress(OSError):
         sock.send_frame(CLOSE, b"")
     try:
@@ -97,7 +97,7 @@ def test_table(shared, section):
 
 @pytest.mark.parametrize("size,count", [(0, 300), (16, 300), (64, 200), (256, 200), (1024, 200), (16384, 50)])
 def test_round_trips(shared, size, count):
-    """9.7: many messages, each sent after the echo of the one before."""
+    """9.7: many messages, each sent after the echo of the previous one."""
     data = ascii_of(size)
     with echo(shared) as sock:
         for _ in range(count):
@@ -118,7 +118,7 @@ def test_the_cap_is_the_setting(parlour, cap):
 
 
 def test_no_extension_is_agreed(shared):
-    """Nobody is promised compression; a frame that uses it anyway is a violation."""
+    """The server agrees to no compression; a compressed frame is a violation."""
     for offer in ("permessage-deflate", "permessage-deflate; client_max_window_bits, x-webkit-deflate-frame", "foo; bar=\"baz\"", ", ,", "permessage-deflate;" * 50):
         with echo(shared, headers={"Sec-WebSocket-Extensions": offer}) as sock:
             assert "sec-websocket-extensions" not in sock.headers
@@ -129,7 +129,7 @@ def test_no_extension_is_agreed(shared):
 
 
 def test_a_silent_closer_is_dropped(shared):
-    """The server's close frame that nobody answers does not keep the socket."""
+    """The server drops a socket whose client does not answer the close frame."""
     with echo(shared) as sock:
         sock.send_frame(3, b"")
         assert events_of(sock, 1) == [("close", 1002)]
@@ -138,7 +138,7 @@ def test_a_silent_closer_is_dropped(shared):
 
 
 def test_half_closed_by_the_client(shared):
-    """FIN behind a whole message: the message is answered or the socket ends; nothing hangs."""
+    """After FIN behind a complete message, the message is answered or the socket ends; nothing hangs."""
     with echo(shared) as sock:
         sock.send_raw(text(b"last"))
         sock.sock.shutdown(socket.SHUT_WR)
@@ -147,7 +147,7 @@ def test_half_closed_by_the_client(shared):
 
 
 def test_cut_at_every_byte(shared):
-    """A client that goes away after each byte of a conversation leaves nothing behind."""
+    """A client that disconnects after any byte of a conversation leaves nothing behind in the server."""
     talk = text(b"abc") + pack_frame(PING, b"p") + pack_frame(TEXT, b"x", fin=False) + close()
     for at in range(len(talk)):
         with echo(shared) as sock:
@@ -158,7 +158,7 @@ def test_cut_at_every_byte(shared):
 
 
 def test_a_header_that_never_ends(shared):
-    """One byte at a time of a long frame costs the others nothing."""
+    """A client that sends a long frame one byte at a time does not delay others."""
     with echo(shared) as slow, echo(shared) as other:
         for byte in text(b"", length=CAP)[:13]:
             slow.send_raw(bytes([byte]))
@@ -179,7 +179,7 @@ def said(room, content):
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "compatible"])
 def test_violations_between_messages(shared, people, rows, native):
-    """A message before the violation is kept, one behind it is not; the others in the room see nothing else."""
+    """A message before the violation is stored, one after it is not; others in the room receive nothing else."""
     ann, bob = people
     room, wrong, sent = ann.room()["id"], [], []
     watcher = bob.ws()
@@ -205,7 +205,7 @@ def test_violations_between_messages(shared, people, rows, native):
             wrong.append((name, got, code))
     assert not wrong, wrong[:10]
     assert ann.say(room, "the last").status_code == 201
-    # the last socket's message may still be under way on another worker
+    # the message of the last socket may still be in progress on another worker
     seen = [watcher.expect("message")["message"]["content"] for _ in range(len(sent) + 1)]
     watcher.ping_pong()
     assert not [f for f in watcher.inbox if f["type"] == "message"]
@@ -217,7 +217,7 @@ def test_violations_between_messages(shared, people, rows, native):
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "compatible"])
 def test_said_and_gone(shared, people, native):
-    """Open, say, close, all at once, cleanly or not: what came over the wire was said."""
+    """A client connects, sends, and disconnects at once, with or without a close: everything received is stored."""
     ann, bob = people
     room, sent = ann.room()["id"], []
     for number in range(24):
@@ -233,7 +233,7 @@ def test_said_and_gone(shared, people, native):
 
 
 def test_violations_before_authentication(shared, people):
-    """A socket that has not said who it is gets the same codes, and cannot send."""
+    """A socket without authentication gets the same close codes and cannot send."""
     ann, _ = people
     room = ann.room()["id"]
     for path, protocols in (("/ws", ("parlour.v1",)), (f"/ws/chat/{room}", ())):
@@ -245,7 +245,7 @@ def test_violations_before_authentication(shared, people):
 
 
 def test_closing_codes_of_clients(shared, people):
-    """Whatever valid code a client leaves with, it comes back, and the member list knows that it has gone."""
+    """The server returns any valid close code of a client, and the member list shows that the client is offline."""
     ann, _ = people
     room = ann.room()["id"]
     for code in (1000, 1001, 1002, 1011, 3000, 4000, 4999):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Frame violations on the chat endpoints (RFC 6455): the right close code, nothing stored, the room unaffected."""
+"""Frame violations on the chat endpoints (RFC 6455) get the right close code, store nothing, and do not affect the
+room."""
 
 import json
 import struct
@@ -122,7 +123,7 @@ def test_many_frames_in_one_packet(scene):
 
 @pytest.mark.parametrize("native", [True, False], ids=["native", "compatible"])
 def test_frames_that_come_with_the_handshake(scene, native):
-    """Bytes behind the upgrade request belong to the socket; none is lost."""
+    """Bytes after the upgrade request belong to the socket; none is lost."""
     shared, user, room, watcher = scene
     auth = pack_frame(TEXT, json.dumps({"type": "auth", "token": user.access}).encode())
     if native:

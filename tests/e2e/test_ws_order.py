@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""One sender's messages into one room are stored in the order of sending, whatever happens to the first of them."""
+"""Messages of one sender into one room are stored in the order of sending, whatever happens to the first of them."""
 
 import time
 
@@ -32,7 +32,8 @@ def send_all(sock, room, contents):
 
 
 def waiting(pg, database, connection=""):
-    """Does a statement of the worker wait for a lock, on such a connection? Asked outside the transaction that holds it."""
+    """Returns whether a statement of the worker waits for a lock on such a connection. Ask outside the transaction that
+    holds it."""
     return pg.admin("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE "
                     f"'parlourd/w0/%{connection}' AND datname = current_database()", database)
 
@@ -42,7 +43,7 @@ def acks(sock, count):
 
 
 def test_a_room_whose_first_write_meets_a_lock(parlour, pg, database):
-    """Its statement is repeated alone; what was sent meanwhile waits behind it."""
+    """The statement is repeated alone; later messages wait for it."""
     user = parlour(db_lock_timeout="1s", workers=1).register()
     for _ in range(2):
         room = user.room()["id"]
@@ -58,7 +59,7 @@ def test_a_room_whose_first_write_meets_a_lock(parlour, pg, database):
 
 
 def test_the_first_messages_into_a_public_room(ann, bob):
-    """The sender is no member yet: the first message joins, the rest waits for that."""
+    """The sender is not a member yet: the first message joins the room, and the others wait for that."""
     for pipelined in (False, True):
         for _ in range(6):
             room = ann.room()["id"]
@@ -104,7 +105,7 @@ def test_what_waits_for_a_join_is_bounded(parlour, pg, database):
 
 
 def test_stopping_while_somebody_joins(parlour, pg, database):
-    """What waits for a join, and for sends before it, ends with its process."""
+    """Messages that wait for a join end with their process, and so do joins that wait for messages."""
     for table in ("members", "rooms"):
         daemon = parlour(workers=1, db_lock_timeout="30s", stop_timeout="300ms")
         owner, user = daemon.register(), daemon.register()
@@ -130,13 +131,14 @@ def test_a_stranger_of_a_private_room_learns_nothing(ann, bob):
 
 
 def rewind(rows, room, last_seq):
-    """What an operator does who restored one room from a backup and declares it."""
+    """Restores the room from a backup and declares that, as an operator does."""
     rows(f"DELETE FROM messages WHERE room_id = {room} AND seq > {last_seq}")
     rows(f"UPDATE rooms SET epoch = epoch + 1, last_seq = {last_seq} WHERE id = {room}")
 
 
 def test_another_epoch_is_told(ann, bob, rows):
-    """Who listens across a restore is told with the first message after it, and misses nothing that comes later."""
+    """A client that listens during a restore is informed with the first message after it, and misses no later
+    messages."""
     room = ann.room()["id"]
     for name in names(8):
         ann.say(room, name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The socket of questions, /ws/chat/{username or me}: its own frames and nothing else."""
+"""The socket of questions, /ws/chat/{username or me}, receives its own frames only."""
 
 import re
 
@@ -38,7 +38,7 @@ def questions(user, name="me", **how):
 
 
 def ask(sock, text, **fields):
-    """The frames of one answer."""
+    """Returns the frames of one answer."""
     sock.send("query", query=text, **fields)
     frames = [sock.recv()]
     while frames[-1]["type"] == "progress":
@@ -79,7 +79,7 @@ def test_ping(ann):
 
 
 def test_answers_come_in_order(ann, said):
-    """Many at once: each with its own stages, none between another's."""
+    """Many concurrent questions each have their own stages, which do not mix."""
     with questions(ann) as sock:
         for i in range(20):
             sock.send("query", query="messages per day" if i % 3 else "nonsense", id=str(i))
@@ -204,7 +204,8 @@ def test_logged_out(shared):
 
 
 def test_native_by_subprotocol(ann, bob):
-    """With parlour.v1 it is an ordinary native socket; the name subscribes nothing and matters to nobody."""
+    """With the subprotocol parlour.v1, it is a native socket; the name in the path subscribes nothing and has no
+    effect."""
     for name in ("me", ann.name, bob.name):
         with ann.ws(f"/ws/chat/{name}") as sock:
             assert sock.subprotocol == "parlour.v1"
@@ -215,7 +216,7 @@ def test_native_by_subprotocol(ann, bob):
 
 
 def test_the_limit_is_that_of_the_route(parlour):
-    """30/min of one user, by socket and route together."""
+    """The limit of 30/min per user applies to socket and route together."""
     daemon = parlour(rate_ask="30/h", workers="2")
     user = daemon.register()
     with questions(user) as one, questions(user) as two:
@@ -235,7 +236,7 @@ def test_the_limit_is_that_of_the_route(parlour):
 
 
 def test_whose_rows(shared, ann, rows, said):
-    """As at the route: users see their own, analysts all."""
+    """Users see their own rows, analysts all, as over the route."""
     boss = analyst(shared, rows)
     with questions(boss) as sock:
         assert [ann.name] in [row[:1] for row in ask(sock, "messages per user today")[-1]["rows"]]
@@ -244,7 +245,7 @@ def test_whose_rows(shared, ann, rows, said):
 
 
 def test_closed_while_it_is_answered(shared, ann):
-    """The answer finds nobody; the worker lives on."""
+    """The client has disconnected when the answer is ready; the worker continues."""
     for _ in range(10):
         with questions(ann) as sock:
             for _ in range(10):

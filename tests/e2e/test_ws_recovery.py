@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Recovery of much, slow readers, and databases that fail in the middle of both.
+"""Recovery of many events, slow readers, and databases that fail during both.
 
-A client that reads gets everything it missed, in order and once, whatever the size; one that does not read is closed
-with 1013 and costs nobody else anything.
+A client that reads receives everything that it missed, in order and once, whatever the size. A client that does not
+read is closed with 1013 and delays nobody else.
 """
 
 import contextlib
@@ -38,14 +38,14 @@ def talk(user, room, count, size):
 
 
 def fill(user, room, count, size):
-    """The same in a room where nobody else talks; returns the seq before the first one."""
+    """Sends messages in a room without other senders; returns the seq before the first one."""
     seqs = talk(user, room, count, size)
     assert seqs == list(range(seqs[0], seqs[0] + count))
     return seqs[0] - 1
 
 
 def read_numbers(sock, count, timeout=30):
-    """The numbers that the next `count` messages begin with; other frames are left out."""
+    """Reads the numbers at the start of the next `count` messages and ignores other frames."""
     got = []
     while len(got) < count:
         frame = sock.recv(timeout)
@@ -62,7 +62,7 @@ def recover(sock, room, since, count):
 
 @contextlib.contextmanager
 def locked(pg, database, table):
-    """Inside the block nobody reads or writes the table."""
+    """Blocks reads and writes of the table inside the block."""
     with psycopg.connect(pg.dsn(database, cluster.OWNER)) as conn:
         conn.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield conn
@@ -71,7 +71,7 @@ def locked(pg, database, table):
 
 
 def readers(pg, database):
-    """Backends of the workers' connections for reads: {pid: statement it waits in, or None}."""
+    """Returns the backends of the read connections of workers: {pid: the statement that waits, or None}."""
     return {pid: query if wait == "Lock" else None for pid, wait, query in pg.admin(
         "SELECT pid, wait_event_type, query FROM pg_stat_activity WHERE application_name LIKE 'parlourd/w%' "
         f"AND datname = '{database}'")}
@@ -100,7 +100,7 @@ def read_after(user, sock, room):
 
 
 def test_recovery_of_what_json_makes_longer(ann, bob):
-    """Every byte of such a message takes six in its frame."""
+    """Each byte of such a message needs six in its frame."""
     room = ann.room()["id"]
     content = "x" + "\x01" * 16383
     since = ann.say(room, content).json()["seq"] - 1
@@ -122,7 +122,8 @@ def test_a_small_queue_only_makes_it_slower(parlour):
 
 
 def test_three_talkers_lock_nobody_out(shared, ann, bob):
-    """Within their limits they say more at once than may wait for one socket; a client that reads gets all of it."""
+    """Three senders within their limits send more at once than may wait for one socket; a client that reads receives
+    all of it."""
     room = ann.room()["id"]
     talkers = [shared.register() for _ in range(3)]
     with contextlib.ExitStack() as stack:
@@ -141,7 +142,8 @@ def test_three_talkers_lock_nobody_out(shared, ann, bob):
 
 
 def test_many_recover_at_once(parlour):
-    """The memory of the worker stays bounded, and all of them are live in the end. (1,000 of them: tests/bench.)"""
+    """The memory of the worker stays bounded, and all clients receive live events at the end. (tests/bench does it with
+    1,000.)"""
     daemon = parlour(workers=1, ws_ping="10min")
     user = daemon.register()
     room, count = user.room()["id"], 256
@@ -153,7 +155,7 @@ def test_many_recover_at_once(parlour):
         sock.send("subscribe", topic=f"room:{room}", since=since, epoch=1)
     peak = drain_until(sockets, f'"content":"{count - 1} '.encode(), lambda: resident_kb(pid))
     with open(daemon.binaries["parlourd"], "rb") as file:
-        kept = 262_144 if b"__asan_init" in file.read() else 0      # what AddressSanitizer keeps of freed memory
+        kept = 262_144 if b"__asan_init" in file.read() else 0      # freed memory that AddressSanitizer keeps
     assert peak - before < 60_000 * SLOW + kept, f"{peak - before} kB for 100 sockets that recover 4 MB each"
     seq = user.say(room, "all are live").json()["seq"]
     drain_until(sockets, f'"seq":{seq}'.encode(), lambda: 0)
@@ -167,7 +169,7 @@ def resident_kb(pid):
 
 
 def drain_until(sockets, mark, measure):
-    """Reads all sockets until each one has seen `mark`; returns the highest measure() meanwhile."""
+    """Reads all sockets until each one has received `mark`; returns the highest measure() meanwhile."""
     poll, tails, highest = selectors.DefaultSelector(), {}, 0
     for sock in sockets:
         tails[sock] = sock.buffer
@@ -191,7 +193,8 @@ def drain_until(sockets, mark, measure):
 # ---- slow readers ----
 
 def test_who_reads_slowly_gets_everything(parlour):
-    """Far slower than the room talks, and longer than ws_slow: closed is only who takes nothing at all."""
+    """The client reads far more slowly than the room sends, and for longer than ws_slow: only a client that reads
+    nothing is closed."""
     daemon = parlour(workers=1, ws_queue="64k", ws_slow=f"{round(1000 * SLOW)}ms")
     user = daemon.register()
     room = user.room()["id"]
@@ -213,7 +216,8 @@ def test_who_reads_slowly_gets_everything(parlour):
 
 
 def test_who_stops_reading_learns_why(parlour):
-    """1013 comes behind what was on its way, also when the close frame waited behind half a frame."""
+    """A client that stopped reading finds 1013 after the data in transfer, also when the close frame waited behind half
+    a frame."""
     daemon = parlour(workers=1, ws_queue="64k", ws_slow="500ms")
     user = daemon.register()
     room = user.room()["id"]
@@ -228,7 +232,7 @@ def test_who_stops_reading_learns_why(parlour):
 
 
 def test_answers_wait_for_a_client_that_only_sends(parlour):
-    """Pongs are no events that could be read again: twice ws_queue of them may wait, then the socket is closed."""
+    """Pongs cannot be read again later: twice ws_queue of them may wait, then the socket is closed."""
     daemon = parlour(workers=1, ws_queue="64k", ws_slow="500ms")
     user = daemon.register()
     with user.ws(rcvbuf=4096) as sock:
@@ -242,14 +246,14 @@ def test_answers_wait_for_a_client_that_only_sends(parlour):
 # ---- the database fails meanwhile ----
 
 def test_database_fails_during_a_recovery(parlour, pg, database):
-    """Connections end while a chunk is read: the client hears of it, stays subscribed, and misses nothing."""
+    """Connections end while a chunk is read: the client is informed, stays subscribed, and misses nothing."""
     daemon = parlour(workers=1)
     user = daemon.register()
     room, count = user.room()["id"], 300
     since = fill(user, room, count, 16000)
     with user.ws() as sock:
         with locked(pg, database, "messages"):
-            # the room's head can be read, its log cannot
+            # the head of the room can be read, its log cannot
             sock.send("subscribe", topic=f"room:{room}", since=since, epoch=1)
             assert sock.expect("subscribed")["recovered"] is True
             for pid in wait_for_blocked_read(pg, database):
@@ -265,7 +269,7 @@ def test_database_fails_during_a_recovery(parlour, pg, database):
 
 
 def expect_or_collect(sock, numbers, kind):
-    """The first frame of this kind; numbers of messages on the way are added."""
+    """Returns the first frame of this kind; adds the numbers of messages before it."""
     until = time.monotonic() + 40 * SLOW
     while time.monotonic() < until:
         frame = sock.recv(40)
@@ -277,7 +281,7 @@ def expect_or_collect(sock, numbers, kind):
 
 
 def test_database_restarts_during_recoveries(parlour, pg):
-    """The subscriptions go on by themselves; frames and closes meanwhile harm nothing."""
+    """The subscriptions continue automatically; frames and closes meanwhile have no bad effect."""
     daemon = parlour(workers=2)
     user = daemon.register()
     room, count = user.room()["id"], 400
@@ -325,7 +329,7 @@ def test_room_deleted_during_a_recovery(parlour, pg, database):
 # ---- sessions ----
 
 def test_long_sessions_recover_as_well(parlour, pg, database):
-    """Answers of up to 64 KiB each: more than may wait at once, and all of them come."""
+    """A session with answers of up to 64 KiB each recovers completely, although that is more than may wait at once."""
     daemon = parlour(workers=1)
     user = daemon.register()
     session = user.post("/api/sessions", {}).json()["session_id"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What a socket may do before it is let in, and how often it may do the rest."""
+"""What a socket may do before authentication, and the rates of its frames."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ def subscribe(sock, room, **fields):
 
 
 def test_a_wish_to_listen_is_no_subscription(ann, bob):
-    """typing and read right behind a subscribe that will be refused reach nobody."""
+    """A subscribe that will be refused is not a subscription: typing and read directly after it reach nobody."""
     room = ann.room(visibility="private")["id"]
     with ann.ws() as member, bob.ws() as stranger:
         subscribe(member, room)
@@ -39,7 +39,7 @@ def test_a_wish_to_listen_is_no_subscription(ann, bob):
 
 
 def test_each_subscribe_is_answered(ann):
-    """Also one that is replaced or taken back before it was."""
+    """Each subscribe gets a reply, also if it is replaced or canceled before it was answered."""
     room = ann.room()["id"]
     with ann.ws() as sock:
         for _ in range(5):
@@ -92,14 +92,14 @@ def test_what_is_not_there_cannot_be_read(ann, bob):
 
 
 def test_typing_counts_by_room(ann, bob):
-    """At most once a second in each room, whatever goes on in others."""
+    """Each room accepts typing once a second, whatever happens in other rooms."""
     rooms = [ann.room()["id"] for _ in range(3)]
     with ann.ws() as a, bob.ws() as b:
         for room in rooms:
             subscribe(a, room)
             subscribe(b, room)
         a.send_raw(b"".join(wire.pack_frame(wire.TEXT, json.dumps({"type": "typing", "topic": topic(room)}).encode())
-                            for room in rooms * 3))      # all within one second, whatever holds up this process
+                            for room in rooms * 3))      # all within one second, whatever delays this process
         a.ping_pong()
         for room in rooms:
             b.expect("typing", topic=topic(room))
@@ -109,7 +109,7 @@ def test_typing_counts_by_room(ann, bob):
 
 
 def test_a_burst_before_the_compatible_room_is_open(parlour, pg, database):
-    """What class send lets through at once may all come before the room is open."""
+    """The burst of the rate class send may be sent completely before the room is open."""
     user = parlour(rate_send="1/min burst 50", workers=1).register()
     room = user.room()["id"]
     with psycopg.connect(pg.dsn(database, cluster.OWNER)) as other:
@@ -124,7 +124,8 @@ def test_a_burst_before_the_compatible_room_is_open(parlour, pg, database):
 
 
 def kinds_of_errors(sock, send, native):
-    """How often each code came for 300 frames. That the limit is reached is said at once, and again once a second at most."""
+    """Returns how often each code came for 300 frames. The error for the limit is sent at once, and at most once a
+    second after that."""
     began = time.monotonic()
     for _ in range(300):
         send()
@@ -140,7 +141,7 @@ def kinds_of_errors(sock, send, native):
 @pytest.mark.parametrize("text,code", [('{"type":"zzz"}', "unknown_type"), ("no json", "bad_frame"), ("{}", "bad_frame"),
                                        ('{"type":"ping","id":"' + "x" * 65 + '"}', "validation_error")])
 def test_what_is_no_frame_counts(parlour, text, code):
-    """It takes from the read class, and beyond that it is no way to make the server talk."""
+    """An invalid frame counts in the rate class read; beyond the rate, the replies are few errors about the rate."""
     user = parlour(rate_read="1/min burst 20", workers=1).register()
     with user.ws() as sock:
         got = kinds_of_errors(sock, lambda: sock.send_text(text), True)
@@ -164,7 +165,7 @@ def test_what_comes_before_auth_counts(parlour):
 # ---- login sessions that end meanwhile ----
 
 def test_a_login_that_ends_during_the_handshake(shared, pg, database):
-    """The room's head hangs, the user logs out, the head comes: no socket."""
+    """The room is locked during the handshake, and the user logs out meanwhile: the handshake fails."""
     user = shared.register()
     room = user.room()["id"]
     refused = []
@@ -180,7 +181,7 @@ def test_a_login_that_ends_during_the_handshake(shared, pg, database):
         lock.execute("LOCK TABLE rooms")
         hand = threading.Thread(target=shake)
         hand.start()
-        # Asked outside the transaction: inside, pg_stat_activity stays what it was when it was first read.
+        # Asked outside the transaction: inside one, pg_stat_activity does not change after its first read.
         waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         wait_for(lambda: other.execute(waits).fetchone())
         assert shared.once("POST", "/api/auth/logout", headers=user.auth).status_code == 204

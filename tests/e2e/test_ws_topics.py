@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The native socket's other topics: session:UUID, metrics, sessions, call:N; across workers, and who may."""
+"""The other topics of the native socket: session:UUID, metrics, sessions, call:N; across workers, and permissions."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def subscribe(sock, topic, **fields):
 
 
 def on_worker(daemon, slot, user, topic, **fields):
-    """A socket on this worker that listens to the topic, and the answer."""
+    """Opens a socket on this worker that subscribes to the topic; returns it and the reply."""
     with daemon.only_worker(slot):
         sock = user.ws()
     assert sock.authed["worker"] == slot
@@ -119,7 +119,7 @@ def test_a_session_is_caught_up(ann, daemon, rows):
         sock.send("subscribe", topic=topic, since=-1)
         assert sock.expect("error")["code"] == "validation_error"
     other, _ = on_worker(daemon, 0, ann, topic)
-    # stored, but the word of it was lost with its worker
+    # stored, but its event was lost with its worker
     rows(f"WITH s AS (UPDATE sessions SET last_seq = last_seq + 1 WHERE id = '{mine}' RETURNING id, last_seq) "
          "INSERT INTO session_messages (session_id, seq, author, content) SELECT id, last_seq, 'user', 'nobody was told' FROM s")
     victim = daemon.workers()[1]
@@ -184,7 +184,7 @@ def test_a_socket_has_a_hundred_sessions_at_most(ann, rows):
 def test_figures_on_the_native_socket(parlour, rows):
     daemon = parlour(workers=1)
     boss = analyst(daemon, rows)
-    rows("DELETE FROM sessions")    # of the tests before
+    rows("DELETE FROM sessions")    # of the previous tests
     with boss.ws() as sock, boss.ws("/ws/metrics", native=False) as old:
         plain, started = {"epoch": 0, "seq": 0, "was_recovering": False, "recovered": False}, time.monotonic()
         for topic in ("metrics", "sessions"):
@@ -204,7 +204,7 @@ def test_figures_on_the_native_socket(parlour, rows):
             sock.send("unsubscribe", topic=topic)
             sock.expect("unsubscribed", topic=topic)
         sock.inbox.clear()
-        with boss.ws() as other:    # began later, and is looked at as often
+        with boss.ws() as other:    # started later and checked as often
             subscribe(other, "metrics")
             other.expect("heartbeat")
         sock.ping_pong()
@@ -232,7 +232,7 @@ def test_figures_without_a_token(parlour, rows):
                       {"type": "send", "topic": "sessions", "content": "x"}, {"type": "join", "topic": "sessions"}):
             sock.send_text(json.dumps(frame))
             assert sock.expect("error")["code"] == "unauthorized", frame
-        with daemon.ws() as other:  # came later, and has nothing open
+        with daemon.ws() as other:  # started later and has no pending work
             assert other.wait_closed() == 4408
         sock.send("ping")
         sock.expect("pong")
