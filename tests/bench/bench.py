@@ -59,7 +59,7 @@ def arguments():
 
 
 def measure(lab, args):
-    """(rows, failures) of everything that was asked for; one that fails does not end the others."""
+    """Runs the selected measurements: (rows, failures); a failed one does not end the others."""
     rows, failures = [], {}
     for name in args.only:
         began = time.monotonic()
@@ -86,7 +86,7 @@ def write_json(path, args, lab, rows, failures):
 def main():
     args = arguments()
     if args.realtime:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))    # all children inherit it
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))    # all child processes inherit it
     measure_room.raise_file_limit()
     upstream = measure_relay.Upstream()
     began = time.monotonic()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""The place where everything is measured: one PostgreSQL, the daemon, its users and rooms, and what peers need.
+"""The environment of all measurements: one PostgreSQL, the daemon, its users and rooms, and what the peers need.
 
-The daemon and PostgreSQL are run by the modules of the end-to-end tests (tests/e2e/cluster.py, parlour.py).
+The modules of the end-to-end tests run the daemon and PostgreSQL (tests/e2e/cluster.py, parlour.py).
 """
 
 import base64
@@ -30,12 +30,12 @@ cluster.TIE_ALL = True
 USERS, ROOMS, PAGE = 32, 8, 60
 CONTENT = "hello world " * 8
 OFF = {f"rate_{name}": "off" for name in ("login", "ask", "ask_session", "channel", "send", "read")}
-# Counted, never refused.
+# Limits that count requests but never refuse one.
 COUNTED = {"rate_read": "1000000/s burst 1000000", "rate_send": "1000000/s burst 1000000"}
 
 
 def fdatasync_us(directory, count=200):
-    """Median and 99th percentile of fdatasync() after an 8 KiB page into a file that is already there."""
+    """Returns the median and 99th percentile of fdatasync() after a write of an 8 KiB page to an existing file."""
     path, times = f"{directory}/fdatasync", []
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -54,7 +54,7 @@ def fdatasync_us(directory, count=200):
 
 
 def sign(claims, secret):
-    """A JSON Web Token (HS256) for the peers."""
+    """Signs a JSON Web Token (HS256) for the peers."""
     def b64(data):
         return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
     body = ".".join(b64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
@@ -66,7 +66,7 @@ def median(values):
 
 
 class Lab:
-    """Made once per run; a context manager that leaves nothing behind but the cache in the build directory."""
+    """The environment, created once per run; a context manager that leaves only the cache in the build directory."""
 
     def __init__(self, args):
         self.args, self.rounds = args, 2 if args.quick else 3
@@ -106,11 +106,11 @@ class Lab:
 
     @property
     def pg_scratch(self):
-        """A directory on the file system of the database."""
+        """Returns a directory on the file system of the database."""
         return self.pg.dir
 
     def fresh_id(self):
-        """A short text never used before: for names and client ids."""
+        """Returns a short unique text for names and client ids."""
         return secrets.token_hex(4)
 
     # ---- the daemon ----
@@ -133,7 +133,7 @@ class Lab:
             self._seed(daemon)
 
     def _seed(self, daemon):
-        """Users who are members of every room, and a page of messages in each."""
+        """Creates users who are members of every room, and a page of messages in each room."""
         self.names = [f"bench{i}" for i in range(USERS)]
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             users = list(pool.map(daemon.register, self.names))
@@ -143,7 +143,7 @@ class Lab:
         self.tokens_file = self._write_lines("tokens", self.tokens)
 
     def _move_in(self, user, number):
-        """The user joins every room and says what is its share of the page."""
+        """Joins every room as the user and sends its share of the page."""
         for room in self.rooms:
             user.post(f"/api/rooms/{room}/join").raise_for_status()
             for _ in range(number, PAGE, USERS):
@@ -156,7 +156,7 @@ class Lab:
 
     @contextlib.contextmanager
     def daemon(self, upstreams=None, **settings):
-        """A running parlourd; the limits are off unless settings say otherwise."""
+        """Starts a parlourd; the limits are off unless settings say otherwise."""
         own = {**OFF, "access_token_life": "2h", "watchdog": "60s", "rate_slots": "262144", "db_connections": "40",
                **settings}
         directory = f"{self.dir}/d{len(self.daemons)}"

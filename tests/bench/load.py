@@ -16,11 +16,11 @@ FLAGS = ["-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-D_GNU_SOURCE"]
 
 
 class Missing(Exception):
-    """Something that is not installed; the text says how to install it."""
+    """A program that is not installed; the text says how to install it."""
 
 
 def compile_program(out, sources, flags=(), libs=()):
-    """cc of files in this directory; returns the program's path."""
+    """Compiles files of this directory with cc; returns the path of the program."""
     argv = [os.environ.get("CC", "cc"), *FLAGS, *flags, "-o", out, *[f"{HERE}/{s}" for s in sources], *libs]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -29,7 +29,7 @@ def compile_program(out, sources, flags=(), libs=()):
 
 
 def words(options):
-    """{'n': 1, 'x': True, 'l': [1, 2]} as key=value words; None is left out."""
+    """Converts {'n': 1, 'x': True, 'l': [1, 2]} to key=value words; omits None."""
     shown = []
     for key, value in options.items():
         if isinstance(value, bool):
@@ -42,7 +42,7 @@ def words(options):
 
 
 class Load:
-    """wsload in mode load: everything is open after the constructor; go() runs it and returns its figures."""
+    """wsload in mode load: all connections are open after the constructor; go() runs it and returns its figures."""
 
     def __init__(self, program, **options):
         self.process = subprocess.Popen(tied([program, "load", *words(options)]), stdin=subprocess.PIPE,
@@ -74,7 +74,7 @@ class Load:
 
 
 def probe(program, mode, **options):
-    """A mode of wsload that runs by itself."""
+    """Runs a mode of wsload to its end."""
     done = subprocess.run(tied([program, mode, *words(options)]), capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
@@ -82,7 +82,7 @@ def probe(program, mode, **options):
 
 
 def wrk(port, seconds, connections, tokens_file, paths):
-    """wrk with one thread; the figures of wrk.lua."""
+    """Runs wrk with one thread; returns the figures of wrk.lua."""
     if shutil.which("wrk") is None:
         raise Missing("wrk is needed: apt-get install wrk")
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE + "/wrk.lua", f"http://127.0.0.1:{port}/",

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Does the time of a failed login, or of a request for a new password, tell of the account?
+"""Measures whether the time of a failed login, or of a request for a new password, reveals an account.
 
 logintime.py --build DIR --src DIR [--calls N]
 
-Failed logins to an account, to none, and to one that is locked, and requests for a new password for the same three: N of each
-(default 1000), in turn, so that what slows the machine slows all. Attempts come from a network of their own, so that they do
-not lock the account. Exit status 1: two medians of one route differ by 2 ms or more.
+It sends failed logins to an existing, an unknown, and a locked account, and requests for a new password for the same
+three: N of each (default 1000), in turn, so that other load affects all alike. The attempts come from a separate
+network, so that they do not lock the account. Exit status 1: two medians of one route differ by 2 ms or more.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Accounts(place.Place):
 
 
 def ask(conn, path, body, addr):
-    """Status and milliseconds."""
+    """Sends one request; returns status and milliseconds."""
     text = json.dumps(body)
     began = time.perf_counter()
     conn.request("POST", path, text, {"Content-Type": "application/json", "X-Forwarded-For": addr})
@@ -51,7 +51,7 @@ def ask(conn, path, body, addr):
 
 
 def requests(names, number):
-    """One request of each kind: (what, kind, path, body, address, status)."""
+    """Returns one request of each kind: (what, kind, path, body, address, status)."""
     elsewhere = f"10.{number // 250 % 250}.{number % 250}.1"
     for kind in KINDS:
         password = "correct horse 9" if kind == "locked" and number % 2 else "wrong password"

@@ -9,7 +9,7 @@ from table import compare, rounds
 
 
 def request_round(lab, port, pid, tokens_file, paths):
-    """A function for one round of wrk; requests that failed end the run."""
+    """Returns a function for one round of wrk; failed requests end the run."""
     def run():
         with Meter(daemon=pid, postgres=lab.pg_pid) as meter:
             got = load.wrk(port, lab.seconds, 64, tokens_file, paths)
@@ -21,7 +21,8 @@ def request_round(lab, port, pid, tokens_file, paths):
 
 
 def tiny(lab):
-    """GET /livez; nginx sends the same header lines and body. One worker each, no access log, 64 connections."""
+    """Measures GET /livez; nginx sends the same header lines and body. One worker each, no access log, 64
+    connections."""
     with lab.daemon(workers=1) as daemon:
         nginx = peers_run.take(lab, "nginx", peers_run.tiny_nginx, daemon.get("/livez"))
         medians = rounds(lab, {
@@ -34,7 +35,8 @@ def tiny(lab):
 
 
 def page(lab):
-    """The newest 50 messages of a room, the same fields from all, with token and rate count; two workers each."""
+    """Measures the newest 50 messages of a room: all servers send the same fields, with token and rate limit; two
+    workers each."""
     paths = [f"/api/rooms/{room}/messages" for room in lab.rooms]
     theirs = [f"/api/rooms/{room}/messages" for room in range(1, 9)]
     fastapi = peers_run.take(lab, "fastapi", peers_run.fastapi, 2, lab.upstream_port)

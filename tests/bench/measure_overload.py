@@ -21,7 +21,7 @@ CONNS = {"read": 3000, "post": 3000, "socket": 256}
 
 @contextlib.contextmanager
 def processor(numbers):
-    """This process, and what it starts meanwhile, runs there only."""
+    """Runs this process, and child processes that it starts meanwhile, on this processor only."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, numbers & before or before)
     try:
@@ -31,7 +31,7 @@ def processor(numbers):
 
 
 def kinds(lab):
-    """{name: options of wsload}: a page of 50 messages, a message over REST, a message over a socket."""
+    """Returns {name: options of wsload}: a page of 50 messages, a message over REST, a message over a socket."""
     ours = {"tokens": "@" + lab.tokens_file, "rooms": lab.rooms}
     frame = {"type": "send", "id": "{due}", "topic": "room:{room}", "client_id": "o{n}", "content": CONTENT}
     return {
@@ -42,7 +42,7 @@ def kinds(lab):
 
 
 def peak(lab, port, kind, options):
-    """What 64 clients get that wait for each answer, per second."""
+    """Returns the requests per second of 64 clients that wait for each reply."""
     if kind == "read":
         got = load.wrk(port, lab.seconds, 64, lab.tokens_file, [f"/api/rooms/{r}/messages?limit=50" for r in lab.rooms])
         return got["requests"] / got["seconds"]
@@ -51,7 +51,7 @@ def peak(lab, port, kind, options):
 
 
 def offer(lab, daemon, kind, options, phases, **more):
-    """The figures of wsload's phases [(rate, seconds)], and the CPU that daemon and PostgreSQL used."""
+    """Returns the figures of the phases of wsload [(rate, seconds)], and the CPU time of the daemon and PostgreSQL."""
     with Meter(daemon=daemon.pid, postgres=lab.pg_pid) as meter:
         got = load.probe(lab.wsload, "offer", port=daemon.port, pubs=CONNS[kind],
                          phases=[f"{rate:.0f}x{seconds}" for rate, seconds in phases], **options, **more)
@@ -81,7 +81,7 @@ def one(lab, daemon, kind, options):
 
 
 def overload(lab):
-    """Reads, messages over REST and messages over sockets."""
+    """Measures reads, messages over REST, and messages over sockets."""
     rows = []
     everywhere = os.sched_getaffinity(0)
     last = max(everywhere)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Answers of models: how much later a word reaches the viewer than the provider wrote it."""
+"""Answers of models: the delay between the provider sending a word and the viewer receiving it."""
 
 import json
 import subprocess
@@ -12,8 +12,8 @@ from procs import Meter
 from table import compare, rounds
 
 STREAMS, PACE_MS, WORDS, EDGE_MS, DEFAULT_DELTA = 32, 25, 60, 100, "40ms"
-# Words that were written in the first and the last EDGE_MS of a round are apart: there, all streams begin or end. From
-# the last word to the end of the stream is the last part. What is wanted in ms.
+# Words written in the first and the last EDGE_MS of a round are counted separately, because all streams begin or end
+# then. The last part is the time from the last word to the end of the stream. Targets are in ms.
 PARTS = {"start": ("added delay of a word while streams begin", {"p99": 1.5}),
          "steady": ("added delay of a word", {"p50": 0.06, "p99": 0.5}),
          "end": ("added delay of a word while streams end", {"p99": 1.5}),
@@ -21,7 +21,7 @@ PARTS = {"start": ("added delay of a word while streams begin", {"p99": 1.5}),
 
 
 class Upstream:
-    """peers/upstream.py as a process."""
+    """Runs peers/upstream.py as a process."""
 
     def __init__(self):
         self.process = subprocess.Popen(load.tied([sys.executable, HERE + "/peers/upstream.py", str(WORDS), str(PACE_MS)]),
@@ -52,7 +52,7 @@ def relay_round(lab, port, pid, **how):
 
 
 def gathered(daemon, run):
-    """The same round with the default llm_delta."""
+    """Runs the same round with the default llm_delta."""
     def run_gathered():
         daemon.configure(llm_delta=DEFAULT_DELTA)
         daemon.reload()
@@ -65,7 +65,7 @@ def gathered(daemon, run):
 
 
 def make_rooms(lab, daemon):
-    """One room with one role for every stream, and everybody who looks on."""
+    """Creates one room with one role for every stream, and its viewers."""
     owner = daemon.login(lab.names[0])
     role = owner.role(f"Teller{lab.fresh_id()}", upstream="bench")
     rooms = []
@@ -76,7 +76,8 @@ def make_rooms(lab, daemon):
 
 
 def contestants(lab, daemon):
-    """Ours with both settings, theirs, and the upstream itself: what measuring alone takes."""
+    """Returns our server with both settings, the peers, and the upstream itself, which shows the cost of the
+    measurement."""
     fastapi = peers_run.take(lab, "fastapi", peers_run.fastapi, 2, lab.upstream_port)
     node = peers_run.take(lab, "node", peers_run.node, 2, lab.upstream_port)
     their = {"stream": True, "tokens": "@" + lab.peer_tokens_file, "sub": "/api/chat", "over": "[DONE]",
@@ -93,7 +94,8 @@ def contestants(lab, daemon):
 
 
 def relay(lab):
-    """32 streams of 40 words/s each; ours through a role to sockets, theirs as event streams. Two workers each."""
+    """Measures 32 streams of 40 words/s each, ours through a role to sockets, the peers' as event streams; two workers
+    each."""
     upstream = {"bench": {"url": f"http://127.0.0.1:{lab.upstream_port}/v1", "model": "m", "key": "k"}}
     with lab.daemon(upstreams=upstream, workers=2, llm_delta="0s", llm_default="bench") as daemon:
         medians = rounds(lab, contestants(lab, daemon))

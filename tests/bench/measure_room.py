@@ -33,13 +33,14 @@ def fan_round(lab, port, pid, **how):
 
 
 def fan(lab):
-    """Every message goes to 1,000 sockets. Ours is committed first; nchan keeps its in memory. One worker each."""
+    """Measures messages to 1,000 sockets each. Ours are committed first; nchan keeps its messages in memory. One worker
+    each."""
     nchan = peers_run.take(lab, "nchan", peers_run.nchan)
     with lab.daemon(workers=1) as daemon:
         ours = fan_round(lab, daemon.port, daemon.pid, tokens="@" + lab.tokens_file, rooms=lab.rooms[:1], native=True,
                          sub="/ws", hello=SUBSCRIBE, deliver='"type":"message"', pub="/api/rooms/{room}/messages",
                          body=json.dumps({"content": CONTENT}))
-        size = round(ours()["bytes"])		# a first round, not counted, tells how long our frame is
+        size = round(ours()["bytes"])		# an uncounted first round measures the length of our frame
         theirs = nchan and fan_round(lab, nchan.port, nchan.pid, sub="/sub/room", pub="/pub/room",
                                      body="x" * max(64, min(size, 2 * FRAME_BYTES) - 4))
         medians = rounds(lab, {"parlour": ours, "nchan": theirs})
@@ -57,9 +58,9 @@ def worker_memory(daemon):
 
 
 def idle(lab):
-    """Memory of the workers for each authenticated socket that has subscribed one room and says nothing.
+    """Measures the memory of the workers per authenticated socket that subscribes to one room and is idle.
 
-    The shared segment has a fixed size, of which any traffic touches more: it is shown by itself.
+    The shared segment has a fixed size, of which traffic touches more and more: it is shown separately.
     """
     count = 2000 if lab.args.quick else IDLE
     how = {"tokens": "@" + lab.tokens_file, "rooms": lab.rooms, "native": True, "sub": "/ws", "hello": SUBSCRIBE}
@@ -80,7 +81,7 @@ def idle(lab):
 
 
 class Peak(threading.Thread):
-    """The largest sum of the workers' own memory meanwhile."""
+    """The largest sum of the private memory of the workers during the block."""
 
     def __init__(self, daemon):
         super().__init__()
@@ -97,7 +98,8 @@ class Peak(threading.Thread):
 
 
 def storm(lab):
-    """Sockets that connect, authenticate, subscribe, send and leave: what the workers take meanwhile, and give back."""
+    """Measures the memory that workers take and return while sockets connect, authenticate, subscribe, send, and
+    disconnect."""
     count = 1000 if lab.args.quick else STORM
     how = {"tokens": "@" + lab.tokens_file, "rooms": lab.rooms, "native": True, "sub": "/ws", "hello": SUBSCRIBE,
            "pub": "/ws", "pub_ws": True, "deliver": '"type":"ack"',
@@ -127,7 +129,7 @@ def storm(lab):
 
 
 def raise_file_limit():
-    """As many open files as the system lets us have: 10,000 sockets at each end."""
+    """Raises the limit of open files as far as the system permits: 10,000 sockets at each end."""
     import resource
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

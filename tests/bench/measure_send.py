@@ -26,7 +26,7 @@ def send_round(lab, port, pid, **how):
 
 
 def durable(lab):
-    """64 senders, 8 rooms, each with one message on its way; acknowledged after commit, fsync on."""
+    """Measures 64 senders in 8 rooms, each with one message in flight, acknowledged after the commit with fsync."""
     fastapi = peers_run.take(lab, "fastapi", peers_run.fastapi, 2, lab.upstream_port)
     node = peers_run.take(lab, "node", peers_run.node, 2, lab.upstream_port)
     syncs = []
@@ -63,7 +63,7 @@ def durable(lab):
 
 
 def pair(lab):
-    """One message at a time between sockets on different workers; an fdatasync() after each."""
+    """Measures one message at a time between sockets on different workers, with an fdatasync() after each."""
     count = 300 if lab.args.quick else 1000
     with lab.daemon(workers=2) as daemon:
         got = load.probe(lab.wsload, "pair", port=daemon.port, tokens="@" + lab.tokens_file, rooms=lab.rooms[:1],

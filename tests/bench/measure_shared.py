@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What workers share: the table of rates, and the listening socket while one of them stands still."""
+"""Resources that workers share: the table of rates, and the listening socket while one worker is stopped."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from table import Row, limit
 
 
 def libraries(build):
-    """What libparlour.a is linked with: the *_LIBS of the build's Makefile."""
+    """Returns the libraries that libparlour.a needs: the *_LIBS in the Makefile of the build."""
     with open(build + "/Makefile", encoding="utf-8") as makefile:
         text = makefile.read()
     found = []
@@ -21,7 +21,7 @@ def libraries(build):
 
 
 def ratecheck(lab):
-    """One check of a rate in shared memory, in a process of its own."""
+    """Measures one check of a rate in shared memory, in a separate process."""
     src, build = lab.args.src, lab.args.build
     flags = ["-mcx16", *[f"-I{path}" for path in (build, src, src + "/lib", src + "/src")]]
     program = load.compile_program(lab.cache + "/ratecheck", ["ratecheck.c"], flags,
@@ -33,7 +33,7 @@ def ratecheck(lab):
 
 
 def stopped(lab):
-    """1,000 new connections, one request each, while one of four workers is stopped."""
+    """Measures 1,000 new connections with one request each while one of four workers is stopped."""
     with lab.daemon(workers=4) as daemon:
         how = {"port": daemon.port, "sub": "/livez", "count": 1000, "inflight": 16, "seconds": 3}
         usual = load.probe(lab.wsload, "connect", **how)

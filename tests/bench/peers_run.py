@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Starts what the daemon is compared with, where it is installed: nginx, nchan, FastAPI, Node.
+"""Starts the servers that the daemon is compared with, if they are installed: nginx, nchan, FastAPI, Node.
 
-start(lab, names) returns the running ones by name and notes in lab.skipped how to install the others.
+start(lab, names) returns the running ones by name and stores in lab.skipped how to install the others.
 """
 
 import glob
@@ -27,7 +27,7 @@ def free_port():
 
 
 class Peer:
-    """A server as a child process with a port."""
+    """A server that runs as a child process with a port."""
 
     def __init__(self, lab, name):
         self.lab, self.name, self.port, self.process = lab, name, free_port(), None
@@ -94,7 +94,7 @@ def nginx(lab, name, server, load=""):
 
 
 def tiny_nginx(lab, answer):
-    """nginx that sends the daemon's reply: the same status, header lines and body, made by `return`."""
+    """Starts an nginx that sends the reply of the daemon with `return`: the same status, header lines, and body."""
     lines = []
     for key, value in answer.headers.items():
         if key.lower() in ("date", "content-length", "content-type", "connection"):
@@ -152,7 +152,7 @@ def node(lab, workers, upstream_port):
 
 
 def take(lab, name, make, *args):
-    """The running peer, made once; None when it is not installed."""
+    """Returns the running peer, which is started once; None if it is not installed."""
     if name in lab.skipped:
         return None
     if name not in lab.peers or lab.peers[name].process.poll() is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""PostgreSQL, a migrated database and a daemon, for benchmarks that need nothing else."""
+"""PostgreSQL, a migrated database, and a daemon, for benchmarks without further needs."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ cluster.TIE_ALL = True
 
 
 def arguments(parser):
-    """Parses --build and --src with what the caller added, and tells the modules of the tests."""
+    """Parses --build, --src, and the arguments that the caller added, and configures the test modules."""
     parser.add_argument("--build", default=os.getcwd(), help="build directory (default: here)")
     parser.add_argument("--src", default=os.path.dirname(os.path.dirname(HERE)), help="source directory")
     args = parser.parse_args()
@@ -30,7 +30,7 @@ def arguments(parser):
 
 
 class Place:
-    """A context manager that leaves nothing behind. Subclasses fill the database in fill()."""
+    """A context manager that removes everything at its end. Subclasses fill the database in fill()."""
 
     def __init__(self, **settings):
         self.settings, self.daemon, self.pg = settings, None, None
@@ -70,4 +70,4 @@ class Place:
         self.daemon.start()
 
     def fill(self):
-        """What the database holds besides the schema."""
+        """Adds the rows that the database needs besides the schema."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What processes cost: CPU seconds and memory of a process and all that descend from it, from /proc."""
+"""Costs of processes from /proc: CPU seconds and memory of a process and its descendants."""
 
 import os
 
@@ -12,7 +12,7 @@ def _stat(pid):
 
 
 def tree(pid):
-    """pid and its living descendants."""
+    """Returns pid and its living descendants."""
     parents = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -28,7 +28,7 @@ def tree(pid):
 
 
 def cpu_seconds(pid):
-    """User and system time of the tree, that of its dead members included."""
+    """Returns the user and system time of the tree, including its ended processes."""
     ticks = 0
     for member in tree(pid):
         try:
@@ -39,7 +39,7 @@ def cpu_seconds(pid):
 
 
 def memory_bytes(pid, shared):
-    """(PSS of its own mappings, PSS of those whose name holds `shared`) of one process."""
+    """Returns (PSS of private mappings, PSS of mappings whose name contains `shared`) of one process."""
     own = other = 0
     inside = False
     with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
@@ -55,13 +55,13 @@ def memory_bytes(pid, shared):
 
 
 def anonymous_bytes(pid):
-    """What the process has for itself alone: neither the shared segment nor files."""
+    """Returns the private memory of the process, without the shared segment and files."""
     with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
         return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon:"))
 
 
 class Meter:
-    """CPU used by named trees while the block ran: meter["daemon"]."""
+    """CPU time of named process trees during the block: meter["daemon"]."""
 
     def __init__(self, **pids):
         self.pids, self.used = pids, {}

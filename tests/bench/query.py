@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""How long figures take: GET /api/metrics and /api/insights, and POST /api/query for each metric and grouping:
+"""Measures the time of figures: GET /api/metrics and /api/insights, and POST /api/query for each metric and grouping:
 
 query.py --build DIR --src DIR [--rows N] [--calls N] [--json FILE]
 
-N usage sessions and N messages (default 10,000 each) of 20 people over 30 days are brought in by parlourctl import. An
-analyst asks over everybody's rows, one question at a time, on one connection; for metrics and insights each time from
-another moment on, so that no answer is a kept one. Exit status 1: a median is not below 50 ms.
+parlourctl import stores N usage sessions and N messages (default 10,000 each) of 20 people over 30 days. An analyst
+queries the rows of all, one question at a time, on one connection. For metrics and insights, each request has another
+time, so that no reply comes from a cache. Exit status 1: a median is not below 50 ms.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def questions():
 
 
 def records(rows):
-    """What is imported, by kind."""
+    """Returns the records to import, by kind."""
     chance, now = random.Random(1), datetime.now(timezone.utc)
     people, rooms = [str(i) for i in range(PEOPLE)], [str(i) for i in range(ROOMS)]
 
@@ -97,7 +97,8 @@ class Filled(place.Place):
 
 
 def measure(conn, headers, request, calls):
-    """request(i): method, path, body. (the last reply, first call, median and greatest of the others), in ms."""
+    """Measures request(i), which returns method, path, body. Returns (the last reply, first request, median and
+    greatest of the others), in ms."""
     times = []
     for i in range(calls + 1):
         began = time.perf_counter()
@@ -110,7 +111,7 @@ def measure(conn, headers, request, calls):
 
 
 def requests():
-    """(name, request(i)) of all that is measured."""
+    """Returns (name, request(i)) of all measurements."""
     since = (datetime.now(timezone.utc) - timedelta(days=DAYS - 1)).replace(microsecond=0, tzinfo=None)
     for path in ("/api/metrics", "/api/insights"):
         yield path, lambda i, path=path: ("GET", f"{path}?start={(since + timedelta(seconds=i)).isoformat()}Z", None)
@@ -124,7 +125,8 @@ def main():
     with Filled(args.rows) as here:
         print(f"\n{args.rows} sessions, {args.rows} messages; ms over HTTP, {args.calls} calls each; load {os.getloadavg()[0]:.1f}\n")
         print(f"{'question':48} {'rows':>5} {'first':>7} {'median':>7} {'max':>7}")
-        # not the tests' client: that sends header and body apart without TCP_NODELAY, and waits 40 ms in between
+        # a separate client, because that of the tests sends header and body separately without TCP_NODELAY and waits 40
+        # ms in between
         conn = http.client.HTTPConnection(*here.daemon.addr)
         headers = {"Content-Type": "application/json", **here.boss.auth}
         for name, request in requests():

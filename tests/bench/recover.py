@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Many clients return at once and recover much: what it costs the worker, and how it treats the others.
+"""Measures what it costs the worker, and how it affects other clients, when many clients return at once and recover
+many messages.
 
 recover.py --build DIR --src DIR [--sockets N] [--messages N] [--bytes N] [--rooms N] [--workers N]
 
 N sockets (default 1,000), spread over the rooms, each recover all messages of their room (default 256 of 16,000 bytes:
-4 MB each). Meanwhile one request a time asks for /api/auth/me. Printed: seconds until the last socket is at the head,
-megabytes per second, memory of the workers before, at the peak and afterwards, and latencies of the requests.
+4 MB each). Meanwhile one client sends requests to /api/auth/me, one at a time. The output has the seconds until the
+last socket has recovered, megabytes per second, the memory of the workers before, at the peak, and afterwards, and the
+latencies of the requests.
 """
 
 import argparse
@@ -30,7 +32,7 @@ def resident_kb(pids):
 
 
 def fill(user, count, size):
-    """A room with messages; returns its id and the seq before the first one."""
+    """Creates a room with messages; returns its id and the seq before the first one."""
     room = user.room()["id"]
     with user.ws() as sock:
         for i in range(count):
@@ -40,7 +42,7 @@ def fill(user, count, size):
 
 
 def drain(sockets, mark, pids):
-    """Reads until each socket has seen `mark`; returns bytes read and the peak of memory in kB."""
+    """Reads until each socket has received `mark`; returns the bytes read and the peak of memory in kB."""
     poll, tails, total, peak, looked = selectors.DefaultSelector(), {}, 0, 0, 0
     for sock in sockets:
         tails[sock] = b""

@@ -5,7 +5,7 @@ import statistics
 
 
 def rounds(lab, contestants):
-    """{name: function}: every function once per round, A B C A B C ..; medians {name: {figure: value}}.
+    """Runs every function of {name: function} once per round, A B C A B C ..; returns medians {name: {figure: value}}.
 
     A function returns {figure: number}; None means a contestant that is not installed.
     """
@@ -19,7 +19,7 @@ def rounds(lab, contestants):
 
 
 class Row:
-    """One line of the table: a figure of the daemon, the same of peers, what is wanted."""
+    """One line of the table: a figure of the daemon, the same figure of peers, and the target."""
 
     def __init__(self, name, unit, value, peers=None, target=None, good=None):
         self.name, self.unit, self.value, self.peers = name, unit, value, dict(peers or {})
@@ -34,7 +34,7 @@ class Row:
 
 
 def compare(name, unit, medians, figure, targets=None):
-    """A row of one figure. targets: {peer: (">=" or "<=", ratio)}."""
+    """Returns a row of one figure. targets: {peer: (">=" or "<=", ratio)}."""
     peers = {peer: values[figure] for peer, values in medians.items() if peer != "parlour" and figure in values}
     row = Row(name, unit, medians["parlour"][figure], peers)
     wanted = {peer: rule for peer, rule in (targets or {}).items() if peer in peers}
@@ -47,7 +47,7 @@ def compare(name, unit, medians, figure, targets=None):
 
 
 def limit(name, unit, value, most, peers=None):
-    """A row whose value must not be above `most`."""
+    """Returns a row whose value must not exceed `most`."""
     return Row(name, unit, value, peers, f"<= {most:.4g} {unit}", value <= most)
 
 
@@ -60,7 +60,7 @@ def number(value):
 
 
 def show(rows):
-    """The table as text."""
+    """Returns the table as text."""
     lines = [("", "parlour", "unit", "peers (parlour / peer)", "target", "")]
     for row in rows:
         ratios = row.ratios()

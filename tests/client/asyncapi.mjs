@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-/* Prints what AsyncAPI's own parser has to say about a document, and how many operations it found. */
+/* Prints the messages of AsyncAPI's own parser about a document, and the number of operations it found. */
 import { readFileSync } from "node:fs";
 import { Parser } from "@asyncapi/parser";
 

@@ -41,7 +41,7 @@ async function bodyOf(request) {
 	return new URLSearchParams(Buffer.concat(parts).toString());
 }
 
-/* Consent follows by itself; a login is a form. */
+/* Consent is given automatically; a login is a form. */
 async function interact(request, response) {
 	const details = await provider.interactionDetails(request, response);
 	const finish = (result) => provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 /*
- * A client generated from /openapi.json plays with a running server: PARLOUR_URL. It compiles strictly, without a cast and
- * without `any`: what it reads must be in the description. Prints a line per part; the last one is "done".
+ * A client generated from /openapi.json that uses a running server: PARLOUR_URL. It compiles strictly, without a cast
+ * and without `any`, so everything that it reads must be in the description. It prints a line per part; the last one is
+ * "done".
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -29,7 +30,7 @@ class Person {
 	}
 }
 
-/* The body of a reply that must be good. */
+/* The body of a reply that must be successful. */
 function good<T>(reply: { data?: T; error?: unknown; response: Response }): T {
 	assert.ok(reply.data !== undefined, `${reply.response.url}: ${reply.response.status} ${JSON.stringify(reply.error)}`);
 	return reply.data;

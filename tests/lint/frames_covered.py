@@ -15,7 +15,7 @@ import sys
 FRAME = re.compile(r'^FRAME_(IN|OUT)\((\w+), (\w+), "(\w*)"', re.M)
 TOPIC = re.compile(r'^TOPIC\(\w+, "([a-z:]+)', re.M)
 FIELD = r'^F\(in_%s_%s, (\w+),'
-# What a file that speaks a dialect has in it.
+# What a file that uses a dialect contains.
 SOCKETS = {
     "native": r"\.ws\(|\bWS\(",
     "room": r"/ws/chat/\{room",
@@ -27,7 +27,7 @@ SOCKETS = {
 
 
 def uses(way, word):
-    """How a test writes the word, as a pattern."""
+    """Returns a pattern for the ways in which a test writes the word."""
     text = rf'\\?["\']type\\?["\']: ?\\?["\']{word}\b'
     if way == "IN":
         return rf'{text}|\bsend\((?:type_=)?["\']{word}["\']'

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-# A configuration that changes hands: (file, assigned expression) -> who releases it.
+# A configuration whose ownership is passed on: (file, assigned expression) -> who releases it.
 HANDED_OVER = {
     ("src/core/spawn.c", "m->config"): "after fork() the child's copy is the worker's; worker_run() releases it",
     ("src/core/worker_channel.c", "fresh"): "the one that was there before is released at the end of reload()",
@@ -68,7 +68,7 @@ def check_members(path, text, borrowed, problems):
 
 
 def literal_of(text, at):
-    """Name of the struct whose initializer begins last before `at`, or None."""
+    """Returns the name of the struct whose initializer begins last before `at`, or None."""
     name = None
     for opened in OPENED.finditer(text, max(0, at - 600), at):
         name = opened.group(1)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""The architecture, as a table: who may include whom. Usage: layers.py SRCDIR
+"""The architecture as a table: which files may include which. Usage: layers.py SRCDIR
 
-Reads every #include of lib/ and src/. Fails on an edge that is not in the table, on a circle between headers, on a
-foreign library outside the folder that owns it, and on plain memory allocation outside lib/pool.c.
+Reads every #include of lib/ and src/. Fails for an edge that is not in the table, a circle between headers, a foreign
+library outside the directory that owns it, and plain memory allocation outside lib/pool.c.
 """
 
 import os
@@ -22,8 +22,8 @@ ALLOWED = {
     "ctl": {"ctl", "svc", "db", "core", "lib"},
     "app": {"ctl", "api", "svc", "llm", "db", "net", "core", "lib", "app"},  # src/*.c: main, parlourctl, gendoc
 }
-# Inside the upper layers, rooms are cut by topic: folder -> topics of the same layer whose headers it may include, beside
-# its own and the layer's folder itself (svc.h, db.h). Headers that only a topic's own files share end in _int.h.
+# The upper layers are divided by topic: directory -> topics of the same layer whose headers it may include, besides its
+# own and those of the layer itself (svc.h, db.h). Headers that only the files of one topic share end in _int.h.
 TOPICS = {
     "db": {"db/conn", "db/repo"},
     "db/conn": {"db/repo"},
@@ -49,9 +49,9 @@ TOPICS = {
     "api/ws/compat": {"api/http", "api/ws"},
     "api/ws/topic": {"api/http", "api/ws"},
 }
-# Single headers that a layer may use although their layer is not in its row.
+# Single headers that a layer may include although their layer is not in its row.
 ALSO = {("svc", "net/httpc.h"), ("svc", "net/mailc.h")}
-# Foreign headers and the only folders that know them.
+# Foreign headers and the only directories that may include them.
 OWNERS = {
     r"libpq-fe\.h|postgres_ext\.h": ("src/db/",),
     r"event2/http.*\.h|evhttp\.h": ("src/net/",),
@@ -81,7 +81,7 @@ def topic_of(path):
 
 
 def check_topic(path, target, problems):
-    """Edges between topics of one layer, and the private headers of a topic."""
+    """Checks edges between topics of one layer, and the private headers of a topic."""
     topic, other = topic_of(path), topic_of(target)
     if topic == other or other == layer_of(target) or layer_of(path) != layer_of(target):
         if topic != other and target.endswith("_int.h") and layer_of(path) != layer_of(target):
@@ -101,7 +101,7 @@ def sources(top):
 
 
 def resolve(top, path, name):
-    """The file in the tree that #include "name" in `path` means, or None."""
+    """Returns the file that #include "name" in `path` means, or None."""
     beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
     for candidate in (beside, "lib/" + name, "src/" + name):
         if os.path.exists(os.path.join(top, candidate)):

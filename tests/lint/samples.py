@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Samples of contrib: YAML can be read, settings and routes in them exist. Usage: samples.py SRCDIR. 77: no yaml module."""
+"""The samples of contrib: their YAML is valid, and their settings and routes exist. Usage: samples.py SRCDIR. 77: no
+yaml module."""
 
 import re
 import sys
@@ -14,7 +15,7 @@ FILES = ["contrib/docker/compose.yaml", "contrib/kubernetes/parlour.yaml"]
 
 
 def probes(node):
-    """Paths of all httpGet probes."""
+    """Returns the paths of all httpGet probes."""
     if isinstance(node, dict):
         for key, value in node.items():
             yield from [value["path"]] if key == "httpGet" else probes(value)

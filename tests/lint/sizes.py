@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Sizes that a reader can hold: 700 lines a file, 80 a function, 200 a header; C in 120 columns. Usage: sizes.py SRCDIR"""
+"""Limits of sizes: 700 lines per file, 80 per function, 200 per header; 120 columns in C. Usage: sizes.py SRCDIR"""
 
 import os
 import sys

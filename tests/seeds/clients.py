@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
 """What the front ends and API tests of the five systems send and read besides what their documents print.
 
-CLIENTS: (id, what the client sends or reads, rows of rows.py that it belongs to, verdict, note, tests).
-The id is "document.name". verdict, note and tests are those of rows.py. A row of rows.py works only when its rows here do.
-After a change: python3 tests/seeds/listing.py
+CLIENTS: (id, what the client sends or reads, rows of rows.py that it belongs to, verdict, note, tests). The id is
+"document.name". verdict, note and tests are as in rows.py. A row of rows.py works only if all its rows here work. After
+a change, run python3 tests/seeds/listing.py.
 """
 
 WORKS, LATER, NOT_OURS = "works", "later", "not-ours"
@@ -97,12 +97,12 @@ CLIENTS = [
 
 
 def missing(number):
-    """Ids of the rows here that keep a row of rows.py from working."""
+    """Returns the ids of the rows here that prevent a row of rows.py from working."""
     return [row[0] for row in CLIENTS if number in row[2] and row[3] == LATER]
 
 
 def summary():
-    """Lines for the end of a test run."""
+    """Returns lines for the end of a test run."""
     lines = [f"{said:<8} {name}: {what}" + (f" ({note})" if note else "") for name, what, _, said, note, _ in CLIENTS]
     counts = {kind: sum(row[3] == kind for row in CLIENTS) for kind in (WORKS, LATER, NOT_OURS)}
     return lines + [f"{len(CLIENTS)} rows of clients: " + ", ".join(f"{count} {kind}" for kind, count in counts.items())]

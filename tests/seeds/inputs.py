@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Inputs of real systems that once went wrong: model servers, imports, pasted text, mail servers, tabs, and proxies.
+"""Inputs of real systems that once caused failures: model servers, imports, pasted text, mail servers, tabs, and
+proxies.
 
-INPUTS: (id, the input and what is right, tests). The id is "kind.name". Each row is printed at the end of a run.
+INPUTS: (id, the input and the correct behavior, tests). The id is "kind.name". Each row is printed at the end of a run.
 """
 
 INPUTS = [
@@ -53,5 +54,5 @@ INPUTS = [
 
 
 def summary():
-    """Lines for the end of a run."""
+    """Returns lines for the end of a run."""
     return [f"input    {name}: {what}" for name, what, _ in INPUTS]

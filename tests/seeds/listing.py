@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Writes contrib/import/SOURCES from rows.py and clients.py: python3 tests/seeds/listing.py. A test checks that it is current."""
+"""Writes contrib/import/SOURCES from rows.py and clients.py: python3 tests/seeds/listing.py. A test checks that the
+file is current."""
 
 import os
 import textwrap
@@ -28,7 +29,7 @@ Where the documents contradict each other, parlour-api(7) and parlour-ws(7) desc
 
 
 def entry(name, text, place, said, note):
-    """One entry of a list, wrapped."""
+    """Returns one entry of a list, wrapped."""
     line = f"{text}{' (' + place + ')' if place else ''}: {said}{'; ' + note if note else ''}"
     indent = " " * (len(name) + 2)
     return textwrap.fill(line, 110, initial_indent=f"{name}  ", subsequent_indent=indent, break_long_words=False,

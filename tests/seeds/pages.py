@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Pages of tests/seeds, which stand for the front ends of other systems, in headless Chromium. They come from an origin of their
-own, as front ends do, and read in their address where the server is. Test modules import the fixtures driver, origin, and
-browse."""
+"""Pages of tests/seeds, which represent the front ends of other systems, in headless Chromium. They have their own
+origin, like front ends, and their address contains the address of the server. Test modules import the fixtures driver,
+origin, and browse."""
 
 import functools
 import http.server
@@ -16,7 +16,7 @@ from browser import Driver, installed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 needs_browser = pytest.mark.skipif(not installed(), reason="chromium and chromedriver are not installed")
-# What a page shows when a field is missing.
+# Texts that a page shows if a field is missing.
 BROKEN = re.compile(r"undefined|\bnull\b|Invalid Date|\bNaN\b|\[object Object\]")
 
 
@@ -34,7 +34,7 @@ def driver():
 
 @pytest.fixture(scope="module")
 def origin():
-    """The pages' origin, for the setting cors_origins."""
+    """The origin of the pages, for the setting cors_origins."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=HERE))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -46,8 +46,8 @@ def origin():
 
 @pytest.fixture
 def browse(driver, origin):
-    """browse(page, daemon, **parameters): a browser on that page. At the end its console must hold no error, and it may show no
-    sign of a field that was not there."""
+    """browse(page, daemon, **parameters) opens a browser on that page. At the end, its console must contain no errors,
+    and the page must show no sign of a missing field."""
     made = []
 
     def make(page, daemon, **parameters):

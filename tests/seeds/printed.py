@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""What the tests of the source documents share: lines run as printed, and which routes this server has.
+"""Functions shared by the tests of the source documents: run lines as printed, and list the routes of this server.
 
-The documents print http://localhost:8000; host and port are replaced by the daemon's, nothing else.
+The documents print http://localhost:8000. Only host and port are replaced by those of the daemon.
 """
 
 import glob
@@ -23,7 +23,8 @@ def read(*path):
 
 
 def routes():
-    """All routes of the source, "GET /x" and "WS /x". The chat socket by user name is a kind of its own on the room's path."""
+    """Returns all routes of the source, "GET /x" and "WS /x". The chat socket by user name is a separate kind on the
+    path of the room."""
     text = read(SOURCE, "src/api/http/routes.def")
     found = {f"{method} {path}" for method, path in ROUTE.findall(text)} | {"WS " + path for path in SOCKET.findall(text)}
     if any("query_response" in read(path) for path in glob.glob(SOURCE + "/src/api/ws/compat/*.c")):
@@ -35,12 +36,12 @@ ROUTES = routes()
 
 
 def needs(*wanted):
-    """A test that exists only while the server has these routes: without them it is not collected."""
+    """Marks a test that is collected only if the server has these routes."""
     return (lambda test: test) if set(wanted) <= ROUTES else (lambda test: None)
 
 
 def curl(daemon, line, **words):
-    """Runs a printed command; what stands in the printed place of a value (YOUR_TOKEN) is given by name."""
+    """Runs a printed command; printed placeholders (YOUR_TOKEN) are given by name."""
     line = line.replace("http://localhost:8000", daemon.url)
     for word, value in words.items():
         assert word in line
@@ -51,5 +52,5 @@ def curl(daemon, line, **words):
 
 
 def default(name):
-    """The default of a setting, from the sample configuration."""
+    """Returns the default of a setting, from the sample configuration."""
     return re.search(rf"^# {name} = (.*)$", read(BUILD, "etc/parlour.conf"), re.M).group(1)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""All that the five source documents name: 130 rows, and what became of each.
+"""Everything that the five source documents name: 130 rows with their verdicts.
 
-ROWS: (number, what the document names, where (document:lines), verdict, note, tests, routes).
-verdict: "works"; "later": part of it is missing, the note says what; "not-ours", the note says why.
-tests: "file.test" in tests/seeds or tests/e2e. routes: a row that is "works" once the server has all these routes and its
-tests run; until then it is "later" because they are missing. It is also "later" while the system's front end needs more
-than its document names, see clients.py. After a change: python3 tests/seeds/listing.py
+ROWS: (number, what the document names, where (document:lines), verdict, note, tests, routes). verdict: "works";
+"later": a part is missing, which the note names; "not-ours": the note gives the reason. tests: "file.test" in
+tests/seeds or tests/e2e. routes: the row "works" when the server has all these routes and its tests run; until then it
+is "later". It is also "later" while the front end of the system needs more than its document names, see clients.py.
+After a change, run python3 tests/seeds/listing.py.
 """
 
 from clients import LATER, NOT_OURS, WORKS, missing
@@ -237,7 +237,7 @@ ROWS = [
 
 
 def verdict(row):
-    """(verdict, note) as it is true for the routes that this server has, and for the front ends."""
+    """Returns (verdict, note) for the routes of this server and for the front ends."""
     number, _, _, said, note, _, needed = row
     absent = [route for route in needed if route not in ROUTES] + missing(number)
     if said == WORKS and absent:
@@ -246,7 +246,7 @@ def verdict(row):
 
 
 def summary():
-    """Lines for the end of a test run: each row that is not whole, then the count."""
+    """Returns lines for the end of a test run: each incomplete row, then the count."""
     judged = [(row, *verdict(row)) for row in ROWS]
     lines = [f"{row[0]:>4} {said:<8} {row[1]}" + (f" ({note})" if note else "") for row, said, note in judged]
     counts = {kind: sum(said == kind for _, said, _ in judged) for kind in (WORKS, LATER, NOT_OURS)}

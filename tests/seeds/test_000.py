@@ -8,7 +8,8 @@ from printed import default, needs
 
 
 def test_login_with_the_demo_account(shared, pg, database):
-    """`POST /api/auth/login` (username: "cfo", password: "demo"), after an operator asked for that account."""
+    """An operator creates the account of `POST /api/auth/login` (username: "cfo", password: "demo") on request, and it
+    can log in."""
     printed = {"username": "cfo", "password": "demo"}
     assert shared.post("/api/auth/login", printed).status_code == 401, "nobody has it by default"
     shared.ctl("seed-demo", "--dsn", pg.dsn(database, cluster.OWNER))
@@ -27,7 +28,7 @@ def test_health_and_root(shared):
 
 
 def test_docs(shared):
-    """http://localhost:8000/docs"""
+    """The address http://localhost:8000/docs returns a page."""
     page = shared.get("/docs")
     assert page.status_code == 200 and page.headers["Content-Type"].startswith("text/html")
 
@@ -49,13 +50,13 @@ def test_feedback(shared, ann):
 
 
 def test_limits(parlour):
-    """5/min for login, 30/min for queries, as printed and as default."""
+    """The limits of 5/min for login and 30/min for queries hold, as printed and as default."""
     assert (default("rate_login"), default("rate_ask")) == ("5/min", "30/min")
     daemon = parlour(rate_login="5/min", rate_ask="30/min", sessions_per_user="1000", workers=1)
     user = daemon.register()
 
     def admitted(most, interval_s, ask):
-        """How many pass before the first 429: the burst, and one for each interval that goes by meanwhile."""
+        """Returns the number of requests before the first 429: the burst, and one for each interval meanwhile."""
         began = time.monotonic()
         count = next(n for n in range(100) if ask().status_code == 429)
         return most <= count <= most + (time.monotonic() - began) / interval_s + 1
@@ -134,7 +135,7 @@ def test_chat_socket_by_user(shared, ann):
 
 @needs("POST /api/query", "WS /ws/chat/{username}")
 def test_progress(ann):
-    """Loading indicators and progress (WebSocket real-time updates): stages while it is answered, then the answer."""
+    """Loading indicators and progress (WebSocket real-time updates): the client receives stages, then the answer."""
     with ann.ws("/ws/chat/me", native=False) as sock:
         sock.expect("system")
         sock.send("query", query="messages per day")
@@ -145,7 +146,8 @@ def test_progress(ann):
 
 @needs("POST /api/query", "WS /ws/chat/{username}")
 def test_chat_socket_errors_and_types(ann):
-    """Message type validation, error scenarios and connection clean-up: the socket outlives what is wrong."""
+    """Message type validation, error scenarios and connection clean-up: the socket stays open after invalid
+    messages."""
     with ann.ws("/ws/chat/me", native=False) as sock:
         sock.expect("system")
         for text in ("no JSON", "{}", '{"type":"unknown"}', '{"type":"query"}', '{"type":"query","query":"colourless green ideas"}'):
@@ -158,7 +160,7 @@ def test_chat_socket_errors_and_types(ann):
 
 @needs("POST /api/query", "WS /ws/chat/{username}")
 def test_rest_and_socket_agree(ann):
-    """Data consistency, WebSocket and REST API consistency; several connections of one user."""
+    """Data consistency of the WebSocket and the REST API, and several connections of one user."""
     question = {"query": "messages per room and day"}
     rest = ann.post("/api/query", question).json()
     with ann.ws("/ws/chat/me", native=False) as one, ann.ws(f"/ws/chat/{ann.name}", native=False) as two:

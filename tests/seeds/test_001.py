@@ -62,13 +62,13 @@ def test_refresh_as_printed(shared, registered):
 
 
 def test_lifetimes_as_printed(registered):
-    """Access token 25 minutes, refresh token 7 days."""
+    """The access token is valid for 25 minutes and the refresh token for 7 days, as printed."""
     access, refresh = claims(registered["access_token"]), claims(registered["refresh_token"])
     assert access["exp"] - access["iat"] == 25 * 60 and refresh["exp"] - refresh["iat"] == 7 * 86400
 
 
 def test_pages_as_printed(shared):
-    """The four addresses under "API Documentation"."""
+    """The four addresses under "API Documentation" exist."""
     for path in ("/docs", "/redoc", "/health", "/"):
         assert shared.get(path).status_code == 200
 
@@ -106,7 +106,7 @@ def test_feedback_request_and_response(shared, ann):
 
 
 def test_socket_authentication(shared, ann):
-    """Named there as missing."""
+    """Sockets require authentication, which the document names as missing."""
     room = ann.room(visibility="private")["id"]
     with shared.ws(f"/ws/chat/{room}", protocols=()) as sock:
         sock.send("auth", token="nonsense")

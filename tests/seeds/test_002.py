@@ -51,7 +51,7 @@ INSIGHTS = json.loads('''{
   ]
 }''')
 STATUS = {"good", "warning", "bad", "unknown"}
-# The table "REST API Endpoints": path, method, needs a token there.
+# The table "REST API Endpoints": path, method, whether a token is required.
 TABLE = [("/", "GET"), ("/health", "GET"), ("/auth/token", "POST"), ("/auth/refresh", "POST"), ("/api/metrics", "GET"),
          ("/api/metrics/raw", "GET"), ("/api/sessions", "GET"), ("/api/sessions/{id}", "GET"), ("/api/profile", "GET"),
          ("/api/insights", "GET"), ("/ws/metrics", "WS"), ("/ws/sessions", "WS")]
@@ -60,7 +60,7 @@ PRESENT = [row for row in TABLE if row[0] != "/api/profile" or "GET /api/profile
 
 @pytest.fixture(scope="module")
 def opened(request, workdir):
-    """A daemon with the optional authentication of that document: the routes are open, without names."""
+    """A daemon with the optional authentication of that document: the routes are public, without names."""
     from conftest import finish, maker  # pylint: disable=import-outside-toplevel
     make, made = maker(request, workdir)
     yield make(anonymous="metrics insights sessions profile", workers=1)
@@ -69,7 +69,7 @@ def opened(request, workdir):
 
 @pytest.fixture(scope="module")
 def boss(opened, rows):
-    """An analyst, after 40 days of usage in which commits follow sessions by a day."""
+    """An analyst, after 40 days of usage in which commits follow sessions after a day."""
     user, random = analyst(opened, rows), noise(2)
     counts = [random.randint(5, 30) for _ in range(40)]
     records = [session(i * 100 + k, day(40 - i, k % 20), accepted_flag=random.random() < 0.4)
@@ -138,7 +138,8 @@ def test_insights_as_printed(boss):
 
 
 def test_advanced_querying(boss):
-    """Page size; filters developer_id, model, date range; sorting by timestamp, cost, tokens."""
+    """Sessions can be read by page size, filtered by developer_id, model, and date range, and sorted by timestamp,
+    cost, and tokens."""
     page = boss.get("/api/sessions?page=2&page_size=5").json()
     assert len(page["items"]) == 5 and (page["page"], page["page_size"]) == (2, 5) and page["total"] > 10
     printed = boss.get("/api/sessions?developer_id=dev-1&model=claude-3-sonnet").json()
@@ -158,7 +159,8 @@ def test_raw_metrics(boss):
 
 
 def test_streams(boss):
-    """Metrics every 5 seconds; a client's ping is answered; wrong frames are told and the socket stays open."""
+    """Metrics arrive every 5 seconds; a ping of the client is answered; invalid frames get an error, and the socket
+    stays open."""
     with boss.ws("/ws/metrics", native=False) as sock:
         assert sock.expect("metrics")["data"]["acceptance_rate"]["unit"] == "%"
         started = time.monotonic()
@@ -173,7 +175,7 @@ def test_streams(boss):
 
 
 def test_cors(parlour):
-    """CORS_ORIGINS=["http://localhost:5173"], CORS_ALLOW_CREDENTIALS=true"""
+    """CORS_ORIGINS=["http://localhost:5173"] and CORS_ALLOW_CREDENTIALS=true have equivalents."""
     daemon = parlour(cors_origins="http://localhost:5173", cors_credentials="on")
     answer = daemon.get("/api/auth/me", headers={"Origin": "http://localhost:5173"})
     assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:5173"

@@ -103,7 +103,7 @@ def test_get_session(guests, session):
 
 
 def test_list_sessions(guests):
-    """Open to everybody there; here each caller has their own, and nobody lists those of others."""
+    """The list is public in that system; here each caller sees only their own sessions."""
     assert guests.get("/api/sessions").status_code == 401
     user = guests.register()
     made = user.post("/api/sessions").json()["id"]
@@ -116,7 +116,7 @@ def test_greeting(guests):
 
 
 def test_four_workers(parlour):
-    """`--workers 4`: a session is one session in all of them."""
+    """With `--workers 4`, a session is the same in all workers."""
     daemon = parlour(guest="on", workers=4)
     ident = daemon.post("/api/sessions").json()["id"]
     for _ in range(12):

@@ -5,7 +5,8 @@ from parlour import wait_for
 
 
 def test_authentication(shared):
-    """register, login, me; user fields: email, username, name, timestamps; never the hash."""
+    """Users can register, log in, and read their account with email, username, name, and timestamps, but never the
+    hash."""
     body = {"email": "ceo@example.com", "username": "ceo", "password": "password123", "name": "The Boss"}
     assert shared.post("/api/auth/register", body).status_code == 201
     tokens = shared.post("/api/auth/login", {"username": "ceo", "password": "password123"}).json()
@@ -41,7 +42,8 @@ def test_models(ann):
 
 
 def test_room_chat_and_ai_answer(ann, bob):
-    """/ws/chat/{room_id}: to every member; a role answers by itself, and the message says that it did."""
+    """A message on /ws/chat/{room_id} reaches every member, and a role answers by itself with a message marked as
+    such."""
     role = ann.role(name="Helper")
     room = ann.room(role_ids=[role["id"]], reply_policy="mention")["id"]
     with ann.ws(f"/ws/chat/{room}", native=False) as one, bob.ws(f"/ws/chat/{room}", native=False) as two:
@@ -62,7 +64,7 @@ def test_room_chat_and_ai_answer(ann, bob):
 
 
 def test_signaling(ann, bob):
-    """/ws/signaling/{room_id}: join, offer, answer, candidate, leave between members."""
+    """Members exchange join, offer, answer, candidate, and leave on /ws/signaling/{room_id}."""
     room = ann.room()["id"]
     assert bob.post(f"/api/rooms/{room}/join").status_code == 200
     path = f"/ws/signaling/{room}"
@@ -83,7 +85,7 @@ def test_signaling(ann, bob):
 
 
 def test_provider_keys(ann, bob):
-    """APIKey: encrypted storage for keys that users bring."""
+    """APIKey: the keys that users bring are stored encrypted."""
     for provider in ("openai", "anthropic", "openrouter"):
         stored = ann.put(f"/api/provider-keys/{provider}", {"key": "sk-test-0123456789abcdef"})
         assert stored.status_code == 200, stored.text

@@ -25,7 +25,7 @@ def ask(user, question, **more):
 
 @pytest.fixture
 def talker(shared):
-    """A user who said something today."""
+    """Creates a user who has sent a message today."""
     user = shared.register()
     room = user.room()["id"]
     for text in ("one", "two", "three"):
@@ -56,7 +56,7 @@ def test_query_reply(talker, question, level, hint, columns):
 # ---- 000.query-error ----
 
 def test_query_error(talker):
-    """With context this client gets an object to show, and members that it may read all the same; without it 422."""
+    """With context, this client gets an object to show, with the members that it reads; without it, 422."""
     got = ask(talker, NONSENSE, **CONTEXT)
     assert set(got["error"]) == {"error_type", "message", "recovery_action", "suggestions"}
     assert got["error"]["error_type"] == "not_understood" and got["error"]["recovery_action"] == "rephrase"
@@ -95,7 +95,7 @@ def test_suggestions_of_a_new_user(shared):
 
 
 def test_suggestions_as_text(parlour):
-    """The query wins over the caller's profile, and that over the setting."""
+    """The query parameter has precedence over the profile of the caller, and the profile over the setting."""
     plain, text = parlour(), parlour(suggestions_format="text")
 
     def form(user, query=""):
@@ -145,7 +145,7 @@ def test_feedback_rules(talker, body, field):
 # ---- 000.dashboard ----
 
 def tile(number, **fields):
-    """A card as this client sends it."""
+    """Returns a card as this client sends it."""
     return {"id": f"card-{number}", "card_type": "chart", "size": "medium", "position": {"x": 2 * number, "y": 0, "w": 2, "h": 2},
             "content": {"title": f"Card {number}", "chart_type": "bar", "query": "my messages per room", "data": [{"a": 1.50}, None]}, **fields}
 
@@ -163,7 +163,7 @@ def test_dashboard(shared):
         assert (card["type"], card["title"], card["query"]) == (kind, given["content"]["title"], "my messages per room")
         assert {name: card[name] for name in "xywh"} == given["position"]
     for moved in got["cards"]:
-        moved["position"] = {**moved["position"], "y": 5}    # the old x, y, w, h go along
+        moved["position"] = {**moved["position"], "y": 5}    # the previous x, y, w, h are sent, too
     again = user.post("/api/dashboard/main", {**got, "layout_name": "Moved"}).json()
     assert [card["y"] for card in again["cards"]] == [5, 5] and (again["version"], again["layout_name"]) == (2, "Moved")
     assert user.post("/api/dashboard/main", {"cards": []}).json()["layout_name"] == "Moved", "who sends no name keeps it"
@@ -212,7 +212,7 @@ def test_dashboard_owner(shared):
 
 
 def test_dashboard_never_saved(parlour):
-    """The query wins over the setting."""
+    """The query parameter has precedence over the setting."""
     for daemon, usual in ((parlour(), 404), (parlour(dashboard_default="on"), 200)):
         user = daemon.register()
         answers = [user.get("/api/dashboard/main" + query) for query in ("", "?default=1", "?default=0")]
@@ -290,7 +290,7 @@ QUESTIONS = ["messages", "users", "rooms", "tokens", "cost", "feedback", "messag
 
 
 def test_anonymous_sees_nothing_of_private_rooms(open_daemon, rows):
-    """Every figure rises by what happens in a public room, and by nothing that happens in a private one."""
+    """Figures count events in public rooms and none in private rooms."""
     ann = open_daemon.register()
 
     def figures():
@@ -342,7 +342,7 @@ def test_anonymous_asks_for_nobody(open_daemon, question):
 
 
 def test_anonymous_suggestions(open_daemon, rows):
-    """They name no room and no person, whatever is asked and done, and each is answered."""
+    """Suggestions name no room and no person, whatever happens, and each can be answered."""
     user = open_daemon.register()
     room = user.room(name="Secret room")["id"]
     user.say(room, "hello")

@@ -18,7 +18,8 @@ SESSION = {"id", "userId", "status", "createdAt", "updatedAt", "preferredChannel
 
 
 def test_session_frames(ann):
-    """start_session, send_message, ping; session_started, agent_status, session_update, pong, with every field."""
+    """start_session, send_message, and ping get session_started, agent_status, session_update, and pong with every
+    field."""
     with socket_of(ann, "new-tab") as sock:
         sock.send("start_session", payload={"userId": "me", "preferredChannel": "web", "metadata": {"source": "web"}})
         session = sock.expect("session_started")["payload"]
@@ -35,7 +36,7 @@ def test_session_frames(ann):
 
 
 def test_the_greeting_comes_before_session_started(ann):
-    """Its client tolerates the frame; the order is always this one."""
+    """The greeting always comes before session_started; the client of that system ignores it."""
     with socket_of(ann, "new-tab") as sock:
         sock.send("start_session", payload={})
         assert [sock.recv()["type"] for _ in range(2)] == ["message", "session_started"]
@@ -57,7 +58,7 @@ def test_feedback_requests_of_the_session(ann, bob):
 
 @needs_browser
 def test_page(parlour, browse, origin):  # noqa: F811
-    """It shows a whole session, and tolerates the greeting."""
+    """The page shows a whole session and ignores the greeting."""
     daemon = parlour(cors_origins=origin)
     user, other = daemon.register(), daemon.register()
     page = browse("page_001.html", daemon, user=user.name, password=user.password)

@@ -14,7 +14,7 @@ EXTRA = {"tokens_in": 600, "tokens_out": 400, "latency_ms": 850.5, "status_code"
 
 @pytest.fixture(scope="module")
 def opened(request, workdir):
-    """A daemon whose figures are open without a token, as that system's optional authentication has it."""
+    """A daemon whose figures are public, like the optional authentication of that system."""
     from conftest import finish, maker  # pylint: disable=import-outside-toplevel
     make, made = maker(request, workdir)
     yield make(anonymous="metrics insights sessions profile", workers=1)
@@ -23,8 +23,8 @@ def opened(request, workdir):
 
 @pytest.fixture(scope="module")
 def boss(opened, rows):
-    """An analyst, after 29 whole days of usage of 7 developers in two repositories; commits follow sessions by two days. The
-    window of /api/insights begins 30 days before now, in the middle of a day."""
+    """An analyst, after 29 whole days of usage of 7 developers in two repositories; commits follow sessions after two
+    days. The period of /api/insights begins 30 days before now, in the middle of a day."""
     user, random = analyst(opened, rows), noise(3)
     counts = [random.randint(3, 12) for _ in range(29)]
     done = send(user, [session(i * 100 + k, day(29 - i, k), accepted_flag=int(random.random() < 0.4), **{**EXTRA, "repo_slug": f"acme/{'web' if k % 3 else 'shop'}"})
@@ -88,7 +88,7 @@ def test_lag_days(boss, lag):
 @pytest.mark.parametrize("path", ["/api/metrics", "/api/metrics/raw", "/api/insights", "/api/sessions"])
 def test_since_is_start(boss, path):
     since = day(5).isoformat()
-    until = day(-1).isoformat()   # a window that ends now is longer in the second answer
+    until = day(-1).isoformat()   # a period that ends now is longer for the second reply
     by_since, by_start = (boss.get(path, params={name: since, "end": until}).json() for name in ("since", "start"))
     for got in (by_since, by_start):
         if isinstance(got, dict):
@@ -162,7 +162,8 @@ def test_page_members(boss):
 # ---- 002.profile ----
 
 def test_profile_sums(opened, rows):
-    """An analyst's profile has the imported sessions of their name; figures are numbers, also without any session."""
+    """The profile of an analyst has the imported sessions with their name; figures are numbers, also without
+    sessions."""
     user = analyst(opened, rows)
     empty = user.get("/api/profile").json()
     assert (empty["developer_id"], empty["total_sessions"], empty["avg_latency_ms"], empty["acceptance_rate"]) == (user.name, 0, 0, 0)
@@ -202,7 +203,7 @@ def test_profile_without_a_token(opened, boss):
 # ---- 002 as CSV ----
 
 def test_its_table_as_csv(boss):
-    """Its table of sessions as sqlite3 -csv -header writes it."""
+    """The table of sessions is imported in the form of sqlite3 -csv -header."""
     text = ("id,session_id,developer_id,timestamp,model,tokens_in,tokens_out,latency_ms,status_code,accepted_flag,repo_slug,event_date,total_tokens,"
             "cost_usd,diff_ratio,accepted_lines\r\n1,s-1,dev-1,2024-10-28T11:30:00,claude-3-sonnet,600,400,850.5,200,1,acme/shop,2024-10-28,1000,0.45,0.25,12\r\n"
             "2,s-2,dev-1,2024-10-28T12:30:00,,,,,,,,2024-10-28,,,,\r\n")

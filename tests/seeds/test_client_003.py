@@ -16,7 +16,7 @@ WHOLE = "My name is Jane Doe, my email is jane@doe.io and I make 987654 a year"
 
 
 def stream(api, message, session=None):
-    """The events of POST /api/chat/stream: each is one line of data without a name."""
+    """Yields the events of POST /api/chat/stream: each is one line of data without a name."""
     answer = api.post("/api/chat/stream", {"message": message, **({"session_id": session} if session else {})})
     assert answer.status_code == 200 and answer.headers["Content-Type"] == "text/event-stream"
     blocks = answer.text.removesuffix("\n\n").split("\n\n")
@@ -30,7 +30,7 @@ def moment(text):
 
 @pytest.fixture
 def mailed(parlour, smtp):
-    """A daemon that mails what a complete form has."""
+    """Starts a daemon that mails the values of a complete form."""
     return parlour(smtp_url=f"smtp://127.0.0.1:{smtp().port}", smtp_tls="off", mail_from="bot@parlour.example", guest="on",
                    lead_mail_to="sales@example.net")
 
@@ -47,7 +47,7 @@ def test_stream(guests):
 
 
 def test_stream_tells_of_the_mail(mailed, rows):
-    """email_sent stands right before done, once per session, and only where a mail was queued."""
+    """email_sent comes directly before done, once per session, and only if a mail was queued."""
     session = mailed.post("/api/sessions").json()["session_id"]
     assert "email_sent" not in [event["type"] for event in stream(mailed, "My name is Jane Doe", session)]
     *_, sent, done = stream(mailed, WHOLE, session)
@@ -136,7 +136,7 @@ def test_health(guests, mailed, parlour, rows):
 # ---- 003.guests ----
 
 def test_guests_who_load_the_page_again(parlour):
-    """By REST, as the page does it, with the settings as they come: each load makes a session."""
+    """A page that is loaded often, with default settings, creates a session for each load over REST."""
     daemon = parlour(guest="on")
     sessions = [httpx.post(daemon.url + "/api/sessions", **PLAIN).json()["session_id"] for _ in range(60)]
     assert stream(daemon, "Hello!", sessions[-1])[-1]["type"] == "done"
@@ -158,7 +158,8 @@ def test_page(parlour, browse, origin, smtp):  # noqa: F811
         assert page.text("#health") == "rag_ready no, storage_ready yes, email_ready yes"
         assert page.text(".greeting") and page.text("#status").startswith("active, since ")
         assert page.texts("#data li") == ["name: missing", "email: missing", "income: missing"]
-        provider.queue("ok,tokens=1,pace=0", "ok,tokens=10,pace=1,gate=1")      # the first one reads what the form asks for
+        # the first message contains what the form asks for
+        provider.queue("ok,tokens=1,pace=0", "ok,tokens=10,pace=1,gate=1")
         page.type("#text", "What is it?")
         page.click("#send")
         wait_for(lambda: page.text("#log p:last-child").startswith("Parlour") and not page.run(

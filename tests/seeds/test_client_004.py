@@ -10,7 +10,7 @@ from pages import browse, driver, needs_browser, origin  # noqa: F401  pylint: d
 
 
 def role_by_004(user, **fields):
-    """As its front end makes one: POST /api/roles/ with ai_instructions."""
+    """Creates a role like the front end of that system: POST /api/roles/ with ai_instructions."""
     made = user.post("/api/roles/", {"name": "R" + secrets.token_hex(4), "instructions": "Be brief.", **fields})
     assert made.status_code == 201, made.text
     return made.json()
@@ -43,7 +43,7 @@ FRAMES = {
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
 def test_an_ai_answers_with_the_printed_routes_alone(ann, frame):
-    """Create role, create room, room socket: nobody attaches anything."""
+    """Create role, create room, and the room socket suffice: no client attaches the role."""
     role = role_by_004(ann)
     room = room_by_004(ann)
     with socket_of(ann, room) as sock:
@@ -55,7 +55,7 @@ def test_an_ai_answers_with_the_printed_routes_alone(ann, frame):
 
 
 def test_a_room_takes_the_roles_of_its_owner_for_everybody(ann, bob):
-    """Another member mentions the owner's role, or names its id; roles of others stay out."""
+    """Another member can mention the owner's role or give its id; roles of others do not join."""
     role, second, foreign = role_by_004(ann), role_by_004(ann), role_by_004(bob)
     room = room_by_004(ann)
     with socket_of(bob, room) as sock:
@@ -67,7 +67,7 @@ def test_a_room_takes_the_roles_of_its_owner_for_everybody(ann, bob):
 
 
 def test_a_role_that_cannot_join_is_an_error(ann, rows):
-    """The database gives up on a lock: the client that named the role learns that no answer will come."""
+    """If the database does not get a lock in time, the client that named the role gets an error."""
     role, room = role_by_004(ann), room_by_004(ann)
     rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE lock_not_available; END'")
     rows("CREATE TRIGGER refuse BEFORE INSERT ON room_roles FOR EACH ROW EXECUTE FUNCTION refuse()")
@@ -83,7 +83,8 @@ def test_a_role_that_cannot_join_is_an_error(ann, rows):
 
 
 def test_with_an_empty_list_a_room_takes_none(ann, bob, rows):
-    """Not by @name, and of others not by role_id; the sender's own role answers where it is named, and stays outside."""
+    """No role joins by @name, and no role of others by role_id; the sender's own role answers when named, without
+    joining."""
     role, own = role_by_004(ann), role_by_004(bob)
     room = room_by_004(ann, role_ids=[])
     with socket_of(bob, room) as sock:
@@ -93,13 +94,14 @@ def test_with_an_empty_list_a_room_takes_none(ann, bob, rows):
         sock.send(content="hello", role_id=own["id"])
         answer_of(sock, own)
         assert [f for f in sock.inbox if f.get("is_ai")] == []
-    # an unwanted answer may come late, but it began when its message came
+    # an unwanted answer may end late, but it starts with its message
     assert [r[0] for r in rows(f"SELECT role_id FROM generations WHERE room_id = {room}")] == [own["id"]]
     assert ann.get(f"/api/rooms/{room}").json()["roles"] == []
 
 
 def test_role_id_names_the_one_role_that_answers(ann, bob):
-    """Attached roles answer anybody, alone, whatever the policy but off; what nobody may ask is an error, and the message stays."""
+    """Only the attached role with this role_id answers, for anybody and any policy but off; an unknown or hidden role
+    is an error, and the message is stored."""
     first, second, foreign = role_by_004(ann), role_by_004(ann), role_by_004(ann)
     room = room_by_004(ann, role_ids=[first["id"], second["id"]], reply_policy="all")
     with socket_of(bob, room) as sock:
@@ -123,7 +125,7 @@ def test_role_id_names_the_one_role_that_answers(ann, bob):
 
 
 def test_an_own_role_that_is_busy_answers_once_more(ann, bob):
-    """Not attached: the follow-up of a busy role comes as for one of the room."""
+    """A busy role that is not attached answers afterwards, like a role of the room."""
     own = role_by_004(bob)
     room = room_by_004(ann, role_ids=[])
     with socket_of(bob, room) as sock:
@@ -135,7 +137,8 @@ def test_an_own_role_that_is_busy_answers_once_more(ann, bob):
 
 @pytest.mark.parametrize("name", [None, "Änn Example 漢字", "x" * 100])
 def test_message_fields(shared, name):
-    """user (what people call the author), timestamp, message_type beside the printed ones, in frames and in the history."""
+    """Frames and history have user (the display name of the author), timestamp, and message_type besides the printed
+    fields."""
     username = "n" + secrets.token_hex(5)
     made = shared.post("/api/auth/register", {"username": username, "email": username + "@example.org", "password": "correct horse 9", "name": name})
     assert made.status_code == 201, made.text
@@ -145,7 +148,8 @@ def test_message_fields(shared, name):
     with socket_of(ann, room) as sock:
         sock.send(content="hello", role_id=role["id"])
         frames = [sock.expect("message", is_ai=False), answer_of(sock, role)]
-    pages = [ann.get(f"/api/rooms/{room}/messages").json() for _ in range(6)]    # from both workers, unknown and known names
+    # from both workers, with cached and uncached names
+    pages = [ann.get(f"/api/rooms/{room}/messages").json() for _ in range(6)]
     history = pages[0]
     for said in (frames, *pages):
         assert [m["user"] for m in said] == [name or ann.name, role["name"]]
@@ -161,7 +165,7 @@ PAGES = [("limit=2", [3, 4]), ("limit=2&offset=0", [3, 4]), ("limit=2&offset=1",
 
 @pytest.mark.parametrize("query, want", PAGES, ids=[query for query, _ in PAGES])
 def test_history_takes_limit_and_offset(ann, query, want):
-    """offset skips the newest, so that the next page is the one before; each page is oldest first."""
+    """offset skips the newest messages, so that the next page has earlier ones; each page starts with the oldest."""
     room = room_by_004(ann)
     for i in range(5):
         ann.say(room, str(i))
@@ -170,7 +174,7 @@ def test_history_takes_limit_and_offset(ann, query, want):
 
 
 def test_role_fields(ann, bob):
-    """ai_instructions is another name of instructions; avatar, description, user_id come back."""
+    """ai_instructions is another name of instructions; avatar, description, and user_id are returned."""
     name = "Chief of Everything " + secrets.token_hex(3)
     body = {"name": name, "ai_instructions": "Be the chief.", "avatar": "🦊", "description": "Decides."}
     made = ann.post("/api/roles/", body)
@@ -203,11 +207,11 @@ def test_models_and_rooms(ann):
 
 
 def test_signaling_without_join(ann, bob):
-    """offer, answer, ice_candidate with data and without to: to all others in the room."""
+    """offer, answer, and ice_candidate with data and without `to` are sent to all others in the room."""
     room = room_by_004(ann)
     bob.post(f"/api/rooms/{room}/join")
     with ann.ws(f"/ws/signaling/{room}", native=False) as one, bob.ws(f"/ws/signaling/{room}", native=False) as two:
-        for sock in (one, two):     # an answer to the last frame: it is open
+        for sock in (one, two):     # an answer to the last frame: the socket is open
             sock.send("barrier")
             sock.expect("error")
         for kind, sender, hearer in (("offer", one, two), ("answer", two, one), ("ice_candidate", one, two)):
@@ -219,7 +223,7 @@ def test_signaling_without_join(ann, bob):
 
 @needs_browser
 def test_page(parlour, browse, origin):  # noqa: F811
-    """Roles, a room, answers by role_id and by @name, a call."""
+    """The page uses roles, a room, answers by role_id and by @name, and a call."""
     daemon = parlour(cors_origins=origin)
     user = daemon.register()
     page = browse("page_004.html", daemon, user=user.name, password=user.password)

@@ -31,7 +31,8 @@ def written(daemon, text):
 
 
 def outcomes(daemon):
-    """Fourteen days: 2 commits a day; on every second day two merged pull requests after 10 h and one after 40 h; one reopened."""
+    """Imports fourteen days: 2 commits a day; on every second day two pull requests merged after 10 h and one after 40
+    h; one reopened."""
     lines = [f"{day(n).date()},ann,commits,2" for n in range(1, 15)]
     for n in range(2, 15, 2):
         lines += [f"{day(n).date()},ann,prs_merged,2", f"{day(n).date()},ann,pr_merge_hours,10", f"{day(n).date()},bob,prs_merged,1",
@@ -86,7 +87,7 @@ def test_nine_numbers_from_sessions_and_series(prodlens, rows, clean):
 
 
 def test_metrics_update_on_the_socket(prodlens):
-    """Its newer name of the frame, with the same data; the older one is still sent."""
+    """The newer name of the frame has the same data; the older one is still sent."""
     with prodlens.ws("/ws/metrics", protocols=()) as sock:
         older, newer = sock.recv(), sock.expect("metrics_update")
     assert (older["type"], newer["type"]) == ("metrics", "metrics_update") and older["data"] == newer["data"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Document 002's front end as a page: it signs in by refresh, and reads figures, sessions, insights, and the profile."""
+"""The front end of document 002 as a page: it signs in with a refresh token, and reads figures, sessions, insights, and
+the profile."""
 
 import re
 
@@ -10,7 +11,7 @@ from usagedata import analyst, day, send, session, unique
 
 @needs_browser
 def test_page(parlour, browse, origin, rows, pg, database):  # noqa: F811
-    """Each figure and field is shown."""
+    """The page shows each figure and field."""
     rows("DELETE FROM sessions")
     rows("DELETE FROM usage_series")
     daemon = parlour(cors_origins=origin, metrics_style="prodlens", approved_models="son*", workers=1)

@@ -99,7 +99,8 @@ def test_a_source_of_its_own(shared, rows, cache):
 
 
 def test_a_writer_is_at_work(shared, cache):
-    """In WAL mode with rows that are not in the main file yet; what is not committed does not count."""
+    """The file is in WAL mode with rows that are not in the main file yet, while a writer is active; uncommitted rows
+    do not count."""
     writer = sqlite3.connect(cache, isolation_level=None)
     writer.execute("PRAGMA journal_mode = WAL")
     writer.execute("INSERT INTO sessions (session_id, developer_id, timestamp) VALUES ('s-6', 'dev-1', '2024-10-30T00:00:00Z')")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""`contrib/quickstart run` from the source alone: the curl lines of documents 001 and 003 and the client of 003 against it."""
+"""`contrib/quickstart run` from the source alone works with the curl lines of documents 001 and 003 and the client of
+003."""
 
 import contextlib
 import io
@@ -34,7 +35,7 @@ def run(place, port):
 
 
 def processes(place):
-    """Processes that have this folder in their command line or as their working directory."""
+    """Returns the processes with this directory in their command line or as working directory."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -75,7 +76,7 @@ def test_lines_of_003(quick):
 
 
 def test_client_of_003(quick):
-    """As often as somebody likes: what a visitor has left does not count."""
+    """The client can run any number of times: sessions that visitors left do not count."""
     for _ in range(5):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
@@ -91,7 +92,8 @@ def test_what_it_prints_works(quick):
 
 
 def test_a_model_reaches_the_assistant(place, quick):
-    """Also with the data of an older version, whose role was pinned to the local responder."""
+    """The assistant uses a configured model, also with the data of an older version, whose role was pinned to the local
+    responder."""
     provider = Peer()
     try:
         sockets = re.search(r"psql -h (\S+) -U postgres parlour", quick.said).group(1)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The table of rows.py is whole, true and printed: every row has a verdict, every test it names exists."""
+"""The table of rows.py is complete, correct, and printed: every row has a verdict, and every test that it names
+exists."""
 
 import glob
 import os
@@ -64,7 +65,7 @@ def test_clients_rows_are_there_once(table_of):
 
 
 def test_routes_are_those_of_the_server(shared):
-    """The verdicts come from routes.def; the running server describes the same."""
+    """The verdicts come from routes.def; the running server describes the same routes."""
     described = shared.get("/openapi.json").json()["paths"]
     for row in table.ROWS:
         for route in row[6]:
@@ -78,7 +79,7 @@ def test_listing_is_current():
 
 
 def test_documents():
-    """Chapters, files and targets that rows without a request to send stand on."""
+    """Chapters, files, and targets exist on which rows without a request depend."""
     readme = read(SOURCE, "README")
     for chapter in ("Two commands", "Install on a server", "Upgrading", "Backup", "Operation", "Troubleshooting",
                     "How fast it is", "How it is built"):
