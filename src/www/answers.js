@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: ISC
 /*
- * Answers of AI roles while they are written: frames `generation`, one element each at the end of the messages. The button
- * Stop is below the messages, where it does not move while text comes.
+ * Answers of AI roles while they are written: each answer with frames `generation` is one element at the end of the
+ * messages. The button Stop is below the messages, where it does not move while text arrives.
  *
- * The server counts bytes of UTF-8: a delta whose offset is what we have is appended, offset 0 replaces (text so far), one
- * that lies ahead means something is missing, and the text is read by HTTP. The final message replaces the element.
+ * The server counts bytes of UTF-8. A delta whose offset equals the length of our text is appended, and offset 0
+ * replaces the text. A higher offset means that a delta is missing, and the text is read over HTTP. The final message
+ * replaces the element.
  */
 import { call } from "./api.js";
 import { $, el } from "./dom.js";
@@ -70,7 +71,7 @@ export class Answers {
 		this.stop(answer.id);
 	}
 
-	/** The server did not stop it. */
+	/** The server did not stop the answer. */
 	notStopped(id) {
 		const answer = this.running.get(id);
 		if (answer) {
@@ -90,7 +91,10 @@ export class Answers {
 		answer.bytes = offset + encoder.encode(delta).length;
 	}
 
-	/* At most one painting per screen frame, however fast the words come; a long text is painted less often. */
+	/*
+	 * Renders at most once per frame of the screen, however fast the words arrive; a long text is rendered less
+	 * often.
+	 */
 	paint(answer, state) {
 		answer.node.classList.toggle("waiting", answer.text === "");
 		answer.node.dataset.state = state;
@@ -112,7 +116,7 @@ export class Answers {
 		return [el("p", { class: "note" }, node.dataset.state === "queued" ? "waiting for its turn" : "thinking")];
 	}
 
-	/* Reads text and state over HTTP: if a delta is missing, or after a reconnect. */
+	/* Reads text and state over HTTP if a delta is missing, or after a reconnect. */
 	async reload(answer) {
 		let now;
 		try {
@@ -168,7 +172,7 @@ export class Answers {
 		this.running.delete(answer.id);
 	}
 
-	/** Subscribed again: answers that the server does not speak of any more have ended meanwhile. */
+	/** The room is subscribed again: answers that the server no longer reports have ended meanwhile. */
 	resubscribed() {
 		for (const answer of this.running.values())
 			answer.stale = true;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: ISC
 /*
- * Requests with the session's token.
+ * Requests with the tokens of the login session.
  *
- * The session {access, refresh, user} lives in sessionStorage (this tab), or in localStorage (all tabs, "keep me signed
- * in"). On 401 it is refreshed once, by one request at a time, also among tabs; when that is refused the session is over
- * and `events` says "ended".
+ * The session {access, refresh, user} is in sessionStorage (this tab), or in localStorage (all tabs, "keep me signed
+ * in"). After a 401 the tokens are refreshed once, by one request at a time, also among tabs. If that is refused, the
+ * session has ended, and `events` sends "ended".
  */
 import { uuid } from "./dom.js";
 
@@ -13,8 +13,8 @@ const KEY = "parlour.session";
 export const events = new EventTarget();
 
 /**
- * What went wrong: `sentence` for people, `code` and `status` for programs. status 0: no answer at all. ticket: for the
- * second step of a login.
+ * A failed request: `sentence` for people, `code` and `status` for programs. status 0: there was no reply. ticket: for
+ * the second step of a login.
  */
 export class Failure extends Error {
 	constructor(sentence, { status = 0, code = "", temporary = false, retryAfter = 0, ticket = "" } = {}) {
@@ -49,7 +49,7 @@ export function forget() {
 	sessionStorage.removeItem(KEY);
 }
 
-/** The session is over: `text` says why, for the sign-in page. */
+/** Ends the session: `text` is the reason for the sign-in page. */
 export function endSession(text = "") {
 	if (session() === null && text === "")
 		return;
@@ -63,8 +63,8 @@ addEventListener("storage", (event) => {
 });
 
 /*
- * A tab that was duplicated has its own copy of the same refresh token. Who refreshes tells the others, or the second
- * use of the old token would look like theft to the server and end the session.
+ * A duplicated tab has its own copy of the same refresh token. A tab that refreshes informs the others; otherwise the
+ * server would take the second use of the old token for theft and end the session.
  */
 const others = new BroadcastChannel(KEY);
 
@@ -97,7 +97,7 @@ export async function failureOf(response) {
 	try {
 		body = await response.json();
 	} catch {
-		/* a proxy's page, or nothing */
+		/* a page of a proxy, or an empty body */
 	}
 	return new Failure(sentenceOf(response.status, body, retryAfter), { status: response.status,
 		code: body?.code ?? "", ticket: body?.mfa_ticket ?? "",
@@ -137,7 +137,7 @@ async function refreshNow(used) {
 		const renewed = keepTokens(await response.json(), storage);
 		others.postMessage({ old: now.refresh, now: renewed });
 		if (renewed.enrol && !now.enrol)
-			location.reload(); /* to the page that asks for a second factor */
+			location.reload(); /* handled by the page that asks for a second factor */
 		return renewed;
 	}
 	const why = await failureOf(response);
@@ -150,7 +150,7 @@ async function refreshNow(used) {
 
 let refreshing = null;
 
-/** New tokens. `used`: the access token that was refused; if it is not the newest any more, nothing is asked. */
+/** Gets new tokens. `used`: the access token that was refused; if it is no longer the newest, no request is needed. */
 export function refresh(used) {
 	const run = () => refreshNow(used);
 	refreshing ??= (navigator.locks ? navigator.locks.request(KEY, run) : run()).finally(() => {
@@ -159,7 +159,7 @@ export function refresh(used) {
 	return refreshing;
 }
 
-/* One request as the user; with `once` a repetition never creates twice. */
+/* Sends one request as the user; with `once`, a repetition never creates a second object. */
 async function askAsUser(method, path, body, once) {
 	let now = session();
 	if (now === null)
@@ -175,18 +175,21 @@ async function askAsUser(method, path, body, once) {
 	return response;
 }
 
-/** One request as the user; the JSON of the reply, or a Failure. With `once` a repetition never creates twice. */
+/**
+ * Sends one request as the user; returns the JSON of the reply, or throws a Failure. With `once`, a repetition never
+ * creates a second object.
+ */
 export async function call(method, path, body, { once = false } = {}) {
 	return jsonOf(await askAsUser(method, path, body, once));
 }
 
-/** A page of a list. more: there is another one; a page may be shorter than its limit and not be the last. */
+/** Reads a page of a list. more: there is another page; a page that is shorter than its limit need not be the last. */
 export async function callPage(path) {
 	const response = await askAsUser("GET", path, undefined, false);
 	return { items: await jsonOf(response), more: response.headers.has("Link") };
 }
 
-/** All pages of a list that goes on by `after`. */
+/** Reads all pages of a list that continues with `after`. */
 export async function callAll(path, key, limit, most = 1000) {
 	const items = [];
 	for (;;) {
@@ -212,7 +215,7 @@ export async function leave() {
 	try {
 		await call("POST", "/api/auth/logout", {});
 	} catch {
-		/* the tokens are forgotten here in any case */
+		/* this page forgets the tokens in any case */
 	}
 	forget();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * The chat page: the door (register, sign in), then rooms on the left, the open room in the middle, people on the right.
- * The open room is in the address, #/room/7.
+ * The chat page. The door (register, sign in) comes first, then rooms on the left, the open room in the middle, and
+ * people on the right. The address contains the open room: #/room/7.
  */
 import { enter, events, forget, leave, session } from "./api.js";
 import { $, attempt, paintAvatar } from "./dom.js";
@@ -19,16 +19,18 @@ let view = null, rooms = null, roles = null, socket = null;
 /* ---- the door ---- */
 
 let registering = false;
-let ticket = ""; /* of a login that needs a code, too */
+let ticket = ""; /* of a login that also needs a code */
 
-/* The second step of a login, or back to the first. */
+/* Shows the second step of a login, or the first one again. */
 function askCode(newTicket) {
 	ticket = newTicket;
 	for (const node of $("door-form").querySelectorAll("label, .tabs"))
 		node.hidden = node.closest("#door-second") === null && ticket !== "";
 	$("door-second").hidden = ticket === "";
 	$("door-code").required = ticket !== "";
-	/* after a provider's sign-in both are empty, and a hidden field that is required would block the form */
+	/*
+	 * after signing in through a provider both fields are empty, and a hidden required field would block the form
+	 */
 	for (const id of ["door-name", "door-password"])
 		$(id).required = ticket === "";
 	$("door-oidc").hidden = ticket !== "";
@@ -54,7 +56,7 @@ function chooseDoor(toRegister) {
 	$("door-mailed").textContent = "";
 }
 
-/** A setting says who may register. If it is nobody, a sentence replaces the button. */
+/** A setting determines who may register. If nobody may, a sentence replaces the button. */
 async function paintRegistration() {
 	const about = { invite: "Registration needs an invite link. Ask somebody who has an account here.",
 		closed: "Registration is closed. Ask the operator of this server for an account." };
@@ -68,7 +70,7 @@ async function paintRegistration() {
 				chooseDoor(false);
 		}
 	} catch {
-		/* the server says so when somebody registers */
+		/* the server reports it when somebody registers */
 	}
 }
 
@@ -91,7 +93,7 @@ async function goIn(event) {
 	$("door-go").disabled = false;
 }
 
-/** The return from an identity provider. */
+/** Handles the return from an identity provider. */
 async function goInFrom({ body, keep, error }) {
 	showDoor(error);
 	if (!body)
@@ -113,7 +115,7 @@ async function goOn(credentials, oidc = null) {
 		else
 			await enter("/api/auth/login", credentials, $("door-keep").checked);
 		$("door-password").value = "";
-		location.reload(); /* a new page, so that nothing of another user remains */
+		location.reload(); /* a new page, so that no data of another user remains */
 	} catch (why) {
 		if (why.code === "mfa_required") {
 			askCode(why.ticket);

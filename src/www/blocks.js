@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 /*
- * Users whom the user has blocked. The server delivers what they write to everybody in a room; this page folds it.
+ * Users whom the user has blocked. The server delivers their messages like all others; this page folds them.
  */
 import { call } from "./api.js";
 
@@ -21,7 +21,7 @@ export class Blocks {
 		try {
 			this.ids = new Set((await call("GET", "/api/blocks")).map(({ user_id }) => user_id));
 		} catch {
-			return; /* nothing is folded until the page is loaded again */
+			return; /* nothing is folded until the page is reloaded */
 		}
 		this.onchange();
 	}

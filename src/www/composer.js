@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * Writing and sending. A message is shown at once and has a client_id from the start: it can be sent again after a lost
- * connection as often as need be and is still written once.
+ * Writing and sending. A message is shown at once and has a client_id from the start, so that it can be sent again
+ * after a lost connection any number of times, and is stored once.
  */
 import { $, el, uuid } from "./dom.js";
 import { messageNode } from "./timeline.js";
@@ -9,7 +9,7 @@ import { messageNode } from "./timeline.js";
 const CONTENT_BYTES = 16384, TYPING_EVERY_MS = 3000, RETRIES = 3;
 const encoder = new TextEncoder();
 
-/* There Enter is the only way to a new line, and focus would raise the keyboard. */
+/* On touch screens, Enter is the only way to a new line, and focus would show the keyboard. */
 const hasTouchKeyboard = () => matchMedia("(pointer: coarse)").matches;
 
 export class Composer {
@@ -172,7 +172,7 @@ export class Composer {
 				this.deliver(pending);
 	}
 
-	/** The message came before its ack, or by another way: it is no longer pending. */
+	/** The message arrived before its ack, or in another way: it is no longer pending. */
 	arrived(clientId) {
 		const pending = this.pending.get(clientId);
 		if (pending) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 /*
- * The API reference: /openapi.json as a page, routes by tag, schemas as tables with what they refer to inside them.
+ * The API reference: /openapi.json as a page, routes by tag, schemas as tables that contain the schemas they refer to.
  */
 import { $, el } from "./dom.js";
 import { tryForm, wireLogin } from "./try.js";
@@ -9,7 +9,7 @@ const METHODS = ["get", "post", "put", "patch", "delete", "head", "options"];
 
 let api = null;
 
-/* What a $ref of the description names; other values as they are. */
+/* Resolves a $ref of the description; returns other values unchanged. */
 export function resolve(value) {
 	if (!value?.$ref)
 		return value ?? {};
@@ -49,7 +49,10 @@ function words(schema) {
 
 const star = () => el("span", { class: "required", title: "required" }, " *");
 
-/* One member; a schema it refers to can be opened in place. `seen`: those around it, so that none is inside itself. */
+/*
+ * One member; a schema that it refers to can be opened in place. `seen`: the schemas around it, so that no schema
+ * contains itself.
+ */
 function member(name, schema, isRequired, seen) {
 	const parts = [schema, ...(schema.oneOf ?? [])];
 	const inner = parts.map((part) => nameOf(part) ?? nameOf(part.items)).find(Boolean);
@@ -71,7 +74,7 @@ function table(schema, seen) {
 
 /** A schema with its name above it. */
 function schemaBlock(whole) {
-	/* A list that can also come as pages; an error and its codes. */
+	/* A list that can also be read in pages; an error and its codes. */
 	const schema = whole.oneOf?.[0] ?? whole.allOf?.[0] ?? whole;
 	const codes = whole.allOf?.[1]?.properties?.code;
 	if (schema !== whole)
@@ -118,7 +121,7 @@ function inside({ method, path, operation }) {
 	return el("div", { class: "inside" }, ...parts.filter(Boolean));
 }
 
-/* Of several ways to authenticate, an empty one means that none is needed. */
+/* If one of several ways to authenticate is empty, no authentication is required. */
 const needsToken = ({ security = [] }) => security.length > 0 && security.every((way) => Object.keys(way).length > 0);
 
 const lock = () => el("span", { class: "lock", role: "img", title: "needs a token", "aria-label": "needs a token" });
@@ -145,7 +148,7 @@ function allRoutes() {
 	return routes;
 }
 
-/* Tags in the order of the description, then those it does not describe; only those that are used. */
+/* Tags in the order of the description, then tags without a description; only those with routes. */
 function usedTags(routes) {
 	const used = new Set(routes.map((r) => r.tag)), described = (api.tags ?? []).filter((tag) => used.has(tag.name));
 	for (const tag of described)
@@ -180,7 +183,7 @@ function render() {
 	$("schemas").replaceChildren(...Object.entries(api.components?.schemas ?? {}).map(schemaSection));
 }
 
-/* The address names a route or a schema: open it. */
+/* Opens the route or schema that the address names. */
 function openNamed() {
 	const node = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
 	if (node?.tagName === "DETAILS") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 /*
- * Making elements, and the few texts that depend on time and place. Text from others only ever becomes text nodes.
+ * Creates elements, and the texts that depend on time and place. Texts of other users only become text nodes.
  */
 
 export const $ = (id) => document.getElementById(id);
@@ -23,7 +23,7 @@ export function el(tag, attributes = {}, ...children) {
 	return node;
 }
 
-/** A number made from a name, for colors that stay the same. */
+/** A number computed from a name, for colors that do not change. */
 function hue(name) {
 	let hash = 7;
 	for (const c of name)
@@ -97,7 +97,7 @@ export async function attempt(action, place = null) {
 	}
 }
 
-/** Buttons with data-close close their dialog; so does a click beside it. */
+/** Buttons with data-close close their dialog; so does a click outside it. */
 export function wireDialog(dialog) {
 	for (const button of dialog.querySelectorAll("[data-close]"))
 		button.addEventListener("click", () => dialog.close());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * The dialog of the user's e-mail address: whether it is verified, the link that verifies it, and a change. The server mails
- * the links; verify.js is the page behind them.
+ * The dialog of the user's e-mail address: whether it is verified, another verification link, and a change of the
+ * address. The server mails the links; verify.js is the page that they open.
  */
 import { call } from "./api.js";
 import { $, attempt, wireDialog } from "./dom.js";

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: ISC
 /*
- * The second factor: its dialog (turn it on and off, recovery codes), and the code that a login asks for.
+ * The second factor: its dialog (turn it on and off, recovery codes), and the input of the code during a login.
  *
- * `must`: the account has to set one up before it can do anything else; the dialog then cannot be closed.
+ * `must`: the account has to set one up before anything else; the dialog then cannot be closed.
  */
 import { call, refresh } from "./api.js";
 import { $, attempt, el, wireDialog } from "./dom.js";
 
-/** What the server takes: six digits are a code of the app, anything else is a recovery code. */
+/** The code in the form that the server expects: six digits are a code of the app, anything else is a recovery code. */
 export function proofOf(text) {
 	const plain = text.replace(/\s/g, "");
 	return /^\d{6}$/.test(plain) ? { code: plain } : { recovery_code: text.trim() };

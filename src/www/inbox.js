@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * The bell: how many notifications are unread, and a plain list of the newest. The socket tells what is new; after a lost
- * connection the number is read again.
+ * The bell: the number of unread notifications, and a plain list of the newest. The socket announces new ones; after a
+ * lost connection the number is read again.
  */
 import { call } from "./api.js";
 import { $, attempt, dayText, el, timeNode, wireDialog } from "./dom.js";
@@ -20,7 +20,7 @@ export class Inbox {
 		this.socket.subscribe("user:me", {}, (frame) => this.receive(frame));
 	}
 
-	/* Each time the topic is open again, something may have been missed. */
+	/* Whenever the topic is subscribed again, notifications may have been missed. */
 	receive(frame) {
 		if (frame.type === "subscribed") {
 			this.load().catch(() => {});

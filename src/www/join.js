@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: ISC
 /*
- * The page behind the link of an invite, /join/TOKEN. Opening it does not use the invite: it asks who invites into what, and then a
- * user who is signed in joins with one button, and others register or sign in first.
+ * The page that the link of an invite opens, /join/TOKEN. Opening it does not use the invite. The page shows who
+ * invites into which room. A signed-in user then joins with one button; others register or sign in first.
  */
 import { call, enter, events, Failure, session } from "./api.js";
 import { $, attempt } from "./dom.js";
 import { proofOf } from "./factor.js";
 
 const token = location.pathname.split("/").at(-1);
-let invite = null, registering = true, ticket = ""; /* ticket: of a login that needs a code, too */
+let invite = null, registering = true, ticket = ""; /* ticket: of a login that also needs a code */
 
 function show(id) {
 	for (const one of ["said", "known", "form"])
@@ -66,7 +66,7 @@ function choose(toRegister) {
 	askCode("");
 }
 
-/* The second step of a login, or back to the first. */
+/* Shows the second step of a login, or the first one again. */
 function askCode(newTicket) {
 	ticket = newTicket;
 	for (const node of document.querySelectorAll(".first"))

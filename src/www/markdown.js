@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * A small part of Markdown as DOM nodes: code, emphasis, links, lists, quotes, headings. No HTML is ever parsed; what is
- * not understood stays text.
+ * A small part of Markdown as DOM nodes: code, emphasis, links, lists, quotes, headings. HTML is never parsed; anything
+ * unknown stays text.
  */
 import { el } from "./dom.js";
 import { AT, nameIn, nameIndex } from "./mention.js";
@@ -20,7 +20,7 @@ const INLINE = new RegExp([
 
 const LINKED = /^https?:\/\//i, LINKED_MAX = 2000, ENDS_SENTENCE = "'.,;:!?)]";
 
-/* What is linked of a URL in the text: the marks that end a sentence are not. "": nothing. */
+/* The part of a URL in the text that is linked, without the punctuation that ends a sentence; "": none. */
 function linked(url) {
 	const start = LINKED.exec(url)?.[0].length;
 	let end = url.length;
@@ -33,7 +33,7 @@ function link(href, label) {
 	return el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
 }
 
-/* Node of a match and the length of its source; null: the text stays as it is. */
+/* The node for a match and the length of its source; null: the text stays unchanged. */
 function nodeOf(match, text, names, inLink) {
 	const g = match.groups, whole = match[0].length;
 	if (g.code !== undefined)
@@ -52,7 +52,7 @@ function nodeOf(match, text, names, inLink) {
 	return name ? [el("span", { class: "mention" }, match[0] + name), whole + name.length] : null;
 }
 
-/** Nodes of one run of text. names: of nameIndex(), what is marked behind an "@". */
+/** Nodes for one run of text. names: from nameIndex(), the names that are marked after an "@". */
 function inline(text, names, inLink = false) {
 	const nodes = [];
 	let end = 0;
@@ -77,7 +77,9 @@ const BLANK = /^[ \t]*$/;
 
 const BLOCKS = [BULLET, NUMBER, QUOTE, HEADING, FENCE];
 
-/* Lines are in a stack, the next one on top. Takes those that match; what `pick` makes of each. */
+/*
+ * The lines are a stack with the next line on top. Takes the lines that match, and returns what `pick` makes of each.
+ */
 function take(lines, pattern, pick) {
 	const taken = [];
 	while (lines.length && pattern.test(lines.at(-1)))
@@ -89,7 +91,7 @@ function code(lines, language) {
 	return el("pre", language ? { "data-language": language } : {}, el("code", {}, lines.join("\n")));
 }
 
-/* To the line that closes it, or to the end. */
+/* Takes lines up to the one that closes the block, or to the end. */
 function fence(lines) {
 	const [, mark, language] = FENCE.exec(lines.pop());
 	const close = new RegExp(`^ {0,3}${mark[0]}{${mark.length},}\\s*$`);
@@ -100,7 +102,7 @@ function fence(lines) {
 	return code(taken, language);
 }
 
-/* Indented lines, and blank ones between them. */
+/* Takes indented lines, and blank lines between them. */
 function indented(lines) {
 	const taken = [];
 	while (lines.length && (INDENTED.test(lines.at(-1)) || BLANK.test(lines.at(-1))))
@@ -134,7 +136,7 @@ function block(lines, names) {
 export function markdown(text, names = []) {
 	const index = nameIndex(names);
 	const lines = text.normalize("NFC").replaceAll("\r\n", "\n").split("\n").reverse(), nodes = [];
-	let inList = false;		/* there, what is indented belongs to an item */
+	let inList = false;		/* there, indented lines belong to an item */
 	while (lines.length) {
 		if (BLANK.test(lines.at(-1))) {
 			lines.pop();

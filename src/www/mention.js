@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: ISC
 /*
- * What is a mention: the same rules as the server's (src/svc/room/mention.c), tested with the same cases,
- * tests/mentions.json. Code and URLs are recognized by markdown.js.
+ * Finds mentions with the same rules as the server (src/svc/room/mention.c); both are tested with tests/mentions.json.
+ * markdown.js recognizes code and URLs.
  */
 
-/* Scripts that are written without blanks between words; the last two are the marks of long vowels in kana. */
+/* Scripts without blanks between words; the last two characters are the marks of long vowels in kana. */
 const UNSPACED = "[" + ["Han", "Hiragana", "Katakana", "Bopomofo", "Hangul", "Thai", "Lao", "Khmer", "Myanmar"]
 	.map((script) => `\\p{Script=${script}}`).join("") + "\\u30fc\\uff70]";
 const WORD = `(?!${UNSPACED})[\\p{L}\\p{M}\\p{N}_]`;
@@ -12,12 +12,14 @@ const WORD = `(?!${UNSPACED})[\\p{L}\\p{M}\\p{N}_]`;
 /** An "@" that can begin a mention, as the source of a regular expression with flag u. */
 export const AT = `(?<!${WORD}|[=.-]|[^ \\n\\t]\\/)[@＠]`;
 
-/* Behind a name. Dots and dashes end a sentence, unless a word follows them. */
+/* What may follow a name. Dots and dashes end a sentence, unless a word follows them. */
 const FREE = new RegExp(`^(?![.-]*${WORD})(?![.-]*[@/]${WORD})(?![.-]*:[A-Za-z0-9-]+\\.[A-Za-z0-9-])`, "u");
 
 const fold = (c) => c.toLowerCase();
 
-/** The names that can be mentioned, made ready for nameIn(): { folded, lengths, starts, longest }, lengths in characters. */
+/**
+ * Prepares the names that can be mentioned for nameIn(): { folded, lengths, starts, longest }, lengths in characters.
+ */
 export function nameIndex(names) {
 	const index = { folded: new Set(), lengths: new Set(), starts: new Set(), longest: 0 };
 	for (const name of names) {
@@ -33,8 +35,9 @@ export function nameIndex(names) {
 }
 
 /**
- * The part of `text` from `at` (behind an "@"; text in form C) that is the longest of the names and stands by itself; ""
- * if there is none. Looks at as many characters as the longest name has, whatever the number of names.
+ * Returns the part of `text` from `at` (after an "@"; text in form C) that is the longest of the names and is not part
+ * of a longer word; "" if there is none. Examines at most as many characters as the longest name has, whatever the
+ * number of names.
  */
 export function nameIn(text, at, index) {
 	if (at >= text.length || !index.starts.has(fold(String.fromCodePoint(text.codePointAt(at)))))

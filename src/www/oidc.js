@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 /*
  * Signing in through identity providers: buttons at the door, the code in the address after the return, and the linked
- * accounts. A code counts only in the tab that began the sign-in, so that nobody can sign this page in to another account
- * with a link.
+ * accounts. A code is accepted only in the tab that began the sign-in, so that no link of somebody else can sign this
+ * page in to another account.
  */
 import { call } from "./api.js";
 import { $, attempt, el, notice, wireDialog } from "./dom.js";
@@ -32,7 +32,7 @@ async function providers() {
 	}
 }
 
-/* crypto.subtle exists only on https and on this machine; elsewhere the code is bound to this tab by the page alone. */
+/* crypto.subtle exists only with https and on localhost; elsewhere, only this page ties the code to the tab. */
 async function begin(provider, keep) {
 	const verifier = base64url(crypto.getRandomValues(new Uint8Array(48)));
 	const query = new URLSearchParams();
@@ -50,8 +50,8 @@ export async function paintProviders(keep) {
 }
 
 /**
- * What the server put into the address when the browser came back, which is removed from there: { body, keep } for the
- * token route, { error: sentence }, { linked: true }, or null.
+ * Returns what the server put into the address when the browser came back, and removes it from there: { body, keep }
+ * for the token route, { error: sentence }, { linked: true }, or null.
  */
 export function returned() {
 	const fragment = new URLSearchParams(location.hash.slice(1));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: ISC
 /*
- * Who is here, who is a member, which roles take part, who types. Presence frames carry numbers of users; their names come
- * from the list of members, which is read again when a number is new.
+ * Who is online, who is a member, which roles take part, and who is typing. Presence frames contain user ids; the names
+ * come from the list of members, which is read again when an id is unknown.
  */
 import { call, callAll } from "./api.js";
 import { $, attempt, avatar, el } from "./dom.js";
 
 const TYPING_MS = 6000, RELOAD_MS = 300, SUGGEST_MS = 150, SUGGESTIONS = 8;
 
-/* A display name need not be unique, so the user name always stands beside it. */
+/* A display name need not be unique, so the user name is always shown next to it. */
 const titleOf = (user) => user?.name ?? user?.username;
 const aboutUser = (user, ...more) => [user?.name && `@${user.username}`, ...more].filter(Boolean).join(" · ");
 
@@ -64,7 +64,7 @@ export class People {
 		try {
 			list = await callAll(`/api/rooms/${room.id}/members`, "user_id", 200);
 		} catch {
-			return; /* names are missing, nothing else; the next change tries again */
+			return; /* only names are missing; the next change tries again */
 		}
 		if (room !== this.room)
 			return;
@@ -88,7 +88,7 @@ export class People {
 			this.here.delete(id);
 		this.count = count ?? this.here.size;
 		if (this.count > this.here.size && !users && !joined.length)
-			this.here.clear(); /* too many to list: only the number is told */
+			this.here.clear(); /* too many to list: the frame has only the number */
 		if ([...this.here].some((id) => !this.members.has(id)))
 			this.loadSoon();
 		this.paint();
@@ -167,7 +167,7 @@ export class People {
 			on: { click: remove } }, "×");
 	}
 
-	/** Users whose names fit what is being written, for the field to choose from. */
+	/** Users whose names match the typed text, as suggestions. */
 	async suggest() {
 		const text = $("member-name").value.trim();
 		if (!text)

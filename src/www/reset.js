@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 /*
- * The page behind the link for a new password. The token is in the fragment, which is sent to no server; it is taken out of
- * the address at once, so that it does not stay in the history. Opening the page does not use the link; only "Set password" does.
+ * The page that the link for a new password opens. The token is in the fragment, which browsers do not send to servers.
+ * The page removes it from the address at once, so that the history does not contain it. Opening the page does not use
+ * the link; only "Set password" does.
  */
 import { $ } from "./dom.js";
 
@@ -27,7 +28,7 @@ function begin() {
 	show(token ? "set" : "ask");
 }
 
-/** One sentence about what is wrong; "" when the server took it. */
+/** Returns a sentence about what is wrong; "" if the server accepted the password. */
 async function send(path, body) {
 	try {
 		const response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * Editing and deleting a message, and its earlier texts. The result comes as an event of the room, for this page as for all
- * others.
+ * Editing and deleting a message, and its earlier texts. The result arrives as an event of the room, on this page as on
+ * all others.
  */
 import { call } from "./api.js";
 import { attempt, el, timeNode } from "./dom.js";

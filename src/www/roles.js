@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 /*
- * The dialog of AI roles: all there are, make one, let one take part in the open room or take it out.
+ * The dialog of AI roles: lists all roles, creates one, and adds one to the open room or removes it.
  */
 import { call, callAll } from "./api.js";
 import { $, attempt, avatar, el, wireDialog } from "./dom.js";
@@ -69,7 +69,7 @@ export class Roles {
 		}, $("roles-error"));
 	}
 
-	/* Models, read when the form is opened for the first time; without an answer only the default is there. */
+	/* Models, read when the form is opened for the first time; without a reply, only the default is offered. */
 	async models() {
 		const select = $("role-model");
 		if (!$("role-new").open || select.options.length > 1)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * The open room: position first, then the newest page of history, then a subscription from that position; so nothing is
- * missed between them. Everything with a seq is shown once, whichever way it came.
+ * The open room: its position first, then the newest page of history, then a subscription from that position, so that
+ * no event between them is missed. Everything with a seq is shown once, in whichever way it arrived.
  */
 import { Answers } from "./answers.js";
 import { Blocks } from "./blocks.js";
@@ -146,7 +146,10 @@ export class RoomView {
 			this.onread(this.room, frame.seq);
 	}
 
-	/* recovered: what was missed follows as frames. Otherwise the newest page is read anew; live ones go on meanwhile. */
+	/*
+	 * recovered: missed events follow as frames. Otherwise the newest page is read again, while live events
+	 * continue.
+	 */
 	subscribed({ was_recovering: wasRecovering, recovered, epoch, seq }) {
 		this.answers.resubscribed();
 		this.composer.resume();
@@ -213,13 +216,15 @@ export class RoomView {
 
 	/* ---- acts ---- */
 
-	/* Its asker, moderators, the owner; users that this page cannot tell from them may try. */
+	/*
+	 * The asker, moderators, and the owner may stop an answer; users whose rights this page does not know may try.
+	 */
 	mayStop(seq) {
 		const author = this.timeline.get(seq)?.author;
 		return this.people.mayChange || author?.kind !== "user" || author.id === this.me.id;
 	}
 
-	/* If it succeeds, the answer ends; a refusal is an error frame with this id. */
+	/* If it succeeds, the answer ends; if it is refused, an error frame has this id. */
 	stop(id) {
 		if (!this.socket.send({ type: "stop", id: `stop:${id}`, generation_id: id })) {
 			notice("Not connected to the server.", true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * The list of rooms with a mark for what is unread, and the form for a new one. How far each room was read is remembered
- * in this browser.
+ * The list of rooms with a mark for unread messages, and the form for a new room. This browser stores how far each room
+ * was read.
  */
 import { call, callAll } from "./api.js";
 import { $, attempt, el, wireDialog } from "./dom.js";
@@ -29,11 +29,11 @@ export class Rooms {
 		const list = await callAll("/api/rooms", "id", 200);
 		this.rooms = new Map(list.map((room) => [room.id, room]));
 		for (const room of list)
-			this.seen[room.id] ??= room.last_seq; /* what was there before us is not news */
+			this.seen[room.id] ??= room.last_seq; /* messages from before the membership are not new */
 		this.paint();
 	}
 
-	/** The newest things first; rooms without any at the end. */
+	/** Rooms with the newest messages first; rooms without messages at the end. */
 	sorted() {
 		const when = (room) => Date.parse(room.last_at ?? room.created_at);
 		return [...this.rooms.values()].sort((a, b) => Boolean(b.level) - Boolean(a.level) ||

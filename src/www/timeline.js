@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * The messages of the open room, ordered by seq, each once. Keeps the reader's place: at the end it follows new messages,
- * further up it stands still.
+ * The messages of the open room, ordered by seq, each once. Keeps the position of the reader: at the end, it follows
+ * new messages; further up, it does not move.
  */
 import { $, avatar, dayOf, dayText, el, timeNode } from "./dom.js";
 import { markdown } from "./markdown.js";
@@ -10,18 +10,18 @@ const NEAR_END_PX = 60, TOGETHER_MS = 5 * 60000;
 const STOPS = { cancelled: "Stopped.", interrupted: "Interrupted.", failed: "Failed.",
 	length: "Cut off at the maximum length." };
 
-/** What an answer cites: "[1] Title", and how the passage begins. Its document may be gone meanwhile. */
+/** What an answer cites: "[1] Title", and the start of the passage. Its document may have been deleted meanwhile. */
 function sources(citations) {
 	return el("ul", { class: "sources" }, ...citations.map((c) => el("li", { class: "note", title: c.text },
 		`[${c.mark}] ${c.title}`)));
 }
 
-/** What a model thought first; closed until somebody wants to read it. */
+/** The reasoning of a model before its answer; closed until the user opens it. */
 function thoughts(text) {
 	return el("details", { class: "thoughts" }, el("summary", {}, "Reasoning"), el("div", { class: "text" }, markdown(text)));
 }
 
-/** What a blocked user wrote; closed until somebody wants to read it. */
+/** A message of a blocked user; closed until the user opens it. */
 function folded(text) {
 	return el("details", { class: "folded" }, el("summary", {}, "You blocked this user"), text);
 }
@@ -132,7 +132,7 @@ export class Timeline {
 		this.insert(item);
 	}
 
-	/** A page of older messages; what is being read does not move. */
+	/** A page of older messages; the messages that are visible do not move. */
 	addOlder(messages) {
 		const before = this.scroller.scrollHeight - this.scroller.scrollTop;
 		for (const message of [...messages].reverse())
@@ -178,7 +178,7 @@ export class Timeline {
 		return node;
 	}
 
-	/* What a message answers, unless it stands right above. */
+	/* Shows which message this one answers, unless that is directly above. */
 	quote(message) {
 		if (!message.reply_to || message.reply_to === message.seq - 1)
 			return null;
@@ -204,7 +204,7 @@ export class Timeline {
 		return "";
 	}
 
-	/* Day above the first message of a day; no name above messages that follow each other closely. */
+	/* A date above the first message of a day; no name above messages of one author in quick succession. */
 	decorate(at) {
 		const { message, node } = this.items[at];
 		if (!message)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 /*
- * "Try it" of the API reference: a form per route, the request as a curl line, the answer with its headers. The token is the
- * chat page's when this browser is signed in there.
+ * "Try it" of the API reference: a form per route, the request as a curl command, the reply with its headers. If this
+ * browser is signed in to the chat page, its token is used.
  */
 import { failureOf, session } from "./api.js";
 import { $, el } from "./dom.js";
@@ -32,7 +32,7 @@ export function wireLogin() {
 	});
 }
 
-/* A value to start from: required members only, or all when none is. */
+/* A value to start from: the required members, or all if none is required. */
 function example(schema, resolve, depth = 0) {
 	const s = resolve(schema), type = [s.type ?? "object"].flat()[0];
 	if (s.enum)
@@ -142,7 +142,7 @@ export function tryForm(route) {
 				copy.textContent = "Copy as curl";
 			}, 1500);
 		} catch {
-			output.hidden = false; /* no clipboard without TLS: show it */
+			output.hidden = false; /* the clipboard requires TLS: the command is shown instead */
 			output.replaceChildren(el("pre", {}, line));
 		}
 	});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 /*
- * The page behind the link that verifies an e-mail address. The token is in the fragment, which is sent to no server; it is
- * taken out of the address at once, so that it stays in no history. Opening the link does not use it: only the button does.
+ * The page that the link to verify an e-mail address opens. The token is in the fragment, which browsers do not send to
+ * servers. The page removes it from the address at once, so that the history does not contain it. Opening the page does
+ * not use the link; only the button does.
  */
 import { $ } from "./dom.js";
 
@@ -27,7 +28,7 @@ function begin() {
 	show(token ? "use" : "ask");
 }
 
-/** One sentence about what is wrong; "" when the server took it. */
+/** Returns a sentence about what is wrong; "" if the server accepted the token. */
 async function send(path, body) {
 	try {
 		const response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" },
