@@ -4,8 +4,9 @@
 
 Read are whole documents (man pages, README, NEWS, SECURITY, HACKING, pages, samples, shell), comments and strings of C,
 tables, and JavaScript, comments and docstrings of Python, and comments and messages of SQL. Not read: released
-migrations, which never change; tests/seeds, which hold texts of other systems; generated files; and lines in ALLOWED.
-In the tables of descriptions, a text of one word is an error, too.
+migrations, which never change; pages of tests/seeds, which hold texts of other systems; generated files; and lines in
+ALLOWED. In the tables of descriptions, a text of one word is an error, too. So is a docstring of a test that is shorter
+than a sentence.
 
 Usage: english.py SRCDIR
 """
@@ -19,7 +20,7 @@ import tokenize
 
 RELEASED = 77           # migrations up to this one never change
 
-PHRASES = [             # expression, what to write instead; a blank matches any white space, line ends included
+PHRASES = [             # expression, what to write instead; a blank matches any white space, including line ends
     (r"(?:what|that|which|who) is none", "not a ..., invalid"),
     (r"(?:what|that|which|who) is no (?!longer|more|use)\w+", "not a ..., invalid"),
     (r"(?:API|HTTP|REST|SQL|model) calls?", "request, query, generation; a call is WebRTC"),
@@ -97,11 +98,13 @@ TABLES = ("src/api/http/shapes.def", "src/api/ws/frames.def", "src/api/ws/topics
 DESCRIPTION = re.compile(r'(?:F|OBJ|LIST|SHAPE|PART|FRAME_IN|FRAME_OUT|TOPIC|CLOSE|SETTING|UPSTREAM|ROUTE)\('
                          r'.*"((?:[^"\\]|\\.)*)"\)')
 VALUES = ("bearer", "true", "metrics", "sessions")     # the only value of their field
+LEAST_WORDS = 5         # of the docstring of a test
 RIDDLE = re.compile(r"(?:(?:The|A|An|Its|Their|This) )?[\w-]+\.?")
 
-EXPRESSIONS = [(re.compile(r"(?<![\w-])(?:" + phrase.replace(" ", r"\s+") + r")(?![\w-])", re.I), instead)
+# For text in lower case, which is searched much faster than without regard to case.
+EXPRESSIONS = [(re.compile(r"(?<![\w-])(?:" + phrase.lower().replace(" ", r"\s+") + r")(?![\w-])"), instead)
                for phrase, instead in PHRASES]
-EXPRESSIONS += [(re.compile(r"\b" + word.strip() + (r"\b" if word.endswith(" ") else ""), re.I), instead)
+EXPRESSIONS += [(re.compile(r"\b" + word.strip() + (r"\b" if word.endswith(" ") else "")), instead)
                 for word, instead in BRITISH.items()]
 
 C_PARTS = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', re.S)
@@ -110,7 +113,7 @@ SQL_PARTS = re.compile(r"/\*.*?\*/|--[^\n]*|'(?:[^']|'')*'", re.S)
 
 
 def masked(text, spans):
-    """The text with blanks in place of everything outside the spans, so that offsets are lines of the file."""
+    """Replaces everything outside the spans by blanks, so that offsets still give lines of the file."""
     out = ["\n" if c == "\n" else "\0" for c in text]
     for start, end in spans:
         out[start:end] = text[start:end]
@@ -118,15 +121,15 @@ def masked(text, spans):
 
 
 def prose(path, text):
-    """What people read of a file."""
+    """Returns the part of a file that people read."""
     suffix = os.path.splitext(path.removesuffix(".in"))[1]
     if suffix in (".c", ".h", ".def"):
         strings = not path.startswith("tests/")
         shown = masked(text, [m.span() for m in C_PARTS.finditer(text) if strings or m.group().startswith("/")])
-        # what lies between the lines of a comment, or between the parts of a string, joins one sentence
+        # a sentence continues across the lines of a comment and across adjacent strings
         shown = re.sub(r"(?m)^[ \t\0]*\*", lambda star: " " * len(star.group()), shown)
         return re.sub(r'"[ \t\0]*\n[ \t\0]*"', lambda seam: re.sub(r"[^\n]", " ", seam.group()), shown)
-    if suffix == ".js" or suffix == ".mjs":
+    if suffix in (".js", ".mjs", ".ts", ".css"):
         return masked(text, [m.span() for m in JS_PARTS.finditer(text)])
     if suffix == ".sql":
         return re.sub(r"(?m)^--", "  ", masked(text, [m.span() for m in SQL_PARTS.finditer(text)]))
@@ -145,20 +148,31 @@ def prose(path, text):
 
 
 def riddles(path, text):
-    """Descriptions of one word, or of an article and a word."""
+    """Finds descriptions of one word, or of an article and a word."""
     for number, line in enumerate(text.splitlines(), 1):
         found = DESCRIPTION.fullmatch(line)
         if found and RIDDLE.fullmatch(found.group(1)) and found.group(1) not in VALUES:
             yield number, found.group(1), "a description of several words"
 
 
+def fragments(text):
+    """Finds docstrings of tests that are too short to say what the user notices."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            words = (ast.get_docstring(node) or "").split()
+            if 0 < len(words) < LEAST_WORDS:
+                yield node.body[0].lineno, " ".join(words), "a sentence with subject and verb: what the user notices"
+
+
 def problems(path, text):
-    shown = prose(path, text)
+    shown = re.sub("\0[\0 \t]*", "\0", prose(path, text)).lower()
     for expression, instead in EXPRESSIONS:
         for found in expression.finditer(shown):
             yield shown.count("\n", 0, found.start()) + 1, " ".join(found.group().split()), instead
     if path in TABLES:
         yield from riddles(path, text)
+    if path.startswith("tests/") and path.endswith(".py"):
+        yield from fragments(text)
 
 
 def self_test():
@@ -169,6 +183,8 @@ def self_test():
         ("src/x.c", 'f("There is no verb"\n    " and the loop does not"\n    " turn");', 2),
         ("tests/unit/x.c", 'f("whoever"); /* whoever */', 1),
         ("tests/e2e/x.py", '"""For ever."""\nx = "for ever"\n# colour\n', 2),
+        ("tests/e2e/x.py", 'def test_x():\n    """Twice, and once more."""\n\n\ndef get():\n    """All pages."""\n', 1),
+        ("tests/client/x.ts", "// mend\n", 1),
         ("sql/050_x.sql", "-- whoever\nSELECT whoever, 'at least 1 characters';", 2),
         ("src/www/x.js", "const mend = 1; // mend\nf('Make room');", 2),
         ("src/api/http/shapes.def", 'F(a, b, ID, R, 0, 0, "", "Kind.")\nF(a, c, ID, R, 0, 0, "", "Kind of it.")', 1),
@@ -183,13 +199,13 @@ def self_test():
 
 OURS = re.compile(r"(?:lib|src|sql|tests|etc|contrib|man)/"
                   r"|(?:README|NEWS|HACKING|SECURITY|configure\.ac|Makefile\.am|bootstrap)$")
-OTHERS = re.compile(r"^tests/(?:seeds|client|fuzz/corpus)/|^tests/lint/english\.py$|^src/docs/"
+OTHERS = re.compile(r"^tests/seeds/.*(?<!\.py)$|^tests/(?:client/.*lock|fuzz/corpus/)|^tests/lint/english\.py$|^src/docs/"
                     r"|/(?:node_modules|__pycache__|\.deps)/"
                     r"|\.(?:png|ico|svg|json|jsonl|dict|o|a|log|trs|pyc|csv|db)$")
 
 
 def files(source):
-    """Ours: what git knows or, in a release, what lies there; what tools make and tests/seeds are left out."""
+    """Yields our files: those in git or, in a release, all files except those of tools and tests/seeds."""
     os.chdir(source)
     run = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, check=False)
     names = run.stdout.splitlines() if run.returncode == 0 and os.path.exists(".git") else [
@@ -222,8 +238,8 @@ def main():
                 bad.append(f'{path}:{line}: "{words}": write {instead}')
     bad += [f"tests/lint/english.py: ALLOWED: nothing matches {ALLOWED[i]}" for i, n in enumerate(allowed) if n == 0]
     print("\n".join(bad))
-    print(f"english: {read} files, {len(bad)} problems; not read: {released} released migrations, tests/seeds, "
-          "tests/client")
+    print(f"english: {read} files, {len(bad)} problems; not read: {released} released migrations, "
+          "pages of tests/seeds")
     return 1 if bad or read == 0 else 0
 
 
