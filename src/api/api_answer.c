@@ -3,84 +3,21 @@
  * The page behind the link in mails and Slack messages. GET only shows it, because programs that scan mails follow
  * links; POST answers.
  */
-#include "api/http/request.h"
+#include "api/link_page.h"
 #include "clock.h"
 #include "svc/feedback/answer_link.h"
 #include "svc/feedback/feedback_request.h"
 
-#define PAGE_POLICY "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-
-static void add_text(struct pl_buf *out, struct pl_str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		switch (text.ptr[i]) {
-		case '&':
-			pl_buf_adds(out, "&amp;");
-			break;
-		case '<':
-			pl_buf_adds(out, "&lt;");
-			break;
-		case '>':
-			pl_buf_adds(out, "&gt;");
-			break;
-		case '"':
-			pl_buf_adds(out, "&quot;");
-			break;
-		default:
-			pl_buf_addc(out, text.ptr[i]);
-		}
-	}
-}
-
-static void page_begin(struct pl_buf *out, const struct request *request, struct pl_str title)
-{
-	pl_buf_adds(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-	    "<meta name=\"viewport\" content=\"width=device-width\"><meta name=\"robots\" content=\"noindex\"><title>");
-	add_text(out, pl_str(request->req->config->s.server_name));
-	pl_buf_adds(out, "</title><link rel=\"stylesheet\" href=\"/static/answer.css\"></head><body><main><h1>");
-	add_text(out, title);
-	pl_buf_adds(out, "</h1>\n");
-}
-
-static void page_send(struct request *request, int status, struct pl_buf *out)
-{
-	pl_buf_adds(out, "</main></body></html>\n");
-	req_header_add(request->req, "Content-Security-Policy", PAGE_POLICY);
-	req_header_add(request->req, "Cache-Control", "no-store");
-	req_header_add(request->req, "Referrer-Policy", "same-origin");
-	req_reply(request->req, status, "text/html; charset=utf-8", pl_buf_str(out));
-}
-
-static void say(struct request *request, int status, const char *title, const char *text)
-{
-	struct pl_buf out = PL_BUF(request->req->task->pool);
-
-	page_begin(&out, request, pl_str(title));
-	pl_buf_addf(&out, "<p>%s</p>\n", text);
-	page_send(request, status, &out);
-}
-
 static void say_error(struct request *request, const struct pl_err *err)
 {
 	if (err->code == PL_E_NOT_FOUND)
-		say(request, 404, "No such question", "The question no longer exists.");
+		link_page_say(request, 404, "No such question", "The question no longer exists.");
 	else if (err->code == PL_E_CONFLICT)
-		say(request, 409, "Closed", "The question was answered or withdrawn, or it has expired.");
+		link_page_say(request, 409, "Closed", "The question was answered or withdrawn, or it has expired.");
 	else if (err->code == PL_E_INVALID)
-		say(request, 422, "Invalid answer", "Go back and choose one of the options.");
+		link_page_say(request, 422, "Invalid answer", "Go back and choose one of the options.");
 	else
 		request_fail(request, err);
-}
-
-/* Browsers get a page, other programs the usual error. */
-static void refuse_link(struct request *request)
-{
-	struct pl_str accept = req_header(request->req, "Accept");
-
-	if (accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", 9) != NULL)
-		say(request, 404, "Invalid link", "The mail program may have cut the link. Copy the whole link.");
-	else
-		request_fail_code(request, PL_E_NOT_FOUND);
 }
 
 /* Reads the request that the link belongs to. false: a page with an error was sent. */
@@ -91,10 +28,10 @@ static bool read_link(struct request *request, struct pl_str *id_r)
 	*id_r = pl_strn(id, PL_UUID_LEN);
 	switch (answer_link_read(request->req->config, request->param[0], pl_wall_us() / PL_US_PER_S, id)) {
 	case ANSWER_LINK_BAD:
-		refuse_link(request);
+		link_page_refuse(request);
 		return false;
 	case ANSWER_LINK_EXPIRED:
-		say(request, 410, "Expired", "The time to answer this question has passed.");
+		link_page_say(request, 410, "Expired", "The time to answer this question has passed.");
 		return false;
 	case ANSWER_LINK_GOOD:
 		break;
@@ -112,7 +49,7 @@ static void add_context(struct pl_buf *out, struct pl_pool *pool, struct pl_str 
 	if (v == NULL)
 		return;
 	pl_buf_adds(out, "<pre>");
-	add_text(out, v->type == PL_J_STRING ? v->text : context);
+	link_page_text(out, v->type == PL_J_STRING ? v->text : context);
 	pl_buf_adds(out, "</pre>\n");
 }
 
@@ -129,9 +66,9 @@ static void add_choice(struct pl_buf *out, struct pl_pool *pool, struct pl_str o
 	}
 	for (const struct pl_jval *v = list->first; v != NULL; v = v->next) {
 		pl_buf_adds(out, "<p><label><input type=\"radio\" name=\"answer\" required value=\"");
-		add_text(out, v->text);
+		link_page_text(out, v->text);
 		pl_buf_adds(out, "\"> ");
-		add_text(out, v->text);
+		link_page_text(out, v->text);
 		pl_buf_adds(out, "</label></p>\n");
 	}
 }
@@ -158,16 +95,16 @@ static void on_shown(void *arg, const struct feedback_request *r, const struct p
 		return;
 	}
 	if (!pl_str_is(r->status, "created") && !pl_str_is(r->status, "sent")) {
-		say(request, 410, "Closed", "The question was answered or withdrawn, or it has expired.");
+		link_page_say(request, 410, "Closed", "The question was answered or withdrawn, or it has expired.");
 		return;
 	}
-	page_begin(&out, request, pl_str(pl_sprintf(pool, "%.*s asks", PL_FMT(r->asker))));
+	link_page_begin(&out, request, pl_str(pl_sprintf(pool, "%.*s asks", PL_FMT(r->asker))));
 	pl_buf_adds(&out, "<p class=\"question\">");
-	add_text(&out, r->question);
+	link_page_text(&out, r->question);
 	pl_buf_adds(&out, "</p>\n");
 	add_context(&out, pool, r->context);
 	add_forms(&out, pool, r);
-	page_send(request, 200, &out);
+	link_page_send(request, 200, &out);
 }
 
 void api_answer_page(struct request *request)
@@ -181,7 +118,7 @@ void api_answer_page(struct request *request)
 static void on_answered(void *arg, bool answered, const struct feedback_request *r, const struct pl_err *err)
 {
 	if (answered)
-		say(arg, 200, "Thank you", "Your answer was saved. You can close this page.");
+		link_page_say(arg, 200, "Thank you", "Your answer was saved. You can close this page.");
 	else
 		say_error(arg, err);
 }
@@ -195,9 +132,9 @@ void api_answer_post(struct request *request)
 	if (!read_link(request, &id))
 		return;
 	if (decline && in->comment.len == 0)
-		say(request, 422, "Reason required", "Go back and enter the reason why you decline.");
+		link_page_say(request, 422, "Reason required", "Go back and enter the reason why you decline.");
 	else if (!decline && in->answer.ptr == NULL)
-		say(request, 422, "Answer required", "Go back and enter or choose an answer.");
+		link_page_say(request, 422, "Answer required", "Go back and enter or choose an answer.");
 	else
 		feedback_request_answer(
 		    request->svc, request->req->task, id, decline, in->answer, in->comment, on_answered, request);

@@ -79,7 +79,8 @@ static void on_settings(void *arg, const struct notification_settings *settings,
 	d = settings->delivery;
 	request_reply(arg, &shape_notification_settings_out, &(struct notification_settings_out){
 		.mention = d[NOTIFY_MENTION], .reply = d[NOTIFY_REPLY], .added = d[NOTIFY_ADDED],
-		.invite = d[NOTIFY_INVITE], .question = d[NOTIFY_QUESTION] });
+		.invite = d[NOTIFY_INVITE], .question = d[NOTIFY_QUESTION], .digest_hour = settings->hour,
+		.digest_at = settings->due_us > 0 ? settings->due_us : SHAPE_NONE });
 }
 
 void api_notification_settings(struct request *request)
@@ -96,13 +97,24 @@ static void on_put(void *arg, const bool *done, const struct pl_err *err)
 		api_notification_settings(arg);
 }
 
-void api_notification_settings_put(struct request *request)
+static void settings_put(struct request *request, bool replace)
 {
 	const struct notification_settings_in *in = request->in;
 	struct notification_settings settings = { .delivery = { [NOTIFY_MENTION] = in->mention,
 		[NOTIFY_REPLY] = in->reply, [NOTIFY_ADDED] = in->added, [NOTIFY_INVITE] = in->invite,
-		[NOTIFY_QUESTION] = in->question } };
+		[NOTIFY_QUESTION] = in->question },
+		.hour = in->digest_hour == SHAPE_NONE ? -1 : (int)in->digest_hour };
 
 	repo_notification_settings_put(request->svc->db, request->req->task, request->req->task->who.user_id,
-	    &settings, on_put, request);
+	    &settings, replace, on_put, request);
+}
+
+void api_notification_settings_put(struct request *request)
+{
+	settings_put(request, true);
+}
+
+void api_notification_settings_patch(struct request *request)
+{
+	settings_put(request, false);
 }

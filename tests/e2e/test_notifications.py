@@ -155,7 +155,7 @@ def test_kinds_that_are_off(people, settled):
     choices."""
     ann, bob, _, room = people
     kinds = ("mention", "reply", "added", "invite", "question")
-    everything = dict.fromkeys(kinds, "live")
+    everything = {**dict.fromkeys(kinds, "live"), "digest_hour": 8, "digest_at": None}
     assert bob.get("/api/notifications/settings").json() == everything
     chosen = bob.put("/api/notifications/settings", {"mention": "off", "question": "off", "added": "off"}).json()
     assert chosen == {**everything, "mention": "off", "question": "off", "added": "off"} == bob.get("/api/notifications/settings").json()
@@ -169,9 +169,10 @@ def test_kinds_that_are_off(people, settled):
     assert bob.put("/api/notifications/settings", {}).json() == everything == ann.get("/api/notifications/settings").json()
     seq = ann.say(room, f"@{bob.name}").json()["seq"]
     assert brief(until(bob, 2))[0] == ("mention", ann.name, seq)
-    for body in ({"mention": "loud"}, {"mention": "mail"}, {"reply": 1}):
+    for body in ({"mention": "loud"}, {"digest_hour": 24}, {"digest_hour": -1}, {"digest_hour": "8"}, {"reply": 1}):
         assert bob.put("/api/notifications/settings", body).status_code == 422, body
-    for method in ("GET", "PUT"):
+        assert bob.patch("/api/notifications/settings", body).status_code == 422, body
+    for method in ("GET", "PUT", "PATCH"):
         assert ann.api.once(method, "/api/notifications/settings").status_code == 401
 
 
@@ -257,6 +258,20 @@ def test_news_on_every_worker(people):
 
 
 # ---- limits and faults ----
+
+def test_announcing_locks_inboxes_before_rows(shared, people, rows, pg_dsn):
+    """While it waits for one inbox, it holds no row of another: who has the first inbox may need that row."""
+    ann, _, _, room = people
+    first, second = sorted((shared.register(), shared.register()), key=lambda user: user.id)
+    with psycopg.connect(pg_dsn) as held:
+        held.execute(f"SELECT pg_advisory_xact_lock(hashtext('parlour notifications'), {first.id})")
+        rows("INSERT INTO notifications (user_id, kind, actor_id, room_id) VALUES "
+             + ", ".join(f"({user.id}, 'added', {ann.id}, {room})" for user in (first, second)))
+        wait_for(lambda: rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != [(0,)], 10, "the clerk waits")
+        held.execute(f"SELECT 1 FROM notifications WHERE user_id = {second.id} FOR UPDATE NOWAIT")
+        held.rollback()
+    wait_for(lambda: rows(f"SELECT count(*) FROM notifications WHERE user_id IN ({first.id}, {second.id}) AND announced") == [(2,)], 10)
+
 
 def test_as_many_as_are_kept(parlour, rows):
     """The inbox keeps the newest notifications_per_user, and none older than notifications_keep."""

@@ -36,7 +36,7 @@ TOPICS = {
     "svc/feedback": {"svc/bus", "svc/job"},
     "svc/job": set(),
     "svc/knowledge": {"svc/account", "svc/bus"},
-    "svc/notify": {"svc/bus"},
+    "svc/notify": {"svc/bus", "svc/feedback", "svc/job"},
     "svc/oidc": {"svc/account"},
     "svc/read": set(),
     "svc/room": {"svc/account", "svc/answer", "svc/bus", "svc/notify"},

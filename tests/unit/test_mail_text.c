@@ -49,6 +49,27 @@ START_TEST(test_head)
 }
 END_TEST
 
+static const struct { const char *address, *lines; } unsubscribes[] = {
+	{ "https://x.org/unsubscribe/T", "\r\nList-Unsubscribe: <https://x.org/unsubscribe/T>\r\n"
+	    "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nAuto-Submitted:" },
+	{ "http://x.org/unsubscribe/T", "\r\nList-Unsubscribe: <http://x.org/unsubscribe/T>\r\nAuto-Submitted:" },
+	{ NULL, "@parlour.example>\r\nAuto-Submitted:" },
+};
+
+START_TEST(test_unsubscribe)
+{
+	struct pl_pool *pool = pl_pool_new(0);
+	const char *address = unsubscribes[_i].address;
+	struct mail_text mail = { .from = PL_STR("bot@parlour.example"), .to = PL_STR("ann@example.org"),
+		.id = PL_STR("id-1"), .subject = PL_STR("s"), .body = PL_STR("x"),
+		.unsubscribe = address != NULL ? pl_str(address) : PL_STR_NONE };
+	struct pl_str text = mail_text(pool, &mail);
+
+	ck_assert_ptr_nonnull(memmem(text.ptr, text.len, unsubscribes[_i].lines, strlen(unsubscribes[_i].lines)));
+	pl_pool_free(&pool);
+}
+END_TEST
+
 /* No line over 76 characters, none cut inside a character, whatever the subject and body. */
 START_TEST(test_lines)
 {
@@ -133,6 +154,7 @@ Suite *suite_mail_text(void)
 
 	tcase_add_loop_test(tests, test_subject, 0, PL_COUNT(subjects));
 	tcase_add_test(tests, test_head);
+	tcase_add_loop_test(tests, test_unsubscribe, 0, (int)PL_COUNT(unsubscribes));
 	tcase_add_loop_test(tests, test_lines, 0, 200);
 	tcase_add_test(tests, test_body_lines_end_with_crlf);
 	tcase_add_test(tests, test_account_mail);

@@ -15,7 +15,7 @@
 #include "core/settings.h"
 
 /* The schema this program is written for. */
-#define MIGRATE_VERSION 77
+#define MIGRATE_VERSION 78
 
 enum migrate_result {
 	MIGRATE_OK = 0,

@@ -75,6 +75,8 @@ REPLY(on_settings, struct notification_settings)
 
 	for (int i = 0; i < NOTIFY_KINDS; i++)
 		out->delivery[i] = pgrow_text(&row);
+	out->hour = pgrow_i32(&row);
+	out->due_us = pgrow_time(&row);
 	return true;
 }
 
@@ -88,12 +90,30 @@ void repo_notification_settings(struct db *db, struct pl_task *task, int64_t use
 }
 
 void repo_notification_settings_put(struct db *db, struct pl_task *task, int64_t user_id,
-    const struct notification_settings *settings, db_done_fn *done, void *arg)
+    const struct notification_settings *settings, bool replace, db_done_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_NOTIFICATION_SETTINGS_PUT, repo_on_status, done, arg);
 
 	pgquery_i64(query, user_id);
+	pgquery_bool(query, replace);
+	pgquery_i32_or_null(query, settings->hour, -1);
 	pgquery_texts(query, settings->delivery, NOTIFY_KINDS);
+	pgquery_start(query);
+}
+
+void repo_notification_mails_off(struct db *db, struct pl_task *task, int64_t user_id, db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_NOTIFICATION_MAILS_OFF, repo_on_status, done, arg);
+
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
+}
+
+void repo_digests_queue(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_DIGESTS_QUEUE, repo_on_count, done, arg);
+
+	pgquery_i32(query, limit);
 	pgquery_start(query);
 }
 

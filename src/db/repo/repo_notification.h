@@ -34,16 +34,27 @@ void repo_notification_list(struct db *db, struct pl_task *task, int64_t user_id
 void repo_notification_read(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, int64_t up_to,
     db_count_fn *done, void *arg);
 
-/* What the user wants of each kind: live or off. */
+/* What the user wants of each kind: live, mail, or off; and of the daily mail. */
 enum notify_kind { NOTIFY_MENTION, NOTIFY_REPLY, NOTIFY_ADDED, NOTIFY_INVITE, NOTIFY_QUESTION, NOTIFY_KINDS };
-struct notification_settings { struct pl_str delivery[NOTIFY_KINDS]; };
+struct notification_settings {
+	struct pl_str delivery[NOTIFY_KINDS];
+	int hour;			/* of the daily mail, in the time zone of the user; -1: not given */
+	int64_t due_us;			/* when the next one is due; 0: never */
+};
 typedef void (repo_notification_settings_fn)(void *arg, const struct notification_settings *settings,
     const struct pl_err *err);
 void repo_notification_settings(struct db *db, struct pl_task *task, int64_t user_id,
     repo_notification_settings_fn *done, void *arg);
-/* Replaces all of them; absent texts count as live. */
+/*
+ * replace: absent texts count as live, and an absent hour as 8; otherwise they leave the setting unchanged. due_us is
+ * not read.
+ */
 void repo_notification_settings_put(struct db *db, struct pl_task *task, int64_t user_id,
-    const struct notification_settings *settings, db_done_fn *done, void *arg);
+    const struct notification_settings *settings, bool replace, db_done_fn *done, void *arg);
+/* Ends the daily mails of a user. Not an error if there is no such user. */
+void repo_notification_mails_off(struct db *db, struct pl_task *task, int64_t user_id, db_done_fn *done, void *arg);
+/* Queues the daily mails of at most `limit` users for which they are due, and gives the number of these users. */
+void repo_digests_queue(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
 
 /*
  * Notifies the people whom a stored message mentions, and whom it answers, and gives the new notifications; none if

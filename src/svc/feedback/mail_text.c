@@ -69,6 +69,10 @@ struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail)
 	add_subject(&out, pool, mail->subject);
 	pl_buf_addf(&out, "Date: %.25s +0000\r\nMessage-ID: <%.*s%.*s>\r\n", date, PL_FMT(mail->id),
 	    (int)(mail->from.ptr + mail->from.len - at), at);
+	if (mail->unsubscribe.ptr != NULL)
+		pl_buf_addf(&out, "List-Unsubscribe: <%.*s>\r\n%s", PL_FMT(mail->unsubscribe),
+		    pl_str_istarts(mail->unsubscribe, "https://") ?
+		    "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" : "");
 	pl_buf_adds(&out,
 	    "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; "
 	    "charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");

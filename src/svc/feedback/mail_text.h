@@ -13,6 +13,7 @@ struct mail_text {
 	struct pl_str subject, body;	/* UTF-8; line ends in the body are LF */
 	struct pl_str id;		/* left part of the Message-ID; its domain is that of `from` */
 	int64_t wall_us;
+	struct pl_str unsubscribe;	/* address for List-Unsubscribe (RFC 2369, and 8058 if https); absent: none */
 };
 /* The whole message with CRLF line ends, in pool. Control characters in the subject become blanks. */
 struct pl_str mail_text(struct pl_pool *pool, const struct mail_text *mail);

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * In the clerk, once a second: messages whose worker died before it notified anybody; notifications that triggers
- * wrote and that no socket has heard of. Once a minute: old ones are deleted.
+ * wrote and that no socket has heard of. Every few seconds: daily mails that are due are queued, if there is a mail
+ * server. Once a minute: old notifications are deleted.
  *
- *   timer -> repo_notify_left -> notify_message for each -> repo_notify_announce -> frames -> timer
+ *   timer -> repo_notify_left -> notify_message for each -> repo_notify_announce -> frames -> repo_digests_queue
+ *         -> repo_notifications_purge -> timer
  */
 #include <event2/event.h>
 
 #include "clock.h"
 #include "log.h"
+#include "svc/job/job.h"
 #include "svc/notify/notify_int.h"
 
 #define EVERY_S 1
 #define PURGE_EVERY_S 60
 #define PURGE_ROWS 1000
+#define DIGEST_EVERY_S 5
+#define DIGEST_USERS 200
 #define LEFT_ROWS 20
 #define ANNOUNCE_ROWS 500
 #define LOOK_TIME_NS (10 * PL_NS_PER_S)
@@ -21,7 +26,7 @@
 struct watch {
 	struct svc *svc;
 	struct event *timer;
-	int64_t purged_ns;
+	int64_t purged_ns, digest_ns;
 };
 struct look { struct watch *watch; struct pl_task *task; };
 
@@ -62,6 +67,34 @@ static void look_purge(struct look *look)
 	    svc->db, look->task, svc_config(svc)->s.notifications_keep * 1000, PURGE_ROWS, on_purged, look);
 }
 
+static void on_digests(void *arg, const int64_t *users, const struct pl_err *err)
+{
+	struct look *look = arg;
+
+	if (err != NULL)
+		pl_log(PL_LOG_WARN, look->task, "daily mails not queued", "error=%s", pl_err_info(err->code)->code);
+	if (look->watch != watching) {
+		look_end(look, EVERY_S);
+		return;
+	}
+	if (err == NULL && *users == DIGEST_USERS)
+		watching->digest_ns = 0;	/* there may be more */
+	look_purge(look);
+}
+
+static void look_digests(struct look *look)
+{
+	struct svc *svc = look->watch->svc;
+
+	if (!job_digest_ready(svc_config(svc)) || (watching->digest_ns != 0 &&
+	    pl_now_ns() - watching->digest_ns < DIGEST_EVERY_S * PL_NS_PER_S)) {
+		look_purge(look);
+		return;
+	}
+	watching->digest_ns = pl_now_ns();
+	repo_digests_queue(svc->db, look->task, DIGEST_USERS, on_digests, look);
+}
+
 static void on_announced(void *arg, const struct notification_list *list, const struct pl_err *err)
 {
 	struct look *look = arg;
@@ -77,7 +110,7 @@ static void on_announced(void *arg, const struct notification_list *list, const 
 	if (list->count == ANNOUNCE_ROWS)
 		look_end(look, 0);
 	else
-		look_purge(look);
+		look_digests(look);
 }
 
 static void on_left(void *arg, const struct notify_left_list *list, const struct pl_err *err)
