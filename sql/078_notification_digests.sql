@@ -152,7 +152,7 @@ BEGIN
 	lane := p_job.lane;
 	payload := jsonb_build_object('user', v_user.id, 'to', v_user.email, 'username', v_user.username, 'total', v_total, 'lines', v_lines);
 END $$;
-COMMENT ON FUNCTION digest_make(jobs) IS 'What a daily mail says now: who, where, and how often, never the text of a message. drop: everything was read, or the user gets no mail any more';
+COMMENT ON FUNCTION digest_make(jobs) IS 'What a daily mail says now: who, where, and how often, never the text of a message. drop: everything was read, or the user no longer gets mail';
 
 CREATE OR REPLACE FUNCTION jobs_claim(p_owner text, p_kinds text[], p_lane_max bigint[], p_lanes text[], p_limit integer,
 	p_lease_us bigint)
