@@ -19,6 +19,7 @@
 #include "api/ws/ws_frames.h"
 #include "cfg_value.h"
 #include "core/settings.h"
+#include "gendoc_levels.h"
 #include "mdoc_html.h"
 #include "net/http_cors.h"
 
@@ -591,7 +592,7 @@ static void man_exposed(struct pl_buf *out)
 static const struct { const char *name; void (*write)(struct pl_buf *out); } tables[] = {
 	{ "@SETTINGS@\n", man_settings }, { "@UPSTREAM_SETTINGS@\n", man_upstream_settings },
 	{ "@OIDC_SETTINGS@\n", man_oidc_settings },
-	    { "@ROUTES@\n", man_routes },
+	    { "@ROUTES@\n", man_routes }, { "@LEVELS@\n", gendoc_levels },
 	{ "@WSROUTES@\n", man_ws_routes }, { "@SHAPES@\n", man_shapes }, { "@ERRORS@\n", man_errors },
 	{ "@TOPICS@\n", man_topics }, { "@FRAMES@\n", man_frames },
 	{ "@PARTS@\n", man_parts }, { "@CLOSES@\n", man_closes },

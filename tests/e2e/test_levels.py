@@ -2,6 +2,7 @@
 """Every route for every level, from the table of routes; hidden objects get the same replies as unknown ones."""
 
 import json
+import os
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +18,10 @@ ROWS = re.findall(r'^ROUTE\((\w+),\s*"([^"]+)",\s*\w+,\s*(\w+),\s*(\w+),[^"]*?([
 NEEDS = {"USER": 0, "OPERATOR": 2, "ADMIN": 3}
 NOWHERE = {"generation_id": uuid.UUID(int=0), "request_id": uuid.UUID(int=0), "job_id": uuid.UUID(int=0), "session_id": uuid.UUID(int=0),
            "layout_id": "nowhere", "provider": "openai", "username": "no.such.user", "user": 987654321, "token": "nothing"}
-# Rows with USER whose handlers require a level: the knowledge base, invites to the server (setting invite_access), and
-# imports.
-HANDLER_NEEDS = {("POST", "/api/invites"): 2, ("POST", "/api/knowledge"): 2, ("DELETE", "/api/knowledge/{document_id}"): 2,
-                 ("POST", "/api/sessions/import"): 1}
+# What routes.def leaves to handlers; parlour-api(7) shows the same tables.
+HANDLER_NEEDS = {(method, path): LEVELS.index(level.lower()) for method, path, level in re.findall(
+    r'^LEVEL\((\w+),\s*"([^"]+)",\s*(\w+), "\w*"\)', cases_input.read("levels.def"), re.M)}
+WITHOUT = re.findall(r'^WITHOUT\((\w+),\s*"([^"]+)",\s*"(\w+)", "(\w*)"\)', cases_input.read("levels.def"), re.M)
 ENDS_THE_CALLER = {"/api/auth/logout", "/api/auth/password"}
 
 
@@ -82,6 +83,50 @@ def test_without_a_token(parlour, guest):
         answer = request(daemon, method, filled(path), {})
         assert answer.status_code == 401, (method, path, answer.text)
     assert request(daemon, "POST", "/api/sessions", {}).status_code == (201 if guest == "on" else 401)
+
+
+def test_the_other_table_is_read():
+    rows = cases_input.read("levels.def")
+    assert len(HANDLER_NEEDS) == len(re.findall(r"^LEVEL\(", rows, re.M)) and len(WITHOUT) == len(re.findall(r"^WITHOUT\(", rows, re.M)) > 10
+    who = {(method, path): who for method, path, who, _, _ in ROWS}
+    assert {who[key] for key in HANDLER_NEEDS} == {"USER"} and {who[method, path] for method, path, _, _ in WITHOUT} == {"OPT"}
+
+
+def test_levels_of_handlers(staff, examples):
+    """With good requests, so that nothing else refuses them first."""
+    for (method, path), need in HANDLER_NEEDS.items():
+        for rank, level in enumerate(LEVELS):
+            answer = request(staff[level], method, filled(path), examples.get((method, path), {}))
+            assert (answer.status_code == 403) == (rank < need), (level, method, path, answer.text)
+
+
+def test_what_settings_allow_without_a_token(parlour, examples):
+    """Routes with an optional token: 401, unless the setting of the table allows them."""
+    daemon = parlour(guest="off", anonymous="", rate_login="10000/min", rate_ask="10000/min")
+    rows = [(method, path) for method, path, who, _, _ in ROWS if who == "OPT"]
+    for setting, word in sorted({(setting, word) for _, _, setting, word in WITHOUT} | {("guest", "off")}):
+        daemon.configure(guest="on" if (setting, word) == ("guest", "") else "off", anonymous=word if setting == "anonymous" else "")
+        daemon.reload()
+        for method, path in rows:
+            answer = request(daemon, method, filled(path), examples.get((method, path), {}))
+            assert (answer.status_code != 401) == ((method, path, setting, word) in WITHOUT), (setting, word, method, path, answer.text)
+
+
+def test_the_manual_has_the_tables(examples):
+    """Every described route once, with its level, scope, and what allows it without a token."""
+    with open(os.path.join(os.environ.get("PARLOUR_BUILD", cases_input.API + "../../.."), "man/parlour-api.7"), encoding="utf-8") as page:
+        shown = re.findall(r"^\.It Ic (\w+) Pa (\S+)\n(\S+); key: (\S+); without a token: (.+)$", page.read(), re.M)
+    level = {"ANY": "anybody", "OPT": "user"}
+    want = {}
+    for method, path, who, scope, flags in ROWS:
+        need = HANDLER_NEEDS.get((method, path))
+        settings = [setting for m, p, setting, _ in WITHOUT if (m, p) == (method, path)]
+        key = {"NONE": "-", "ALL": "any", "LOGIN": "refused"}.get(scope, scope.lower().replace("_", "|"))
+        if "HIDE" not in flags.split("|"):
+            want[method, path] = (LEVELS[need] + "*" * (path == "/api/invites") if need else level.get(who, who.lower()), key,
+                                  ", ".join(settings) or ("yes" if who == "ANY" else "no"))
+    assert {(method, path): (who, key, without) for method, path, who, key, without in shown} == want
+    assert len(shown) == len(want) > len(examples)
 
 
 @pytest.mark.parametrize("level", LEVELS)
