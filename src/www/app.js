@@ -3,11 +3,15 @@
  * The chat page. The door (register, sign in) comes first, then rooms on the left, the open room in the middle, and
  * people on the right. The address contains the open room: #/room/7.
  */
+import { wireAccount } from "./account.js";
 import { enter, events, forget, leave, session } from "./api.js";
 import { $, attempt, paintAvatar } from "./dom.js";
 import { wireEmail } from "./email.js";
 import { Factor, proofOf } from "./factor.js";
+import { wirePages } from "./forms.js";
 import { Inbox } from "./inbox.js";
+import { wireInvites } from "./invites.js";
+import { wireKeys } from "./keys.js";
 import { paintProviders, returned, sayReturned, wireLinks } from "./oidc.js";
 import { Roles } from "./roles.js";
 import { RoomView } from "./room.js";
@@ -204,6 +208,10 @@ async function startChat({ user }) {
 	new Factor();
 	wireEmail();
 	wireLinks();
+	wirePages();
+	wireAccount();
+	wireKeys();
+	wireInvites();
 	roles = new Roles({ me: user, room: () => view.room, onchanged: async () => view.room && view.refreshRoom(),
 		mayChange: () => view.room !== null && view.people.mayChange });
 	new Inbox({ socket, onopen: (id) => {
