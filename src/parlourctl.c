@@ -492,7 +492,7 @@ static const struct verb verbs[] = {
 	{ "jobs", run_jobs, -1, "[list [STATE] | show ID | retry ID.. | drop ID..]",
 	    "mails and Slack messages that wait, run, or were given up; retry dead: retry all that were given up" },
 	{ "user", run_user, -1, "add NAME | list [TEXT] | show USER | passwd USER | access USER LEVEL | disable USER | "
-	    "enable USER | logout USER | no-mfa USER | unlock USER | delete USER",
+	    "enable USER | logout USER | no-mfa USER | unlock USER | delete USER | export USER [FILE]",
 	    "accounts; LEVEL is user, analyst, operator, or admin "
 	    "[--email ADDRESS] [--name TEXT] [--access LEVEL] [--password-file FILE]" },
 	{ "login", run_login, -1, "list [USER] | end NUMBER",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "blocklist.h"
+#include "ctl/ctl_export.h"
 #include "ctl/ctl_password.h"
 #include "db/admin/db_users.h"
 #include "db/repo/name.h"
@@ -230,6 +231,11 @@ static int run_delete(struct users *u)
 	return ended(u, good, text, u->opts->erase ? "is deleted, and its messages become empty" : "is deleted");
 }
 
+static int run_export(struct users *u)
+{
+	return ctl_export(u->db, u->user, u->opts->argc > 2 ? u->opts->argv[2] : NULL, u->out, u->why);
+}
+
 static int run_no_mfa(struct users *u)
 {
 	const char *text = NULL;
@@ -258,6 +264,7 @@ static const struct user_verb verbs[] = {
 	{ "disable", 2, 2, false, run_disable }, { "enable", 2, 2, false, run_enable },
 	{ "logout", 2, 2, false, run_logout }, { "no-mfa", 2, 2, false, run_no_mfa },
 	{ "unlock", 2, 2, false, run_unlock }, { "delete", 2, 2, false, run_delete },
+	{ "export", 2, 3, false, run_export },
 };
 
 static const struct user_verb *verb_of(const struct ctl_user_opts *opts)
@@ -307,7 +314,7 @@ int ctl_user(const struct ctl_user_opts *opts, FILE *out, char why[512])
 		snprintf(why, 512,
 		    "user takes `add NAME [--email ADDRESS] [--name TEXT] [--access LEVEL]`, `list [TEXT]`, "
 		    "`show USER`, `passwd USER`, `access USER LEVEL`, `disable USER`, `enable USER`, `logout USER`, "
-		    "`no-mfa USER`, `unlock USER`, or `delete USER`; "
+		    "`no-mfa USER`, `unlock USER`, `delete USER`, or `export USER [FILE]`; "
 		    "LEVEL is user, analyst, operator, or admin; add and passwd take --password-file FILE");
 		return EXIT_USAGE;
 	}

@@ -22,12 +22,12 @@ struct ctl_user_opts {
 
 /*
  * add NAME, list [TEXT], show USER, passwd USER, access USER LEVEL, disable USER, enable USER, logout USER,
- * delete USER, and others.
+ * delete USER, export USER [FILE], and others.
  *
  * A new password is the first line of password_file ("-": standard input), else it is read twice from the terminal.
  * Without a terminal, or if the input is empty, it is generated and printed.
  *   returns:  0, or an exit status and a sentence in why: 64 usage, 65 not possible, 66 no password, 69 no database,
- *             70 the database refused. Then nothing has changed.
+ *             70 the database refused; those of ctl_export(). Then nothing has changed.
  */
 int ctl_user(const struct ctl_user_opts *opts, FILE *out, char why[512]) PL_MUSTCHECK;
 

@@ -52,6 +52,9 @@ struct http_conn {
 	bool streaming, chunked, slow, limited;
 	bool keep, is_http10;		/* the request allows another one after it; HTTP/1.0 */
 	bool stealing, held;
+	void (*drained)(void *arg);	/* req_stream_wait(); NULL: nobody waits */
+	void *drained_arg;
+	bool drain_watched;
 	bool early;			/* req is answered by http_early.c: evhttp does not know it */
 	uint32_t dropped;
 	size_t out_before;		/* output bytes at the last look for progress */

@@ -305,6 +305,7 @@ void http_request_over(struct http_conn *conn)
 	task = req->task;
 	us = (pl_now_ns() - task->started_ns) / 1000;
 	conn->req = NULL;
+	conn->drained = NULL;
 	server->pending--;
 	if (req->gone) {
 		shm_count(server->shm, SHM_M_http_gone, 1);

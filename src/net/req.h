@@ -89,5 +89,12 @@ void req_defer(struct req *req);
 void req_stream_start(struct req *req, int status, const char *type);
 bool req_stream_chunk(struct req *req, struct pl_str bytes);
 void req_stream_end(struct req *req);
+/*
+ * For long replies: true if the client has everything so far. Otherwise, fn(arg) runs once from the loop when that is
+ * so; never if the connection ends before. A client that reads nothing for write_timeout is disconnected.
+ */
+bool req_stream_wait(struct req *req, void (*fn)(void *arg), void *arg) PL_MUSTCHECK;
+/* Ends an incomplete reply: closes the connection so that the client notices. */
+void req_stream_cut(struct req *req);
 
 #endif

@@ -227,6 +227,44 @@ bool req_stream_chunk(struct req *req, struct pl_str bytes)
 	return !conn->broken;
 }
 
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct http_conn *conn = arg;
+	void (*fn)(void *arg) = conn->drained;
+
+	PL_UNUSED(info);
+	if (fn == NULL || evbuffer_get_length(output) > 0)
+		return;
+	conn->drained = NULL;
+	http_conn_arm(conn);
+	fn(conn->drained_arg);
+}
+
+bool req_stream_wait(struct req *req, void (*fn)(void *arg), void *arg)
+{
+	struct http_conn *conn = req->conn;
+	struct evbuffer *output;
+
+	if (req->gone || conn == NULL || conn->broken)
+		return false;
+	output = bufferevent_get_output(conn->bev);
+	if (evbuffer_get_length(output) == 0)
+		return true;
+	if (!conn->drain_watched)
+		PL_BUG(evbuffer_add_cb(output, on_output, conn) == NULL);
+	conn->drain_watched = true;
+	conn->drained = fn;
+	conn->drained_arg = arg;
+	return false;
+}
+
+void req_stream_cut(struct req *req)
+{
+	if (req->conn != NULL)
+		req->conn->slow = true;
+	req_stream_end(req);
+}
+
 void req_stream_end(struct req *req)
 {
 	struct http_conn *conn = req->conn;

@@ -113,10 +113,14 @@ static void on_purge(evutil_socket_t fd, short what, void *arg)
 {
 	struct pl_task *task = pl_task_new(pl_now_ns() + 30 * PL_NS_PER_S);
 	struct purge *p = pl_alloc(task->pool, sizeof(*p));
+	const struct settings *s;
+	struct purge_limits limits;
 
 	*p = (struct purge){ .clerk = arg, .task = task };
-	repo_purge(p->clerk->svc->db, task, PURGE_ROWS,
-	    (int)(svc_config(p->clerk->svc)->s.audit_keep / (24 * 3600 * 1000)), on_purged, p);
+	s = &svc_config(p->clerk->svc)->s;
+	limits = (struct purge_limits){ .rows = PURGE_ROWS, .audit_days = (int)(s->audit_keep / (24 * 3600 * 1000)),
+		.export_keep_ms = s->export_keep };
+	repo_purge(p->clerk->svc->db, task, &limits, on_purged, p);
 }
 
 /* ---- expired chat sessions ---- */

@@ -13,6 +13,7 @@
 
 static const char *const steps[] = {
 	[DB_STEPS_ACCOUNT_DELETE] = "SELECT account_delete_step($1::uuid)",
+	[DB_STEPS_ACCOUNT_EXPORT] = "SELECT account_export_step($1::uuid)",
 };
 
 static bool step(PGconn *pg, enum db_steps what, const char *job, bool *more_r, char why[512])

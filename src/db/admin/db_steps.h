@@ -11,7 +11,7 @@
 #include "pool.h"
 #include "str.h"
 
-enum db_steps { DB_STEPS_ACCOUNT_DELETE };
+enum db_steps { DB_STEPS_ACCOUNT_DELETE, DB_STEPS_ACCOUNT_EXPORT };
 
 /*
  * Runs the steps of a job over a connection of its own, and blocks until they are done. false: no connection, or a step

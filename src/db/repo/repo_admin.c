@@ -61,11 +61,12 @@ void repo_limit_hit_list(struct db *db, struct pl_task *task, int64_t since_us, 
 	pgquery_start(query);
 }
 
-void repo_purge(struct db *db, struct pl_task *task, int limit, int audit_days, db_count_fn *done, void *arg)
+void repo_purge(struct db *db, struct pl_task *task, const struct purge_limits *limits, db_count_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_PURGE, repo_on_count, done, arg);
 
-	pgquery_i32(query, limit);
-	pgquery_i32(query, audit_days);
+	pgquery_i32(query, limits->rows);
+	pgquery_i32(query, limits->audit_days);
+	pgquery_i64(query, limits->export_keep_ms);
 	pgquery_start(query);
 }

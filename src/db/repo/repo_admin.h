@@ -19,11 +19,12 @@ typedef void (repo_limit_hit_list_fn)(void *arg, const struct limit_hit_list *li
 void repo_limit_hit_list(
     struct db *db, struct pl_task *task, int64_t since_us, int limit, repo_limit_hit_list_fn *done, void *arg);
 
+struct purge_limits { int rows, audit_days; int64_t export_keep_ms; };
 /*
- * Deletes at most `limit` rows of each: idempotency keys over 24 h, login sessions ended or expired for over 30 days,
- * limit hits over 30 days, rows of the audit trail over audit_days (at least 30). Returns the number of deleted rows;
- * call it again until this is 0.
+ * Deletes at most `rows` rows of each: idempotency keys over 24 h, login sessions ended or expired for over 30 days,
+ * limit hits over 30 days, rows of the audit trail over audit_days (at least 30), exports over export_keep_ms.
+ * Returns the number of deleted rows; call it again until this is 0.
  */
-void repo_purge(struct db *db, struct pl_task *task, int limit, int audit_days, db_count_fn *done, void *arg);
+void repo_purge(struct db *db, struct pl_task *task, const struct purge_limits *limits, db_count_fn *done, void *arg);
 
 #endif
