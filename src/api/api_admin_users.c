@@ -92,10 +92,14 @@ static void change(struct request *request, int64_t user_id)
 
 void api_admin_user_patch(struct request *request)
 {
+	const struct admin_user_in *in = request->in;
+	struct pl_err err = { 0 };
 	struct pl_str name;
 	int64_t id;
 
-	if (user_ref_param(request, 0, &id, &name))
+	if (in->access.ptr != NULL && !administer_may_grant(request->req->task, &err))
+		request_fail(request, &err);
+	else if (user_ref_param(request, 0, &id, &name))
 		user_ref_find(request, id, name, change);
 }
 
@@ -205,8 +209,9 @@ void api_admin_user_create(struct request *request)
 	if (request_made_id(request, &made)) {
 		repo_admin_user_get(
 		    request->svc->db, request->req->task, made, PL_STR_NONE, on_created_read, c);
-	} else if (!administer_may_create(
-		       request->req->config, request->req->task->pool, in->username, in->password, &err)) {
+	} else if ((user.access != ACCESS_USER && !administer_may_grant(request->req->task, &err)) ||
+	    !administer_may_create(
+		request->req->config, request->req->task->pool, in->username, in->password, &err)) {
 		request_fail(request, &err);
 	} else {
 		req_defer(request->req);

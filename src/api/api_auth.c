@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Routes of accounts: register, log in, refresh, log out, passwords, own account, login sessions, tickets. */
 #include "api/auth_shape.h"
-#include "api/http/request.h"
+#include "api/confirm_shape.h"
 #include "api/user_shape.h"
 #include "db/repo/name.h"
 #include "db/repo/repo_user.h"
@@ -170,17 +170,19 @@ void api_logout(struct request *request)
 void api_password(struct request *request)
 {
 	const struct password_in *in = request->in;
+	struct confirm_given given;
 	struct pl_err err = { 0 };
 
 	if (!password_may_be(
 		request->req->config, request->req->task->pool, "body.new_password", in->new_password, &err)) {
 		request_fail(request, &err);
-	} else if (pl_str_eq(in->new_password, in->current_password)) {
+	} else if (in->current_password.ptr != NULL && pl_str_eq(in->new_password, in->current_password)) {
 		fail_field(request, "new_password", "value_error", "must not be the current password");
-	} else {
+	} else if (confirm_of(request, "body.current_password", in->current_password, in->code, in->recovery_code,
+		       &given)) {
 		req_defer(request->req);
-		password_change(
-		    request->svc, request->req->task, in->current_password, in->new_password, reply_done, request);
+		password_change(request->svc, request->req->config, request->req->task, &given, in->new_password,
+		    reply_done, request);
 	}
 }
 

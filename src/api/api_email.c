@@ -2,7 +2,7 @@
 /*
  * Routes of e-mail addresses: verify, change.
  */
-#include "api/http/request.h"
+#include "api/confirm_shape.h"
 #include "api/user_shape.h"
 #include "svc/account/email.h"
 
@@ -62,8 +62,11 @@ static void reply_address(void *arg, const bool *now, const struct pl_err *err)
 void api_email_change(struct request *request)
 {
 	const struct email_in *in = request->in;
+	struct confirm_given given;
 
+	if (!confirm_of(request, "body.password", in->password, in->code, in->recovery_code, &given))
+		return;
 	req_defer(request->req);
-	email_change(request->svc, request->req->config, request->req->task, in->email, in->password, reply_address,
+	email_change(request->svc, request->req->config, request->req->task, in->email, &given, reply_address,
 	    request);
 }

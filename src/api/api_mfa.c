@@ -3,7 +3,7 @@
  * Routes of second factors.
  */
 #include "api/auth_shape.h"
-#include "api/http/request.h"
+#include "api/confirm_shape.h"
 #include "svc/account/mfa.h"
 
 /* Reads one of the two. false: 422 was sent. */
@@ -44,6 +44,7 @@ static void reply_state(void *arg, const struct mfa_state *state, const struct p
 	} else {
 		out = (struct mfa_out){ .totp = state->on, .totp_since = state->on ? state->confirmed_us : SHAPE_NONE,
 			.recovery_codes_left = state->codes_left,
+			.has_password = state->has_password,
 			.required = mfa_must(request->req->config, request->req->task->who.access) };
 		request_reply(request, &shape_mfa_out, &out);
 	}
@@ -70,9 +71,10 @@ static void reply_made(void *arg, const struct totp_made *made, const struct pl_
 void api_totp_begin(struct request *request)
 {
 	const struct totp_begin_in *in = request->in;
+	struct confirm_given given = { .password = in->password, .loc_password = "body.password",
+		.loc_code = "body.code" };
 
-	totp_begin(
-	    request->svc, request->req->config, request->req->task, in->password, reply_made, request);
+	totp_begin(request->svc, request->req->config, request->req->task, &given, reply_made, request);
 }
 
 static void reply_codes(void *arg, const struct pl_str codes[MFA_CODES], const struct pl_err *err)
@@ -114,19 +116,17 @@ static void reply_off(void *arg, const bool *done, const struct pl_err *err)
 void api_totp_off(struct request *request)
 {
 	const struct mfa_proof_in *in = request->in;
-	struct mfa_given given;
+	struct confirm_given given;
 
-	if (given_of(request, in->code, in->recovery_code, &given))
-		totp_off(request->svc, request->req->config, request->req->task, in->password, given, reply_off,
-		    request);
+	if (confirm_of(request, "body.password", in->password, in->code, in->recovery_code, &given))
+		totp_off(request->svc, request->req->config, request->req->task, &given, reply_off, request);
 }
 
 void api_recovery_codes(struct request *request)
 {
 	const struct mfa_proof_in *in = request->in;
-	struct mfa_given given;
+	struct confirm_given given;
 
-	if (given_of(request, in->code, in->recovery_code, &given))
-		mfa_codes_renew(request->svc, request->req->config, request->req->task, in->password, given,
-		    reply_codes, request);
+	if (confirm_of(request, "body.password", in->password, in->code, in->recovery_code, &given))
+		mfa_codes_renew(request->svc, request->req->config, request->req->task, &given, reply_codes, request);
 }

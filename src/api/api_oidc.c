@@ -4,7 +4,7 @@
  * shows them.
  */
 #include "api/auth_shape.h"
-#include "api/http/request.h"
+#include "api/confirm_shape.h"
 #include "svc/oidc/oidc.h"
 
 /* NULL: 404 was sent. */
@@ -164,10 +164,10 @@ static void link_on_begun(void *arg, const struct oidc_begun *begun, const struc
 void api_identity_link(struct request *request)
 {
 	const struct identity_in *in = request->in;
-	const struct pl_caller *who = &request->req->task->who;
 	struct pl_pool *pool = request->req->task->pool;
 	struct oidc_begin begin = { .provider = config_oidc(request->req->config, in->provider),
-		.cookie = cookie_of(request), .user_id = who->user_id, .login_id = who->login_id };
+		.cookie = cookie_of(request) };
+	struct confirm_given given;
 	struct pl_err err = { 0 };
 
 	if (begin.provider == NULL)
@@ -178,8 +178,10 @@ void api_identity_link(struct request *request)
 		request_fail(request, &err);
 		return;
 	}
+	if (!confirm_of(request, "body.password", in->password, in->code, in->recovery_code, &given))
+		return;
 	req_defer(request->req);
-	oidc_begin(request->svc, request->req->config, request->req->task, &begin, link_on_begun, request);
+	oidc_link(request->svc, request->req->config, request->req->task, &begin, &given, link_on_begun, request);
 }
 
 static void reply_unlinked(void *arg, const bool *done, const struct pl_err *err)
@@ -194,8 +196,11 @@ static void reply_unlinked(void *arg, const bool *done, const struct pl_err *err
 
 void api_identity_unlink(struct request *request)
 {
+	struct confirm_given given;
 	int64_t id;
 
-	if (request_id(request, 0, &id))
-		repo_identity_remove(request->svc->db, request->req->task, id, reply_unlinked, request);
+	if (!request_id(request, 0, &id) || !confirm_of_headers(request, &given))
+		return;
+	req_defer(request->req);
+	oidc_unlink(request->svc, request->req->config, request->req->task, id, &given, reply_unlinked, request);
 }

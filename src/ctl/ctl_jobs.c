@@ -102,6 +102,9 @@ static int act(struct jobs *j)
 			snprintf(j->why, 512, "there is no job %s; nothing was changed", id);
 		else if (strcmp(text, "exists") == 0)
 			snprintf(j->why, 512, "a newer job has the key of %s; nothing was changed", id);
+		else if (strcmp(text, "needed") == 0)
+			snprintf(j->why, 512,
+			    "job %s deletes an account and cannot be dropped; nothing was changed", id);
 		else
 			snprintf(j->why, 512, "job %s is %s; nothing was changed", id, text);
 		return EXIT_NOTHING;

@@ -159,12 +159,12 @@ export function refresh(used) {
 	return refreshing;
 }
 
-/* Sends one request as the user; with `once`, a repetition never creates a second object. */
-async function askAsUser(method, path, body, once) {
+/* Sends one request as the user; with `once`, a repetition never creates a second object. more: other headers. */
+async function askAsUser(method, path, body, once, more = {}) {
 	let now = session();
 	if (now === null)
 		throw new Failure("You are signed out.", { status: 401 });
-	const headers = once ? { "Idempotency-Key": uuid() } : {};
+	const headers = once ? { ...more, "Idempotency-Key": uuid() } : more;
 	let response = await ask(method, path, body, { ...headers, Authorization: "Bearer " + now.access });
 	if (response.status === 401) {
 		now = await refresh(now.access);
@@ -177,10 +177,10 @@ async function askAsUser(method, path, body, once) {
 
 /**
  * Sends one request as the user; returns the JSON of the reply, or throws a Failure. With `once`, a repetition never
- * creates a second object.
+ * creates a second object. headers: other headers.
  */
-export async function call(method, path, body, { once = false } = {}) {
-	return jsonOf(await askAsUser(method, path, body, once));
+export async function call(method, path, body, { once = false, headers = {} } = {}) {
+	return jsonOf(await askAsUser(method, path, body, once, headers));
 }
 
 /** Reads a page of a list. more: there is another page; a page that is shorter than its limit need not be the last. */

@@ -5,6 +5,7 @@
  */
 import { call } from "./api.js";
 import { $, attempt, wireDialog } from "./dom.js";
+import { confirmation } from "./factor.js";
 
 let username = "";
 
@@ -31,7 +32,7 @@ function change(event) {
 	event.preventDefault();
 	act($("email-change"), async () => {
 		const reply = await call("POST", "/api/profile/email",
-			{ email: $("email-new").value.trim(), password: $("email-password").value });
+			{ email: $("email-new").value.trim(), ...confirmation($("email-password").value, $("email-code").value) });
 		$("email-form").reset();
 		return reply;
 	});

@@ -13,6 +13,11 @@ export function proofOf(text) {
 	return /^\d{6}$/.test(plain) ? { code: plain } : { recovery_code: text.trim() };
 }
 
+/** What confirms a sensitive act: the fields that the user filled in. An account without a password has nothing for it. */
+export function confirmation(password, code = "") {
+	return { ...(password ? { password } : {}), ...(code.trim() ? proofOf(code) : {}) };
+}
+
 function field(text, attributes) {
 	const input = el("input", { required: true, autocomplete: "off", spellcheck: "false", ...attributes });
 	return { input, label: el("label", {}, text, input) };
@@ -29,7 +34,9 @@ function form(submit, ...children) {
 	return el("form", { id: "factor-form", on: { submit: act } }, ...children);
 }
 
-const password = () => field("Password", { id: "factor-password", type: "password", autocomplete: "current-password" });
+/* null: the account has no password; then the server wants a new sign-in instead, and says so. */
+const password = (state) => state.has_password ?
+	field("Password", { id: "factor-password", type: "password", autocomplete: "current-password" }) : null;
 const submitter = (text, value, kind = "primary") => el("button", { type: "submit", class: kind, value }, text);
 
 export class Factor {
@@ -59,16 +66,16 @@ export class Factor {
 			if (state.totp)
 				this.showOn(state);
 			else
-				this.showOff();
+				this.showOff(state);
 		});
 	}
 
-	showOff() {
-		const secret = password();
-		const begin = async () => this.showSecret(await call("POST", "/api/auth/mfa/totp", { password: secret.input.value }));
+	showOff(state) {
+		const secret = password(state);
+		const begin = async () => this.showSecret(await call("POST", "/api/auth/mfa/totp", confirmation(secret?.input.value)));
 		this.show(el("p", {}, this.must ? "Your account must have a second factor before you can go on. " : "",
 			"With a second factor, a login needs your password and a code of an authenticator app."),
-		form(begin, secret.label, submitter("Set up", "begin")));
+		form(begin, ...(secret ? [secret.label] : []), submitter("Set up", "begin")));
 	}
 
 	showSecret({ secret, otpauth_uri: uri }) {
@@ -99,20 +106,20 @@ export class Factor {
 		form(done, submitter("I have stored them", "done")));
 	}
 
-	showOn({ recovery_codes_left: left }) {
-		const secret = password();
+	showOn(state) {
+		const secret = password(state);
 		const code = field("Code of the app, or a recovery code", { id: "factor-code", autocomplete: "one-time-code", maxlength: "40" });
 		const act = async (what) => {
-			const body = { password: secret.input.value, ...proofOf(code.input.value) };
+			const body = confirmation(secret?.input.value, code.input.value);
 			if (what === "off") {
 				await call("POST", "/api/auth/mfa/totp/off", body);
-				this.showOff();
+				this.showOff(state);
 			} else {
 				this.showCodes((await call("POST", "/api/auth/mfa/recovery-codes", body)).recovery_codes);
 			}
 		};
-		this.show(el("p", { id: "factor-state" }, `The second factor is on. Recovery codes left: ${left}.`),
-			form(act, secret.label, code.label, el("div", { class: "buttons" }, submitter("Turn off", "off", "danger"),
+		this.show(el("p", { id: "factor-state" }, `The second factor is on. Recovery codes left: ${state.recovery_codes_left}.`),
+			form(act, ...(secret ? [secret.label] : []), code.label, el("div", { class: "buttons" }, submitter("Turn off", "off", "danger"),
 				submitter("New recovery codes", "codes"))));
 	}
 }

@@ -6,6 +6,7 @@
  */
 import { call } from "./api.js";
 import { $, attempt, el, notice, wireDialog } from "./dom.js";
+import { confirmation } from "./factor.js";
 
 const KEY = "parlour.oidc";
 const SENTENCES = {
@@ -82,14 +83,20 @@ async function paintLinks() {
 }
 
 async function link(provider) {
-	const password = $("oidc-password").value;
 	const { url } = await call("POST", "/api/profile/identities",
-		{ provider: provider.name, ...(password ? { password } : {}) });
+		{ provider: provider.name, ...confirmation($("oidc-password").value, $("oidc-code").value) });
 	location.assign(url);
 }
 
+/* A request with the method DELETE has no body. */
 const unlink = (link) => attempt(async () => {
-	await call("DELETE", `/api/profile/identities/${link.id}`);
+	const { password, code, recovery_code: recovery } = confirmation($("oidc-password").value, $("oidc-code").value);
+	const headers = {};
+	if (password)
+		headers["X-Current-Password"] = base64url(new TextEncoder().encode(password));
+	if (code ?? recovery)
+		headers["X-Mfa-Code"] = code ?? recovery;
+	await call("DELETE", `/api/profile/identities/${link.id}`, undefined, { headers });
 	await paintLinks();
 }, $("oidc-error"));
 
@@ -98,6 +105,7 @@ export async function wireLinks() {
 	wireDialog($("oidc-dialog"));
 	$("oidc-open").hidden = (await providers()).length === 0;
 	$("oidc-open").addEventListener("click", () => attempt(async () => {
+		$("oidc-password").value = $("oidc-code").value = "";
 		await paintLinks();
 		$("factor-dialog").close();
 		$("oidc-dialog").showModal();

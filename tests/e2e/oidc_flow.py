@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """A server with an identity provider, and a browser that signs in; shared by the tests of sign-ins and of accounts."""
 
+import base64
 import secrets
 import urllib.parse
 
@@ -92,7 +93,8 @@ def unique():
 
 
 def begin_link(browser, user, **body):
-    return browser.http.post(IDENTITIES, json={"provider": "peer", **body}, headers={"Authorization": "Bearer " + user.access})
+    proof = {"password": user.password} if user.password else {}
+    return browser.http.post(IDENTITIES, json={"provider": "peer", **proof, **body}, headers={"Authorization": "Bearer " + user.access})
 
 
 def link(daemon, user):
@@ -100,6 +102,12 @@ def link(daemon, user):
     answer = begin_link(browser, user)
     assert answer.status_code == 200, answer.text
     return browser.back(browser.at_provider(answer.json()["url"]))[1]
+
+
+def unlink(user, ident):
+    """DELETE of a link, confirmed with the password, if there is one."""
+    password = base64.urlsafe_b64encode(user.password.encode()).decode().rstrip("=")
+    return user.delete(f"{IDENTITIES}/{ident}", headers={"X-Current-Password": password} if password else {})
 
 
 def other_person(provider):

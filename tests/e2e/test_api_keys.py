@@ -9,11 +9,13 @@ import time
 
 import pytest
 
+import usagedata
 import wire
 from parlour import SLOW, wait_for
 from test_once import key as once_key
 from test_once import replies_lost  # noqa: F401 (a fixture)
 from test_system import SOURCE, filled
+from totp import turn_on
 
 SCOPES = ("read", "write", "chat", "v1", "admin")
 ROWS = re.compile(r'^ROUTE\(\s*(\w+),\s*"([^"]+)",\s*\w+,\s*(\w+),\s*(\w+),.*?(\d{3}),\s*([A-Z_|0]+),', re.M)
@@ -347,3 +349,25 @@ def test_each_key_has_a_limit_of_its_own(parlour):
     assert user.get("/api/auth/me").headers["RateLimit"].startswith('"read"')
     room = user.room()["id"]
     assert status(daemon, slow, "POST", f"/api/rooms/{room}/messages", json={"content": "x"})[0] == 429
+
+
+def test_a_key_of_an_admin_gives_nobody_more_rights(daemon, rows):
+    """A copy of the key must not be enough to keep its rights after it was revoked."""
+    admin, user = daemon.register(), daemon.register()
+    rows(f"UPDATE users SET access = 'admin' WHERE id = {admin.id}")
+    admin = daemon.login(admin.name)
+    key = admin.post("/api/keys", {"name": "ops", "scopes": ["read", "write", "admin"]}).json()["key"]
+    by_key = {"Authorization": f"Bearer {key}"}
+    turn_on(user)
+    where = f"/api/admin/users/{user.id}"
+    new = {"username": "x" + usagedata.unique(), "email": usagedata.unique() + "@example.org"}
+    for method, path, body in (("PATCH", where, {"access": "admin"}), ("PATCH", where, {"access": "user"}), ("POST", where + "/mfa/off", None),
+                               ("PATCH", where, {"access": "analyst", "is_active": True}), ("POST", "/api/admin/users", {**new, "access": "analyst"})):
+        answer = daemon.http.request(method, path, json=body, headers=by_key)
+        assert (answer.status_code, answer.json()["code"]) == (403, "api_key_refused"), (path, body, answer.text)
+        assert "sign in" in answer.json()["detail"]
+    assert rows(f"SELECT access, second_factor FROM users WHERE id = {user.id}") == [("user", True)]
+    for method, path, body, status in (("PATCH", where, {"is_active": False}, 200), ("PATCH", where, {"is_active": True}, 200),
+                                       ("POST", "/api/admin/users", {**new, "access": "user"}, 201)):
+        assert daemon.http.request(method, path, json=body, headers=by_key).status_code == status, (path, body)
+    assert admin.post(where + "/mfa/off").status_code == 204 and admin.patch(where, {"access": "operator"}).status_code == 200

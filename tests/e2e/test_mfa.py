@@ -48,7 +48,8 @@ def code_of_answer(answer):
 def test_on_and_off(daemon, rows):
     user = daemon.register()
     other = daemon.login(user.name)
-    assert user.get(MFA).json() == {"totp": False, "totp_since": None, "recovery_codes_left": 0, "required": False}
+    assert user.get(MFA).json() == {"totp": False, "totp_since": None, "recovery_codes_left": 0, "has_password": True,
+                                    "required": False}
     made = begin(user).json()
     uri = urllib.parse.urlsplit(made["otpauth_uri"])
     assert (uri.scheme, uri.netloc, uri.path) == ("otpauth", "totp", f"/parlour:{user.name}")
@@ -104,7 +105,7 @@ def test_beginning_needs_the_password_and_confirming_the_code(daemon, rows):
     assert user.post(CONFIRM, {"code": code[:3] + " " + code[3:]}).status_code == 200, "apps show a blank"
     for answer in (begin(user), user.post(CONFIRM, {"code": app.code()})):
         assert code_of_answer(answer) == (409, "conflict") and "already" in answer.json()["detail"]
-    wait_for(lambda: sorted(acts(rows, user)) == ["second factor turned on", "second factor: password refused"])
+    wait_for(lambda: set(acts(rows, user)) == {"second factor turned on", "second factor: password refused", "second factor: code refused"})
     assert rows("SELECT actor_id, address, request_id IS NOT NULL FROM audit WHERE action = 'second factor turned on' "
                 f"AND target = 'user:{user.id}'") == \
         [(user.id, "127.0.0.1", True)]
@@ -267,7 +268,7 @@ def test_recovery_codes(daemon, rows):
     assert off(user, recovery_code=renewed[1]).status_code == 422 and off(user, recovery_code=more[0]).status_code == 204
     assert code_of_answer(off(user, code="123456")) == (409, "conflict")
     assert code_of_answer(user.post(CODES, {**body, "code": "123456"})) == (409, "conflict")
-    assert acts(rows, user).count("recovery code used") == 4 and acts(rows, user).count("recovery codes replaced") == 2
+    assert acts(rows, user).count("recovery code used") == 6 and acts(rows, user).count("recovery codes replaced") == 2
 
 
 def test_turning_it_off_needs_both(daemon):
@@ -296,7 +297,9 @@ def test_a_secret_that_cannot_be_opened(daemon, rows):
 def test_a_new_password_keeps_it(daemon):
     user = daemon.register()
     app, _ = turn_on(user)
-    assert user.post("/api/auth/password", {"current_password": user.password, "new_password": NEW}).status_code == 204
+    change = {"current_password": user.password, "new_password": NEW}
+    assert fields(user.post("/api/auth/password", change)) == (422, ["body.code"])
+    assert user.post("/api/auth/password", {**change, "code": app.code()}).status_code == 204
     assert second_step(daemon, first_step(daemon, user, NEW), code=app.code()).status_code == 200
 
 

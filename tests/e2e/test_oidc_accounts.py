@@ -10,7 +10,7 @@ import pytest
 
 import cluster
 from oidc_flow import (BACK, IDENTITIES, START, TOKEN, Browser, begin_link, error_of, link, other_person, provider, query_of,  # noqa: F401
-                       serve, unique)
+                       serve, unique, unlink)
 from parlour import wait_for
 from totp import second_step, turn_on
 
@@ -145,9 +145,9 @@ def test_link_and_unlink(serve, provider):
     assert user.get(IDENTITIES).json()[0]["last_used_at"]
     other = daemon.register(unique())
     assert link(daemon, other) == {"oidc_error": "taken"}
-    assert other.delete(f"{IDENTITIES}/{one['id']}").status_code == 404, "somebody else's"
-    assert user.delete(f"{IDENTITIES}/{one['id']}").status_code == 204
-    assert user.delete(f"{IDENTITIES}/{one['id']}").status_code == 404
+    assert unlink(other, one["id"]).status_code == 404, "somebody else's"
+    assert unlink(user, one["id"]).status_code == 204
+    assert unlink(user, one["id"]).status_code == 404
     assert error_of(daemon) == "no_account"
 
 
@@ -155,13 +155,13 @@ def test_the_last_way_in(serve, provider):
     daemon = serve()
     user = Browser(daemon).user()
     (one,) = user.get(IDENTITIES).json()
-    answer = user.delete(f"{IDENTITIES}/{one['id']}")
+    answer = unlink(user, one["id"])
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     other_person(provider)
     assert link(daemon, user) == {"oidc_linked": "peer"}
-    assert user.delete(f"{IDENTITIES}/{one['id']}").status_code == 204
+    assert unlink(user, one["id"]).status_code == 204
     (two,) = user.get(IDENTITIES).json()
-    assert user.delete(f"{IDENTITIES}/{two['id']}").status_code == 409
+    assert unlink(user, two["id"]).status_code == 409
 
 
 def test_linking_needs_the_browser_and_the_login(serve, provider):

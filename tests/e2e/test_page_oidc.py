@@ -128,6 +128,10 @@ def test_link_and_sign_in_with_a_second_factor(serve, browser):
     browser.wait_text("#oidc-links li", f"{name}@example.org")
     browser.screenshot("oidc-links")
     browser.click("#oidc-links button")
+    browser.wait_text("#oidc-error", "required")
+    browser.type("#oidc-password", PASSWORD)
+    browser.type("#oidc-code", app.code())
+    browser.click("#oidc-links button")
     wait_for(lambda: not browser.texts("#oidc-links li"), 10, "it is unlinked")
 
 

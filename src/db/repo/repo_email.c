@@ -40,14 +40,13 @@ REPLY(on_change, bool)
 	return repo_status_err(status, bad);
 }
 
-void repo_email_change(struct db *db, struct pl_task *task, struct pl_str email, bool mail, db_done_fn *done,
-    void *arg)
+void repo_email_change(struct db *db, struct pl_task *task, const struct confirmation *by, struct pl_str email,
+    bool mail, db_done_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_EMAIL_CHANGE, on_change, done, arg);
 
-	pgquery_i64(query, task->who.user_id);
+	repo_add_confirmation(query, by);
 	pgquery_text(query, email);
 	pgquery_bool(query, mail);
-	pgquery_audited(query);
 	pgquery_start(query);
 }

@@ -5,7 +5,7 @@
 #ifndef DB_REPO_EMAIL_H
 #define DB_REPO_EMAIL_H
 
-#include "db/db.h"
+#include "db/repo/repo_confirm.h"
 
 /*
  * Queues a mail with a link that verifies the address of a user (login absent), or of the account with this user name
@@ -21,9 +21,9 @@ void repo_email_verify(struct db *db, struct pl_task *task, const unsigned char 
     void *arg);
 /*
  * Another address for the task's caller. mail: links can be mailed, the address counts after its link was used; else it
- * counts at once. PL_E_NOT_FOUND, PL_E_INVALID (the account has it), PL_E_TAKEN (without mail only).
+ * counts at once. PL_E_INVALID (the account has it), PL_E_TAKEN (without mail only), and those of repo_confirm.h.
  */
-void repo_email_change(struct db *db, struct pl_task *task, struct pl_str email, bool mail, db_done_fn *done,
-    void *arg);
+void repo_email_change(struct db *db, struct pl_task *task, const struct confirmation *by, struct pl_str email,
+    bool mail, db_done_fn *done, void *arg);
 
 #endif

@@ -31,6 +31,10 @@ void repo_on_ended(struct pgquery *query, const PGresult *res, const struct pl_e
 void repo_read_message(struct pgrow *row, struct message *message);
 void repo_read_event(struct pgrow *row, struct room_event *event);
 
+struct confirmation;
+/* First parameters of an act that the task's caller confirmed: CONFIRMATION of stmts.def. Calls pgquery_audited(). */
+void repo_add_confirmation(struct pgquery *query, const struct confirmation *by);
+
 /* The last column of a row; false: there is no such row. */
 bool repo_last_column(const PGresult *res, int row, struct pgrow *row_r);
 /* The next columns as an account (USER_COLUMNS of stmts.def). */

@@ -39,7 +39,7 @@ REPLY(on_state, struct mfa_state)
 	if (!repo_first(query, res, &row, bad))
 		return false;
 	out->on = pgrow_bool(&row);
-	out->sealed = pgrow_text(&row);
+	out->has_password = pgrow_bool(&row);
 	out->confirmed_us = pgrow_time(&row);
 	out->codes_left = pgrow_i64(&row);
 	return true;
@@ -123,12 +123,12 @@ void repo_mfa_login(struct db *db, struct pl_task *task, const struct mfa_hash *
 	pgquery_start(query);
 }
 
-void repo_totp_begin(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str sealed, db_done_fn *done,
-    void *arg)
+void repo_totp_begin(struct db *db, struct pl_task *task, const struct confirmation *by, struct pl_str sealed,
+    db_done_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_TOTP_BEGIN, repo_on_status, done, arg);
 
-	pgquery_i64(query, user_id);
+	repo_add_confirmation(query, by);
 	pgquery_bytes(query, sealed.ptr, sealed.len);
 	pgquery_start(query);
 }
@@ -147,25 +147,20 @@ void repo_totp_confirm(struct db *db, struct pl_task *task, struct pl_str sealed
 	pgquery_start(query);
 }
 
-void repo_totp_off(struct db *db, struct pl_task *task, int64_t user_id, const struct mfa_proof *proof,
-    db_done_fn *done, void *arg)
+void repo_totp_off(struct db *db, struct pl_task *task, const struct confirmation *by, db_done_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_TOTP_OFF, repo_on_status, done, arg);
 
-	pgquery_i64(query, user_id);
-	add_proof(query, proof);
-	pgquery_audited(query);
+	repo_add_confirmation(query, by);
 	pgquery_start(query);
 }
 
-void repo_recovery_renew(struct db *db, struct pl_task *task, int64_t user_id, const struct mfa_proof *proof,
+void repo_recovery_renew(struct db *db, struct pl_task *task, const struct confirmation *by,
     const struct mfa_hash *codes, int count, db_done_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_RECOVERY_RENEW, repo_on_status, done, arg);
 
-	pgquery_i64(query, user_id);
-	add_proof(query, proof);
+	repo_add_confirmation(query, by);
 	add_hashes(query, codes, count);
-	pgquery_audited(query);
 	pgquery_start(query);
 }

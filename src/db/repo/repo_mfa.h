@@ -6,18 +6,13 @@
 #ifndef DB_REPO_MFA_H
 #define DB_REPO_MFA_H
 
-#include "db/repo/repo_user.h"
+#include "db/repo/repo_confirm.h"
 
-struct mfa_hash { unsigned char sha256[32]; };
-
-/* sealed: absent when there is no secret; confirmed_us 0: it does not count yet. */
-struct mfa_state { bool on; struct pl_str sealed; int64_t confirmed_us, codes_left; };
+/* has_password: of the account. */
+struct mfa_state { bool on, has_password; int64_t confirmed_us, codes_left; };
 typedef void (repo_mfa_state_fn)(void *arg, const struct mfa_state *state, const struct pl_err *err);
 /* PL_E_NOT_FOUND: no such user. */
 void repo_mfa_state(struct db *db, struct pl_task *task, int64_t user_id, repo_mfa_state_fn *done, void *arg);
-
-/* What proves the second factor: the step whose code was given for the secret `sealed`, or a recovery code. */
-struct mfa_proof { int64_t step; struct pl_str sealed; struct mfa_hash recovery; };
 
 /*
  * A ticket for the second step of a login. PL_E_NOT_FOUND: the account is disabled, has no second factor, or another
@@ -39,20 +34,19 @@ typedef void (repo_mfa_login_fn)(void *arg, const struct mfa_login *login, const
 void repo_mfa_login(struct db *db, struct pl_task *task, const struct mfa_hash *ticket, const struct mfa_proof *proof,
     int64_t life_us, struct pl_str user_agent, repo_mfa_login_fn *done, void *arg);
 
-/* Stores a secret that does not count yet. PL_E_CONFLICT: there is one that does. */
-void repo_totp_begin(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str sealed, db_done_fn *done,
-    void *arg);
+/* Stores a secret that does not count yet. PL_E_CONFLICT: there is one that does; and those of repo_confirm.h. */
+void repo_totp_begin(struct db *db, struct pl_task *task, const struct confirmation *by, struct pl_str sealed,
+    db_done_fn *done, void *arg);
 /*
  * Turns the second factor on, with these recovery codes; ends all login sessions but that of the task's caller.
  * PL_E_NOT_FOUND: the secret was replaced, or is on already.
  */
 void repo_totp_confirm(struct db *db, struct pl_task *task, struct pl_str sealed, int64_t step,
     const struct mfa_hash *codes, int count, repo_ended_fn *done, void *arg);
-/* Turns it off. PL_E_BAD_LOGIN: as above; PL_E_CONFLICT: it is off. */
-void repo_totp_off(struct db *db, struct pl_task *task, int64_t user_id, const struct mfa_proof *proof,
-    db_done_fn *done, void *arg);
+/* Turns it off. PL_E_CONFLICT: it is off; and those of repo_confirm.h. */
+void repo_totp_off(struct db *db, struct pl_task *task, const struct confirmation *by, db_done_fn *done, void *arg);
 /* Other recovery codes. Errors: the same. */
-void repo_recovery_renew(struct db *db, struct pl_task *task, int64_t user_id, const struct mfa_proof *proof,
+void repo_recovery_renew(struct db *db, struct pl_task *task, const struct confirmation *by,
     const struct mfa_hash *codes, int count, db_done_fn *done, void *arg);
 
 #endif

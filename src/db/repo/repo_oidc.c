@@ -37,6 +37,21 @@ void repo_oidc_begin(struct db *db, struct pl_task *task, const struct oidc_hash
 	pgquery_start(query);
 }
 
+void repo_oidc_link_begin(struct db *db, struct pl_task *task, const struct confirmation *by,
+    const struct oidc_hash *state, const struct oidc_hash *browser, struct oidc_section section,
+    const struct oidc_flow *flow, db_done_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_OIDC_LINK_BEGIN, repo_on_status, done, arg);
+
+	repo_add_confirmation(query, by);
+	add_hash(query, state);
+	add_hash(query, browser);
+	pgquery_text(query, section.name);
+	pgquery_text(query, section.issuer);
+	pgquery_text(query, flow->return_to);
+	pgquery_start(query);
+}
+
 REPLY(on_flow, struct oidc_flow)
 {
 	struct pgrow row;
@@ -171,12 +186,12 @@ void repo_identities(struct db *db, struct pl_task *task, repo_identities_fn *do
 	pgquery_start(query);
 }
 
-void repo_identity_remove(struct db *db, struct pl_task *task, int64_t id, db_done_fn *done, void *arg)
+void repo_identity_remove(struct db *db, struct pl_task *task, const struct confirmation *by, int64_t id,
+    db_done_fn *done, void *arg)
 {
 	struct pgquery *query = QUERY(db, task, S_OIDC_UNLINK, repo_on_status, done, arg);
 
-	pgquery_i64(query, task->who.user_id);
+	repo_add_confirmation(query, by);
 	pgquery_i64(query, id);
-	pgquery_audited(query);
 	pgquery_start(query);
 }

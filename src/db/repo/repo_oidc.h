@@ -6,7 +6,7 @@
 #ifndef DB_REPO_OIDC_H
 #define DB_REPO_OIDC_H
 
-#include "db/repo/repo_user.h"
+#include "db/repo/repo_confirm.h"
 
 struct oidc_hash { unsigned char sha256[32]; };
 
@@ -22,6 +22,10 @@ struct oidc_flow {
 void repo_oidc_begin(struct db *db, struct pl_task *task, const struct oidc_hash *state,
     const struct oidc_hash *browser, struct oidc_section section, const struct oidc_flow *flow, db_done_fn *done,
     void *arg);
+/* The same for the task's caller, who links a provider; flow->challenge is unused. Errors of repo_confirm.h. */
+void repo_oidc_link_begin(struct db *db, struct pl_task *task, const struct confirmation *by,
+    const struct oidc_hash *state, const struct oidc_hash *browser, struct oidc_section section,
+    const struct oidc_flow *flow, db_done_fn *done, void *arg);
 typedef void (repo_oidc_flow_fn)(void *arg, const struct oidc_flow *flow, const struct pl_err *err);
 /* Once. PL_E_NOT_FOUND: unknown, expired, used, or of another browser, provider, or issuer. */
 void repo_oidc_return(struct db *db, struct pl_task *task, const struct oidc_hash *state,
@@ -67,7 +71,8 @@ struct identity_list { const struct identity *rows; int count; };
 typedef void (repo_identities_fn)(void *arg, const struct identity_list *list, const struct pl_err *err);
 /* Of the task's caller. */
 void repo_identities(struct db *db, struct pl_task *task, repo_identities_fn *done, void *arg);
-/* PL_E_NOT_FOUND; PL_E_CONFLICT: the caller could not sign in any more. */
-void repo_identity_remove(struct db *db, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
+/* PL_E_NOT_FOUND; PL_E_CONFLICT: the caller could not sign in any more; and those of repo_confirm.h. */
+void repo_identity_remove(struct db *db, struct pl_task *task, const struct confirmation *by, int64_t id,
+    db_done_fn *done, void *arg);
 
 #endif

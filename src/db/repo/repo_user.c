@@ -109,16 +109,13 @@ void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struc
 	pgquery_start(query);
 }
 
-void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str password_hash,
-    struct pl_str old_hash, int64_t keep_login_id, repo_ended_fn *done, void *arg)
+void repo_own_password(struct db *db, struct pl_task *task, const struct confirmation *by, struct pl_str password_hash,
+    repo_ended_fn *done, void *arg)
 {
-	struct pgquery *query = QUERY(db, task, S_USER_PASSWORD, repo_on_ended, done, arg);
+	struct pgquery *query = QUERY(db, task, S_OWN_PASSWORD, repo_on_ended, done, arg);
 
-	pgquery_i64(query, user_id);
+	repo_add_confirmation(query, by);
 	pgquery_text(query, password_hash);
-	pgquery_i64(query, keep_login_id);
-	pgquery_text(query, old_hash);
-	pgquery_audited(query);
 	pgquery_start(query);
 }
 

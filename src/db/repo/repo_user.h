@@ -11,6 +11,7 @@
 enum access { ACCESS_USER, ACCESS_ANALYST, ACCESS_OPERATOR, ACCESS_ADMIN };
 extern const char *const access_words[];	/* ends with NULL */
 
+struct confirmation;
 struct user {
 	int64_t id;
 	struct pl_str username, email, name;	/* email, name: absent when not given */
@@ -65,11 +66,11 @@ void repo_user_get(struct db *db, struct pl_task *task, int64_t user_id, repo_us
 void repo_user_patch(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str email, struct pl_str name,
     repo_user_fn *done, void *arg);
 /*
- * New hash; ends all login sessions but `keep_login_id` (0: all). PL_E_NOT_FOUND: no such user, or the stored hash is
- * not `old_hash` (absent: any).
+ * New hash for the task's caller; ends the caller's other login sessions. Errors of acts with a confirmation, see
+ * repo_confirm.h.
  */
-void repo_user_password(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str password_hash,
-    struct pl_str old_hash, int64_t keep_login_id, repo_ended_fn *done, void *arg);
+void repo_own_password(struct db *db, struct pl_task *task, const struct confirmation *by, struct pl_str password_hash,
+    repo_ended_fn *done, void *arg);
 /* Queues a mail with a link for a new password to the user with this name or address. Does not look it up. */
 void repo_reset_ask(struct db *db, struct pl_task *task, struct pl_str login, db_done_fn *done, void *arg);
 /* SHA-256 of a token from such a link. */

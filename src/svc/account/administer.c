@@ -61,6 +61,13 @@ bool administer_may_create(const struct config *config, struct pl_pool *pool, st
 	return err->code == PL_E_OK;
 }
 
+bool administer_may_grant(const struct pl_task *task, struct pl_err *err)
+{
+	if (task->who.scopes == 0)
+		return true;
+	return pl_err_set(err, PL_E_KEY_REFUSED, "API keys cannot grant or change access levels; sign in instead.");
+}
+
 void administer_create(struct svc *svc, struct pl_task *task, const struct user_new *in, struct pl_str password,
     administer_made_fn *done, void *arg)
 {

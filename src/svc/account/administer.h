@@ -13,6 +13,11 @@
 #include "db/repo/repo_admin_user.h"
 #include "svc/svc.h"
 
+/*
+ * May the task's caller grant or change access levels? Not with an API key, because a copy of the key would then be
+ * enough to keep these rights after it was revoked. false: PL_E_KEY_REFUSED.
+ */
+bool administer_may_grant(const struct pl_task *task, struct pl_err *err) PL_MUSTCHECK;
 /* May an account have this name and password (absent: one is generated)? PL_E_INVALID with the field. */
 bool administer_may_create(const struct config *config, struct pl_pool *pool, struct pl_str username,
     struct pl_str password, struct pl_err *err) PL_MUSTCHECK;

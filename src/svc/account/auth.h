@@ -122,12 +122,13 @@ void auth_load_revoked(struct svc *svc, struct pl_task *task, db_done_fn *done, 
 /* Checks the rules for a password. false: PL_E_INVALID with field `loc`. */
 bool password_may_be(const struct config *config, struct pl_pool *pool, const char *loc, struct pl_str password,
     struct pl_err *err) PL_MUSTCHECK;
+struct confirm_given;
 /*
- * New password of the task's caller; ends the caller's other login sessions. `wanted` passed password_may_be().
- * PL_E_INVALID: `current` is not the password. Hasher's errors.
+ * New password of the task's caller, also for an account that has none; ends the caller's other login sessions.
+ * `wanted` passed password_may_be(). Errors of confirm_start().
  */
-void password_change(struct svc *svc, struct pl_task *task, struct pl_str current, struct pl_str wanted,
-    db_done_fn *done, void *arg);
+void password_change(struct svc *svc, const struct config *config, struct pl_task *task,
+    const struct confirm_given *given, struct pl_str wanted, db_done_fn *done, void *arg);
 
 /* Returns whether this server can mail links. false: PL_E_UNSUPPORTED with the missing settings. */
 bool password_reset_may_be(const struct config *config, struct pl_err *err) PL_MUSTCHECK;

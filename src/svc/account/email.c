@@ -3,13 +3,12 @@
  * E-mail addresses of accounts.
  *
  * verify: a mail with a link, one statement when its token comes back
- * change: account -> verify the password -> one statement: mails a link to the new address, a notice to the old one
+ * change: confirm.c -> one statement: mails a link to the new address, a notice to the old one
  */
 #include "svc/account/email.h"
 
 #include "db/repo/repo_email.h"
 #include "leaf.h"
-#include "svc/account/audit.h"
 #include "svc/account/auth.h"
 
 bool email_links(const struct config *config, struct pl_err *err)
@@ -67,7 +66,8 @@ void email_verify(struct svc *svc, struct pl_task *task, struct pl_str token, db
 struct changing {
 	struct svc *svc;
 	struct pl_task *task;
-	struct pl_str email, password;
+	struct confirm *confirm;
+	struct pl_str email;
 	bool mail;
 	db_done_fn *done;
 	void *arg;
@@ -77,44 +77,28 @@ static void change_on_asked(void *arg, const bool *done, const struct pl_err *er
 {
 	struct changing *c = arg;
 	const bool now = !c->mail;
+	struct pl_err mine;
 
+	err = confirm_result(c->confirm, err, &mine);
 	c->done(c->arg, done != NULL ? &now : NULL, err);
 }
 
-static void change_on_verify(void *arg, const struct hash_result *result, const struct pl_err *err)
-{
-	struct changing *c = arg;
-	struct pl_err bad = { 0 };
-
-	if (err == NULL && result->good) {
-		repo_email_change(c->svc->db, c->task, c->email, c->mail, change_on_asked, c);
-		return;
-	}
-	if (err == NULL) {
-		audit_refused(c->svc, c->task, "e-mail address change refused", c->task->who.user_id);
-		pl_err_field(&bad, c->task->pool, "body.password", "value_error", "is not the current password");
-		err = &bad;
-	}
-	c->done(c->arg, NULL, err);
-}
-
-static void change_on_user(void *arg, const struct user *user, const struct pl_err *err)
+static void change_on_confirmed(void *arg, const struct confirmation *by, const struct pl_err *err)
 {
 	struct changing *c = arg;
 
 	if (err != NULL)
 		c->done(c->arg, NULL, err);
 	else
-		hasher_verify(c->svc->worker->hasher, c->task, c->password,
-		    pl_str_dup(c->task->pool, user->password_hash), change_on_verify, c);
+		repo_email_change(c->svc->db, c->task, by, c->email, c->mail, change_on_asked, c);
 }
 
 void email_change(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str email,
-    struct pl_str password, db_done_fn *done, void *arg)
+    const struct confirm_given *given, db_done_fn *done, void *arg)
 {
 	struct changing *c = pl_alloc(task->pool, sizeof(*c));
 
-	*c = (struct changing){ .svc = svc, .task = task, .email = email, .password = password,
-		.mail = email_links(config, NULL), .done = done, .arg = arg };
-	repo_user_by_login(svc->db, task, pl_str(task->who.name), change_on_user, c);
+	*c = (struct changing){ .svc = svc, .task = task, .email = email, .mail = email_links(config, NULL),
+		.done = done, .arg = arg };
+	c->confirm = confirm_start(svc, config, task, "e-mail address change", given, false, change_on_confirmed, c);
 }

@@ -5,8 +5,7 @@
 #ifndef SVC_EMAIL_H
 #define SVC_EMAIL_H
 
-#include "db/repo/repo_user.h"
-#include "svc/svc.h"
+#include "svc/account/confirm.h"
 
 /* Can this server mail links? false: PL_E_UNSUPPORTED with the settings that are missing. err may be NULL. */
 bool email_links(const struct config *config, struct pl_err *err);
@@ -25,9 +24,9 @@ void email_verify_new(struct svc *svc, struct pl_task *task, int64_t user_id, db
 void email_verify(struct svc *svc, struct pl_task *task, struct pl_str token, db_done_fn *done, void *arg);
 /*
  * Another address for the task's caller: true in `done` when it counts already, false when a link was mailed to it.
- * PL_E_INVALID: wrong password, or the address is that of the account. Hasher's errors.
+ * PL_E_INVALID: the address is that of the account; and the errors of confirm_start().
  */
 void email_change(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str email,
-    struct pl_str password, db_done_fn *done, void *arg);
+    const struct confirm_given *given, db_done_fn *done, void *arg);
 
 #endif

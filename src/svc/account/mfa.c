@@ -2,9 +2,9 @@
 /*
  * Sets up a second factor, turns it off, and replaces recovery codes.
  *
- * begin:         password -> a sealed secret
+ * begin:         confirm.c -> a sealed secret
  * confirm:       code -> on, recovery codes
- * off, renew:    password -> code -> one statement that uses the code and acts
+ * off, renew:    confirm.c -> one statement that uses the code up and acts
  */
 #include "svc/account/mfa.h"
 
@@ -15,17 +15,16 @@
 #define CODE_BYTES 10			/* 16 characters of base32 */
 #define CODE_GROUP 4
 
+#define ACT "second factor"		/* in the audit trail */
+
 struct mfa {
 	struct svc *svc;
 	CONFIG_HELD const struct config *config;
 	struct pl_task *task;
-	struct pl_str password, sealed;
-	struct mfa_given given;
-	bool locked;			/* by failed logins from this network: see auth_failed() */
+	struct confirm *confirm;
+	struct pl_str code, sealed;
 	struct totp_made made;
 	struct pl_str codes[MFA_CODES];
-	bool renew;
-	void (*verified)(struct mfa *m);
 	totp_made_fn *on_made;		/* one of these three */
 	mfa_codes_fn *on_codes;
 	db_done_fn *on_done;
@@ -58,54 +57,14 @@ static void mfa_fail_field(struct mfa *m, const char *loc, const char *text)
 	mfa_fail(m, &err);
 }
 
-/* ---- verifying the password ---- */
-
-static void verify_on_hash(void *arg, const struct hash_result *result, const struct pl_err *err)
-{
-	struct mfa *m = arg;
-
-	if (err != NULL) {
-		mfa_fail(m, err);
-	} else if (m->locked) {		/* the same reply: it must not show whether the password is right */
-		audit_refused(m->svc, m->task, "second factor: password refused", m->task->who.user_id);
-		mfa_fail_field(m, "body.password", "is not the current password");
-	} else if (!result->good) {
-		auth_failed(m->svc, m->config, m->task, "second factor: password refused", m->task->who.user_id);
-		mfa_fail_field(m, "body.password", "is not the current password");
-	} else {
-		m->verified(m);
-	}
-}
-
-static void verify_on_user(void *arg, const struct user *user, const struct pl_err *err)
-{
-	struct mfa *m = arg;
-	struct pl_err gone = { 0 };
-
-	if (err != NULL && err->code == PL_E_NOT_FOUND) {	/* the account was deleted, the token is still valid */
-		pl_err_set(&gone, PL_E_UNAUTHORIZED, NULL);
-		mfa_fail(m, &gone);
-	} else if (err != NULL) {
-		mfa_fail(m, err);
-	} else {
-		m->locked = user->locked;
-		hasher_verify(m->svc->worker->hasher, m->task, m->password, user->password_hash, verify_on_hash, m);
-	}
-}
-
-static void mfa_verify(struct mfa *m, struct pl_str password, void (*verified)(struct mfa *m))
-{
-	m->password = password;
-	m->verified = verified;
-	repo_user_by_login(m->svc->db, m->task, pl_str(m->task->who.name), verify_on_user, m);
-}
-
 /* ---- begin ---- */
 
 static void begin_on_stored(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct mfa *m = arg;
+	struct pl_err mine;
 
+	err = confirm_result(m->confirm, err, &mine);
 	m->on_made(m->arg, err == NULL ? &m->made : NULL, err);
 }
 
@@ -137,27 +96,32 @@ static struct pl_str uri_of(struct mfa *m)
 	return pl_buf_str(&buf);
 }
 
-static void begin_verified(struct mfa *m)
+static void begin_on_confirmed(void *arg, const struct confirmation *by, const struct pl_err *err)
 {
+	struct mfa *m = arg;
 	char *text = pl_alloc(m->task->pool, PL_TOTP_SECRET * 2);
 	unsigned char secret[PL_TOTP_SECRET];
 
+	if (err != NULL) {
+		mfa_fail(m, err);
+		return;
+	}
 	pl_random(secret, sizeof(secret));
 	m->made.secret = pl_strn(text, pl_base32_encode(secret, sizeof(secret), text));
 	m->made.uri = uri_of(m);
 	m->sealed = pl_seal(m->task->pool, &m->config->seal_ring, mfa_context(m->task->pool, m->task->who.user_id),
 	    pl_strn((const char *)secret, sizeof(secret)));
 	pl_wipe(secret, sizeof(secret));
-	repo_totp_begin(m->svc->db, m->task, m->task->who.user_id, m->sealed, begin_on_stored, m);
+	repo_totp_begin(m->svc->db, m->task, by, m->sealed, begin_on_stored, m);
 }
 
-void totp_begin(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str password,
+void totp_begin(struct svc *svc, const struct config *config, struct pl_task *task, const struct confirm_given *given,
     totp_made_fn *done, void *arg)
 {
 	struct mfa *m = mfa_new(svc, config, task, arg);
 
 	m->on_made = done;
-	mfa_verify(m, password, begin_verified);
+	m->confirm = confirm_start(svc, config, task, ACT, given, true, begin_on_confirmed, m);
 }
 
 /* ---- recovery codes ---- */
@@ -183,7 +147,7 @@ static void codes_make(struct mfa *m, struct mfa_hash *hashes)
 
 /* ---- confirm ---- */
 
-static void confirm_on_done(void *arg, const struct ended_list *ended, const struct pl_err *err)
+static void turned_on(void *arg, const struct ended_list *ended, const struct pl_err *err)
 {
 	struct mfa *m = arg;
 	struct pl_err other = { 0 };
@@ -198,24 +162,41 @@ static void confirm_on_done(void *arg, const struct ended_list *ended, const str
 	m->on_codes(m->arg, m->codes, NULL);
 }
 
-static void confirm_on_state(void *arg, const struct mfa_state *state, const struct pl_err *err)
+/* During a lock, the right code gets the reply for a wrong one. */
+static void turn_on(struct mfa *m, const struct confirm_state *state)
+{
+	int64_t step = mfa_step(m->config, m->task, m->task->who.user_id, state->sealed, m->code);
+	struct mfa_hash hashes[MFA_CODES];
+
+	if (step >= 0 && !state->locked) {
+		codes_make(m, hashes);
+		repo_totp_confirm(m->svc->db, m->task, state->sealed, step, hashes, MFA_CODES, turned_on, m);
+		return;
+	}
+	if (state->locked)
+		audit_refused(m->svc, m->task, ACT ": code refused", m->task->who.user_id);
+	else
+		auth_failed(m->svc, m->config, m->task, ACT ": code refused", m->task->who.user_id);
+	mfa_fail_field(m, "body.code", "is not the code that the app shows now");
+}
+
+static void turn_on_state(void *arg, const struct confirm_state *state, const struct pl_err *err)
 {
 	struct mfa *m = arg;
-	struct mfa_hash hashes[MFA_CODES];
 	struct pl_err other = { 0 };
-	int64_t step;
 
-	if (err != NULL) {
+	if (err != NULL && err->code == PL_E_NOT_FOUND) {	/* the account was deleted, the token is still valid */
+		pl_err_set(&other, PL_E_UNAUTHORIZED, NULL);
+		mfa_fail(m, &other);
+	} else if (err != NULL) {
 		mfa_fail(m, err);
-	} else if (state->on || state->sealed.ptr == NULL) {
-		pl_err_set(&other, PL_E_CONFLICT, state->on ? "A second factor is on already; turn it off first." :
+	} else if (state->second_factor || state->sealed.ptr == NULL) {
+		pl_err_set(&other, PL_E_CONFLICT, state->second_factor ?
+		    "A second factor is on already; turn it off first." :
 		    "There is no secret to confirm: begin with POST /api/auth/mfa/totp.");
 		mfa_fail(m, &other);
-	} else if ((step = mfa_step(m->config, m->task, m->task->who.user_id, state->sealed, m->given.code)) < 0) {
-		mfa_fail_field(m, "body.code", "is not the code that the app shows now");
 	} else {
-		codes_make(m, hashes);
-		repo_totp_confirm(m->svc->db, m->task, state->sealed, step, hashes, MFA_CODES, confirm_on_done, m);
+		turn_on(m, state);
 	}
 }
 
@@ -224,9 +205,9 @@ void totp_confirm(struct svc *svc, const struct config *config, struct pl_task *
 {
 	struct mfa *m = mfa_new(svc, config, task, arg);
 
-	m->given.code = code;
+	m->code = code;
 	m->on_codes = done;
-	repo_mfa_state(svc->db, task, task->who.user_id, confirm_on_state, m);
+	repo_confirm_state(svc->db, task, turn_on_state, m);
 }
 
 /* ---- off, and new codes ---- */
@@ -234,64 +215,46 @@ void totp_confirm(struct svc *svc, const struct config *config, struct pl_task *
 static void prove_on_done(void *arg, const bool *done, const struct pl_err *err)
 {
 	struct mfa *m = arg;
-	bool by_code = m->given.code.ptr != NULL;
+	struct pl_err mine;
 
-	if (err != NULL && err->code == PL_E_BAD_LOGIN) {
-		auth_failed(m->svc, m->config, m->task, "second factor refused", m->task->who.user_id);
-		mfa_fail_field(m, by_code ? "body.code" : "body.recovery_code",
-		    by_code ? "is not valid: it is wrong, or was used" : "is not valid: it is unknown, or was used");
-	} else if (err != NULL) {
+	err = confirm_result(m->confirm, err, &mine);
+	if (err != NULL)
 		mfa_fail(m, err);
-	} else if (m->renew) {
+	else if (m->on_codes != NULL)
 		m->on_codes(m->arg, m->codes, NULL);
-	} else {
+	else
 		m->on_done(m->arg, done, NULL);
-	}
 }
 
-static void prove_on_state(void *arg, const struct mfa_state *state, const struct pl_err *err)
+static void prove_on_confirmed(void *arg, const struct confirmation *by, const struct pl_err *err)
 {
 	struct mfa *m = arg;
 	struct mfa_hash hashes[MFA_CODES];
-	struct pl_err off = { 0 };
-	struct mfa_proof proof;
 
-	if (err != NULL || !state->on) {
-		pl_err_set(&off, PL_E_CONFLICT, "No second factor is on.");
-		mfa_fail(m, err != NULL ? err : &off);
-		return;
+	if (err != NULL) {
+		mfa_fail(m, err);
+	} else if (m->on_codes == NULL) {
+		repo_totp_off(m->svc->db, m->task, by, prove_on_done, m);
+	} else {
+		codes_make(m, hashes);
+		repo_recovery_renew(m->svc->db, m->task, by, hashes, MFA_CODES, prove_on_done, m);
 	}
-	mfa_proof_make(m->config, m->task, m->task->who.user_id, state->sealed, m->given, &proof);
-	if (!m->renew) {
-		repo_totp_off(m->svc->db, m->task, m->task->who.user_id, &proof, prove_on_done, m);
-		return;
-	}
-	codes_make(m, hashes);
-	repo_recovery_renew(m->svc->db, m->task, m->task->who.user_id, &proof, hashes, MFA_CODES, prove_on_done, m);
 }
 
-static void prove_verified(struct mfa *m)
-{
-	repo_mfa_state(m->svc->db, m->task, m->task->who.user_id, prove_on_state, m);
-}
-
-void totp_off(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str password,
-    struct mfa_given given, db_done_fn *done, void *arg)
+void totp_off(struct svc *svc, const struct config *config, struct pl_task *task, const struct confirm_given *given,
+    db_done_fn *done, void *arg)
 {
 	struct mfa *m = mfa_new(svc, config, task, arg);
 
-	m->given = given;
 	m->on_done = done;
-	mfa_verify(m, password, prove_verified);
+	m->confirm = confirm_start(svc, config, task, ACT, given, false, prove_on_confirmed, m);
 }
 
-void mfa_codes_renew(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str password,
-    struct mfa_given given, mfa_codes_fn *done, void *arg)
+void mfa_codes_renew(struct svc *svc, const struct config *config, struct pl_task *task,
+    const struct confirm_given *given, mfa_codes_fn *done, void *arg)
 {
 	struct mfa *m = mfa_new(svc, config, task, arg);
 
-	m->given = given;
 	m->on_codes = done;
-	m->renew = true;
-	mfa_verify(m, password, prove_verified);
+	m->confirm = confirm_start(svc, config, task, ACT, given, false, prove_on_confirmed, m);
 }

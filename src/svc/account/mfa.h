@@ -8,11 +8,9 @@
 
 #include "db/repo/repo_mfa.h"
 #include "svc/account/auth.h"
+#include "svc/account/confirm.h"
 
 #define MFA_CODES 10			/* recovery codes of an account */
-
-/* What the client gave; one of the two, the other is absent. */
-struct mfa_given { struct pl_str code, recovery_code; };
 
 /* Must accounts with this access level have a second factor? */
 bool mfa_must(const struct config *config, int access);
@@ -38,20 +36,23 @@ void mfa_recovery_hash(struct pl_pool *pool, int64_t user_id, struct pl_str code
 int64_t mfa_step(const struct config *config, struct pl_task *task, int64_t user_id, struct pl_str sealed,
     struct pl_str code);
 
-/* mfa.c: all for the task's caller; PL_E_INVALID with the field for a wrong password or code; hasher's errors */
+/* mfa.c: all for the task's caller; errors of confirm_start() */
 struct totp_made { struct pl_str secret, uri; };
 typedef void (totp_made_fn)(void *arg, const struct totp_made *made, const struct pl_err *err);
 /* A new secret, which does not count before totp_confirm(). PL_E_CONFLICT: a second factor is on. */
-void totp_begin(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str password,
+void totp_begin(struct svc *svc, const struct config *config, struct pl_task *task, const struct confirm_given *given,
     totp_made_fn *done, void *arg);
 typedef void (mfa_codes_fn)(void *arg, const struct pl_str codes[MFA_CODES], const struct pl_err *err);
-/* Turns it on; ends the caller's other login sessions. PL_E_CONFLICT: nothing waits for it. */
+/*
+ * Turns it on; ends the caller's other login sessions. PL_E_CONFLICT: nothing waits for it. A wrong code counts as in
+ * confirm.h.
+ */
 void totp_confirm(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str code,
     mfa_codes_fn *done, void *arg);
 /* PL_E_CONFLICT: it is off. */
-void totp_off(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str password,
-    struct mfa_given given, db_done_fn *done, void *arg);
-void mfa_codes_renew(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str password,
-    struct mfa_given given, mfa_codes_fn *done, void *arg);
+void totp_off(struct svc *svc, const struct config *config, struct pl_task *task, const struct confirm_given *given,
+    db_done_fn *done, void *arg);
+void mfa_codes_renew(struct svc *svc, const struct config *config, struct pl_task *task,
+    const struct confirm_given *given, mfa_codes_fn *done, void *arg);
 
 #endif

@@ -138,6 +138,7 @@ struct begin {
 	CONFIG_HELD const struct config *config;
 	CONFIG_HELD const struct oidc_settings *provider;
 	struct oidc_flow flow;
+	const struct confirmation *by;
 	struct pl_str secret, state;
 	struct oidc_begun begun;
 	oidc_begun_fn *done;
@@ -187,7 +188,12 @@ static void begin_on_meta(void *arg, const struct oidc_meta *meta, const char *w
 	}
 	b->begun = (struct oidc_begun){ .url = authorize_url(b, meta),
 		.set_cookie = cookie_text(b->config, b->task->pool, b->secret) };
-	repo_oidc_begin(b->svc->db, b->task, &state, &browser, section_of(b->provider), &b->flow, begin_on_stored, b);
+	if (b->by != NULL)
+		repo_oidc_link_begin(b->svc->db, b->task, b->by, &state, &browser, section_of(b->provider), &b->flow,
+		    begin_on_stored, b);
+	else
+		repo_oidc_begin(b->svc->db, b->task, &state, &browser, section_of(b->provider), &b->flow,
+		    begin_on_stored, b);
 }
 
 void oidc_begin(struct svc *svc, const struct config *config, struct pl_task *task, const struct oidc_begin *in,
@@ -197,8 +203,8 @@ void oidc_begin(struct svc *svc, const struct config *config, struct pl_task *ta
 	size_t len;
 
 	*b = (struct begin){ .svc = svc, .task = task, .config = config_keep(task->pool, config),
-		.provider = in->provider, .done = done, .arg = arg };
-	b->flow = (struct oidc_flow){ .return_to = in->return_to, .user_id = in->user_id, .login_id = in->login_id };
+		.provider = in->provider, .by = in->by, .done = done, .arg = arg };
+	b->flow = (struct oidc_flow){ .return_to = in->return_to };
 	b->flow.challenged = in->challenge.ptr != NULL && pl_b64url_decode(in->challenge, b->flow.challenge.sha256,
 	    sizeof(b->flow.challenge.sha256), &len);
 	/* the cookie of another sign-in of this browser, in another tab, serves this one, too */

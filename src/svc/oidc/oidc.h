@@ -15,6 +15,7 @@
 
 #include "db/repo/repo_oidc.h"
 #include "svc/account/auth.h"
+#include "svc/account/confirm.h"
 
 #define OIDC_COOKIE "parlour_oidc"
 #define OIDC_COOKIE_LIFE_S 600
@@ -24,11 +25,14 @@ struct oidc_cache;
 struct oidc_cache *oidc_cache_new(void);
 void oidc_cache_free(struct oidc_cache **cache);
 
-/* cookie: the value of OIDC_COOKIE that the browser sent, absent if none. user_id 0: somebody signs in. */
+/*
+ * cookie: the value of OIDC_COOKIE that the browser sent, absent if none. by NULL: somebody signs in; otherwise the
+ * task's caller links a provider, and has confirmed that.
+ */
 struct oidc_begin {
 	const struct oidc_settings *provider;	/* of the config given with it */
 	struct pl_str return_to, challenge, cookie;	/* absent: none */
-	int64_t user_id, login_id;
+	const struct confirmation *by;
 };
 /* Where the browser goes, and the cookie that it must keep (name, value, and attributes). */
 struct oidc_begun { struct pl_str url, set_cookie; };
@@ -38,9 +42,19 @@ bool oidc_page(const struct config *config, struct pl_pool *pool, const char *lo
     struct pl_str *page_r, struct pl_err *err) PL_MUSTCHECK;
 /* Is this the hash of a verifier? Absent is good, too. false: PL_E_INVALID with field `loc`. */
 bool oidc_challenge_ok(struct pl_pool *pool, const char *loc, struct pl_str challenge, struct pl_err *err) PL_MUSTCHECK;
-/* return_to passed oidc_page(), challenge oidc_challenge_ok(). PL_E_UPSTREAM: the provider does not answer properly. */
+/*
+ * return_to passed oidc_page(), challenge oidc_challenge_ok(). PL_E_UPSTREAM: the provider does not answer properly.
+ * With `by` also those of repo_confirm.h.
+ */
 void oidc_begin(struct svc *svc, const struct config *config, struct pl_task *task, const struct oidc_begin *in,
     oidc_begun_fn *done, void *arg);
+
+/* oidc_link.c: the task's caller links a provider: oidc_begin(), whose in->by is ignored. Errors of confirm_start(). */
+void oidc_link(struct svc *svc, const struct config *config, struct pl_task *task, const struct oidc_begin *in,
+    const struct confirm_given *given, oidc_begun_fn *done, void *arg);
+/* Unlinks one. PL_E_NOT_FOUND; PL_E_CONFLICT: the caller could not sign in any more; errors of confirm_start(). */
+void oidc_unlink(struct svc *svc, const struct config *config, struct pl_task *task, int64_t id,
+    const struct confirm_given *given, db_done_fn *done, void *arg);
 
 /* What the provider sent the browser back with; absent: not given. */
 struct oidc_return {
