@@ -19,6 +19,8 @@
 #include "svc/bus/bus.h"
 #include "svc/feedback/feedback_request.h"
 #include "svc/notify/notify.h"
+#include "svc/notify/read_mark.h"
+#include "svc/notify/unread.h"
 #include "svc/room/role_answer.h"
 #include "svc/room/chat.h"
 #include "svc/clerk.h"
@@ -120,6 +122,8 @@ static bool worker_start(struct worker *worker, char why[512])
 	svc.llm = llm_new(worker->base, svc.httpc, worker->shm);
 	svc.bus = bus_new(&svc);
 	svc.tokens = auth_cache_new();
+	svc.unread = unread_new(&svc);
+	svc.marks = read_marks_new(&svc);
 	svc.hub = hub_new(&svc);
 	svc.chat = chat_new(&svc);
 	svc.answers = answers_new(&svc);
@@ -193,9 +197,23 @@ static void finish_answers(struct worker *worker)
 	}
 }
 
+/* The last chance of read markers. */
+static void finish_marks(struct worker *worker)
+{
+	int64_t until_ns = pl_now_ns() + STOP_TIME_NS;
+	struct timeval tick = { 0, 20000 };
+
+	while (db_up(svc.db) && !read_marks_flush(svc.marks) && pl_now_ns() < until_ns) {
+		event_base_loopexit(worker->base, &tick);
+		event_base_dispatch(worker->base);
+		turn(NULL);
+	}
+}
+
 static void worker_stop(struct worker *worker)
 {
 	finish_answers(worker);
+	finish_marks(worker);
 	event_free(retry);
 	http_server_free(&http);
 	ws_server_free(&ws_sockets);
@@ -211,6 +229,8 @@ static void worker_stop(struct worker *worker)
 	signaling_free(&svc.signaling);
 	sessions_free(&svc.sessions);
 	session_live_free(&svc.session_live);
+	unread_free(&svc.unread);
+	read_marks_free(&svc.marks);
 	hub_free(&svc.hub);
 	auth_cache_free(&svc.tokens);
 	memo_free(&svc.memo);

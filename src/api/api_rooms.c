@@ -143,3 +143,39 @@ void api_room_role_del(struct request *request)
 {
 	room_role(request, false);
 }
+
+/* ---- read markers ---- */
+
+static void on_read(void *arg, const struct unread_count *count, const struct pl_err *err)
+{
+	struct request *request = arg;
+	struct pl_err field = { 0 };
+
+	if (err != NULL && err->code == PL_E_INVALID) {
+		pl_err_field(&field, request->req->task->pool, "body.seq", "value_error", "%s", pl_err_text(err));
+		err = &field;
+	}
+	if (err != NULL)
+		request_fail(request, err);
+	else
+		request_reply(request, &shape_read_out, &(struct read_out){ .room_id = request->id,
+			.last_read = count->last_read, .unread = count->unread, .mentions = count->mentions });
+}
+
+static void read_to(struct request *request, bool back)
+{
+	const struct read_in *in = request->in;
+
+	if (request_id(request, 0, &request->id))
+		room_read(request->svc, request->req->task, request->id, in->seq, back, on_read, request);
+}
+
+void api_room_read(struct request *request)
+{
+	read_to(request, false);
+}
+
+void api_room_unread(struct request *request)
+{
+	read_to(request, true);
+}

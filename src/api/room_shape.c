@@ -107,5 +107,8 @@ void room_shape(struct room_out *out, const struct room *r, struct pl_pool *pool
 		.created_by = r->owner_id > 0 ? r->owner_id : SHAPE_NONE,
 		.archived = r->archived, .last_seq = r->last_seq, .epoch = r->epoch, .members = r->member_count,
 		.level = level_word(r->level), .roles = { roles, r->role_count }, .created_at = r->created_us,
-		.last_at = r->last_us > 0 ? r->last_us : SHAPE_NONE };
+		.last_at = r->last_us > 0 ? r->last_us : SHAPE_NONE,
+		.last_read = r->has_marks ? r->last_read : SHAPE_NONE,
+		.unread = r->has_marks ? r->unread : SHAPE_NONE,
+		.mentions = r->has_marks ? r->mentions : SHAPE_NONE };
 }

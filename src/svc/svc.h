@@ -25,6 +25,8 @@ struct memo;
 struct oidc_cache;
 struct knowledge_watch;
 struct recents;
+struct unread;
+struct read_marks;
 
 struct svc {
 	struct worker *worker;
@@ -45,6 +47,8 @@ struct svc {
 	struct sessions *sessions;
 	struct session_live *session_live;	/* NULL in clerk and courier */
 	struct knowledge_watch *knowledge;
+	struct unread *unread;			/* svc/notify/unread.h; NULL in clerk and courier, like marks */
+	struct read_marks *marks;
 	struct recents *recents;		/* of the api layer: api/recent.h; NULL in clerk and courier */
 	/* From the api layer: closes the sockets of an ended login session (login_id) on this worker. */
 	void (*on_revoked)(int64_t login_id);

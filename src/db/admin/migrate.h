@@ -15,7 +15,7 @@
 #include "core/settings.h"
 
 /* The schema this program is written for. */
-#define MIGRATE_VERSION 80
+#define MIGRATE_VERSION 81
 
 enum migrate_result {
 	MIGRATE_OK = 0,

@@ -54,6 +54,8 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "no_newcomers", PL_E_INVALID, "is only for people who have an account; log in, and join with it" },
 	{ "no_room", PL_E_INVALID, "is for a new account: it leads into no room" },
 	{ "no_role", PL_E_INVALID, "One of the roles does not exist." },
+	{ "no_member", PL_E_FORBIDDEN, "Only members of the room can do this." },
+	{ "seq_late", PL_E_INVALID, "must not be greater than the last seq of the room" },
 };
 
 bool repo_status_err(struct pl_str status, struct pl_err *err)

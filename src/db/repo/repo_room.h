@@ -26,6 +26,8 @@ struct room {
 	const struct pl_str *role_names;	/* in the same order */
 	const struct pl_str *role_displays;	/* the names as they were given */
 	int role_count;
+	bool has_marks;				/* only in lists, of members: */
+	int64_t last_read, unread, mentions;
 };
 struct room_list { const struct room *rows; int count; bool more; int64_t total; };
 /* The room as the calling user sees it now, and the log entry that was written (change.seq 0: nothing changed). */

@@ -26,9 +26,18 @@ void repo_room_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t
 	pgquery_start(query);
 }
 
+static void read_listed(struct pgrow *row, struct room *room)
+{
+	repo_read_room(row, room);
+	room->has_marks = !pgrow_null(row);
+	room->last_read = pgrow_i64(row);
+	room->unread = pgrow_i64(row);
+	room->mentions = pgrow_i64(row);
+}
+
 REPLY(on_list, struct room_list)
 {
-	READ_PAGE(query, res, out, struct room, repo_read_room);
+	READ_PAGE(query, res, out, struct room, read_listed);
 	out->total = repo_total_i64(res);
 	return true;
 }

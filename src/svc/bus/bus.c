@@ -3,7 +3,7 @@
 #include "svc/bus/bus.h"
 
 #define RING_BUDGET 2048	/* events per loop turn, because sockets must be served in between */
-#define WATCHERS_MAX 8
+#define WATCHERS_MAX 12
 
 struct bus {
 	struct svc *svc;

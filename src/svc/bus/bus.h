@@ -16,6 +16,7 @@
 /* Kinds of events in the rings. RING_STOP_GENERATION wakes: answers look at their cancel flags then. */
 enum ring_kind { RING_LOG = 1, RING_HINT, RING_TYPING, RING_READ, RING_PRESENCE, RING_GENERATION, RING_STOP_GENERATION,
 	RING_REVOKED, RING_MEMBER, RING_SIGNALING, RING_SESSION, RING_REQUEST, RING_KNOWLEDGE, RING_NOTIFICATION,
+	RING_UNREAD, RING_MARK,
 	RING_KINDS };
 
 /* data: head and body as they were posted, valid during the call. */

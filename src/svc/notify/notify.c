@@ -9,6 +9,7 @@
 #include "log.h"
 #include "svc/bus/bus.h"
 #include "svc/notify/mention.h"
+#include "svc/notify/unread.h"
 
 #define PLACES_MAX 50		/* of mentions in one message */
 #define NOTIFY_TIME_NS (10 * PL_NS_PER_S)
@@ -72,6 +73,8 @@ void notify_tell(struct svc *svc, const struct notification_list *list)
 		pl_jw_end_object(&w);
 		pl_jw_end_object(&w);
 		post(svc, n->user_id, pl_buf_str(&buf));
+		if (n->room_id != 0 && pl_str_is(n->kind, "mention"))
+			unread_mentioned(svc, n->user_id, n->room_id);
 		pl_pool_free(&pool);
 	}
 }

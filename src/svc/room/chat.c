@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "svc/notify/mention.h"
 #include "svc/notify/notify.h"
+#include "svc/notify/read_mark.h"
 #include "svc/room/chat.h"
 #include "svc/room/hub.h"
 #include "svc/room/revise.h"
@@ -228,8 +229,10 @@ static void send_on_stored(struct send *s, const struct appended *result)
 
 	s->done(s->arg, &sent, NULL);
 	/* a duplicate was published by the worker that stored it; otherwise, the comparison of positions finds it */
-	if (!sent.duplicate)
+	if (!sent.duplicate) {
 		hub_publish(s->svc->hub, &event);
+		read_mark(s->svc, s->task->who.user_id, s->in.room_id, result->seq);
+	}
 	if (!sent.duplicate && (result->reply_to != 0 || mention_possible(s->in.content)))
 		notify_message(s->svc, s->in.room_id, result->seq, s->in.content);
 	/* most messages in rooms that let roles join mention none, so they must not cost a search of all roles */

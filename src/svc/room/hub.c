@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "json.h"
 #include "log.h"
+#include "svc/notify/unread.h"
 #include "svc/room/hub_rooms.h"
 
 uint64_t hub_topic_key(int64_t room_id)
@@ -144,8 +145,16 @@ static void post_room(struct hub *hub, int64_t room_id, enum ring_kind kind, str
 
 struct note { int64_t room_id, user_id, seq; };
 
+static enum unread_event unread_event(const struct room_event *row)
+{
+	if (row->is_message)
+		return UNREAD_MESSAGE;
+	return pl_str_is(row->change.kind, "deleted") ? UNREAD_DELETED : UNREAD_OTHER;
+}
+
 void hub_publish(struct hub *hub, const struct room_event *row)
 {
+	bool by_user = row->is_message && row->message.author_kind == AUTHOR_USER;
 	struct hub_event *event = hub_event_from_log(row);
 	struct note hint = { .room_id = event->room_id, .seq = event->seq };
 
@@ -153,6 +162,7 @@ void hub_publish(struct hub *hub, const struct room_event *row)
 		post_room(hub, event->room_id, RING_LOG, pl_buf_str(&hub->scratch), PL_STR_NONE);
 	else
 		post_room(hub, event->room_id, RING_HINT, pl_strn((const char *)&hint, sizeof(hint)), PL_STR_NONE);
+	unread_published(hub->svc, unread_event(row), event->room_id, event->seq, by_user ? row->message.author_id : 0);
 	hub_log_arrived(hub, event);
 	hub_event_release(&event);
 }
@@ -168,6 +178,7 @@ int64_t hub_change_user(struct pl_pool *pool, const struct room_change *change)
 
 static void member_arrived(struct hub *hub, const struct note *note, bool joined)
 {
+	unread_member(hub->svc, note->user_id, note->room_id, joined);
 	if (hub->svc->on_member != NULL)
 		hub->svc->on_member(note->user_id, note->room_id, note->seq, joined);
 }

@@ -3,6 +3,8 @@
 #include "svc/room/room.h"
 
 #include "db/repo/repo_user.h"
+#include "svc/notify/read_mark.h"
+#include "svc/notify/unread.h"
 #include "svc/room/hub.h"
 
 struct room_changing {
@@ -101,4 +103,42 @@ void room_role_take(struct svc *svc, struct pl_task *task, int64_t room_id, int6
 {
 	repo_room_take(svc->db, task, room_id, task->who.user_id, role_id, room_on_changed,
 	    room_changing(svc, task, room_id, done, arg));
+}
+
+/* ---- read markers ---- */
+
+struct room_reading {
+	struct svc *svc;
+	int64_t room_id, user_id, seq;
+	bool back;
+	repo_unread_fn *done;
+	void *arg;
+};
+
+static void room_on_read(void *arg, const struct unread_count *count, const struct pl_err *err)
+{
+	const struct room_reading *r = arg;
+
+	if (err == NULL) {
+		unread_moved(r->svc, r->user_id, r->room_id, r->seq, r->back);
+		if (!r->back)
+			hub_read_marker(r->svc->hub, r->room_id, r->user_id, r->seq);
+	}
+	r->done(r->arg, count, err);
+}
+
+void room_read(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t seq, bool back, repo_unread_fn *done,
+    void *arg)
+{
+	struct room_reading *r = pl_alloc(task->pool, sizeof(*r));
+
+	*r = (struct room_reading){ .svc = svc, .room_id = room_id, .user_id = task->who.user_id, .seq = seq,
+		.back = back, .done = done, .arg = arg };
+	repo_read_mark_move(svc->db, task, room_id, task->who.user_id, seq, back, room_on_read, r);
+}
+
+void room_read_live(struct svc *svc, int64_t room_id, int64_t user_id, int64_t seq)
+{
+	hub_read_marker(svc->hub, room_id, user_id, seq);
+	read_mark(svc, user_id, room_id, seq);
 }

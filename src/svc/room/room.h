@@ -10,6 +10,7 @@
 #define SVC_ROOM_H
 
 #include "db/repo/repo_invite.h"
+#include "db/repo/repo_mark.h"
 #include "svc/svc.h"
 
 /* The caller owns it. */
@@ -34,6 +35,15 @@ void room_role_attach(struct svc *svc, struct pl_task *task, int64_t room_id, in
 /* A role of the room's owner joins, because the caller used it: repo_room_take(). */
 void room_role_take(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t role_id, repo_room_result_fn *done,
     void *arg);
+
+/*
+ * The caller has read the room up to seq; with `back`, seq and all that follows count as unread. Completes after the
+ * commit. See repo_read_mark_move().
+ */
+void room_read(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t seq, bool back, repo_unread_fn *done,
+    void *arg);
+/* The same for a member who listens to the room, which has this entry. Stored within 2 s; see read_mark.h. */
+void room_read_live(struct svc *svc, int64_t room_id, int64_t user_id, int64_t seq);
 
 /* The reply policy of a room. If none is set yet, it is the one that the next role to join would set. */
 static inline enum reply_policy room_reply_policy(int policy, int role_count)

@@ -2,7 +2,9 @@
 /* Topics room:N: events of a room as the hub delivers them, and frames that clients send to rooms. */
 #include "api/ws/ws_topic.h"
 #include "clock.h"
+#include "svc/notify/read_mark.h"
 #include "svc/room/chat.h"
+#include "svc/room/room.h"
 
 #define TYPING_EVERY_NS PL_NS_PER_S
 
@@ -81,6 +83,7 @@ static void room_close(struct ws_topic *topic)
 
 	room->sub = NULL;
 	if (sub != NULL) {
+		read_mark_hurry(topic->client->svc, topic->client->who.user_id, topic->number);
 		hub_subscribe_fail(sub, PL_E_CANCELLED);
 		hub_unsubscribe(topic->client->svc->hub, &sub);
 	}
@@ -184,5 +187,5 @@ void ws_on_read(struct ws_frame *f)
 	if (in->seq > hub_sub_head(sub))
 		ws_frame_fail_field(f, "seq", "must not be greater than the last seq of the room");
 	else
-		hub_read_marker(f->client->svc->hub, room.number, f->client->who.user_id, in->seq);
+		room_read_live(f->client->svc, room.number, f->client->who.user_id, in->seq);
 }
