@@ -110,5 +110,8 @@ void room_shape(struct room_out *out, const struct room *r, struct pl_pool *pool
 		.last_at = r->last_us > 0 ? r->last_us : SHAPE_NONE,
 		.last_read = r->has_marks ? r->last_read : SHAPE_NONE,
 		.unread = r->has_marks ? r->unread : SHAPE_NONE,
-		.mentions = r->has_marks ? r->mentions : SHAPE_NONE };
+		.mentions = r->has_marks ? r->mentions : SHAPE_NONE,
+		.favorite = r->has_marks ? r->favorite : -1, .muted = r->has_marks ? r->muted : -1,
+		.muted_until = r->muted && r->muted_until_us != 0 ? r->muted_until_us : SHAPE_NONE,
+		.muted_mentions = r->muted ? r->muted_mentions : -1 };
 }

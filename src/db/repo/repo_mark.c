@@ -102,3 +102,65 @@ void repo_unread_count(struct db *db, struct pl_task *task, const struct read_ma
 	marks_given(query, marks, count);
 	pgquery_start(query);
 }
+
+/* ---- what members want of rooms ---- */
+
+REPLY(on_settings, struct member_settings)
+{
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+	if (!repo_status_err(pgrow_text(&row), bad))
+		return false;
+	out->favorite = pgrow_bool(&row);
+	out->muted = pgrow_bool(&row);
+	out->muted_until_us = pgrow_time(&row);
+	out->muted_mentions = pgrow_bool(&row);
+	return true;
+}
+
+void repo_member_settings_put(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    enum member_set set, const struct member_settings *in, repo_member_settings_fn *done, void *arg)
+{
+	static const char *const words[] = { "favorite", "mute", "unmute" };
+	struct pgquery *query = QUERY(db, task, S_MEMBER_SETTINGS_PUT, on_settings, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_cstr(query, words[set]);
+	pgquery_bool(query, in->favorite);
+	pgquery_time(query, in->muted_until_us);
+	pgquery_bool(query, in->muted_mentions);
+	pgquery_start(query);
+}
+
+REPLY(on_draft, struct draft)
+{
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+	if (!repo_status_err(pgrow_text(&row), bad))
+		return false;
+	out->content = pgrow_text(&row);
+	out->updated_us = pgrow_time(&row);
+	return true;
+}
+
+void repo_draft_put(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, struct pl_str content,
+    repo_draft_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_DRAFT_PUT, on_draft, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_text(query, content);
+	pgquery_start(query);
+}
+
+void repo_draft_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_draft_fn *done,
+    void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_DRAFT_GET, on_draft, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_start(query);
+}

@@ -38,4 +38,21 @@ void repo_read_mark_move(struct db *db, struct pl_task *task, int64_t room_id, i
 void repo_unread_count(struct db *db, struct pl_task *task, const struct read_mark *marks, int count,
     repo_unread_list_fn *done, void *arg);
 
+/* What a member wants of a room. muted_until_us 0: indefinitely. */
+struct member_settings { bool favorite, muted, muted_mentions; int64_t muted_until_us; };
+typedef void (repo_member_settings_fn)(void *arg, const struct member_settings *settings, const struct pl_err *err);
+enum member_set { MEMBER_FAVORITE, MEMBER_MUTE, MEMBER_UNMUTE };
+/* Changes the part that `set` names, and gives all. PL_E_NOT_FOUND, PL_E_FORBIDDEN (not a member). */
+void repo_member_settings_put(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id,
+    enum member_set set, const struct member_settings *in, repo_member_settings_fn *done, void *arg);
+
+struct draft { struct pl_str content; int64_t updated_us; };
+typedef void (repo_draft_fn)(void *arg, const struct draft *draft, const struct pl_err *err);
+/* content absent: deletes it; the result has the time then. PL_E_NOT_FOUND, PL_E_FORBIDDEN (not a member). */
+void repo_draft_put(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, struct pl_str content,
+    repo_draft_fn *done, void *arg);
+/* PL_E_NOT_FOUND: also without a draft. */
+void repo_draft_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_draft_fn *done,
+    void *arg);
+
 #endif

@@ -28,6 +28,8 @@ struct room {
 	int role_count;
 	bool has_marks;				/* only in lists, of members: */
 	int64_t last_read, unread, mentions;
+	bool favorite, muted, muted_mentions;
+	int64_t muted_until_us;			/* 0: indefinitely */
 };
 struct room_list { const struct room *rows; int count; bool more; int64_t total; };
 /* The room as the calling user sees it now, and the log entry that was written (change.seq 0: nothing changed). */

@@ -33,6 +33,10 @@ static void read_listed(struct pgrow *row, struct room *room)
 	room->last_read = pgrow_i64(row);
 	room->unread = pgrow_i64(row);
 	room->mentions = pgrow_i64(row);
+	room->favorite = pgrow_bool(row);
+	room->muted = pgrow_bool(row);
+	room->muted_until_us = pgrow_time(row);
+	room->muted_mentions = pgrow_bool(row);
 }
 
 REPLY(on_list, struct room_list)

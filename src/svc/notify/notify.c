@@ -22,7 +22,7 @@ static void hand_on(struct svc *svc, int64_t user_id, struct pl_str frame)
 		svc->on_user(user_id, "", frame);
 }
 
-static void post(struct svc *svc, int64_t user_id, struct pl_str frame)
+void notify_user(struct svc *svc, int64_t user_id, struct pl_str frame)
 {
 	bus_post(svc, RING_NOTIFICATION, pl_strn((const char *)&user_id, sizeof(user_id)), frame);
 	bus_kick(svc);
@@ -72,7 +72,7 @@ void notify_tell(struct svc *svc, const struct notification_list *list)
 		pl_jw_ktime(&w, "created_at", n->created_us);
 		pl_jw_end_object(&w);
 		pl_jw_end_object(&w);
-		post(svc, n->user_id, pl_buf_str(&buf));
+		notify_user(svc, n->user_id, pl_buf_str(&buf));
 		if (n->room_id != 0 && pl_str_is(n->kind, "mention"))
 			unread_mentioned(svc, n->user_id, n->room_id);
 		pl_pool_free(&pool);
@@ -133,7 +133,7 @@ static void on_read(void *arg, const int64_t *unread, const struct pl_err *err)
 	if (err == NULL) {
 		w = frame_begin(&buf, "read", *unread);
 		pl_jw_end_object(&w);
-		post(r->svc, r->user_id, pl_buf_str(&buf));
+		notify_user(r->svc, r->user_id, pl_buf_str(&buf));
 	}
 	pl_pool_free(&pool);
 	r->done(r->arg, unread, err);

@@ -22,6 +22,9 @@ void notify_message(struct svc *svc, int64_t room_id, int64_t seq, struct pl_str
 /* Marks as read, see repo_notification_read(), and notifies the sockets of the user. */
 void notify_read(struct svc *svc, struct pl_task *task, int64_t id, int64_t up_to, db_count_fn *done, void *arg);
 
+/* Sends a frame to all sockets of a user that listen to user:me; at most 32 KiB. It may be lost. */
+void notify_user(struct svc *svc, int64_t user_id, struct pl_str frame);
+
 /* At the start of a worker: passes the news of other processes to the sockets of this one (svc->on_user). */
 void notify_listen(struct svc *svc);
 /* The clerk's part. One per process. */
