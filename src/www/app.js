@@ -195,7 +195,8 @@ async function startChat({ user }) {
 	rooms = new Rooms({ me: user, listRoles: () => roles.list(), onopen: (id) => {
 		location.hash = `#/room/${id}`;
 	} });
-	view = new RoomView({ me: user, socket, onread: (room, seq) => rooms.read(room, seq),
+	view = new RoomView({ me: user, socket, onseen: (room, seq) => rooms.seen(room, seq),
+		lastRead: (id) => rooms.rooms.get(id),
 		onchanged: (room) => rooms.changed(room),
 		onleft: () => {
 			location.hash = "#/";
@@ -214,7 +215,7 @@ async function startChat({ user }) {
 	wireInvites();
 	roles = new Roles({ me: user, room: () => view.room, onchanged: async () => view.room && view.refreshRoom(),
 		mayChange: () => view.room !== null && view.people.mayChange });
-	new Inbox({ socket, onopen: (id) => {
+	new Inbox({ socket, onframe: (frame) => rooms.frame(frame), onopen: (id) => {
 		location.hash = `#/room/${id}`;
 	} });
 	addEventListener("hashchange", route);

@@ -11,7 +11,7 @@ const WHAT = { mention: "mentioned you", reply: "answered you", added: "added yo
 	question: "asks you" };
 
 export class Inbox {
-	/** hooks: { socket, onopen(id of a room) } */
+	/** hooks: { socket, onopen(id of a room), onframe(frame of user:me) } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { items: [], unread: 0 });
 		wireDialog($("inbox-dialog"));
@@ -22,6 +22,7 @@ export class Inbox {
 
 	/* Whenever the topic is subscribed again, notifications may have been missed. */
 	receive(frame) {
+		this.onframe(frame);
 		if (frame.type === "subscribed") {
 			this.load().catch(() => {});
 		} else if (frame.type === "notification") {

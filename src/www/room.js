@@ -12,10 +12,10 @@ import { People } from "./people.js";
 import { Reviser } from "./revise.js";
 import { Timeline } from "./timeline.js";
 
-const PAGE = 50;
+const PAGE = 50, SEEN_MS = 200;
 
 export class RoomView {
-	/** hooks: { me, socket, onread(room, seq), onchanged(room), onleft(room) } */
+	/** hooks: { me, socket, onseen(room, seq), lastRead(id): entry of the list, onchanged(room), onleft(room) } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { room: null, turn: 0, atStart: false, loading: false });
 		const names = () => this.people.names();
@@ -25,7 +25,7 @@ export class RoomView {
 		});
 		this.timeline = new Timeline({ me: this.me, names, blocks: this.blocks,
 			revise: new Reviser({ mayModerate: () => this.people.mayChange }), onreply: (message) => this.composer.reply(message),
-			onolder: () => this.older() });
+			onolder: () => this.older(), onplace: () => this.seenSoon() });
 		this.people = new People({ me: this.me, blocks: this.blocks, onmention: (name) => this.composer.mention(name) });
 		this.answers = new Answers({ timeline: this.timeline, names, stop: (id) => this.stop(id),
 			mayStop: (seq) => this.mayStop(seq),
@@ -39,6 +39,10 @@ export class RoomView {
 		this.socket.onrefused = (frame) => this.refused(frame);
 		this.blocks.load();
 		$("room-leave").addEventListener("click", () => this.leave());
+		document.addEventListener("visibilitychange", () => {
+			this.away = document.hidden;
+			this.seenSoon();
+		});
 	}
 
 	get topic() {
@@ -52,6 +56,8 @@ export class RoomView {
 		if (this.room)
 			this.socket.unsubscribe(this.topic);
 		this.room = null;
+		this.ready = false;
+		this.position = this.seenTo = 0;
 		this.answers.clear();
 		this.timeline.clear();
 		this.composer.open(null);
@@ -74,12 +80,15 @@ export class RoomView {
 			this.paintHead();
 			this.people.open(room);
 			this.composer.open(room);
+			const { last_read: lastRead, unread } = this.lastRead(id) ?? {};
 			if (!await this.newestPage(turn))
 				return true;
+			if (unread > 0)
+				this.timeline.markNew(lastRead, true);
+			this.position = Math.max(room.last_seq, this.timeline.last);
 			this.socket.subscribe(this.topic, { since: room.last_seq, epoch: room.epoch },
 				(frame) => this.frame(frame),
 				(why) => this.gone(why.sentence));
-			this.onread(room, Math.max(room.last_seq, this.timeline.last));
 			return true;
 		});
 		if (!done && turn === this.turn) {
@@ -142,8 +151,27 @@ export class RoomView {
 
 	frame(frame) {
 		this.handlers[frame.type]?.call(this, frame);
-		if (this.room && Number.isInteger(frame.seq) && frame.type !== "read")
-			this.onread(this.room, frame.seq);
+		if (this.room && Number.isInteger(frame.seq) && frame.type !== "read") {
+			this.position = Math.max(this.position, frame.seq);
+			this.seenSoon();
+		}
+	}
+
+	/* ---- what was seen: the end of the room, in a visible tab ---- */
+
+	seenSoon() {
+		this.seeing ??= setTimeout(() => {
+			this.seeing = undefined;
+			this.see();
+		}, SEEN_MS);
+	}
+
+	see() {
+		if (!this.room || !this.ready || document.hidden || !this.timeline.follows || this.position <= this.seenTo ||
+			!this.socket.send({ type: "read", topic: this.topic, seq: this.position }))
+			return;
+		this.seenTo = this.position;
+		this.onseen(this.room, this.position);
 	}
 
 	/*
@@ -151,6 +179,8 @@ export class RoomView {
 	 * continue.
 	 */
 	subscribed({ was_recovering: wasRecovering, recovered, epoch, seq }) {
+		this.ready = true;	/* and what was sent before may be lost */
+		this.seenTo = 0;
 		this.answers.resubscribed();
 		this.composer.resume();
 		this.room.epoch = epoch;
@@ -176,7 +206,12 @@ export class RoomView {
 		this.timeline.add(message);
 		if (message.author.kind === "user")
 			this.people.typesNot(message.author.id);
-		if (isLive && message.author.id !== this.me.id && document.hidden && !this.timeline.isBlocked(message))
+		const theirs = isLive && !(message.author.kind === "user" && message.author.id === this.me.id);
+		if (theirs && document.hidden && this.away) {
+			this.away = false;	/* the line stays above the first one */
+			this.timeline.markNew(message.seq - 1);
+		}
+		if (theirs && document.hidden && !this.timeline.isBlocked(message))
 			this.onunseen?.(this.room, message);
 	}
 

@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: ISC
 /*
- * The list of rooms with a mark for unread messages, and the form for a new room. This browser stores how far each room
- * was read.
+ * The list of rooms with what is unread in them, and the form for a new one. The server counts; frames of user:me keep
+ * the list up to date.
  */
 import { call, callAll } from "./api.js";
 import { $, attempt, el, wireDialog } from "./dom.js";
 
-const EVERY_MS = 30000;
+const EVERY_MS = 30000, OWN_MS = 3000, MANY = 100;
 
 export class Rooms {
 	/** hooks: { me, onopen(id), listRoles() } */
 	constructor(hooks) {
-		Object.assign(this, hooks, { rooms: new Map(), current: null });
-		this.key = `parlour.read.${this.me.id}`;
-		try {
-			this.seen = JSON.parse(localStorage.getItem(this.key)) ?? {};
-		} catch {
-			this.seen = {};
-		}
+		Object.assign(this, hooks, { rooms: new Map(), current: null, read: new Map() });
 		wireDialog($("room-dialog"));
 		$("rooms-new").addEventListener("click", () => this.dialog());
 		$("rooms-filter").addEventListener("input", () => this.paint());
@@ -29,7 +23,7 @@ export class Rooms {
 		const list = await callAll("/api/rooms", "id", 200);
 		this.rooms = new Map(list.map((room) => [room.id, room]));
 		for (const room of list)
-			this.seen[room.id] ??= room.last_seq; /* messages from before the membership are not new */
+			this.count(room, room);
 		this.paint();
 	}
 
@@ -40,22 +34,40 @@ export class Rooms {
 			when(b) - when(a));
 	}
 
-	read(room, seq) {
-		const known = this.rooms.get(room.id);
-		if (known)
-			known.last_seq = Math.max(known.last_seq, seq);
-		if ((this.seen[room.id] ?? 0) >= seq)
-			return;
-		this.seen[room.id] = seq;
-		clearTimeout(this.saving);
-		this.saving = setTimeout(() => {
-			localStorage.setItem(this.key, JSON.stringify(this.seen));
+	/* What this page has just read counts as read, although older numbers may still be on their way. */
+	count(room, { last_read: lastRead, unread, mentions }) {
+		const own = this.read.get(room.id);
+		const late = own && own.seq > lastRead && Date.now() - own.at < OWN_MS;
+		Object.assign(room, late ? { last_read: own.seq, unread: 0, mentions: 0 } :
+			{ last_read: lastRead, unread, mentions });
+	}
+
+	/** A frame of user:me. */
+	frame(frame) {
+		const room = this.rooms.get(frame.room_id);
+		if (frame.type === "unread" && room) {
+			if (frame.unread > (room.unread ?? 0))
+				room.last_at = new Date().toISOString(); /* the newest things first */
+			this.count(room, frame);
 			this.paint();
-		}, 300);
+		} else if (["subscribed", "joined", "left", "unread"].includes(frame.type)) {
+			this.load().catch(() => {});
+		}
+	}
+
+	/** The open room was seen up to this entry. */
+	seen({ id }, seq) {
+		const room = this.rooms.get(id);
+		this.read.set(id, { seq, at: Date.now() });
+		if (!room)
+			return;
+		Object.assign(room, { last_read: seq, unread: 0, mentions: 0 });
+		this.paint();
 	}
 
 	changed(room) {
-		this.rooms.set(room.id, room);
+		const { last_read, unread, mentions } = this.rooms.get(room.id) ?? {};
+		this.rooms.set(room.id, { ...room, last_read, unread, mentions });
 		this.paint();
 	}
 
@@ -75,7 +87,7 @@ export class Rooms {
 	}
 
 	entry(room) {
-		const unread = room.level && room.id !== this.current && room.last_seq > (this.seen[room.id] ?? 0);
+		const unread = room.level ? room.unread : 0, many = unread >= MANY;
 		const mark = room.visibility === "private" ?
 			el("span", { class: "mark", role: "img", "aria-label": "private" }, el("span", { class: "lock" })) :
 			el("span", { class: "mark", "aria-hidden": "true" }, "#");
@@ -83,7 +95,9 @@ export class Rooms {
 		return el("li", {}, el("a", { href: `#/room/${room.id}`, class: unread ? "unread" : "",
 			"aria-current": room.id === this.current ? "page" : null }, mark, el("span", { class: "name" }, room.name),
 		roles && el("span", { class: "badge", title: roles }, "AI"),
-		unread && el("span", { class: "dot", role: "img", "aria-label": "unread" })));
+		room.mentions > 0 && el("span", { class: "count mention", role: "img", "aria-label": "mentions you" }, "@"),
+		unread > 0 && el("span", { class: "count", "aria-label": `${unread}${many ? " or more" : ""} unread` },
+			many ? `${MANY - 1}+` : String(unread))));
 	}
 
 	/* ---- a new room ---- */

@@ -57,7 +57,7 @@ export function messageNode(message, { mine = false, blocked = false, names = []
 }
 
 export class Timeline {
-	/** hooks: { me, names(), onreply(message), onolder(), blocks, revise } */
+	/** hooks: { me, names(), onreply(message), onolder(), onplace(), blocks, revise } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { items: [], bySeq: new Map(), follows: true, unseen: 0 });
 		this.scroller = $("scroller");
@@ -130,6 +130,25 @@ export class Timeline {
 			this.bySeq.set(seq, item);
 		}
 		this.insert(item);
+	}
+
+	/** Puts the line "new messages" above the first message of others after this position; shows it, if told to. */
+	markNew(seq, shows = false) {
+		const old = this.items.findIndex((item) => item.isNew);
+		if (old >= 0) {
+			this.items[old].node.remove();
+			this.items.splice(old, 1);
+		}
+		const first = this.items.find(({ message }) => message && message.seq > seq && !message.deleted_at &&
+			!(message.author.kind === "user" && message.author.id === this.me.id));
+		if (!first)
+			return;
+		const node = el("li", { class: "line new", role: "separator" }, "New messages");
+		this.insert({ seq: first.seq - 0.5, node, isNew: true });
+		if (shows && node.offsetTop < this.scroller.scrollTop) {
+			this.follows = false;
+			node.scrollIntoView({ block: "center" });
+		}
 	}
 
 	/** A page of older messages; the messages that are visible do not move. */
@@ -227,6 +246,7 @@ export class Timeline {
 		if (this.follows)
 			this.unseen = 0;
 		this.showNewest();
+		this.onplace();
 		if (s.scrollTop < 400)
 			this.onolder();
 	}

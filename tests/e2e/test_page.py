@@ -603,3 +603,42 @@ def test_long_messages_do_not_stop_the_page(browsers, shared):
     for case, (ms, length) in zip(cases, browser.run(LONG, cases, names)):
         assert ms < 10000 * SLOW, case
         assert length > 0 or case[0] in ("\n", "~~~\n"), case
+
+
+def badge(browser, room):
+    """What the list shows behind the name of a room."""
+    return browser.run("""const a = [...document.querySelectorAll('#rooms-list a')].find(a => a.querySelector('.name').textContent === arguments[0]);
+        return a && [...a.querySelectorAll('.count')].map(n => n.textContent).join(' ')""", room)
+
+
+def test_unread(browsers, shared, host):
+    """Numbers and mentions in the list, live, on two devices of one user in step; the line above what is new; seen is read."""
+    user = shared.register("reader" + secrets.token_hex(3), PASSWORD)
+    rooms = [host.room(unique("room")) for _ in range(2)]
+    for room in rooms:
+        assert user.post(f"/api/rooms/{room['id']}/join").status_code == 200
+    desk, phone = browsers(), browsers(phone=True)
+    for one in (desk, phone):
+        one.login(shared.url, user.name, PASSWORD)
+    desk.room(rooms[0]["name"])
+    phone.open(f"{shared.url}/#/room/{rooms[0]['id']}")
+    name = rooms[1]["name"]
+    host.say(rooms[1]["id"], unique("early"))
+    first = unique("first")
+    host.say(rooms[1]["id"], f"@{user.name} {first}")
+    for one in (desk, phone):
+        wait_for(lambda one=one: badge(one, name) == "@ 2", 10, f"two messages, one of them a mention: {badge(one, name)}")
+    desk.screenshot("unread-list")
+    desk.room(name)
+    wait_for(lambda: desk.text("#log .line.new") == "New messages", 10, "the line")
+    assert desk.run("return document.querySelector('#log .line.new').nextElementSibling.innerText").find("early") >= 0
+    desk.screenshot("unread-line")
+    for one in (desk, phone):
+        wait_for(lambda one=one: badge(one, name) == "", 10, f"read here, read there: {badge(one, name)}")
+    host.say(rooms[1]["id"], unique("seen"))
+    wait_for(lambda: [r["unread"] for r in user.get("/api/rooms?limit=200").json() if r["id"] == rooms[1]["id"]] == [0], 10, "seen at once")
+    host.say(rooms[0]["id"], unique("there"))
+    wait_for(lambda: [r["unread"] for r in user.get("/api/rooms?limit=200").json() if r["id"] == rooms[0]["id"]] == [0], 10,
+             "seen on the phone")
+    wait_for(lambda: badge(desk, rooms[0]["name"]) == "", 10, "and not new at the desk")
+    phone.screenshot("unread-phone")
