@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Routes of rooms: create, list, show, join, leave, and the roles in a room. */
+/* Routes of rooms: create, list, show, change, delete, join, leave, and the roles in a room. */
 #include "api/http/request.h"
 #include "api/room_shape.h"
 #include "db/repo/repo_role.h"
@@ -44,6 +44,11 @@ static void on_changed(void *arg, const struct room_result *result, const struct
 		reply_room(request, &result->room);
 }
 
+static enum reply_policy policy_of(struct pl_str word)
+{
+	return pl_str_is(word, "off") ? REPLY_OFF : pl_str_is(word, "mention") ? REPLY_MENTION : REPLY_ALL;
+}
+
 void api_room_create(struct request *request)
 {
 	const struct room_in *in = request->in;
@@ -58,13 +63,41 @@ void api_room_create(struct request *request)
 		    request_is_admin(request), on_room, request);
 		return;
 	}
-	if (pl_str_is(in->reply_policy, "off"))
-		room.reply_policy = REPLY_OFF;
-	else if (pl_str_is(in->reply_policy, "mention"))
-		room.reply_policy = REPLY_MENTION;
-	else if (pl_str_is(in->reply_policy, "all"))
-		room.reply_policy = REPLY_ALL;
+	if (in->reply_policy.ptr != NULL)
+		room.reply_policy = policy_of(in->reply_policy);
 	room_create(request->svc, request->req->task, &room, on_changed, request);
+}
+
+void api_room_patch(struct request *request)
+{
+	const struct room_patch_in *in = request->in;
+	struct room_patch patch = { .name = in->name, .topic = in->topic, .description = in->description,
+		.archived = in->archived, .visibility = -1, .reply_policy = -1,
+		.slow_mode_s = in->slow_mode_seconds == SHAPE_NONE ? -1 : (int)in->slow_mode_seconds };
+	int64_t id;
+
+	if (in->visibility.ptr != NULL)
+		patch.visibility = pl_str_is(in->visibility, "private") ? ROOM_PRIVATE : ROOM_PUBLIC;
+	if (in->reply_policy.ptr != NULL)
+		patch.reply_policy = (int)policy_of(in->reply_policy);
+	if (request_id(request, 0, &id))
+		room_patch(request->svc, request->req->task, id, &patch, on_changed, request);
+}
+
+static void on_deleted(void *arg, const bool *done, const struct pl_err *err)
+{
+	if (err != NULL)
+		request_fail(arg, err);
+	else
+		request_reply_empty(arg);
+}
+
+void api_room_delete(struct request *request)
+{
+	int64_t id;
+
+	if (request_id(request, 0, &id))
+		room_delete(request->svc, request->req->task, id, on_deleted, request);
 }
 
 void api_room_get(struct request *request)

@@ -113,5 +113,6 @@ void room_shape(struct room_out *out, const struct room *r, struct pl_pool *pool
 		.mentions = r->has_marks ? r->mentions : SHAPE_NONE,
 		.favorite = r->has_marks ? r->favorite : -1, .muted = r->has_marks ? r->muted : -1,
 		.muted_until = r->muted && r->muted_until_us != 0 ? r->muted_until_us : SHAPE_NONE,
-		.muted_mentions = r->muted ? r->muted_mentions : -1 };
+		.muted_mentions = r->muted ? r->muted_mentions : -1,
+		.topic = r->topic, .description = r->description, .slow_mode_seconds = r->slow_mode_s };
 }

@@ -15,7 +15,7 @@
 #include "core/settings.h"
 
 /* The schema this program is written for. */
-#define MIGRATE_VERSION 82
+#define MIGRATE_VERSION 83
 
 enum migrate_result {
 	MIGRATE_OK = 0,

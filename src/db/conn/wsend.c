@@ -158,6 +158,16 @@ struct pgquery *wroom_call(struct wroom *room, struct db *db, pgquery_fn *finish
 	return query;
 }
 
+/* seq and created_us of status slow_mode: the interval in seconds, and when the author may send again. */
+static void slow_mode_err(struct pl_err *err, const struct appended *result)
+{
+	int64_t wait_us = result->created_us - pl_wall_us();
+
+	pl_err_set(err, PL_E_SLOW_MODE, "Slow mode: each member can send one message every %lld s in this room.",
+	    (long long)result->seq);
+	err->retry_after_s = wait_us > 0 ? (int)((wait_us + PL_US_PER_S - 1) / PL_US_PER_S) : 1;
+}
+
 static void settle_one(struct wsend *send, struct pgrow *row, bool unknown, struct db *db)
 {
 	struct appended result = { .client_id = PL_STR_NONE };
@@ -181,7 +191,10 @@ static void settle_one(struct wsend *send, struct pgrow *row, bool unknown, stru
 		}
 		wsend_finish(send, &result, NULL);
 	} else {
-		repo_status_err(status, &err);
+		if (pl_str_is(status, "slow_mode"))
+			slow_mode_err(&err, &result);
+		else
+			repo_status_err(status, &err);
 		wsend_finish(send, NULL, &err);
 	}
 }

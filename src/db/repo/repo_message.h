@@ -93,8 +93,8 @@ typedef void (repo_append_fn)(void *arg, const struct appended *result, const st
  * Sends one message through the write groups; `done` after its commit, in order of the calls per room. duplicate: the
  * same (author, client_id, content) was stored before; seq and created_us are the first one's. Errors: PL_E_CONFLICT
  * (same client_id, other content), PL_E_FORBIDDEN (the author is no member, or the role is not attached),
- * PL_E_ARCHIVED, PL_E_NOT_FOUND (no room), PL_E_WRITE_UNKNOWN (sent, no outcome in time; the same send will be repeated
- * here anyway), PL_E_DB_AWAY (never sent).
+ * PL_E_ARCHIVED, PL_E_SLOW_MODE (retry_after_s), PL_E_NOT_FOUND (no room), PL_E_WRITE_UNKNOWN (no outcome in time;
+ * the same send will be repeated here anyway), PL_E_DB_AWAY (never sent).
  */
 void repo_message_append(
     struct db *db, struct pl_task *task, const struct message_new *in, repo_append_fn *done, void *arg);

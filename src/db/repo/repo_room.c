@@ -43,6 +43,9 @@ void repo_read_room(struct pgrow *row, struct room *room)
 	room->archived = pgrow_bool(row);
 	room->role_ids = pgrow_i64s(row, &room->role_count);
 	read_role_names(row, room);
+	room->topic = pgrow_text(row);
+	room->description = pgrow_text(row);
+	room->slow_mode_s = pgrow_i32(row);
 }
 
 void repo_read_room_result(struct pgrow *row, struct room_result *result)
@@ -104,21 +107,35 @@ void repo_room_patch(struct db *db, struct pl_task *task, int64_t room_id, int64
 	pgquery_i64(query, user_id);
 	pgquery_bool(query, admin);
 	pgquery_text(query, patch->name);
+	pgquery_text(query, patch->topic);
+	pgquery_text(query, patch->description);
 	pgquery_cstr(query, patch->visibility >= 0 ? visibility_words[patch->visibility] : NULL);
-	pgquery_bool(query, patch->reply_policy >= 0);
 	pgquery_cstr(query, patch->reply_policy > REPLY_DEFAULT ? policy_words[patch->reply_policy] : NULL);
+	pgquery_i32_or_null(query, patch->slow_mode_s, -1);
 	pgquery_bool_or_null(query, patch->archived);
+	pgquery_audited(query);
 	pgquery_start(query);
 }
 
-void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
-    db_done_fn *done, void *arg)
+REPLY(on_deleted, struct room_deleted)
 {
-	struct pgquery *query = QUERY(db, task, S_ROOM_DELETE, repo_on_status, done, arg);
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+	if (!repo_status_err(pgrow_text(&row), bad))
+		return false;
+	out->members = pgrow_i64s(&row, &out->count);
+	return true;
+}
+
+void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    repo_room_deleted_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_ROOM_DELETE, on_deleted, done, arg);
 
 	pgquery_i64(query, room_id);
 	pgquery_i64(query, user_id);
 	pgquery_bool(query, admin);
+	pgquery_i32(query, ROOM_DELETED_MEMBERS);
 	pgquery_audited(query);
 	pgquery_start(query);
 }

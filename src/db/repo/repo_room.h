@@ -30,6 +30,8 @@ struct room {
 	int64_t last_read, unread, mentions;
 	bool favorite, muted, muted_mentions;
 	int64_t muted_until_us;			/* 0: indefinitely */
+	struct pl_str topic, description;	/* absent: none */
+	int slow_mode_s;			/* 0: no slow mode */
 };
 struct room_list { const struct room *rows; int count; bool more; int64_t total; };
 /* The room as the calling user sees it now, and the log entry that was written (change.seq 0: nothing changed). */
@@ -64,13 +66,22 @@ void repo_room_get(struct db *db, struct pl_task *task, int64_t room_id, int64_t
 void repo_room_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t after, int limit,
     repo_room_list_fn *done, void *arg);
 
-struct room_patch { struct pl_str name; int visibility, reply_policy, archived; };	/* absent, -1 = unchanged */
-/* Moderators and owners; visibility and archived: owners. Writes `room_changed`. */
+struct room_patch {
+	struct pl_str name, topic, description;	/* absent: unchanged; empty topic or description: none */
+	int visibility, reply_policy, archived, slow_mode_s;	/* -1: unchanged */
+};
+/*
+ * Moderators and owners; visibility and archived: owners. Writes `room_changed`. PL_E_ARCHIVED: an archived room can
+ * only be unarchived, also together with other changes.
+ */
 void repo_room_patch(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     const struct room_patch *patch, repo_room_result_fn *done, void *arg);
+#define ROOM_DELETED_MEMBERS 1000	/* members of a deleted room whom a result names */
+struct room_deleted { const int64_t *members; int count; };
+typedef void (repo_room_deleted_fn)(void *arg, const struct room_deleted *result, const struct pl_err *err);
 /* Owners. The room, its log and its generations are deleted. */
 void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
-    db_done_fn *done, void *arg);
+    repo_room_deleted_fn *done, void *arg);
 
 /* Idempotent; public rooms only (members of a private one: nothing changes). PL_E_NOT_FOUND, PL_E_ARCHIVED. */
 void repo_room_join(
@@ -97,6 +108,11 @@ void repo_room_take(struct db *db, struct pl_task *task, int64_t room_id, int64_
 /* Always a result: can_read false when hidden or absent (last_seq and epoch are 0 then). */
 void repo_room_head(
     struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_head_fn *done, void *arg);
+/* Which of these users may not read the room. */
+struct id_list { const int64_t *ids; int count; };
+typedef void (repo_id_list_fn)(void *arg, const struct id_list *list, const struct pl_err *err);
+void repo_room_strangers(struct db *db, struct pl_task *task, int64_t room_id, const int64_t *user_ids, int count,
+    repo_id_list_fn *done, void *arg);
 /* Positions of many rooms at once (the 5 s check); no access check; absent rooms are left out; any order. */
 void repo_room_heads(struct db *db, struct pl_task *task, const int64_t *room_ids, int count,
     repo_room_head_list_fn *done, void *arg);

@@ -127,6 +127,24 @@ void repo_room_head(struct db *db, struct pl_task *task, int64_t room_id, int64_
 	pgquery_start(query);
 }
 
+REPLY(on_strangers, struct id_list)
+{
+	struct pgrow row = pgrow_at(res, 0, query->task->pool);
+
+	out->ids = pgrow_i64s(&row, &out->count);
+	return true;
+}
+
+void repo_room_strangers(struct db *db, struct pl_task *task, int64_t room_id, const int64_t *user_ids, int count,
+    repo_id_list_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_ROOM_STRANGERS, on_strangers, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64s(query, user_ids, count, false);
+	pgquery_start(query);
+}
+
 static void read_room_head(struct pgrow *row, struct room_head *out)
 {
 	out->room_id = pgrow_i64(row);

@@ -209,6 +209,19 @@ void hub_publish_change(struct hub *hub, const struct room_change *change)
 	tell_member(hub, change);
 }
 
+void hub_publish_deleted(struct hub *hub, int64_t room_id, const int64_t *members, int count)
+{
+	struct note note = { .room_id = room_id };
+
+	post_room(hub, room_id, RING_ROOM_GONE, pl_strn((const char *)&note, sizeof(note)), PL_STR_NONE);
+	hub_room_end(hub, room_id);
+	for (int i = 0; i < count; i++) {
+		note.user_id = members[i];
+		bus_post(hub->svc, RING_MEMBER, pl_strn((const char *)&note, sizeof(note)), PL_STR("-"));
+		member_arrived(hub, &note, false);
+	}
+}
+
 static void note_arrived(struct hub *hub, enum hub_kind kind, const struct note *note, struct pl_str name)
 {
 	struct hub_room *room = hub_room_find(hub, note->room_id);
@@ -291,6 +304,11 @@ static void hub_on_member(void *hub, int from_slot, struct pl_str data)
 	member_arrived(hub, &note, data.ptr[sizeof(note)] == '+');
 }
 
+static void hub_on_gone(void *hub, int from_slot, struct pl_str data)
+{
+	hub_room_end(hub, note_read(data).room_id);
+}
+
 static void hub_lost(void *hub)
 {
 	hub_log_check_all(hub);
@@ -306,6 +324,7 @@ static void tick_room(struct hub *hub, struct hub_room *room)
 {
 	hub_presence_tick(hub, room);
 	hub_log_tick(hub, room);
+	hub_audience_tick(hub, room);
 }
 
 static void hub_tick(void *arg)
@@ -329,6 +348,7 @@ static void hub_listen(struct hub *hub, struct bus *bus)
 	bus_register(bus, RING_READ, hub_on_read, hub);
 	bus_register(bus, RING_PRESENCE, hub_on_presence, hub);
 	bus_register(bus, RING_MEMBER, hub_on_member, hub);
+	bus_register(bus, RING_ROOM_GONE, hub_on_gone, hub);
 	bus_register(bus, RING_GENERATION, hub_generation_on_ring, hub);
 	bus_watch(bus, &hooks, hub);
 }

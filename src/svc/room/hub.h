@@ -64,6 +64,11 @@ void hub_free(struct hub **hub);
 /* Sends a committed message or change to all listeners of all workers. Texts are copied. */
 void hub_publish(struct hub *hub, const struct room_event *event);
 void hub_publish_change(struct hub *hub, const struct room_change *change);
+/*
+ * A room was deleted: ends its subscriptions in all workers, and reports to these members on user:me that they left. A
+ * worker that loses the event finds out at the next comparison of positions.
+ */
+void hub_publish_deleted(struct hub *hub, int64_t room_id, const int64_t *members, int count);
 /* Not in the log. */
 void hub_typing(struct hub *hub, int64_t room_id, int64_t user_id, struct pl_str name);
 void hub_read_marker(struct hub *hub, int64_t room_id, int64_t user_id, int64_t seq);

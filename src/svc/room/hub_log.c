@@ -83,12 +83,15 @@ void hub_log_room_fini(struct hub_room *room)
 		drop_first_held(room);
 }
 
-/* Users who left or were removed must not receive later events. */
+/* Users who left or were removed, and those for whom the room became invisible, must not receive later events. */
 static void look_at_change(struct hub *hub, struct hub_room *room, const struct hub_event *event)
 {
 	int64_t user;
 
-	if (event->log.is_message || !pl_str_is(event->log.change.kind, "left"))
+	if (event->log.is_message)
+		return;
+	hub_audience_changed(hub, room, event);
+	if (!pl_str_is(event->log.change.kind, "left"))
 		return;
 	user = hub_change_user(event->pool, &event->log.change);
 	if (user > 0)
@@ -258,7 +261,21 @@ void hub_log_on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- comparing positions ---- */
 
-struct heads { struct hub *hub; struct pl_task *task; int64_t compared_id; };	/* the room of compare(), or 0 */
+/* compared_id: the room of compare(), or 0 */
+struct heads { struct hub *hub; struct pl_task *task; int64_t compared_id; const int64_t *ids; int count; };
+
+/* A room without a head was deleted. */
+static void end_deleted(struct hub *hub, const struct heads *asked, const struct room_head_list *list)
+{
+	for (int i = 0; list->count < asked->count && i < asked->count; i++) {
+		int at = 0;
+
+		while (at < list->count && list->rows[at].room_id != asked->ids[i])
+			at++;
+		if (at == list->count)
+			hub_room_end(hub, asked->ids[i]);
+	}
+}
 
 static void heads_on_list(void *arg, const struct room_head_list *list, const struct pl_err *err)
 {
@@ -279,6 +296,8 @@ static void heads_on_list(void *arg, const struct room_head_list *list, const st
 		else if (head->last_seq > room->last_seq)
 			hub_log_hint(h->hub, room->id, head->last_seq);
 	}
+	if (err == NULL)
+		end_deleted(h->hub, h, list);
 	pl_task_release(&task);
 }
 
@@ -287,7 +306,8 @@ static void ask_heads(struct hub *hub, const int64_t *ids, int count, int64_t co
 	struct pl_task *task = pl_task_new(pl_now_ns() + READ_TIME_NS);
 	struct heads *h = pl_alloc(task->pool, sizeof(*h));
 
-	*h = (struct heads){ .hub = hub, .task = task, .compared_id = compared_id };
+	*h = (struct heads){ .hub = hub, .task = task, .compared_id = compared_id, .count = count,
+		.ids = memcpy(pl_alloc(task->pool, (size_t)count * sizeof(*ids)), ids, (size_t)count * sizeof(*ids)) };
 	repo_room_heads(hub->svc->db, task, ids, count, heads_on_list, h);
 }
 

@@ -47,6 +47,7 @@ struct hub_room {
 	int64_t *told;
 	struct hub_leaving *leaving;
 	struct hub_running *running;
+	bool audience_asking, audience_stale;	/* stale: ask again which listeners may read the room */
 };
 
 struct hub {
@@ -73,7 +74,7 @@ void hub_room_deliver(struct hub *hub, struct hub_room *room, struct hub_event *
 /* A new epoch: notifies all admitted listeners, which continue after room->last_seq. */
 void hub_room_reset(struct hub *hub, struct hub_room *room);
 
-/* hub_subscribe.c: ends the subscriptions of a user to a room */
+/* hub_subscribe.c: ends the subscriptions of a user to a room; 0: of all users. The caller holds the room (`busy`). */
 void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user);
 
 /*
@@ -87,6 +88,14 @@ void hub_behind_remove(struct hub_sub *sub);
 /* Continues to read, if allowed. */
 void hub_behind_next(struct hub *hub, struct hub_room *room);
 void hub_behind_room_fini(struct hub *hub, struct hub_room *room);
+
+/* hub_audience.c: ends the subscriptions of users who may not read the room any more */
+void hub_audience_check(struct hub *hub, struct hub_room *room);
+void hub_audience_tick(struct hub *hub, struct hub_room *room);
+/* Checks after a room_changed entry that made the room private. */
+void hub_audience_changed(struct hub *hub, struct hub_room *room, const struct hub_event *event);
+/* The room was deleted: ends all subscriptions of this worker. */
+void hub_room_end(struct hub *hub, int64_t room_id);
 
 /* hub.c: returns body.user_id of a membership change, 0 if there is none */
 int64_t hub_change_user(struct pl_pool *pool, const struct room_change *change);

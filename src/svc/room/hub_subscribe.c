@@ -165,7 +165,7 @@ void hub_room_evict(struct hub *hub, struct hub_room *room, int64_t user)
 {
 	for (struct hub_sub *s = room->subs, *next; s != NULL; s = next) {
 		next = s->next;
-		if (s->user_id != user)
+		if (user != 0 && s->user_id != user)
 			continue;
 		if (hub_sub_granted(s)) {
 			s->ops->ended(s); /* removes the listener */

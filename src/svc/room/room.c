@@ -43,6 +43,33 @@ void room_create(struct svc *svc, struct pl_task *task, const struct room_new *i
 	repo_room_create(svc->db, task, task->who.user_id, in, room_on_changed, room_changing(svc, task, 0, done, arg));
 }
 
+void room_patch(struct svc *svc, struct pl_task *task, int64_t room_id, const struct room_patch *patch,
+    repo_room_result_fn *done, void *arg)
+{
+	repo_room_patch(svc->db, task, room_id, task->who.user_id, room_is_admin(task), patch, room_on_changed,
+	    room_changing(svc, task, room_id, done, arg));
+}
+
+struct room_deleting { struct svc *svc; int64_t room_id; db_done_fn *done; void *arg; };
+
+static void room_on_deleted(void *arg, const struct room_deleted *result, const struct pl_err *err)
+{
+	static const bool good = true;
+	struct room_deleting *d = arg;
+
+	if (err == NULL)
+		hub_publish_deleted(d->svc->hub, d->room_id, result->members, result->count);
+	d->done(d->arg, err == NULL ? &good : NULL, err);
+}
+
+void room_delete(struct svc *svc, struct pl_task *task, int64_t room_id, db_done_fn *done, void *arg)
+{
+	struct room_deleting *d = pl_alloc(task->pool, sizeof(*d));
+
+	*d = (struct room_deleting){ svc, room_id, done, arg };
+	repo_room_delete(svc->db, task, room_id, task->who.user_id, room_is_admin(task), room_on_deleted, d);
+}
+
 void room_leave(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg)
 {
 	repo_room_leave(svc->db, task, room_id, task->who.user_id, room_on_changed,

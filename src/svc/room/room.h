@@ -18,6 +18,10 @@ void room_create(struct svc *svc, struct pl_task *task, const struct room_new *i
     void *arg);
 /* Runs once for concurrent calls on this worker; messages that the caller sends meanwhile wait for it (chat.c). */
 void room_join(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg);
+void room_patch(struct svc *svc, struct pl_task *task, int64_t room_id, const struct room_patch *patch,
+    repo_room_result_fn *done, void *arg);
+/* All subscriptions end. In the audit trail. */
+void room_delete(struct svc *svc, struct pl_task *task, int64_t room_id, db_done_fn *done, void *arg);
 void room_leave(struct svc *svc, struct pl_task *task, int64_t room_id, repo_room_result_fn *done, void *arg);
 void room_member_add(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id,
     enum member_level level, repo_room_result_fn *done, void *arg);
