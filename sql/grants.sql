@@ -8,7 +8,7 @@ DO $$
 BEGIN
 	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'parlour_app') THEN
 		GRANT USAGE ON SCHEMA public TO parlour_app;
-		GRANT SELECT, INSERT, UPDATE, DELETE ON users, names, login_sessions, roles, rooms, members, room_roles, room_texts, messages,
+		GRANT SELECT, INSERT, UPDATE, DELETE ON users, names, login_sessions, roles, rooms, members, room_roles, room_texts, room_bans, messages,
 			room_changes, generations, idempotency_keys, limit_hits,
 			sessions, session_messages, session_slots, provider_keys, usage, usage_series,
 			feedback, feedback_requests, jobs, import_ids, preferences, dashboards, knowledge_documents, knowledge_chunks, knowledge_terms,

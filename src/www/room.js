@@ -220,7 +220,7 @@ export class RoomView {
 		const name = body?.username ?? actor?.name ?? "Somebody";
 		const by = actor && actor.id !== body?.user_id ? actor.name : null;
 		const text = { joined: by ? `${name} was added by ${by}` : `${name} joined`,
-			left: by ? `${name} was removed by ${by}` : `${name} left`, member_level: `${name} is now ${body?.level}` }[type];
+			left: body?.banned ? `${name} was banned by ${by}` : by ? `${name} was removed by ${by}` : `${name} left`, member_level: `${name} is now ${body?.level}` }[type];
 		this.timeline.addLine(seq, text);
 		if (type === "left" && body?.user_id === this.me.id)
 			this.gone("You are no longer in this room.");

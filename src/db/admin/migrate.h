@@ -15,7 +15,7 @@
 #include "core/settings.h"
 
 /* The schema this program is written for. */
-#define MIGRATE_VERSION 83
+#define MIGRATE_VERSION 84
 
 enum migrate_result {
 	MIGRATE_OK = 0,

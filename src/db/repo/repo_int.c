@@ -14,6 +14,7 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "not_found", PL_E_NOT_FOUND, NULL },
 	{ "forbidden", PL_E_FORBIDDEN, NULL },
 	{ "archived", PL_E_ARCHIVED, NULL },
+	{ "banned", PL_E_CONFLICT, "This user is banned from the room; lift the ban first." },
 	{ "conflict", PL_E_CONFLICT, NULL },
 	{ "in_progress", PL_E_IN_PROGRESS, NULL },
 	{ "ended", PL_E_CONFLICT, "The session has ended." },

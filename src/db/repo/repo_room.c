@@ -74,7 +74,7 @@ REPLY(on_result, struct room_result)
 	}
 	if (bad->code == PL_E_CONFLICT && bad->detail[0] == '\0')
 		pl_err_set(bad, PL_E_CONFLICT,
-		    "A room must have an owner: the last owner cannot leave or be removed.");
+		    "A room must have an owner: hand it over first (POST /api/rooms/{room_id}/owner), or archive it.");
 	return false;
 }
 
@@ -176,17 +176,44 @@ void repo_member_add(struct db *db, struct pl_task *task, int64_t room_id, int64
 	pgquery_start(query);
 }
 
-void repo_member_remove(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
-    int64_t other_id, repo_room_result_fn *done, void *arg)
+/* Statements whose parameters are a room, the caller, and another user. */
+static struct pgquery *about_user(struct pgquery *query, int64_t room_id, int64_t user_id, bool admin, int64_t other_id)
 {
-	struct pgquery *query = change_new(db, task, S_MEMBER_REMOVE, done, arg);
-
 	pgquery_i64(query, room_id);
 	pgquery_i64(query, user_id);
 	pgquery_bool(query, admin);
 	pgquery_i64(query, other_id);
 	pgquery_audited(query);
+	return query;
+}
+
+void repo_member_remove(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, repo_room_result_fn *done, void *arg)
+{
+	pgquery_start(about_user(change_new(db, task, S_MEMBER_REMOVE, done, arg), room_id, user_id, admin, other_id));
+}
+
+void repo_room_hand_over(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, repo_room_result_fn *done, void *arg)
+{
+	pgquery_start(about_user(change_new(db, task, S_ROOM_HAND_OVER, done, arg), room_id, user_id, admin, other_id));
+}
+
+void repo_room_ban(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, struct pl_str reason, repo_room_result_fn *done, void *arg)
+{
+	struct pgquery *query = change_new(db, task, S_ROOM_BAN, done, arg);
+
+	about_user(query, room_id, user_id, admin, other_id);
+	pgquery_text(query, reason);
 	pgquery_start(query);
+}
+
+void repo_room_unban(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, db_done_fn *done, void *arg)
+{
+	pgquery_start(about_user(QUERY(db, task, S_ROOM_UNBAN, repo_on_status, done, arg), room_id, user_id, admin,
+	    other_id));
 }
 
 void repo_room_role(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t role_id,

@@ -86,15 +86,38 @@ void repo_room_delete(struct db *db, struct pl_task *task, int64_t room_id, int6
 /* Idempotent; public rooms only (members of a private one: nothing changes). PL_E_NOT_FOUND, PL_E_ARCHIVED. */
 void repo_room_join(
     struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_result_fn *done, void *arg);
-/* Idempotent. The last owner of a room cannot leave: PL_E_CONFLICT. */
+/* Idempotent. The last owner of a room can leave it only if it is archived, else PL_E_CONFLICT. */
 void repo_room_leave(
     struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, repo_room_result_fn *done, void *arg);
-/* Moderators add members, owners any level; again with another level changes it. PL_E_NOT_FOUND: also no such user. */
+/*
+ * Moderators add members, owners any level; again with another level changes it, for members of a lower level.
+ * PL_E_NOT_FOUND: also no such user. PL_E_CONFLICT: banned, or the last owner.
+ */
 void repo_member_add(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     int64_t other_id, int level, repo_room_result_fn *done, void *arg);
-/* Moderators remove members, owners anybody but the last owner (PL_E_CONFLICT). No member: nothing changes. */
+/* Only members of a lower level. Admins: anybody but the last owner (PL_E_CONFLICT). No member: nothing changes. */
 void repo_member_remove(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
     int64_t other_id, repo_room_result_fn *done, void *arg);
+/* A member becomes owner instead of the caller. Owners and admins. PL_E_NOT_FOUND: also no member. */
+void repo_room_hand_over(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, repo_room_result_fn *done, void *arg);
+
+struct room_ban { int64_t user_id, by_id, created_us; struct pl_str username, name, by_name, reason; };
+struct room_ban_list { const struct room_ban *rows; int count; };
+typedef void (repo_room_ban_list_fn)(void *arg, const struct room_ban_list *list, const struct pl_err *err);
+/*
+ * Moderators and owners. For a banned user, the room does not exist. reason: absent: none. Again: only the reason
+ * changes. PL_E_NOT_FOUND: also no such user. PL_E_FORBIDDEN: also a user of the same or a higher level.
+ */
+void repo_room_ban(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, struct pl_str reason, repo_room_result_fn *done, void *arg);
+/* PL_E_NOT_FOUND: also not banned. */
+void repo_room_unban(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    int64_t other_id, db_done_fn *done, void *arg);
+/* Moderators and owners, else PL_E_FORBIDDEN. Ascending by user id, at most 10,000. */
+void repo_room_bans(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    repo_room_ban_list_fn *done, void *arg);
+
 /* Ascending by user id, > after. */
 void repo_member_list(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin, int64_t after,
     int limit, repo_member_list_fn *done, void *arg);

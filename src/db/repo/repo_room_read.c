@@ -127,6 +127,43 @@ void repo_room_head(struct db *db, struct pl_task *task, int64_t room_id, int64_
 	pgquery_start(query);
 }
 
+static void read_ban(struct pgrow *row, struct room_ban *out)
+{
+	pgrow_skip(row, 1);
+	out->user_id = pgrow_i64(row);
+	out->username = pgrow_text(row);
+	out->name = pgrow_text(row);
+	out->by_id = pgrow_i64(row);
+	out->by_name = pgrow_text(row);
+	out->reason = pgrow_text(row);
+	out->created_us = pgrow_time(row);
+}
+
+/* Rows: whether the caller may see the list, then a ban, or NULLs if there is none. */
+REPLY(on_bans, struct room_ban_list)
+{
+	struct pgrow row;
+
+	if (!repo_first(query, res, &row, bad))
+		return false;
+	if (!pgrow_bool(&row))
+		return pl_err_set(bad, PL_E_FORBIDDEN, NULL);
+	if (!pgrow_null(&row))
+		READ_ROWS(query, res, out, struct room_ban, read_ban);
+	return true;
+}
+
+void repo_room_bans(struct db *db, struct pl_task *task, int64_t room_id, int64_t user_id, bool admin,
+    repo_room_ban_list_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_ROOM_BANS, on_bans, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, user_id);
+	pgquery_bool(query, admin);
+	pgquery_start(query);
+}
+
 REPLY(on_strangers, struct id_list)
 {
 	struct pgrow row = pgrow_at(res, 0, query->task->pool);

@@ -105,6 +105,21 @@ void room_member_remove(struct svc *svc, struct pl_task *task, int64_t room_id, 
 	    room_changing(svc, task, room_id, done, arg));
 }
 
+/* Of several entries in the log, the last one is published here; then listeners read the earlier ones. */
+void room_hand_over(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id, repo_room_result_fn *done,
+    void *arg)
+{
+	repo_room_hand_over(svc->db, task, room_id, task->who.user_id, room_is_admin(task), other_id, room_on_changed,
+	    room_changing(svc, task, room_id, done, arg));
+}
+
+void room_ban(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id, struct pl_str reason,
+    repo_room_result_fn *done, void *arg)
+{
+	repo_room_ban(svc->db, task, room_id, task->who.user_id, room_is_admin(task), other_id, reason, room_on_changed,
+	    room_changing(svc, task, room_id, done, arg));
+}
+
 void room_invite_accept(struct svc *svc, struct pl_task *task, const struct invite_rule *rule,
     repo_room_result_fn *done, void *arg)
 {

@@ -28,6 +28,12 @@ void room_member_add(struct svc *svc, struct pl_task *task, int64_t room_id, int
 /* PL_E_NOT_FOUND: also when that user is not a member. In the audit trail. */
 void room_member_remove(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id,
     repo_room_result_fn *done, void *arg);
+/* In the audit trail, both. */
+void room_hand_over(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id, repo_room_result_fn *done,
+    void *arg);
+/* Ends the subscriptions of the user in all workers. */
+void room_ban(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t other_id, struct pl_str reason,
+    repo_room_result_fn *done, void *arg);
 /* The caller joins the room of an invite: repo_invite_accept(). */
 void room_invite_accept(struct svc *svc, struct pl_task *task, const struct invite_rule *rule,
     repo_room_result_fn *done, void *arg);
