@@ -12,7 +12,7 @@ BEGIN
 			room_changes, generations, idempotency_keys, limit_hits,
 			sessions, session_messages, session_slots, provider_keys, usage, usage_series,
 			feedback, feedback_requests, jobs, import_ids, preferences, dashboards, knowledge_documents, knowledge_chunks, knowledge_terms,
-			query_history, model_prices, session_questions, account_tokens, blocks, message_versions, invites, invite_uses, second_factors, recovery_codes, mfa_tickets, login_locks,
+			query_history, model_prices, session_questions, account_tokens, blocks, message_versions, reactions, pins, invites, invite_uses, second_factors, recovery_codes, mfa_tickets, login_locks,
 			notifications, notification_queue, drafts, member_marks, notification_settings, notification_digests, user_identities, oidc_flows, oidc_codes, reserved_names, account_exports,
 			account_export_parts TO parlour_app;
 		REVOKE DELETE ON users, roles FROM parlour_app;

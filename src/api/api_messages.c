@@ -152,28 +152,53 @@ static void newest_start(struct request *request, int64_t room_id, const struct 
 		newest_read(newest, -1);
 }
 
-void api_messages(struct request *request)
+/* Which page of these messages of the room is asked for; false: it was refused. */
+static bool read_range(struct request *request, enum page_of of, int64_t *room_r, struct message_range *range_r)
 {
 	const struct messages_query *q = request->query;
-	struct message_range range = { .after = q->after == SHAPE_NONE ? -1 : q->after,
-		.before = q->before == SHAPE_NONE ? 0 : q->before, .limit = messages_limit(q),
-		.offset = q->offset == SHAPE_NONE ? 0 : (int)q->offset, .most = INT32_MAX, .bytes = DB_PAGE_BYTES };
 	struct pl_err err = { 0 };
-	int64_t room;
 
-	if (!request_id(request, 0, &room))
-		return;
+	*range_r = (struct message_range){ .after = q->after == SHAPE_NONE ? -1 : q->after,
+		.before = q->before == SHAPE_NONE ? 0 : q->before, .limit = messages_limit(q),
+		.offset = q->offset == SHAPE_NONE ? 0 : (int)q->offset, .most = INT32_MAX, .bytes = DB_PAGE_BYTES,
+		.of = of };
+	if (!request_id(request, 0, room_r))
+		return false;
 	if (q->after != SHAPE_NONE && q->before != SHAPE_NONE) {
 		pl_err_field(&err, request->req->task->pool, "query.before", "value_error",
 		    "must not be given together with after");
 		request_fail(request, &err);
-		return;
+		return false;
 	}
+	return true;
+}
+
+static void reply_page(struct request *request, int64_t room, const struct message_range *range)
+{
+	repo_message_page(request->svc->db, request->req->task, room, request->req->task->who.user_id, range, on_page,
+	    request);
+}
+
+void api_messages(struct request *request)
+{
+	struct message_range range;
+	int64_t room;
+
+	if (!read_range(request, PAGE_OF_ALL, &room, &range))
+		return;
 	if (range.after < 0 && range.before == 0 && range.offset == 0 && request->req->config->s.page_memory > 0)
 		newest_start(request, room, &range);
 	else
-		repo_message_page(request->svc->db, request->req->task, room, request->req->task->who.user_id, &range,
-		    on_page, request);
+		reply_page(request, room, &range);
+}
+
+void api_pins(struct request *request)
+{
+	struct message_range range;
+	int64_t room;
+
+	if (read_range(request, PAGE_OF_PINNED, &room, &range))
+		reply_page(request, room, &range);
 }
 
 static void reply_sent(struct request *request, const struct message *message, bool duplicate)

@@ -20,16 +20,21 @@ struct pl_str level_word(int level)
 	return pl_str(words[level >= 0 && level <= LEVEL_OWNER ? level : 0]);
 }
 
-/* meta = {"model","usage":{..},"citations":[..],"knowledge","reasoning"}, written by us */
+/*
+ * meta = {"model","usage":{..},"citations":[..],"knowledge","reasoning","reactions":[..],"pinned":{"by","us"}}, written
+ * by us
+ */
 static void meta_shape(struct message_out *out, struct pl_str meta, struct pl_pool *pool)
 {
 	struct pl_err err = { 0 };
-	const struct pl_jval *v = pl_json_parse(pool, meta, &err), *usage, *citations;
+	const struct pl_jval *v = pl_json_parse(pool, meta, &err), *usage, *citations, *reactions, *pinned;
 
 	if (v == NULL)
 		return;
 	usage = pl_json_get(v, "usage");
 	citations = pl_json_get(v, "citations");
+	reactions = pl_json_get(v, "reactions");
+	pinned = pl_json_get(v, "pinned");
 	out->model = pl_json_str(pl_json_get(v, "model"));
 	out->knowledge = pl_json_str(pl_json_get(v, "knowledge"));
 	out->reasoning = pl_json_str(pl_json_get(v, "reasoning"));
@@ -37,6 +42,11 @@ static void meta_shape(struct message_out *out, struct pl_str meta, struct pl_po
 		out->citations = citations->raw;
 	if (usage != NULL)
 		out->usage = usage->raw;
+	if (reactions != NULL)
+		out->reactions = reactions->raw;
+	if (pinned != NULL && (!pl_json_i64(pl_json_get(pinned, "us"), 0, INT64_MAX, &out->pinned_at) ||
+	    !pl_json_i64(pl_json_get(pinned, "by"), 0, INT64_MAX, &out->pinned_by)))
+		out->pinned_at = out->pinned_by = SHAPE_NONE;
 }
 
 void message_shape(struct message_out *out, const struct message *m, struct pl_pool *pool)
@@ -66,7 +76,8 @@ void message_shape(struct message_out *out, const struct message *m, struct pl_p
 		.reply_to = m->reply_to > 0 ? m->reply_to : SHAPE_NONE, .client_id = m->client_id,
 		.generation_id = m->generation_id,
 		.edited_at = m->edited_us > 0 ? m->edited_us : SHAPE_NONE,
-		.deleted_at = m->deleted_us > 0 ? m->deleted_us : SHAPE_NONE, .duplicate = -1 };
+		.deleted_at = m->deleted_us > 0 ? m->deleted_us : SHAPE_NONE, .pinned_at = SHAPE_NONE,
+		.pinned_by = SHAPE_NONE, .duplicate = -1 };
 	if (m->meta.ptr != NULL)
 		meta_shape(out, m->meta, pool);
 }

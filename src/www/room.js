@@ -9,6 +9,7 @@ import { call, callPage } from "./api.js";
 import { Composer } from "./composer.js";
 import { $, attempt, notice } from "./dom.js";
 import { People } from "./people.js";
+import { Reactor, reacted } from "./react.js";
 import { Reviser } from "./revise.js";
 import { Timeline } from "./timeline.js";
 
@@ -24,7 +25,8 @@ export class RoomView {
 			this.people.paint();
 		});
 		this.timeline = new Timeline({ me: this.me, names, blocks: this.blocks,
-			revise: new Reviser({ mayModerate: () => this.people.mayChange }), onreply: (message) => this.composer.reply(message),
+			revise: new Reviser({ mayModerate: () => this.people.mayChange }),
+			react: new Reactor({ me: this.me, room: () => this.room, mayModerate: () => this.people.mayChange }), onreply: (message) => this.composer.reply(message),
 			onolder: () => this.older(), onplace: () => this.seenSoon() });
 		this.people = new People({ me: this.me, blocks: this.blocks, onmention: (name) => this.composer.mention(name) });
 		this.answers = new Answers({ timeline: this.timeline, names, stop: (id) => this.stop(id),
@@ -138,6 +140,10 @@ export class RoomView {
 		edited: ({ target_seq: seq, body, created_at: at }) =>
 			this.timeline.change(seq, { content: body?.content ?? "", edited_at: at }),
 		deleted: this.deleted,
+		reaction_added: this.reaction,
+		reaction_removed: this.reaction,
+		pinned: ({ target_seq: seq, actor, created_at: at }) => this.timeline.change(seq, { pinned_at: at, pinned_by: actor.id }),
+		unpinned: ({ target_seq: seq }) => this.timeline.change(seq, { pinned_at: null, pinned_by: null }),
 		generation: (frame) => this.answers.frame(frame),
 		presence: (frame) => this.people.presence(frame),
 		typing: (frame) => this.blocks.has(frame.user.id) || this.people.types(frame),
@@ -194,9 +200,15 @@ export class RoomView {
 	}
 
 	deleted({ target_seq: seq, created_at: at }) {
-		this.timeline.change(seq, { content: "", reasoning: null, citations: null, deleted_at: at });
+		this.timeline.change(seq, { content: "", reasoning: null, citations: null, reactions: [], pinned_at: null, deleted_at: at });
 		if (this.composer.replyTo?.seq === seq)
 			this.composer.reply(null);
+	}
+
+	reaction(frame) {
+		const message = this.timeline.get(frame.target_seq);
+		if (message && !message.deleted_at)
+			this.timeline.change(frame.target_seq, { reactions: reacted(message.reactions, frame) });
 	}
 
 	show(message, isLive = false) {

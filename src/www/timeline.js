@@ -27,10 +27,11 @@ function folded(text) {
 }
 
 /**
- * A message as an element. options: { mine, blocked, names: [who can be mentioned], quote: node, tools: [nodes],
+ * A message as an element. options: { mine, blocked, names: [who can be mentioned], quote: node, below: node, tools: [nodes],
  * onversions: show earlier texts }
  */
-export function messageNode(message, { mine = false, blocked = false, names = [], quote = null, tools = [], onversions } = {}) {
+export function messageNode(message, { mine = false, blocked = false, names = [], quote = null, below = null, tools = [],
+	onversions } = {}) {
 	const { kind, name } = message.author;
 	const label = name ?? (kind === "system" ? "Parlour" : "somebody");
 	const stop = STOPS[message.usage?.stop];
@@ -46,18 +47,20 @@ export function messageNode(message, { mine = false, blocked = false, names = []
 				title: about }, "AI"),
 				message.created_at && timeNode(message.created_at),
 				message.edited_at && !message.deleted_at && el("button", { type: "button", class: "small edited",
-					title: "Show earlier texts", on: { click: onversions } }, "edited")),
+					title: "Show earlier texts", on: { click: onversions } }, "edited"),
+				message.pinned_at && el("span", { class: "pinned" }, "📌 pinned")),
 			!blocked && quote,
 			message.reasoning && thoughts(message.reasoning),
 			blocked && !message.deleted_at ? folded(text) : text,
 			message.citations && sources(message.citations),
 			message.knowledge && el("p", { class: "note" }, "Written without the knowledge base, which did not respond."),
-			stop && el("p", { class: "note" }, stop)),
+			stop && el("p", { class: "note" }, stop),
+			below),
 		el("div", { class: "tools" }, ...tools));
 }
 
 export class Timeline {
-	/** hooks: { me, names(), onreply(message), onolder(), onplace(), blocks, revise } */
+	/** hooks: { me, names(), onreply(message), onolder(), onplace(), blocks, revise, react } */
 	constructor(hooks) {
 		Object.assign(this, hooks, { items: [], bySeq: new Map(), follows: true, unseen: 0 });
 		this.scroller = $("scroller");
@@ -188,11 +191,13 @@ export class Timeline {
 
 	render(message) {
 		const mine = message.author.kind === "user" && message.author.id === this.me.id;
+		const here = () => this.bySeq.get(message.seq).node;
 		const reply = el("button", { type: "button", class: "small",
 			on: { click: () => this.onreply(message) } }, "Reply");
 		const node = messageNode(message, { mine, blocked: this.isBlocked(message), names: this.names(), quote: this.quote(message),
-			tools: message.deleted_at ? [] : [reply, ...this.revise.tools(message, mine, () => this.bySeq.get(message.seq).node)],
-			onversions: () => this.revise.versions(message, this.bySeq.get(message.seq).node) });
+			below: this.react.shown(message),
+			tools: message.deleted_at ? [] : [reply, ...this.react.tools(message, here), ...this.revise.tools(message, mine, here)],
+			onversions: () => this.revise.versions(message, here()) });
 		node.dataset.seq = message.seq;
 		return node;
 	}
@@ -233,7 +238,7 @@ export class Timeline {
 		const label = node.querySelector(".day");
 		label.hidden = !newDay;
 		label.textContent = newDay ? dayText(message.created_at) : "";
-		node.classList.toggle("grouped", !newDay && !node.querySelector(".quote") && before !== undefined &&
+		node.classList.toggle("grouped", !newDay && !node.querySelector(".quote, .pinned") && before !== undefined &&
 			before.author.kind === message.author.kind && before.author.id === message.author.id &&
 			Date.parse(message.created_at) - Date.parse(before.created_at) < TOGETHER_MS);
 	}

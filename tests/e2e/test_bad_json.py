@@ -36,7 +36,7 @@ def scene(shared):
     user, other = shared.register(), shared.register()
     room, role = user.room()["id"], user.role()["id"]
     holes = {"room_id": room, "role_id": role, "user_id": other.id, "generation_id": uuid.uuid4(),
-             "provider": "openai", "seq": user.say(room, "here").json()["seq"], "key_id": 987654321, "notification_id": 987654321, "user": other.name}
+             "provider": "openai", "emoji": "%F0%9F%91%8D", "seq": user.say(room, "here").json()["seq"], "key_id": 987654321, "notification_id": 987654321, "user": other.name}
     return shared, user, room, holes
 
 

@@ -12,7 +12,7 @@ from parlour import SLOW, wait_for
 
 METHODS = ("get", "post", "put", "patch", "delete")
 PARAMS = {
-    "invite_id": "integer", "notification_id": "integer", "login_session_id": "integer", "role_id": "integer", "room_id": "integer", "seq": "integer", "user": "string", "feedback_id": "integer",
+    "invite_id": "integer", "notification_id": "integer", "login_session_id": "integer", "role_id": "integer", "room_id": "integer", "seq": "integer", "emoji": "string", "user": "string", "feedback_id": "integer",
     "document_id": "integer", "key_id": "integer", "generation_id": "uuid", "job_id": "uuid", "request_id": "uuid", "session_id": "string", "token": "string",
     "layout_id": "string", "provider": "string", "oidc_provider": "string", "identity_id": "integer",
 }

@@ -290,6 +290,54 @@ def test_edit_and_delete(browsers, shared, host):
     ann.screenshot("deleted")
 
 
+def press(one, label, which=""):
+    """A button among the tools of the last message of others, or of all that fit."""
+    one.run("[...document.querySelectorAll('#log .message' + arguments[1] + ' .tools button')].findLast(b => b.textContent === arguments[0]).click()",
+            label, which)
+
+
+def test_reactions_and_pins(browsers, shared, host):
+    """One picks an emoji, the other sees it and agrees; a pin is marked for both; all of it is there after a reload."""
+    room = host.room("Desk " + unique("room"))
+    ann, bob = (browsers().register(shared.url, name + secrets.token_hex(3)) for name in ("ann", "bob"))
+    for one in (ann, bob):
+        one.room(room["name"])
+    bob.say("hello")
+    lunch = unique("lunch?")
+    ann.say(lunch)
+    bob.wait_any("#log .message .text", lunch)
+    ann.wait_any("#log .message.mine .text", lunch)
+    press(bob, "React", ":not(.mine)")
+    bob.wait_shown("#log .picker")
+    bob.screenshot("picker")
+    bob.click("#log .picker button")
+    for one in (ann, bob):
+        one.wait_text("#log .reaction", "\U0001f44d 1")
+    assert bob.shown("#log .reaction.on") and not ann.shown("#log .reaction.on")
+    ann.click("#log .reaction")
+    bob.wait_text("#log .reaction", "\U0001f44d 2")
+    press(bob, "React", ":not(.mine)")
+    bob.wait_shown("#log .picker input")
+    bob.type("#log .picker input", "no")
+    bob.run("document.querySelector('#log .picker').requestSubmit()")
+    bob.wait_text("#notices", "must be one emoji")
+    bob.click("#log .reaction")
+    ann.wait_text("#log .reaction", "\U0001f44d 1")
+    assert "Pin" not in ann.text("#log .message .tools")
+    seq = int(ann.run("return document.querySelector('#log .reaction').closest('.message').dataset.seq"))
+    assert host.put(f"/api/rooms/{room['id']}/messages/{seq}/pin").status_code == 204
+    for one in (ann, bob):
+        one.wait_text("#log .pinned", "pinned")
+    bob.command("POST", "/refresh")
+    bob.room(room["name"])
+    bob.wait_text("#log .reaction", "\U0001f44d 1")
+    bob.wait_text("#log .pinned", "pinned")
+    bob.screenshot("reactions")
+    bob.run("document.getElementById('pins-open').click()")
+    bob.wait_text("#pins-list", "lunch?")
+    bob.screenshot("pins")
+
+
 def test_registration_is_closed(browsers, parlour):
     ann = browsers()
     ann.open(parlour(registration="closed").url + "/")

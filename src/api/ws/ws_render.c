@@ -33,6 +33,9 @@ static void native_log(struct pl_jw *w, const struct hub_event *e, struct pl_poo
 		message_shape(&message, &e->log.message, pool);
 		message.user = message.message_type = PL_STR_NONE;	/* only for front ends that use routes alone */
 		message.timestamp = SHAPE_NONE;
+		/* in a replay, their events follow */
+		message.reactions = PL_STR_NONE;
+		message.pinned_at = message.pinned_by = SHAPE_NONE;
 		pl_jw_kcstr(w, "type", "message");
 		write_topic(w, e->room_id);
 		pl_jw_ki64(w, "seq", e->seq);

@@ -15,7 +15,7 @@
 #include "core/settings.h"
 
 /* The schema this program is written for. */
-#define MIGRATE_VERSION 84
+#define MIGRATE_VERSION 85
 
 enum migrate_result {
 	MIGRATE_OK = 0,
@@ -33,7 +33,7 @@ const char *migrate_dir(const char *fallback);
 enum migrate_result migrate_run(
     const char *dsn, const char *sql_dir, bool dry_run, FILE *out, char why[512]) PL_MUSTCHECK;
 /*
- * The check of setting `db` before the daemon starts: server >= 15, schema exactly MIGRATE_VERSION 76(otherwise why[]
+ * The check of setting `db` before the daemon starts: server >= 15, schema exactly MIGRATE_VERSION (otherwise why[]
  * names the command to run), fsync and synchronous_commit on (unless db_unsafe), db_connections within max_connections
  * (figures in why[]), standby or not.
  */

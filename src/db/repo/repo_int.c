@@ -51,6 +51,8 @@ static const struct { const char *status; enum pl_code code; const char *text; }
 	{ "not_moderator", PL_E_FORBIDDEN, "Only its author, moderators, owners, and admins can delete a message." },
 	{ "edit_late", PL_E_FORBIDDEN, "The time for editing this message has passed (setting edit_window)." },
 	{ "delete_late", PL_E_FORBIDDEN, "The time for deleting this message has passed (setting delete_window)." },
+	{ "reaction_limit", PL_E_CONFLICT, "The message has as many different reactions as are allowed (20)." },
+	{ "pin_limit", PL_E_CONFLICT, "The room has as many pinned messages as are allowed (50); unpin one first." },
 	{ "no_invite", PL_E_INVALID, "is not valid: it is unknown, or was used, revoked, or has expired" },
 	{ "no_newcomers", PL_E_INVALID, "is only for people who have an account; log in, and join with it" },
 	{ "no_room", PL_E_INVALID, "is for a new account: it leads into no room" },

@@ -19,7 +19,13 @@ typedef repo_room_log_fn on_log_done;
  * The parameters of a page, kept to ask again for long messages. `limit` must be first, because repo_rows() reads it
  * there.
  */
-struct page_ask { int limit; int64_t room_id, user_id; struct message_range range; uint64_t names; };
+struct page_ask {
+	int limit;
+	int64_t room_id, user_id;
+	struct message_range range;
+	uint64_t names;
+	bool backwards, whole;		/* whole: with long texts */
+};
 
 struct page { struct message_list list; struct message *messages; };
 
@@ -52,7 +58,7 @@ static void page_done(struct pgquery *query, void *result, const struct pl_err *
  */
 static void page_read(struct pgquery *query, const PGresult *res, struct page *page)
 {
-	bool backwards = query->stmt == &stmts[S_PAGE_BEFORE] || query->stmt == &stmts[S_PAGE_LONG_BEFORE];
+	bool backwards = ((const struct page_ask *)query->extra)->backwards;
 	int rows = repo_rows_fit(query, res, &page->list.more);
 
 	page->messages = pl_alloc(query->task->pool, (size_t)rows * sizeof(*page->messages));
@@ -76,8 +82,7 @@ static void page_read(struct pgquery *query, const PGresult *res, struct page *p
 	}
 }
 
-static void page_start(struct db *db, struct pl_task *task, struct page_ask ask, bool whole, repo_message_list_fn *done,
-    void *arg);
+static void page_start(struct db *db, struct pl_task *task, struct page_ask ask, repo_message_list_fn *done, void *arg);
 
 /* Checks whether the quick statement left out the text of a message. */
 static bool page_lacks(const struct pgquery *query, const PGresult *res)
@@ -86,7 +91,7 @@ static bool page_lacks(const struct pgquery *query, const PGresult *res)
 	bool more;
 	int rows = repo_rows(query, res, &more);
 
-	if (query->stmt != &stmts[S_PAGE_AFTER] && query->stmt != &stmts[S_PAGE_BEFORE])
+	if (((const struct page_ask *)query->extra)->whole)
 		return false;
 	for (int i = 0; i < rows; i++)
 		if (repo_last_column(res, i, &last) && pgrow_bool(&last))
@@ -108,9 +113,10 @@ static void on_page(struct pgquery *query, const PGresult *res, const struct pl_
 		return;
 	}
 	if (page_lacks(query, res)) {
-		const struct page_ask *ask = query->extra;
+		struct page_ask ask = *(const struct page_ask *)query->extra;
 
-		page_start(query->db, query->task, *ask, true, (on_page_done *)query->done, query->arg);
+		ask.whole = true;
+		page_start(query->db, query->task, ask, (on_page_done *)query->done, query->arg);
 		return;
 	}
 	page_read(query, res, page);
@@ -129,36 +135,37 @@ static void on_page(struct pgquery *query, const PGresult *res, const struct pl_
  * Summing up sizes row by row makes a page twice as expensive. It is done only if a message is so large that a page of
  * such messages could be too large.
  */
-static void page_start(struct db *db, struct pl_task *task, struct page_ask ask, bool whole, repo_message_list_fn *done,
-    void *arg)
+static void page_start(struct db *db, struct pl_task *task, struct page_ask ask, repo_message_list_fn *done, void *arg)
 {
+	static const enum stmt_id whole[PAGE_OF_KINDS][2] = { { S_PAGE_LONG_AFTER, S_PAGE_LONG_BEFORE },
+		{ S_PAGE_PINNED_AFTER, S_PAGE_PINNED_BEFORE } };
 	const struct message_range *range = &ask.range;
-	bool backwards = range->before > 0 || range->after < 0;
 	int32_t each = range->bytes / (range->limit + 1);
 	enum stmt_id stmt;
 	struct page_ask *kept;
 	struct pgquery *query;
 
 	each = each < range->most ? each : range->most;
-	whole = whole || each < PAGE_EACH_MIN;
-	if (whole)
-		stmt = backwards ? S_PAGE_LONG_BEFORE : S_PAGE_LONG_AFTER;
+	ask.backwards = range->before > 0 || range->after < 0;
+	ask.whole = ask.whole || each < PAGE_EACH_MIN || range->of != PAGE_OF_ALL;
+	if (ask.whole)
+		stmt = whole[range->of][ask.backwards];
 	else
-		stmt = backwards ? S_PAGE_BEFORE : S_PAGE_AFTER;
+		stmt = ask.backwards ? S_PAGE_BEFORE : S_PAGE_AFTER;
 	query = QUERY(db, task, stmt, on_page, done, arg);
 	kept = pl_alloc(query->pool, sizeof(*kept));
 	*kept = ask;
 	query->extra = kept;
 	pgquery_i64(query, ask.room_id);
 	pgquery_i64(query, ask.user_id);
-	if (backwards)
+	if (ask.backwards)
 		pgquery_i64(query, range->before > 0 ? range->before : INT64_MAX);
 	else
 		pgquery_i64(query, range->after);
 	pgquery_i32(query, range->limit);
 	pgquery_i32(query, range->offset);
-	pgquery_i32(query, whole ? range->most : each);
-	if (whole)
+	pgquery_i32(query, ask.whole ? range->most : each);
+	if (ask.whole)
 		pgquery_i32(query, range->bytes);
 	pgquery_start(query);
 }
@@ -169,7 +176,7 @@ void repo_message_page(struct db *db, struct pl_task *task, int64_t room_id, int
 	struct page_ask ask = { .limit = range->limit, .room_id = room_id, .user_id = user_id, .range = *range,
 		.names = db->name_changes };
 
-	page_start(db, task, ask, false, done, arg);
+	page_start(db, task, ask, done, arg);
 }
 
 REPLY(on_mark, struct room_marked)
@@ -322,6 +329,71 @@ void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, i
 	pgquery_bool(query, task->who.access == ACCESS_ADMIN);
 	pgquery_i64(query, window_ms);
 	pgquery_audited(query);
+	pgquery_start(query);
+}
+
+void repo_message_react(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, struct pl_str emoji, bool on,
+    repo_message_changed_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_MESSAGE_REACT, on_changed, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, seq);
+	pgquery_i64(query, task->who.user_id);
+	pgquery_text(query, emoji);
+	pgquery_bool(query, on);
+	pgquery_i32(query, REACTIONS_MAX);
+	pgquery_start(query);
+}
+
+void repo_message_pin(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, bool on,
+    repo_message_changed_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_MESSAGE_PIN, on_changed, done, arg);
+
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, seq);
+	pgquery_i64(query, task->who.user_id);
+	pgquery_bool(query, on);
+	pgquery_i32(query, PINS_MAX);
+	pgquery_start(query);
+}
+
+static void read_reaction(struct pgrow *row, struct reaction *out)
+{
+	out->id = pgrow_i64(row);
+	out->emoji = pgrow_text(row);
+	out->user_id = pgrow_i64(row);
+	out->username = pgrow_text(row);
+	out->name = pgrow_text(row);
+	out->created_us = pgrow_time(row);
+}
+
+/* A message without reactions is one row of NULLs. */
+REPLY(on_reactions, struct reaction_list)
+{
+	struct pgrow row;
+
+	if (!repo_first(query, res, &row, bad))
+		return false;
+	if (!pgrow_null(&row))
+		READ_PAGE(query, res, out, struct reaction, read_reaction);
+	return true;
+}
+
+void repo_message_reactions(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq,
+    const struct reaction_range *range, repo_reaction_list_fn *done, void *arg)
+{
+	struct pgquery *query = QUERY(db, task, S_MESSAGE_REACTIONS, on_reactions, done, arg);
+
+	repo_keep_limit(query, range->limit);
+	pgquery_i64(query, room_id);
+	pgquery_i64(query, task->who.user_id);
+	pgquery_i64(query, seq);
+	pgquery_i64(query, range->after);
+	pgquery_text(query, range->emoji);
+	pgquery_i64_or_null(query, range->user_id, 0);
+	pgquery_i32(query, range->limit);
 	pgquery_start(query);
 }
 

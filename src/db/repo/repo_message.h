@@ -24,7 +24,7 @@ struct message {
  */
 struct room_change {
 	int64_t room_id, seq, target_seq;	/* target 0 = none */
-	struct pl_str kind; /* joined left member_level role_attached role_detached room_changed edited deleted */
+	struct pl_str kind;			/* see room_changes.kind */
 	enum author_kind actor_kind;
 	int64_t actor_id;
 	struct pl_str actor_name, body;
@@ -47,9 +47,11 @@ typedef void (repo_room_log_fn)(void *arg, const struct room_log *log, const str
 /*
  * before > 0: the last `limit` with seq < before; else after >= 0: the first `limit` with seq > after; else (after -1):
  * the newest. Skips `offset` messages first, in that direction. limit 1..1000. The page ends before the message whose
- * text would exceed `bytes`, but has at least one message. Longer texts are reduced to the last `most` characters.
+ * text would exceed `bytes`, but has at least one message. Longer texts are reduced to the last `most` characters. of:
+ * which messages of the room.
  */
-struct message_range { int64_t after, before; int limit, offset, most, bytes; };
+enum page_of { PAGE_OF_ALL, PAGE_OF_PINNED, PAGE_OF_KINDS };
+struct message_range { int64_t after, before; int limit, offset, most, bytes; enum page_of of; };
 /*
  * One page, always oldest first. `more`: there are more messages in the direction of the range. user_id 0: no access
  * check (the daemon's own use). PL_E_NOT_FOUND: absent or hidden.
@@ -111,6 +113,27 @@ void repo_message_edit(struct db *db, struct pl_task *task, int64_t room_id, int
     int64_t window_ms, repo_message_changed_fn *done, void *arg);
 void repo_message_delete(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, int64_t window_ms,
     repo_message_changed_fn *done, void *arg);
+
+/*
+ * Adds or removes a reaction of the caller, who must be a member; pins or unpins a message, for moderators and owners.
+ * Both write to the log; if nothing changed, change.seq is 0. emoji: a form of pl_emoji(). PL_E_NOT_FOUND (also: the
+ * message was deleted), PL_E_FORBIDDEN, PL_E_ARCHIVED, PL_E_CONFLICT (REACTIONS_MAX, PINS_MAX).
+ */
+#define REACTIONS_MAX 20	/* different emojis of a message */
+#define PINS_MAX 50		/* pinned messages of a room */
+void repo_message_react(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, struct pl_str emoji, bool on,
+    repo_message_changed_fn *done, void *arg);
+void repo_message_pin(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, bool on,
+    repo_message_changed_fn *done, void *arg);
+
+struct reaction { int64_t id, user_id, created_us; struct pl_str emoji, username, name; };
+struct reaction_list { const struct reaction *rows; int count; bool more; };
+typedef void (repo_reaction_list_fn)(void *arg, const struct reaction_list *list, const struct pl_err *err);
+/* after: an id. emoji absent: all; user_id 0: of all users. */
+struct reaction_range { int64_t after, user_id; struct pl_str emoji; int limit; };
+/* Reactions to a message, oldest first. PL_E_NOT_FOUND: no such message, or the caller cannot read the room. */
+void repo_message_reactions(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq,
+    const struct reaction_range *range, repo_reaction_list_fn *done, void *arg);
 
 struct message_version { int version; struct pl_str content; int64_t written_us; };
 struct message_version_list { const struct message_version *rows; int count; bool more; };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* repo_message_edit(), repo_message_delete() -> hub -> done. */
+/* repo_message_edit() and the like -> hub -> done. */
 #include "svc/room/revise.h"
 
 #include "svc/room/hub.h"
@@ -53,4 +53,16 @@ void message_delete(struct svc *svc, const struct config *config, struct pl_task
 {
 	repo_message_delete(svc->db, task, room_id, seq, config->s.delete_window, on_revised,
 	    revising(svc, task, done, arg));
+}
+
+void message_react(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t seq, struct pl_str emoji, bool on,
+    repo_message_changed_fn *done, void *arg)
+{
+	repo_message_react(svc->db, task, room_id, seq, emoji, on, on_revised, revising(svc, task, done, arg));
+}
+
+void message_pin(struct svc *svc, struct pl_task *task, int64_t room_id, int64_t seq, bool on,
+    repo_message_changed_fn *done, void *arg)
+{
+	repo_message_pin(svc->db, task, room_id, seq, on, on_revised, revising(svc, task, done, arg));
 }
