@@ -17,7 +17,7 @@ struct pl_blocklist { const uint64_t *hashes; size_t count; };	/* count 0: none 
  * why[] has the file, the line, and the rule.
  */
 bool pl_blocklist_load(struct pl_pool *pool, const char *path, struct pl_blocklist *list_r, char why[256]) PL_MUSTCHECK;
-/* Is the password in the list? */
+/* Returns whether the password is in the list. */
 bool pl_blocklist_has(const struct pl_blocklist *list, struct pl_str password);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Signed tokens of others: key sets (JWKS, RFC 7517) and signatures (JWS, RFC 7515, 7518, 8037) by OpenSSL. Tokens of
- * our own are in token.h.
+ * Signed tokens of other issuers: key sets (JWKS, RFC 7517) and signatures (JWS, RFC 7515, 7518, 8037), verified by
+ * OpenSSL. token.h has our own tokens.
  *
- * The algorithm follows the type of the key: a token chooses only among those that fit the key, so that `none` and HMAC
- * under a public key are impossible.
+ * The type of the key determines the algorithms: a token chooses only among those that fit the key, so that `none` and
+ * HMAC with a public key are impossible.
  */
 #ifndef PL_JWS_H
 #define PL_JWS_H
@@ -25,7 +25,7 @@ int pl_jwks_count(const struct pl_jwks *keys);
 
 enum pl_jws_result {
 	PL_JWS_GOOD,
-	PL_JWS_NO_KEY,			/* no key of the set has this kid: the set may be old */
+	PL_JWS_NO_KEY,			/* no key of the set has this kid: the set may be outdated */
 	PL_JWS_BAD
 };
 /*

@@ -40,7 +40,7 @@ bool pl_keyring_load(struct pl_pool *pool, const char *path, struct pl_keyring *
 void pl_keyring_add(struct pl_pool *pool, struct pl_keyring *ring, struct pl_str secret, int64_t made_s);
 /* The ring as the text of a file, in a pool of the caller, who wipes it. */
 void pl_keyring_format(const struct pl_keyring *ring, struct pl_buf *out);
-/* The place of the key with this id, or -1. */
+/* The index of the key with this id, or -1. */
 int pl_keyring_find(const struct pl_keyring *ring, const char *kid);
 const struct pl_token_key *pl_keyring_signer(const struct pl_keyring *ring);
 /* Whether a key with this number is in the ring. */

@@ -30,7 +30,7 @@ bool pl_unhex(struct pl_str text, void *out, size_t bytes) PL_MUSTCHECK;
 #define PL_UUID_LEN 36
 /* RFC 9562 version 4, 36 characters + NUL. */
 void pl_uuid_make(char out[PL_UUID_LEN + 1]);
-/* The same from given bytes; 6 of the 128 bits encode version and variant. */
+/* The same with given bytes; 6 of the 128 bits are replaced by version and variant. */
 void pl_uuid_of(const unsigned char bytes[16], char out[PL_UUID_LEN + 1]);
 bool pl_uuid_ok(struct pl_str text);
 /* An e-mail address: one '@', something before it, a dotted name after it, and nothing that could end a header line. */

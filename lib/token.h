@@ -19,7 +19,7 @@ struct pl_token {
 	int64_t issued_s, expires_s;	/* iat, exp; seconds since 1970 */
 	int access;			/* acc: permission of the user when it was issued */
 	uint64_t signed_by;		/* number of the key that verified it (keyring.h); not a claim */
-	bool enrol;			/* enr, only there when true: for setting up a second factor, nothing else */
+	bool enrol;			/* enr, only present if true: only for setting up a second factor */
 	char name[33];			/* name: user name when it was issued */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The language of a short text, where it is plain: by its script, else by words such as "the" that only one language
+ * The language of a short text, if it is clear: from its script, or from words such as "the" that only one language
  * has. Names and single words are not enough.
  */
 #ifndef PL_TONGUE_H
@@ -8,7 +8,7 @@
 
 #include "str.h"
 
-/* NONE: English, another language, or not plain. */
+/* NONE: English, another language, or not clear. */
 enum pl_tongue {
 	PL_TONGUE_NONE,
 	PL_TONGUE_DE,
@@ -28,9 +28,12 @@ enum pl_tongue {
 
 extern const char *const pl_tongues[PL_TONGUE_COUNT];	/* "", "de", "fr", ... */
 
-/* Of valid UTF-8; at most the first KiB is read. */
+/* Of valid UTF-8; reads at most the first KiB. */
 enum pl_tongue pl_tongue_of(struct pl_str text);
-/* Is a word (in lower case) one of those that the language is recognized by, and that say nothing by themselves? */
+/*
+ * Returns whether a word (in lower case) is one of those by which the language is recognized, and which have no meaning
+ * of their own.
+ */
 bool pl_tongue_has(enum pl_tongue tongue, struct pl_str word);
 
 #endif

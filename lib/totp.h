@@ -20,8 +20,8 @@ size_t pl_base32_encode(const void *data, size_t bytes, char *out);
 /* The code of a step, digits and NUL. */
 void pl_totp_code(const unsigned char secret[PL_TOTP_SECRET], int64_t step, char out[PL_TOTP_DIGITS + 1]);
 /*
- * The newest step whose code this is, at the time now_s (seconds since 1970), within the window. Blanks in the code do
- * not count, because apps show some. 0: of none. The time does not depend on how much of the code is right.
+ * Returns the newest step within the window around now_s (seconds since 1970) that has this code; 0: none. Blanks in
+ * the code are ignored, because apps show some. The time does not depend on how much of the code is correct.
  */
 int64_t pl_totp_find(const unsigned char secret[PL_TOTP_SECRET], struct pl_str code, int64_t now_s);
 

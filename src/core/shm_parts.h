@@ -90,7 +90,7 @@ bool shm_present_add(struct shm *shm, int64_t room, int64_t user);
 bool shm_present_remove(struct shm *shm, int64_t room, int64_t user);
 /* Users present in `room` over all live slots, each once, sorted; at most `cap`; returns how many there are. */
 int shm_present_list(const struct shm *shm, int64_t room, int64_t *users, int cap);
-/* Is the user present in the room on any live slot? */
+/* Returns whether the user is present in the room on any live slot. */
 bool shm_present_has(const struct shm *shm, int64_t room, int64_t user);
 
 /*
@@ -151,7 +151,7 @@ struct shm_text_use shm_text_use(const struct shm *shm);
 /* ---- circuit breakers: one per upstream, or per model that the configuration of an upstream names ---- */
 
 enum shm_breaker_state { SHM_CLOSED, SHM_OPEN, SHM_HALF_OPEN };
-/* May `upstream` get a request? After the cooldown, exactly one caller gets the trial (HALF_OPEN). */
+/* Returns whether `upstream` may get a request. After the cooldown, exactly one caller gets the trial (HALF_OPEN). */
 bool shm_breaker_allow(struct shm *shm, struct pl_str upstream, int64_t cooldown_ms, int64_t now_ns);
 void shm_breaker_report(struct shm *shm, struct pl_str upstream, bool good, int64_t failures_max, int64_t cooldown_ms,
     int64_t now_ns);

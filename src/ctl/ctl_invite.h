@@ -13,7 +13,7 @@ struct ctl_invite_opts {
 	const char *dsn, *uses, *expires_in, *room, *level, *note;	/* options; NULL when not given */
 	const char *public_url;		/* setting; "": none */
 	const char *access;		/* setting invite_access */
-	int argc;			/* what follows the word invite */
+	int argc;			/* the words after `invite` */
 	char **argv;
 };
 

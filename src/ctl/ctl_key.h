@@ -11,7 +11,7 @@
 
 struct ctl_key_opts {
 	const char *dsn, *name, *scopes, *expires, *rate;	/* options; NULL when not given */
-	int argc;			/* what follows the word key */
+	int argc;			/* the words after `key` */
 	char **argv;
 };
 

@@ -11,7 +11,7 @@
 
 struct ctl_token_key_opts {
 	CONFIG_BORROWED const struct config *config;
-	int argc;			/* what follows the word token-key */
+	int argc;			/* the words after `token-key` */
 	char **argv;
 };
 

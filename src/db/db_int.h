@@ -17,10 +17,10 @@
 
 #define DB_RETRY_AFTER_S 2	/* Retry-After while the database is away */
 #define DB_TRIES_MAX 3		/* sends of one read, or of one statement that was rolled back by a deadlock */
-#define DB_SWEEP_MS 25		/* deadlines and silent connections are looked at this often */
-#define DB_STUCK_MS 50		/* without an answer for this time: queries that can use another connection do */
-#define DB_SLOW_MS 2000		/* a statement counts as slow after it was stuck, unless it was quick since */
-#define DB_QUEUE_MAX 8192	/* queries, or sends, that may be under way in this process */
+#define DB_SWEEP_MS 25		/* interval of the checks for deadlines and silent connections */
+#define DB_STUCK_MS 50		/* after this time without an answer, queries that can use another connection do */
+#define DB_SLOW_MS 2000		/* a statement counts as slow after it was stuck, until it is quick again */
+#define DB_QUEUE_MAX 8192	/* maximum number of queries, or sends, in flight in this process */
 
 struct db {
 	struct event_base *base;

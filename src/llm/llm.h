@@ -39,9 +39,9 @@ struct llm_passage { int number; bool torn; struct pl_str text, title; };
 
 /*
  * A value that the form of a session asks for, which local can answer from. value: absent: not known yet; of a
- * sensitive one, its masked form. why: the reason for asking; absent or empty: none is given. taken: the part of the
- * last message that the value was read from, else the value; never shown. noted: there is a value; if it is absent all
- * the same, it can no longer be opened.
+ * sensitive one, its masked form. why: the reason for asking; absent or empty: no reason. taken: the part of the last
+ * message from which the value was read, else the value; never shown. noted: there is a value; if `value` is absent
+ * nevertheless, it can no longer be decrypted.
  */
 struct llm_fact { struct pl_str name, label, value, why, taken; bool noted, sensitive; };
 
@@ -57,13 +57,13 @@ struct llm_request {
 	/* the best first; models get them in `system`, local reads them here */
 	const struct llm_passage *passages;
 	int passages_count;
-	/* local only: facts about the person; the reply to a wish for a person (absent: a default text) */
+	/* local only: facts about the person; the reply to a request for a person (absent: a default text) */
 	const struct llm_fact *facts;
 	int facts_count, fact_asked;		/* index of the value that the form asks for now; -1: none */
 	struct pl_str form_title;		/* of the form that asks for them */
 	struct pl_str person;
-	struct pl_str person_failed;		/* local only: that an earlier wish was not delivered; absent: it was */
-	bool person_asks;			/* local only: a wish for a person becomes a feedback request */
+	struct pl_str person_failed;		/* local only: an earlier request was not delivered; absent: it was */
+	bool person_asks;			/* local only: a request for a person becomes a feedback request */
 	double temperature;			/* NAN: the upstream's default */
 	int64_t max_tokens;			/* 0: the upstream's default */
 	struct pl_str schema;			/* JSON schema of the answer, for servers that take one; absent: none */
@@ -110,14 +110,14 @@ struct llm_generation *llm_ask(struct llm *llm, struct pl_task *task, const stru
 void llm_cancel(struct llm_generation *generation);
 /* Returns whether the text asks for a person. Understands English, and some words of other languages. */
 bool llm_local_wants_person(struct pl_str text);
-/* IDLE: small talk, or a language that local does not read; UPSET: a complaint; PERSON: a wish for a person. */
+/* IDLE: small talk, or a language that local does not read; UPSET: a complaint; PERSON: a request for a person. */
 enum llm_mood { LLM_MOOD_NONE, LLM_MOOD_IDLE, LLM_MOOD_UPSET, LLM_MOOD_PERSON };
 enum llm_mood llm_local_mood(struct pl_str text);
 /* The start of an answer that reports that a person was asked. */
 #define LLM_LOCAL_ASKED "I have asked a person"
 /* The start of a sentence that reports that the request to a person was not delivered. */
 #define LLM_LOCAL_FAILED "My request to a person was not delivered"
-/* Do the messages say that a person was asked, and not later that the request was not delivered? */
+/* Returns whether the messages say that a person was asked, and not later that the request was not delivered. */
 bool llm_local_person_waits(const struct llm_message *messages, int count);
 const char *llm_stop_text(enum llm_stop stop);	/* OpenAI's words: stop, length, content_filter, other */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Inside of the built-in responder: the conversation as its rules see it, and the rules' helpers.
+ * Internals of the built-in responder: the conversation as its rules see it, and helpers of the rules.
  */
 #ifndef LLM_LLM_LOCAL_H
 #define LLM_LLM_LOCAL_H
@@ -10,11 +10,11 @@
 struct llm_talk {
 	const struct llm_request *request;
 	struct pl_pool *pool;
-	bool found;			/* there is a user's message */
-	struct pl_str last, name;	/* the newest user's message without the mention, and who wrote it */
-	const struct llm_message *before;	/* the same user's message before that, or NULL */
-	const char *plain;		/* `last` in lower case: words between single blanks, framed by blanks */
-	const char *core;		/* `plain` without what only introduces or ends a request */
+	bool found;			/* there is a message of the user */
+	struct pl_str last, name;	/* the newest message of the user without the mention, and its author */
+	const struct llm_message *before;	/* the previous message of the same user, or NULL */
+	const char *plain;		/* `last` in lower case: words with single blanks between, before, and after */
+	const char *core;		/* `plain` without words that only introduce or end a request */
 	const struct llm_message *own;	/* the newest answer, or NULL */
 };
 
@@ -28,23 +28,30 @@ struct llm_talk {
 
 enum llm_sum { LLM_SUM_NONE, LLM_SUM_UNDEFINED, LLM_SUM_VALUE };
 /*
- * The first sum in a text: numbers, + - * / and brackets, with at least one operator; at most 32 brackets deep, in
- * the first 1024 bytes. sum_r is the part of `text` that holds it. LLM_SUM_UNDEFINED: division by zero or too large.
+ * The first arithmetic expression in a text: numbers, + - * / and parentheses, with at least one operator; at most 32
+ * levels deep, in the first 1024 bytes. sum_r is the part of `text` that contains it. LLM_SUM_UNDEFINED: division by
+ * zero or too large.
  */
 enum llm_sum llm_local_sum(struct pl_str text, struct pl_str *sum_r, double *value_r);
 
-/* The same, where the whole text asks for it: "what is 12 * 7?". Dates, phone and order numbers, and 24/7 do not. */
+/*
+ * The same, if the whole text asks for it: "what is 12 * 7?". Dates, phone and order numbers, and 24/7 are not such
+ * questions.
+ */
 enum llm_sum llm_local_asked_sum(struct pl_str text, struct pl_str *sum_r, double *value_r);
 
-/* Is a name or label of a fact meant: "e mail address" by "email", "email address" by "E-mail"? said: plain words. */
+/*
+ * Returns whether words mean a name or label of a fact: "e mail address" by "email", "email address" by "E-mail". said:
+ * plain words.
+ */
 bool llm_local_same_label(const char *said, struct pl_str label);
 /*
- * Of the first passage that has enough of the question's words, the sentence that has most of them, and its mark.
- * about: a single word has to be what the sentence is about. False: there is no such passage.
+ * Finds the first passage with enough words of the question; returns its sentence with most of them, and its mark.
+ * about: a single word must be the topic of the sentence. false: there is no such passage.
  */
 bool llm_local_passage(const struct llm_talk *talk, bool about, struct pl_buf *out);
 
-/* A word that says nothing about what is asked. */
+/* Returns whether a word has no meaning in a question. */
 bool llm_local_filler(struct pl_str word);
 
 /* llm_local_answer.c */
@@ -52,14 +59,17 @@ void llm_local_talk(struct llm_talk *talk, struct pl_pool *pool, const struct ll
 
 /* ---- llm_local_mood.c ---- */
 
-/* Is one of the phrases in it, in whole words? Is the whole of the text one of them? Lists end with NULL. */
+/*
+ * Returns whether the text contains one of the phrases as whole words; whether the whole text is one of them. Lists end
+ * with NULL.
+ */
 bool llm_local_has_any(const struct llm_talk *talk, const char *const *phrases);
 bool llm_local_is_any(const char *text, const char *const *phrases);
-/* The first of the sentences that the last answer does not have. */
+/* The first of the sentences that the last answer does not contain. */
 const char *llm_local_pick(const struct llm_talk *talk, const char *const *sentences);
-/* How to reach a person, or that one was asked. False: the last answer said it, or there is no way. */
+/* How to reach a person, or that a person was asked. false: the last answer said it, or there is no way. */
 bool llm_local_reach(const struct llm_talk *talk, struct pl_buf *out);
-/* Rules: each says whether it applies, and has answered then. */
+/* Rules: each returns whether it applies and has answered. */
 bool llm_local_courtesy(const struct llm_talk *talk, struct pl_buf *out);
 bool llm_local_presence(const struct llm_talk *talk, struct pl_buf *out);
 bool llm_local_foreign(const struct llm_talk *talk, struct pl_buf *out);

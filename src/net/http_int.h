@@ -57,8 +57,8 @@ struct http_conn {
 	bool drain_watched;
 	bool early;			/* req is answered by http_early.c: evhttp does not know it */
 	uint32_t dropped;
-	size_t out_before;		/* output bytes at the last look for progress */
-	int64_t write_due;		/* tick of the next look; WHEEL_NEVER: nothing waits to be written */
+	size_t out_before;		/* output bytes at the last check for progress */
+	int64_t write_due;		/* tick of the next check; WHEEL_NEVER: nothing waits to be written */
 	int64_t ping_due;		/* tick when a stream of events gets a comment line; WHEEL_NEVER: none */
 	bool has_ip;
 	struct http_ip ip;
@@ -124,7 +124,7 @@ void http_conn_write(struct http_conn *conn, struct iovec *parts, int count, str
 /* The reply is complete: gives the turn back to evhttp, or ends the connection. conn may be freed afterwards. */
 void http_conn_finish(struct http_conn *conn, bool close);
 
-/* Headers that the front itself needs, gathered in one walk. */
+/* Headers that this layer itself needs, collected in one pass. */
 struct http_heads {
 	struct pl_str host, origin, forwarded, proto, request_id, connection;
 	bool close, keep_alive, upgrade, websocket;

@@ -67,7 +67,7 @@ void httpc_easy_verdict(struct httpc_transfer *transfer, CURLcode code);
 /* httpc_socket.c: libcurl's sockets and timer in the event loop. */
 void httpc_socket_init(struct httpc *client);
 void httpc_socket_fini(struct httpc *client);
-/* Lets libcurl work on one socket (or CURL_SOCKET_TIMEOUT), then tells httpc_ended() of transfers that finished. */
+/* Lets libcurl work on one socket (or CURL_SOCKET_TIMEOUT), then calls httpc_ended() for transfers that finished. */
 void httpc_socket_action(struct httpc *client, curl_socket_t fd, int events);
 /* httpc.c: handles `work` now. */
 void httpc_work(struct httpc *client);

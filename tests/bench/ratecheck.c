@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What one rate check costs: the shared table of libparlour.a, as a worker uses it, with many keys and with one. Prints
- * JSON, ns per check.
+ * Measures one rate check with the shared table of libparlour.a, as a worker uses it, with many keys and with one.
+ * Prints JSON, ns per check.
  */
 #include <stdio.h>
 #include <sys/wait.h>

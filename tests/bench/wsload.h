@@ -20,10 +20,10 @@ struct options {
 	double seconds;
 	int count, inflight;			/* probes: how many, how many at once */
 	int opening;				/* load: how many connections open at once */
-	bool once;				/* every sender sends one message only */
+	bool once;				/* every sender sends only one message */
 	bool marks;				/* look for "T=<monotonic ns>;" in what listeners get */
 	int edge_ms;				/* also report the marks of the first and the last so many ms apart */
-	const char *over;			/* with marks: what follows the last one of a stream */
+	const char *over;			/* with marks: the text after the last one of a stream */
 	/* listeners are HTTP requests (sub, hello = body) with a streamed reply */
 	bool stream;
 	bool native;				/* sockets speak parlour.v1: the first frame is "authed" */
@@ -31,7 +31,7 @@ struct options {
 	const char *sub, *hello, *hello_ok;	/* path, first text, part of the frame that says it worked */
 	const char *pub, *body;			/* path, body or frame of senders */
 	const char *phases;			/* mode offer: RATExSECONDS,... */
-	int slow_ms;				/* mode offer: an answer that takes longer is a late one */
+	int slow_ms;				/* mode offer: an answer that takes longer counts as late */
 	const char *deliver;			/* part of a frame that counts as delivered; NULL: any text frame */
 	const char **tokens, **rooms;
 	int token_count, room_count;
@@ -73,7 +73,7 @@ void samples_print(const char *name, struct samples *samples);
 
 /* A connected socket, not blocking; dies when it cannot. */
 int conn_connect(void);
-/* Replaces the placeholders; out must have room for the result, which is cut there. Returns its length. */
+/* Replaces the placeholders. out must have room for the result; a longer one is cut. Returns its length. */
 size_t conn_expand(const struct conn *conn, const char *text, char *out, size_t room);
 void conn_send(struct conn *conn, const char *data, size_t bytes);
 /* A masked text frame. */
@@ -85,8 +85,7 @@ void conn_get(struct conn *conn, const char *path);
 bool conn_read(struct conn *conn);
 
 /*
- * What the mode does with what arrives: a text frame (empty: the handshake is over), a reply, a stamp, the
- * end of a stream.
+ * The handlers of the mode: for a text frame (empty: the handshake is over), a reply, a stamp, and the end of a stream.
  */
 struct mode {
 	void (*frame)(struct conn *conn, const char *text, size_t bytes);

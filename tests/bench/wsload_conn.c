@@ -45,7 +45,7 @@ static size_t put(char *out, size_t at, size_t room, const char *text)
 
 size_t conn_expand(const struct conn *conn, const char *text, char *out, size_t room)
 {
-	static long long number;	/* begins with the time, so that no later process repeats one */
+	static long long number;	/* starts with the time, so that no later process repeats one */
 	const char *room_name = opt.room_count > 0 ? opt.rooms[conn->index % opt.room_count] : "1";
 	const char *token = opt.token_count > 0 ? opt.tokens[conn->index % opt.token_count] : "";
 	char digits[32];
@@ -85,7 +85,7 @@ void conn_send(struct conn *conn, const char *data, size_t bytes)
 	if (sent == (ssize_t)bytes)
 		return;
 	if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
-		return;		/* the read side sees it */
+		return;		/* the code that reads detects it */
 	die("send of %zu bytes: %s", bytes, sent < 0 ? strerror(errno) : "the socket is full");
 }
 
@@ -104,7 +104,7 @@ static void send_frame(struct conn *conn, int opcode, const char *text, size_t b
 		frame[at++] = (char)(bytes >> 8);
 		frame[at++] = (char)bytes;
 	}
-	memset(frame + at, 0, 4);	/* a mask of zeros is a mask */
+	memset(frame + at, 0, 4);	/* a mask of zeros is valid */
 	at += 4;
 	memcpy(frame + at, text, bytes);
 	conn_send(conn, frame, at + bytes);
@@ -143,7 +143,7 @@ void conn_post(struct conn *conn, const char *path, const char *body)
 	conn_send(conn, head, bytes);
 }
 
-/* The same every time, so it is made once. */
+/* The frame is the same every time, so it is built once. */
 void conn_get(struct conn *conn, const char *path)
 {
 	char out[TEXT_MAX], head[TEXT_MAX];
@@ -235,7 +235,10 @@ static size_t take_handshake(struct conn *conn, const char *data, size_t bytes)
 	return head;
 }
 
-/* Every stamp newer than the last one counts once; a frame that repeats the text so far adds nothing. One end each. */
+/*
+ * Every stamp newer than the last one counts once, so a frame that repeats the text so far adds nothing. There is one
+ * end per stream.
+ */
 static void find_marks(struct conn *conn, const char *data, size_t bytes)
 {
 	const char *end = data + bytes, *at = data;

@@ -24,7 +24,7 @@ struct phase {
 	double rate, seconds;
 	int64_t begin_ns, end_ns;
 	int64_t sent, skipped, accepted, refused, errors, answered;
-	int64_t last_bad_ns;		/* when the last one was due that was refused, or took longer than slow_ms */
+	int64_t last_bad_ns;		/* due time of the last request that was refused or took longer than slow_ms */
 	struct samples good, bad, late;
 };
 
@@ -179,7 +179,7 @@ static void turn(int64_t until_ns)
 	}
 }
 
-/* Everything that is due goes out, at most BATCH_MAX before replies are read again. */
+/* Sends everything that is due, at most BATCH_MAX before replies are read again. */
 static void run_phase(struct phase *phase)
 {
 	int64_t step_ns = (int64_t)(1e9 / phase->rate), due_ns = phase->begin_ns, now;

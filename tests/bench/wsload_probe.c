@@ -189,7 +189,7 @@ int run_connect(void)
 		if (count > 0)
 			moved = now_ns();
 		else if (now_ns() - moved > (int64_t)(opt.seconds * 1e9))
-			break;		/* what is open now was never answered */
+			break;		/* connections that are still open got no reply */
 	}
 	printf("{\"unanswered\": %d, \"errors\": %lld, ", opt.count - over, (long long)totals.errors);
 	samples_print("connect", &totals.latency);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The load: listeners are opened, a bounded number at a time; when all are ready the caller says go; then every sender
- * keeps one message on its way, and what listeners get is counted.
+ * The load: listeners are opened, a limited number at a time. When all are ready, the caller gives the signal; then
+ * every sender keeps one message in flight, and the messages that listeners receive are counted.
  */
 #include "wsload.h"
 
@@ -119,7 +119,10 @@ static void print_with_comma(const char *name, struct samples *samples)
 	printf(", ");
 }
 
-/* The marks that were written while the streams began, while they ended, and between; and when streams were over. */
+/*
+ * Separates the marks that were written while the streams began, while they ended, and in between; and notes when
+ * streams ended.
+ */
 static void report_edges(void)
 {
 	const struct samples *stamps = &totals.stamps;

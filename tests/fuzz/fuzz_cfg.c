@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A configuration file; what was read is printed and read again as overrides, and must stay the same.
+ * A configuration file: the values that were read are printed, read again as overrides, and must stay the same.
  */
 #include <stdio.h>
 #include <stdlib.h>

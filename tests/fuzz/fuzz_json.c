@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the reader takes, the writer writes; that must be taken again and mean the same.
+ * The writer writes what the reader accepts; the reader must accept that again with the same meaning.
  */
 #include <stdlib.h>
 
@@ -29,7 +29,7 @@ static void write_value(struct pl_jw *w, const struct pl_jval *value)
 		pl_jw_end_array(w);
 		break;
 	case PL_J_OBJECT:
-		/* As pairs, because the writer's own keys are plain ASCII. */
+		/* As pairs, because keys of the writer are plain ASCII. */
 		pl_jw_array(w);
 		for (const struct pl_jval *at = value->first; at != NULL; at = at->next) {
 			pl_jw_str(w, at->key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A form: the first line is the boundary, the rest the body. A value lies inside the body and holds no delimiter.
+ * A form: the first line is the boundary, the rest the body. A value is inside the body and contains no delimiter.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The reader of values: any text, all kinds at once, asked and not asked. A value must be part of the message in some
- * spelling, spans must lie inside it in order, and a part of it that a model copies must not break anything.
+ * The reader of values: any text, for all kinds at once, asked and not asked. A value must be part of the message in
+ * some spelling, spans must be inside it and in order, and a part of it that a model copies must cause no error.
  */
 #include <stdlib.h>
 

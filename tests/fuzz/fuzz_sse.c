@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * An event stream fed whole and in pieces (the first byte says how small) must give the same events.
+ * An event stream must give the same events whole and in pieces (the first byte determines their size).
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tokens: the input as it is, and as header and claims (parted by a line feed) under a good signature.
+ * Tokens: the input unchanged, and as header and claims (separated by a line feed) with a valid signature.
  */
 #include <openssl/hmac.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pool = pl_pool_new(0);
 	pl_clock_fake(1, 1800000000 * PL_US_PER_S);
 	key.secret = pl_secret_copy(pool, secret, sizeof(secret) - 1);
-	/* Nobody guesses a signature. */
+	/* A fuzzer cannot guess a signature. */
 	if (verify(input, &key))
 		abort();
 	if (pl_str_cut(&input, '\n', &header) && input.ptr != NULL)

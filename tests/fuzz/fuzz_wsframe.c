@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Frames fed whole and in pieces (the first byte says how small) must give the same messages and the same close code.
+ * Frames must give the same messages and the same close code whole and in pieces (the first byte determines their
+ * size).
  */
 #include <stdlib.h>
 

@@ -27,7 +27,7 @@ static bool run_file(const char *path)
 	} while (n > 0);
 	ok = ferror(file) == 0;
 	fclose(file);
-	/* Its own allocation of just this size, so that a sanitizer sees the end. */
+	/* A separate allocation of exactly this size, so that a sanitizer detects reads beyond its end. */
 	exact = pl_new(bytes.len);
 	if (bytes.len > 0)
 		memcpy(exact, bytes.ptr, bytes.len);

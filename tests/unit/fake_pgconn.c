@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The functions of pgconn.h on lists that the test works off.
+ * The functions of pgconn.h on lists that the test processes.
  */
 #include <check.h>
 #include <endian.h>
@@ -265,7 +265,10 @@ PGresult *fake_names(const char *names)
 	return res;
 }
 
-/* libpq has no setter for an SQLSTATE: it is the name of the only column, and the linker brings the question here. */
+/*
+ * libpq has no setter for an SQLSTATE: the name of the only column contains it, and the linker replaces the function
+ * that reads it.
+ */
 PGresult *fake_error(const char *sqlstate)
 {
 	PGresult *res = PQmakeEmptyPGresult(NULL, PGRES_FATAL_ERROR);

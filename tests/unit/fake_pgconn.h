@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Connections without a server: takes the place of src/db/conn/pgconn.c, whose functions it defines all.
+ * Connections without a server, which replace src/db/conn/pgconn.c and define all its functions.
  *
- * The test opens, answers, and breaks each connection, and sees what it was given: the names of statements (messages as
- * "APPEND 7: a b", lookups of names as "USER_NAMES 1 2"), and "|" for each Sync.
+ * The test opens, answers, and breaks each connection, and sees what was sent on it: the names of statements (messages
+ * as "APPEND 7: a b", lookups of names as "USER_NAMES 1 2"), and "|" for each Sync.
  */
 #ifndef FAKE_PGCONN_H
 #define FAKE_PGCONN_H
@@ -16,22 +16,22 @@
 
 struct fake_conn;
 
-/* A database of a worker with these many plain connections; time stands still but for fake_db_skip_ms(). */
+/* A database of a worker with this many plain connections; time stands still except for fake_db_skip_ms(). */
 extern struct db *fake_db;
 void fake_db_setup(int plain);
 void fake_db_teardown(void);
 void fake_db_skip_ms(int64_t ms);
-/* The end of a loop turn, and what was put off to a later one. */
+/* Ends a loop turn, and runs what was deferred to a later one. */
 void fake_db_turn(void);
 /* What runs every DB_SWEEP_MS. */
 void fake_db_sweep(void);
 
 /* The nth connection (from 0) with that label that is not freed; NULL: none. */
 struct pgconn *fake_conn(const char *label, int nth);
-/* It is ready, or an attempt to connect has failed. */
+/* The connection is ready, or an attempt to connect has failed. */
 void fake_conn_open(struct pgconn *conn);
 void fake_conn_refuse(struct pgconn *conn);
-/* It breaks, with everything that is in flight. */
+/* The connection breaks, with everything in flight. */
 void fake_conn_lose(struct pgconn *conn);
 /* Its next pgconn_send() fails: it breaks at the next fake_db_turn(). */
 void fake_conn_break_send(struct pgconn *conn);
@@ -39,11 +39,11 @@ void fake_conn_break_send(struct pgconn *conn);
 void fake_conn_answer(struct pgconn *conn, PGresult *res);
 /* An error without a statement: the commit failed. */
 void fake_conn_commit_fails(struct pgconn *conn, const char *sqlstate);
-/* The oldest Sync is through. */
+/* The oldest Sync is complete. */
 void fake_conn_synced(struct pgconn *conn);
-/* It has not answered for this time. */
+/* The connection has not answered for this time. */
 void fake_conn_silent(struct pgconn *conn, int ms);
-/* Asserts what it was given since the last call. */
+/* Asserts what was sent since the last call. */
 void fake_conn_sent(struct pgconn *conn, const char *text);
 /* A notification on the channel that it listens to. */
 void fake_conn_notice(struct pgconn *conn, const char *payload);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rooms without a database: stands in for the repo functions that src/svc/room calls. Makefile.am lists them in
- * unit_LDFLAGS; the linker gives each call to the __wrap_ function here.
+ * Rooms without a database: replaces the repo functions that src/svc/room calls. Makefile.am lists them in
+ * unit_LDFLAGS, and the linker redirects each call to the __wrap_ function here.
  *
- * A call waits in a queue until the test completes it, so the test decides what happens in between. The answer is made
- * at that moment from a small model of rooms, or it is the failure that the test has asked for.
+ * A call waits in a queue until the test completes it, so the test decides what happens in between. The result is
+ * computed at that moment from a small model of rooms, or is the failure that the test requested.
  */
 #ifndef FAKE_REPO_H
 #define FAKE_REPO_H
@@ -18,10 +18,10 @@
 
 enum fake_fn { FAKE_LOG, FAKE_HEAD, FAKE_HEADS, FAKE_JOIN, FAKE_APPEND, FAKE_FNS };
 
-/* The log of a room is messages 1 .. last_seq with their seq as content, unless something else was said. */
+/* The log of a room has messages 1 .. last_seq with their seq as content, unless the test changes that. */
 struct fake_room {
 	int64_t id, last_seq, epoch;
-	int64_t log_ends;		/* the log has no more than this; 0: all of it */
+	int64_t log_ends;		/* the log ends here; 0: it is complete */
 	int64_t left_seq, left_user;	/* this entry is a change: the user left; 0: none */
 	bool gone, closed;		/* closed: nobody may join */
 	int64_t members[FAKE_MEMBERS];
@@ -40,9 +40,9 @@ int fake_repo_calls(enum fake_fn fn);
 int64_t fake_repo_after(void);
 /* The next `times` completions of this function are this error. */
 void fake_repo_fail(enum fake_fn fn, enum pl_code code, int times);
-/* Completes the oldest call of that function; false: none waits. */
+/* Completes the oldest call of that function; false: none is waiting. */
 bool fake_repo_run(enum fake_fn fn);
-/* Completes everything in the order of the calls, what is called meanwhile included. */
+/* Completes all calls in their order, including those that are made meanwhile. */
 void fake_repo_run_all(void);
 /* What was appended to the room so far, as "user:content user:content". */
 const char *fake_repo_said(int64_t room_id);

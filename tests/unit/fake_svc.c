@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The parts of a worker that the hub and chat stand on, made for one test.
+ * The parts of a worker that the hub and chat need, created for one test.
  */
 #include <stdio.h>
 

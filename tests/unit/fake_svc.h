@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A worker's use cases on fake_repo.h: shared memory, an event base whose time the test moves, the hub, chat, and
- * listeners that write down what they hear.
+ * The use cases of a worker on fake_repo.h: shared memory, an event base whose clock the test moves, the hub, chat, and
+ * listeners that record what they receive.
  */
 #ifndef FAKE_SVC_H
 #define FAKE_SVC_H
@@ -18,15 +18,15 @@ extern struct hub *fake_hub;		/* fake_svc.hub */
 /* For tcase_add_checked_fixture(). */
 void fake_svc_setup(void);
 void fake_svc_teardown(void);
-/* A task of this user, held by nobody but the caller. */
+/* A task of this user, which only the caller holds. */
 struct pl_task *fake_task(int64_t user_id);
 /* Moves the clock. Timers of libevent do not see it: fake_gap_timer() runs the hub's. */
 void fake_skip_ms(int64_t ms);
 void fake_gap_timer(void);
 
 /*
- * A listener. `text` is what it heard, separated by blanks: "head=10" (subscribed, recovered: "head=10,recovered"), the
- * seq of each log event, "reset=7", "stalled", "ended", "error=404".
+ * A listener. `text` is what it received, separated by blanks: "head=10" (subscribed, recovered: "head=10,recovered"),
+ * the seq of each log event, "reset=7", "stalled", "ended", "error=404".
  */
 struct ear {
 	struct hub_sub *sub;
@@ -41,14 +41,14 @@ void ear_open(struct ear *ear, int64_t room_id, int64_t since);
 /* The same without completing anything. */
 void ear_ask(struct ear *ear, int64_t room_id, int64_t since, int64_t user_id);
 void ear_close(struct ear *ear);
-/* Forgets what it heard so far. */
+/* Clears what it received so far. */
 void ear_clear(struct ear *ear);
-/* Asserts that it heard exactly this. */
+/* Asserts that it received exactly this. */
 void ear_heard(const struct ear *ear, const char *text);
-/* Asserts that it heard all of first .. last in order and nothing else. */
+/* Asserts that it received all of first .. last in order, and nothing else. */
 void ear_heard_range(const struct ear *ear, int64_t first, int64_t last);
 
-/* A message from the ring, with so many bytes of text. */
+/* A message from the ring, with this many bytes of text. */
 void fake_arrives(int64_t room_id, int64_t seq, size_t bytes);
 
 #endif

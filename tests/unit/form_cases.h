@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names, and texts that are not names, for test_form_cases.c. value NULL: nothing may be stored.
+ * Names, and texts that are not names, for test_form_cases.c. value NULL: nothing must be stored.
  */
 #define END                                                                                                            \
 	{                                                                                                              \

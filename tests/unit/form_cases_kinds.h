@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One named case for each kind of input, for test_form_cases.c: what was asked for, what is said, and what comes of it.
- * taken: stored at once, "slot=value". back: how the reply begins; "": nothing is proposed, and the form asks again.
- * Neither: nothing in it is a value. Names appear in the output of the test.
+ * One named case for each kind of input, for test_form_cases.c: the requested slot, the message, and the expected
+ * result. taken: stored at once, "slot=value". back: how the reply begins; "": nothing is proposed, and the form asks
+ * again. Neither: the message contains no value. The output of the test contains the names.
  */
 static const struct kind_case {
 	const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The inputs of test_form_cases.c that are no names. value NULL: nothing may be stored.
+ * The inputs of test_form_cases.c that are not names. value NULL: nothing must be stored.
  */
 static const struct input addresses[] = {{"o'brien@example.org", "o'brien@example.org"},
     {"müller@example.org", "müller@example.org"}, {"a&b@example.org", "a&b@example.org"},

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A small server made of lib and src/net alone, driven by tests/e2e/test_http_front.py.
+ * A small server that consists of lib and src/net only, driven by tests/e2e/test_http_front.py.
  *
  *   net_probe [-p PORT] [-u SOCKET] [-o] [key=value ...]     settings as in parlour.conf
  *
- * -o: there is always overload, and requests for /busy are refused because of it.
+ * -o: overload is permanent, and requests for /busy are refused because of it.
  *
- * It prints "port=N" when it accepts. Every request is noted before anything else happens, so that /probe/log tells
- * whether bytes of one request were run as another one.
+ * It prints "port=N" when it accepts connections. Every request is recorded before anything else happens, so that
+ * /probe/log shows whether bytes of one request were run as another one.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -218,7 +218,7 @@ static void on_opened(struct ws_conn *conn)
 		ws_send_text(conn, PL_STR("hello"));
 }
 
-/* Words that make the server do something; anything else comes back. */
+/* Words that request an action; any other text is sent back. */
 static void on_message(struct ws_conn *conn, struct pl_str text)
 {
 	if (pl_str_is(text, "close"))

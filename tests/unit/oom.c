@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Out of memory is never a verdict: each case below runs once per allocation it makes, with that one failing. Either
- * the right answer comes, or the process aborts.
+ * Lack of memory never leads to a wrong result: each case below runs once per allocation that it makes, with that one
+ * failing. Either the result is correct, or the process aborts.
  *
- * The allocator of the process is lib/pool.c, also for libraries; what it stands on is defined here instead of taken
- * from the C library. Each try is a process of its own. A case is tried warm (its libraries did their first-time work
- * before the fork) at every allocation, and cold at some.
+ * lib/pool.c is the allocator of the process, also for libraries; the functions that it needs are defined here instead
+ * of taken from the C library. Each try is a separate process. A case runs warm (its libraries were initialized before
+ * the fork) with every allocation failing, and cold with some.
  */
 #include <malloc.h>
 #include <signal.h>
@@ -37,11 +37,11 @@
 
 #define ISSUER "https://chat.example.org"
 #define STATUS_WRONG 1
-#define STATUS_REACHED 2	/* the answer is right although an allocation failed */
+#define STATUS_REACHED 2	/* the result is correct although an allocation failed */
 #define COLD_TRIES 60
 #define SEALED_MAX 128
 
-static long made, fail_at;	/* allocations so far; the one that fails, 0: none */
+static long made, fail_at;	/* number of allocations so far; the one that fails, 0: none */
 
 #if !SKIP
 extern void *__libc_memalign(size_t align, size_t bytes);
@@ -75,7 +75,7 @@ void *__libc_realloc(void *old, size_t bytes)
 }
 #endif
 
-/* What the cases work on; made before the first of them. */
+/* Data of the cases, created before the first of them. */
 static struct {
 	struct pl_pool *pool;
 	struct pl_token_key key;
@@ -128,7 +128,7 @@ static bool expired_token(void) { return verdict(t.expired) == PL_E_TOKEN_EXPIRE
 static bool forged_token(void) { return verdict(t.forged) == PL_E_UNAUTHORIZED; }
 static bool new_token(void) { return verdict(sign(900)) == PL_E_OK; }
 
-/* As the hasher does it. */
+/* Like the hasher. */
 static bool verify(const char *password, const char *encoded, bool want)
 {
 	struct hash_job job = { .verb = HASH_VERIFY, .cost = cheap, .has_encoded = encoded != NULL };
@@ -204,7 +204,7 @@ static bool derived_key(void)
 	return memcmp(&ring, &t.ring, sizeof(ring)) == 0;
 }
 
-/* least: allocations by libraries that the case is known to make; fewer are seen when they go elsewhere. */
+/* least: number of allocations by libraries that the case is known to make; fewer mean that some bypass pool.c. */
 static const struct { const char *name; bool (*run)(void); long least; } cases[] = {
 	{ "good token", good_token, 20 }, { "expired token", expired_token, 20 }, { "forged token", forged_token, 5 },
 	{ "new token", new_token, 40 },
@@ -217,7 +217,10 @@ static const struct { const char *name; bool (*run)(void); long least; } cases[]
 	{ "MAC", mac, 1 }, { "derived key", derived_key, 1 },
 };
 
-/* Runs a case in a process of its own with the n-th allocation failing. The status is wait(2)'s; *made_r if asked. */
+/*
+ * Runs a case in a separate process with the n-th allocation failing. The status is that of wait(2); *made_r is the
+ * number of allocations, if requested.
+ */
 static int attempt(bool (*run)(void), long n, long *made_r)
 {
 	int ends[2], status = -1;
@@ -281,12 +284,12 @@ int main(void)
 	int wrong = 0;
 
 	if (SKIP)
-		return 77;	/* a sanitizer has an allocator of its own */
+		return 77;	/* a sanitizer has its own allocator */
 	for (size_t i = 0; i < PL_COUNT(cases); i++) {
 		pid_t pid = fork();
 		int status = 0;
 
-		/* cold: nothing of OpenSSL was used before prepare(), and of the case nothing at all */
+		/* cold: nothing of OpenSSL was used before prepare(), and nothing of the case */
 		if (pid == 0) {
 			prepare();
 			wrong = try_all(i, true);

@@ -28,7 +28,7 @@ __attribute__((unused)) static struct shm *fixture_take(int slot)
 	return &fixture_view[slot];
 }
 
-/* What the master does when the process of a slot is gone, and then the successor. */
+/* Does what the master does when the process of a slot has ended, and then starts the successor. */
 __attribute__((unused)) static struct shm *fixture_respawn(int slot)
 {
 	shm_slot_died(fixture_shm, slot);
@@ -59,7 +59,7 @@ __attribute__((unused)) static pid_t fixture_fork(int slot, void (*fn)(struct sh
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* a failed test leaves nobody behind */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* a failed test leaves no processes behind */
 		fixture_view[slot] = *fixture_shm;
 		if (slot >= 0)
 			shm_take_slot(&fixture_view[slot], slot);

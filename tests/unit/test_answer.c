@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * svc/answer: the engine with a user, a model, a knowledge base, and a store that are made up.
+ * svc/answer: the engine with a simulated user, model, knowledge base, and store.
  *
- * What happens is written down word by word, so that each test says the whole order: a step that is missing, early, or
- * double is seen.
+ * The test records every step as a word and compares the whole order, so that it detects a step that is missing, early,
+ * or repeated.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -14,12 +14,12 @@
 
 Suite *suite_answer(void);
 
-/* ---- a world for the engine ---- */
+/* ---- the environment of the engine ---- */
 
 static struct worker worker;
 static struct svc svc;
 static struct config *config;
-static struct pl_buf diary;			/* what happened, one word each */
+static struct pl_buf diary;			/* the steps, one word each */
 static struct answer *subject;
 static int store_errors, end_errors;		/* how many times the database is away */
 static enum pl_code store_code, context_code;
@@ -217,7 +217,7 @@ static void teardown(void)
 	fixture_teardown();
 }
 
-/* An answer that has begun, up to the model. */
+/* An answer that has started, up to the query of the model. */
 static void begin(const struct answer_ops *with)
 {
 	struct shm_gen_info info = { .room_id = 1 };
@@ -298,7 +298,7 @@ START_TEST(test_deltas_are_gathered)
 }
 END_TEST
 
-/* The timer that gathers deltas is not taken for the one that repeats. */
+/* The timer that collects deltas is a different one from the timer that retries. */
 START_TEST(test_slow_store_is_not_repeated)
 {
 	struct answer_ops gathering = ops;
@@ -359,7 +359,7 @@ START_TEST(test_cut_at_shutdown)
 	model_ends(PL_E_CANCELLED);
 	ck_assert_str_eq(noted(), "context search:q asked ask:you+passages delta:Hel cancel answered:cut store:Hel "
 	    "end over");
-	/* what begins now is not asked */
+	/* an answer that starts now does not query the model */
 	diary.len = 0;
 	begin(&ops);
 	ck_assert_str_eq(noted(), "context search:q answered:cut end over");
@@ -374,7 +374,7 @@ START_TEST(test_store_fails_for_a_while)
 	model_says("Hello");
 	model_ends(PL_E_OK);
 	ck_assert(!freed);
-	answers_cut(svc.answers); /* noted, changes nothing */
+	answers_cut(svc.answers); /* recorded without effect */
 	run_until_freed();
 	ck_assert_str_eq(noted(), "context search:q asked ask:you+passages delta:Hello answered:whole store:Hello "
 	    "waits:database_unavailable store:Hello store:Hello store:Hello end end end over");
@@ -423,14 +423,14 @@ START_TEST(test_adopted)
 	ck_assert_str_eq(noted(), "orphan:Hel adopt store:Hel end over");
 	ck_assert(freed);
 	answers_adopt(svc.answers);		/* once */
-	place_orphan(_i, SHM_GEN_ENDED);	/* it was stored; only its readers had time left */
+	place_orphan(_i, SHM_GEN_ENDED);	/* it was stored; the remaining time was only for its readers */
 	answers_adopt(svc.answers);
 	ck_assert_str_eq(noted(), "orphan:Hel adopt store:Hel end over");
 	check_places(4);
 }
 END_TEST
 
-/* The adopter dies too while it waits for the database: the next one finds the whole text. */
+/* The adopter also dies while it waits for the database: the next one finds the whole text. */
 START_TEST(test_adopted_twice)
 {
 	answers_on_orphan(svc.answers, ANSWER_IN_ROOM, adopt_orphan);
@@ -463,7 +463,7 @@ START_TEST(test_full)
 	begin(&ops);
 	subject->text_max = LONGEST;
 	model_says(text);
-	model_says("\xc3\xa9");			/* no half characters */
+	model_says("\xc3\xa9");			/* no incomplete characters */
 	ck_assert_uint_eq(subject->text.len, LONGEST - 1);
 	ck_assert(model_cancelled);
 	model_says("late");
@@ -475,7 +475,10 @@ START_TEST(test_full)
 }
 END_TEST
 
-/* Shared memory has no pages left: the answer ends there, as if it were too long. What is not the model's is kept. */
+/*
+ * Shared memory has no free pages: the answer ends there, as if it were too long. Text that is not from the model is
+ * kept.
+ */
 START_TEST(test_no_memory_left)
 {
 	static char text[(FIXTURE_PAGES - 3) * SHM_TEXT_PAGE];
@@ -490,7 +493,7 @@ START_TEST(test_no_memory_left)
 	ck_assert_int_eq(shm_sum(svc.shm, SHM_M_answers_cut_memory), 1);
 	answer_say(subject, PL_STR("\xc3\xa9!"));
 	ck_assert_uint_eq(subject->text.len, sizeof(text) + 2);
-	answer_say(subject, PL_STR("!"));	/* not behind the gap */
+	answer_say(subject, PL_STR("!"));	/* not after the gap */
 	ck_assert(shm_gen_find(svc.shm, pl_str(subject->id), &info) >= 0 && info.length == sizeof(text) - 1);
 	model_ends(PL_E_CANCELLED);
 	ck_assert_int_eq(shm_text_use(svc.shm).used_bytes, 0);
@@ -533,7 +536,7 @@ START_TEST(test_settled_and_dropped)
 }
 END_TEST
 
-/* The text stays for readers elsewhere, but nothing waits for it. */
+/* The text stays for readers of other processes, but nothing waits for it. */
 START_TEST(test_lingers)
 {
 	struct answer_ops lingering = ops;
@@ -554,7 +557,7 @@ START_TEST(test_lingers)
 }
 END_TEST
 
-/* The process ends first: nothing is stored any more, and the text is left for the others. */
+/* The process ends first: nothing more is stored, and other processes take over the text. */
 START_TEST(test_closed_while_asking)
 {
 	begin(&ops);
@@ -582,7 +585,7 @@ START_TEST(test_fit)
 }
 END_TEST
 
-/* Of the message that the budget reaches into, the end is kept: what was said last. */
+/* If a message exceeds the rest of the budget, its end is kept, which is the latest text. */
 START_TEST(test_fit_cuts_a_long_message)
 {
 	static char text[9001];
@@ -607,7 +610,7 @@ START_TEST(test_fit_cuts_a_long_message)
 }
 END_TEST
 
-/* A text of which only the end was read is marked, too, whatever the budget. */
+/* A text of which only the end was read is also marked, whatever the budget. */
 START_TEST(test_fit_marks_what_was_read_in_part)
 {
 	static const struct { const char *character; size_t bytes, count; bool marked; } cases[] = {

@@ -46,7 +46,7 @@ START_TEST(test_changed)
 	token = answer_link_make(&config, pool, pl_str(id), 1000);
 	ck_assert_int_eq(answer_link_read(&other, token, 0, got), ANSWER_LINK_BAD);
 	copy = pl_strndup(pool, token.ptr, token.len);
-	for (size_t i = 0; i + 1 < token.len; i++) {	/* the last character has bits to spare */
+	for (size_t i = 0; i + 1 < token.len; i++) {	/* the last character has unused bits */
 		copy[i] = copy[i] == 'x' ? 'y' : 'x';
 		ck_assert_int_eq(answer_link_read(&config, pl_strn(copy, token.len), 0, got), ANSWER_LINK_BAD);
 		copy[i] = token.ptr[i];

@@ -12,9 +12,7 @@
 
 Suite *suite_answer_move(void);
 
-/*
- * State x event -> next state, action. What is not here is a bug of the caller.
- */
+/* State x event -> next state, action. Any other combination is a bug of the caller. */
 static const char table[] =
     "beginning begun -> context context\n"
     "beginning adopted -> adopting adopt\n"
@@ -77,7 +75,7 @@ START_TEST(test_table)
 }
 END_TEST
 
-/* From every state there is a way to the end, and it leads through storing and ending or it never began. */
+/* Every state leads to the end, either by storing and ending, or because the answer never started. */
 START_TEST(test_every_state_reaches_the_end)
 {
 	bool reaches[ANSWER_STATES] = { [ANSWER_OVER] = true };
@@ -101,7 +99,7 @@ START_TEST(test_every_state_reaches_the_end)
 }
 END_TEST
 
-/* An event that a state does not know ends the process. */
+/* An unexpected event ends the process. */
 START_TEST(test_unknown_event_is_a_bug)
 {
 	struct answers answers = { 0 };

@@ -35,7 +35,7 @@ static void heard(const char *want)
 	text[0] = '\0';
 }
 
-/* As repo_message_append(), which unit tests replace. */
+/* Like repo_message_append(), which unit tests replace. */
 static void say(int64_t user_id, const char *content)
 {
 	struct pl_task *task = pl_task_new(pl_now_ns() + 10 * PL_NS_PER_S);
@@ -128,7 +128,7 @@ START_TEST(a_later_message_does_not_overtake)
 {
 	say(7, "a");
 	asked("USER_NAMES 7 |");
-	db_name_put(fake_db, 7, pl_str("ann"), pl_str("Ann"), true);	/* somebody else learned it */
+	db_name_put(fake_db, 7, pl_str("ann"), pl_str("Ann"), true);	/* another query read it */
 	say(7, "b");
 	fake_db_turn();
 	fake_conn_sent(writes, "");
@@ -160,7 +160,7 @@ END_TEST
 START_TEST(a_change_is_read_behind)
 {
 	knows(7, "7:ann:Ann");
-	fake_conn_notice(reads, "9");	/* not known here */
+	fake_conn_notice(reads, "9");	/* unknown here */
 	asked("");
 	fake_conn_notice(reads, "7");
 	fake_conn_notice(reads, "7");
@@ -181,7 +181,7 @@ START_TEST(a_change_during_the_lookup_is_read_again)
 	knows(7, "7:ann:Ann");
 	fake_conn_notice(reads, "7");
 	asked("USER_NAMES 7 |");
-	fake_conn_notice(reads, "7");	/* perhaps after the server read the row */
+	fake_conn_notice(reads, "7");	/* the server may already have read the row */
 	answered("7:ann:Older");
 	fake_conn_sent(reads, "USER_NAMES 7 |");
 	answered("7:ann:Newer");
@@ -223,7 +223,7 @@ START_TEST(a_new_connection_reads_all_names_again)
 		fake_db_turn();
 	}
 	ck_assert_int_eq(pgconn_in_flight(reads), 0);
-	for (int64_t id = 2; id <= 300; id++)		/* users who are gone are forgotten */
+	for (int64_t id = 2; id <= 300; id++)		/* deleted users are removed */
 		ck_assert_int_eq(db_name_state(fake_db, id), DB_NAME_UNKNOWN);
 	say(1, "a");
 	stored("APPEND 1: a |", "ok");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Lists of common passwords: read, refused, asked.
+ * Lists of common passwords: reading, refused files, lookups.
  */
 #include <check.h>
 #include <pthread.h>
@@ -102,7 +102,7 @@ static void *shorten(void *arg)
 	return NULL;
 }
 
-/* The master reads the file of an operator who replaces it at the same moment; a mapped file would end the process. */
+/* The master reads the file while an operator replaces it; a mapped file would end the process. */
 START_TEST(test_a_file_that_becomes_shorter)
 {
 	for (int i = 0; i < 8; i++) {
@@ -126,7 +126,7 @@ START_TEST(test_a_file_that_becomes_shorter)
 }
 END_TEST
 
-/* All of many, none of others, and quickly. */
+/* All of many passwords are found, no others are, and lookups are fast. */
 START_TEST(test_many)
 {
 	enum { LINES = 200000, LOOKS = 100000 };

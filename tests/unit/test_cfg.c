@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Configuration: every type both ways, files, sections, overrides, and what the messages say.
+ * Configuration: every type in both directions, files, sections, overrides, and the messages.
  */
 #include <check.h>
 #include <stdio.h>
@@ -216,7 +216,7 @@ START_TEST(odd_files)
 	memset(long_line, 'x', sizeof(long_line));
 	ck_assert(!read_bytes(long_line, sizeof(long_line)));
 	ck_assert_ptr_nonnull(strstr(cfg.why, ":1: the line is longer than"));
-	/* Longer than inih's default of 200 and still whole. */
+	/* A line longer than inih's default of 200 is read completely. */
 	snprintf(big, sizeof(big), "hosts = %01000d\nworkers = 3\n", 7);
 	ck_assert_msg(read_text(big), "%s", cfg.why);
 	ck_assert_uint_eq(strlen(values.hosts.items[0]), 1000);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sending: who joins on the way, how often, and the order of what one user says into one room.
+ * Sending: which sends join the room, how often, and the order of one user's messages in one room.
  */
 #include <check.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ Suite *suite_chat(void);
 #define ROOM 7
 
 static struct fake_room *room;
-static char text[32768];	/* what was completed, in order */
+static char text[32768];	/* completed calls in order */
 static size_t used;
 
 static void say(const char *what, const char *name, const struct pl_err *err)
@@ -72,7 +72,7 @@ START_TEST(members_just_send)
 }
 END_TEST
 
-/* The sender learns it first; a repeated message is told to nobody. */
+/* The sender is informed first; a repeated message is not announced. */
 START_TEST(told_to_listeners)
 {
 	static struct ear ear;
@@ -88,14 +88,14 @@ START_TEST(told_to_listeners)
 }
 END_TEST
 
-/* Two were under way, two came while the user was joining: one join, in the order of the calls. */
+/* Two sends were in flight, and two came while the user was joining: one join, and the order of the calls. */
 START_TEST(strangers_join_once)
 {
 	send_as(2, ROOM, "a", NULL);
 	send_as(2, ROOM, "b", NULL);
 	ck_assert(fake_repo_run(FAKE_APPEND));
 	send_as(2, ROOM, "c", NULL);
-	ck_assert_int_eq(fake_repo_waiting(FAKE_JOIN), 0);	/* b is still under way */
+	ck_assert_int_eq(fake_repo_waiting(FAKE_JOIN), 0);	/* b is still in flight */
 	ck_assert(fake_repo_run(FAKE_APPEND));
 	ck_assert_int_eq(fake_repo_waiting(FAKE_JOIN), 1);
 	send_as(2, ROOM, "d", NULL);
@@ -106,7 +106,7 @@ START_TEST(strangers_join_once)
 }
 END_TEST
 
-/* The first is refused, the second gets in by somebody else's doing: it waits for the join all the same. */
+/* The first send is refused, and the second succeeds because another call joined: it still waits for the join. */
 START_TEST(added_meanwhile)
 {
 	send_as(2, ROOM, "a", NULL);
@@ -140,7 +140,7 @@ START_TEST(asked_to_join_twice)
 	join_as(2, "y");
 	join_as(2, "z");
 	fake_repo_run_all();
-	ck_assert_str_eq(text, "joined:x joined:y joined:z");	/* told to all, announced by room_join() once */
+	ck_assert_str_eq(text, "joined:x joined:y joined:z");	/* announced to all, once, by room_join() */
 	ck_assert_int_eq(fake_repo_calls(FAKE_JOIN), 1);
 	join_as(2, "x");
 	fake_repo_run_all();
@@ -148,7 +148,7 @@ START_TEST(asked_to_join_twice)
 }
 END_TEST
 
-/* A join begins when what was sent before it has come back. */
+/* A join starts when all earlier sends have completed. */
 START_TEST(join_behind_sends)
 {
 	send_as(2, ROOM, "a", NULL);
@@ -164,7 +164,7 @@ START_TEST(join_behind_sends)
 }
 END_TEST
 
-/* Listeners learn of a join once, from any cause. */
+/* Listeners are informed of a join once, whatever caused it. */
 START_TEST(join_is_published_once)
 {
 	static struct ear ear;
@@ -193,7 +193,7 @@ START_TEST(hidden_room)
 }
 END_TEST
 
-/* Joined, and removed again before the message: that is said as if there were no room, and nobody joins again. */
+/* The user joined and was removed before the message: the error is that of an unknown room, and nobody joins again. */
 START_TEST(removed_after_the_join)
 {
 	send_as(2, ROOM, "a", NULL);
@@ -220,7 +220,7 @@ START_TEST(failed_join)
 }
 END_TEST
 
-/* A failed append is no reason to join. */
+/* A failed append does not cause a join. */
 START_TEST(failed_append)
 {
 	fake_repo_fail(FAKE_APPEND, PL_E_BUSY, 1);

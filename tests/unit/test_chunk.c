@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Passages of a text: where they are cut, what they cover.
+ * Passages of a text: where it is cut, and what the passages contain.
  */
 #include <check.h>
 
@@ -37,7 +37,7 @@ static const struct { const char *piece; int times, count; const char *end; } te
 	{ "Ten chars.", 100, 1, "chars." },
 	{ "A sentence of some words. ", 200, 6, "words." },		/* ends of sentences */
 	{ "words without any end ", 200, 6, NULL },
-	{ "x", 5000, 6, NULL },					/* no border at all */
+	{ "x", 5000, 6, NULL },					/* no boundary */
 	{ "\xc3\xa4", 2500, 3, NULL },				/* two bytes each, counted as one */
 };
 

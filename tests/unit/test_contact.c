@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * svc/job/contact.c: when a courier may take others' expired leases for real.
+ * svc/job/contact.c: when a courier may treat expired leases of others as expired.
  */
 #include <check.h>
 
@@ -11,7 +11,7 @@ Suite *suite_contact(void);
 
 #define AT(s) ((int64_t)(s) * PL_NS_PER_S)
 
-/* Extensions at these seconds after the start; may it judge at `now`? */
+/* Extensions at these seconds after the start; may it decide at `now`? */
 static const struct { const char *what; int made[12], now; bool want; } cases[] = {
 	{ "right after the start", { 0 }, 1, false },
 	{ "after a minute", { 1, 15, 30, 45, 60 }, 61, true },

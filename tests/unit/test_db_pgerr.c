@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What SQLSTATEs mean, the statement table, and texts of libpq made fit for a log line.
+ * The meaning of SQLSTATEs, the statement table, and texts of libpq made safe for a log line.
  */
 #include <check.h>
 

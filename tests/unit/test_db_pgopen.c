@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Parameters of database connections: what the operator says stands, what the daemon needs stands anyway.
+ * Parameters of database connections: the operator's values are used, and so are those that the daemon requires.
  */
 #include <check.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 Suite *suite_db_pgopen(void);
 
-/* The host is an empty directory: the attempt fails at once, and the connection still knows its parameters. */
+/* The host is an empty directory: the attempt fails at once, and the connection still has its parameters. */
 static const struct { const char *db, *key, *value; } parameters[] = {
 	{ "host=/nonexistent", "tcp_user_timeout", "7000" },
 	{ "host=/nonexistent", "keepalives_idle", "30" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The table of errors and values of it. */
+/* The table of errors, and error values. */
 #include <check.h>
 #include <string.h>
 
@@ -42,7 +42,7 @@ START_TEST(test_set)
 }
 END_TEST
 
-/* A detail that is too long ends at a character border, wherever the border lies. */
+/* A detail that is too long ends at a character boundary, wherever that is. */
 START_TEST(test_long_detail)
 {
 	char text[600];

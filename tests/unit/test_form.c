@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Guided forms: what a message fills, corrects, misses or asks; the form that is installed, and broken definitions.
+ * Guided forms: what a message fills, corrects, omits, or asks; the installed form, and invalid definitions.
  */
 #include <check.h>
 #include <stdio.h>
@@ -81,7 +81,7 @@ static void follow(struct form_state *state, const struct form_step *s)
 
 enum { NAME, EMAIL, INCOME };
 
-/* Single messages: which slot is asked (-1 none, the form is complete), what comes out. */
+/* Single messages: the requested slot (-1 none, the form is complete) and the result. */
 START_TEST(test_values)
 {
 	static const struct { int asked; const char *text; int slot; const char *value; } cases[] = {
@@ -126,7 +126,10 @@ START_TEST(test_values)
 }
 END_TEST
 
-/* A whole conversation: after each message what is asked, whether it is complete, and the beginning of the reply. */
+/*
+ * A whole conversation: after each message the requested slot, whether the form is complete, and the start of the
+ * reply.
+ */
 START_TEST(test_conversation)
 {
 	static const struct { const char *text; int requested; bool complete, missed, question; const char *reply;
@@ -183,7 +186,7 @@ static void talk_through(const struct line *talk, struct form_state state)
 	}
 }
 
-/* A cancel word ends the form, keeps what is there, and corrections go on. */
+/* A cancel word ends the form and keeps its values, and corrections remain possible. */
 START_TEST(test_cancel)
 {
 	static const struct line talk[] = {
@@ -213,7 +216,7 @@ START_TEST(test_cancel)
 }
 END_TEST
 
-/* The name may be left out, without an address a person has to help; a slot that was left out may still be filled. */
+/* The name may be skipped; without an address, a person has to help; a skipped slot may still be filled. */
 START_TEST(test_tries)
 {
 	static const struct line skipped[] = {
@@ -244,7 +247,7 @@ START_TEST(test_tries)
 }
 END_TEST
 
-/* Values are deleted when somebody says so and nothing else; asked for again where they are required. */
+/* Values are deleted if the message asks only for that; the form asks again for required ones. */
 START_TEST(test_clear)
 {
 	static const struct line talk[] = {
@@ -270,7 +273,7 @@ START_TEST(test_clear)
 		{ "forget everything about me", "123" }, { "delete all my data", "123" },
 		{ "please erase the income that I gave you", "3" }, { "forget about my salary", "3" },
 		{ "delete name", "1" }, { "no, delete my name", "1" },
-		/* nothing of the kind */
+		/* no such request */
 		{ "don't forget my name", "" }, { "never delete my income", "" }, { "cancel my order", "" },
 		{ "delete my account", "" }, { "forget my order", "" }, { "forget it", "" }, { "delete", "" },
 		{ "did you delete my name?", "" }, { "why did you forget my name", "" }, { "I forgot my password", "" },
@@ -298,7 +301,7 @@ START_TEST(test_clear)
 }
 END_TEST
 
-/* What is written right is no mistake; a slip that is repeated is meant. */
+/* A valid value is not treated as a typo; a typo that is repeated is accepted. */
 START_TEST(test_mistyped)
 {
 	struct form_state state = { .pending = -1, .requested = EMAIL, .filled = { true } };
@@ -320,7 +323,7 @@ START_TEST(test_mistyped)
 }
 END_TEST
 
-/* A part is shown where the form's author allows it; never so much that the value is known. */
+/* A part is shown where the form allows it, but never enough to reveal the value. */
 START_TEST(test_show)
 {
 	static const struct { const char *kind, *value, *size, *part; } cases[] = {
@@ -362,7 +365,7 @@ START_TEST(test_mask)
 		{ INCOME, "as I told your colleague it was ٨٠٠٠٠",
 		    "as I told your colleague it was [income]" },
 		{ INCOME, "80k. Why do you ask?", "[income]. Why do you ask?" },
-		/* a question that holds what may be the value */
+		/* a question that contains what may be the value */
 		{ INCOME, "is 80k enough?", "is [income] enough?" },
 		{ INCOME, "is 80000 enough", "is [income] enough" },
 		{ INCOME, "Is 80 enough?", "Is [income] enough?" },
@@ -388,7 +391,7 @@ START_TEST(test_mask)
 }
 END_TEST
 
-/* The same for other kinds of values, and while a proposal waits. */
+/* The same for other kinds of values, and while a proposal is pending. */
 START_TEST(test_mask_questions)
 {
 	static const char file[] = "[slot mail]\nlabel = mail\nask = a\nnormalise = email\nsensitive = on\n"
@@ -427,7 +430,7 @@ START_TEST(test_mask_questions)
 }
 END_TEST
 
-/* What was given before and is said again, however it is written. */
+/* A value that was given before is repeated, in any spelling. */
 START_TEST(test_mask_again)
 {
 	static const struct { const char *secret, *text, *masked; } cases[] = {
@@ -471,7 +474,7 @@ START_TEST(test_mask_again)
 }
 END_TEST
 
-/* Texts: without regard to case, as whole words. */
+/* Words are compared without regard to case, as whole words. */
 START_TEST(test_mask_text_again)
 {
 	static const char file[] = "[slot code]\nlabel = code\nask = b\nsensitive = on\n";
@@ -494,7 +497,10 @@ START_TEST(test_mask_text_again)
 }
 END_TEST
 
-/* A model's values pass the same checks, are in the message as whole words, and only of what was asked or explained. */
+/*
+ * Values of a model pass the same checks, must be in the message as whole words, and must be for requested or explained
+ * slots.
+ */
 START_TEST(test_model)
 {
 	static const char text[] = "people know me as Ann Lee, ann@lee and 80k";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What people type into a form, and what may be stored of it. Each message is read without a model, with a model that
- * copies whatever looks like a value, and with one that answers right. A value that is not in the row is a failure; one
- * that is in the row and is asked back is only counted.
+ * Messages that people type into a form, and what may be stored of them. Each message is read without a model, with a
+ * model that copies everything that looks like a value, and with one that answers correctly. A value that is not in the
+ * row is a failure; a value in the row that the form asks back is only counted.
  */
 #include <check.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 Suite *suite_form_cases(void);
 
 enum { NAME, EMAIL, INCOME, BORN, PHONE, SLOTS, NONE = -1 };
-#define AT_ONCE_MIN 80 /* per cent of the valid ones */
+#define AT_ONCE_MIN 80 /* percent of the valid ones */
 #define INPUTS_MIN 300
 
 static const char definition[] =
@@ -96,7 +96,7 @@ static struct pl_str run_of(const char *text, const char *set, const char *must)
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
-/* Copies whatever looks like a value, from anywhere. words: how many words a name has; 0: all of the message. */
+/* Copies everything that looks like a value, from anywhere. words: number of words in a name; 0: the whole message. */
 static struct pl_str greedy(const char *text, int words)
 {
 	struct pl_buf buf = PL_BUF(pool);
@@ -117,7 +117,7 @@ static struct pl_str greedy(const char *text, int words)
 	return pl_buf_str(&buf);
 }
 
-/* Gives the value as the reader wrote it down, or the whole message. */
+/* Returns the value as the reader read it, or the whole message. */
 static struct pl_str exact(const struct form_step *step, int asked, const struct input *in)
 {
 	struct pl_buf buf = PL_BUF(pool);
@@ -159,7 +159,7 @@ struct totals {
 	int inputs, valid, at_once, wrong;
 };
 
-/* What of `value` belongs to the slot: "name=Ann Lee;email=a@b.co", or a value for the slot that was asked for. */
+/* The part of `value` for the slot: "name=Ann Lee;email=a@b.co", or a value for the requested slot. */
 static struct pl_str expected(const char *value, int slot, int asked)
 {
 	struct pl_str rest = pl_str(value), part, key;
@@ -222,7 +222,7 @@ START_TEST(test_inputs)
 }
 END_TEST
 
-/* One case a kind: what is taken, and what is asked back. */
+/* One case per kind: what is stored, and what is asked back. */
 START_TEST(test_kind)
 {
 	const struct kind_case *k = &kinds[_i];

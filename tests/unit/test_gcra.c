@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rate arithmetic: bounds, waiting times, the words rates are written in.
+ * Rate arithmetic: bounds, waiting times, and the notation of rates.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -55,7 +55,7 @@ START_TEST(saturated)
 		for (int k = 0; k < 20000; k++) {
 			struct pl_gcra step;
 
-			/* Irregular, a good deal denser than the limit. */
+			/* Irregular requests at a much higher rate than the limit. */
 			elapsed += rate.interval_ns / (k % 7 + 31) + k % 5;
 			first = first != 0 ? first : start + elapsed;
 			step = pl_gcra_step(&rate, tat, start + elapsed);
@@ -63,7 +63,7 @@ START_TEST(saturated)
 			tat = step.tat_ns;
 			if (step.allowed)
 				continue;
-			/* With a burst of 1 what comes a little late is lost permanently. */
+			/* With a burst of 1, a request that comes a little late loses that time permanently. */
 			ck_assert_int_le(admitted, rate.burst + (start + elapsed - first) / rate.interval_ns);
 			if (rate.burst > 1)
 				ck_assert_int_eq(admitted, rate.burst + (start + elapsed - first) / rate.interval_ns);
@@ -82,7 +82,7 @@ START_TEST(idle_and_stale)
 
 	ck_assert_int_eq(pl_gcra_step(&rate, 1, 100 * S).remaining, 9);
 	ck_assert_int_eq(pl_gcra_step(&rate, 99 * S, 100 * S).remaining, 9);
-	/* A state of a wider limit waits for one interval of the tighter one, not for the old debt. */
+	/* The state of a wider limit waits for one interval of the tighter one, instead of the old debt. */
 	step = pl_gcra_step(&tight, 1000 * S, 100 * S);
 	ck_assert(!step.allowed);
 	ck_assert_int_eq(step.retry_ns, S / 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The guard's state machine: each case whole and byte by byte, with the same outcome.
+ * The state machine of the guard: each case whole and byte by byte, with the same result.
  */
 #include <check.h>
 #include <stdio.h>

@@ -125,7 +125,7 @@ START_TEST(test_over_the_socket)
 	ck_assert_uint_eq(job.generation, 5);
 	ck_assert_uint_eq(job.cost.memory_kib, 8192);
 	ck_assert_int_eq(memcmp(job.password, "correct horse", 13), 0);
-	give_answer(&job, 4);		/* meant for a predecessor in this slot */
+	give_answer(&job, 4);		/* for a predecessor in this slot */
 	turn();
 	ck_assert_int_eq(t.calls[0], 0);
 	give_answer(&job, 5);
@@ -190,7 +190,7 @@ START_TEST(test_cancel_and_deadline)
 	ck_assert_int_eq(t.codes[0], PL_E_CANCELLED);
 	ck_assert_int_eq(t.codes[1], PL_E_CANCELLED);
 	ck_assert_int_eq(t.codes[2], PL_E_DEADLINE);
-	ck_assert(take_job(&job));	/* it was on its way: its answer finds nobody */
+	ck_assert(take_job(&job));	/* it was in progress: nobody receives its answer */
 	give_answer(&job, 5);
 	turn();
 	ck_assert_int_eq(t.calls[0], 1);

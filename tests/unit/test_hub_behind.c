@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Listeners that are behind their room: chunks, who shares them, parking, failures, and what changes meanwhile.
+ * Listeners that are behind their room: chunks, listeners that share them, parking, failures, and changes meanwhile.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static void teardown(void)
 	fake_svc_teardown();
 }
 
-/* A listener that asks for everything after `since`, subscribed, with an empty text. */
+/* A subscribed listener that requests everything after `since`, with an empty text. */
 static void open_behind(struct ear *ear, int64_t since)
 {
 	ear_open(ear, ROOM, since);
@@ -52,7 +52,7 @@ START_TEST(chunk_by_chunk)
 }
 END_TEST
 
-/* What comes live meanwhile comes from the log, in its place. */
+/* Live events that arrive meanwhile are delivered from the log, in order. */
 START_TEST(live_events_meanwhile)
 {
 	open_behind(&ears[0], 1190);
@@ -82,7 +82,7 @@ START_TEST(several_share_a_chunk)
 }
 END_TEST
 
-/* Who is further behind than the chunk begins is not given a part of it: that would be a gap. */
+/* A listener that is further behind than the start of the chunk gets no part of it, because that would be a gap. */
 START_TEST(chunk_begins_too_late)
 {
 	open_behind(&ears[0], 1100);
@@ -127,7 +127,7 @@ START_TEST(park_in_a_chunk_and_resume)
 	fake_repo_run_all();
 	ear_heard_range(&ears[0], 1191, 1201);
 	ear_heard_range(&ears[1], 1191, 1201);
-	hub_resume(fake_hub, ears[0].sub);	/* nothing happens in other states */
+	hub_resume(fake_hub, ears[0].sub);	/* no effect in other states */
 	ck_assert_int_eq(fake_repo_waiting(FAKE_LOG), 0);
 }
 END_TEST
@@ -200,7 +200,7 @@ START_TEST(another_epoch_meanwhile)
 }
 END_TEST
 
-/* A parked listener is told, too, and goes on behind the new head. */
+/* A parked listener is also informed, and continues after the new head. */
 START_TEST(another_epoch_while_parked)
 {
 	open_behind(&ears[0], 1190);
@@ -220,7 +220,10 @@ START_TEST(another_epoch_while_parked)
 }
 END_TEST
 
-/* What the room has delivered is not in the database any more: they are where the room is, and no read repeats. */
+/*
+ * The database no longer has what the room has delivered: the listeners continue at the position of the room, and no
+ * read is repeated.
+ */
 START_TEST(log_is_shorter_than_heard)
 {
 	open_behind(&ears[0], 1190);
@@ -248,7 +251,10 @@ START_TEST(leaves_before_the_chunk)
 }
 END_TEST
 
-/* A chunk of another epoch resets all; one of them then closes itself, the one before it, or the one behind it. */
+/*
+ * A chunk of another epoch resets all listeners; one of them then closes itself, the one before it, or the one after
+ * it.
+ */
 START_TEST(leaves_during_the_chunk)
 {
 	for (int i = 0; i < 3; i++)
@@ -266,7 +272,7 @@ START_TEST(leaves_during_the_chunk)
 }
 END_TEST
 
-/* The room that waited longest reads when another one's chunk is in. */
+/* The room that waited longest reads next when the chunk of another one has arrived. */
 START_TEST(at_most_8_chunks)
 {
 	static struct ear other[10];
@@ -287,7 +293,7 @@ START_TEST(at_most_8_chunks)
 }
 END_TEST
 
-/* Further back than recover_limit, or from the future: live only. */
+/* Further back than recover_limit, or in the future: live events only. */
 START_TEST(not_recovered)
 {
 	room->last_seq = 100000;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The order of a room's events: what comes early is held, gaps are read from the log, what comes twice is dropped.
+ * The order of the events of a room: early events are held, gaps are read from the log, and duplicates are dropped.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static void teardown(void)
 	fake_svc_teardown();
 }
 
-/* What arrives, 0 ends it, and what is heard without a look into the log. */
+/* The events that arrive (0 ends the list), and the events that are delivered without a read of the log. */
 static const struct { int64_t seqs[8]; const char *heard; int fills; } orders[] = {
 	{ { 11, 12, 13 }, "11 12 13", 0 },
 	{ { 12, 11 }, "11 12", 0 },
@@ -71,7 +71,7 @@ START_TEST(gap_is_read_after_a_wait)
 	ear_heard(&ear, "11 12 13");
 	fake_arrives(ROOM, 12, 1);
 	ear_heard(&ear, "11 12 13");
-	ck_assert_int_eq(fake_repo_waiting(FAKE_HEADS), 1);	/* late: is the room another one? */
+	ck_assert_int_eq(fake_repo_waiting(FAKE_HEADS), 1);	/* late: checks whether the room has another epoch */
 }
 END_TEST
 
@@ -99,7 +99,7 @@ START_TEST(gap_of_several_reads)
 }
 END_TEST
 
-/* No client hears that an answer is done before its message, which may have to be read. */
+/* No client receives `done` of an answer before its message, which may have to be read. */
 START_TEST(end_of_an_answer_waits_for_its_message)
 {
 	struct hub_generation gen = { .role_id = 3, .state = HUB_GEN_DONE, .answer_seq = 12 };
@@ -109,7 +109,7 @@ START_TEST(end_of_an_answer_waits_for_its_message)
 	ear_heard(&ear, "");
 	fake_arrives(ROOM, 11, 1);
 	ear_heard(&ear, "11");
-	hub_generation(fake_hub, ROOM, &gen);	/* again, say after a lap */
+	hub_generation(fake_hub, ROOM, &gen);	/* again, for instance after a lap */
 	room->last_seq = 13;
 	hub_log_hint(fake_hub, ROOM, 13);
 	fake_repo_run_all();
@@ -120,7 +120,7 @@ START_TEST(end_of_an_answer_waits_for_its_message)
 	ear_heard(&ear, "11 12 done=12 13 done=13");
 	pl_uuid_make(gen.id);
 	gen.answer_seq = 20;
-	hub_generation(fake_hub, ROOM, &gen);	/* the room goes away first */
+	hub_generation(fake_hub, ROOM, &gen);	/* the room ends first */
 }
 END_TEST
 
@@ -133,13 +133,13 @@ START_TEST(hint_reads_at_once)
 	ck_assert_int_eq(fake_repo_calls(FAKE_LOG), 1);
 	fake_repo_run_all();
 	ear_heard(&ear, "11 12");
-	hub_log_hint(fake_hub, ROOM, 12);	/* known: it asks whether the room is another one */
+	hub_log_hint(fake_hub, ROOM, 12);	/* known: it checks whether the room has another epoch */
 	ck_assert_int_eq(fake_repo_calls(FAKE_LOG), 1);
 	ck_assert_int_eq(fake_repo_waiting(FAKE_HEADS), 1);
 }
 END_TEST
 
-/* The hint came first, then the event itself: the event is what counts. */
+/* The notice came first, then the event itself: the event counts. */
 START_TEST(hint_becomes_an_event)
 {
 	hub_log_hint(fake_hub, ROOM, 12);
@@ -170,14 +170,14 @@ END_TEST
 
 START_TEST(another_epoch)
 {
-	fake_arrives(ROOM, 13, 1);	/* of the old past */
+	fake_arrives(ROOM, 13, 1);	/* of the previous epoch */
 	room->epoch = 2;
 	room->last_seq = 5;
 	hub_log_check_all(fake_hub);
 	ck_assert(fake_repo_run(FAKE_HEADS));
 	ear_heard(&ear, "reset=5");
 	ck_assert_ptr_null(hub_room_find(fake_hub, ROOM)->held);
-	ck_assert_int_eq(fake_repo_waiting(FAKE_HEADS), 1);	/* what was committed meanwhile */
+	ck_assert_int_eq(fake_repo_waiting(FAKE_HEADS), 1);	/* events committed meanwhile */
 	room->last_seq = 6;
 	fake_repo_run_all();
 	ear_heard(&ear, "reset=5 6");
@@ -186,7 +186,7 @@ START_TEST(another_epoch)
 }
 END_TEST
 
-/* A gap's read is the first to see that the room has another past. */
+/* The read of a gap is the first to detect that the room has another epoch. */
 START_TEST(another_epoch_in_a_gap)
 {
 	fake_arrives(ROOM, 13, 1);
@@ -208,7 +208,7 @@ START_TEST(checked_rooms_catch_up)
 }
 END_TEST
 
-/* Of many late events one asks at once and one more at a later tick. */
+/* Of many late events, one causes a read at once and one more at a later tick. */
 START_TEST(late_events_ask_rarely)
 {
 	struct hub_room *r = hub_room_find(fake_hub, ROOM);
@@ -225,7 +225,7 @@ START_TEST(late_events_ask_rarely)
 }
 END_TEST
 
-/* Beyond 1 MiB only the numbers are held; the rest is read. */
+/* Beyond 1 MiB only the numbers are held; the events are read. */
 START_TEST(held_bytes_are_capped)
 {
 	struct hub_room *r = hub_room_find(fake_hub, ROOM);

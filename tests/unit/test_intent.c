@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Questions in words: tables of them with what must be understood, and what must not.
+ * Questions in words: tables of questions with the expected intents, and questions that must be refused.
  */
 #include <check.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static void add_dates(char *out, size_t size, const struct intent_period *p)
 	add(out, size, "%s|%.10s..%.10s", p->text, from, last);
 }
 
-/* What was understood, as in the table. */
+/* The intent in the notation of the table. */
 static void spell(const struct intent *in, char *out, size_t size)
 {
 	static const char *const bounds[LIMIT_COUNT] = { "", ">", "<", ">=", "<=", "=" };
@@ -91,7 +91,7 @@ static void spell(const struct intent *in, char *out, size_t size)
 	}
 }
 
-/* Words of a translated question that may be names come last. */
+/* Words of a translated question that may be names are last. */
 static int without_mentions(const struct intent *in)
 {
 	int n = 0;
@@ -115,7 +115,7 @@ static bool read_at(struct pl_pool *pool, const char *question, const char *now_
 	return intent_read(pool, pl_str(question), time_of(now_text), in, err);
 }
 
-/* It says whose rows, or names users, rooms, or roles. */
+/* The intent says whose rows are meant, or names users, rooms, or roles. */
 static bool names_somebody(const struct intent *in)
 {
 	bool named = in->mine;
@@ -206,7 +206,7 @@ static const struct intent_known data[] = {
 	FULL_NAME("Lee", "lee1"), FULL_NAME("Lee", "lee2"),
 };
 
-/* As the database does it. */
+/* Like the database. */
 static int look_up(struct pl_pool *pool, const struct intent *in, struct intent_known out[256])
 {
 	int asked, count = 0;
@@ -304,7 +304,7 @@ START_TEST(test_names)
 }
 END_TEST
 
-/* Every sample that the vocabulary shows is understood. */
+/* Every example in the vocabulary is understood. */
 START_TEST(test_samples)
 {
 	struct pl_pool *pool = pl_pool_new(0);
@@ -330,7 +330,7 @@ END_TEST
 
 /* expected as in intent_cases.def; a text after "!" is in the reason of the refusal. ' replaces ". */
 static const struct { const char *question, *reply, *expected; } translations[] = {
-	/* what a model is good for */
+	/* questions that only a model understands */
 	{ "Wie viele Nachrichten gab es im Oktober?", "{'metric':'messages','period':'in October'}",
 	    "messages|||October 2026|2026-10-01..2026-10-31" },
 	{ "how chatty was everyone last month", "{'metric':'messages','dimensions':['user'],'period':'last month'}",
@@ -356,7 +356,7 @@ static const struct { const char *question, *reply, *expected; } translations[] 
 	    "2026-11-09..2026-11-13" },
 	{ "was habe ich ausgegeben", "{'metric':'cost','mine':true,'users':null,'aggregate':'sum'}",
 	    "cost||mine|last 30 days|2026-10-22..2026-11-20" },
-	/* no translation */
+	/* not a translation */
 	{ "x", "", "!not a JSON object" },
 	{ "x", "Sure! You spent 12 dollars.", "!not a JSON object" },
 	{ "x", "[]", "!not a JSON object" },
@@ -366,7 +366,7 @@ static const struct { const char *question, *reply, *expected; } translations[] 
 	{ "x", "{'unsupported':true}", "!something else" },
 	{ "x", "{'metric':'cost','unsupported':true}", "!something else" },
 	{ "x", "{}", "!what is counted" },
-	/* outside of the vocabulary */
+	/* outside the vocabulary */
 	{ "x", "{'metric':'revenue'}", "!unknown value" },
 	{ "x", "{'metric':5}", "!unknown value" },
 	{ "x", "{'metric':''}", "!unknown value" },
@@ -416,7 +416,7 @@ static const struct { const char *question, *reply, *expected; } translations[] 
 	    "'value':100}}", "!another threshold" },
 	{ "folks above 10 dollars", "{'metric':'tokens','dimensions':['user'],'threshold':{'is':'over','value':10}}",
 	    "!another threshold" },
-	/* what the question does not say, or says otherwise */
+	/* not in the question, or different from it */
 	{ "the 3 dearest", "{'metric':'cost','dimensions':['user'],'limit':5}", "!number" },
 	{ "the dearest", "{'metric':'cost','dimensions':['user'],'limit':0}", "!number" },
 	{ "dear people", "{'metric':'cost','dimensions':['user'],'threshold':{'is':'over','value':9}}", "!number" },
@@ -477,7 +477,7 @@ START_TEST(test_translations)
 }
 END_TEST
 
-/* A name of the question that the translation leaves out: the figure would be of too much. */
+/* The translation omits a name of the question: the figure would include too much. */
 START_TEST(test_translations_keep_names)
 {
 	static const struct { const char *question, *reply, *left_out; } cases[] = {

@@ -57,7 +57,7 @@ START_TEST(test_secrets)
 }
 END_TEST
 
-/* "(secret)" is longer than what it takes the place of: a text that is full is cut, and stays a text. */
+/* "(secret)" is longer than the text that it replaces: a text that reaches the limit is cut and stays valid. */
 START_TEST(test_a_full_text)
 {
 	struct job_end end = { .result = JOB_RETRY }, got;
@@ -95,7 +95,7 @@ START_TEST(test_what_is_no_text)
 }
 END_TEST
 
-/* Whatever part of its words arrived. */
+/* Any part of its words may have arrived. */
 START_TEST(test_broken_off)
 {
 	static const char doubt[] = "The attempt failed (signal 9) after the end of the message: it may have arrived.";
@@ -119,7 +119,7 @@ static const struct { enum job_result said; const char *why; enum job_result wan
 	{ JOB_DONE, "", JOB_DONE }, { JOB_DEAD, "550 no", JOB_DEAD }, { JOB_RETRY, "451 later", JOB_RETRY },
 };
 
-/* Killed between keeping its outcome and reporting it: a final outcome is not a retry. */
+/* Killed between storing its outcome and reporting it: a final outcome does not cause a retry. */
 START_TEST(test_killed_before_its_report)
 {
 	struct shm *shm = fixture_take(0), *own = shm;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The reader against the tables of test_json_cases.h, its bounds and `raw` slices; the writer and numbers. */
+/* The reader with the tables of test_json_cases.h, its limits, and `raw` slices; the writer and numbers. */
 #include <check.h>
 #include <locale.h>
 #include <math.h>
@@ -33,7 +33,7 @@ static const struct pl_jval *parse(struct pl_str text)
 START_TEST(test_good)
 {
 	for (size_t i = 0; i < PL_COUNT(json_good); i++) {
-		/* A copy of the exact size, so that a sanitizer sees a read behind the end. */
+		/* A copy of the exact size, so that a sanitizer detects a read beyond the end. */
 		char *text = pl_new(json_good[i].text.len);
 		struct pl_err err = { .code = PL_E_OK };
 		const struct pl_jval *value;
@@ -62,7 +62,7 @@ START_TEST(test_bad)
 }
 END_TEST
 
-/* The same inside an object and an array, and what `raw` holds then. */
+/* The same inside an object and an array, and the content of `raw` then. */
 START_TEST(test_good_nested)
 {
 	for (size_t i = 0; i < PL_COUNT(json_good); i++) {
@@ -178,7 +178,7 @@ START_TEST(test_values)
 }
 END_TEST
 
-/* Through the change from comparing one by one to the table of keys, and each growth of the table. */
+/* Through the change from linear comparison to the table of keys, and each growth of the table. */
 START_TEST(test_many_keys)
 {
 	for (int count = 1; count <= 300; count++) {
@@ -265,7 +265,7 @@ START_TEST(test_write)
 }
 END_TEST
 
-/* What the reader takes can be written, also inside of something else. */
+/* What the reader accepts can be written, also inside other values. */
 START_TEST(test_write_deep)
 {
 	struct pl_jw w = PL_JW(&buf);
@@ -341,7 +341,7 @@ START_TEST(test_f64)
 }
 END_TEST
 
-/* A locale with a decimal comma changes nothing; skipped silently where none is installed. */
+/* A locale with a decimal comma changes nothing; skipped if none is installed. */
 START_TEST(test_locale)
 {
 	static const char *const names[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8" };

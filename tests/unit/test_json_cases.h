@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * JSON texts that must be taken (with their type) and that must be refused. The groups follow RFC 8259: structure,
+ * JSON texts that must be accepted (with their type) and that must be refused. The groups follow RFC 8259: structure,
  * numbers, literals, text after the value, escapes, surrogates, control characters, UTF-8.
  */
 #ifndef TEST_JSON_CASES_H

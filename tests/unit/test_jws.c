@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Key sets and signatures of others: the vector of RFC 7515 A.3, what is changed in it, and sets that are none. All
- * algorithms, with keys that are made for it, are in tests/e2e/test_oidc.py.
+ * Key sets and signatures of others: the vector of RFC 7515 A.3, modifications of it, and invalid sets.
+ * tests/e2e/test_oidc.py covers all algorithms with generated keys.
  */
 #include <check.h>
 

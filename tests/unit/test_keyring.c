@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Key files, with one key and with several: read, refused, written, and used.
+ * Key files with one key and with several: reading, refusals, writing, and use.
  */
 #include <check.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ static const struct {
 	const char *content;
 	size_t len;
 	mode_t mode;
-	const char *why;	/* NULL = good; else part of the message */
+	const char *why;	/* NULL: valid; otherwise a part of the message */
 } singles[] = {
 	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e", 32, 0600, NULL },
 	{ "0dc5f4b2e8a94716b3fe5d80c2a7913e\n", 33, 0640, NULL },
@@ -151,7 +151,7 @@ START_TEST(test_ring)
 }
 END_TEST
 
-/* Many keys, one too many of each kind. */
+/* Many keys, and one more than allowed of each kind. */
 START_TEST(test_limits)
 {
 	struct pl_buf text = PL_BUF(pool), more = PL_BUF(pool);
@@ -208,7 +208,7 @@ static void ring_of(struct pl_keyring *ring, const char *letters)
 	}
 }
 
-/* Who signed with the first key of the old ring: does the new one know it? */
+/* A token was signed with the first key of the old ring: does the new ring have that key? */
 static const struct { const char *old, *fresh; bool good; } uses[] = {
 	{ "a", "a", true }, { "a", "ba", true }, { "a", "cba", true }, { "a", "b", false }, { "a", "bc", false },
 	{ "ba", "a", false }, { "ba", "cb", true }, { "a", "bcdefghijklmnopa", true },

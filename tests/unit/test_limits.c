@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rate classes: what counts against whom, and what is given back when one of several refuses.
+ * Rate classes: which requests count for whom, and what is refunded if one of several classes refuses.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static bool take(enum limit_class klass, const struct pl_caller *who, struct pl_
 	return limits_take(&fake_svc, config, klass, who, extra, NULL, NULL);
 }
 
-/* How many more of these pass now. */
+/* The number of further requests that pass now. */
 static int left(enum limit_class klass, const struct pl_caller *who, struct pl_str extra)
 {
 	int count = 0;
@@ -65,20 +65,20 @@ START_TEST(counts_by_user)
 }
 END_TEST
 
-/* The session refuses: the user's own count stays. */
+/* The session refuses: the count of the user does not change. */
 START_TEST(session_refuses)
 {
 	struct limit_result result;
 
 	ck_assert(take(LIMIT_ASK, &ann, SESSION));
-	ck_assert(take(LIMIT_ASK, &ben, SESSION));	/* a session counts for all users in it */
+	ck_assert(take(LIMIT_ASK, &ben, SESSION));	/* a session counts for all its users */
 	ck_assert(!limits_take(&fake_svc, config, LIMIT_ASK, &ann, SESSION, &result, NULL));
 	ck_assert_int_eq(result.tightest, LIMIT_ASK_SESSION);
 	ck_assert_int_eq(left(LIMIT_ASK, &ann, PL_STR_NONE), 2);
 }
 END_TEST
 
-/* The user's limit refuses: what the session has taken for it is given back. */
+/* The limit of the user refuses: the count of the session is refunded. */
 START_TEST(user_refuses_behind_the_session)
 {
 	struct limit_result result;
@@ -117,7 +117,7 @@ START_TEST(given_back)
 }
 END_TEST
 
-/* A request counts as a read; the channel beside it refuses: the read is given back. */
+/* A request counts as a read; its other class refuses: the read is refunded. */
 START_TEST(one_class_more)
 {
 	struct limit_result result;

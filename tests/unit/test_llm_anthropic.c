@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Anthropic dialect: streams cut at every byte, whole messages, errors, requests; what goes into the heads of requests.
+ * Anthropic dialect: streams cut at every byte, whole messages, errors, requests, and the heads of requests.
  *
- * In the tables ' replaces ", so that JSON can be read.
+ * In the tables ' replaces ", so that JSON is readable.
  */
 #include <check.h>
 #include <math.h>
@@ -28,7 +28,7 @@ static bool on_text(void *arg, struct pl_str text)
 	return true;
 }
 
-/* What is not given: a whole answer, no text, usage 12 and 4, model c-1. */
+/* Defaults of a row: a complete answer, no text, usage 12 and 4, model c-1. */
 struct stream_case {
 	const char *what, *bytes, *text;
 	enum llm_stop stop;
@@ -139,7 +139,7 @@ static void check_outcome(const struct stream_case *c, const struct llm_decoder 
 	ck_assert_msg(dec->stop == c->stop, "%s, cut at %zu: stop %d", c->what, at, (int)dec->stop);
 	ck_assert_msg(dec->prompt_tokens == prompt && dec->completion_tokens == completion, "%s: usage %d %d", c->what,
 	    (int)dec->prompt_tokens, (int)dec->completion_tokens);
-	/* until the ending brings another one, the count is the one that came in front of the text */
+	/* the count before the text is used until the end of the stream contains another one */
 	ck_assert_msg(dec->early == c->early, "%s: early", c->what);
 	ck_assert_msg(strcmp(dec->model, c->nothing ? "" : "c-1") == 0, "%s: model %s", c->what, dec->model);
 	ck_assert_msg(dec->error_status == c->error_status, "%s: status %d", c->what, dec->error_status);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The built-in responder: its rules, its pieces, its counting.
+ * The built-in responder: its rules, its pieces, its token counts.
  */
 #include <check.h>
 #include <stdio.h>
@@ -349,7 +349,7 @@ static const struct fact_case { const char *asked, *says; } facts[] = {
 	{ "what is my name worth?", "I do not know that." }, { "my name is Bob", "I do not know that." },
 };
 
-/* What the session knows, and that it does not; a document about names does not come in between. */
+/* Values that the session has, and values that it does not have; no document about names interferes. */
 START_TEST(test_fact)
 {
 	static const struct llm_fact known[] = {
@@ -370,7 +370,7 @@ START_TEST(test_fact)
 }
 END_TEST
 
-/* A number that a document is about, or that the form took, was not ignored; any other number of the message was. */
+/* A number that a document is about, or that the form took, was not ignored; any other number in the message was. */
 static const struct number_case { const char *asked, *taken, *says, *not; } numbers[] = {
 	{ "My phone XZ-500 does not start", NULL,
 	    "\"Hold the button of the phone XZ-500 until it starts.\" [1]", "note" },
@@ -401,7 +401,7 @@ START_TEST(test_number)
 }
 END_TEST
 
-/* A title counts as words of its passage. */
+/* The words of a title count for its passages. */
 START_TEST(test_title)
 {
 	const struct llm_message message = { LLM_USER, PL_STR_NONE, PL_STR("what is the warranty of the DS-7604NI") };
@@ -432,7 +432,7 @@ START_TEST(test_mood)
 }
 END_TEST
 
-/* Sentence by sentence: what the last answer said is not said again, however often somebody complains. */
+/* Sentences of the previous answer are not repeated, however often somebody complains. */
 START_TEST(test_not_twice)
 {
 	static const char *const complaints[] = { "this is ridiculous", "you are useless", "nothing arrived",
@@ -463,7 +463,7 @@ START_TEST(test_not_twice)
 }
 END_TEST
 
-/* What was found is quoted, with its mark; small talk stays small talk. */
+/* A passage that was found is quoted with its mark; small talk gets small talk. */
 START_TEST(test_passage)
 {
 	const struct passage_case *c = &passages[_i];
@@ -483,7 +483,7 @@ START_TEST(test_passage)
 }
 END_TEST
 
-/* Nothing is too long to be quoted, and no character is cut in two. */
+/* Texts of any length can be quoted, and no character is cut. */
 START_TEST(test_long_passage)
 {
 	const struct llm_message message = { LLM_USER, PL_STR("alice"), PL_STR("\xe4\xbd\xa0") };
@@ -504,7 +504,7 @@ START_TEST(test_long_passage)
 }
 END_TEST
 
-/* Long words and other scripts: pieces join to the text, none cuts a character, none is too long. */
+/* Long words and other scripts: the pieces join to the text, and none cuts a character or is too long. */
 START_TEST(test_pieces)
 {
 	static const char *const texts[] = { "one two  three\n\nfour", "  lead", "trail  ", "x", "" };
@@ -538,7 +538,7 @@ START_TEST(test_words)
 }
 END_TEST
 
-/* Nothing that a user writes can make the sum reader recurse without bound or read past the end. */
+/* No text of a user makes the calculator recurse without limit or read beyond the end. */
 START_TEST(test_sum_depth)
 {
 	struct pl_buf text = PL_BUF(NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * OpenAI dialect: streams as servers send them, cut at every byte; whole completions; errors; requests; model lists.
+ * OpenAI dialect: streams in the forms that servers send, cut at every byte; whole completions; errors; requests; model
+ * lists.
  *
- * In the tables ' replaces ", so that JSON can be read.
+ * In the tables ' replaces ", so that JSON is readable.
  */
 #include <check.h>
 #include <math.h>
@@ -38,13 +39,13 @@ static bool on_text(void *arg, struct pl_str text)
 	return heard->stop_after == 0 || heard->pieces < heard->stop_after;
 }
 
-/* What is not given: a whole answer, no text, reason stop, no usage, no model. */
+/* Defaults of a row: a complete answer, no text, reason stop, no usage, no model. */
 struct stream_case {
 	const char *what, *bytes, *text, *model, *thought;
 	enum llm_stop stop;
 	enum pl_code code;
 	bool no_reason, permanent;
-	int64_t prompt, completion;	/* -1 unknown; 0 0 in the table means that as well */
+	int64_t prompt, completion;	/* -1 unknown; 0 0 in the table also means that */
 	int error_status;
 };
 
@@ -263,7 +264,7 @@ START_TEST(test_stop_by_reader)
 }
 END_TEST
 
-/* A line, or a whole reply, without end: both stop, whatever the slices; later where answers may be long. */
+/* A line, or a whole reply, without an end: both stop, whatever the pieces; later where answers may be long. */
 START_TEST(test_caps)
 {
 	static const char *const starts[] = { "data: {\"x\":\"", "{\"x\":\"" };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Log lines in both formats, hostile values, files, and targets that do not take a line. */
+/* Log lines in both formats, hostile values, files, and targets that accept no line. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ static void open_log(enum pl_log_format format, bool no_time)
 	ck_assert_msg(pl_log_open(&opts, why), "%s", why);
 }
 
-/* What the log holds since the last call, without "pid=N ", which differs in each run. */
+/* The content of the log since the last call, without "pid=N ", which differs in each run. */
 static const char *take(void)
 {
 	FILE *file = fopen(path, "r+");
@@ -110,7 +110,7 @@ static const struct { const char *value, *kv, *json; } hostile_cases[] = {
 	{ "\x7f", "\"\\u007f\"", "\\u007f" },
 	{ "\xc2\x9b", "\"\\u009b\"", "\\u009b" },			/* C1: CSI in one character */
 	{ "\xe2\x80\xa8", "\"\\u2028\"", "\\u2028" },
-	{ "\xe2\x80\xae", "\"\\u202e\"", "\\u202e" },			/* turns the direction of writing */
+	{ "\xe2\x80\xae", "\"\\u202e\"", "\\u202e" },			/* reverses the writing direction */
 	{ "gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\"", "gr\xc3\xbc\xc3\x9f" },
 	{ "\xff\xc3", "\"\\xff\\xc3\"", "\\ufffd\\ufffd" },
 	{ "\xed\xa0\x80", "\"\\xed\\xa0\\x80\"", "\\ufffd\\ufffd\\ufffd" },
@@ -227,7 +227,7 @@ START_TEST(test_file_and_reopen)
 }
 END_TEST
 
-/* A full pipe takes no line, nothing blocks, lines are counted, and afterwards the log says so. */
+/* A full pipe accepts no line and does not block; lost lines are counted, and the log reports them afterwards. */
 START_TEST(test_full_pipe)
 {
 	int fds[2], saved = dup(STDERR_FILENO), flags;

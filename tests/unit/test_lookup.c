@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * db/conn/lookup.c: what libpq gets for the host names of a connection string, and a resolver that does not return.
+ * db/conn/lookup.c: the parameters for libpq from the host names of a connection string, and a resolver that does not
+ * return.
  */
 #include <check.h>
 #include <netdb.h>
@@ -119,7 +120,7 @@ static void teardown(void)
 	pl_clock_fake(0, 0);
 }
 
-/* true: it was given at once. */
+/* Returns whether the result was returned at once. */
 static bool start(int i, const char *conninfo)
 {
 	const struct lookup_found *found = lookup_start(lookup, conninfo, &told[i].waiter);
@@ -207,7 +208,7 @@ START_TEST(test_many_hosts)
 }
 END_TEST
 
-/* The loop goes on; all who ask meanwhile share one thread; who gave up is not told. */
+/* The loop continues; all callers meanwhile share one thread; callers that canceled are not called. */
 START_TEST(test_slow)
 {
 	hold(true);
@@ -227,7 +228,7 @@ START_TEST(test_slow)
 }
 END_TEST
 
-/* An answer that came between two attempts serves the next one; a later one asks again. */
+/* A result that arrived between two attempts serves the next one; a later one looks up again. */
 START_TEST(test_fresh)
 {
 	ck_assert(!start(0, "host=one.test"));
@@ -246,7 +247,7 @@ START_TEST(test_fresh)
 }
 END_TEST
 
-/* A failure is not remembered. */
+/* A failure is not cached. */
 START_TEST(test_failure)
 {
 	for (int i = 0; i < 2; i++) {
@@ -258,7 +259,10 @@ START_TEST(test_failure)
 }
 END_TEST
 
-/* A thread that does not return is replaced, but not without end; freed while it runs, it ends by itself. */
+/*
+ * A thread that does not return is replaced, but only a limited number of times; if freed while it runs, it ends by
+ * itself.
+ */
 START_TEST(test_stuck)
 {
 	hold(true);

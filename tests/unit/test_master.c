@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the master is made of and can be tried alone: addresses, the signal table, the channel, the packed
- * configuration.
+ * Parts of the master that can be tested alone: addresses, the signal table, the channel, the packed configuration.
  */
 #include <check.h>
 #include <fcntl.h>

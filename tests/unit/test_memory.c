@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Memory that goes back to the system although pieces in between stay in use.
+ * Memory is returned to the system although blocks in between stay in use.
  */
 #include <check.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ START_TEST(test_freed_pages_go_back)
 	int64_t live = pl_memory_live(), before, full;
 
 	if (live == 0)
-		return;		/* a sanitizer's allocator */
+		return;		/* the allocator of a sanitizer */
 	before = anonymous_bytes();
 	for (int i = 0; i < PIECES; i++)
 		pieces[i] = memset(pl_new(PIECE_BYTES), 1, PIECE_BYTES);
@@ -52,7 +52,7 @@ START_TEST(test_freed_pages_go_back)
 	ck_assert_int_ge(anonymous_bytes() - before, (int64_t)PIECES * PIECE_BYTES / 2);
 	ck_assert(pl_memory_tend(pl_now_ns()));
 	ck_assert_int_le(anonymous_bytes() - before, 8 * MIB);
-	ck_assert(!pl_memory_tend(pl_now_ns()));	/* not twice for the same */
+	ck_assert(!pl_memory_tend(pl_now_ns()));	/* not twice for the same memory */
 	for (int i = 0; i < PIECES; i += KEPT_EACH)
 		pl_free(pieces[i]);
 	ck_assert_int_lt(pl_memory_live() - live, MIB);
@@ -65,7 +65,7 @@ START_TEST(test_live_counts_both_ways)
 	void *piece;
 
 	if (live == 0)
-		return;		/* a sanitizer's allocator */
+		return;		/* the allocator of a sanitizer */
 	piece = pl_new(1000);
 	ck_assert_int_ge(pl_memory_live() - live, 1000);
 	piece = pl_realloc(piece, 100000);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mentions: the cases of tests/mentions.json, which the page is tested with as well (tests/e2e/test_page.py).
+ * Mentions: the cases of tests/mentions.json, with which tests/e2e/test_page.py tests the page as well.
  */
 #include <check.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ START_TEST(test_cases)
 }
 END_TEST
 
-/* Both the name for mentions and the one that people see. */
+/* Both the name for mentions and the display name count. */
 START_TEST(test_both_names)
 {
 	struct pl_pool *pool = pl_pool_new(0);
@@ -80,7 +80,9 @@ START_TEST(test_both_names)
 }
 END_TEST
 
-/* Every text up to a few bytes of these, in buffers that end where the text ends: nothing is read behind it. */
+/*
+ * All texts up to a few bytes of these characters, in buffers that end with the text: nothing is read beyond the end.
+ */
 START_TEST(test_all_short_texts)
 {
 	static const char *const parts[] = {
@@ -102,7 +104,7 @@ START_TEST(test_all_short_texts)
 }
 END_TEST
 
-/* Which names may be meant, the longest first, and what follows; each place once. */
+/* The names that may be meant, the longest first, and the text after them; each place once. */
 START_TEST(test_places)
 {
 	static const struct { const char *text; const char *const want[4]; } cases[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Forms as browsers' FormData and Python's clients write them, and invalid forms.
+ * Forms in the format of browsers' FormData and of Python clients, and invalid forms.
  */
 #include <check.h>
 

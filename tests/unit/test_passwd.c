@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Argon2id at the least cost the library takes, so that the suite stays fast.
+ * Argon2id at the lowest cost that the library accepts, so that the suite stays fast.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ START_TEST(round_trip)
 }
 END_TEST
 
-/* A stored hash stays good: password "password", salt "saltsaltsaltsalt", 1 pass, 64 KiB, 1 lane. */
+/* A stored hash stays valid: password "password", salt "saltsaltsaltsalt", 1 pass, 64 KiB, 1 lane. */
 START_TEST(known)
 {
 	bool rehash;
@@ -43,7 +43,7 @@ START_TEST(known)
 }
 END_TEST
 
-/* RFC 8265 OpaqueString: what is typed the same is the same, whatever the keyboard makes of it. */
+/* RFC 8265 OpaqueString: the same typed password is the same, whatever bytes the keyboard sends. */
 START_TEST(forms)
 {
 	static const struct { const char *set, *typed; bool good; } pairs[] = {
@@ -68,7 +68,9 @@ START_TEST(forms)
 }
 END_TEST
 
-/* A hash of raw bytes, from before there was a form: "cafe" U+0301, made with the same salt and cost as in known. */
+/*
+ * A hash of raw bytes, from before passwords were normalized: "cafe" U+0301, with the same salt and cost as in known.
+ */
 START_TEST(hash_of_raw_bytes)
 {
 	static const char old[] = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$"
@@ -87,7 +89,7 @@ START_TEST(bytes)
 	char hash[PL_PASSWD_HASH_MAX], big[PL_PASSWD_MAX + 1];
 	bool rehash;
 
-	/* A NUL inside counts; length at both sides of the limit; the empty password. */
+	/* A NUL inside counts; lengths on both sides of the limit; the empty password. */
 	ck_assert(pl_passwd_hash(pl_strn("a\0b", 3), cheap, hash));
 	ck_assert(pl_passwd_verify(pl_strn("a\0b", 3), pl_str(hash), cheap, &rehash));
 	ck_assert(!pl_passwd_verify(pl_strn("a\0c", 3), pl_str(hash), cheap, &rehash));
@@ -109,11 +111,11 @@ START_TEST(unreadable)
 		"$argon2id$v=16$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAA", "$argon2id$v=19$m=64,t=1,p=1",
 		"$argon2id$v=19$m=64,t=1,p=1$$", "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$",
 		"$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$!!!!", "$argon2id$v=19$m=64,t=1$c2FsdA$AAAA",
-		/* more memory, time or lanes than anybody asked for */
+		/* more memory, time, or lanes than the limits */
 		"$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 		"$argon2id$v=19$m=64,t=100000,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 		"$argon2id$v=19$m=65536,t=1,p=4000$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-		/* bcrypt: too short, another kind, too dear, a letter outside its alphabet */
+		/* bcrypt: too short, another kind, too high a cost, a character outside its alphabet */
 		"$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMU",
 		"$2x$05$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
 		"$2b$31$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
@@ -132,7 +134,7 @@ START_TEST(unreadable)
 }
 END_TEST
 
-/* Vectors of crypt_blowfish (openwall.com/crypt); all ask for a new hash. */
+/* Vectors of crypt_blowfish (openwall.com/crypt); all request a new hash. */
 START_TEST(bcrypt)
 {
 	static const struct { const char *password, *hash; } good[] = {

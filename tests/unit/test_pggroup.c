@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Starts and ends of answers in groups, on fake connections: order of locks, the one that fails, outcomes nobody knows.
+ * Starts and ends of answers in groups, on fake connections: the order of locks, failures in a group, unknown outcomes.
  */
 #include <check.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 Suite *suite_pggroup(void);
 
-enum { PLAIN = 3 };		/* plain connections beside the one for answers */
+enum { PLAIN = 3 };		/* plain connections besides the one for answers */
 
 static char text[4096];		/* completions, in order: a name, with its error */
 static size_t used;
@@ -32,7 +32,7 @@ static void on_done(struct pgquery *query, const PGresult *res, const struct pl_
 		start(S_PURGE, PGQUERY_GENERATION, 1, 1, next, 0);
 }
 
-/* Statements with numbers as parameters take the place of the real ones: what matters are class, rank, and place. */
+/* Statements with numbers as parameters replace the real ones: only class, rank, and place matter. */
 static void start(enum stmt_id stmt, enum pgquery_rank rank, int64_t a, int64_t b, const char *name, int64_t ms)
 {
 	struct pl_task *task = pl_task_new(ms == 0 ? INT64_MAX : pl_now_ns() + ms * PL_NS_PER_MS);
@@ -49,7 +49,7 @@ static void start(enum stmt_id stmt, enum pgquery_rank rank, int64_t a, int64_t 
 	pl_task_release(&task);
 }
 
-/* An end of an answer, which may be repeated; a start, which may not; an answer in a session. */
+/* An end of an answer, which may be repeated; a start, which must not be; an answer in a session. */
 static void end(int64_t room, const char *name)
 {
 	start(S_PURGE, PGQUERY_GENERATION, room, 1, name, 0);
@@ -118,7 +118,7 @@ START_TEST(one_transaction_a_turn)
 	fake_db_turn();
 	fake_conn_sent(conn, "");	/* the next group waits for this one */
 	answer(2);
-	heard("");			/* nobody hears of what is not committed */
+	heard("");			/* nothing is reported before the commit */
 	again = "e";			/* a completion may start another call */
 	fake_conn_synced(conn);
 	heard("a b");
@@ -131,7 +131,7 @@ START_TEST(one_transaction_a_turn)
 }
 END_TEST
 
-/* Generations by room and role, then sessions; calls of the same row in the order they came. */
+/* Generations by room and role, then sessions; calls for the same row in their order. */
 START_TEST(every_group_locks_in_the_same_order)
 {
 	session(-5, "s2");
@@ -162,7 +162,7 @@ START_TEST(many_are_cut_into_groups)
 }
 END_TEST
 
-/* What fails in a group fails alone. */
+/* A failure in a group affects only its own query. */
 START_TEST(the_one_at_fault_leaves)
 {
 	static const char *const states[] = { "23505", "40P01", "55P03" };
@@ -213,7 +213,10 @@ START_TEST(failed_commit_sends_all_alone)
 }
 END_TEST
 
-/* The connection breaks: who may be repeated is, others have no known outcome, who was not sent goes elsewhere. */
+/*
+ * The connection breaks: queries that may be repeated are, others have an unknown outcome, and queries that were not
+ * sent use another connection.
+ */
 START_TEST(lost_in_flight)
 {
 	struct pgconn *plain;
@@ -230,7 +233,7 @@ START_TEST(lost_in_flight)
 	heard("a");
 	answer_plain(plain);
 	heard("c");
-	begin(4, "d");		/* while it is away */
+	begin(4, "d");		/* while it is not connected */
 	answer_plain(plain);
 	heard("d");
 	fake_conn_open(conn);
@@ -244,7 +247,7 @@ START_TEST(lost_in_flight)
 }
 END_TEST
 
-/* A send breaks it: what was not sent is not unknown. */
+/* A send breaks the connection: queries that were not sent are not unknown. */
 START_TEST(broken_while_sending)
 {
 	struct pgconn *plain;
@@ -262,7 +265,7 @@ START_TEST(broken_while_sending)
 }
 END_TEST
 
-/* A row is locked by somebody: the group is freed of it after 50 ms, and what comes meanwhile goes around. */
+/* Another transaction locks a row: after 50 ms the query leaves the group, and later queries pass it. */
 START_TEST(waiting_for_a_lock)
 {
 	struct pgconn *read = fake_conn("read", 0), *plain;
@@ -298,7 +301,7 @@ START_TEST(waiting_for_a_lock)
 }
 END_TEST
 
-/* Deadlines: what waits is not done, what was sent is unknown and stays part of its group. */
+/* Deadlines: a waiting query is not done; a sent one is unknown and stays part of its group. */
 START_TEST(deadlines)
 {
 	end(1, "a");
@@ -336,7 +339,7 @@ START_TEST(stopping)
 }
 END_TEST
 
-/* A worker with few connections keeps none of them for answers. */
+/* A worker with few connections has none for answers. */
 START_TEST(few_connections)
 {
 	fake_db_teardown();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Plain connections and the read pipeline on fake connections: who goes where, what is repeated, who makes room.
+ * Plain connections and the read pipeline on fake connections: which queries use which connection, what is repeated,
+ * and which ones yield.
  */
 #include <check.h>
 #include <stdio.h>
@@ -37,7 +38,7 @@ static void start(enum stmt_id stmt, const char *name, struct pl_task *task)
 	pgquery_start(query);
 }
 
-/* A read; a write that may be repeated, two kinds of it; a write that may not. */
+/* A read; two kinds of a write that may be repeated; a write that must not be. */
 static void read_as(const char *name)
 {
 	start(S_LOGIN_CHECK, name, NULL);
@@ -128,7 +129,7 @@ START_TEST(half_is_opened_ahead)
 	ck_assert_ptr_nonnull(fake_conn("plain", 0));
 	pgplain_trim(fake_db->plain);
 	ck_assert_ptr_null(fake_conn("plain", 1));
-	safe_as("a");		/* what is opening is waited for */
+	safe_as("a");		/* a connection that is opening is waited for */
 	ck_assert_ptr_null(fake_conn("plain", 1));
 	fake_conn_sent(open_slot(0), "PURGE |");
 }
@@ -163,7 +164,7 @@ START_TEST(deadlock_is_repeated)
 }
 END_TEST
 
-/* A harmless statement is repeated, three times in all; the outcome of another is unknown. */
+/* A repeatable statement is run up to three times in all; the outcome of another is unknown. */
 START_TEST(lost_in_flight)
 {
 	struct pgconn *first, *second;
@@ -204,7 +205,7 @@ START_TEST(away)
 }
 END_TEST
 
-/* A statement that was stuck leaves the last connection to the others. */
+/* A statement that was stuck leaves the last connection to others. */
 START_TEST(slow_ones_leave_room)
 {
 	struct pgconn *first, *second;
@@ -234,7 +235,10 @@ START_TEST(slow_ones_leave_room)
 }
 END_TEST
 
-/* All are stuck and a quick call waits: the one that waits longest for a lock is canceled over the read connection. */
+/*
+ * All are stuck and a quick call waits: over the read connection, the statement that waits longest for a lock is
+ * canceled.
+ */
 START_TEST(stuck_ones_make_room)
 {
 	struct pgconn *first, *second;
@@ -249,7 +253,7 @@ START_TEST(stuck_ones_make_room)
 	fake_conn_silent(first, 75);
 	fake_db_sweep();
 	fake_db_turn();
-	fake_conn_sent(read_conn, "");			/* one of them still answers */
+	fake_conn_sent(read_conn, "");			/* one of them still responds */
 	fake_conn_silent(second, 50);
 	fake_db_sweep();
 	fake_db_turn();
@@ -269,7 +273,7 @@ START_TEST(stuck_ones_make_room)
 }
 END_TEST
 
-/* The Idempotency-Key goes before the write, in its transaction. */
+/* The Idempotency-Key is sent before the write, in its transaction. */
 START_TEST(once)
 {
 	const struct pl_once key = { .user_id = 1, .claim = 1, .route = PL_STR("r"), .key = PL_STR("k") };
@@ -288,7 +292,7 @@ START_TEST(once)
 }
 END_TEST
 
-/* Who asks goes before a query that is audited, in its transaction, also when it is sent again. */
+/* The actor is sent before a query that is audited, in its transaction, also when it is repeated. */
 START_TEST(audited)
 {
 	struct pl_task *task = pl_task_new(INT64_MAX);
@@ -366,7 +370,7 @@ START_TEST(one_sync_a_turn)
 }
 END_TEST
 
-/* One fails: its neighbors go again, each alone. */
+/* One fails: its neighbors are repeated, each alone. */
 START_TEST(neighbors_of_an_error)
 {
 	read_as("a");
@@ -410,7 +414,7 @@ START_TEST(reads_survive_a_loss)
 }
 END_TEST
 
-/* Stuck: everything moves to the plain connections, until the pipeline has answered. */
+/* Stuck: everything moves to the plain connections until the pipeline responds. */
 START_TEST(diversion)
 {
 	struct pgconn *first, *second;
@@ -429,7 +433,7 @@ START_TEST(diversion)
 	fake_conn_sent(first, "LOGIN_CHECK |");
 	fake_conn_sent(second, "LOGIN_CHECK |");
 	read_as("c");
-	fake_conn_sent(read_conn, "");		/* new ones go there, too */
+	fake_conn_sent(read_conn, "");		/* new ones use plain connections, too */
 	ck_assert(pgread_up(fake_db->read));
 	finishes(second, fake_number(1));
 	finishes(first, fake_number(1));
@@ -445,7 +449,7 @@ START_TEST(diversion)
 }
 END_TEST
 
-/* It stays stuck: opened anew after 250 ms. */
+/* It stays stuck: reopened after 250 ms. */
 START_TEST(diversion_ends_in_a_renewal)
 {
 	read_as("a");
@@ -458,14 +462,14 @@ START_TEST(diversion_ends_in_a_renewal)
 	fake_db_sweep();
 	ck_assert_int_eq(fake_conn_renewed(read_conn), 1);
 	fake_conn_open(read_conn);
-	fake_conn_sent(read_conn, "LOGIN_CHECK |");	/* what went before; the diverted one is not sent again */
+	fake_conn_sent(read_conn, "LOGIN_CHECK |");	/* sent before; the diverted one is not sent again */
 	read_as("b");
 	fake_db_turn();
 	fake_conn_sent(read_conn, "LOGIN_CHECK |");
 }
 END_TEST
 
-/* The end of the process: reads and waiting calls are not done, a write that was sent is unknown. */
+/* The process ends: reads and waiting calls are not done, and a write that was sent is unknown. */
 START_TEST(stopping)
 {
 	read_as("a");

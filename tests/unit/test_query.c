@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Answers to questions: the sentence, the card, the intent as JSON; and that a question completes once and later.
+ * Answers to questions: the sentence, the card, the intent as JSON; and a question completes exactly once, and not at
+ * once.
  */
 #include <event2/event.h>
 
@@ -134,7 +135,7 @@ START_TEST(test_answers)
 }
 END_TEST
 
-/* The members that tell order and number of rows; the rest of an intent is in test_intent.c. */
+/* The members for order and number of rows; test_intent.c covers the rest of an intent. */
 START_TEST(test_intents_as_json)
 {
 	static const struct { const char *question, *sort; } intents[] = {
@@ -164,7 +165,7 @@ START_TEST(test_intents_as_json)
 }
 END_TEST
 
-/* ---- completions, with a database that is away ---- */
+/* ---- completions, without a database ---- */
 
 struct asked { struct event_base *base; int stages, completions; enum pl_code code; bool in_call, early; };
 
@@ -215,9 +216,9 @@ START_TEST(test_questions_complete_once_and_later)
 	struct config *config = config_read(NULL, overrides, 1, why);
 
 	ck_assert_msg(config != NULL, "%s", why);
-	pl_log_level_set(PL_LOG_ERROR);		/* that it is away is no news here */
+	pl_log_level_set(PL_LOG_ERROR);		/* known before that the database is away */
 	svc.db = db_new(worker.base, NULL, config, 0);
-	for (int64_t user = 1; user >= 0; user--) {	/* those with a token find out that the database is away */
+	for (int64_t user = 1; user >= 0; user--) {	/* requests with a token detect that the database is away */
 		ask(&svc, config, user, "what is the meaning of life", PL_E_INVALID, 1);
 		ask(&svc, config, user, "", PL_E_INVALID, 1);
 		ask(&svc, config, user, "messages per day", PL_E_DB_AWAY, 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The newest messages of rooms: what is kept, what a mark makes of it, and what is dropped.
+ * The newest messages of rooms: what is cached, the effect of a mark, and what is dropped.
  */
 #include <check.h>
 
@@ -13,7 +13,7 @@ Suite *suite_recent(void);
 
 static struct message messages[MESSAGES];
 
-/* Messages first..last by user 1, and what a statement says of them. */
+/* Messages first..last by user 1, and the result of a statement about them. */
 static struct message_list list_of(int64_t first, int64_t last, bool more)
 {
 	struct message_list list = { .rows = &messages[first], .count = (int)(last - first + 1), .more = more,
@@ -100,7 +100,7 @@ START_TEST(appended)
 }
 END_TEST
 
-/* What does not follow, although it is later. */
+/* Messages that do not follow directly, although they are later. */
 START_TEST(not_appended)
 {
 	for (int fault = 0; fault < 7; fault++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Path segments, query and form parameters, and the target as logs may show it.
+ * Path segments, query and form parameters, and the target in the form for logs.
  */
 #include <check.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sealing: what goes in comes out, and nothing else does.
+ * Encryption: decrypting returns the plaintext, and no other input can be decrypted.
  */
 #include <check.h>
 #include <stdio.h>

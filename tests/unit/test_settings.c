@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The configuration: its defaults, the rules between settings, the way to a child and back, and what a reload keeps.
+ * The configuration: its defaults, the rules between settings, the transfer to a child process and back, and what a
+ * reload keeps.
  */
 #include <check.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static struct config *must_read(const char *const *overrides)
 	return config;
 }
 
-/* A file that lives in memory; its name goes through /proc. */
+/* A file in memory; its name is a path in /proc. */
 static int memory_file(const char *text, mode_t mode, char path_r[64])
 {
 	int fd = memfd_create("settings", 0);
@@ -182,7 +183,10 @@ START_TEST(test_pack_and_unpack)
 }
 END_TEST
 
-/* Cut anywhere, or with a wrong number anywhere: an error or a configuration, never a step beyond the bytes. */
+/*
+ * Cut anywhere, or with a wrong number anywhere: the result is an error or a configuration, and no read beyond the
+ * bytes.
+ */
 START_TEST(test_unpack_damaged)
 {
 	struct config *config = must_read(rich), *back;
@@ -257,7 +261,7 @@ START_TEST(test_reload_keeps)
 }
 END_TEST
 
-/* The key that signed goes on to sign, wherever it is in the new ring; without it, the first one signs. */
+/* The key that signed continues to sign, wherever it is in the new ring; without it, the first one signs. */
 static const struct { const char *old, *fresh; int sign; } rings[] = {
 	{ "", "a", 0 }, { "a", "a", 0 }, { "a", "ba", 1 }, { "ba", "cba", 1 }, { "a", "cba", 2 }, { "a", "b", 0 },
 	{ "ba", "a", 0 },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Overload, with a clock of our own and models of a database: how much is served, how long it waits, what is refused.
+ * Overload, with a simulated clock and models of a database: how much is served, how long it waits, and what is
+ * refused.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ Suite *suite_shed(void);
 
 enum { AGE_MS = 50, INTERVAL_MS = 100, ITEMS = 1 << 17, GROUP = 256 };
 
-/* Serves in order, `most` at once; that takes group_us and each_us for each. */
+/* Serves in order, `most` at once, which takes group_us plus each_us for each. */
 static struct model {
 	struct shed shed;
 	int64_t now_ns, done_ns, next_ns;
@@ -25,7 +26,7 @@ static struct model {
 	struct shed_work items[ITEMS];
 } m;
 
-/* What happened in a phase. */
+/* The result of a phase. */
 struct figures { int offered, refused, served, longest_refusing_ms; double slowest_ms; };
 
 static void model_init(int group_us, int each_us, int most)
@@ -161,7 +162,7 @@ START_TEST(one_turn_of_many)
 }
 END_TEST
 
-/* A locked table: 400 wait, all else goes past them. */
+/* A locked table: 400 wait, and all others pass them. */
 START_TEST(held_up_work_counts_for_itself)
 {
 	struct figures f;
@@ -175,7 +176,7 @@ START_TEST(held_up_work_counts_for_itself)
 }
 END_TEST
 
-/* One way is full: the others know nothing of it. */
+/* One way is full: the others are not affected. */
 START_TEST(ways_are_apart)
 {
 	model_init(0, 143, 1);
@@ -185,7 +186,7 @@ START_TEST(ways_are_apart)
 }
 END_TEST
 
-/* Everything takes 60 ms, 200 at once: distant, not overloaded. */
+/* Everything takes 60 ms, 200 at once: a distant database, but no overload. */
 START_TEST(distant_database)
 {
 	struct shed_work work[200];
@@ -207,7 +208,7 @@ START_TEST(distant_database)
 }
 END_TEST
 
-/* What ends unserved (no database, cancelled) leaves no queue behind. */
+/* Work that ends unserved (no database, canceled) leaves no queue. */
 START_TEST(given_up)
 {
 	struct shed_work work[2 * SHED_BURST];
@@ -222,7 +223,7 @@ START_TEST(given_up)
 }
 END_TEST
 
-/* Nothing is served at all: a few may still try, for they may be the ones that are not held up. */
+/* Nothing is served at all: a few may still start, because they may not be blocked. */
 START_TEST(standstill)
 {
 	int accepted = 0;
@@ -239,11 +240,11 @@ START_TEST(standstill)
 		accepted++;
 	}
 	ck_assert_int_ge(accepted, SHED_EXTRA);
-	ck_assert_int_le(accepted, SHED_EXTRA + 64);	/* the queue may have become longer by one sixteenth */
+	ck_assert_int_le(accepted, SHED_EXTRA + 64);	/* the queue may have grown by one sixteenth */
 }
 END_TEST
 
-/* A long turn of the loop is waiting time too, also when PostgreSQL is fast. */
+/* A long loop turn is waiting time too, also if PostgreSQL is fast. */
 START_TEST(long_turns)
 {
 	struct shed_work work[400];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/shm_breaker.c: one trial over all processes, and no trial that is waited for forever.
+ * core/shm_breaker.c: one trial over all processes, and no trial that is awaited indefinitely.
  */
 #include "clock.h"
 #include "shm_fixture.h"
@@ -14,12 +14,12 @@ static const struct { int64_t at_ms; enum act act; bool allowed; enum shm_breake
 	{ 0, ALLOW, true, SHM_CLOSED },
 	{ 0, BAD, false, SHM_CLOSED },
 	{ 0, BAD, false, SHM_CLOSED },
-	{ 0, GOOD, false, SHM_CLOSED },		/* in a row, not in all */
+	{ 0, GOOD, false, SHM_CLOSED },		/* consecutive, not in total */
 	{ 0, BAD, false, SHM_CLOSED },
 	{ 0, BAD, false, SHM_CLOSED },
 	{ 10, BAD, false, SHM_OPEN },
 	{ 10, ALLOW, false, SHM_OPEN },
-	{ 500, BAD, false, SHM_OPEN },		/* began before it opened: prolongs nothing */
+	{ 500, BAD, false, SHM_OPEN },		/* started before the breaker opened: does not extend the cooldown */
 	{ 500, GOOD, false, SHM_OPEN },
 	{ 1009, ALLOW, false, SHM_OPEN },
 	{ 1010, ALLOW, true, SHM_HALF_OPEN },
@@ -28,7 +28,7 @@ static const struct { int64_t at_ms; enum act act; bool allowed; enum shm_breake
 	{ 2099, ALLOW, false, SHM_OPEN },
 	{ 2100, ALLOW, true, SHM_HALF_OPEN },
 	{ 2200, ALLOW, false, SHM_HALF_OPEN },
-	{ 3100, ALLOW, true, SHM_HALF_OPEN },	/* the trial's process died: another one */
+	{ 3100, ALLOW, true, SHM_HALF_OPEN },	/* the process of the trial died: another trial */
 	{ 3101, ALLOW, false, SHM_HALF_OPEN },
 	{ 3200, GOOD, false, SHM_CLOSED },
 	{ 3200, ALLOW, true, SHM_CLOSED },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/shm_gen.c: running answers, their text for other processes, cancelling, orphans.
+ * core/shm_gen.c: running answers, their text for other processes, cancellation, orphans.
  */
 #include <stdio.h>
 
@@ -66,7 +66,10 @@ START_TEST(test_all_taken)
 }
 END_TEST
 
-/* What ended keeps its text until somebody needs the place: then the one that ended first goes, in any process. */
+/*
+ * An answer that has ended keeps its text until its place is needed: then the one that ended first loses it, in any
+ * process.
+ */
 START_TEST(test_lingering_places_are_taken)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);
@@ -88,7 +91,7 @@ START_TEST(test_lingering_places_are_taken)
 	ck_assert_int_eq(shm_gen_text(a, index[2], infos[2].id, 0, text, sizeof(text)), -1);
 	ck_assert_int_eq(shm_gen_find(b, pl_str(more[0].id), &got), index[2]);
 	ck_assert_uint_eq(got.length, 0);
-	/* its own, too; the timers of those that lost their places must not free the new answers */
+	/* its own, too; the timers of answers that lost their places must not free the new answers */
 	ck_assert_int_eq(shm_gen_take(a, &more[1]), index[0]);
 	ck_assert_int_eq(shm_gen_take(a, &more[2]), -1);
 	shm_gen_free(b, index[2], infos[2].id);
@@ -206,7 +209,7 @@ START_TEST(test_sweeper_killed_in_the_sweep)
 }
 END_TEST
 
-/* Answers of 20 equal letters in a room of that letter, as fast as they can be made. */
+/* Answers of 20 equal letters in a room of that letter, created as fast as possible. */
 static void answer_forever(struct shm *shm)
 {
 	for (int n = 0;; n++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/shm_outcome.c: what a porter knew survives it and the courier.
+ * core/shm_outcome.c: the outcome that a porter stored survives the porter and the courier.
  */
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -29,7 +29,7 @@ static bool nobody_knows(const struct shm *shm, int place)
 	return !shm_outcome_get(shm, place, id, &got, text);
 }
 
-/* The porter dies by a signal right after it knew, with nothing but its part of the segment mapped. */
+/* The porter dies by a signal directly after it stored the outcome, with only its part of the segment mapped. */
 START_TEST(test_a_porter_that_dies)
 {
 	struct shm *shm = fixture_take(0);

@@ -133,7 +133,7 @@ START_TEST(test_lengths_at_borders)
 }
 END_TEST
 
-/* The pool is empty: an answer ends between two characters. Others keep the page that each has. */
+/* The pool is empty: an answer ends between two characters. Others keep their pages. */
 START_TEST(test_no_pages_left)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);
@@ -156,7 +156,7 @@ START_TEST(test_no_pages_left)
 }
 END_TEST
 
-/* Texts of answers that ended linger for readers until one that runs needs their pages: the oldest goes first. */
+/* Texts of answers that ended stay for readers until a running answer needs their pages; the oldest is freed first. */
 START_TEST(test_lingering_pages_are_taken)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);
@@ -176,7 +176,7 @@ START_TEST(test_lingering_pages_are_taken)
 	ck_assert_uint_eq(shm_gen_append(b, index[2], text, LONGEST / 2 - SHM_TEXT_PAGE),
 	    LONGEST / 2 - SHM_TEXT_PAGE);
 	ck_assert_int_eq(shm_gen_text(b, index[0], info[0].id, 0, got, sizeof(got)), -1);
-	shm_gen_free(a, index[0], info[0].id);	/* their owner comes late */
+	shm_gen_free(a, index[0], info[0].id);	/* their owner is late */
 	shm_gen_free(a, index[1], info[1].id);
 	ck_assert_int_eq(shm_gen_text(b, index[2], info[2].id, 0, got, sizeof(got)), LONGEST - SHM_TEXT_PAGE);
 }
@@ -200,7 +200,7 @@ static void drop(void *arg, const struct shm_gen_info *info, struct pl_str orpha
 	adopted += orphan.len == info->length;
 }
 
-/* What a process leaves that is killed at one step of an append or of freeing; the text is of `len` bytes. */
+/* What a process leaves when it is killed at one step of an append or of freeing; the text has `len` bytes. */
 static void leave_page_owned(struct shm *shm, int index)
 {
 	atomic_store(&shm->links[shm->head->sizes.text_pages - 1].owner, (uint32_t)index + 1);
@@ -248,7 +248,7 @@ START_TEST(test_death_in_an_append)
 	ck_assert_int_eq(shm_gen_find(a, pl_str(info.id), &seen), index);
 	ck_assert_int_eq(seen.owner_slot, 0);
 	ck_assert_int_eq(seen.state, SHM_GEN_RUNNING);
-	ck_assert_uint_eq(shm_gen_append(a, index, text, 5000), 5000);	/* it can go on */
+	ck_assert_uint_eq(shm_gen_append(a, index, text, 5000), 5000);	/* it can continue */
 	check_text(a, index, info.id, len + 5000, sizeof(got));
 	shm_gen_state(a, index, SHM_GEN_ENDED);
 	shm_gen_free(a, index, info.id);
@@ -271,11 +271,11 @@ START_TEST(test_death_and_nobody_adopts)
 	ck_assert_int_eq(adopted, 1);
 	ck_assert_int_eq(pages_used(), 0);
 	ck_assert_int_eq(shm_gen_take(a, &info), index);
-	ck_assert_uint_eq(shm_gen_append(a, index, text, LONGEST), LONGEST);	/* all pages are there */
+	ck_assert_uint_eq(shm_gen_append(a, index, text, LONGEST), LONGEST);	/* all pages are present */
 }
 END_TEST
 
-/* Killed while it freed: after each page of the chain. What was whole before is not given to anybody in pieces. */
+/* Killed while it freed the text, after each page of the chain: no reader gets a part of the text. */
 START_TEST(test_death_in_freeing)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);
@@ -321,7 +321,7 @@ static void sweep_and_die(struct shm *shm)
 	shm_gen_orphans(shm, die, NULL);
 }
 
-/* The adopter is killed as well, before and after the answer is its own: the next one has the whole text. */
+/* The adopter is killed as well, before and after it owns the answer: the next one has the whole text. */
 START_TEST(test_adopter_dies_too)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);
@@ -347,7 +347,7 @@ START_TEST(test_adopter_dies_too)
 }
 END_TEST
 
-/* Answers of one letter, of up to seven pages, as fast as they can be made. */
+/* Answers of one letter, of up to seven pages, created as fast as possible. */
 static void answer_forever(struct shm *shm)
 {
 	static char letters[10000];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/shm_presence*.c and shm_route.c: who is where, which slots to post to, and what a killed process leaves.
+ * core/shm_presence*.c and shm_route.c: who is present, which slots receive events, and what a killed process leaves.
  */
 #include "shm_fixture.h"
 
@@ -72,7 +72,7 @@ START_TEST(test_full_table_and_reuse)
 		ck_assert_int_eq(users[i - 1], i);
 	for (int64_t i = 1; i <= SHM_PRESENCE_MAX; i++)
 		ck_assert_int_eq(shm_present_has(a, 1 + i % 3, i), i % 2 == 0);
-	/* routing has no such bound */
+	/* routing has no such limit */
 	shm_route_add(a, 12345);
 }
 END_TEST
@@ -106,7 +106,7 @@ START_TEST(test_readers_see_whole_entries_also_of_the_killed)
 		for (int look = 0; look < 200 + round; look++) {
 			int count = shm_present_list(a, 1, users, 128);
 
-			if (look == 199)	/* from here on it is dead, but not buried yet */
+			if (look == 199)	/* from here on it is dead, but its slot is not cleaned up yet */
 				fixture_kill(pid);
 			for (int i = 0; i < count; i++)
 				ck_assert(users[i] == 1 || users[i] == 2 || (users[i] >= 1100 && users[i] < 1150));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/shm.c and core/shm_rate.c: layout, slots, and rates that are exact over processes, also when some are killed.
+ * core/shm.c and core/shm_rate.c: layout, slots, and rates that are exact over processes, also if some are killed.
  */
 #include "clock.h"
 #include "core/shm_rate.h"
@@ -49,7 +49,7 @@ START_TEST(test_largest_sizes)
 }
 END_TEST
 
-/* Looking does not count; clearing gives everything back, once. */
+/* Reading does not count; clearing refunds everything, once. */
 START_TEST(test_look_and_clear)
 {
 	struct shm *shm = fixture_take(0);
@@ -97,7 +97,7 @@ START_TEST(test_refund_gives_one_back)
 	shm_rate_refund(shm, 77, &five, NOW_NS);
 	ck_assert(shm_rate_take(shm, 77, &five, NOW_NS).allowed);
 	ck_assert(!shm_rate_take(shm, 77, &five, NOW_NS).allowed);
-	/* an idle key has nothing to give back */
+	/* an idle key has nothing to refund */
 	shm_rate_refund(shm, 78, &five, NOW_NS);
 	for (int i = 0; i < 5; i++)
 		ck_assert(shm_rate_take(shm, 78, &five, NOW_NS).allowed);
@@ -115,12 +115,12 @@ START_TEST(test_off_and_full_table_allow)
 	for (uint64_t i = 0; i < 20000; i++)
 		ck_assert(shm_rate_take(shm, pl_random_u64() | 1, &five, NOW_NS).allowed);
 	ck_assert_int_gt(shm_sum(shm, SHM_M_rate_full), 0);
-	/* everything is free again once it expired */
+	/* everything is free again after it expired */
 	ck_assert(shm_rate_take(shm, 9, &five, NOW_NS + 3600 * PL_NS_PER_S).allowed);
 }
 END_TEST
 
-/* The same key entered at two places: the twin is found whatever its distance, also around the table's end. */
+/* The same key is stored at two places: the duplicate is found at any distance, also across the end of the table. */
 START_TEST(test_twin_is_found)
 {
 	struct shm *shm = fixture_take(0);
@@ -186,7 +186,7 @@ START_TEST(test_killed_processes_admit_no_more)
 	shm = fixture_take(2);
 	hammer(shm);
 	sum = shm_sum(fixture_shm, SHM_M_sent);
-	/* one admission may be lost between the exchange and the counter for each kill */
+	/* each kill may lose one admission between the exchange and the counter */
 	ck_assert_int_le(sum, 20 * 100);
 	ck_assert_int_ge(sum, 20 * 100 - 20);
 	ck_assert(!shm_rate_take(shm, 7919, &hundred, NOW_NS).allowed);
@@ -214,7 +214,7 @@ START_TEST(test_slots_and_sums)
 	b = fixture_take(3);
 	ck_assert_int_eq(atomic_load(&b->scores[3].is_aside), 1);
 	ck_assert_int_eq(atomic_load(&a->scores[0].is_aside), 0);
-	/* counted by a master before the fork: not once more */
+	/* counted by a master before the fork: not counted again */
 	shm_slot_died(fixture_shm, 0);
 	atomic_fetch_add(&fixture_shm->scores[0].generation, 1);
 	a = fixture_take(0);
@@ -241,7 +241,7 @@ START_TEST(test_parts_are_listed)
 	}
 	ck_assert_uint_eq(head->bytes, end);
 	ck_assert_ptr_eq(fixture_shm->rate, (char *)fixture_shm->head + shm_part_find(head, SHM_PART_RATES)->offset);
-	/* one more metric changes the stride of the counters, and of nothing that has to be shared */
+	/* one more metric changes the stride of the counters, and of no part that has to be shared */
 	ck_assert_uint_eq(shm_part_find(head, SHM_PART_SCORES)->stride, 64);
 	ck_assert_uint_ge(shm_part_find(head, SHM_PART_COUNTERS)->stride, SHM_M_COUNT * sizeof(int64_t));
 }

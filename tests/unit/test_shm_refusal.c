@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/shm_refusal.c: gathered per key, taken once, also while others note and are killed.
+ * core/shm_refusal.c: refusals are collected per key and taken once, also while processes add some and are killed.
  */
 #include <stdio.h>
 
@@ -45,7 +45,7 @@ START_TEST(test_gathered_per_key)
 	ck_assert_str_eq(drained.last.addr, "192.0.2.1");
 	ck_assert_int_eq(drained.last.first_us, 300);
 	ck_assert_int_eq(drained.last.last_us, 400);
-	/* what a dead slot gathered is not lost */
+	/* the refusals of a dead slot are not lost */
 	shm_refusal_note(b, "ask", 9, "unix", 500);
 	shm_slot_died(fixture_shm, 1);
 	shm_refusal_drain(a, on_refusal, &drained);
@@ -116,7 +116,7 @@ START_TEST(test_each_is_taken_once)
 	shm_refusal_drain(fixture_shm, on_refusal, &drained);
 	shm_refusal_drain(fixture_shm, on_refusal, &drained);
 	noted = shm_sum(fixture_shm, SHM_M_rate_refused);
-	/* a process killed between the note and its counter makes the difference */
+	/* a process killed between the entry and its counter makes the difference */
 	ck_assert_int_ge(drained.count, noted);
 	ck_assert_int_le(drained.count, noted + 20);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/shm_revoke.c: ended login sessions and tickets that are good once.
+ * core/shm_revoke.c: ended login sessions, and tickets that are valid once.
  */
 #include "clock.h"
 #include "shm_fixture.h"
@@ -21,7 +21,7 @@ START_TEST(test_revoked_until)
 	ck_assert(shm_revoked(shm, 7, NOW_S + 9));
 	ck_assert(!shm_revoked(shm, 7, NOW_S + 10));
 	ck_assert(!shm_revoked(shm, 8, NOW_S));
-	/* a shorter one does not shorten, a longer one lengthens */
+	/* a shorter life does not shorten, a longer one extends */
 	ck_assert(shm_revoke(shm, 7, NOW_S + 5));
 	ck_assert(shm_revoked(shm, 7, NOW_S + 9));
 	ck_assert(shm_revoke(shm, 7, NOW_S + 20));
@@ -49,7 +49,7 @@ START_TEST(test_full_is_unsure)
 	ck_assert(full);
 	ck_assert(shm_revoked_unsure(shm, NOW_S + 9));
 	ck_assert(!shm_revoked_unsure(shm, NOW_S + 10));
-	/* tickets have places of their own */
+	/* tickets have their own places */
 	ck_assert(shm_once(shm, 4711, NOW_S + 30, NOW_S));
 	pl_clock_fake(0, 0);
 }
@@ -68,7 +68,7 @@ START_TEST(test_once)
 	for (uint64_t tag = 100; tag < 1100; tag++)
 		full = !shm_once(a, tag, NOW_S + 30, NOW_S) || full;
 	ck_assert(full);
-	/* expired ones make place */
+	/* expired ones are replaced */
 	ck_assert(shm_once(a, 5000, NOW_S + 300, NOW_S + 100));
 }
 END_TEST

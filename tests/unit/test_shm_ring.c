@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * core/shm_ring.c and shm_ring_read.c: order, masks, laps, wake-ups, and what is left when a process is killed.
+ * core/shm_ring.c and shm_ring_read.c: order, masks, laps, wake-ups, and what remains when a process is killed.
  */
 #include <poll.h>
 
@@ -8,7 +8,7 @@
 
 Suite *suite_shm_ring(void);
 
-/* What a reader got. */
+/* What a reader received. */
 struct seen {
 	int events, laps, bad;
 	uint64_t last;		/* number of the last event */
@@ -86,7 +86,7 @@ START_TEST(test_budget_tells_of_more)
 }
 END_TEST
 
-/* Sizes that end everywhere around the wrap; every byte is checked. */
+/* Events of all sizes end everywhere around the wrap; every byte is checked. */
 START_TEST(test_wrap_keeps_bytes)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);
@@ -162,7 +162,7 @@ START_TEST(test_death_is_told_once)
 }
 END_TEST
 
-/* Killed after it moved `reserve` and wrote into an event that a slow reader has not read yet. */
+/* Killed after it moved `reserve` and wrote into an event that a slow reader has not read. */
 START_TEST(test_half_written_event_of_the_dead)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);
@@ -181,7 +181,7 @@ START_TEST(test_half_written_event_of_the_dead)
 	b = fixture_respawn(1);
 	ck_assert_uint_eq(atomic_load(&ring->reserve), atomic_load(&ring->commit));
 	shm_reader_run(&reader, a, 100, on_event, on_lapped, &seen);
-	/* once for the death, once because the oldest event is damaged; never the half-written one */
+	/* once for the death, once because the oldest event is damaged; never the incomplete one */
 	ck_assert_int_eq(seen.laps, 2);
 	ck_assert_int_eq(seen.events, 0);
 	shm_ring_post(b, &to_zero, 1, PL_STR("fine"), PL_STR_NONE);
@@ -205,14 +205,14 @@ START_TEST(test_wake_ups)
 	struct seen seen = { 0 };
 
 	shm_reader_init(&reader, a);
-	/* awake: nobody writes the eventfd, the look before sleeping finds the event */
+	/* awake: nobody writes the eventfd, and the check before sleeping finds the event */
 	shm_ring_post(b, &to_zero, 1, PL_STR("x"), PL_STR_NONE);
 	shm_ring_kick(b);
 	ck_assert(!is_readable(a->wake_fd[0]));
 	ck_assert(shm_reader_sleep(&reader, a));
 	shm_reader_run(&reader, a, 10, on_event, on_lapped, &seen);
 	ck_assert(!shm_reader_sleep(&reader, a));
-	/* asleep: a kick without a post is nothing, one with a post wakes, once */
+	/* asleep: a kick without a post has no effect, one with a post wakes, once */
 	shm_ring_kick(b);
 	ck_assert(!is_readable(a->wake_fd[0]));
 	shm_ring_post(b, &to_zero, 1, PL_STR("x"), PL_STR_NONE);
@@ -311,7 +311,7 @@ static void read_forever(struct shm *shm)
 	}
 }
 
-/* Readers die in every place; the others go on, and the writer never waits. */
+/* Readers die at every place; the others continue, and the writer never waits. */
 START_TEST(test_reader_killed_in_mid_stream)
 {
 	struct shm *a = fixture_take(0), *b = fixture_take(1);
@@ -349,7 +349,7 @@ START_TEST(test_reader_killed_in_mid_stream)
 }
 END_TEST
 
-/* Sleeps for real between two events: a wake-up that got lost would be the time-out of poll. */
+/* Sleeps between two events: a lost wake-up would be a time-out of poll. */
 static void answer_forever(struct shm *shm)
 {
 	struct shm_reader reader;

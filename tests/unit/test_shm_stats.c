@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Figures with labels: buckets, sums over slots, names of upstreams, what a successor carries on.
+ * Figures with labels: buckets, sums over slots, names of upstreams, and what a successor continues.
  */
 #include "core/shm_stats.h"
 
@@ -55,7 +55,7 @@ START_TEST(test_statuses_of_all_slots)
 	ck_assert_int_eq(shm_requests(fixture_shm, 0) + shm_requests(fixture_shm, 2), (int)PL_COUNT(cases));
 	fixture_respawn(0);
 	shm_endpoint_read(fixture_shm, SHM_ENDPOINTS - 1, &sum);
-	ck_assert_int_eq(sum.status[1], want[1]);	/* the successor carries it on */
+	ck_assert_int_eq(sum.status[1], want[1]);	/* the successor continues it */
 }
 END_TEST
 
@@ -82,7 +82,7 @@ START_TEST(test_upstreams)
 	ck_assert_int_eq(sums[0].prompt_tokens, 10);
 	ck_assert_int_eq(sums[0].completion_tokens, 5);
 	ck_assert_int_eq(sums[0].cost_micros, 1500);
-	ck_assert_int_eq(sums[0].total.sum_us, 500);	/* what was not asked took no time */
+	ck_assert_int_eq(sums[0].total.sum_us, 500);	/* unknown times do not count */
 	ck_assert_int_eq(sums[0].first.bucket[0], 1);
 }
 END_TEST

@@ -49,7 +49,7 @@ START_TEST(test_put_and_find)
 	shm_trace_put(a, &rec);
 	ck_assert(find(b, 200, &got));
 	ck_assert_int_eq(got.slot, 0);
-	/* traces outlive their process */
+	/* traces survive their process */
 	fixture_respawn(1);
 	ck_assert(find(a, 300, &got));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Shared segments, pairs, and that limits are exact over several processes.
+ * Shared segments and pairs; limits are exact over several processes.
  */
 #include <check.h>
 #include <errno.h>
@@ -49,7 +49,7 @@ START_TEST(cas)
 	seen = pl_pair_load(&pair);
 	ck_assert_uint_eq(seen.tag, 2);
 	ck_assert_uint_eq(seen.value, 20);
-	/* Same tag, other value, must not match. */
+	/* The same tag with another value must not match. */
 	ck_assert(!pl_pair_cas(&pair, (struct pl_pair){ 2, 19 }, one));
 	seen = pl_pair_load(&pair);
 	ck_assert_uint_eq(seen.value, 20);
@@ -69,11 +69,11 @@ START_TEST(find)
 	ck_assert_ptr_eq(pl_pair_find(table, 64, 70, 100, &seen, &found), at);
 	ck_assert(found);
 	ck_assert_uint_eq(seen.value, 200);
-	/* Its own expired pair rather than an earlier free one. */
+	/* Its own expired pair is used before an earlier free one. */
 	table[9] = (struct pl_pair){ 71, 50 };
 	ck_assert_ptr_eq(pl_pair_find(table, 64, 71, 100, &seen, &found), &table[9]);
 	ck_assert(!found);
-	/* An expired pair of somebody else is free. */
+	/* An expired pair of another tag is free. */
 	table[4].value = 100;
 	ck_assert_ptr_eq(pl_pair_find(table, 64, 72, 100, &seen, &found), &table[8]);
 	ck_assert_ptr_eq(pl_pair_find(table, 64, 69, 100, &seen, &found), &table[4]);
@@ -102,7 +102,7 @@ START_TEST(full_and_wrap)
 }
 END_TEST
 
-/* One check as the daemon does it. */
+/* One check, as in the daemon. */
 static bool admit(struct pl_pair *table, const struct pl_rate *rate, uint64_t tag, int64_t now_ns)
 {
 	for (;;) {
@@ -136,7 +136,7 @@ static int hammer(struct pl_pair *table, const struct pl_rate *rate, int process
 	return admitted;
 }
 
-/* Eight processes, frozen clock: each key admits its burst, not one more or less. */
+/* Eight processes with a frozen clock: each key admits exactly its burst. */
 START_TEST(exact_over_processes)
 {
 	struct pl_rate rate = { .interval_ns = 1000000, .burst = BURST, .window_s = 1, .count = 1000 };

@@ -67,7 +67,7 @@ static void run(const struct row *row, size_t cut, size_t step)
 
 		if (n > len - at)
 			n = len - at;
-		/* A copy of its own, so that a sanitizer sees reads beyond the piece. */
+		/* A separate copy, so that a sanitizer detects reads beyond the piece. */
 		piece = pl_new(n);
 		memcpy(piece, row->input + at, n);
 		ck_assert(pl_sse_feed(&sse, piece, n, collect, &out));

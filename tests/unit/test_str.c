@@ -15,7 +15,7 @@ static const struct { struct pl_str a, b; bool eq, ieq; } eq_cases[] = {
 	{ { "abc", 3 }, { "abd", 3 }, false, false },
 	{ { "abc", 3 }, { "ab", 2 }, false, false },
 	{ { "aBc", 3 }, { "AbC", 3 }, false, true },
-	{ { "a@", 2 }, { "a`", 2 }, false, false },	/* 0x40 and 0x60 differ by the case bit alone */
+	{ { "a@", 2 }, { "a`", 2 }, false, false },	/* 0x40 and 0x60 differ only in the case bit */
 	{ { "[", 1 }, { "{", 1 }, false, false },
 	{ { "\xc3\x84", 2 }, { "\xc3\xa4", 2 }, false, false },
 	{ { "a\0b", 3 }, { "a\0c", 3 }, false, false },
@@ -165,7 +165,7 @@ START_TEST(test_utf8)
 		size_t len = utf8_cases[i].len;
 
 		ck_assert_msg(pl_utf8_ok(text, len) == utf8_cases[i].ok, "case %zu", i);
-		/* Cut anywhere, the stream gives the same verdict. */
+		/* A stream that is cut anywhere gets the same result. */
 		for (size_t cut = 0; cut <= len; cut++) {
 			uint32_t state = 0;
 			bool ok = pl_utf8_feed(&state, text, cut) && pl_utf8_feed(&state, text + cut, len - cut) &&
@@ -187,7 +187,7 @@ START_TEST(test_utf8_fails_at_first_bad_byte)
 }
 END_TEST
 
-/* All code points, encoded here, are valid; surrogates and what lies above are not. */
+/* All code points are valid; surrogates and values above the maximum are not. */
 START_TEST(test_utf8_all_points)
 {
 	for (uint32_t point = 1; point < 0x120000; point++) {

@@ -71,7 +71,7 @@ static void end_job(void *arg)
 	pl_task_release(&job->task);
 }
 
-/* A hook may remove another one and give back the last hold but the canceller's. */
+/* A hook may remove another one and release all holds but that of the caller that cancels. */
 START_TEST(test_hook_releases)
 {
 	static char never[] = "never";

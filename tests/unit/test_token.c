@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tokens: what we sign is taken, and nothing else. Forged ones are put together by hand with OpenSSL's HMAC.
+ * Tokens: only tokens that we signed are accepted. Forged ones are made with OpenSSL's HMAC.
  */
 #include <check.h>
 #include <openssl/hmac.h>
@@ -88,7 +88,7 @@ START_TEST(round_trip)
 	ck_assert_int_eq(got.expires_s, NOW_S + 900);
 	ck_assert_int_eq(got.access, 2);
 	ck_assert_str_eq(got.name, want.name);
-	/* A refresh token is no access token and the other way round; another issuer's is none at all. */
+	/* An access token is not valid as a refresh token, nor the reverse; a token of another issuer is invalid. */
 	ck_assert(!pl_token_verify(text, &key, ISSUER, PL_TOKEN_REFRESH, &got, &err));
 	ck_assert(!pl_token_verify(text, &key, ISSUER "/", PL_TOKEN_ACCESS, &got, &err));
 	want.type = PL_TOKEN_REFRESH;
@@ -112,7 +112,7 @@ START_TEST(expiry)
 	got = (struct pl_token){ 0 };
 	ck_assert_int_eq(verify(text, &got), PL_E_TOKEN_EXPIRED);
 	ck_assert_int_eq(got.login_id, 7);
-	/* Issued in the future: 60 s of it are taken for a clock that is off. */
+	/* Issued in the future: up to 60 s are accepted for clocks that differ. */
 	pl_clock_fake(1, (NOW_S - 60) * PL_US_PER_S);
 	ck_assert_int_eq(verify(text, &got), PL_E_OK);
 	pl_clock_fake(1, (NOW_S - 61) * PL_US_PER_S);
@@ -207,7 +207,7 @@ START_TEST(broken_text)
 	struct pl_str text = pl_token_sign(pool, &key, ISSUER, &token);
 	char copy[1100];
 
-	/* Every single byte changed, cut off everywhere. */
+	/* Every single byte is changed, and the token is cut everywhere. */
 	for (size_t i = 0; i < text.len; i++) {
 		memcpy(copy, text.ptr, text.len);
 		copy[i] = copy[i] == 'A' ? 'B' : 'A';
@@ -227,7 +227,7 @@ START_TEST(broken_text)
 }
 END_TEST
 
-/* A good token that is too long by its name claim's neighbor. */
+/* A valid token that is too long because of the claim next to its name. */
 START_TEST(long_token)
 {
 	struct pl_token got;

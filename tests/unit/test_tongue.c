@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The language of short texts: what is plain, and what is better left open.
+ * The language of short texts: clear cases, and cases that must stay undetermined.
  */
 #include <check.h>
 
@@ -19,7 +19,7 @@ static const struct { const char *text, *tongue; } cases[] = {
 	{ "你们几点开门", "zh" }, { "我的包裹在哪里?", "zh" }, { "いつ開きますか", "ja" }, { "配送はどのくらいかかりますか", "ja" },
 	{ "カタログ", "ja" }, { "언제 문을 여나요?", "ko" }, { "Где мой заказ?", "ru" }, { "أين طلبي؟", "ar" },
 	{ "मेरा ऑर्डर कहाँ है?", "hi" },
-	/* English, whatever words it has */
+	/* English, whatever words it contains */
 	{ "", "" }, { "?", "" }, { "42", "" }, { "where is my parcel", "" }, { "my son met the die hard fans", "" },
 	{ "what does 谢谢 mean in English", "" }, { "I met a man in via mail", "" }, { "is the AI on", "" },
 	{ "he has a pen and a son", "" }, { "sin city", "" }, { "a la carte", "" }, { "wo", "" }, { "no", "" },
@@ -42,7 +42,7 @@ START_TEST(test_case)
 }
 END_TEST
 
-/* Long words and long texts end somewhere. */
+/* Long words and long texts are read up to a limit. */
 START_TEST(test_long)
 {
 	struct pl_buf text = PL_BUF(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One-time codes: the vectors of RFC 6238 and RFC 4648, the window, and what is not a code.
+ * One-time codes: the vectors of RFC 6238 and RFC 4648, the window, and invalid codes.
  */
 #include <check.h>
 

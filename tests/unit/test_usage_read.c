@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Cutting and checking of imported usage sessions and figures.
+ * Splitting and checking of imported usage sessions and figures.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -146,7 +146,7 @@ END_TEST
 
 #define HEAD "session_id,developer_id,timestamp,"
 
-/* Rows of tables, and a piece of what is stored or of the rule that was broken. */
+/* Rows of tables, and a part of the stored record or of the broken rule. */
 static const struct { const char *text; bool good; const char *want; } row_cases[] = {
 	{ HEAD "total_tokens\ns,d,2026-11-20 09:00:00+00,2500.0", true, "\"total\":2500," },
 	{ HEAD "total_tokens\ns,d,2026-11-20 09:00:00+0000,2500", true, "\"at\":\"2026-11-20T09:00:00.000000Z\"" },

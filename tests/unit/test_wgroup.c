@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Write groups and parked rooms on fake connections: order, the room that spoils a group, outcomes nobody knows.
+ * Write groups and parked rooms on fake connections: order, a room whose statement fails, unknown outcomes.
  */
 #include <check.h>
 #include <stdio.h>
@@ -68,7 +68,7 @@ static void setup(void)
 	fake_db_turn();
 }
 
-/* A plain connection for parked rooms: opened when the first of them starts. */
+/* A plain connection for parked rooms, opened when the first of them starts. */
 static void open_plain(void)
 {
 	fake_db_turn();
@@ -137,7 +137,7 @@ START_TEST(at_most_256_in_a_group)
 }
 END_TEST
 
-/* Room 2 spoils the group: it goes alone, what came for it meanwhile waits behind it, the others go again. */
+/* Room 2 makes the group fail: it is written alone, later sends to it wait, and the others are repeated. */
 START_TEST(bad_room_is_parked)
 {
 	send_to(1, "a");
@@ -175,7 +175,7 @@ START_TEST(bad_room_is_parked)
 }
 END_TEST
 
-/* A deadlock is nobody's fault: the group goes again as it was, and the room is parked at the third time. */
+/* After a deadlock the same group is repeated; at the third time, the room is parked. */
 START_TEST(deadlocks)
 {
 	send_to(1, "a");
@@ -209,7 +209,7 @@ START_TEST(commit_fails)
 }
 END_TEST
 
-/* Lost in flight: the identical group goes first, and `duplicate` then means that it was stored the first time. */
+/* Lost in flight: the identical group is sent first, and `duplicate` then means that it was stored the first time. */
 START_TEST(unknown_outcome)
 {
 	send_to(2, "a");
@@ -231,7 +231,7 @@ START_TEST(unknown_outcome)
 }
 END_TEST
 
-/* Lost, and the retry finds the room locked: parked, still unknown, and repeated until an answer comes. */
+/* Lost, and the retry finds the room locked: parked, still unknown, and repeated until an answer arrives. */
 START_TEST(unknown_then_parked)
 {
 	send_to(1, "a");
@@ -244,13 +244,13 @@ START_TEST(unknown_then_parked)
 	open_plain();
 	fake_conn_sent(plain, "APPEND 1: a |");
 	plain_answers(fake_error("55P03"));
-	heard("b!busy");				/* never sent: it need not wait in line */
+	heard("b!busy");				/* never sent: it need not wait in order */
 	fake_db_turn();
 	fake_conn_sent(plain, "");
 	fake_db_skip_ms(201);
 	fake_db_turn();
 	fake_conn_sent(plain, "APPEND 1: a |");
-	fake_conn_lose(plain);				/* it is the same statement: asked again */
+	fake_conn_lose(plain);				/* it is the same statement: sent again */
 	fake_conn_open(plain);
 	fake_db_skip_ms(201);
 	fake_db_turn();
@@ -261,7 +261,7 @@ START_TEST(unknown_then_parked)
 }
 END_TEST
 
-/* One bad send among several: they go singly, only that one fails, in order. */
+/* One invalid send among several: they are sent one by one, only that one fails, in order. */
 START_TEST(bad_send_is_found)
 {
 	send_to(1, "a");
@@ -286,7 +286,7 @@ START_TEST(bad_send_is_found)
 }
 END_TEST
 
-/* Lost, then one of two turns out to be bad: of the other it is still unknown whether it was stored the first time. */
+/* Lost, then one of two is invalid: for the other it is still unknown whether it was stored the first time. */
 START_TEST(unknown_then_split)
 {
 	send_to(1, "a");
@@ -304,7 +304,7 @@ START_TEST(unknown_then_split)
 }
 END_TEST
 
-/* A caller that sends again from its completion comes behind what waits. */
+/* A caller that sends again from its completion is queued after the waiting sends. */
 START_TEST(sends_from_a_completion)
 {
 	again = "x";
@@ -352,7 +352,7 @@ START_TEST(database_is_away)
 }
 END_TEST
 
-/* Told at the deadline that nobody knows; the repeated statement's answer is dropped. */
+/* At the deadline, the outcome is reported as unknown; the answer of the repeated statement is dropped. */
 START_TEST(deadlines)
 {
 	struct pl_task *sent = send_task(1, "a", 100), *waiting, *cancelled;
@@ -374,7 +374,7 @@ START_TEST(deadlines)
 }
 END_TEST
 
-/* The end of the process: what was sent is unknown, what was not is not done. */
+/* The process ends: what was sent is unknown, and what was not sent is not done. */
 START_TEST(stopping)
 {
 	send_to(1, "a");

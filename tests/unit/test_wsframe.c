@@ -121,7 +121,7 @@ static const struct row rows[] = {
 	{ "close in two", "08:\\x03\\xe8", "", 1002 },
 	/* 10: whole in pieces */
 	{ "10.1.1", "01:*1300 00:*1300 80:*50", "t:*2650;", 0 },
-	/* more than Autobahn asks */
+	/* more than Autobahn checks */
 	{ "unmasked", "!81:x", "", 1002 },
 	{ "unmasked ping", "81:a !89:x", "t:a;", 1002 },
 	{ "16 bit too long a form", "L81:x", "", 1002 },
@@ -259,7 +259,7 @@ static void check_row(const struct row *row, struct pl_str bytes, struct pl_str 
 	code = feed(&dec, bytes, cut, step, &out);
 	ck_assert_msg(code == row->code, "%s cut %zu step %zu: code %d", row->name, cut, step, code);
 	ck_assert_msg(pl_str_eq(pl_buf_str(&out), expected), "%s cut %zu step %zu: %s", row->name, cut, step, out.ptr);
-	/* Between messages nothing is kept. */
+	/* Nothing is kept between messages. */
 	if (code == 0 && strchr(row->gives, 'c') == NULL)
 		ck_assert_msg(dec.partial == NULL, "%s cut %zu step %zu: memory kept", row->name, cut, step);
 	pl_ws_decoder_fini(&dec);
@@ -290,7 +290,7 @@ START_TEST(table)
 }
 END_TEST
 
-/* The first bad byte ends it, not the end of the frame or message. */
+/* The first invalid byte ends it, instead of the end of the frame or message. */
 START_TEST(fail_fast)
 {
 	static const struct { const char *frames; size_t bytes; int code; } cases[] = {
@@ -438,7 +438,7 @@ START_TEST(close_frames)
 	ck_assert_mem_eq(out, "\x88\x02\x11\x31", 4);
 	ck_assert_uint_eq(pl_ws_close_frame(out, 1005, PL_STR("not sent")), 2);
 	ck_assert_mem_eq(out, "\x88\x00", 2);
-	/* 122 'x' and then characters of two bytes: the one that would not fit is left out whole. */
+	/* 122 'x' followed by characters of two bytes: a character that does not fit is left out completely. */
 	memset(reason, 'x', sizeof(reason));
 	memcpy(reason + 122, "\xc3\xa4\xc3\xa4", 4);
 	ck_assert_uint_eq(pl_ws_close_frame(out, 1000, pl_strn(reason, 126)), 126);

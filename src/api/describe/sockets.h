@@ -31,7 +31,7 @@ const struct ws_route *socket_route(const struct socket_channel *channel);
 bool socket_has(const struct socket_channel *channel, const struct ws_frame_row *row);
 /* The row for a frame's shape; NULL: there is none. */
 const struct socket_words *socket_words_of(const struct socket_words *table, const struct shape *shape);
-/* Is `word` one of a|b? */
+/* Returns whether `word` is one of a|b. */
 bool socket_word_in(const char *words, const char *word);
 
 #endif

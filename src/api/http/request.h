@@ -42,7 +42,7 @@ bool request_made_id(const struct request *request, int64_t *id_r) PL_MUSTCHECK;
 /* For rows with OPT: a token was given, or setting `anonymous` names the word; otherwise 401 was sent and false. */
 bool request_anonymous(struct request *request, const char *word) PL_MUSTCHECK;
 
-/* Do the scopes of an API key (0: not a key) include one of those? PL_E_SCOPE, PL_E_KEY_REFUSED. */
+/* Returns whether the scopes of an API key (0: not a key) include one of those. PL_E_SCOPE, PL_E_KEY_REFUSED. */
 bool request_scope(unsigned wanted, unsigned scopes, struct pl_pool *pool, struct pl_err *err) PL_MUSTCHECK;
 
 /* Replies. All replies use these functions, so that Idempotency-Key, Location, and limits are handled in one place. */

@@ -12,8 +12,8 @@ struct db_import { PGconn *pg; };
 /* Makes text of other people safe for a terminal. */
 #define CLEAN(text) "regexp_replace(" text ", '[\\u0001-\\u001F\\u007F-\\u009F]', '?', 'g')"
 /*
- * Is u the account with this login name or address? Login names contain no '@'; addresses do. Of several accounts with
- * the address, it is the one that has verified it, or none.
+ * Returns whether u is the account with this login name or address. Login names contain no '@'; addresses do. Of
+ * several accounts with the address, it is the one that has verified it, or none.
  */
 #define IS_MEANT(name) "(lower(u.username) = lower(" name ") OR (lower(u.email) = lower(" name ") " \
 	"AND (u.email_verified_at IS NOT NULL OR NOT EXISTS (SELECT FROM users o " \

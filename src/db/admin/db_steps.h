@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Jobs that work in the database: a function of SQL does the next part in one transaction, and is called until nothing
- * is left. Where it goes on is stored in the same transaction.
+ * Jobs that work in the database: an SQL function does the next part in one transaction, and is called until nothing is
+ * left. The position is stored in the same transaction.
  */
 #ifndef DB_DB_STEPS_H
 #define DB_DB_STEPS_H

@@ -16,7 +16,7 @@
 #define APIKEY_PREFIX_BYTES 11
 #define APIKEY_BYTES 44
 
-/* What an API key may do, as bits; also what a route or a frame asks for. SCOPE_LOGIN: keys are refused. */
+/* The scopes of an API key as bits, and the scopes that a route or a frame requires. SCOPE_LOGIN: keys are refused. */
 enum apikey_scope { SCOPE_NONE = 0, SCOPE_LOGIN = 0, SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_CHAT = 4, SCOPE_V1 = 8,
 	SCOPE_ADMIN = 16, SCOPE_READ_CHAT = SCOPE_READ | SCOPE_CHAT, SCOPE_ALL = 31 };
 
@@ -27,7 +27,7 @@ struct apikey_text {
 
 /* A new one. The caller wipes it. */
 void apikey_make(struct apikey_text *key_r);
-/* Does it look like a key? */
+/* Returns whether it has the form of a key. */
 bool apikey_like(struct pl_str text);
 void apikey_hash(struct pl_str text, unsigned char hash_r[32]);
 

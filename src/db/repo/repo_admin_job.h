@@ -29,7 +29,7 @@ void repo_admin_job_list(struct db *db, struct pl_task *task, const struct admin
 void repo_admin_job_get(struct db *db, struct pl_task *task, struct pl_str id, repo_admin_job_fn *done, void *arg);
 /*
  * On behalf of the caller of the task. PL_E_NOT_FOUND; PL_E_CONFLICT: the state does not allow it; PL_E_FORBIDDEN: the
- * caller is no operator or admin any more.
+ * caller is no longer an operator or admin.
  */
 void repo_admin_job_retry(struct db *db, struct pl_task *task, struct pl_str id, db_done_fn *done, void *arg);
 void repo_admin_job_drop(struct db *db, struct pl_task *task, struct pl_str id, db_done_fn *done, void *arg);

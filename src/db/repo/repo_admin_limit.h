@@ -7,7 +7,7 @@
 
 #include "db/db.h"
 
-/* A lock-out, or somebody whose rate may be used up: the state of the rate is in shared memory. */
+/* A lock-out, or a user or address whose rate may be used up: shared memory has the state of the rate. */
 struct admin_limit {
 	bool lockout;
 	struct pl_str klass;		/* of a rate */

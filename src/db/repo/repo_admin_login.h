@@ -26,8 +26,8 @@ struct admin_login_ask {
 void repo_admin_login_list(struct db *db, struct pl_task *task, const struct admin_login_ask *ask,
     repo_admin_login_list_fn *done, void *arg);
 /*
- * Ends one login session or API key on behalf of the caller of the task. PL_E_NOT_FOUND, PL_E_FORBIDDEN: the caller is
- * no operator or admin, or not above the account.
+ * Ends one login session or API key on behalf of the caller of the task. PL_E_NOT_FOUND; PL_E_FORBIDDEN: the caller is
+ * not an operator or admin, or not above the account.
  */
 void repo_admin_login_end(struct db *db, struct pl_task *task, int64_t id, repo_ended_fn *done, void *arg);
 

@@ -26,8 +26,8 @@ void repo_admin_user_list(struct db *db, struct pl_task *task, const struct admi
 void repo_admin_user_get(struct db *db, struct pl_task *task, int64_t id, struct pl_str name, repo_admin_user_fn *done,
     void *arg);
 /*
- * On behalf of actor_id. access absent, disabled -1: unchanged. PL_E_NOT_FOUND, PL_E_CONFLICT (the last admin),
- * PL_E_FORBIDDEN: the actor is no operator or admin, or not above the account or the new level.
+ * On behalf of actor_id. access absent, disabled -1: unchanged. PL_E_NOT_FOUND; PL_E_CONFLICT: the last admin;
+ * PL_E_FORBIDDEN: the actor is not an operator or admin, or not above the account or the new level.
  */
 void repo_admin_user_change(struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, struct pl_str access,
     int disabled, repo_ended_fn *done, void *arg);
@@ -35,14 +35,14 @@ void repo_admin_user_change(struct db *db, struct pl_task *task, int64_t actor_i
 void repo_admin_user_logout(
     struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, repo_ended_fn *done, void *arg);
 /*
- * Makes the account a tombstone, and queues the rest. erase: its messages become empty. PL_E_NOT_FOUND, PL_E_FORBIDDEN,
- * PL_E_CONFLICT (the last admin, or the actor's own account).
+ * Makes the account a tombstone, and queues the rest. erase: the texts of its messages are deleted. PL_E_NOT_FOUND,
+ * PL_E_FORBIDDEN; PL_E_CONFLICT: the last admin, or the actor's own account.
  */
 void repo_admin_user_delete(
     struct db *db, struct pl_task *task, int64_t actor_id, int64_t id, bool erase, repo_ended_fn *done, void *arg);
 /*
- * A new account on behalf of actor_id; gives its number. PL_E_TAKEN as repo_user_create(), PL_E_FORBIDDEN: the actor is
- * no operator or admin, or the level is above the actor's.
+ * Creates an account on behalf of actor_id, and returns its id. PL_E_TAKEN as repo_user_create(); PL_E_FORBIDDEN: the
+ * actor is not an operator or admin, or the level is above the actor's.
  */
 void repo_admin_user_create(struct db *db, struct pl_task *task, int64_t actor_id, const struct user_new *in,
     db_count_fn *done, void *arg);

@@ -8,7 +8,7 @@
 #include "db/repo/apikey_text.h"
 #include "db/repo/repo_user.h"
 
-/* As its owner sees it. */
+/* A key as its owner sees it. */
 struct apikey {
 	int64_t id;
 	struct pl_str name, prefix, rate;	/* rate: absent when none */
@@ -38,15 +38,15 @@ struct apikey_change {
 	unsigned scopes;			/* 0: unchanged */
 	int64_t life_us;			/* from now on; 0: without an end; -1: unchanged */
 };
-/* The caller's. PL_E_NOT_FOUND, PL_E_TAKEN. */
+/* A key of the caller. PL_E_NOT_FOUND, PL_E_TAKEN. */
 void repo_apikey_patch(struct db *db, struct pl_task *task, int64_t id, const struct apikey_change *change,
     repo_apikey_fn *done, void *arg);
-/* The caller's; an empty list when there is no such key. */
+/* A key of the caller; the list is empty if there is no such key. */
 void repo_apikey_end(struct db *db, struct pl_task *task, int64_t id, repo_ended_fn *done, void *arg);
-/* The caller's that are not revoked, newest first; id > 0: this one. At most 1,000. */
+/* Keys of the caller that are not revoked, newest first; id > 0: only this one. At most 1,000. */
 void repo_apikey_list(struct db *db, struct pl_task *task, int64_t id, repo_apikey_list_fn *done, void *arg);
 
-/* Whose a key is. */
+/* The owner of a key. */
 struct apikey_found {
 	int64_t id, user_id;
 	struct pl_str username, rate;
@@ -60,7 +60,7 @@ typedef void (repo_apikey_found_fn)(void *arg, const struct apikey_found *found,
 /* PL_E_NOT_FOUND. */
 void repo_apikey_find(struct db *db, struct pl_task *task, const unsigned char hash[32], repo_apikey_found_fn *done,
     void *arg);
-/* Notes that it was used, at most once a minute. */
+/* Records that it was used, at most once a minute. */
 void repo_apikey_used(struct db *db, struct pl_task *task, int64_t id, db_done_fn *done, void *arg);
 
 #endif

@@ -15,7 +15,7 @@ void repo_email_verify_ask(struct db *db, struct pl_task *task, int64_t user_id,
     void *arg);
 /*
  * Uses the token with this SHA-256. PL_E_NOT_FOUND: it is unknown, used, or expired, or the account is disabled or has
- * another address. PL_E_TAKEN: somebody else has verified the address.
+ * another address. PL_E_TAKEN: another account has verified the address.
  */
 void repo_email_verify(struct db *db, struct pl_task *task, const unsigned char sha256[32], db_done_fn *done,
     void *arg);

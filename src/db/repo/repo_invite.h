@@ -2,14 +2,14 @@
 /*
  * Invites (tables invites, invite_uses): links that let people register, or join a room, or both.
  *
- * The rights of the creator are checked at each use. A use and what it makes are one statement.
+ * The rights of the creator are checked at each use. A use and its effects are one statement.
  */
 #ifndef DB_REPO_INVITE_H
 #define DB_REPO_INVITE_H
 
 #include "db/repo/repo_room.h"
 
-/* An invite as somebody who uses it has it. */
+/* An invite as given by the user of its token. */
 struct invite_rule {
 	unsigned char sha256[32];	/* of the token */
 	int access;			/* setting invite_access */
@@ -33,7 +33,9 @@ struct invite {
 	int64_t created_us, expires_us;
 };
 struct invite_list { const struct invite *rows; int count; bool more; int64_t total; };
-/* What an invite says to those who hold it. room absent: it leads into none. registers: people can register with it. */
+/*
+ * What an invite shows to those who have it. room absent: it is not for a room. registers: people can register with it.
+ */
 struct invite_look {
 	struct pl_str creator, creator_name, room;
 	enum member_level level;
@@ -50,7 +52,7 @@ void repo_invite_create(struct db *db, struct pl_task *task, int64_t user_id, co
 /* Another token for an invite of this user. PL_E_NOT_FOUND. */
 void repo_invite_renew(struct db *db, struct pl_task *task, int64_t user_id, int64_t invite_id,
     const unsigned char sha256[32], db_done_fn *done, void *arg);
-/* Its creator and admins; idempotent. PL_E_NOT_FOUND: also somebody else's. */
+/* For its creator and admins; repeatable. PL_E_NOT_FOUND: also an invite of another user. */
 void repo_invite_revoke(
     struct db *db, struct pl_task *task, int64_t user_id, int64_t invite_id, db_done_fn *done, void *arg);
 
@@ -68,7 +70,10 @@ void repo_invite_list(struct db *db, struct pl_task *task, const struct invite_a
 /* PL_E_NOT_FOUND: the invite is unknown or not open. */
 void repo_invite_look(struct db *db, struct pl_task *task, const struct invite_rule *rule, repo_invite_look_fn *done,
     void *arg);
-/* The user joins the room; members stay what they are. PL_E_INVALID: detail says what is wrong with the invite. */
+/*
+ * The user joins the room; the level of a member does not change. PL_E_INVALID: detail says what is wrong with the
+ * invite.
+ */
 void repo_invite_accept(struct db *db, struct pl_task *task, int64_t user_id, const struct invite_rule *rule,
     repo_room_result_fn *done, void *arg);
 

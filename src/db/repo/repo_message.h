@@ -36,9 +36,9 @@ static inline int64_t room_event_seq(const struct room_event *event)
 	return event->is_message ? event->message.seq : event->change.seq;
 }
 
-/* While all of it is the same, so are the messages of a room. names: changes with names of users. */
+/* While none of these changes, the messages of the room do not change either. names: changes with names of users. */
 struct room_mark { int64_t last_seq, epoch, edits; uint64_t names; };
-/* sure: no name of a user among them may have changed before `mark` was taken. */
+/* sure: no name of a user among them can have changed before `mark` was taken. */
 struct message_list { const struct message *rows; int count; bool more, sure; struct room_mark mark; };
 struct room_log { const struct room_event *rows; int count; bool more; int64_t last_seq, epoch; };
 typedef void (repo_message_list_fn)(void *arg, const struct message_list *list, const struct pl_err *err);
@@ -76,19 +76,18 @@ struct message_new {
 	int64_t room_id;
 	enum author_kind author_kind;
 	int64_t author_id, reply_to;		/* a reply_to that is not a message of the room is stored as none */
-	struct pl_str client_id;		/* absent: one is made here, before the first try */
+	struct pl_str client_id;		/* absent: one is generated here, before the first attempt */
 	struct pl_str content;
 	struct pl_str generation_id, meta;	/* absent when none */
 };
 /*
- * has_roles: AI roles are attached to the room, which may answer; takes_roles: roles of its owner join when they are
- * used.
+ * has_roles: AI roles are attached to the room and may answer; takes_roles: roles of its owner join when they are used.
  */
 /* reply_to: as stored, 0 if the requested one is not a message of the room */
 struct appended {
 	bool duplicate, has_roles, takes_roles;
 	int64_t reply_to, seq, created_us;
-	struct pl_str client_id, display;	/* display: of an author who is a user; absent: none, or not known */
+	struct pl_str client_id, display;	/* display: of an author who is a user; absent: none, or unknown */
 };
 typedef void (repo_append_fn)(void *arg, const struct appended *result, const struct pl_err *err);
 /*

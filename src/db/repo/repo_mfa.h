@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Second factors (tables second_factors, recovery_codes, mfa_tickets). Secrets come and go sealed; of recovery codes
- * and tickets only hashes are known here.
+ * Second factors (tables second_factors, recovery_codes, mfa_tickets). Secrets are encrypted when they arrive here; of
+ * recovery codes and tickets, only hashes are known here.
  */
 #ifndef DB_REPO_MFA_H
 #define DB_REPO_MFA_H
@@ -28,8 +28,8 @@ void repo_mfa_ticket(struct db *db, struct pl_task *task, const struct mfa_hash 
 struct mfa_login { int64_t user_id, login_id, counter, expires_us; };
 typedef void (repo_mfa_login_fn)(void *arg, const struct mfa_login *login, const struct pl_err *err);
 /*
- * The login session for a ticket and a proof, each of which counts once. step 0: the recovery code. life_us: until the
- * refresh token expires. PL_E_BAD_LOGIN: the code is wrong or was used. PL_E_NOT_FOUND: as above.
+ * Creates the login session for a ticket and a proof, each of which is valid once. step 0: the recovery code. life_us:
+ * until the refresh token expires. PL_E_BAD_LOGIN: the code is wrong or was used. PL_E_NOT_FOUND: as above.
  */
 void repo_mfa_login(struct db *db, struct pl_task *task, const struct mfa_hash *ticket, const struct mfa_proof *proof,
     int64_t life_us, struct pl_str user_agent, repo_mfa_login_fn *done, void *arg);
@@ -38,7 +38,7 @@ void repo_mfa_login(struct db *db, struct pl_task *task, const struct mfa_hash *
 void repo_totp_begin(struct db *db, struct pl_task *task, const struct confirmation *by, struct pl_str sealed,
     db_done_fn *done, void *arg);
 /*
- * Turns the second factor on, with these recovery codes; ends all login sessions but that of the task's caller.
+ * Turns the second factor on, with these recovery codes; ends all login sessions but that of the caller of the task.
  * PL_E_NOT_FOUND: the secret was replaced, or is on already.
  */
 void repo_totp_confirm(struct db *db, struct pl_task *task, struct pl_str sealed, int64_t step,

@@ -14,22 +14,22 @@ struct notification {
 	int64_t id, user_id;
 	struct pl_str kind;		/* mention, reply, added, invite, question */
 	int64_t actor_id;
-	struct pl_str actor, actor_name;	/* absent: the account is gone, or has no display name */
+	struct pl_str actor, actor_name;	/* absent: the account was deleted, or has no display name */
 	int64_t room_id, seq;		/* 0: none, or the user may not read the room */
 	struct pl_str room, request_id;
-	struct pl_str text;		/* begin of it; absent: none, deleted, or the user may not read it */
+	struct pl_str text;		/* its start; absent: none, deleted, or the user may not read it */
 	int64_t created_us, read_us;	/* read_us 0: unread */
 	int64_t unread;			/* number of unread notifications of the user */
 };
 struct notification_list { const struct notification *rows; int count; bool more; int64_t unread; };
 typedef void (repo_notification_list_fn)(void *arg, const struct notification_list *list, const struct pl_err *err);
 
-/* The newest first; before 0: from the newest on. */
+/* The newest first; before 0: starts with the newest. */
 void repo_notification_list(struct db *db, struct pl_task *task, int64_t user_id, int64_t before, bool unread,
     int limit, repo_notification_list_fn *done, void *arg);
 /*
- * Marks one (id) or all up to a number (id 0) as read, and gives how many are unread then. PL_E_NOT_FOUND: also if the
- * notification is somebody else's.
+ * Marks one (id) or all up to a number (id 0) as read, and returns the number of unread ones then. PL_E_NOT_FOUND: also
+ * a notification of another user.
  */
 void repo_notification_read(struct db *db, struct pl_task *task, int64_t user_id, int64_t id, int64_t up_to,
     db_count_fn *done, void *arg);
@@ -57,12 +57,12 @@ void repo_notification_mails_off(struct db *db, struct pl_task *task, int64_t us
 void repo_digests_queue(struct db *db, struct pl_task *task, int limit, db_count_fn *done, void *arg);
 
 /*
- * Notifies the people whom a stored message mentions, and whom it answers, and gives the new notifications; none if
- * that was done before. places: see SQL function notify_message(). most: setting notifications_per_user.
+ * Notifies the users whom a stored message mentions or answers, and returns the new notifications; none if that was
+ * done before. places: see SQL function notify_message(). most: setting notifications_per_user.
  */
 void repo_notify_message(struct db *db, struct pl_task *task, int64_t room_id, int64_t seq, const struct pl_str *places,
     int count, int64_t most, repo_notification_list_fn *done, void *arg);
-/* Notifications that were not sent to sockets yet; each is given once. */
+/* Notifications that were not sent to sockets yet; each is returned once. */
 void repo_notify_announce(struct db *db, struct pl_task *task, int limit, int64_t most,
     repo_notification_list_fn *done, void *arg);
 
@@ -72,7 +72,7 @@ struct notify_left_list { const struct notify_left *rows; int count; };
 typedef void (repo_notify_left_fn)(void *arg, const struct notify_left_list *list, const struct pl_err *err);
 void repo_notify_left(struct db *db, struct pl_task *task, int limit, repo_notify_left_fn *done, void *arg);
 
-/* Deletes what is older than keep_us, and gives how many. */
+/* Deletes those older than keep_us, and returns their number. */
 void repo_notifications_purge(struct db *db, struct pl_task *task, int64_t keep_us, int limit, db_count_fn *done,
     void *arg);
 

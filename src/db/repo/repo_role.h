@@ -11,7 +11,7 @@
 enum role_place { ROLE_OWN, ROLE_TAKEN, ROLE_ATTACHED };
 
 struct role {
-	int64_t id, owner_id;			/* owner 0: the system's */
+	int64_t id, owner_id;			/* owner 0: the system */
 	struct pl_str name, instructions;	/* name: for mentions */
 	struct pl_str display;			/* the name as it was given */
 	struct pl_str upstream, model;		/* absent: the daemon's defaults */
@@ -26,8 +26,8 @@ typedef void (repo_role_fn)(void *arg, const struct role *role, const struct pl_
 typedef void (repo_role_list_fn)(void *arg, const struct role_list *list, const struct pl_err *err);
 
 /*
- * in->display passes role_valid(), in->name is made from it; `max_per_owner` from settings. PL_E_TAKEN (name, or the
- * owner has a role with this display name), PL_E_CONFLICT (too many).
+ * in->display passes role_valid(), and in->name is derived from it; `max_per_owner` comes from the settings. PL_E_TAKEN
+ * (name, or the owner has a role with this display name), PL_E_CONFLICT (too many).
  */
 void repo_role_create(struct db *db, struct pl_task *task, const struct role *in, int64_t max_per_owner,
     repo_role_fn *done, void *arg);

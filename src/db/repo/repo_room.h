@@ -15,7 +15,7 @@ enum reply_policy { REPLY_DEFAULT, REPLY_OFF, REPLY_MENTION, REPLY_ALL };	/* def
 enum member_level { LEVEL_NONE, LEVEL_MEMBER, LEVEL_MODERATOR, LEVEL_OWNER };
 
 struct room {
-	int64_t id, owner_id;			/* owner 0: the system's */
+	int64_t id, owner_id;			/* owner 0: the system */
 	struct pl_str name;
 	enum room_visibility visibility;
 	enum reply_policy reply_policy;

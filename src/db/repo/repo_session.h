@@ -25,16 +25,16 @@ struct session {
 	bool guest, is_complete;
 	struct pl_str external_id, developer, form, requested, model;	/* absent when none */
 	int64_t total_tokens, prompt_tokens, completion_tokens, cost_micros, last_seq;
-	int accepted;				/* -1: nobody said */
+	int accepted;				/* -1: unknown */
 	struct usage_extra extra;
 	int64_t started_us, last_us, ended_us, expires_us;
 	struct session_slot *slots;
 	int slots_count;
-	int64_t form_seq;			/* which message changed the form last; for session_said.form_seq */
-	struct pl_str form_over;		/* cancelled, handed_over; absent: it goes on, or is complete */
-	struct pl_str answer;			/* pending, or how the newest answer ended; absent: nothing was said */
+	int64_t form_seq;			/* the message that changed the form last; for session_said.form_seq */
+	struct pl_str form_over;		/* cancelled, handed_over; absent: it continues, or is complete */
+	struct pl_str answer;			/* pending, or the outcome of the newest answer; absent: no messages */
 	struct pl_str form_pending;		/* JSON: the value that was proposed; absent: none */
-	struct pl_str lead_mail;		/* off, queued, sent, failed; absent: no lead, or not known any more */
+	struct pl_str lead_mail;		/* off, queued, sent, failed; absent: no lead, or no longer known */
 };
 typedef void (repo_session_fn)(void *arg, const struct session *session, const struct pl_err *err);
 
@@ -45,7 +45,7 @@ struct session_caller {
 };
 
 struct session_new {
-	struct pl_str id, address;		/* address: what guests are counted by */
+	struct pl_str id, address;		/* address: the one that counts the sessions of guests */
 	int64_t user_id;			/* 0: a guest */
 	enum session_kind kind;
 	struct pl_str form, requested;		/* absent: none */

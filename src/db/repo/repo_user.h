@@ -28,11 +28,11 @@ struct ended_list { const int64_t *login_ids; int count; };
 struct user_name { int64_t id; struct pl_str name; };
 struct user_name_list { const struct user_name *rows; int count; };
 typedef void (repo_user_names_fn)(void *arg, const struct user_name_list *names, const struct pl_err *err);
-/* User names of these users, in any order; those that are gone are left out. */
+/* User names of these users, in any order; deleted users are left out. */
 void repo_user_names(struct db *db, struct pl_task *task, const int64_t *ids, int count, repo_user_names_fn *done,
     void *arg);
 
-/* The user will perhaps write: the names that messages show are looked up now, unless they are known here. */
+/* The user may soon send messages: looks up the display names now, unless they are known here. */
 void repo_user_want_name(struct db *db, int64_t user_id);
 
 typedef void (repo_user_fn)(void *arg, const struct user *user, const struct pl_err *err);
@@ -56,8 +56,8 @@ typedef void (repo_user_created_fn)(void *arg, const struct user_created *create
 void repo_user_create(struct db *db, struct pl_task *task, const struct user_new *in, repo_user_created_fn *done,
     void *arg);
 /*
- * By user name or e-mail address, case-insensitive; with hash and lock; disabled ones too. Of several that have the
- * address: who has verified it, else the oldest. PL_E_NOT_FOUND.
+ * By user name or e-mail address, without regard to case; with hash and lock; also disabled ones. Of several with the
+ * address: the one that has verified it, else the oldest. PL_E_NOT_FOUND.
  */
 void repo_user_by_login(struct db *db, struct pl_task *task, struct pl_str login, repo_user_fn *done, void *arg);
 /* PL_E_NOT_FOUND */
@@ -85,7 +85,7 @@ typedef void (repo_reset_fn)(void *arg, const struct reset *reset, const struct 
  */
 void repo_reset(struct db *db, struct pl_task *task, const struct reset_token *token, struct pl_str password_hash,
     repo_reset_fn *done, void *arg);
-/* Transparent re-hash at login: only if the stored hash is still `old_hash`. Nothing is ended. */
+/* Re-hash at login: only if the stored hash is still `old_hash`. No login session ends. */
 void repo_user_rehash(struct db *db, struct pl_task *task, int64_t user_id, struct pl_str old_hash,
     struct pl_str new_hash, db_done_fn *done, void *arg);
 /*

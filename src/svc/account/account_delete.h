@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Deletion of accounts. The account is a tombstone at once, and its login sessions end; the rest follows in a job.
+ * Deletion of accounts. The account becomes a tombstone at once, and its login sessions end; a job does the rest.
  */
 #ifndef SVC_ACCOUNT_DELETE_H
 #define SVC_ACCOUNT_DELETE_H

@@ -2,9 +2,9 @@
 /*
  * Administration of other people's accounts by operators and admins.
  *
- * Nobody changes an account of the same or a higher level, or grants a level above the own one, except that admins
- * may change admins; the database decides that when it changes the account. When login sessions end, every worker
- * refuses their tokens at once. Every change is in the audit trail.
+ * Nobody can change an account of the same or a higher level, or grant a level above their own, except that admins may
+ * change admins. The database checks that when it changes the account. When login sessions end, every worker refuses
+ * their tokens at once. Every change is recorded in the audit trail.
  */
 #ifndef SVC_ADMINISTER_H
 #define SVC_ADMINISTER_H
@@ -22,7 +22,7 @@ bool administer_may_grant(const struct pl_task *task, struct pl_err *err) PL_MUS
 bool administer_may_create(const struct config *config, struct pl_pool *pool, struct pl_str username,
     struct pl_str password, struct pl_err *err) PL_MUSTCHECK;
 /*
- * A new account; in->password_hash is ignored. password absent: one is generated and given back. Name and password
+ * Creates an account; in->password_hash is ignored. password absent: one is generated and returned. Name and password
  * passed administer_may_create(). Errors of repo_admin_user_create() and of the hasher.
  */
 struct administer_made { int64_t id; struct pl_str password; };	/* absent: it was given */

@@ -23,11 +23,14 @@
 
 #include "svc/svc.h"
 
-/* action: "settings reloaded"; the target such as "room:3", NULL: none. Who acts comes from the task. */
+/* action: "settings reloaded"; the target such as "room:3", NULL: none. The actor is the caller of the task. */
 void audit_note(struct svc *svc, struct pl_task *task, const char *action, const char *target_fmt, ...) PL_PRINTF(4, 5);
-/* The same for what strangers can repeat without end: at most 20 of one action are recorded per account and hour. */
+/*
+ * The same for acts that strangers can repeat any number of times: at most 20 of one action are recorded per account
+ * and hour.
+ */
 void audit_refused(struct svc *svc, struct pl_task *task, const char *action, int64_t user_id);
-/* In the clerk, at a reload: which settings have changed. */
+/* In the clerk, at a reload: records which settings have changed. */
 void audit_settings(struct svc *svc, const struct config *old);
 
 #endif

@@ -13,12 +13,12 @@ struct auth_cache;
 struct auth_cache *auth_cache_new(void);
 void auth_cache_free(struct auth_cache **cache);
 
-/* What a token or an API key says. `ask`: PostgreSQL must be asked first (auth_confirm), see auth_check(). */
+/* The content of a token or an API key. `ask`: PostgreSQL must be asked first (auth_confirm), see auth_check(). */
 struct auth_who {
 	struct pl_token token;
 	uint64_t key[2];		/* of the cache */
 	bool ask;
-	/* of an API key: see struct pl_caller; is_key with ask: who it belongs to is not known yet */
+	/* of an API key: see struct pl_caller; is_key with ask: its owner is not known yet */
 	bool is_key;
 	unsigned scopes;
 	uint64_t key_epoch;
@@ -27,24 +27,27 @@ struct auth_who {
 };
 
 /*
- * Verifies an access token against signature, claims, expiry and revocation; no I/O. The cache of verified tokens makes
- * the ordinary case one hash. who_r->ask: the revocation table overflowed: the caller must call auth_confirm() before
- * it trusts the token. The same for an API key that this worker does not know: who_r then says nothing until
- * auth_confirm() has filled it. `from`: whose address failed look-ups of keys count against.
- * Errors: PL_E_UNAUTHORIZED, PL_E_TOKEN_EXPIRED, PL_E_REVOKED; of keys also PL_E_RATE. PL_E_MFA_ENROLMENT: *who_r is
- * filled and good, but only for setting up a second factor.
+ * Verifies signature, claims, expiry, and revocation of an access token; no I/O. A cache of verified tokens reduces the
+ * usual case to one hash. who_r->ask: the revocation table overflowed, and the caller must call auth_confirm() before
+ * it trusts the token. The same for an API key that this worker does not know: who_r is then empty until auth_confirm()
+ * has filled it. `from`: the address for which failed look-ups of keys count. Errors: PL_E_UNAUTHORIZED,
+ * PL_E_TOKEN_EXPIRED, PL_E_REVOKED; of keys also PL_E_RATE. PL_E_MFA_ENROLMENT: *who_r is filled and valid, but only
+ * for setting up a second factor.
  */
 bool auth_check(struct svc *svc, const struct config *config, struct pl_str token, const struct pl_caller *from,
     struct auth_who *who_r, struct pl_err *err) PL_MUSTCHECK;
 /* Fills the caller from a checked token. addr is unchanged. */
 void auth_caller(const struct auth_who *who, struct pl_caller *caller);
-/* Asks PostgreSQL whether the login session is alive, or whose the key is. *who must live as long. As auth_check(). */
+/*
+ * Asks PostgreSQL whether the login session is active, or who owns the key. *who must live as long. Errors as
+ * auth_check().
+ */
 void auth_confirm(struct svc *svc, struct pl_task *task, struct auth_who *who, db_done_fn *done, void *arg);
 
 /*
- * enrol: the access token is only for setting up a second factor. mfa_ticket: only with PL_E_MFA_REQUIRED, alone.
- * access absent without an error: the account was made, and its address must be verified before a login.
- * joined: of an account just made, in the room of its invite; room_id 0: there is none.
+ * enrol: the access token is only for setting up a second factor. mfa_ticket: only with PL_E_MFA_REQUIRED, without
+ * other members. access absent without an error: the account was created, and its address must be verified before a
+ * login. joined: of a new account, its change in the room of its invite; room_id 0: there is none.
  */
 struct auth_tokens {
 	struct pl_str access, refresh, mfa_ticket;
@@ -58,7 +61,7 @@ typedef void (auth_tokens_fn)(void *arg, const struct auth_tokens *tokens, const
 
 struct auth_client { struct pl_str user_agent; };
 /*
- * May somebody register, with or without an invite, and may an account have this name and password? PL_E_REG_CLOSED,
+ * Checks whether somebody can register, with or without an invite, with this name and password. PL_E_REG_CLOSED,
  * PL_E_REG_INVITE, PL_E_INVALID with the field.
  */
 bool auth_may_register(const struct config *config, struct pl_pool *pool, const struct user_new *user,
@@ -69,30 +72,33 @@ bool auth_may_register(const struct config *config, struct pl_pool *pool, const 
  */
 void auth_register(struct svc *svc, const struct config *config, struct pl_task *task, const struct user_new *user,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);
-/* The account was made, its tokens were lost: a login session and tokens. The caller knows that this is who made it. */
+/*
+ * The account was created, but its tokens were lost: creates a login session and tokens. The caller has checked that
+ * this is the same client.
+ */
 void auth_register_again(struct svc *svc, const struct config *config, struct pl_task *task, int64_t user_id,
     struct auth_client client, auth_tokens_fn *done, void *arg);
 /*
- * PL_E_BAD_LOGIN for everything that is wrong with name or password; the time does not tell which. PL_E_UNVERIFIED:
- * both are right, but the address must be verified first. PL_E_MFA_REQUIRED: both are right, and mfa_login() goes on
- * with the ticket.
+ * PL_E_BAD_LOGIN for any error in name or password; the time does not reveal which. PL_E_UNVERIFIED: both are correct,
+ * but the address must be verified first. PL_E_MFA_REQUIRED: both are correct, and mfa_login() continues with the
+ * ticket.
  */
 void auth_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str login,
     struct pl_str password, struct auth_client client, auth_tokens_fn *done, void *arg);
 /*
- * A login to this account failed: it is noted, and counts for the lock-out. Nobody waits for it, so that the time of
- * the answer does not tell of the account.
+ * Records a failed login to this account, which counts for the lock-out. Nothing waits for it, so that the time of the
+ * reply reveals nothing about the account.
  */
 void auth_failed(struct svc *svc, const struct config *config, struct pl_task *task, const char *action,
     int64_t user_id);
 
-/* Tokens for a login session that was just made. PL_E_NOT_FOUND: its user is gone. */
+/* Tokens for a new login session. PL_E_NOT_FOUND: its user was deleted. */
 struct auth_made { int64_t user_id, login_id, counter, expires_us; };
 void auth_issue(struct svc *svc, const struct config *config, struct pl_task *task, const struct auth_made *made,
     auth_tokens_fn *done, void *arg);
 /*
- * A token that does not verify: false and PL_E_UNAUTHORIZED or PL_E_TOKEN_EXPIRED, nothing was started. Else `done`,
- * with PL_E_REVOKED when the login session is over (an old token that comes back ends it).
+ * If the token does not verify: false and PL_E_UNAUTHORIZED or PL_E_TOKEN_EXPIRED, and nothing was started. Otherwise
+ * `done`, with PL_E_REVOKED if the login session has ended (an old token that is used again ends it).
  */
 bool auth_refresh(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str refresh_token,
     auth_tokens_fn *done, void *arg, struct pl_err *err) PL_MUSTCHECK;
@@ -102,11 +108,14 @@ bool auth_refresh(struct svc *svc, const struct config *config, struct pl_task *
  */
 void auth_logout(struct svc *svc, struct pl_task *task, int64_t login_id, enum logout_scope scope, bool none_is_error,
     db_done_fn *done, void *arg);
-/* Makes ended login sessions known: revocation table, other workers, own sockets. */
+/* Announces ended login sessions: revocation table, other workers, sockets of this worker. */
 void auth_revoke(struct svc *svc, int64_t login_id);
 /* The same for those that a statement ended. */
 void auth_ended(struct svc *svc, struct pl_task *task, const struct ended_list *ended);
-/* Only closes the sockets, everywhere: the rights of a key are others now, and its clients come back with them. */
+/*
+ * Only closes the sockets, in every worker: the rights of a key have changed, and its clients reconnect with the new
+ * ones.
+ */
 void auth_close_sockets(struct svc *svc, int64_t login_id);
 /* At start: when other workers end login sessions, closes their sockets here, too (svc->on_revoked). */
 void auth_listen(struct svc *svc);

@@ -7,20 +7,20 @@
 
 #include "svc/account/confirm.h"
 
-/* Can this server mail links? false: PL_E_UNSUPPORTED with the settings that are missing. err may be NULL. */
+/* Returns whether this server can mail links. false: PL_E_UNSUPPORTED with the missing settings. err may be NULL. */
 bool email_links(const struct config *config, struct pl_err *err);
-/* Does a new account get a mail with a link that verifies its address? */
+/* Returns whether a new account gets a mail with a link that verifies its address. */
 bool email_at_start(const struct config *config) PL_MUSTCHECK;
-/* Must this user verify the address before a login (setting require_email_verification)? */
+/* Returns whether this user must verify the address before a login (setting require_email_verification). */
 bool email_must_verify(const struct config *config, const struct user *user) PL_MUSTCHECK;
 /*
  * Queues a mail with a link that verifies the address of the account with this user name or address. `done` does not
- * depend on whether there is one: the courier looks.
+ * depend on whether it exists: the courier looks it up.
  */
 void email_verify_ask(struct svc *svc, struct pl_task *task, struct pl_str login, db_done_fn *done, void *arg);
 /* The same for a new account. */
 void email_verify_new(struct svc *svc, struct pl_task *task, int64_t user_id, db_done_fn *done, void *arg);
-/* The token of such a link was given. PL_E_INVALID: it is not valid; PL_E_TAKEN: somebody else has the address. */
+/* Uses the token of such a link. PL_E_INVALID: it is not valid; PL_E_TAKEN: another account has the address. */
 void email_verify(struct svc *svc, struct pl_task *task, struct pl_str token, db_done_fn *done, void *arg);
 /*
  * Another address for the task's caller: true in `done` when it counts already, false when a link was mailed to it.

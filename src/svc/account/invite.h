@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Invites: links to register or to join a room. Joining one's room: room_invite_accept().
+ * Invites: links to register or to join a room. room_invite_accept() joins the room of one.
  */
 #ifndef SVC_INVITE_H
 #define SVC_INVITE_H
@@ -14,15 +14,16 @@ enum { INVITE_TOKEN_LEN = 40 };
 struct invite_token { char text[INVITE_TOKEN_LEN + 1]; unsigned char sha256[32]; };
 void invite_token_make(struct invite_token *token);
 
-/* What a user of this token asks the database for. */
+/* What the database checks for the user of this token. */
 struct invite_rule *invite_rule(const struct config *config, struct pl_pool *pool, struct pl_str token);
 
 /* token: only here, it is not stored. */
 struct invite_made { struct invite invite; struct pl_str token; };
 typedef void (invite_made_fn)(void *arg, const struct invite_made *made, const struct pl_err *err);
 /*
- * A new invite of the task's caller. made_id: number of the invite that a request with the same Idempotency-Key made,
- * whose reply was lost, so that nobody has its token: it gets another one. 0: none. Errors: repo_invite_create().
+ * Creates an invite of the caller of the task. made_id: id of the invite that an earlier request with the same
+ * Idempotency-Key created; its reply was lost, so nobody has its token, and it gets another one. 0: none. Errors:
+ * repo_invite_create().
  */
 void invite_make(struct svc *svc, const struct config *config, struct pl_task *task, const struct invite_new *in,
     int64_t made_id, invite_made_fn *done, void *arg);

@@ -52,7 +52,7 @@ bool limits_take_more(struct svc *svc, const struct config *config, enum limit_c
 struct limit_state { struct pl_rate rate; int64_t remaining, idle_ns; };	/* idle_ns: until nothing is used */
 bool limits_look(const struct shm *shm, const struct config *config, enum limit_class klass,
     const struct pl_caller *who, struct limit_state *state_r);
-/* Gives back all that this caller used, also if the class is off. false: nothing. */
+/* Refunds everything that this caller used, also if the class is off. false: nothing was used. */
 bool limits_clear(struct shm *shm, enum limit_class klass, const struct pl_caller *who);
 /* The classes that operators see and reset: of an address, or of a user. Those of API keys are LIMIT_KEY. */
 const enum limit_class *limits_of(bool address, int *count_r);

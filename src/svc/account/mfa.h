@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Second factors: codes of an authenticator app (TOTP, lib/totp.h), and recovery codes. Secrets are sealed in the
+ * Second factors: codes of an authenticator app (TOTP, lib/totp.h), and recovery codes. Secrets are encrypted in the
  * database and bound to their user; recovery codes and tickets are stored as hashes.
  */
 #ifndef SVC_MFA_H
@@ -17,7 +17,10 @@ bool mfa_must(const struct config *config, int access);
 
 /* mfa_login.c */
 typedef void (mfa_ticket_fn)(void *arg, struct pl_str ticket, const struct pl_err *err);
-/* The user gave the password: a ticket for the second step. PL_E_NOT_FOUND: the account has changed meanwhile. */
+/*
+ * Creates a ticket for the second step, after the password was checked. PL_E_NOT_FOUND: the account has changed
+ * meanwhile.
+ */
 void mfa_ticket_make(struct svc *svc, struct pl_task *task, const struct user *user, mfa_ticket_fn *done, void *arg);
 /*
  * The second step of a login: login session and tokens. PL_E_BAD_LOGIN: the code is wrong, or was used; the ticket
@@ -25,12 +28,12 @@ void mfa_ticket_make(struct svc *svc, struct pl_task *task, const struct user *u
  */
 void mfa_login(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str ticket,
     struct mfa_given given, struct auth_client client, auth_tokens_fn *done, void *arg);
-/* What a sealed secret is bound to. */
+/* The context to which an encrypted secret is bound. */
 struct pl_str mfa_context(struct pl_pool *pool, int64_t user_id);
-/* What PostgreSQL judges; `sealed` is the user's secret. */
+/* The data that PostgreSQL checks; `sealed` is the user's secret. */
 void mfa_proof_make(const struct config *config, struct pl_task *task, int64_t user_id, struct pl_str sealed,
     struct mfa_given given, struct mfa_proof *proof_r);
-/* The hash of a recovery code. Case, blanks, and hyphens do not count. */
+/* The hash of a recovery code. Case, blanks, and hyphens are ignored. */
 void mfa_recovery_hash(struct pl_pool *pool, int64_t user_id, struct pl_str code, struct mfa_hash *hash_r);
 /* The step of a code for a sealed secret; -1: it is wrong. */
 int64_t mfa_step(const struct config *config, struct pl_task *task, int64_t user_id, struct pl_str sealed,

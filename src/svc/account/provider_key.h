@@ -25,11 +25,11 @@ const char *provider_key_fault(struct pl_str key);
 /* Stores or replaces the key of the caller; returns its row. In the audit trail, like deletion. */
 void provider_key_put(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str provider,
     struct pl_str key, provider_key_list_fn *done, void *arg);
-/* The caller's, by provider; provider absent: all. An empty list is no error. */
+/* The keys of the caller, by provider; provider absent: all. An empty list is not an error. */
 void provider_key_list(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str provider,
     provider_key_list_fn *done, void *arg);
 
-/* The caller's. PL_E_NOT_FOUND. */
+/* A key of the caller. PL_E_NOT_FOUND. */
 void provider_key_delete(struct svc *svc, struct pl_task *task, struct pl_str provider, db_done_fn *done, void *arg);
 
 /* key: absent when the user has none for it; in the task's pool, wiped with it. */

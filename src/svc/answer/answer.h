@@ -43,7 +43,7 @@ struct answer_ops {
 	bool gathers;		/* `delta` is called at most once per llm_delta (setting) */
 	bool stores_empty;	/* an answer without text is also stored */
 	int linger_s;		/* time that the text stays in shared memory after the end */
-	/* Fills ask and search; then answer_ready() or answer_fail(). */
+	/* Fills in ask and search; then calls answer_ready() or answer_fail(). */
 	void (*context)(struct answer *answer);
 	/* The model was asked. */
 	void (*asked)(struct answer *answer);
@@ -123,7 +123,7 @@ struct answer *answer_new(struct answers *answers, const struct config *config, 
     void *owner);
 /* Takes a place in shared memory under its id; false: all are taken. */
 bool answer_place(struct answer *answer, const struct shm_gen_info *info);
-/* Counts one more query by `who` (limits_take() of LIMIT_ASK); answer_limit_give() refunds it. */
+/* Counts one more question of `who` (limits_take() of LIMIT_ASK); answer_limit_give() refunds it. */
 bool answer_limit_take(struct answer *answer, const struct pl_caller *who, struct pl_str extra, struct pl_err *err);
 void answer_limit_give(struct answer *answer);
 

@@ -55,8 +55,9 @@ struct pl_str knowledge_lack(const struct knowledge_found *found);
  */
 uint64_t knowledge_marks(struct pl_str text, int count);
 /*
- * The passages that the answer names: [{mark, document, title, from, to, text}], text being how the passage begins;
- * absent when it names none. It says what it cites also when the document is gone. */
+ * The passages that the answer names: [{mark, document, title, from, to, text}], where text is the start of the
+ * passage; absent if it names none. The result is complete even if the document was deleted.
+ */
 struct pl_str knowledge_cite(struct pl_pool *pool, const struct knowledge_found *found, struct pl_str answer);
 
 enum knowledge_state { KNOWLEDGE_OFF, KNOWLEDGE_UP, KNOWLEDGE_DOWN };

@@ -21,7 +21,7 @@
 #define OIDC_COOKIE_LIFE_S 600
 
 struct oidc_cache;
-/* What this process remembers of providers: their metadata and keys. */
+/* What this process caches of providers: their metadata and keys. */
 struct oidc_cache *oidc_cache_new(void);
 void oidc_cache_free(struct oidc_cache **cache);
 
@@ -34,13 +34,16 @@ struct oidc_begin {
 	struct pl_str return_to, challenge, cookie;	/* absent: none */
 	const struct confirmation *by;
 };
-/* Where the browser goes, and the cookie that it must keep (name, value, and attributes). */
+/* The address for the browser, and the cookie that it must keep (name, value, and attributes). */
 struct oidc_begun { struct pl_str url, set_cookie; };
 typedef void (oidc_begun_fn)(void *arg, const struct oidc_begun *begun, const struct pl_err *err);
-/* Where pages may be: false and PL_E_INVALID for other addresses. *page_r: the page, absent return_to: our own. */
+/*
+ * Checks where pages may be: false and PL_E_INVALID for other addresses. *page_r: the page; if return_to is absent, our
+ * own.
+ */
 bool oidc_page(const struct config *config, struct pl_pool *pool, const char *loc, struct pl_str return_to,
     struct pl_str *page_r, struct pl_err *err) PL_MUSTCHECK;
-/* Is this the hash of a verifier? Absent is good, too. false: PL_E_INVALID with field `loc`. */
+/* Returns whether this is the hash of a verifier, or absent. false: PL_E_INVALID with field `loc`. */
 bool oidc_challenge_ok(struct pl_pool *pool, const char *loc, struct pl_str challenge, struct pl_err *err) PL_MUSTCHECK;
 /*
  * return_to passed oidc_page(), challenge oidc_challenge_ok(). PL_E_UPSTREAM: the provider does not answer properly.

@@ -9,11 +9,11 @@
 #include "svc/oidc/oidc.h"
 #include "svc/svc.h"
 
-#define OIDC_SKEW_S 60			/* between the provider's clock and ours */
+#define OIDC_SKEW_S 60			/* maximum difference between the clock of the provider and ours */
 
 /* ---- oidc_fetch.c ---- */
 
-/* One request to a provider. form: POST; absent: GET. kept: a reply of this cache is good, too. */
+/* One request to a provider. form: POST; absent: GET. kept: a cached reply may be used. */
 struct oidc_fetch {
 	const char *url;
 	struct pl_str form, authorization;
@@ -22,15 +22,16 @@ struct oidc_fetch {
 /* body absent: `why` is a sentence for the log. status 0: there was no reply. */
 typedef void (oidc_fetched_fn)(void *arg, int status, struct pl_str body, const char *why);
 /*
- * GETs without authorization fetch documents: replies with status 200 are kept for an hour for this section and issuer,
- * all who ask meanwhile wait for one request, and a failure is the answer to all who ask within the next second. A
- * document that is kept is given before this returns; it was good for this issuer. All others later.
+ * GETs without authorization fetch documents. Replies with status 200 are cached for an hour for this section and
+ * issuer. All requests meanwhile wait for one transfer, and its failure is the result for all requests within the next
+ * second. If a document is cached, and it was accepted for this issuer, `done` is called before this returns; otherwise
+ * later.
  */
 void oidc_fetch(struct svc *svc, struct pl_task *task, const struct oidc_settings *provider,
     const struct oidc_fetch *request, oidc_fetched_fn *done, void *arg);
-/* Was this document not fetched within the last interval_ms? */
+/* Returns whether this document was not fetched within the last interval_ms. */
 bool oidc_fetch_again(struct svc *svc, const struct oidc_settings *provider, const char *url, int64_t interval_ms);
-/* Forgets a document that is not good; `why` counts as a failure. */
+/* Drops a document that is not valid; `why` counts as a failure. */
 void oidc_forget(struct svc *svc, const struct oidc_settings *provider, const char *url, const char *why);
 
 /* ---- oidc_meta.c ---- */
@@ -51,14 +52,16 @@ const struct oidc_meta *oidc_meta_read(struct pl_pool *pool, const struct oidc_s
 
 /* ---- oidc_claims.c: pure ---- */
 
-/* What the claims of an ID token must say. now_s: Unix time. */
+/* The required values of the claims of an ID token. now_s: Unix time. */
 struct oidc_expected { struct pl_str issuer, client_id, nonce; int64_t now_s; };
-/* NULL if they do, else a sentence for the log. */
+/* NULL if the claims have them, else a sentence for the log. */
 const char *oidc_claims_fault(const struct pl_jval *claims, const struct oidc_expected *expected);
-/* Takes what is known of the person from an ID token, and from the userinfo endpoint (NULL: not asked). */
+/*
+ * Reads what is known of the person from an ID token and from the reply of the userinfo endpoint (NULL: not requested).
+ */
 void oidc_claims_person(struct pl_pool *pool, const struct pl_jval *claims, const struct pl_jval *more,
     struct oidc_person *person);
-/* A user name for a new account from the names that the provider knows. */
+/* Derives a user name for a new account from the names that the provider has. */
 struct pl_str oidc_username(struct pl_pool *pool, struct pl_str preferred, struct pl_str email, struct pl_str name);
 
 /* ---- oidc_identify.c ---- */
@@ -66,7 +69,7 @@ struct pl_str oidc_username(struct pl_pool *pool, struct pl_str preferred, struc
 struct oidc_proof { struct pl_str code, verifier, nonce, redirect_uri; };
 /* person NULL: `error` is a word for the page, and the reason is in the log. */
 typedef void (oidc_person_fn)(void *arg, const struct oidc_person *person, const char *error);
-/* Exchanges the provider's code for an ID token and verifies that. */
+/* Exchanges the code of the provider for an ID token and verifies it. */
 void oidc_identify(struct svc *svc, const struct config *config, struct pl_task *task,
     const struct oidc_settings *provider, const struct oidc_meta *meta, const struct oidc_proof *proof,
     oidc_person_fn *done, void *arg);

@@ -61,18 +61,18 @@ enum read_verdict read_check(struct read_message *m, const struct read_want *wan
     struct read_value *out);
 
 /*
- * A mail address that is mistyped, "ann@example,org": what is probably meant, and how it is written. Absent: there is
- * none, more than one, or it is written right.
+ * A mail address that is mistyped, "ann@example,org": the probable address, and its spelling in the message. Absent:
+ * there is none, more than one, or it is correct.
  */
 struct pl_str read_mistyped(struct pl_pool *pool, struct pl_str text, struct pl_str *raw_r);
 
-/* ---- what the message does ---- */
+/* ---- the meaning of the message ---- */
 
 bool read_asks(const struct read_message *m);		/* it contains a question */
 bool read_yes(const struct read_message *m);		/* it says yes, and nothing else */
 bool read_no(const struct read_message *m);		/* it says no, and nothing else */
 bool read_refuses(const struct read_message *m);	/* "I'd rather not say" */
-bool read_talks(const struct read_message *m);		/* a greeting, a complaint, a wish for a person */
+bool read_talks(const struct read_message *m);		/* a greeting, a complaint, a request for a person */
 bool read_tells(const struct read_message *m);		/* about payments, orders, or other people: "I paid 49.99" */
 bool read_denies(const struct read_message *m);		/* it contains "not" or "never" */
 /* The message has a word of `words`, and otherwise only filler words: "please stop this", not "stop my order". */

@@ -71,7 +71,7 @@ bool word_in(const char *table, struct pl_str word);
 bool token_in(const struct token *t, const char *table);
 /* Returns whether the word, also without -s, -ed, -ing, or -ly, is an everyday word. */
 bool word_is_common(struct pl_str word);
-/* The number of tokens of the longest of the phrases (separated by "|") at `at`; 0: none matches. */
+/* Returns the number of tokens of the longest of the phrases (separated by "|") at `at`; 0: none matches. */
 int phrase_at(const struct read_message *m, int at, int to, const char *phrases);
 extern const char phrases_filler[], phrases_name[], phrases_name_weak[], phrases_email[], phrases_phone[],
     phrases_weak[], phrases_change[], phrases_refusal[], phrases_talk[], phrases_about[], phrases_after[],
@@ -90,7 +90,7 @@ bool phone_at(const struct read_message *m, int at, int to, struct found *out);
 /* per: "my monthly income" */
 struct frame { int to; bool explicit, correction, partial; enum read_per per; };
 bool frame_at(const struct read_message *m, const struct read_want *want, int at, int to, struct frame *out);
-/* Whether the word names the value, and how many tokens at `at` do. link: they end with "'s". */
+/* Returns whether the word names the value, and how many tokens at `at` do. link: they end with "'s". */
 bool is_own_word(const struct read_want *want, struct pl_str word);
 int own_words(const struct read_message *m, const struct read_want *want, int at, int to, bool *link);
 

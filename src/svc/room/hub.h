@@ -20,7 +20,7 @@ enum hub_kind { HUB_LOG, HUB_TYPING, HUB_READ, HUB_PRESENCE, HUB_GENERATION };
 /* HUB_NATIVE_ASKER: the details of a failed answer, for the user who asked only. */
 enum hub_dialect { HUB_NATIVE, HUB_NATIVE_ASKER, HUB_ROOM_COMPAT, HUB_DIALECTS };
 
-#define HUB_PRESENCE_LIST 100	/* above so many users only the count is told */
+#define HUB_PRESENCE_LIST 100	/* above this number of users, only the count is sent */
 
 struct hub_presence { int count, users_count, joined_count, left_count; int64_t *users, *joined, *left; };
 

@@ -40,7 +40,7 @@ struct signaling_peer {
 struct signaling *signaling_new(struct svc *svc);
 void signaling_free(struct signaling **signaling);
 
-/* Gives it an id and a place in the room. false: there are SIGNALING_ROOM_MAX already. */
+/* Gives it an id and a place in the room. false: the room already has SIGNALING_ROOM_MAX peers. */
 bool signaling_open(struct signaling *signaling, struct signaling_peer *peer, int64_t room_id) PL_MUSTCHECK;
 /* Removes the peer. If it joined, it leaves the call, and the others are notified. No effect if it is not open. */
 void signaling_close(struct signaling *signaling, struct signaling_peer *peer);
@@ -50,7 +50,7 @@ void signaling_close(struct signaling *signaling, struct signaling_peer *peer);
  */
 void signaling_send(struct signaling *signaling, const struct signaling_peer *peer, struct pl_str to,
     struct pl_str frame);
-/* Broadcasts to all peers that joined or hear, except the sender, which need not have joined. */
+/* Broadcasts to all peers that joined or listen, except the sender, which need not have joined. */
 void signaling_shout(struct signaling *signaling, struct signaling_peer *peer, struct pl_str frame);
 /* Joins the call; idempotent. */
 void signaling_join(struct signaling_peer *peer);

@@ -23,7 +23,7 @@ struct tokens { struct token list[TOKENS_MAX]; int count; };
 
 /* NULL, or a sentence with the error of the text. */
 const char *tokens_split(struct pl_pool *pool, struct pl_str text, struct tokens *out);
-/* The word at `at`; "" where there is none. */
+/* The word at `at`; "" if there is none. */
 struct pl_str token_word(const struct tokens *tokens, int at);
 void tokens_take(struct tokens *tokens, int at, int count, enum token_kind kind);
 
@@ -33,10 +33,10 @@ void tokens_take(struct tokens *tokens, int at, int count, enum token_kind kind)
 bool word_among(struct pl_str word, const char *list);
 enum intent_metric word_metric(struct pl_str word);
 enum intent_dim word_dim(struct pl_str word);
-/* The same, and phrases such as "hour of the day"; gives the tokens it takes, 0: it is none. */
+/* The same, also for phrases such as "hour of the day"; returns the number of tokens, 0: none matches. */
 int dim_read(const struct tokens *tokens, int at, enum intent_dim *dim_r);
 bool word_filler(struct pl_str word);
-/* A word of the language of questions, which is a name only in quotes. */
+/* Returns whether it is a word of the language of questions, which is a name only in quotes. */
 bool word_reserved(struct pl_str word);
 /* "7", "seven" */
 bool word_count(struct pl_str word, int64_t *n_r);
@@ -69,13 +69,13 @@ struct point {
 	int64_t from, to;
 	char text[64];
 	int used;			/* tokens */
-	bool yearless;			/* "October": the newest that has begun */
+	bool yearless;			/* "October": the newest that has started */
 	enum unit unit;
 	bool rolling;			/* ends now */
-	int hours;			/* rolling: so many hours */
-	bool current;			/* "this week": goes on */
+	int hours;			/* rolling: this number of hours */
+	bool current;			/* "this week": continues */
 	bool past;			/* "last week": the one before the current */
-	bool previous;			/* "previous 7 days": those before, beside another period */
+	bool previous;			/* "previous 7 days": those before another period, next to which it is named */
 };
 bool point_read(const struct tokens *tokens, int at, int64_t now_s, struct point *out);
 
@@ -83,12 +83,12 @@ struct periods {
 	struct intent_period list[PERIODS_MAX];
 	int count, at[PERIODS_MAX];
 	struct point point[PERIODS_MAX];
-	bool than[PERIODS_MAX];		/* "than", "vs", "compared to" stands before it */
-	const char *why;		/* a sentence for what is wrong */
+	bool than[PERIODS_MAX];		/* preceded by "than", "vs", or "compared to" */
+	const char *why;		/* a sentence with the error */
 	struct pl_str where;
 };
 void periods_read(struct pl_pool *pool, struct tokens *tokens, struct intent_now now, struct periods *out);
-/* The period before, of the same length and up to the same moment. */
+/* The previous period of the same length, up to the same point of it. */
 void period_before(const struct point *point, const struct intent_period *period, struct intent_now now,
     struct intent_period *out);
 /* The current period for an earlier one: this week for last week, today for yesterday; false: there is none. */
@@ -96,9 +96,9 @@ bool period_current(const struct point *point, struct intent_now now, struct int
 void period_last_days(struct intent_now now, int days, struct intent_period *out);
 
 struct limit_phrase { enum intent_limit limit; double bound; bool money; int count; };
-/* Reads thresholds, such as "more than 10 dollars"; count: how many there are. */
+/* Reads thresholds, such as "more than 10 dollars"; count: their number. */
 void limits_read(struct tokens *tokens, struct limit_phrase *out);
-/* A number as people write it: 1,000, 10k, $2.50, 1.5 million. Gives the tokens it takes, 0: it is none. */
+/* A number in usual notation: 1,000, 10k, $2.50, 1.5 million. Returns the number of tokens, 0: it is not a number. */
 int number_read(const struct tokens *tokens, int at, double *n_r, bool *money_r);
 
 /* ---- the whole ---- */
@@ -114,24 +114,24 @@ struct reader {
 	int at;
 	struct intent *out;
 	struct limit_phrase limit;
-	bool dim_next;		/* after "per", "top" and their kin: what to group by is to come */
-	bool dim_maybe;		/* after a dimension and "and": another one may come */
-	bool per;		/* "per" or "each" was the word before: what an average is of */
-	bool by;		/* "by" was the word before: a metric after it is what is ranked by */
-	bool active;		/* "active": of what is ranked, those with the most messages */
-	bool default_metric;	/* "most used", "top users": the figure that fits is meant */
+	bool dim_next;		/* after "per", "top" and similar words: a dimension must follow */
+	bool dim_maybe;		/* after a dimension and "and": another one may follow */
+	bool per;		/* the previous word was "per" or "each": the unit of an average */
+	bool by;		/* the previous word was "by": a metric after it is the rank */
+	bool active;		/* "active": ranks by number of messages */
+	bool default_metric;	/* "most used", "top users": the metric follows from that */
 	bool used;		/* "which models were used" */
 	bool ranks;		/* "which", "top", "most" were read: "users with the most tokens" is about users */
-	bool no_name;		/* it is a kind of things, never the name of one: "each user" */
-	bool top_next;		/* it is what "top 5" counts */
-	int top_dim;		/* index + 1 of that one */
-	int dim_end;		/* where the words of the newest dimension ended */
+	bool no_name;		/* a kind of things, not the name of one: "each user" */
+	bool top_next;		/* what "top 5" counts */
+	int top_dim;		/* index + 1 of that dimension */
+	int dim_end;		/* end of the words of the newest dimension */
 	bool who;		/* the dimension user came from "who" */
 	bool compares;		/* "compare", "vs" */
-	bool changes;		/* "go up", "increase": against the time before */
+	bool changes;		/* "go up", "increase": compared with the previous period */
 	bool trend;
-	int bad;		/* token that no rule takes */
-	const char *why;	/* a sentence for what is wrong with this word; NULL: it is not understood */
+	int bad;		/* token that no rule accepts */
+	const char *why;	/* a sentence about the error of this word; NULL: it is unknown */
 };
 
 bool intent_has_dim(const struct intent *in, enum intent_dim dim);

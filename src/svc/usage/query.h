@@ -47,15 +47,15 @@ void query_compose_refusal(struct pl_pool *pool, const struct pl_err *err, int64
 bool query_translates(const struct svc *svc, const struct config *config, const struct pl_task *task);
 /*
  * Asks the model of setting query_upstream to translate a question, for at most query_translation_timeout. `done` gets
- * its text, or no text and a reason; once, later. err: there is no use in an answer any more, because the task was
- * cancelled or the process ends. Only after query_translates().
+ * its text, or no text and a reason; once, later. err: an answer is no longer needed, because the task was cancelled or
+ * the process ends. Only after query_translates().
  */
 typedef void (query_translate_fn)(void *arg, struct pl_str text, const char *why, const struct pl_err *err);
 void query_translate(struct svc *svc, const struct config *config, struct pl_task *task, struct pl_str question,
     query_translate_fn *done, void *arg);
 /*
- * Each process keeps translations for a day, by upstream, model, and question: a dashboard asks the same question at
- * every load. The text of this one, in pool; absent: it is not there. It is checked like one that just came.
+ * Each process caches translations for a day, by upstream, model, and question: a dashboard asks the same question at
+ * every load. Returns the cached text in pool; absent: not cached. It is checked like a new one.
  */
 struct pl_str query_translation_kept(struct svc *svc, const struct config *config, struct pl_pool *pool,
     struct pl_str question);

@@ -14,13 +14,13 @@ double stats_beta_inc(double a, double b, double x);
 
 struct stats_r { double r, p; int n; };
 /*
- * Correlation of x[t] with y[t + lag] over the pairs where both are there; lag >= 0. n: how many pairs. r and p are NaN
- * when n < 3 or one side does not vary.
+ * Correlation of x[t] with y[t + lag] over the pairs where both are present; lag >= 0. n: number of pairs. r and p are
+ * NaN when n < 3 or one side does not vary.
  */
 struct stats_r stats_pearson(const double *x, const double *y, int count, int lag);
 /* p-values adjusted for `count` tests (false discovery rate); q_r may not be p. No NaN in p. */
 void stats_adjust(const double *p, int count, double *q_r);
-/* Median and median absolute deviation of the values that are there; sorts `values`. NaN when there are none. */
+/* Median and median absolute deviation of the values that are present; sorts `values`. NaN when there are none. */
 double stats_median(double *values, int count);
 double stats_mad(double *values, int count, double median);
 /* Modified z-score; 0 when mad is 0. */

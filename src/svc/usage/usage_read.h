@@ -31,7 +31,7 @@ struct usage_text {
 	struct pl_csv table;
 	const char *columns[USAGE_COLUMNS_MAX];
 	int columns_count;
-	const char *error;		/* of the record that was given last; NULL: none */
+	const char *error;		/* of the last record; NULL: none */
 };
 void usage_text_init(struct usage_text *text, struct pl_str all, enum usage_kind kind);
 /*
@@ -46,11 +46,11 @@ struct usage_refusal { int64_t line; const char *error; };
 struct usage_batch {
 	struct pl_pool *pool;
 	struct pl_buf rows;		/* "[{..},{..}" ; closed by usage_batch_json() */
-	int good, refused;		/* how many of each */
+	int good, refused;		/* number of each */
 	struct usage_refusal *refusals;
 	int refusals_count;		/* number of kept ones: the first 1000 */
-	enum usage_form form;		/* of the text that is read; in a table all values are strings */
-	bool comma;			/* 0,5 is a number there */
+	enum usage_form form;		/* of the text; in a table all values are strings */
+	bool comma;			/* a number may be written as 0,5 */
 };
 void usage_batch_init(struct usage_batch *batch, struct pl_pool *pool);
 /*
@@ -60,6 +60,6 @@ void usage_batch_init(struct usage_batch *batch, struct pl_pool *pool);
 bool usage_batch_next(struct usage_batch *batch, struct usage_text *text, enum usage_kind kind, struct pl_str source);
 struct pl_str usage_batch_json(struct usage_batch *batch);
 
-#define USAGE_SOURCE "import"	/* where neither record nor caller names a source */
+#define USAGE_SOURCE "import"	/* the source of records that name none, if the caller names none */
 
 #endif
