@@ -19,11 +19,12 @@ PATH = "/api/profile/export"                        # covers: POST /api/profile/
 # Tables with rows of users that the document does not have, and why.
 LEFT_OUT = {"account_tokens": "secrets of mailed links", "second_factors": "a secret; profile.second_factor tells that it is on",
             "recovery_codes": "hashes of secrets", "mfa_tickets": "secrets", "oidc_flows": "sign-ins in progress", "oidc_codes": "secrets",
-            "login_locks": "the state of a safeguard", "account_exports": "exports themselves", "rooms": "memberships.created_by_user"}
+            "login_locks": "the state of a safeguard", "account_exports": "exports themselves", "rooms": "memberships.created_by_user",
+            "room_bans": "decisions of moderators; the room does not exist for the user"}
 LISTED = {"blocks": "blocks", "dashboards": "dashboards", "feedback_requests": "feedback_requests", "feedback": "feedback",
           "invite_uses": "invites_used", "invites": "invites", "knowledge_documents": "documents", "login_sessions": "logins",
           "members": "memberships", "notification_settings": "notification_settings", "notification_digests": "digest_hour", "notifications": "notifications",
-          "preferences": "preferences", "provider_keys": "provider_keys", "query_history": "queries", "roles": "roles",
+          "preferences": "preferences", "provider_keys": "provider_keys", "query_history": "queries", "reactions": "reactions", "roles": "roles",
           "sessions": "sessions", "usage": "usage", "user_identities": "identities"}
 
 
@@ -79,6 +80,9 @@ def test_everything_and_no_secrets(daemon, rows):
     rows(f"INSERT INTO user_identities (user_id, issuer, subject, provider, email) VALUES ({user.id}, 'https://id.example.org', 's-1', 'id', 'x@example.org')")
     rows(f"INSERT INTO session_slots (session_id, name, value, raw, sealed, collected_at) VALUES ('{session['id']}', 'city', 'Berlin', 'in berlin', NULL, now()), "
          f"('{session['id']}', 'iban', NULL, NULL, 'sealed-bytes', now()) ON CONFLICT DO NOTHING")
+    seq = user.get(f"/api/rooms/{room}/messages").json()[0]["seq"]
+    assert user.put(f"/api/rooms/{room}/messages/{seq}/reactions/👍").status_code in (200, 204)
+    assert user.put(f"/api/rooms/{room}/draft", {"content": f"{WORDS} draft"}).status_code == 200
     answer = export(user)
     assert answer.headers["content-disposition"] == 'attachment; filename="account.json"'
     assert answer.headers["content-type"] == "application/json"
@@ -88,6 +92,8 @@ def test_everything_and_no_secrets(daemon, rows):
         (user.id, user.name, f"{user.name}@example.org", "Wilhelmine Quastenflosser", "Europe/Berlin")
     assert data["preferences"] == {"secret": WORDS}
     assert [(m["content"], m["room_id"]) for m in data["messages"]] == [(f"{WORDS} {w}", room) for w in ("edited", "two", "three")]
+    assert [(d["content"], d["room_id"]) for d in data["drafts"]] == [(f"{WORDS} draft", room)]
+    assert [(r["emoji"], r["seq"]) for r in data["reactions"]] == [("👍", seq)]
     assert [v["content"] for v in data["message_versions"]] == [f"{WORDS} one"]
     assert [m["content"] for m in data["session_messages"] if m["author"] == "user"] == [f"{WORDS} chat"]
     assert any(m["author"] == "assistant" for m in data["session_messages"]), "with the answers"
@@ -119,7 +125,7 @@ def test_every_table_is_considered(daemon, rows):
     tables = {t for t, in rows("SELECT DISTINCT c.conrelid::regclass::text FROM pg_constraint c WHERE c.contype = 'f' "
                                "AND c.confrelid = 'users'::regclass")}
     assert tables - LEFT_OUT.keys() == LISTED.keys()
-    assert not [name for name in (*LISTED.values(), "messages", "message_versions", "session_messages", "leads", "audit") if name not in data]
+    assert not [name for name in (*LISTED.values(), "messages", "message_versions", "drafts", "session_messages", "leads", "audit") if name not in data]
 
 
 def test_the_own_one_only(daemon):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Exports of accounts. A job makes the document in SQL and stores it in parts (sql/079_account_export.sql).
+ * Exports of accounts. A job makes the document in SQL and stores it in parts (sql/085_account_export.sql).
  */
 #ifndef SVC_ACCOUNT_EXPORT_H
 #define SVC_ACCOUNT_EXPORT_H

@@ -123,6 +123,14 @@ BEGIN
 			FROM rooms r CROSS JOIN LATERAL (SELECT s.* FROM messages s WHERE s.room_id = r.id AND s.author_kind = 'user'
 				AND s.author_id = p_user AND (r.id > v_id OR s.seq > v_seq) ORDER BY s.seq OFFSET 0) m
 			WHERE r.id >= v_id ORDER BY r.id, m.seq;
+	WHEN 'drafts' THEN
+		OPEN v FOR SELECT jsonb_build_array(d.room_id), (SELECT row_to_json(x)::text FROM (SELECT d.room_id, d.content,
+			export_time(d.updated_at) AS updated_at) x)
+			FROM drafts d WHERE d.user_id = p_user AND d.room_id > v_id ORDER BY d.room_id;
+	WHEN 'reactions' THEN
+		OPEN v FOR SELECT jsonb_build_array(a.id), (SELECT row_to_json(x)::text FROM (SELECT a.room_id, a.seq, a.emoji,
+			export_time(a.created_at) AS created_at) x)
+			FROM reactions a WHERE a.user_id = p_user AND a.id > v_id ORDER BY a.id;
 	WHEN 'message_versions' THEN
 		OPEN v FOR SELECT jsonb_build_array(e.room_id, e.seq, e.version), (SELECT row_to_json(x)::text FROM (SELECT e.room_id, e.seq,
 			e.version, e.content, export_time(e.written_at) AS written_at) x)
@@ -221,7 +229,7 @@ DECLARE
 BEGIN
 	v := CASE WHEN v_list IN ('sessions', 'session_messages', 'leads', 'usage', 'queries')
 		THEN account_export_sessions(p_user, v_list, p_at -> 'after')
-		WHEN v_list IN ('messages', 'message_versions', 'feedback', 'feedback_requests', 'notifications', 'documents', 'audit')
+		WHEN v_list IN ('messages', 'message_versions', 'drafts', 'reactions', 'feedback', 'feedback_requests', 'notifications', 'documents', 'audit')
 		THEN account_export_words(p_user, v_list, p_at -> 'after') ELSE account_export_account(p_user, v_list, p_at -> 'after') END;
 	LOOP
 		FETCH v INTO v_place, v_item;
@@ -245,7 +253,7 @@ CREATE FUNCTION account_export_next(p_user bigint, INOUT p_at jsonb, OUT body te
 LANGUAGE plpgsql AS $$
 DECLARE
 	c_lists CONSTANT text[] := ARRAY['logins', 'api_keys', 'identities', 'provider_keys', 'memberships', 'roles', 'messages',
-		'message_versions', 'sessions', 'session_messages', 'leads', 'feedback', 'feedback_requests', 'notifications', 'usage', 'queries',
+		'message_versions', 'drafts', 'reactions', 'sessions', 'session_messages', 'leads', 'feedback', 'feedback_requests', 'notifications', 'usage', 'queries',
 		'dashboards', 'blocks', 'invites', 'invites_used', 'documents', 'audit'];
 	v_more text;
 	v_list text;
