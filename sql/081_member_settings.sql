@@ -50,14 +50,31 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION member_settings_put(bigint, bigint, text, boolean, timestamptz, boolean) IS 'Sets whether a room is a favorite of a member, or mutes or unmutes it: ok, not_found, no_member';
 
+-- A function of its own, so that lists of rooms lock the table of messages only if something is unread. After the first
+-- lock that is not free, the rest of the list is not counted, either.
+CREATE FUNCTION unread_if_free(p_room bigint, p_user bigint, p_after bigint, OUT unread bigint, OUT mentions bigint)
+LANGUAGE plpgsql SET lock_timeout = '20ms' AS $$
+BEGIN
+	IF current_setting('parlour.uncounted', true) = 'yes' THEN
+		RETURN;
+	END IF;
+	SELECT u.unread, u.mentions INTO unread, mentions FROM unread_after(p_room, p_user, p_after) u;
+EXCEPTION WHEN lock_not_available THEN
+	PERFORM set_config('parlour.uncounted', 'yes', true);
+END $$;
+COMMENT ON FUNCTION unread_if_free(bigint, bigint, bigint) IS 'unread_after(), or NULL if another transaction locks the table of messages';
+
 DROP FUNCTION room_marks(bigint, bigint);
 CREATE FUNCTION room_marks(p_room bigint, p_user bigint)
 RETURNS TABLE (last_read bigint, unread bigint, mentions bigint, favorite boolean, muted boolean, muted_until timestamptz, muted_mentions boolean)
 LANGUAGE sql STABLE AS $$
-	SELECT k.last_read, CASE WHEN r.last_seq > k.last_read THEN (SELECT u.unread FROM unread_after(p_room, p_user, k.last_read) u) ELSE 0 END,
-		CASE WHEN r.last_seq > k.last_read THEN (SELECT u.mentions FROM unread_after(p_room, p_user, k.last_read) u) ELSE 0 END,
+	SELECT k.last_read, CASE WHEN r.last_seq > k.last_read THEN u.unread ELSE 0 END,
+		CASE WHEN r.last_seq > k.last_read THEN u.mentions ELSE 0 END,
 		k.favorite, k.muted_until IS NOT NULL AND k.muted_until > clock_timestamp(), nullif(k.muted_until, 'infinity'), k.muted_mentions
-	FROM member_marks k JOIN rooms r ON r.id = k.room_id WHERE k.room_id = p_room AND k.user_id = p_user
+	FROM member_marks k JOIN rooms r ON r.id = k.room_id
+		LEFT JOIN LATERAL (SELECT f.unread, f.mentions FROM unread_if_free(p_room, p_user, k.last_read) f
+			WHERE r.last_seq > k.last_read OFFSET 0) u ON true
+	WHERE k.room_id = p_room AND k.user_id = p_user
 $$;
 COMMENT ON FUNCTION room_marks(bigint, bigint) IS 'What a member has not read in a room, and wants of it; no row for others';
 

@@ -27,7 +27,7 @@ struct room {
 	const struct pl_str *role_displays;	/* the names as they were given */
 	int role_count;
 	bool has_marks;				/* only in lists, of members: */
-	int64_t last_read, unread, mentions;
+	int64_t last_read, unread, mentions;	/* -1: not counted, because a lock did not allow it */
 	bool favorite, muted, muted_mentions;
 	int64_t muted_until_us;			/* 0: indefinitely */
 	struct pl_str topic, description;	/* absent: none */

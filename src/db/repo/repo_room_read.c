@@ -31,8 +31,8 @@ static void read_listed(struct pgrow *row, struct room *room)
 	repo_read_room(row, room);
 	room->has_marks = !pgrow_null(row);
 	room->last_read = pgrow_i64(row);
-	room->unread = pgrow_i64(row);
-	room->mentions = pgrow_i64(row);
+	room->unread = pgrow_i64_or(row, -1);
+	room->mentions = pgrow_i64_or(row, -1);
 	room->favorite = pgrow_bool(row);
 	room->muted = pgrow_bool(row);
 	room->muted_until_us = pgrow_time(row);
