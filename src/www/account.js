@@ -2,7 +2,7 @@
 /*
  * The user's own account: display name, password, and deletion.
  */
-import { call, callAll, forget } from "./api.js";
+import { call, callAll, forget, sayAtEnd } from "./api.js";
 import { el, notice } from "./dom.js";
 import { confirmation, field, form, showPage, submitter, wirePage } from "./forms.js";
 
@@ -70,7 +70,13 @@ async function showDeletion() {
 		lines.length > 0 && el("p", {}, "Rooms that you own:"),
 		lines.length > 0 && el("ul", { id: "delete-rooms", class: "list" }, lines),
 		form("delete-form", async () => {
-			await call("POST", "/api/profile/delete", proof.body());
+			sayAtEnd("Your account is deleted.");	/* the socket can close before the reply comes */
+			try {
+				await call("POST", "/api/profile/delete", proof.body());
+			} catch (why) {
+				sayAtEnd("");
+				throw why;
+			}
 			forget();
 			sessionStorage.setItem("parlour.why", "Your account is deleted.");
 			location.reload();

@@ -50,11 +50,18 @@ export function forget() {
 }
 
 /** Ends the session: `text` is the reason for the sign-in page. */
+let lastWords = "";
+
+/** Sets what the page says when the session ends from now on; "": the reason. */
+export function sayAtEnd(text) {
+	lastWords = text;
+}
+
 export function endSession(text = "") {
 	if (session() === null && text === "")
 		return;
 	forget();
-	events.dispatchEvent(new CustomEvent("ended", { detail: text }));
+	events.dispatchEvent(new CustomEvent("ended", { detail: lastWords || text }));
 }
 
 addEventListener("storage", (event) => {

@@ -148,7 +148,7 @@ def test_delete_the_account(shared, browser, user):
     browser.click("#delete-go")
     browser.wait_shown("#door", 20)
     browser.wait_text("#door-error", "Your account is deleted.")
-    assert shared.post("/api/auth/login", {"username": user.name, "password": PASSWORD}).json()["code"] == "unauthorized"
+    assert shared.post("/api/auth/login", {"username": user.name, "password": PASSWORD}).json()["code"] == "invalid_grant"
     wait_for(lambda: friend.get(f"/api/rooms/{shared_room}").json()["level"] == "owner", 20, "the room has a new owner")
 
 
