@@ -368,7 +368,7 @@ def test_sql_in_every_path_and_query(shared, ann, boss):
         for hole in re.findall(r"\{(\w+)\}", path):
             for text in SQL:
                 target = filled(path, {"room_id": room, hole: text.replace("#", "%23").replace("?", "%3F")})
-                body = b'{"content":"x","user_id":1,"key":"sk-0123456789"}' if method in ("POST", "PUT") or (method == "PATCH" and "/messages/" in path) else None
+                body = b'{"content":"x","seq":1,"user_id":1,"key":"sk-0123456789"}' if method in ("POST", "PUT") or (method == "PATCH" and "/messages/" in path) else None
                 if path == "/join/{token}":      # a page that reports what is wrong with the link
                     continue
                 answer = caller(path, ann, boss).request(method, target, headers=JSON, content=body)
